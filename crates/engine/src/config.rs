@@ -1,0 +1,100 @@
+//! What a cache is asked to be, and the errors of asking for what cannot be.
+
+use crate::clock::Clock;
+use std::fmt;
+
+/// Which entry leaves when a new one needs its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// The least recently used one: exact while one thread uses the cache and it has one shard.
+    Lru,
+    /// One seldom used: S3-FIFO (Yang et al., SOSP 2023). Resists scans; reads write nothing once
+    /// an entry is known to be popular.
+    #[default]
+    Lfu,
+    /// Any one.
+    Random,
+    /// None: a set that does not fit fails with [`Error::Full`].
+    None,
+}
+
+/// How to build a [`crate::Cache`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The most entries held at once; `None` for no bound.
+    pub max_entries: Option<u64>,
+    /// The most bytes held at once: index, entries, policy and retired bytes; `None` for no bound.
+    pub max_bytes: Option<u64>,
+    /// Which entry leaves when a new one needs its room.
+    pub policy: Policy,
+    /// How many shards, a power of two; `None` lets the bounds and the machine decide.
+    pub shards: Option<usize>,
+    /// The clock that deadlines are measured on.
+    pub clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_entries: None,
+            max_bytes: None,
+            policy: Policy::default(),
+            shards: None,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// An option that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The option's name, as the field of [`Config`] is called.
+    pub option: &'static str,
+    /// What was given.
+    pub value: String,
+    /// What would have been allowed.
+    pub allowed: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} must be {}, not {}", self.option, self.allowed, self.value)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Why an entry was not stored. What the key held before is untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The key has more than [`crate::MAX_KEY_LEN`] bytes.
+    KeyTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The entry alone is larger than the cache may be.
+    TooLarge {
+        /// What the entry would be charged, in bytes.
+        size: u64,
+        /// What the cache may hold, in bytes.
+        max: u64,
+    },
+    /// The bounds are reached and nothing can be evicted.
+    Full,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyTooLong { len } => {
+                write!(f, "a key has at most {} bytes, not {len}", crate::MAX_KEY_LEN)
+            }
+            Self::TooLarge { size, max } => {
+                write!(f, "an entry of {size} bytes does not fit a cache of {max} bytes")
+            }
+            Self::Full => f.write_str("the cache is full and nothing can be evicted"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
