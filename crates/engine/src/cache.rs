@@ -146,7 +146,11 @@ impl Cache {
     pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
         let found = self.peek(key, f);
         let mut s = self.stats.lock();
-        if found.is_some() { s.hits += 1 } else { s.misses += 1 }
+        if found.is_some() {
+            s.hits += 1
+        } else {
+            s.misses += 1
+        }
         found
     }
     /// As `get`, but nothing is counted and the policy is not told.
@@ -279,7 +283,11 @@ impl Cache {
         map.iter().find(|(_, e)| self.live(e)).map(|(k, e)| f(r(k, e)))
     }
     /// Changes the bounds and evicts what no longer fits.
-    pub fn resize(&self, max_entries: Option<u64>, max_bytes: Option<u64>) -> Result<(), ConfigError> {
+    pub fn resize(
+        &self,
+        max_entries: Option<u64>,
+        max_bytes: Option<u64>,
+    ) -> Result<(), ConfigError> {
         let _ = (max_entries, max_bytes);
         Ok(())
     }

@@ -1,0 +1,8 @@
+// TypeScript tests run through tsx, each file in a process of its own: they start and end workers.
+export default {
+  files: ['__test__/**/*.test.ts'],
+  extensions: { ts: 'module' },
+  nodeArguments: ['--import=tsx'],
+  workerThreads: false,
+  timeout: '2m',
+}

@@ -1,0 +1,29 @@
+// Derives the CommonJS entry, dist/cjs, from the ES modules and declarations that tsc wrote to dist.
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const dist = fileURLToPath(new URL('../dist', import.meta.url))
+const cjs = join(dist, 'cjs')
+
+rmSync(cjs, { recursive: true, force: true })
+const files = readdirSync(dist, { recursive: true }).filter(
+  file => !/^(native|cjs)\b/.test(file) && /\.(js|d\.ts)$/.test(file),
+)
+
+await build({
+  entryPoints: files.filter(file => file.endsWith('.js')).map(file => join(dist, file)),
+  outbase: dist,
+  outdir: cjs,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  // CommonJS has no import.meta; workers are found beside the file that starts them.
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { 'import.meta.url': 'importMetaUrl' },
+})
+for (const file of files.filter(file => file.endsWith('.d.ts'))) {
+  cpSync(join(dist, file), join(cjs, file))
+}
+writeFileSync(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')

@@ -1,0 +1,3 @@
+import binding from '#binding'
+
+export const native: object = binding
