@@ -69,17 +69,6 @@ pub struct Stats {
     pub overhead: u64,
 }
 
-/// A key that is read often.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HotKey {
-    /// What the bytes spell.
-    pub kind: KeyKind,
-    /// The key's bytes.
-    pub bytes: Vec<u8>,
-    /// Estimated reads.
-    pub count: u64,
-}
-
 /// Why contents were not saved or loaded.
 #[derive(Debug)]
 pub enum PersistError {
