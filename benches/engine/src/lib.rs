@@ -1,0 +1,6 @@
+//! What the engine's benchmarks and the trace replay share.
+
+pub mod load;
+pub mod reference;
+pub mod sides;
+pub mod trace;
