@@ -8,7 +8,6 @@
 use breakwater_benches::load::{Distribution, Payload, key};
 use breakwater_benches::sides::{SIDES, Side};
 use std::error::Error;
-use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
 
@@ -155,7 +154,7 @@ fn run(side: &dyn Side, requests: &[Vec<u32>], set_every: usize) -> f64 {
                 scope.spawn(|| {
                     barrier.wait();
                     let start = Instant::now();
-                    work(side, requests, set_every);
+                    side.work(requests, set_every);
                     (start, Instant::now())
                 })
             })
@@ -166,16 +165,6 @@ fn run(side: &dyn Side, requests: &[Vec<u32>], set_every: usize) -> f64 {
     let end = spans.iter().map(|span| span.1).max().expect("at least one thread");
     let ops: usize = requests.iter().map(Vec::len).sum();
     (end - start).as_nanos() as f64 / ops as f64
-}
-
-fn work(side: &dyn Side, requests: &[u32], set_every: usize) {
-    for (turn, &id) in requests.iter().enumerate() {
-        if set_every > 0 && turn % set_every == 0 {
-            side.set(key(id), Payload::of(id));
-        } else {
-            black_box(side.get(key(id)).expect("every key is there"));
-        }
-    }
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -1,9 +1,10 @@
 //! The caches that are compared, behind one face. Each holds 16-byte keys and values of 32 to 62
 //! bytes, has twice the room it needs, so that a read always hits, and hands out a copy.
 
-use crate::load::{Key, Payload};
+use crate::load::{Key, Payload, key};
 use breakwater_engine as engine;
 use parking_lot::Mutex;
+use std::hint::black_box;
 
 /// A cache that takes part.
 pub trait Side: Sync {
@@ -11,6 +12,18 @@ pub trait Side: Sync {
     fn get(&self, key: Key) -> Option<Payload>;
     /// Stores a value.
     fn set(&self, key: Key, value: Payload);
+
+    /// Asks for each key in turn, and sets every `set_every`th; 0 sets none. A method of each side,
+    /// so that the compiler sees through it.
+    fn work(&self, requests: &[u32], set_every: usize) {
+        for (turn, &id) in requests.iter().enumerate() {
+            if set_every > 0 && turn % set_every == 0 {
+                self.set(key(id), Payload::of(id));
+            } else {
+                black_box(self.get(key(id)).expect("every key is there"));
+            }
+        }
+    }
 }
 
 type Hasher = foldhash::fast::RandomState;
