@@ -1,7 +1,15 @@
-//! stub, replaced by the real layout
-use crate::key::Key;
+//! Entries: one allocation that holds a 16-byte header, the key and the value.
+//!
+//! An entry never changes but for its deadline and its timer; a new value is a new entry. Under
+//! the `lru` policy two links lie in front of the header.
 
-/// A borrowed value: bytes and what they mean to the caller.
+use crate::key::{Key, KeyKind};
+use crate::memory;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+
+/// A borrowed value: bytes, and what they mean to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a> {
     /// What the bytes mean. The engine keeps it and never looks at it.
@@ -28,29 +36,209 @@ pub enum Expiry {
     Keep,
 }
 
-/// An entry, for as long as the closure that it was handed to runs.
-#[derive(Clone, Copy)]
-pub struct EntryRef<'a> {
-    pub(crate) key: Key<'a>,
-    pub(crate) value: Value<'a>,
-    pub(crate) deadline: Option<u64>,
+/// Deadlines have 48 bits: 8,900 years in milliseconds. Zero stands for none.
+pub(crate) const LAST_DEADLINE: u64 = (1 << 48) - 1;
+
+#[repr(C, align(16))]
+pub(crate) struct Header {
+    /// Deadline in milliseconds << 16 | length of the key.
+    life: AtomicU64,
+    value_len: u32,
+    format: u8,
+    kind: u8,
+    /// The generation of the entry's node in the timer wheel, 0 for none.
+    timer: AtomicU16,
 }
 
+const HEADER: usize = size_of::<Header>();
+
+/// The links of the recency list, in front of the header. Guarded by the lock of the shard.
+#[repr(C, align(16))]
+pub(crate) struct Links {
+    pub(crate) newer: *mut u8,
+    pub(crate) older: *mut u8,
+}
+
+const LINKS: usize = size_of::<Links>();
+
+/// A pointer to an entry's header; whether it may be followed is for its holder to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EntryPtr(NonNull<u8>);
+
+// SAFETY: an entry may be read from any thread; see the contract of each method.
+unsafe impl Send for EntryPtr {}
+
+impl EntryPtr {
+    pub(crate) fn from_raw(raw: *mut u8) -> Option<Self> {
+        NonNull::new(raw).map(Self)
+    }
+
+    #[inline]
+    pub(crate) fn as_raw(self) -> *mut u8 {
+        self.0.as_ptr()
+    }
+
+    /// What an entry with such a key and value will be charged, in bytes.
+    #[inline]
+    pub(crate) fn footprint(linked: bool, key_len: usize, value_len: usize) -> usize {
+        memory::footprint(Self::size(linked, key_len, value_len))
+    }
+
+    #[inline]
+    fn size(linked: bool, key_len: usize, value_len: usize) -> usize {
+        HEADER + key_len + value_len + if linked { LINKS } else { 0 }
+    }
+
+    /// A new entry that nobody else knows; `None` when the system has no memory left. The caller
+    /// has checked both lengths.
+    #[inline]
+    pub(crate) fn create(
+        linked: bool,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+    ) -> Option<Self> {
+        let size = Self::size(linked, key.bytes.len(), value.bytes.len());
+        let block = memory::allocate(size)?;
+        let header = Header {
+            life: AtomicU64::new(deadline << 16 | key.bytes.len() as u64),
+            value_len: value.bytes.len() as u32,
+            format: value.format,
+            kind: key.kind as u8,
+            timer: AtomicU16::new(0),
+        };
+        // SAFETY: the block is ours and has room for links, header, key and value, in this order.
+        unsafe {
+            let mut at = block.as_ptr();
+            if linked {
+                at.cast::<Links>().write(Links { newer: ptr::null_mut(), older: ptr::null_mut() });
+                at = at.add(LINKS);
+            }
+            at.cast::<Header>().write(header);
+            let body = at.add(HEADER);
+            ptr::copy_nonoverlapping(key.bytes.as_ptr(), body, key.bytes.len());
+            ptr::copy_nonoverlapping(
+                value.bytes.as_ptr(),
+                body.add(key.bytes.len()),
+                value.bytes.len(),
+            );
+            Some(Self(NonNull::new_unchecked(at)))
+        }
+    }
+
+    /// Frees the entry; what it was charged.
+    ///
+    /// # Safety
+    /// Nobody else can reach the entry any more, and it was created with the same `linked`.
+    #[inline]
+    pub(crate) unsafe fn destroy(self, linked: bool) -> usize {
+        // SAFETY: by contract the entry is alive and ours.
+        unsafe {
+            let entry = self.read();
+            let size = Self::size(linked, entry.key().bytes.len(), entry.value().bytes.len());
+            let front = if linked { LINKS } else { 0 };
+            let block = NonNull::new_unchecked(self.0.as_ptr().sub(front));
+            memory::free(block, size);
+            memory::footprint(size)
+        }
+    }
+
+    /// The entry itself.
+    ///
+    /// # Safety
+    /// It is not freed during `'a`: the thread is pinned, or owns it.
+    #[inline]
+    pub(crate) unsafe fn read<'a>(self) -> EntryRef<'a> {
+        // SAFETY: by contract the header is alive during 'a; it is only shared.
+        EntryRef(unsafe { &*self.0.as_ptr().cast::<Header>() })
+    }
+
+    /// The links of an entry created with them.
+    ///
+    /// # Safety
+    /// The entry is alive and was created `linked`; links are used under the shard's lock alone.
+    #[inline]
+    pub(crate) unsafe fn links<'a>(self) -> &'a mut Links {
+        // SAFETY: by contract; the lock makes the reference unique.
+        unsafe { &mut *self.0.as_ptr().sub(LINKS).cast::<Links>() }
+    }
+}
+
+/// An entry, for as long as the closure that it was handed to runs.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a>(&'a Header);
+
 impl<'a> EntryRef<'a> {
+    #[inline]
+    fn body(&self) -> *const u8 {
+        ptr::from_ref(self.0).cast::<u8>().wrapping_add(HEADER)
+    }
+
+    #[inline]
+    fn key_len(&self) -> usize {
+        // Relaxed: the length never changes, and the word came with the pointer.
+        (self.0.life.load(Ordering::Relaxed) & 0xFFFF) as usize
+    }
+
     /// The key.
+    #[inline]
     pub fn key(&self) -> Key<'a> {
-        self.key
+        // SAFETY: the key lies behind the header, in the same allocation, and never changes.
+        let bytes = unsafe { slice::from_raw_parts(self.body(), self.key_len()) };
+        Key { kind: KeyKind::from_bits(self.0.kind), bytes }
     }
+
     /// The value.
+    #[inline]
     pub fn value(&self) -> Value<'a> {
-        self.value
+        let at = self.body().wrapping_add(self.key_len());
+        // SAFETY: the value lies behind the key, in the same allocation, and never changes.
+        let bytes = unsafe { slice::from_raw_parts(at, self.0.value_len as usize) };
+        Value { format: self.0.format, bytes }
     }
+
     /// The millisecond of the cache's clock at which the entry ends; `None` if it does not.
+    #[inline]
     pub fn deadline(&self) -> Option<u64> {
-        self.deadline
+        match self.raw_deadline() {
+            0 => None,
+            deadline => Some(deadline),
+        }
     }
-    /// The bytes that it is charged in the ledger.
-    pub fn charge(&self) -> u64 {
-        (16 + self.key.bytes.len() + self.value.bytes.len()) as u64
+
+    /// As [`EntryRef::deadline`], 0 for none.
+    #[inline]
+    pub(crate) fn raw_deadline(&self) -> u64 {
+        // Relaxed: a deadline publishes nothing but itself.
+        self.0.life.load(Ordering::Relaxed) >> 16
+    }
+
+    /// Changes the deadline, 0 for none.
+    pub(crate) fn set_deadline(&self, deadline: u64) {
+        let len = self.key_len() as u64;
+        self.0.life.store(deadline << 16 | len, Ordering::Relaxed);
+    }
+
+    /// The generation of the entry's node in the timer wheel, 0 for none. It is written under the
+    /// shard's lock; who reads it without sees a hint.
+    #[inline]
+    pub(crate) fn timer(&self) -> u16 {
+        self.0.timer.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_timer(&self, generation: u16) {
+        self.0.timer.store(generation, Ordering::Relaxed);
+    }
+
+    /// Whether the entry has this key.
+    #[inline]
+    pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
+        self.0.kind == key.kind as u8 && self.key().bytes == key.bytes
+    }
+
+    /// The bytes of key and value.
+    #[inline]
+    pub fn payload(&self) -> u64 {
+        (self.key_len() + self.0.value_len as usize) as u64
     }
 }

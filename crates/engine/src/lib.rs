@@ -1,19 +1,49 @@
-//! The cache engine of Breakwater: pure Rust, knows nothing of Node.js.
+//! The cache engine of Breakwater: a sharded, lock-free hash table whose entries lie outside any
+//! garbage-collected heap, bounded to the byte. Pure Rust; it knows nothing of Node.js.
 //!
-//! (stub: final API over a plain map, while the engine is being written)
+//! ```text
+//! cache      reads, writes, room, upkeep, walks: what a user calls
+//!   shard      index + policy + wheel + account + garbage
+//!     index      lock-free hash table of words: pointer, tag, frequency
+//!     policy     lru, lfu (S3-FIFO), random: hints about who leaves
+//!     wheel      hints about who has expired
+//!     ledger     one byte budget, an account on it for each shard
+//!   entry      one allocation: header, key, value
+//!   reclaim    epochs: when what was unlinked can be freed
+//! flight     who loads a key, and who waits
+//! hot        which keys are read most
+//! persist    snapshots in files
+//! ```
 
 mod cache;
 mod clock;
 mod config;
 mod entry;
 mod flight;
+mod hash;
 mod hot;
+mod index;
 mod key;
+mod ledger;
+mod memory;
+mod persist;
+mod policy;
+mod reclaim;
+mod removal;
+mod shard;
+mod shim;
+mod stats;
+mod thread;
+mod wheel;
 
-pub use cache::{Cache, Edit, PersistError, Reason, RemovalListener, Stats};
+pub use cache::{Cache, Edit};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
 pub use entry::{EntryRef, Expiry, Value};
 pub use flight::{FlightTable, Handover, Landing, Lease, Role};
 pub use hot::{HotKey, HotKeys};
 pub use key::{Key, KeyKind, MAX_KEY_LEN};
+pub use persist::PersistError;
+pub use removal::{Reason, RemovalListener};
+pub use stats::Stats;
+pub use thread::rest;

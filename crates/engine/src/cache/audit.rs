@@ -1,0 +1,71 @@
+//! The audit: does what is charged equal what is there? For tests and fuzzers.
+
+use super::Cache;
+use crate::entry::EntryPtr;
+use crate::shard::Place;
+use crate::thread;
+
+impl Cache {
+    /// Counts everything anew and compares it with the books: what each shard is charged, what the
+    /// ledger has given out, how many entries there are. Nobody else may use the cache meanwhile.
+    ///
+    /// # Errors
+    /// Tells the first difference.
+    #[doc(hidden)]
+    pub fn audit(&self) -> Result<(), String> {
+        let (mut given, mut entries) = (0, 0);
+        for (at, place) in self.places().enumerate() {
+            let account = &place.shard.account;
+            let (charged, counted) = (account.charged(), self.count_bytes(place));
+            if charged != counted.bytes {
+                return Err(format!("shard {at} is charged {charged}, not {}", counted.bytes));
+            }
+            let known = (place.shard.entries(), place.shard.payload());
+            if known != (counted.entries, counted.payload) {
+                return Err(format!("shard {at} has {counted:?}, not {known:?}"));
+            }
+            given += charged + account.leased();
+            entries += counted.entries;
+        }
+        let same = |what: &str, book: u64, counted: u64, cap: u64| {
+            if book == counted && book <= cap {
+                Ok(())
+            } else {
+                Err(format!("{what}: {book} in the book, {counted} counted, {cap} allowed"))
+            }
+        };
+        same("bytes", self.ledger.used(), given, self.ledger.cap())?;
+        same("entries", self.places.used(), entries, self.places.cap())
+    }
+
+    fn count_bytes(&self, place: Place<'_>) -> Counted {
+        let _guard = thread::pin();
+        let shard = place.shard;
+        let mut counted = Counted::default();
+        let mut cursor = 0;
+        loop {
+            cursor = shard.index.visit(cursor, |_, entry| {
+                // SAFETY: pinned: what the index holds is not freed.
+                let read = unsafe { entry.read() };
+                let (key, value) = (read.key().bytes.len(), read.value().bytes.len());
+                counted.entries += 1;
+                counted.payload += read.payload();
+                counted.bytes += EntryPtr::footprint(self.is_linked(), key, value) as u64;
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+        let guarded = shard.guarded.lock();
+        counted.bytes += guarded.order.footprint() + guarded.wheel.footprint();
+        counted.bytes += shard.index.footprint() + shard.limbo_bytes();
+        counted
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    entries: u64,
+    payload: u64,
+    bytes: u64,
+}

@@ -1,0 +1,301 @@
+//! The cache: shards behind one face. This file builds it and reads from it; `write` changes
+//! entries, `room` makes room for them, `upkeep` does what time asks for, `walk` visits them all.
+
+mod audit;
+mod room;
+mod upkeep;
+mod walk;
+mod write;
+
+pub use write::Edit;
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Policy};
+use crate::entry::EntryRef;
+use crate::flight::FlightTable;
+use crate::hash::KeyHasher;
+use crate::hot::{HotKey, HotKeys};
+use crate::key::Key;
+use crate::ledger::Ledger;
+use crate::removal::RemovalListener;
+use crate::shard::{Place, Shard};
+use crate::stats::{Count, Counters, Stats};
+use crate::thread;
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The smallest `max_bytes`.
+const MIN_BYTES: u64 = 4_096;
+
+/// The most shards.
+const MAX_SHARDS: usize = 256;
+
+/// Keys that the hot-key table follows.
+const HOT_KEYS: usize = 512;
+
+/// One read of so many is reported to the hot-key table.
+const SAMPLE: u64 = 128;
+
+type Alarm = Arc<dyn Fn() + Send + Sync>;
+
+/// A cache that any number of threads use at once.
+///
+/// Reads take no lock. What a closure is handed is valid until it returns: it copies what it wants
+/// to keep, and does not call back into the cache.
+///
+/// ```
+/// use breakwater_engine::{Cache, Config, Expiry, Key, Value};
+///
+/// let cache = Cache::new(Config { max_bytes: Some(1 << 20), ..Config::default() })?;
+/// let key = Key::bytes(b"user:42");
+/// cache.set(key, Value::bytes(b"Ada"), Expiry::At(cache.clock().now() + 60_000)).unwrap();
+/// assert_eq!(cache.get(key, |entry| entry.value().bytes.to_vec()), Some(b"Ada".to_vec()));
+/// # Ok::<(), breakwater_engine::ConfigError>(())
+/// ```
+pub struct Cache {
+    shards: Box<[Shard]>,
+    /// Bytes.
+    ledger: Ledger,
+    /// Entries.
+    places: Ledger,
+    hasher: KeyHasher,
+    clock: Clock,
+    policy: Policy,
+    counters: Counters,
+    hot: HotKeys,
+    listener: RwLock<Option<Arc<dyn RemovalListener>>>,
+    has_listener: AtomicBool,
+    alarm: RwLock<Option<Alarm>>,
+    /// When [`Cache::maintain`] is to be called next, in milliseconds of the clock.
+    wake_at: AtomicU64,
+    flights: FlightTable<u64>,
+    /// Serialises `clear` and `resize`, which look at all shards.
+    overall: Mutex<()>,
+}
+
+impl Cache {
+    /// A new, empty cache.
+    ///
+    /// # Errors
+    /// When an option is out of its range, or a bound is missing that the policy needs.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        check(config.max_entries, config.max_bytes)?;
+        let shards = match config.shards {
+            None => suitable_shards(&config),
+            Some(n) if n.is_power_of_two() && n <= MAX_SHARDS => n,
+            Some(n) => {
+                return Err(ConfigError {
+                    option: "shards",
+                    value: n.to_string(),
+                    allowed: "a power of two from 1 to 256",
+                });
+            }
+        };
+        let ledger = Ledger::new(config.max_bytes.unwrap_or(u64::MAX));
+        let shards: Box<[Shard]> = (0..shards).map(|_| Shard::new(config.policy)).collect();
+        if !shards.iter().all(|shard| shard.account.charge(&ledger, Shard::first_charge())) {
+            return Err(ConfigError {
+                option: "shards",
+                value: shards.len().to_string(),
+                allowed: "few enough for max_bytes: 512 bytes each",
+            });
+        }
+        Ok(Self {
+            shards,
+            ledger,
+            places: Ledger::new(config.max_entries.unwrap_or(u64::MAX)),
+            hasher: KeyHasher::new(),
+            clock: config.clock,
+            policy: config.policy,
+            counters: Counters::default(),
+            hot: HotKeys::new(HOT_KEYS),
+            listener: RwLock::new(None),
+            has_listener: AtomicBool::new(false),
+            alarm: RwLock::new(None),
+            wake_at: AtomicU64::new(u64::MAX),
+            flights: FlightTable::new(),
+            overall: Mutex::new(()),
+        })
+    }
+
+    /// The clock that deadlines are measured on.
+    #[inline]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The eviction policy.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The bounds as they are: entries and bytes.
+    pub fn bounds(&self) -> (Option<u64>, Option<u64>) {
+        let bound = |ledger: &Ledger| Some(ledger.cap()).filter(|&cap| cap != u64::MAX);
+        (bound(&self.places), bound(&self.ledger))
+    }
+
+    #[inline]
+    fn place(&self, hash: u64) -> Place<'_> {
+        let at = (hash >> 42) as usize & (self.shards.len() - 1);
+        // SAFETY: the mask of a power of two keeps the position below the length.
+        self.place_of(unsafe { self.shards.get_unchecked(at) })
+    }
+
+    #[inline]
+    fn place_of<'a>(&'a self, shard: &'a Shard) -> Place<'a> {
+        Place { shard, ledger: &self.ledger, hasher: &self.hasher }
+    }
+
+    #[inline]
+    fn is_over(&self, entry: EntryRef<'_>) -> bool {
+        entry.deadline().is_some_and(|deadline| deadline <= self.clock.now())
+    }
+
+    /// Hands the entry to `f`, counts a hit or a miss, and tells the policy.
+    #[inline]
+    pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        let found = self.read(key, true, f);
+        let count = if found.is_some() { Count::Hits } else { Count::Misses };
+        let counted = self.counters.add(count);
+        // A Weyl sequence: one of `SAMPLE` on average, and in step with no pattern of the reads.
+        if found.is_some() && counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / SAMPLE {
+            self.hot.record(self.hasher.hash(key), key, SAMPLE as u32);
+        }
+        found
+    }
+
+    /// As [`Cache::get`], but nothing is counted and the policy is not told.
+    #[inline]
+    pub fn peek<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        self.read(key, false, f)
+    }
+
+    #[inline]
+    fn read<R>(&self, key: Key<'_>, tell: bool, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        let hash = self.hasher.hash(key);
+        let place = self.place(hash);
+        let guard = thread::pin();
+        // SAFETY: pinned: what the index holds is not freed.
+        let hit = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
+        // SAFETY: as above.
+        let entry = unsafe { hit.entry().read() };
+        if self.is_over(entry) {
+            drop(guard);
+            // SAFETY: called pinned.
+            self.drop_expired(place, hash, |entry| unsafe { entry.read() }.has_key(key));
+            return None;
+        }
+        if tell {
+            match self.policy {
+                Policy::Lfu => hit.count_read(),
+                Policy::Lru => {
+                    // Taken: another thread tells the policy. Exact with one, near with many.
+                    if let Some(mut guarded) = place.shard.guarded.try_lock() {
+                        guarded.order.touched(hit.entry());
+                    }
+                }
+                Policy::Random | Policy::None => {}
+            }
+        }
+        Some(f(entry))
+    }
+
+    /// Whether the key has a live entry. Counts nothing.
+    pub fn contains(&self, key: Key<'_>) -> bool {
+        self.peek(key, |_| ()).is_some()
+    }
+
+    /// Entries, expired ones that nobody has met yet included.
+    pub fn len(&self) -> u64 {
+        self.shards.iter().map(Shard::entries).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes charged to the ledger: index, entries, policy, wheel, and what was removed and is not
+    /// freed yet. Never more than the bound.
+    pub fn bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.account.charged()).sum()
+    }
+
+    /// Counts and sizes.
+    pub fn stats(&self) -> Stats {
+        let bytes = self.bytes();
+        let payload: u64 = self.shards.iter().map(Shard::payload).sum();
+        Stats {
+            entries: self.len(),
+            bytes,
+            overhead: bytes.saturating_sub(payload),
+            ..self.counters.snapshot()
+        }
+    }
+
+    /// Sets the counts back to zero.
+    pub fn reset_stats(&self) {
+        self.counters.reset();
+    }
+
+    /// The keys read most, most read first, at most `n`: estimated from a sample of the reads.
+    pub fn hot_keys(&self, n: usize) -> Vec<HotKey> {
+        self.hot.top(n)
+    }
+
+    /// Who loads which key. A mutation of a key ends the right of its flight to store what it loads;
+    /// what a waiter's number means is up to the caller.
+    pub fn flights(&self) -> &FlightTable<u64> {
+        &self.flights
+    }
+
+    /// Who is told of removals from now on; `None` for nobody.
+    pub fn set_listener(&self, listener: Option<Arc<dyn RemovalListener>>) {
+        let mut slot = self.listener.write();
+        self.has_listener.store(listener.is_some(), Ordering::Relaxed);
+        *slot = listener;
+    }
+}
+
+fn check(max_entries: Option<u64>, max_bytes: Option<u64>) -> Result<(), ConfigError> {
+    if max_entries == Some(0) {
+        return Err(ConfigError {
+            option: "max_entries",
+            value: "0".into(),
+            allowed: "at least 1",
+        });
+    }
+    if let Some(bytes) = max_bytes.filter(|&bytes| bytes < MIN_BYTES) {
+        return Err(ConfigError {
+            option: "max_bytes",
+            value: bytes.to_string(),
+            allowed: "at least 4096",
+        });
+    }
+    Ok(())
+}
+
+/// Shards enough that threads seldom meet, and few enough that each has something to choose from.
+fn suitable_shards(config: &Config) -> usize {
+    let threads = std::thread::available_parallelism().map_or(4, usize::from);
+    let least = if config.policy == Policy::Lru { 65_536 } else { 8_192 };
+    let entries = config.max_entries.unwrap_or(u64::MAX);
+    let expected = entries.min(config.max_bytes.map_or(u64::MAX, |bytes| bytes / 128));
+    let wanted = (threads * 8).next_power_of_two().min(MAX_SHARDS);
+    let useful = (expected / least).clamp(1, MAX_SHARDS as u64) as usize;
+    wanted.min(1 << useful.ilog2())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_cache_has_one_shard_and_a_large_one_several() {
+        let shards = |max| suitable_shards(&Config { max_entries: Some(max), ..Config::default() });
+        assert_eq!((shards(1), shards(8_191), shards(16_384)), (1, 1, 2));
+        assert!(shards(10_000_000) >= 8);
+    }
+}

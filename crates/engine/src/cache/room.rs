@@ -1,0 +1,223 @@
+//! Making room: charging bytes, evicting, and changing the bounds.
+
+use super::Cache;
+use crate::config::{ConfigError, Error, Policy};
+use crate::entry::EntryPtr;
+use crate::index::Host;
+use crate::removal::Reason;
+use crate::shard::{Place, Shard};
+use crate::stats::Count;
+use crate::thread;
+
+/// Evicting a little more at a time than one entry needs spares most of the looking around: so
+/// much of the bound, and so many bytes at most.
+const BATCH_SHARE: u64 = 512;
+const MAX_BATCH: u64 = 32 * 1024;
+
+/// How often a writer gives up its turn for readers that keep removed bytes from being freed,
+/// before it evicts more; and before it gives up, when there is nothing to evict.
+const PATIENCE: u32 = 64;
+const MAX_PATIENCE: u32 = 10_000;
+
+impl Cache {
+    /// Charges `bytes` to the place, evicting until they are there. Not pinned, no lock held.
+    #[cold]
+    pub(super) fn make_room(&self, place: Place<'_>, bytes: u64) -> Result<(), Error> {
+        let cap = self.ledger.cap();
+        let most = cap.saturating_sub(self.shards.len() as u64 * Shard::first_charge());
+        if bytes > most {
+            return Err(Error::TooLarge { size: bytes, max: most });
+        }
+        let batch = bytes.max((cap / BATCH_SHARE).min(MAX_BATCH));
+        let mut waits = 0;
+        loop {
+            place.shard.collect(&self.ledger);
+            if place.charge(bytes) {
+                return Ok(());
+            }
+            self.call_in();
+            if place.charge(bytes) {
+                return Ok(());
+            }
+            let pending: u64 = self.shards.iter().map(Shard::limbo_bytes).sum();
+            if pending >= bytes && waits < PATIENCE {
+                waits += 1;
+                std::thread::yield_now();
+            } else if self.evict_bytes(place, batch) {
+                waits = 0;
+            } else if pending > 0 && waits < MAX_PATIENCE {
+                waits += 1;
+                std::thread::yield_now();
+            } else {
+                return Err(Error::Full);
+            }
+        }
+    }
+
+    /// Frees what can be freed and calls in the leases, of every shard.
+    fn call_in(&self) {
+        for shard in &self.shards {
+            shard.collect(&self.ledger);
+            shard.account.surrender(&self.ledger, 0);
+        }
+    }
+
+    /// Evicts entries of at least so many bytes, from this place first; whether there was one.
+    fn evict_bytes(&self, place: Place<'_>, bytes: u64) -> bool {
+        let mut evicted = 0;
+        while evicted < bytes {
+            let Some((from, victim)) = self.evict_near(place) else { break };
+            // SAFETY: out of the index and ours to bury.
+            evicted += unsafe { victim.read() }.payload().max(1);
+            self.places.give(1);
+            self.leave_evicted(from, victim);
+        }
+        evicted > 0
+    }
+
+    /// Evicts one entry so that its place among the entries is the caller's; false if there is
+    /// none to evict.
+    #[cold]
+    pub(super) fn vacate(&self, place: Place<'_>) -> bool {
+        match self.evict_near(place) {
+            Some((from, victim)) => {
+                self.leave_evicted(from, victim);
+                true
+            }
+            None => self.places.take(1),
+        }
+    }
+
+    /// Takes an entry out of the index: of this shard, or else of the next one that has any.
+    fn evict_near<'a>(&'a self, place: Place<'a>) -> Option<(Place<'a>, EntryPtr)> {
+        if let Some(victim) = self.evict_from(place) {
+            return Some((place, victim));
+        }
+        if self.policy == Policy::None {
+            // What has expired need not be kept.
+            self.sweep();
+            return None;
+        }
+        self.shards.iter().map(|shard| self.place_of(shard)).find_map(|place| {
+            let victim = self.evict_from(place)?;
+            Some((place, victim))
+        })
+    }
+
+    fn evict_from(&self, place: Place<'_>) -> Option<EntryPtr> {
+        let _guard = thread::pin();
+        let mut guarded = place.shard.guarded.lock();
+        guarded.order.evict(&place.shard.index, &place, place.shard.entries())
+    }
+
+    fn leave_evicted(&self, place: Place<'_>, victim: EntryPtr) {
+        // SAFETY: out of the index and ours to bury.
+        let over = self.is_over(unsafe { victim.read() });
+        let (count, reason) = if over {
+            (Count::Expirations, Reason::Expired)
+        } else {
+            (Count::Evictions, Reason::Evicted)
+        };
+        self.counters.add(count);
+        self.leave_vacated(place, victim, reason);
+    }
+
+    /// Doubles the index of a shard that has become crowded.
+    #[inline]
+    pub(super) fn grow_if_crowded(&self, place: Place<'_>) {
+        let entries = place.shard.entries();
+        let guard = thread::pin();
+        let crowded = place.shard.index.is_crowded(entries, 1);
+        drop(guard);
+        if crowded {
+            self.grow(place, entries);
+        }
+    }
+
+    #[cold]
+    fn grow(&self, place: Place<'_>, entries: u64) {
+        let index = &place.shard.index;
+        let guard = thread::pin();
+        let bytes = index.growth();
+        let far_too_small = index.is_crowded(entries, 3);
+        if self.ledger.cap().saturating_sub(self.ledger.used()) >= bytes && index.grow(&place) {
+            return;
+        }
+        drop(guard);
+        // Overflow buckets serve for a while: only a table three times too small is worth
+        // evicting entries for.
+        if far_too_small && self.policy != Policy::None && self.make_room(place, bytes).is_ok() {
+            place.release(bytes);
+            let _guard = thread::pin();
+            index.grow(&place);
+        }
+    }
+
+    /// Changes the bounds, and evicts what no longer fits.
+    ///
+    /// # Errors
+    /// When a bound is out of its range, or the policy is `none` and what is there does not fit:
+    /// the bounds stay as they were.
+    pub fn resize(
+        &self,
+        max_entries: Option<u64>,
+        max_bytes: Option<u64>,
+    ) -> Result<(), ConfigError> {
+        super::check(max_entries, max_bytes)?;
+        let _overall = self.overall.lock();
+        let (entries, bytes) = (max_entries.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
+        let before = (self.places.cap(), self.ledger.cap());
+        self.places.set_cap(entries);
+        self.ledger.set_cap(bytes);
+        while self.places.used() > entries && self.evict_anywhere() {}
+        let mut waits = 0;
+        loop {
+            self.call_in();
+            if self.ledger.used() <= bytes {
+                break;
+            }
+            let pending: u64 = self.shards.iter().map(Shard::limbo_bytes).sum();
+            if pending > 0 && waits < PATIENCE {
+                waits += 1;
+                std::thread::yield_now();
+            } else if !self.evict_anywhere() && !self.shrink() {
+                break;
+            }
+        }
+        let (option, value) = if self.places.used() > entries {
+            ("max_entries", entries)
+        } else if self.ledger.used() > bytes {
+            ("max_bytes", bytes)
+        } else {
+            return Ok(());
+        };
+        self.places.set_cap(before.0);
+        self.ledger.set_cap(before.1);
+        let allowed = "no less than what is there already and cannot be evicted";
+        Err(ConfigError { option, value: value.to_string(), allowed })
+    }
+
+    /// Evicts one entry of the fullest shard.
+    fn evict_anywhere(&self) -> bool {
+        let fullest = self.shards.iter().max_by_key(|shard| shard.account.charged());
+        let Some(place) = fullest.map(|shard| self.place_of(shard)) else { return false };
+        match self.evict_near(place) {
+            Some((from, victim)) => {
+                self.places.give(1);
+                self.leave_evicted(from, victim);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Drops the tables of shards that have no entries; whether that freed anything.
+    fn shrink(&self) -> bool {
+        let before = self.ledger.used();
+        for shard in self.shards.iter().filter(|shard| shard.entries() == 0) {
+            self.clear_shard(self.place_of(shard));
+        }
+        self.call_in();
+        self.ledger.used() < before
+    }
+}

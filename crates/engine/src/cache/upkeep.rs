@@ -1,0 +1,152 @@
+//! Upkeep: what expired goes, what was removed is freed, and an alarm tells when to come again.
+
+use super::Cache;
+use crate::entry::EntryPtr;
+use crate::index::Word;
+use crate::removal::Reason;
+use crate::shard::{Guarded, Place, Shard};
+use crate::stats::Count;
+use crate::thread;
+use crate::wheel::Due;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Timers looked at before the lock is given up for a moment.
+const STEP: usize = 256;
+
+/// Milliseconds until removed bytes that a reader holds are tried again.
+const LIMBO_PAUSE: u64 = 20;
+
+impl Cache {
+    /// Does what time asks for: drops what has expired, frees what nobody reads any more. Gives
+    /// the milliseconds until it should be called again, `None` if nothing is waiting.
+    ///
+    /// Reads are right without it: it only brings memory back, and reports removals, on time.
+    pub fn maintain(&self) -> Option<u64> {
+        // From here on a deadline that is set rings the alarm, whatever is found below.
+        self.wake_at.store(u64::MAX, Ordering::SeqCst);
+        self.sweep();
+        let mut next = u64::MAX;
+        for shard in &self.shards {
+            shard.collect(&self.ledger);
+            if shard.limbo_bytes() > 0 {
+                next = next.min(self.clock.now() + LIMBO_PAUSE);
+            }
+            if let Some(deadline) = shard.guarded.lock().wheel.next_deadline() {
+                next = next.min(deadline);
+            }
+        }
+        if next == u64::MAX {
+            return None;
+        }
+        self.wake_at.fetch_min(next, Ordering::SeqCst);
+        Some(next.saturating_sub(self.clock.now()).max(1))
+    }
+
+    /// Who is called when a deadline is set that is earlier than what [`Cache::maintain`] gave:
+    /// on the thread that set it, with no lock held. It only wakes whoever calls `maintain`.
+    pub fn set_alarm(&self, alarm: Option<Arc<dyn Fn() + Send + Sync>>) {
+        *self.alarm.write() = alarm;
+    }
+
+    /// Rings the alarm if the deadline is earlier than the next upkeep.
+    #[inline]
+    pub(super) fn expect_at(&self, deadline: u64) {
+        // Relaxed: an alarm too many does no harm, and `fetch_min` decides which one is needed.
+        if deadline != 0 && deadline < self.wake_at.load(Ordering::Relaxed) {
+            self.ring(deadline);
+        }
+    }
+
+    #[cold]
+    fn ring(&self, deadline: u64) {
+        if deadline < self.wake_at.fetch_min(deadline, Ordering::SeqCst) {
+            let alarm = self.alarm.read().clone();
+            if let Some(alarm) = alarm {
+                alarm();
+            }
+        }
+    }
+
+    /// Removes whatever has expired by now.
+    pub(super) fn sweep(&self) {
+        for shard in &self.shards {
+            while !self.sweep_some(self.place_of(shard)) {}
+        }
+    }
+
+    /// Some steps of a shard's wheel; whether it has arrived at the present.
+    fn sweep_some(&self, place: Place<'_>) -> bool {
+        let now = self.clock.now();
+        let (mut due, mut expired) = (Vec::new(), Vec::new());
+        let mut guarded = place.shard.guarded.lock();
+        let arrived = guarded.wheel.advance(now, STEP, &mut due);
+        if !due.is_empty() {
+            let _guard = thread::pin();
+            expired.extend(due.into_iter().filter_map(|due| settle(place, &mut guarded, due, now)));
+        }
+        drop(guarded);
+        for entry in expired {
+            self.counters.add(Count::Expirations);
+            self.leave_unlinked(place, entry, Reason::Expired);
+        }
+        arrived
+    }
+
+    /// Removes the key's entry, which the caller found expired.
+    #[cold]
+    pub(super) fn drop_expired(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        same: impl Fn(EntryPtr) -> bool,
+    ) {
+        let now = self.clock.now();
+        let guard = thread::pin();
+        // SAFETY: pinned: what the index holds is not freed.
+        let over = |entry: EntryPtr| unsafe { entry.read() }.deadline().is_some_and(|at| at <= now);
+        let gone = place.shard.index.edit(
+            &place,
+            hash,
+            |_, entry| same(entry) && over(entry),
+            |_| Word::EMPTY,
+        );
+        drop(guard);
+        if let Some(entry) = gone.and_then(Word::entry) {
+            self.counters.add(Count::Expirations);
+            self.leave(place, entry, Reason::Expired);
+        }
+    }
+
+    /// The shards, for whoever visits them all.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        self.shards.iter().map(|shard: &Shard| self.place_of(shard))
+    }
+}
+
+/// Does what a timer asks for; the entry, if it was removed. The caller is pinned.
+fn settle(place: Place<'_>, guarded: &mut Guarded, due: Due, now: u64) -> Option<EntryPtr> {
+    // SAFETY: pinned: what the index holds is not freed.
+    let named = |entry: EntryPtr| unsafe { entry.read() }.timer() == due.generation;
+    let found = place.shard.index.find_by_hash(due.hash, |_, entry| named(entry));
+    // SAFETY: as above.
+    let deadline = found.map(|entry| (entry, unsafe { entry.read() }.raw_deadline()));
+    match deadline {
+        None => guarded.wheel.release(due),
+        Some((entry, 0)) => {
+            // It was made to stay for ever: it needs no timer.
+            // SAFETY: as above.
+            unsafe { entry.read() }.set_timer(0);
+            guarded.wheel.release(due);
+        }
+        Some((_, deadline)) if deadline > now => guarded.wheel.postpone(due, deadline),
+        Some((entry, _)) => {
+            guarded.wheel.release(due);
+            let same = |_: Word, held: EntryPtr| held == entry;
+            let word = place.shard.index.edit(&place, due.hash, same, |_| Word::EMPTY)?;
+            guarded.order.removed(entry);
+            return word.entry();
+        }
+    }
+    None
+}

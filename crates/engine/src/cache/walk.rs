@@ -1,0 +1,89 @@
+//! Visiting entries: in slices of the index, or one at random.
+
+use super::Cache;
+use crate::entry::EntryRef;
+use crate::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Buckets drawn before the entries are looked for one after the other.
+const DRAWS: usize = 64;
+
+impl Cache {
+    /// Visits live entries from `cursor` on, in whole buckets, until `budget` of them were visited
+    /// or the end is reached; 0 begins. Gives the next cursor, 0 at the end.
+    ///
+    /// Safe under writes: an entry that is there from the first call to the last is visited at
+    /// least once, and more than once only if the index grows meanwhile.
+    pub fn scan(&self, cursor: u64, budget: usize, mut f: impl FnMut(EntryRef<'_>)) -> u64 {
+        let shards = self.shards.len() as u64;
+        let mut at = (cursor % shards) as usize;
+        let mut bucket = cursor / shards;
+        let mut visited = 0;
+        loop {
+            let guard = thread::pin();
+            bucket = self.shards[at].index.visit(bucket, |_, entry| {
+                // SAFETY: pinned: what the index holds is not freed.
+                let entry = unsafe { entry.read() };
+                if !self.is_over(entry) {
+                    visited += 1;
+                    f(entry);
+                }
+            });
+            drop(guard);
+            if bucket == 0 {
+                at += 1;
+                if at == self.shards.len() {
+                    return 0;
+                }
+            }
+            if visited >= budget {
+                return bucket * shards + at as u64;
+            }
+        }
+    }
+
+    /// Hands a live entry to `f`: a random one of a random bucket.
+    pub fn random<R>(&self, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        // Relaxed: any number will do.
+        static LOTS: AtomicU64 = AtomicU64::new(0);
+        let _guard = thread::pin();
+        for _ in 0..DRAWS {
+            let lot = LOTS.fetch_add(1, Ordering::Relaxed);
+            let hash = self.hasher.hash(crate::Key::bytes(&lot.to_ne_bytes()));
+            let mut found = Vec::new();
+            self.place(hash).shard.index.visit_home(hash, |_, entry| {
+                // SAFETY: pinned: what the index holds is not freed.
+                found.push(unsafe { entry.read() });
+            });
+            found.retain(|&entry| !self.is_over(entry));
+            if !found.is_empty() {
+                return Some(f(found[(hash >> 20) as usize % found.len()]));
+            }
+        }
+        self.first(f)
+    }
+
+    fn first<R>(&self, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        let _guard = thread::pin();
+        for place in self.places() {
+            let mut cursor = 0;
+            loop {
+                let mut found = None;
+                cursor = place.shard.index.visit(cursor, |_, entry| {
+                    // SAFETY: pinned: what the index holds is not freed.
+                    let entry = unsafe { entry.read() };
+                    if !self.is_over(entry) {
+                        found = Some(entry);
+                    }
+                });
+                if let Some(entry) = found {
+                    return Some(f(entry));
+                }
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        None
+    }
+}

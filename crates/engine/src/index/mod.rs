@@ -1,0 +1,554 @@
+//! The index: a lock-free hash table of words, which grows and is cleared bucket by bucket.
+//!
+//! - A key is in one slot at most. A read scans one bucket, seldom its overflow, and takes no lock.
+//! - A value is replaced and an entry removed by one compare-and-swap of its slot.
+//! - An insertion puts a *tentative* word into a free slot, looks whether another slot has the
+//!   key, and then makes the word final: of two insertions of a key at least one sees the other
+//!   (Chandramouli et al., "FASTER", SIGMOD 2018, section 3.2).
+//! - To grow, a table of twice the size is announced, and whoever writes moves the bucket that it
+//!   needs and a few more: it freezes each word, so that no compare-and-swap succeeds any more,
+//!   copies them, and marks the bucket as moved. Readers go on in the old bucket until it is
+//!   marked. A writer waits only for a mover of the very bucket that it needs: seven words.
+//!
+//! The index knows nothing of entries but their pointers: a [`Host`] hashes and pays, closures
+//! compare. Callers are pinned, so that tables and entries that they see stay.
+
+mod table;
+mod word;
+
+use crate::entry::EntryPtr;
+use crate::shim::{AtomicPtr, AtomicU64, Backoff, Ordering, fence};
+use std::ptr;
+use table::{BUCKET, Bucket, CLAIMED, MOVED};
+
+pub(crate) use table::Table;
+pub(crate) use word::{MAX_FREQUENCY, Word};
+
+/// Buckets moved by each write while the table grows. Two suffice: a table of n buckets takes more
+/// than n/2 insertions to fill its successor to the mark.
+const MOVES_PER_WRITE: usize = 2;
+
+/// The most buckets: what names an entry by its hash keeps 34 low bits of it, and so many buckets
+/// would be a table of a terabyte.
+const MAX_BUCKETS: usize = 1 << 34;
+
+/// Entries for each bucket above which the table grows: five of seven slots.
+const CROWDED: u64 = 5;
+
+/// What the index needs of the shard that it belongs to.
+pub(crate) trait Host {
+    /// The hash of an entry that is in the index.
+    fn hash_of(&self, entry: EntryPtr) -> u64;
+    /// Charges bytes that are about to be allocated, or refuses.
+    fn charge(&self, bytes: u64) -> bool;
+    /// Releases bytes that were charged and not used.
+    fn release(&self, bytes: u64);
+    /// Takes a table that nobody new can reach, frees it in time, and then releases its footprint.
+    fn retire(&self, table: Box<Table>);
+    /// Takes an entry that was dropped because the index is being cleared.
+    fn discard(&self, entry: EntryPtr);
+}
+
+/// What a write expects the key to have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    Any,
+    Absent,
+    Present,
+    Exactly(EntryPtr),
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Put {
+    Inserted,
+    Replaced(Word),
+    /// The key was not as expected.
+    Refused,
+    /// An overflow bucket is needed, and its bytes were refused.
+    NoRoom,
+}
+
+/// A slot as a reader saw it.
+pub(crate) struct Hit<'a> {
+    slot: &'a AtomicU64,
+    word: Word,
+    entry: EntryPtr,
+}
+
+impl Hit<'_> {
+    #[inline]
+    pub(crate) fn entry(&self) -> EntryPtr {
+        self.entry
+    }
+
+    /// Counts a read in the word, unless its counter is saturated. Lost now and then to a writer.
+    #[inline]
+    pub(crate) fn count_read(&self) {
+        let frequency = self.word.frequency();
+        if frequency < MAX_FREQUENCY && !self.word.is_frozen() {
+            let counted = self.word.with_frequency(frequency + 1);
+            // Relaxed: the entry's pointer was published before and stays the same.
+            let _ = self.slot.compare_exchange(
+                self.word.0,
+                counted.0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
+    }
+}
+
+pub(crate) struct Index {
+    current: AtomicPtr<Table>,
+}
+
+impl Index {
+    /// An index of `buckets` buckets, a power of two, which the caller has charged.
+    pub(crate) fn new(buckets: usize) -> Self {
+        Self { current: AtomicPtr::new(Box::into_raw(Box::new(Table::new(buckets, 0)))) }
+    }
+
+    /// The most bytes that an insertion asks its host for: an overflow bucket.
+    pub(crate) const MOST_FOR_AN_INSERTION: u64 = BUCKET;
+
+    /// What a table of so many buckets is charged.
+    pub(crate) fn price(buckets: usize) -> u64 {
+        Table::price(buckets)
+    }
+
+    fn current(&self) -> &Table {
+        // SAFETY: never null; retired tables are not freed while the caller is pinned. Acquire
+        // pairs with the release in `finish`.
+        unsafe { &*self.current.load(Ordering::Acquire) }
+    }
+
+    fn next<'a>(table: &'a Table) -> Option<&'a Table> {
+        // SAFETY: as for `current`; Acquire pairs with the release in `announce`.
+        unsafe { table.next.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The slot whose entry `matches`.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, matches: impl Fn(EntryPtr) -> bool) -> Option<Hit<'_>> {
+        let tag = Word::tag_of(hash);
+        let mut table = self.current();
+        let mut home = table.home(hash);
+        // Acquire pairs with the release that marks a bucket as moved, and with linking.
+        let mut info = home.info.load(Ordering::Acquire);
+        while info & MOVED != 0 {
+            table = Self::next(table)?;
+            home = table.home(hash);
+            info = home.info.load(Ordering::Acquire);
+        }
+        let mut bucket = home;
+        loop {
+            for slot in &bucket.slots {
+                // Acquire pairs with the release that published the entry.
+                let word = Word(slot.load(Ordering::Acquire));
+                if let Some(entry) = word.candidate(tag)
+                    && matches(entry)
+                {
+                    return Some(Hit { slot, word, entry });
+                }
+            }
+            bucket = Bucket::overflow_of(info)?;
+            info = bucket.info.load(Ordering::Acquire);
+        }
+    }
+
+    /// The entry of a word that has the hash's tag and is `selected`.
+    pub(crate) fn find_by_hash(
+        &self,
+        hash: u64,
+        selected: impl Fn(Word, EntryPtr) -> bool,
+    ) -> Option<EntryPtr> {
+        let tag = Word::tag_of(hash);
+        let mut found = None;
+        self.visit_home(hash, |word, entry| {
+            if word.candidate(tag).is_some() && selected(word, entry) {
+                found = Some(entry);
+            }
+        });
+        found
+    }
+
+    /// Stores `entry` under `hash` if what is there is as expected. `fresh` sets the policy's bits
+    /// of a word that did not exist; a replaced word's bits stay.
+    pub(crate) fn put(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        entry: EntryPtr,
+        expect: Expect,
+        matches: impl Fn(EntryPtr) -> bool,
+        fresh: impl Fn(Word) -> Word,
+    ) -> Put {
+        let fresh = fresh(Word::new(entry, hash));
+        let backoff = Backoff::new();
+        loop {
+            let table = self.writable(host, hash);
+            match Self::try_put(host, table, hash, fresh, expect, &matches) {
+                Some(outcome) => return outcome,
+                None => backoff.snooze(),
+            }
+        }
+    }
+
+    /// One attempt; `None` if something moved meanwhile.
+    fn try_put(
+        host: &impl Host,
+        table: &Table,
+        hash: u64,
+        fresh: Word,
+        expect: Expect,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> Option<Put> {
+        let tag = Word::tag_of(hash);
+        let mut vacant = None;
+        let mut last = table.home(hash);
+        for bucket in table.home(hash).chain() {
+            for slot in &bucket.slots {
+                let word = Word(slot.load(Ordering::Acquire));
+                if word.is_frozen() {
+                    return None;
+                }
+                let Some(entry) = word.entry() else {
+                    vacant.get_or_insert(slot);
+                    continue;
+                };
+                if !word.has_tag(tag) || !matches(entry) {
+                    continue;
+                }
+                if word.is_tentative() {
+                    // Its owner may be asleep: it loses, and tries again.
+                    let _ = swap(slot, word, Word::EMPTY);
+                    return None;
+                }
+                return Self::replace(slot, word, entry, fresh, expect);
+            }
+            last = bucket;
+        }
+        if matches!(expect, Expect::Present | Expect::Exactly(_)) {
+            return Some(Put::Refused);
+        }
+        let slot = match vacant {
+            Some(slot) => slot,
+            None => match Self::append(host, table, last)? {
+                Some(bucket) => &bucket.slots[0],
+                None => return Some(Put::NoRoom),
+            },
+        };
+        if !swap(slot, Word::EMPTY, fresh.tentative()) {
+            return None;
+        }
+        // The fence orders the placing before the look around, for every insertion: of two that
+        // place the same key, the later one in the order of the fences sees the other's word.
+        fence(Ordering::SeqCst);
+        if Self::is_only(table, hash, slot, matches) {
+            swap(slot, fresh.tentative(), fresh).then_some(Put::Inserted)
+        } else {
+            // Where this fails, another took the word away, or a mover froze it and drops it.
+            let _ = swap(slot, fresh.tentative(), Word::EMPTY);
+            None
+        }
+    }
+
+    fn replace(
+        slot: &AtomicU64,
+        word: Word,
+        held: EntryPtr,
+        fresh: Word,
+        expect: Expect,
+    ) -> Option<Put> {
+        match expect {
+            Expect::Absent => return Some(Put::Refused),
+            Expect::Exactly(expected) if expected != held => return Some(Put::Refused),
+            _ => {}
+        }
+        let entry = fresh.entry()?;
+        swap(slot, word, word.with_entry(entry)).then_some(Put::Replaced(word))
+    }
+
+    /// Whether no other slot holds the key of the tentative word in `mine`. A tentative word behind
+    /// it is taken away, so that of two insertions that meet one goes on.
+    fn is_only(
+        table: &Table,
+        hash: u64,
+        mine: &AtomicU64,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> bool {
+        let tag = Word::tag_of(hash);
+        let mut passed = false;
+        for slot in table.home(hash).chain().flat_map(|bucket| &bucket.slots) {
+            if ptr::eq(slot, mine) {
+                passed = true;
+                continue;
+            }
+            let word = Word(slot.load(Ordering::Acquire));
+            if word.is_frozen() {
+                return false;
+            }
+            let same = word.has_tag(tag) && word.entry().is_some_and(matches);
+            if same && !(passed && word.is_tentative() && swap(slot, word, Word::EMPTY)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A new overflow bucket behind `last`; `Some(None)` if it was not paid, `None` if something
+    /// moved meanwhile.
+    fn append<'a>(host: &impl Host, table: &Table, last: &'a Bucket) -> Option<Option<&'a Bucket>> {
+        if !table.announce_overflow() {
+            return None;
+        }
+        if !table.take_prepaid() && !host.charge(BUCKET) {
+            table.withdraw_overflow();
+            return Some(None);
+        }
+        let bucket = Box::into_raw(Box::new(Bucket::default()));
+        let address = bucket.expose_provenance() as u64;
+        // No flags and no successor: a mover that has claimed the bucket makes this fail.
+        if last.info.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // SAFETY: it lives as long as the table, which the caller's pin protects.
+            return Some(Some(unsafe { &*bucket }));
+        }
+        // SAFETY: it was not linked: nobody else knows it.
+        drop(unsafe { Box::from_raw(bucket) });
+        host.release(BUCKET);
+        table.withdraw_overflow();
+        None
+    }
+
+    /// Changes the first word that is `selected`; what it was. An empty word removes the entry.
+    pub(crate) fn edit(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        selected: impl Fn(Word, EntryPtr) -> bool,
+        change: impl Fn(Word) -> Word,
+    ) -> Option<Word> {
+        let tag = Word::tag_of(hash);
+        let backoff = Backoff::new();
+        'again: loop {
+            let table = self.writable(host, hash);
+            for slot in table.home(hash).chain().flat_map(|bucket| &bucket.slots) {
+                let word = Word(slot.load(Ordering::Acquire));
+                if word.is_frozen() {
+                    backoff.snooze();
+                    continue 'again;
+                }
+                if word.candidate(tag).is_some_and(|entry| selected(word, entry)) {
+                    if swap(slot, word, change(word)) {
+                        return Some(word);
+                    }
+                    backoff.snooze();
+                    continue 'again;
+                }
+            }
+            return None;
+        }
+    }
+
+    /// The table that a write of `hash` goes to. Helps to move what has to be moved before.
+    fn writable(&self, host: &impl Host, hash: u64) -> &Table {
+        let mut table = self.current();
+        while let Some(next) = Self::next(table) {
+            self.move_bucket(host, table, next, hash as usize & (table.len() - 1));
+            self.help(host, table, next, MOVES_PER_WRITE);
+            table = next;
+        }
+        table
+    }
+
+    /// Moves up to `count` buckets that nobody has begun.
+    fn help(&self, host: &impl Host, table: &Table, next: &Table, count: usize) {
+        // Relaxed: the cursor only spreads the work.
+        if table.cursor.load(Ordering::Relaxed) >= table.len() {
+            return;
+        }
+        let from = table.cursor.fetch_add(count, Ordering::Relaxed);
+        for at in from..(from + count).min(table.len()) {
+            self.move_bucket(host, table, next, at);
+        }
+    }
+
+    /// Moves one bucket, or waits for the thread that does.
+    fn move_bucket(&self, host: &impl Host, table: &Table, next: &Table, at: usize) {
+        let home = &table.buckets[at];
+        let backoff = Backoff::new();
+        loop {
+            // Acquire pairs with the release of MOVED: what was moved is seen in the next table.
+            let info = home.info.load(Ordering::Acquire);
+            if info & MOVED != 0 {
+                return;
+            }
+            if info & CLAIMED != 0 {
+                backoff.snooze();
+                continue;
+            }
+            let claimed = info | CLAIMED;
+            if home
+                .info
+                .compare_exchange(info, claimed, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                break;
+            }
+        }
+        let discards = table.discards.load(Ordering::Relaxed);
+        let mut bucket = home;
+        loop {
+            // Claiming before following: nothing is linked behind a claimed bucket any more.
+            let info = bucket.info.fetch_or(CLAIMED, Ordering::AcqRel);
+            for slot in &bucket.slots {
+                let word = Word(slot.fetch_or(Word::frozen_bit(), Ordering::AcqRel));
+                match word.entry() {
+                    Some(_) if word.is_tentative() => {}
+                    Some(entry) if discards => host.discard(entry),
+                    Some(entry) => next.adopt(host.hash_of(entry), word.thawed()),
+                    None => {}
+                }
+            }
+            match Bucket::overflow_of(info) {
+                Some(overflow) => bucket = overflow,
+                None => break,
+            }
+        }
+        // Release: whoever sees the mark sees the words in the next table.
+        home.info.fetch_or(MOVED, Ordering::Release);
+        if table.moved.fetch_add(1, Ordering::AcqRel) + 1 == table.len() {
+            self.finish(host, table, next);
+        }
+    }
+
+    /// Makes the next table the current one. Called once a table, by whoever moved the last bucket.
+    fn finish(&self, host: &impl Host, table: &Table, next: &Table) {
+        host.release(next.forgo_prepaid() as u64 * BUCKET);
+        let old = ptr::from_ref(table).cast_mut();
+        self.current.store(ptr::from_ref(next).cast_mut(), Ordering::Release);
+        // SAFETY: made by Box::into_raw; no longer reachable, and finished only once.
+        host.retire(unsafe { Box::from_raw(old) });
+    }
+
+    /// Announces a successor for the current table; false if there is one, or it was not paid.
+    fn announce(&self, host: &impl Host, len: impl Fn(usize) -> usize, discards: bool) -> bool {
+        let table = self.current();
+        let Some(overflowed) = table.seal() else { return false };
+        // Whoever sealed is the only one to set `next`, and a sealed table stays so once it has.
+        let len = len(table.len());
+        let prepaid = if discards { 0 } else { overflowed };
+        if !host.charge(Table::price(len) + prepaid as u64 * BUCKET) {
+            table.unseal();
+            return false;
+        }
+        table.discards.store(discards, Ordering::Relaxed);
+        let next = Box::into_raw(Box::new(Table::new(len, prepaid)));
+        table.next.store(next, Ordering::Release);
+        true
+    }
+
+    /// Whether `len` entries fill the table above its mark, `times` over, and nothing is done
+    /// about it yet.
+    #[inline]
+    pub(crate) fn is_crowded(&self, len: u64, times: u64) -> bool {
+        let table = self.current();
+        len > table.len() as u64 * CROWDED * times && Self::next(table).is_none()
+    }
+
+    /// What the tables have been charged in all; exact while nobody writes.
+    pub(crate) fn footprint(&self) -> u64 {
+        let table = self.current();
+        table.footprint() + Self::next(table).map_or(0, Table::footprint)
+    }
+
+    /// Doubles the table, if its bytes are granted: writes to come move it.
+    pub(crate) fn grow(&self, host: &impl Host) -> bool {
+        self.current().len() < MAX_BUCKETS && self.announce(host, |len| len * 2, false)
+    }
+
+    /// What [`Index::grow`] would have to charge.
+    pub(crate) fn growth(&self) -> u64 {
+        let table = self.current();
+        Table::price(table.len() * 2) + table.overflowed() as u64 * BUCKET
+    }
+
+    /// Drops every entry that is there now, and all tables but one of `buckets` buckets; false if
+    /// that table's bytes were refused.
+    pub(crate) fn clear(&self, host: &impl Host, buckets: usize) -> bool {
+        self.settle(host);
+        while !self.announce(host, |_| buckets, true) {
+            if self.current().next.load(Ordering::Acquire).is_null() {
+                return false;
+            }
+            self.settle(host);
+        }
+        self.settle(host);
+        true
+    }
+
+    /// Finishes the move that is under way.
+    fn settle(&self, host: &impl Host) {
+        let table = self.current();
+        if let Some(next) = Self::next(table) {
+            for at in 0..table.len() {
+                self.move_bucket(host, table, next, at);
+            }
+        }
+    }
+
+    /// Visits the entries of one bucket, and gives the cursor of the next one, 0 after the last.
+    ///
+    /// Cursors count with their bits reversed, from the highest bit of the mask down, so that the
+    /// halves of a bucket that is split meanwhile are visited in its place (Pieter Noordhuis's
+    /// SCAN in Redis): what is there from the first call to the last is visited at least once.
+    pub(crate) fn visit(&self, cursor: u64, mut visit: impl FnMut(Word, EntryPtr)) -> u64 {
+        let table = self.current();
+        let mask = table.len() as u64 - 1;
+        let at = (cursor & mask) as usize;
+        let home = &table.buckets[at];
+        if home.info.load(Ordering::Acquire) & MOVED == 0 {
+            Self::visit_chain(home, &mut visit);
+        } else if let Some(next) = Self::next(table) {
+            for at in (at..next.len()).step_by(table.len()) {
+                Self::visit_chain(&next.buckets[at], &mut visit);
+            }
+        }
+        let reversed = (cursor | !mask).reverse_bits().wrapping_add(1);
+        reversed.reverse_bits()
+    }
+
+    fn visit_chain(home: &Bucket, visit: &mut impl FnMut(Word, EntryPtr)) {
+        for slot in home.chain().flat_map(|bucket| &bucket.slots) {
+            let word = Word(slot.load(Ordering::Acquire));
+            if let Some(entry) = word.entry()
+                && !word.is_tentative()
+            {
+                visit(word, entry);
+            }
+        }
+    }
+
+    /// The entries of the bucket that `hash` falls into, whatever their keys.
+    pub(crate) fn visit_home(&self, hash: u64, visit: impl FnMut(Word, EntryPtr)) {
+        self.visit(hash & (self.current().len() as u64 - 1), visit);
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        let mut at = self.current.load(Ordering::Relaxed);
+        while !at.is_null() {
+            // SAFETY: made by Box::into_raw; whoever drops the index is its last user.
+            let table = unsafe { Box::from_raw(at) };
+            at = table.next.load(Ordering::Relaxed);
+        }
+    }
+}
+
+/// Compare-and-swap of a slot. Acquire and release: the entry that goes in is published, and the
+/// one that comes out is seen whole by whoever disposes of it.
+fn swap(slot: &AtomicU64, from: Word, to: Word) -> bool {
+    slot.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}

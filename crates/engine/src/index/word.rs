@@ -1,0 +1,110 @@
+//! A slot's word: where the entry is, a tag of its hash, and what the policy knows of it.
+//!
+//! ```text
+//! 63                        20 19        6 5   4 3    2      1         0
+//! | address of the entry / 16 | tag of hash | freq | main | - | tentative | frozen |
+//! ```
+
+use crate::entry::EntryPtr;
+
+const FROZEN: u64 = 1;
+const TENTATIVE: u64 = 1 << 1;
+const MAIN: u64 = 1 << 3;
+const FREQUENCY_SHIFT: u32 = 4;
+const FREQUENCY: u64 = 3 << FREQUENCY_SHIFT;
+const TAG_SHIFT: u32 = 6;
+const TAG: u64 = 0x3FFF << TAG_SHIFT;
+const ADDRESS_SHIFT: u32 = 20;
+
+/// The highest count of reads that a word remembers.
+pub(crate) const MAX_FREQUENCY: u64 = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Word(pub(super) u64);
+
+impl Word {
+    pub(crate) const EMPTY: Self = Self(0);
+
+    #[inline]
+    pub(super) fn new(entry: EntryPtr, hash: u64) -> Self {
+        // Entries are aligned to 16 bytes and lie below 2^48: see `memory`.
+        let address = entry.as_raw().expose_provenance() as u64 >> 4;
+        Self(address << ADDRESS_SHIFT | Self::tag_of(hash))
+    }
+
+    #[inline]
+    pub(super) fn tag_of(hash: u64) -> u64 {
+        (hash >> 50) << TAG_SHIFT
+    }
+
+    /// The entry, unless the word is empty.
+    #[inline]
+    pub(crate) fn entry(self) -> Option<EntryPtr> {
+        let address = (self.0 >> ADDRESS_SHIFT) << 4;
+        EntryPtr::from_raw(std::ptr::with_exposed_provenance_mut(address as usize))
+    }
+
+    /// The entry of a word that is in use, has the tag, and is not tentative.
+    #[inline]
+    pub(super) fn candidate(self, tag: u64) -> Option<EntryPtr> {
+        if (self.0 ^ tag) & (TAG | TENTATIVE) != 0 {
+            return None;
+        }
+        self.entry()
+    }
+
+    #[inline]
+    pub(super) fn has_tag(self, tag: u64) -> bool {
+        (self.0 ^ tag) & TAG == 0
+    }
+
+    /// The same slot with another entry of the same key: what the policy knows stays.
+    #[inline]
+    pub(super) fn with_entry(self, entry: EntryPtr) -> Self {
+        let low = self.0 & ((1 << ADDRESS_SHIFT) - 1);
+        Self(Self::new(entry, 0).0 | low)
+    }
+
+    /// Its bucket is moving to the next table: nothing but the mover may act on it.
+    pub(super) fn is_frozen(self) -> bool {
+        self.0 & FROZEN != 0
+    }
+
+    pub(super) fn frozen_bit() -> u64 {
+        FROZEN
+    }
+
+    pub(super) fn thawed(self) -> Self {
+        Self(self.0 & !FROZEN)
+    }
+
+    /// An insertion that has not made sure yet that it is the only one of its key.
+    pub(super) fn is_tentative(self) -> bool {
+        self.0 & TENTATIVE != 0
+    }
+
+    pub(super) fn tentative(self) -> Self {
+        Self(self.0 | TENTATIVE)
+    }
+
+    #[inline]
+    pub(crate) fn frequency(self) -> u64 {
+        (self.0 & FREQUENCY) >> FREQUENCY_SHIFT
+    }
+
+    #[inline]
+    pub(crate) fn with_frequency(self, frequency: u64) -> Self {
+        Self(self.0 & !FREQUENCY | frequency << FREQUENCY_SHIFT)
+    }
+
+    /// Whether the entry is in the main queue of S3-FIFO, rather than in the small one.
+    #[inline]
+    pub(crate) fn is_main(self) -> bool {
+        self.0 & MAIN != 0
+    }
+
+    #[inline]
+    pub(crate) fn with_main(self, main: bool) -> Self {
+        Self(if main { self.0 | MAIN } else { self.0 & !MAIN })
+    }
+}

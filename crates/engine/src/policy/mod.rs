@@ -1,0 +1,172 @@
+//! Policies: which entry leaves when a new one needs its room.
+//!
+//! The index is the truth and a policy holds hints: records that name a key by its hash, and that
+//! are checked against the index when they are used. So an entry can be removed without a word to
+//! the policy. Only `lru` links its entries, since its order must be exact.
+
+mod ghost;
+mod lfu;
+mod lru;
+mod queue;
+mod random;
+
+use crate::config::Policy;
+use crate::entry::EntryPtr;
+use crate::index::{Host, Index, Word};
+use lfu::S3Fifo;
+use lru::Recency;
+use random::Lottery;
+
+/// The state of a shard's policy, under the shard's lock.
+pub(crate) enum Order {
+    Lru(Recency),
+    Lfu(S3Fifo),
+    Random(Lottery),
+    None,
+}
+
+impl Order {
+    pub(crate) fn new(policy: Policy) -> Self {
+        match policy {
+            Policy::Lru => Self::Lru(Recency::new()),
+            Policy::Lfu => Self::Lfu(S3Fifo::new()),
+            Policy::Random => Self::Random(Lottery::new()),
+            Policy::None => Self::None,
+        }
+    }
+
+    /// Makes sure that one more entry can be remembered; the bytes that were refused, if not.
+    #[inline]
+    pub(crate) fn prepare(&mut self, host: &impl Host) -> Result<(), u64> {
+        match self {
+            Self::Lfu(queues) => queues.prepare(host),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a key that comes in goes to the main queue at once.
+    #[inline]
+    pub(crate) fn admits_to_main(&mut self, hash: u64) -> bool {
+        match self {
+            Self::Lfu(queues) => queues.admits_to_main(hash),
+            _ => false,
+        }
+    }
+
+    /// A new entry is in the index.
+    #[inline]
+    pub(crate) fn inserted(&mut self, hash: u64, entry: EntryPtr, main: bool) {
+        match self {
+            Self::Lru(list) => list.push(entry),
+            Self::Lfu(queues) => queues.push(hash, main),
+            _ => {}
+        }
+    }
+
+    /// An entry took the place of another one of its key.
+    #[inline]
+    pub(crate) fn replaced(&mut self, old: EntryPtr, new: EntryPtr) {
+        if let Self::Lru(list) = self {
+            list.unlink(old);
+            list.push(new);
+        }
+    }
+
+    /// An entry was read.
+    #[inline]
+    pub(crate) fn touched(&mut self, entry: EntryPtr) {
+        if let Self::Lru(list) = self {
+            list.touch(entry);
+        }
+    }
+
+    /// An entry was removed from the index.
+    pub(crate) fn removed(&mut self, entry: EntryPtr) {
+        if let Self::Lru(list) = self {
+            list.unlink(entry);
+        }
+    }
+
+    /// Takes the entry that leaves out of the index. The caller is pinned.
+    pub(crate) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
+        match self {
+            Self::Lru(list) => list.evict(index, host),
+            Self::Lfu(queues) => queues.evict(index, host, live),
+            Self::Random(lottery) => lottery.evict(index, host),
+            Self::None => None,
+        }
+    }
+
+    /// Forgets the records of keys that are gone, when there are many of them. The caller is
+    /// pinned.
+    pub(crate) fn tidy(&mut self, index: &Index, host: &impl Host, live: u64) {
+        if let Self::Lfu(queues) = self {
+            queues.tidy(index, host, live);
+        }
+    }
+
+    /// What the policy is charged.
+    pub(crate) fn footprint(&self) -> u64 {
+        match self {
+            Self::Lfu(queues) => queues.footprint(),
+            _ => 0,
+        }
+    }
+
+    /// Forgets everything: the index is about to be cleared.
+    pub(crate) fn forget(&mut self, host: &impl Host) {
+        match self {
+            Self::Lru(list) => list.forget(),
+            Self::Lfu(queues) => queues.forget(host),
+            _ => {}
+        }
+    }
+}
+
+/// Removes the word if the index still has it; the entry.
+fn take(
+    index: &Index,
+    host: &impl Host,
+    hash: u64,
+    selected: impl Fn(Word, EntryPtr) -> bool,
+) -> Option<EntryPtr> {
+    index.edit(host, hash, selected, |_| Word::EMPTY)?.entry()
+}
+
+#[cfg(all(test, not(loom)))]
+pub(crate) mod tests {
+    use super::*;
+    use crate::index::Table;
+    use std::cell::Cell;
+
+    /// A host that only counts what it is asked to pay.
+    #[derive(Default)]
+    pub(crate) struct Purse(Cell<u64>);
+
+    impl Purse {
+        pub(crate) fn charged(&self) -> u64 {
+            self.0.get()
+        }
+    }
+
+    impl Host for Purse {
+        fn hash_of(&self, _: EntryPtr) -> u64 {
+            0
+        }
+        fn charge(&self, bytes: u64) -> bool {
+            self.0.set(self.0.get() + bytes);
+            true
+        }
+        fn release(&self, bytes: u64) {
+            self.0.set(self.0.get() - bytes);
+        }
+        fn retire(&self, _: Box<Table>) {}
+        fn discard(&self, _: EntryPtr) {}
+    }
+
+    /// A number spread over 64 bits.
+    pub(crate) fn scatter(n: u64) -> u64 {
+        let n = (n ^ n >> 31).wrapping_mul(0x7FB5_D329_728E_A185);
+        (n ^ n >> 27).wrapping_mul(0x81DA_DEF4_BC2D_D44D)
+    }
+}

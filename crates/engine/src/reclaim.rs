@@ -1,0 +1,177 @@
+//! Epoch-based reclamation (Fraser, "Practical lock-freedom", 2004): when is nobody able to read
+//! what has just been unlinked?
+//!
+//! A thread announces the epoch it saw while it reads (`pin`). What is unlinked is tagged with the
+//! epoch of that moment (`Domain::tag`). Once every announced epoch is later than the tag
+//! (`Domain::horizon`), nobody can hold a pointer to it and its owner frees it. The domain holds
+//! no garbage: each shard keeps its own, so that its bytes stay charged to that cache, any thread
+//! may free them, and a cache that is dropped takes its garbage along.
+//!
+//! # Why it is safe
+//! U unlinks x, then executes a sequentially consistent fence F1 (in `tag`) and reads the epoch t.
+//! R announces p, executes the fence F2 (in `pin`), then reads shared pointers. Fences are totally
+//! ordered. If F1 < F2, R cannot see x any more. If F2 < F1, then R's announcement is visible to
+//! whoever computes a horizon after F1, and p <= t, since R read the epoch before F2 and U read it
+//! after F1: the horizon is at most t, and x stays.
+
+use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use crossbeam_utils::CachePadded;
+use std::ptr;
+
+/// An idle participant announces this; epochs begin above it.
+const IDLE: u64 = 0;
+
+/// The threads that read, and the epoch that they agree on.
+pub(crate) struct Domain {
+    epoch: CachePadded<AtomicU64>,
+    /// A list that only grows; a participant that leaves is given to the next thread that comes.
+    participants: AtomicPtr<Participant>,
+    registered: AtomicUsize,
+}
+
+/// One thread's announcement.
+pub(crate) struct Participant {
+    announced: CachePadded<AtomicU64>,
+    taken: AtomicBool,
+    next: *mut Participant,
+}
+
+// SAFETY: `next` is written before the participant is published and never again.
+unsafe impl Sync for Participant {}
+
+impl Domain {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            epoch: CachePadded::new(AtomicU64::new(1)),
+            participants: AtomicPtr::new(ptr::null_mut()),
+            registered: AtomicUsize::new(0),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            epoch: CachePadded::new(AtomicU64::new(1)),
+            participants: AtomicPtr::new(ptr::null_mut()),
+            registered: AtomicUsize::new(0),
+        }
+    }
+
+    /// A participant for the calling thread, until it calls [`Domain::leave`].
+    pub(crate) fn join(&self) -> &Participant {
+        // SeqCst: `alone` must not miss a thread that pins after this (see there).
+        self.registered.fetch_add(1, Ordering::SeqCst);
+        let mut head = self.participants.load(Ordering::Acquire);
+        let mut at = head;
+        // SAFETY: participants are never freed while the domain lives.
+        while let Some(participant) = unsafe { at.as_ref() } {
+            // Acquire and release pair with `leave`: the announcement is handed over idle.
+            if participant
+                .taken
+                .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                return participant;
+            }
+            at = participant.next;
+        }
+        let new = Box::into_raw(Box::new(Participant {
+            announced: CachePadded::new(AtomicU64::new(IDLE)),
+            taken: AtomicBool::new(true),
+            next: head,
+        }));
+        loop {
+            // Release publishes the participant's fields.
+            match self.participants.compare_exchange(head, new, Ordering::AcqRel, Ordering::Acquire)
+            {
+                // SAFETY: just allocated, and never freed while the domain lives.
+                Ok(_) => return unsafe { &*new },
+                Err(now) => {
+                    head = now;
+                    // SAFETY: not published yet: this thread alone has it.
+                    unsafe { (*new).next = head };
+                }
+            }
+        }
+    }
+
+    /// Gives the participant back. It must not be pinned.
+    pub(crate) fn leave(&self, participant: &Participant) {
+        participant.taken.store(false, Ordering::Release);
+        self.registered.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Announces that the participant reads from now on.
+    #[inline]
+    pub(crate) fn pin(&self, participant: &Participant) {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+        {
+            // On x86 an exchange is a full fence, and cheaper than a store followed by one.
+            participant.announced.swap(epoch, Ordering::SeqCst);
+            std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+        {
+            participant.announced.store(epoch, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Announces that the participant reads no more.
+    #[inline]
+    pub(crate) fn unpin(&self, participant: &Participant) {
+        // Release: its reads happen before whatever is freed because of this.
+        participant.announced.store(IDLE, Ordering::Release);
+    }
+
+    /// The tag of something that the caller has just unlinked.
+    #[inline]
+    pub(crate) fn tag(&self) -> u64 {
+        fence(Ordering::SeqCst);
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Begins a new epoch. What has a tag below the result can be freed.
+    pub(crate) fn horizon(&self) -> u64 {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+        let mut horizon = u64::MAX;
+        let mut at = self.participants.load(Ordering::Acquire);
+        // SAFETY: participants are never freed while the domain lives.
+        while let Some(participant) = unsafe { at.as_ref() } {
+            // Acquire pairs with the release in `unpin`.
+            match participant.announced.load(Ordering::Acquire) {
+                IDLE => {}
+                epoch => horizon = horizon.min(epoch),
+            }
+            at = participant.next;
+        }
+        horizon
+    }
+
+    /// Whether no thread but the caller, which joined and is not pinned, can be reading. A thread
+    /// that joins later pins later, and cannot see what the caller unlinked before it asked: the
+    /// caller unlinks, fences, and reads the count; the other counts itself, fences in `pin`, and
+    /// reads the pointers.
+    #[inline]
+    pub(crate) fn alone(&self) -> bool {
+        #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+        // On x86 the exchange that unlinked was a full fence.
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+        fence(Ordering::SeqCst);
+        self.registered.load(Ordering::Acquire) == 1
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        let mut at = self.participants.load(Ordering::Relaxed);
+        while !at.is_null() {
+            // SAFETY: made by Box::into_raw in `join`; whoever drops the domain is its last user.
+            at = unsafe { Box::from_raw(at) }.next;
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A shard: a part of the index with its policy, its wheel, its account and its garbage.
+//!
+//! # Locks
+//! `order` guards policy and wheel, `limbo` the garbage. A thread that holds `order` may take
+//! `limbo`; never the other way, and never the locks of two shards. Reads take neither, but for
+//! `lru`, which tries `order` and goes on without when it is taken. Listeners run under none.
+
+use crate::config::Policy;
+use crate::entry::EntryPtr;
+use crate::hash::KeyHasher;
+use crate::index::{Host, Index, Table};
+use crate::ledger::{Account, Ledger};
+use crate::policy::Order;
+use crate::thread;
+use crate::wheel::Wheel;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Buckets that a shard begins with.
+pub(crate) const FIRST_BUCKETS: usize = 8;
+
+/// Garbage above which a shard tries to free some: so many pieces, or so many bytes.
+const LIMBO_PIECES: usize = 32;
+const LIMBO_BYTES: u64 = 64 * 1024;
+
+/// Policy and wheel, under one lock.
+pub(crate) struct Guarded {
+    pub(crate) order: Order,
+    pub(crate) wheel: Wheel,
+}
+
+impl Guarded {
+    /// Makes sure that policy and wheel can remember one more entry; the bytes that were refused,
+    /// if not.
+    #[inline]
+    pub(crate) fn prepare(&mut self, host: &impl Host, timed: bool) -> Result<(), u64> {
+        self.order.prepare(host)?;
+        if timed { self.wheel.prepare(host) } else { Ok(()) }
+    }
+
+    /// Drops records and nodes of entries that are gone, once there are many. The caller is pinned.
+    #[inline]
+    pub(crate) fn tidy(&mut self, place: &Place<'_>) {
+        let shard = place.shard;
+        let live = shard.entries();
+        self.order.tidy(&shard.index, place, live);
+        if self.wheel.len() as u64 > 2 * live + SLACK {
+            // SAFETY: the caller is pinned: what the index holds is not freed.
+            let timer = |entry: EntryPtr| unsafe { entry.read() }.timer();
+            self.wheel.retain(|hash, generation| {
+                shard.index.find_by_hash(hash, |_, entry| timer(entry) == generation).is_some()
+            });
+        }
+    }
+}
+
+/// Nodes of entries that are gone which do not matter, however few entries there are.
+const SLACK: u64 = 256;
+
+pub(crate) struct Shard {
+    pub(crate) index: Index,
+    pub(crate) guarded: Mutex<Guarded>,
+    pub(crate) account: Account,
+    entries: AtomicU64,
+    payload: AtomicU64,
+    limbo: Mutex<Limbo>,
+    limbo_bytes: AtomicU64,
+    /// Whether entries have links in front of them.
+    linked: bool,
+}
+
+/// What was unlinked and may still be read.
+#[derive(Default)]
+struct Limbo {
+    garbage: Vec<(u64, Garbage)>,
+    /// Pieces at which freeing is tried again.
+    patience: usize,
+    /// Entries that `clear` dropped, and has not reported yet.
+    cleared: Vec<EntryPtr>,
+}
+
+enum Garbage {
+    Entry(EntryPtr, u64),
+    Table(Box<Table>),
+}
+
+impl Garbage {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Entry(_, bytes) => *bytes,
+            Self::Table(table) => table.footprint(),
+        }
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            index: Index::new(FIRST_BUCKETS),
+            guarded: Mutex::new(Guarded { order: Order::new(policy), wheel: Wheel::new() }),
+            account: Account::new(),
+            entries: AtomicU64::new(0),
+            payload: AtomicU64::new(0),
+            limbo: Mutex::default(),
+            limbo_bytes: AtomicU64::new(0),
+            linked: policy == Policy::Lru,
+        }
+    }
+
+    /// What a new shard has to be charged.
+    pub(crate) fn first_charge() -> u64 {
+        Index::price(FIRST_BUCKETS)
+    }
+
+    // Relaxed throughout: these are counts, and order nothing.
+
+    #[inline]
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn payload(&self) -> u64 {
+        self.payload.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn gained(&self, payload: u64) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.payload.fetch_add(payload, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn lost(&self, payload: u64) {
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+        self.payload.fetch_sub(payload, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn exchanged(&self, lost: u64, gained: u64) {
+        if lost != gained {
+            self.payload.fetch_add(gained.wrapping_sub(lost), Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes unlinked and not freed.
+    pub(crate) fn limbo_bytes(&self) -> u64 {
+        self.limbo_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Frees an entry that is out of the index, now or once nobody can be reading it.
+    #[inline]
+    pub(crate) fn bury(&self, ledger: &Ledger, entry: EntryPtr) {
+        if thread::alone() {
+            // SAFETY: unlinked, and no other thread is reading.
+            let bytes = unsafe { entry.destroy(self.linked) };
+            self.account.release(ledger, bytes as u64);
+        } else {
+            // SAFETY: the entry is out of the index and ours; others only read it.
+            let read = unsafe { entry.read() };
+            let (key, value) = (read.key().bytes.len(), read.value().bytes.len());
+            let bytes = EntryPtr::footprint(self.linked, key, value) as u64;
+            self.defer(ledger, Garbage::Entry(entry, bytes));
+        }
+    }
+
+    fn defer(&self, ledger: &Ledger, garbage: Garbage) {
+        let tag = thread::tag();
+        let bytes = self.limbo_bytes.fetch_add(garbage.bytes(), Ordering::Relaxed);
+        let mut limbo = self.limbo.lock();
+        limbo.garbage.push((tag, garbage));
+        let full = limbo.garbage.len() >= limbo.patience.max(LIMBO_PIECES);
+        drop(limbo);
+        if full || bytes > LIMBO_BYTES {
+            self.collect(ledger);
+        }
+    }
+
+    /// Frees what nobody can be reading any more.
+    pub(crate) fn collect(&self, ledger: &Ledger) {
+        let mut free = Vec::new();
+        {
+            let mut limbo = self.limbo.lock();
+            if limbo.garbage.is_empty() {
+                return;
+            }
+            let horizon = thread::horizon();
+            let mut at = 0;
+            while at < limbo.garbage.len() {
+                if limbo.garbage[at].0 < horizon {
+                    free.push(limbo.garbage.swap_remove(at).1);
+                } else {
+                    at += 1;
+                }
+            }
+            // While a reader sleeps nothing can be freed: do not look again at every piece.
+            limbo.patience = limbo.garbage.len() + LIMBO_PIECES;
+        }
+        for garbage in free {
+            let bytes = garbage.bytes();
+            match garbage {
+                // SAFETY: unlinked before the horizon: nobody reads it.
+                Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(self.linked) },
+                Garbage::Table(table) => drop(table),
+            }
+            self.limbo_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.account.release(ledger, bytes);
+        }
+    }
+
+    /// Entries that were dropped because the index was cleared.
+    pub(crate) fn take_cleared(&self) -> Vec<EntryPtr> {
+        std::mem::take(&mut self.limbo.lock().cleared)
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        let mut cursor = 0;
+        loop {
+            cursor = self.index.visit(cursor, |_, entry| {
+                // SAFETY: the cache is being dropped: nobody reads or writes.
+                unsafe { entry.destroy(self.linked) };
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+        let limbo = std::mem::take(self.limbo.get_mut());
+        let buried = limbo.garbage.into_iter().filter_map(|(_, garbage)| match garbage {
+            Garbage::Entry(entry, _) => Some(entry),
+            Garbage::Table(_) => None,
+        });
+        for entry in buried.chain(limbo.cleared) {
+            // SAFETY: as above.
+            unsafe { entry.destroy(self.linked) };
+        }
+    }
+}
+
+/// A shard together with what all shards share.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) shard: &'a Shard,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) hasher: &'a KeyHasher,
+}
+
+impl Host for Place<'_> {
+    fn hash_of(&self, entry: EntryPtr) -> u64 {
+        // SAFETY: the index asks for entries that it holds, and its caller is pinned.
+        self.hasher.hash(unsafe { entry.read() }.key())
+    }
+
+    fn charge(&self, bytes: u64) -> bool {
+        self.shard.account.charge(self.ledger, bytes)
+    }
+
+    fn release(&self, bytes: u64) {
+        self.shard.account.release(self.ledger, bytes);
+    }
+
+    fn retire(&self, table: Box<Table>) {
+        self.shard.defer(self.ledger, Garbage::Table(table));
+    }
+
+    fn discard(&self, entry: EntryPtr) {
+        self.shard.limbo.lock().cleared.push(entry);
+    }
+}

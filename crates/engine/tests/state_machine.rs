@@ -1,0 +1,358 @@
+//! Random histories against a plain map: what the cache says is what was written, and after every
+//! operation the books are right and within the bounds.
+
+use breakwater_engine::{Cache, Clock, Config, Edit, Error, Expiry, Key, KeyKind, Policy, Value};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Set(u16, u16, Time),
+    Get(u16),
+    Append(u16),
+    Remove(u16),
+    Delete(u16),
+    Expire(u16, Time),
+    Advance(u16),
+    Maintain,
+    Clear,
+    Resize(u8),
+    Scan,
+    Random,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Time {
+    Never,
+    In(u16),
+    Keep,
+}
+
+fn time() -> impl Strategy<Value = Time> {
+    prop_oneof![
+        3 => Just(Time::Never),
+        3 => (1..5_000u16).prop_map(Time::In),
+        1 => Just(Time::Keep),
+    ]
+}
+
+fn op(keys: u16) -> impl Strategy<Value = Op> {
+    let key = 0..keys;
+    prop_oneof![
+        40 => (key.clone(), 0..700u16, time()).prop_map(|(k, len, t)| Op::Set(k, len, t)),
+        20 => key.clone().prop_map(Op::Get),
+        5 => key.clone().prop_map(Op::Append),
+        3 => key.clone().prop_map(Op::Remove),
+        8 => key.clone().prop_map(Op::Delete),
+        4 => (key, time()).prop_map(|(k, t)| Op::Expire(k, t)),
+        5 => (1..3_000u16).prop_map(Op::Advance),
+        3 => Just(Op::Maintain),
+        1 => Just(Op::Clear),
+        1 => any::<u8>().prop_map(Op::Resize),
+        2 => Just(Op::Scan),
+        1 => Just(Op::Random),
+    ]
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Held {
+    format: u8,
+    bytes: Vec<u8>,
+    deadline: Option<u64>,
+}
+
+/// The cache and what it must not contradict.
+struct Pair {
+    cache: Cache,
+    clock: Clock,
+    model: HashMap<u16, Held>,
+    /// Whether entries may be missing, having been evicted.
+    evicts: bool,
+    serial: u32,
+}
+
+fn key_bytes(key: u16) -> ([u8; 8], KeyKind) {
+    // The same number in different kinds must be different keys.
+    let kinds = [KeyKind::OneByte, KeyKind::TwoByte, KeyKind::Number, KeyKind::Bytes];
+    (u64::from(key / 4).to_le_bytes(), kinds[key as usize % 4])
+}
+
+fn with_key<R>(key: u16, f: impl FnOnce(Key<'_>) -> R) -> R {
+    let (bytes, kind) = key_bytes(key);
+    f(Key { kind, bytes: &bytes })
+}
+
+fn number_of(key: Key<'_>) -> u16 {
+    u64::from_le_bytes(key.bytes.try_into().unwrap()) as u16 * 4 + key.kind as u16
+}
+
+impl Pair {
+    fn new(
+        policy: Policy,
+        max_entries: Option<u64>,
+        max_bytes: Option<u64>,
+        shards: usize,
+    ) -> Self {
+        let clock = Clock::manual();
+        let config =
+            Config { max_entries, max_bytes, policy, shards: Some(shards), clock: clock.clone() };
+        let evicts = max_entries.is_some() || max_bytes.is_some();
+        let cache = Cache::new(config).unwrap();
+        Self { cache, clock, model: HashMap::new(), evicts, serial: 0 }
+    }
+
+    fn live(&self, key: u16) -> Option<&Held> {
+        self.model.get(&key).filter(|held| held.deadline.is_none_or(|at| at > self.clock.now()))
+    }
+
+    fn expiry(&self, time: Time) -> Expiry {
+        match time {
+            Time::Never => Expiry::Never,
+            Time::In(ms) => Expiry::At(self.clock.now() + u64::from(ms)),
+            Time::Keep => Expiry::Keep,
+        }
+    }
+
+    fn deadline(&self, key: u16, time: Time) -> Option<u64> {
+        match time {
+            Time::Never => None,
+            Time::In(ms) => Some(self.clock.now() + u64::from(ms)),
+            Time::Keep => self.live(key).and_then(|held| held.deadline),
+        }
+    }
+
+    fn read(&self, key: u16) -> Option<Held> {
+        with_key(key, |key| {
+            self.cache.get(key, |entry| Held {
+                format: entry.value().format,
+                bytes: entry.value().bytes.to_vec(),
+                deadline: entry.deadline(),
+            })
+        })
+    }
+
+    /// What is read is what was written; it may be missing only if the cache evicts.
+    fn check(&mut self, key: u16) {
+        match (self.read(key), self.live(key).cloned()) {
+            (Some(read), expected) => assert_eq!(Some(read), expected, "key {key}"),
+            (None, Some(_)) if self.evicts => _ = self.model.remove(&key),
+            (None, expected) => assert_eq!(None, expected, "key {key}"),
+        }
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Set(key, len, time) => self.set(key, len, time),
+            Op::Get(key) => self.check(key),
+            Op::Append(key) => self.append(key),
+            Op::Remove(key) => {
+                self.check(key);
+                with_key(key, |key| self.cache.update(key, |_, _| (Edit::Remove, ()))).unwrap();
+                self.model.remove(&key);
+                self.check(key);
+            }
+            Op::Delete(key) => {
+                self.check(key);
+                let there = self.live(key).is_some();
+                assert_eq!(with_key(key, |key| self.cache.delete(key)), there);
+                self.model.remove(&key);
+                self.check(key);
+            }
+            Op::Expire(key, time) => {
+                self.check(key);
+                let expiry = self.expiry(time);
+                match with_key(key, |key| self.cache.expire(key, expiry)) {
+                    Ok(there) => {
+                        let deadline = self.deadline(key, time);
+                        // Making room for the timer may have evicted the entry itself.
+                        assert!(there == self.live(key).is_some() || self.evicts);
+                        if let Some(held) = self.model.get_mut(&key).filter(|_| there) {
+                            held.deadline = deadline;
+                        }
+                    }
+                    Err(error) => assert!(self.evicts, "{error}"),
+                }
+                self.check(key);
+            }
+            Op::Advance(ms) => self.clock.advance(u64::from(ms)),
+            Op::Maintain => _ = self.cache.maintain(),
+            Op::Clear => {
+                self.cache.clear();
+                self.model.clear();
+                assert!(self.cache.is_empty());
+            }
+            Op::Resize(to) => self.resize(to),
+            Op::Scan => self.scan(),
+            Op::Random => {
+                let found = self.cache.random(|entry| number_of(entry.key()));
+                match found {
+                    Some(key) => assert!(self.live(key).is_some()),
+                    None => assert!((0..400).all(|key| self.read(key).is_none())),
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, key: u16, len: u16, time: Time) {
+        self.check(key);
+        self.serial += 1;
+        let (format, bytes) = ((self.serial % 200) as u8, vec![self.serial as u8; len.into()]);
+        let value = Value { format, bytes: &bytes };
+        let expiry = self.expiry(time);
+        let deadline = self.deadline(key, time);
+        match with_key(key, |key| self.cache.set(key, value, expiry)) {
+            Ok(replaced) => {
+                assert!(replaced == self.live(key).is_some() || self.evicts);
+                let replaced_deadline = if replaced { deadline } else { self.fresh(time) };
+                self.model.insert(key, Held { format, bytes, deadline: replaced_deadline });
+                assert!(self.read(key).is_some(), "a value just set is readable");
+            }
+            Err(Error::Full) => assert_eq!(self.cache.policy(), Policy::None),
+            Err(error) => panic!("{error}"),
+        }
+        self.check(key);
+    }
+
+    /// The deadline if nothing was there to keep one from.
+    fn fresh(&self, time: Time) -> Option<u64> {
+        match time {
+            Time::In(ms) => Some(self.clock.now() + u64::from(ms)),
+            Time::Never | Time::Keep => None,
+        }
+    }
+
+    fn append(&mut self, key: u16) {
+        self.check(key);
+        let mut seen = None;
+        let result = with_key(key, |key| {
+            self.cache.update(key, |old, out| {
+                seen = old.map(|entry| entry.value().bytes.to_vec());
+                out.extend(seen.iter().flatten());
+                out.push(7);
+                (Edit::Put { format: 1, expiry: Expiry::Keep }, ())
+            })
+        });
+        let expected = self.live(key).cloned();
+        match result {
+            Ok(()) => {
+                assert!(seen.is_none() || seen == expected.as_ref().map(|held| held.bytes.clone()));
+                assert!(self.evicts || seen.is_some() == expected.is_some());
+                let deadline = expected.filter(|_| seen.is_some()).and_then(|held| held.deadline);
+                let mut bytes = seen.unwrap_or_default();
+                bytes.push(7);
+                self.model.insert(key, Held { format: 1, bytes, deadline });
+            }
+            Err(error) => assert!(self.cache.policy() == Policy::None, "{error}"),
+        }
+        self.check(key);
+    }
+
+    fn resize(&mut self, to: u8) {
+        let (entries, bytes) = self.cache.bounds();
+        let scaled = |least: u64, step: u64| least + u64::from(to) * step;
+        let wanted = (entries.map(|_| scaled(1, 2)), bytes.map(|_| scaled(20_000, 500)));
+        match self.cache.resize(wanted.0, wanted.1) {
+            Ok(()) => assert_eq!(self.cache.bounds(), wanted),
+            Err(error) => {
+                assert_eq!(self.cache.policy(), Policy::None, "{error}");
+                assert_eq!(self.cache.bounds(), (entries, bytes));
+            }
+        }
+    }
+
+    fn scan(&mut self) {
+        let (mut cursor, mut seen) = (0, HashMap::new());
+        loop {
+            cursor = self.cache.scan(cursor, 7, |entry| {
+                let bytes = entry.value().bytes.to_vec();
+                let held = Held { format: entry.value().format, bytes, deadline: entry.deadline() };
+                seen.insert(number_of(entry.key()), held);
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+        for (key, held) in &seen {
+            assert_eq!(self.live(*key), Some(held));
+        }
+        let live = self.model.keys().filter(|key| self.live(**key).is_some()).count();
+        assert!(self.evicts || seen.len() == live);
+    }
+
+    fn audit(&self) {
+        self.cache.audit().unwrap();
+        let (entries, bytes) = self.cache.bounds();
+        assert!(self.cache.len() <= entries.unwrap_or(u64::MAX));
+        assert!(self.cache.bytes() <= bytes.unwrap_or(u64::MAX));
+    }
+}
+
+fn run(mut pair: Pair, ops: Vec<Op>) {
+    for op in ops {
+        pair.apply(op);
+        pair.audit();
+    }
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    prop_oneof![Just(Policy::Lru), Just(Policy::Lfu), Just(Policy::Random), Just(Policy::None)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn without_bounds_it_is_a_map(
+        policy in policy(),
+        shards in prop_oneof![Just(1usize), Just(4)],
+        ops in prop::collection::vec(op(400), 1..600),
+    ) {
+        run(Pair::new(policy, None, None, shards), ops);
+    }
+
+    #[test]
+    fn with_bounds_it_is_a_part_of_a_map_and_never_above_them(
+        policy in policy(),
+        max_entries in prop::option::of(1..200u64),
+        max_bytes in prop::option::of(20_000..150_000u64),
+        shards in prop_oneof![Just(1usize), Just(4)],
+        ops in prop::collection::vec(op(400), 1..600),
+    ) {
+        run(Pair::new(policy, max_entries, max_bytes, shards), ops);
+    }
+
+    #[test]
+    fn lru_evicts_the_least_recently_used(
+        max in 1..50u64,
+        ops in prop::collection::vec((0..100u16, any::<bool>()), 1..500),
+    ) {
+        let mut pair = Pair::new(Policy::Lru, Some(max), None, 1);
+        let mut recent: Vec<u16> = Vec::new();
+        for (key, write) in ops {
+            let there = recent.iter().position(|&k| k == key);
+            if write {
+                pair.set_plain(key);
+            } else {
+                prop_assert_eq!(pair.read(key).is_some(), there.is_some());
+            }
+            if write || there.is_some() {
+                if let Some(at) = there {
+                    recent.remove(at);
+                }
+                recent.push(key);
+                if recent.len() as u64 > max {
+                    recent.remove(0);
+                }
+            }
+        }
+        for key in 0..100 {
+            prop_assert_eq!(with_key(key, |key| pair.cache.contains(key)), recent.contains(&key));
+        }
+    }
+}
+
+impl Pair {
+    fn set_plain(&mut self, key: u16) {
+        with_key(key, |key| self.cache.set(key, Value::bytes(b"v"), Expiry::Never)).unwrap();
+    }
+}
