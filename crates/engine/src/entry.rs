@@ -233,7 +233,7 @@ impl<'a> EntryRef<'a> {
     /// Whether the entry has this key.
     #[inline]
     pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
-        self.0.kind == key.kind as u8 && self.key().bytes == key.bytes
+        self.0.kind == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
     }
 
     /// The bytes of key and value.
@@ -241,4 +241,24 @@ impl<'a> EntryRef<'a> {
     pub fn payload(&self) -> u64 {
         (self.key_len() + self.0.value_len as usize) as u64
     }
+}
+
+/// Whether two keys are equal: most are short, and a call of `memcmp` costs more than they do.
+#[inline]
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    const WORD: usize = size_of::<u64>();
+    if a.len() != b.len() {
+        return false;
+    }
+    if a.len() > 4 * WORD {
+        return a == b;
+    }
+    if a.len() < WORD {
+        return a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0;
+    }
+    // Whole words, and the last eight bytes once more.
+    let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
+    let last = |bytes: &[u8]| word(&bytes[bytes.len() - WORD..]);
+    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
+    words.fold(last(a) ^ last(b), |differs, (a, b)| differs | (word(a) ^ word(b))) == 0
 }

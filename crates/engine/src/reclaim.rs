@@ -16,6 +16,7 @@
 
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use crossbeam_utils::CachePadded;
+use std::cell::Cell;
 use std::ptr;
 
 /// An idle participant announces this; epochs begin above it.
@@ -29,14 +30,19 @@ pub(crate) struct Domain {
     registered: AtomicUsize,
 }
 
-/// One thread's announcement.
+/// One thread's announcement, and what only that thread looks at.
 pub(crate) struct Participant {
     announced: CachePadded<AtomicU64>,
     taken: AtomicBool,
     next: *mut Participant,
+    /// Guards of the thread that are alive.
+    pub(crate) depth: Cell<u32>,
+    /// Where the thread counts its statistics.
+    pub(crate) stripe: Cell<usize>,
 }
 
-// SAFETY: `next` is written before the participant is published and never again.
+// SAFETY: `next` is written before the participant is published and never again; the cells are
+// touched by the thread alone that has taken it, and handed on by `leave` and `join`.
 unsafe impl Sync for Participant {}
 
 impl Domain {
@@ -80,6 +86,8 @@ impl Domain {
             announced: CachePadded::new(AtomicU64::new(IDLE)),
             taken: AtomicBool::new(true),
             next: head,
+            depth: Cell::new(0),
+            stripe: Cell::new(usize::MAX),
         }));
         loop {
             // Release publishes the participant's fields.

@@ -11,7 +11,7 @@ use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Table};
 use crate::ledger::{Account, Ledger};
 use crate::policy::Order;
-use crate::thread;
+use crate::thread::{self, Thread};
 use crate::wheel::Wheel;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,22 +147,6 @@ impl Shard {
         self.limbo_bytes.load(Ordering::Relaxed)
     }
 
-    /// Frees an entry that is out of the index, now or once nobody can be reading it.
-    #[inline]
-    pub(crate) fn bury(&self, ledger: &Ledger, entry: EntryPtr) {
-        if thread::alone() {
-            // SAFETY: unlinked, and no other thread is reading.
-            let bytes = unsafe { entry.destroy(self.linked) };
-            self.account.release(ledger, bytes as u64);
-        } else {
-            // SAFETY: the entry is out of the index and ours; others only read it.
-            let read = unsafe { entry.read() };
-            let (key, value) = (read.key().bytes.len(), read.value().bytes.len());
-            let bytes = EntryPtr::footprint(self.linked, key, value) as u64;
-            self.defer(ledger, Garbage::Entry(entry, bytes));
-        }
-    }
-
     fn defer(&self, ledger: &Ledger, garbage: Garbage) {
         let tag = thread::tag();
         let bytes = self.limbo_bytes.fetch_add(garbage.bytes(), Ordering::Relaxed);
@@ -237,12 +221,32 @@ impl Drop for Shard {
     }
 }
 
-/// A shard together with what all shards share.
+/// A shard together with what all shards share, and the thread that is at work on it.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
+    pub(crate) here: Thread,
     pub(crate) shard: &'a Shard,
     pub(crate) ledger: &'a Ledger,
     pub(crate) hasher: &'a KeyHasher,
+}
+
+impl Place<'_> {
+    /// Frees an entry that is out of the index, now or once nobody can be reading it.
+    #[inline]
+    pub(crate) fn bury(&self, entry: EntryPtr) {
+        let linked = self.shard.linked;
+        if self.here.is_alone() {
+            // SAFETY: unlinked, and no other thread is reading.
+            let bytes = unsafe { entry.destroy(linked) };
+            self.shard.account.release(self.ledger, bytes as u64);
+        } else {
+            // SAFETY: the entry is out of the index and ours; others only read it.
+            let read = unsafe { entry.read() };
+            let (key, value) = (read.key().bytes.len(), read.value().bytes.len());
+            let bytes = EntryPtr::footprint(linked, key, value) as u64;
+            self.shard.defer(self.ledger, Garbage::Entry(entry, bytes));
+        }
+    }
 }
 
 impl Host for Place<'_> {

@@ -1,6 +1,6 @@
 //! Statistics, counted in stripes: a thread that owns its stripe shares no line with another.
 
-use crate::thread;
+use crate::thread::{self, Thread};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,8 +57,8 @@ pub(crate) struct Counters {
 impl Counters {
     /// Adds one; what the stripe has now.
     #[inline]
-    pub(crate) fn add(&self, count: Count) -> u64 {
-        let stripe = thread::stripe();
+    pub(crate) fn add(&self, here: Thread, count: Count) -> u64 {
+        let stripe = here.stripe();
         let cell = &self.stripes[stripe][count as usize];
         // Relaxed: counts order nothing. A stripe of its own has one writer: no exchange needed.
         if stripe < thread::OWN_STRIPES {

@@ -1,5 +1,5 @@
 //! What the engine keeps for each thread: its place in the reclamation domain, and the stripe of
-//! statistics that it counts in.
+//! statistics that it counts in. An operation looks its thread up once, and hands it on.
 
 use crate::reclaim::{Domain, Participant};
 use std::cell::Cell;
@@ -8,130 +8,117 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static DOMAIN: Domain = Domain::new();
 
-/// One bit a stripe that a living thread owns.
+/// One bit for each stripe that a living thread owns.
 static STRIPES: AtomicU64 = AtomicU64::new(0);
 
 /// Stripes that one thread owns alone; threads beyond that share the stripe of this number.
 pub(crate) const OWN_STRIPES: usize = 16;
 
-struct Local {
-    participant: Cell<Option<&'static Participant>>,
-    depth: Cell<u32>,
-    stripe: Cell<usize>,
-}
+const NO_STRIPE: usize = usize::MAX;
 
 thread_local! {
-    static LOCAL: Local = const { Local {
-        participant: Cell::new(None),
-        depth: Cell::new(0),
-        stripe: Cell::new(usize::MAX),
-    } };
+    // Two, because a variable without a destructor is cheaper to look up.
+    static HERE: Cell<Option<&'static Participant>> = const { Cell::new(None) };
+    static LEAVER: Leaver = const { Leaver };
 }
 
-impl Drop for Local {
+/// Gives the participant back when the thread ends.
+struct Leaver;
+
+impl Drop for Leaver {
     fn drop(&mut self) {
-        self.depart();
-        let stripe = self.stripe.get();
+        depart();
+    }
+}
+
+/// The calling thread, as the engine knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Thread {
+    participant: &'static Participant,
+    not_send: PhantomData<*const ()>,
+}
+
+/// The calling thread.
+#[inline]
+pub(crate) fn here() -> Thread {
+    let participant = HERE.with(Cell::get).unwrap_or_else(arrive);
+    Thread { participant, not_send: PhantomData }
+}
+
+#[cold]
+fn arrive() -> &'static Participant {
+    let participant = DOMAIN.join();
+    participant.stripe.set(choose_stripe());
+    HERE.with(|here| here.set(Some(participant)));
+    // A thread whose destructors run already never leaves: one participant is lost, no more.
+    let _ = LEAVER.try_with(|_| ());
+    participant
+}
+
+fn depart() {
+    if let Some(participant) = HERE.with(Cell::take) {
+        let stripe = participant.stripe.replace(NO_STRIPE);
         if stripe < OWN_STRIPES {
             // Release: the next owner of the stripe sees this thread's counts.
             STRIPES.fetch_and(!(1 << stripe), Ordering::Release);
         }
+        DOMAIN.leave(participant);
     }
 }
 
-impl Local {
+/// A stripe that no living thread owns, or the one that many share.
+fn choose_stripe() -> usize {
+    let mut owned = STRIPES.load(Ordering::Relaxed);
+    loop {
+        let free = (!owned).trailing_zeros() as usize;
+        if free >= OWN_STRIPES {
+            return OWN_STRIPES;
+        }
+        let wanted = owned | 1 << free;
+        // Acquire pairs with the release of the stripe's last owner.
+        match STRIPES.compare_exchange(owned, wanted, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return free,
+            Err(now) => owned = now,
+        }
+    }
+}
+
+impl Thread {
+    /// Pins the thread. Guards nest.
     #[inline]
-    fn participant(&self) -> &'static Participant {
-        match self.participant.get() {
-            Some(participant) => participant,
-            None => self.arrive(),
+    pub(crate) fn pin(self) -> Guard {
+        let depth = self.participant.depth.get();
+        if depth == 0 {
+            DOMAIN.pin(self.participant);
         }
+        self.participant.depth.set(depth + 1);
+        Guard(self)
     }
 
-    #[cold]
-    fn arrive(&self) -> &'static Participant {
-        let participant = DOMAIN.join();
-        self.participant.set(Some(participant));
-        participant
+    /// Whether what this thread has just unlinked can be freed at once: no other thread reads, and
+    /// this one is not pinned.
+    #[inline]
+    pub(crate) fn is_alone(self) -> bool {
+        self.participant.depth.get() == 0 && DOMAIN.alone()
     }
 
-    fn depart(&self) {
-        if let Some(participant) = self.participant.take() {
-            DOMAIN.leave(participant);
-        }
-    }
-
-    #[cold]
-    fn choose_stripe(&self) -> usize {
-        let mut owned = STRIPES.load(Ordering::Relaxed);
-        let stripe = loop {
-            let free = (!owned).trailing_zeros() as usize;
-            if free >= OWN_STRIPES {
-                break OWN_STRIPES;
-            }
-            // Acquire pairs with the release of the stripe's last owner.
-            match STRIPES.compare_exchange(
-                owned,
-                owned | 1 << free,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break free,
-                Err(now) => owned = now,
-            }
-        };
-        self.stripe.set(stripe);
-        stripe
+    /// The stripe that the thread counts in: its own below [`OWN_STRIPES`], else a shared one.
+    #[inline]
+    pub(crate) fn stripe(self) -> usize {
+        self.participant.stripe.get().min(OWN_STRIPES)
     }
 }
 
 /// While it lives, nothing that this thread can reach is freed.
-pub(crate) struct Guard {
-    participant: &'static Participant,
-    /// Whether the participant was lent for this guard alone, the thread being about to end.
-    lent: bool,
-    not_send: PhantomData<*const ()>,
-}
-
-/// Pins the calling thread. Guards nest.
-#[inline]
-pub(crate) fn pin() -> Guard {
-    LOCAL
-        .try_with(|local| {
-            let participant = local.participant();
-            let depth = local.depth.get();
-            if depth == 0 {
-                DOMAIN.pin(participant);
-            }
-            local.depth.set(depth + 1);
-            Guard { participant, lent: false, not_send: PhantomData }
-        })
-        .unwrap_or_else(|_| pin_at_exit())
-}
-
-/// A guard for a thread whose thread-local storage is gone already.
-#[cold]
-fn pin_at_exit() -> Guard {
-    let participant = DOMAIN.join();
-    DOMAIN.pin(participant);
-    Guard { participant, lent: true, not_send: PhantomData }
-}
+pub(crate) struct Guard(Thread);
 
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
-        if self.lent {
-            DOMAIN.unpin(self.participant);
-            DOMAIN.leave(self.participant);
-            return;
-        }
-        let outermost = LOCAL.try_with(|local| {
-            let depth = local.depth.get() - 1;
-            local.depth.set(depth);
-            depth == 0
-        });
-        if outermost.unwrap_or(true) {
-            DOMAIN.unpin(self.participant);
+        let depth = self.0.participant.depth.get() - 1;
+        self.0.participant.depth.set(depth);
+        if depth == 0 {
+            DOMAIN.unpin(self.0.participant);
         }
     }
 }
@@ -147,32 +134,10 @@ pub(crate) fn horizon() -> u64 {
     DOMAIN.horizon()
 }
 
-/// Whether what this thread has just unlinked can be freed at once: no other thread reads, and
-/// this one is not pinned.
-#[inline]
-pub(crate) fn alone() -> bool {
-    let unpinned =
-        LOCAL.try_with(|local| local.depth.get() == 0 && local.participant.get().is_some());
-    unpinned.unwrap_or(false) && DOMAIN.alone()
-}
-
-/// The stripe that this thread counts in: its own below [`OWN_STRIPES`], else a shared one.
-#[inline]
-pub(crate) fn stripe() -> usize {
-    LOCAL
-        .try_with(|local| match local.stripe.get() {
-            usize::MAX => local.choose_stripe(),
-            stripe => stripe,
-        })
-        .unwrap_or(OWN_STRIPES)
-}
-
 /// Tells the engine that the calling thread will not use it for a while. A thread that sleeps
 /// between uses calls this first: while only one thread is known, what it removes is freed at once.
 pub fn rest() {
-    let _ = LOCAL.try_with(|local| {
-        if local.depth.get() == 0 {
-            local.depart();
-        }
-    });
+    if HERE.with(Cell::get).is_some_and(|participant| participant.depth.get() == 0) {
+        depart();
+    }
 }

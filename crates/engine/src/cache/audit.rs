@@ -3,7 +3,6 @@
 use super::Cache;
 use crate::entry::EntryPtr;
 use crate::shard::Place;
-use crate::thread;
 
 impl Cache {
     /// Counts everything anew and compares it with the books: what each shard is charged, what the
@@ -39,7 +38,7 @@ impl Cache {
     }
 
     fn count_bytes(&self, place: Place<'_>) -> Counted {
-        let _guard = thread::pin();
+        let _guard = place.here.pin();
         let shard = place.shard;
         let mut counted = Counted::default();
         let mut cursor = 0;

@@ -145,7 +145,7 @@ impl Cache {
 
     #[inline]
     fn place_of<'a>(&'a self, shard: &'a Shard) -> Place<'a> {
-        Place { shard, ledger: &self.ledger, hasher: &self.hasher }
+        Place { here: thread::here(), shard, ledger: &self.ledger, hasher: &self.hasher }
     }
 
     #[inline]
@@ -156,12 +156,14 @@ impl Cache {
     /// Hands the entry to `f`, counts a hit or a miss, and tells the policy.
     #[inline]
     pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        let found = self.read(key, true, f);
+        let hash = self.hasher.hash(key);
+        let place = self.place(hash);
+        let found = self.read(place, hash, key, true, f);
         let count = if found.is_some() { Count::Hits } else { Count::Misses };
-        let counted = self.counters.add(count);
+        let counted = self.counters.add(place.here, count);
         // A Weyl sequence: one of `SAMPLE` on average, and in step with no pattern of the reads.
         if found.is_some() && counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / SAMPLE {
-            self.hot.record(self.hasher.hash(key), key, SAMPLE as u32);
+            self.hot.record(hash, key, SAMPLE as u32);
         }
         found
     }
@@ -169,14 +171,20 @@ impl Cache {
     /// As [`Cache::get`], but nothing is counted and the policy is not told.
     #[inline]
     pub fn peek<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        self.read(key, false, f)
+        let hash = self.hasher.hash(key);
+        self.read(self.place(hash), hash, key, false, f)
     }
 
     #[inline]
-    fn read<R>(&self, key: Key<'_>, tell: bool, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        let hash = self.hasher.hash(key);
-        let place = self.place(hash);
-        let guard = thread::pin();
+    fn read<R>(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        tell: bool,
+        f: impl FnOnce(EntryRef<'_>) -> R,
+    ) -> Option<R> {
+        let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let hit = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
         // SAFETY: as above.

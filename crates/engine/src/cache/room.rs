@@ -7,7 +7,6 @@ use crate::index::Host;
 use crate::removal::Reason;
 use crate::shard::{Place, Shard};
 use crate::stats::Count;
-use crate::thread;
 
 /// Evicting a little more at a time than one entry needs spares most of the looking around: so
 /// much of the bound, and so many bytes at most.
@@ -105,7 +104,7 @@ impl Cache {
     }
 
     fn evict_from(&self, place: Place<'_>) -> Option<EntryPtr> {
-        let _guard = thread::pin();
+        let _guard = place.here.pin();
         let mut guarded = place.shard.guarded.lock();
         guarded.order.evict(&place.shard.index, &place, place.shard.entries())
     }
@@ -118,7 +117,7 @@ impl Cache {
         } else {
             (Count::Evictions, Reason::Evicted)
         };
-        self.counters.add(count);
+        self.counters.add(place.here, count);
         self.leave_vacated(place, victim, reason);
     }
 
@@ -126,7 +125,7 @@ impl Cache {
     #[inline]
     pub(super) fn grow_if_crowded(&self, place: Place<'_>) {
         let entries = place.shard.entries();
-        let guard = thread::pin();
+        let guard = place.here.pin();
         let crowded = place.shard.index.is_crowded(entries, 1);
         drop(guard);
         if crowded {
@@ -137,7 +136,7 @@ impl Cache {
     #[cold]
     fn grow(&self, place: Place<'_>, entries: u64) {
         let index = &place.shard.index;
-        let guard = thread::pin();
+        let guard = place.here.pin();
         let bytes = index.growth();
         let far_too_small = index.is_crowded(entries, 3);
         if self.ledger.cap().saturating_sub(self.ledger.used()) >= bytes && index.grow(&place) {
@@ -148,7 +147,7 @@ impl Cache {
         // evicting entries for.
         if far_too_small && self.policy != Policy::None && self.make_room(place, bytes).is_ok() {
             place.release(bytes);
-            let _guard = thread::pin();
+            let _guard = place.here.pin();
             index.grow(&place);
         }
     }

@@ -6,7 +6,6 @@ use crate::index::Word;
 use crate::removal::Reason;
 use crate::shard::{Guarded, Place, Shard};
 use crate::stats::Count;
-use crate::thread;
 use crate::wheel::Due;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -82,12 +81,12 @@ impl Cache {
         let mut guarded = place.shard.guarded.lock();
         let arrived = guarded.wheel.advance(now, STEP, &mut due);
         if !due.is_empty() {
-            let _guard = thread::pin();
+            let _guard = place.here.pin();
             expired.extend(due.into_iter().filter_map(|due| settle(place, &mut guarded, due, now)));
         }
         drop(guarded);
         for entry in expired {
-            self.counters.add(Count::Expirations);
+            self.counters.add(place.here, Count::Expirations);
             self.leave_unlinked(place, entry, Reason::Expired);
         }
         arrived
@@ -102,7 +101,7 @@ impl Cache {
         same: impl Fn(EntryPtr) -> bool,
     ) {
         let now = self.clock.now();
-        let guard = thread::pin();
+        let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let over = |entry: EntryPtr| unsafe { entry.read() }.deadline().is_some_and(|at| at <= now);
         let gone = place.shard.index.edit(
@@ -113,7 +112,7 @@ impl Cache {
         );
         drop(guard);
         if let Some(entry) = gone.and_then(Word::entry) {
-            self.counters.add(Count::Expirations);
+            self.counters.add(place.here, Count::Expirations);
             self.leave(place, entry, Reason::Expired);
         }
     }

@@ -20,7 +20,7 @@ impl Cache {
         let mut bucket = cursor / shards;
         let mut visited = 0;
         loop {
-            let guard = thread::pin();
+            let guard = thread::here().pin();
             bucket = self.shards[at].index.visit(bucket, |_, entry| {
                 // SAFETY: pinned: what the index holds is not freed.
                 let entry = unsafe { entry.read() };
@@ -46,7 +46,7 @@ impl Cache {
     pub fn random<R>(&self, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
         // Relaxed: any number will do.
         static LOTS: AtomicU64 = AtomicU64::new(0);
-        let _guard = thread::pin();
+        let _guard = thread::here().pin();
         for _ in 0..DRAWS {
             let lot = LOTS.fetch_add(1, Ordering::Relaxed);
             let hash = self.hasher.hash(crate::Key::bytes(&lot.to_ne_bytes()));
@@ -64,7 +64,7 @@ impl Cache {
     }
 
     fn first<R>(&self, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        let _guard = thread::pin();
+        let _guard = thread::here().pin();
         for place in self.places() {
             let mut cursor = 0;
             loop {

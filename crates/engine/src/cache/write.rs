@@ -9,7 +9,6 @@ use crate::key::{Key, MAX_KEY_LEN};
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Place};
 use crate::stats::Count;
-use crate::thread;
 use std::sync::atomic::Ordering;
 
 /// What [`Cache::update`] does with the key.
@@ -81,18 +80,25 @@ impl Cache {
     }
 
     fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
-        let stored = self.try_set(key, value, deadline);
+        let hash = self.hasher.hash(key);
+        let place = self.place(hash);
+        let stored = self.try_set(place, hash, key, value, deadline);
         match stored {
             Ok(_) => self.expect_at(deadline),
-            Err(_) => _ = self.counters.add(Count::Rejected),
+            Err(_) => _ = self.counters.add(place.here, Count::Rejected),
         }
         stored
     }
 
-    fn try_set(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
+    fn try_set(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+    ) -> Result<bool, Error> {
         check_key(key)?;
-        let hash = self.hasher.hash(key);
-        let place = self.place(hash);
         let size = self.size_of(key, value.bytes.len());
         if !place.charge(size) {
             self.make_room(place, size)?;
@@ -100,7 +106,7 @@ impl Cache {
         let entry = self.create(place, key, value, deadline, size)?;
         let mut slot = Slot::default();
         let result = loop {
-            let guard = thread::pin();
+            let guard = place.here.pin();
             let stored = self.store(place, hash, key, entry, Expect::Any, &mut slot);
             drop(guard);
             match stored {
@@ -121,7 +127,7 @@ impl Cache {
         };
         self.give_back(slot);
         if result.is_err() {
-            place.shard.bury(&self.ledger, entry);
+            place.bury(entry);
         }
         result
     }
@@ -130,7 +136,7 @@ impl Cache {
     #[inline]
     fn welcome(&self, place: Place<'_>, payload: u64) {
         place.shard.gained(payload);
-        self.counters.add(Count::Sets);
+        self.counters.add(place.here, Count::Sets);
         self.grow_if_crowded(place);
     }
 
@@ -269,13 +275,13 @@ impl Cache {
         // SAFETY: out of the index and ours to bury.
         let read = unsafe { old.read() };
         place.shard.exchanged(read.payload(), payload);
-        self.counters.add(Count::Sets);
+        self.counters.add(place.here, Count::Sets);
         let over = self.is_over(read);
         if over {
-            self.counters.add(Count::Expirations);
+            self.counters.add(place.here, Count::Expirations);
         }
         self.report(old, if over { Reason::Expired } else { Reason::Replaced });
-        place.shard.bury(&self.ledger, old);
+        place.bury(old);
         !over
     }
 
@@ -318,7 +324,7 @@ impl Cache {
         place.release(granted);
         self.give_back(slot);
         if result.is_err() {
-            self.counters.add(Count::Rejected);
+            self.counters.add(place.here, Count::Rejected);
         }
         self.flights.kill(key);
         result
@@ -335,7 +341,7 @@ impl Cache {
         granted: &mut u64,
         slot: &mut Slot,
     ) -> Attempt<R> {
-        let guard = thread::pin();
+        let guard = place.here.pin();
         // SAFETY: pinned until `guard` is dropped: what the index holds is not freed.
         let held = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
         let held = held.map(|hit| hit.entry());
@@ -393,7 +399,7 @@ impl Cache {
         };
         match attempt {
             Attempt::Done(_) => self.expect_at(deadline),
-            _ => place.shard.bury(&self.ledger, entry),
+            _ => place.bury(entry),
         }
         attempt
     }
@@ -402,7 +408,7 @@ impl Cache {
     pub fn delete(&self, key: Key<'_>) -> bool {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
-        let guard = thread::pin();
+        let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let same = |_: Word, entry: EntryPtr| unsafe { entry.read() }.has_key(key);
         self.flights.kill(key);
@@ -424,7 +430,7 @@ impl Cache {
         } else {
             (Count::Deletes, Reason::Deleted)
         };
-        self.counters.add(count);
+        self.counters.add(place.here, count);
         self.leave(place, entry, reason);
         !over
     }
@@ -458,18 +464,23 @@ impl Cache {
         // SAFETY: out of the index and ours to bury.
         place.shard.lost(unsafe { entry.read() }.payload());
         self.report(entry, reason);
-        place.shard.bury(&self.ledger, entry);
+        place.bury(entry);
     }
 
     #[inline]
     fn report(&self, entry: EntryPtr, reason: Reason) {
         // Relaxed: who begins to listen is told of what leaves from some moment on.
         if self.has_listener.load(Ordering::Relaxed) {
-            let listener = self.listener.read().clone();
-            if let Some(listener) = listener {
-                // SAFETY: out of the index and not buried yet.
-                listener.removed(unsafe { entry.read() }, reason);
-            }
+            self.tell_listener(entry, reason);
+        }
+    }
+
+    #[cold]
+    fn tell_listener(&self, entry: EntryPtr, reason: Reason) {
+        let listener = self.listener.read().clone();
+        if let Some(listener) = listener {
+            // SAFETY: out of the index and not buried yet.
+            listener.removed(unsafe { entry.read() }, reason);
         }
     }
 
@@ -481,7 +492,7 @@ impl Cache {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
         loop {
-            let guard = thread::pin();
+            let guard = place.here.pin();
             let mut guarded = place.shard.guarded.lock();
             let Err(bytes) = guarded.wheel.prepare(&place) else {
                 // SAFETY: pinned: what the index holds is not freed.
@@ -519,7 +530,7 @@ impl Cache {
         let mut guarded = place.shard.guarded.lock();
         guarded.order.forget(&place);
         guarded.wheel.forget(&place);
-        let guard = thread::pin();
+        let guard = place.here.pin();
         let swept = place.shard.index.clear(&place, FIRST_BUCKETS);
         drop(guard);
         drop(guarded);
@@ -536,7 +547,7 @@ impl Cache {
     fn clear_one_by_one(&self, place: Place<'_>) {
         let mut cursor = 0;
         loop {
-            let guard = thread::pin();
+            let guard = place.here.pin();
             let mut found = Vec::new();
             cursor = place.shard.index.visit(cursor, |_, entry| found.push(entry));
             found.retain(|&entry| self.take_exactly(place, place.hash_of(entry), entry).is_some());

@@ -143,7 +143,11 @@ impl Index {
         }
         let mut bucket = home;
         loop {
-            for slot in &bucket.slots {
+            // All seven tags first: where the match is cannot be predicted, that there is one can.
+            let mut candidates = bucket.candidates(tag);
+            while candidates != 0 {
+                let slot = &bucket.slots[candidates.trailing_zeros() as usize];
+                candidates &= candidates - 1;
                 // Acquire pairs with the release that published the entry.
                 let word = Word(slot.load(Ordering::Acquire));
                 if let Some(entry) = word.candidate(tag)

@@ -31,6 +31,17 @@ impl Bucket {
         unsafe { at.as_ref() }
     }
 
+    /// One bit for each slot whose word has the tag and is not tentative; a hint.
+    #[inline]
+    pub(super) fn candidates(&self, tag: u64) -> u32 {
+        // Relaxed: whoever follows a candidate's pointer loads the word again.
+        let bit = |slot: usize| {
+            let word = Word(self.slots[slot].load(Ordering::Relaxed));
+            u32::from(word.may_be(tag)) << slot
+        };
+        (0..SLOTS).fold(0, |bits, slot| bits | bit(slot))
+    }
+
     /// The bucket and its overflow buckets.
     pub(super) fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |bucket| {

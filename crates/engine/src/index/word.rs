@@ -47,10 +47,12 @@ impl Word {
     /// The entry of a word that is in use, has the tag, and is not tentative.
     #[inline]
     pub(super) fn candidate(self, tag: u64) -> Option<EntryPtr> {
-        if (self.0 ^ tag) & (TAG | TENTATIVE) != 0 {
-            return None;
-        }
-        self.entry()
+        if self.may_be(tag) { self.entry() } else { None }
+    }
+
+    #[inline]
+    pub(super) fn may_be(self, tag: u64) -> bool {
+        (self.0 ^ tag) & (TAG | TENTATIVE) == 0
     }
 
     #[inline]
