@@ -397,6 +397,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * @returns how many entries.
    * @throws SnapshotDamagedError `ERR_SNAPSHOT_DAMAGED`: it is not an intact snapshot.
    * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be read.
+   * @throws SnapshotNoRoomError `ERR_SNAPSHOT_NO_ROOM`: not all of it fits.
    */
   async load(path: string | URL): Promise<number> {
     return this.#native.load(this.#file(path))

@@ -159,6 +159,17 @@ export class SnapshotIoError extends BreakwaterError {
   }
 }
 
+/** `ERR_SNAPSHOT_NO_ROOM`: an intact snapshot does not fit; what came before was loaded. */
+export class SnapshotNoRoomError extends BreakwaterError {
+  /** How many entries were loaded. */
+  readonly loaded: number
+
+  constructor(loaded: number, why: string) {
+    super('ERR_SNAPSHOT_NO_ROOM', `after ${loaded} entries of the snapshot: ${why}`)
+    this.loaded = loaded
+  }
+}
+
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
   constructor(what: string) {
@@ -180,6 +191,7 @@ const makers: Record<string, (a: never, b: never, c: never) => BreakwaterError> 
     new InvalidOptionError(camel(option), new Verbatim(value), allowed),
   ERR_SNAPSHOT_DAMAGED: (what: string) => new SnapshotDamagedError(what),
   ERR_SNAPSHOT_IO: (what: string) => new SnapshotIoError(what),
+  ERR_SNAPSHOT_NO_ROOM: (loaded: number, why: string) => new SnapshotNoRoomError(loaded, why),
   ERR_INTERNAL: (what: string) => new InternalError(what),
 }
 

@@ -135,12 +135,12 @@ function checkShards(shards: number): number {
   if (
     Number.isSafeInteger(shards) &&
     shards > 0 &&
-    shards <= 4096 &&
+    shards <= 256 &&
     Number.isInteger(Math.log2(shards))
   ) {
     return shards
   }
-  throw new InvalidOptionError('shards', shards, 'a power of two from 1 to 4096')
+  throw new InvalidOptionError('shards', shards, 'a power of two from 1 to 256')
 }
 
 /** Fails if an option that was given differs from what the cache, which existed already, has. */

@@ -91,6 +91,9 @@ impl Fail {
             Self::Persist(PersistError::Io(error)) => {
                 ("ERR_SNAPSHOT_IO", vec![js.text(&error.to_string())])
             }
+            Self::Persist(PersistError::NoRoom { loaded, error }) => {
+                ("ERR_SNAPSHOT_NO_ROOM", vec![number(loaded), js.text(&error.to_string())])
+            }
             Self::Internal(what) => ("ERR_INTERNAL", vec![js.text(&what)]),
         };
         let mut args = vec![js.text(code).ok()?];

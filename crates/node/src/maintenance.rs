@@ -1,14 +1,15 @@
 //! One parked thread per process that does what time asks of the caches: expiry and freeing.
 //!
-//! It sleeps until the earliest moment that a cache asked for, or until a write stirs a cache that
-//! had nothing due. Reads never depend on it: they check deadlines themselves.
+//! It sleeps until the earliest moment that a cache asked for, or until a cache is stirred: a
+//! deadline was set that is earlier, or much was removed. Reads never depend on it: they check
+//! deadlines themselves.
 
 use crate::registry::{self, Shared};
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,20 @@ use std::time::{Duration, Instant};
 /// under constant writes costs next to nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Whether a cache was stirred since the last pass.
+/// Whether a cache is to be looked at in the next pass.
+#[derive(Default)]
+pub struct Stirred(AtomicBool);
+
+/// Whether any cache was stirred since the last pass.
 static STIRRED: Mutex<bool> = Mutex::new(false);
 static WAKE: Condvar = Condvar::new();
 
-/// Has the thread look at all caches soon. Starts it if need be.
-#[cold]
-pub fn wake() {
+/// Has the thread look at a cache soon. Starts it if need be.
+pub fn stir(cache: &Stirred) {
+    // SeqCst, as the pass below: either it sees this flag or this call sees that it was cleared.
+    if cache.0.swap(true, Ordering::SeqCst) {
+        return;
+    }
     static START: Once = Once::new();
     START.call_once(|| {
         // Without a thread, expired entries wait for the reads and writes that find them.
@@ -43,6 +51,8 @@ fn run() {
         thread::sleep(PAUSE);
         *STIRRED.lock() = false;
         due = pass(&due);
+        // Asleep, this thread reads nothing: what others remove is freed without asking it.
+        breakwater_engine::rest();
     }
 }
 
@@ -66,8 +76,8 @@ fn pass(due: &HashMap<u64, Instant>) -> HashMap<u64, Instant> {
     let mut next = HashMap::new();
     for shared in registry::all() {
         let was = due.get(&shared.id).copied();
-        // Relaxed: cleared before the pass, so that a write during it stirs the cache again.
-        let stirred = shared.stirred.swap(false, Ordering::Relaxed);
+        // Cleared before the cache is looked at, so that what comes meanwhile stirs it again.
+        let stirred = shared.stirred.0.swap(false, Ordering::SeqCst);
         let at = if stirred || was.is_some_and(|at| at <= Instant::now()) {
             maintain(&shared)
         } else {

@@ -34,7 +34,7 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
                 (value.format, value.bytes.len())
             });
             let value = match found {
-                None => return Ok(()),
+                None => js.undefined()?,
                 Some((format, _)) if format >> 4 != shared.description.codec_id => {
                     return Err(Fail::Codec);
                 }
@@ -66,7 +66,6 @@ pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
             Ok(())
         })?;
     }
-    shared.stir();
     Ok(Val::UNDEFINED)
 }
 
@@ -82,6 +81,5 @@ pub fn delete<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
             Ok(())
         })?;
     }
-    shared.stir();
     js.number(gone)
 }

@@ -93,7 +93,8 @@ unsafe extern "C" fn execute(_env: sys::napi_env, job: *mut c_void) {
         Ok(done) => done.map_err(Fail::Persist),
         Err(_) => Err(Fail::Internal("the engine panicked".to_owned())),
     });
-    shared.stir();
+    // This thread of the pool may never come back: nobody shall wait for it.
+    breakwater_engine::rest();
 }
 
 /// # Safety

@@ -1,13 +1,13 @@
 //! The caches of the process: each with its number, some with a name, and how many use them.
 
 use crate::fail::Fail;
-use crate::maintenance;
+use crate::maintenance::{self, Stirred};
 use crate::removal::{Listener, Listeners};
 use breakwater_engine::{Cache, RemovalListener};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a cache was asked to be: what users that come later must agree with.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub struct Shared {
     pub cache: Cache,
     /// What it was asked to be.
     pub description: Description,
-    /// Whether maintenance knows that there may be work. Set by writes, cleared by maintenance.
-    pub stirred: AtomicBool,
+    /// Tells maintenance that there may be work.
+    pub stirred: Arc<Stirred>,
     listeners: Arc<Listeners>,
 }
 
@@ -49,25 +49,23 @@ impl Shared {
     /// A cache that is in no registry yet.
     pub fn new(cache: Cache, description: Description) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
+        let stirred = Arc::new(Stirred::default());
+        let alarm = stirred.clone();
+        cache.set_alarm(Some(Arc::new(move || maintenance::stir(&alarm))));
         Self {
             // Relaxed: the numbers only have to differ.
             id: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             cache,
             description,
-            stirred: AtomicBool::new(false),
+            stirred,
             listeners: Arc::default(),
         }
     }
 
-    /// Told after each write: there may be something to expire or to free.
-    #[inline]
+    /// Has maintenance look at the cache soon: much was removed at once. Deadlines need no call,
+    /// the engine rings by itself.
     pub fn stir(&self) {
-        // Relaxed: a write that reads a stale `true` is covered by the pass that will clear it, at
-        // the latest by the next write. Deadlines are also checked on every read.
-        if !self.stirred.load(Ordering::Relaxed) {
-            self.stirred.store(true, Ordering::Relaxed);
-            maintenance::wake();
-        }
+        maintenance::stir(&self.stirred);
     }
 
     /// Tells `listener` of removals from now on.

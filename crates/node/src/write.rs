@@ -38,7 +38,6 @@ pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let value = value.read(js, call.arg::<1>(), &shared.description)?;
     let expiry = expiry_or_default(js, &shared, call.arg::<2>());
     shared.cache.set(key, value, expiry)?;
-    shared.stir();
     Ok(Val::UNDEFINED)
 }
 
@@ -47,7 +46,6 @@ pub fn delete<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = call.on.shared()?;
     let mut key = KeyBuf::new();
     let gone = shared.cache.delete(key.read(call.js, call.arg::<0>())?);
-    shared.stir();
     call.js.boolean(gone)
 }
 
@@ -57,8 +55,7 @@ pub fn expire<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let mut key = KeyBuf::new();
     let key = key.read(call.js, call.arg::<0>())?;
     let ttl = call.js.to_number(call.arg::<1>()).ok_or(Fail::Argument)?;
-    let found = shared.cache.expire(key, expiry(&shared, ttl));
-    shared.stir();
+    let found = shared.cache.expire(key, expiry(&shared, ttl))?;
     call.js.boolean(found)
 }
 
