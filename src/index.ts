@@ -1,3 +1,26 @@
-import binding from '#binding'
-
-export const native: object = binding
+// Everything that `import ... from 'breakwater'` offers.
+export { Cache } from './cache.ts'
+export {
+  bytes,
+  type Codec,
+  type CodecName,
+  heap,
+  json,
+  number,
+  string,
+  structured,
+} from './codecs.ts'
+export * from './errors.ts'
+export type { CacheOptions } from './options.ts'
+export type {
+  CacheHandle,
+  CacheKey,
+  CacheStats,
+  Duration,
+  HotKey,
+  Policy,
+  RemovalListener,
+  RemovalReason,
+  SetOptions,
+  Size,
+} from './types.ts'

@@ -1,1 +1,2 @@
-export {}
+// What tests of code that uses a cache need: time that they move themselves.
+export { ManualClock } from './clock.ts'

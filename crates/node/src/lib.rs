@@ -1,15 +1,95 @@
 //! The N-API binding: raw callbacks between JavaScript and the engine, and nothing more.
+//!
+//! A JavaScript `Cache` holds a set of functions whose `data` is a [`handle::Handle`]; a handle
+//! belongs to one environment (the main thread or a worker) and points to a cache that the whole
+//! process shares ([`registry`]). What an environment owns hangs on [`env::Env`].
+//!
+//! Calls are raw `extern "C"` callbacks ([`call`]), not `#[napi]` methods: those take a mutex that
+//! all threads of the process share.
 
+mod admin;
+mod call;
+mod clock;
+mod deliver;
+mod env;
+mod fail;
+mod handle;
+mod image;
+mod js;
+mod keys;
+mod maintenance;
+mod many;
+mod open;
+mod persist;
+mod read;
+mod registry;
+mod removal;
+mod scan;
+mod text;
+mod values;
+mod write;
+
+use call::{Raw, function, method};
+use env::Env;
+use js::Js;
 use napi_sys as sys;
+use std::ffi::CStr;
 
-/// Called by the runtime once per environment (the main thread, each worker).
+/// What the module exports.
+const EXPORTS: &[(&CStr, Raw)] = &[
+    (c"setup", function!(env::setup)),
+    (c"open", function!(open::open)),
+    (c"attach", function!(open::attach)),
+    (c"take", function!(read::take)),
+    (c"createClock", function!(clock::create)),
+    (c"advanceClock", function!(clock::advance)),
+    (c"readClock", function!(clock::read)),
+];
+
+/// What each cache object that `open` and `attach` return offers.
+const METHODS: &[(&CStr, Raw)] = &[
+    (c"get", method!(read::get)),
+    (c"peek", method!(read::peek)),
+    (c"has", method!(read::has)),
+    (c"getInto", method!(read::get_into)),
+    (c"ttl", method!(read::ttl)),
+    (c"set", method!(write::set)),
+    (c"delete", method!(write::delete)),
+    (c"expire", method!(write::expire)),
+    (c"clear", method!(write::clear)),
+    (c"getMany", method!(many::get)),
+    (c"setMany", method!(many::set)),
+    (c"deleteMany", method!(many::delete)),
+    (c"scan", method!(scan::scan)),
+    (c"size", method!(admin::size)),
+    (c"bytes", method!(admin::bytes)),
+    (c"stats", method!(admin::stats)),
+    (c"resetStats", method!(admin::reset_stats)),
+    (c"hotKeys", method!(admin::hot_keys)),
+    (c"resize", method!(admin::resize)),
+    (c"bounds", method!(admin::bounds)),
+    (c"listen", method!(admin::listen)),
+    (c"unlisten", method!(admin::unlisten)),
+    (c"close", method!(admin::close)),
+    (c"save", method!(persist::save)),
+    (c"load", method!(persist::load)),
+];
+
+/// Called by the runtime once per environment: the main thread and each worker.
 ///
 /// # Safety
 /// Only a Node-API host calls this, with a live environment and its exports object.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn napi_register_module_v1(
-    _env: sys::napi_env,
+    env: sys::napi_env,
     exports: sys::napi_value,
 ) -> sys::napi_value {
-    exports
+    image::prepare();
+    // SAFETY: the host hands over a live environment and a value of its current scope.
+    let (js, exports) = unsafe { (Js::new(env), js::Val::new(exports)) };
+    if let Ok(state) = Env::install(js) {
+        // A function that could not be made leaves a pending exception, which the host reports.
+        let _ = call::define(js, exports, EXPORTS, &state);
+    }
+    exports.raw()
 }

@@ -1,0 +1,125 @@
+//! Counts, bounds, listening and closing.
+
+use crate::call::{Call, Returns};
+use crate::fail::Fail;
+use crate::handle::Handle;
+use crate::js::{Js, Val};
+use crate::keys;
+use crate::removal::Listener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// `size()`: entries.
+pub fn size<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    call.js.number(call.on.shared()?.cache.len() as f64)
+}
+
+/// `bytes()`: bytes charged.
+pub fn bytes<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    call.js.number(call.on.shared()?.cache.bytes() as f64)
+}
+
+/// `stats()`: an object of counts.
+pub fn stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let stats = shared.cache.stats();
+    // Relaxed: a count that orders nothing.
+    let dropped = call.on.listener().map_or(0, |l| l.dropped.load(Ordering::Relaxed));
+    let counts = [
+        (c"hits", stats.hits),
+        (c"misses", stats.misses),
+        (c"sets", stats.sets),
+        (c"deletes", stats.deletes),
+        (c"evictions", stats.evictions),
+        (c"expirations", stats.expirations),
+        (c"rejected", stats.rejected),
+        (c"removalsDropped", dropped),
+        (c"entries", stats.entries),
+        (c"bytes", stats.bytes),
+        (c"overhead", stats.overhead),
+    ];
+    let object = js.object()?;
+    for (name, count) in counts {
+        js.put_number(object, name, count as f64)?;
+    }
+    Ok(object)
+}
+
+/// `resetStats()`.
+pub fn reset_stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    call.on.shared()?.cache.reset_stats();
+    if let Some(listener) = call.on.listener() {
+        // Relaxed: a count that orders nothing.
+        listener.dropped.store(0, Ordering::Relaxed);
+    }
+    Ok(Val::UNDEFINED)
+}
+
+/// `hotKeys(n)`: `[key, count, key, count, ...]`.
+pub fn hot_keys<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let n = js.to_number(call.arg::<0>()).ok_or(Fail::Argument)?;
+    let hot = shared.cache.hot_keys(n as usize);
+    let list = js.array(hot.len() * 2)?;
+    for (i, key) in hot.iter().enumerate() {
+        js.put_at(list, 2 * i, keys::to_js(js, key.kind, &key.bytes)?)?;
+        js.put_at(list, 2 * i + 1, js.number(key.count as f64)?)?;
+    }
+    Ok(list)
+}
+
+/// A bound: a number, or no bound if it is `undefined`.
+pub fn bound(js: Js<'_>, value: Val<'_>) -> Option<u64> {
+    js.to_number(value).map(|n| n as u64)
+}
+
+/// `bounds()`: `[max, maxBytes]` as they are now.
+pub fn bounds<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let list = js.array(2)?;
+    let (max, max_bytes) = shared.cache.bounds();
+    for (i, bound) in [max, max_bytes].into_iter().enumerate() {
+        if let Some(bound) = bound {
+            js.put_at(list, i, js.number(bound as f64)?)?;
+        }
+    }
+    Ok(list)
+}
+
+/// `resize(max, maxBytes)`.
+pub fn resize<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let shared = call.on.shared()?;
+    let (max, max_bytes) = (bound(call.js, call.arg::<0>()), bound(call.js, call.arg::<1>()));
+    shared.cache.resize(max, max_bytes)?;
+    shared.stir();
+    Ok(Val::UNDEFINED)
+}
+
+/// `listen(must)`: hears of removals from now on; the number by which the facade knows them.
+pub fn listen<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let env = &call.on.env;
+    env.hang_bell(call.js)?;
+    let listener = Arc::new(Listener {
+        // Relaxed: the numbers only have to differ.
+        id: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+        outbox: env.outbox.clone(),
+        must: call.js.to_number(call.arg::<0>()) == Some(1.0),
+        dropped: AtomicU64::new(0),
+    });
+    let id = listener.id;
+    call.on.listen(listener)?;
+    call.js.number(id as f64)
+}
+
+/// `unlisten()`: hears of removals no more.
+pub fn unlisten<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    call.on.unlisten();
+    Ok(Val::UNDEFINED)
+}
+
+/// `close()`. Once closed, this does nothing.
+pub fn close<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    call.on.close();
+    Ok(Val::UNDEFINED)
+}

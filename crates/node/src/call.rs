@@ -1,0 +1,190 @@
+//! The way in: arguments, panics, errors and what is delivered after a call.
+
+use crate::env::Env;
+use crate::fail::Fail;
+use crate::handle::Handle;
+use crate::js::{Js, Val};
+use napi_sys as sys;
+use std::any::Any;
+use std::ffi::{CStr, c_void};
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::rc::Rc;
+
+/// A callback as Node-API calls it.
+pub type Raw = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+
+/// The most arguments that a callback takes.
+const ARGS: usize = 3;
+
+/// What a callback gives back.
+pub type Returns<'s> = Result<Val<'s>, Fail>;
+
+/// A call from JavaScript to a function of `T`.
+pub struct Call<'s, T> {
+    /// The environment that calls.
+    pub js: Js<'s>,
+    /// What the function belongs to: a [`Handle`], or the [`Env`] for the module's own functions.
+    pub on: &'s T,
+    args: [Val<'s>; ARGS],
+}
+
+impl<'s, T> Call<'s, T> {
+    /// An argument; `undefined` if it was not given.
+    #[inline]
+    pub fn arg<const I: usize>(&self) -> Val<'s> {
+        const { assert!(I < ARGS) };
+        self.args[I]
+    }
+}
+
+/// What functions can belong to.
+pub trait Owner {
+    /// The environment that its functions run in.
+    fn env(&self) -> &Env;
+}
+
+/// Runs `f` for a raw callback.
+///
+/// # Safety
+/// Node-API calls, and the function's data points to a live `T`.
+#[inline]
+pub unsafe fn enter<'s, T: Owner + 's>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    f: impl FnOnce(&Call<'s, T>) -> Returns<'s>,
+) -> sys::napi_value {
+    let mut args = [MaybeUninit::<sys::napi_value>::uninit(); ARGS];
+    let (mut count, mut data) = (ARGS, ptr::null_mut());
+    // SAFETY: the out parameters are valid. With as many arguments asked for as there is room,
+    // those that were not given are filled in as `undefined`.
+    let call = unsafe {
+        let args_at = args.as_mut_ptr().cast();
+        sys::napi_get_cb_info(env, info, &mut count, args_at, ptr::null_mut(), &mut data);
+        Call {
+            js: Js::new(env),
+            on: &*data.cast::<T>(),
+            args: args.map(|a| Val::new(a.assume_init())),
+        }
+    };
+    let result = match catch_unwind(AssertUnwindSafe(|| f(&call))) {
+        Ok(result) => result,
+        Err(panic) => Err(Fail::Internal(panic_text(&*panic))),
+    };
+    let state = call.on.env();
+    match result {
+        Ok(value) => {
+            if state.outbox.is_pending() {
+                state.deliver(call.js);
+            }
+            value.raw()
+        }
+        Err(fail) => throw(&call, fail),
+    }
+}
+
+/// Delivers what the call removed before it failed, and throws.
+#[cold]
+fn throw<'s, T: Owner>(call: &Call<'s, T>, fail: Fail) -> sys::napi_value {
+    let state = call.on.env();
+    match fail.into_js(call.js, state) {
+        Some(error) => {
+            if state.outbox.is_pending() {
+                state.deliver(call.js);
+            }
+            call.js.throw(error);
+        }
+        // With an exception pending no listener can run now.
+        None => state.outbox.ring(),
+    }
+    ptr::null_mut()
+}
+
+#[cold]
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "panicked".to_owned(),
+    }
+}
+
+/// The raw callback of a function of a [`Handle`].
+macro_rules! method {
+    ($f:path) => {{
+        unsafe extern "C" fn raw(
+            env: napi_sys::napi_env,
+            info: napi_sys::napi_callback_info,
+        ) -> napi_sys::napi_value {
+            // SAFETY: Node-API calls, and `define` gave the function a handle for its data.
+            unsafe { $crate::call::enter::<$crate::handle::Handle>(env, info, |call| $f(call)) }
+        }
+        raw as $crate::call::Raw
+    }};
+}
+
+/// The raw callback of a function of the module.
+macro_rules! function {
+    ($f:path) => {{
+        unsafe extern "C" fn raw(
+            env: napi_sys::napi_env,
+            info: napi_sys::napi_callback_info,
+        ) -> napi_sys::napi_value {
+            // SAFETY: Node-API calls, and `define` gave the function the environment for its data.
+            unsafe { $crate::call::enter::<$crate::env::Env>(env, info, |call| $f(call)) }
+        }
+        raw as $crate::call::Raw
+    }};
+}
+
+pub(crate) use {function, method};
+
+/// Gives `object` the functions, each of which keeps `owner` alive.
+///
+/// The callbacks must have been made by [`method!`] for a [`Handle`], by [`function!`] for an
+/// [`Env`].
+pub fn define<'s, T: Owner + 'static>(
+    js: Js<'s>,
+    object: Val<'s>,
+    functions: &[(&CStr, Raw)],
+    owner: &Rc<T>,
+) -> Result<(), Fail> {
+    for &(name, raw) in functions {
+        let data = Rc::into_raw(owner.clone()) as *mut c_void;
+        // SAFETY: the data is kept alive by the count taken above, until `let_go` returns it.
+        let function = unsafe { js.function(name, Some(raw), data) };
+        let kept = function.and_then(|function| {
+            // SAFETY: `let_go` takes back the count above, once.
+            unsafe { js.on_collected(function, data, Some(let_go::<T>)) }?;
+            Ok(function)
+        });
+        if kept.is_err() {
+            // SAFETY: nobody else will take this count back.
+            unsafe { Rc::decrement_strong_count(data as *const T) };
+        }
+        js.put(object, name, kept?)?;
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `data` came from `Rc::into_raw` of an `Rc<T>` of this thread.
+unsafe extern "C" fn let_go<T>(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: as the caller promises. A panic would be an abort; dropping a handle has none.
+    unsafe { Rc::decrement_strong_count(data as *const T) };
+}
+
+impl Owner for Handle {
+    #[inline]
+    fn env(&self) -> &Env {
+        &self.env
+    }
+}
+
+impl Owner for Env {
+    #[inline]
+    fn env(&self) -> &Env {
+        self
+    }
+}

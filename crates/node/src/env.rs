@@ -1,0 +1,151 @@
+//! What an environment (the main thread, a worker) owns, and how it is given back at its end.
+
+use crate::call::{Call, Returns};
+use crate::fail::Fail;
+use crate::handle::Handle;
+use crate::js::{Js, Val};
+use crate::removal::Outbox;
+use napi_sys as sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::ptr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+/// Bytes of the area that byte values leave through; longer ones take another way.
+pub const SCRATCH: usize = 64 * 1024;
+
+/// An environment. All but the outbox is touched by its own thread alone.
+pub struct Env {
+    /// Removals on their way to this environment's listeners.
+    pub outbox: Arc<Outbox>,
+    /// Bytes that did not fit the scratch area, until the facade takes them.
+    pub parked: RefCell<Vec<u8>>,
+    /// Set while removals are handed to JavaScript.
+    pub delivering: Cell<bool>,
+    this: Weak<Self>,
+    scratch: Cell<*mut u8>,
+    /// Bytes of the scratch area that the last value took.
+    left: Cell<usize>,
+    facade: Cell<Option<Facade>>,
+    handles: RefCell<Vec<Weak<Handle>>>,
+}
+
+/// The facade's functions and the area that it shares with us.
+#[derive(Clone, Copy)]
+struct Facade {
+    fail: sys::napi_ref,
+    deliver: sys::napi_ref,
+    scratch: sys::napi_ref,
+}
+
+impl Env {
+    /// Makes the state of an environment and ties its end to the environment's.
+    pub fn install(js: Js<'_>) -> Result<Rc<Self>, Fail> {
+        let env = Rc::new_cyclic(|this| Self {
+            outbox: Arc::new(Outbox::new()),
+            parked: RefCell::default(),
+            delivering: Cell::new(false),
+            this: this.clone(),
+            scratch: Cell::new(ptr::null_mut()),
+            left: Cell::new(0),
+            facade: Cell::new(None),
+            handles: RefCell::default(),
+        });
+        let data = Rc::into_raw(env.clone()) as *mut c_void;
+        // SAFETY: the environment is live; the count in `data` is taken back by `end`, which runs
+        // once, on this thread.
+        let status = unsafe { sys::napi_add_env_cleanup_hook(js.raw(), Some(end), data) };
+        if status == sys::Status::napi_ok { Ok(env) } else { Err(Fail::Pending) }
+    }
+
+    /// The environment, for those that keep it alive. Only the environment's own functions call
+    /// this, and they keep it alive themselves.
+    pub fn this(&self) -> Result<Rc<Self>, Fail> {
+        self.this.upgrade().ok_or(Fail::Pending)
+    }
+
+    /// Has the handle closed when the environment ends.
+    pub fn adopt(&self, handle: &Rc<Handle>) {
+        let mut handles = self.handles.borrow_mut();
+        // Those that were collected leave when the list would grow, so that it stays short.
+        if handles.len() == handles.capacity() {
+            handles.retain(|handle| handle.strong_count() > 0);
+        }
+        handles.push(Rc::downgrade(handle));
+    }
+
+    /// The facade's function that makes errors.
+    pub fn fail<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
+        let facade = self.facade.get().ok_or(Fail::Pending)?;
+        // SAFETY: `setup` made the reference in this environment.
+        unsafe { js.kept(facade.fail) }
+    }
+
+    /// The facade's function that takes removals.
+    pub fn deliver_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
+        let facade = self.facade.get().ok_or(Fail::Pending)?;
+        // SAFETY: as in `fail`.
+        unsafe { js.kept(facade.deliver) }
+    }
+
+    /// Leaves a byte value for the facade to copy: in the scratch area if it fits.
+    #[inline]
+    pub fn leave(&self, bytes: &[u8]) {
+        let scratch = self.scratch.get();
+        if bytes.len() <= SCRATCH && !scratch.is_null() {
+            // SAFETY: the area has SCRATCH bytes, is kept by a reference and is touched by this
+            // thread alone.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), scratch, bytes.len()) };
+            self.left.set(bytes.len());
+        } else {
+            self.parked.replace(bytes.to_vec());
+        }
+    }
+
+    /// Runs `f`, which may run JavaScript, and then has the value that waits for the facade again.
+    pub fn keeping_value(&self, f: impl FnOnce()) {
+        let parked = self.parked.take();
+        let len = self.left.replace(0);
+        // SAFETY: `leave` wrote `len` bytes there.
+        let left = (len > 0)
+            .then(|| unsafe { std::slice::from_raw_parts(self.scratch.get(), len) }.to_vec());
+        f();
+        self.parked.replace(parked);
+        if let Some(left) = left {
+            self.leave(&left);
+        }
+    }
+}
+
+/// `setup(fail, deliver)`: takes the facade's functions, gives the scratch area. A second facade
+/// in the same environment (CommonJS beside ESM) gets the area of the first.
+pub fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let (js, env) = (call.js, call.on);
+    if let Some(facade) = env.facade.get() {
+        // SAFETY: made below, in this environment.
+        return unsafe { js.kept(facade.scratch) };
+    }
+    let (area, at) = js.array_buffer(SCRATCH)?;
+    env.facade.set(Some(Facade {
+        fail: js.keep(call.arg::<0>())?,
+        deliver: js.keep(call.arg::<1>())?,
+        scratch: js.keep(area)?,
+    }));
+    env.scratch.set(at);
+    Ok(area)
+}
+
+/// The environment ends: its handles are closed and nobody wakes it any more.
+///
+/// # Safety
+/// `data` came from [`Env::install`].
+unsafe extern "C" fn end(data: *mut c_void) {
+    // SAFETY: as the caller promises; this is the count that `install` left.
+    let env = unsafe { Rc::from_raw(data as *const Env) };
+    env.outbox.close();
+    let handles = env.handles.take();
+    for handle in handles.iter().filter_map(Weak::upgrade) {
+        handle.close();
+    }
+}

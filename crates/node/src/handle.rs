@@ -1,0 +1,75 @@
+//! A cache as one instance of one environment holds it.
+
+use crate::env::Env;
+use crate::fail::Fail;
+use crate::registry::{self, Shared};
+use crate::removal::Listener;
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What the functions of one JavaScript `Cache` belong to.
+pub struct Handle {
+    /// The environment.
+    pub env: Rc<Env>,
+    /// `None` once closed.
+    shared: RefCell<Option<Arc<Shared>>>,
+    listener: RefCell<Option<Arc<Listener>>>,
+}
+
+impl Handle {
+    /// A handle of a cache that counts this user already.
+    pub fn new(env: Rc<Env>, shared: Arc<Shared>) -> Rc<Self> {
+        let handle =
+            Rc::new(Self { shared: RefCell::new(Some(shared)), listener: RefCell::default(), env });
+        handle.env.adopt(&handle);
+        handle
+    }
+
+    /// The cache, for code that runs no JavaScript meanwhile.
+    #[inline]
+    pub fn shared(&self) -> Result<Ref<'_, Shared>, Fail> {
+        let shared = self.shared.borrow();
+        Ref::filter_map(shared, |shared| shared.as_deref()).map_err(|_| Fail::Closed)
+    }
+
+    /// The cache, for code that may run JavaScript, which may close the handle.
+    pub fn owned(&self) -> Result<Arc<Shared>, Fail> {
+        self.shared.borrow().clone().ok_or(Fail::Closed)
+    }
+
+    /// Hears of removals from now on.
+    pub fn listen(&self, listener: Arc<Listener>) -> Result<(), Fail> {
+        let shared = self.owned()?;
+        self.unlisten();
+        shared.add_listener(listener.clone());
+        self.listener.replace(Some(listener));
+        Ok(())
+    }
+
+    /// Hears of removals no more.
+    pub fn unlisten(&self) {
+        if let (Ok(shared), Some(listener)) = (self.shared(), self.listener.take()) {
+            shared.remove_listener(&listener);
+        }
+    }
+
+    /// Who listens, if anybody does.
+    pub fn listener(&self) -> Option<Arc<Listener>> {
+        self.listener.borrow().clone()
+    }
+
+    /// Lets the cache go. The last user to do so frees it.
+    pub fn close(&self) {
+        self.unlisten();
+        if let Some(shared) = self.shared.take() {
+            registry::release(shared);
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,68 @@
+//! Writing one key, and clearing.
+
+use crate::call::{Call, Returns};
+use crate::fail::Fail;
+use crate::handle::Handle;
+use crate::js::{Js, Val};
+use crate::keys::KeyBuf;
+use crate::registry::Shared;
+use crate::values::ValueBuf;
+use breakwater_engine::Expiry;
+
+/// Milliseconds from now as a deadline: rounded up, infinity is never.
+#[inline]
+pub fn expiry(shared: &Shared, ttl: f64) -> Expiry {
+    // As many milliseconds as a double counts exactly are 285,000 years.
+    if ttl < 9e15 {
+        Expiry::At(shared.cache.clock().now_rounded_up() + ttl.ceil() as u64)
+    } else {
+        Expiry::Never
+    }
+}
+
+/// The deadline of an entry whose life is `ttl`, if that is a number, or else the cache's default.
+#[inline]
+pub fn expiry_or_default(js: Js<'_>, shared: &Shared, ttl: Val<'_>) -> Expiry {
+    match js.to_number(ttl).or(shared.description.ttl) {
+        Some(ttl) => expiry(shared, ttl),
+        None => Expiry::Never,
+    }
+}
+
+/// `set(key, value, ttl?)`.
+#[inline]
+pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let (mut key, mut value) = (KeyBuf::new(), ValueBuf::new());
+    let key = key.read(js, call.arg::<0>())?;
+    let value = value.read(js, call.arg::<1>(), &shared.description)?;
+    let expiry = expiry_or_default(js, &shared, call.arg::<2>());
+    shared.cache.set(key, value, expiry)?;
+    Ok(Val::UNDEFINED)
+}
+
+/// `delete(key)`: whether there was an entry.
+pub fn delete<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let shared = call.on.shared()?;
+    let mut key = KeyBuf::new();
+    let gone = shared.cache.delete(key.read(call.js, call.arg::<0>())?);
+    call.js.boolean(gone)
+}
+
+/// `expire(key, ttl)`: whether there was an entry.
+pub fn expire<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let shared = call.on.shared()?;
+    let mut key = KeyBuf::new();
+    let key = key.read(call.js, call.arg::<0>())?;
+    let ttl = call.js.to_number(call.arg::<1>()).ok_or(Fail::Argument)?;
+    let found = shared.cache.expire(key, expiry(&shared, ttl))?;
+    call.js.boolean(found)
+}
+
+/// `clear()`.
+pub fn clear<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let shared = call.on.shared()?;
+    shared.cache.clear();
+    shared.stir();
+    Ok(Val::UNDEFINED)
+}

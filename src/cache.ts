@@ -1,0 +1,550 @@
+// The cache that a user sees: one thin method over one native call.
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Native } from '#binding'
+import { type Codec, type CodecName, type Coding, codingOf, givesBytes } from './codecs.ts'
+import { DecodeError, InvalidHandleError, InvalidOptionError, InvalidValueError } from './errors.ts'
+import { Slots } from './heap.ts'
+import { BytesOf, entries, keys } from './iterate.ts'
+import { binding, takeBytes } from './native.ts'
+import {
+  agreedCoding,
+  type CacheOptions,
+  check,
+  checkAgreement,
+  checkBounds,
+  checkJitter,
+} from './options.ts'
+import { ignore, type Receiver, receive, report } from './removals.ts'
+import type {
+  CacheHandle,
+  CacheKey,
+  CacheStats,
+  Duration,
+  HotKey,
+  RemovalListener,
+  RemovalReason,
+  SetOptions,
+} from './types.ts'
+import { milliseconds } from './units.ts'
+
+/** Made by `attach`: what the constructor takes instead of options. */
+class Attachment {
+  constructor(
+    readonly native: Native,
+    readonly codec: unknown,
+  ) {}
+}
+
+/**
+ * A cache off the V8 heap, which every worker of the process can share.
+ *
+ * Every method but `close`, `closed` and `name` throws `ERR_CACHE_CLOSED` once the cache is closed,
+ * and `ERR_INVALID_KEY` or `ERR_KEY_TOO_LONG` for a key that is no {@link CacheKey}.
+ *
+ * @example
+ * ```ts
+ * import { Cache, json } from 'breakwater'
+ *
+ * interface User { name: string }
+ *
+ * const users = new Cache<string, User>({
+ *   name: 'users', // the same name in any worker of the process is the same cache
+ *   max: 100_000,
+ *   maxBytes: '256mb',
+ *   policy: 'lfu',
+ *   ttl: '5m',
+ *   jitter: 0.1, // each entry lives ttl x (1 ± 0.1)
+ *   codec: json<User>(),
+ * })
+ * users.set('1', { name: 'Alice' })
+ * assert.equal(users.get('1')?.name, 'Alice')
+ * assert.equal(users.get('2'), undefined)
+ * ```
+ */
+export class Cache<K extends CacheKey = string, V = string> {
+  readonly #native: Native
+  readonly #coding: Coding
+  /** Whether values come out as they are. */
+  readonly #plain: boolean
+  readonly #encode: ((value: never) => unknown) | undefined
+  readonly #decode: ((stored: never) => unknown) | undefined
+  /** Whether each `set` draws a life. */
+  readonly #drawn: boolean
+  readonly #random: () => number
+  /** The default life in milliseconds. */
+  readonly #ttl: number | undefined
+  readonly #jitter: number
+  /** The objects, if the codec is `heap`. */
+  readonly #slots: Slots | undefined
+  readonly #listeners = new Set<RemovalListener<K, V>>()
+  /** What the native side knows this instance by while it listens. */
+  #listening = 0
+  #closed = false
+
+  /**
+   * Makes a cache, or opens the one of this `name`.
+   *
+   * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
+   * @throws OptionConflictError `ERR_OPTION_CONFLICT`: the cache of this name is different.
+   */
+  constructor(options: CacheOptions<V> = {}) {
+    const attachment = options instanceof Attachment ? options : undefined
+    const given = attachment === undefined ? options : { codec: attachment.codec as Codec<V> }
+    this.#native = attachment?.native ?? this.#open(given)
+    try {
+      this.#coding = agreedCoding(codingOf(given.codec), this.#native)
+    } catch (error) {
+      this.#native.close()
+      throw error
+    }
+    this.#random = given.random ?? Math.random
+    const { ttl, jitter } = this.#native.description
+    this.#ttl = ttl
+    this.#jitter = jitter
+    this.#drawn = ttl !== undefined && jitter > 0
+    if (this.#coding.name === 'heap') {
+      const slots = new Slots()
+      this.#slots = slots
+      this.#encode = object => slots.put(object)
+      this.#decode = slot => slots.at(slot)
+      this.#listen()
+    } else {
+      this.#encode = this.#coding.encode
+      this.#decode = this.#coding.decode
+    }
+    this.#plain = this.#decode === undefined && !givesBytes(this.#coding)
+  }
+
+  #open(given: CacheOptions<V>): Native {
+    const options = check(given)
+    const native = binding.open(options)
+    try {
+      if (!native.description.created) checkAgreement(given, options, native)
+      return native
+    } catch (error) {
+      native.close()
+      throw error
+    }
+  }
+
+  /**
+   * Opens the cache of a handle that another worker posted.
+   *
+   * @param options - `codec`: needed if the cache has a codec of your own.
+   * @throws InvalidHandleError `ERR_INVALID_HANDLE`: it is closed, or of another process.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100 })
+   * // worker.postMessage(cache.handle), and there:
+   * const same = Cache.attach(cache.handle)
+   * cache.set('key', 'value')
+   * assert.equal(same.get('key'), 'value')
+   * ```
+   */
+  static attach<K extends CacheKey = string, V = string>(
+    handle: CacheHandle,
+    options: { codec?: Codec<V> | CodecName } = {},
+  ): Cache<K, V> {
+    const id: unknown = handle?.breakwater
+    if (typeof id !== 'number') {
+      throw new InvalidHandleError('a handle must be the `handle` of a cache')
+    }
+    const attachment = new Attachment(binding.attach(id), options.codec)
+    return new Cache<K, V>(attachment as unknown as CacheOptions<V>)
+  }
+
+  /** The name, if it has one. */
+  get name(): string | undefined {
+    return this.#native.description.name
+  }
+
+  /**
+   * Post this to a worker and open the cache there by {@link Cache.attach}.
+   *
+   * @throws InvalidHandleError `ERR_INVALID_HANDLE`: the codec is `heap`.
+   */
+  get handle(): CacheHandle {
+    if (this.#slots !== undefined) {
+      throw new InvalidHandleError(
+        "a cache of codec 'heap' belongs to one isolate: it has no handle",
+      )
+    }
+    this.#native.size()
+    return { breakwater: this.#native.description.id }
+  }
+
+  /** Whether this instance was closed. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
+  get(key: K): V | undefined {
+    const stored = this.#native.get(key)
+    return this.#plain || stored === undefined ? (stored as V | undefined) : this.#read(stored)
+  }
+
+  /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
+  peek(key: K): V | undefined {
+    const stored = this.#native.peek(key)
+    return this.#plain || stored === undefined ? (stored as V | undefined) : this.#read(stored)
+  }
+
+  /** Whether a key has a value. Counts nothing. */
+  has(key: K): boolean {
+    return this.#native.has(key)
+  }
+
+  /**
+   * Stores a value.
+   *
+   * @throws InvalidValueError `ERR_INVALID_VALUE`: the codec refuses it.
+   * @throws EntryTooLargeError `ERR_ENTRY_TOO_LARGE`: it alone exceeds `maxBytes`.
+   * @throws CacheFullError `ERR_CACHE_FULL`: it does not fit and the policy is `none`.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100, ttl: '5m' })
+   * cache.set('a', '1').set('b', '2', { ttl: '1h', jitter: 0.1 })
+   * assert.ok(cache.ttl('b')! > 50 * 60_000)
+   * ```
+   */
+  set(key: K, value: V, options?: SetOptions): this {
+    if (this.#encode === undefined && options === undefined && !this.#drawn) {
+      this.#native.set(key, value)
+    } else {
+      this.#store(key, value, this.#life(options))
+    }
+    return this
+  }
+
+  /** Removes a key; whether it had a value. */
+  delete(key: K): boolean {
+    return this.#native.delete(key)
+  }
+
+  /** Removes everything that was there when it began. */
+  clear(): void {
+    this.#native.clear()
+  }
+
+  /** The values of many keys in one native call, in their order; `undefined` where there is none. */
+  getMany(keys: readonly K[]): (V | undefined)[] {
+    checkArray('keys', keys)
+    const list = this.#native.getMany(keys)
+    if (this.#plain) return list as (V | undefined)[]
+    const bytes = givesBytes(this.#coding) ? new BytesOf(list) : undefined
+    return list.map(stored => {
+      if (stored === undefined) return undefined
+      return this.#decoded(bytes === undefined ? stored : bytes.next(stored))
+    })
+  }
+
+  /**
+   * Stores many values in one native call, in their order. If one is refused, those before it are
+   * stored and those after it are not.
+   *
+   * @param entries - a `Map` or any other iterable of `[key, value]`.
+   */
+  setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
+    if (this.#slots !== undefined) {
+      for (const [key, value] of entries) this.set(key, value, options)
+      return this
+    }
+    const keys: K[] = []
+    const values: unknown[] = []
+    const lives: number[] = []
+    for (const [key, value] of entries) {
+      const life = this.#life(options)
+      keys.push(key)
+      values.push(this.#encoded(value))
+      if (life !== undefined) lives.push(life)
+    }
+    this.#native.setMany(keys, values, lives.length > 0 ? lives : undefined)
+    return this
+  }
+
+  /** Removes many keys in one native call; how many had a value. */
+  deleteMany(keys: readonly K[]): number {
+    checkArray('keys', keys)
+    return this.#native.deleteMany(keys)
+  }
+
+  /**
+   * Copies a value of bytes into `buffer`, without making a Buffer for it.
+   *
+   * @returns the value's length in bytes. If that is more than `buffer` has, nothing was copied.
+   * `undefined` if there is no value.
+   * @throws CodecMismatchError `ERR_CODEC_MISMATCH`: the codec does not store bytes.
+   *
+   * @example
+   * ```ts
+   * import { Cache, bytes } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100, codec: bytes() })
+   * cache.set('key', Buffer.from('value'))
+   * const buffer = Buffer.alloc(16)
+   * const length = cache.getInto('key', buffer)
+   * assert.equal(buffer.toString('utf8', 0, length), 'value')
+   * ```
+   */
+  getInto(key: K, buffer: Uint8Array): number | undefined {
+    if (!(buffer instanceof Uint8Array)) {
+      throw new InvalidOptionError('buffer', buffer, 'a Buffer or Uint8Array')
+    }
+    return this.#native.getInto(key, buffer)
+  }
+
+  /** Milliseconds that a value has left; `Infinity` if it does not expire, `undefined` if none. */
+  ttl(key: K): number | undefined {
+    return this.#native.ttl(key)
+  }
+
+  /** Gives a value `ttl` from now, without jitter; whether there was one. */
+  expire(key: K, ttl: Duration): boolean {
+    return this.#native.expire(key, milliseconds('ttl', ttl))
+  }
+
+  /** Entries now, with those that expired and were not collected yet. */
+  get size(): number {
+    return this.#native.size()
+  }
+
+  /** Bytes charged now: index, keys, values, policy. Never more than `maxBytes`. */
+  get bytes(): number {
+    return this.#native.bytes()
+  }
+
+  /**
+   * The keys, in no particular order. Like all iteration it works in batches and may go on while
+   * any worker writes: what is there from beginning to end is visited at least once, what comes or
+   * goes meanwhile may be, and a change of size may show an entry again.
+   */
+  keys(): Generator<K, undefined, undefined> {
+    return keys<K>(this.#native)
+  }
+
+  /** The values, as {@link Cache.keys} iterates. */
+  *values(): Generator<V, undefined, undefined> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  /** The entries, as {@link Cache.keys} iterates. */
+  entries(): Generator<[K, V], undefined, undefined> {
+    return entries<K, V>(this.#native, givesBytes(this.#coding), stored => this.#decoded(stored))
+  }
+
+  /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
+  forEach(f: (value: V, key: K, cache: this) => void): void {
+    for (const [key, value] of this.entries()) f(value, key, this)
+  }
+
+  /** The entries, as {@link Cache.keys} iterates. */
+  [Symbol.iterator](): Generator<[K, V], undefined, undefined> {
+    return this.entries()
+  }
+
+  /** Counts of the whole cache, whoever uses it: exact while one thread does. */
+  stats(): CacheStats {
+    return this.#native.stats()
+  }
+
+  /** Sets the counts back to zero. */
+  resetStats(): void {
+    this.#native.resetStats()
+  }
+
+  /** The keys read most, most read first. */
+  hotKeys(limit = 10): HotKey<K>[] {
+    if (!Number.isSafeInteger(limit) || limit < 0) {
+      throw new InvalidOptionError('limit', limit, 'a whole number')
+    }
+    const list = this.#native.hotKeys(limit)
+    const hot: HotKey<K>[] = []
+    for (let i = 0; i < list.length; i += 2) {
+      hot.push({ key: list[i] as K, count: list[i + 1] as number })
+    }
+    return hot
+  }
+
+  /** Changes the bounds and evicts what no longer fits. A bound that is left out stays. */
+  resize(bounds: Pick<CacheOptions, 'max' | 'maxBytes'>): void {
+    const { max, maxBytes } = checkBounds(bounds)
+    const [hadMax, hadMaxBytes] = this.#native.bounds()
+    this.#native.resize(max ?? hadMax, maxBytes ?? hadMaxBytes)
+  }
+
+  /**
+   * Writes all entries to a file, off the main thread: beside it first, renamed when complete.
+   *
+   * @returns how many entries.
+   * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be written.
+   */
+  async save(path: string | URL): Promise<number> {
+    return this.#native.save(this.#file(path))
+  }
+
+  /**
+   * Adds the entries of a file that {@link Cache.save} wrote, off the main thread. A damaged file
+   * is refused whole.
+   *
+   * @returns how many entries.
+   * @throws SnapshotDamagedError `ERR_SNAPSHOT_DAMAGED`: it is not an intact snapshot.
+   * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be read.
+   * @throws SnapshotNoRoomError `ERR_SNAPSHOT_NO_ROOM`: not all of it fits.
+   */
+  async load(path: string | URL): Promise<number> {
+    return this.#native.load(this.#file(path))
+  }
+
+  #file(path: string | URL): string {
+    if (this.#slots !== undefined) {
+      throw new InvalidOptionError('codec', 'heap', 'one whose values can be written to a file')
+    }
+    if (typeof path !== 'string' && !(path instanceof URL)) {
+      throw new InvalidOptionError('path', path, 'a path or a file: URL')
+    }
+    return typeof path === 'string' ? resolve(path) : fileURLToPath(path)
+  }
+
+  /**
+   * Tells `listener` of entries that leave, whichever worker caused it. What this isolate causes
+   * it is told of at the end of the call that caused it, the rest soon after. It does not keep the
+   * process alive. Removals wait in a queue of at most 64 MB for each isolate: those that find it
+   * full are not told but counted in `stats().removalsDropped`.
+   *
+   * @returns a function that takes the listener away.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100 })
+   * const left: string[] = []
+   * cache.onRemoval((key, value, reason) => left.push(`${key} ${value} ${reason}`))
+   * cache.set('a', '1').set('a', '2').delete('a')
+   * assert.deepEqual(left, ['a 1 replaced', 'a 2 deleted'])
+   * ```
+   */
+  onRemoval(listener: RemovalListener<K, V>): () => void {
+    if (typeof listener !== 'function') {
+      throw new InvalidOptionError('listener', listener, 'a function')
+    }
+    // A function of its own, so that the same listener can be added twice.
+    const own: RemovalListener<K, V> = (key, value, reason) => listener(key, value, reason)
+    this.#listen()
+    this.#listeners.add(own)
+    return () => {
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#unlisten()
+    }
+  }
+
+  /**
+   * Lets the cache go. The last instance of the process to do so frees its memory; until then the
+   * others go on. Closing twice does nothing.
+   */
+  close(): void {
+    this.#closed = true
+    ignore(this.#listening)
+    this.#listeners.clear()
+    this.#native.close()
+    this.#slots?.clear()
+  }
+
+  /** {@link Cache.close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** The life to give an entry, in milliseconds; `undefined` for the native side's default. */
+  #life(options: SetOptions | undefined): number | undefined {
+    if (options === undefined && !this.#drawn) return undefined
+    const ttl = options?.ttl === undefined ? this.#ttl : milliseconds('ttl', options.ttl)
+    const jitter = checkJitter(options?.jitter) ?? this.#jitter
+    if (ttl === undefined || jitter === 0) return ttl
+    // Rounded to whole milliseconds, and never down to none.
+    return Math.max(1, Math.round(ttl * (1 + jitter * (2 * this.#random() - 1))))
+  }
+
+  #store(key: K, value: V, life: number | undefined): void {
+    const encoded = this.#encoded(value)
+    if (this.#slots === undefined) {
+      this.#native.set(key, encoded, life)
+      return
+    }
+    try {
+      this.#native.set(key, encoded, life)
+    } catch (error) {
+      this.#slots.free(encoded as number)
+      throw error
+    }
+  }
+
+  #encoded(value: V): unknown {
+    if (this.#encode === undefined) return value
+    try {
+      return this.#encode(value as never)
+    } catch (cause) {
+      throw new InvalidValueError(this.#coding.name, 'this value', { cause })
+    }
+  }
+
+  /** The value of what a `get` gave. */
+  #read(stored: unknown): V {
+    const lengthOnly = typeof stored === 'number' && givesBytes(this.#coding)
+    return this.#decoded(lengthOnly ? takeBytes(stored) : stored)
+  }
+
+  #decoded(stored: unknown): V {
+    if (this.#decode === undefined) return stored as V
+    try {
+      return this.#decode(stored as never) as V
+    } catch (cause) {
+      throw new DecodeError(this.#coding.name, { cause })
+    }
+  }
+
+  #listen(): void {
+    if (this.#listening !== 0) return
+    this.#listening = this.#native.listen(this.#slots === undefined ? 0 : 1)
+    receive(this.#listening, this.#receive)
+  }
+
+  #unlisten(): void {
+    // A heap cache goes on: it lets objects go by what it hears.
+    if (this.#slots !== undefined || this.#closed) return
+    ignore(this.#listening)
+    this.#native.unlisten()
+    this.#listening = 0
+  }
+
+  /** Takes a removal from the native side. */
+  readonly #receive: Receiver = (key, stored, reason) => {
+    const slots = this.#slots
+    try {
+      if (this.#listeners.size > 0) this.#tell(key as K, this.#decoded(stored), reason)
+    } finally {
+      slots?.free(stored as number)
+    }
+  }
+
+  #tell(key: K, value: V, reason: RemovalReason): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(key, value, reason)
+      } catch (error) {
+        report(error)
+      }
+    }
+  }
+}
+
+function checkArray(option: string, value: unknown): void {
+  if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')
+}

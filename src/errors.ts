@@ -1,0 +1,241 @@
+// Every error that a cache throws, each with a code that does not change between versions.
+
+/** What all errors of this package are. Match on `code`: texts may change, codes do not. */
+export class BreakwaterError extends Error {
+  /** Says what went wrong; never changes between versions. */
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true })
+  }
+}
+
+/** `ERR_INVALID_OPTION`: an option or argument that cannot be. */
+export class InvalidOptionError extends BreakwaterError {
+  /** The option's name. */
+  readonly option: string
+  /** What was given, as text. */
+  readonly value: string
+  /** What would have been allowed. */
+  readonly allowed: string
+
+  constructor(option: string, value: unknown, allowed: string, options?: ErrorOptions) {
+    const text = describe(value)
+    super('ERR_INVALID_OPTION', `${option} must be ${allowed}, not ${text}`, options)
+    this.option = option
+    this.value = text
+    this.allowed = allowed
+  }
+}
+
+/** `ERR_OPTION_CONFLICT`: a named cache exists already, and differs in an option. */
+export class OptionConflictError extends BreakwaterError {
+  /** The option's name. */
+  readonly option: string
+  /** What was given, as text. */
+  readonly value: string
+  /** What the cache has, as text. */
+  readonly has: string
+
+  constructor(name: string, option: string, value: unknown, has: unknown) {
+    const [given, existing] = [describe(value), describe(has)]
+    super(
+      'ERR_OPTION_CONFLICT',
+      `the cache '${name}' has ${option} ${existing}, which conflicts with ${given}: give the same or leave it out`,
+    )
+    this.option = option
+    this.value = given
+    this.has = existing
+  }
+}
+
+/** `ERR_INVALID_KEY`: a key that is neither string, number, Buffer nor Uint8Array. */
+export class InvalidKeyError extends BreakwaterError {
+  constructor(got: string) {
+    super(
+      'ERR_INVALID_KEY',
+      `a key must be a string, a number, a Buffer or a Uint8Array, not ${got}`,
+    )
+  }
+}
+
+/** `ERR_KEY_TOO_LONG`: a key of more than 65,535 bytes. */
+export class KeyTooLongError extends BreakwaterError {
+  /** The key's length: bytes, or characters if even those are too many. */
+  readonly length: number
+
+  constructor(length: number) {
+    super('ERR_KEY_TOO_LONG', `a key must have at most 65535 bytes, not ${length}`)
+    this.length = length
+  }
+}
+
+/** `ERR_INVALID_VALUE`: a value that the cache's codec does not take. */
+export class InvalidValueError extends BreakwaterError {
+  /** The codec's name. */
+  readonly codec: string
+
+  constructor(codec: string, got: string, options?: ErrorOptions) {
+    super('ERR_INVALID_VALUE', `the codec '${codec}' cannot store ${got}`, options)
+    this.codec = codec
+  }
+}
+
+/** `ERR_DECODE`: a stored value that the cache's codec could not read; `cause` says why. */
+export class DecodeError extends BreakwaterError {
+  /** The codec's name. */
+  readonly codec: string
+
+  constructor(codec: string, options?: ErrorOptions) {
+    super('ERR_DECODE', `the codec '${codec}' could not read a stored value`, options)
+    this.codec = codec
+  }
+}
+
+/** `ERR_CODEC_MISMATCH`: a stored value was written by another codec, or the codec has no bytes. */
+export class CodecMismatchError extends BreakwaterError {
+  constructor() {
+    super(
+      'ERR_CODEC_MISMATCH',
+      'the stored value was written by another codec than this cache reads with',
+    )
+  }
+}
+
+/** `ERR_ENTRY_TOO_LARGE`: an entry that is larger than the whole cache may be. */
+export class EntryTooLargeError extends BreakwaterError {
+  /** What the entry would be charged, in bytes. */
+  readonly size: number
+  /** What the cache may hold, in bytes. */
+  readonly max: number
+
+  constructor(size: number, max: number) {
+    super(
+      'ERR_ENTRY_TOO_LARGE',
+      `an entry of ${size} bytes does not fit a cache of at most ${max} bytes`,
+    )
+    this.size = size
+    this.max = max
+  }
+}
+
+/** `ERR_CACHE_FULL`: the bounds are reached and the policy is `none`. */
+export class CacheFullError extends BreakwaterError {
+  constructor() {
+    super(
+      'ERR_CACHE_FULL',
+      "the cache is full and its policy 'none' evicts nothing: delete entries or raise its bounds",
+    )
+  }
+}
+
+/** `ERR_CACHE_CLOSED`: a method of a cache after `close()`. */
+export class CacheClosedError extends BreakwaterError {
+  constructor() {
+    super('ERR_CACHE_CLOSED', 'the cache is closed')
+  }
+}
+
+/** `ERR_INVALID_HANDLE`: no cache of this process that is still open has this handle. */
+export class InvalidHandleError extends BreakwaterError {
+  constructor(message = 'no open cache of this process has this handle') {
+    super('ERR_INVALID_HANDLE', message)
+  }
+}
+
+/** `ERR_SNAPSHOT_DAMAGED`: a file that is no intact snapshot. The cache keeps what it had. */
+export class SnapshotDamagedError extends BreakwaterError {
+  constructor(what: string) {
+    super('ERR_SNAPSHOT_DAMAGED', `the file is not an intact snapshot: ${what}`)
+  }
+}
+
+/** `ERR_SNAPSHOT_IO`: a snapshot could not be read or written. */
+export class SnapshotIoError extends BreakwaterError {
+  constructor(what: string) {
+    super('ERR_SNAPSHOT_IO', `the snapshot could not be read or written: ${what}`)
+  }
+}
+
+/** `ERR_SNAPSHOT_NO_ROOM`: an intact snapshot does not fit; what came before was loaded. */
+export class SnapshotNoRoomError extends BreakwaterError {
+  /** How many entries were loaded. */
+  readonly loaded: number
+
+  constructor(loaded: number, why: string) {
+    super('ERR_SNAPSHOT_NO_ROOM', `after ${loaded} entries of the snapshot: ${why}`)
+    this.loaded = loaded
+  }
+}
+
+/** `ERR_INTERNAL`: a bug of this package. Please report it. */
+export class InternalError extends BreakwaterError {
+  constructor(what: string) {
+    super('ERR_INTERNAL', `this is a bug in breakwater, please report it: ${what}`)
+  }
+}
+
+/** How each code of the native side becomes an error. */
+const makers: Record<string, (a: never, b: never, c: never) => BreakwaterError> = {
+  ERR_INVALID_KEY: (got: string) => new InvalidKeyError(article(got)),
+  ERR_KEY_TOO_LONG: (length: number) => new KeyTooLongError(length),
+  ERR_INVALID_VALUE: (codec: string, got: string) => new InvalidValueError(codec, article(got)),
+  ERR_CODEC_MISMATCH: () => new CodecMismatchError(),
+  ERR_ENTRY_TOO_LARGE: (size: number, max: number) => new EntryTooLargeError(size, max),
+  ERR_CACHE_FULL: () => new CacheFullError(),
+  ERR_CACHE_CLOSED: () => new CacheClosedError(),
+  ERR_INVALID_HANDLE: () => new InvalidHandleError(),
+  ERR_INVALID_OPTION: (option: string, value: string, allowed: string) =>
+    new InvalidOptionError(camel(option), new Verbatim(value), allowed),
+  ERR_SNAPSHOT_DAMAGED: (what: string) => new SnapshotDamagedError(what),
+  ERR_SNAPSHOT_IO: (what: string) => new SnapshotIoError(what),
+  ERR_SNAPSHOT_NO_ROOM: (loaded: number, why: string) => new SnapshotNoRoomError(loaded, why),
+  ERR_INTERNAL: (what: string) => new InternalError(what),
+}
+
+/** Makes the error that the native side throws. */
+export function fail(code: string, ...details: never[]): BreakwaterError {
+  const make = makers[code]
+  if (!make) return new InternalError(code)
+  const [a, b, c] = details
+  const error = make(a as never, b as never, c as never)
+  // The stack begins where the user called.
+  Error.captureStackTrace?.(error, fail)
+  return error
+}
+
+/** A type with its article, for messages. */
+export function article(type: string): string {
+  if (type === 'undefined' || type === 'null') return type
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`
+}
+
+/** The engine's options by their names here. */
+function camel(option: string): string {
+  const names: Record<string, string> = { max_entries: 'max', max_bytes: 'maxBytes' }
+  return names[option] ?? option
+}
+
+/** A text to show as it is. */
+class Verbatim {
+  constructor(readonly text: string) {}
+}
+
+/** A value of an option, short enough for a message. */
+function describe(value: unknown): string {
+  if (value instanceof Verbatim) return value.text
+  switch (typeof value) {
+    case 'string':
+      return value.length > 64 ? `'${value.slice(0, 64)}...'` : `'${value}'`
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object'
+    case 'function':
+      return 'a function'
+    case 'undefined':
+      return 'none'
+    default:
+      return String(value)
+  }
+}

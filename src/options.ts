@@ -1,0 +1,182 @@
+// The options of a cache: their shapes, their checks, and what a named cache must agree on.
+import type { Native } from '#binding'
+import { ManualClock } from './clock.ts'
+import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from './codecs.ts'
+import { InvalidOptionError, OptionConflictError } from './errors.ts'
+import type { Duration, Policy, Size } from './types.ts'
+import { byteCount, milliseconds } from './units.ts'
+
+/** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
+export interface CacheOptions<V = string> {
+  /**
+   * The same name in any worker of the process is the same cache. Options that are given must be
+   * those of the cache that exists; those left out are taken from it. At most 256 characters.
+   */
+  name?: string | undefined
+  /** The most entries. */
+  max?: number | undefined
+  /** The most bytes: index, keys, values and policy together. */
+  maxBytes?: Size | undefined
+  /** Which entry leaves when another needs its room; `'lfu'` if left out. */
+  policy?: Policy | undefined
+  /** How long an entry lives; forever if left out. */
+  ttl?: Duration | undefined
+  /** Each entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
+  jitter?: number | undefined
+  /** How values are stored; strings as they are if left out. */
+  codec?: Codec<V> | CodecName | undefined
+  /** How many parts the cache is cut into, a power of two; decided by its bounds if left out. */
+  shards?: number | undefined
+  /** Time that stands still until a test moves it, from `breakwater/testing`. */
+  clock?: ManualClock | undefined
+  /** Draws the jitter: evenly from 0 up to, not including, 1. `Math.random` if left out. */
+  random?: (() => number) | undefined
+}
+
+/** Options as the native side takes them. */
+export interface OpenOptions {
+  name: string | undefined
+  max: number | undefined
+  maxBytes: number | undefined
+  policy: Policy
+  ttl: number | undefined
+  jitter: number
+  shards: number | undefined
+  codec: string
+  codecId: number
+  accepts: number
+  clock: object | undefined
+}
+
+const policies: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
+
+const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
+  'name',
+  'max',
+  'maxBytes',
+  'policy',
+  'ttl',
+  'jitter',
+  'codec',
+  'shards',
+  'clock',
+  'random',
+])
+
+/** Checks the options and fills in what was left out. */
+export function check(options: CacheOptions<unknown>): OpenOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('options', options, 'an object')
+  }
+  for (const option of Object.keys(options)) {
+    if (!known.has(option)) {
+      throw new InvalidOptionError(
+        option,
+        'given',
+        `left out: options are ${[...known].join(', ')}`,
+      )
+    }
+  }
+  const { name, policy = 'lfu', clock, random } = options
+  if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 256)) {
+    throw new InvalidOptionError('name', name, 'a text of 1 to 256 characters')
+  }
+  if (!policies.includes(policy)) {
+    throw new InvalidOptionError('policy', policy, `one of ${policies.join(', ')}`)
+  }
+  if (clock !== undefined && !(clock instanceof ManualClock)) {
+    throw new InvalidOptionError('clock', clock, 'a ManualClock of breakwater/testing')
+  }
+  if (random !== undefined && typeof random !== 'function') {
+    throw new InvalidOptionError('random', random, 'a function that gives numbers from 0 to 1')
+  }
+  const coding = codingOf(options.codec) ?? (codingNamed('string') as Coding)
+  if (coding.name === 'heap' && name !== undefined) {
+    throw new InvalidOptionError('name', name, "left out: a cache of codec 'heap' is not shared")
+  }
+  const bounds = checkBounds(options)
+  if (bounds.max === undefined && bounds.maxBytes === undefined) {
+    bounds.maxBytes = byteCount('maxBytes', '25%')
+  }
+  return {
+    name,
+    ...bounds,
+    policy,
+    ttl: options.ttl === undefined ? undefined : milliseconds('ttl', options.ttl),
+    jitter: checkJitter(options.jitter) ?? 0,
+    shards: options.shards === undefined ? undefined : checkShards(options.shards),
+    codec: coding.name,
+    codecId: coding.id,
+    accepts: coding.accepts,
+    clock: clock?.handle,
+  }
+}
+
+/** Checks the bounds. */
+export function checkBounds({ max, maxBytes }: Pick<CacheOptions, 'max' | 'maxBytes'>): {
+  max: number | undefined
+  maxBytes: number | undefined
+} {
+  if (max !== undefined && !(Number.isSafeInteger(max) && max > 0)) {
+    throw new InvalidOptionError('max', max, 'a whole number of entries above 0')
+  }
+  return { max, maxBytes: maxBytes === undefined ? undefined : byteCount('maxBytes', maxBytes) }
+}
+
+/** Checks a jitter. */
+export function checkJitter(jitter: number | undefined): number | undefined {
+  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter < 1)) {
+    throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
+  }
+  return jitter
+}
+
+function checkShards(shards: number): number {
+  if (
+    Number.isSafeInteger(shards) &&
+    shards > 0 &&
+    shards <= 256 &&
+    Number.isInteger(Math.log2(shards))
+  ) {
+    return shards
+  }
+  throw new InvalidOptionError('shards', shards, 'a power of two from 1 to 256')
+}
+
+/** Fails if an option that was given differs from what the cache, which existed already, has. */
+export function checkAgreement(
+  given: CacheOptions<unknown>,
+  options: OpenOptions,
+  native: Native,
+): void {
+  const [max, maxBytes] = native.bounds()
+  const is = native.description
+  // Bounds may have been resized: the present ones are as good as those it began with.
+  const has: Record<string, unknown[]> = {
+    max: [is.max, max],
+    maxBytes: [is.maxBytes, maxBytes],
+    policy: [is.policy],
+    ttl: [is.ttl],
+    jitter: [is.jitter],
+    codec: [is.codec],
+  }
+  for (const [option, values] of Object.entries(has)) {
+    const value = options[option as keyof OpenOptions]
+    if (given[option as keyof CacheOptions] !== undefined && !values.includes(value)) {
+      throw new OptionConflictError(is.name ?? '', option, value, values.at(-1))
+    }
+  }
+}
+
+/** How an instance codes values: as its options say, or else as the cache does. */
+export function agreedCoding(given: Coding | undefined, native: Native): Coding {
+  const { name = '', codec } = native.description
+  const coding = given ?? codingNamed(codec)
+  if (coding === undefined) {
+    throw new InvalidOptionError('codec', undefined, `the codec '${codec}' of this cache`)
+  }
+  if (coding.name !== codec) {
+    throw new OptionConflictError(name, 'codec', coding.name, codec)
+  }
+  return coding
+}

@@ -1,0 +1,46 @@
+// Takes removals from the native side to the instances that listen.
+import type { RemovalReason } from './types.ts'
+
+/** An instance that listens: gets the key, the value as the native side gives it, and why. */
+export type Receiver = (key: unknown, stored: unknown, reason: RemovalReason) => void
+
+/** By the engine's numbers. */
+const reasons: readonly RemovalReason[] = ['evicted', 'expired', 'deleted', 'replaced', 'cleared']
+
+/** Weak, so that a cache that is forgotten is collected although it listens. */
+const receivers = new Map<number, WeakRef<Receiver>>()
+
+/** From now on `receiver` gets the removals of this number. */
+export function receive(id: number, receiver: Receiver): void {
+  receivers.set(id, new WeakRef(receiver))
+}
+
+/** Nobody gets the removals of this number any more. */
+export function ignore(id: number): void {
+  receivers.delete(id)
+}
+
+/** Hands on `[number, key, value, reason]` of each removal, flat. Throws nothing. */
+export function deliver(removals: unknown[]): void {
+  for (let i = 0; i < removals.length; i += 4) {
+    const id = removals[i] as number
+    const receiver = receivers.get(id)?.deref()
+    if (receiver === undefined) {
+      receivers.delete(id)
+      continue
+    }
+    const reason = reasons[removals[i + 3] as number] as RemovalReason
+    try {
+      receiver(removals[i + 1], removals[i + 2], reason)
+    } catch (error) {
+      report(error)
+    }
+  }
+}
+
+/** Makes an error of a listener an uncaught exception: no caller is to blame for it. */
+export function report(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
+}

@@ -1,0 +1,86 @@
+// The shapes that the methods of a cache take and give.
+
+/**
+ * A key: a string, a number or bytes. Keys of different types are different keys, as in a `Map`:
+ * `1`, `'1'` and `Buffer.from('1')` are three. At most 65,535 bytes.
+ */
+export type CacheKey = string | number | Uint8Array
+
+/**
+ * Which entry leaves when another needs its room.
+ *
+ * - `lru`: the one not used for longest.
+ * - `lfu`: one seldom used; resists scans.
+ * - `random`: any.
+ * - `none`: no entry leaves; a `set` that does not fit throws `ERR_CACHE_FULL`.
+ */
+export type Policy = 'lru' | 'lfu' | 'random' | 'none'
+
+/** A span of time: milliseconds, or text as `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`, `'1w'`. */
+export type Duration = number | string
+
+/**
+ * An amount of memory: bytes, text as `'512kb'`, `'256mb'`, `'2gb'` (powers of 1024), or a share as
+ * `'25%'` of the memory that the process may use: its cgroup's limit, or else the machine's.
+ */
+export type Size = number | string
+
+/** Why an entry left. */
+export type RemovalReason = 'evicted' | 'expired' | 'deleted' | 'replaced' | 'cleared'
+
+/**
+ * Told of an entry that left. What it throws is reported as an uncaught exception and stops
+ * neither the call that removed the entry nor other listeners.
+ */
+export type RemovalListener<K, V> = (key: K, value: V, reason: RemovalReason) => void
+
+/** How one entry differs from the cache's defaults. */
+export interface SetOptions {
+  /** How long the entry lives. `Infinity`: until something evicts or deletes it. */
+  ttl?: Duration | undefined
+  /** The entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
+  jitter?: number | undefined
+}
+
+/** Counts since the cache was made or `resetStats`, and sizes as they are now. */
+export interface CacheStats {
+  /** `get`s that found an entry. */
+  hits: number
+  /** `get`s that found none. */
+  misses: number
+  /** Entries stored. */
+  sets: number
+  /** Entries deleted. */
+  deletes: number
+  /** Entries evicted. */
+  evictions: number
+  /** Entries that expired. */
+  expirations: number
+  /** Entries refused: too large, or the cache was full and its policy `none`. */
+  rejected: number
+  /** Removals that this instance's `onRemoval` listeners were not told of: see there. */
+  removalsDropped: number
+  /** Entries now, with those that expired and were not collected yet. */
+  entries: number
+  /** Bytes charged now: index, keys, values, policy. */
+  bytes: number
+  /** Of these, bytes that are neither key nor value. */
+  overhead: number
+}
+
+/** A key that is read often. */
+export interface HotKey<K> {
+  /** The key. */
+  key: K
+  /** How often it was read, estimated from a sample of the reads. */
+  count: number
+}
+
+/**
+ * What opens a cache in another worker of the same process: post it there and give it to
+ * {@link Cache.attach}. It keeps nothing alive.
+ */
+export interface CacheHandle {
+  /** The cache's number. */
+  readonly breakwater: number
+}
