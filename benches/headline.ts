@@ -94,7 +94,7 @@ function make(side: string, entries: number): void {
   ids = zipf(entries, MASK + 1)
   keys = Array.from({ length: entries }, (_, id) => key(id))
   values = Array.from({ length: 1024 }, (_, id) => text(id))
-  for (const id of shuffled(entries)) cache.set(key(id), values[id & 1023] as string)
+  for (const id of shuffled(entries)) cache.set(keys[id] as string, values[id & 1023] as string)
   global.gc?.()
 }
 

@@ -24,7 +24,7 @@ Without a name all of them run, which takes about half an hour.
 
   --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
   --rounds N        rounds of headline and workers (7), pauses and memory (3)
-  --seconds N       a side in benny (0.5), pauses (15), bounded (60)
+  --seconds N       a side in benny (0.5), bounded (60)
   --json FILE       write every figure
 `
 
@@ -66,7 +66,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   workers: () => workers({ sizes: entries([100_000]), rounds: number('rounds', 7) }),
   pauses: () => {
     const [size = 1_000_000] = entries([])
-    return pauses({ entries: size, rounds: number('rounds', 3), seconds: number('seconds', 15) })
+    return pauses({ entries: size, rounds: number('rounds', 3) })
   },
   memory: () => {
     const [size = 1_000_000] = entries([])

@@ -66,11 +66,17 @@ export async function compare<V, D extends object>(
   return rows
 }
 
-/** The same function with a text, and so with type feedback, of its own. */
-function specialize<A extends unknown[], R>(make: (...args: A) => R): (...args: A) => R {
+/**
+ * The operation, with a text and so with type feedback of its own. Its result is kept, or the
+ * compiler would leave out an operation that nobody looks at.
+ */
+function specialize<A extends unknown[]>(make: (...args: A) => () => unknown) {
+  const text = `return (...args) => { const op = (${make})(...args); return () => { kept.last = op() } }`
   // tsx names functions by this helper.
-  return new Function('__name', `return ${make}`)((named: unknown) => named)
+  const named = (named: unknown) => named
+  return new Function('kept', '__name', text)(kept, named) as (...args: A) => () => void
 }
+const kept: { last?: unknown } = {}
 
 /** Nanoseconds that a call takes, benny's median. */
 async function time(name: string, op: () => unknown, { seconds }: Effort): Promise<number> {
