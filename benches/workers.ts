@@ -2,11 +2,11 @@
 
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, type Worker, workerData } from 'node:worker_threads'
 import { Cache } from './lib/breakwater.ts'
 import { key, short, text, zipf } from './lib/data.ts'
 import { median, type Row, table, times } from './lib/report.ts'
+import { thread } from './lib/thread.ts'
 
 const MASK = 2 ** 20 - 1
 
@@ -16,11 +16,8 @@ export async function workers(options: { sizes: number[]; rounds: number }): Pro
   for (const entries of options.sizes) {
     const cache = new Cache<string, string>({ max: 2 * entries })
     for (let id = 0; id < entries; id++) cache.set(key(id), text(id))
-    const readers = [1, 2].map(
-      seed =>
-        new Worker(fileURLToPath(import.meta.url), {
-          workerData: { handle: cache.handle, entries, seed },
-        }),
+    const readers = [1, 2].map(seed =>
+      thread(import.meta.url, { workerData: { handle: cache.handle, entries, seed } }),
     )
     await Promise.all(readers.map(reader => once(reader, 'message')))
     const one: number[] = []
