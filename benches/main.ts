@@ -1,0 +1,111 @@
+/** `npm run bench -- [NAME...]`: runs benchmarks, prints the ratio to each peer, writes JSON. */
+
+import { spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { bounded } from './bounded.ts'
+import { headline } from './headline.ts'
+import { type Row, writeJson } from './lib/report.ts'
+import { memory } from './memory.ts'
+import { pauses } from './pauses.ts'
+import { SUITES } from './suites/index.ts'
+import { workers } from './workers.ts'
+
+const HELP = `npm run bench -- [NAME...] [options]
+
+  headline   get and set against lru-cache, medians of alternating rounds
+  workers    two worker threads reading one cache, against one
+  pauses     event loop and collector under a million objects
+  memory     bytes an entry
+  bounded    ledger and resident memory under four workers' churn
+  ${Object.keys(SUITES).join(' ')}   benny, against every peer
+
+Without a name all of them run, which takes about half an hour.
+
+  --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
+  --rounds N        rounds of headline and workers (7), pauses and memory (3)
+  --seconds N       a side in benny (0.5), bounded (60)
+  --json FILE       write every figure
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    entries: { type: 'string' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    json: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+
+/** A positive number of an option, or its default. */
+function number(name: 'rounds' | 'seconds', otherwise: number): number {
+  const given = values[name]
+  const value = given === undefined ? otherwise : Number(given)
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0, not ${given}`)
+  return value
+}
+
+/** The sizes asked for, or those of the benchmark. */
+function entries(otherwise: number[]): number[] {
+  if (values.entries === undefined) return otherwise
+  return values.entries.split(',').map(given => {
+    const value = Number(given.replace(/k$/, '000').replace(/m$/i, '000000'))
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new Error(`--entries must be whole numbers above 0, not ${given}`)
+    }
+    return value
+  })
+}
+
+const ALL = [1000, 10_000, 100_000, 1_000_000]
+
+const BENCHES: Record<string, () => Promise<Row[]>> = {
+  headline: () => headline({ sizes: entries(ALL), rounds: number('rounds', 7) }),
+  workers: () => workers({ sizes: entries([100_000]), rounds: number('rounds', 7) }),
+  pauses: () => {
+    const [size = 1_000_000] = entries([])
+    return pauses({ entries: size, rounds: number('rounds', 3) })
+  },
+  memory: () => {
+    const [size = 1_000_000] = entries([])
+    return memory({ entries: size, rounds: number('rounds', 3) })
+  },
+  bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
+}
+for (const [name, suite] of Object.entries(SUITES)) {
+  BENCHES[name] = async () => {
+    const rows: Row[] = []
+    for (const size of entries(ALL)) {
+      rows.push(...(await suite(size, { seconds: number('seconds', 0.5) })))
+    }
+    return rows
+  }
+}
+
+async function main(): Promise<void> {
+  if (values.help) return void console.log(HELP)
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
+  const unknown = names.find(name => !BENCHES[name])
+  if (unknown) {
+    throw new Error(
+      `no benchmark is called ${unknown}; there are ${Object.keys(BENCHES).join(', ')}`,
+    )
+  }
+  const rows: Row[] = []
+  for (const name of names) rows.push(...((await BENCHES[name]?.()) ?? []))
+  if (values.json) writeJson(resolve(process.env.INIT_CWD ?? '.', values.json), rows)
+}
+
+// The benny suites hold several caches of a million entries, and collect between two of them.
+if (!global.gc) {
+  const flags = ['--expose-gc', '--max-old-space-size=8192']
+  const argv = [...process.execArgv, ...flags, ...process.argv.slice(1)]
+  process.exitCode = spawnSync(process.execPath, argv, { stdio: 'inherit' }).status ?? 1
+} else {
+  main().catch((error: Error) => {
+    console.error(error.message)
+    process.exitCode = 1
+  })
+}

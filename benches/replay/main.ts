@@ -1,0 +1,110 @@
+/** `npm run replay -- FILE`: hit ratio and throughput of a trace. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Row, table, writeJson } from '../lib/report.ts'
+import { FORMATS, type Format, formatOf, read, TraceError } from './formats.ts'
+import { compare } from './reference.ts'
+import { POLICIES, type Policy, Replay } from './replay.ts'
+
+const HELP = `npm run replay -- FILE [options]
+npm run replay -- --reference [FOLDER]
+
+Replays a trace: each request is a get, each miss a set, every entry has the size 1.
+
+  --capacity N,...   entries of the cache; 1 %, 4 % and 16 % of the distinct keys, if left out
+  --policy NAME,...  of lru, lfu, random; lru,lfu if left out
+  --format NAME      one of lines (one key a line), u32 (little-endian), lis (ARC), oracleGeneral;
+                     told by the file's name, if left out; gzip is recognized by itself
+  --reference        compare with the reference.tsv of a folder of traces; without FOLDER, of the
+                     one that BREAKWATER_TRACES names
+  --json FILE        write every figure
+`
+
+const from = (path: string) => resolve(process.env.INIT_CWD ?? '.', path)
+
+/** The members of a list in an option, each one of those that are allowed. */
+function several<T extends string>(name: string, list: string, allowed: readonly T[]): T[] {
+  return list.split(',').map(given => {
+    const found = allowed.find(value => value === given)
+    if (!found) throw new TraceError(`--${name} must be of ${allowed.join(', ')}, not ${given}`)
+    return found
+  })
+}
+
+function capacities(list: string): number[] {
+  return list.split(',').map(given => {
+    const value = Number(given)
+    if (Number.isSafeInteger(value) && value > 0) return value
+    throw new TraceError(`--capacity must be whole numbers above 0, not ${given}`)
+  })
+}
+
+/** Shares of the distinct keys, which a first pass over the file counts. */
+async function shares(file: string, format: Format): Promise<number[]> {
+  const seen = new Set<number | string>()
+  for await (const batch of read(file, format)) for (const id of batch) seen.add(id)
+  return [0.01, 0.04, 0.16].map(share => Math.max(1, Math.round(seen.size * share)))
+}
+
+async function replay(
+  file: string,
+  format: Format,
+  policies: Policy[],
+  sizes: number[],
+): Promise<Row[]> {
+  const replays = sizes.flatMap(size => policies.map(policy => new Replay(policy, size)))
+  for await (const batch of read(file, format)) for (const one of replays) one.run(batch)
+  if (!replays[0]?.requests) throw new TraceError(`${file} holds no request`)
+  console.log(`${file}: ${replays[0].requests.toLocaleString('en')} requests`)
+  table([
+    ['policy', 'entries', 'hits', 'M requests/s'],
+    ...replays.map(({ policy, capacity, ratio, rate }) => [
+      policy,
+      capacity,
+      `${ratio.toFixed(2)} %`,
+      rate.toFixed(2),
+    ]),
+  ])
+  return replays.map(({ policy, capacity, ratio }) => {
+    const row = { bench: 'replay', what: file, entries: capacity, side: policy }
+    return { ...row, value: ratio, unit: '% hits' }
+  })
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      capacity: { type: 'string' },
+      policy: { type: 'string' },
+      format: { type: 'string' },
+      reference: { type: 'boolean' },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  const path = positionals[0] ?? (values.reference ? process.env.BREAKWATER_TRACES : undefined)
+  if (values.help || !path) {
+    console.log(HELP)
+    if (!values.help) process.exitCode = 2
+    return
+  }
+  const file = from(path)
+  if (!existsSync(file)) throw new TraceError(`there is no ${path}`)
+  const policies = several('policy', values.policy ?? 'lru,lfu', POLICIES)
+  const run = async () => {
+    if (values.reference) return compare(file, policies)
+    const format = values.format ? several('format', values.format, FORMATS)[0] : undefined
+    const known = format ?? formatOf(file)
+    const sizes = values.capacity ? capacities(values.capacity) : await shares(file, known)
+    return replay(file, known, policies, sizes)
+  }
+  const rows = await run()
+  if (values.json) writeJson(from(values.json), rows)
+}
+
+main().catch((error: Error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})

@@ -1,0 +1,75 @@
+/** Ours beside the hit ratios that an independent simulator computed for a folder of traces. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Row, table } from '../lib/report.ts'
+import { read, TraceError } from './formats.ts'
+import { type Policy, Replay } from './replay.ts'
+
+/** By which column each policy of ours is measured. */
+const MEASURE: Record<Policy, string> = { lru: 'lru', lfu: 's3-fifo', random: 'lru' }
+
+interface Reference {
+  columns: string[]
+  rows: { trace: string; entries: number; ratios: number[] }[]
+}
+
+/**
+ * Replays every row of the folder's reference.tsv and prints ours beside its columns.
+ * @throws TraceError if the folder has no reference.tsv or lacks a trace.
+ */
+export async function compare(folder: string, policies: readonly Policy[]): Promise<Row[]> {
+  const { columns, rows } = parse(folder)
+  const heads = policies.flatMap(policy => [policy, `to ${MEASURE[policy]}`])
+  const lines: (string | number)[][] = [['trace', 'entries', ...columns, ...heads]]
+  const sums = new Array<number>(columns.length + heads.length).fill(0)
+  const off = new Map<Policy, number[]>(policies.map(policy => [policy, []]))
+  const report: Row[] = []
+  for (const { trace, entries, ratios } of rows) {
+    const ours = await replay(join(folder, `${trace}.u32.gz`), entries, policies)
+    const cells = [...ratios]
+    for (const { policy, ratio } of ours) {
+      const difference = ratio - (ratios[columns.indexOf(MEASURE[policy])] ?? Number.NaN)
+      cells.push(ratio, difference)
+      off.get(policy)?.push(difference)
+      const row = { bench: 'reference', what: trace, entries, side: policy }
+      report.push({ ...row, value: ratio, unit: '% hits' })
+    }
+    for (const [at, cell] of cells.entries()) sums[at] = (sums[at] ?? 0) + cell
+    lines.push([trace, entries, ...cells.map(show(columns.length))])
+  }
+  const averages = sums.map(sum => sum / rows.length)
+  lines.push(['average', '', ...averages.map(show(columns.length))])
+  table(lines)
+  for (const [policy, differences] of off) {
+    const [worst, best] = [Math.min(...differences), Math.max(...differences)]
+    const name = MEASURE[policy]
+    console.log(`  ${policy} to ${name}: worst ${signed(worst)}, best ${signed(best)} points`)
+  }
+  return report
+}
+
+async function replay(file: string, entries: number, policies: readonly Policy[]) {
+  const replays = policies.map(policy => new Replay(policy, entries))
+  for await (const batch of read(file)) {
+    for (const replay of replays) replay.run(batch)
+  }
+  for (const replay of replays) replay.close()
+  return replays
+}
+
+function parse(folder: string): Reference {
+  const file = join(folder, 'reference.tsv')
+  if (!existsSync(file)) throw new TraceError(`there is no ${file}`)
+  const [head = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
+  const rows = lines.map(line => {
+    const [trace = '', entries, ...ratios] = line.split('\t')
+    return { trace, entries: Number(entries), ratios: ratios.map(Number) }
+  })
+  return { columns: head.split('\t').slice(2), rows }
+}
+
+const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(2)}`
+
+/** Ratios as they are; after them ours, each followed by its difference. */
+const show = (columns: number) => (value: number, at: number) =>
+  at >= columns && (at - columns) % 2 === 1 ? signed(value) : value.toFixed(2)
