@@ -1,0 +1,157 @@
+//! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
+
+use crate::session::Protocol;
+use crate::users::DEFAULT;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A client's number, never given twice by one router.
+pub type ClientId = u64;
+
+/// The two ends of a connection, as `host:port`.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The client's end.
+    pub address: String,
+    /// Our end.
+    pub local: String,
+}
+
+/// What other clients may know of one.
+pub(crate) struct Client {
+    pub(crate) id: ClientId,
+    pub(crate) peer: Peer,
+    /// When it connected, in Unix milliseconds.
+    pub(crate) created: u64,
+    killed: AtomicBool,
+    pub(crate) profile: Mutex<Profile>,
+}
+
+/// The part of it that changes, brought up to date after each chunk.
+#[derive(Clone)]
+pub(crate) struct Profile {
+    pub(crate) name: Vec<u8>,
+    pub(crate) library: Vec<u8>,
+    pub(crate) library_version: Vec<u8>,
+    pub(crate) user: String,
+    pub(crate) db: u8,
+    pub(crate) protocol: Protocol,
+    pub(crate) command: &'static str,
+    /// When it last sent something, in Unix milliseconds.
+    pub(crate) active: u64,
+    /// Bytes of it that wait to be understood.
+    pub(crate) input: usize,
+    /// Bytes for it in the chunk of replies being made.
+    pub(crate) output: usize,
+    pub(crate) no_evict: bool,
+    pub(crate) no_touch: bool,
+}
+
+impl Client {
+    /// Whether somebody ended it. Relaxed: nothing else is published with it.
+    #[inline]
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn kill(&self) {
+        self.killed.store(true, Ordering::Relaxed);
+    }
+
+    /// One line of `CLIENT LIST`, without its end. What does not exist here has the value that an
+    /// idle client of Redis shows.
+    pub(crate) fn describe(&self, now: u64) -> String {
+        let profile = self.profile.lock().clone();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let flags = match (profile.no_evict, profile.no_touch) {
+            (false, false) => "N",
+            (true, false) => "e",
+            (false, true) => "T",
+            (true, true) => "eT",
+        };
+        format!(
+            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
+             ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
+             omem=0 tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+            self.id,
+            self.peer.address,
+            self.peer.local,
+            text(&profile.name),
+            now.saturating_sub(self.created) / 1000,
+            now.saturating_sub(profile.active) / 1000,
+            profile.db,
+            profile.input,
+            profile.output,
+            profile.input + profile.output,
+            if profile.command.is_empty() { "NULL" } else { profile.command },
+            profile.user,
+            profile.protocol as u8,
+            text(&profile.library),
+            text(&profile.library_version),
+        )
+    }
+}
+
+/// All clients, by their numbers.
+#[derive(Default)]
+pub(crate) struct Registry {
+    last: AtomicU64,
+    clients: Mutex<BTreeMap<ClientId, Arc<Client>>>,
+}
+
+impl Registry {
+    /// Takes in a client, unless there are `max` already.
+    pub(crate) fn join(&self, peer: Peer, now: u64, max: usize) -> Option<Arc<Client>> {
+        let mut clients = self.clients.lock();
+        if clients.len() >= max {
+            return None;
+        }
+        let client = Arc::new(Client {
+            // Relaxed: only the number itself has to be unique.
+            id: self.last.fetch_add(1, Ordering::Relaxed) + 1,
+            peer,
+            created: now,
+            killed: AtomicBool::new(false),
+            profile: Mutex::new(Profile {
+                name: vec![],
+                library: vec![],
+                library_version: vec![],
+                user: DEFAULT.into(),
+                db: 0,
+                protocol: Protocol::Resp2,
+                command: "",
+                active: now,
+                input: 0,
+                output: 0,
+                no_evict: false,
+                no_touch: false,
+            }),
+        });
+        clients.insert(client.id, client.clone());
+        Some(client)
+    }
+
+    pub(crate) fn leave(&self, id: ClientId) {
+        self.clients.lock().remove(&id);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.clients.lock().len()
+    }
+
+    /// How many ever joined.
+    pub(crate) fn total(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn find(&self, id: ClientId) -> Option<Arc<Client>> {
+        self.clients.lock().get(&id).cloned()
+    }
+
+    /// All of them, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        self.clients.lock().values().cloned().collect()
+    }
+}

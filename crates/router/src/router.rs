@@ -1,0 +1,141 @@
+//! What all sessions of all threads share.
+
+use crate::client::{ClientId, Peer, Registry};
+use crate::limits::Limits;
+use crate::session::Session;
+use crate::store::Store;
+use crate::users::Users;
+use breakwater_engine::Cache;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a router is set up.
+#[derive(Debug)]
+pub struct Options {
+    /// Who may connect.
+    pub users: Users,
+    /// The bounds of each session.
+    pub limits: Limits,
+    /// This software's version, for `INFO`.
+    pub version: String,
+    /// The process, for `INFO`.
+    pub process: u32,
+    /// How many threads serve, for `INFO`.
+    pub threads: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            users: Users::open(),
+            limits: Limits::default(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            process: 0,
+            threads: 1,
+        }
+    }
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Clients connected now.
+    pub clients: u64,
+    /// Clients ever connected.
+    pub connections: u64,
+    /// Clients turned away because there were too many.
+    pub refused: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes of replies.
+    pub sent: u64,
+}
+
+/// The shared part of a routing node: the store, the users, the clients.
+pub struct Router {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) options: Options,
+    /// Unix milliseconds at the start.
+    pub(crate) started: u64,
+    /// The address that clients reach us at, for `INFO` and `CONFIG GET`.
+    pub(crate) address: Mutex<(String, u16)>,
+    refused: AtomicU64,
+    commands: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Router {
+    /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
+    /// milliseconds.
+    pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
+        Self {
+            store: Store::new(cache, now),
+            registry: Registry::default(),
+            options,
+            started: now,
+            address: Mutex::default(),
+            refused: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+        }
+    }
+
+    /// Says where it listens, once that is known.
+    pub fn set_address(&self, host: &str, port: u16) {
+        *self.address.lock() = (host.into(), port);
+    }
+
+    /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients,
+    /// the bytes to send to this one before it is disconnected.
+    pub fn connect(self: &Arc<Self>, peer: Peer, now: u64) -> Result<Session, &'static [u8]> {
+        match self.registry.join(peer, now, self.options.limits.clients) {
+            Some(client) => Ok(Session::new(self.clone(), client)),
+            None => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                Err(b"-ERR max number of clients reached\r\n")
+            }
+        }
+    }
+
+    /// Whether a client is connected and not killed.
+    pub fn is_connected(&self, id: ClientId) -> bool {
+        self.registry.find(id).is_some_and(|client| !client.is_killed())
+    }
+
+    /// The cache underneath.
+    pub fn cache(&self) -> &Cache {
+        self.store.cache()
+    }
+
+    /// Counts since the start.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            clients: self.registry.count() as u64,
+            connections: self.registry.total(),
+            refused: self.refused.load(Ordering::Relaxed),
+            commands: self.commands.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts what one chunk came to. Relaxed: sums of independent steps.
+    pub(crate) fn count(&self, commands: u64, received: usize, sent: usize) {
+        self.commands.fetch_add(commands, Ordering::Relaxed);
+        self.received.fetch_add(received as u64, Ordering::Relaxed);
+        self.sent.fetch_add(sent as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reset_counts(&self) {
+        for count in [&self.refused, &self.commands, &self.received, &self.sent] {
+            count.store(0, Ordering::Relaxed);
+        }
+        self.store.cache().reset_stats();
+    }
+}

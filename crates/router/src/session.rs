@@ -1,0 +1,191 @@
+//! One client's side of the conversation: its bytes in, its replies out.
+
+use crate::client::{Client, ClientId, Profile};
+use crate::command::{self, Call};
+use crate::resp::{Args, Parsed, Reply, Requests};
+use crate::router::Router;
+use crate::users::{DEFAULT, User};
+use std::mem;
+use std::sync::Arc;
+
+/// What a chunk of a client's bytes came to. Drivers keep one and clear it after each write.
+#[derive(Default)]
+pub struct Output {
+    /// Replies, to be written in this order.
+    pub bytes: Vec<u8>,
+    /// Clients of this router whose connections must be closed now, whichever thread has them.
+    pub kills: Vec<ClientId>,
+}
+
+/// What the driver does once it has written the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Feeds what comes.
+    Read,
+    /// Feeds nothing, an empty chunk, as soon as the client has taken the output: commands wait.
+    Resume,
+    /// Closes the connection.
+    Close,
+}
+
+/// The version of the protocol that a client chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Resp2 = 2,
+    Resp3 = 3,
+}
+
+/// A client's connection.
+pub struct Session {
+    router: Arc<Router>,
+    requests: Requests,
+    /// The beginning of a command whose end has not come, or commands that wait.
+    pending: Vec<u8>,
+    state: State,
+}
+
+/// What commands see of a session.
+pub(crate) struct State {
+    pub(crate) client: Arc<Client>,
+    /// Who it is; nobody, if it still has to authenticate.
+    pub(crate) user: Option<Arc<User>>,
+    pub(crate) db: u8,
+    pub(crate) protocol: Protocol,
+    /// The command that ran last.
+    pub(crate) last: &'static str,
+    /// No further command is to be run.
+    pub(crate) closing: bool,
+}
+
+impl Session {
+    pub(crate) fn new(router: Arc<Router>, client: Arc<Client>) -> Self {
+        let user = router.options.users.anonymous();
+        let state =
+            State { client, user, db: 0, protocol: Protocol::Resp2, last: "", closing: false };
+        Self { router, requests: Requests::default(), pending: vec![], state }
+    }
+
+    /// The client's number.
+    pub fn id(&self) -> ClientId {
+        self.state.client.id
+    }
+
+    /// Bytes of this client that are kept.
+    pub fn buffered(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Takes what the client sent, in pieces of any size, runs every command that is complete and
+    /// appends the replies to `output`; `now` in Unix milliseconds.
+    pub fn feed(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
+        let before = output.bytes.len();
+        let next = self.take(chunk, now, output);
+        let sent = output.bytes.len() - before;
+        self.state.client.profile.lock().follow(&self.state, now, self.pending.len());
+        self.router.count(0, chunk.len(), sent);
+        next
+    }
+
+    fn take(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
+        let now = self.router.store.synchronize(now);
+        if self.pending.is_empty() {
+            // The usual case: whole commands, read where they lie.
+            let (used, next) = self.run(chunk, now, output);
+            if next != Next::Close {
+                self.pending.extend_from_slice(&chunk[used..]);
+            }
+            return next;
+        }
+        if self.pending.len() + chunk.len() > self.router.options.limits.input {
+            self.state.closing = true;
+            self.pending = vec![];
+            self.state.reply(output).error(b"ERR Protocol error: too much unprocessed input");
+            return Next::Close;
+        }
+        self.pending.extend_from_slice(chunk);
+        let mut pending = mem::take(&mut self.pending);
+        let (used, next) = self.run(&pending, now, output);
+        if next != Next::Close && used < pending.len() {
+            pending.drain(..used);
+            // What a large command needed is given back with it.
+            pending.shrink_to(pending.len().max(64 * 1024) * 2);
+            self.pending = pending;
+        }
+        next
+    }
+
+    /// Runs commands from the head of `bytes`; how many bytes they had.
+    fn run(&mut self, bytes: &[u8], now: i64, output: &mut Output) -> (usize, Next) {
+        let Self { router, requests, state, .. } = self;
+        let limit = router.options.limits.output;
+        let mut used = 0;
+        let mut commands = 0;
+        let next = loop {
+            if state.closing || state.client.is_killed() {
+                state.closing = true;
+                break Next::Close;
+            }
+            let rest = &bytes[used..];
+            if output.bytes.len() >= limit && !rest.is_empty() {
+                break Next::Resume;
+            }
+            match requests.parse(rest, state.user.is_some()) {
+                Parsed::Partial => break Next::Read,
+                Parsed::Command(len) => {
+                    let args = requests.args(&rest[..len]);
+                    if args.len() > 0 {
+                        commands += 1;
+                        state.execute(router, args, now, output);
+                    }
+                    used += len;
+                }
+                Parsed::Invalid(violation) => {
+                    state.closing = true;
+                    state.reply(output).error(&violation.message());
+                }
+            }
+        };
+        router.count(commands, 0, 0);
+        (used, next)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.router.registry.leave(self.state.client.id);
+    }
+}
+
+impl State {
+    pub(crate) fn reply<'a>(&self, output: &'a mut Output) -> Reply<'a> {
+        Reply::new(&mut output.bytes, self.protocol == Protocol::Resp3)
+    }
+
+    #[inline]
+    fn execute(&mut self, router: &Router, args: Args<'_>, now: i64, output: &mut Output) {
+        let Output { bytes, kills } = output;
+        let reply = Reply::new(bytes, self.protocol == Protocol::Resp3);
+        command::run(&mut Call { router, state: self, args, reply, now, kills });
+    }
+
+    /// Forgets everything but the connection.
+    pub(crate) fn reset(&mut self, router: &Router) {
+        self.user = router.options.users.anonymous();
+        (self.db, self.protocol) = (0, Protocol::Resp2);
+        let mut profile = self.client.profile.lock();
+        profile.name.clear();
+        (profile.no_evict, profile.no_touch) = (false, false);
+    }
+}
+
+impl Profile {
+    /// Catches up with the session.
+    pub(crate) fn follow(&mut self, state: &State, now: u64, input: usize) {
+        let user = state.user.as_ref().map_or(DEFAULT, |user| &user.name);
+        if self.user != user {
+            self.user = user.into();
+        }
+        (self.db, self.protocol, self.command) = (state.db, state.protocol, state.last);
+        (self.active, self.input) = (now, input);
+    }
+}

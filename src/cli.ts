@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+/** The command `breakwater`. */
+import { Command, CommanderError } from 'commander'
+import { serve } from './cli/serve.ts'
+import { version } from './router/index.ts'
+
+const program = new Command('breakwater')
+  .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
+  .version(version(), '-v, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .helpCommand(false)
+  .exitOverride()
+  .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
+  .addCommand(serve)
+
+for (const command of [program, serve]) command.exitOverride().copyInheritedSettings(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  // Help and version are no errors; everything else is bad usage.
+  process.exitCode = error.exitCode === 0 ? 0 : 2
+}

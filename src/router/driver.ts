@@ -1,0 +1,169 @@
+/** Sockets of one thread: bytes from each to the native core, replies back, slow readers paused. */
+import type { Server, Socket } from 'node:net'
+import { BroadcastChannel } from 'node:worker_threads'
+import { type NativeRouter, Next } from './native.ts'
+
+/** Replies up to this length, in bytes, leave through one area that is used again and again. */
+const AREA = 64 * 1024
+/** How long a connection that we end may take to accept its last replies, in milliseconds. */
+const LINGER = 1000
+const NOTHING = Buffer.alloc(0)
+
+/** Serves the connections that it is given, with one session of the router for each. */
+export class Driver {
+  readonly #router: NativeRouter
+  readonly #connections = new Map<number, Connection>()
+  readonly #channel: BroadcastChannel
+  #area = Buffer.allocUnsafeSlow(AREA)
+  #emptied: (() => void) | undefined
+
+  constructor(router: NativeRouter) {
+    this.#router = router
+    // CLIENT KILL may name a client of any thread.
+    this.#channel = new BroadcastChannel(`breakwater:router:${router.id}`)
+    this.#channel.onmessage = event => this.#end((event as { data: number[] }).data)
+    this.#channel.unref()
+  }
+
+  /** Serves a connection until either side ends it. */
+  accept(socket: Socket): void {
+    const local = `${socket.localAddress}:${socket.localPort}`
+    const session = this.#router.connect(`${socket.remoteAddress}:${socket.remotePort}`, local)
+    if (typeof session !== 'number') {
+      socket.on('error', () => socket.destroy())
+      socket.end(session)
+      return
+    }
+    const id = this.#router.clientId(session)
+    const connection = new Connection(socket, chunk => this.#feed(session, connection, chunk))
+    this.#connections.set(id, connection)
+    socket.once('close', () => {
+      this.#connections.delete(id)
+      this.#router.disconnect(session)
+      if (this.#connections.size === 0) this.#emptied?.()
+    })
+  }
+
+  /** Answers what has been received, then ends all connections; done when the last is closed. */
+  async drain(server: Server): Promise<void> {
+    server.close()
+    // One turn of the event loop reads what the kernel holds, the next one answers it.
+    await turn()
+    await turn()
+    const emptied = new Promise<void>(resolve => {
+      this.#emptied = resolve
+    })
+    for (const connection of this.#connections.values()) connection.finish()
+    if (this.#connections.size > 0) await emptied
+    this.#channel.close()
+    this.#router.close()
+  }
+
+  /** Feeds a chunk and writes the replies; what comes next. */
+  #feed(session: number, connection: Connection, chunk: Uint8Array): number {
+    const result = this.#router.feed(session, chunk, this.#area)
+    // Lengths may exceed 32 bits: no bit operations.
+    const flags = result % 8
+    const length = (result - flags) / 8
+    if (length > AREA) {
+      const replies = Buffer.allocUnsafeSlow(length)
+      this.#router.take(replies)
+      connection.write(replies)
+    } else if (length > 0 && !connection.write(this.#area.subarray(0, length))) {
+      // The kernel did not take it all: the area belongs to the socket now.
+      this.#area = Buffer.allocUnsafeSlow(AREA)
+    }
+    if (flags >= 4) {
+      const ids = this.#router.kills()
+      this.#end(ids)
+      this.#channel.postMessage(ids)
+    }
+    return flags % 4
+  }
+
+  #end(ids: number[]): void {
+    for (const id of ids) this.#connections.get(id)?.socket.destroy()
+  }
+}
+
+/** One client's socket, and whether we listen to it. */
+class Connection {
+  readonly socket: Socket
+  readonly #feed: (chunk: Uint8Array) => number
+  /** Commands wait in the core until the client has taken its replies. */
+  #waiting = false
+  #finishing = false
+  #ended = false
+
+  constructor(socket: Socket, feed: (chunk: Uint8Array) => number) {
+    this.socket = socket
+    this.#feed = feed
+    socket.on('data', chunk => this.#receive(chunk as Buffer))
+    socket.on('drain', () => this.#drained())
+    socket.on('error', () => socket.destroy())
+  }
+
+  /** Writes replies; whether the kernel took them all at once. */
+  write(replies: Buffer): boolean {
+    if (this.socket.destroyed) return true
+    if (!this.socket.write(replies)) this.socket.pause()
+    return this.socket.writableLength === 0
+  }
+
+  /** Ends the connection once everything received is answered. */
+  finish(): void {
+    this.#finishing = true
+    if (!this.#waiting) this.#end()
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#ended) return
+    let next: number
+    try {
+      next = this.#feed(chunk)
+    } catch {
+      // A bug in the core costs this client its connection and nobody else anything.
+      this.socket.destroy()
+      return
+    }
+    this.#waiting = next === Next.resume
+    if (next === Next.close) {
+      this.#end()
+    } else if (this.#waiting) {
+      this.socket.pause()
+      // Others get their turn between two batches of replies.
+      if (!this.socket.writableNeedDrain) setImmediate(() => this.#resume())
+    }
+  }
+
+  #drained(): void {
+    if (this.#waiting) this.#resume()
+    else this.socket.resume()
+  }
+
+  #resume(): void {
+    if (!this.#waiting || this.socket.destroyed) return
+    this.#waiting = false
+    this.#receive(NOTHING)
+    if (this.#waiting) return
+    if (this.#finishing) this.#end()
+    else if (!this.socket.writableNeedDrain) this.socket.resume()
+  }
+
+  /**
+   * Ends the connection after its last reply. What the client still sends is read and dropped: a
+   * socket closed over unread bytes is reset, and the client would lose that reply.
+   */
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.socket.end()
+    this.socket.resume()
+    const timer = setTimeout(() => this.socket.destroy(), LINGER)
+    this.socket.once('close', () => clearTimeout(timer))
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}

@@ -1,0 +1,116 @@
+/** The options of a router: their shapes, and their checks. */
+import { availableParallelism } from 'node:os'
+import { InvalidOptionError } from '../errors.ts'
+import type { Policy, Size } from '../types.ts'
+import { byteCount } from '../units.ts'
+import type { NativeOptions } from './native.ts'
+
+/** What a user may do: read keys, write keys, administer; `all` is all three. */
+export type Permission = 'read' | 'write' | 'admin' | 'all'
+
+/** Somebody who may connect. The user named `default` is who a client is that gives no name. */
+export interface RouterUser {
+  /** Its name: one word without colons. */
+  name: string
+  /** Its password; without one, any will do. */
+  password?: string | undefined
+  /** What it may do. Default: `['all']`. */
+  permissions?: Permission[] | undefined
+}
+
+/** How to set up a router with {@link createRouter}. */
+export interface RouterOptions {
+  /**
+   * Worker threads that serve clients; all share one store. 0 serves on the thread that creates
+   * the router, as do systems that cannot share a listening socket (Windows). Default: one a
+   * processor.
+   */
+  threads?: number | undefined
+  /** The most memory for the store: bytes, or text as `'256mb'` or `'25%'`. Default: `'25%'`. */
+  maxMemory?: Size | undefined
+  /** Which entry leaves when a new one needs its room. Default: `'lfu'`. */
+  policy?: Policy | undefined
+  /** The password of the user `default`, who may do everything. */
+  password?: string | undefined
+  /** Who may connect, instead of `password`. Without a user `default`, clients must give a name. */
+  users?: RouterUser[] | undefined
+  /** The most clients at once. Default: 10,000. */
+  maxClients?: number | undefined
+}
+
+const POLICIES: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
+const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
+const KNOWN: readonly string[] = [
+  'threads',
+  'maxMemory',
+  'policy',
+  'password',
+  'users',
+  'maxClients',
+] satisfies (keyof RouterOptions)[]
+
+/** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
+export function check(options: RouterOptions, version: string): NativeOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('options', options, 'an object')
+  }
+  for (const option of Object.keys(options)) {
+    if (!KNOWN.includes(option)) {
+      throw new InvalidOptionError(option, 'given', `left out: options are ${KNOWN.join(', ')}`)
+    }
+  }
+  const { policy = 'lfu', password, users } = options
+  if (!POLICIES.includes(policy)) {
+    throw new InvalidOptionError('policy', policy, `one of ${POLICIES.join(', ')}`)
+  }
+  if (password !== undefined && users !== undefined) {
+    throw new InvalidOptionError('password', 'given', 'left out where there are users')
+  }
+  return {
+    threads: whole('threads', options.threads ?? availableParallelism(), 0, 1024),
+    maxMemory: byteCount('maxMemory', options.maxMemory ?? '25%'),
+    maxClients: whole('maxClients', options.maxClients ?? 10_000, 1, 10_000_000),
+    policy,
+    version,
+    users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
+  }
+}
+
+/** Checks a port and a host. Throws {@link InvalidOptionError}. */
+export function checkAddress(port: number, host: string): void {
+  whole('port', port, 0, 65_535)
+  if (typeof host !== 'string' || host === '') {
+    throw new InvalidOptionError('host', host, 'an address or a name')
+  }
+}
+
+function whole(option: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new InvalidOptionError(option, value, `a whole number from ${least} to ${most}`)
+}
+
+function checkPassword(password: unknown): string {
+  if (typeof password === 'string' && password !== '') return password
+  // Its value stays out of the message.
+  throw new InvalidOptionError('password', typeof password, 'a text that is not empty')
+}
+
+function admin(password: string) {
+  return { name: 'default', password, permissions: 'all' }
+}
+
+function checkUser(user: RouterUser) {
+  const { name, password, permissions = ['all'] } = user
+  if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
+    throw new InvalidOptionError('users', name, 'users with names of one word without colons')
+  }
+  const wrong = permissions.find(permission => !PERMISSIONS.includes(permission))
+  if (wrong !== undefined || permissions.length === 0) {
+    throw new InvalidOptionError('permissions', wrong ?? '', `some of ${PERMISSIONS.join(', ')}`)
+  }
+  return {
+    name,
+    password: password === undefined ? undefined : checkPassword(password),
+    permissions: permissions.join(','),
+  }
+}

@@ -1,0 +1,81 @@
+/** The worker threads of a router: started, replaced when one fails, stopped. */
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Listener } from './listener.ts'
+import type { Assignment } from './worker.ts'
+
+/** How long clients may take to accept their last replies, in milliseconds. */
+const DRAIN = 5000
+/** How long to wait before a worker that failed is replaced, in milliseconds. */
+const PAUSE = 100
+
+/** Worker threads that accept from one listener. */
+export class Threads {
+  readonly #workers = new Set<Worker>()
+  readonly #router: number
+  readonly #listener: Listener
+  readonly #failed: (error: Error) => void
+  #stopping = false
+
+  /** `failed` hears of each worker that fails; its connections are lost, and it is replaced. */
+  constructor(router: number, listener: Listener, failed: (error: Error) => void) {
+    this.#router = router
+    this.#listener = listener
+    this.#failed = failed
+  }
+
+  /** Starts so many workers; done when all of them listen. */
+  async start(count: number): Promise<void> {
+    await Promise.all(Array.from({ length: count }, () => this.#start()))
+  }
+
+  /** Has every worker answer what it received and end. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await Promise.all(Array.from(this.#workers, stop))
+    this.#listener.close()
+  }
+
+  #start(): Promise<void> {
+    const assignment: Assignment = { router: this.#router, fd: this.#listener.share() }
+    const file = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+    const worker = new Worker(file, { workerData: assignment, name: 'breakwater-router' })
+    this.#workers.add(worker)
+    let [listening, failure] = [false, new Error('a worker thread of the router ended')]
+    worker.once('error', error => {
+      failure = error as Error
+    })
+    return new Promise((resolve, reject) => {
+      worker.once('message', () => {
+        listening = true
+        resolve()
+      })
+      worker.once('exit', () => {
+        this.#workers.delete(worker)
+        // Before it listened, whoever started it decides what to do.
+        if (!listening) reject(failure)
+        else if (!this.#stopping) this.#replace(failure)
+      })
+    })
+  }
+
+  #replace(failure: Error): void {
+    this.#failed(failure)
+    if (this.#stopping) return
+    setTimeout(() => {
+      if (!this.#stopping) this.#start().catch(error => this.#replace(error as Error))
+    }, PAUSE)
+  }
+}
+
+/** Asks a worker to end, and ends it if it takes too long. */
+function stop(worker: Worker): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => worker.terminate(), DRAIN)
+    worker.once('exit', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    worker.postMessage('stop')
+  })
+}
