@@ -123,7 +123,7 @@ impl Index {
         unsafe { &*self.current.load(Ordering::Acquire) }
     }
 
-    fn next<'a>(table: &'a Table) -> Option<&'a Table> {
+    fn next(table: &Table) -> Option<&Table> {
         // SAFETY: as for `current`; Acquire pairs with the release in `announce`.
         unsafe { table.next.load(Ordering::Acquire).as_ref() }
     }
@@ -209,6 +209,35 @@ impl Index {
         matches: &impl Fn(EntryPtr) -> bool,
     ) -> Option<Put> {
         let tag = Word::tag_of(hash);
+        for bucket in table.home(hash).chain() {
+            let mut candidates = bucket.candidates(tag);
+            while candidates != 0 {
+                let slot = &bucket.slots[candidates.trailing_zeros() as usize];
+                candidates &= candidates - 1;
+                let word = Word(slot.load(Ordering::Acquire));
+                if let Some(entry) = word.candidate(tag)
+                    && matches(entry)
+                {
+                    return Self::replace(slot, word, entry, fresh, expect);
+                }
+            }
+        }
+        match expect {
+            Expect::Present | Expect::Exactly(_) => Some(Put::Refused),
+            Expect::Any | Expect::Absent => Self::insert(host, table, hash, fresh, matches),
+        }
+    }
+
+    /// One attempt to insert a key that was not there a moment ago; `None` if it may be now, or if
+    /// something moved meanwhile.
+    fn insert(
+        host: &impl Host,
+        table: &Table,
+        hash: u64,
+        fresh: Word,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> Option<Put> {
+        let tag = Word::tag_of(hash);
         let mut vacant = None;
         let mut last = table.home(hash);
         for bucket in table.home(hash).chain() {
@@ -227,14 +256,10 @@ impl Index {
                 if word.is_tentative() {
                     // Its owner may be asleep: it loses, and tries again.
                     let _ = swap(slot, word, Word::EMPTY);
-                    return None;
                 }
-                return Self::replace(slot, word, entry, fresh, expect);
+                return None;
             }
             last = bucket;
-        }
-        if matches!(expect, Expect::Present | Expect::Exactly(_)) {
-            return Some(Put::Refused);
         }
         let slot = match vacant {
             Some(slot) => slot,
@@ -268,6 +293,7 @@ impl Index {
         match expect {
             Expect::Absent => return Some(Put::Refused),
             Expect::Exactly(expected) if expected != held => return Some(Put::Refused),
+            _ if word.is_frozen() => return None,
             _ => {}
         }
         let entry = fresh.entry()?;
