@@ -7,16 +7,22 @@ use crate::index::Host;
 use crate::removal::Reason;
 use crate::shard::{Place, Shard};
 use crate::stats::Count;
+use std::time::Duration;
 
 /// Evicting a little more at a time than one entry needs spares most of the looking around: so
 /// much of the bound, and so many bytes at most.
 const BATCH_SHARE: u64 = 512;
 const MAX_BATCH: u64 = 32 * 1024;
 
-/// How often a writer gives up its turn for readers that keep removed bytes from being freed,
-/// before it evicts more; and before it gives up, when there is nothing to evict.
-const PATIENCE: u32 = 64;
-const MAX_PATIENCE: u32 = 10_000;
+/// How often a writer gives up its turn for a reader that keeps removed bytes from being freed,
+/// before it begins to sleep; how long it sleeps each time; and how often before it gives up.
+/// Evicting more instead would empty the cache while one reader has lost its processor.
+const YIELDS: u32 = 64;
+const NAP: Duration = Duration::from_micros(100);
+const NAPS: u32 = 50_000;
+
+/// Insertions between two looks at whether a table can be freed.
+const TABLE_CHECK: u64 = 64;
 
 impl Cache {
     /// Charges `bytes` to the place, evicting until they are there. Not pinned, no lock held.
@@ -38,19 +44,18 @@ impl Cache {
             if place.charge(bytes) {
                 return Ok(());
             }
-            let pending: u64 = self.shards.iter().map(Shard::limbo_bytes).sum();
-            if pending >= bytes && waits < PATIENCE {
-                waits += 1;
-                std::thread::yield_now();
-            } else if self.evict_bytes(place, batch) {
+            let pending = self.pending();
+            if pending < bytes && self.evict_bytes(place, batch) {
                 waits = 0;
-            } else if pending > 0 && waits < MAX_PATIENCE {
-                waits += 1;
-                std::thread::yield_now();
-            } else {
+            } else if pending == 0 || !wait(&mut waits) {
                 return Err(Error::Full);
             }
         }
+    }
+
+    /// Bytes that were removed, and are freed once nobody reads them any more.
+    fn pending(&self) -> u64 {
+        self.shards.iter().map(Shard::limbo_bytes).sum()
     }
 
     /// Frees what can be freed and calls in the leases, of every shard.
@@ -125,6 +130,10 @@ impl Cache {
     #[inline]
     pub(super) fn grow_if_crowded(&self, place: Place<'_>) {
         let entries = place.shard.entries();
+        if entries.is_multiple_of(TABLE_CHECK) && place.shard.limbo_bytes() > 0 {
+            // A table that was outgrown is large, and no other garbage may follow it.
+            place.shard.collect(&self.ledger);
+        }
         let guard = place.here.pin();
         let crowded = place.shard.index.is_crowded(entries, 1);
         drop(guard);
@@ -175,11 +184,13 @@ impl Cache {
             if self.ledger.used() <= bytes {
                 break;
             }
-            let pending: u64 = self.shards.iter().map(Shard::limbo_bytes).sum();
-            if pending > 0 && waits < PATIENCE {
-                waits += 1;
-                std::thread::yield_now();
-            } else if !self.evict_anywhere() && !self.shrink() {
+            let excess = self.ledger.used().saturating_sub(bytes);
+            let goes_on = if self.pending() >= excess {
+                wait(&mut waits)
+            } else {
+                self.evict_anywhere() || self.shrink() || (self.pending() > 0 && wait(&mut waits))
+            };
+            if !goes_on {
                 break;
             }
         }
@@ -219,4 +230,14 @@ impl Cache {
         self.call_in();
         self.ledger.used() < before
     }
+}
+
+/// Lets readers go on; false once it has waited in vain for seconds.
+fn wait(waits: &mut u32) -> bool {
+    *waits += 1;
+    match *waits {
+        ..=YIELDS => std::thread::yield_now(),
+        _ => std::thread::sleep(NAP),
+    }
+    *waits < YIELDS + NAPS
 }
