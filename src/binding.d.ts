@@ -5,8 +5,11 @@ declare module '#binding' {
   /** What a value is to the native side; a `number` stands for bytes left in the scratch area. */
   type Stored = string | number
 
-  /** What a cache was asked to be. */
-  interface Description {
+  /** What a cache was asked to be. When this object is collected the instance is closed. */
+  interface Native {
+    /** What the methods know the instance by. */
+    readonly number: number
+    /** What other isolates know the cache by. */
     readonly id: number
     /** Whether it was made just now. */
     readonly created: boolean
@@ -17,37 +20,6 @@ declare module '#binding' {
     readonly maxBytes?: number
     readonly ttl?: number
     readonly jitter: number
-  }
-
-  /** A cache as one instance of this isolate holds it. */
-  interface Native {
-    readonly description: Description
-
-    get(key: Key): Stored | undefined
-    peek(key: Key): Stored | undefined
-    has(key: Key): boolean
-    getInto(key: Key, bytes: Uint8Array): number | undefined
-    ttl(key: Key): number | undefined
-    set(key: Key, value: unknown, ttl?: number): void
-    delete(key: Key): boolean
-    expire(key: Key, ttl: number): boolean
-    clear(): void
-    getMany(keys: readonly Key[]): unknown[]
-    setMany(keys: readonly Key[], values: readonly unknown[], ttls?: readonly number[]): void
-    deleteMany(keys: readonly Key[]): number
-    scan(cursor: bigint, budget: number, values: 0 | 1): unknown[]
-    size(): number
-    bytes(): number
-    stats(): import('./types.ts').CacheStats
-    resetStats(): void
-    hotKeys(n: number): (Key | number)[]
-    bounds(): [number | undefined, number | undefined]
-    resize(max: number | undefined, maxBytes: number | undefined): void
-    listen(must: 0 | 1): number
-    unlisten(): void
-    close(): void
-    save(path: string): Promise<number>
-    load(path: string): Promise<number>
   }
 
   interface Binding {
@@ -61,6 +33,38 @@ declare module '#binding' {
     createClock(): object
     advanceClock(clock: object, ms: number): void
     readClock(clock: object): number
+
+    // Methods of an instance: `at` is its number.
+    get(at: number, key: Key): Stored | undefined
+    peek(at: number, key: Key): Stored | undefined
+    has(at: number, key: Key): boolean
+    getInto(at: number, key: Key, bytes: Uint8Array): number | undefined
+    ttl(at: number, key: Key): number | undefined
+    set(at: number, key: Key, value: unknown, ttl?: number): void
+    delete(at: number, key: Key): boolean
+    expire(at: number, key: Key, ttl: number): boolean
+    clear(at: number): void
+    getMany(at: number, keys: readonly Key[]): unknown[]
+    setMany(
+      at: number,
+      keys: readonly Key[],
+      values: readonly unknown[],
+      ttls?: readonly number[],
+    ): void
+    deleteMany(at: number, keys: readonly Key[]): number
+    scan(at: number, cursor: bigint, budget: number, values: 0 | 1): unknown[]
+    size(at: number): number
+    bytes(at: number): number
+    stats(at: number): import('./types.ts').CacheStats
+    resetStats(at: number): void
+    hotKeys(at: number, n: number): (Key | number)[]
+    bounds(at: number): [number | undefined, number | undefined]
+    resize(at: number, max: number | undefined, maxBytes: number | undefined): void
+    listen(at: number, must: 0 | 1): number
+    unlisten(at: number): void
+    close(at: number): void
+    save(at: number, path: string): Promise<number>
+    load(at: number, path: string): Promise<number>
   }
 
   export type { Native, Stored }

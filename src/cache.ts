@@ -28,6 +28,9 @@ import type {
 } from './types.ts'
 import { milliseconds } from './units.ts'
 
+// Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
+const { get, peek, has, set, delete: remove } = binding
+
 /** Made by `attach`: what the constructor takes instead of options. */
 class Attachment {
   constructor(
@@ -64,6 +67,8 @@ class Attachment {
  */
 export class Cache<K extends CacheKey = string, V = string> {
   readonly #native: Native
+  /** What the native side knows this instance by. */
+  readonly #at: number
   readonly #coding: Coding
   /** Whether values come out as they are. */
   readonly #plain: boolean
@@ -92,14 +97,15 @@ export class Cache<K extends CacheKey = string, V = string> {
     const attachment = options instanceof Attachment ? options : undefined
     const given = attachment === undefined ? options : { codec: attachment.codec as Codec<V> }
     this.#native = attachment?.native ?? this.#open(given)
+    this.#at = this.#native.number
     try {
       this.#coding = agreedCoding(codingOf(given.codec), this.#native)
     } catch (error) {
-      this.#native.close()
+      binding.close(this.#at)
       throw error
     }
     this.#random = given.random ?? Math.random
-    const { ttl, jitter } = this.#native.description
+    const { ttl, jitter } = this.#native
     this.#ttl = ttl
     this.#jitter = jitter
     this.#drawn = ttl !== undefined && jitter > 0
@@ -120,10 +126,10 @@ export class Cache<K extends CacheKey = string, V = string> {
     const options = check(given)
     const native = binding.open(options)
     try {
-      if (!native.description.created) checkAgreement(given, options, native)
+      if (!native.created) checkAgreement(given, options, native)
       return native
     } catch (error) {
-      native.close()
+      binding.close(native.number)
       throw error
     }
   }
@@ -159,7 +165,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The name, if it has one. */
   get name(): string | undefined {
-    return this.#native.description.name
+    return this.#native.name
   }
 
   /**
@@ -173,8 +179,8 @@ export class Cache<K extends CacheKey = string, V = string> {
         "a cache of codec 'heap' belongs to one isolate: it has no handle",
       )
     }
-    this.#native.size()
-    return { breakwater: this.#native.description.id }
+    binding.size(this.#at)
+    return { breakwater: this.#native.id }
   }
 
   /** Whether this instance was closed. */
@@ -184,19 +190,19 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
   get(key: K): V | undefined {
-    const stored = this.#native.get(key)
+    const stored = get(this.#at, key)
     return this.#plain || stored === undefined ? (stored as V | undefined) : this.#read(stored)
   }
 
   /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
   peek(key: K): V | undefined {
-    const stored = this.#native.peek(key)
+    const stored = peek(this.#at, key)
     return this.#plain || stored === undefined ? (stored as V | undefined) : this.#read(stored)
   }
 
   /** Whether a key has a value. Counts nothing. */
   has(key: K): boolean {
-    return this.#native.has(key)
+    return has(this.#at, key)
   }
 
   /**
@@ -217,7 +223,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   set(key: K, value: V, options?: SetOptions): this {
     if (this.#encode === undefined && options === undefined && !this.#drawn) {
-      this.#native.set(key, value)
+      set(this.#at, key, value)
     } else {
       this.#store(key, value, this.#life(options))
     }
@@ -226,18 +232,18 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** Removes a key; whether it had a value. */
   delete(key: K): boolean {
-    return this.#native.delete(key)
+    return remove(this.#at, key)
   }
 
   /** Removes everything that was there when it began. */
   clear(): void {
-    this.#native.clear()
+    binding.clear(this.#at)
   }
 
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
     checkArray('keys', keys)
-    const list = this.#native.getMany(keys)
+    const list = binding.getMany(this.#at, keys)
     if (this.#plain) return list as (V | undefined)[]
     const bytes = givesBytes(this.#coding) ? new BytesOf(list) : undefined
     return list.map(stored => {
@@ -266,14 +272,14 @@ export class Cache<K extends CacheKey = string, V = string> {
       values.push(this.#encoded(value))
       if (life !== undefined) lives.push(life)
     }
-    this.#native.setMany(keys, values, lives.length > 0 ? lives : undefined)
+    binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
     return this
   }
 
   /** Removes many keys in one native call; how many had a value. */
   deleteMany(keys: readonly K[]): number {
     checkArray('keys', keys)
-    return this.#native.deleteMany(keys)
+    return binding.deleteMany(this.#at, keys)
   }
 
   /**
@@ -298,27 +304,27 @@ export class Cache<K extends CacheKey = string, V = string> {
     if (!(buffer instanceof Uint8Array)) {
       throw new InvalidOptionError('buffer', buffer, 'a Buffer or Uint8Array')
     }
-    return this.#native.getInto(key, buffer)
+    return binding.getInto(this.#at, key, buffer)
   }
 
   /** Milliseconds that a value has left; `Infinity` if it does not expire, `undefined` if none. */
   ttl(key: K): number | undefined {
-    return this.#native.ttl(key)
+    return binding.ttl(this.#at, key)
   }
 
   /** Gives a value `ttl` from now, without jitter; whether there was one. */
   expire(key: K, ttl: Duration): boolean {
-    return this.#native.expire(key, milliseconds('ttl', ttl))
+    return binding.expire(this.#at, key, milliseconds('ttl', ttl))
   }
 
   /** Entries now, with those that expired and were not collected yet. */
   get size(): number {
-    return this.#native.size()
+    return binding.size(this.#at)
   }
 
   /** Bytes charged now: index, keys, values, policy. Never more than `maxBytes`. */
   get bytes(): number {
-    return this.#native.bytes()
+    return binding.bytes(this.#at)
   }
 
   /**
@@ -327,7 +333,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * goes meanwhile may be, and a change of size may show an entry again.
    */
   keys(): Generator<K, undefined, undefined> {
-    return keys<K>(this.#native)
+    return keys<K>(this.#at)
   }
 
   /** The values, as {@link Cache.keys} iterates. */
@@ -337,7 +343,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The entries, as {@link Cache.keys} iterates. */
   entries(): Generator<[K, V], undefined, undefined> {
-    return entries<K, V>(this.#native, givesBytes(this.#coding), stored => this.#decoded(stored))
+    return entries<K, V>(this.#at, givesBytes(this.#coding), stored => this.#decoded(stored))
   }
 
   /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
@@ -352,12 +358,12 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** Counts of the whole cache, whoever uses it: exact while one thread does. */
   stats(): CacheStats {
-    return this.#native.stats()
+    return binding.stats(this.#at)
   }
 
   /** Sets the counts back to zero. */
   resetStats(): void {
-    this.#native.resetStats()
+    binding.resetStats(this.#at)
   }
 
   /** The keys read most, most read first. */
@@ -365,7 +371,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     if (!Number.isSafeInteger(limit) || limit < 0) {
       throw new InvalidOptionError('limit', limit, 'a whole number')
     }
-    const list = this.#native.hotKeys(limit)
+    const list = binding.hotKeys(this.#at, limit)
     const hot: HotKey<K>[] = []
     for (let i = 0; i < list.length; i += 2) {
       hot.push({ key: list[i] as K, count: list[i + 1] as number })
@@ -376,8 +382,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** Changes the bounds and evicts what no longer fits. A bound that is left out stays. */
   resize(bounds: Pick<CacheOptions, 'max' | 'maxBytes'>): void {
     const { max, maxBytes } = checkBounds(bounds)
-    const [hadMax, hadMaxBytes] = this.#native.bounds()
-    this.#native.resize(max ?? hadMax, maxBytes ?? hadMaxBytes)
+    const [hadMax, hadMaxBytes] = binding.bounds(this.#at)
+    binding.resize(this.#at, max ?? hadMax, maxBytes ?? hadMaxBytes)
   }
 
   /**
@@ -387,7 +393,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be written.
    */
   async save(path: string | URL): Promise<number> {
-    return this.#native.save(this.#file(path))
+    return binding.save(this.#at, this.#file(path))
   }
 
   /**
@@ -400,7 +406,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * @throws SnapshotNoRoomError `ERR_SNAPSHOT_NO_ROOM`: not all of it fits.
    */
   async load(path: string | URL): Promise<number> {
-    return this.#native.load(this.#file(path))
+    return binding.load(this.#at, this.#file(path))
   }
 
   #file(path: string | URL): string {
@@ -453,7 +459,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     this.#closed = true
     ignore(this.#listening)
     this.#listeners.clear()
-    this.#native.close()
+    binding.close(this.#at)
     this.#slots?.clear()
   }
 
@@ -475,11 +481,11 @@ export class Cache<K extends CacheKey = string, V = string> {
   #store(key: K, value: V, life: number | undefined): void {
     const encoded = this.#encoded(value)
     if (this.#slots === undefined) {
-      this.#native.set(key, encoded, life)
+      set(this.#at, key, encoded, life)
       return
     }
     try {
-      this.#native.set(key, encoded, life)
+      set(this.#at, key, encoded, life)
     } catch (error) {
       this.#slots.free(encoded as number)
       throw error
@@ -512,7 +518,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   #listen(): void {
     if (this.#listening !== 0) return
-    this.#listening = this.#native.listen(this.#slots === undefined ? 0 : 1)
+    this.#listening = binding.listen(this.#at, this.#slots === undefined ? 0 : 1)
     receive(this.#listening, this.#receive)
   }
 
@@ -520,7 +526,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     // A heap cache goes on: it lets objects go by what it hears.
     if (this.#slots !== undefined || this.#closed) return
     ignore(this.#listening)
-    this.#native.unlisten()
+    binding.unlisten(this.#at)
     this.#listening = 0
   }
 

@@ -1,5 +1,5 @@
 // Iteration over a cache, a batch of entries per native call.
-import type { Native } from '#binding'
+import { binding } from './native.ts'
 import type { CacheKey } from './types.ts'
 
 /** About how many entries a native call gives. */
@@ -9,19 +9,19 @@ const BATCH = 256
 export type Decode<V> = (stored: unknown) => V
 
 /** The keys. */
-export function* keys<K extends CacheKey>(native: Native): Generator<K, undefined, undefined> {
-  for (const batch of batches(native, 0)) {
+export function* keys<K extends CacheKey>(at: number): Generator<K, undefined, undefined> {
+  for (const batch of batches(at, 0)) {
     for (let i = 1; i < batch.length; i += 2) yield batch[i] as K
   }
 }
 
 /** The entries. */
 export function* entries<K extends CacheKey, V>(
-  native: Native,
+  at: number,
   givesBytes: boolean,
   decode: Decode<V>,
 ): Generator<[K, V], undefined, undefined> {
-  for (const batch of batches(native, 1)) {
+  for (const batch of batches(at, 1)) {
     const bytes = givesBytes ? new BytesOf(batch) : undefined
     // What a batch holds is decoded as it is asked for, but cut out in order.
     for (let i = 1; i + 1 < batch.length; i += 2) {
@@ -31,10 +31,10 @@ export function* entries<K extends CacheKey, V>(
   }
 }
 
-function* batches(native: Native, values: 0 | 1): Generator<unknown[], undefined, undefined> {
+function* batches(at: number, values: 0 | 1): Generator<unknown[], undefined, undefined> {
   let cursor = 0n
   do {
-    const batch = native.scan(cursor, BATCH, values)
+    const batch = binding.scan(at, cursor, BATCH, values)
     cursor = batch[0] as bigint
     yield batch
   } while (cursor !== 0n)

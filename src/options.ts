@@ -1,5 +1,5 @@
 // The options of a cache: their shapes, their checks, and what a named cache must agree on.
-import type { Native } from '#binding'
+import binding, { type Native } from '#binding'
 import { ManualClock } from './clock.ts'
 import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from './codecs.ts'
 import { InvalidOptionError, OptionConflictError } from './errors.ts'
@@ -149,28 +149,27 @@ export function checkAgreement(
   options: OpenOptions,
   native: Native,
 ): void {
-  const [max, maxBytes] = native.bounds()
-  const is = native.description
+  const [max, maxBytes] = binding.bounds(native.number)
   // Bounds may have been resized: the present ones are as good as those it began with.
   const has: Record<string, unknown[]> = {
-    max: [is.max, max],
-    maxBytes: [is.maxBytes, maxBytes],
-    policy: [is.policy],
-    ttl: [is.ttl],
-    jitter: [is.jitter],
-    codec: [is.codec],
+    max: [native.max, max],
+    maxBytes: [native.maxBytes, maxBytes],
+    policy: [native.policy],
+    ttl: [native.ttl],
+    jitter: [native.jitter],
+    codec: [native.codec],
   }
   for (const [option, values] of Object.entries(has)) {
     const value = options[option as keyof OpenOptions]
     if (given[option as keyof CacheOptions] !== undefined && !values.includes(value)) {
-      throw new OptionConflictError(is.name ?? '', option, value, values.at(-1))
+      throw new OptionConflictError(native.name ?? '', option, value, values.at(-1))
     }
   }
 }
 
 /** How an instance codes values: as its options say, or else as the cache does. */
 export function agreedCoding(given: Coding | undefined, native: Native): Coding {
-  const { name = '', codec } = native.description
+  const { name = '', codec } = native
   const coding = given ?? codingNamed(codec)
   if (coding === undefined) {
     throw new InvalidOptionError('codec', undefined, `the codec '${codec}' of this cache`)

@@ -58,7 +58,7 @@ pub fn reset_stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 /// `hotKeys(n)`: `[key, count, key, count, ...]`.
 pub fn hot_keys<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
-    let n = js.to_number(call.arg::<0>()).ok_or(Fail::Argument)?;
+    let n = js.to_number(call.arg::<0>()).ok_or_else(Fail::argument)?;
     let hot = shared.cache.hot_keys(n as usize);
     let list = js.array(hot.len() * 2)?;
     for (i, key) in hot.iter().enumerate() {

@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub type Raw = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// The most arguments that a callback takes.
-const ARGS: usize = 3;
+const ARGS: usize = 4;
 
 /// What a callback gives back.
 pub type Returns<'s> = Result<Val<'s>, Fail>;
@@ -68,9 +68,43 @@ pub unsafe fn enter<'s, T: Owner + 's>(
             args: args.map(|a| Val::new(a.assume_init())),
         }
     };
-    let result = match catch_unwind(AssertUnwindSafe(|| f(&call))) {
+    finish(&call, f)
+}
+
+/// Runs `f` for a raw callback of a cache: the first argument is the handle's number, the others
+/// are `f`'s.
+///
+/// All caches of an environment share one JavaScript function for each method. A function for each
+/// cache would spare the look-up, but with more than one cache V8 could no longer tell what
+/// `Cache.prototype.get` calls, and each call would take a quarter more instructions.
+///
+/// # Safety
+/// Node-API calls, and the function's data points to a live [`Env`].
+#[inline]
+pub unsafe fn enter_cache<'s>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    f: impl FnOnce(&Call<'s, Handle>) -> Returns<'s>,
+) -> sys::napi_value {
+    let run = |call: &Call<'s, Env>| {
+        let [number, a, b, c] = call.args;
+        let handle = call.on.handle(call.js, number)?;
+        // SAFETY: the handle outlives the call of `f`, and no result borrows from it.
+        let on = unsafe { &*Rc::as_ptr(&handle) };
+        f(&Call { js: call.js, on, args: [a, b, c, number] })
+    };
+    // SAFETY: as the caller promises.
+    unsafe { enter::<Env>(env, info, run) }
+}
+
+#[inline(always)]
+fn finish<'s, T: Owner>(
+    call: &Call<'s, T>,
+    f: impl FnOnce(&Call<'s, T>) -> Returns<'s>,
+) -> sys::napi_value {
+    let result = match catch_unwind(AssertUnwindSafe(|| f(call))) {
         Ok(result) => result,
-        Err(panic) => Err(Fail::Internal(panic_text(&*panic))),
+        Err(panic) => Err(Fail::internal(&panic_text(&*panic))),
     };
     let state = call.on.env();
     match result {
@@ -80,7 +114,7 @@ pub unsafe fn enter<'s, T: Owner + 's>(
             }
             value.raw()
         }
-        Err(fail) => throw(&call, fail),
+        Err(fail) => throw(call, fail),
     }
 }
 
@@ -110,15 +144,15 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-/// The raw callback of a function of a [`Handle`].
+/// The raw callback of a method of a cache.
 macro_rules! method {
     ($f:path) => {{
         unsafe extern "C" fn raw(
             env: napi_sys::napi_env,
             info: napi_sys::napi_callback_info,
         ) -> napi_sys::napi_value {
-            // SAFETY: Node-API calls, and `define` gave the function a handle for its data.
-            unsafe { $crate::call::enter::<$crate::handle::Handle>(env, info, |call| $f(call)) }
+            // SAFETY: Node-API calls, and `define` gave the function the environment for its data.
+            unsafe { $crate::call::enter_cache(env, info, |call| $f(call)) }
         }
         raw as $crate::call::Raw
     }};
@@ -142,7 +176,7 @@ pub(crate) use {function, method};
 
 /// Gives `object` the functions, each of which keeps `owner` alive.
 ///
-/// The callbacks must have been made by [`method!`] for a [`Handle`], by [`function!`] for an
+/// The callbacks must have been made for such an owner: by [`method!`] or [`function!`] for an
 /// [`Env`].
 pub fn define<'s, T: Owner + 'static>(
     js: Js<'s>,
@@ -156,7 +190,7 @@ pub fn define<'s, T: Owner + 'static>(
         let function = unsafe { js.function(name, Some(raw), data) };
         let kept = function.and_then(|function| {
             // SAFETY: `let_go` takes back the count above, once.
-            unsafe { js.on_collected(function, data, Some(let_go::<T>)) }?;
+            unsafe { js.on_collected(function, data, Some(let_go::<T>), ptr::null_mut()) }?;
             Ok(function)
         });
         if kept.is_err() {
@@ -173,13 +207,6 @@ pub fn define<'s, T: Owner + 'static>(
 unsafe extern "C" fn let_go<T>(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: as the caller promises. A panic would be an abort; dropping a handle has none.
     unsafe { Rc::decrement_strong_count(data as *const T) };
-}
-
-impl Owner for Handle {
-    #[inline]
-    fn env(&self) -> &Env {
-        &self.env
-    }
 }
 
 impl Owner for Env {

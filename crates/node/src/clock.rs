@@ -22,7 +22,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     if status != sys::Status::napi_ok {
         // SAFETY: nobody else will take it back.
         unsafe { free(call.js.raw(), data, ptr::null_mut()) };
-        return Err(Fail::Pending);
+        return Err(Fail::PENDING);
     }
     // SAFETY: the value was just made in the callback's scope.
     Ok(unsafe { Val::new(value) })
@@ -49,8 +49,8 @@ pub fn from_js(js: Js<'_>, value: Val<'_>) -> Option<Clock> {
 
 /// `advanceClock(clock, ms)`: moves time on, and has what it makes due done at once.
 pub fn advance<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let clock = from_js(call.js, call.arg::<0>()).ok_or(Fail::Argument)?;
-    let ms = call.js.to_number(call.arg::<1>()).ok_or(Fail::Argument)?;
+    let clock = from_js(call.js, call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let ms = call.js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)?;
     clock.advance(ms as u64);
     for shared in registry::all() {
         if !shared.cache.clock().is_system() {
@@ -62,6 +62,6 @@ pub fn advance<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 
 /// `readClock(clock)`: milliseconds since it was made.
 pub fn read<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let clock = from_js(call.js, call.arg::<0>()).ok_or(Fail::Argument)?;
+    let clock = from_js(call.js, call.arg::<0>()).ok_or_else(Fail::argument)?;
     call.js.number(clock.now() as f64)
 }

@@ -82,7 +82,7 @@ impl Env {
                 Rc::decrement_strong_count(context as *const Self);
                 Arc::decrement_strong_count(finalize_data as *const Outbox);
             }
-            return Err(Fail::Pending);
+            return Err(Fail::PENDING);
         }
         // SAFETY: the function was just made. Unreferenced, it does not keep the process alive.
         unsafe { sys::napi_unref_threadsafe_function(js.raw(), bell) };

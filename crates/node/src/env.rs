@@ -6,6 +6,7 @@ use crate::handle::Handle;
 use crate::js::{Js, Val};
 use crate::removal::Outbox;
 use napi_sys as sys;
+use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
@@ -28,7 +29,7 @@ pub struct Env {
     /// Bytes of the scratch area that the last value took.
     left: Cell<usize>,
     facade: Cell<Option<Facade>>,
-    handles: RefCell<Vec<Weak<Handle>>>,
+    handles: RefCell<Slab<Rc<Handle>>>,
 }
 
 /// The facade's functions and the area that it shares with us.
@@ -56,35 +57,46 @@ impl Env {
         // SAFETY: the environment is live; the count in `data` is taken back by `end`, which runs
         // once, on this thread.
         let status = unsafe { sys::napi_add_env_cleanup_hook(js.raw(), Some(end), data) };
-        if status == sys::Status::napi_ok { Ok(env) } else { Err(Fail::Pending) }
+        if status == sys::Status::napi_ok { Ok(env) } else { Err(Fail::PENDING) }
     }
 
     /// The environment, for those that keep it alive. Only the environment's own functions call
     /// this, and they keep it alive themselves.
     pub fn this(&self) -> Result<Rc<Self>, Fail> {
-        self.this.upgrade().ok_or(Fail::Pending)
+        self.this.upgrade().ok_or(Fail::PENDING)
     }
 
-    /// Has the handle closed when the environment ends.
-    pub fn adopt(&self, handle: &Rc<Handle>) {
-        let mut handles = self.handles.borrow_mut();
-        // Those that were collected leave when the list would grow, so that it stays short.
-        if handles.len() == handles.capacity() {
-            handles.retain(|handle| handle.strong_count() > 0);
+    /// The handle of this number.
+    #[inline]
+    pub fn handle(&self, js: Js<'_>, number: Val<'_>) -> Result<Rc<Handle>, Fail> {
+        let number = js.to_index(number).ok_or_else(Fail::argument)?;
+        self.handles.borrow().get(number).cloned().ok_or_else(Fail::argument)
+    }
+
+    /// Gives a handle a number, and closes it when `token` is collected, or else when the
+    /// environment ends.
+    pub fn adopt(&self, js: Js<'_>, token: Val<'_>, handle: Handle) -> Result<usize, Fail> {
+        let number = self.handles.borrow_mut().insert(Rc::new(handle));
+        let data = Rc::into_raw(self.this()?) as *mut c_void;
+        // SAFETY: `forget` takes back the count above, once.
+        let kept = unsafe { js.on_collected(token, data, Some(forget), number as *mut c_void) };
+        if kept.is_err() {
+            // SAFETY: nobody else will take it back.
+            unsafe { forget(js.raw(), data, number as *mut c_void) };
         }
-        handles.push(Rc::downgrade(handle));
+        kept.map(|()| number)
     }
 
     /// The facade's function that makes errors.
     pub fn fail<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
-        let facade = self.facade.get().ok_or(Fail::Pending)?;
+        let facade = self.facade.get().ok_or(Fail::PENDING)?;
         // SAFETY: `setup` made the reference in this environment.
         unsafe { js.kept(facade.fail) }
     }
 
     /// The facade's function that takes removals.
     pub fn deliver_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
-        let facade = self.facade.get().ok_or(Fail::Pending)?;
+        let facade = self.facade.get().ok_or(Fail::PENDING)?;
         // SAFETY: as in `fail`.
         unsafe { js.kept(facade.deliver) }
     }
@@ -136,6 +148,18 @@ pub fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     Ok(area)
 }
 
+/// A token was collected: its handle is closed and its number free.
+///
+/// # Safety
+/// `env` and `number` are those of [`Env::adopt`].
+unsafe extern "C" fn forget(_env: sys::napi_env, env: *mut c_void, number: *mut c_void) {
+    // SAFETY: as the caller promises; this is the count that `adopt` left.
+    let env = unsafe { Rc::from_raw(env as *const Env) };
+    let handle = env.handles.borrow_mut().try_remove(number as usize);
+    // Closing may free a large cache: not while the list is borrowed.
+    drop(handle);
+}
+
 /// The environment ends: its handles are closed and nobody wakes it any more.
 ///
 /// # Safety
@@ -145,7 +169,5 @@ unsafe extern "C" fn end(data: *mut c_void) {
     let env = unsafe { Rc::from_raw(data as *const Env) };
     env.outbox.close();
     let handles = env.handles.take();
-    for handle in handles.iter().filter_map(Weak::upgrade) {
-        handle.close();
-    }
+    drop(handles);
 }

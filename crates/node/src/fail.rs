@@ -6,100 +6,144 @@ use crate::env::Env;
 use crate::js::{Js, Val};
 use breakwater_engine::{ConfigError, Error, PersistError};
 
-/// Why a call has no result.
-pub enum Fail {
+/// Why a call has no result. One word, so that results travel in registers.
+pub struct Fail(Option<Box<Failure>>);
+
+struct Failure {
+    code: &'static str,
+    details: Vec<Detail>,
+}
+
+/// What an error says beside its code.
+enum Detail {
+    Number(u64),
+    Text(String),
+}
+
+impl From<u64> for Detail {
+    fn from(n: u64) -> Self {
+        Self::Number(n)
+    }
+}
+
+impl From<usize> for Detail {
+    fn from(n: usize) -> Self {
+        Self::Number(n as u64)
+    }
+}
+
+impl From<&str> for Detail {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Detail {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// A failure with this code and these details.
+macro_rules! failure {
+    ($code:literal $(, $detail:expr)*) => {
+        Fail(Some(Box::new(Failure { code: $code, details: vec![$($detail.into()),*] })))
+    };
+}
+
+impl Fail {
     /// A JavaScript exception is pending already, or the environment can run no more JavaScript.
-    Pending,
+    pub const PENDING: Self = Self(None);
+
     /// The key is not of a type that the cache takes, but of this one.
-    KeyType(&'static str),
+    #[cold]
+    pub fn key_type(got: &str) -> Self {
+        failure!("ERR_INVALID_KEY", got)
+    }
+
     /// The key has this many bytes (characters, if even those are too many).
-    KeyTooLong(usize),
-    /// The value is not of a type that the codec takes.
-    ValueType {
-        /// The codec's name.
-        codec: String,
-        /// The value's type.
-        got: &'static str,
-    },
+    #[cold]
+    pub fn key_too_long(len: usize) -> Self {
+        failure!("ERR_KEY_TOO_LONG", len)
+    }
+
+    /// The value is not of a type that the codec takes, but of this one.
+    #[cold]
+    pub fn value_type(codec: &str, got: &str) -> Self {
+        failure!("ERR_INVALID_VALUE", codec, got)
+    }
+
     /// The facade passed something of another type than it should.
-    Argument,
+    #[cold]
+    pub fn argument() -> Self {
+        Self::internal("an argument of another type")
+    }
+
     /// The stored value was written by another codec.
-    Codec,
-    /// The entry alone exceeds the bound.
-    TooLarge {
-        /// Its size in bytes.
-        size: u64,
-        /// The bound in bytes.
-        max: u64,
-    },
-    /// The bounds are reached and nothing can be evicted.
-    Full,
+    #[cold]
+    pub fn codec() -> Self {
+        failure!("ERR_CODEC_MISMATCH")
+    }
+
     /// The cache was closed.
-    Closed,
+    #[cold]
+    pub fn closed() -> Self {
+        failure!("ERR_CACHE_CLOSED")
+    }
+
     /// No open cache has this handle.
-    Handle,
-    /// An option cannot be.
-    Option(ConfigError),
-    /// A file could not be read or written, or is not a snapshot.
-    Persist(PersistError),
+    #[cold]
+    pub fn handle() -> Self {
+        failure!("ERR_INVALID_HANDLE")
+    }
+
     /// A bug of ours.
-    Internal(String),
+    #[cold]
+    pub fn internal(what: &str) -> Self {
+        failure!("ERR_INTERNAL", what)
+    }
+
+    /// The JavaScript error; `None` if one is pending or none can be made any more.
+    #[cold]
+    pub fn into_js<'s>(self, js: Js<'s>, env: &Env) -> Option<Val<'s>> {
+        let failure = self.0?;
+        let mut args = vec![js.text(failure.code).ok()?];
+        for detail in failure.details {
+            let detail = match detail {
+                Detail::Number(n) => js.number(n as f64),
+                Detail::Text(text) => js.text(&text),
+            };
+            args.push(detail.ok()?);
+        }
+        js.call(env.fail(js).ok()?, &args).ok()
+    }
 }
 
 impl From<Error> for Fail {
+    #[cold]
     fn from(error: Error) -> Self {
         match error {
-            Error::KeyTooLong { len } => Self::KeyTooLong(len),
-            Error::TooLarge { size, max } => Self::TooLarge { size, max },
-            Error::Full => Self::Full,
+            Error::KeyTooLong { len } => Self::key_too_long(len),
+            Error::TooLarge { size, max } => failure!("ERR_ENTRY_TOO_LARGE", size, max),
+            Error::Full => failure!("ERR_CACHE_FULL"),
         }
     }
 }
 
 impl From<ConfigError> for Fail {
-    fn from(error: ConfigError) -> Self {
-        Self::Option(error)
+    fn from(ConfigError { option, value, allowed }: ConfigError) -> Self {
+        failure!("ERR_INVALID_OPTION", option, value, allowed)
     }
 }
 
-impl Fail {
-    /// The JavaScript error; `None` if one is pending or none can be made any more.
-    #[cold]
-    pub fn into_js<'s>(self, js: Js<'s>, env: &Env) -> Option<Val<'s>> {
-        let number = |n: u64| js.number(n as f64);
-        let (code, details) = match self {
-            Self::Pending => return None,
-            Self::KeyType(got) => ("ERR_INVALID_KEY", vec![js.text(got)]),
-            Self::KeyTooLong(len) => ("ERR_KEY_TOO_LONG", vec![number(len as u64)]),
-            Self::ValueType { codec, got } => {
-                ("ERR_INVALID_VALUE", vec![js.text(&codec), js.text(got)])
+impl From<PersistError> for Fail {
+    fn from(error: PersistError) -> Self {
+        match error {
+            PersistError::Damaged(what) => failure!("ERR_SNAPSHOT_DAMAGED", what),
+            PersistError::Io(error) => failure!("ERR_SNAPSHOT_IO", error.to_string()),
+            PersistError::NoRoom { loaded, error } => {
+                failure!("ERR_SNAPSHOT_NO_ROOM", loaded, error.to_string())
             }
-            Self::Argument => ("ERR_INVALID_ARGUMENT", vec![]),
-            Self::Codec => ("ERR_CODEC_MISMATCH", vec![]),
-            Self::TooLarge { size, max } => {
-                ("ERR_ENTRY_TOO_LARGE", vec![number(size), number(max)])
-            }
-            Self::Full => ("ERR_CACHE_FULL", vec![]),
-            Self::Closed => ("ERR_CACHE_CLOSED", vec![]),
-            Self::Handle => ("ERR_INVALID_HANDLE", vec![]),
-            Self::Option(ConfigError { option, value, allowed }) => {
-                ("ERR_INVALID_OPTION", vec![js.text(option), js.text(&value), js.text(allowed)])
-            }
-            Self::Persist(PersistError::Damaged(what)) => {
-                ("ERR_SNAPSHOT_DAMAGED", vec![js.text(what)])
-            }
-            Self::Persist(PersistError::Io(error)) => {
-                ("ERR_SNAPSHOT_IO", vec![js.text(&error.to_string())])
-            }
-            Self::Persist(PersistError::NoRoom { loaded, error }) => {
-                ("ERR_SNAPSHOT_NO_ROOM", vec![number(loaded), js.text(&error.to_string())])
-            }
-            Self::Internal(what) => ("ERR_INTERNAL", vec![js.text(&what)]),
-        };
-        let mut args = vec![js.text(code).ok()?];
-        for detail in details {
-            args.push(detail.ok()?);
         }
-        js.call(env.fail(js).ok()?, &args).ok()
     }
 }

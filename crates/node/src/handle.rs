@@ -8,7 +8,7 @@ use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What the functions of one JavaScript `Cache` belong to.
+/// What one JavaScript `Cache` works on.
 pub struct Handle {
     /// The environment.
     pub env: Rc<Env>,
@@ -19,23 +19,20 @@ pub struct Handle {
 
 impl Handle {
     /// A handle of a cache that counts this user already.
-    pub fn new(env: Rc<Env>, shared: Arc<Shared>) -> Rc<Self> {
-        let handle =
-            Rc::new(Self { shared: RefCell::new(Some(shared)), listener: RefCell::default(), env });
-        handle.env.adopt(&handle);
-        handle
+    pub fn new(env: Rc<Env>, shared: Arc<Shared>) -> Self {
+        Self { env, shared: RefCell::new(Some(shared)), listener: RefCell::default() }
     }
 
     /// The cache, for code that runs no JavaScript meanwhile.
     #[inline]
     pub fn shared(&self) -> Result<Ref<'_, Shared>, Fail> {
         let shared = self.shared.borrow();
-        Ref::filter_map(shared, |shared| shared.as_deref()).map_err(|_| Fail::Closed)
+        Ref::filter_map(shared, |shared| shared.as_deref()).map_err(|_| Fail::closed())
     }
 
     /// The cache, for code that may run JavaScript, which may close the handle.
     pub fn owned(&self) -> Result<Arc<Shared>, Fail> {
-        self.shared.borrow().clone().ok_or(Fail::Closed)
+        self.shared.borrow().clone().ok_or_else(Fail::closed)
     }
 
     /// Hears of removals from now on.

@@ -35,7 +35,7 @@ pub struct Js<'s>(sys::napi_env, PhantomData<*mut &'s ()>);
 /// run any more, since arguments are checked before.
 #[inline]
 fn ok(status: sys::napi_status) -> Result<(), Fail> {
-    if status == sys::Status::napi_ok { Ok(()) } else { Err(Fail::Pending) }
+    if status == sys::Status::napi_ok { Ok(()) } else { Err(Fail::PENDING) }
 }
 
 impl<'s> Js<'s> {
@@ -224,6 +224,15 @@ impl<'s> Js<'s> {
         (status == sys::Status::napi_ok).then_some(n)
     }
 
+    /// The value as an index, `None` if it is none.
+    #[inline]
+    pub fn to_index(self, value: Val<'_>) -> Option<usize> {
+        let mut n = 0;
+        // SAFETY: as in `number`; the value belongs to an open scope.
+        let status = unsafe { sys::napi_get_value_uint32(self.0, value.0, &mut n) };
+        (status == sys::Status::napi_ok).then_some(n as usize)
+    }
+
     /// The value as a 64-bit number, `None` if it is no BigInt.
     pub fn to_u64(self, value: Val<'_>) -> Option<u64> {
         let (mut n, mut lossless) = (0, false);
@@ -322,26 +331,20 @@ impl<'s> Js<'s> {
         self.make(|env, out| unsafe { sys::napi_get_reference_value(env, reference, out) })
     }
 
-    /// Hands `data` to `finalize` when the object is collected or the environment ends.
+    /// Hands `data` and `hint` to `finalize` when the object is collected or the environment ends.
     ///
     /// # Safety
-    /// `finalize` may be called with `data`, once.
+    /// `finalize` may be called with them, once.
     pub unsafe fn on_collected(
         self,
         object: Val<'_>,
         data: *mut c_void,
         finalize: sys::napi_finalize,
+        hint: *mut c_void,
     ) -> Result<(), Fail> {
-        // SAFETY: as in `number`; the caller vouches for `data` and `finalize`.
+        // SAFETY: as in `number`; the caller vouches for the rest.
         ok(unsafe {
-            sys::napi_add_finalizer(
-                self.0,
-                object.0,
-                data,
-                finalize,
-                ptr::null_mut(),
-                ptr::null_mut(),
-            )
+            sys::napi_add_finalizer(self.0, object.0, data, finalize, hint, ptr::null_mut())
         })
     }
 

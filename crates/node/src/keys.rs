@@ -18,13 +18,13 @@ impl KeyBuf {
         Self { text: TextBuf::new(), other: Vec::new() }
     }
 
-    /// Reads a key.
-    #[inline]
+    /// Reads a key. Inlined, since the key would go through memory otherwise.
+    #[inline(always)]
     pub fn read(&mut self, js: Js<'_>, value: Val<'_>) -> Result<Key<'_>, Fail> {
         match self.text.read(js, value, MAX_KEY_LEN) {
             Text::OneByte(bytes) => Ok(Key { kind: KeyKind::OneByte, bytes }),
             Text::TwoByte(bytes) => checked(KeyKind::TwoByte, bytes),
-            Text::TooLong(len) => Err(Fail::KeyTooLong(len)),
+            Text::TooLong(len) => Err(Fail::key_too_long(len)),
             Text::Other => read_other(&mut self.other, js, value),
         }
     }
@@ -43,7 +43,7 @@ fn read_other<'b>(out: &'b mut Vec<u8>, js: Js<'_>, value: Val<'_>) -> Result<Ke
         return Ok(Key { kind: KeyKind::Number, bytes: out });
     }
     // SAFETY: the bytes are copied at once.
-    let bytes = unsafe { js.to_bytes(value) }.ok_or_else(|| Fail::KeyType(js.type_name(value)))?;
+    let bytes = unsafe { js.to_bytes(value) }.ok_or_else(|| Fail::key_type(js.type_name(value)))?;
     checked(KeyKind::Bytes, bytes)?;
     // A copy, since bytes that are shared could change between hashing and comparing.
     out.extend_from_slice(bytes);
@@ -55,7 +55,7 @@ fn checked(kind: KeyKind, bytes: &[u8]) -> Result<Key<'_>, Fail> {
     if bytes.len() <= MAX_KEY_LEN {
         Ok(Key { kind, bytes })
     } else {
-        Err(Fail::KeyTooLong(bytes.len()))
+        Err(Fail::key_too_long(bytes.len()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The N-API binding: raw callbacks between JavaScript and the engine, and nothing more.
 //!
-//! A JavaScript `Cache` holds a set of functions whose `data` is a [`handle::Handle`]; a handle
-//! belongs to one environment (the main thread or a worker) and points to a cache that the whole
-//! process shares ([`registry`]). What an environment owns hangs on [`env::Env`].
+//! A JavaScript `Cache` knows its [`handle::Handle`] by a number. A handle belongs to one environment
+//! (the main thread or a worker) and points to a cache that the whole process shares
+//! ([`registry`]). What an environment owns hangs on [`env::Env`].
 //!
 //! Calls are raw `extern "C"` callbacks ([`call`]), not `#[napi]` methods: those take a mutex that
 //! all threads of the process share.
@@ -44,10 +44,7 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"createClock", function!(clock::create)),
     (c"advanceClock", function!(clock::advance)),
     (c"readClock", function!(clock::read)),
-];
-
-/// What each cache object that `open` and `attach` return offers.
-const METHODS: &[(&CStr, Raw)] = &[
+    // Methods of caches: their first argument is the number that `open` or `attach` gave.
     (c"get", method!(read::get)),
     (c"peek", method!(read::peek)),
     (c"has", method!(read::has)),

@@ -15,7 +15,7 @@ use crate::write::expiry_or_default;
 pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let keys = call.arg::<0>();
-    let count = js.len(keys).ok_or(Fail::Argument)?;
+    let count = js.len(keys).ok_or_else(Fail::argument)?;
     let values = js.array(count)?;
     let mut all = Bytes::default();
     let mut copy = Vec::new();
@@ -36,7 +36,7 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
             let value = match found {
                 None => js.undefined()?,
                 Some((format, _)) if format >> 4 != shared.description.codec_id => {
-                    return Err(Fail::Codec);
+                    return Err(Fail::codec());
                 }
                 Some((format, len)) if is_bytes(format) => js.number(len as f64)?,
                 Some((format, _)) => to_js(js, format, &copy)?,
@@ -52,7 +52,7 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let (keys, values, ttls) = (call.arg::<0>(), call.arg::<1>(), call.arg::<2>());
-    let count = js.len(keys).ok_or(Fail::Argument)?;
+    let count = js.len(keys).ok_or_else(Fail::argument)?;
     let has_ttls = js.len(ttls).is_some();
     for i in 0..count {
         js.scoped(|js| {
@@ -74,7 +74,7 @@ pub fn delete<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let keys = call.arg::<0>();
     let mut gone = 0.0;
-    for i in 0..js.len(keys).ok_or(Fail::Argument)? {
+    for i in 0..js.len(keys).ok_or_else(Fail::argument)? {
         js.scoped(|js| {
             let mut key = KeyBuf::new();
             gone += f64::from(shared.cache.delete(key.read(js, js.at(keys, i)?)?));

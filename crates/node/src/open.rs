@@ -1,7 +1,7 @@
 //! Opening a cache and attaching to one.
 
 use crate::admin::bound;
-use crate::call::{Call, Returns, define};
+use crate::call::{Call, Returns};
 use crate::clock;
 use crate::env::Env;
 use crate::fail::Fail;
@@ -45,8 +45,8 @@ pub fn open<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 
 /// `attach(id)`: the cache of this number.
 pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let id = call.js.to_number(call.arg::<0>()).ok_or(Fail::Handle)?;
-    let shared = registry::attach(id as u64).ok_or(Fail::Handle)?;
+    let id = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)?;
+    let shared = registry::attach(id as u64).ok_or_else(Fail::handle)?;
     instance(call, shared, false)
 }
 
@@ -67,14 +67,15 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
     Ok(Shared::new(cache, description))
 }
 
-/// The object that the facade works on: the methods, and what the cache is.
+/// What the cache is, with the number by which this environment's methods know it. When the object
+/// is collected the cache is closed.
 fn instance<'s>(call: &Call<'s, Env>, shared: Arc<Shared>, created: bool) -> Returns<'s> {
     let js = call.js;
-    let object = js.object()?;
     // First of all: what fails from here on lets the cache go again.
     let handle = Handle::new(call.on.this()?, shared.clone());
-    js.put(object, c"description", describe(js, &shared, created)?)?;
-    define(js, object, crate::METHODS, &handle)?;
+    let object = describe(js, &shared, created)?;
+    let number = call.on.adopt(js, object, handle)?;
+    js.put_number(object, c"number", number as f64)?;
     Ok(object)
 }
 

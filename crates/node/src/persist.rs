@@ -42,7 +42,7 @@ pub fn load<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 fn start<'s>(call: &Call<'s, Handle>, work: Work) -> Returns<'s> {
     let js = call.js;
     let shared = call.on.owned()?;
-    let path = js.to_text(call.arg::<0>()).ok_or(Fail::Argument)?.into();
+    let path = js.to_text(call.arg::<0>()).ok_or_else(Fail::argument)?.into();
     let name = js.text("breakwater persist")?;
     let mut promise = ptr::null_mut();
     let job = Box::into_raw(Box::new(Job {
@@ -75,7 +75,7 @@ fn start<'s>(call: &Call<'s, Handle>, work: Work) -> Returns<'s> {
     if !started {
         // SAFETY: the work was not queued, so that nobody else knows the job.
         drop(unsafe { Box::from_raw(job) });
-        return Err(Fail::Pending);
+        return Err(Fail::PENDING);
     }
     // SAFETY: the promise was just made in the callback's scope.
     Ok(unsafe { Val::new(promise) })
@@ -90,8 +90,8 @@ unsafe extern "C" fn execute(_env: sys::napi_env, job: *mut c_void) {
         unsafe { (&(*job).shared, &(*job).path, (*job).work, &mut (*job).result) };
     let done = catch_unwind(AssertUnwindSafe(|| work(&shared.cache, path)));
     *result = Some(match done {
-        Ok(done) => done.map_err(Fail::Persist),
-        Err(_) => Err(Fail::Internal("the engine panicked".to_owned())),
+        Ok(done) => done.map_err(Fail::from),
+        Err(_) => Err(Fail::internal("the engine panicked")),
     });
     // This thread of the pool may never come back: nobody shall wait for it.
     breakwater_engine::rest();
@@ -104,7 +104,7 @@ unsafe extern "C" fn complete(env: sys::napi_env, _status: sys::napi_status, job
     let (job, js) = unsafe { (Box::from_raw(job.cast::<Job>()), Js::new(env)) };
     // SAFETY: the work is done; its handle is of no more use.
     unsafe { sys::napi_delete_async_work(env, job.handle) };
-    let cancelled = || Err(Fail::Internal("cancelled".to_owned()));
+    let cancelled = || Err(Fail::internal("cancelled"));
     match job.result.unwrap_or_else(cancelled).and_then(|count| js.number(count as f64)) {
         Ok(count) => {
             // SAFETY: the promise is pending, and its deferred is used once.

@@ -16,7 +16,7 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let key = key.read(call.js, call.arg::<0>())?;
     let mut value = Copied::new();
     match shared.cache.get(key, |entry| value.copy(entry.value(), &call.on.env)) {
-        Some(()) => value.into_js(call.js, &shared.description),
+        Some(()) => value.to_js(call.js, &shared.description),
         None => Ok(Val::UNDEFINED),
     }
 }
@@ -28,7 +28,7 @@ pub fn peek<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let key = key.read(call.js, call.arg::<0>())?;
     let mut value = Copied::new();
     match shared.cache.peek(key, |entry| value.copy(entry.value(), &call.on.env)) {
-        Some(()) => value.into_js(call.js, &shared.description),
+        Some(()) => value.to_js(call.js, &shared.description),
         None => Ok(Val::UNDEFINED),
     }
 }
@@ -47,11 +47,11 @@ pub fn get_into<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let mut key = KeyBuf::new();
     let key = key.read(call.js, call.arg::<0>())?;
     // SAFETY: no JavaScript runs before this function returns.
-    let out = unsafe { call.js.to_bytes(call.arg::<1>()) }.ok_or(Fail::Argument)?;
+    let out = unsafe { call.js.to_bytes(call.arg::<1>()) }.ok_or_else(Fail::argument)?;
     let found = shared.cache.get(key, |entry| {
         let value = entry.value();
         if !is_bytes(value.format) || value.format >> 4 != shared.description.codec_id {
-            return Err(Fail::Codec);
+            return Err(Fail::codec());
         }
         if let Some(out) = out.get_mut(..value.bytes.len()) {
             out.copy_from_slice(value.bytes);
@@ -81,7 +81,7 @@ pub fn ttl<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 pub fn take<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let value = call.on.parked.take();
     // SAFETY: no JavaScript runs before this function returns.
-    let out = unsafe { call.js.to_bytes(call.arg::<0>()) }.ok_or(Fail::Argument)?;
-    out.get_mut(..value.len()).ok_or(Fail::Argument)?.copy_from_slice(&value);
+    let out = unsafe { call.js.to_bytes(call.arg::<0>()) }.ok_or_else(Fail::argument)?;
+    out.get_mut(..value.len()).ok_or_else(Fail::argument)?.copy_from_slice(&value);
     Ok(Val::UNDEFINED)
 }

@@ -44,8 +44,8 @@ struct Seen {
 /// ArrayBuffer as in `getMany`; values are `undefined` unless asked for.
 pub fn scan<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
-    let cursor = js.to_u64(call.arg::<0>()).ok_or(Fail::Argument)?;
-    let budget = js.to_number(call.arg::<1>()).ok_or(Fail::Argument)? as usize;
+    let cursor = js.to_u64(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let budget = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)? as usize;
     let with_values = js.to_number(call.arg::<2>()) == Some(1.0);
 
     let (mut seen, mut bytes) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ pub fn scan<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
                 return Ok(());
             }
             if entry.format >> 4 != shared.description.codec_id {
-                return Err(Fail::Codec);
+                return Err(Fail::codec());
             }
             let value = &bytes[entry.value.clone()];
             let value = if values::is_bytes(entry.format) {

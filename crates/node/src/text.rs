@@ -41,7 +41,7 @@ impl<const N: usize> TextBuf<N> {
     }
 
     /// Reads a string of at most `max` units.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, js: Js<'_>, value: Val<'_>, max: usize) -> Text<'_> {
         let mut len = 0;
         let at: *mut u16 = self.units.as_mut_ptr().cast();

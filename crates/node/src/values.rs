@@ -82,7 +82,7 @@ impl ValueBuf {
                 return Ok(Value { format: codec | BYTES, bytes });
             }
         }
-        Err(Fail::ValueType { codec: description.codec.clone(), got: js.type_name(value) })
+        Err(Fail::value_type(&description.codec, js.type_name(value)))
     }
 }
 
@@ -127,9 +127,9 @@ impl Copied {
 
     /// The value for the facade: for bytes, how many were left. Fails if another codec wrote it.
     #[inline]
-    pub fn into_js<'s>(self, js: Js<'s>, description: &Description) -> Result<Val<'s>, Fail> {
+    pub fn to_js<'s>(&self, js: Js<'s>, description: &Description) -> Result<Val<'s>, Fail> {
         if self.format >> 4 != description.codec_id {
-            return Err(Fail::Codec);
+            return Err(Fail::codec());
         }
         if is_bytes(self.format) {
             return js.number(self.len as f64);

@@ -54,7 +54,7 @@ pub fn expire<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = call.on.shared()?;
     let mut key = KeyBuf::new();
     let key = key.read(call.js, call.arg::<0>())?;
-    let ttl = call.js.to_number(call.arg::<1>()).ok_or(Fail::Argument)?;
+    let ttl = call.js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)?;
     let found = shared.cache.expire(key, expiry(&shared, ttl))?;
     call.js.boolean(found)
 }
