@@ -114,7 +114,7 @@ fn expire(call: &mut Call<'_>, measure: Measure, name: &str) -> Result<(), Failu
     } else if past {
         store.delete(&key)
     } else {
-        store.expire(&key, store.until(ends))
+        store.expire(&key, store.until(ends))?
     };
     call.reply.integer(done.into());
     Ok(())
