@@ -15,10 +15,8 @@ const program = new Command('breakwater')
 
 for (const command of [program, serve]) command.exitOverride().copyInheritedSettings(program)
 
-try {
-  await program.parseAsync()
-} catch (error) {
+program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error
   // Help and version are no errors; everything else is bad usage.
   process.exitCode = error.exitCode === 0 ? 0 : 2
-}
+})

@@ -12,6 +12,15 @@ export {
 } from './codecs.ts'
 export * from './errors.ts'
 export type { CacheOptions } from './options.ts'
+export {
+  createRouter,
+  type ListenOptions,
+  type Permission,
+  type Router,
+  type RouterOptions,
+  type RouterStats,
+  type RouterUser,
+} from './router/index.ts'
 export type {
   CacheHandle,
   CacheKey,

@@ -24,6 +24,8 @@ mod persist;
 mod read;
 mod registry;
 mod removal;
+mod router;
+mod router_open;
 mod scan;
 mod text;
 mod values;
@@ -41,6 +43,9 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"open", function!(open::open)),
     (c"attach", function!(open::attach)),
     (c"take", function!(read::take)),
+    (c"createRouter", function!(router_open::create)),
+    (c"attachRouter", function!(router_open::attach)),
+    (c"duplicateFd", function!(router_open::duplicate_fd)),
     (c"createClock", function!(clock::create)),
     (c"advanceClock", function!(clock::advance)),
     (c"readClock", function!(clock::read)),

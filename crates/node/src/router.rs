@@ -194,7 +194,8 @@ fn kills<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 /// `clientId(session)`: the client's number in the process.
 fn client_id<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let sessions = call.on.sessions.borrow();
-    let session = sessions.get(index(call.js, call)).and_then(Option::as_ref).ok_or(Fail::Closed)?;
+    let session =
+        sessions.get(index(call.js, call)).and_then(Option::as_ref).ok_or(Fail::Closed)?;
     call.js.number(session.id() as f64)
 }
 

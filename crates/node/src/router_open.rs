@@ -104,8 +104,10 @@ fn maintain(router: Weak<Router>) {
             let Some(router) = router.upgrade() else { return };
             let due = catch_unwind(AssertUnwindSafe(|| router.cache().maintain()));
             drop(router);
+            // Asleep, this thread reads nothing: what others remove is freed without asking it.
+            breakwater_engine::rest();
             // Reads never wait for this: they look at deadlines themselves.
-            let due = due.ok().flatten().unwrap_or(1000).clamp(50, 1000);
+            let due = due.ok().flatten().unwrap_or(u64::MAX).clamp(50, 500);
             thread::sleep(Duration::from_millis(due));
         }
     };
