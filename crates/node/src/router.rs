@@ -43,7 +43,8 @@ impl Driver {
     }
 
     fn router(&self) -> Result<Ref<'_, Router>, Fail> {
-        Ref::filter_map(self.router.borrow(), |router| router.as_deref()).map_err(|_| Fail::Closed)
+        Ref::filter_map(self.router.borrow(), |router| router.as_deref())
+            .map_err(|_| Fail::closed())
     }
 
     fn close(&self) {
@@ -118,7 +119,7 @@ pub fn now() -> u64 {
 /// `connect(address, local)`: the new session's number, or the bytes to refuse the client with.
 fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let js = call.js;
-    let router = call.on.router.borrow().clone().ok_or(Fail::Closed)?;
+    let router = call.on.router.borrow().clone().ok_or_else(Fail::closed)?;
     let peer = Peer {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
@@ -147,7 +148,8 @@ fn index<T>(js: Js<'_>, call: &Call<'_, T>) -> usize {
 fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let js = call.js;
     let mut sessions = call.on.sessions.borrow_mut();
-    let session = sessions.get_mut(index(js, call)).and_then(Option::as_mut).ok_or(Fail::Closed)?;
+    let session =
+        sessions.get_mut(index(js, call)).and_then(Option::as_mut).ok_or_else(Fail::closed)?;
     let mut output = call.on.output.borrow_mut();
     let output = &mut *output;
     output.bytes.clear();
@@ -172,7 +174,7 @@ fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 /// `take(into)`: copies the replies of the last chunk, which did not fit its area.
 fn take<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     // SAFETY: no JavaScript runs until this returns.
-    let into = unsafe { call.js.to_bytes(call.arg::<0>()) }.ok_or(Fail::Closed)?;
+    let into = unsafe { call.js.to_bytes(call.arg::<0>()) }.ok_or_else(Fail::closed)?;
     let mut output = call.on.output.borrow_mut();
     let len = output.bytes.len().min(into.len());
     into[..len].copy_from_slice(&output.bytes[..len]);
@@ -195,7 +197,7 @@ fn kills<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 fn client_id<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let sessions = call.on.sessions.borrow();
     let session =
-        sessions.get(index(call.js, call)).and_then(Option::as_ref).ok_or(Fail::Closed)?;
+        sessions.get(index(call.js, call)).and_then(Option::as_ref).ok_or_else(Fail::closed)?;
     call.js.number(session.id() as f64)
 }
 
