@@ -228,7 +228,10 @@ impl Cache {
     /// Bytes charged to the ledger: index, entries, policy, wheel, and what was removed and is not
     /// freed yet. Never more than the bound.
     pub fn bytes(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.account.charged()).sum()
+        // What was given out, less what the shards hold uncharged: a sum of the charges, read one
+        // after the other, could count bytes twice that move between shards meanwhile.
+        let leased: u64 = self.shards.iter().map(|shard| shard.account.leased()).sum();
+        self.ledger.used().saturating_sub(leased)
     }
 
     /// Counts and sizes.
