@@ -122,7 +122,9 @@ impl Domain {
         }
         #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
         {
-            participant.announced.store(epoch, Ordering::Relaxed);
+            // Release: who sees this announcement instead of the idle one before it sees the reads
+            // before that one end as well.
+            participant.announced.store(epoch, Ordering::Release);
             fence(Ordering::SeqCst);
         }
     }
