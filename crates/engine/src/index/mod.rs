@@ -533,8 +533,11 @@ impl Index {
     /// Cursors count with their bits reversed, from the highest bit of the mask down, so that the
     /// halves of a bucket that is split meanwhile are visited in its place (Pieter Noordhuis's
     /// SCAN in Redis): what is there from the first call to the last is visited at least once.
-    pub(crate) fn visit(&self, cursor: u64, mut visit: impl FnMut(Word, EntryPtr)) -> u64 {
-        let table = self.current();
+    pub(crate) fn visit(&self, cursor: u64, visit: impl FnMut(Word, EntryPtr)) -> u64 {
+        Self::visit_in(self.current(), cursor, visit)
+    }
+
+    fn visit_in(table: &Table, cursor: u64, mut visit: impl FnMut(Word, EntryPtr)) -> u64 {
         let mask = table.len() as u64 - 1;
         let at = (cursor & mask) as usize;
         let home = &table.buckets[at];
@@ -562,7 +565,9 @@ impl Index {
 
     /// The entries of the bucket that `hash` falls into, whatever their keys.
     pub(crate) fn visit_home(&self, hash: u64, visit: impl FnMut(Word, EntryPtr)) {
-        self.visit(hash & (self.current().len() as u64 - 1), visit);
+        // One table for both: the bucket of a smaller table is another bucket in a larger one.
+        let table = self.current();
+        Self::visit_in(table, hash & (table.len() as u64 - 1), visit);
     }
 }
 
