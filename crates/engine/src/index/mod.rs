@@ -333,7 +333,8 @@ impl Index {
         if !table.announce_overflow() {
             return None;
         }
-        if !table.take_prepaid() && !host.charge(BUCKET) {
+        // Not from what is prepaid: buckets that have yet to move here count on it.
+        if !host.charge(BUCKET) {
             table.withdraw_overflow();
             return Some(None);
         }
