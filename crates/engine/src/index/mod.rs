@@ -508,12 +508,15 @@ impl Index {
     /// Drops every entry that is there now, and all tables but one of `buckets` buckets; false if
     /// that table's bytes were refused.
     pub(crate) fn clear(&self, host: &impl Host, buckets: usize) -> bool {
+        let backoff = Backoff::new();
         self.settle(host);
         while !self.announce(host, |_| buckets, true) {
             if self.current().next.load(Ordering::Acquire).is_null() {
                 return false;
             }
             self.settle(host);
+            // Whoever moved the last bucket may not have made the next table the current one yet.
+            backoff.snooze();
         }
         self.settle(host);
         true
