@@ -19,6 +19,9 @@ use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ptr;
 
+#[cfg(all(test, loom))]
+mod models;
+
 /// An idle participant announces this; epochs begin above it.
 const IDLE: u64 = 0;
 

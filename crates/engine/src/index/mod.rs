@@ -13,6 +13,8 @@
 //! The index knows nothing of entries but their pointers: a [`Host`] hashes and pays, closures
 //! compare. Callers are pinned, so that tables and entries that they see stay.
 
+#[cfg(all(test, loom))]
+mod models;
 mod table;
 mod word;
 
