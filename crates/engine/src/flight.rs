@@ -39,14 +39,18 @@ use crate::key::{Key, KeyKind};
 use sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// What the model checker replaces.
+#[cfg(not(loom))]
 mod sync {
     pub(super) use parking_lot::Mutex;
     pub(super) use std::sync::Arc;
     pub(super) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 }
+#[cfg(loom)]
+#[path = "flight/loom.rs"]
+mod sync;
 
 /// Flights are rare beside reads and their locks are held for less than a microsecond.
-const SHARDS: usize = 64;
+const SHARDS: usize = if cfg!(loom) { 1 } else { 64 };
 
 /// The leader's right to store one key, until it finishes, fails, abandons or is handed over.
 #[derive(Debug)]
@@ -363,5 +367,7 @@ fn living<'a, W>(flights: &'a mut [Flight<W>], key: Key<'_>) -> Option<&'a mut F
     flights.iter_mut().find(|flight| !flight.killed && flight.key.borrow() == key)
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
 mod tests;

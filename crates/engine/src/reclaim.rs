@@ -19,6 +19,9 @@ use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ptr;
 
+#[cfg(all(test, loom))]
+mod models;
+
 /// An idle participant announces this; epochs begin above it.
 const IDLE: u64 = 0;
 
@@ -122,7 +125,9 @@ impl Domain {
         }
         #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
         {
-            participant.announced.store(epoch, Ordering::Relaxed);
+            // Release: who sees this announcement instead of the idle one before it sees the reads
+            // before that one end as well.
+            participant.announced.store(epoch, Ordering::Release);
             fence(Ordering::SeqCst);
         }
     }

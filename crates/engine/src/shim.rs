@@ -1,5 +1,5 @@
 //! The one place where the engine's synchronisation primitives come from: std's, or loom's when
-//! the models run (`RUSTFLAGS="--cfg loom" cargo test -p breakwater-engine --test loom`).
+//! the models run (`RUSTFLAGS="--cfg loom" cargo test -p breakwater-engine --lib models`).
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{

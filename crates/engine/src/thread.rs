@@ -6,7 +6,10 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(not(loom))]
 static DOMAIN: Domain = Domain::new();
+#[cfg(loom)]
+loom::lazy_static! { static ref DOMAIN: Domain = Domain::new(); }
 
 /// One bit for each stripe that a living thread owns.
 static STRIPES: AtomicU64 = AtomicU64::new(0);

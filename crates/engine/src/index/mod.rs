@@ -13,6 +13,8 @@
 //! The index knows nothing of entries but their pointers: a [`Host`] hashes and pays, closures
 //! compare. Callers are pinned, so that tables and entries that they see stay.
 
+#[cfg(all(test, loom))]
+mod models;
 mod table;
 mod word;
 
@@ -333,7 +335,8 @@ impl Index {
         if !table.announce_overflow() {
             return None;
         }
-        if !table.take_prepaid() && !host.charge(BUCKET) {
+        // Not from what is prepaid: buckets that have yet to move here count on it.
+        if !host.charge(BUCKET) {
             table.withdraw_overflow();
             return Some(None);
         }
@@ -507,12 +510,15 @@ impl Index {
     /// Drops every entry that is there now, and all tables but one of `buckets` buckets; false if
     /// that table's bytes were refused.
     pub(crate) fn clear(&self, host: &impl Host, buckets: usize) -> bool {
+        let backoff = Backoff::new();
         self.settle(host);
         while !self.announce(host, |_| buckets, true) {
             if self.current().next.load(Ordering::Acquire).is_null() {
                 return false;
             }
             self.settle(host);
+            // Whoever moved the last bucket may not have made the next table the current one yet.
+            backoff.snooze();
         }
         self.settle(host);
         true
@@ -533,8 +539,11 @@ impl Index {
     /// Cursors count with their bits reversed, from the highest bit of the mask down, so that the
     /// halves of a bucket that is split meanwhile are visited in its place (Pieter Noordhuis's
     /// SCAN in Redis): what is there from the first call to the last is visited at least once.
-    pub(crate) fn visit(&self, cursor: u64, mut visit: impl FnMut(Word, EntryPtr)) -> u64 {
-        let table = self.current();
+    pub(crate) fn visit(&self, cursor: u64, visit: impl FnMut(Word, EntryPtr)) -> u64 {
+        Self::visit_in(self.current(), cursor, visit)
+    }
+
+    fn visit_in(table: &Table, cursor: u64, mut visit: impl FnMut(Word, EntryPtr)) -> u64 {
         let mask = table.len() as u64 - 1;
         let at = (cursor & mask) as usize;
         let home = &table.buckets[at];
@@ -562,7 +571,9 @@ impl Index {
 
     /// The entries of the bucket that `hash` falls into, whatever their keys.
     pub(crate) fn visit_home(&self, hash: u64, visit: impl FnMut(Word, EntryPtr)) {
-        self.visit(hash & (self.current().len() as u64 - 1), visit);
+        // One table for both: the bucket of a smaller table is another bucket in a larger one.
+        let table = self.current();
+        Self::visit_in(table, hash & (table.len() as u64 - 1), visit);
     }
 }
 

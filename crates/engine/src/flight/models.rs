@@ -1,0 +1,121 @@
+//! The flight table under loom: a late load never overwrites a newer write.
+
+use super::*;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, fence};
+use loom::thread;
+
+const KEY: Key<'static> = Key::text(b"k");
+
+/// A source of truth, a cache of it, and the table between them.
+struct World {
+    table: FlightTable<u64>,
+    source: AtomicU64,
+    /// 0 while it has nothing.
+    cache: AtomicU64,
+}
+
+impl World {
+    /// The source has 1; the cache has nothing.
+    fn new() -> Arc<Self> {
+        let (source, cache) = (AtomicU64::new(1), AtomicU64::new(0));
+        Arc::new(Self { table: FlightTable::new(), source, cache })
+    }
+
+    /// Joins; who leads loads and stores. How many waiters were served.
+    fn load(&self, owner: u64) -> Option<usize> {
+        match self.table.join(KEY, owner, owner) {
+            Role::Lead(lease) => Some(self.land(&lease)),
+            Role::Wait => None,
+        }
+    }
+
+    fn land(&self, lease: &Lease) -> usize {
+        let value = self.source.load(Ordering::Acquire);
+        let landing = self.table.finish(lease, || self.cache.store(value, Ordering::Release));
+        landing.map_or(0, |landing| landing.waiters.len())
+    }
+
+    /// Writes the source, and then tells the cache by `mutation`.
+    fn write(&self, value: u64, mutation: impl FnOnce(&AtomicU64)) {
+        self.source.store(value, Ordering::Release);
+        // What is written to the source is written for everybody before the cache is told.
+        fence(Ordering::SeqCst);
+        self.table.kill(KEY);
+        mutation(&self.cache);
+        self.table.kill(KEY);
+    }
+}
+
+fn model(f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.check(f);
+}
+
+#[test]
+fn a_late_load_never_covers_a_set() {
+    model(|| {
+        let world = World::new();
+        let loader = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.load(1)
+        });
+        world.write(2, |cache| cache.store(2, Ordering::Release));
+        loader.join().unwrap();
+        assert_eq!(world.cache.load(Ordering::Acquire), 2);
+        assert!(world.table.is_idle());
+    });
+}
+
+#[test]
+fn a_late_load_never_brings_back_what_was_deleted() {
+    model(|| {
+        let world = World::new();
+        let loader = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.load(1)
+        });
+        world.write(2, |cache| cache.store(0, Ordering::Release));
+        loader.join().unwrap();
+        assert_ne!(world.cache.load(Ordering::Acquire), 1);
+    });
+}
+
+#[test]
+fn every_waiter_is_served_once_whoever_leads_and_whoever_writes() {
+    model(|| {
+        let world = World::new();
+        let loaders = [1, 2].map(|owner| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.load(owner))
+        });
+        world.write(2, |cache| cache.store(2, Ordering::Release));
+        let ends = loaders.map(|loader| loader.join().unwrap());
+        let waited = ends.iter().filter(|end| end.is_none()).count();
+        assert_eq!(ends.iter().flatten().sum::<usize>(), waited);
+        assert_eq!(world.cache.load(Ordering::Acquire), 2);
+        assert!(world.table.is_idle());
+    });
+}
+
+#[test]
+fn a_leader_that_dies_loses_no_waiter_and_no_lease() {
+    model(|| {
+        let world = World::new();
+        let Role::Lead(lease) = world.table.join(KEY, 1, 1) else { panic!("nobody else is here") };
+        let other = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.load(2).is_none()
+        });
+        let heirs = world.table.owner_gone(1);
+        assert!(world.table.finish(&lease, || ()).is_none(), "a dead owner's lease is over");
+        let waits = other.join().unwrap();
+        assert_eq!(heirs.len(), usize::from(waits));
+        for (_, lease) in heirs {
+            assert_eq!(world.land(&lease), 0);
+        }
+        assert!(world.table.is_idle());
+        assert_eq!(world.cache.load(Ordering::Acquire), 1);
+    });
+}
