@@ -1,6 +1,7 @@
 // The cache that a user sees: one thin method over one native call.
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
 import type { Native } from '#binding'
 import { type Codec, type CodecName, type Coding, codingOf, givesBytes } from './codecs.ts'
 import { DecodeError, InvalidHandleError, InvalidOptionError, InvalidValueError } from './errors.ts'
@@ -242,8 +243,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
-    checkArray('keys', keys)
-    const list = binding.getMany(this.#at, keys)
+    const list = binding.getMany(this.#at, plainArray('keys', keys))
     if (this.#plain) return list as (V | undefined)[]
     const bytes = givesBytes(this.#coding) ? new BytesOf(list) : undefined
     return list.map(stored => {
@@ -278,8 +278,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** Removes many keys in one native call; how many had a value. */
   deleteMany(keys: readonly K[]): number {
-    checkArray('keys', keys)
-    return binding.deleteMany(this.#at, keys)
+    return binding.deleteMany(this.#at, plainArray('keys', keys))
   }
 
   /**
@@ -551,6 +550,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   }
 }
 
-function checkArray(option: string, value: unknown): void {
+/** An array that the native side takes: a proxy of an array is none to it. */
+function plainArray<T>(option: string, value: readonly T[]): readonly T[] {
   if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')
+  return types.isProxy(value) ? Array.from(value) : value
 }
