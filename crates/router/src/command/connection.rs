@@ -86,7 +86,7 @@ fn hello(call: &mut Call<'_>) -> Result<(), Failure> {
     if call.state.user.is_none() {
         return Err(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise \
-                    the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
+                    the HELLO AUTH <user> <pass> option can be used to authenticate the \
                     client and select the RESP protocol version at the same time"
                 .into(),
         );

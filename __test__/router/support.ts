@@ -1,0 +1,216 @@
+// What the tests of the routing node share: processes, raw connections, replies as bytes.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ExecutionContext } from 'ava'
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+/** A server process on a port of its own. */
+export interface Served {
+  port: number
+  process: ChildProcess
+  /** What it printed so far. */
+  output(): string
+  /** Ends it with a signal; its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+function served(process: ChildProcess, port: number, output: () => string): Served {
+  const exited = once(process, 'exit')
+  return {
+    port,
+    process,
+    output,
+    async stop(signal = 'SIGTERM') {
+      process.kill(signal)
+      const [code] = await exited
+      return code as number | null
+    },
+  }
+}
+
+/** Collects what a process prints until it says `ready` or ends. */
+function started(
+  process: ChildProcess,
+  ready: RegExp,
+): Promise<{ match: RegExpExecArray; output: () => string }> {
+  let text = ''
+  return new Promise((resolve, reject) => {
+    const hear = (chunk: Buffer) => {
+      text += chunk
+      const match = ready.exec(text)
+      if (match) resolve({ match, output: () => text })
+    }
+    process.stdout?.on('data', hear)
+    process.stderr?.on('data', hear)
+    process.once('error', reject)
+    process.once('exit', code => reject(new Error(`it ended with ${code}: ${text}`)))
+  })
+}
+
+/** Runs `breakwater serve` on a free port until the test ends. */
+export async function serve(t: ExecutionContext, ...args: string[]): Promise<Served> {
+  const process = spawn(globalThis.process.execPath, [CLI, 'serve', '--port', '0', ...args])
+  t.teardown(() => process.kill('SIGKILL'))
+  const { match, output } = await started(process, /listens on \S+:(\d+)/)
+  return served(process, Number(match[1]), output)
+}
+
+/** Runs `breakwater` to its end. */
+export async function run(...args: string[]): Promise<{ code: number; output: string }> {
+  const process = spawn(globalThis.process.execPath, [CLI, ...args])
+  let output = ''
+  for (const stream of [process.stdout, process.stderr]) stream.on('data', text => (output += text))
+  const [code] = await once(process, 'close')
+  return { code: code as number, output }
+}
+
+/** Whether a program of Redis is installed; an error if the environment demands it. */
+export function installed(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch (error) {
+    if (process.env.BREAKWATER_REQUIRE_REDIS === '1') throw error
+    return false
+  }
+}
+
+/** Runs redis-server on a free port until the test ends. */
+export async function redis(t: ExecutionContext, ...args: string[]): Promise<Served> {
+  const dir = mkdtempSync(join(tmpdir(), 'breakwater-redis-'))
+  const port = await freePort()
+  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
+  const process = spawn('redis-server', [...options, ...args])
+  t.teardown(() => {
+    process.kill('SIGKILL')
+    rmSync(dir, { recursive: true, force: true })
+  })
+  const { output } = await started(process, /Ready to accept connections/)
+  return served(process, port, output)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A command as clients send it. */
+export function encode(words: readonly (string | Buffer)[]): Buffer {
+  const parts = words.flatMap(word => {
+    const bytes = Buffer.from(word as string)
+    return [Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n')]
+  })
+  return Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...parts])
+}
+
+/** Where the reply that begins at `at` ends, -1 if it is not all there. */
+export function replyEnd(bytes: Buffer, at: number): number {
+  const line = bytes.indexOf('\r\n', at, 'latin1')
+  if (line < 0) return -1
+  const count = Number(bytes.toString('latin1', at + 1, line))
+  let end = line + 2
+  switch (String.fromCharCode(bytes[at]!)) {
+    case '$':
+    case '=':
+      end += count < 0 ? 0 : count + 2
+      return end <= bytes.length ? end : -1
+    case '*':
+    case '~':
+    case '%': {
+      const parts = bytes[at] === 0x25 ? count * 2 : count
+      for (let part = 0; part < parts && end >= 0; part++) end = replyEnd(bytes, end)
+      return end
+    }
+    default:
+      return end
+  }
+}
+
+/** A connection that knows no more than bytes. */
+export class Raw {
+  readonly socket: Socket
+  #bytes = Buffer.alloc(0)
+  #closed = false
+  #changed: (() => void) | undefined
+
+  private constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('data', chunk => {
+      this.#bytes = Buffer.concat([this.#bytes, chunk as Buffer])
+      this.#changed?.()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#closed = true
+      this.#changed?.()
+    })
+  }
+
+  static async open(t: ExecutionContext, port: number): Promise<Raw> {
+    const socket = createConnection({ port, host: '127.0.0.1', noDelay: true })
+    t.teardown(() => socket.destroy())
+    await once(socket, 'connect')
+    return new Raw(socket)
+  }
+
+  /** Sends bytes, or a line. */
+  write(bytes: string | Buffer): void {
+    this.socket.write(bytes)
+  }
+
+  /** The next so many replies, as they came; what is there when the server hangs up. */
+  async replies(count: number): Promise<Buffer[]> {
+    const replies: Buffer[] = []
+    while (replies.length < count) {
+      const end = replyEnd(this.#bytes, 0)
+      if (end > 0) {
+        replies.push(this.#bytes.subarray(0, end))
+        this.#bytes = this.#bytes.subarray(end)
+      } else if (this.#closed) {
+        break
+      } else {
+        await this.#change()
+      }
+    }
+    return replies
+  }
+
+  /** Sends a command; its reply as text. */
+  async send(...words: (string | Buffer)[]): Promise<string> {
+    this.write(encode(words))
+    return String((await this.replies(1))[0] ?? '')
+  }
+
+  /** Everything that comes until the server hangs up. */
+  async rest(): Promise<Buffer> {
+    while (!this.#closed) await this.#change()
+    return this.#bytes
+  }
+
+  #change(): Promise<void> {
+    return new Promise(resolve => {
+      this.#changed = resolve
+    })
+  }
+}
+
+/** Numbers that are the same for the same seed, from 0 up to, not including, 1 (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let bits = Math.imul(state ^ (state >>> 15), state | 1)
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
+  }
+}
