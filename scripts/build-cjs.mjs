@@ -1,6 +1,6 @@
 // Derives the CommonJS entry, dist/cjs, from the ES modules and declarations that tsc wrote to dist.
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -9,10 +9,10 @@ const cjs = join(dist, 'cjs')
 
 rmSync(cjs, { recursive: true, force: true })
 const files = readdirSync(dist, { recursive: true }).filter(
-  file => !/^(native|cjs)\b/.test(file) && /\.(js|d\.ts)$/.test(file),
+  file => !/^(native|cjs)[\\/]/.test(file) && /\.(js|d\.ts)$/.test(file),
 )
 
-await build({
+const { outputFiles } = await build({
   entryPoints: files.filter(file => file.endsWith('.js')).map(file => join(dist, file)),
   outbase: dist,
   outdir: cjs,
@@ -22,7 +22,14 @@ await build({
   // CommonJS has no import.meta; workers are found beside the file that starts them.
   banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
   define: { 'import.meta.url': 'importMetaUrl' },
+  write: false,
 })
+for (const { path, text } of outputFiles) {
+  // The names of package.json's `imports` end at the package.json in this folder.
+  const binding = relative(dirname(path), join(dist, 'native/index.cjs')).replaceAll('\\', '/')
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text.replaceAll('"#binding"', JSON.stringify(binding)))
+}
 for (const file of files.filter(file => file.endsWith('.d.ts'))) {
   cpSync(join(dist, file), join(cjs, file))
 }

@@ -143,7 +143,10 @@ function checkShards(shards: number): number {
   throw new InvalidOptionError('shards', shards, 'a power of two from 1 to 256')
 }
 
-/** Fails if an option that was given differs from what the cache, which existed already, has. */
+/**
+ * Fails if an option that was given differs from what the cache, which existed already, has.
+ * @internal
+ */
 export function checkAgreement(
   given: CacheOptions<unknown>,
   options: OpenOptions,
@@ -167,7 +170,10 @@ export function checkAgreement(
   }
 }
 
-/** How an instance codes values: as its options say, or else as the cache does. */
+/**
+ * How an instance codes values: as its options say, or else as the cache does.
+ * @internal
+ */
 export function agreedCoding(given: Coding | undefined, native: Native): Coding {
   const { name = '', codec } = native
   const coding = given ?? codingNamed(codec)

@@ -1,0 +1,30 @@
+// A small round trip that every runtime must make with the installed package.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { bytes, Cache, json } from 'breakwater'
+
+const texts = new Cache({ max: 1000, maxBytes: '1mb' })
+texts.set('a', '1')
+texts.set('ü€😀', 'é€😀')
+assert.equal(texts.get('a'), '1')
+assert.equal(texts.get('ü€😀'), 'é€😀')
+assert.deepEqual([...texts.getMany(['a', 'none'])], ['1', undefined])
+assert.equal(texts.delete('a'), true)
+assert.equal(texts.has('a'), false)
+
+const blobs = new Cache({ codec: bytes() })
+blobs.set(7, Buffer.from([0, 1, 255]))
+assert.deepEqual([...blobs.get(7)], [0, 1, 255])
+
+const users = new Cache({ codec: json(), max: 10 })
+users.set('1', { name: 'Alice' })
+const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData: users.handle })
+const [seen] = await once(worker, 'message')
+assert.equal(seen, 'Alice')
+assert.deepEqual(users.get('2'), { name: 'Bob' })
+await worker.terminate()
+
+assert.throws(() => new Cache({ max: -1 }), { code: 'ERR_INVALID_OPTION' })
+for (const cache of [texts, blobs, users]) cache.close()
+console.log('round trip')

@@ -1,0 +1,19 @@
+// What a TypeScript user writes in an ES module: checked, and wrong uses must be refused.
+import { bytes, Cache, json } from 'breakwater'
+
+interface User {
+  name: string
+}
+const users = new Cache<string, User>({ name: 'users', max: 10, ttl: '5m', codec: json<User>() })
+users.set('1', { name: 'Alice' })
+export const name: string | undefined = users.get('1')?.name
+export const many: (User | undefined)[] = users.getMany(['1', '2'])
+
+export const blob: Uint8Array | undefined = new Cache<string, Uint8Array>({ codec: bytes() }).get(
+  'a',
+)
+
+// @ts-expect-error a key has the cache's type
+users.get(1)
+// @ts-expect-error no such policy
+new Cache({ policy: 'fifo' })

@@ -1,0 +1,7 @@
+// Reads what the main thread stored, and stores something for it.
+import { parentPort, workerData } from 'node:worker_threads'
+import { Cache } from 'breakwater'
+
+const users = Cache.attach(workerData)
+users.set('2', { name: 'Bob' })
+parentPort.postMessage(users.get('1').name)
