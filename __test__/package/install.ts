@@ -35,7 +35,7 @@ export function installPacked(): Installed {
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
   // Both at once, which is what the optional dependencies of the published package amount to.
-  npm(folder, 'install', '--offline', '--ignore-scripts', main.tarball, platform.tarball)
+  npm(folder, 'install', '--prefer-offline', '--ignore-scripts', main.tarball, platform.tarball)
   cpSync(programs, folder, { recursive: true })
   return { main, platform, folder }
 }
