@@ -44,6 +44,13 @@ for (const name of RUNTIMES) {
   }
 }
 
+test.serial('the installed command explains itself', async t => {
+  const command = join(installed.folder, 'node_modules/breakwater/dist/cli.js')
+  const { stdout } = await run(process.execPath, [command, '--help'])
+  t.regex(stdout, /^Usage: breakwater/)
+  t.regex(stdout, /\bserve\b/)
+})
+
 test.serial('its types serve ES modules and CommonJS', async t => {
   t.timeout(120_000)
   const tsc = program('typescript', 'tsc')

@@ -8,8 +8,9 @@ const dist = fileURLToPath(new URL('../dist', import.meta.url))
 const cjs = join(dist, 'cjs')
 
 rmSync(cjs, { recursive: true, force: true })
+// The command line is a program and no module: nobody requires it.
 const files = readdirSync(dist, { recursive: true }).filter(
-  file => !/^(native|cjs)[\\/]/.test(file) && /\.(js|d\.ts)$/.test(file),
+  file => !/^(native|cjs|cli)[\\/]|^cli\./.test(file) && /\.(js|d\.ts)$/.test(file),
 )
 
 const { outputFiles } = await build({
