@@ -69,11 +69,11 @@ impl ValueBuf {
                 Text::TooLong(_) | Text::Other => {}
             }
         }
-        if accepts(ACCEPT_NUMBER) {
-            if let Some(n) = js.to_number(value) {
-                self.number = n.to_ne_bytes();
-                return Ok(Value { format: codec | NUMBER, bytes: &self.number });
-            }
+        if accepts(ACCEPT_NUMBER)
+            && let Some(n) = js.to_number(value)
+        {
+            self.number = n.to_ne_bytes();
+            return Ok(Value { format: codec | NUMBER, bytes: &self.number });
         }
         if accepts(ACCEPT_BYTES) {
             // SAFETY: as this function's documentation demands, no JavaScript runs before the
