@@ -1,6 +1,7 @@
 // The same commands go to a real Redis and to us, and must be answered with the same bytes, save
 // for what docs/serve.md lists.
 import test, { type ExecutionContext } from 'ava'
+import { Redis } from 'ioredis'
 import { script } from './commands.ts'
 import { encode, installed, Raw, random, redis, replyEnd, serve } from './support.ts'
 
@@ -207,6 +208,40 @@ compare('a whole scan finds the keys that Redis finds', async t => {
     t.deepEqual(have, want, options.join(' '))
   }
 })
+
+compare('every command is described as Redis describes it', async t => {
+  const [theirs, ours] = await Promise.all([redis(t), serve(t, '--threads', '1')])
+  const [want, have] = await Promise.all(
+    [theirs, ours].map(async ({ port }) => {
+      const client = new Redis({ port, host: '127.0.0.1' })
+      t.teardown(() => client.disconnect())
+      return client
+    }),
+  )
+  const names = (await have!.call('COMMAND', 'LIST')) as string[]
+  t.true(names.length > 50)
+  for (const name of names) {
+    const [[expected], [got]] = (await Promise.all(
+      [want, have].map(client => client!.call('COMMAND', 'INFO', name)),
+    )) as [[unknown[]], [unknown[]]]
+    t.deepEqual(described(got), described(expected), name)
+    const subcommands = new Map((expected[9] as unknown[][]).map(one => [one[0], one]))
+    for (const own of got[9] as unknown[][]) {
+      const known = subcommands.get(own[0])
+      if (known !== undefined) t.deepEqual(described(own), described(known), String(own[0]))
+    }
+  }
+})
+
+/** A command's description without the notes on its keys and without its subcommands. */
+function described([name, arity, flags, first, last, step, categories, tips, keys]: unknown[]) {
+  const set = (names: unknown) => [...(names as string[])].sort()
+  const specifications = (keys as unknown[][]).map(fields => {
+    const at = fields.indexOf('notes')
+    return at < 0 ? fields : fields.filter((_, index) => index !== at && index !== at + 1)
+  })
+  return [name, arity, set(flags), first, last, step, set(categories), tips, specifications]
+}
 
 async function scan(client: Raw, options: string[]): Promise<string[]> {
   const found = new Set<string>()

@@ -177,6 +177,18 @@ test('a stop does not wait for a client that never reads', async t => {
   t.is(await server.stop(), 0)
 })
 
+test('a second signal ends it at once', async t => {
+  const server = await serve(t, '--threads', '1')
+  const client = await Raw.open(t, server.port)
+  await client.send('SET', 'large', 'x'.repeat(MB))
+  client.socket.pause()
+  for (let n = 0; n < 100; n++) client.write(encode(['GET', 'large']))
+  await sleep(100)
+  server.process.kill('SIGTERM')
+  await sleep(100)
+  t.is(await server.stop('SIGTERM'), 1)
+})
+
 test('a taken port is an error in one line', async t => {
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => taken.close())

@@ -27,8 +27,9 @@ export class Driver {
 
   /** Serves a connection until either side ends it. */
   accept(socket: Socket): void {
-    const local = `${socket.localAddress}:${socket.localPort}`
-    const session = this.#router.connect(`${socket.remoteAddress}:${socket.remotePort}`, local)
+    const { remoteAddress, remotePort, localAddress, localPort } = socket
+    const local = endpoint(localAddress, localPort)
+    const session = this.#router.connect(endpoint(remoteAddress, remotePort), local)
     if (typeof session !== 'number') {
       socket.on('error', () => socket.destroy())
       socket.end(session)
@@ -162,6 +163,11 @@ class Connection {
     const timer = setTimeout(() => this.socket.destroy(), LINGER)
     this.socket.once('close', () => clearTimeout(timer))
   }
+}
+
+/** An address and a port as Redis writes them. */
+function endpoint(address = '', port = 0): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function turn(): Promise<void> {
