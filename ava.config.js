@@ -2,7 +2,7 @@
 export default {
   files: ['__test__/**/*.test.ts'],
   extensions: { ts: 'module' },
-  nodeArguments: ['--import=tsx'],
+  nodeArguments: ['--import=tsx', '--expose-gc'],
   workerThreads: false,
   timeout: '2m',
 }

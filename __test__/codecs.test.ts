@@ -39,13 +39,13 @@ for (const size of [0, 1, 64, 1024, 65_536, 65_537, 1 << 20]) {
       value,
       Buffer.from('other'),
     ])
+    const pairs = [...cache].sort(([a], [b]) => a.localeCompare(b))
     t.deepEqual(
-      new Map(cache),
-      new Map([
-        ['a', value],
-        ['b', Buffer.from('other')],
-      ]),
+      pairs.map(([key]) => key),
+      ['a', 'b'],
     )
+    t.true(pairs[0]?.[1].equals(value))
+    t.true(pairs[1]?.[1].equals(Buffer.from('other')))
   })
 }
 
@@ -110,14 +110,11 @@ test('a codec of your own may write text or bytes', t => {
   cache.set('a', 'text').set('b', 200).set('c', '')
   t.deepEqual(cache.getMany(['a', 'b', 'c', 'd']), ['text', 200, '', undefined])
   t.deepEqual([cache.get('a'), cache.get('b')], ['text', 200])
-  t.deepEqual(
-    new Map(cache),
-    new Map<string, string | number>([
-      ['a', 'text'],
-      ['b', 200],
-      ['c', ''],
-    ]),
-  )
+  t.deepEqual([...cache].sort(), [
+    ['a', 'text'],
+    ['b', 200],
+    ['c', ''],
+  ])
 })
 
 const refused: [string, Codec<unknown> | 'string' | 'number' | 'bytes' | 'json', unknown][] = [

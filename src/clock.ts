@@ -28,7 +28,10 @@ export class ManualClock {
     return binding.readClock(this.handle)
   }
 
-  /** Moves time on: what expires by that is collected at once. */
+  /**
+   * Moves time on. What expires by that is collected at once, at deadlines that are rounded up to
+   * 8 ms; reads see it expired to the millisecond.
+   */
   advance(duration: Duration): void {
     const ms = milliseconds('duration', duration)
     if (!Number.isSafeInteger(ms)) {

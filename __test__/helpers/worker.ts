@@ -12,9 +12,9 @@ export interface Inside<D> {
 
 /** Starts a worker that runs `body`, which must not refer to anything around it. */
 export function start<D>(body: (inside: Inside<D>) => unknown, data?: D): Worker {
-  return new Worker(new URL('worker-main.ts', import.meta.url), {
+  return new Worker(new URL('worker-main.mjs', import.meta.url), {
     workerData: { body: body.toString(), data },
-    execArgv: ['--import=tsx'],
+    execArgv: [],
   })
 }
 
