@@ -7,7 +7,6 @@ use crate::js::{Js, Val};
 use napi_sys as sys;
 use std::any::Any;
 use std::ffi::{CStr, c_void};
-use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -50,23 +49,20 @@ pub trait Owner {
 /// # Safety
 /// Node-API calls, and the function's data points to a live `T`.
 #[inline]
-pub unsafe fn enter<'s, T: Owner + 's>(
+pub unsafe fn enter<'s, T: Owner + 's, const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     f: impl FnOnce(&Call<'s, T>) -> Returns<'s>,
 ) -> sys::napi_value {
-    let mut args = [MaybeUninit::<sys::napi_value>::uninit(); ARGS];
-    let (mut count, mut data) = (ARGS, ptr::null_mut());
-    // SAFETY: the out parameters are valid. With as many arguments asked for as there is room,
-    // those that were not given are filled in as `undefined`.
+    const { assert!(N <= ARGS) };
+    let mut args = [ptr::null_mut(); ARGS];
+    let (mut count, mut data) = (N, ptr::null_mut());
+    // SAFETY: the out parameters are valid. Of the arguments asked for, those that were not given
+    // are filled in as `undefined`.
     let call = unsafe {
-        let args_at = args.as_mut_ptr().cast();
+        let args_at = args.as_mut_ptr();
         sys::napi_get_cb_info(env, info, &mut count, args_at, ptr::null_mut(), &mut data);
-        Call {
-            js: Js::new(env),
-            on: &*data.cast::<T>(),
-            args: args.map(|a| Val::new(a.assume_init())),
-        }
+        Call { js: Js::new(env), on: &*data.cast::<T>(), args: args.map(|a| Val::new(a)) }
     };
     finish(&call, f)
 }
@@ -81,7 +77,7 @@ pub unsafe fn enter<'s, T: Owner + 's>(
 /// # Safety
 /// Node-API calls, and the function's data points to a live [`Env`].
 #[inline]
-pub unsafe fn enter_cache<'s>(
+pub unsafe fn enter_cache<'s, const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     f: impl FnOnce(&Call<'s, Handle>) -> Returns<'s>,
@@ -94,7 +90,7 @@ pub unsafe fn enter_cache<'s>(
         f(&Call { js: call.js, on, args: [a, b, c, number] })
     };
     // SAFETY: as the caller promises.
-    unsafe { enter::<Env>(env, info, run) }
+    unsafe { enter::<Env, N>(env, info, run) }
 }
 
 #[inline(always)]
@@ -145,14 +141,20 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 }
 
 /// The raw callback of a method of a cache.
+///
+/// How many arguments it takes with the handle's number, if it is called often: those that it does
+/// not take need not be filled in.
 macro_rules! method {
-    ($f:path) => {{
+    ($f:path) => {
+        method!($f, 4)
+    };
+    ($f:path, $args:literal) => {{
         unsafe extern "C" fn raw(
             env: napi_sys::napi_env,
             info: napi_sys::napi_callback_info,
         ) -> napi_sys::napi_value {
             // SAFETY: Node-API calls, and `define` gave the function the environment for its data.
-            unsafe { $crate::call::enter_cache(env, info, |call| $f(call)) }
+            unsafe { $crate::call::enter_cache::<$args>(env, info, |call| $f(call)) }
         }
         raw as $crate::call::Raw
     }};
@@ -166,7 +168,7 @@ macro_rules! function {
             info: napi_sys::napi_callback_info,
         ) -> napi_sys::napi_value {
             // SAFETY: Node-API calls, and `define` gave the function the environment for its data.
-            unsafe { $crate::call::enter::<$crate::env::Env>(env, info, |call| $f(call)) }
+            unsafe { $crate::call::enter::<$crate::env::Env, 3>(env, info, |call| $f(call)) }
         }
         raw as $crate::call::Raw
     }};

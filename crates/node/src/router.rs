@@ -77,7 +77,7 @@ macro_rules! driver {
             info: sys::napi_callback_info,
         ) -> sys::napi_value {
             // SAFETY: Node-API calls, and `instance` gave the function a driver for its data.
-            unsafe { crate::call::enter::<Driver>(env, info, |call| $f(call)) }
+            unsafe { crate::call::enter::<Driver, 3>(env, info, |call| $f(call)) }
         }
         raw as Raw
     }};

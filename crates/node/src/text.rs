@@ -8,12 +8,21 @@ use napi_sys as sys;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Room for a string: up to `N - 2` units are read without allocating.
+/// Units that [`narrow`] takes in one step.
+const LANES: usize = 8;
+
+/// Room for a string: up to `N - LANES - 2` units are read without allocating.
 pub struct TextBuf<const N: usize> {
     units: [MaybeUninit<u16>; N],
     bytes: [MaybeUninit<u8>; N],
-    long_units: Vec<u16>,
-    long_bytes: Vec<u8>,
+    long: Option<Box<Long>>,
+}
+
+/// A string that did not fit.
+#[derive(Default)]
+struct Long {
+    units: Vec<u16>,
+    bytes: Vec<u8>,
 }
 
 /// What a [`TextBuf`] found.
@@ -30,13 +39,12 @@ pub enum Text<'b> {
 
 impl<const N: usize> TextBuf<N> {
     /// Room for a string; none of it is touched before it is needed.
-    #[inline]
+    #[inline(always)]
     pub fn new() -> Self {
         Self {
             units: [const { MaybeUninit::uninit() }; N],
             bytes: [const { MaybeUninit::uninit() }; N],
-            long_units: Vec::new(),
-            long_bytes: Vec::new(),
+            long: None,
         }
     }
 
@@ -44,25 +52,30 @@ impl<const N: usize> TextBuf<N> {
     #[inline(always)]
     pub fn read(&mut self, js: Js<'_>, value: Val<'_>, max: usize) -> Text<'_> {
         let mut len = 0;
+        let room = N - LANES;
         let at: *mut u16 = self.units.as_mut_ptr().cast();
-        // SAFETY: the value belongs to an open scope; the buffer has room for N - 1 units and the
-        // zero after them. Node-API writes nothing if the value is no string.
+        // SAFETY: the value belongs to an open scope; the buffer has room for room - 1 units and
+        // the zero after them. Node-API writes nothing if the value is no string.
         let status =
-            unsafe { sys::napi_get_value_string_utf16(js.raw(), value.raw(), at, N, &mut len) };
+            unsafe { sys::napi_get_value_string_utf16(js.raw(), value.raw(), at, room, &mut len) };
         if status != sys::Status::napi_ok {
             return Text::Other;
         }
         // A full buffer may mean that there is more.
-        if len >= N - 1 {
+        if len >= room - 1 {
             return self.read_long(js, value, max);
         }
-        // SAFETY: Node-API wrote `len` units.
-        let units = unsafe { std::slice::from_raw_parts(at.cast_const(), len) };
-        if narrow(units, &mut self.bytes[..len]) {
-            // SAFETY: `narrow` wrote `len` bytes.
+        self.units[len..len + LANES].fill(MaybeUninit::new(0));
+        let steps = len.div_ceil(LANES);
+        // SAFETY: Node-API wrote `len` units, and zeroes follow up to a whole step. `narrow` writes
+        // as many bytes as it reads units, for which there is room.
+        let one_byte = unsafe { narrow(at, self.bytes.as_mut_ptr().cast(), steps) };
+        if one_byte {
+            // SAFETY: `narrow` wrote at least `len` bytes.
             Text::OneByte(unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), len) })
         } else {
-            Text::TwoByte(as_bytes(units))
+            // SAFETY: Node-API wrote `len` units.
+            Text::TwoByte(as_bytes(unsafe { std::slice::from_raw_parts(at, len) }))
         }
     }
 
@@ -77,35 +90,51 @@ impl<const N: usize> TextBuf<N> {
         if len > max {
             return Text::TooLong(len);
         }
-        self.long_units.reserve_exact(len + 1);
-        let at = self.long_units.as_mut_ptr();
-        // SAFETY: there is room for `len` units and the zero after them; `len` becomes the count
-        // of those that were written.
-        unsafe {
+        let Long { units, bytes } = &mut **self.long.insert(Box::default());
+        let steps = len.div_ceil(LANES);
+        units.reserve_exact(steps * LANES + 1);
+        bytes.reserve_exact(steps * LANES);
+        // SAFETY: there is room for `len` units and the zero after them, and for whole steps;
+        // `len` becomes the count of those that were written.
+        let one_byte = unsafe {
+            let at = units.as_mut_ptr();
             sys::napi_get_value_string_utf16(js.raw(), value.raw(), at, len + 1, &mut len);
-            self.long_units.set_len(len);
-        }
-        self.long_bytes.reserve_exact(len);
-        if narrow(&self.long_units, &mut self.long_bytes.spare_capacity_mut()[..len]) {
-            // SAFETY: `narrow` wrote `len` bytes.
-            unsafe { self.long_bytes.set_len(len) };
-            Text::OneByte(&self.long_bytes)
+            at.add(len).write_bytes(0, steps * LANES - len);
+            units.set_len(len);
+            narrow(at, bytes.as_mut_ptr(), len.div_ceil(LANES))
+        };
+        if one_byte {
+            // SAFETY: `narrow` wrote at least `len` bytes.
+            unsafe { bytes.set_len(len) };
+            Text::OneByte(bytes)
         } else {
-            Text::TwoByte(as_bytes(&self.long_units))
+            Text::TwoByte(as_bytes(units))
         }
     }
 }
 
-/// Writes each unit's low byte to `out`; whether no unit had a high one. Has no branch, so that
-/// the compiler makes vectors of it.
-#[inline]
-fn narrow(units: &[u16], out: &mut [MaybeUninit<u8>]) -> bool {
-    let mut seen = 0;
-    for (unit, byte) in units.iter().zip(out) {
-        seen |= unit;
-        byte.write(*unit as u8);
+/// Writes the low byte of each of `steps * LANES` units; whether no unit had a high one. A step is
+/// of a fixed size, so that the compiler makes a vector of it and needs no code for the rest.
+///
+/// # Safety
+/// So many units can be read, and so many bytes written.
+#[inline(always)]
+unsafe fn narrow(units: *const u16, bytes: *mut u8, steps: usize) -> bool {
+    let mut seen = [0u16; LANES];
+    for step in 0..steps {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let step_units = units.add(step * LANES).cast::<[u16; LANES]>().read_unaligned();
+            for (seen, unit) in seen.iter_mut().zip(step_units) {
+                *seen |= unit;
+            }
+            bytes
+                .add(step * LANES)
+                .cast::<[u8; LANES]>()
+                .write_unaligned(step_units.map(|unit| unit as u8));
+        }
     }
-    seen < 0x100
+    seen.iter().fold(0, |all, unit| all | unit) < 0x100
 }
 
 /// The units' bytes, in native order.
