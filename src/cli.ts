@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `breakwater`. */
+// The command `breakwater`.
 import { Command, CommanderError } from 'commander'
 import { serve } from './cli/serve.ts'
 import { version } from './router/index.ts'

@@ -1,4 +1,4 @@
-/** `breakwater serve`: runs a routing node until it is told to stop. */
+// `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BreakwaterError, InvalidOptionError } from '../errors.ts'
 import {

@@ -1,4 +1,4 @@
-/** Sockets of one thread: bytes from each to the native core, replies back, slow readers paused. */
+// Sockets of one thread: bytes from each to the native core, replies back, slow readers paused.
 import type { Server, Socket } from 'node:net'
 import { BroadcastChannel } from 'node:worker_threads'
 import { type NativeRouter, Next } from './native.ts'

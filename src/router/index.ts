@@ -1,4 +1,4 @@
-/** The routing node: a server that Redis clients connect to, in front of a store of its own. */
+// The routing node: a server that Redis clients connect to, in front of a store of its own.
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { BreakwaterError } from '../errors.ts'

@@ -1,4 +1,4 @@
-/** The listening socket: made on one thread, accepted from on many. */
+// The listening socket: made on one thread, accepted from on many.
 import { closeSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type ServerOpts } from 'node:net'
 import { duplicateFd } from './native.ts'

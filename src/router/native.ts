@@ -1,4 +1,4 @@
-/** What the native module offers to the routing node. */
+// What the native module offers to the routing node.
 import { binding } from '../native.ts'
 
 /** The part of a router that one thread works on: the sessions of its own connections. */

@@ -1,4 +1,4 @@
-/** The options of a router: their shapes, and their checks. */
+// The options of a router: their shapes, and their checks.
 import { availableParallelism } from 'node:os'
 import { InvalidOptionError } from '../errors.ts'
 import type { Policy, Size } from '../types.ts'

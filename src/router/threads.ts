@@ -1,4 +1,4 @@
-/** The worker threads of a router: started, replaced when one fails, stopped. */
+// The worker threads of a router: started, replaced when one fails, stopped.
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Listener } from './listener.ts'

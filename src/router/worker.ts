@@ -1,4 +1,4 @@
-/** A worker thread of the routing node: accepts connections from the shared listener. */
+// A worker thread of the routing node: accepts connections from the shared listener.
 import { createServer } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Driver } from './driver.ts'
