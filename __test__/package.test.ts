@@ -1,6 +1,6 @@
 // The package as it is published: what it holds, and that it works wherever it may be installed.
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,6 +31,10 @@ test.before(t => {
   t.timeout(600_000)
   installed = installPacked()
   runtimes = install()
+})
+
+test.after.always(() => {
+  if (installed) rmSync(dirname(installed.folder), { recursive: true, force: true })
 })
 
 for (const name of RUNTIMES) {
