@@ -9,6 +9,7 @@ use crate::key::{Key, MAX_KEY_LEN};
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Place};
 use crate::stats::Count;
+use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
 /// What [`Cache::update`] does with the key.
@@ -526,8 +527,23 @@ impl Cache {
         self.flights.kill_all();
     }
 
-    pub(super) fn clear_shard(&self, place: Place<'_>) {
-        let mut guarded = place.shard.guarded.lock();
+    fn clear_shard(&self, place: Place<'_>) {
+        self.clear_locked(place, place.shard.guarded.lock());
+    }
+
+    /// Drops the tables of a shard, unless it has entries.
+    pub(super) fn drop_tables_of(&self, place: Place<'_>) {
+        // Nothing is inserted while the lock is held.
+        let guarded = place.shard.guarded.lock();
+        let guard = place.here.pin();
+        let empty = place.shard.index.is_empty();
+        drop(guard);
+        if empty {
+            self.clear_locked(place, guarded);
+        }
+    }
+
+    fn clear_locked(&self, place: Place<'_>, mut guarded: MutexGuard<'_, Guarded>) {
         guarded.order.forget(&place);
         guarded.wheel.forget(&place);
         let guard = place.here.pin();
