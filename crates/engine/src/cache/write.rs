@@ -247,6 +247,7 @@ impl Cache {
                     guarded.order.replaced(old, entry);
                     // SAFETY: pinned: what was in the index a moment ago is not freed.
                     inherit_timer(&mut guarded, hash, unsafe { old.read() }, new);
+                    guarded.tidy(&place);
                 }
                 over(word)
             }
@@ -505,6 +506,7 @@ impl Cache {
                     return Ok(false);
                 };
                 let deadline = postpone(&mut guarded, hash, entry, expiry);
+                guarded.tidy(&place);
                 drop(guarded);
                 self.expect_at(deadline);
                 return Ok(true);
