@@ -107,16 +107,19 @@ impl Cache {
         let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let over = |entry: EntryPtr| unsafe { entry.read() }.deadline().is_some_and(|at| at <= now);
-        let gone = place.shard.index.edit(
-            &place,
-            hash,
-            |_, entry| same(entry) && over(entry),
-            |_| Word::EMPTY,
-        );
+        // Under the lock, or `expire` could give it more time in between.
+        let mut guarded = place.shard.guarded.lock();
+        let selected = |_: Word, entry: EntryPtr| same(entry) && over(entry);
+        let gone = place.shard.index.edit(&place, hash, selected, |_| Word::EMPTY);
+        let gone = gone.and_then(Word::entry);
+        if let Some(entry) = gone {
+            guarded.order.removed(entry);
+        }
+        drop(guarded);
         drop(guard);
-        if let Some(entry) = gone.and_then(Word::entry) {
+        if let Some(entry) = gone {
             self.counters.add(place.here, Count::Expirations);
-            self.leave(place, entry, Reason::Expired);
+            self.leave_unlinked(place, entry, Reason::Expired);
         }
     }
 

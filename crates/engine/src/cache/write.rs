@@ -196,8 +196,8 @@ impl Cache {
         // What replaces another entry needs no place among the entries.
         let replacing = if expect == Expect::Any { Expect::Present } else { expect };
         if expect != Expect::Absent {
-            let stored = if self.is_linked() || timed {
-                self.store_locked(place, hash, key, entry, replacing)
+            let stored = if self.is_linked() || timed || slot.keeps {
+                self.store_locked(place, hash, key, entry, replacing, slot.keeps)
             } else {
                 // It concerns neither policy nor wheel: no lock.
                 match self.put(place, hash, key, entry, replacing, false) {
@@ -212,7 +212,7 @@ impl Cache {
         if !slot.held && !self.places.take(1) {
             return Stored::Crowded;
         }
-        let stored = self.store_locked(place, hash, key, entry, expect);
+        let stored = self.store_locked(place, hash, key, entry, expect, false);
         slot.held = !matches!(stored, Stored::New);
         stored
     }
@@ -224,11 +224,19 @@ impl Cache {
         key: Key<'_>,
         entry: EntryPtr,
         expect: Expect,
+        keeps: bool,
     ) -> Stored {
         // SAFETY: the caller owns the entry, and is pinned.
         let new = unsafe { entry.read() };
-        let deadline = new.raw_deadline();
         let mut guarded = place.shard.guarded.lock();
+        if let Expect::Exactly(old) = expect
+            && keeps
+        {
+            // Only now does it stay as it is: `expire` takes the lock as well.
+            // SAFETY: the caller has found it in the index and is pinned.
+            new.set_deadline(unsafe { old.read() }.raw_deadline());
+        }
+        let deadline = new.raw_deadline();
         if let Err(bytes) = guarded.prepare(&place, deadline != 0) {
             return Stored::Missing(bytes);
         }
@@ -384,6 +392,7 @@ impl Cache {
             Err(error) => return Attempt::Failed(error),
         };
         let expect = held.map_or(Expect::Absent, Expect::Exactly);
+        slot.keeps = expiry == Expiry::Keep && live.is_some();
         let stored = self.store(place, hash, key, entry, expect, slot);
         drop(guard);
         let attempt = match stored {
@@ -593,10 +602,13 @@ enum Attempt<R> {
     Failed(Error),
 }
 
-/// A place among the entries, as many as there may be of them, taken and not yet used.
+/// What the attempts to store an entry have in common.
 #[derive(Default)]
 struct Slot {
+    /// A place among the entries, as many as there may be of them, is taken and not yet used.
     held: bool,
+    /// The entry has the deadline of the one that it replaces.
+    keeps: bool,
 }
 
 fn entry_payload(key: Key<'_>, value: Value<'_>) -> u64 {
