@@ -21,21 +21,22 @@ impl Ledger {
         Self { cap: AtomicU64::new(cap), used: CachePadded::new(AtomicU64::new(0)) }
     }
 
-    // All orderings here are relaxed: the counts order nothing but themselves, and the budget is
-    // decided by one read-modify-write.
+    // Counts order nothing but themselves. Only a cap that is lowered meets what is taken: either
+    // `take` sees the new cap, or whoever lowered it sees what was taken. That needs one order of
+    // all four accesses.
 
     #[inline]
     pub(crate) fn cap(&self) -> u64 {
-        self.cap.load(Ordering::Relaxed)
+        self.cap.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_cap(&self, cap: u64) {
-        self.cap.store(cap, Ordering::Relaxed);
+        self.cap.store(cap, Ordering::SeqCst);
     }
 
     #[inline]
     pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+        self.used.load(Ordering::SeqCst)
     }
 
     /// Takes `n` from the budget, if it has them.
@@ -48,10 +49,14 @@ impl Ledger {
                     match self.used.compare_exchange_weak(
                         used,
                         wanted,
-                        Ordering::Relaxed,
+                        Ordering::SeqCst,
                         Ordering::Relaxed,
                     ) {
-                        Ok(_) => return true,
+                        Ok(_) if wanted <= self.cap() => return true,
+                        Ok(_) => {
+                            self.give(n);
+                            return false;
+                        }
                         Err(now) => used = now,
                     }
                 }

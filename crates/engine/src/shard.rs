@@ -69,6 +69,12 @@ pub(crate) struct Shard {
     linked: bool,
 }
 
+/// An entry may be counted as lost by one thread before another has counted it as gained.
+#[inline]
+fn count(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed).cast_signed().max(0).cast_unsigned()
+}
+
 /// What was unlinked and may still be read.
 #[derive(Default)]
 struct Limbo {
@@ -116,11 +122,11 @@ impl Shard {
 
     #[inline]
     pub(crate) fn entries(&self) -> u64 {
-        self.entries.load(Ordering::Relaxed)
+        count(&self.entries)
     }
 
     pub(crate) fn payload(&self) -> u64 {
-        self.payload.load(Ordering::Relaxed)
+        count(&self.payload)
     }
 
     #[inline]

@@ -45,12 +45,23 @@ impl Cache {
                 return Ok(());
             }
             let pending = self.pending();
-            if pending < bytes && self.evict_bytes(place, batch) {
+            if pending < bytes && (self.evict_bytes(place, batch) || self.drop_tables()) {
                 waits = 0;
-            } else if pending == 0 || !wait(&mut waits) {
+            } else if (pending == 0 && !self.may_be_on_its_way(waits)) || !wait(&mut waits) {
                 return Err(Error::Full);
             }
         }
+    }
+
+    /// Whether what another thread has charged and not stored yet, or removed and not freed yet,
+    /// is worth waiting for. It has only to run for a moment.
+    fn may_be_on_its_way(&self, waits: u32) -> bool {
+        self.policy != Policy::None && waits < 2 * YIELDS
+    }
+
+    /// Where entries are evicted, outgrown tables have to give way to them as well.
+    fn drop_tables(&self) -> bool {
+        self.policy != Policy::None && self.shrink()
     }
 
     /// Bytes that were removed, and are freed once nobody reads them any more.
@@ -68,6 +79,10 @@ impl Cache {
 
     /// Evicts entries of at least so many bytes, from this place first; whether there was one.
     fn evict_bytes(&self, place: Place<'_>, bytes: u64) -> bool {
+        if self.policy == Policy::None {
+            // What has expired need not be kept.
+            return self.sweep();
+        }
         let mut evicted = 0;
         while evicted < bytes {
             let Some((from, victim)) = self.evict_near(place) else { break };
@@ -83,12 +98,19 @@ impl Cache {
     /// none to evict.
     #[cold]
     pub(super) fn vacate(&self, place: Place<'_>) -> bool {
-        match self.evict_near(place) {
-            Some((from, victim)) => {
+        let mut waits = 0;
+        loop {
+            if let Some((from, victim)) = self.evict_near(place) {
                 self.leave_evicted(from, victim);
-                true
+                return true;
             }
-            None => self.places.take(1),
+            if self.places.take(1) {
+                return true;
+            }
+            // Other threads hold all places, for entries that they are about to store.
+            if self.policy == Policy::None || !wait(&mut waits) {
+                return false;
+            }
         }
     }
 
@@ -225,7 +247,7 @@ impl Cache {
     fn shrink(&self) -> bool {
         let before = self.ledger.used();
         for shard in self.shards.iter().filter(|shard| shard.entries() == 0) {
-            self.clear_shard(self.place_of(shard));
+            self.drop_tables_of(self.place_of(shard));
         }
         self.call_in();
         self.ledger.used() < before

@@ -67,15 +67,17 @@ impl Cache {
         }
     }
 
-    /// Removes whatever has expired by now.
-    pub(super) fn sweep(&self) {
+    /// Removes whatever has expired by now; whether anything had.
+    pub(super) fn sweep(&self) -> bool {
+        let mut swept = false;
         for shard in &self.shards {
-            while !self.sweep_some(self.place_of(shard)) {}
+            while !self.sweep_some(self.place_of(shard), &mut swept) {}
         }
+        swept
     }
 
     /// Some steps of a shard's wheel; whether it has arrived at the present.
-    fn sweep_some(&self, place: Place<'_>) -> bool {
+    fn sweep_some(&self, place: Place<'_>, swept: &mut bool) -> bool {
         let now = self.clock.now();
         let (mut due, mut expired) = (Vec::new(), Vec::new());
         let mut guarded = place.shard.guarded.lock();
@@ -85,6 +87,7 @@ impl Cache {
             expired.extend(due.into_iter().filter_map(|due| settle(place, &mut guarded, due, now)));
         }
         drop(guarded);
+        *swept |= !expired.is_empty();
         for entry in expired {
             self.counters.add(place.here, Count::Expirations);
             self.leave_unlinked(place, entry, Reason::Expired);
@@ -104,16 +107,19 @@ impl Cache {
         let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let over = |entry: EntryPtr| unsafe { entry.read() }.deadline().is_some_and(|at| at <= now);
-        let gone = place.shard.index.edit(
-            &place,
-            hash,
-            |_, entry| same(entry) && over(entry),
-            |_| Word::EMPTY,
-        );
+        // Under the lock, or `expire` could give it more time in between.
+        let mut guarded = place.shard.guarded.lock();
+        let selected = |_: Word, entry: EntryPtr| same(entry) && over(entry);
+        let gone = place.shard.index.edit(&place, hash, selected, |_| Word::EMPTY);
+        let gone = gone.and_then(Word::entry);
+        if let Some(entry) = gone {
+            guarded.order.removed(entry);
+        }
+        drop(guarded);
         drop(guard);
-        if let Some(entry) = gone.and_then(Word::entry) {
+        if let Some(entry) = gone {
             self.counters.add(place.here, Count::Expirations);
-            self.leave(place, entry, Reason::Expired);
+            self.leave_unlinked(place, entry, Reason::Expired);
         }
     }
 

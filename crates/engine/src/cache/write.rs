@@ -9,6 +9,7 @@ use crate::key::{Key, MAX_KEY_LEN};
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Place};
 use crate::stats::Count;
+use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
 /// What [`Cache::update`] does with the key.
@@ -195,8 +196,8 @@ impl Cache {
         // What replaces another entry needs no place among the entries.
         let replacing = if expect == Expect::Any { Expect::Present } else { expect };
         if expect != Expect::Absent {
-            let stored = if self.is_linked() || timed {
-                self.store_locked(place, hash, key, entry, replacing)
+            let stored = if self.is_linked() || timed || slot.keeps {
+                self.store_locked(place, hash, key, entry, replacing, slot.keeps)
             } else {
                 // It concerns neither policy nor wheel: no lock.
                 match self.put(place, hash, key, entry, replacing, false) {
@@ -211,7 +212,7 @@ impl Cache {
         if !slot.held && !self.places.take(1) {
             return Stored::Crowded;
         }
-        let stored = self.store_locked(place, hash, key, entry, expect);
+        let stored = self.store_locked(place, hash, key, entry, expect, false);
         slot.held = !matches!(stored, Stored::New);
         stored
     }
@@ -223,11 +224,19 @@ impl Cache {
         key: Key<'_>,
         entry: EntryPtr,
         expect: Expect,
+        keeps: bool,
     ) -> Stored {
         // SAFETY: the caller owns the entry, and is pinned.
         let new = unsafe { entry.read() };
-        let deadline = new.raw_deadline();
         let mut guarded = place.shard.guarded.lock();
+        if let Expect::Exactly(old) = expect
+            && keeps
+        {
+            // Only now does it stay as it is: `expire` takes the lock as well.
+            // SAFETY: the caller has found it in the index and is pinned.
+            new.set_deadline(unsafe { old.read() }.raw_deadline());
+        }
+        let deadline = new.raw_deadline();
         if let Err(bytes) = guarded.prepare(&place, deadline != 0) {
             return Stored::Missing(bytes);
         }
@@ -246,6 +255,7 @@ impl Cache {
                     guarded.order.replaced(old, entry);
                     // SAFETY: pinned: what was in the index a moment ago is not freed.
                     inherit_timer(&mut guarded, hash, unsafe { old.read() }, new);
+                    guarded.tidy(&place);
                 }
                 over(word)
             }
@@ -382,6 +392,7 @@ impl Cache {
             Err(error) => return Attempt::Failed(error),
         };
         let expect = held.map_or(Expect::Absent, Expect::Exactly);
+        slot.keeps = expiry == Expiry::Keep && live.is_some();
         let stored = self.store(place, hash, key, entry, expect, slot);
         drop(guard);
         let attempt = match stored {
@@ -504,6 +515,7 @@ impl Cache {
                     return Ok(false);
                 };
                 let deadline = postpone(&mut guarded, hash, entry, expiry);
+                guarded.tidy(&place);
                 drop(guarded);
                 self.expect_at(deadline);
                 return Ok(true);
@@ -526,8 +538,23 @@ impl Cache {
         self.flights.kill_all();
     }
 
-    pub(super) fn clear_shard(&self, place: Place<'_>) {
-        let mut guarded = place.shard.guarded.lock();
+    fn clear_shard(&self, place: Place<'_>) {
+        self.clear_locked(place, place.shard.guarded.lock());
+    }
+
+    /// Drops the tables of a shard, unless it has entries.
+    pub(super) fn drop_tables_of(&self, place: Place<'_>) {
+        // Nothing is inserted while the lock is held.
+        let guarded = place.shard.guarded.lock();
+        let guard = place.here.pin();
+        let empty = place.shard.index.is_empty();
+        drop(guard);
+        if empty {
+            self.clear_locked(place, guarded);
+        }
+    }
+
+    fn clear_locked(&self, place: Place<'_>, mut guarded: MutexGuard<'_, Guarded>) {
         guarded.order.forget(&place);
         guarded.wheel.forget(&place);
         let guard = place.here.pin();
@@ -575,10 +602,13 @@ enum Attempt<R> {
     Failed(Error),
 }
 
-/// A place among the entries, as many as there may be of them, taken and not yet used.
+/// What the attempts to store an entry have in common.
 #[derive(Default)]
 struct Slot {
+    /// A place among the entries, as many as there may be of them, is taken and not yet used.
     held: bool,
+    /// The entry has the deadline of the one that it replaces.
+    keeps: bool,
 }
 
 fn entry_payload(key: Key<'_>, value: Value<'_>) -> u64 {

@@ -569,6 +569,17 @@ impl Index {
         }
     }
 
+    /// Whether there is no entry.
+    pub(crate) fn is_empty(&self) -> bool {
+        let (mut cursor, mut found) = (0, false);
+        loop {
+            cursor = self.visit(cursor, |_, _| found = true);
+            if found || cursor == 0 {
+                return !found;
+            }
+        }
+    }
+
     /// The entries of the bucket that `hash` falls into, whatever their keys.
     pub(crate) fn visit_home(&self, hash: u64, visit: impl FnMut(Word, EntryPtr)) {
         // One table for both: the bucket of a smaller table is another bucket in a larger one.

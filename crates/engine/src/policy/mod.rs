@@ -91,7 +91,10 @@ impl Order {
     pub(crate) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
         match self {
             Self::Lru(list) => list.evict(index, host),
-            Self::Lfu(queues) => queues.evict(index, host, live),
+            // A record is a hint: an entry that none leads to can still be found.
+            Self::Lfu(queues) => queues
+                .evict(index, host, live)
+                .or_else(|| if live > 0 { Lottery::evict_first(index, host) } else { None }),
             Self::Random(lottery) => lottery.evict(index, host),
             Self::None => None,
         }

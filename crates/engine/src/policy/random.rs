@@ -38,7 +38,7 @@ impl Lottery {
         Self::evict_first(index, host)
     }
 
-    fn evict_first(index: &Index, host: &impl Host) -> Option<EntryPtr> {
+    pub(super) fn evict_first(index: &Index, host: &impl Host) -> Option<EntryPtr> {
         let mut cursor = 0;
         loop {
             let mut found = Vec::new();

@@ -1,0 +1,314 @@
+//! Deadlines, on a clock that is set by hand.
+
+use breakwater_engine::{
+    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, Policy, Reason, RemovalListener,
+    Value,
+};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+const KEY: Key<'static> = Key::text(b"key");
+const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
+
+/// Milliseconds that an entry may be kept beyond its deadline before upkeep drops it.
+const TICK: u64 = 8;
+
+fn new(policy: Policy) -> (Cache, Clock) {
+    let clock = Clock::manual();
+    clock.advance(1_000);
+    let config = Config { policy, clock: clock.clone(), ..Config::default() };
+    (Cache::new(config).unwrap(), clock)
+}
+
+fn set(cache: &Cache, key: Key<'_>, expiry: Expiry) -> bool {
+    cache.set(key, Value::bytes(b"value"), expiry).unwrap()
+}
+
+fn deadline(cache: &Cache) -> Option<Option<u64>> {
+    cache.peek(KEY, |entry| entry.deadline())
+}
+
+#[derive(Default)]
+struct Told(Mutex<Vec<(Vec<u8>, Reason)>>);
+
+impl RemovalListener for Told {
+    fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
+        self.0.lock().unwrap().push((entry.key().bytes.to_vec(), reason));
+    }
+}
+
+impl Told {
+    fn by(cache: &Cache) -> Arc<Self> {
+        let told = Arc::new(Self::default());
+        cache.set_listener(Some(told.clone()));
+        told
+    }
+
+    fn take(&self) -> Vec<(Vec<u8>, Reason)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[test]
+fn a_read_finds_nothing_from_the_very_millisecond_of_the_deadline_on() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy);
+        let told = Told::by(&cache);
+        set(&cache, KEY, Expiry::At(1_005));
+        clock.advance(4);
+        assert_eq!(cache.get(KEY, |entry| entry.deadline()), Some(Some(1_005)));
+        clock.advance(1);
+        assert_eq!(cache.len(), 1, "nobody has met it");
+        assert_eq!(cache.get(KEY, |_| ()), None);
+        assert_eq!(cache.len(), 0, "who meets it drops it");
+        assert_eq!(told.take(), [(KEY.bytes.to_vec(), Reason::Expired)]);
+        let stats = cache.stats();
+        assert_eq!((stats.expirations, stats.misses, stats.deletes), (1, 1, 0));
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn what_expired_is_absent_for_every_operation() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy);
+        let told = Told::by(&cache);
+        let expired = |act: &dyn Fn()| {
+            set(&cache, KEY, Expiry::At(clock.now() + 5));
+            clock.advance(5);
+            told.take();
+            act();
+            assert_eq!(told.take(), [(KEY.bytes.to_vec(), Reason::Expired)]);
+            cache.delete(KEY);
+        };
+        expired(&|| assert!(!cache.delete(KEY)));
+        expired(&|| assert!(!set(&cache, KEY, Expiry::Never), "it replaced nothing"));
+        expired(&|| {
+            let put = (Edit::Put { format: 0, expiry: Expiry::Keep }, ());
+            let seen = cache.update(KEY, |old, _| (put.0, assert!(old.is_none())));
+            seen.unwrap();
+            assert_eq!(deadline(&cache), Some(None), "there was no deadline to keep");
+        });
+        expired(&|| cache.update(KEY, |_, _| (Edit::Remove, ())).unwrap());
+        expired(&|| {
+            assert_eq!(cache.expire(KEY, Expiry::Never), Ok(false));
+            assert!(!cache.contains(KEY));
+        });
+        expired(&|| {
+            assert_eq!(cache.scan(0, usize::MAX, |_| panic!("visited")), 0);
+            assert_eq!(cache.random(|_| ()), None);
+            cache.maintain();
+            clock.advance(TICK);
+            cache.maintain();
+        });
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn upkeep_drops_what_expired_a_tick_late_at_most_and_never_early() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy);
+        let told = Told::by(&cache);
+        let deadlines: Vec<u64> =
+            (0..1_000u64).map(|n| 1_001 + n * n * 7_919 % 2_000_000).collect();
+        for (n, &at) in deadlines.iter().enumerate() {
+            set(&cache, Key::bytes(&n.to_le_bytes()), Expiry::At(at));
+        }
+        let mut gone = vec![false; deadlines.len()];
+        while let Some(pause) = cache.maintain() {
+            for (key, reason) in told.take() {
+                let n = usize::from_le_bytes(key.try_into().unwrap());
+                assert_eq!(reason, Reason::Expired);
+                assert!(deadlines[n] <= clock.now() && clock.now() < deadlines[n] + TICK);
+                assert!(!std::mem::replace(&mut gone[n], true));
+            }
+            clock.advance(pause);
+        }
+        let last = told.take();
+        assert_eq!(gone.iter().filter(|gone| **gone).count() + last.len(), deadlines.len());
+        assert!(cache.is_empty());
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn deadlines_past_and_far_are_what_they_say() {
+    let (cache, _) = new(Policy::Lfu);
+    set(&cache, KEY, Expiry::At(0));
+    assert!(!cache.contains(KEY), "the past is over");
+    set(&cache, KEY, Expiry::At(1_000));
+    assert!(!cache.contains(KEY), "now is over");
+    set(&cache, KEY, Expiry::At(u64::MAX));
+    assert_eq!(deadline(&cache), Some(Some((1 << 48) - 1)), "the last millisecond there is");
+    cache.maintain();
+    assert!(cache.contains(KEY));
+    cache.audit().unwrap();
+}
+
+#[test]
+fn keep_keeps_the_deadline_and_never_invents_one() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy);
+        assert!(!set(&cache, KEY, Expiry::Keep));
+        assert_eq!(deadline(&cache), Some(None));
+        set(&cache, KEY, Expiry::At(1_100));
+        assert!(set(&cache, KEY, Expiry::Keep));
+        assert_eq!(deadline(&cache), Some(Some(1_100)));
+        assert_eq!(cache.expire(KEY, Expiry::Keep), Ok(true));
+        assert_eq!(deadline(&cache), Some(Some(1_100)));
+        clock.advance(100 + TICK);
+        cache.maintain();
+        assert!(cache.is_empty(), "the kept deadline is on the wheel");
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn expire_moves_the_end_both_ways() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy);
+        assert_eq!(cache.expire(KEY, Expiry::At(9_999)), Ok(false), "nothing is there");
+        set(&cache, KEY, Expiry::At(1_100));
+        assert_eq!(cache.expire(KEY, Expiry::At(5_000)), Ok(true));
+        clock.advance(1_000);
+        cache.maintain();
+        assert_eq!(deadline(&cache), Some(Some(5_000)), "it lives on");
+        assert_eq!(cache.expire(KEY, Expiry::At(2_050)), Ok(true));
+        clock.advance(50 + TICK);
+        cache.maintain();
+        assert!(cache.is_empty(), "it ends before its first deadline fires");
+        set(&cache, KEY, Expiry::At(3_000));
+        assert_eq!(cache.expire(KEY, Expiry::Never), Ok(true));
+        clock.advance(10_000);
+        cache.maintain();
+        assert_eq!(deadline(&cache), Some(None));
+        assert_eq!(cache.expire(KEY, Expiry::At(clock.now() + 10)), Ok(true));
+        clock.advance(10 + TICK);
+        cache.maintain();
+        assert!(cache.is_empty(), "it is on the wheel again");
+        cache.audit().unwrap();
+    }
+}
+
+/// One key, deadlines that never come: the nodes of replaced deadlines must not pile up.
+#[test]
+fn replaced_deadlines_do_not_pile_up() {
+    type Replace = fn(&Cache, u64);
+    let ways: [(&str, Replace); 5] = [
+        ("set later", |cache, n| _ = set(cache, KEY, Expiry::At(1 << 30 | n))),
+        ("set earlier", |cache, n| _ = set(cache, KEY, Expiry::At((1 << 30) - n))),
+        ("set with and without", |cache, n| {
+            set(cache, KEY, Expiry::Never);
+            set(cache, KEY, Expiry::At(1 << 30 | n));
+        }),
+        ("expire earlier", |cache, n| {
+            cache.expire(KEY, Expiry::At((1 << 30) - n)).unwrap();
+        }),
+        ("delete and set", |cache, n| {
+            cache.delete(KEY);
+            set(cache, KEY, Expiry::At(1 << 30 | n));
+        }),
+    ];
+    for (policy, times) in [(Policy::Lfu, 100_000), (Policy::Lru, 10_000)] {
+        for (way, replace) in ways {
+            let (cache, clock) = new(policy);
+            set(&cache, KEY, Expiry::At(1 << 30));
+            (0..times).for_each(|n| replace(&cache, n));
+            assert!(cache.bytes() < 32 * 1024, "{way}, {policy:?}: {} bytes", cache.bytes());
+            cache.audit().unwrap();
+            let last = deadline(&cache).unwrap().unwrap();
+            clock.advance(last - clock.now() - 1);
+            cache.maintain();
+            assert!(cache.contains(KEY), "{way}, {policy:?}: too early");
+            clock.advance(1 + TICK);
+            cache.maintain();
+            assert!(cache.is_empty(), "{way}, {policy:?}: too late");
+        }
+    }
+}
+
+#[test]
+fn the_alarm_rings_when_an_earlier_deadline_comes_and_only_then() {
+    let (cache, clock) = new(Policy::Lfu);
+    let rung = Arc::new(AtomicU64::new(0));
+    cache.set_alarm(Some(Arc::new({
+        let rung = rung.clone();
+        move || _ = rung.fetch_add(1, Ordering::Relaxed)
+    })));
+    let rings = || rung.swap(0, Ordering::Relaxed);
+    let key = |n: u8| [n];
+    assert_eq!(cache.maintain(), None);
+    set(&cache, KEY, Expiry::Never);
+    assert_eq!(rings(), 0, "no deadline");
+    set(&cache, Key::bytes(&key(1)), Expiry::At(5_000));
+    assert_eq!(rings(), 1, "the first one");
+    set(&cache, Key::bytes(&key(2)), Expiry::At(5_000));
+    set(&cache, Key::bytes(&key(3)), Expiry::At(9_000));
+    assert_eq!(rings(), 0, "no earlier one");
+    set(&cache, Key::bytes(&key(4)), Expiry::At(4_000));
+    assert_eq!(rings(), 1, "an earlier one");
+    cache.expire(KEY, Expiry::At(3_000)).unwrap();
+    assert_eq!(rings(), 1, "of expire");
+    let put = Edit::Put { format: 0, expiry: Expiry::At(2_000) };
+    cache.update(KEY, |_, _| (put, ())).unwrap();
+    assert_eq!(rings(), 1, "of update");
+    cache.expire(KEY, Expiry::At(2_500)).unwrap();
+    assert_eq!(rings(), 0, "a later one");
+    let pause = cache.maintain().unwrap();
+    assert!(clock.now() + pause <= 2_500 + TICK, "not after the earliest");
+    set(&cache, Key::bytes(&key(5)), Expiry::At(clock.now() + pause + 100));
+    assert_eq!(rings(), 0, "upkeep comes before it");
+    set(&cache, Key::bytes(&key(6)), Expiry::At(clock.now() + 1));
+    assert_eq!(rings(), 1);
+    cache.set_alarm(None);
+    set(&cache, Key::bytes(&key(7)), Expiry::At(clock.now()));
+    assert_eq!(rings(), 0, "nobody listens");
+}
+
+#[test]
+fn what_expired_makes_room_where_nothing_is_evicted() {
+    for (max_entries, max_bytes) in [(Some(50), None), (None, Some(20_000))] {
+        let clock = Clock::manual();
+        let config = Config {
+            policy: Policy::None,
+            max_entries,
+            max_bytes,
+            clock: clock.clone(),
+            ..Config::default()
+        };
+        let cache = Cache::new(config).unwrap();
+        let set = |n: u32, at: u64| {
+            cache.set(Key::bytes(&n.to_le_bytes()), Value::bytes(&[7; 100]), Expiry::At(at))
+        };
+        let fits = (0..).find(|&n| set(n, 1_000) == Err(Error::Full)).unwrap();
+        assert!(fits >= 50);
+        clock.advance(1_000 + TICK);
+        assert_eq!(set(fits, 5_000), Ok(false), "what expired has left");
+        assert_eq!(cache.len(), 1);
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn what_is_evicted_after_its_deadline_is_reported_as_expired() {
+    let clock = Clock::manual();
+    let config = Config {
+        policy: Policy::Lru,
+        max_entries: Some(1),
+        clock: clock.clone(),
+        ..Config::default()
+    };
+    let cache = Cache::new(config).unwrap();
+    let told = Told::by(&cache);
+    set(&cache, KEY, Expiry::At(10));
+    clock.advance(10);
+    set(&cache, Key::text(b"other"), Expiry::Never);
+    set(&cache, Key::text(b"third"), Expiry::Never);
+    assert_eq!(
+        told.take(),
+        [(b"key".to_vec(), Reason::Expired), (b"other".to_vec(), Reason::Evicted)]
+    );
+    let stats = cache.stats();
+    assert_eq!((stats.expirations, stats.evictions), (1, 1));
+}
