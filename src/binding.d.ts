@@ -22,11 +22,16 @@ declare module '#binding' {
     readonly jitter: number
   }
 
+  /** What the facade and the native side share in one isolate. */
+  interface Shared {
+    fail(code: string, ...details: never[]): Error
+    deliver(removals: unknown[]): void
+    scratch: Buffer
+    receivers: import('./removals.ts').Receivers
+  }
+
   interface Binding {
-    setup(
-      fail: (code: string, ...details: never[]) => Error,
-      deliver: (removals: unknown[]) => void,
-    ): ArrayBuffer
+    setup(shared: Shared): Shared
     open(options: object): Native
     attach(id: number): Native
     take(bytes: Uint8Array): void

@@ -7,7 +7,7 @@ import { type Codec, type CodecName, type Coding, codingOf, givesBytes } from '.
 import { DecodeError, InvalidHandleError, InvalidOptionError, InvalidValueError } from './errors.ts'
 import { Slots } from './heap.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
-import { binding, takeBytes } from './native.ts'
+import { binding, receivers, takeBytes } from './native.ts'
 import {
   agreedCoding,
   type CacheOptions,
@@ -16,7 +16,7 @@ import {
   checkBounds,
   checkJitter,
 } from './options.ts'
-import { ignore, type Receiver, receive, report } from './removals.ts'
+import { type Receiver, report } from './removals.ts'
 import type {
   CacheHandle,
   CacheKey,
@@ -456,7 +456,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   close(): void {
     this.#closed = true
-    ignore(this.#listening)
+    receivers.delete(this.#listening)
     this.#listeners.clear()
     binding.close(this.#at)
     this.#slots?.clear()
@@ -518,13 +518,13 @@ export class Cache<K extends CacheKey = string, V = string> {
   #listen(): void {
     if (this.#listening !== 0) return
     this.#listening = binding.listen(this.#at, this.#slots === undefined ? 0 : 1)
-    receive(this.#listening, this.#receive)
+    receivers.set(this.#listening, new WeakRef(this.#receive))
   }
 
   #unlisten(): void {
     // A heap cache goes on: it lets objects go by what it hears.
     if (this.#slots !== undefined || this.#closed) return
-    ignore(this.#listening)
+    receivers.delete(this.#listening)
     binding.unlisten(this.#at)
     this.#listening = 0
   }

@@ -1,15 +1,33 @@
 // Every error that a cache throws, each with a code that does not change between versions.
 
+/** Marks the errors of this package, whichever copy of it made them. */
+const BRAND: unique symbol = Symbol.for('breakwater.error') as never
+
 /** What all errors of this package are. Match on `code`: texts may change, codes do not. */
 export class BreakwaterError extends Error {
   /** Says what went wrong; never changes between versions. */
   readonly code: string
+  /** @internal */
+  readonly [BRAND] = true
+
+  /** An error that the CommonJS files of this package made is one to its ES modules, and back. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: the class that is asked for, which may be another
+    return isInstance(this, value)
+  }
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
     Object.defineProperty(this, 'name', { value: new.target.name, configurable: true })
   }
+}
+
+/** Whether the class made the value, in this copy of the package or in another. */
+function isInstance(type: typeof BreakwaterError, value: unknown): boolean {
+  if (Function.prototype[Symbol.hasInstance].call(type, value)) return true
+  if (!(value instanceof Error && BRAND in value)) return false
+  return type === BreakwaterError || value.name === type.name
 }
 
 /** `ERR_INVALID_OPTION`: an option or argument that cannot be. */

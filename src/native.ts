@@ -3,12 +3,24 @@ import binding from '#binding'
 import { fail } from './errors.ts'
 import { deliver } from './removals.ts'
 
-/** Byte values leave through this area: the native side writes, `takeBytes` copies. */
-const scratch = Buffer.from(binding.setup(fail, deliver))
+/** Bytes of the area that byte values leave through; the native side knows the number as well. */
+const SCRATCH = 64 * 1024
+
+/**
+ * What all copies of this package in one isolate share, as when both its ES modules and its
+ * CommonJS files are loaded: the first one brings it.
+ */
+const { scratch, receivers } = binding.setup({
+  fail,
+  deliver: removals => deliver(receivers, removals),
+  // Not pooled: the native side writes to it.
+  scratch: Buffer.allocUnsafeSlow(SCRATCH),
+  receivers: new Map(),
+})
 
 /** A Buffer of its own with the `length` bytes that the native side left. */
 export function takeBytes(length: number): Buffer {
-  if (length <= scratch.length) {
+  if (length <= SCRATCH) {
     const bytes = Buffer.allocUnsafe(length)
     scratch.copy(bytes, 0, 0, length)
     return bytes
@@ -18,4 +30,4 @@ export function takeBytes(length: number): Buffer {
   return bytes
 }
 
-export { binding }
+export { binding, receivers }

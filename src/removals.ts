@@ -7,21 +7,11 @@ export type Receiver = (key: unknown, stored: unknown, reason: RemovalReason) =>
 /** By the engine's numbers. */
 const reasons: readonly RemovalReason[] = ['evicted', 'expired', 'deleted', 'replaced', 'cleared']
 
-/** Weak, so that a cache that is forgotten is collected although it listens. */
-const receivers = new Map<number, WeakRef<Receiver>>()
-
-/** From now on `receiver` gets the removals of this number. */
-export function receive(id: number, receiver: Receiver): void {
-  receivers.set(id, new WeakRef(receiver))
-}
-
-/** Nobody gets the removals of this number any more. */
-export function ignore(id: number): void {
-  receivers.delete(id)
-}
+/** By their numbers. Weak, so that a cache that is forgotten is collected although it listens. */
+export type Receivers = Map<number, WeakRef<Receiver>>
 
 /** Hands on `[number, key, value, reason]` of each removal, flat. Throws nothing. */
-export function deliver(removals: unknown[]): void {
+export function deliver(receivers: Receivers, removals: unknown[]): void {
   for (let i = 0; i < removals.length; i += 4) {
     const id = removals[i] as number
     const receiver = receivers.get(id)?.deref()

@@ -32,12 +32,13 @@ pub struct Env {
     handles: RefCell<Slab<Rc<Handle>>>,
 }
 
-/// The facade's functions and the area that it shares with us.
+/// What the facade gave at `setup`.
 #[derive(Clone, Copy)]
 struct Facade {
     fail: sys::napi_ref,
     deliver: sys::napi_ref,
-    scratch: sys::napi_ref,
+    /// The object that holds the others.
+    shared: sys::napi_ref,
 }
 
 impl Env {
@@ -130,22 +131,25 @@ impl Env {
     }
 }
 
-/// `setup(fail, deliver)`: takes the facade's functions, gives the scratch area. A second facade
-/// in the same environment (CommonJS beside ESM) gets the area of the first.
+/// `setup({ fail, deliver, scratch, ... })`: takes the facade's functions and the area of
+/// [`SCRATCH`] bytes that it shares with us. Gives back the object that the first facade of the
+/// environment brought: a second one (CommonJS beside ES modules) works with that.
 pub fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let (js, env) = (call.js, call.on);
+    let (js, env, given) = (call.js, call.on, call.arg::<0>());
     if let Some(facade) = env.facade.get() {
         // SAFETY: made below, in this environment.
-        return unsafe { js.kept(facade.scratch) };
+        return unsafe { js.kept(facade.shared) };
     }
-    let (area, at) = js.array_buffer(SCRATCH)?;
+    // SAFETY: nothing is read or written here. The reference below keeps the area where it is.
+    let area = unsafe { js.to_bytes(js.prop(given, c"scratch")?) };
+    let area = area.filter(|area| area.len() >= SCRATCH).ok_or_else(Fail::argument)?;
     env.facade.set(Some(Facade {
-        fail: js.keep(call.arg::<0>())?,
-        deliver: js.keep(call.arg::<1>())?,
-        scratch: js.keep(area)?,
+        fail: js.keep(js.prop(given, c"fail")?)?,
+        deliver: js.keep(js.prop(given, c"deliver")?)?,
+        shared: js.keep(given)?,
     }));
-    env.scratch.set(at);
-    Ok(area)
+    env.scratch.set(area.as_mut_ptr());
+    Ok(given)
 }
 
 /// A token was collected: its handle is closed and its number free.
