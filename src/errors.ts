@@ -1,5 +1,8 @@
 // Every error that a cache throws, each with a code that does not change between versions.
 
+/** Marks the errors of both entries. */
+const ERROR = Symbol.for('breakwater.error')
+
 /** What all errors of this package are. Match on `code`: texts may change, codes do not. */
 export class BreakwaterError extends Error {
   /** Says what went wrong; never changes between versions. */
@@ -9,6 +12,25 @@ export class BreakwaterError extends Error {
     super(message, options)
     this.code = code
     Object.defineProperty(this, 'name', { value: new.target.name, configurable: true })
+  }
+
+  /**
+   * `instanceof` also knows the errors of the package's other entry: a process that both imports
+   * and requires it has each class twice, and the native module makes the errors of the first.
+   */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (!(value instanceof Error) || !(ERROR in value)) return false
+    let prototype: object | null = Object.getPrototypeOf(value)
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the class that is asked, a subclass too
+    while (prototype !== null && prototype.constructor.name !== this.name) {
+      prototype = Object.getPrototypeOf(prototype)
+    }
+    return prototype !== null
+  }
+
+  /** @internal */
+  get [ERROR](): true {
+    return true
   }
 }
 
