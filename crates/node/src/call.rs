@@ -27,6 +27,8 @@ pub struct Call<'s, T> {
     /// What the function belongs to: a [`Handle`], or the [`Env`] for the module's own functions.
     pub on: &'s T,
     args: [Val<'s>; ARGS],
+    /// How many arguments were given, the handle's number included.
+    given: usize,
 }
 
 impl<'s, T> Call<'s, T> {
@@ -35,6 +37,12 @@ impl<'s, T> Call<'s, T> {
     pub fn arg<const I: usize>(&self) -> Val<'s> {
         const { assert!(I < ARGS) };
         self.args[I]
+    }
+
+    /// Whether a method of a handle was given this argument.
+    #[inline]
+    pub fn has<const I: usize>(&self) -> bool {
+        self.given > I + 1
     }
 }
 
@@ -62,7 +70,12 @@ pub unsafe fn enter<'s, T: Owner + 's, const N: usize>(
     let call = unsafe {
         let args_at = args.as_mut_ptr();
         sys::napi_get_cb_info(env, info, &mut count, args_at, ptr::null_mut(), &mut data);
-        Call { js: Js::new(env), on: &*data.cast::<T>(), args: args.map(|a| Val::new(a)) }
+        Call {
+            js: Js::new(env),
+            on: &*data.cast::<T>(),
+            args: args.map(|a| Val::new(a)),
+            given: count,
+        }
     };
     finish(&call, f)
 }
@@ -87,7 +100,7 @@ pub unsafe fn enter_cache<'s, const N: usize>(
         let handle = call.on.handle(call.js, number)?;
         // SAFETY: the handle outlives the call of `f`, and no result borrows from it.
         let on = unsafe { &*Rc::as_ptr(&handle) };
-        f(&Call { js: call.js, on, args: [a, b, c, number] })
+        f(&Call { js: call.js, on, args: [a, b, c, number], given: call.given })
     };
     // SAFETY: as the caller promises.
     unsafe { enter::<Env, N>(env, info, run) }

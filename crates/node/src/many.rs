@@ -62,7 +62,7 @@ pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
             let (mut key, mut value) = (KeyBuf::new(), ValueBuf::new());
             let key = key.read(js, key_at)?;
             let value = value.read(js, value_at, &shared.description)?;
-            shared.cache.set(key, value, expiry_or_default(js, &shared, ttl))?;
+            shared.cache.set(key, value, expiry_or_default(js, &shared, Some(ttl)))?;
             Ok(())
         })?;
     }

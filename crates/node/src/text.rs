@@ -7,6 +7,7 @@ use crate::js::{Js, Val};
 use napi_sys as sys;
 use std::mem::MaybeUninit;
 use std::ptr;
+use step::Units;
 
 /// Units that [`narrow`] takes in one step.
 const LANES: usize = 8;
@@ -120,21 +121,16 @@ impl<const N: usize> TextBuf<N> {
 /// So many units can be read, and so many bytes written.
 #[inline(always)]
 unsafe fn narrow(units: *const u16, bytes: *mut u8, steps: usize) -> bool {
-    let mut seen = [0u16; LANES];
+    let mut seen = Units::default();
     for step in 0..steps {
         // SAFETY: as the caller promises.
         unsafe {
-            let step_units = units.add(step * LANES).cast::<[u16; LANES]>().read_unaligned();
-            for (seen, unit) in seen.iter_mut().zip(step_units) {
-                *seen |= unit;
-            }
-            bytes
-                .add(step * LANES)
-                .cast::<[u8; LANES]>()
-                .write_unaligned(step_units.map(|unit| unit as u8));
+            let taken = Units::read(units.add(step * LANES));
+            seen = seen.or(taken);
+            bytes.add(step * LANES).cast::<u64>().write_unaligned(taken.low_bytes());
         }
     }
-    seen.iter().fold(0, |all, unit| all | unit) < 0x100
+    seen.are_bytes()
 }
 
 /// The units' bytes, in native order.
@@ -147,4 +143,93 @@ fn as_bytes(units: &[u16]) -> &[u8] {
 /// The units that `as_bytes` spelled.
 pub fn to_units(bytes: &[u8]) -> Vec<u16> {
     bytes.chunks_exact(2).map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect()
+}
+
+/// One step of units: a vector where the compiler does not find the right instruction by itself.
+#[cfg(target_arch = "x86_64")]
+mod step {
+    use super::LANES;
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi16, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
+        _mm_packus_epi16, _mm_setzero_si128, _mm_srli_epi16,
+    };
+    use std::mem::transmute;
+
+    #[derive(Clone, Copy)]
+    pub struct Units(__m128i);
+
+    impl Default for Units {
+        fn default() -> Self {
+            // SAFETY: SSE2 is part of x86-64, here and below.
+            Self(unsafe { _mm_setzero_si128() })
+        }
+    }
+
+    impl Units {
+        /// # Safety
+        /// So many units can be read.
+        #[inline(always)]
+        pub unsafe fn read(at: *const u16) -> Self {
+            const { assert!(size_of::<__m128i>() == LANES * size_of::<u16>()) };
+            // SAFETY: as the caller promises; any alignment will do.
+            Self(unsafe { _mm_loadu_si128(at.cast()) })
+        }
+
+        #[inline(always)]
+        pub fn or(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm_or_si128(self.0, other.0) })
+        }
+
+        /// The low bytes, if no unit has a high one.
+        #[inline(always)]
+        pub fn low_bytes(self) -> u64 {
+            // SAFETY: see above; a vector is two words.
+            let [low, _]: [u64; 2] = unsafe { transmute(_mm_packus_epi16(self.0, self.0)) };
+            low
+        }
+
+        #[inline(always)]
+        pub fn are_bytes(self) -> bool {
+            // SAFETY: see above.
+            unsafe {
+                let high = _mm_srli_epi16::<8>(self.0);
+                _mm_movemask_epi8(_mm_cmpeq_epi16(high, _mm_setzero_si128())) == 0xFFFF
+            }
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod step {
+    use super::LANES;
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Units([u16; LANES]);
+
+    impl Units {
+        /// # Safety
+        /// So many units can be read.
+        #[inline(always)]
+        pub unsafe fn read(at: *const u16) -> Self {
+            // SAFETY: as the caller promises.
+            Self(unsafe { at.cast::<[u16; LANES]>().read_unaligned() })
+        }
+
+        #[inline(always)]
+        pub fn or(self, other: Self) -> Self {
+            Self(std::array::from_fn(|lane| self.0[lane] | other.0[lane]))
+        }
+
+        /// The low bytes, if no unit has a high one.
+        #[inline(always)]
+        pub fn low_bytes(self) -> u64 {
+            u64::from_ne_bytes(self.0.map(|unit| unit as u8))
+        }
+
+        #[inline(always)]
+        pub fn are_bytes(self) -> bool {
+            self.0.iter().fold(0, |all, unit| all | unit) < 0x100
+        }
+    }
 }

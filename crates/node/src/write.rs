@@ -22,8 +22,8 @@ pub fn expiry(shared: &Shared, ttl: f64) -> Expiry {
 
 /// The deadline of an entry whose life is `ttl`, if that is a number, or else the cache's default.
 #[inline]
-pub fn expiry_or_default(js: Js<'_>, shared: &Shared, ttl: Val<'_>) -> Expiry {
-    match js.to_number(ttl).or(shared.description.ttl) {
+pub fn expiry_or_default(js: Js<'_>, shared: &Shared, ttl: Option<Val<'_>>) -> Expiry {
+    match ttl.and_then(|ttl| js.to_number(ttl)).or(shared.description.ttl) {
         Some(ttl) => expiry(shared, ttl),
         None => Expiry::Never,
     }
@@ -36,7 +36,8 @@ pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (mut key, mut value) = (KeyBuf::new(), ValueBuf::new());
     let key = key.read(js, call.arg::<0>())?;
     let value = value.read(js, call.arg::<1>(), &shared.description)?;
-    let expiry = expiry_or_default(js, &shared, call.arg::<2>());
+    let ttl = call.has::<2>().then(|| call.arg::<2>());
+    let expiry = expiry_or_default(js, &shared, ttl);
     shared.cache.set(key, value, expiry)?;
     Ok(Val::UNDEFINED)
 }

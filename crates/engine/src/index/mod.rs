@@ -143,6 +143,17 @@ impl Index {
             home = table.home(hash);
             info = home.info.load(Ordering::Acquire);
         }
+        Self::seek(home, info, tag, matches)
+    }
+
+    /// The slot in a bucket, or in its overflow, whose entry `matches`. `info` is the bucket's.
+    #[inline(always)]
+    fn seek(
+        home: &Bucket,
+        mut info: u64,
+        tag: u64,
+        matches: impl Fn(EntryPtr) -> bool,
+    ) -> Option<Hit<'_>> {
         let mut bucket = home;
         loop {
             // All seven tags first: where the match is cannot be predicted, that there is one can.
@@ -181,6 +192,7 @@ impl Index {
 
     /// Stores `entry` under `hash` if what is there is as expected. `fresh` sets the policy's bits
     /// of a word that did not exist; a replaced word's bits stay.
+    #[inline]
     pub(crate) fn put(
         &self,
         host: &impl Host,
@@ -202,6 +214,7 @@ impl Index {
     }
 
     /// One attempt; `None` if something moved meanwhile.
+    #[inline]
     fn try_put(
         host: &impl Host,
         table: &Table,
@@ -211,18 +224,10 @@ impl Index {
         matches: &impl Fn(EntryPtr) -> bool,
     ) -> Option<Put> {
         let tag = Word::tag_of(hash);
-        for bucket in table.home(hash).chain() {
-            let mut candidates = bucket.candidates(tag);
-            while candidates != 0 {
-                let slot = &bucket.slots[candidates.trailing_zeros() as usize];
-                candidates &= candidates - 1;
-                let word = Word(slot.load(Ordering::Acquire));
-                if let Some(entry) = word.candidate(tag)
-                    && matches(entry)
-                {
-                    return Self::replace(slot, word, entry, fresh, expect);
-                }
-            }
+        let home = table.home(hash);
+        let info = home.info.load(Ordering::Acquire);
+        if let Some(Hit { slot, word, entry }) = Self::seek(home, info, tag, matches) {
+            return Self::replace(slot, word, entry, fresh, expect);
         }
         match expect {
             Expect::Present | Expect::Exactly(_) => Some(Put::Refused),
