@@ -13,6 +13,7 @@ use crate::ledger::{Account, Ledger};
 use crate::policy::Order;
 use crate::thread::{self, Thread};
 use crate::wheel::Wheel;
+use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,10 +58,14 @@ impl Guarded {
 /// Nodes of entries that are gone which do not matter, however few entries there are.
 const SLACK: u64 = 256;
 
+/// A part of the cache.
+///
+/// What every read looks at, what every write changes, and what few do lie on lines of their own:
+/// a write must not take the index's pointer away from the readers.
 pub(crate) struct Shard {
-    pub(crate) index: Index,
-    pub(crate) guarded: Mutex<Guarded>,
-    pub(crate) account: Account,
+    pub(crate) index: CachePadded<Index>,
+    pub(crate) guarded: CachePadded<Mutex<Guarded>>,
+    pub(crate) account: CachePadded<Account>,
     entries: AtomicU64,
     payload: AtomicU64,
     limbo: Mutex<Limbo>,
@@ -102,9 +107,12 @@ impl Garbage {
 impl Shard {
     pub(crate) fn new(policy: Policy) -> Self {
         Self {
-            index: Index::new(FIRST_BUCKETS),
-            guarded: Mutex::new(Guarded { order: Order::new(policy), wheel: Wheel::new() }),
-            account: Account::new(),
+            index: CachePadded::new(Index::new(FIRST_BUCKETS)),
+            guarded: CachePadded::new(Mutex::new(Guarded {
+                order: Order::new(policy),
+                wheel: Wheel::new(),
+            })),
+            account: CachePadded::new(Account::new()),
             entries: AtomicU64::new(0),
             payload: AtomicU64::new(0),
             limbo: Mutex::default(),

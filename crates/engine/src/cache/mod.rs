@@ -21,6 +21,7 @@ use crate::removal::RemovalListener;
 use crate::shard::{Place, Shard};
 use crate::stats::{Count, Counters, Stats};
 use crate::thread;
+use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -63,7 +64,7 @@ pub struct Cache {
     clock: Clock,
     policy: Policy,
     counters: Counters,
-    hot: HotKeys,
+    hot: CachePadded<HotKeys>,
     listener: RwLock<Option<Arc<dyn RemovalListener>>>,
     has_listener: AtomicBool,
     alarm: RwLock<Option<Alarm>>,
@@ -109,7 +110,7 @@ impl Cache {
             clock: config.clock,
             policy: config.policy,
             counters: Counters::default(),
-            hot: HotKeys::new(HOT_KEYS),
+            hot: CachePadded::new(HotKeys::new(HOT_KEYS)),
             listener: RwLock::new(None),
             has_listener: AtomicBool::new(false),
             alarm: RwLock::new(None),
