@@ -48,7 +48,7 @@ function run({ side, entries }: Request): number {
     cache.set(`key:${String(id).padStart(KEY - 4, '0')}`, text(id, VALUE))
   // Compiles the code and grows the young generation before the count begins.
   const trial = build(side, { max: 1000 })
-  for (let id = 0; id < 100_000; id++) trial.set(`key:${id}`, text(id, VALUE))
+  for (let id = 0; id < 3_000_000; id++) trial.set(`key:${id}`, text(id, VALUE))
   const before = resident()
   for (let id = 0; id < entries; id++) fill(id)
   return resident() - before

@@ -1,11 +1,29 @@
 //! The one door to the allocator: mimalloc, whose size classes tell beforehand what an allocation
 //! really takes, so that the ledger can charge that and not merely what was asked for.
 
+#[cfg(not(loom))]
+use std::alloc::Layout;
 use std::ptr::NonNull;
+#[cfg(not(miri))]
+use std::sync::Once;
 use std::sync::OnceLock;
 
 /// Every allocation's alignment: pointers leave four low bits free for the index.
 pub(crate) const ALIGN: usize = 16;
+
+/// Freed pages go back to the system after about ten milliseconds, not a hundred: a cache that says
+/// how much memory it takes should not keep what it no longer uses. Only the first call counts, and
+/// the environment's `MIMALLOC_PURGE_DELAY` has the last word.
+pub(crate) fn prepare() {
+    #[cfg(not(miri))]
+    {
+        /// The number of `mi_option_purge_delay` in mimalloc 2 and 3, which the bindings leave out.
+        const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+        static ONCE: Once = Once::new();
+        // SAFETY: options may be set at any time.
+        ONCE.call_once(|| unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, 1) });
+    }
+}
 
 /// The bytes that an allocation of `size` bytes takes, rounding included.
 #[inline]
@@ -65,6 +83,37 @@ pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
     // SAFETY: by contract the block was allocated with this layout.
     unsafe {
         std::alloc::dealloc(block.as_ptr(), layout(size))
+    };
+}
+
+/// Zeroed memory of this layout, for a table; `None` when the system has none left.
+#[cfg(not(loom))]
+pub(crate) fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
+    #[cfg(not(miri))]
+    // SAFETY: the alignment is a power of two.
+    let raw = unsafe { libmimalloc_sys::mi_zalloc_aligned(layout.size(), layout.align()) }.cast();
+    #[cfg(miri)]
+    // SAFETY: the size is not zero: a table has buckets.
+    let raw = unsafe { std::alloc::alloc_zeroed(layout) };
+    NonNull::new(raw)
+}
+
+/// Frees what [`allocate_zeroed`] gave for this layout.
+///
+/// # Safety
+/// `block` came from `allocate_zeroed(layout)` and is not used any more.
+#[cfg(not(loom))]
+pub(crate) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
+    #[cfg(not(miri))]
+    {
+        let _ = layout;
+        // SAFETY: by contract the block came from mimalloc and is not used any more.
+        unsafe { libmimalloc_sys::mi_free(block.as_ptr().cast()) };
+    }
+    #[cfg(miri)]
+    // SAFETY: by contract the block was allocated with this layout.
+    unsafe {
+        std::alloc::dealloc(block.as_ptr(), layout)
     };
 }
 

@@ -17,6 +17,7 @@ use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
 use crate::key::Key;
 use crate::ledger::Ledger;
+use crate::memory;
 use crate::removal::RemovalListener;
 use crate::shard::{Place, Shard};
 use crate::stats::{Count, Counters, Stats};
@@ -82,6 +83,7 @@ impl Cache {
     /// When an option is out of its range, or a bound is missing that the policy needs.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         check(config.max_entries, config.max_bytes)?;
+        memory::prepare();
         let shards = match config.shards {
             None => suitable_shards(&config),
             Some(n) if n.is_power_of_two() && n <= MAX_SHARDS => n,

@@ -3,6 +3,8 @@
 use super::word::Word;
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::ptr;
+#[cfg(not(loom))]
+use std::ptr::NonNull;
 
 /// Fewer when the models run: so that few entries need an overflow bucket.
 pub(super) const SLOTS: usize = if cfg!(loom) { 2 } else { 7 };
@@ -53,7 +55,7 @@ impl Bucket {
 }
 
 pub(crate) struct Table {
-    pub(super) buckets: Box<[Bucket]>,
+    pub(super) buckets: Buckets,
     /// The table that this one moves into; null while it does not.
     pub(super) next: AtomicPtr<Table>,
     /// Whether moving drops the entries: the index is being cleared.
@@ -75,7 +77,7 @@ impl Table {
     pub(super) fn new(len: usize, prepaid: usize) -> Self {
         debug_assert!(len.is_power_of_two());
         Self {
-            buckets: new_buckets(len),
+            buckets: Buckets::new(len),
             next: AtomicPtr::new(ptr::null_mut()),
             discards: AtomicBool::new(false),
             cursor: AtomicUsize::new(0),
@@ -173,7 +175,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        for bucket in &self.buckets {
+        for bucket in self.buckets.iter() {
             let mut info = bucket.info.load(Ordering::Relaxed);
             while info & !FLAGS != 0 {
                 let at = ptr::with_exposed_provenance_mut::<Bucket>((info & !FLAGS) as usize);
@@ -185,13 +187,71 @@ impl Drop for Table {
     }
 }
 
+/// The buckets of a table, in memory of the engine's allocator: what a table that was outgrown
+/// leaves goes back to the system.
 #[cfg(not(loom))]
-fn new_buckets(len: usize) -> Box<[Bucket]> {
-    // SAFETY: a bucket of zeroes is an empty one; large tables come zeroed from the system.
-    unsafe { Box::new_zeroed_slice(len).assume_init() }
+pub(super) struct Buckets {
+    first: NonNull<Bucket>,
+    len: usize,
+}
+
+#[cfg(not(loom))]
+mod buckets {
+    use super::{Bucket, Buckets};
+    use crate::memory;
+    use std::alloc::{Layout, handle_alloc_error};
+    use std::ops::Deref;
+    use std::slice;
+
+    impl Buckets {
+        pub(super) fn new(len: usize) -> Self {
+            let layout = Layout::array::<Bucket>(len).expect("a table fits the address space");
+            let block = memory::allocate_zeroed(layout);
+            // A bucket of zeroes is an empty one.
+            let first = block.unwrap_or_else(|| handle_alloc_error(layout)).cast();
+            Self { first, len }
+        }
+    }
+
+    impl Deref for Buckets {
+        type Target = [Bucket];
+
+        #[inline]
+        fn deref(&self) -> &[Bucket] {
+            // SAFETY: so many buckets were allocated, and live as long as this does.
+            unsafe { slice::from_raw_parts(self.first.as_ptr(), self.len) }
+        }
+    }
+
+    impl Drop for Buckets {
+        fn drop(&mut self) {
+            let layout = Layout::for_value::<[Bucket]>(self);
+            // SAFETY: allocated with this layout, and used no more.
+            unsafe { memory::free_zeroed(self.first.cast(), layout) };
+        }
+    }
+
+    // SAFETY: buckets are atomics, and owned.
+    unsafe impl Send for Buckets {}
+    // SAFETY: as above.
+    unsafe impl Sync for Buckets {}
 }
 
 #[cfg(loom)]
-fn new_buckets(len: usize) -> Box<[Bucket]> {
-    (0..len).map(|_| Bucket::default()).collect()
+pub(super) struct Buckets(Box<[Bucket]>);
+
+#[cfg(loom)]
+impl Buckets {
+    fn new(len: usize) -> Self {
+        Self((0..len).map(|_| Bucket::default()).collect())
+    }
+}
+
+#[cfg(loom)]
+impl std::ops::Deref for Buckets {
+    type Target = [Bucket];
+
+    fn deref(&self) -> &[Bucket] {
+        &self.0
+    }
 }
