@@ -1,6 +1,11 @@
-//! The one door to the allocator: mimalloc, whose size classes tell beforehand what an allocation
-//! really takes, so that the ledger can charge that and not merely what was asked for.
+//! The one door to the allocators: mimalloc for small blocks, one heap that all threads share for
+//! large ones. Both tell beforehand what a block really takes, so that the ledger can charge that
+//! and not merely what was asked for.
 
+#[cfg(not(miri))]
+use dlmalloc::Dlmalloc;
+#[cfg(not(miri))]
+use parking_lot::Mutex;
 #[cfg(not(loom))]
 use std::alloc::Layout;
 use std::ptr::NonNull;
@@ -44,18 +49,33 @@ fn small_footprints() -> &'static [u16; SMALL] {
 
 fn good_size(size: usize) -> usize {
     #[cfg(not(miri))]
-    // SAFETY: a pure computation.
-    return unsafe { libmimalloc_sys::mi_good_size(size) };
-    #[cfg(miri)]
-    size
+    if size < LARGE {
+        // SAFETY: a pure computation.
+        return unsafe { libmimalloc_sys::mi_good_size(size) };
+    }
+    // A chunk has a word in front of it.
+    (size + size_of::<usize>()).next_multiple_of(ALIGN)
 }
+
+/// Blocks of so many bytes and more come from one heap for all threads. An allocator with a heap
+/// for each thread keeps pages for each size class and thread: with values of up to 200 KB that
+/// was half as much again as the blocks themselves. Copying them takes longer than the lock.
+const LARGE: usize = 4096;
+
+#[cfg(not(miri))]
+static LARGE_BLOCKS: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
 
 /// At least `size` bytes, not initialised; `None` when the system has none left.
 #[inline]
 pub(crate) fn allocate(size: usize) -> Option<NonNull<u8>> {
     #[cfg(not(miri))]
-    // SAFETY: any size will do. Blocks of 16 bytes and more are aligned to 16.
-    let raw = unsafe { libmimalloc_sys::mi_malloc(size) }.cast::<u8>();
+    let raw = if size < LARGE {
+        // SAFETY: any size will do. Blocks of 16 bytes and more are aligned to 16.
+        unsafe { libmimalloc_sys::mi_malloc(size) }.cast::<u8>()
+    } else {
+        // SAFETY: the alignment is a power of two.
+        unsafe { LARGE_BLOCKS.lock().malloc(size, ALIGN) }
+    };
     #[cfg(miri)]
     // SAFETY: the size is not zero: an entry has a header.
     let raw = unsafe { std::alloc::alloc(layout(size)) };
@@ -74,10 +94,12 @@ pub(crate) fn allocate(size: usize) -> Option<NonNull<u8>> {
 #[inline]
 pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
     #[cfg(not(miri))]
-    {
-        let _ = size;
+    if size < LARGE {
         // SAFETY: by contract the block came from mimalloc and is not used any more.
         unsafe { libmimalloc_sys::mi_free(block.as_ptr().cast()) };
+    } else {
+        // SAFETY: by contract the block came from this heap, with this size and alignment.
+        unsafe { LARGE_BLOCKS.lock().free(block.as_ptr(), size, ALIGN) };
     }
     #[cfg(miri)]
     // SAFETY: by contract the block was allocated with this layout.
