@@ -4,5 +4,6 @@ export default {
   extensions: { ts: 'module' },
   nodeArguments: ['--import=tsx', '--expose-gc'],
   workerThreads: false,
-  timeout: '2m',
+  // The stress test alone takes minutes on a busy machine.
+  timeout: '5m',
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import anyTest, { type TestFn } from 'ava'
 import { bytes, Cache, type CacheKey, json } from '../src/index.ts'
 import { ManualClock } from '../src/testing.ts'
+import { start } from './helpers/worker.ts'
 
 const test = anyTest as TestFn<{ folder: string; file: string }>
 
@@ -115,4 +117,23 @@ test('a cache may be closed and written to while it is saved', async t => {
   const back = new Cache({ max: 10_000 })
   t.is(await back.load(t.context.file), back.size)
   await t.throwsAsync(cache.save(t.context.file), { code: 'ERR_CACHE_CLOSED' })
+})
+
+test('a worker that is terminated while it saves leaves a whole snapshot or none', async t => {
+  for (let i = 0; i < 5; i++) {
+    const worker = start(async ({ breakwater, port, data }) => {
+      const cache = new breakwater.Cache({ max: 100_000 })
+      for (let i = 0; i < 20_000; i++) cache.set(`key ${i}`, 'v')
+      port.postMessage('saving')
+      for (;;) await cache.save(data)
+    }, t.context.file)
+    await once(worker, 'message')
+    await worker.terminate()
+    const back = new Cache({ max: 100_000 })
+    const loaded = await back.load(t.context.file).catch(error => {
+      t.is(error.code, 'ERR_SNAPSHOT_IO')
+      return 20_000
+    })
+    t.is(loaded, 20_000)
+  }
 })

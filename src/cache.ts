@@ -3,20 +3,13 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import type { Native } from '#binding'
-import { type Codec, type CodecName, type Coding, codingOf, givesBytes } from './codecs.ts'
-import { DecodeError, InvalidHandleError, InvalidOptionError, InvalidValueError } from './errors.ts'
-import { Slots } from './heap.ts'
+import { type Codec, type CodecName, type Coding, codingOf } from './codecs.ts'
+import { InvalidHandleError, InvalidOptionError } from './errors.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
-import { binding, receivers, takeBytes } from './native.ts'
-import {
-  agreedCoding,
-  type CacheOptions,
-  check,
-  checkAgreement,
-  checkBounds,
-  checkJitter,
-} from './options.ts'
-import { type Receiver, report } from './removals.ts'
+import { Lives } from './life.ts'
+import { binding, receivers } from './native.ts'
+import { agreedCoding, type CacheOptions, check, checkAgreement, checkBounds } from './options.ts'
+import { Listeners } from './removals.ts'
 import type {
   CacheHandle,
   CacheKey,
@@ -24,13 +17,15 @@ import type {
   Duration,
   HotKey,
   RemovalListener,
-  RemovalReason,
   SetOptions,
 } from './types.ts'
 import { milliseconds } from './units.ts'
+import { Values } from './values.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, peek, has, set, delete: remove } = binding
+
+const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
 
 /** Made by `attach`: what the constructor takes instead of options. */
 class Attachment {
@@ -70,22 +65,13 @@ export class Cache<K extends CacheKey = string, V = string> {
   readonly #native: Native
   /** What the native side knows this instance by. */
   readonly #at: number
-  readonly #coding: Coding
+  readonly #values: Values<V>
+  readonly #lives: Lives
+  readonly #listeners: Listeners<K, V>
+  /** Whether a `set` without options needs nothing done here. */
+  readonly #plainIn: boolean
   /** Whether values come out as they are. */
-  readonly #plain: boolean
-  readonly #encode: ((value: never) => unknown) | undefined
-  readonly #decode: ((stored: never) => unknown) | undefined
-  /** Whether each `set` draws a life. */
-  readonly #drawn: boolean
-  readonly #random: () => number
-  /** The default life in milliseconds. */
-  readonly #ttl: number | undefined
-  readonly #jitter: number
-  /** The objects, if the codec is `heap`. */
-  readonly #slots: Slots | undefined
-  readonly #listeners = new Set<RemovalListener<K, V>>()
-  /** What the native side knows this instance by while it listens. */
-  #listening = 0
+  readonly #plainOut: boolean
   #closed = false
 
   /**
@@ -100,27 +86,26 @@ export class Cache<K extends CacheKey = string, V = string> {
     this.#native = attachment?.native ?? this.#open(given)
     this.#at = this.#native.number
     try {
-      this.#coding = agreedCoding(codingOf(given.codec), this.#native)
+      this.#values = new Values(this.#coding(given, attachment !== undefined))
     } catch (error) {
       binding.close(this.#at)
       throw error
     }
-    this.#random = given.random ?? Math.random
     const { ttl, jitter } = this.#native
-    this.#ttl = ttl
-    this.#jitter = jitter
-    this.#drawn = ttl !== undefined && jitter > 0
-    if (this.#coding.name === 'heap') {
-      const slots = new Slots()
-      this.#slots = slots
-      this.#encode = object => slots.put(object)
-      this.#decode = slot => slots.at(slot)
-      this.#listen()
-    } else {
-      this.#encode = this.#coding.encode
-      this.#decode = this.#coding.decode
-    }
-    this.#plain = this.#decode === undefined && !givesBytes(this.#coding)
+    this.#lives = new Lives(ttl, jitter, given.random ?? Math.random)
+    this.#plainIn = this.#values.plainIn && !this.#lives.drawn
+    this.#plainOut = this.#values.plainOut
+    const must = this.#values.slots === undefined ? 0 : 1
+    this.#listeners = new Listeners(receivers, this.#values, {
+      on: () => binding.listen(this.#at, must),
+      off: () => binding.unlisten(this.#at),
+    })
+  }
+
+  #coding(given: CacheOptions<V>, attached: boolean): Coding {
+    const coding = agreedCoding(codingOf(given.codec), this.#native)
+    if (attached && coding.name === 'heap') throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
+    return coding
   }
 
   #open(given: CacheOptions<V>): Native {
@@ -175,11 +160,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * @throws InvalidHandleError `ERR_INVALID_HANDLE`: the codec is `heap`.
    */
   get handle(): CacheHandle {
-    if (this.#slots !== undefined) {
-      throw new InvalidHandleError(
-        "a cache of codec 'heap' belongs to one isolate: it has no handle",
-      )
-    }
+    if (this.#values.slots !== undefined) throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
     binding.size(this.#at)
     return { breakwater: this.#native.id }
   }
@@ -192,13 +173,17 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
   get(key: K): V | undefined {
     const stored = get(this.#at, key)
-    return this.#plain || stored === undefined ? (stored as V | undefined) : this.#read(stored)
+    return this.#plainOut || stored === undefined
+      ? (stored as V | undefined)
+      : this.#values.read(stored)
   }
 
   /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
   peek(key: K): V | undefined {
     const stored = peek(this.#at, key)
-    return this.#plain || stored === undefined ? (stored as V | undefined) : this.#read(stored)
+    return this.#plainOut || stored === undefined
+      ? (stored as V | undefined)
+      : this.#values.read(stored)
   }
 
   /** Whether a key has a value. Counts nothing. */
@@ -223,10 +208,10 @@ export class Cache<K extends CacheKey = string, V = string> {
    * ```
    */
   set(key: K, value: V, options?: SetOptions): this {
-    if (this.#encode === undefined && options === undefined && !this.#drawn) {
+    if (this.#plainIn && options === undefined) {
       set(this.#at, key, value)
     } else {
-      this.#store(key, value, this.#life(options))
+      this.#store(key, value, this.#lives.of(options))
     }
     return this
   }
@@ -244,11 +229,11 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
     const list = binding.getMany(this.#at, plainArray('keys', keys))
-    if (this.#plain) return list as (V | undefined)[]
-    const bytes = givesBytes(this.#coding) ? new BytesOf(list) : undefined
+    if (this.#plainOut) return list as (V | undefined)[]
+    const bytes = this.#values.givesBytes ? new BytesOf(list) : undefined
     return list.map(stored => {
       if (stored === undefined) return undefined
-      return this.#decoded(bytes === undefined ? stored : bytes.next(stored))
+      return this.#values.decode(bytes === undefined ? stored : bytes.next(stored))
     })
   }
 
@@ -259,7 +244,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * @param entries - a `Map` or any other iterable of `[key, value]`.
    */
   setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
-    if (this.#slots !== undefined) {
+    if (this.#values.slots !== undefined) {
       for (const [key, value] of entries) this.set(key, value, options)
       return this
     }
@@ -267,9 +252,9 @@ export class Cache<K extends CacheKey = string, V = string> {
     const values: unknown[] = []
     const lives: number[] = []
     for (const [key, value] of entries) {
-      const life = this.#life(options)
+      const life = this.#lives.of(options)
       keys.push(key)
-      values.push(this.#encoded(value))
+      values.push(this.#values.encode(value))
       if (life !== undefined) lives.push(life)
     }
     binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
@@ -342,7 +327,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The entries, as {@link Cache.keys} iterates. */
   entries(): Generator<[K, V], undefined, undefined> {
-    return entries<K, V>(this.#at, givesBytes(this.#coding), stored => this.#decoded(stored))
+    return entries<K, V>(this.#at, this.#values.givesBytes, stored => this.#values.decode(stored))
   }
 
   /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
@@ -409,7 +394,7 @@ export class Cache<K extends CacheKey = string, V = string> {
   }
 
   #file(path: string | URL): string {
-    if (this.#slots !== undefined) {
+    if (this.#values.slots !== undefined) {
       throw new InvalidOptionError('codec', 'heap', 'one whose values can be written to a file')
     }
     if (typeof path !== 'string' && !(path instanceof URL)) {
@@ -441,13 +426,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     if (typeof listener !== 'function') {
       throw new InvalidOptionError('listener', listener, 'a function')
     }
-    // A function of its own, so that the same listener can be added twice.
-    const own: RemovalListener<K, V> = (key, value, reason) => listener(key, value, reason)
-    this.#listen()
-    this.#listeners.add(own)
-    return () => {
-      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#unlisten()
-    }
+    return this.#listeners.add(listener)
   }
 
   /**
@@ -456,10 +435,9 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   close(): void {
     this.#closed = true
-    receivers.delete(this.#listening)
-    this.#listeners.clear()
+    this.#listeners.close()
     binding.close(this.#at)
-    this.#slots?.clear()
+    this.#values.slots?.clear()
   }
 
   /** {@link Cache.close}, for `using`. */
@@ -467,85 +445,13 @@ export class Cache<K extends CacheKey = string, V = string> {
     this.close()
   }
 
-  /** The life to give an entry, in milliseconds; `undefined` for the native side's default. */
-  #life(options: SetOptions | undefined): number | undefined {
-    if (options === undefined && !this.#drawn) return undefined
-    const ttl = options?.ttl === undefined ? this.#ttl : milliseconds('ttl', options.ttl)
-    const jitter = checkJitter(options?.jitter) ?? this.#jitter
-    if (ttl === undefined || jitter === 0) return ttl
-    // Rounded to whole milliseconds, and never down to none.
-    return Math.max(1, Math.round(ttl * (1 + jitter * (2 * this.#random() - 1))))
-  }
-
   #store(key: K, value: V, life: number | undefined): void {
-    const encoded = this.#encoded(value)
-    if (this.#slots === undefined) {
-      set(this.#at, key, encoded, life)
-      return
-    }
+    const encoded = this.#values.encode(value)
     try {
       set(this.#at, key, encoded, life)
     } catch (error) {
-      this.#slots.free(encoded as number)
+      this.#values.slots?.free(encoded as number)
       throw error
-    }
-  }
-
-  #encoded(value: V): unknown {
-    if (this.#encode === undefined) return value
-    try {
-      return this.#encode(value as never)
-    } catch (cause) {
-      throw new InvalidValueError(this.#coding.name, 'this value', { cause })
-    }
-  }
-
-  /** The value of what a `get` gave. */
-  #read(stored: unknown): V {
-    const lengthOnly = typeof stored === 'number' && givesBytes(this.#coding)
-    return this.#decoded(lengthOnly ? takeBytes(stored) : stored)
-  }
-
-  #decoded(stored: unknown): V {
-    if (this.#decode === undefined) return stored as V
-    try {
-      return this.#decode(stored as never) as V
-    } catch (cause) {
-      throw new DecodeError(this.#coding.name, { cause })
-    }
-  }
-
-  #listen(): void {
-    if (this.#listening !== 0) return
-    this.#listening = binding.listen(this.#at, this.#slots === undefined ? 0 : 1)
-    receivers.set(this.#listening, new WeakRef(this.#receive))
-  }
-
-  #unlisten(): void {
-    // A heap cache goes on: it lets objects go by what it hears.
-    if (this.#slots !== undefined || this.#closed) return
-    receivers.delete(this.#listening)
-    binding.unlisten(this.#at)
-    this.#listening = 0
-  }
-
-  /** Takes a removal from the native side. */
-  readonly #receive: Receiver = (key, stored, reason) => {
-    const slots = this.#slots
-    try {
-      if (this.#listeners.size > 0) this.#tell(key as K, this.#decoded(stored), reason)
-    } finally {
-      slots?.free(stored as number)
-    }
-  }
-
-  #tell(key: K, value: V, reason: RemovalReason): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(key, value, reason)
-      } catch (error) {
-        report(error)
-      }
     }
   }
 }

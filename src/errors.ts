@@ -7,8 +7,6 @@ const BRAND: unique symbol = Symbol.for('breakwater.error') as never
 export class BreakwaterError extends Error {
   /** Says what went wrong; never changes between versions. */
   readonly code: string
-  /** @internal */
-  readonly [BRAND] = true
 
   /** An error that the CommonJS files of this package made is one to its ES modules, and back. */
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -20,6 +18,11 @@ export class BreakwaterError extends Error {
     super(message, options)
     this.code = code
     Object.defineProperty(this, 'name', { value: new.target.name, configurable: true })
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true
   }
 }
 

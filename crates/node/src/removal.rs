@@ -169,6 +169,10 @@ impl Queue {
             let status =
                 unsafe { sys::napi_call_threadsafe_function(*bell, ptr::null_mut(), mode) };
             self.rang = status == sys::Status::napi_ok;
+            // The environment is ending. Whoever was told so must not call again.
+            if status == sys::Status::napi_closing {
+                self.bell = None;
+            }
         }
     }
 }

@@ -110,7 +110,7 @@ impl Copied {
     }
 
     /// Copies a value. Bytes go straight to where the facade takes them.
-    #[inline]
+    #[inline(always)]
     pub fn copy(&mut self, value: Value<'_>, env: &Env) {
         self.format = value.format;
         self.len = value.bytes.len();
@@ -126,7 +126,7 @@ impl Copied {
     }
 
     /// The value for the facade: for bytes, how many were left. Fails if another codec wrote it.
-    #[inline]
+    #[inline(always)]
     pub fn to_js<'s>(&self, js: Js<'s>, description: &Description) -> Result<Val<'s>, Fail> {
         if self.format >> 4 != description.codec_id {
             return Err(Fail::codec());
