@@ -1,89 +1,43 @@
 //! The one door to the allocators: mimalloc for small blocks, one heap that all threads share for
 //! large ones. Both tell beforehand what a block really takes, so that the ledger can charge that
-//! and not merely what was asked for.
+//! and not merely what was asked for. Under miri, and where address errors are looked for, it is
+//! the system's allocator, which is watched.
 
-#[cfg(not(miri))]
-use dlmalloc::Dlmalloc;
-#[cfg(not(miri))]
-use parking_lot::Mutex;
 #[cfg(not(loom))]
 use std::alloc::Layout;
 use std::ptr::NonNull;
-#[cfg(not(miri))]
-use std::sync::Once;
 use std::sync::OnceLock;
+
+pub(crate) use heap::prepare;
 
 /// Every allocation's alignment: pointers leave four low bits free for the index.
 pub(crate) const ALIGN: usize = 16;
 
-/// Freed pages go back to the system after about ten milliseconds, not a hundred: a cache that says
-/// how much memory it takes should not keep what it no longer uses. Only the first call counts, and
-/// the environment's `MIMALLOC_PURGE_DELAY` has the last word.
-pub(crate) fn prepare() {
-    #[cfg(not(miri))]
-    {
-        /// The number of `mi_option_purge_delay` in mimalloc 2 and 3, which the bindings leave out.
-        const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-        static ONCE: Once = Once::new();
-        // SAFETY: options may be set at any time.
-        ONCE.call_once(|| unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, 1) });
-    }
-}
+/// Sizes below so many steps of [`ALIGN`] bytes are looked up: the computation takes longer.
+const SMALL: usize = 128;
 
 /// The bytes that an allocation of `size` bytes takes, rounding included.
 #[inline]
 pub(crate) fn footprint(size: usize) -> usize {
     let step = size.div_ceil(ALIGN);
-    if step < SMALL { small_footprints()[step].into() } else { good_size(size) }
+    if step < SMALL { small_footprints()[step].into() } else { heap::good_size(size) }
 }
-
-/// Sizes below so many steps of [`ALIGN`] bytes are looked up: the computation takes longer.
-const SMALL: usize = 128;
 
 #[inline]
 fn small_footprints() -> &'static [u16; SMALL] {
     static FOOTPRINTS: OnceLock<[u16; SMALL]> = OnceLock::new();
     // A class below 2 KiB is at most 2.5 KiB: it fits.
-    FOOTPRINTS.get_or_init(|| std::array::from_fn(|step| good_size(step * ALIGN) as u16))
+    FOOTPRINTS.get_or_init(|| std::array::from_fn(|step| heap::good_size(step * ALIGN) as u16))
 }
-
-fn good_size(size: usize) -> usize {
-    #[cfg(not(miri))]
-    if size < LARGE {
-        // SAFETY: a pure computation.
-        return unsafe { libmimalloc_sys::mi_good_size(size) };
-    }
-    // A chunk has a word in front of it.
-    (size + size_of::<usize>()).next_multiple_of(ALIGN)
-}
-
-/// Blocks of so many bytes and more come from one heap for all threads. An allocator with a heap
-/// for each thread keeps pages for each size class and thread: with values of up to 200 KB that
-/// was half as much again as the blocks themselves. Copying them takes longer than the lock.
-const LARGE: usize = 4096;
-
-#[cfg(not(miri))]
-static LARGE_BLOCKS: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
 
 /// At least `size` bytes, not initialised; `None` when the system has none left.
 #[inline]
 pub(crate) fn allocate(size: usize) -> Option<NonNull<u8>> {
-    #[cfg(not(miri))]
-    let raw = if size < LARGE {
-        // SAFETY: any size will do. Blocks of 16 bytes and more are aligned to 16.
-        unsafe { libmimalloc_sys::mi_malloc(size) }.cast::<u8>()
-    } else {
-        // SAFETY: the alignment is a power of two.
-        unsafe { LARGE_BLOCKS.lock().malloc(size, ALIGN) }
-    };
-    #[cfg(miri)]
-    // SAFETY: the size is not zero: an entry has a header.
-    let raw = unsafe { std::alloc::alloc(layout(size)) };
-    let block = NonNull::new(raw)?;
+    let block = NonNull::new(heap::allocate(size))?;
     // The index keeps 44 bits of a pointer. No supported system hands out higher addresses unless
     // it is asked to.
     let address = block.addr().get();
-    assert!(address >> 48 == 0 && address % ALIGN == 0, "an address the index can't hold");
+    assert!(address >> 48 == 0 && address.is_multiple_of(ALIGN), "an address the index can't hold");
     Some(block)
 }
 
@@ -93,31 +47,14 @@ pub(crate) fn allocate(size: usize) -> Option<NonNull<u8>> {
 /// `block` came from `allocate(size)` and is not used any more.
 #[inline]
 pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
-    #[cfg(not(miri))]
-    if size < LARGE {
-        // SAFETY: by contract the block came from mimalloc and is not used any more.
-        unsafe { libmimalloc_sys::mi_free(block.as_ptr().cast()) };
-    } else {
-        // SAFETY: by contract the block came from this heap, with this size and alignment.
-        unsafe { LARGE_BLOCKS.lock().free(block.as_ptr(), size, ALIGN) };
-    }
-    #[cfg(miri)]
-    // SAFETY: by contract the block was allocated with this layout.
-    unsafe {
-        std::alloc::dealloc(block.as_ptr(), layout(size))
-    };
+    // SAFETY: by contract.
+    unsafe { heap::free(block, size) };
 }
 
 /// Zeroed memory of this layout, for a table; `None` when the system has none left.
 #[cfg(not(loom))]
 pub(crate) fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
-    #[cfg(not(miri))]
-    // SAFETY: the alignment is a power of two.
-    let raw = unsafe { libmimalloc_sys::mi_zalloc_aligned(layout.size(), layout.align()) }.cast();
-    #[cfg(miri)]
-    // SAFETY: the size is not zero: a table has buckets.
-    let raw = unsafe { std::alloc::alloc_zeroed(layout) };
-    NonNull::new(raw)
+    NonNull::new(heap::allocate_zeroed(layout))
 }
 
 /// Frees what [`allocate_zeroed`] gave for this layout.
@@ -126,20 +63,127 @@ pub(crate) fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
 /// `block` came from `allocate_zeroed(layout)` and is not used any more.
 #[cfg(not(loom))]
 pub(crate) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
-    #[cfg(not(miri))]
-    {
-        let _ = layout;
-        // SAFETY: by contract the block came from mimalloc and is not used any more.
-        unsafe { libmimalloc_sys::mi_free(block.as_ptr().cast()) };
-    }
-    #[cfg(miri)]
-    // SAFETY: by contract the block was allocated with this layout.
-    unsafe {
-        std::alloc::dealloc(block.as_ptr(), layout)
-    };
+    // SAFETY: by contract.
+    unsafe { heap::free_zeroed(block, layout) };
 }
 
-#[cfg(miri)]
-fn layout(size: usize) -> std::alloc::Layout {
-    std::alloc::Layout::from_size_align(size, ALIGN).expect("an entry fits the address space")
+#[cfg(not(any(miri, fuzzing)))]
+mod heap {
+    use super::ALIGN;
+    use dlmalloc::Dlmalloc;
+    use libmimalloc_sys as mimalloc;
+    use parking_lot::Mutex;
+    #[cfg(not(loom))]
+    use std::alloc::Layout;
+    use std::ptr::NonNull;
+    use std::sync::Once;
+
+    /// Blocks of so many bytes and more come from one heap for all threads. An allocator with a
+    /// heap for each thread keeps pages for each size class and thread: with values of up to
+    /// 200 KB that was half as much again as the blocks themselves. Copying them takes longer than
+    /// the lock.
+    const LARGE: usize = 4096;
+
+    static LARGE_BLOCKS: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
+
+    /// The number of `mi_option_purge_delay` in mimalloc 2 and 3, which the bindings leave out.
+    const PURGE_DELAY: mimalloc::mi_option_t = 15;
+
+    /// Freed pages go back to the system after about ten milliseconds, not a hundred: a cache that
+    /// says how much memory it takes should not keep what it no longer uses. Only the first call
+    /// counts, and the environment's `MIMALLOC_PURGE_DELAY` has the last word.
+    pub(crate) fn prepare() {
+        static ONCE: Once = Once::new();
+        // SAFETY: options may be set at any time.
+        ONCE.call_once(|| unsafe { mimalloc::mi_option_set_default(PURGE_DELAY, 1) });
+    }
+
+    pub(super) fn good_size(size: usize) -> usize {
+        if size < LARGE {
+            // SAFETY: a pure computation.
+            unsafe { mimalloc::mi_good_size(size) }
+        } else {
+            // A chunk has a word in front of it.
+            (size + size_of::<usize>()).next_multiple_of(ALIGN)
+        }
+    }
+
+    #[inline]
+    pub(super) fn allocate(size: usize) -> *mut u8 {
+        if size < LARGE {
+            // SAFETY: any size will do. Blocks of 16 bytes and more are aligned to 16.
+            unsafe { mimalloc::mi_malloc(size) }.cast()
+        } else {
+            // SAFETY: the alignment is a power of two.
+            unsafe { LARGE_BLOCKS.lock().malloc(size, ALIGN) }
+        }
+    }
+
+    /// # Safety
+    /// As for [`super::free`].
+    #[inline]
+    pub(super) unsafe fn free(block: NonNull<u8>, size: usize) {
+        if size < LARGE {
+            // SAFETY: by contract the block came from mimalloc and is not used any more.
+            unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
+        } else {
+            // SAFETY: by contract the block came from this heap, with this size and alignment.
+            unsafe { LARGE_BLOCKS.lock().free(block.as_ptr(), size, ALIGN) };
+        }
+    }
+
+    #[cfg(not(loom))]
+    pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {
+        // SAFETY: the alignment is a power of two.
+        unsafe { mimalloc::mi_zalloc_aligned(layout.size(), layout.align()) }.cast()
+    }
+
+    /// # Safety
+    /// As for [`super::free_zeroed`].
+    #[cfg(not(loom))]
+    pub(super) unsafe fn free_zeroed(block: NonNull<u8>, _: Layout) {
+        // SAFETY: by contract the block came from mimalloc and is not used any more.
+        unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
+    }
+}
+
+#[cfg(any(miri, fuzzing))]
+mod heap {
+    use super::ALIGN;
+    use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+    use std::ptr::NonNull;
+
+    pub(crate) fn prepare() {}
+
+    pub(super) fn good_size(size: usize) -> usize {
+        size
+    }
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, ALIGN).expect("an entry fits the address space")
+    }
+
+    pub(super) fn allocate(size: usize) -> *mut u8 {
+        // SAFETY: the size is not zero: an entry has a header.
+        unsafe { alloc(layout(size)) }
+    }
+
+    /// # Safety
+    /// As for [`super::free`].
+    pub(super) unsafe fn free(block: NonNull<u8>, size: usize) {
+        // SAFETY: by contract the block was allocated with this layout.
+        unsafe { dealloc(block.as_ptr(), layout(size)) };
+    }
+
+    pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {
+        // SAFETY: the size is not zero: a table has buckets.
+        unsafe { alloc_zeroed(layout) }
+    }
+
+    /// # Safety
+    /// As for [`super::free_zeroed`].
+    pub(super) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
+        // SAFETY: by contract the block was allocated with this layout.
+        unsafe { dealloc(block.as_ptr(), layout) };
+    }
 }

@@ -290,6 +290,35 @@ fn what_expired_makes_room_where_nothing_is_evicted() {
     }
 }
 
+/// Whatever the bound leaves to entries, index and wheel: each operation succeeds or says why not,
+/// and comes back.
+#[test]
+fn a_deadline_that_does_not_fit_is_refused() {
+    for policy in POLICIES {
+        for bound in (4_096..9_000).step_by(100) {
+            let config = Config {
+                policy,
+                max_bytes: Some(bound),
+                clock: Clock::manual(),
+                ..Config::default()
+            };
+            let cache = Cache::new(config).unwrap();
+            for n in 0..60u64 {
+                let key = n.to_le_bytes();
+                let _ = cache.set(Key::bytes(&key), Value::bytes(&key), Expiry::Never);
+                match cache.expire(Key::bytes(&key), Expiry::At(1_000)) {
+                    Ok(true) => assert!(cache.contains(Key::bytes(&key))),
+                    Ok(false) => assert!(!cache.contains(Key::bytes(&key))),
+                    Err(error) => {
+                        assert!(matches!(error, Error::Full | Error::TooLarge { .. }));
+                    }
+                }
+                cache.audit().unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_evicted_after_its_deadline_is_reported_as_expired() {
     let clock = Clock::manual();

@@ -56,12 +56,17 @@ impl Cache {
     /// Whether what another thread has charged and not stored yet, or removed and not freed yet,
     /// is worth waiting for. It has only to run for a moment.
     fn may_be_on_its_way(&self, waits: u32) -> bool {
-        self.policy != Policy::None && waits < 2 * YIELDS
+        self.policy != Policy::None && waits < YIELDS
     }
 
-    /// Where entries are evicted, outgrown tables have to give way to them as well.
+    /// Where entries are evicted, outgrown tables have to give way to them as well. Once: a table
+    /// that has its first size again stays.
     fn drop_tables(&self) -> bool {
-        self.policy != Policy::None && self.shrink()
+        let has_grown = |place: Place<'_>| {
+            let _guard = place.here.pin();
+            place.shard.index.footprint() > Shard::first_charge()
+        };
+        self.policy != Policy::None && self.places().any(has_grown) && self.shrink()
     }
 
     /// Bytes that were removed, and are freed once nobody reads them any more.
