@@ -10,9 +10,19 @@ import { key, short, shuffled, text, zipf } from './lib/data.ts'
 import { median, type Row, table, times } from './lib/report.ts'
 import { build, type MapLike, OURS, PEER } from './lib/sides.ts'
 
-/** A fresh key is one that the program has just built, as requests bring them. */
-const WORK = ['get, fresh keys', 'get, same key objects', 'set, fresh keys'] as const
-type Work = (typeof WORK)[number] | 'build a key'
+/**
+ * A fresh key is one that the program has just built, as requests bring them. Up to twelve
+ * characters V8 joins at once; a longer key is a pair of halves until somebody needs its hash.
+ */
+const WORK = [
+  'get, fresh keys',
+  'get, same key objects',
+  'set, fresh keys',
+  'get, fresh longer keys',
+  'set, fresh longer keys',
+] as const
+const BUILD = ['build a key', 'build a longer key'] as const
+type Work = (typeof WORK)[number] | (typeof BUILD)[number]
 
 type Request = { make: string; entries: number } | { work: Work; ops: number }
 
@@ -55,7 +65,7 @@ async function measure(entries: number, rounds: number): Promise<Record<string, 
     children.set(side, child)
     await child.ask({ make: side, entries } satisfies Request)
   }
-  for (const work of [...WORK, 'build a key'] as const) {
+  for (const work of [...WORK, ...BUILD]) {
     // Round 0 warms up.
     for (let round = 0; round <= rounds; round++) {
       for (const side of round % 2 ? sides : sides.toReversed()) {
@@ -72,7 +82,8 @@ async function measure(entries: number, rounds: number): Promise<Record<string, 
     sides.map(side => {
       const figures: Figures = {}
       for (const work of WORK) {
-        const price = work.includes('fresh') ? gross(side, 'build a key') : 0
+        const build = work.includes('longer') ? 'build a longer key' : 'build a key'
+        const price = work.includes('fresh') ? gross(side, build) : 0
         const all = gross(side, work)
         figures[work] = { net: all - price, gross: all }
       }
@@ -87,15 +98,21 @@ let ids: Uint32Array
 let keys: string[]
 let values: string[]
 let turn = 0
+/** Makes the cache again, and fills it with keys of one length. */
+let fill: (key: (id: number) => string) => void
+let filled = 'short'
 
 function make(side: string, entries: number): void {
-  // Room to spare, so that every side holds all of them.
-  cache = build(side, { max: 2 * entries })
   ids = zipf(entries, MASK + 1)
   keys = Array.from({ length: entries }, (_, id) => key(id))
   values = Array.from({ length: 1024 }, (_, id) => text(id))
-  for (const id of shuffled(entries)) cache.set(keys[id] as string, values[id & 1023] as string)
-  global.gc?.()
+  fill = keyOf => {
+    // Room to spare, so that every side holds all of them.
+    cache = build(side, { max: 2 * entries })
+    for (const id of shuffled(entries)) cache.set(keyOf(id), values[id & 1023] as string)
+    global.gc?.()
+  }
+  fill(id => keys[id] as string)
 }
 
 const loops: Record<Work, (from: number, to: number) => number> = {
@@ -119,6 +136,23 @@ const loops: Record<Work, (from: number, to: number) => number> = {
     }
     return to - from
   },
+  'get, fresh longer keys': (from, to) => {
+    let hits = 0
+    for (let at = from; at < to; at++) {
+      if (cache.get(`session:${ids[at & MASK]}:profile`) !== undefined) hits++
+    }
+    return hits
+  },
+  'set, fresh longer keys': (from, to) => {
+    for (let at = from; at < to; at++) {
+      cache.set(`session:${ids[at & MASK]}:profile`, values[at & 1023] as string)
+    }
+    return to - from
+  },
+  'build a longer key': (from, to) => {
+    for (let at = from; at < to; at++) built = `session:${ids[at & MASK]}:profile`
+    return built ? to - from : 0
+  },
   'build a key': (from, to) => {
     for (let at = from; at < to; at++) built = `user:${ids[at & MASK]}`
     return built ? to - from : 0
@@ -128,6 +162,11 @@ const loops: Record<Work, (from: number, to: number) => number> = {
 let built: string | undefined
 
 function run(work: Work, ops: number): number {
+  const wanted = work.includes('longer') ? 'long' : 'short'
+  if (filled !== wanted) {
+    fill(wanted === 'long' ? id => `session:${id}:profile` : key)
+    filled = wanted
+  }
   const start = process.hrtime.bigint()
   const hits = loops[work](turn, turn + ops)
   const ns = Number(process.hrtime.bigint() - start) / ops
