@@ -9,6 +9,7 @@ use crate::key::{Key, MAX_KEY_LEN};
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Place};
 use crate::stats::Count;
+use crate::thread;
 use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
@@ -488,6 +489,9 @@ impl Cache {
 
     #[cold]
     fn tell_listener(&self, entry: EntryPtr, reason: Reason) {
+        // Pinned, so that a listener that calls `rest` does not give away the thread's place in the
+        // middle of this operation.
+        let _guard = thread::here().pin();
         let listener = self.listener.read().clone();
         if let Some(listener) = listener {
             // SAFETY: out of the index and not buried yet.
