@@ -15,7 +15,7 @@ const written = path => statSync(join(folder, path), { throwIfNoEntry: false })?
 // npm writes this file last: older than the lock file (or absent) means stale.
 if (written('node_modules/.package-lock.json') < written('package-lock.json')) {
   // Not `npm ci`: it refuses a lock file that lacks a tool's binary for some other platform, which
-  // is what npm writes where the registry in use does not mirror that platform.
+  // npm leaves out when it cannot see one.
   const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
   const npm = spawnSync('npm', args, { cwd: folder, stdio: 'inherit', shell })
   if (npm.status !== 0) process.exit(npm.status ?? 1)
