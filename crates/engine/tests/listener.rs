@@ -1,6 +1,8 @@
 //! What a removal listener may do.
 
-use breakwater_engine::{Cache, Config, EntryRef, Expiry, Key, Reason, RemovalListener, Value, rest};
+use breakwater_engine::{
+    Cache, Config, EntryRef, Expiry, Key, Reason, RemovalListener, Value, rest,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

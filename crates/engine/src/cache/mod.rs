@@ -1,13 +1,17 @@
-//! The cache: shards behind one face. This file builds it and reads from it; `write` changes
-//! entries, `room` makes room for them, `upkeep` does what time asks for, `walk` visits them all.
+//! The cache: shards behind one face. This file builds it and reads from it; `write` and `update`
+//! change a key through `store`, `leave` is how entries go, `room` makes room for others, `upkeep`
+//! does what time asks for, `walk` visits them all, `audit` checks the books.
 
 mod audit;
+mod leave;
 mod room;
+mod store;
+mod update;
 mod upkeep;
 mod walk;
 mod write;
 
-pub use write::Edit;
+pub use update::Edit;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Policy};

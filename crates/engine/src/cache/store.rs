@@ -1,0 +1,205 @@
+//! Storing an entry: made, put into the index, and made known to policy and wheel.
+
+use super::Cache;
+use crate::config::{Error, Policy};
+use crate::entry::{EntryPtr, EntryRef, Value};
+use crate::index::{Expect, Host, Index, Put, Word};
+use crate::key::{Key, MAX_KEY_LEN};
+use crate::shard::{Guarded, Place};
+use crate::stats::Count;
+
+/// What became of an attempt to store an entry.
+pub(super) enum Stored {
+    New,
+    Over(EntryPtr),
+    /// The key has not what was expected.
+    Refused,
+    /// So many bytes are missing, for something other than the entry.
+    Missing(u64),
+    /// There are as many entries as there may be.
+    Crowded,
+}
+
+/// What the attempts to store an entry have in common.
+#[derive(Default)]
+pub(super) struct Slot {
+    /// A place among the entries, as many as there may be of them, is taken and not yet used.
+    pub(super) held: bool,
+    /// The entry has the deadline of the one that it replaces.
+    pub(super) keeps: bool,
+}
+
+impl Cache {
+    /// An entry has come in.
+    #[inline]
+    pub(super) fn welcome(&self, place: Place<'_>, payload: u64) {
+        place.shard.gained(payload);
+        self.counters.add(place.here, Count::Sets);
+        self.grow_if_crowded(place);
+    }
+
+    /// Gives back a place among the entries that was not needed after all.
+    #[inline]
+    pub(super) fn give_back(&self, slot: Slot) {
+        if slot.held {
+            self.places.give(1);
+        }
+    }
+
+    #[inline]
+    pub(super) fn size_of(&self, key: Key<'_>, value_len: usize) -> u64 {
+        EntryPtr::footprint(self.is_linked(), key.bytes.len(), value_len) as u64
+    }
+
+    #[inline]
+    pub(super) fn is_linked(&self) -> bool {
+        self.policy == Policy::Lru
+    }
+
+    /// Makes an entry whose `size` bytes are charged already.
+    #[inline]
+    pub(super) fn create(
+        &self,
+        place: Place<'_>,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+        size: u64,
+    ) -> Result<EntryPtr, Error> {
+        let fits = u32::try_from(value.bytes.len()).is_ok();
+        let entry =
+            if fits { EntryPtr::create(self.is_linked(), key, value, deadline) } else { None };
+        entry.ok_or_else(|| {
+            place.release(size);
+            let max = self.ledger.cap().min(u32::MAX.into());
+            if fits { Error::Full } else { Error::TooLarge { size, max } }
+        })
+    }
+
+    /// One attempt to put the entry into the index and to tell policy and wheel. The caller is
+    /// pinned; unless the entry was stored it still belongs to the caller.
+    #[inline]
+    pub(super) fn store(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        entry: EntryPtr,
+        expect: Expect,
+        slot: &mut Slot,
+    ) -> Stored {
+        // SAFETY: the caller owns the entry, and is pinned.
+        let timed = unsafe { entry.read() }.raw_deadline() != 0;
+        // What replaces another entry needs no place among the entries.
+        let replacing = if expect == Expect::Any { Expect::Present } else { expect };
+        if expect != Expect::Absent {
+            let stored = if self.is_linked() || timed || slot.keeps {
+                self.store_locked(place, hash, key, entry, replacing, slot.keeps)
+            } else {
+                // It concerns neither policy nor wheel: no lock.
+                match self.put(place, hash, key, entry, replacing, false) {
+                    Put::Replaced(word) => over(word),
+                    _ => Stored::Refused,
+                }
+            };
+            if expect != Expect::Any || !matches!(stored, Stored::Refused) {
+                return stored;
+            }
+        }
+        if !slot.held && !self.places.take(1) {
+            return Stored::Crowded;
+        }
+        let stored = self.store_locked(place, hash, key, entry, expect, false);
+        slot.held = !matches!(stored, Stored::New);
+        stored
+    }
+
+    fn store_locked(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        entry: EntryPtr,
+        expect: Expect,
+        keeps: bool,
+    ) -> Stored {
+        // SAFETY: the caller owns the entry, and is pinned.
+        let new = unsafe { entry.read() };
+        let mut guarded = place.shard.guarded.lock();
+        if let Expect::Exactly(old) = expect
+            && keeps
+        {
+            // Only now does it stay as it is: `expire` takes the lock as well.
+            // SAFETY: the caller has found it in the index and is pinned.
+            new.set_deadline(unsafe { old.read() }.raw_deadline());
+        }
+        let deadline = new.raw_deadline();
+        if let Err(bytes) = guarded.prepare(&place, deadline != 0) {
+            return Stored::Missing(bytes);
+        }
+        let main = expect != Expect::Present && guarded.order.admits_to_main(hash);
+        match self.put(place, hash, key, entry, expect, main) {
+            Put::Inserted => {
+                guarded.order.inserted(hash, entry, main);
+                if deadline != 0 {
+                    new.set_timer(guarded.wheel.schedule(hash, deadline));
+                }
+                guarded.tidy(&place);
+                Stored::New
+            }
+            Put::Replaced(word) => {
+                if let Some(old) = word.entry() {
+                    guarded.order.replaced(old, entry);
+                    // SAFETY: pinned: what was in the index a moment ago is not freed.
+                    inherit_timer(&mut guarded, hash, unsafe { old.read() }, new);
+                    guarded.tidy(&place);
+                }
+                over(word)
+            }
+            Put::Refused => Stored::Refused,
+            Put::NoRoom => Stored::Missing(Index::MOST_FOR_AN_INSERTION),
+        }
+    }
+
+    #[inline]
+    fn put(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        entry: EntryPtr,
+        expect: Expect,
+        main: bool,
+    ) -> Put {
+        let index = &place.shard.index;
+        // SAFETY: pinned: what the index holds is not freed.
+        let matches = |held: EntryPtr| unsafe { held.read() }.has_key(key);
+        index.put(&place, hash, entry, expect, matches, |word| word.with_main(main))
+    }
+}
+
+pub(super) fn entry_payload(key: Key<'_>, value: Value<'_>) -> u64 {
+    (key.bytes.len() + value.bytes.len()) as u64
+}
+
+fn over(word: Word) -> Stored {
+    word.entry().map_or(Stored::New, Stored::Over)
+}
+
+pub(super) fn check_key(key: Key<'_>) -> Result<(), Error> {
+    match key.bytes.len() {
+        len if len > MAX_KEY_LEN => Err(Error::KeyTooLong { len }),
+        _ => Ok(()),
+    }
+}
+
+/// The node of the entry that was replaced serves its successor, unless that ends earlier.
+fn inherit_timer(guarded: &mut Guarded, hash: u64, old: EntryRef<'_>, new: EntryRef<'_>) {
+    let deadline = new.raw_deadline();
+    if deadline == 0 {
+        return;
+    }
+    let serves = old.timer() != 0 && old.raw_deadline() != 0 && old.raw_deadline() <= deadline;
+    let timer = if serves { old.timer() } else { guarded.wheel.schedule(hash, deadline) };
+    new.set_timer(timer);
+}
