@@ -77,6 +77,7 @@ export function installed(program: string): boolean {
     return true
   } catch (error) {
     if (process.env.BREAKWATER_REQUIRE_REDIS === '1') throw error
+    console.warn(`${program} is not installed: the tests that need it are skipped`)
     return false
   }
 }
