@@ -1,0 +1,56 @@
+// When a near cache is worth its while: one that finds little only delays every read, and rests.
+
+/** Misses of the near cache, for each copy there may be, after which it is judged. */
+const MISSES_A_COPY = 2
+
+/** Reads that it rests, for each copy there may be: at first, and at most. */
+const SHORTEST_REST = 4
+const LONGEST_REST = 64
+
+/** Whether a near cache works or rests. */
+export class Rest {
+  readonly #worth: number
+  readonly #period: number
+  readonly #shortest: number
+  readonly #longest: number
+  #misses = 0
+  #hits = 0
+  #next: number
+  #left = 0
+
+  /**
+   * @param worth - the share of hits from which on the near cache saves more than it costs.
+   * @param copies - the most copies.
+   */
+  constructor(worth: number, copies: number) {
+    this.#worth = worth
+    this.#period = copies * MISSES_A_COPY
+    this.#shortest = copies * SHORTEST_REST
+    this.#longest = copies * LONGEST_REST
+    this.#next = this.#shortest
+  }
+
+  /** Whether it rests. */
+  get isOn(): boolean {
+    return this.#left > 0
+  }
+
+  /** A read passed it by while it rested. */
+  passed(): void {
+    this.#left--
+  }
+
+  /** It missed, and has hit `hits` times in all. */
+  missed(hits: number): void {
+    if (++this.#misses < this.#period) return
+    const found = hits - this.#hits
+    if (found / (found + this.#misses) < this.#worth) {
+      this.#left = this.#next
+      this.#next = Math.min(2 * this.#next, this.#longest)
+    } else {
+      this.#next = this.#shortest
+    }
+    this.#misses = 0
+    this.#hits = hits
+  }
+}
