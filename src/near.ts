@@ -43,6 +43,9 @@ const LARGEST_SHARE = 16
 const SAMPLING_STEP = 0x9e3779b9 | 0
 const SAMPLING_LIMIT = 0x7e000000
 
+/** No pressure is as low before it has risen four billion times, and then it does no harm. */
+const UNTOLD = -1
+
 /** No copy. */
 const NONE = -1
 
@@ -198,7 +201,8 @@ export class Near<V> {
     records[record + HIGH] = high
     records[record + HASH_LOW] = hashLow
     records[record + HASH_HIGH] = hashHigh
-    records[record + TOLD] = this.#base.exact ? -1 : this.#words[this.#pressureAt]!
+    // The read that brought it is known; the next one is told at once.
+    records[record + TOLD] = UNTOLD
     records[record + TIMED] = end === 0 ? 0 : 1
     this.#values[place] = this.#base.copiesBytes ? ownBytes(value) : value
     this.#ends[place] = end

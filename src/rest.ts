@@ -2,10 +2,11 @@
 
 /** Misses of the near cache, for each copy there may be, after which it is judged. */
 const MISSES_A_COPY = 2
+const LEAST_MISSES = 1024
 
-/** Reads that it rests, for each copy there may be: at first, and at most. */
-const SHORTEST_REST = 4
-const LONGEST_REST = 64
+/** Reads that it rests, for each of these misses: at first, and at most. */
+const SHORTEST_REST = 2
+const LONGEST_REST = 32
 
 /** Whether a near cache works or rests. */
 export class Rest {
@@ -24,9 +25,9 @@ export class Rest {
    */
   constructor(worth: number, copies: number) {
     this.#worth = worth
-    this.#period = copies * MISSES_A_COPY
-    this.#shortest = copies * SHORTEST_REST
-    this.#longest = copies * LONGEST_REST
+    this.#period = Math.max(copies * MISSES_A_COPY, LEAST_MISSES)
+    this.#shortest = this.#period * SHORTEST_REST
+    this.#longest = this.#period * LONGEST_REST
     this.#next = this.#shortest
   }
 
