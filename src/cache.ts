@@ -34,9 +34,13 @@ import { Values } from './values.ts'
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, getNear, peek, has, set, delete: remove } = binding
 
-/** The share of hits from which on a near cache is worth its while: see docs/decisions. */
-const WORTH_OF_PLAIN = 0.6
-const WORTH_OF_DECODED = 0.1
+/**
+ * The share of hits from which on a near cache saves more than it costs, for values that have to be
+ * decoded and for others: see docs/decisions/0009-near-cache.md.
+ */
+const WORTH_DECODED = 0.1
+const WORTH_PLAIN = 0.75
+const plainCodecs: readonly string[] = ['string', 'number', 'bytes', 'heap']
 
 const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
 
@@ -123,14 +127,14 @@ export class Cache<K extends CacheKey = string, V = string> {
   }
 
   #openNear(bounds: NearBounds): Near<V> | undefined {
-    const { policy, systemClock } = this.#native
+    const { policy, codec, systemClock } = this.#native
     return Near.open<V>({
       ...bounds,
       at: this.#at,
       exact: policy === 'lru',
       systemClock,
-      copiesBytes: this.#native.codec === 'bytes',
-      worth: this.#plainOut ? WORTH_OF_PLAIN : WORTH_OF_DECODED,
+      copiesBytes: codec === 'bytes',
+      worth: plainCodecs.includes(codec) ? WORTH_PLAIN : WORTH_DECODED,
     })
   }
 

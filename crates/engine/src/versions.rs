@@ -262,7 +262,10 @@ mod models {
 
     #[test]
     fn two_writers_at_once_spoil_what_was_copied_between_them() {
-        loom::model(|| {
+        let mut builder = loom::model::Builder::new();
+        // Without a bound it would run for an hour.
+        builder.preemption_bound = builder.preemption_bound.or(Some(3));
+        builder.check(|| {
             let world = World::new();
             let writers = [1, 2].map(|to| {
                 let world = world.clone();
