@@ -235,7 +235,9 @@ export class Cache<K extends CacheKey = string, V = string> {
     near.order()
     if (near.isUseful) {
       const stored = getNear(this.#at, key)
-      return stored === undefined ? undefined : near.keep(key, stored, this.#read)
+      if (stored !== undefined) return near.keep(key, stored, this.#read)
+      near.forgetSpoilt()
+      return undefined
     }
     const stored = get(this.#at, key)
     return stored === undefined ? undefined : this.#read(stored)
@@ -274,6 +276,7 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** Removes a key; whether it had a value. */
   delete(key: K): boolean {
+    this.#near?.forget(key)
     return remove(this.#at, key)
   }
 

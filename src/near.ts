@@ -226,6 +226,17 @@ export class Near<V> {
     binding.used(this.#base.at, logged)
   }
 
+  /** Lets the copy of a key go, so that it keeps nothing alive. */
+  forget(key: unknown): void {
+    const place = this.#places.get(key)
+    if (place !== undefined) this.#empty(place)
+  }
+
+  /** Lets the copy go that the last `find` found to be good no more. */
+  forgetSpoilt(): void {
+    if (this.#spoilt !== NONE) this.#empty(this.#spoilt)
+  }
+
   /** Lets all copies go. */
   clear(): void {
     this.#places.clear()
@@ -320,9 +331,17 @@ export class Near<V> {
       if (place === but || this.#keys[place] === undefined) continue
       this.#places.delete(this.#keys[place])
       this.#keys[place] = undefined
-      this.#values[place] = undefined
-      this.#bytes -= this.#records[place * FIELDS + BYTES]!
-      this.#records.fill(0, place * FIELDS, (place + 1) * FIELDS)
+      this.#empty(place)
     }
+  }
+
+  #empty(place: number): void {
+    const record = place * FIELDS
+    this.#values[place] = undefined
+    this.#bytes -= this.#records[record + BYTES]!
+    // No word has these halves: nobody finds it good.
+    this.#records.fill(0, record, record + FIELDS)
+    this.#records[record + LOW] = -1
+    this.#records[record + HIGH] = -1
   }
 }
