@@ -1,0 +1,227 @@
+// The parts of a cache, and how entries enter and leave them.
+import { Ages } from './ages.ts'
+import type { Flights } from './flights.ts'
+import type { Hooks } from './hooks.ts'
+import type { LRUCache } from './index.ts'
+import type { Keys } from './keys/keys.ts'
+import { MapKeys } from './keys/map.ts'
+import { checkJitter } from './options.ts'
+import { type SizeStatus, Sizes } from './sizes.ts'
+import { Slots } from './slots.ts'
+import type { Count, DisposeReason, Milliseconds, Size } from './types.ts'
+
+/** Room is made for so many entries at first. */
+const FIRST = 256
+
+/** A word for each of two links. */
+const LINKS = 1
+
+/** What a cache consists of. An entry is a slot: a place in each of its parts. */
+export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>, FC> {
+  keys: Keys<K> = new MapKeys<K>()
+  readonly slots: Slots
+  /** Of a slot. A first fetch has none yet; one that refreshes has the old value. */
+  readonly values: (V | undefined)[] = [undefined]
+  /** How many entries. */
+  size: Count = 0
+  /** Made by the first entry that may expire. */
+  ages: Ages | undefined
+  readonly sizes: Sizes | undefined
+  readonly flights: Flights<K, V, FC> | undefined
+  /** Whether a `set` without options and ttl need only store. */
+  readonly plain: boolean
+  hits: Count = 0
+  misses: Count = 0
+  sets: Count = 0
+  evictions: Count = 0
+  expirations: Count = 0
+
+  /**
+   * @param max - the most entries; 0: any number.
+   * @param maxSize - the most that their sizes may add up to; 0: anything.
+   * @param sized - whether entries have sizes.
+   */
+  constructor(
+    readonly cache: LRUCache<K, V, FC>,
+    public max: Count,
+    public maxSize: Size,
+    sized: boolean,
+    readonly hooks: Hooks<K, V>,
+    flights: Flights<K, V, FC> | undefined,
+  ) {
+    this.slots = new Slots(LINKS, max === 0 ? FIRST : Math.min(max, FIRST))
+    this.sizes = sized ? new Sizes(this.slots.capacity) : undefined
+    this.flights = flights
+    this.plain = !sized && !hooks.some && flights === undefined
+  }
+
+  /** The ages, which the first call makes. */
+  aging(): Ages {
+    this.ages ??= new Ages(this.cache, this.slots.capacity, slot => this.expire(slot))
+    return this.ages
+  }
+
+  /** Whether an entry is older than it may be. */
+  stale(slot: number): boolean {
+    return this.ages?.stale(slot) === true
+  }
+
+  /** Whether a slot's entry is being fetched. */
+  fetching(slot: number): boolean {
+    return this.flights?.at(slot) !== undefined
+  }
+
+  /** An entry was used. */
+  use(slot: number): void {
+    this.slots.touch(slot)
+  }
+
+  /** Whether an entry must leave before another can come. */
+  get full(): boolean {
+    return this.max !== 0 && this.size >= this.max
+  }
+
+  /** Makes room for one more entry. */
+  makeRoom(): void {
+    while (this.full) this.evict()
+  }
+
+  /** How long an entry lives, of its ttl: drawn, if there is a jitter. */
+  draw(ttl: Milliseconds, jitter = this.cache.jitter): Milliseconds {
+    if (jitter === 0 || ttl === 0) return ttl
+    // Rounded to whole milliseconds, and never down to none.
+    return Math.max(1, Math.round(ttl * (1 + checkJitter(jitter) * (2 * this.cache.random() - 1))))
+  }
+
+  /** Puts in a key that was looked for last and is not there, when there is room. */
+  insert(key: K, value: V | undefined): number {
+    const slot = this.slots.take() || this.#grow()
+    this.keys.add(key, slot)
+    this.values[slot] = value
+    this.slots.link(slot, 0)
+    this.size++
+    return slot
+  }
+
+  /** Counts an entry's size in, and evicts others that do not fit beside it. */
+  weigh(slot: number, size: Size, status: SizeStatus | undefined): void {
+    const { sizes } = this
+    if (sizes === undefined) return
+    while (this.maxSize !== 0 && sizes.total + size > this.maxSize && this.victim() !== slot) {
+      this.evict()
+    }
+    sizes.add(slot, size, status)
+  }
+
+  /** The entry that is needed least. */
+  victim(): number {
+    return this.slots.newer(0)
+  }
+
+  /** Evicts the entry that is needed least. */
+  evict(): void {
+    const slot = this.victim()
+    const flight = this.flights?.at(slot)
+    const value = this.values[slot]
+    this.evictions++
+    if (flight !== undefined || this.hooks.leaving) {
+      const key = this.keys.keyOf(slot)
+      flight?.abort('evicted')
+      if (value !== undefined) this.hooks.leaves(value, key, 'evict')
+      // Those who were told may have taken it out themselves.
+      if (this.keys.find(key) !== slot) return
+    }
+    this.drop(slot)
+  }
+
+  /** Stores a value where nobody listens and nothing ages or is weighed. */
+  put(key: K, value: V): void {
+    this.sets++
+    let slot = this.keys.find(key)
+    if (slot === 0) {
+      if (this.full) this.evict()
+      slot = this.insert(key, value)
+    } else {
+      this.values[slot] = value
+      this.use(slot)
+    }
+  }
+
+  /** Evicts what does not fit since the bounds were changed. */
+  shrink(): void {
+    const tooLarge = () => this.maxSize !== 0 && (this.sizes?.total ?? 0) > this.maxSize
+    while (this.size > 0 && ((this.max !== 0 && this.size > this.max) || tooLarge())) this.evict()
+    this.hooks.settle()
+  }
+
+  /** Deletes a key. */
+  delete(key: K, reason: DisposeReason): boolean {
+    const slot = this.size === 0 ? 0 : this.keys.find(key)
+    if (slot !== 0) this.remove(slot, key, reason)
+    this.hooks.settle()
+    return slot !== 0
+  }
+
+  /** Takes an entry out because its time is over. */
+  expire(slot: number): void {
+    if (!this.keys.holds(slot)) return
+    this.remove(slot, this.keys.keyOf(slot), 'expire')
+    this.hooks.settle()
+  }
+
+  /** Takes an entry out and tells of it. */
+  remove(slot: number, key: K, reason: DisposeReason): void {
+    if (reason === 'expire') this.expirations++
+    const told = this.#tell(slot, key, reason)
+    if (!told || this.keys.find(key) === slot) this.drop(slot)
+  }
+
+  /** Takes an entry out. */
+  drop(slot: number): void {
+    this.keys.remove(slot)
+    this.values[slot] = undefined
+    this.sizes?.remove(slot)
+    this.flights?.end(slot)
+    this.slots.unlink(slot)
+    this.slots.release(slot)
+    this.size--
+  }
+
+  /** Takes all entries out, from the oldest on. */
+  clear(): void {
+    if (this.hooks.leaving || this.flights !== undefined) this.#tellAll()
+    this.keys.clear()
+    this.values.length = 1
+    this.slots.clear()
+    this.ages?.clear()
+    this.sizes?.clear()
+    this.flights?.clear()
+    this.size = 0
+    this.hooks.settle()
+  }
+
+  #tellAll(): void {
+    const slots: number[] = []
+    for (let slot = this.slots.newer(0); slot !== 0; slot = this.slots.newer(slot)) slots.push(slot)
+    for (const slot of slots) {
+      if (this.keys.holds(slot)) this.#tell(slot, this.keys.keyOf(slot), 'delete')
+    }
+  }
+
+  /** Tells of an entry that is about to leave; whether anybody was told. */
+  #tell(slot: number, key: K, reason: DisposeReason): boolean {
+    const flight = this.flights?.at(slot)
+    if (flight !== undefined) flight.abort('deleted')
+    else if (this.hooks.leaving) this.hooks.leaves(this.values[slot] as V, key, reason)
+    else return false
+    return true
+  }
+
+  /** Makes room for more slots and takes one. */
+  #grow(): number {
+    const { slots, max } = this
+    const capacity = 2 * slots.capacity
+    slots.reshape(slots.shift, max === 0 ? capacity : Math.min(capacity, max))
+    return slots.take()
+  }
+}

@@ -1,0 +1,505 @@
+// The drop-in for lru-cache: its class, with the same methods, options and semantics.
+import { Core } from './core.ts'
+import { Cursor } from './cursor.ts'
+import { Flights } from './flights.ts'
+import { Hooks } from './hooks.ts'
+import { check, checkMax, checkPositive, defaultPerf } from './options.ts'
+import { dump, info, load } from './portable.ts'
+import { fetch, holds, look, memo, read } from './reading.ts'
+import { isPositive } from './sizes.ts'
+import { store } from './storing.ts'
+import type * as Types from './types.ts'
+
+export type { DisposeTask, Perf } from './types.ts'
+
+type Some = NonNullable<unknown>
+
+/** The options of `fetch`, whose context is needed or not as the type of contexts says. */
+type Fetching<K, V, FC> = unknown extends FC
+  ? Types.FetchOptions<K, V, FC>
+  : FC extends Types.Nothing
+    ? Types.FetchOptionsNoContext<K, V, FC>
+    : Types.FetchOptionsWithContext<K, V, FC>
+
+/** The options of `memo`, likewise. */
+type Memoizing<K, V, FC> = unknown extends FC
+  ? Types.MemoOptions<K, V, FC>
+  : FC extends Types.Nothing
+    ? Types.MemoOptionsNoContext<K, V, FC>
+    : Types.MemoOptionsWithContext<K, V, FC>
+
+/** The type, unless a context is needed. */
+type Contextless<FC, T> = unknown extends FC ? T : FC extends Types.Nothing ? T : never
+
+/**
+ * A cache on the V8 heap with the interface of lru-cache 11: any key, any value, and the least
+ * recently used entry leaves when there is no room.
+ *
+ * @example
+ * ```ts
+ * import { LRUCache } from 'breakwater/lru-cache'
+ *
+ * const cache = new LRUCache<string, number>({ max: 2 })
+ * cache.set('a', 1).set('b', 2)
+ * cache.get('a')
+ * cache.set('c', 3) // 'b' leaves
+ * assert.deepEqual([...cache.keys()], ['c', 'a'])
+ * ```
+ */
+export class LRUCache<K extends Some, V extends Some, FC = unknown> {
+  readonly #core: Core<K, V, FC>
+  /** The clock. */
+  readonly perf: Types.Perf
+  /** How long an entry lives whose `set` does not say; 0: for ever. */
+  ttl: Types.Milliseconds
+  /** The clock is read once in so many milliseconds; each time, if 0. */
+  ttlResolution: Types.Milliseconds
+  /** Whether entries are removed when their time is over. */
+  ttlAutopurge: boolean
+  /** Whether a `get` begins the entry's life anew. */
+  updateAgeOnGet: boolean
+  /** Whether a `has` does. */
+  updateAgeOnHas: boolean
+  /** Whether stale values are given back. */
+  allowStale: boolean
+  /** Whether a value that `set` replaces is not disposed of. */
+  noDisposeOnSet: boolean
+  /** Whether a `set` of a key that is there leaves its life as it is. */
+  noUpdateTTL: boolean
+  /** The size above which an entry is not stored; 0: none. */
+  maxEntrySize: Types.Size
+  /** Gives the size of an entry whose `set` does not. */
+  sizeCalculation?: Types.SizeCalculator<K, V>
+  /** Whether a fetch that fails leaves the stale entry there. */
+  noDeleteOnFetchRejection: boolean
+  /** Whether a `get` leaves a stale entry there. */
+  noDeleteOnStaleGet: boolean
+  /** Whether a fetch that is aborted gives the stale value. */
+  allowStaleOnFetchAbort: boolean
+  /** Whether a fetch that fails gives the stale value. */
+  allowStaleOnFetchRejection: boolean
+  /** Whether a fetch that is aborted goes on all the same. */
+  ignoreFetchAbort: boolean
+  /** What the first fetch of a key counts as, until its value is there. */
+  backgroundFetchSize: number
+  /** Each entry lives its ttl x (1 ± `jitter`). Beyond lru-cache. */
+  readonly jitter: number
+  /** Draws the jitter. Beyond lru-cache. */
+  readonly random: () => number
+  /** Which entry leaves when another needs its room. Beyond lru-cache. */
+  readonly policy: Types.Policy
+  /** Where `fetch` takes values from. */
+  readonly fetchMethod: Types.Fetcher<K, V, FC> | undefined
+  /** Where `memo` takes values from. */
+  readonly memoMethod: Types.Memoizer<K, V, FC> | undefined
+
+  /**
+   * Makes a cache. Another cache may be given as the options: the new one is empty.
+   *
+   * @throws TypeError as lru-cache does, if an option cannot be.
+   * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that lru-cache does not have.
+   */
+  constructor(options: Types.Options<K, V, FC> | LRUCache<K, V, FC>) {
+    const given = options as Types.OptionsBase<K, V, FC>
+    check(given)
+    const { max = 0, maxSize = 0, fetchMethod, ttlResolution = 1 } = given
+    this.perf = given.perf ?? defaultPerf
+    this.ttl = given.ttl || 0
+    this.ttlResolution = isPositive(ttlResolution) || ttlResolution === 0 ? ttlResolution : 1
+    this.ttlAutopurge = !!given.ttlAutopurge
+    this.updateAgeOnGet = !!given.updateAgeOnGet
+    this.updateAgeOnHas = !!given.updateAgeOnHas
+    this.allowStale = !!given.allowStale
+    this.noDisposeOnSet = !!given.noDisposeOnSet
+    this.noUpdateTTL = !!given.noUpdateTTL
+    this.maxEntrySize = given.maxEntrySize || maxSize
+    this.sizeCalculation = given.sizeCalculation as Types.SizeCalculator<K, V>
+    this.noDeleteOnFetchRejection = !!given.noDeleteOnFetchRejection
+    this.noDeleteOnStaleGet = !!given.noDeleteOnStaleGet
+    this.allowStaleOnFetchAbort = !!given.allowStaleOnFetchAbort
+    this.allowStaleOnFetchRejection = !!given.allowStaleOnFetchRejection
+    this.ignoreFetchAbort = !!given.ignoreFetchAbort
+    this.backgroundFetchSize = given.backgroundFetchSize ?? 1
+    this.jitter = given.jitter ?? 0
+    this.random = given.random ?? Math.random
+    this.policy = given.policy ?? 'lru'
+    this.fetchMethod = fetchMethod
+    this.memoMethod = given.memoMethod
+    const flights = fetchMethod === undefined ? undefined : new Flights<K, V, FC>()
+    const hooks = new Hooks<K, V>(this, given)
+    this.#core = new Core(this, max, maxSize, this.maxEntrySize !== 0, hooks, flights)
+    if (this.ttl !== 0) this.#core.aging()
+  }
+
+  /** The most entries; 0: any number. */
+  get max(): Types.Count {
+    return this.#core.max
+  }
+
+  /** The most that all entries' sizes may add up to; 0: anything. */
+  get maxSize(): Types.Size {
+    return this.#core.maxSize
+  }
+
+  /** What all entries' sizes add up to. */
+  get calculatedSize(): Types.Size {
+    return this.#core.sizes?.total ?? 0
+  }
+
+  /** How many entries there are, with stale ones and first fetches. */
+  get size(): Types.Count {
+    return this.#core.size
+  }
+
+  /** Told of each value that leaves, before it does. */
+  get dispose(): Types.Disposer<K, V> | undefined {
+    return this.#core.hooks.dispose
+  }
+
+  /** Told of each value that comes. */
+  get onInsert(): Types.Inserter<K, V> | undefined {
+    return this.#core.hooks.onInsert
+  }
+
+  /** Told of each value that left. */
+  get disposeAfter(): Types.Disposer<K, V> | undefined {
+    return this.#core.hooks.disposeAfter
+  }
+
+  /** What `Object.prototype.toString` calls it. */
+  get [Symbol.toStringTag](): string {
+    return 'LRUCache'
+  }
+
+  /**
+   * Stores a value, as the newest entry. `undefined` deletes the key.
+   *
+   * @throws TypeError if sizes are bounded and there is none, or one where they are not.
+   */
+  set(key: K, value: V | undefined, options?: Types.SetOptions<K, V, FC>): this {
+    const core = this.#core
+    if (
+      options === undefined &&
+      core.plain &&
+      value !== undefined &&
+      core.ages === undefined &&
+      this.ttl === 0
+    ) {
+      core.put(key, value)
+    } else {
+      store(core, key, value, options === undefined ? {} : this.#told('set', key, options))
+    }
+    return this
+  }
+
+  /** The value of a key, which becomes the newest entry; a stale one is deleted. */
+  get(key: K, options?: Types.GetOptions<K, V, FC>): V | undefined {
+    const core = this.#core
+    if (options !== undefined) {
+      const value = read(core, key, this.#told('get', key, options))
+      if (options.status && value !== undefined) options.status.value = value
+      return value
+    }
+    if (core.ages !== undefined) return read(core, key, NONE)
+    const slot = core.keys.find(key)
+    if (slot === 0) {
+      core.misses++
+      return undefined
+    }
+    core.hits++
+    core.use(slot)
+    return core.values[slot]
+  }
+
+  /** As {@link LRUCache.get}, but the order stays as it is, and nothing is deleted. */
+  peek(key: K, options?: Types.PeekOptions<K, V, FC>): V | undefined {
+    return look(this.#core, key, options === undefined ? NONE : this.#told('peek', key, options))
+  }
+
+  /** Whether a key has a value that is not stale. The order stays as it is. */
+  has(key: K, options?: Types.HasOptions<K, V, FC>): boolean {
+    return holds(this.#core, key, options === undefined ? NONE : this.#told('has', key, options))
+  }
+
+  /** Deletes a key; whether it was there. */
+  delete(key: K): boolean {
+    return this.#core.delete(key, 'delete')
+  }
+
+  /** Deletes all entries. */
+  clear(): void {
+    this.#core.clear()
+  }
+
+  /** Evicts the oldest entry and gives its value. */
+  pop(): V | undefined {
+    const core = this.#core
+    try {
+      while (core.size > 0) {
+        const value = core.values[core.victim()]
+        core.evict()
+        if (value !== undefined) return value
+      }
+      return undefined
+    } finally {
+      core.hooks.settle()
+    }
+  }
+
+  /**
+   * The value of a key: the cached one if it is fresh, or else what `fetchMethod` gives, which is
+   * stored. Callers that ask for a key at the same time share one call. Without a `fetchMethod`,
+   * as {@link LRUCache.get}.
+   *
+   * @example
+   * ```ts
+   * import { LRUCache } from 'breakwater/lru-cache'
+   *
+   * const cache = new LRUCache<string, number>({ max: 10, fetchMethod: async key => key.length })
+   * assert.equal(await cache.fetch('four'), 4)
+   * assert.equal(cache.get('four'), 4)
+   * ```
+   */
+  fetch(key: K, options: Fetching<K, V, FC>): Promise<V | undefined>
+  fetch(
+    key: Contextless<FC, K>,
+    options?: Contextless<FC, Fetching<K, V, FC>>,
+  ): Promise<V | undefined>
+  fetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V | undefined> {
+    const { status, context } = options
+    if (status && context) status.context = context
+    return fetch(this.#core, key, this.#told('fetch', key, options))
+  }
+
+  /** As {@link LRUCache.fetch}, but it fails if there is no value. */
+  forceFetch(key: K, options: Fetching<K, V, FC>): Promise<V>
+  forceFetch(key: Contextless<FC, K>, options?: Contextless<FC, Fetching<K, V, FC>>): Promise<V>
+  async forceFetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V> {
+    const value = await this.fetch(key, options as Fetching<K, V, FC>)
+    if (value === undefined) throw new Error('fetch() returned undefined')
+    return value
+  }
+
+  /**
+   * The value of a key: the cached one if it is fresh, or else what `memoMethod` gives, which is
+   * stored.
+   *
+   * @throws Error if there is no `memoMethod`.
+   */
+  memo(key: K, options: Memoizing<K, V, FC>): V
+  memo(key: Contextless<FC, K>, options?: Contextless<FC, Memoizing<K, V, FC>>): V
+  memo(key: K, options: Types.MemoOptions<K, V, FC> = {}): V {
+    const { status, context } = options
+    if (status && context) status.context = context
+    const told = this.#told('memo', key, options)
+    return memo(this.#core, key, told, (value, save) => store(this.#core, key, value, save))
+  }
+
+  /** The value of the first entry, from the newest on, of which a function says yes; it is used. */
+  find(
+    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => boolean,
+    options: Types.GetOptions<K, V, FC> = {},
+  ): V | undefined {
+    const core = this.#core
+    const cursor = this.#cursor(false)
+    for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {
+      const value = core.values[slot]
+      if (value === undefined) continue
+      const key = core.keys.keyOf(slot)
+      if (fn(value, key, this)) return read(core, key, options)
+    }
+    return undefined
+  }
+
+  /** Calls a function for each entry, from the newest on. The order stays as it is. */
+  forEach(
+    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => unknown,
+    self: unknown = this,
+  ): void {
+    this.#each(this.#cursor(false), fn, self)
+  }
+
+  /** As {@link LRUCache.forEach}, from the oldest on. */
+  rforEach(
+    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => unknown,
+    self: unknown = this,
+  ): void {
+    this.#each(this.#cursor(true), fn, self)
+  }
+
+  /** The keys, from the newest on. The order stays as it is; entries may be deleted meanwhile. */
+  keys(): Generator<K, void, unknown> {
+    return this.#walk(false, slot => this.#core.keys.keyOf(slot))
+  }
+
+  /** As {@link LRUCache.keys}, from the oldest on. */
+  rkeys(): Generator<K, void, unknown> {
+    return this.#walk(true, slot => this.#core.keys.keyOf(slot))
+  }
+
+  /** The values, from the newest on. */
+  values(): Generator<V, void, unknown> {
+    return this.#walk(false, (_, value) => value)
+  }
+
+  /** As {@link LRUCache.values}, from the oldest on. */
+  rvalues(): Generator<V | undefined, void, unknown> {
+    return this.#walk(true, (_, value) => value)
+  }
+
+  /** The keys and values, from the newest on. */
+  entries(): Generator<[K, V], void, unknown> {
+    return this.#walk(false, (slot, value) => [this.#core.keys.keyOf(slot), value])
+  }
+
+  /** As {@link LRUCache.entries}, from the oldest on. */
+  rentries(): Generator<[K, V], void, unknown> {
+    return this.#walk(true, (slot, value) => [this.#core.keys.keyOf(slot), value])
+  }
+
+  /** As {@link LRUCache.entries}. */
+  [Symbol.iterator](): Generator<[K, V], void, unknown> {
+    return this.entries()
+  }
+
+  /** What is known of an entry, a stale one as well: `ttl` is what remains of its life. */
+  info(key: K): Types.Entry<V> | undefined {
+    return info(this.#core, key)
+  }
+
+  /** All entries, from the oldest on, stale ones as well, for {@link LRUCache.load}. */
+  dump(): [K, Types.Entry<V>][] {
+    return dump(this.#core)
+  }
+
+  /** Puts entries in the place of those that are there. */
+  load(entries: Iterable<[K, Types.Entry<V>]>): void {
+    load(this.#core, entries)
+  }
+
+  /** Deletes stale entries; whether there were any. */
+  purgeStale(): boolean {
+    const core = this.#core
+    let deleted = false
+    const cursor = new Cursor(core, true, true)
+    for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {
+      if (!core.stale(slot)) continue
+      core.expire(slot)
+      deleted = true
+    }
+    return deleted
+  }
+
+  /** How long an entry still lives: `Infinity` without a ttl, 0 if there is none. */
+  getRemainingTTL(key: K): Types.Milliseconds {
+    const slot = this.#core.keys.find(key)
+    if (slot === 0) return 0
+    return this.#core.ages?.remaining(slot) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** A call's options, whose status is told what is called. */
+  #told<T extends { status?: Types.Status<K, V, FC> }>(
+    op: NonNullable<Types.Status<K, V, FC>['op']>,
+    key: K,
+    options: T,
+  ): T {
+    const { status } = options
+    if (status) {
+      status.op = op
+      status.key = key
+      status.cache = this
+    }
+    return options
+  }
+
+  #cursor(reverse: boolean): Cursor<K, V, FC> {
+    return new Cursor(this.#core, reverse, this.allowStale)
+  }
+
+  #each(
+    cursor: Cursor<K, V, FC>,
+    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => unknown,
+    self: unknown,
+  ): void {
+    const core = this.#core
+    for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {
+      const value = core.values[slot]
+      if (value !== undefined) fn.call(self, value, core.keys.keyOf(slot), this)
+    }
+  }
+
+  *#walk<T>(reverse: boolean, give: (slot: number, value: V) => T): Generator<T, void, unknown> {
+    const core = this.#core
+    const cursor = this.#cursor(reverse)
+    for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {
+      const value = core.values[slot]
+      if (value !== undefined && !core.fetching(slot)) yield give(slot, value)
+    }
+  }
+
+  /**
+   * Changes the bounds; what does not fit any more is evicted. Beyond lru-cache.
+   *
+   * @throws TypeError if a bound cannot be, or `maxSize` is given where sizes are not bounded.
+   */
+  resize({ max, maxSize }: Types.ResizeOptions): void {
+    const core = this.#core
+    if (max !== undefined) checkMax(max)
+    if (maxSize !== undefined) {
+      checkPositive('maxSize', maxSize)
+      if (core.sizes === undefined) throw new TypeError('maxSize: this cache has no sizes')
+    }
+    core.max = max ?? core.max
+    core.maxSize = maxSize ?? core.maxSize
+    core.shrink()
+  }
+}
+
+const NONE = {}
+
+/** The types that go with the class. */
+export declare namespace LRUCache {
+  export type Size = Types.Size
+  export type Milliseconds = Types.Milliseconds
+  export type Count = Types.Count
+  export type Perf = Types.Perf
+  export type Policy = Types.Policy
+  export type Stats = Types.Stats
+  export type ResizeOptions = Types.ResizeOptions
+  export type DisposeReason = Types.DisposeReason
+  export type Disposer<K, V> = Types.Disposer<K, V>
+  export type InsertReason = Types.InsertReason
+  export type Inserter<K, V> = Types.Inserter<K, V>
+  export type SizeCalculator<K, V> = Types.SizeCalculator<K, V>
+  export type Status<K, V, FC = unknown> = Types.Status<K, V, FC>
+  export type Fetcher<K, V, FC = unknown> = Types.Fetcher<K, V, FC>
+  export type FetcherOptions<K, V, FC = unknown> = Types.FetcherOptions<K, V, FC>
+  export type FetcherFetchOptions<K, V, FC = unknown> = Types.FetcherFetchOptions<K, V, FC>
+  export type FetchOptions<K, V, FC> = Types.FetchOptions<K, V, FC>
+  export type FetchOptionsWithContext<K, V, FC> = Types.FetchOptionsWithContext<K, V, FC>
+  export type FetchOptionsNoContext<
+    K,
+    V,
+    FC extends Types.Nothing = undefined,
+  > = Types.FetchOptionsNoContext<K, V, FC>
+  export type Memoizer<K, V, FC = unknown> = Types.Memoizer<K, V, FC>
+  export type MemoOptions<K, V, FC = unknown> = Types.MemoOptions<K, V, FC>
+  export type MemoOptionsWithContext<K, V, FC> = Types.MemoOptionsWithContext<K, V, FC>
+  export type MemoOptionsNoContext<
+    K,
+    V,
+    FC extends Types.Nothing = undefined,
+  > = Types.MemoOptionsNoContext<K, V, FC>
+  export type MemoizerOptions<K, V, FC = unknown> = Types.MemoizerOptions<K, V, FC>
+  export type MemoizerMemoOptions<K, V, FC = unknown> = Types.MemoizerMemoOptions<K, V, FC>
+  export type HasOptions<K, V, FC> = Types.HasOptions<K, V, FC>
+  export type GetOptions<K, V, FC> = Types.GetOptions<K, V, FC>
+  export type PeekOptions<K, V, FC> = Types.PeekOptions<K, V, FC>
+  export type SetOptions<K, V, FC> = Types.SetOptions<K, V, FC>
+  export type OptionsBase<K, V, FC> = Types.OptionsBase<K, V, FC>
+  export type OptionsMaxLimit<K, V, FC> = Types.OptionsMaxLimit<K, V, FC>
+  export type OptionsTTLLimit<K, V, FC> = Types.OptionsTTLLimit<K, V, FC>
+  export type OptionsSizeLimit<K, V, FC> = Types.OptionsSizeLimit<K, V, FC>
+  export type Options<K, V, FC> = Types.Options<K, V, FC>
+  export type Entry<V> = Types.Entry<V>
+}
