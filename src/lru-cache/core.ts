@@ -1,14 +1,14 @@
 // The parts of a cache, and how entries enter and leave them.
 import { Ages } from './ages.ts'
-import type { Flights } from './flights.ts'
-import type { Hooks } from './hooks.ts'
+import { Flights } from './flights.ts'
+import { Hooks } from './hooks.ts'
 import type { LRUCache } from './index.ts'
 import type { Keys } from './keys/keys.ts'
 import { MapKeys } from './keys/map.ts'
-import { checkJitter } from './options.ts'
+import { checkJitter, type Fixed, fix } from './options.ts'
 import { type SizeStatus, Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
-import type { Count, DisposeReason, Milliseconds, Size } from './types.ts'
+import type { Count, DisposeReason, Milliseconds, OptionsBase, Size } from './types.ts'
 
 /** Room is made for so many entries at first. */
 const FIRST = 256
@@ -36,23 +36,29 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   evictions: Count = 0
   expirations: Count = 0
 
-  /**
-   * @param max - the most entries; 0: any number.
-   * @param maxSize - the most that their sizes may add up to; 0: anything.
-   * @param sized - whether entries have sizes.
-   */
+  readonly hooks: Hooks<K, V>
+  /** What cannot be changed. */
+  readonly fixed: Fixed<K, V, FC>
+  /** The most entries; 0: any number. */
+  max: Count
+  /** The most that their sizes may add up to; 0: anything. */
+  maxSize: Size
+
+  /** @param options - checked. */
   constructor(
     readonly cache: LRUCache<K, V, FC>,
-    public max: Count,
-    public maxSize: Size,
-    sized: boolean,
-    readonly hooks: Hooks<K, V>,
-    flights: Flights<K, V, FC> | undefined,
+    options: OptionsBase<K, V, FC>,
   ) {
+    const { max = 0, maxSize = 0, fetchMethod } = options
+    this.max = max
+    this.maxSize = maxSize
+    this.fixed = fix(options)
+    this.hooks = new Hooks(cache, options)
     this.slots = new Slots(LINKS, max === 0 ? FIRST : Math.min(max, FIRST))
+    const sized = maxSize !== 0 || Boolean(options.maxEntrySize)
     this.sizes = sized ? new Sizes(this.slots.capacity) : undefined
-    this.flights = flights
-    this.plain = !sized && !hooks.some && flights === undefined
+    this.flights = fetchMethod === undefined ? undefined : new Flights()
+    this.plain = !sized && !this.hooks.some && fetchMethod === undefined
   }
 
   /** The ages, which the first call makes. */
@@ -87,10 +93,10 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   }
 
   /** How long an entry lives, of its ttl: drawn, if there is a jitter. */
-  draw(ttl: Milliseconds, jitter = this.cache.jitter): Milliseconds {
+  draw(ttl: Milliseconds, jitter = this.fixed.jitter): Milliseconds {
     if (jitter === 0 || ttl === 0) return ttl
     // Rounded to whole milliseconds, and never down to none.
-    return Math.max(1, Math.round(ttl * (1 + checkJitter(jitter) * (2 * this.cache.random() - 1))))
+    return Math.max(1, Math.round(ttl * (1 + checkJitter(jitter) * (2 * this.fixed.random() - 1))))
   }
 
   /** Puts in a key that was looked for last and is not there, when there is room. */

@@ -1,9 +1,7 @@
 // The drop-in for lru-cache: its class, with the same methods, options and semantics.
 import { Core } from './core.ts'
 import { Cursor } from './cursor.ts'
-import { Flights } from './flights.ts'
-import { Hooks } from './hooks.ts'
-import { check, checkMax, checkPositive, defaultPerf } from './options.ts'
+import { check, checkMax, checkPositive } from './options.ts'
 import { dump, info, load } from './portable.ts'
 import { fetch, holds, look, memo, read } from './reading.ts'
 import { isPositive } from './sizes.ts'
@@ -48,8 +46,6 @@ type Contextless<FC, T> = unknown extends FC ? T : FC extends Types.Nothing ? T 
  */
 export class LRUCache<K extends Some, V extends Some, FC = unknown> {
   readonly #core: Core<K, V, FC>
-  /** The clock. */
-  readonly perf: Types.Perf
   /** How long an entry lives whose `set` does not say; 0: for ever. */
   ttl: Types.Milliseconds
   /** The clock is read once in so many milliseconds; each time, if 0. */
@@ -82,17 +78,6 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
   ignoreFetchAbort: boolean
   /** What the first fetch of a key counts as, until its value is there. */
   backgroundFetchSize: number
-  /** Each entry lives its ttl x (1 ± `jitter`). Beyond lru-cache. */
-  readonly jitter: number
-  /** Draws the jitter. Beyond lru-cache. */
-  readonly random: () => number
-  /** Which entry leaves when another needs its room. Beyond lru-cache. */
-  readonly policy: Types.Policy
-  /** Where `fetch` takes values from. */
-  readonly fetchMethod: Types.Fetcher<K, V, FC> | undefined
-  /** Where `memo` takes values from. */
-  readonly memoMethod: Types.Memoizer<K, V, FC> | undefined
-
   /**
    * Makes a cache. Another cache may be given as the options: the new one is empty.
    *
@@ -102,8 +87,7 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
   constructor(options: Types.Options<K, V, FC> | LRUCache<K, V, FC>) {
     const given = options as Types.OptionsBase<K, V, FC>
     check(given)
-    const { max = 0, maxSize = 0, fetchMethod, ttlResolution = 1 } = given
-    this.perf = given.perf ?? defaultPerf
+    const { ttlResolution = 1 } = given
     this.ttl = given.ttl || 0
     this.ttlResolution = isPositive(ttlResolution) || ttlResolution === 0 ? ttlResolution : 1
     this.ttlAutopurge = !!given.ttlAutopurge
@@ -112,7 +96,7 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
     this.allowStale = !!given.allowStale
     this.noDisposeOnSet = !!given.noDisposeOnSet
     this.noUpdateTTL = !!given.noUpdateTTL
-    this.maxEntrySize = given.maxEntrySize || maxSize
+    this.maxEntrySize = given.maxEntrySize || given.maxSize || 0
     this.sizeCalculation = given.sizeCalculation as Types.SizeCalculator<K, V>
     this.noDeleteOnFetchRejection = !!given.noDeleteOnFetchRejection
     this.noDeleteOnStaleGet = !!given.noDeleteOnStaleGet
@@ -120,15 +104,38 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
     this.allowStaleOnFetchRejection = !!given.allowStaleOnFetchRejection
     this.ignoreFetchAbort = !!given.ignoreFetchAbort
     this.backgroundFetchSize = given.backgroundFetchSize ?? 1
-    this.jitter = given.jitter ?? 0
-    this.random = given.random ?? Math.random
-    this.policy = given.policy ?? 'lru'
-    this.fetchMethod = fetchMethod
-    this.memoMethod = given.memoMethod
-    const flights = fetchMethod === undefined ? undefined : new Flights<K, V, FC>()
-    const hooks = new Hooks<K, V>(this, given)
-    this.#core = new Core(this, max, maxSize, this.maxEntrySize !== 0, hooks, flights)
+    this.#core = new Core(this, given)
     if (this.ttl !== 0) this.#core.aging()
+  }
+
+  /** The clock. */
+  get perf(): Types.Perf {
+    return this.#core.fixed.perf
+  }
+
+  /** Where `fetch` takes values from. */
+  get fetchMethod(): Types.Fetcher<K, V, FC> | undefined {
+    return this.#core.fixed.fetchMethod
+  }
+
+  /** Where `memo` takes values from. */
+  get memoMethod(): Types.Memoizer<K, V, FC> | undefined {
+    return this.#core.fixed.memoMethod
+  }
+
+  /** Which entry leaves when another needs its room. Beyond lru-cache. */
+  get policy(): Types.Policy {
+    return this.#core.fixed.policy
+  }
+
+  /** Each entry lives its ttl x (1 ± `jitter`). Beyond lru-cache. */
+  get jitter(): number {
+    return this.#core.fixed.jitter
+  }
+
+  /** Draws the jitter. Beyond lru-cache. */
+  get random(): () => number {
+    return this.#core.fixed.random
   }
 
   /** The most entries; 0: any number. */

@@ -1,7 +1,7 @@
 // Checks the options that cannot be changed later.
 import { InvalidOptionError } from '../errors.ts'
 import { isPositive } from './sizes.ts'
-import type { OptionsBase, Perf, Policy } from './types.ts'
+import type { Fetcher, Memoizer, OptionsBase, Perf, Policy } from './types.ts'
 
 const policies: readonly unknown[] = ['lru', 'lfu'] satisfies Policy[]
 
@@ -46,6 +46,26 @@ export function check<K, V, FC>(options: OptionsBase<K, V, FC>): void {
   if (!options.ttlAutopurge && max === 0 && maxSize === 0) warn()
 }
 
+/** The options that cannot be changed, with those that were left out. */
+export type Fixed<K, V, FC> = Readonly<
+  Required<Pick<OptionsBase<K, V, FC>, 'perf' | 'policy' | 'jitter' | 'random'>>
+> & {
+  readonly fetchMethod: Fetcher<K, V, FC> | undefined
+  readonly memoMethod: Memoizer<K, V, FC> | undefined
+}
+
+/** Fills in what was left out. */
+export function fix<K, V, FC>({
+  perf = defaultPerf,
+  policy = 'lru',
+  jitter = 0,
+  random = Math.random,
+  fetchMethod,
+  memoMethod,
+}: OptionsBase<K, V, FC>): Fixed<K, V, FC> {
+  return { perf, policy, jitter, random, fetchMethod, memoMethod }
+}
+
 /** Checks the bound of entries: 0 is none. */
 export function checkMax(max: unknown): void {
   if (max !== 0 && !isPositive(max)) {
@@ -66,7 +86,7 @@ export function checkJitter(jitter: number): number {
 }
 
 /** The clock, if none is given. */
-export const defaultPerf: Perf =
+const defaultPerf: Perf =
   typeof performance === 'object' && typeof performance.now === 'function' ? performance : Date
 
 function checkFunction(option: string, value: unknown): void {
