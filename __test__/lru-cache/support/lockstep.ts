@@ -61,7 +61,8 @@ export async function compare(program: Program, flights: boolean): Promise<Diffe
       if (!isDeepStrictEqual(theirs, ours)) return { at, what: 'result', theirs, ours }
       if (flights) {
         await settle()
-        const [theirs, ours] = [machines[0].after(), machines[1].after()]
+        const inOrder = step.do !== 'advance'
+        const [theirs, ours] = [machines[0].after(inOrder), machines[1].after(inOrder)]
         if (!isDeepStrictEqual(theirs, ours)) return { at, what: 'after', theirs, ours }
       }
       if (at % 7 === 0 || at === program.steps.length - 1) {

@@ -37,7 +37,8 @@ export class Machine {
 
   readonly #size = (value: unknown, key: unknown): number => {
     this.#told.push(['size', value, key])
-    return sizeOf(value)
+    // The failure of a fetch that nobody waits for would end the process.
+    return this.cache?.fetchMethod === undefined ? sizeOf(value) : sizeOf(value) || 1
   }
 
   readonly #memo = (key: unknown, stale: unknown, given: { context: unknown }): unknown => {
@@ -76,11 +77,12 @@ export class Machine {
   }
 
   /** What happened since the step, when promises have settled. */
-  after(): unknown {
+  after(inOrder: boolean): unknown {
     const settled = this.#settled.splice(0).sort(([a], [b]) => a - b)
     const signals = this.#calls.map(({ signal }) => signal.aborted && reasonOf(signal.reason))
     const statuses = this.#statuses.map(status => this.#status(status))
-    return [settled, this.#told, signals, statuses, this.cache.size, this.cache.calculatedSize]
+    const told = inOrder ? this.#told : this.told()
+    return [settled, told, signals, statuses, this.cache.size, this.cache.calculatedSize]
   }
 
   /** All that can be read without a change. */
@@ -162,7 +164,7 @@ export class Machine {
       case 'forceFetch':
         return this.#follow(cache[step.do as 'fetch'](key, given as never))
       case 'resolve':
-        return this.#pending(step.n!)?.resolve(values[step.value!])
+        return this.#resolve(step.n!, values[step.value!])
       case 'reject':
         return this.#pending(step.n!)?.reject(new Error('rejected'))
       case 'abort':
@@ -219,6 +221,12 @@ export class Machine {
       error => this.#settled.push([id, ['rejects', reasonOf(error)]]),
     )
     return `fetch ${id}`
+  }
+
+  #resolve(n: number, value: unknown): void {
+    const call = this.#pending(n)
+    // lru-cache may keep the key of an aborted fetch that gives nothing.
+    call?.resolve(call.signal.aborted ? (value ?? 1) : value)
   }
 
   #pending(n: number): Call | undefined {

@@ -185,8 +185,10 @@ export class Writer {
     // lru-cache never ends when an entry may be larger than the whole cache.
     if (settings.maxSize && settings.maxEntrySize) settings.maxEntrySize = 4
     const sized = settings.maxSize || settings.maxEntrySize
-    if (sized && this.#random() < 0.7) settings.sizeCalculation = true
+    if (sized && (flights || this.#random() < 0.7)) settings.sizeCalculation = true
     if (!sized && this.#random() < 0.97) delete settings.sizeCalculation
+    // With both, lru-cache stores a late value or not by which of its places is free.
+    if (settings.ignoreFetchAbort) delete settings.allowStaleOnFetchAbort
     // Its timers look at the clock when they want to, not when lru-cache's do.
     if (settings.ttlAutopurge) settings.ttlResolution = 0
     return settings
@@ -233,6 +235,9 @@ export class Writer {
     for (const [option, among] of Object.entries(allowed)) {
       if (!sized && (option === 'size' || option === 'sizeCalculation') && this.#random() < 0.95)
         continue
+      if (option === (settings.ignoreFetchAbort ? 'allowStaleOnFetchAbort' : 'ignoreFetchAbort')) {
+        continue
+      }
       // A timer of lru-cache counts from the call, not from the start.
       if (settings.ttlAutopurge && option === 'start') continue
       if (this.#random() < 0.25) given[option] = this.#pick(among)
