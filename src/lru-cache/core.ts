@@ -5,6 +5,7 @@ import { Hooks } from './hooks.ts'
 import type { LRUCache } from './index.ts'
 import type { Keys } from './keys/keys.ts'
 import { MapKeys } from './keys/map.ts'
+import { moveOut } from './keys/packed.ts'
 import { checkJitter, type Fixed, fix } from './options.ts'
 import { type SizeStatus, Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
@@ -30,6 +31,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   readonly flights: Flights<K, V, FC> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
+  /** With how many entries the keys are moved off the V8 heap; 0: never again. */
+  #packs: Count = Number(process.env.PACK ?? 32768)
   hits: Count = 0
   misses: Count = 0
   sets: Count = 0
@@ -101,6 +104,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** Puts in a key that was looked for last and is not there, when there is room. */
   insert(key: K, value: V | undefined): number {
+    if (this.size === this.#packs) this.#pack(key)
     const slot = this.slots.take() || this.#grow()
     this.keys.add(key, slot)
     this.values[slot] = value
@@ -221,6 +225,20 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     else if (this.hooks.leaving) this.hooks.leaves(this.values[slot] as V, key, reason)
     else return false
     return true
+  }
+
+  /** Moves the keys off the V8 heap, if they are of a kind that can be. */
+  #pack(key: K): void {
+    const { slots, max } = this
+    const capacity = 4 * this.size
+    const moved = moveOut(this.keys, slots, max === 0 ? capacity : Math.min(max, capacity))
+    if (moved === undefined) {
+      this.#packs *= 4
+    } else {
+      this.keys = moved
+      this.#packs = 0
+    }
+    this.keys.find(key)
   }
 
   /** Makes room for more slots and takes one. */

@@ -46,9 +46,9 @@ export class Slots {
     if (shift === had) {
       to.set(from)
     } else {
+      const words = 1 << Math.min(had, shift)
       for (let slot = 0; slot <= this.used; slot++) {
-        to[slot << shift] = from[slot << had]!
-        to[(slot << shift) + 1] = from[(slot << had) + 1]!
+        for (let i = 0; i < words; i++) to[(slot << shift) + i] = from[(slot << had) + i]!
       }
     }
     this.words = to
