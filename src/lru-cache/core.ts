@@ -230,13 +230,13 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Moves the keys off the V8 heap, if they are of a kind that can be. */
   #pack(key: K): void {
     const { slots, max } = this
-    const capacity = 4 * this.size
+    const capacity = Math.max(4 * this.size, slots.capacity)
     const moved = moveOut(this.keys, slots, max === 0 ? capacity : Math.min(max, capacity))
     if (moved === undefined) {
       this.#packs *= 4
     } else {
       this.keys = moved
-      this.#packs = 0
+      this.#packs = Number.NaN
     }
     this.keys.find(key)
   }
