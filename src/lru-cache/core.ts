@@ -37,7 +37,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   readonly flights: Flights<K, V, FC> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
-  /** With how many entries the keys are moved off the V8 heap; 0: never again. */
+  /** With how many entries the keys are moved off the V8 heap; -1: they are. */
   #packs: Count = PACKED_FROM
   hits: Count = 0
   misses: Count = 0
@@ -236,13 +236,13 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Moves the keys off the V8 heap, if they are of a kind that can be. */
   #pack(key: K): void {
     const { slots, max } = this
-    const capacity = max === 0 ? 2 * this.size : Math.min(max, AHEAD * this.size)
-    const moved = moveOut(this.keys, slots, capacity)
+    const wanted = max === 0 ? 2 * this.size : Math.min(max, AHEAD * this.size)
+    const moved = moveOut(this.keys, slots, Math.max(wanted, slots.capacity))
     if (moved === undefined) {
       this.#packs *= 4
     } else {
       this.keys = moved
-      this.#packs = 0
+      this.#packs = -1
     }
     this.keys.find(key)
   }

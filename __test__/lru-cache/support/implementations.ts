@@ -1,6 +1,7 @@
 // The two classes that must behave alike: lru-cache itself, which is the truth, and the drop-in.
 import test, { type ExecutionContext } from 'ava'
 import { LRUCache as Theirs } from 'lru-cache'
+import { LRUCache as Ours } from '../../../src/lru-cache/index.ts'
 
 /** The class as lru-cache types it. */
 export type LRUCacheClass = typeof Theirs
@@ -8,12 +9,9 @@ export type LRUCacheClass = typeof Theirs
 /** What a key or value may be. */
 export type Any = NonNullable<unknown>
 
-const dropIn = '../../../src/lru-cache/index.ts'
-const ours = await import(dropIn).catch(() => undefined)
-
 export const implementations: readonly (readonly [string, LRUCacheClass])[] = [
   ['lru-cache', Theirs],
-  ...(ours === undefined ? [] : [['breakwater', ours.LRUCache as LRUCacheClass] as const]),
+  ['breakwater', Ours as unknown as LRUCacheClass],
 ]
 
 type Body = (t: ExecutionContext, LRUCache: LRUCacheClass) => void | Promise<void>
