@@ -6,9 +6,11 @@ import type { LRUCache } from './index.ts'
 import type { Keys } from './keys/keys.ts'
 import { MapKeys } from './keys/map.ts'
 import { moveOut } from './keys/packed.ts'
-import { checkJitter, type Fixed, fix } from './options.ts'
+import { checkJitter } from './options.ts'
+import { Lfu } from './policy/lfu.ts'
 import { type SizeStatus, Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
+import { Counts } from './stats.ts'
 import type { Count, DisposeReason, Milliseconds, OptionsBase, Size } from './types.ts'
 
 /** Room is made for so many entries at first. */
@@ -16,6 +18,9 @@ const FIRST = 256
 
 /** A record of two words, for the links. */
 const LINKS = 1
+
+/** So many slots may be no entries. */
+const OTHERS = 1
 
 /** From so many entries on, keys are off the V8 heap: below, a Map is as fast for all of them. */
 const PACKED_FROM = 65_536
@@ -34,20 +39,16 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Made by the first entry that may expire. */
   ages: Ages | undefined
   readonly sizes: Sizes | undefined
+  /** The order of entries, if it is not that of their use. */
+  readonly lfu: Lfu | undefined
   readonly flights: Flights<K, V, FC> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
   /** With how many entries the keys are moved off the V8 heap; -1: they are. */
   #packs: Count = PACKED_FROM
-  hits: Count = 0
-  misses: Count = 0
-  sets: Count = 0
-  evictions: Count = 0
-  expirations: Count = 0
+  readonly counts = new Counts()
 
   readonly hooks: Hooks<K, V>
-  /** What cannot be changed. */
-  readonly fixed: Fixed<K, V, FC>
   /** The most entries; 0: any number. */
   max: Count
   /** The most that their sizes may add up to; 0: anything. */
@@ -61,9 +62,9 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     const { max = 0, maxSize = 0, fetchMethod } = options
     this.max = max
     this.maxSize = maxSize
-    this.fixed = fix(options)
-    this.hooks = new Hooks(cache, options)
-    this.slots = new Slots(LINKS, max === 0 ? FIRST : Math.min(max, FIRST))
+    this.hooks = new Hooks(cache)
+    this.slots = new Slots(LINKS, max === 0 ? FIRST : Math.min(max + OTHERS, FIRST))
+    this.lfu = options.policy === 'lfu' ? new Lfu(this.slots) : undefined
     const sized = maxSize !== 0 || Boolean(options.maxEntrySize)
     this.sizes = sized ? new Sizes(this.slots.capacity) : undefined
     this.flights = fetchMethod === undefined ? undefined : new Flights()
@@ -88,7 +89,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** An entry was used. */
   use(slot: number): void {
-    this.slots.touch(slot)
+    if (this.lfu === undefined) this.slots.touch(slot)
+    else this.lfu.read(slot)
   }
 
   /** Whether an entry must leave before another can come. */
@@ -102,10 +104,10 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   }
 
   /** How long an entry lives, of its ttl: drawn, if there is a jitter. */
-  draw(ttl: Milliseconds, jitter = this.fixed.jitter): Milliseconds {
+  draw(ttl: Milliseconds, jitter = this.cache.jitter): Milliseconds {
     if (jitter === 0 || ttl === 0) return ttl
     // Rounded to whole milliseconds, and never down to none.
-    return Math.max(1, Math.round(ttl * (1 + checkJitter(jitter) * (2 * this.fixed.random() - 1))))
+    return Math.max(1, Math.round(ttl * (1 + checkJitter(jitter) * (2 * this.cache.random() - 1))))
   }
 
   /** Puts in a key that was looked for last and is not there, when there is room. */
@@ -114,7 +116,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     const slot = this.slots.take() || this.#grow()
     this.keys.add(key, slot)
     this.values[slot] = value
-    this.slots.link(slot, 0)
+    if (this.lfu === undefined) this.slots.link(slot, 0)
+    else this.lfu.admit(slot, this.keys.hash(slot))
     this.size++
     return slot
   }
@@ -123,23 +126,25 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   weigh(slot: number, size: Size, status: SizeStatus | undefined): void {
     const { sizes } = this
     if (sizes === undefined) return
-    while (this.maxSize !== 0 && sizes.total + size > this.maxSize && this.victim() !== slot) {
-      this.evict()
+    while (this.maxSize !== 0 && sizes.total + size > this.maxSize && this.size > 1) {
+      this.evict(slot)
     }
     sizes.add(slot, size, status)
   }
 
-  /** The entry that is needed least. */
-  victim(): number {
-    return this.slots.newer(0)
+  /** The entry that is needed least, except for one, if there is another. */
+  victim(except = 0): number {
+    if (this.lfu !== undefined) return this.lfu.victim(except)
+    const oldest = this.slots.newer(0)
+    return oldest === except ? this.slots.newer(oldest) : oldest
   }
 
-  /** Evicts the entry that is needed least. */
-  evict(): void {
-    const slot = this.victim()
+  /** Evicts the entry that is needed least, except for one. */
+  evict(except = 0): void {
+    const slot = this.victim(except)
     const flight = this.flights?.at(slot)
     const value = this.values[slot]
-    this.evictions++
+    this.counts.evictions++
     if (flight !== undefined || this.hooks.leaving) {
       const key = this.keys.keyOf(slot)
       flight?.abort('evicted')
@@ -147,12 +152,13 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
       // Those who were told may have taken it out themselves.
       if (this.keys.find(key) !== slot) return
     }
+    if (this.lfu?.isMain(slot) === false) this.lfu.remember(this.keys.hash(slot))
     this.drop(slot)
   }
 
   /** Stores a value where nobody listens and nothing ages or is weighed. */
   put(key: K, value: V): void {
-    this.sets++
+    this.counts.sets++
     let slot = this.keys.find(key)
     if (slot === 0) {
       if (this.full) this.evict()
@@ -163,10 +169,13 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     }
   }
 
-  /** Evicts what does not fit since the bounds were changed. */
-  shrink(): void {
-    const tooLarge = () => this.maxSize !== 0 && (this.sizes?.total ?? 0) > this.maxSize
-    while (this.size > 0 && ((this.max !== 0 && this.size > this.max) || tooLarge())) this.evict()
+  /** Changes the bounds, and evicts what does not fit any more. */
+  resize(max = this.max, maxSize = this.maxSize): void {
+    this.max = max
+    this.maxSize = maxSize
+    const tooMany = () => max !== 0 && this.size > max
+    const tooLarge = () => maxSize !== 0 && (this.sizes?.total ?? 0) > maxSize
+    while (this.size > 0 && (tooMany() || tooLarge())) this.evict()
     this.hooks.settle()
   }
 
@@ -174,6 +183,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   delete(key: K, reason: DisposeReason): boolean {
     const slot = this.size === 0 ? 0 : this.keys.find(key)
     if (slot !== 0) this.remove(slot, key, reason)
+    if (slot !== 0 && reason === 'delete') this.counts.deletes++
     this.hooks.settle()
     return slot !== 0
   }
@@ -187,13 +197,14 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** Takes an entry out and tells of it. */
   remove(slot: number, key: K, reason: DisposeReason): void {
-    if (reason === 'expire') this.expirations++
+    if (reason === 'expire') this.counts.expirations++
     const told = this.#tell(slot, key, reason)
     if (!told || this.keys.find(key) === slot) this.drop(slot)
   }
 
   /** Takes an entry out. */
   drop(slot: number): void {
+    this.lfu?.leave(slot)
     this.keys.remove(slot)
     this.values[slot] = undefined
     this.sizes?.remove(slot)
@@ -209,6 +220,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     this.keys.clear()
     this.values.length = 1
     this.slots.clear()
+    this.lfu?.clear()
     this.ages?.clear()
     this.sizes?.clear()
     this.flights?.clear()
@@ -236,7 +248,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Moves the keys off the V8 heap, if they are of a kind that can be. */
   #pack(key: K): void {
     const { slots, max } = this
-    const wanted = max === 0 ? 2 * this.size : Math.min(max, AHEAD * this.size)
+    const wanted = max === 0 ? 2 * this.size : Math.min(max + OTHERS, AHEAD * this.size)
     const moved = moveOut(this.keys, slots, Math.max(wanted, slots.capacity))
     if (moved === undefined) {
       this.#packs *= 4
@@ -251,7 +263,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   #grow(): number {
     const { slots, max } = this
     const capacity = 2 * slots.capacity
-    slots.reshape(slots.shift, max === 0 ? capacity : Math.min(capacity, max))
+    slots.reshape(slots.shift, max === 0 ? capacity : Math.min(capacity, max + OTHERS))
     return slots.take()
   }
 }

@@ -3,9 +3,9 @@ import type { DisposeReason, Disposer, DisposeTask, Inserter, InsertReason } fro
 
 /** What the options say. */
 export interface Listening<K, V> {
-  dispose?: Disposer<K, V> | undefined
-  disposeAfter?: Disposer<K, V> | undefined
-  onInsert?: Inserter<K, V> | undefined
+  readonly dispose: Disposer<K, V> | undefined
+  readonly disposeAfter: Disposer<K, V> | undefined
+  readonly onInsert: Inserter<K, V> | undefined
 }
 
 /** Calls them, with the cache as `this`. */
@@ -17,14 +17,15 @@ export class Hooks<K, V> {
   readonly leaving: boolean
   /** Whether there is any. */
   readonly some: boolean
-  readonly #cache: unknown
+  readonly #cache: Listening<K, V>
   #waiting: DisposeTask<K, V>[] = []
 
-  constructor(cache: unknown, { dispose, disposeAfter, onInsert }: Listening<K, V>) {
+  /** @param cache - says whom to tell. */
+  constructor(cache: Listening<K, V>) {
     this.#cache = cache
-    this.dispose = callable(dispose)
-    this.disposeAfter = callable(disposeAfter)
-    this.onInsert = callable(onInsert)
+    this.dispose = cache.dispose
+    this.disposeAfter = cache.disposeAfter
+    this.onInsert = cache.onInsert
     this.leaving = this.dispose !== undefined || this.disposeAfter !== undefined
     this.some = this.leaving || this.onInsert !== undefined
   }
@@ -47,9 +48,4 @@ export class Hooks<K, V> {
       this.disposeAfter?.apply(this.#cache, task)
     }
   }
-}
-
-/** Anything but a function is as good as nothing. */
-function callable<T>(given: T | undefined): T | undefined {
-  return typeof given === 'function' ? given : undefined
 }

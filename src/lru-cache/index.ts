@@ -1,10 +1,10 @@
 // The drop-in for lru-cache: its class, with the same methods, options and semantics.
 import { Core } from './core.ts'
 import { Cursor } from './cursor.ts'
-import { check, checkMax, checkPositive } from './options.ts'
+import { checkMax, checkPositive } from './options.ts'
 import { dump, info, load } from './portable.ts'
 import { fetch, holds, look, memo, read } from './reading.ts'
-import { isPositive } from './sizes.ts'
+import { Settings } from './settings.ts'
 import { store } from './storing.ts'
 import type * as Types from './types.ts'
 
@@ -44,40 +44,9 @@ type Contextless<FC, T> = unknown extends FC ? T : FC extends Types.Nothing ? T 
  * assert.deepEqual([...cache.keys()], ['c', 'a'])
  * ```
  */
-export class LRUCache<K extends Some, V extends Some, FC = unknown> {
+export class LRUCache<K extends Some, V extends Some, FC = unknown> extends Settings<K, V, FC> {
   readonly #core: Core<K, V, FC>
-  /** How long an entry lives whose `set` does not say; 0: for ever. */
-  ttl: Types.Milliseconds
-  /** The clock is read once in so many milliseconds; each time, if 0. */
-  ttlResolution: Types.Milliseconds
-  /** Whether entries are removed when their time is over. */
-  ttlAutopurge: boolean
-  /** Whether a `get` begins the entry's life anew. */
-  updateAgeOnGet: boolean
-  /** Whether a `has` does. */
-  updateAgeOnHas: boolean
-  /** Whether stale values are given back. */
-  allowStale: boolean
-  /** Whether a value that `set` replaces is not disposed of. */
-  noDisposeOnSet: boolean
-  /** Whether a `set` of a key that is there leaves its life as it is. */
-  noUpdateTTL: boolean
-  /** The size above which an entry is not stored; 0: none. */
-  maxEntrySize: Types.Size
-  /** Gives the size of an entry whose `set` does not. */
-  sizeCalculation?: Types.SizeCalculator<K, V>
-  /** Whether a fetch that fails leaves the stale entry there. */
-  noDeleteOnFetchRejection: boolean
-  /** Whether a `get` leaves a stale entry there. */
-  noDeleteOnStaleGet: boolean
-  /** Whether a fetch that is aborted gives the stale value. */
-  allowStaleOnFetchAbort: boolean
-  /** Whether a fetch that fails gives the stale value. */
-  allowStaleOnFetchRejection: boolean
-  /** Whether a fetch that is aborted goes on all the same. */
-  ignoreFetchAbort: boolean
-  /** What the first fetch of a key counts as, until its value is there. */
-  backgroundFetchSize: number
+
   /**
    * Makes a cache. Another cache may be given as the options: the new one is empty.
    *
@@ -86,56 +55,9 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
    */
   constructor(options: Types.Options<K, V, FC> | LRUCache<K, V, FC>) {
     const given = options as Types.OptionsBase<K, V, FC>
-    check(given)
-    const { ttlResolution = 1 } = given
-    this.ttl = given.ttl || 0
-    this.ttlResolution = isPositive(ttlResolution) || ttlResolution === 0 ? ttlResolution : 1
-    this.ttlAutopurge = !!given.ttlAutopurge
-    this.updateAgeOnGet = !!given.updateAgeOnGet
-    this.updateAgeOnHas = !!given.updateAgeOnHas
-    this.allowStale = !!given.allowStale
-    this.noDisposeOnSet = !!given.noDisposeOnSet
-    this.noUpdateTTL = !!given.noUpdateTTL
-    this.maxEntrySize = given.maxEntrySize || given.maxSize || 0
-    this.sizeCalculation = given.sizeCalculation as Types.SizeCalculator<K, V>
-    this.noDeleteOnFetchRejection = !!given.noDeleteOnFetchRejection
-    this.noDeleteOnStaleGet = !!given.noDeleteOnStaleGet
-    this.allowStaleOnFetchAbort = !!given.allowStaleOnFetchAbort
-    this.allowStaleOnFetchRejection = !!given.allowStaleOnFetchRejection
-    this.ignoreFetchAbort = !!given.ignoreFetchAbort
-    this.backgroundFetchSize = given.backgroundFetchSize ?? 1
+    super(given)
     this.#core = new Core(this, given)
     if (this.ttl !== 0) this.#core.aging()
-  }
-
-  /** The clock. */
-  get perf(): Types.Perf {
-    return this.#core.fixed.perf
-  }
-
-  /** Where `fetch` takes values from. */
-  get fetchMethod(): Types.Fetcher<K, V, FC> | undefined {
-    return this.#core.fixed.fetchMethod
-  }
-
-  /** Where `memo` takes values from. */
-  get memoMethod(): Types.Memoizer<K, V, FC> | undefined {
-    return this.#core.fixed.memoMethod
-  }
-
-  /** Which entry leaves when another needs its room. Beyond lru-cache. */
-  get policy(): Types.Policy {
-    return this.#core.fixed.policy
-  }
-
-  /** Each entry lives its ttl x (1 ± `jitter`). Beyond lru-cache. */
-  get jitter(): number {
-    return this.#core.fixed.jitter
-  }
-
-  /** Draws the jitter. Beyond lru-cache. */
-  get random(): () => number {
-    return this.#core.fixed.random
   }
 
   /** The most entries; 0: any number. */
@@ -156,21 +78,6 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
   /** How many entries there are, with stale ones and first fetches. */
   get size(): Types.Count {
     return this.#core.size
-  }
-
-  /** Told of each value that leaves, before it does. */
-  get dispose(): Types.Disposer<K, V> | undefined {
-    return this.#core.hooks.dispose
-  }
-
-  /** Told of each value that comes. */
-  get onInsert(): Types.Inserter<K, V> | undefined {
-    return this.#core.hooks.onInsert
-  }
-
-  /** Told of each value that left. */
-  get disposeAfter(): Types.Disposer<K, V> | undefined {
-    return this.#core.hooks.disposeAfter
   }
 
   /** What `Object.prototype.toString` calls it. */
@@ -210,10 +117,10 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
     if (core.ages !== undefined) return read(core, key, NONE)
     const slot = core.keys.find(key)
     if (slot === 0) {
-      core.misses++
+      core.counts.misses++
       return undefined
     }
-    core.hits++
+    core.counts.hits++
     core.use(slot)
     return core.values[slot]
   }
@@ -410,6 +317,42 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
     return this.#core.ages?.remaining(slot) ?? Number.POSITIVE_INFINITY
   }
 
+  /** The values of many keys, in their order, as {@link LRUCache.get}. Beyond lru-cache. */
+  getMany(keys: Iterable<K>, options?: Types.GetOptions<K, V, FC>): (V | undefined)[] {
+    return Array.from(keys, key => this.get(key, options))
+  }
+
+  /** Stores many values, in their order, as {@link LRUCache.set}. Beyond lru-cache. */
+  setMany(entries: Iterable<readonly [K, V]>, options?: Types.SetOptions<K, V, FC>): this {
+    for (const [key, value] of entries) this.set(key, value, options)
+    return this
+  }
+
+  /** Counts since the cache was made, or since {@link LRUCache.resetStats}. Beyond lru-cache. */
+  stats(): Types.Stats {
+    return { ...this.#core.counts, entries: this.size, size: this.calculatedSize }
+  }
+
+  /** Sets the counts back to zero. Beyond lru-cache. */
+  resetStats(): void {
+    this.#core.counts.reset()
+  }
+
+  /**
+   * Changes the bounds; what does not fit any more is evicted. Beyond lru-cache.
+   *
+   * @throws TypeError if a bound cannot be, or `maxSize` is given where entries have no sizes.
+   */
+  resize({ max, maxSize }: Types.ResizeOptions): void {
+    const core = this.#core
+    if (max !== undefined) checkMax(max)
+    if (maxSize !== undefined) checkPositive('maxSize', maxSize)
+    if (maxSize !== undefined && core.sizes === undefined) {
+      throw new TypeError('maxSize cannot be set later: entries of this cache have no sizes')
+    }
+    core.resize(max, maxSize)
+  }
+
   /** A call's options, whose status is told what is called. */
   #told<T extends { status?: Types.Status<K, V, FC> }>(
     op: NonNullable<Types.Status<K, V, FC>['op']>,
@@ -448,23 +391,6 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
       const value = core.values[slot]
       if (value !== undefined && !core.fetching(slot)) yield give(slot, value)
     }
-  }
-
-  /**
-   * Changes the bounds; what does not fit any more is evicted. Beyond lru-cache.
-   *
-   * @throws TypeError if a bound cannot be, or `maxSize` is given where sizes are not bounded.
-   */
-  resize({ max, maxSize }: Types.ResizeOptions): void {
-    const core = this.#core
-    if (max !== undefined) checkMax(max)
-    if (maxSize !== undefined) {
-      checkPositive('maxSize', maxSize)
-      if (core.sizes === undefined) throw new TypeError('maxSize: this cache has no sizes')
-    }
-    core.max = max ?? core.max
-    core.maxSize = maxSize ?? core.maxSize
-    core.shrink()
   }
 }
 

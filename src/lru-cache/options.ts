@@ -1,7 +1,7 @@
 // Checks the options that cannot be changed later.
 import { InvalidOptionError } from '../errors.ts'
 import { isPositive } from './sizes.ts'
-import type { Fetcher, Memoizer, OptionsBase, Perf, Policy } from './types.ts'
+import type { Disposer, Fetcher, Inserter, Memoizer, OptionsBase, Perf, Policy } from './types.ts'
 
 const policies: readonly unknown[] = ['lru', 'lfu'] satisfies Policy[]
 
@@ -46,24 +46,34 @@ export function check<K, V, FC>(options: OptionsBase<K, V, FC>): void {
   if (!options.ttlAutopurge && max === 0 && maxSize === 0) warn()
 }
 
-/** The options that cannot be changed, with those that were left out. */
-export type Fixed<K, V, FC> = Readonly<
-  Required<Pick<OptionsBase<K, V, FC>, 'perf' | 'policy' | 'jitter' | 'random'>>
-> & {
+/** The options that cannot be changed. */
+export interface Fixed<K, V, FC> {
+  readonly perf: Perf
+  readonly policy: Policy
+  readonly jitter: number
+  readonly random: () => number
   readonly fetchMethod: Fetcher<K, V, FC> | undefined
   readonly memoMethod: Memoizer<K, V, FC> | undefined
+  readonly dispose: Disposer<K, V> | undefined
+  readonly disposeAfter: Disposer<K, V> | undefined
+  readonly onInsert: Inserter<K, V> | undefined
 }
 
-/** Fills in what was left out. */
-export function fix<K, V, FC>({
-  perf = defaultPerf,
-  policy = 'lru',
-  jitter = 0,
-  random = Math.random,
-  fetchMethod,
-  memoMethod,
-}: OptionsBase<K, V, FC>): Fixed<K, V, FC> {
-  return { perf, policy, jitter, random, fetchMethod, memoMethod }
+/** These options, with what was left out. */
+export function fix<K, V, FC>(given: OptionsBase<K, V, FC>): Fixed<K, V, FC> {
+  const { perf = defaultPerf, policy = 'lru', jitter = 0, random = Math.random } = given
+  const { fetchMethod, memoMethod } = given
+  return {
+    ...{ perf, policy, jitter, random, fetchMethod, memoMethod },
+    dispose: callable(given.dispose),
+    disposeAfter: callable(given.disposeAfter),
+    onInsert: callable(given.onInsert),
+  }
+}
+
+/** Anything but a function is as good as nothing. */
+function callable<T>(given: T | undefined): T | undefined {
+  return typeof given === 'function' ? given : undefined
 }
 
 /** Checks the bound of entries: 0 is none. */

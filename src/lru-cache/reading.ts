@@ -15,18 +15,18 @@ export function read<K extends Some, V extends Some, FC>(
   const { status } = options
   const slot = core.keys.find(key)
   if (slot === 0) {
-    core.misses++
+    core.counts.misses++
     if (status) status.get = 'miss'
     return undefined
   }
   if (status) ages?.report(slot, status)
   const value = core.values[slot]
   if (ages?.stale(slot)) {
-    core.misses++
+    core.counts.misses++
     return readStale(core, key, slot, options)
   }
-  if (value === undefined) core.misses++
-  else core.hits++
+  if (value === undefined) core.counts.misses++
+  else core.counts.hits++
   if (status) status.get = core.fetching(slot) ? 'fetching' : 'hit'
   core.use(slot)
   const { updateAgeOnGet = cache.updateAgeOnGet } = options
@@ -108,10 +108,10 @@ export async function fetch<K extends Some, V extends Some, FC>(
   const slot = core.keys.find(key)
   const flight = core.flights.at(slot)
   if (slot === 0) {
-    core.misses++
+    core.counts.misses++
     if (status) status.fetch = 'miss'
   } else if (flight !== undefined) {
-    core.misses++
+    core.counts.misses++
     if (status) status.fetch = 'inflight'
     if (!options.allowStale || flight.stale === undefined) return awaited(flight)
     if (status) status.returnedStale = true
@@ -119,14 +119,14 @@ export async function fetch<K extends Some, V extends Some, FC>(
   }
   const stale = slot !== 0 && core.stale(slot)
   if (slot !== 0 && !stale && !forceRefresh) {
-    core.hits++
+    core.counts.hits++
     if (status) status.fetch = 'hit'
     core.use(slot)
     if (options.updateAgeOnGet) ages?.renew(slot)
     if (status) ages?.report(slot, status)
     return core.values[slot]
   }
-  if (slot !== 0) core.misses++
+  if (slot !== 0) core.counts.misses++
   const begun = new Flight(core, key, slot, options, given.context as FC)
   if (status && slot !== 0) status.fetch = stale ? 'stale' : 'refresh'
   if (!options.allowStale || begun.stale === undefined) return awaited(begun)

@@ -27,7 +27,7 @@ export function store<K extends Some, V extends Some, FC>(
   if (core.sizes === undefined) refuseSize(options.size, sizeCalculation)
   else size = sizeOf(key, value, options.size, sizeCalculation)
   if (!fits(core, key, size, status)) return
-  core.sets++
+  core.counts.sets++
   let slot = find(core, key)
   const added = slot === 0
   if (added) {
@@ -85,6 +85,7 @@ function fits<K extends Some, V extends Some, FC>(
   const { maxEntrySize } = core.cache
   const tooLarge = (maxEntrySize && size > maxEntrySize) || (core.maxSize && size > core.maxSize)
   if (!tooLarge) return true
+  core.counts.rejected++
   core.delete(key, 'set')
   if (status) {
     status.set = 'miss'

@@ -377,22 +377,26 @@ export interface Entry<V> {
   start?: Milliseconds
 }
 
-/** Counts since the cache was made or `resetStats`, and its size now. Beyond lru-cache. */
+/** Counts since the cache was made or `resetStats`, and sizes as they are now. Beyond lru-cache. */
 export interface Stats {
-  /** `get`s and `fetch`es that found a fresh value. */
-  hits: number
+  /** `get`s, `memo`s and `fetch`es that found a fresh value. */
+  hits: Count
   /** Those that found none, or a stale one. */
-  misses: number
+  misses: Count
   /** Values stored. */
-  sets: number
-  /** Entries evicted to make room. */
-  evictions: number
-  /** Stale entries removed. */
-  expirations: number
-  /** Entries now. */
-  entries: number
-  /** Of `hits` and `misses`, the share of hits; 0 before the first. */
-  hitRatio: number
+  sets: Count
+  /** Entries deleted. */
+  deletes: Count
+  /** Entries evicted. */
+  evictions: Count
+  /** Entries that expired. */
+  expirations: Count
+  /** Values refused: larger than `maxEntrySize`. */
+  rejected: Count
+  /** Entries now, with stale ones and first fetches. */
+  entries: Count
+  /** What their sizes add up to. */
+  size: Size
 }
 
 /** New bounds. Beyond lru-cache. */

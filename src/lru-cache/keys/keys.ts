@@ -10,6 +10,8 @@ export interface Keys<K> {
   remove(slot: number): void
   /** The key of a slot that has one. */
   keyOf(slot: number): K
+  /** A hash of the key of a slot; 0 if such keys have none. */
+  hash(slot: number): number
   /** Whether a slot has a key. */
   holds(slot: number): boolean
   /** Takes out all keys. */

@@ -1,5 +1,6 @@
 // Keys of any type in a Map: where small caches find their entries.
 import type { Keys } from './keys.ts'
+import { hashKey } from './pack.ts'
 
 /** An index of keys as JavaScript values. */
 export class MapKeys<K> implements Keys<K> {
@@ -22,6 +23,10 @@ export class MapKeys<K> implements Keys<K> {
 
   keyOf(slot: number): K {
     return this.#keys[slot] as K
+  }
+
+  hash(slot: number): number {
+    return hashKey(this.#keys[slot])
   }
 
   holds(slot: number): boolean {

@@ -68,8 +68,7 @@ function packText(key: string, room: number): number {
 }
 
 function packNumber(key: number): number {
-  // There is one 0 in a Map, and one NaN.
-  float[0] = Number.isNaN(key) ? Number.NaN : key + 0
+  halve(key)
   WORDS[0] = halves[0]!
   WORDS[1] = halves[1]!
   packed.length = 2
@@ -78,11 +77,36 @@ function packNumber(key: number): number {
   return 2
 }
 
+function halve(key: number): void {
+  // There is one 0 in a Map, and one NaN.
+  float[0] = Number.isNaN(key) ? Number.NaN : key + 0
+}
+
 /** The number of two words. */
 export function numberOf(first: number, second: number): number {
   halves[0] = first
   halves[1] = second
   return float[0]!
+}
+
+/** The hash of a key, the same as if it were packed; 0 for one that is neither text nor a number. */
+export function hashKey(key: unknown): number {
+  if (typeof key === 'string') return hashText(key)
+  if (typeof key === 'bigint') return hashText(String(key))
+  if (typeof key !== 'number') return 0
+  halve(key)
+  return hashOf(NUMBER, halves, 0)
+}
+
+function hashText(key: string): number {
+  const { length } = key
+  let hash = SEED ^ (length + 1)
+  for (let i = 0; i < length; i += 4) {
+    let word = 0
+    for (let j = 0; j < 4 && i + j < length; j++) word |= key.charCodeAt(i + j) << (8 * j)
+    hash = mix(hash, word)
+  }
+  return finish(hash)
 }
 
 /** The hash of a key that lies in words. */

@@ -156,6 +156,13 @@ export class PackedKeys<K> implements Keys<K> {
     return this.#bytes.toString('latin1', 4 * at, 4 * at + kind - 1) as K
   }
 
+  hash(slot: number): number {
+    const { words, shift } = this.#slots
+    const at = (slot << shift) + KEY
+    const kind = words[at - 1]!
+    return kind > 0 || kind === NUMBER ? hashOf(kind, words, at) : this.#beside.hash(slot)
+  }
+
   holds(slot: number): boolean {
     const { words, shift } = this.#slots
     return words[(slot << shift) + KIND] !== 0
