@@ -14,8 +14,14 @@ import type { Count, DisposeReason, Milliseconds, OptionsBase, Size } from './ty
 /** Room is made for so many entries at first. */
 const FIRST = 256
 
-/** A word for each of two links. */
+/** A record of two words, for the links. */
 const LINKS = 1
+
+/** From so many entries on, keys are off the V8 heap: below, a Map is as fast for all of them. */
+const PACKED_FROM = 65_536
+
+/** So many times the entries there are, at most, room is reserved for. */
+const AHEAD = 16
 
 /** What a cache consists of. An entry is a slot: a place in each of its parts. */
 export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>, FC> {
@@ -31,8 +37,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   readonly flights: Flights<K, V, FC> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
-  /** With how many entries the keys are moved off the V8 heap; 0: never again. */
-  #packs: Count = Number(process.env.PACK ?? 32768)
+  /** With how many entries the keys are moved off the V8 heap; -1: they are. */
+  #packs: Count = PACKED_FROM
   hits: Count = 0
   misses: Count = 0
   sets: Count = 0
@@ -230,13 +236,13 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Moves the keys off the V8 heap, if they are of a kind that can be. */
   #pack(key: K): void {
     const { slots, max } = this
-    const capacity = Math.max(4 * this.size, slots.capacity)
-    const moved = moveOut(this.keys, slots, max === 0 ? capacity : Math.min(max, capacity))
+    const wanted = max === 0 ? 2 * this.size : Math.min(max, AHEAD * this.size)
+    const moved = moveOut(this.keys, slots, Math.max(wanted, slots.capacity))
     if (moved === undefined) {
       this.#packs *= 4
     } else {
       this.keys = moved
-      this.#packs = Number.NaN
+      this.#packs = -1
     }
     this.keys.find(key)
   }

@@ -220,12 +220,18 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> {
 
   /** As {@link LRUCache.get}, but the order stays as it is, and nothing is deleted. */
   peek(key: K, options?: Types.PeekOptions<K, V, FC>): V | undefined {
-    return look(this.#core, key, options === undefined ? NONE : this.#told('peek', key, options))
+    const core = this.#core
+    if (options !== undefined) return look(core, key, this.#told('peek', key, options))
+    return core.ages === undefined ? core.values[core.keys.find(key)] : look(core, key, NONE)
   }
 
   /** Whether a key has a value that is not stale. The order stays as it is. */
   has(key: K, options?: Types.HasOptions<K, V, FC>): boolean {
-    return holds(this.#core, key, options === undefined ? NONE : this.#told('has', key, options))
+    const core = this.#core
+    if (options !== undefined) return holds(core, key, this.#told('has', key, options))
+    if (core.ages !== undefined) return holds(core, key, NONE)
+    const slot = core.keys.find(key)
+    return core.flights === undefined ? slot !== 0 : core.values[slot] !== undefined
   }
 
   /** Deletes a key; whether it was there. */

@@ -1,9 +1,6 @@
 // Strings and numbers as words, with a hash that nobody outside can foresee.
 import { randomFillSync } from 'node:crypto'
 
-/** The longest string that is packed. */
-const LONGEST = 116
-
 /** The kind of a number. That of a string is its length, and 1. */
 export const NUMBER = -1
 
@@ -21,18 +18,22 @@ const FACTOR = factor | 1
 const float = new Float64Array(1)
 const halves = new Int32Array(float.buffer)
 
-/** Packs a key; how many words it has, or 0 if it cannot be packed. */
-export function pack(key: unknown): number {
-  if (typeof key === 'string') return packText(key)
+/**
+ * Packs a key; how many words it has, or 0 if it cannot be packed.
+ *
+ * @param room - how many words it may have, at least 2.
+ */
+export function pack(key: unknown, room: number): number {
+  if (typeof key === 'string') return packText(key, room)
   if (typeof key === 'number') return packNumber(key)
   packed.length = 0
   return 0
 }
 
-function packText(key: string): number {
+function packText(key: string, room: number): number {
   const { length } = key
   packed.length = 0
-  if (length > LONGEST) return 0
+  if (length > 4 * room) return 0
   let hash = SEED ^ (length + 1)
   let all = 0
   let count = 0

@@ -8,9 +8,12 @@ import { hashOf, NUMBER, numberOf, pack, packed, WORDS } from './pack.ts'
 const KIND = 2
 const KEY = 3
 
-/** The kind of a key that is beside the table: one that cannot be packed, and one that could. */
+/** The kind of a key that is beside the table: it cannot be packed, */
 const BESIDE = -2
+/** too many were in its way, */
 const SPILLED = -3
+/** or it was too long for its record. */
+const LONG = -4
 
 /** So many places at most are looked at for a key: whoever chooses keys must not choose the time. */
 const PROBES = 64
@@ -18,8 +21,12 @@ const PROBES = 64
 /** Of so many keys at least so many must be short enough for a record. */
 const SHARE = 0.9
 
-/** The logarithms of how many words a record may have. */
-const SHAPES = [3, 4, 5]
+/** The logarithms of how many words a record may have: longer strings are as fast in a Map. */
+const SHAPES = [3, 4]
+const LARGEST = (1 << SHAPES.at(-1)!) - KEY
+
+/** A table is at most so full. */
+const LOAD = 0.6
 
 /**
  * Moves the keys of a Map off the V8 heap, if most of them can be packed.
@@ -30,11 +37,11 @@ export function moveOut<K>(from: Keys<K>, slots: Slots, capacity: number): Keys<
   const shift = shapeFor(from, slots)
   if (shift === undefined) return undefined
   slots.reshape(shift, capacity)
-  const to = new PackedKeys<K>(slots, Math.ceil(Math.log2(capacity * 1.7)))
+  const to = new PackedKeys<K>(slots, Math.ceil(Math.log2(capacity / LOAD)))
   for (let slot = 1; slot <= slots.used; slot++) {
     if (!from.holds(slot)) continue
     const key = from.keyOf(slot)
-    pack(key)
+    to.find(key)
     to.add(key, slot)
   }
   return to
@@ -46,7 +53,7 @@ function shapeFor<K>(keys: Keys<K>, { used }: Slots): number | undefined {
   let all = 0
   for (let slot = 1; slot <= used; slot++) {
     if (!keys.holds(slot)) continue
-    const length = pack(keys.keyOf(slot))
+    const length = pack(keys.keyOf(slot), LARGEST)
     all++
     for (const [at, shift] of SHAPES.entries()) {
       if (length > 0 && length <= (1 << shift) - KEY) fitting[at] = fitting[at]! + 1
@@ -69,6 +76,7 @@ export class PackedKeys<K> implements Keys<K> {
   /** The keys that are not in the table. */
   readonly #beside = new MapKeys<K>()
   #spilled = 0
+  #long = 0
   #bytes: Buffer
 
   /** @param bits - the logarithm of how many places the table has. */
@@ -81,8 +89,8 @@ export class PackedKeys<K> implements Keys<K> {
   }
 
   find(key: K): number {
-    const words = pack(key)
-    if (words === 0 || words > this.#room) return this.#beside.find(key)
+    const words = pack(key, this.#room)
+    if (words === 0) return this.#beside.find(key)
     const { hash, kind } = packed
     const table = this.#table
     const mask = table.length - 1
@@ -107,14 +115,16 @@ export class PackedKeys<K> implements Keys<K> {
 
   add(key: K, slot: number): void {
     const { length } = packed
-    if (length === 0 || length > this.#room) {
-      this.#putBeside(key, slot, BESIDE)
+    if (length === 0) {
+      const long = typeof key === 'string' && key.length <= 4 * LARGEST
+      this.#putBeside(key, slot, long ? LONG : BESIDE)
+      if (long && 4 * ++this.#long > this.#count) this.#widen()
     } else if (this.#enter(packed.hash, slot, PROBES)) {
       const { words, shift } = this.#slots
       const at = (slot << shift) + KEY
       words[at - 1] = packed.kind
       for (let i = 0; i < length; i++) words[at + i] = WORDS[i]!
-      if (++this.#count * 5 > this.#table.length * 1.5) this.#grow()
+      if (2 * ++this.#count > LOAD * this.#table.length) this.#grow()
     } else {
       this.#putBeside(key, slot, SPILLED)
       this.#spilled++
@@ -126,13 +136,14 @@ export class PackedKeys<K> implements Keys<K> {
     const at = (slot << shift) + KIND
     const kind = words[at]!
     words[at] = 0
-    if (kind === SPILLED) this.#spilled--
-    if (kind === SPILLED || kind === BESIDE) {
+    if (kind > 0 || kind === NUMBER) {
+      this.#leave(hashOf(kind, words, at + 1), slot)
+      this.#count--
+    } else {
       this.#beside.remove(slot)
-      return
+      if (kind === SPILLED) this.#spilled--
+      if (kind === LONG) this.#long--
     }
-    this.#leave(hashOf(kind, words, at + 1), slot)
-    this.#count--
   }
 
   keyOf(slot: number): K {
@@ -142,7 +153,7 @@ export class PackedKeys<K> implements Keys<K> {
     if (kind === NUMBER) return numberOf(words[at]!, words[at + 1]!) as K
     if (kind < 0) return this.#beside.keyOf(slot)
     if (this.#bytes.buffer !== words.buffer) this.#bytes = Buffer.from(words.buffer)
-    return this.#bytes.latin1Slice(4 * at, 4 * at + kind - 1) as K
+    return this.#bytes.toString('latin1', 4 * at, 4 * at + kind - 1) as K
   }
 
   holds(slot: number): boolean {
@@ -155,6 +166,7 @@ export class PackedKeys<K> implements Keys<K> {
     this.#beside.clear()
     this.#count = 0
     this.#spilled = 0
+    this.#long = 0
   }
 
   #putBeside(key: K, slot: number, kind: number): void {
@@ -192,6 +204,23 @@ export class PackedKeys<K> implements Keys<K> {
       hole = at
     }
     table[hole + 1] = 0
+  }
+
+  /** Makes records larger, now that many keys are too long for them. */
+  #widen(): void {
+    const { shift, capacity, used } = this.#slots
+    const wider = SHAPES.find(shape => shape > shift)
+    if (wider === undefined) return
+    this.#slots.reshape(wider, capacity)
+    this.#room = (1 << wider) - KEY
+    const { words } = this.#slots
+    for (let slot = 1; slot <= used; slot++) {
+      if (words[(slot << wider) + KIND] !== LONG) continue
+      const key = this.#beside.keyOf(slot)
+      this.remove(slot)
+      pack(key, this.#room)
+      this.add(key, slot)
+    }
   }
 
   /** Doubles the table. */
