@@ -69,10 +69,10 @@ const kinds: Record<string, (n: number) => Any> = {
 }
 
 for (const [kind, keyOf] of Object.entries(kinds)) {
-  test.serial(`a cache of 66,000 entries whose keys are ${kind}`, t => {
+  test.serial(`a cache of 70,000 entries whose keys are ${kind}`, t => {
     const random = seeded(SEED)
     const [theirs, ours] = implementations.map(
-      ([, Class]) => new Class<Any, number>({ max: 66_000 }),
+      ([, Class]) => new Class<Any, number>({ max: 70_000 }),
     )
     let differences = 0
     for (let i = 0; i < 200_000 * ROUNDS; i++) {

@@ -233,7 +233,11 @@ export class Writer {
     const given: Settings = {}
     const sized = settings.maxSize !== undefined || settings.maxEntrySize !== undefined
     for (const [option, among] of Object.entries(allowed)) {
-      if (!sized && (option === 'size' || option === 'sizeCalculation') && this.#random() < 0.95)
+      if (
+        !sized &&
+        (option === 'size' || option === 'sizeCalculation') &&
+        (name !== 'set' || this.#random() < 0.95)
+      )
         continue
       if (option === (settings.ignoreFetchAbort ? 'allowStaleOnFetchAbort' : 'ignoreFetchAbort')) {
         continue
