@@ -164,11 +164,13 @@ export class Flight<K extends Some, V extends Some, FC> {
 
   /** Gives the stale value, if that is allowed. `goesOn`: a result may still come. */
   #fail(error: unknown, goesOn: boolean): V | undefined {
-    const { options, keepsStale } = { options: this.#options, keepsStale: this.#keepsStale }
+    const options = this.#options
+    const keepsStale = this.#keepsStale
     const givesStale = keepsStale || options.allowStaleOnFetchRejection
     if (this.#inPlace) {
       const stays = givesStale || options.noDeleteOnFetchRejection
-      if (!stays || (!goesOn && this.stale === undefined)) this.#core.delete(this.#key, 'fetch')
+      const comesToNothing = this.stale === undefined && !(goesOn && keepsStale)
+      if (!stays || comesToNothing) this.#core.delete(this.#key, 'fetch')
       else if (!keepsStale) this.#core.flights?.end(this.#slot)
     }
     if (givesStale) {
