@@ -5,6 +5,9 @@ import { checkMax, checkPositive } from './options.ts'
 import { dump, info, load } from './portable.ts'
 import { fetch, holds, look, memo, read } from './reading.ts'
 import { Settings } from './settings.ts'
+import { SharedCache } from './shared/index.ts'
+import { type SharedOptions as SharedOptionsOf, shareable } from './shared/options.ts'
+import { Unshared } from './shared/unshared.ts'
 import { store } from './storing.ts'
 import type * as Types from './types.ts'
 
@@ -45,15 +48,22 @@ type Contextless<FC, T> = unknown extends FC ? T : FC extends Types.Nothing ? T 
  * ```
  */
 export class LRUCache<K extends Some, V extends Some, FC = unknown> extends Settings<K, V, FC> {
-  readonly #core: Core<K, V, FC>
+  readonly #core!: Core<K, V, FC>
 
   /**
    * Makes a cache. Another cache may be given as the options: the new one is empty.
    *
    * @throws TypeError as lru-cache does, if an option cannot be.
    * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that lru-cache does not have.
+   * @throws OptionCombinationError `ERR_OPTION_COMBINATION`: options that exclude each other.
    */
+  // biome-ignore lint/correctness/noUnreachableSuper: what is given back instead is made already
   constructor(options: Types.Options<K, V, FC> | LRUCache<K, V, FC>) {
+    if (shareable<K, V, FC>(options, new.target === LRUCache)) {
+      // Another class, which has none of this one's parts, but is an instance of it all the same.
+      // biome-ignore lint/correctness/noConstructorReturn: one class for all caches, as users have it
+      return new SharedCache(options) as unknown as LRUCache<K, V, FC>
+    }
     const given = options as Types.OptionsBase<K, V, FC>
     super(given)
     this.#core = new Core(this, given)
@@ -353,6 +363,19 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> extends Sett
     core.resize(max, maxSize)
   }
 
+  /**
+   * Lets the cache go: one of this worker's own is cleared; a shared one stays for the others, and
+   * methods of this instance throw `ERR_CACHE_CLOSED`. Beyond lru-cache.
+   */
+  close(): void {
+    this.clear()
+  }
+
+  /** {@link LRUCache.close}, for `using`. Beyond lru-cache. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
   /** A call's options, whose status is told what is called. */
   #told<T extends { status?: Types.Status<K, V, FC> }>(
     op: NonNullable<Types.Status<K, V, FC>['op']>,
@@ -393,6 +416,9 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown> extends Sett
     }
   }
 }
+
+// A shared cache is an LRUCache to `instanceof`.
+Object.setPrototypeOf(Unshared.prototype, LRUCache.prototype)
 
 const NONE = {}
 
@@ -441,4 +467,5 @@ export declare namespace LRUCache {
   export type OptionsSizeLimit<K, V, FC> = Types.OptionsSizeLimit<K, V, FC>
   export type Options<K, V, FC> = Types.Options<K, V, FC>
   export type Entry<V> = Types.Entry<V>
+  export type SharedOptions<K, V, FC> = SharedOptionsOf<K, V, FC>
 }

@@ -96,7 +96,7 @@ export function checkJitter(jitter: number): number {
 }
 
 /** The clock, if none is given. */
-const defaultPerf: Perf =
+export const defaultPerf: Perf =
   typeof performance === 'object' && typeof performance.now === 'function' ? performance : Date
 
 function checkFunction(option: string, value: unknown): void {

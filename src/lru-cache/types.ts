@@ -1,5 +1,6 @@
 // The shapes that the drop-in's methods take and give: the names are those of lru-cache 11.
 import type { LRUCache } from './index.ts'
+import type { SharedOptions } from './shared/options.ts'
 
 /** The clock of a cache. */
 export interface Perf {
@@ -359,11 +360,12 @@ export interface OptionsSizeLimit<K, V, FC> extends OptionsBase<K, V, FC> {
   maxSize: Size
 }
 
-/** How to build a cache: bounded by at least one of `max`, `maxSize` and `ttl`. */
+/** How to build a cache: bounded by at least one of `max`, `maxSize` and `ttl`, or `shared`. */
 export type Options<K, V, FC> =
   | OptionsMaxLimit<K, V, FC>
   | OptionsSizeLimit<K, V, FC>
   | OptionsTTLLimit<K, V, FC>
+  | SharedOptions<K, V, FC>
 
 /** An entry, as `info` and `dump` give it and `load` takes it. */
 export interface Entry<V> {
@@ -405,4 +407,6 @@ export interface ResizeOptions {
   max?: Count
   /** The most that all entries' sizes may add up to. */
   maxSize?: Size
+  /** Of a shared cache: the most bytes, or text as `'256mb'`. */
+  maxBytes?: number | string
 }
