@@ -65,7 +65,7 @@ test('lfu keeps its bounds and tells of whatever leaves', t => {
   const objects = Array.from({ length: 40 }, () => ({}))
   for (let i = 0; i < 20_000; i++) {
     const n = Math.floor(random() ** 2 * 200)
-    const key = n % 3 === 0 ? objects[n % 40] : n % 3 === 1 ? `key:${n}` : n
+    const key = n % 3 === 0 ? (objects[n % 40] as object) : n % 3 === 1 ? `key:${n}` : n
     const value = 1 + Math.floor(random() * 30)
     if (random() < 0.05) cache.delete(key)
     else if (cache.get(key) === undefined) cache.set(key, value)
