@@ -7,6 +7,9 @@ import { transform } from 'esbuild'
 // Every example in the documentation of the sources runs, against the built package.
 const src = fileURLToPath(new URL('../src', import.meta.url))
 
+const root = new URL('../', import.meta.url)
+const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+
 interface Example {
   file: string
   line: number
@@ -26,6 +29,11 @@ function examplesOf(file: string): Example[] {
   return examples
 }
 
+/** Where the package has an entry. */
+function entryOf(name: string): URL {
+  return new URL(manifest.exports[`./${name}`].import.default, root)
+}
+
 const examples = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter(file => file.endsWith('.ts'))
   .flatMap(examplesOf)
@@ -41,7 +49,7 @@ for (const { file, line, code } of examples) {
     const built = new URL('../dist/', import.meta.url)
     const resolved = js
       .replaceAll(/from "breakwater"/g, `from "${new URL('index.js', built)}"`)
-      .replaceAll(/from "breakwater\/(\w+)"/g, `from "${built}$1.js"`)
+      .replaceAll(/from "breakwater\/([\w-]+)"/g, (_, entry: string) => `from "${entryOf(entry)}"`)
     await t.notThrowsAsync(import(`data:text/javascript,${encodeURIComponent(resolved)}`))
   })
 }

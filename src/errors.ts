@@ -72,6 +72,27 @@ export class OptionConflictError extends BreakwaterError {
   }
 }
 
+/** `ERR_OPTION_COMBINATION`: an option, or a method, that does not go with another option. */
+export class OptionCombinationError extends BreakwaterError {
+  /** The option's name. */
+  readonly option: string
+  /** What was given, as text. */
+  readonly value: string
+  /** What would have been allowed. */
+  readonly allowed: string
+
+  constructor(option: string, value: unknown, other: string, allowed: string) {
+    const text = describe(value)
+    super(
+      'ERR_OPTION_COMBINATION',
+      `${option} (${text}) cannot be combined with ${other}: ${allowed}`,
+    )
+    this.option = option
+    this.value = text
+    this.allowed = allowed
+  }
+}
+
 /** `ERR_INVALID_KEY`: a key that is neither string, number, Buffer nor Uint8Array. */
 export class InvalidKeyError extends BreakwaterError {
   constructor(got: string) {

@@ -2,10 +2,12 @@
 import { once } from 'node:events'
 import { type MessagePort, Worker } from 'node:worker_threads'
 import type * as breakwater from '../../src/index.ts'
+import type { LRUCache } from '../../src/lru-cache/index.ts'
 
 /** What a function that runs in a worker is given. */
 export interface Inside<D> {
   breakwater: typeof breakwater
+  LRUCache: typeof LRUCache
   port: MessagePort
   data: D
 }

@@ -1,0 +1,117 @@
+// How old entries are: when each began its life, how long that may be, and the clock.
+import { Purge } from './purge.ts'
+import type { Milliseconds, Perf, Status } from './types.ts'
+
+/** What a cache tells its ages. */
+export interface Clocked {
+  readonly perf: Perf
+  /** The clock is read once in so many milliseconds. */
+  readonly ttlResolution: Milliseconds
+  readonly ttlAutopurge: boolean
+}
+
+/** What a status says of an entry's age. */
+type AgeStatus = Pick<Status<unknown, unknown>, 'ttl' | 'start' | 'now' | 'remainingTTL'>
+
+/** The ages of a cache, made when the first entry may expire. */
+export class Ages {
+  readonly #clock: Clocked
+  readonly #purge: Purge | undefined
+  /** Of a slot: its ttl, 0 if it has none, and the moment that its life began. */
+  #lives: Float64Array
+  /** The moment, while it need not be read again; otherwise 0. */
+  #now = 0
+
+  /**
+   * @param capacity - how many slots to make room for.
+   * @param expire - takes out the entry of a slot.
+   */
+  constructor(clock: Clocked, capacity: number, expire: (slot: number) => void) {
+    this.#clock = clock
+    this.#lives = new Float64Array(2 * (capacity + 1))
+    this.#purge = clock.ttlAutopurge ? new Purge(clock.perf, this, expire) : undefined
+  }
+
+  /** An entry's life begins. */
+  begin(slot: number, ttl: Milliseconds, start: Milliseconds | undefined): void {
+    if (2 * slot >= this.#lives.length) this.#grow(slot)
+    this.#lives[2 * slot] = ttl
+    this.#lives[2 * slot + 1] = ttl === 0 ? 0 : (start ?? this.#clock.perf.now())
+    this.#purge?.watch(slot)
+  }
+
+  /** An entry's life begins anew. */
+  renew(slot: number): void {
+    const ttl = this.ttl(slot)
+    if (ttl !== 0) this.begin(slot, ttl, undefined)
+  }
+
+  /** How long an entry may live; 0: for ever. */
+  ttl(slot: number): Milliseconds {
+    return 2 * slot < this.#lives.length ? this.#lives[2 * slot]! : 0
+  }
+
+  /** When its life began. */
+  start(slot: number): Milliseconds {
+    return 2 * slot < this.#lives.length ? this.#lives[2 * slot + 1]! : 0
+  }
+
+  /** Whether an entry can expire. */
+  mortal(slot: number): boolean {
+    return this.ttl(slot) !== 0 && this.start(slot) !== 0
+  }
+
+  /** Whether an entry is older than it may be. */
+  stale(slot: number): boolean {
+    const lives = this.#lives
+    const at = 2 * slot
+    if (at >= lives.length) return false
+    const ttl = lives[at]!
+    const start = lives[at + 1]!
+    return ttl !== 0 && start !== 0 && (this.#now || this.#read()) - start > ttl
+  }
+
+  /** How long an entry still lives; below 0 if it is stale. */
+  remaining(slot: number): Milliseconds {
+    if (!this.mortal(slot)) return Number.POSITIVE_INFINITY
+    return this.ttl(slot) - ((this.#now || this.#read()) - this.start(slot))
+  }
+
+  /** Tells a status about an entry's age. */
+  report(slot: number, status: AgeStatus): void {
+    if (!this.mortal(slot)) return
+    status.ttl = this.ttl(slot)
+    status.start = this.start(slot)
+    status.now = this.#now || this.#read()
+    status.remainingTTL = status.ttl - (status.now - status.start)
+  }
+
+  /** Forgets all entries. */
+  clear(): void {
+    this.#lives.fill(0)
+    this.#purge?.clear()
+  }
+
+  #read(): Milliseconds {
+    const now = this.#clock.perf.now()
+    const { ttlResolution } = this.#clock
+    if (ttlResolution > 0) {
+      this.#now = now
+      unref(setTimeout(() => (this.#now = 0), ttlResolution))
+    }
+    return now
+  }
+
+  #grow(slot: number): void {
+    const lives = new Float64Array(4 * slot + 16)
+    lives.set(this.#lives)
+    this.#lives = lives
+  }
+}
+
+/** Lets the process end before the timer does. */
+export function unref(timer: NodeJS.Timeout): NodeJS.Timeout {
+  // A browser's timer is a number.
+  timer.unref?.()
+  return timer
+}

@@ -1,0 +1,116 @@
+// Checks the options that cannot be changed later.
+import { InvalidOptionError } from '../errors.ts'
+import { isPositive } from './sizes.ts'
+import type { Disposer, Fetcher, Inserter, Memoizer, OptionsBase, Perf, Policy } from './types.ts'
+
+const policies: readonly unknown[] = ['lru', 'lfu'] satisfies Policy[]
+
+let warned = false
+
+/**
+ * Checks what a cache is built from, as lru-cache does.
+ *
+ * @throws TypeError where lru-cache throws one.
+ * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that lru-cache does not have.
+ */
+export function check<K, V, FC>(options: OptionsBase<K, V, FC>): void {
+  const { max = 0, maxSize = 0, ttl, sizeCalculation, perf, policy, jitter, random } = options
+  const maxEntrySize = options.maxEntrySize || maxSize
+  if (perf !== undefined && typeof perf?.now !== 'function') {
+    throw new TypeError('perf must have a method now')
+  }
+  checkMax(max)
+  if (sizeCalculation) {
+    if (!maxSize && !maxEntrySize) {
+      throw new TypeError('sizeCalculation needs a bound: give maxSize or maxEntrySize too')
+    }
+    checkFunction('sizeCalculation', sizeCalculation)
+  }
+  if (options.memoMethod !== undefined) checkFunction('memoMethod', options.memoMethod)
+  if (options.fetchMethod !== undefined) checkFunction('fetchMethod', options.fetchMethod)
+  if (maxEntrySize !== 0) {
+    if (maxSize !== 0) checkPositive('maxSize', maxSize)
+    checkPositive('maxEntrySize', maxEntrySize)
+  }
+  if (ttl) checkPositive('ttl', ttl)
+  if (max === 0 && !ttl && maxSize === 0) {
+    throw new TypeError('a cache needs a bound: give at least one of max, maxSize and ttl')
+  }
+  if (policy !== undefined && !policies.includes(policy)) {
+    throw new InvalidOptionError('policy', policy, `one of ${policies.join(', ')}`)
+  }
+  if (jitter !== undefined) checkJitter(jitter)
+  if (random !== undefined && typeof random !== 'function') {
+    throw new InvalidOptionError('random', random, 'a function that gives numbers from 0 to 1')
+  }
+  if (!options.ttlAutopurge && max === 0 && maxSize === 0) warn()
+}
+
+/** The options that cannot be changed. */
+export interface Fixed<K, V, FC> {
+  readonly perf: Perf
+  readonly policy: Policy
+  readonly jitter: number
+  readonly random: () => number
+  readonly fetchMethod: Fetcher<K, V, FC> | undefined
+  readonly memoMethod: Memoizer<K, V, FC> | undefined
+  readonly dispose: Disposer<K, V> | undefined
+  readonly disposeAfter: Disposer<K, V> | undefined
+  readonly onInsert: Inserter<K, V> | undefined
+}
+
+/** These options, with what was left out. */
+export function fix<K, V, FC>(given: OptionsBase<K, V, FC>): Fixed<K, V, FC> {
+  const { perf = defaultPerf, policy = 'lru', jitter = 0, random = Math.random } = given
+  const { fetchMethod, memoMethod } = given
+  return {
+    ...{ perf, policy, jitter, random, fetchMethod, memoMethod },
+    dispose: callable(given.dispose),
+    disposeAfter: callable(given.disposeAfter),
+    onInsert: callable(given.onInsert),
+  }
+}
+
+/** Anything but a function is as good as nothing. */
+function callable<T>(given: T | undefined): T | undefined {
+  return typeof given === 'function' ? given : undefined
+}
+
+/** Checks the bound of entries: 0 is none. */
+export function checkMax(max: unknown): void {
+  if (max !== 0 && !isPositive(max)) {
+    throw new TypeError(`max must be a whole number from 0, not ${String(max)}`)
+  }
+}
+
+/** Checks a bound or a ttl. */
+export function checkPositive(option: string, value: unknown): void {
+  if (isPositive(value)) return
+  throw new TypeError(`${option} must be a whole number above 0, not ${String(value)}`)
+}
+
+/** Checks a jitter. */
+export function checkJitter(jitter: number): number {
+  if (typeof jitter === 'number' && jitter >= 0 && jitter < 1) return jitter
+  throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
+}
+
+/** The clock, if none is given. */
+export const defaultPerf: Perf =
+  typeof performance === 'object' && typeof performance.now === 'function' ? performance : Date
+
+function checkFunction(option: string, value: unknown): void {
+  if (typeof value === 'function') return
+  throw new TypeError(`${option} must be a function, not ${typeof value}`)
+}
+
+/** Says once in a process that a cache has no bound but time. */
+function warn(): void {
+  if (warned) return
+  warned = true
+  process.emitWarning(
+    'a cache with a ttl but without ttlAutopurge, max and maxSize may grow without bound',
+    'UnboundedCacheWarning',
+    'LRU_CACHE_UNBOUNDED',
+  )
+}
