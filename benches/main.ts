@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bounded } from './bounded.ts'
+import { classic } from './classic/main.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { memory } from './memory.ts'
@@ -18,13 +19,17 @@ const HELP = `npm run bench -- [NAME...] [options]
   pauses     event loop and collector under a million objects
   memory     bytes an entry
   bounded    ledger and resident memory under four workers' churn
+  classic    the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
 Without a name all of them run, which takes about half an hour.
 
   --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
-  --rounds N        rounds of headline and workers (7), pauses and memory (3)
+  --rounds N        rounds of headline and workers (7), pauses and memory (3), classic (15)
   --seconds N       a side in benny (0.5), bounded (60)
+  --max N           entries of a cache in classic (10000)
+  --kinds NAME,...  kinds of keys in classic (all)
+  --peers NAME,...  sides besides lru-cache in classic (all)
   --json FILE       write every figure
 `
 
@@ -34,13 +39,16 @@ const { values, positionals } = parseArgs({
     entries: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    max: { type: 'string' },
+    kinds: { type: 'string' },
+    peers: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 })
 
 /** A positive number of an option, or its default. */
-function number(name: 'rounds' | 'seconds', otherwise: number): number {
+function number(name: 'rounds' | 'seconds' | 'max', otherwise: number): number {
   const given = values[name]
   const value = given === undefined ? otherwise : Number(given)
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0, not ${given}`)
@@ -73,6 +81,13 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     return memory({ entries: size, rounds: number('rounds', 3) })
   },
   bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
+  classic: () =>
+    classic({
+      max: number('max', 10_000),
+      rounds: number('rounds', 15),
+      kinds: values.kinds?.split(','),
+      peers: values.peers?.split(','),
+    }),
 }
 for (const [name, suite] of Object.entries(SUITES)) {
   BENCHES[name] = async () => {
