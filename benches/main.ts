@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bounded } from './bounded.ts'
 import { classic } from './classic/main.ts'
+import { dropIn } from './drop-in.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { memory } from './memory.ts'
@@ -19,13 +20,14 @@ const HELP = `npm run bench -- [NAME...] [options]
   pauses     event loop and collector under a million objects
   memory     bytes an entry
   bounded    ledger and resident memory under four workers' churn
+  drop-in    the drop-in against lru-cache: get and set with four kinds of keys
   classic    the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
 Without a name all of them run, which takes about half an hour.
 
   --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
-  --rounds N        rounds of headline and workers (7), pauses and memory (3), classic (15)
+  --rounds N        rounds of headline, workers and drop-in (7), pauses and memory (3), classic (15)
   --seconds N       a side in benny (0.5), bounded (60)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
@@ -81,6 +83,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     return memory({ entries: size, rounds: number('rounds', 3) })
   },
   bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
+  'drop-in': () => dropIn({ sizes: entries(ALL), rounds: number('rounds', 7) }),
   classic: () =>
     classic({
       max: number('max', 10_000),
