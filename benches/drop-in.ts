@@ -109,7 +109,7 @@ const OPS = 2 ** 19
 /** A round calls a loop so many times, for V8 compiles best what is called often. */
 const SLICES = 32
 
-let cache: Pick<LRUCache<Key, string>, 'get' | 'set'>
+let cache: { get(key: Key): string | undefined; set(key: Key, value: string): unknown }
 let fresh: (id: number) => Key
 let keys: Key[]
 let values: string[]

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { bounded } from './bounded.ts'
 import { classic } from './classic/main.ts'
 import { dropIn } from './drop-in.ts'
+import { dropInHeap } from './drop-in-heap.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { memory } from './memory.ts'
@@ -21,13 +22,15 @@ const HELP = `npm run bench -- [NAME...] [options]
   memory     bytes an entry
   bounded    ledger and resident memory under four workers' churn
   drop-in    the drop-in against lru-cache: get and set with four kinds of keys
+  drop-in-heap  V8's heap and the collector's pauses under a million entries
   classic    the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
 Without a name all of them run, which takes about half an hour.
 
   --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
-  --rounds N        rounds of headline, workers and drop-in (7), pauses and memory (3), classic (15)
+  --rounds N        rounds of headline, workers and drop-in (7), pauses, memory and
+                    drop-in-heap (3), classic (15)
   --seconds N       a side in benny (0.5), bounded (60)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
@@ -84,6 +87,10 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   },
   bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
   'drop-in': () => dropIn({ sizes: entries(ALL), rounds: number('rounds', 7) }),
+  'drop-in-heap': () => {
+    const [size = 1_000_000] = entries([])
+    return dropInHeap({ entries: size, rounds: number('rounds', 3) })
+  },
   classic: () =>
     classic({
       max: number('max', 10_000),
