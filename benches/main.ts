@@ -10,6 +10,7 @@ import { dropInHeap } from './drop-in-heap.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { memory } from './memory.ts'
+import { near } from './near.ts'
 import { pauses } from './pauses.ts'
 import { SUITES } from './suites/index.ts'
 import { workers } from './workers.ts'
@@ -23,13 +24,14 @@ const HELP = `npm run bench -- [NAME...] [options]
   bounded    ledger and resident memory under four workers' churn
   drop-in    the drop-in against lru-cache: get and set with four kinds of keys
   drop-in-heap  V8's heap and the collector's pauses under a million entries
+  near       Cache with its near cache, without it, and lru-cache
   classic    the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
 Without a name all of them run, which takes about half an hour.
 
   --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
-  --rounds N        rounds of headline, workers and drop-in (7), pauses, memory and
+  --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
                     drop-in-heap (3), classic (15)
   --seconds N       a side in benny (0.5), bounded (60)
   --max N           entries of a cache in classic (10000)
@@ -91,6 +93,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     const [size = 1_000_000] = entries([])
     return dropInHeap({ entries: size, rounds: number('rounds', 3) })
   },
+  near: () => near({ sizes: entries([]), rounds: number('rounds', 7) }),
   classic: () =>
     classic({
       max: number('max', 10_000),
