@@ -11,6 +11,7 @@ import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { memory } from './memory.ts'
 import { near } from './near.ts'
+import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
 import { SUITES } from './suites/index.ts'
 import { workers } from './workers.ts'
@@ -25,6 +26,7 @@ const HELP = `npm run bench -- [NAME...] [options]
   drop-in    the drop-in against lru-cache: get and set with four kinds of keys
   drop-in-heap  V8's heap and the collector's pauses under a million entries
   near       Cache with its near cache, without it, and lru-cache
+  near-workers  one thread reads through its near cache what another one writes: none stale
   classic    the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -33,7 +35,7 @@ Without a name all of them run, which takes about half an hour.
   --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
   --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
                     drop-in-heap (3), classic (15)
-  --seconds N       a side in benny (0.5), bounded (60)
+  --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
   --peers NAME,...  sides besides lru-cache in classic (all)
@@ -94,6 +96,8 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     return dropInHeap({ entries: size, rounds: number('rounds', 3) })
   },
   near: () => near({ sizes: entries([]), rounds: number('rounds', 7) }),
+  'near-workers': () =>
+    nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
   classic: () =>
     classic({
       max: number('max', 10_000),
