@@ -17,11 +17,14 @@ const NEAR = 'near'
 const FAR = 'near: false'
 const SIDES = [NEAR, FAR, PEER]
 
+/** In which order keys are read. `in turn`: one after the other, and again from the first. */
+type Access = 'zipf' | 'uniform' | 'in turn'
+
 /** What is read, and how. */
 interface Case {
   values: 'objects' | 'strings'
   entries: number
-  access: 'zipf' | 'uniform'
+  access: Access
   keys: 'same keys' | 'fresh keys'
   /** The most copies in the near cache; as many as it has by itself, if left out. */
   near?: number
@@ -49,6 +52,9 @@ const CASES: readonly Case[] = [
   { ...objects, entries: 1_000_000, access: 'uniform' },
   { ...strings, entries: 1_000_000, access: 'uniform' },
   { ...strings, entries: 1_000_000, access: 'uniform', keys: 'fresh keys' },
+  // Whatever it keeps is gone when it is asked for again.
+  { ...objects, entries: 10_000, access: 'in turn' },
+  { ...strings, entries: 10_000, access: 'in turn' },
 ]
 
 /** A case by its name, as `4k objects, zipf, same keys, near 10k, a set in 10`. */
@@ -130,11 +136,7 @@ let turn = 0
 
 function make(side: string, at: number): void {
   const { entries, access, keys: kind, near, writes, values: type } = CASES[at] as Case
-  const next = random(4)
-  ids =
-    access === 'zipf'
-      ? zipf(entries, COUNT)
-      : Uint32Array.from({ length: COUNT }, () => next() % entries)
+  ids = draw(access, entries)
   keys = Array.from({ length: entries }, (_, id) => key(id))
   const isText = type === 'strings'
   const value = (id: number): Value => (isText ? (text(id, 200) as Value) : profile(id))
@@ -154,6 +156,13 @@ function make(side: string, at: number): void {
     if (JSON.stringify(found) !== JSON.stringify(value(id))) throw new Error(`${side} lost ${id}`)
   }
   global.gc?.()
+}
+
+function draw(access: Access, entries: number): Uint32Array {
+  if (access === 'zipf') return zipf(entries, COUNT)
+  const next = random(4)
+  const id = (_: unknown, at: number) => (access === 'uniform' ? next() : at) % entries
+  return Uint32Array.from({ length: COUNT }, id)
 }
 
 function open(options: CacheOptions<Value>): Cache<string, Value> {

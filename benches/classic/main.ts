@@ -3,7 +3,7 @@
  * lru-cache's repository runs: ten kinds of keys, five phases, wrong answers disqualify. Each side
  * runs in a process of its own for each kind; the rounds of the sides alternate.
  */
-import { ANY_KEY, DROP_IN, FLOOR } from '../lib/any-key.ts'
+import { ANY_KEY, DROP_IN, FLOOR, OURS_FAR } from '../lib/any-key.ts'
 import { median, type Row, table, times } from '../lib/report.ts'
 import { alternate, quotient, withChildren } from '../lib/rounds.ts'
 import { OURS, PEER } from '../lib/sides.ts'
@@ -21,6 +21,9 @@ export interface Options {
   peers?: readonly string[] | undefined
 }
 
+/** Sides that are a `Cache`. */
+const CACHES: readonly string[] = [OURS, OURS_FAR]
+
 const COLUMNS = [...PHASES, 'score'] as const
 type Column = (typeof COLUMNS)[number]
 /** Operations a millisecond, round by round. */
@@ -37,7 +40,7 @@ export async function classic(options: Options): Promise<Row[]> {
   const rows: Row[] = []
   const scores = new Map<string, number[]>(sides.map(side => [side, []]))
   for (const kind of kinds) {
-    const able = sides.filter(side => side !== OURS || PLAIN.includes(kind))
+    const able = sides.filter(side => !CACHES.includes(side) || PLAIN.includes(kind))
     const results = await measure(kind, able, options)
     const reference = results.get(PEER)
     if (!reference || 'wrong' in reference) throw new Error(`${PEER} failed: ${reference?.wrong}`)
@@ -126,7 +129,7 @@ function report(kind: string, side: string, max: number, speeds: Speeds, peer: S
     const value = median(speeds[column])
     const unit = column === 'score' ? 'points' : 'op/ms'
     const row = { bench: 'classic', what: `${kind}, ${column}`, entries: max, side, value, unit }
-    const ours = side === OURS || side === DROP_IN
+    const ours = CACHES.includes(side) || side === DROP_IN
     return ours ? { ...row, ratio: quotient(speeds[column], peer[column]) } : row
   })
 }

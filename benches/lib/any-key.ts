@@ -5,7 +5,7 @@ import { LRUCache as Peer } from 'lru-cache'
 import { LRUMap, LRUMapWithDelete } from 'mnemonist'
 import QuickLRU from 'quick-lru'
 import { lru as tinyLru } from 'tiny-lru'
-import { Cache, number } from './breakwater.ts'
+import { Cache, type CacheOptions, number } from './breakwater.ts'
 import { LRUCache } from './drop-in.ts'
 import { OURS, PEER } from './sides.ts'
 
@@ -23,19 +23,27 @@ export interface NumberMap {
 /** The drop-in, by the name under which it is reported. */
 export const DROP_IN = 'drop-in'
 
+/** `Cache` without its near cache. */
+export const OURS_FAR = `${OURS} without near`
+
+const ours = (options: CacheOptions<number>): NumberMap =>
+  new Cache<string, number>({
+    ...options,
+    policy: 'lru',
+    codec: number(),
+  }) as unknown as NumberMap
+
 /** Builders of all sides, ours first: of the most entries that they may hold. */
 export const ANY_KEY: Readonly<Record<string, (max: number) => NumberMap>> = {
-  [OURS]: max => {
-    const cache = new Cache<string, number>({ max, policy: 'lru', codec: number() })
-    return cache as unknown as NumberMap
-  },
+  [OURS]: max => ours({ max }),
+  [OURS_FAR]: max => ours({ max, near: false }),
   [DROP_IN]: max => new LRUCache<Key, number>({ max }),
   [PEER]: max => new Peer<Key, number>({ max }),
   'tiny-lru': max => tinyLru<number>(max) as unknown as NumberMap,
   'quick-lru': max => new QuickLRU<Key, number>({ maxSize: max }),
   'lru.min': max => createLRU<Key, number>({ max }),
   mnemonist: max => new LRUMap<Key, number>(max),
-  'mnemonist, with delete': max => new LRUMapWithDelete<Key, number>(max),
+  'mnemonist with delete': max => new LRUMapWithDelete<Key, number>(max),
   // Its types name a default export, and it is a CommonJS module that is the function itself.
   hashlru: max => (hashlru as unknown as (max: number) => NumberMap)(max),
   Map: () => new Map<Key, number>(),
