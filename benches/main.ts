@@ -18,21 +18,22 @@ import { workers } from './workers.ts'
 
 const HELP = `npm run bench -- [NAME...] [options]
 
-  headline   get and set against lru-cache, medians of alternating rounds
-  workers    two worker threads reading one cache, against one
-  pauses     event loop and collector under a million objects
-  memory     bytes an entry
-  bounded    ledger and resident memory under four workers' churn
-  drop-in    the drop-in against lru-cache: get and set with four kinds of keys
+  headline      get and set against lru-cache, medians of alternating rounds
+  workers       two worker threads reading one cache, against one
+  pauses        event loop and collector under a million objects
+  memory        bytes an entry
+  bounded       ledger and resident memory under four workers' churn
+  drop-in       the drop-in against lru-cache: get and set with four kinds of keys
   drop-in-heap  V8's heap and the collector's pauses under a million entries
-  near       Cache with its near cache, without it, and lru-cache
-  near-workers  one thread reads through its near cache what another one writes: none stale
-  classic    the classic benchmark of LRU caches: kinds of keys, phases, every peer
+  near          Cache with its near cache, without it, and lru-cache
+  near-workers  one thread reads through its near cache what another writes: nothing stale
+  classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
-Without a name all of them run, which takes about half an hour.
+Without a name all of them run, which takes about an hour.
 
-  --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
+  --entries N,...   sizes (headline, drop-in and benny: 1000,10000,100000,1000000; workers:
+                    100000; near-workers: 1000,100000; near: all of its cases)
   --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
                     drop-in-heap (3), classic (15)
   --seconds N       a side in benny (0.5), bounded (60), near-workers (10)

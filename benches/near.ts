@@ -69,12 +69,19 @@ type Request = { side: string; at: number } | { work: 'read' | 'build' } | { sha
 
 /** Runs it and returns its figures. `sizes`: those of the cases to run; all, if left out. */
 export async function near(options: { sizes: number[]; rounds: number }): Promise<Row[]> {
+  const { sizes, rounds } = options
+  const asked = [...CASES.entries()].filter(
+    ([, { entries }]) => sizes.length === 0 || sizes.includes(entries),
+  )
+  if (asked.length === 0) {
+    const known = new Set(CASES.map(({ entries }) => entries))
+    throw new Error(`near has cases of ${[...known].join(', ')} entries, not of ${sizes}`)
+  }
   const rows: Row[] = []
   console.log('\nnear: ns per operation')
   const lines: (string | number)[][] = [['', 'near hits', ...SIDES, `to ${FAR}`, `to ${PEER}`]]
-  for (const [at, one] of CASES.entries()) {
-    if (options.sizes.length > 0 && !options.sizes.includes(one.entries)) continue
-    const { net, share } = await measure(at, options.rounds)
+  for (const [at, one] of asked) {
+    const { net, share } = await measure(at, rounds)
     const figures = (side: string) => net.get(side) ?? []
     const [toFar, toPeer] = [FAR, PEER].map(side => quotient(figures(side), figures(NEAR)))
     const medians = SIDES.map(side => median(figures(side)))
