@@ -1,5 +1,6 @@
 // Builds the native module into dist/native, with the loader that picks it for the platform.
-// Arguments go to `napi build`, as `--profile dev` or `--target x86_64-unknown-linux-musl`.
+// `--debug` makes it quickly and unoptimised; other arguments go to `napi build`, as
+// `--target x86_64-unknown-linux-musl`.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,8 +13,9 @@ const require = createRequire(import.meta.url)
 const manifest = require.resolve('@napi-rs/cli/package.json')
 const cli = join(dirname(manifest), require(manifest).bin.napi)
 
-const given = process.argv.slice(2)
-const profile = given.includes('--profile') ? [] : ['--release']
+const debug = process.argv.includes('--debug')
+const given = process.argv.slice(2).filter(argument => argument !== '--debug')
+const profile = debug || given.includes('--profile') ? [] : ['--release']
 
 mkdirSync(join(root, 'dist/native'), { recursive: true })
 const napi = spawnSync(

@@ -20,6 +20,9 @@ declare module '#binding' {
     readonly maxBytes?: number
     readonly ttl?: number
     readonly jitter: number
+    /** Whether isolates may keep copies of values. */
+    readonly near: boolean
+    readonly systemClock: boolean
   }
 
   /** What the facade and the native side share in one isolate. */
@@ -41,6 +44,12 @@ declare module '#binding' {
 
     // Methods of an instance: `at` is its number.
     get(at: number, key: Key): Stored | undefined
+    /** As `get`; the port tells by which stamp the value can be kept. */
+    getNear(at: number, key: Key): Stored | undefined
+    /** The version words and the port. */
+    openNear(at: number): [ArrayBuffer, ArrayBuffer] | undefined
+    used(at: number, records: number): void
+    now(at: number): number
     peek(at: number, key: Key): Stored | undefined
     has(at: number, key: Key): boolean
     getInto(at: number, key: Key, bytes: Uint8Array): number | undefined

@@ -2,13 +2,21 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
-import type { Native } from '#binding'
+import type { Native, Stored } from '#binding'
 import { type Codec, type CodecName, type Coding, codingOf } from './codecs.ts'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
 import { Lives } from './life.ts'
 import { binding, receivers } from './native.ts'
-import { agreedCoding, type CacheOptions, check, checkAgreement, checkBounds } from './options.ts'
+import { Near, type NearBounds } from './near.ts'
+import {
+  agreedCoding,
+  type CacheOptions,
+  check,
+  checkAgreement,
+  checkBounds,
+  checkNear,
+} from './options.ts'
 import { Listeners } from './removals.ts'
 import type {
   CacheHandle,
@@ -16,6 +24,7 @@ import type {
   CacheStats,
   Duration,
   HotKey,
+  NearOptions,
   RemovalListener,
   SetOptions,
 } from './types.ts'
@@ -23,7 +32,15 @@ import { milliseconds } from './units.ts'
 import { Values } from './values.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
-const { get, peek, has, set, delete: remove } = binding
+const { get, getNear, peek, has, set, delete: remove } = binding
+
+/**
+ * The share of hits from which on a near cache saves more than it costs, for values that have to be
+ * decoded and for others: see docs/decisions/0009-near-cache.md.
+ */
+const WORTH_DECODED = 0.1
+const WORTH_PLAIN = 0.75
+const plainCodecs: readonly string[] = ['string', 'number', 'bytes', 'heap']
 
 const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
 
@@ -32,6 +49,7 @@ class Attachment {
   constructor(
     readonly native: Native,
     readonly codec: unknown,
+    readonly near: boolean | NearOptions | undefined,
   ) {}
 }
 
@@ -72,6 +90,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   readonly #plainIn: boolean
   /** Whether values come out as they are. */
   readonly #plainOut: boolean
+  #near: Near<V> | undefined
+  readonly #read: (stored: Stored) => V
   #closed = false
 
   /**
@@ -82,11 +102,16 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   constructor(options: CacheOptions<V> = {}) {
     const attachment = options instanceof Attachment ? options : undefined
-    const given = attachment === undefined ? options : { codec: attachment.codec as Codec<V> }
+    const given = attachment === undefined ? options : (attachment as CacheOptions<V>)
     this.#native = attachment?.native ?? this.#open(given)
     this.#at = this.#native.number
     try {
-      this.#values = new Values(this.#coding(given, attachment !== undefined))
+      const coding = this.#coding(given, attachment !== undefined)
+      const near = checkNear(given.near, coding, this.#native.max)
+      this.#values = new Values(coding, near?.freeze ?? false)
+      this.#plainOut = this.#values.plainOut
+      this.#read = stored => this.#values.read(stored)
+      this.#near = near && this.#openNear(near.bounds)
     } catch (error) {
       binding.close(this.#at)
       throw error
@@ -94,11 +119,22 @@ export class Cache<K extends CacheKey = string, V = string> {
     const { ttl, jitter } = this.#native
     this.#lives = new Lives(ttl, jitter, given.random ?? Math.random)
     this.#plainIn = this.#values.plainIn && !this.#lives.drawn
-    this.#plainOut = this.#values.plainOut
     const must = this.#values.slots === undefined ? 0 : 1
     this.#listeners = new Listeners(receivers, this.#values, {
       on: () => binding.listen(this.#at, must),
       off: () => binding.unlisten(this.#at),
+    })
+  }
+
+  #openNear(bounds: NearBounds): Near<V> | undefined {
+    const { policy, codec, systemClock } = this.#native
+    return Near.open<V>({
+      ...bounds,
+      at: this.#at,
+      exact: policy === 'lru',
+      systemClock,
+      copiesBytes: codec === 'bytes',
+      worth: plainCodecs.includes(codec) ? WORTH_PLAIN : WORTH_DECODED,
     })
   }
 
@@ -123,7 +159,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   /**
    * Opens the cache of a handle that another worker posted.
    *
-   * @param options - `codec`: needed if the cache has a codec of your own.
+   * @param options - `codec`: needed if the cache has a codec of your own. `near`: as when a cache
+   * is made.
    * @throws InvalidHandleError `ERR_INVALID_HANDLE`: it is closed, or of another process.
    *
    * @example
@@ -139,13 +176,13 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   static attach<K extends CacheKey = string, V = string>(
     handle: CacheHandle,
-    options: { codec?: Codec<V> | CodecName } = {},
+    options: { codec?: Codec<V> | CodecName; near?: boolean | NearOptions } = {},
   ): Cache<K, V> {
     const id: unknown = handle?.breakwater
     if (typeof id !== 'number') {
       throw new InvalidHandleError('a handle must be the `handle` of a cache')
     }
-    const attachment = new Attachment(binding.attach(id), options.codec)
+    const attachment = new Attachment(binding.attach(id), options.codec, options.near)
     return new Cache<K, V>(attachment as unknown as CacheOptions<V>)
   }
 
@@ -172,6 +209,11 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
   get(key: K): V | undefined {
+    const near = this.#near
+    if (near !== undefined) {
+      const place = near.find(key)
+      return place < 0 ? this.#load(near, key) : near.at(place)
+    }
     const stored = get(this.#at, key)
     return this.#plainOut || stored === undefined
       ? (stored as V | undefined)
@@ -180,10 +222,25 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
   peek(key: K): V | undefined {
+    const near = this.#near
+    const place = near?.glance(key) ?? -1
+    if (place >= 0) return near?.at(place)
     const stored = peek(this.#at, key)
     return this.#plainOut || stored === undefined
       ? (stored as V | undefined)
       : this.#values.read(stored)
+  }
+
+  #load(near: Near<V>, key: K): V | undefined {
+    near.order()
+    if (near.isUseful) {
+      const stored = getNear(this.#at, key)
+      if (stored !== undefined) return near.keep(key, stored, this.#read)
+      near.forgetSpoilt()
+      return undefined
+    }
+    const stored = get(this.#at, key)
+    return stored === undefined ? undefined : this.#read(stored)
   }
 
   /** Whether a key has a value. Counts nothing. */
@@ -208,6 +265,7 @@ export class Cache<K extends CacheKey = string, V = string> {
    * ```
    */
   set(key: K, value: V, options?: SetOptions): this {
+    this.#near?.tell()
     if (this.#plainIn && options === undefined) {
       set(this.#at, key, value)
     } else {
@@ -218,16 +276,22 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** Removes a key; whether it had a value. */
   delete(key: K): boolean {
+    this.#near?.forget(key)
     return remove(this.#at, key)
   }
 
   /** Removes everything that was there when it began. */
   clear(): void {
     binding.clear(this.#at)
+    this.#near?.clear()
   }
 
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
+    // What a copy spares of decoding is more than what calling once spares of calls.
+    if (this.#near !== undefined && !this.#plainOut) {
+      return Array.from(plainArray('keys', keys), key => this.get(key))
+    }
     const list = binding.getMany(this.#at, plainArray('keys', keys))
     if (this.#plainOut) return list as (V | undefined)[]
     const bytes = this.#values.givesBytes ? new BytesOf(list) : undefined
@@ -257,6 +321,7 @@ export class Cache<K extends CacheKey = string, V = string> {
       values.push(this.#values.encode(value))
       if (life !== undefined) lives.push(life)
     }
+    this.#near?.tell()
     binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
     return this
   }
@@ -355,6 +420,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     if (!Number.isSafeInteger(limit) || limit < 0) {
       throw new InvalidOptionError('limit', limit, 'a whole number')
     }
+    this.#near?.tell()
     const list = binding.hotKeys(this.#at, limit)
     const hot: HotKey<K>[] = []
     for (let i = 0; i < list.length; i += 2) {
@@ -435,6 +501,8 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   close(): void {
     this.#closed = true
+    this.#near?.clear()
+    this.#near = undefined
     this.#listeners.close()
     binding.close(this.#at)
     this.#values.slots?.clear()

@@ -124,7 +124,8 @@ export function number(): Codec<number> {
 }
 
 /**
- * Whatever `JSON.stringify` writes and `JSON.parse` reads. Each `get` gives a new object.
+ * Whatever `JSON.stringify` writes and `JSON.parse` reads. Callers share the object that a `get`
+ * gives: see {@link CacheOptions.near}.
  *
  * @example
  * ```ts

@@ -27,6 +27,7 @@ export type {
   CacheStats,
   Duration,
   HotKey,
+  NearOptions,
   Policy,
   RemovalListener,
   RemovalReason,

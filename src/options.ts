@@ -3,7 +3,8 @@ import binding, { type Native } from '#binding'
 import { ManualClock } from './clock.ts'
 import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from './codecs.ts'
 import { InvalidOptionError, OptionConflictError } from './errors.ts'
-import type { Duration, Policy, Size } from './types.ts'
+import type { NearBounds } from './near.ts'
+import type { Duration, NearOptions, Policy, Size } from './types.ts'
 import { byteCount, milliseconds } from './units.ts'
 
 /** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
@@ -27,6 +28,13 @@ export interface CacheOptions<V = string> {
   codec?: Codec<V> | CodecName | undefined
   /** How many parts the cache is cut into, a power of two; decided by its bounds if left out. */
   shards?: number | undefined
+  /**
+   * Whether each isolate keeps copies of decoded values in front of the cache, on its own heap; on
+   * if left out. A copy is only ever used while it is what the cache has, for all threads. Callers
+   * that get the same object share it: who changes it changes it for all in the isolate, unless
+   * `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy of its own.
+   */
+  near?: boolean | NearOptions | undefined
   /** Time that stands still until a test moves it, from `breakwater/testing`. */
   clock?: ManualClock | undefined
   /** Draws the jitter: evenly from 0 up to, not including, 1. `Math.random` if left out. */
@@ -46,9 +54,14 @@ export interface OpenOptions {
   codecId: number
   accepts: number
   clock: object | undefined
+  near: 0 | 1
 }
 
 const policies: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
+
+/** How much a near cache keeps unless told otherwise: see docs/decisions/0009-near-cache.md. */
+const NEAR_MAX = 8192
+const NEAR_MAX_BYTES = 16 * 1024 * 1024
 
 const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   'name',
@@ -59,6 +72,7 @@ const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   'jitter',
   'codec',
   'shards',
+  'near',
   'clock',
   'random',
 ])
@@ -109,6 +123,7 @@ export function check(options: CacheOptions<unknown>): OpenOptions {
     codecId: coding.id,
     accepts: coding.accepts,
     clock: clock?.handle,
+    near: options.near === false ? 0 : 1,
   }
 }
 
@@ -129,6 +144,47 @@ export function checkJitter(jitter: number | undefined): number | undefined {
     throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
   }
   return jitter
+}
+
+/**
+ * What a near cache may take, and whether it freezes; `undefined` for none.
+ * @internal
+ */
+export function checkNear(
+  near: boolean | NearOptions | undefined,
+  coding: Coding,
+  max: number | undefined,
+): { bounds: NearBounds; freeze: boolean } | undefined {
+  if (near === false) return undefined
+  const given = near === undefined || near === true ? {} : near
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionError('near', near, 'true, false or an object { max, maxBytes, freeze }')
+  }
+  for (const option of Object.keys(given)) {
+    if (!['max', 'maxBytes', 'freeze'].includes(option)) {
+      throw new InvalidOptionError(
+        `near.${option}`,
+        'given',
+        'left out: near has max, maxBytes, freeze',
+      )
+    }
+  }
+  const { max: copies = NEAR_MAX, maxBytes = NEAR_MAX_BYTES, freeze = false } = given
+  if (!Number.isSafeInteger(copies) || copies <= 0) {
+    throw new InvalidOptionError('near.max', copies, 'a whole number of copies above 0')
+  }
+  if (typeof freeze !== 'boolean') {
+    throw new InvalidOptionError('near.freeze', freeze, 'true or false')
+  }
+  if (freeze && (coding.name === 'heap' || coding.name === 'bytes')) {
+    const allowed = `false: what a cache of codec '${coding.name}' gives cannot be frozen`
+    throw new InvalidOptionError('near.freeze', freeze, allowed)
+  }
+  const bounds = {
+    max: Math.min(copies, max ?? copies),
+    maxBytes: byteCount('near.maxBytes', maxBytes),
+  }
+  return { bounds, freeze }
 }
 
 function checkShards(shards: number): number {
@@ -161,6 +217,10 @@ export function checkAgreement(
     ttl: [native.ttl],
     jitter: [native.jitter],
     codec: [native.codec],
+  }
+  // Whoever wants none has none, whatever the others have.
+  if (given.near !== undefined && given.near !== false && !native.near) {
+    throw new OptionConflictError(native.name ?? '', 'near', given.near, false)
   }
   for (const [option, values] of Object.entries(has)) {
     const value = options[option as keyof OpenOptions]

@@ -42,10 +42,22 @@ export interface SetOptions {
   jitter?: number | undefined
 }
 
+/** How much a near cache keeps, and how. */
+export interface NearOptions {
+  /** The most copies; {@link CacheOptions.max} if that is less; 8,192 if left out. */
+  max?: number | undefined
+  /** The most bytes: of each copy those that its value takes in the cache; 16 MB if left out. */
+  maxBytes?: Size | undefined
+  /** Whether the values that are handed out are frozen, with all that they hold. */
+  freeze?: boolean | undefined
+}
+
 /** Counts since the cache was made or `resetStats`, and sizes as they are now. */
 export interface CacheStats {
   /** `get`s that found an entry. */
   hits: number
+  /** Of these, those that the near caches of the isolates answered. */
+  nearHits: number
   /** `get`s that found none. */
   misses: number
   /** Entries stored. */

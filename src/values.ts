@@ -1,6 +1,7 @@
 // Values on their way between a user and the native side, by the codec.
 import { type Coding, givesBytes } from './codecs.ts'
 import { DecodeError, InvalidValueError } from './errors.ts'
+import { deepFreeze } from './freeze.ts'
 import { Slots } from './heap.ts'
 import { takeBytes } from './native.ts'
 
@@ -17,9 +18,12 @@ export class Values<V> {
   readonly #name: string
   readonly #encode: ((value: never) => unknown) | undefined
   readonly #decode: ((stored: never) => unknown) | undefined
+  readonly #freeze: boolean
 
-  constructor(coding: Coding) {
+  /** @param freeze - whether values that come out are frozen. */
+  constructor(coding: Coding, freeze: boolean) {
     this.#name = coding.name
+    this.#freeze = freeze
     if (coding.name === 'heap') {
       const slots = new Slots()
       this.slots = slots
@@ -49,7 +53,8 @@ export class Values<V> {
   decode(stored: unknown): V {
     if (this.#decode === undefined) return stored as V
     try {
-      return this.#decode(stored as never) as V
+      const value = this.#decode(stored as never) as V
+      return this.#freeze ? deepFreeze(value) : value
     } catch (cause) {
       throw new DecodeError(this.#name, { cause })
     }

@@ -23,6 +23,14 @@ const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData: 
 const [seen] = await once(worker, 'message')
 assert.equal(seen, 'Alice')
 assert.deepEqual(users.get('2'), { name: 'Bob' })
+
+// The near cache: a reader that does nothing but wait for a change sees it, however well its loop
+// is compiled.
+assert.equal(users.get('2'), users.get('2'))
+assert.ok(users.stats().nearHits > 0)
+users.set('round', { n: 0 })
+worker.postMessage(1000)
+for (let n = 0; n < 1000; ) n = users.get('round').n
 await worker.terminate()
 
 assert.throws(() => new Cache({ max: -1 }), { code: 'ERR_INVALID_OPTION' })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A monotonic clock in milliseconds. Clones of a manual clock share their time.
 #[derive(Clone, Debug)]
@@ -42,6 +42,14 @@ impl Clock {
         match &self.0 {
             Source::System(start) => start.elapsed().as_nanos().div_ceil(1_000_000) as u64,
             Source::Manual(now) => now.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The time since the clock's start, as finely as it is known.
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Source::System(start) => start.elapsed(),
+            Source::Manual(now) => Duration::from_millis(now.load(Ordering::Relaxed)),
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Config {
     pub shards: Option<usize>,
     /// The clock that deadlines are measured on.
     pub clock: Clock,
+    /// Whether readers may keep copies of values: writes then keep [`crate::Versions`] for them.
+    pub copies: bool,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             policy: Policy::default(),
             shards: None,
             clock: Clock::system(),
+            copies: false,
         }
     }
 }

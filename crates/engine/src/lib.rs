@@ -12,6 +12,7 @@
 //!   reclaim    epochs: when what was unlinked can be freed
 //! flight     who loads a key, and who waits
 //! hot        which keys are read most
+//! versions   whether a copy of a value is still good
 //! persist    snapshots in files
 //! ```
 
@@ -34,6 +35,7 @@ mod shard;
 mod shim;
 mod stats;
 mod thread;
+mod versions;
 mod wheel;
 
 pub use cache::{Cache, Edit};
@@ -47,3 +49,4 @@ pub use persist::PersistError;
 pub use removal::{Reason, RemovalListener};
 pub use stats::Stats;
 pub use thread::rest;
+pub use versions::{Stamp, Versions};

@@ -12,6 +12,7 @@ use crate::index::{Host, Index, Table};
 use crate::ledger::{Account, Ledger};
 use crate::policy::Order;
 use crate::thread::{self, Thread};
+use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
@@ -28,6 +29,8 @@ const LIMBO_BYTES: u64 = 64 * 1024;
 pub(crate) struct Guarded {
     pub(crate) order: Order,
     pub(crate) wheel: Wheel,
+    /// Evictions since readers who keep copies were last pressed.
+    pub(crate) evicted: u64,
 }
 
 impl Guarded {
@@ -111,6 +114,7 @@ impl Shard {
             guarded: CachePadded::new(Mutex::new(Guarded {
                 order: Order::new(policy),
                 wheel: Wheel::new(),
+                evicted: 0,
             })),
             account: CachePadded::new(Account::new()),
             entries: AtomicU64::new(0),
@@ -242,6 +246,7 @@ pub(crate) struct Place<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) ledger: &'a Ledger,
     pub(crate) hasher: &'a KeyHasher,
+    pub(crate) versions: Option<&'a Versions>,
 }
 
 impl Place<'_> {
@@ -283,5 +288,10 @@ impl Host for Place<'_> {
 
     fn discard(&self, entry: EntryPtr) {
         self.shard.limbo.lock().cleared.push(entry);
+    }
+
+    #[inline]
+    fn changing(&self, hash: u64) -> Option<Changing<'_>> {
+        self.versions.map(|versions| versions.changing(hash))
     }
 }

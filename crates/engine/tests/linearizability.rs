@@ -3,7 +3,7 @@
 //! histories are recorded and such an order is searched for, key by key (Wing & Gong, "Testing and
 //! verifying concurrent objects", 1993; Lowe's memory of configurations, 2017).
 
-use breakwater_engine::{Cache, Config, Edit, Expiry, Key, Policy, Value};
+use breakwater_engine::{Cache, Config, Edit, Expiry, Key, Policy, Stamp, Value};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,6 +106,8 @@ struct Recorder<'a> {
     lot: u64,
     /// Numbers that no other thread writes.
     next: u64,
+    /// What was read of each key, used again as long as it is good.
+    copies: [Option<(Stamp, Held)>; KEYS],
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -136,8 +138,9 @@ impl Recorder<'_> {
             Action::Get(seen) if event.key == key => Some(seen),
             _ => None,
         });
+        let mut copy = self.copies[key];
         self.record(key, |cache, key| match lot {
-            0..=3 => Action::Get(cache.get(key, |entry| number(entry.value().bytes))),
+            0..=3 => Action::Get(read(cache, key, &mut copy)),
             4..=5 => {
                 let value = to.to_le_bytes();
                 Action::Set(to, cache.set(key, Value::bytes(&value), Expiry::Never).unwrap())
@@ -150,7 +153,19 @@ impl Recorder<'_> {
                 Action::Swap { from, to, seen }
             }
         });
+        self.copies[key] = copy;
     }
+}
+
+/// What a key has: as the copy says if that is good, or else as the cache does.
+fn read(cache: &Cache, key: Key<'_>, copy: &mut Option<(Stamp, Held)>) -> Held {
+    let versions = cache.versions().unwrap();
+    if let Some((_, held)) = copy.filter(|&(stamp, _)| versions.is_current(stamp)) {
+        return held;
+    }
+    let read = cache.get_stamped(key, |entry| number(entry.value().bytes));
+    *copy = read.map(|(value, stamp)| (stamp, Some(value)));
+    read.map(|(value, _)| value)
 }
 
 fn update(cache: &Cache, key: Key<'_>, f: impl Fn(Held) -> Held) -> Held {
@@ -180,7 +195,8 @@ enum Beside {
 
 fn check(policy: Policy, max_entries: Option<u64>, beside: Beside, rounds: u64) {
     for round in 0..rounds {
-        let config = Config { policy, max_entries, shards: Some(1), ..Config::default() };
+        let config =
+            Config { policy, max_entries, shards: Some(1), copies: true, ..Config::default() };
         let cache = Cache::new(config).unwrap();
         let events = one_round(&cache, round, beside);
         for key in 0..KEYS {
@@ -201,6 +217,7 @@ fn one_round(cache: &Cache, round: u64, beside: Beside) -> Vec<Event> {
         events: Vec::new(),
         lot: (round * 8 + thread + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
         next: thread * 1_000,
+        copies: [None; KEYS],
     };
     let mut events = Vec::new();
     thread::scope(|scope| {

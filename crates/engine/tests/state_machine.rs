@@ -1,7 +1,9 @@
 //! Random histories against a plain map: what the cache says is what was written, and after every
 //! operation the books are right and within the bounds.
 
-use breakwater_engine::{Cache, Clock, Config, Edit, Error, Expiry, Key, KeyKind, Policy, Value};
+use breakwater_engine::{
+    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, KeyKind, Policy, Stamp, Value,
+};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -69,6 +71,8 @@ struct Pair {
     /// Whether entries may be missing, having been evicted.
     evicts: bool,
     serial: u32,
+    /// What was read of keys, with the stamps by which that may be used again.
+    copies: HashMap<u16, (Stamp, Held)>,
 }
 
 fn key_bytes(key: u16) -> ([u8; 8], KeyKind) {
@@ -86,6 +90,14 @@ fn number_of(key: Key<'_>) -> u16 {
     u64::from_le_bytes(key.bytes.try_into().unwrap()) as u16 * 4 + key.kind as u16
 }
 
+fn held(entry: EntryRef<'_>) -> Held {
+    Held {
+        format: entry.value().format,
+        bytes: entry.value().bytes.to_vec(),
+        deadline: entry.deadline(),
+    }
+}
+
 impl Pair {
     fn new(
         policy: Policy,
@@ -94,11 +106,17 @@ impl Pair {
         shards: usize,
     ) -> Self {
         let clock = Clock::manual();
-        let config =
-            Config { max_entries, max_bytes, policy, shards: Some(shards), clock: clock.clone() };
+        let config = Config {
+            max_entries,
+            max_bytes,
+            policy,
+            shards: Some(shards),
+            clock: clock.clone(),
+            copies: true,
+        };
         let evicts = max_entries.is_some() || max_bytes.is_some();
         let cache = Cache::new(config).unwrap();
-        Self { cache, clock, model: HashMap::new(), evicts, serial: 0 }
+        Self { cache, clock, model: HashMap::new(), evicts, serial: 0, copies: HashMap::new() }
     }
 
     fn live(&self, key: u16) -> Option<&Held> {
@@ -122,13 +140,27 @@ impl Pair {
     }
 
     fn read(&self, key: u16) -> Option<Held> {
-        with_key(key, |key| {
-            self.cache.get(key, |entry| Held {
-                format: entry.value().format,
-                bytes: entry.value().bytes.to_vec(),
-                deadline: entry.deadline(),
-            })
-        })
+        with_key(key, |key| self.cache.get(key, held))
+    }
+
+    fn copy(&mut self, key: u16) {
+        let read = with_key(key, |key| self.cache.get_stamped(key, held));
+        if let Some((held, stamp)) = read {
+            self.cache.used(stamp.hash);
+            self.copies.insert(key, (stamp, held));
+        }
+    }
+
+    /// A copy that is good is what the cache has.
+    fn check_copies(&self) {
+        let versions = self.cache.versions().unwrap();
+        for (key, (stamp, copied)) in &self.copies {
+            let alive = copied.deadline.is_none_or(|at| at > self.clock.now());
+            if alive && versions.is_current(*stamp) {
+                let there = with_key(*key, |key| self.cache.peek(key, held));
+                assert_eq!(there.as_ref(), Some(copied), "a copy of key {key}");
+            }
+        }
     }
 
     /// What is read is what was written; it may be missing only if the cache evicts.
@@ -143,7 +175,10 @@ impl Pair {
     fn apply(&mut self, op: Op) {
         match op {
             Op::Set(key, len, time) => self.set(key, len, time),
-            Op::Get(key) => self.check(key),
+            Op::Get(key) => {
+                self.check(key);
+                self.copy(key);
+            }
             Op::Append(key) => self.append(key),
             Op::Remove(key) => {
                 self.check(key);
@@ -290,6 +325,7 @@ impl Pair {
 fn run(mut pair: Pair, ops: Vec<Op>) {
     for op in ops {
         pair.apply(op);
+        pair.check_copies();
         pair.audit();
     }
 }

@@ -23,10 +23,12 @@ pub fn bytes<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 pub fn stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
     let stats = shared.cache.stats();
+    let near = shared.ports.hits();
     // Relaxed: a count that orders nothing.
     let dropped = call.on.listener().map_or(0, |l| l.dropped.load(Ordering::Relaxed));
     let counts = [
-        (c"hits", stats.hits),
+        (c"hits", stats.hits + near),
+        (c"nearHits", near),
         (c"misses", stats.misses),
         (c"sets", stats.sets),
         (c"deletes", stats.deletes),
@@ -47,7 +49,9 @@ pub fn stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 
 /// `resetStats()`.
 pub fn reset_stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
-    call.on.shared()?.cache.reset_stats();
+    let shared = call.on.shared()?;
+    shared.cache.reset_stats();
+    shared.ports.reset();
     if let Some(listener) = call.on.listener() {
         // Relaxed: a count that orders nothing.
         listener.dropped.store(0, Ordering::Relaxed);

@@ -2,9 +2,10 @@
 
 use crate::env::Env;
 use crate::fail::Fail;
+use crate::near::Port;
 use crate::registry::{self, Shared};
 use crate::removal::Listener;
-use std::cell::{Ref, RefCell};
+use std::cell::{OnceCell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,12 +16,18 @@ pub struct Handle {
     /// `None` once closed.
     shared: RefCell<Option<Arc<Shared>>>,
     listener: RefCell<Option<Arc<Listener>>>,
+    port: OnceCell<Arc<Port>>,
 }
 
 impl Handle {
     /// A handle of a cache that counts this user already.
     pub fn new(env: Rc<Env>, shared: Arc<Shared>) -> Self {
-        Self { env, shared: RefCell::new(Some(shared)), listener: RefCell::default() }
+        Self {
+            env,
+            shared: RefCell::new(Some(shared)),
+            listener: RefCell::default(),
+            port: OnceCell::new(),
+        }
     }
 
     /// The cache, for code that runs no JavaScript meanwhile.
@@ -56,10 +63,26 @@ impl Handle {
         self.listener.borrow().clone()
     }
 
+    /// The memory that the near cache uses, made by `make` if there is none yet.
+    pub fn port(&self, make: impl FnOnce() -> Arc<Port>) -> Arc<Port> {
+        self.port.get_or_init(make).clone()
+    }
+
+    /// Hands the port to `f`, if there is one.
+    #[inline]
+    pub fn with_port(&self, f: impl FnOnce(&Port)) {
+        if let Some(port) = self.port.get() {
+            f(port);
+        }
+    }
+
     /// Lets the cache go. The last user to do so frees it.
     pub fn close(&self) {
         self.unlisten();
         if let Some(shared) = self.shared.take() {
+            if let Some(port) = self.port.get() {
+                shared.ports.remove(port);
+            }
             registry::release(shared);
         }
     }

@@ -123,6 +123,26 @@ impl<'s> Js<'s> {
         Ok((value, at.cast()))
     }
 
+    /// An ArrayBuffer over memory that is not JavaScript's; `None` if the runtime does not allow it.
+    ///
+    /// # Safety
+    /// The memory is `len` bytes that anybody may write, and stays until `finalize` was called.
+    pub unsafe fn lent_array_buffer(
+        self,
+        at: *mut c_void,
+        len: usize,
+        finalize: sys::napi_finalize,
+        hint: *mut c_void,
+    ) -> Option<Val<'s>> {
+        let mut out = ptr::null_mut();
+        // SAFETY: as in `number`; the caller vouches for the memory.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(self.0, at, len, finalize, hint, &mut out)
+        };
+        // SAFETY: a value of the current scope.
+        (status == sys::Status::napi_ok).then(|| unsafe { Val::new(out) })
+    }
+
     /// A 64-bit unsigned number, exactly.
     pub fn bigint(self, n: u64) -> Result<Val<'s>, Fail> {
         // SAFETY: as in `number`.

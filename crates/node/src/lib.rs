@@ -19,6 +19,7 @@ mod js;
 mod keys;
 mod maintenance;
 mod many;
+mod near;
 mod open;
 mod persist;
 mod read;
@@ -51,6 +52,10 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"readClock", function!(clock::read)),
     // Methods of caches: their first argument is the number that `open` or `attach` gave.
     (c"get", method!(read::get, 2)),
+    (c"openNear", method!(near::open)),
+    (c"getNear", method!(near::get, 2)),
+    (c"used", method!(near::used, 2)),
+    (c"now", method!(near::now)),
     (c"peek", method!(read::peek, 2)),
     (c"has", method!(read::has, 2)),
     (c"getInto", method!(read::get_into)),

@@ -33,6 +33,7 @@ pub fn open<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         accepts: js.to_number(js.prop(options, c"accepts")?).unwrap_or_default() as u8,
         ttl: js.to_number(js.prop(options, c"ttl")?),
         jitter: js.to_number(js.prop(options, c"jitter")?).unwrap_or_default(),
+        near: js.to_number(js.prop(options, c"near")?) == Some(1.0),
     };
     let shards = bound(js, js.prop(options, c"shards")?).map(|n| n as usize);
     let clock = clock::from_js(js, js.prop(options, c"clock")?);
@@ -63,6 +64,7 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
         policy: *policy,
         shards,
         clock,
+        copies: description.near,
     })?;
     Ok(Shared::new(cache, description))
 }
@@ -89,6 +91,8 @@ fn describe<'s>(js: Js<'s>, shared: &Shared, created: bool) -> Returns<'s> {
     }
     js.put(object, c"policy", js.text(&description.policy)?)?;
     js.put(object, c"codec", js.text(&description.codec)?)?;
+    js.put(object, c"near", js.boolean(description.near)?)?;
+    js.put(object, c"systemClock", js.boolean(shared.cache.clock().is_system())?)?;
     js.put_number(object, c"jitter", description.jitter)?;
     let numbers = [
         (c"max", description.max.map(|n| n as f64)),

@@ -2,6 +2,7 @@
 
 use crate::fail::Fail;
 use crate::maintenance::{self, Stirred};
+use crate::near::Ports;
 use crate::removal::{Listener, Listeners};
 use breakwater_engine::{Cache, RemovalListener};
 use parking_lot::Mutex;
@@ -30,6 +31,8 @@ pub struct Description {
     pub ttl: Option<f64>,
     /// How much lives vary.
     pub jitter: f64,
+    /// Whether isolates may keep copies of values.
+    pub near: bool,
 }
 
 /// A cache and what its users share beside it.
@@ -42,6 +45,8 @@ pub struct Shared {
     pub description: Description,
     /// Tells maintenance that there may be work.
     pub stirred: Arc<Stirred>,
+    /// The near caches' side of it.
+    pub ports: Ports,
     listeners: Arc<Listeners>,
 }
 
@@ -58,6 +63,7 @@ impl Shared {
             cache,
             description,
             stirred,
+            ports: Ports::default(),
             listeners: Arc::default(),
         }
     }

@@ -96,6 +96,7 @@ impl Cache {
     pub fn clear(&self) {
         let _overall = self.overall.lock();
         self.flights.kill_all();
+        let _changing = self.versions.as_ref().map(|versions| versions.changing_all());
         for place in self.places() {
             self.clear_shard(place);
         }

@@ -1,8 +1,9 @@
 //! The cache: shards behind one face. This file builds it and reads from it; `write` and `update`
-//! change a key through `store`, `leave` is how entries go, `room` makes room for others, `upkeep`
+//! change a key through `store`, `copies` serves readers who keep copies, `leave` is how entries go, `room` makes room for others, `upkeep`
 //! does what time asks for, `walk` visits them all, `audit` checks the books.
 
 mod audit;
+mod copies;
 mod leave;
 mod room;
 mod store;
@@ -26,6 +27,7 @@ use crate::removal::RemovalListener;
 use crate::shard::{Place, Shard};
 use crate::stats::{Count, Counters, Stats};
 use crate::thread;
+use crate::versions::Versions;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -76,6 +78,7 @@ pub struct Cache {
     /// When [`Cache::maintain`] is to be called next, in milliseconds of the clock.
     wake_at: AtomicU64,
     flights: FlightTable<u64>,
+    versions: Option<Arc<Versions>>,
     /// Serialises `clear` and `resize`, which look at all shards.
     overall: Mutex<()>,
 }
@@ -108,6 +111,15 @@ impl Cache {
                 allowed: "few enough for max_bytes: 512 bytes each",
             });
         }
+        let versions = config.copies.then(|| Versions::new(config.max_entries, config.max_bytes));
+        let footprint = versions.as_ref().map_or(0, Versions::footprint);
+        if !shards[0].account.charge(&ledger, footprint) {
+            return Err(ConfigError {
+                option: "max_bytes",
+                value: config.max_bytes.unwrap_or_default().to_string(),
+                allowed: "enough for the versions that copies need",
+            });
+        }
         Ok(Self {
             shards,
             ledger,
@@ -122,6 +134,7 @@ impl Cache {
             alarm: RwLock::new(None),
             wake_at: AtomicU64::new(u64::MAX),
             flights: FlightTable::new(),
+            versions: versions.map(Arc::new),
             overall: Mutex::new(()),
         })
     }
@@ -152,7 +165,13 @@ impl Cache {
 
     #[inline]
     fn place_of<'a>(&'a self, shard: &'a Shard) -> Place<'a> {
-        Place { here: thread::here(), shard, ledger: &self.ledger, hasher: &self.hasher }
+        Place {
+            here: thread::here(),
+            shard,
+            ledger: &self.ledger,
+            hasher: &self.hasher,
+            versions: self.versions.as_deref(),
+        }
     }
 
     #[inline]
@@ -163,7 +182,16 @@ impl Cache {
     /// Hands the entry to `f`, counts a hit or a miss, and tells the policy.
     #[inline]
     pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        let hash = self.hasher.hash(key);
+        self.get_hashed(self.hasher.hash(key), key, f)
+    }
+
+    #[inline]
+    fn get_hashed<R>(
+        &self,
+        hash: u64,
+        key: Key<'_>,
+        f: impl FnOnce(EntryRef<'_>) -> R,
+    ) -> Option<R> {
         let place = self.place(hash);
         let found = self.read(place, hash, key, true, f);
         let count = if found.is_some() { Count::Hits } else { Count::Misses };

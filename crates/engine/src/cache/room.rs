@@ -7,6 +7,7 @@ use crate::index::Host;
 use crate::removal::Reason;
 use crate::shard::{Place, Shard};
 use crate::stats::Count;
+use std::ptr;
 use std::time::Duration;
 
 /// Evicting a little more at a time than one entry needs spares most of the looking around: so
@@ -21,6 +22,9 @@ const YIELDS: u32 = 64;
 const NAP: Duration = Duration::from_micros(100);
 const NAPS: u32 = 50_000;
 
+/// How often readers who keep copies are asked what they use, while all entries are replaced.
+const PRESSES_A_TURNOVER: u64 = 64;
+
 /// Insertions between two looks at whether a table can be freed.
 const TABLE_CHECK: u64 = 64;
 
@@ -29,7 +33,8 @@ impl Cache {
     #[cold]
     pub(super) fn make_room(&self, place: Place<'_>, bytes: u64) -> Result<(), Error> {
         let cap = self.ledger.cap();
-        let most = cap.saturating_sub(self.shards.len() as u64 * Shard::first_charge());
+        let fixed = self.shards.len() as u64 * Shard::first_charge() + self.price_of_versions();
+        let most = cap.saturating_sub(fixed);
         if bytes > most {
             return Err(Error::TooLarge { size: bytes, max: most });
         }
@@ -138,7 +143,19 @@ impl Cache {
     fn evict_from(&self, place: Place<'_>) -> Option<EntryPtr> {
         let _guard = place.here.pin();
         let mut guarded = place.shard.guarded.lock();
-        guarded.order.evict(&place.shard.index, &place, place.shard.entries())
+        let entries = place.shard.entries();
+        let victim = guarded.order.evict(&place.shard.index, &place, entries)?;
+        if let Some(versions) = place.versions
+            && ptr::eq(place.shard, &self.shards[0])
+        {
+            // One shard stands for all.
+            guarded.evicted += 1;
+            if guarded.evicted * PRESSES_A_TURNOVER >= entries {
+                guarded.evicted = 0;
+                versions.press();
+            }
+        }
+        Some(victim)
     }
 
     fn leave_evicted(&self, place: Place<'_>, victim: EntryPtr) {

@@ -140,6 +140,7 @@ impl Cache {
                 let Some(entry) = entry.filter(|&entry| !self.is_over(entry)) else {
                     return Ok(false);
                 };
+                let _changing = place.changing(hash);
                 let deadline = postpone(&mut guarded, hash, entry, expiry);
                 guarded.tidy(&place);
                 drop(guarded);

@@ -21,6 +21,7 @@ mod word;
 
 use crate::entry::EntryPtr;
 use crate::shim::{AtomicPtr, AtomicU64, Backoff, Ordering, fence};
+use crate::versions::Changing;
 use std::ptr;
 use table::{BUCKET, Bucket, MOVED};
 
@@ -43,6 +44,10 @@ pub(crate) trait Host {
     fn retire(&self, table: Box<Table>);
     /// Takes an entry that was dropped because the index is being cleared.
     fn discard(&self, entry: EntryPtr);
+    /// What a key of this hash has changes until the guard is dropped.
+    fn changing(&self, _hash: u64) -> Option<Changing<'_>> {
+        None
+    }
 }
 
 /// What a write expects the key to have.
@@ -221,7 +226,7 @@ impl Index {
         let home = table.home(hash);
         let info = home.info.load(Ordering::Acquire);
         if let Some(Hit { slot, word, entry }) = Self::seek(home, info, tag, matches) {
-            return Self::replace(slot, word, entry, fresh, expect);
+            return Self::replace(host, hash, (slot, word, entry), fresh, expect);
         }
         match expect {
             Expect::Present | Expect::Exactly(_) => Some(Put::Refused),
@@ -285,9 +290,9 @@ impl Index {
     }
 
     fn replace(
-        slot: &AtomicU64,
-        word: Word,
-        held: EntryPtr,
+        host: &impl Host,
+        hash: u64,
+        (slot, word, held): (&AtomicU64, Word, EntryPtr),
         fresh: Word,
         expect: Expect,
     ) -> Option<Put> {
@@ -298,6 +303,7 @@ impl Index {
             _ => {}
         }
         let entry = fresh.entry()?;
+        let _changing = host.changing(hash);
         swap(slot, word, word.with_entry(entry)).then_some(Put::Replaced(word))
     }
 
@@ -372,7 +378,11 @@ impl Index {
                     continue 'again;
                 }
                 if word.candidate(tag).is_some_and(|entry| selected(word, entry)) {
-                    if swap(slot, word, change(word)) {
+                    let changed = change(word);
+                    // Bits of the policy are nothing to those who read.
+                    let _changing =
+                        if changed.entry().is_none() { host.changing(hash) } else { None };
+                    if swap(slot, word, changed) {
                         return Some(word);
                     }
                     backoff.snooze();

@@ -1,0 +1,71 @@
+//! Readers who keep copies: what they need to know, and what they tell in return.
+
+use super::Cache;
+use crate::config::Policy;
+use crate::entry::EntryRef;
+use crate::index::Host;
+use crate::key::Key;
+use crate::versions::{Stamp, Versions};
+use std::sync::Arc;
+
+impl Cache {
+    /// The versions of the keys, if [`crate::Config::copies`] asked for them.
+    pub fn versions(&self) -> Option<&Arc<Versions>> {
+        self.versions.as_ref()
+    }
+
+    /// What the versions are charged, to the first shard.
+    pub(super) fn price_of_versions(&self) -> u64 {
+        self.versions.as_ref().map_or(0, |versions| versions.footprint())
+    }
+
+    /// As [`Cache::get`], with the stamp by which a copy of the value can be kept.
+    #[inline]
+    pub fn get_stamped<R>(
+        &self,
+        key: Key<'_>,
+        f: impl FnOnce(EntryRef<'_>) -> R,
+    ) -> Option<(R, Stamp)> {
+        let hash = self.hasher.hash(key);
+        // Before the value is read: what changes from here on spoils the stamp.
+        let stamp = match &self.versions {
+            Some(versions) => versions.stamp(hash),
+            None => Stamp { hash, version: None },
+        };
+        Some((self.get_hashed(hash, key, f)?, stamp))
+    }
+
+    /// Tells the policy that a reader used a copy of the entry of this hash. Counts no hit.
+    ///
+    /// Should another key have the same hash, or, but for `lru`, nearly the same, it is taken for
+    /// this one: a policy's guess is a little worse then.
+    pub fn used(&self, hash: u64) {
+        let place = self.place(hash);
+        let _guard = place.here.pin();
+        match self.policy {
+            Policy::Lfu => {
+                if let Some(hit) = place.shard.index.find(hash, |_| true) {
+                    hit.count_read();
+                }
+            }
+            Policy::Lru => {
+                let mut guarded = place.shard.guarded.lock();
+                let same = |entry| place.hash_of(entry) == hash;
+                if let Some(hit) = place.shard.index.find(hash, same) {
+                    guarded.order.touched(hit.entry());
+                }
+            }
+            Policy::Random | Policy::None => {}
+        }
+    }
+
+    /// Counts `reads` of the entry of this hash among those that [`Cache::hot_keys`] ranks.
+    pub fn sampled(&self, hash: u64, reads: u32) {
+        let place = self.place(hash);
+        let _guard = place.here.pin();
+        if let Some(hit) = place.shard.index.find(hash, |entry| place.hash_of(entry) == hash) {
+            // SAFETY: pinned: what the index holds is not freed.
+            self.hot.record(hash, unsafe { hit.entry().read() }.key(), reads);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// Which keys are worth a copy in a near cache that is full: those that were missed several times
+// lately. A count for each hash, halved now and then, as TinyLFU's (Einziger et al., 2017).
+
+/** Misses after which a key is worth a copy. */
+const WORTH = 5
+
+/** Counts, and misses until they are halved, for each copy there may be. */
+const COUNTS_A_COPY = 16
+const MISSES_A_COPY = 8
+
+/** The misses of a near cache. Keys of the same hash are taken for one. */
+export class Admission {
+  readonly #counts: Uint8Array
+  readonly #period: number
+  #misses = 0
+
+  /** @param copies - the most copies. */
+  constructor(copies: number) {
+    this.#counts = new Uint8Array(2 ** Math.ceil(Math.log2(copies * COUNTS_A_COPY)))
+    this.#period = copies * MISSES_A_COPY
+  }
+
+  /** Counts a miss; whether the key is worth a copy now. */
+  admits(hash: number): boolean {
+    const at = hash & (this.#counts.length - 1)
+    const count = this.#counts[at]! + 1
+    if (count <= WORTH) this.#counts[at] = count
+    if (++this.#misses === this.#period) this.#age()
+    return count >= WORTH
+  }
+
+  #age(): void {
+    this.#misses = 0
+    for (let at = 0; at < this.#counts.length; at++) this.#counts[at]! >>= 1
+  }
+}
