@@ -161,6 +161,22 @@ test('values are copies', t => {
   t.is(cache.get('a')?.name, 'Alice')
 })
 
+test('what is read twice in one worker is one object, unless near says otherwise', t => {
+  const of = (near: boolean | { freeze: true }) => {
+    const cache = new LRUCache<string, User>({ shared: unused(), max: 5, near })
+    cache.set('a', { name: 'Alice' })
+    for (let i = 0; i < 10; i++) cache.get('a')
+    return [cache.get('a')!, cache.get('a')!] as const
+  }
+  const [one, same] = of(true)
+  t.is(one, same)
+  const [first, second] = of(false)
+  t.not(first, second)
+  t.deepEqual(first, second)
+  const [frozen] = of({ freeze: true })
+  t.throws(() => Object.assign(frozen, { name: 'Bob' }), { instanceOf: TypeError })
+})
+
 test('max bounds the entries by recency', t => {
   const { cache } = timed({ max: 3 })
   cache.set('a', 1).set('b', 2).set('c', 3)
