@@ -159,14 +159,27 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Stores a value where nobody listens and nothing ages or is weighed. */
   put(key: K, value: V): void {
     this.counts.sets++
-    let slot = this.keys.find(key)
-    if (slot === 0) {
-      if (this.full) this.evict()
-      slot = this.insert(key, value)
-    } else {
+    const slot = this.keys.find(key)
+    if (slot !== 0) {
       this.values[slot] = value
       this.use(slot)
+    } else if (!this.full) {
+      this.insert(key, value)
+    } else if (this.lfu === undefined) {
+      this.#replace(this.slots.newer(0), key, value)
+    } else {
+      this.evict()
+      this.insert(key, value)
     }
+  }
+
+  /** Another entry takes a slot over. */
+  #replace(slot: number, key: K, value: V): void {
+    this.counts.evictions++
+    this.keys.remove(slot)
+    this.keys.add(key, slot)
+    this.values[slot] = value
+    this.slots.touch(slot)
   }
 
   /** Changes the bounds, and evicts what does not fit any more. */
