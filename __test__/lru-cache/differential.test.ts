@@ -1,7 +1,7 @@
 // Random programs on lru-cache and on the drop-in: whatever can be seen must be the same.
 import { isDeepStrictEqual } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { type Any, implementations } from './support/implementations.ts'
+import { type Any, implementations, type LRUCacheClass } from './support/implementations.ts'
 import { compare, inOwnTime, report, shrink } from './support/lockstep.ts'
 import { choices, type Program, seeded, Writer } from './support/programs.ts'
 
@@ -55,6 +55,29 @@ test.serial('every pair of options', async t => {
   })
 })
 
+/** A large cache whose clock moves with its steps. */
+class Large {
+  readonly cache: InstanceType<LRUCacheClass>
+  readonly told: unknown[] = []
+  #steps = 0
+
+  constructor(LRUCache: LRUCacheClass, { hooks, ...options }: { hooks?: boolean }) {
+    const tell = (value: unknown, key: unknown, reason: unknown) => {
+      this.told.push(value, key, reason)
+    }
+    const perf = { now: () => 1 + Math.floor(this.#steps / 1000) }
+    const told = hooks ? { dispose: tell, disposeAfter: tell, onInsert: tell } : {}
+    this.cache = new LRUCache({ max: 70_000, perf, ...options, ...told })
+  }
+
+  /** What can be seen of a step, as one value. */
+  run(name: 'set' | 'get' | 'delete' | 'pop' | 'clear', key: Any, value: number): unknown {
+    this.#steps++
+    const result = name === 'set' ? this.cache.set(key, value).size : this.cache[name](key as never)
+    return `${result} ${this.cache.size} ${this.cache.calculatedSize}`
+  }
+}
+
 /** Keys by their numbers: each kind passes through other parts of an index. */
 const kinds: Record<string, (n: number) => Any> = {
   integers: n => n,
@@ -68,33 +91,36 @@ const kinds: Record<string, (n: number) => Any> = {
   'all kinds': n => [n, `s${n}`, `щ${n}`, `${'l'.repeat(70)}${n}`, BigInt(n)][n % 5]!,
 }
 
+/** What a large cache is built with, and what its entries are stored with. */
+const shapes: Record<string, object> = {
+  'a plain cache': {},
+  'a cache with ttl': { ttl: 30, ttlResolution: 0 },
+  'a cache with sizes': { maxSize: 300_000, sizeCalculation: (value: number) => 1 + (value % 9) },
+  'a cache with hooks': { hooks: true },
+}
+
 for (const [kind, keyOf] of Object.entries(kinds)) {
-  test.serial(`a cache of 70,000 entries whose keys are ${kind}`, t => {
-    const random = seeded(SEED)
-    const [theirs, ours] = implementations.map(
-      ([, Class]) => new Class<Any, number>({ max: 70_000 }),
-    )
-    let differences = 0
-    for (let i = 0; i < 200_000 * ROUNDS; i++) {
-      // The key is built anew for each: no implementation profits from what another knows of it.
-      const n = i < 80_000 ? i : Math.floor(random() * 90_000)
-      const what = random()
-      if (what < (i < 80_000 ? 0.9 : 0.4)) {
-        theirs!.set(keyOf(n), i)
-        ours!.set(keyOf(n), i)
-      } else if (what < 0.95) {
-        if (theirs!.get(keyOf(n)) !== ours!.get(keyOf(n))) differences++
-      } else if (what < 0.99) {
-        if (theirs!.delete(keyOf(n)) !== ours!.delete(keyOf(n))) differences++
-      } else if (theirs!.pop() !== ours!.pop()) differences++
-      if (i === 100_000) {
-        theirs!.clear()
-        ours!.clear()
+  for (const [shape, options] of Object.entries(shapes)) {
+    if (shape !== 'a plain cache' && kind !== 'short strings' && kind !== 'all kinds') continue
+    test.serial(`${shape}, of 70,000 entries whose keys are ${kind}`, t => {
+      const pair = implementations.map(([, Class]) => new Large(Class, options))
+      const [theirs, ours] = pair as [Large, Large]
+      let differences = 0
+      const random = seeded(SEED)
+      for (let i = 0; i < 200_000 * ROUNDS; i++) {
+        // Filled, emptied half way, and filled again.
+        const filling = i % 100_000 < 80_000
+        const n = filling ? i % 100_000 : Math.floor(random() * 90_000)
+        const what = random()
+        const step = i === 100_000 ? 'clear' : what < (filling ? 0.9 : 0.4) ? 'set' : undefined
+        const name = step ?? (what < 0.95 ? 'get' : what < 0.99 ? 'delete' : 'pop')
+        // Each gets a key of its own: neither profits from what the other knows of it.
+        if (theirs.run(name, keyOf(n), i) !== ours.run(name, keyOf(n), i)) differences++
       }
-      if (theirs!.size !== ours!.size) differences++
-    }
-    t.is(differences, 0, `seed ${SEED}`)
-    t.true(isDeepStrictEqual([...theirs!], [...ours!]), `seed ${SEED}`)
-    t.true(isDeepStrictEqual([...theirs!.rkeys()], [...ours!.rkeys()]), `seed ${SEED}`)
-  })
+      t.is(differences, 0, `seed ${SEED}`)
+      t.true(isDeepStrictEqual([...theirs.cache], [...ours.cache]), `seed ${SEED}`)
+      t.true(isDeepStrictEqual([...theirs.cache.rkeys()], [...ours.cache.rkeys()]), `seed ${SEED}`)
+      t.true(isDeepStrictEqual(theirs.told, ours.told), `seed ${SEED}`)
+    })
+  }
 }

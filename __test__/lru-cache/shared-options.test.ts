@@ -49,8 +49,8 @@ for (const [option, value] of Object.entries(combinations)) {
   })
 }
 
-test('codec and maxBytes need shared', t => {
-  for (const options of [{ codec: 'json' }, { maxBytes: '1mb' }]) {
+test('codec, maxBytes and near need shared', t => {
+  for (const options of [{ codec: 'json' }, { maxBytes: '1mb' }, { near: false }]) {
     t.throws(() => new LRUCache({ max: 5, ...options } as never), {
       instanceOf: OptionCombinationError,
     })

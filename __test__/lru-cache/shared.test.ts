@@ -1,10 +1,12 @@
 // Shared caches: the same cache in every worker thread, with the methods of the drop-in.
 import { once } from 'node:events'
 import test from 'ava'
+import { LRUCache as Theirs } from 'lru-cache'
 import { CacheClosedError, OptionCombinationError } from '../../src/index.ts'
 import { LRUCache } from '../../src/lru-cache/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { inWorker, start } from '../helpers/worker.ts'
+import { seeded } from './support/programs.ts'
 import { timed, unused } from './support/shared.ts'
 
 interface User {
@@ -159,12 +161,51 @@ test('values are copies', t => {
   t.is(cache.get('a')?.name, 'Alice')
 })
 
+test('what is read twice in one worker is one object, unless near says otherwise', t => {
+  const of = (near: boolean | { freeze: true }) => {
+    const cache = new LRUCache<string, User>({ shared: unused(), max: 5, near })
+    cache.set('a', { name: 'Alice' })
+    for (let i = 0; i < 10; i++) cache.get('a')
+    return [cache.get('a')!, cache.get('a')!] as const
+  }
+  const [one, same] = of(true)
+  t.is(one, same)
+  const [first, second] = of(false)
+  t.not(first, second)
+  t.deepEqual(first, second)
+  const [frozen] = of({ freeze: true })
+  t.throws(() => Object.assign(frozen, { name: 'Bob' }), { instanceOf: TypeError })
+})
+
 test('max bounds the entries by recency', t => {
   const { cache } = timed({ max: 3 })
   cache.set('a', 1).set('b', 2).set('c', 3)
   cache.get('a')
   cache.set('d', 4)
   t.deepEqual([...cache.keys()].sort(), ['a', 'c', 'd'])
+})
+
+test('used by one worker, a shared cache keeps what lru-cache would keep', t => {
+  const seed = Date.now() % 2 ** 31
+  const random = seeded(seed)
+  const { cache } = timed({ max: 50 })
+  const model = new Theirs<string, number>({ max: 50 })
+  let differences = 0
+  for (let i = 0; i < 20_000; i++) {
+    const key = `k${Math.floor(random() ** 2 * 120)}`
+    const what = random()
+    if (what < 0.4) {
+      cache.set(key, i)
+      model.set(key, i)
+    } else if (what < 0.9) {
+      if (cache.get(key) !== model.get(key)) differences++
+    } else if (what < 0.95) {
+      if (cache.has(key) !== model.has(key) || cache.peek(key) !== model.peek(key)) differences++
+    } else if (cache.delete(key) !== model.delete(key)) differences++
+    if (cache.size !== model.size) differences++
+  }
+  t.is(differences, 0, `seed ${seed}`)
+  t.deepEqual([...cache.keys()].sort(), [...model.keys()].sort())
 })
 
 test('maxBytes bounds the bytes, and what alone is too large is not stored', t => {

@@ -57,6 +57,10 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     return this.#options.codec
   }
 
+  get near(): SharedOptions<K, V, FC>['near'] {
+    return this.#options.near
+  }
+
   get maxBytes(): SharedOptions<K, V, FC>['maxBytes'] {
     return this.#options.maxBytes
   }
@@ -270,7 +274,13 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   stats(): Types.Stats {
-    const { removalsDropped: _, bytes, overhead: __, ...counts } = this.#cache.stats()
+    const {
+      nearHits: _,
+      removalsDropped: __,
+      bytes,
+      overhead: ___,
+      ...counts
+    } = this.#cache.stats()
     return { ...counts, size: bytes }
   }
 

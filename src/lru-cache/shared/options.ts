@@ -4,7 +4,7 @@ import type { ManualClock } from '../../clock.ts'
 import type { Codec, CodecName } from '../../codecs.ts'
 import { InvalidOptionError, OptionCombinationError, OptionConflictError } from '../../errors.ts'
 import type { CacheOptions } from '../../options.ts'
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey, NearOptions } from '../../types.ts'
 import { defaultPerf } from '../options.ts'
 import type * as Types from '../types.ts'
 
@@ -27,6 +27,12 @@ export interface SharedOptions<K, V, FC> {
   policy?: Types.Policy
   /** How values are stored, so that all workers can read them; `'structured'` if left out. */
   codec?: Codec<V> | CodecName
+  /**
+   * What this worker keeps decoded, so that it need not be decoded again: on by default. Its
+   * objects are shared by all who read them in this worker; `{ freeze: true }` lets a change of one
+   * throw, `false` gives each reader a copy of its own.
+   */
+  near?: boolean | NearOptions
   /** A `get` begins the entry's life anew, with the cache's `ttl`. */
   updateAgeOnGet?: boolean
   /** A `has` begins the entry's life anew, with the cache's `ttl`. */
@@ -97,8 +103,8 @@ export function shareable<K, V, FC>(
   options: object,
   direct: boolean,
 ): options is SharedOptions<K, V, FC> {
-  const { shared, codec, maxBytes } = (options ?? {}) as Partial<SharedOptions<K, V, FC>>
-  for (const [option, value] of Object.entries({ codec, maxBytes })) {
+  const { shared, codec, maxBytes, near } = (options ?? {}) as Partial<SharedOptions<K, V, FC>>
+  for (const [option, value] of Object.entries({ codec, maxBytes, near })) {
     if (value === undefined || shared !== undefined) continue
     throw new OptionCombinationError(option, value, 'a cache of one worker', 'give shared as well')
   }
@@ -156,6 +162,7 @@ function checked<K, V>(options: SharedOptions<K, V, unknown>): CacheOptions<V> {
     jitter: options.jitter || undefined,
     policy,
     codec,
+    near: options.near,
     clock: options.clock,
     random: options.random,
   }
