@@ -91,6 +91,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** Whether values come out as they are. */
   readonly #plainOut: boolean
   #near: Near<V> | undefined
+  /** The near cache, unless it rests. */
+  #reads: Near<V> | undefined
   readonly #read: (stored: Stored) => V
   #closed = false
 
@@ -112,6 +114,7 @@ export class Cache<K extends CacheKey = string, V = string> {
       this.#plainOut = this.#values.plainOut
       this.#read = stored => this.#values.read(stored)
       this.#near = near && this.#openNear(near.bounds)
+      this.#reads = this.#near
     } catch (error) {
       binding.close(this.#at)
       throw error
@@ -209,11 +212,12 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
   get(key: K): V | undefined {
-    const near = this.#near
+    const near = this.#reads
     if (near !== undefined) {
       const place = near.find(key)
       return place < 0 ? this.#load(near, key) : near.at(place)
     }
+    if (this.#near !== undefined) this.#pass(this.#near)
     const stored = get(this.#at, key)
     return this.#plainOut || stored === undefined
       ? (stored as V | undefined)
@@ -233,14 +237,16 @@ export class Cache<K extends CacheKey = string, V = string> {
 
   #load(near: Near<V>, key: K): V | undefined {
     near.order()
-    if (near.isUseful) {
-      const stored = getNear(this.#at, key)
-      if (stored !== undefined) return near.keep(key, stored, this.#read)
-      near.forgetSpoilt()
-      return undefined
-    }
-    const stored = get(this.#at, key)
-    return stored === undefined ? undefined : this.#read(stored)
+    const stored = getNear(this.#at, key)
+    const value = stored === undefined ? near.miss() : near.keep(key, stored, this.#read)
+    if (near.rests) this.#reads = undefined
+    return value
+  }
+
+  /** A read passes by a near cache that rests. */
+  #pass(near: Near<V>): void {
+    near.passed()
+    if (!near.rests) this.#reads = near
   }
 
   /** Whether a key has a value. Counts nothing. */
@@ -503,6 +509,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     this.#closed = true
     this.#near?.clear()
     this.#near = undefined
+    this.#reads = undefined
     this.#listeners.close()
     binding.close(this.#at)
     this.#values.slots?.clear()

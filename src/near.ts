@@ -23,13 +23,13 @@ const LOW = 0
 const HIGH = 1
 const HASH_LOW = 2
 const HASH_HIGH = 3
-/** The pressure at which the engine was last told that the copy is used. */
-const TOLD = 4
+/** The pressure, while a hit has nothing to do but to compare it; or `LOOK`. */
+const MARK = 4
 /** How often it was used, less how often the hand passed since: up to `MOST_USES`. */
 const USES = 5
 const MOST_USES = 3
-/** Whether it ends. */
-const TIMED = 6
+/** The pressure at which the engine was last told that the copy is used; or `LOOK`. */
+const TOLD = 6
 const BYTES = 7
 const FIELDS = 8
 
@@ -43,8 +43,8 @@ const LARGEST_SHARE = 16
 const SAMPLING_STEP = 0x9e3779b9 | 0
 const SAMPLING_LIMIT = 0x7e000000
 
-/** No pressure is as low before it has risen four billion times, and then it does no harm. */
-const UNTOLD = -1
+/** Not the pressure, before it has risen four billion times: a hit looks closer. */
+const LOOK = -1
 
 /** Misses that make a key's copy worth the place of another. */
 const MISSES_TO_OUST = 5
@@ -82,6 +82,7 @@ function ownBytes<V>(value: V): V {
 /** The copies of one instance. */
 export class Near<V> {
   readonly #base: NearBase
+  readonly #copiesBytes: boolean
   /** Halves of the version words and, behind them, of the pressure. */
   readonly #words: Int32Array
   readonly #mask: number
@@ -117,6 +118,7 @@ export class Near<V> {
 
   private constructor(base: NearBase, [words, port]: [ArrayBuffer, ArrayBuffer]) {
     this.#base = base
+    this.#copiesBytes = base.copiesBytes
     this.#words = new Int32Array(words)
     this.#pressureAt = this.#words.length - 2 * BEHIND
     this.#mask = this.#pressureAt / 2 - 1
@@ -130,56 +132,71 @@ export class Near<V> {
 
   /** Where the copy of a key's value is, if it is good now: a hit, which is counted; or -1. */
   find(key: unknown): number {
-    if (this.#rest.isOn) return NONE
     const place = this.#places.get(key)
-    if (place === undefined || !this.#isGood(place)) {
+    if (place === undefined || !this.#isCurrent(place)) {
       this.#spoilt = place ?? NONE
       return NONE
     }
-    this.#port[HITS]!++
     const records = this.#records
+    this.#sampling = (this.#sampling + SAMPLING_STEP) | 0
+    const mark = records[place * FIELDS + MARK]
+    if (mark !== this.#words[this.#pressureAt] || this.#sampling > SAMPLING_LIMIT) {
+      if (!this.#look(place)) return NONE
+    }
     const uses = records[place * FIELDS + USES]!
     if (uses < MOST_USES) records[place * FIELDS + USES] = uses + 1
-    this.#sampling = (this.#sampling + SAMPLING_STEP) | 0
-    const told = records[place * FIELDS + TOLD]
-    if (told !== this.#words[this.#pressureAt] || this.#sampling > SAMPLING_LIMIT) {
-      this.#note(place)
-    }
+    this.#port[HITS]!++
     return place
   }
 
-  /** After `find` found nothing: whether it is worth while to keep what the cache has. */
-  get isUseful(): boolean {
-    if (this.#rest.isOn) {
-      this.#rest.passed()
-      return false
-    }
-    this.#rest.missed(this.#port[HITS]!)
-    return true
+  /** Whether it costs more than it saves, and rests. */
+  get rests(): boolean {
+    return this.#rest.isOn
+  }
+
+  /** A read passed it by while it rested. */
+  passed(): void {
+    this.#rest.passed()
   }
 
   /** As {@link Near.find}, but nothing is counted and the engine is not told. */
   glance(key: unknown): number {
     const place = this.#places.get(key)
-    return place !== undefined && this.#isGood(place) ? place : NONE
+    return place !== undefined && this.#isCurrent(place) && !this.#isOver(place) ? place : NONE
   }
 
   /** The value that lies where `find` says. */
   at(place: number): V {
     const value = this.#values[place] as V
-    return this.#base.copiesBytes ? (Buffer.from(value as Uint8Array) as V) : value
+    return this.#copiesBytes ? (Buffer.from(value as Uint8Array) as V) : value
   }
 
-  #isGood(place: number): boolean {
+  #isCurrent(place: number): boolean {
     const records = this.#records
     const words = this.#words
     const record = place * FIELDS
     const word = (records[record + HASH_LOW]! & this.#mask) * 2
-    return (
-      words[word] === records[record + LOW] &&
-      words[word + 1] === records[record + HIGH] &&
-      (records[record + TIMED] === 0 || this.#now() < this.#ends[place]!)
-    )
+    return words[word] === records[record + LOW] && words[word + 1] === records[record + HIGH]
+  }
+
+  #isOver(place: number): boolean {
+    const end = this.#ends[place]!
+    return end !== 0 && this.#now() >= end
+  }
+
+  /** A closer look at a copy that is used: false if it is over; the engine is told if it has to be. */
+  #look(place: number): boolean {
+    if (this.#isOver(place)) {
+      this.#spoilt = place
+      return false
+    }
+    const { exact } = this.#base
+    const record = place * FIELDS
+    const pressure = this.#words[this.#pressureAt]!
+    const news = exact ? place !== this.#last : this.#records[record + TOLD] !== pressure
+    if (news || this.#sampling > SAMPLING_LIMIT) this.#note(place, pressure)
+    if (!exact && this.#ends[place] === 0) this.#records[record + MARK] = pressure
+    return true
   }
 
   /** Decodes what `getNear` has just given for a key, and keeps it if it is worth that. */
@@ -193,6 +210,7 @@ export class Near<V> {
     const stamped = halves[2 * STAMPED] !== 0
     const end = this.#port[DEADLINE]!
     const bytes = this.#port[LENGTH]! + OVERHEAD
+    this.#rest.missed(this.#port[HITS]!)
     // A codec may use the cache: from here on the port is somebody else's.
     const value = decode(stored)
     if (!stamped || bytes > this.#base.maxBytes / LARGEST_SHARE) return value
@@ -207,9 +225,9 @@ export class Near<V> {
     records[record + HASH_LOW] = hashLow
     records[record + HASH_HIGH] = hashHigh
     // The read that brought it is known; the next one is told at once.
-    records[record + TOLD] = UNTOLD
-    records[record + TIMED] = end === 0 ? 0 : 1
-    this.#values[place] = this.#base.copiesBytes ? ownBytes(value) : value
+    records[record + MARK] = LOOK
+    records[record + TOLD] = LOOK
+    this.#values[place] = this.#copiesBytes ? ownBytes(value) : value
     this.#ends[place] = end
     // A clock that has gone on while the machine slept, unlike the other, is set again.
     if (end !== 0 && this.#base.systemClock && this.#now() >= end) this.#setClock()
@@ -237,8 +255,9 @@ export class Near<V> {
     if (place !== undefined) this.#empty(place)
   }
 
-  /** Lets the copy go that the last `find` found to be good no more. */
-  forgetSpoilt(): void {
+  /** The cache has nothing for the key of the last `find`: no copy of it is kept. */
+  miss(): undefined {
+    this.#rest.missed(this.#port[HITS]!)
     if (this.#spoilt !== NONE) this.#empty(this.#spoilt)
   }
 
@@ -265,22 +284,15 @@ export class Near<V> {
     this.#ahead = binding.now(this.#base.at) - here
   }
 
-  #note(place: number): void {
-    const records = this.#records
+  #note(place: number, pressure: number): void {
     const record = place * FIELDS
-    const sampled = this.#sampling > SAMPLING_LIMIT ? 1 : 0
-    const pressure = this.#words[this.#pressureAt]!
-    if (this.#base.exact) {
-      if (place === this.#last && sampled === 0) return
-      this.#last = place
-    } else {
-      records[record + TOLD] = pressure
-    }
+    this.#last = place
+    this.#records[record + TOLD] = pressure
     const halves = this.#halves
     const line = 2 * LOG + 4 * this.#logged
-    halves[line] = records[record + HASH_LOW]!
-    halves[line + 1] = records[record + HASH_HIGH]!
-    halves[line + 2] = sampled
+    halves[line] = this.#records[record + HASH_LOW]!
+    halves[line + 1] = this.#records[record + HASH_HIGH]!
+    halves[line + 2] = this.#sampling > SAMPLING_LIMIT ? 1 : 0
     this.#logged++
     if (this.#logged === RECORDS || (pressure !== this.#toldAt && !this.#base.exact)) {
       this.#toldAt = pressure
