@@ -50,7 +50,9 @@ for (const [name, options, one, two] of codecs) {
       t.true(cache.delete(key))
       t.is(cache.get(key), undefined)
     }
-    t.like(cache.stats(), { hits: 42, nearHits: 28, misses: 7 })
+    // Of what needs no decoding, a copy is made at the second read.
+    const plain = ['string', 'number', 'bytes', 'heap'].includes(name)
+    t.like(cache.stats(), { hits: 42, nearHits: plain ? 21 : 28, misses: 7 })
   })
 }
 
@@ -299,7 +301,7 @@ test('hits of copies are counted once, in all isolates, and also of those that a
   await inWorker(read)
   await inWorker(read)
   for (let i = 0; i < 10; i++) cache.get('1')
-  t.like(cache.stats(), { hits: 210, nearHits: 207, misses: 0 })
+  t.like(cache.stats(), { hits: 210, nearHits: 204, misses: 0 })
   cache.resetStats()
   t.like(cache.stats(), { hits: 0, nearHits: 0 })
   cache.get('1')
@@ -379,7 +381,7 @@ test('bytes are copied for each caller', t => {
     t.is(copy?.toString(), 'one')
     copy?.fill(0)
   }
-  t.is(cache.stats().nearHits, 2)
+  t.is(cache.stats().nearHits, 1)
 })
 
 test('heap gives the very object, from the near cache too', t => {

@@ -68,10 +68,23 @@ test.serial('a folder is compared with its reference, row by row', async t => {
   t.regex(stdout, /few +10 +44\.44 +40\.00 +44\.44 +\+0\.00 +44\.44 +\+4\.44/)
 })
 
+test.serial('a trace runs through the drop-in and lru-cache as well', async t => {
+  writeFileSync(join(folder, 'through.u32'), u32)
+  const report = join(folder, 'through.json')
+  const classes = ['--through', 'Cache,drop-in,lru-cache']
+  await replay('through.u32', '--capacity', '10', ...classes, '--json', report)
+  const { rows } = JSON.parse(readFileSync(report, 'utf8'))
+  t.deepEqual(
+    rows.map(({ side, value }: { side: string; value: number }) => [side, value]),
+    ['lru', 'lfu', 'drop-in lru', 'drop-in lfu', 'lru-cache lru'].map(side => [side, 400 / 9]),
+  )
+})
+
 const BAD: [string, string[], RegExp][] = [
   ['a file that is not there', ['none.txt'], /there is no none\.txt/],
   ['a capacity of 0', ['trace.bad', '--capacity', '0'], /--capacity must be whole numbers above 0/],
   ['an unknown policy', ['trace.bad', '--policy', 'fifo'], /--policy must be of lru, lfu, random/],
+  ['an unknown class', ['trace.bad', '--through', 'Map'], /--through must be of Cache, drop-in/],
   ['a broken record', ['trace.bad', '--format', 'u32'], /ends within a record of 4 bytes/],
   ['a line that is no ARC trace', ['trace.bad', '--format', 'lis'], /not a line of an ARC trace/],
   ['zstd', ['trace.zst'], /compressed by zstd/],

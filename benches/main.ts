@@ -4,27 +4,42 @@ import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bounded } from './bounded.ts'
+import { classic } from './classic/main.ts'
+import { dropIn } from './drop-in.ts'
+import { dropInHeap } from './drop-in-heap.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { memory } from './memory.ts'
+import { near } from './near.ts'
+import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
 import { SUITES } from './suites/index.ts'
 import { workers } from './workers.ts'
 
 const HELP = `npm run bench -- [NAME...] [options]
 
-  headline   get and set against lru-cache, medians of alternating rounds
-  workers    two worker threads reading one cache, against one
-  pauses     event loop and collector under a million objects
-  memory     bytes an entry
-  bounded    ledger and resident memory under four workers' churn
+  headline      get and set against lru-cache, medians of alternating rounds
+  workers       two worker threads reading one cache, against one
+  pauses        event loop and collector under a million objects
+  memory        bytes an entry
+  bounded       ledger and resident memory under four workers' churn
+  drop-in       the drop-in against lru-cache: get and set with four kinds of keys
+  drop-in-heap  V8's heap and the collector's pauses under a million entries
+  near          Cache with its near cache, without it, and lru-cache
+  near-workers  one thread reads through its near cache what another writes: nothing stale
+  classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
-Without a name all of them run, which takes about half an hour.
+Without a name all of them run, which takes about an hour.
 
-  --entries N,...   sizes (headline, workers and benny: 1000,10000,100000,1000000; workers: 100000)
-  --rounds N        rounds of headline and workers (7), pauses and memory (3)
-  --seconds N       a side in benny (0.5), bounded (60)
+  --entries N,...   sizes (headline, drop-in and benny: 1000,10000,100000,1000000; workers:
+                    100000; near-workers: 1000,100000; near: all of its cases)
+  --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
+                    drop-in-heap (3), classic (15)
+  --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
+  --max N           entries of a cache in classic (10000)
+  --kinds NAME,...  kinds of keys in classic (all)
+  --peers NAME,...  sides besides lru-cache in classic (all)
   --json FILE       write every figure
 `
 
@@ -34,13 +49,16 @@ const { values, positionals } = parseArgs({
     entries: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    max: { type: 'string' },
+    kinds: { type: 'string' },
+    peers: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 })
 
 /** A positive number of an option, or its default. */
-function number(name: 'rounds' | 'seconds', otherwise: number): number {
+function number(name: 'rounds' | 'seconds' | 'max', otherwise: number): number {
   const given = values[name]
   const value = given === undefined ? otherwise : Number(given)
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0, not ${given}`)
@@ -73,6 +91,21 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     return memory({ entries: size, rounds: number('rounds', 3) })
   },
   bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
+  'drop-in': () => dropIn({ sizes: entries(ALL), rounds: number('rounds', 7) }),
+  'drop-in-heap': () => {
+    const [size = 1_000_000] = entries([])
+    return dropInHeap({ entries: size, rounds: number('rounds', 3) })
+  },
+  near: () => near({ sizes: entries([]), rounds: number('rounds', 7) }),
+  'near-workers': () =>
+    nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
+  classic: () =>
+    classic({
+      max: number('max', 10_000),
+      rounds: number('rounds', 15),
+      kinds: values.kinds?.split(','),
+      peers: values.peers?.split(','),
+    }),
 }
 for (const [name, suite] of Object.entries(SUITES)) {
   BENCHES[name] = async () => {

@@ -3,10 +3,11 @@
  * and go, and the longest delay that the event loop and the collector impose meanwhile. Each side
  * runs in a process of its own.
  */
-import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { answer, Child } from './lib/child.ts'
+import { watchCollector } from './lib/collector.ts'
 import { key, random, short, type User, user } from './lib/data.ts'
 import { median, type Row, table, times } from './lib/report.ts'
 import { build, OURS, PEER } from './lib/sides.ts'
@@ -77,16 +78,7 @@ async function run({ side, entries }: Request): Promise<Figures> {
   global.gc?.()
   await turn()
 
-  const figures: Figures = { longest: 0, p999: 0, collector: 0, collecting: 0, rate: 0 }
-  const observer = new PerformanceObserver(list => {
-    const entries = list.getEntries() as unknown as { duration: number; detail: { kind: number } }[]
-    for (const { duration, detail } of entries) {
-      if (detail.kind === constants.NODE_PERFORMANCE_GC_WEAKCB) continue
-      figures.collecting += duration
-      figures.collector = Math.max(figures.collector, duration)
-    }
-  })
-  observer.observe({ entryTypes: ['gc'] })
+  const collector = watchCollector()
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   const draw = random(3)
@@ -100,13 +92,15 @@ async function run({ side, entries }: Request): Promise<Figures> {
   }
   const seconds = (performance.now() - start) / 1000
   delay.disable()
-  await turn()
-  observer.disconnect()
-  // The histogram holds the time between two ticks of 1 ms.
-  figures.longest = delay.max / 1e6 - 1
-  figures.p999 = delay.percentile(99.9) / 1e6 - 1
-  figures.rate = (2 * entries) / seconds / 1000
-  return figures
+  const { longest, total } = await collector()
+  return {
+    // The histogram holds the time between two ticks of 1 ms.
+    longest: delay.max / 1e6 - 1,
+    p999: delay.percentile(99.9) / 1e6 - 1,
+    collector: longest,
+    collecting: total,
+    rate: (2 * entries) / seconds / 1000,
+  }
 }
 
 if (process.send && process.argv[1] === fileURLToPath(import.meta.url)) answer<Request>(run)

@@ -1,8 +1,8 @@
-// Which keys are worth a copy in a near cache that is full: those that were missed several times
-// lately. A count for each hash, halved now and then, as TinyLFU's (Einziger et al., 2017).
+// Which keys are worth a copy in a near cache: those that were missed several times lately. A count
+// for each hash, halved now and then, as TinyLFU's (Einziger et al., 2017).
 
-/** Misses after which a key is worth a copy. */
-const WORTH = 5
+/** Counts go no further. */
+const MOST = 255
 
 /** Counts, and misses until they are halved, for each copy there may be. */
 const COUNTS_A_COPY = 16
@@ -20,13 +20,13 @@ export class Admission {
     this.#period = copies * MISSES_A_COPY
   }
 
-  /** Counts a miss; whether the key is worth a copy now. */
-  admits(hash: number): boolean {
+  /** Counts a miss; how many of this hash there were lately. */
+  missed(hash: number): number {
     const at = hash & (this.#counts.length - 1)
-    const count = this.#counts[at]! + 1
-    if (count <= WORTH) this.#counts[at] = count
+    const count = Math.min(this.#counts[at]! + 1, MOST)
+    this.#counts[at] = count
     if (++this.#misses === this.#period) this.#age()
-    return count >= WORTH
+    return count
   }
 
   #age(): void {

@@ -35,11 +35,11 @@ import { Values } from './values.ts'
 const { get, getNear, peek, has, set, delete: remove } = binding
 
 /**
- * The share of hits from which on a near cache saves more than it costs, for values that have to be
- * decoded and for others: see docs/decisions/0009-near-cache.md.
+ * When a near cache saves more than it costs: the misses from which on a copy is made, the share of
+ * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
  */
-const WORTH_DECODED = 0.1
-const WORTH_PLAIN = 0.75
+const worthOfDecoded = { misses: 1, worth: 0.1 }
+const worthOfPlain = { misses: 2, worth: 0.75 }
 const plainCodecs: readonly string[] = ['string', 'number', 'bytes', 'heap']
 
 const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
@@ -134,7 +134,7 @@ export class Cache<K extends CacheKey = string, V = string> {
       exact: policy === 'lru',
       systemClock,
       copiesBytes: codec === 'bytes',
-      worth: plainCodecs.includes(codec) ? WORTH_PLAIN : WORTH_DECODED,
+      ...(plainCodecs.includes(codec) ? worthOfPlain : worthOfDecoded),
     })
   }
 

@@ -46,6 +46,9 @@ const SAMPLING_LIMIT = 0x7e000000
 /** No pressure is as low before it has risen four billion times, and then it does no harm. */
 const UNTOLD = -1
 
+/** Misses that make a key's copy worth the place of another. */
+const MISSES_TO_OUST = 5
+
 /** No copy. */
 const NONE = -1
 
@@ -65,6 +68,8 @@ export interface NearBase extends NearBounds {
   systemClock: boolean
   /** Whether values are bytes, of which each caller gets its own: they cannot be frozen. */
   copiesBytes: boolean
+  /** Misses that a key's copy is worth while there is room for more. */
+  misses: number
   /** The share of hits below which the near cache costs more than it saves. */
   worth: number
 }
@@ -288,12 +293,12 @@ export class Near<V> {
     if (typeof key !== 'string' && typeof key !== 'number') return NONE
     let place = this.#keys.length
     if (place < this.#base.max) {
+      if (!this.#missedOften(hash, this.#base.misses)) return NONE
       this.#keys.push(key)
       this.#values.push(undefined)
       if (place === this.#ends.length) this.#grow()
     } else {
-      this.#admission ??= new Admission(this.#base.max)
-      if (!this.#admission.admits(hash)) return NONE
+      if (!this.#missedOften(hash, MISSES_TO_OUST)) return NONE
       place = this.#victim()
       this.#places.delete(this.#keys[place])
       this.#keys[place] = key
@@ -301,6 +306,12 @@ export class Near<V> {
     this.#records[place * FIELDS + USES] = 0
     this.#places.set(key, place)
     return place
+  }
+
+  #missedOften(hash: number, misses: number): boolean {
+    if (misses === 1) return true
+    this.#admission ??= new Admission(this.#base.max)
+    return this.#admission.missed(hash) >= misses
   }
 
   #grow(): void {

@@ -28,8 +28,9 @@ export class Child {
     }
   }
 
-  /** Ends it. */
+  /** Ends it, if it did not end by itself. */
   async end(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
     const exited = once(this.#process, 'exit')
     this.#process.disconnect()
     await exited

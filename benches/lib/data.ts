@@ -66,6 +66,13 @@ export const user = (id: number) => ({
 /** What `user` returns. */
 export type User = ReturnType<typeof user>
 
+/** An object that is about 200 bytes as JSON. */
+export const profile = (id: number) => ({
+  ...user(id),
+  since: 1_700_000_000_000 + id,
+  address: { street: flat(`Harbour Street ${id}`), city: 'Bremerhaven', country: 'DE' },
+})
+
 /** `1000` as `1k`. */
 export const short = (n: number) =>
   n >= 1e6 ? `${n / 1e6}M` : n >= 1000 ? `${n / 1000}k` : String(n)

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { type Row, table, writeJson } from '../lib/report.ts'
 import { FORMATS, type Format, formatOf, read, TraceError } from './formats.ts'
 import { compare } from './reference.ts'
-import { POLICIES, type Policy, Replay } from './replay.ts'
+import { CLASSES, nameOf, POLICIES, Replay, type Side, sidesOf } from './replay.ts'
 
 const HELP = `npm run replay -- FILE [options]
 npm run replay -- --reference [FOLDER]
@@ -14,6 +14,8 @@ Replays a trace: each request is a get, each miss a set, every entry has the siz
 
   --capacity N,...   entries of the cache; 1 %, 4 % and 16 % of the distinct keys, if left out
   --policy NAME,...  of lru, lfu, random; lru,lfu if left out
+  --through NAME,... of Cache, drop-in, lru-cache, each with those of the policies that it has;
+                     Cache if left out
   --format NAME      one of lines (one key a line), u32 (little-endian), lis (ARC), oracleGeneral;
                      told by the file's name, if left out; gzip is recognized by itself
   --reference        compare with the reference.tsv of a folder of traces; without FOLDER, of the
@@ -50,24 +52,24 @@ async function shares(file: string, format: Format): Promise<number[]> {
 async function replay(
   file: string,
   format: Format,
-  policies: Policy[],
+  sides: Side[],
   sizes: number[],
 ): Promise<Row[]> {
-  const replays = sizes.flatMap(size => policies.map(policy => new Replay(policy, size)))
+  const replays = sizes.flatMap(size => sides.map(side => new Replay(side, size)))
   for await (const batch of read(file, format)) for (const one of replays) one.run(batch)
   if (!replays[0]?.requests) throw new TraceError(`${file} holds no request`)
   console.log(`${file}: ${replays[0].requests.toLocaleString('en')} requests`)
   table([
     ['policy', 'entries', 'hits', 'M requests/s'],
-    ...replays.map(({ policy, capacity, ratio, rate }) => [
-      policy,
+    ...replays.map(({ side, capacity, ratio, rate }) => [
+      nameOf(side),
       capacity,
       `${ratio.toFixed(2)} %`,
       rate.toFixed(2),
     ]),
   ])
-  return replays.map(({ policy, capacity, ratio }) => {
-    const row = { bench: 'replay', what: file, entries: capacity, side: policy }
+  return replays.map(({ side, capacity, ratio }) => {
+    const row = { bench: 'replay', what: file, entries: capacity, side: nameOf(side) }
     return { ...row, value: ratio, unit: '% hits' }
   })
 }
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
     options: {
       capacity: { type: 'string' },
       policy: { type: 'string' },
+      through: { type: 'string' },
       format: { type: 'string' },
       reference: { type: 'boolean' },
       json: { type: 'string' },
@@ -93,12 +96,15 @@ async function main(): Promise<void> {
   const file = from(path)
   if (!existsSync(file)) throw new TraceError(`there is no ${path}`)
   const policies = several('policy', values.policy ?? 'lru,lfu', POLICIES)
+  const classes = several('through', values.through ?? 'Cache', CLASSES)
+  const sides = sidesOf(classes, policies)
+  if (sides.length === 0) throw new TraceError('no class of --through has a policy of --policy')
   const run = async () => {
-    if (values.reference) return compare(file, policies)
+    if (values.reference) return compare(file, sides)
     const format = values.format ? several('format', values.format, FORMATS)[0] : undefined
     const known = format ?? formatOf(file)
     const sizes = values.capacity ? capacities(values.capacity) : await shares(file, known)
-    return replay(file, known, policies, sizes)
+    return replay(file, known, sides, sizes)
   }
   const rows = await run()
   if (values.json) writeJson(from(values.json), rows)

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Row, table } from '../lib/report.ts'
 import { read, TraceError } from './formats.ts'
-import { type Policy, Replay } from './replay.ts'
+import { nameOf, type Policy, Replay, type Side } from './replay.ts'
 
 /** By which column each policy of ours is measured. */
 const MEASURE: Record<Policy, string> = { lru: 'lru', lfu: 's3-fifo', random: 'lru' }
@@ -17,21 +17,21 @@ interface Reference {
  * Replays every row of the folder's reference.tsv and prints ours beside its columns.
  * @throws TraceError if the folder has no reference.tsv or lacks a trace.
  */
-export async function compare(folder: string, policies: readonly Policy[]): Promise<Row[]> {
+export async function compare(folder: string, sides: readonly Side[]): Promise<Row[]> {
   const { columns, rows } = parse(folder)
-  const heads = policies.flatMap(policy => [policy, `to ${MEASURE[policy]}`])
+  const heads = sides.flatMap(side => [nameOf(side), `to ${MEASURE[side.policy]}`])
   const lines: (string | number)[][] = [['trace', 'entries', ...columns, ...heads]]
   const sums = new Array<number>(columns.length + heads.length).fill(0)
-  const off = new Map<Policy, number[]>(policies.map(policy => [policy, []]))
+  const off = new Map<Side, number[]>(sides.map(side => [side, []]))
   const report: Row[] = []
   for (const { trace, entries, ratios } of rows) {
-    const ours = await replay(join(folder, `${trace}.u32.gz`), entries, policies)
+    const ours = await replay(join(folder, `${trace}.u32.gz`), entries, sides)
     const cells = [...ratios]
-    for (const { policy, ratio } of ours) {
-      const difference = ratio - (ratios[columns.indexOf(MEASURE[policy])] ?? Number.NaN)
+    for (const { side, ratio } of ours) {
+      const difference = ratio - (ratios[columns.indexOf(MEASURE[side.policy])] ?? Number.NaN)
       cells.push(ratio, difference)
-      off.get(policy)?.push(difference)
-      const row = { bench: 'reference', what: trace, entries, side: policy }
+      off.get(side)?.push(difference)
+      const row = { bench: 'reference', what: trace, entries, side: nameOf(side) }
       report.push({ ...row, value: ratio, unit: '% hits' })
     }
     for (const [at, cell] of cells.entries()) sums[at] = (sums[at] ?? 0) + cell
@@ -40,16 +40,16 @@ export async function compare(folder: string, policies: readonly Policy[]): Prom
   const averages = sums.map(sum => sum / rows.length)
   lines.push(['average', '', ...averages.map(show(columns.length))])
   table(lines)
-  for (const [policy, differences] of off) {
+  for (const [side, differences] of off) {
     const [worst, best] = [Math.min(...differences), Math.max(...differences)]
-    const name = MEASURE[policy]
-    console.log(`  ${policy} to ${name}: worst ${signed(worst)}, best ${signed(best)} points`)
+    const name = MEASURE[side.policy]
+    console.log(`  ${nameOf(side)} to ${name}: worst ${signed(worst)}, best ${signed(best)} points`)
   }
   return report
 }
 
-async function replay(file: string, entries: number, policies: readonly Policy[]) {
-  const replays = policies.map(policy => new Replay(policy, entries))
+async function replay(file: string, entries: number, sides: readonly Side[]) {
+  const replays = sides.map(side => new Replay(side, entries))
   for await (const batch of read(file)) {
     for (const replay of replays) replay.run(batch)
   }

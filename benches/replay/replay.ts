@@ -1,5 +1,7 @@
 /** Replays requests through caches: each is a `get`, each miss a `set`; entries have unit size. */
+import { LRUCache as Peer } from 'lru-cache'
 import { Cache } from '../lib/breakwater.ts'
+import { LRUCache } from '../lib/drop-in.ts'
 import type { Id } from './formats.ts'
 
 /** The policies that can be replayed. */
@@ -7,20 +9,65 @@ export const POLICIES = ['lru', 'lfu', 'random'] as const
 /** One of {@link POLICIES}. */
 export type Policy = (typeof POLICIES)[number]
 
+/** The classes that a trace can run through: `Cache`, the drop-in and lru-cache itself. */
+export const CLASSES = ['Cache', 'drop-in', 'lru-cache'] as const
+/** One of {@link CLASSES}. */
+export type Class = (typeof CLASSES)[number]
+
+/** A class with one of its policies. */
+export interface Side {
+  class: Class
+  policy: Policy
+}
+
+/** What a trace needs. */
+interface Store {
+  get(id: Id): string | undefined
+  set(id: Id, value: string): unknown
+  close?(): void
+}
+
+/** How a cache of a class is built, by those of its policies that can be replayed. */
+const BUILD: Record<Class, Partial<Record<Policy, (max: number) => Store>>> = {
+  Cache: {
+    lru: max => new Cache<Id, string>({ max, policy: 'lru' }),
+    lfu: max => new Cache<Id, string>({ max, policy: 'lfu' }),
+    random: max => new Cache<Id, string>({ max, policy: 'random' }),
+  },
+  'drop-in': {
+    lru: max => new LRUCache<Id, string>({ max }),
+    lfu: max => new LRUCache<Id, string>({ max, policy: 'lfu' }),
+  },
+  'lru-cache': { lru: max => new Peer<Id, string>({ max }) },
+}
+
+/** The classes with each of the policies that they have. */
+export function sidesOf(classes: readonly Class[], policies: readonly Policy[]): Side[] {
+  return classes.flatMap(name =>
+    policies.filter(policy => BUILD[name][policy]).map(policy => ({ class: name, policy })),
+  )
+}
+
+/** A side's name in the report: that of the policy, for `Cache`. */
+export const nameOf = (side: Side) =>
+  side.class === 'Cache' ? side.policy : `${side.class} ${side.policy}`
+
 /** A cache that a trace runs through. */
 export class Replay {
-  readonly policy: Policy
+  readonly side: Side
   readonly capacity: number
   requests = 0
   hits = 0
   /** Time spent in the cache, in milliseconds. */
   time = 0
-  readonly #cache: Cache<Id, string>
+  readonly #cache: Store
 
-  constructor(policy: Policy, capacity: number) {
-    this.policy = policy
+  constructor(side: Side, capacity: number) {
+    const build = BUILD[side.class][side.policy]
+    if (!build) throw new Error(`${side.class} has no policy ${side.policy}`)
+    this.side = side
     this.capacity = capacity
-    this.#cache = new Cache<Id, string>({ max: capacity, policy })
+    this.#cache = build(capacity)
   }
 
   /** Sends requests. */
@@ -49,6 +96,6 @@ export class Replay {
   }
 
   close(): void {
-    this.#cache.close()
+    this.#cache.close?.()
   }
 }
