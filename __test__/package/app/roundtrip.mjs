@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { bytes, Cache, json } from 'breakwater'
+import { LRUCache } from 'breakwater/lru-cache'
 
 const texts = new Cache({ max: 1000, maxBytes: '1mb' })
 texts.set('a', '1')
@@ -32,6 +33,14 @@ users.set('round', { n: 0 })
 worker.postMessage(1000)
 for (let n = 0; n < 1000; ) n = users.get('round').n
 await worker.terminate()
+
+const local = new LRUCache({ max: 2 }).set('a', users).set('b', 2)
+assert.equal(local.get('a'), users)
+assert.deepEqual([...local.set('c', 3).keys()], ['c', 'a'])
+const shared = new LRUCache({ shared: 'round trip', max: 10, ttl: 60_000 })
+shared.set('a', { name: 'Alice' })
+assert.deepEqual(new LRUCache({ shared: 'round trip' }).get('a'), { name: 'Alice' })
+assert.ok(shared instanceof LRUCache)
 
 assert.throws(() => new Cache({ max: -1 }), { code: 'ERR_INVALID_OPTION' })
 for (const cache of [texts, blobs, users]) cache.close()

@@ -1,5 +1,6 @@
 // What a TypeScript user writes in an ES module: checked, and wrong uses must be refused.
 import { bytes, Cache, json } from 'breakwater'
+import { LRUCache } from 'breakwater/lru-cache'
 
 interface User {
   name: string
@@ -17,3 +18,11 @@ export const blob: Uint8Array | undefined = new Cache<string, Uint8Array>({ code
 users.get(1)
 // @ts-expect-error no such policy
 new Cache({ policy: 'fifo' })
+
+const options: LRUCache.Options<string, User, unknown> = { max: 10, ttl: 5000 }
+export const local: LRUCache<string, User> = new LRUCache(options)
+export const shared = new LRUCache<string, User>({ shared: 'users', max: 10, codec: json<User>() })
+export const fetched: Promise<User | undefined> = shared.fetch('1')
+
+// @ts-expect-error a cache of one worker needs a bound
+new LRUCache<string, User>({ allowStale: true })
