@@ -20,7 +20,10 @@ const KEY = 3
 const SHAPES = [3, 4]
 const LARGEST = (1 << SHAPES.at(-1)!) - KEY
 
-/** Of so many keys at least so many must be short enough for a record. */
+/** One key of so many is looked at before they are moved. */
+const SAMPLE = 17
+
+/** Of these at least so many must be short enough for a record. */
 const SHARE = 0.9
 
 /**
@@ -30,22 +33,25 @@ const SHARE = 0.9
  * @param capacity - how many slots to make room for.
  */
 export function moveOut<K>(from: Keys<K>, slots: Slots, capacity: number): Keys<K> | undefined {
-  const held: number[] = []
-  for (let slot = 1; slot <= slots.used; slot++) if (from.holds(slot)) held.push(slot)
-  const shift = shapeFor(held.map(slot => pack(from.keyOf(slot), LARGEST)))
+  const shift = shapeFor(from, slots.used)
   if (shift === undefined) return undefined
   slots.reshape(shift, capacity)
   const to = new PackedKeys<K>(slots)
-  for (const slot of held) {
+  for (let slot = 1; slot <= slots.used; slot++) {
+    if (!from.holds(slot)) continue
     const key = from.keyOf(slot)
-    to.find(key)
+    pack(key, (1 << shift) - KEY)
     to.add(key, slot)
   }
   return to
 }
 
-/** The logarithm of how many words a record needs for most keys, of so many words each. */
-function shapeFor(lengths: number[]): number | undefined {
+/** The logarithm of how many words a record needs for most keys: some of them tell. */
+function shapeFor<K>(keys: Keys<K>, used: number): number | undefined {
+  const lengths: number[] = []
+  for (let slot = 1; slot <= used; slot += SAMPLE) {
+    if (keys.holds(slot)) lengths.push(pack(keys.keyOf(slot), LARGEST))
+  }
   return SHAPES.find(shift => {
     const fitting = lengths.filter(length => length > 0 && length <= (1 << shift) - KEY)
     return fitting.length >= SHARE * lengths.length
