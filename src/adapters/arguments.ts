@@ -1,12 +1,9 @@
 // Arguments of a call as a key: different arguments give different keys.
-import { createHash } from 'node:crypto'
 import { article, InvalidOptionError } from '../errors.ts'
+import { shortKey } from './short-key.ts'
 
 /** What begins a key that is not just the one argument. */
 const MARK = '\0'
-
-/** Above this many characters a key is replaced by its digest: a cache's keys are bounded. */
-const LONGEST = 16_384
 
 /**
  * The key of primitive arguments. A single text or number is its own key, so that keys can be read.
@@ -19,11 +16,11 @@ export function keyOfArguments(args: readonly unknown[]): string | number {
   if (args.length === 1) {
     // A cache cannot tell -0 from 0.
     if (typeof first === 'number' && !Object.is(first, -0)) return first
-    if (typeof first === 'string' && !first.startsWith(MARK)) return bounded(first)
+    if (typeof first === 'string' && !first.startsWith(MARK)) return shortKey(first)
   }
   let key = MARK
   for (let i = 0; i < args.length; i++) key += written(args[i], i)
-  return bounded(key)
+  return shortKey(key)
 }
 
 function written(value: unknown, index: number): string {
@@ -46,10 +43,4 @@ function written(value: unknown, index: number): string {
         `a function of the arguments that gives a text or a number, since argument ${index + 1} is ${article(typeof value)}`,
       )
   }
-}
-
-function bounded(key: string): string {
-  if (key.length <= LONGEST) return key
-  // Of the UTF-16 units: UTF-8 would make lone surrogates alike.
-  return `${MARK}h${createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64')}`
 }
