@@ -186,7 +186,9 @@ function codecFor<F extends Fn>({ codec, name }: MemoizeOptions<F>) {
   if (name !== undefined && codec === undefined) {
     throw new InvalidOptionError('codec', codec, "given with a name: 'json' or 'structured', say")
   }
-  return codecOfResults(codec ?? 'heap') as Codec<Result<Awaited<ReturnType<F>>>>
+  return codecOfResults(codec === undefined ? 'heap' : codec) as Codec<
+    Result<Awaited<ReturnType<F>>>
+  >
 }
 
 function bounded(options: Omit<CacheOptions, 'codec'>): Omit<CacheOptions, 'codec'> {

@@ -19,12 +19,14 @@ export interface IncrementalEntry<V = never> {
 
 /** What Next.js says of the entry that it wants. */
 export interface IncrementalGetContext {
+  kind?: string
   tags?: string[]
   softTags?: string[]
 }
 
 /** What Next.js says of the entry that it stores. */
 export interface IncrementalSetContext {
+  kind?: string
   tags?: string[]
   cacheControl?: CacheControl | undefined
 }

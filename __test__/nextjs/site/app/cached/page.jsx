@@ -3,7 +3,7 @@ import { cacheLife, cacheTag } from 'next/cache'
 import { connection } from 'next/server'
 import { Suspense } from 'react'
 
-async function valueOf(name) {
+async function fresh(name) {
   'use cache'
   cacheLife('hours')
   cacheTag('value')
@@ -12,7 +12,7 @@ async function valueOf(name) {
 
 async function Value() {
   await connection()
-  return <p>value {await valueOf('of the cache')}</p>
+  return <p>value {await fresh('of the cache')}</p>
 }
 
 export default function Page() {
