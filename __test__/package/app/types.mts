@@ -1,5 +1,8 @@
 // What a TypeScript user writes in an ES module: checked, and wrong uses must be refused.
 import { bytes, Cache, json } from 'breakwater'
+import { KeyvStore } from 'breakwater/keyv'
+import { memoize } from 'breakwater/memoize'
+import { createUseCacheHandler, type UseCacheHandler } from 'breakwater/nextjs'
 
 interface User {
   name: string
@@ -17,3 +20,10 @@ export const blob: Uint8Array | undefined = new Cache<string, Uint8Array>({ code
 users.get(1)
 // @ts-expect-error no such policy
 new Cache({ policy: 'fifo' })
+
+export const store: Promise<string | undefined> = new KeyvStore({ max: 10 }).get('a')
+export const handler: UseCacheHandler = createUseCacheHandler({ max: 10 })
+const double = memoize((n: number) => n * 2, { max: 10 })
+export const doubled: number = double(1)
+// @ts-expect-error an argument has the function's type
+double('1')
