@@ -243,22 +243,22 @@ test.serial('node-cache: getTtl tells the end there, ttl what is left here', t =
   t.is(ours().ttl('none'), undefined)
 })
 
-test('node-cache: values are cloned in and out there, written and read here', t => {
+test('node-cache: values are cloned in and out there; here written, and read once for all', t => {
   const value = { list: [1] }
   const theirs = new NodeCache({ checkperiod: 0 })
-  const cache = ours<typeof value>()
-  for (const c of [theirs, cache]) {
+  const apart = ours<typeof value>({ near: false })
+  const shared = ours<typeof value>()
+  for (const c of [theirs, apart, shared]) {
     c.set('k', value)
     value.list.push(2)
-    const read = c.get('k') as typeof value
-    t.deepEqual(read, { list: [1] })
-    read.list.pop()
     t.deepEqual(c.get('k'), { list: [1] })
     value.list.pop()
+    t.is(c.get('k') === c.get('k'), c === shared)
   }
+  const frozen = ours<typeof value>({ near: { freeze: true } }).set('k', value)
+  t.throws(() => frozen.get('k')?.list.pop(), { instanceOf: TypeError })
   const plain = new NodeCache({ checkperiod: 0, useClones: false })
-  const heap = ours({ codec: 'heap' })
-  for (const c of [plain, heap]) {
+  for (const c of [plain, ours({ codec: 'heap' })]) {
     c.set('k', value)
     t.is(c.get('k'), value)
   }
@@ -315,6 +315,14 @@ test('node-cache: many keys give an object there, a list here', t => {
   ])
   t.deepEqual(cache.getMany(['a', 'x', 'b']), [1, undefined, 2])
   t.is(cache.deleteMany(['a', 'x']), 1)
+})
+
+test('node-cache: a negative ttl deletes there, is refused here', t => {
+  const theirs = new NodeCache({ checkperiod: 0 })
+  theirs.set('k', 1)
+  t.true(theirs.ttl('k', -1))
+  t.false(theirs.has('k'))
+  t.throws(() => ours().set('k', 1).expire('k', -1), INVALID_OPTION)
 })
 
 test('node-cache: a full cache throws there; here something leaves, or it throws with none', t => {

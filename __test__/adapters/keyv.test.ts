@@ -89,6 +89,23 @@ for (const [version, Class] of versions) {
   })
 }
 
+test('Keyv 6: two Keyvs on one store are apart', async t => {
+  const store = new KeyvStore({ max: 100 })
+  const [a, b] = ['a', 'b'].map(namespace => new Keyv6({ store, namespace }))
+  for (const keyv of [a, b]) await keyv?.set('key', keyv.namespace)
+  await a?.clear()
+  t.deepEqual([await a?.get('key'), await b?.get('key')], [undefined, 'b'])
+})
+
+test('Keyv 5: without prefix and namespace, the store is one', async t => {
+  const store = new KeyvStore({ max: 100 })
+  const keyv = new Keyv({ store, useKeyPrefix: false, namespace: '' })
+  await keyv.set('key', 1)
+  t.true(store.cache.has('key'))
+  await keyv.clear()
+  t.is(store.cache.size, 0)
+})
+
 test('disconnecting closes the cache that the store opened, and no other', async t => {
   const cache = new Cache({ max: 10 })
   const shared = new KeyvStore(cache)

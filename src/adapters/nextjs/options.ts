@@ -9,7 +9,7 @@ import { Tags } from './tags.ts'
  * known of tags, in all threads.
  */
 export interface NextOptions
-  extends Pick<CacheOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'clock'> {
+  extends Pick<CacheOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'near' | 'clock'> {
   /** `'next'` if left out. */
   name?: string | undefined
   /**
