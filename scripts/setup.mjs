@@ -1,25 +1,32 @@
-// Installs the development dependencies when they are missing or older than the lock file, of the
-// repository or of the folder named as the argument, as `benches`. Needs nothing installed itself,
-// so that `npm start` and `npm test` work on a fresh clone.
+// Installs the development dependencies when they are missing or older than the lock file: of the
+// repository and of the tests that have peers of their own, or of the folder named as the argument,
+// as `benches`. Needs nothing installed itself, so that `npm start` and `npm test` work on a fresh
+// clone.
 import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const folder = fileURLToPath(new URL(`../${process.argv[2] ?? ''}`, import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
 const shell = process.platform === 'win32'
 
-/** When a file was last written, 0 if it does not exist. */
-const written = path => statSync(join(folder, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
-
-// npm writes this file last: older than the lock file (or absent) means stale.
-if (written('node_modules/.package-lock.json') < written('package-lock.json')) {
+/** Runs npm in a folder of the repository if what is installed there is out of date. */
+function install(folder) {
+  const written = path =>
+    statSync(join(root, folder, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  // npm writes this file last: older than the lock file (or absent) means stale.
+  if (written('node_modules/.package-lock.json') >= written('package-lock.json')) return
   // Not `npm ci`: it refuses a lock file that lacks a tool's binary for some other platform, which
   // npm leaves out when it cannot see one.
   const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
-  const npm = spawnSync('npm', args, { cwd: folder, stdio: 'inherit', shell })
+  // The peers bring scripts that compile what no test uses.
+  if (folder !== '') args.push('--ignore-scripts')
+  const npm = spawnSync('npm', args, { cwd: join(root, folder), stdio: 'inherit', shell })
   if (npm.status !== 0) process.exit(npm.status ?? 1)
 }
+
+const named = process.argv[2]
+for (const folder of named ? [named] : ['', '__test__/keyv', '__test__/nextjs']) install(folder)
 
 if (spawnSync('cargo', ['--version'], { shell }).status !== 0) {
   console.error('Building Breakwater takes a Rust toolchain: see https://rustup.rs')

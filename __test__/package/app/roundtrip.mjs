@@ -3,7 +3,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { bytes, Cache, json } from 'breakwater'
+import { createStore } from 'breakwater/cache-manager'
+import { KeyvStore } from 'breakwater/keyv'
 import { LRUCache } from 'breakwater/lru-cache'
+import { memoize } from 'breakwater/memoize'
+import { createCacheHandler, createUseCacheHandler } from 'breakwater/nextjs'
 
 const texts = new Cache({ max: 1000, maxBytes: '1mb' })
 texts.set('a', '1')
@@ -43,5 +47,20 @@ assert.deepEqual(new LRUCache({ shared: 'round trip' }).get('a'), { name: 'Alice
 assert.ok(shared instanceof LRUCache)
 
 assert.throws(() => new Cache({ max: -1 }), { code: 'ERR_INVALID_OPTION' })
+// The adapters, without what they adapt to.
+for (const store of [new KeyvStore({ max: 10 }), createStore({ max: 10 })]) {
+  await store.set('a', '1', 60_000)
+  assert.equal(await store.get('a'), '1')
+  await store.disconnect()
+}
+const square = memoize(async n => n * n)
+assert.deepEqual(await Promise.all([square(2), square(2)]), [4, 4])
+square.cache.close()
+const handler = new (createCacheHandler({ max: 10 }))()
+await handler.set('a', { kind: 'FETCH' }, { tags: ['tag'] })
+assert.equal((await handler.get('a')).value.kind, 'FETCH')
+await createUseCacheHandler({ max: 10 }).updateTags(['tag'])
+assert.equal(await handler.get('a'), null)
+
 for (const cache of [texts, blobs, users]) cache.close()
 console.log('round trip')

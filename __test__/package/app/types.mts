@@ -1,6 +1,9 @@
 // What a TypeScript user writes in an ES module: checked, and wrong uses must be refused.
 import { bytes, Cache, json } from 'breakwater'
+import { KeyvStore } from 'breakwater/keyv'
 import { LRUCache } from 'breakwater/lru-cache'
+import { memoize } from 'breakwater/memoize'
+import { createUseCacheHandler, type UseCacheHandler } from 'breakwater/nextjs'
 
 interface User {
   name: string
@@ -26,3 +29,9 @@ export const fetched: Promise<User | undefined> = shared.fetch('1')
 
 // @ts-expect-error a cache of one worker needs a bound
 new LRUCache<string, User>({ allowStale: true })
+export const store: Promise<string | undefined> = new KeyvStore({ max: 10 }).get('a')
+export const handler: UseCacheHandler = createUseCacheHandler({ max: 10 })
+const double = memoize((n: number) => n * 2, { max: 10 })
+export const doubled: number = double(1)
+// @ts-expect-error an argument has the function's type
+double('1')

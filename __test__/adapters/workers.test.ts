@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import test from 'ava'
+import { Keyv } from 'keyv'
+import { KeyvStore } from '../../src/adapters/keyv.ts'
+import { memoize } from '../../src/adapters/memoize.ts'
+import { createUseCacheHandler } from '../../src/adapters/nextjs.ts'
+
+/** Runs the body of an async function in a worker, with the built package; gives its result. */
+async function inWorker(body: string): Promise<unknown> {
+  const code = `(async () => { ${body} })().then(result => require('node:worker_threads').parentPort.postMessage(result))`
+  // The worker requires as this file would.
+  const from = JSON.stringify(import.meta.url)
+  const worker = new Worker(`require = require('node:module').createRequire(${from}); ${code}`, {
+    eval: true,
+    execArgv: [],
+  })
+  const [result] = await once(worker, 'message')
+  await worker.terminate()
+  return result
+}
+
+test('a Keyv in a worker reads what this one stored', async t => {
+  const keyv = new Keyv({ store: new KeyvStore({ name: 'worker keyv', max: 10 }) })
+  await keyv.set('key', { n: 1 })
+  const seen = await inWorker(`
+    const { Keyv } = require('keyv')
+    const { KeyvStore } = require('breakwater/keyv')
+    const keyv = new Keyv({ store: new KeyvStore({ name: 'worker keyv', max: 10 }) })
+    const seen = await keyv.get('key')
+    await keyv.set('key', { n: 2 })
+    return seen`)
+  t.deepEqual(seen, { n: 1 })
+  t.deepEqual(await keyv.get('key'), { n: 2 })
+})
+
+test('a memoizer in a worker knows the results of this one', async t => {
+  const options = { name: 'worker memoize', max: 10, codec: 'json' } as const
+  const memoized = memoize(async (n: number) => n * 2, options)
+  await memoized(1)
+  const seen = await inWorker(`
+    const { memoize } = require('breakwater/memoize')
+    const memoized = memoize(async () => 'called', ${JSON.stringify(options)})
+    return [await memoized(1), await memoized(2)]`)
+  t.deepEqual(seen, [2, 'called'])
+  t.is((await memoized(2)) as unknown, 'called')
+})
+
+test('a tag that a worker revalidates is revalidated here', async t => {
+  const handler = createUseCacheHandler({ name: 'worker next', max: 10 })
+  const timestamp = performance.timeOrigin + performance.now()
+  const times = { timestamp, stale: 30, revalidate: 60, expire: 3600 }
+  const value = new Blob(['value']).stream()
+  await handler.set('key', Promise.resolve({ value, tags: ['a'], ...times }))
+  const seen = await inWorker(`
+    const { createUseCacheHandler } = require('breakwater/nextjs')
+    const handler = createUseCacheHandler({ name: 'worker next', max: 10 })
+    const seen = await new Response((await handler.get('key', [])).value).text()
+    await handler.updateTags(['a'])
+    return seen`)
+  t.is(seen, 'value')
+  t.is(await handler.get('key', []), undefined)
+})

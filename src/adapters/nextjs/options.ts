@@ -1,0 +1,49 @@
+// The options of the Next.js handlers, and the caches that they open.
+import { Cache } from '../../cache.ts'
+import { InvalidOptionError } from '../../errors.ts'
+import type { CacheOptions } from '../../options.ts'
+import { Tags } from './tags.ts'
+
+/**
+ * How a handler keeps entries. In a process, handlers of the same `name` share them, and what is
+ * known of tags, in all threads.
+ */
+export interface NextOptions
+  extends Pick<CacheOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'near' | 'clock'> {
+  /** `'next'` if left out. */
+  name?: string | undefined
+  /**
+   * How many revalidated tags are remembered: 100,000 if left out. When there are more, all entries
+   * that have tags are taken to be out of date.
+   */
+  maxTags?: number | undefined
+}
+
+/** What a handler works with. */
+export interface Store<V> {
+  readonly entries: Cache<string, V>
+  readonly tags: Tags
+  /** The time in milliseconds, as Next.js stamps its entries, or of the clock that was given. */
+  now(): number
+}
+
+/** Opens the caches of a handler of this kind. */
+export function openStore<V>(kind: string, options: NextOptions): Store<V> {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('options', options, 'an object')
+  }
+  const { name = 'next', maxTags = 100_000, ...rest } = options
+  if (typeof name !== 'string' || name === '' || name.length > 200) {
+    throw new InvalidOptionError('name', name, 'a text of 1 to 200 characters')
+  }
+  if (!Number.isSafeInteger(maxTags) || maxTags < 1) {
+    throw new InvalidOptionError('maxTags', maxTags, 'a whole number of tags above 0')
+  }
+  const { clock } = rest
+  const now = clock ? () => clock.now : () => performance.timeOrigin + performance.now()
+  return {
+    entries: new Cache<string, V>({ ...rest, name: `${name} ${kind}`, codec: 'structured' }),
+    tags: new Tags(name, maxTags, now),
+    now,
+  }
+}
