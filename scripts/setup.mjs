@@ -1,7 +1,6 @@
 // Installs the development dependencies when they are missing or older than the lock file: of the
-// repository and of the tests that have peers of their own, or of the folder named as the argument,
-// as `benches`. Needs nothing installed itself, so that `npm start` and `npm test` work on a fresh
-// clone.
+// repository, or of the folders named as arguments, which have peers of their own, as `benches`.
+// Needs nothing installed itself, so that `npm start` and `npm test` work on a fresh clone.
 import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,8 +24,8 @@ function install(folder) {
   if (npm.status !== 0) process.exit(npm.status ?? 1)
 }
 
-const named = process.argv[2]
-for (const folder of named ? [named] : ['', '__test__/keyv', '__test__/nextjs']) install(folder)
+const named = process.argv.slice(2)
+for (const folder of named.length > 0 ? named : ['']) install(folder)
 
 if (spawnSync('cargo', ['--version'], { shell }).status !== 0) {
   console.error('Building Breakwater takes a Rust toolchain: see https://rustup.rs')
