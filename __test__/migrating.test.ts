@@ -253,7 +253,8 @@ test('node-cache: values are cloned in and out there; here written, and read onc
     value.list.push(2)
     t.deepEqual(c.get('k'), { list: [1] })
     value.list.pop()
-    t.is(c.get('k') === c.get('k'), c === shared)
+    const [first, second] = [c.get('k'), c.get('k')]
+    t.is(first === second, c === shared)
   }
   const frozen = ours<typeof value>({ near: { freeze: true } }).set('k', value)
   t.throws(() => frozen.get('k')?.list.pop(), { instanceOf: TypeError })
