@@ -7,13 +7,14 @@ import { memoize } from '../../src/adapters/memoize.ts'
 import { createUseCacheHandler } from '../../src/adapters/nextjs.ts'
 
 /** Runs the body of an async function in a worker, with the built package; gives its result. */
-async function inWorker(body: string): Promise<unknown> {
+async function inWorker(body: string, data?: unknown): Promise<unknown> {
   const code = `(async () => { ${body} })().then(result => require('node:worker_threads').parentPort.postMessage(result))`
   // The worker requires as this file would.
   const from = JSON.stringify(import.meta.url)
   const worker = new Worker(`require = require('node:module').createRequire(${from}); ${code}`, {
     eval: true,
     execArgv: [],
+    workerData: data,
   })
   const [result] = await once(worker, 'message')
   await worker.terminate()
@@ -60,4 +61,45 @@ test('a tag that a worker revalidates is revalidated here', async t => {
     return seen`)
   t.is(seen, 'value')
   t.is(await handler.get('key', []), undefined)
+})
+
+test('nothing is served that is older than a revalidation that has returned elsewhere', async t => {
+  const handler = createUseCacheHandler({ name: 'worker race', max: 10 })
+  const now = () => performance.timeOrigin + performance.now()
+  // When the last revalidation that has returned began, in microseconds.
+  const returned = new BigInt64Array(new SharedArrayBuffer(8))
+  let ended = false
+  const worker = inWorker(
+    `
+    const returned = require('node:worker_threads').workerData
+    const { createUseCacheHandler } = require('breakwater/nextjs')
+    const handler = createUseCacheHandler({ name: 'worker race', max: 10 })
+    for (let i = 0; i < 20_000; i++) {
+      const began = BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000))
+      await handler.updateTags(['a'])
+      Atomics.store(returned, 0, began)
+      // Long enough for the other thread to store and read.
+      if (i % 4 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.1)
+    }`,
+    returned,
+  ).then(() => {
+    ended = true
+  })
+  const times = { stale: 30, revalidate: 60, expire: 3600 }
+  let served = 0
+  while (!ended) {
+    const value = new Blob(['value']).stream()
+    await handler.set('key', Promise.resolve({ value, tags: ['a'], timestamp: now(), ...times }))
+    for (let j = 0; j < 5; j++) {
+      const least = Number(Atomics.load(returned, 0)) / 1000
+      const entry = await handler.get('key', [])
+      if (entry === undefined) continue
+      if (least > 0) served += 1
+      if (entry.timestamp < least) t.fail(`${entry.timestamp} was served after ${least}`)
+    }
+    // Lets the worker's message in.
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await worker
+  t.true(served > 0)
 })

@@ -4,7 +4,9 @@ import { type CacheOrOptions, cacheOf } from './given.ts'
 
 /** One entry of {@link KeyvStore.setMany}. */
 export interface KeyvStoreEntry<V> {
+  /** The key. */
   key: string
+  /** The value. */
   value: V
   /** How long it lives, in milliseconds. */
   ttl?: number | undefined

@@ -4,6 +4,7 @@ import { InvalidOptionError } from '../errors.ts'
 
 /** A result that is remembered. */
 export interface Result<V> {
+  /** The result; of a promise, what it was fulfilled with. */
   readonly value: V
   /** Whether the function gave a promise of it. */
   readonly promised: boolean

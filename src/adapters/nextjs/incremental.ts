@@ -5,7 +5,9 @@ import type { State } from './tags.ts'
 
 /** How long a page may be used, in seconds. */
 export interface CacheControl {
+  /** After how long it is made anew while it is served; `false`: never. */
   revalidate: number | false
+  /** After how long it is not served. */
   expire: number | undefined
 }
 
@@ -39,9 +41,13 @@ export interface IncrementalContext {
 
 /** The handler of one request. */
 export interface IncrementalHandler {
+  /** The entry of a key, or `null` if there is none or one of its tags was revalidated. */
   get(key: string, context?: IncrementalGetContext): Promise<IncrementalEntry | null>
+  /** Stores an entry; `null`: that there is nothing. */
   set(key: string, value: unknown, context?: IncrementalSetContext): Promise<void>
+  /** What has one of the tags is not served any more, or, with `expire`, so many seconds longer. */
   revalidateTag(tags: string | string[], durations?: { expire?: number }): Promise<void>
+  /** Called for each request; does nothing. */
   resetRequestCache(): void
 }
 
@@ -117,7 +123,6 @@ class Handler implements IncrementalHandler {
     else this.#store.tags.markStale(list, durations.expire)
   }
 
-  /** Nothing is kept for a request alone. */
   resetRequestCache(): void {}
 
   #judge(tags: readonly string[], timestamp: number): State {

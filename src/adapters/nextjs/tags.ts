@@ -51,12 +51,12 @@ export class Tags {
   judge(tags: readonly string[], timestamp: number): State {
     if (tags.length === 0) return 'fresh'
     if (this.#everything() >= timestamp) return 'expired'
-    const now = this.#now()
     let state: State = 'fresh'
     for (const record of this.#read([EXPIRED, STALE], tags)) {
-      const [at, end] = typeof record === 'number' ? [record, record] : record
+      // Expired is expired, even if that thread's clock is ahead of this one's.
+      const [at, end] = typeof record === 'number' ? [record, 0] : record
       if (at < timestamp) continue
-      if (end !== null && end <= now) return 'expired'
+      if (end !== null && end <= this.#now()) return 'expired'
       state = 'stale'
     }
     return state

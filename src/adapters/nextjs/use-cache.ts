@@ -5,7 +5,9 @@ import { type NextOptions, openStore, type Store } from './options.ts'
 
 /** An entry as Next.js gives and takes it. */
 export interface UseCacheEntry {
+  /** What was cached, to be read once. */
   value: ReadableStream<Uint8Array>
+  /** Its tags, without those of the path. */
   tags: string[]
   /** Seconds that a client may use it. */
   stale: number
@@ -19,11 +21,15 @@ export interface UseCacheEntry {
 
 /** What Next.js wants of the files that its option `cacheHandlers` names. */
 export interface UseCacheHandler {
+  /** The entry of a key, if none of its tags and of those of the path was revalidated. */
   get(cacheKey: string, softTags: string[]): Promise<UseCacheEntry | undefined>
+  /** Stores an entry, once its stream has ended. */
   set(cacheKey: string, pendingEntry: Promise<UseCacheEntry>): Promise<void>
+  /** Does nothing: tags are read where they are kept. */
   refreshTags(): Promise<void>
-  /** Next.js 16 gives an array, 15 the tags themselves. */
+  /** When the last of the tags expired. Next.js 16 gives an array, 15 the tags themselves. */
   getExpiration(...tags: (string | string[])[]): Promise<number>
+  /** What has one of the tags is not served any more, or, with `expire`, so many seconds longer. */
   updateTags(tags: string[], durations?: { expire?: number }): Promise<void>
   /** What Next.js 15 calls instead of `updateTags`. */
   expireTags(...tags: string[]): Promise<void>
@@ -95,7 +101,6 @@ class Handler implements UseCacheHandler {
     }
   }
 
-  /** Tags are read where they are kept: there is no copy to refresh. */
   async refreshTags(): Promise<void> {}
 
   async getExpiration(...tags: (string | string[])[]): Promise<number> {
