@@ -27,7 +27,7 @@ function install(folder) {
 const named = process.argv.slice(2)
 for (const folder of named.length > 0 ? named : ['']) install(folder)
 
-if (spawnSync('cargo', ['--version'], { shell }).status !== 0) {
+if (named.length === 0 && spawnSync('cargo', ['--version'], { shell }).status !== 0) {
   console.error('Building Breakwater takes a Rust toolchain: see https://rustup.rs')
   process.exit(1)
 }
