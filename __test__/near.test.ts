@@ -467,3 +467,16 @@ test('what was deleted is kept alive by no copy', async t => {
   globalThis.gc?.()
   t.is(kept.deref(), undefined)
 })
+
+test('strings under long keys have copies only if somebody asks for them', t => {
+  const key = 'session:1:profile'
+  const hits = (options: CacheOptions<string>) => {
+    const cache = new Cache({ max: 10, ...options })
+    cache.set(key, 'value')
+    for (let i = 0; i < 10; i++) t.is(cache.get(key), 'value')
+    t.is(cache.peek(key), 'value')
+    return cache.stats().nearHits
+  }
+  t.is(hits({}), 0)
+  t.is(hits({ near: true }), 8)
+})

@@ -16,6 +16,7 @@ import {
   checkAgreement,
   checkBounds,
   checkNear,
+  needsDecoding,
 } from './options.ts'
 import { Listeners } from './removals.ts'
 import type {
@@ -39,8 +40,7 @@ const { get, getNear, peek, has, set, delete: remove } = binding
  * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
  */
 const worthOfDecoded = { misses: 1, worth: 0.1 }
-const worthOfPlain = { misses: 2, worth: 0.75 }
-const plainCodecs: readonly string[] = ['string', 'number', 'bytes', 'heap']
+const worthOfPlain = { misses: 2, worth: 0.9 }
 
 const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
 
@@ -91,6 +91,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** Whether values come out as they are. */
   readonly #plainOut: boolean
   #near: Near<V> | undefined
+  /** Longer keys are not looked for in the near cache. */
+  readonly #longest: number
   /** The near cache, unless it rests. */
   #reads: Near<V> | undefined
   readonly #read: (stored: Stored) => V
@@ -110,6 +112,7 @@ export class Cache<K extends CacheKey = string, V = string> {
     try {
       const coding = this.#coding(given, attachment !== undefined)
       const near = checkNear(given.near, coding, this.#native.max)
+      this.#longest = near?.longestKey ?? 0
       this.#values = new Values(coding, near?.freeze ?? false)
       this.#plainOut = this.#values.plainOut
       this.#read = stored => this.#values.read(stored)
@@ -137,7 +140,7 @@ export class Cache<K extends CacheKey = string, V = string> {
       exact: policy === 'lru',
       systemClock,
       copiesBytes: codec === 'bytes',
-      ...(plainCodecs.includes(codec) ? worthOfPlain : worthOfDecoded),
+      ...(needsDecoding(codec) ? worthOfDecoded : worthOfPlain),
     })
   }
 
@@ -213,11 +216,12 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
   get(key: K): V | undefined {
     const near = this.#reads
-    if (near !== undefined) {
+    // Numbers have no length: the comparison fails.
+    if (near !== undefined && !((key as string).length > this.#longest)) {
       const place = near.find(key)
       return place < 0 ? this.#load(near, key) : near.at(place)
     }
-    if (this.#near !== undefined) this.#pass(this.#near)
+    if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
     const stored = get(this.#at, key)
     return this.#plainOut || stored === undefined
       ? (stored as V | undefined)

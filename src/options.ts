@@ -29,10 +29,12 @@ export interface CacheOptions<V = string> {
   /** How many parts the cache is cut into, a power of two; decided by its bounds if left out. */
   shards?: number | undefined
   /**
-   * Whether each isolate keeps copies of decoded values in front of the cache, on its own heap; on
-   * if left out. A copy is only ever used while it is what the cache has, for all threads. Callers
-   * that get the same object share it: who changes it changes it for all in the isolate, unless
-   * `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy of its own.
+   * Whether each isolate keeps copies of decoded values in front of the cache, on its own heap. If
+   * left out it does; of values that need no decoding (codecs `string`, `number`, `bytes`, `heap`)
+   * only under keys of up to 12 characters. A copy is only ever used while it is what the cache has,
+   * for all threads. Callers that get the same object share it: who changes it changes it for all in
+   * the isolate, unless `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy
+   * of its own.
    */
   near?: boolean | NearOptions | undefined
   /** Time that stands still until a test moves it, from `breakwater/testing`. */
@@ -62,6 +64,12 @@ const policies: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies P
 /** How much a near cache keeps unless told otherwise: see docs/decisions/0009-near-cache.md. */
 const NEAR_MAX = 8192
 const NEAR_MAX_BYTES = 16 * 1024 * 1024
+
+/**
+ * Of values that need no decoding, a near cache that nobody asked for keeps those of keys up to this
+ * length: V8 joins longer ones only when it needs their hash, which takes it longer than a read.
+ */
+const NEAR_LONGEST_KEY = 12
 
 const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   'name',
@@ -147,6 +155,14 @@ export function checkJitter(jitter: number | undefined): number | undefined {
 }
 
 /**
+ * Whether values of a codec have to be decoded at each read that no copy answers.
+ * @internal
+ */
+export function needsDecoding(codec: string): boolean {
+  return !['string', 'number', 'bytes', 'heap'].includes(codec)
+}
+
+/**
  * What a near cache may take, and whether it freezes; `undefined` for none.
  * @internal
  */
@@ -154,7 +170,7 @@ export function checkNear(
   near: boolean | NearOptions | undefined,
   coding: Coding,
   max: number | undefined,
-): { bounds: NearBounds; freeze: boolean } | undefined {
+): { bounds: NearBounds; freeze: boolean; longestKey: number } | undefined {
   if (near === false) return undefined
   const given = near === undefined || near === true ? {} : near
   if (typeof given !== 'object' || given === null) {
@@ -184,7 +200,8 @@ export function checkNear(
     max: Math.min(copies, max ?? copies),
     maxBytes: byteCount('near.maxBytes', maxBytes),
   }
-  return { bounds, freeze }
+  const unasked = near === undefined && !needsDecoding(coding.name)
+  return { bounds, freeze, longestKey: unasked ? NEAR_LONGEST_KEY : Number.POSITIVE_INFINITY }
 }
 
 function checkShards(shards: number): number {
