@@ -216,8 +216,8 @@ export class Cache<K extends CacheKey = string, V = string> {
   /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
   get(key: K): V | undefined {
     const near = this.#reads
-    // Numbers have no length: the comparison fails.
-    if (near !== undefined && !((key as string).length > this.#longest)) {
+    // What has no length, as a number, compares as not greater.
+    if (near !== undefined && !(((key as string | undefined)?.length as number) > this.#longest)) {
       const place = near.find(key)
       return place < 0 ? this.#load(near, key) : near.at(place)
     }
