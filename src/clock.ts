@@ -1,8 +1,15 @@
 // Time that a test moves.
 import binding from '#binding'
 import { InvalidOptionError } from './errors.ts'
+import type { Cancel } from './timers.ts'
 import type { Duration } from './types.ts'
 import { milliseconds } from './units.ts'
+
+/** Something that a time is waited for. */
+interface Waiting {
+  at: number
+  call: () => void
+}
 
 /**
  * Time that stands still until a test moves it.
@@ -22,21 +29,45 @@ import { milliseconds } from './units.ts'
 export class ManualClock {
   /** @internal */
   readonly handle: object = binding.createClock()
+  /** What waits for a time, the earliest last. */
+  readonly #waiting: Waiting[] = []
 
   /** Milliseconds since the clock was made. */
   get now(): number {
     return binding.readClock(this.handle)
   }
 
+  /** @internal */
+  after(ms: number, call: () => void): Cancel {
+    const waiting: Waiting = { at: this.now + Math.ceil(ms), call }
+    const list = this.#waiting
+    let place = list.length
+    while (place > 0 && list[place - 1]!.at <= waiting.at) place--
+    list.splice(place, 0, waiting)
+    return () => {
+      const place = list.indexOf(waiting)
+      if (place >= 0) list.splice(place, 1)
+    }
+  }
+
   /**
    * Moves time on. What expires by that is collected at once, at deadlines that are rounded up to
-   * 8 ms; reads see it expired to the millisecond.
+   * 8 ms; reads see it expired to the millisecond. What a cache does after a time (a deadline that
+   * fails a load, a delay before the next try) is done before this returns, each at its moment.
    */
   advance(duration: Duration): void {
     const ms = milliseconds('duration', duration)
     if (!Number.isSafeInteger(ms)) {
       throw new InvalidOptionError('duration', duration, 'a whole number of milliseconds')
     }
-    binding.advanceClock(this.handle, ms)
+    const end = this.now + ms
+    for (;;) {
+      const next = this.#waiting.at(-1)
+      if (next === undefined || next.at > end) break
+      this.#waiting.pop()
+      binding.advanceClock(this.handle, Math.max(0, next.at - this.now))
+      next.call()
+    }
+    binding.advanceClock(this.handle, end - this.now)
   }
 }
