@@ -1,5 +1,6 @@
 /** What the native module offers: see `EXPORTS` and `METHODS` in crates/node/src/lib.rs. */
 declare module '#binding' {
+  type Note = import('./loading/freshness.ts').Note
   type Key = string | number | Uint8Array
 
   /** What a value is to the native side; a `number` stands for bytes left in the scratch area. */
@@ -23,14 +24,18 @@ declare module '#binding' {
     /** Whether isolates may keep copies of values. */
     readonly near: boolean
     readonly systemClock: boolean
+    /** How long entries stay after their end, in milliseconds. */
+    readonly grace: number
   }
 
   /** What the facade and the native side share in one isolate. */
   interface Shared {
     fail(code: string, ...details: never[]): Error
     deliver(removals: unknown[]): void
+    fly(news: unknown[]): void
     scratch: Buffer
     receivers: import('./removals.ts').Receivers
+    flyers: import('./loading/mail.ts').Flyers
   }
 
   interface Binding {
@@ -48,6 +53,29 @@ declare module '#binding' {
     getNear(at: number, key: Key): Stored | undefined
     /** The version words and the port. */
     openNear(at: number): [ArrayBuffer, ArrayBuffer] | undefined
+    /** The port, where there is no near cache as well. */
+    openPort(at: number): ArrayBuffer
+    /** As `getNear`, also of what is stale or negative: the port says which. */
+    look(at: number, key: Key): Stored | undefined
+    setNoted(at: number, key: Key, value: unknown, ttl: number | undefined, note: Note): boolean
+    bury(at: number, key: Key, version: number, ttl: number): boolean
+    epoch(at: number): number
+    invalidateTag(at: number, tag: string, soft: 0 | 1): void
+    /** Above 0: lead, with this token; below: wait for the flight of that token; 0: look again. */
+    join(at: number, key: Key, unless: number, tags?: readonly string[]): number
+    land(
+      at: number,
+      token: number,
+      value: unknown,
+      ttl: number | undefined,
+      note: Note | undefined,
+      kind?: number,
+    ): boolean
+    fail(at: number, token: number, text: string): boolean
+    give(at: number, token: number, value: unknown, kind?: number): boolean
+    leave(at: number, token: number): void
+    cancel(at: number, token: number): boolean
+    handOver(at: number, token: number): boolean
     used(at: number, records: number): void
     now(at: number): number
     peek(at: number, key: Key): Stored | undefined

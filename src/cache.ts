@@ -1,55 +1,25 @@
-// The cache that a user sees: one thin method over one native call.
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { types } from 'node:util'
-import type { Native, Stored } from '#binding'
-import { type Codec, type CodecName, type Coding, codingOf } from './codecs.ts'
+// The cache that a user sees: what never waits, of store.ts, and what loads.
+import type { Native } from '#binding'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
-import { BytesOf, entries, keys } from './iterate.ts'
-import { Lives } from './life.ts'
-import { binding, receivers } from './native.ts'
-import { Near, type NearBounds } from './near.ts'
-import {
-  agreedCoding,
-  type CacheOptions,
-  check,
-  checkAgreement,
-  checkBounds,
-  checkNear,
-  needsDecoding,
-} from './options.ts'
-import { Listeners } from './removals.ts'
-import type {
-  CacheHandle,
-  CacheKey,
-  CacheStats,
-  Duration,
-  HotKey,
-  NearOptions,
-  RemovalListener,
-  SetOptions,
-} from './types.ts'
-import { milliseconds } from './units.ts'
-import { Values } from './values.ts'
+import { checkTag } from './loading/freshness.ts'
+import type { Loader } from './loading/load.ts'
+import { Loading } from './loading/loading.ts'
+import { checkLoader, type FetchOptions, type LoadingOptions } from './loading/options.ts'
+import { binding } from './native.ts'
+import type { CacheOptions } from './options.ts'
+import { Store } from './store.ts'
+import { timersOf } from './timers.ts'
+import type { CacheHandle, CacheKey } from './types.ts'
 
-// Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
-const { get, getNear, peek, has, set, delete: remove } = binding
-
-/**
- * When a near cache saves more than it costs: the misses from which on a copy is made, the share of
- * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
- */
-const worthOfDecoded = { misses: 1, worth: 0.1 }
-const worthOfPlain = { misses: 2, worth: 0.9 }
-
-const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
+/** What a worker that attaches to a cache says of its own side. */
+export type AttachOptions<V, K extends CacheKey> = Pick<CacheOptions<V, K>, 'codec' | 'near'> &
+  LoadingOptions<K, V>
 
 /** Made by `attach`: what the constructor takes instead of options. */
 class Attachment {
   constructor(
     readonly native: Native,
-    readonly codec: unknown,
-    readonly near: boolean | NearOptions | undefined,
+    readonly options: object,
   ) {}
 }
 
@@ -79,94 +49,31 @@ class Attachment {
  * assert.equal(users.get('2'), undefined)
  * ```
  */
-export class Cache<K extends CacheKey = string, V = string> {
-  readonly #native: Native
-  /** What the native side knows this instance by. */
-  readonly #at: number
-  readonly #values: Values<V>
-  readonly #lives: Lives
-  readonly #listeners: Listeners<K, V>
-  /** Whether a `set` without options needs nothing done here. */
-  readonly #plainIn: boolean
-  /** Whether values come out as they are. */
-  readonly #plainOut: boolean
-  #near: Near<V> | undefined
-  /** Longer keys are not looked for in the near cache. */
-  readonly #longest: number
-  /** The near cache, unless it rests. */
-  #reads: Near<V> | undefined
-  readonly #read: (stored: Stored) => V
-  #closed = false
+export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> {
+  readonly #options: CacheOptions<V, K>
+  readonly #loader: Loader<K, V> | undefined
+  #loads: Loading<K, V> | undefined
 
   /**
    * Makes a cache, or opens the one of this `name`.
    *
    * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
+   * @throws OptionCombinationError `ERR_OPTION_COMBINATION`: options that do not go together.
    * @throws OptionConflictError `ERR_OPTION_CONFLICT`: the cache of this name is different.
    */
-  constructor(options: CacheOptions<V> = {}) {
+  constructor(options: CacheOptions<V, K> = {}) {
     const attachment = options instanceof Attachment ? options : undefined
-    const given = attachment === undefined ? options : (attachment as CacheOptions<V>)
-    this.#native = attachment?.native ?? this.#open(given)
-    this.#at = this.#native.number
-    try {
-      const coding = this.#coding(given, attachment !== undefined)
-      const near = checkNear(given.near, coding, this.#native.max)
-      this.#longest = near?.longestKey ?? 0
-      this.#values = new Values(coding, near?.freeze ?? false)
-      this.#plainOut = this.#values.plainOut
-      this.#read = stored => this.#values.read(stored)
-      this.#near = near && this.#openNear(near.bounds)
-      this.#reads = this.#near
-    } catch (error) {
-      binding.close(this.#at)
-      throw error
-    }
-    const { ttl, jitter } = this.#native
-    this.#lives = new Lives(ttl, jitter, given.random ?? Math.random)
-    this.#plainIn = this.#values.plainIn && !this.#lives.drawn
-    const must = this.#values.slots === undefined ? 0 : 1
-    this.#listeners = new Listeners(receivers, this.#values, {
-      on: () => binding.listen(this.#at, must),
-      off: () => binding.unlisten(this.#at),
-    })
-  }
-
-  #openNear(bounds: NearBounds): Near<V> | undefined {
-    const { policy, codec, systemClock } = this.#native
-    return Near.open<V>({
-      ...bounds,
-      at: this.#at,
-      exact: policy === 'lru',
-      systemClock,
-      copiesBytes: codec === 'bytes',
-      ...(needsDecoding(codec) ? worthOfDecoded : worthOfPlain),
-    })
-  }
-
-  #coding(given: CacheOptions<V>, attached: boolean): Coding {
-    const coding = agreedCoding(codingOf(given.codec), this.#native)
-    if (attached && coding.name === 'heap') throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
-    return coding
-  }
-
-  #open(given: CacheOptions<V>): Native {
-    const options = check(given)
-    const native = binding.open(options)
-    try {
-      if (!native.created) checkAgreement(given, options, native)
-      return native
-    } catch (error) {
-      binding.close(native.number)
-      throw error
-    }
+    const given = attachment === undefined ? options : (attachment.options as CacheOptions<V, K>)
+    super(given, attachment?.native)
+    this.#options = given
+    this.#loader = given.loader
   }
 
   /**
    * Opens the cache of a handle that another worker posted.
    *
-   * @param options - `codec`: needed if the cache has a codec of your own. `near`: as when a cache
-   * is made.
+   * @param options - `codec`: needed if the cache has a codec of your own. `near` and how values are
+   * loaded: as when a cache is made.
    * @throws InvalidHandleError `ERR_INVALID_HANDLE`: it is closed, or of another process.
    *
    * @example
@@ -182,361 +89,141 @@ export class Cache<K extends CacheKey = string, V = string> {
    */
   static attach<K extends CacheKey = string, V = string>(
     handle: CacheHandle,
-    options: { codec?: Codec<V> | CodecName; near?: boolean | NearOptions } = {},
+    options: AttachOptions<V, K> = {},
   ): Cache<K, V> {
     const id: unknown = handle?.breakwater
     if (typeof id !== 'number') {
       throw new InvalidHandleError('a handle must be the `handle` of a cache')
     }
-    const attachment = new Attachment(binding.attach(id), options.codec, options.near)
-    return new Cache<K, V>(attachment as unknown as CacheOptions<V>)
-  }
-
-  /** The name, if it has one. */
-  get name(): string | undefined {
-    return this.#native.name
+    const attachment = new Attachment(binding.attach(id), options)
+    return new Cache<K, V>(attachment as unknown as CacheOptions<V, K>)
   }
 
   /**
-   * Post this to a worker and open the cache there by {@link Cache.attach}.
+   * The value of a key: the one that the cache has, or else the one that the loader gives, which is
+   * called once for all who ask meanwhile, in all threads of the process.
    *
-   * @throws InvalidHandleError `ERR_INVALID_HANDLE`: the codec is `heap`.
-   */
-  get handle(): CacheHandle {
-    if (this.#values.slots !== undefined) throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
-    binding.size(this.#at)
-    return { breakwater: this.#native.id }
-  }
-
-  /** Whether this instance was closed. */
-  get closed(): boolean {
-    return this.#closed
-  }
-
-  /** The value of a key, or `undefined`. Counts a hit or a miss and tells the policy. */
-  get(key: K): V | undefined {
-    const near = this.#reads
-    // What has no length, as a number, compares as not greater.
-    if (near !== undefined && !(((key as string | undefined)?.length as number) > this.#longest)) {
-      const place = near.find(key)
-      return place < 0 ? this.#load(near, key) : near.at(place)
-    }
-    if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
-    const stored = get(this.#at, key)
-    return this.#plainOut || stored === undefined
-      ? (stored as V | undefined)
-      : this.#values.read(stored)
-  }
-
-  /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
-  peek(key: K): V | undefined {
-    const near = this.#near
-    const place = near?.glance(key) ?? -1
-    if (place >= 0) return near?.at(place)
-    const stored = peek(this.#at, key)
-    return this.#plainOut || stored === undefined
-      ? (stored as V | undefined)
-      : this.#values.read(stored)
-  }
-
-  #load(near: Near<V>, key: K): V | undefined {
-    near.order()
-    const stored = getNear(this.#at, key)
-    const value = stored === undefined ? near.miss() : near.keep(key, stored, this.#read)
-    if (near.rests) this.#reads = undefined
-    return value
-  }
-
-  /** A read passes by a near cache that rests. */
-  #pass(near: Near<V>): void {
-    near.passed()
-    if (!near.rests) this.#reads = near
-  }
-
-  /** Whether a key has a value. Counts nothing. */
-  has(key: K): boolean {
-    return has(this.#at, key)
-  }
-
-  /**
-   * Stores a value.
+   * What the loader gives is handed as it is to who asked in its thread: do not change it.
    *
-   * @throws InvalidValueError `ERR_INVALID_VALUE`: the codec refuses it.
-   * @throws EntryTooLargeError `ERR_ENTRY_TOO_LARGE`: it alone exceeds `maxBytes`.
-   * @throws CacheFullError `ERR_CACHE_FULL`: it does not fit and the policy is `none`.
+   * @returns `undefined` if the loader gave that.
+   * @throws NoLoaderError `ERR_NO_LOADER`: there is no value, and no loader was given.
+   * @throws LoadTimeoutError `ERR_LOAD_TIMEOUT`: see {@link LoadingOptions.timeout}.
+   * @throws what the loader throws. In another thread, an error of the same name, message and fields.
    *
    * @example
    * ```ts
-   * import { Cache } from 'breakwater'
+   * import { Cache, json } from 'breakwater'
    *
-   * const cache = new Cache({ max: 100, ttl: '5m' })
-   * cache.set('a', '1').set('b', '2', { ttl: '1h', jitter: 0.1 })
-   * assert.ok(cache.ttl('b')! > 50 * 60_000)
+   * interface User { name: string }
+   * let loads = 0
+   * const users = new Cache({
+   *   max: 1000,
+   *   ttl: '5m',
+   *   staleWhileRevalidate: '1m',
+   *   codec: json<User>(),
+   *   loader: async (id: string) => {
+   *     loads++
+   *     return { name: `user ${id}` }
+   *   },
+   * })
+   * const all = await Promise.all([users.fetch('1'), users.fetch('1'), users.fetch('1')])
+   * assert.deepEqual(all[2], { name: 'user 1' })
+   * assert.equal(loads, 1)
    * ```
    */
-  set(key: K, value: V, options?: SetOptions): this {
-    this.#near?.tell()
-    if (this.#plainIn && options === undefined) {
-      set(this.#at, key, value)
-    } else {
-      this.#store(key, value, this.#lives.of(options))
-    }
-    return this
-  }
-
-  /** Removes a key; whether it had a value. */
-  delete(key: K): boolean {
-    this.#near?.forget(key)
-    return remove(this.#at, key)
-  }
-
-  /** Removes everything that was there when it began. */
-  clear(): void {
-    binding.clear(this.#at)
-    this.#near?.clear()
-  }
-
-  /** The values of many keys in one native call, in their order; `undefined` where there is none. */
-  getMany(keys: readonly K[]): (V | undefined)[] {
-    // What a copy spares of decoding is more than what calling once spares of calls.
-    if (this.#near !== undefined && !this.#plainOut) {
-      return Array.from(plainArray('keys', keys), key => this.get(key))
-    }
-    const list = binding.getMany(this.#at, plainArray('keys', keys))
-    if (this.#plainOut) return list as (V | undefined)[]
-    const bytes = this.#values.givesBytes ? new BytesOf(list) : undefined
-    return list.map(stored => {
-      if (stored === undefined) return undefined
-      return this.#values.decode(bytes === undefined ? stored : bytes.next(stored))
-    })
-  }
-
-  /**
-   * Stores many values in one native call, in their order. If one is refused, those before it are
-   * stored and those after it are not.
-   *
-   * @param entries - a `Map` or any other iterable of `[key, value]`.
-   */
-  setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
-    if (this.#values.slots !== undefined) {
-      for (const [key, value] of entries) this.set(key, value, options)
-      return this
-    }
-    const keys: K[] = []
-    const values: unknown[] = []
-    const lives: number[] = []
-    for (const [key, value] of entries) {
-      const life = this.#lives.of(options)
-      keys.push(key)
-      values.push(this.#values.encode(value))
-      if (life !== undefined) lives.push(life)
-    }
-    this.#near?.tell()
-    binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
-    return this
-  }
-
-  /** Removes many keys in one native call; how many had a value. */
-  deleteMany(keys: readonly K[]): number {
-    return binding.deleteMany(this.#at, plainArray('keys', keys))
-  }
-
-  /**
-   * Copies a value of bytes into `buffer`, without making a Buffer for it.
-   *
-   * @returns the value's length in bytes. If that is more than `buffer` has, nothing was copied.
-   * `undefined` if there is no value.
-   * @throws CodecMismatchError `ERR_CODEC_MISMATCH`: the codec does not store bytes.
-   *
-   * @example
-   * ```ts
-   * import { Cache, bytes } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 100, codec: bytes() })
-   * cache.set('key', Buffer.from('value'))
-   * const buffer = Buffer.alloc(16)
-   * const length = cache.getInto('key', buffer)
-   * assert.equal(buffer.toString('utf8', 0, length), 'value')
-   * ```
-   */
-  getInto(key: K, buffer: Uint8Array): number | undefined {
-    if (!(buffer instanceof Uint8Array)) {
-      throw new InvalidOptionError('buffer', buffer, 'a Buffer or Uint8Array')
-    }
-    return binding.getInto(this.#at, key, buffer)
-  }
-
-  /** Milliseconds that a value has left; `Infinity` if it does not expire, `undefined` if none. */
-  ttl(key: K): number | undefined {
-    return binding.ttl(this.#at, key)
-  }
-
-  /** Gives a value `ttl` from now, without jitter; whether there was one. */
-  expire(key: K, ttl: Duration): boolean {
-    return binding.expire(this.#at, key, milliseconds('ttl', ttl))
-  }
-
-  /** Entries now, with those that expired and were not collected yet. */
-  get size(): number {
-    return binding.size(this.#at)
-  }
-
-  /** Bytes charged now: index, keys, values, policy. Never more than `maxBytes`. */
-  get bytes(): number {
-    return binding.bytes(this.#at)
-  }
-
-  /**
-   * The keys, in no particular order. Like all iteration it works in batches and may go on while
-   * any worker writes: what is there from beginning to end is visited at least once, what comes or
-   * goes meanwhile may be, and a change of size may show an entry again.
-   */
-  keys(): Generator<K, undefined, undefined> {
-    return keys<K>(this.#at)
-  }
-
-  /** The values, as {@link Cache.keys} iterates. */
-  *values(): Generator<V, undefined, undefined> {
-    for (const [, value] of this.entries()) yield value
-  }
-
-  /** The entries, as {@link Cache.keys} iterates. */
-  entries(): Generator<[K, V], undefined, undefined> {
-    return entries<K, V>(this.#at, this.#values.givesBytes, stored => this.#values.decode(stored))
-  }
-
-  /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
-  forEach(f: (value: V, key: K, cache: this) => void): void {
-    for (const [key, value] of this.entries()) f(value, key, this)
-  }
-
-  /** The entries, as {@link Cache.keys} iterates. */
-  [Symbol.iterator](): Generator<[K, V], undefined, undefined> {
-    return this.entries()
-  }
-
-  /** Counts of the whole cache, whoever uses it: exact while one thread does. */
-  stats(): CacheStats {
-    return binding.stats(this.#at)
-  }
-
-  /** Sets the counts back to zero. */
-  resetStats(): void {
-    binding.resetStats(this.#at)
-  }
-
-  /** The keys read most, most read first. */
-  hotKeys(limit = 10): HotKey<K>[] {
-    if (!Number.isSafeInteger(limit) || limit < 0) {
-      throw new InvalidOptionError('limit', limit, 'a whole number')
-    }
-    this.#near?.tell()
-    const list = binding.hotKeys(this.#at, limit)
-    const hot: HotKey<K>[] = []
-    for (let i = 0; i < list.length; i += 2) {
-      hot.push({ key: list[i] as K, count: list[i + 1] as number })
-    }
-    return hot
-  }
-
-  /** Changes the bounds and evicts what no longer fits. A bound that is left out stays. */
-  resize(bounds: Pick<CacheOptions, 'max' | 'maxBytes'>): void {
-    const { max, maxBytes } = checkBounds(bounds)
-    const [hadMax, hadMaxBytes] = binding.bounds(this.#at)
-    binding.resize(this.#at, max ?? hadMax, maxBytes ?? hadMaxBytes)
-  }
-
-  /**
-   * Writes all entries to a file, off the main thread: beside it first, renamed when complete.
-   *
-   * @returns how many entries.
-   * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be written.
-   */
-  async save(path: string | URL): Promise<number> {
-    return binding.save(this.#at, this.#file(path))
-  }
-
-  /**
-   * Adds the entries of a file that {@link Cache.save} wrote, off the main thread. A damaged file
-   * is refused whole.
-   *
-   * @returns how many entries.
-   * @throws SnapshotDamagedError `ERR_SNAPSHOT_DAMAGED`: it is not an intact snapshot.
-   * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be read.
-   * @throws SnapshotNoRoomError `ERR_SNAPSHOT_NO_ROOM`: not all of it fits.
-   */
-  async load(path: string | URL): Promise<number> {
-    return binding.load(this.#at, this.#file(path))
-  }
-
-  #file(path: string | URL): string {
-    if (this.#values.slots !== undefined) {
-      throw new InvalidOptionError('codec', 'heap', 'one whose values can be written to a file')
-    }
-    if (typeof path !== 'string' && !(path instanceof URL)) {
-      throw new InvalidOptionError('path', path, 'a path or a file: URL')
-    }
-    return typeof path === 'string' ? resolve(path) : fileURLToPath(path)
-  }
-
-  /**
-   * Tells `listener` of entries that leave, whichever worker caused it. What this isolate causes
-   * it is told of at the end of the call that caused it, the rest soon after. It does not keep the
-   * process alive. Removals wait in a queue of at most 64 MB for each isolate: those that find it
-   * full are not told but counted in `stats().removalsDropped`.
-   *
-   * @returns a function that takes the listener away.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 100 })
-   * const left: string[] = []
-   * cache.onRemoval((key, value, reason) => left.push(`${key} ${value} ${reason}`))
-   * cache.set('a', '1').set('a', '2').delete('a')
-   * assert.deepEqual(left, ['a 1 replaced', 'a 2 deleted'])
-   * ```
-   */
-  onRemoval(listener: RemovalListener<K, V>): () => void {
-    if (typeof listener !== 'function') {
-      throw new InvalidOptionError('listener', listener, 'a function')
-    }
-    return this.#listeners.add(listener)
-  }
-
-  /**
-   * Lets the cache go. The last instance of the process to do so frees its memory; until then the
-   * others go on. Closing twice does nothing.
-   */
-  close(): void {
-    this.#closed = true
-    this.#near?.clear()
-    this.#near = undefined
-    this.#reads = undefined
-    this.#listeners.close()
-    binding.close(this.#at)
-    this.#values.slots?.clear()
-  }
-
-  /** {@link Cache.close}, for `using`. */
-  [Symbol.dispose](): void {
-    this.close()
-  }
-
-  #store(key: K, value: V, life: number | undefined): void {
-    const encoded = this.#values.encode(value)
+  fetch(key: K, options?: FetchOptions<K, V>): Promise<V | undefined> {
     try {
-      set(this.#at, key, encoded, life)
+      return Promise.resolve(this.fetchSync(key, options))
     } catch (error) {
-      this.#values.slots?.free(encoded as number)
-      throw error
+      return Promise.reject(error)
     }
   }
-}
 
-/** An array that the native side takes: a proxy of an array is none to it. */
-function plainArray<T>(option: string, value: readonly T[]): readonly T[] {
-  if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')
-  return types.isProxy(value) ? Array.from(value) : value
+  /**
+   * As {@link Cache.fetch}, but a value that the cache has is given at once, not by a promise.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10, loader: async (key: string) => key.toUpperCase() })
+   * assert.equal(await cache.fetchSync('a'), 'A')
+   * assert.equal(cache.fetchSync('a'), 'A')
+   * ```
+   */
+  fetchSync(key: K, options?: FetchOptions<K, V>): V | undefined | Promise<V | undefined> {
+    if (options === undefined)
+      return this.copyOf(key) ?? this.#loading.fetch(key, undefined, options)
+    const { loader, fresh } = options
+    if (loader !== undefined) checkLoader('loader', loader)
+    return (
+      (fresh === true ? undefined : this.copyOf(key)) ?? this.#loading.fetch(key, loader, options)
+    )
+  }
+
+  /**
+   * As {@link Cache.fetch} with this loader.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * assert.equal(await cache.getOrSet('a', async key => `value of ${key}`), 'value of a')
+   * assert.equal(cache.get('a'), 'value of a')
+   * ```
+   */
+  getOrSet(key: K, loader: Loader<K, V>, options?: FetchOptions<K, V>): Promise<V | undefined> {
+    try {
+      return Promise.resolve(this.getOrSetSync(key, loader, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** As {@link Cache.fetchSync} with this loader. */
+  getOrSetSync(
+    key: K,
+    loader: Loader<K, V>,
+    options?: FetchOptions<K, V>,
+  ): V | undefined | Promise<V | undefined> {
+    if (options?.fresh !== true) {
+      const copy = this.copyOf(key)
+      if (copy !== undefined) return copy
+    }
+    checkLoader('loader', loader)
+    return this.#loading.fetch(key, loader, options)
+  }
+
+  /**
+   * Removes all values that were stored with a tag, however many, in one step. A load that is under
+   * way keeps its right to store only if it does not have the tag.
+   *
+   * @param options - `stale`: they stay for who takes stale values, as if they had come to their end.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * cache.set('a', '1', { tags: ['letters'] }).set('b', '2', { tags: ['letters', 'other'] })
+   * cache.invalidateTag('letters')
+   * assert.equal(cache.get('b'), undefined)
+   * ```
+   */
+  invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
+    const soft = options?.stale ?? false
+    if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
+    binding.invalidateTag(this.at, checkTag(tag), soft ? 1 : 0)
+  }
+
+  override close(): void {
+    this.#loads?.close()
+    super.close()
+  }
+
+  get #loading(): Loading<K, V> {
+    this.#loads ??= new Loading(this.inside(timersOf(this.#options.clock)), this.#loader)
+    return this.#loads
+  }
 }

@@ -26,6 +26,16 @@ export class BreakwaterError extends Error {
   }
 }
 
+/** Marks an error as one of this package: it came from another thread, as text. */
+export function adopt(error: Error): void {
+  Object.defineProperty(error, BRAND, { value: true })
+}
+
+/** Whether an error is one of this package, whichever copy of it made it. */
+export function isOurs(error: Error): boolean {
+  return BRAND in error
+}
+
 /** Whether the class made the value, in this copy of the package or in another. */
 function isInstance(type: typeof BreakwaterError, value: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(type, value)) return true
@@ -209,6 +219,27 @@ export class SnapshotNoRoomError extends BreakwaterError {
   constructor(loaded: number, why: string) {
     super('ERR_SNAPSHOT_NO_ROOM', `after ${loaded} entries of the snapshot: ${why}`)
     this.loaded = loaded
+  }
+}
+
+/** `ERR_NO_LOADER`: a `fetch` of a key without a value, by a cache that was given no loader. */
+export class NoLoaderError extends BreakwaterError {
+  constructor() {
+    super(
+      'ERR_NO_LOADER',
+      'there is no value and nothing to load it by: give the cache or the call a loader',
+    )
+  }
+}
+
+/** `ERR_LOAD_TIMEOUT`: a load took longer than a caller's `timeout`. It goes on for the cache. */
+export class LoadTimeoutError extends BreakwaterError {
+  /** How long the caller waited, in milliseconds. */
+  readonly timeout: number
+
+  constructor(timeout: number) {
+    super('ERR_LOAD_TIMEOUT', `the value was not loaded within ${timeout} ms`)
+    this.timeout = timeout
   }
 }
 

@@ -1,5 +1,5 @@
 // Everything that `import ... from 'breakwater'` offers.
-export { Cache } from './cache.ts'
+export { type AttachOptions, Cache } from './cache.ts'
 export {
   bytes,
   type Codec,
@@ -11,7 +11,10 @@ export {
   structured,
 } from './codecs.ts'
 export * from './errors.ts'
-export type { CacheOptions } from './options.ts'
+export type { TtlOf } from './life.ts'
+export type { Load, Loader } from './loading/load.ts'
+export type { FetchOptions, LoadingOptions } from './loading/options.ts'
+export type { CacheOptions, StoreOptions } from './options.ts'
 export {
   createRouter,
   type ListenOptions,

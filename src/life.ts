@@ -1,10 +1,13 @@
 // How long entries live: the cache's defaults, what a `set` asks for, and the draw between them.
 import { checkJitter } from './options.ts'
-import type { SetOptions } from './types.ts'
+import type { CacheKey, Duration, SetOptions } from './types.ts'
 import { milliseconds } from './units.ts'
 
+/** Decides how long an entry lives by what it is. */
+export type TtlOf<K extends CacheKey, V> = (value: V, key: K) => Duration
+
 /** The lives of one instance's entries. */
-export class Lives {
+export class Lives<K extends CacheKey = CacheKey, V = unknown> {
   /** Whether each entry draws its life, even if its `set` asks for nothing. */
   readonly drawn: boolean
 
@@ -12,19 +15,22 @@ export class Lives {
    * @param ttl - the default in milliseconds.
    * @param jitter - the default.
    * @param random - draws from 0 up to, not including, 1.
+   * @param ttlOf - goes before the default.
    */
   constructor(
     readonly ttl: number | undefined,
     readonly jitter: number,
     readonly random: () => number,
+    readonly ttlOf: TtlOf<K, V> | undefined,
   ) {
-    this.drawn = ttl !== undefined && jitter > 0
+    this.drawn = ttlOf !== undefined || (ttl !== undefined && jitter > 0)
   }
 
   /** The life to give an entry, in milliseconds; `undefined` for the native side's default. */
-  of(options: SetOptions | undefined): number | undefined {
+  of(options: SetOptions | undefined, value: V, key: K): number | undefined {
     if (options === undefined && !this.drawn) return undefined
-    const ttl = options?.ttl === undefined ? this.ttl : milliseconds('ttl', options.ttl)
+    const given = options?.ttl ?? this.ttlOf?.(value, key)
+    const ttl = given === undefined ? this.ttl : milliseconds('ttl', given)
     const jitter = checkJitter(options?.jitter) ?? this.jitter
     if (ttl === undefined || jitter === 0) return ttl
     // Rounded to whole milliseconds, and never down to none.

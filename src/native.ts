@@ -1,6 +1,7 @@
 // The native module, made ready for this isolate.
 import binding from '#binding'
 import { fail } from './errors.ts'
+import { fly } from './loading/mail.ts'
 import { deliver } from './removals.ts'
 
 /** Bytes of the area that byte values leave through; the native side knows the number as well. */
@@ -10,12 +11,14 @@ const SCRATCH = 64 * 1024
  * What all copies of this package in one isolate share, as when both its ES modules and its
  * CommonJS files are loaded: the first one brings it.
  */
-const { scratch, receivers } = binding.setup({
+const { scratch, receivers, flyers } = binding.setup({
   fail,
   deliver: removals => deliver(receivers, removals),
   // Not pooled: the native side writes to it.
   scratch: Buffer.allocUnsafeSlow(SCRATCH),
+  fly: news => fly(flyers, news),
   receivers: new Map(),
+  flyers: new Map(),
 })
 
 /** A Buffer of its own with the `length` bytes that the native side left. */
@@ -30,4 +33,4 @@ export function takeBytes(length: number): Buffer {
   return bytes
 }
 
-export { binding, receivers }
+export { binding, flyers, receivers }

@@ -3,17 +3,8 @@
 import type { Stored } from '#binding'
 import { Admission } from './admission.ts'
 import { binding } from './native.ts'
+import { DEADLINE, HASH, HITS, LENGTH, LOG, RECORDS, STAMPED, VERSION } from './port.ts'
 import { Rest } from './rest.ts'
-
-/** The fields of the port, 8 bytes each, as crates/node/src/near.rs knows them. */
-const HITS = 0
-const DEADLINE = 1
-const VERSION = 2
-const HASH = 3
-const LENGTH = 4
-const STAMPED = 5
-const LOG = 8
-const RECORDS = 64
 
 /** Cells of 8 bytes behind the version words: the first one is the pressure. */
 const BEHIND = 8

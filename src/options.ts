@@ -3,12 +3,22 @@ import binding, { type Native } from '#binding'
 import { ManualClock } from './clock.ts'
 import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from './codecs.ts'
 import { InvalidOptionError, OptionConflictError } from './errors.ts'
+import type { TtlOf } from './life.ts'
+import { type LoadingOptions, type LoadingPolicy, loadingOptions } from './loading/options.ts'
 import type { NearBounds } from './near.ts'
-import type { Duration, NearOptions, Policy, Size } from './types.ts'
+import type { CacheKey, Duration, NearOptions, Policy, Size } from './types.ts'
 import { byteCount, milliseconds } from './units.ts'
 
 /** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
-export interface CacheOptions<V = string> {
+export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
+  extends Omit<StoreOptions<V>, 'ttl'>,
+    LoadingOptions<K, V> {
+  /** How long an entry lives, or a function of value and key that says so; forever if left out. */
+  ttl?: Duration | TtlOf<K, V> | undefined
+}
+
+/** What a cache is told beside how it loads. */
+export interface StoreOptions<V = string> {
   /**
    * The same name in any worker of the process is the same cache. Options that are given must be
    * those of the cache that exists; those left out are taken from it. At most 256 characters.
@@ -57,6 +67,8 @@ export interface OpenOptions {
   accepts: number
   clock: object | undefined
   near: 0 | 1
+  /** How long entries stay after their end, in milliseconds. */
+  grace: number
 }
 
 const policies: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
@@ -83,10 +95,13 @@ const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   'near',
   'clock',
   'random',
+  ...loadingOptions,
 ])
 
 /** Checks the options and fills in what was left out. */
-export function check(options: CacheOptions<unknown>): OpenOptions {
+export function check<V, K extends CacheKey>(
+  options: CacheOptions<V, K>,
+): Omit<OpenOptions, 'grace'> {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError('options', options, 'an object')
   }
@@ -124,7 +139,7 @@ export function check(options: CacheOptions<unknown>): OpenOptions {
     name,
     ...bounds,
     policy,
-    ttl: options.ttl === undefined ? undefined : milliseconds('ttl', options.ttl),
+    ttl: fixedTtl(options.ttl),
     jitter: checkJitter(options.jitter) ?? 0,
     shards: options.shards === undefined ? undefined : checkShards(options.shards),
     codec: coding.name,
@@ -135,8 +150,15 @@ export function check(options: CacheOptions<unknown>): OpenOptions {
   }
 }
 
+/** The life that the cache gives its entries; none if a function does. */
+function fixedTtl(ttl: unknown): number | undefined {
+  return ttl === undefined || typeof ttl === 'function'
+    ? undefined
+    : milliseconds('ttl', ttl as Duration)
+}
+
 /** Checks the bounds. */
-export function checkBounds({ max, maxBytes }: Pick<CacheOptions, 'max' | 'maxBytes'>): {
+export function checkBounds({ max, maxBytes }: Pick<StoreOptions, 'max' | 'maxBytes'>): {
   max: number | undefined
   maxBytes: number | undefined
 } {
@@ -220,8 +242,8 @@ function checkShards(shards: number): number {
  * Fails if an option that was given differs from what the cache, which existed already, has.
  * @internal
  */
-export function checkAgreement(
-  given: CacheOptions<unknown>,
+export function checkAgreement<V, K extends CacheKey>(
+  given: CacheOptions<V, K>,
   options: OpenOptions,
   native: Native,
 ): void {
@@ -243,6 +265,18 @@ export function checkAgreement(
     const value = options[option as keyof OpenOptions]
     if (given[option as keyof CacheOptions] !== undefined && !values.includes(value)) {
       throw new OptionConflictError(native.name ?? '', option, value, values.at(-1))
+    }
+  }
+}
+
+/**
+ * Fails if stale values are to be taken for longer than the cache keeps them.
+ * @internal
+ */
+export function checkGrace(policy: LoadingPolicy, native: Native): void {
+  for (const option of ['staleWhileRevalidate', 'staleIfError'] as const) {
+    if (policy[option] > native.grace) {
+      throw new OptionConflictError(native.name ?? '', option, policy[option], native.grace)
     }
   }
 }

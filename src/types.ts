@@ -40,6 +40,13 @@ export interface SetOptions {
   ttl?: Duration | undefined
   /** The entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
   jitter?: number | undefined
+  /** Names by which {@link Cache.invalidateTag} finds the entry: at most 64, of 256 characters. */
+  tags?: readonly string[] | undefined
+  /**
+   * The value's version, a whole number: it does not take the place of a value that has a higher
+   * one. A value without takes the place of any.
+   */
+  version?: number | undefined
 }
 
 /** How much a near cache keeps, and how. */

@@ -2,10 +2,10 @@
 import { Cache } from '../cache.ts'
 import type { CodecName } from '../codecs.ts'
 import { InvalidOptionError } from '../errors.ts'
-import type { CacheOptions } from '../options.ts'
+import type { StoreOptions } from '../options.ts'
 
 /** What an adapter is given. */
-export type CacheOrOptions<V> = Cache<string, V> | CacheOptions<V>
+export type CacheOrOptions<V> = Cache<string, V> | StoreOptions<V>
 
 /** The cache, and whether it was opened here, so that whoever asked for it closes it. */
 export function cacheOf<V>(given: CacheOrOptions<V>): { cache: Cache<string, V>; own: boolean } {

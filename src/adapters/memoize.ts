@@ -2,7 +2,7 @@
 import { Cache } from '../cache.ts'
 import type { Codec } from '../codecs.ts'
 import { CacheFullError, EntryTooLargeError, InvalidOptionError } from '../errors.ts'
-import type { CacheOptions } from '../options.ts'
+import type { StoreOptions } from '../options.ts'
 import { keyOfArguments } from './arguments.ts'
 import { codecOfResults, type MemoizeCodec, type Result } from './results.ts'
 
@@ -18,7 +18,7 @@ const MAX = 1000
  * The options of a memoizer: those of the {@link Cache} that keeps the results, and `key`. Without
  * `max`, `maxBytes` and `name`, `max` is 1,000.
  */
-export interface MemoizeOptions<F extends Fn> extends Omit<CacheOptions, 'codec'> {
+export interface MemoizeOptions<F extends Fn> extends Omit<StoreOptions, 'codec'> {
   /**
    * The key of a call. If left out, arguments must be primitive, and calls share a result only if
    * each of their arguments is the same, `1` and `'1'` being different.
@@ -105,7 +105,10 @@ class Memo<F extends Fn> {
       throw new InvalidOptionError('key', key, 'a function that gives a text or a number')
     }
     this.#key = key
-    this.#cache = new Cache({ ...bounded(rest), codec: codecFor(options) })
+    this.#cache = new Cache<string | number, Result<Awaited<ReturnType<F>>>>({
+      ...bounded(rest),
+      codec: codecFor(options),
+    })
     this.memoized = this.#wrap(fn)
   }
 
@@ -191,7 +194,7 @@ function codecFor<F extends Fn>({ codec, name }: MemoizeOptions<F>) {
   >
 }
 
-function bounded(options: Omit<CacheOptions, 'codec'>): Omit<CacheOptions, 'codec'> {
+function bounded(options: Omit<StoreOptions, 'codec'>): Omit<StoreOptions, 'codec'> {
   const { max, maxBytes, name } = options
   const free = max === undefined && maxBytes === undefined && name === undefined
   return free ? { ...options, max: MAX } : options

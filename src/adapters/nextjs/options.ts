@@ -1,7 +1,7 @@
 // The options of the Next.js handlers, and the caches that they open.
 import { Cache } from '../../cache.ts'
 import { InvalidOptionError } from '../../errors.ts'
-import type { CacheOptions } from '../../options.ts'
+import type { StoreOptions } from '../../options.ts'
 import { Tags } from './tags.ts'
 
 /**
@@ -9,7 +9,7 @@ import { Tags } from './tags.ts'
  * known of tags, in all threads.
  */
 export interface NextOptions
-  extends Pick<CacheOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'near' | 'clock'> {
+  extends Pick<StoreOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'near' | 'clock'> {
   /** `'next'` if left out. */
   name?: string | undefined
   /**

@@ -3,7 +3,7 @@ import { Cache } from '../../cache.ts'
 import type { ManualClock } from '../../clock.ts'
 import type { Codec, CodecName } from '../../codecs.ts'
 import { InvalidOptionError, OptionCombinationError, OptionConflictError } from '../../errors.ts'
-import type { CacheOptions } from '../../options.ts'
+import type { StoreOptions } from '../../options.ts'
 import type { CacheKey, NearOptions } from '../../types.ts'
 import { defaultPerf } from '../options.ts'
 import type * as Types from '../types.ts'
@@ -135,7 +135,7 @@ export function open<K extends CacheKey, V>(
   }
 }
 
-function checked<K, V>(options: SharedOptions<K, V, unknown>): CacheOptions<V> {
+function checked<K, V>(options: SharedOptions<K, V, unknown>): StoreOptions<V> {
   const { shared: name, codec, policy } = options
   if (typeof name !== 'string' || name === '') {
     throw new InvalidOptionError('shared', name, 'a text of 1 to 256 characters')
@@ -153,7 +153,7 @@ function checked<K, V>(options: SharedOptions<K, V, unknown>): CacheOptions<V> {
   if (policy !== undefined && policy !== 'lru' && policy !== 'lfu') {
     throw new InvalidOptionError('policy', policy, 'one of lru, lfu')
   }
-  const given: CacheOptions<V> = {
+  const given: StoreOptions<V> = {
     name,
     // lru-cache takes 0 for none.
     max: options.max || undefined,
@@ -167,5 +167,5 @@ function checked<K, V>(options: SharedOptions<K, V, unknown>): CacheOptions<V> {
     random: options.random,
   }
   const said = Object.entries(given).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(said) as CacheOptions<V>
+  return Object.fromEntries(said) as StoreOptions<V>
 }

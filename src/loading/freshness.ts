@@ -1,0 +1,96 @@
+// How long what was loaded is fresh, and when it is loaded anew before its end.
+import { InvalidOptionError } from '../errors.ts'
+import type { Lives } from '../life.ts'
+import type { CacheKey } from '../types.ts'
+import type { LoadState } from './load.ts'
+import type { LoadingPolicy } from './options.ts'
+
+/** Draws that reach further ahead are one in a million: -ln(1e-6). */
+const FURTHEST_DRAW = 14
+
+/** Extras of an entry, as the native side takes them. */
+export type Note = [early: number, cost: number, version: number, epoch: number, ...tags: string[]]
+
+/** None of a version, and the present as an epoch. */
+const NONE = -1
+
+/** The note of an entry; `undefined` if it needs none. */
+export function noteOf(
+  tags: readonly string[] | undefined,
+  version: number | undefined,
+  early = 0,
+  cost = 0,
+  epoch = NONE,
+): Note | undefined {
+  if (early === 0 && version === undefined && (tags === undefined || tags.length === 0)) {
+    return undefined
+  }
+  return [Math.floor(early), Math.ceil(cost), checkVersion(version), epoch, ...checkTags(tags)]
+}
+
+/** Decides when values of one cache are loaded anew. */
+export class Freshness<K extends CacheKey, V> {
+  readonly #policy: LoadingPolicy
+  readonly #lives: Lives<K, V>
+  readonly #random: () => number
+
+  constructor(policy: LoadingPolicy, lives: Lives<K, V>) {
+    this.#policy = policy
+    this.#lives = lives
+    this.#random = lives.random
+  }
+
+  /** The life of a value that was loaded, in milliseconds; `undefined` for the cache's default. */
+  life(key: K, value: V, load: LoadState<V>): number | undefined {
+    return this.#lives.of(load.ttl === undefined ? undefined : { ttl: load.ttl }, value, key)
+  }
+
+  /** Milliseconds before its end from which on a value may be loaded anew. */
+  window(life: number, cost: number): number {
+    const { beta, refreshAhead } = this.#policy
+    if (!Number.isFinite(life)) return 0
+    if (refreshAhead !== undefined) return life * (1 - refreshAhead)
+    // Not from its beginning: a value that is loaded at once again would never be read.
+    if (beta !== undefined) return Math.min(life / 2, beta * cost * FURTHEST_DRAW)
+    return 0
+  }
+
+  /**
+   * Whether a value in its window is loaded anew now. XFetch: see A. Vattani, F. Chierichetti,
+   * K. Lowenstein, "Optimal probabilistic cache stampede prevention", VLDB 2015.
+   *
+   * @param left - milliseconds until its end.
+   * @param cost - what loading it took, in milliseconds.
+   */
+  isDue(left: number, cost: number): boolean {
+    const { beta } = this.#policy
+    if (beta === undefined) return true
+    return left <= -beta * cost * Math.log(1 - this.#random())
+  }
+}
+
+function checkVersion(version: number | undefined): number {
+  if (version === undefined) return NONE
+  if (Number.isSafeInteger(version) && version >= 0) return version
+  throw new InvalidOptionError('version', version, 'a whole number from 0 to 2^53 - 1')
+}
+
+/** The most tags of an entry, and the most characters of one. */
+const MOST_TAGS = 64
+const LONGEST_TAG = 256
+
+/** Checks the name of a tag. */
+export function checkTag(tag: unknown): string {
+  if (typeof tag === 'string' && tag !== '' && tag.length <= LONGEST_TAG) return tag
+  throw new InvalidOptionError('tag', tag, `a text of 1 to ${LONGEST_TAG} characters`)
+}
+
+/** Checks the tags of an entry. */
+export function checkTags(tags: readonly string[] | undefined): readonly string[] {
+  if (tags === undefined) return []
+  if (!Array.isArray(tags) || tags.length > MOST_TAGS) {
+    throw new InvalidOptionError('tags', tags, `an array of at most ${MOST_TAGS} texts`)
+  }
+  for (const tag of tags) checkTag(tag)
+  return tags
+}

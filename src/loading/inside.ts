@@ -1,0 +1,28 @@
+// What loading sees of the cache that it loads for.
+import type { Stored } from '#binding'
+import type { Lives } from '../life.ts'
+import type { Timers } from '../timers.ts'
+import type { CacheKey } from '../types.ts'
+import type { Values } from '../values.ts'
+import type { LoadingPolicy } from './options.ts'
+
+/** The inside of a cache. */
+export interface Inside<K extends CacheKey, V> {
+  /** The instance's number. */
+  readonly at: number
+  /** Fields that the native side fills in: see port.ts. */
+  readonly port: Float64Array
+  readonly values: Values<V>
+  readonly lives: Lives<K, V>
+  readonly timers: Timers
+  readonly policy: LoadingPolicy
+  /** Whether the codec takes `null`. */
+  readonly takesNull: boolean
+  isClosed(): boolean
+  /** What a copy gives for a key, if there is one that is good. */
+  copyOf(key: K): V | undefined
+  /** What the engine has for a key; the port says what that is. */
+  lookup(key: K): Stored | undefined
+  /** Decodes what `lookup` has just found and keeps a copy if it is worth that. */
+  keep(key: K, stored: Stored): V
+}

@@ -1,0 +1,183 @@
+// The side of a flight that loads: the loader is called, its value is stored and handed to all who
+// wait, or its error is.
+import { CacheFullError, EntryTooLargeError } from '../errors.ts'
+import { binding } from '../native.ts'
+import { State } from '../port.ts'
+import type { CacheKey } from '../types.ts'
+import { BackOff } from './backoff.ts'
+import { toText } from './failure.ts'
+import type { Flight, Outcome } from './flight.ts'
+import { Freshness, type Note, noteOf } from './freshness.ts'
+import type { Inside } from './inside.ts'
+import { type Loader, LoadState } from './load.ts'
+import type { FetchOptions } from './options.ts'
+
+type Nothing = undefined | null
+
+/** One attempt to load: the flight may be somebody else's before it ends. */
+interface Attempt<K extends CacheKey, V> {
+  flight: Flight<K, V>
+  token: number
+  load: LoadState<V>
+  loader: Loader<K, V>
+  options: FetchOptions<K, V> | undefined
+  begun: number
+  /** The tag clock when it began: what was invalidated since does not hold the value. */
+  epoch: number
+}
+
+/** Loads for the flights that an instance leads. */
+export class Leading<K extends CacheKey, V> {
+  readonly freshness: Freshness<K, V>
+  readonly backOff = new BackOff<K>()
+  readonly #inside: Inside<K, V>
+  readonly #ended: (flight: Flight<K, V>) => void
+
+  /** @param ended - told of each flight that has come to its end. */
+  constructor(inside: Inside<K, V>, ended: (flight: Flight<K, V>) => void) {
+    this.#inside = inside
+    this.#ended = ended
+    this.freshness = new Freshness(inside.policy, inside.lives)
+  }
+
+  /** Calls the loader for a flight. */
+  lead(flight: Flight<K, V>, loader: Loader<K, V>, options: FetchOptions<K, V> | undefined): void {
+    const { at, timers } = this.#inside
+    const load = new LoadState<V>(flight.stale?.[0], options ?? {})
+    flight.load = load
+    const { token } = flight
+    const attempt = {
+      flight,
+      token,
+      load,
+      loader,
+      options,
+      begun: timers.now(),
+      epoch: binding.epoch(at),
+    }
+    call(loader, flight.key, load).then(
+      value => this.#loaded(attempt, value),
+      error => this.#failed(attempt, error),
+    )
+  }
+
+  /** What a caller gets: a stale value rather than an error, where that is allowed. */
+  fallBack(flight: Flight<K, V>, outcome: Outcome<V>): Outcome<V> {
+    const stale = 'error' in outcome ? flight.stale : undefined
+    return stale === undefined ? outcome : { value: stale[0] }
+  }
+
+  #loaded(attempt: Attempt<K, V>, value: V | Nothing): void {
+    const { flight } = attempt
+    try {
+      if (value === undefined || (value === null && !this.#storesNull)) {
+        this.#landNothing(attempt, value as Nothing)
+      } else {
+        this.#land(attempt, value as V)
+      }
+    } catch (error) {
+      this.#failed(attempt, error)
+      return
+    }
+    this.backOff.succeeded(flight.key)
+    this.#settle(flight, { value: value as V | undefined })
+  }
+
+  get #storesNull(): boolean {
+    return this.#inside.takesNull && this.#inside.policy.negativeTtl === undefined
+  }
+
+  #land(attempt: Attempt<K, V>, value: V): void {
+    const { at, values } = this.#inside
+    const { token, load, flight } = attempt
+    // Before the codec and the options have their say, which may throw.
+    if (this.#inside.isClosed()) return
+    const life = this.freshness.life(flight.key, value, load)
+    const note = this.#noteOf(attempt, life)
+    const encoded = values.encode(value)
+    let stored = false
+    try {
+      stored = load.keep ? binding.land(at, token, encoded, life, note) : give(at, token, encoded)
+    } catch (error) {
+      // It is as good a value although it does not fit.
+      if (!(error instanceof EntryTooLargeError || error instanceof CacheFullError)) throw error
+    } finally {
+      if (!stored) values.slots?.free(encoded as number)
+    }
+  }
+
+  #noteOf({ load, begun, epoch }: Attempt<K, V>, life: number | undefined): Note | undefined {
+    const { lives, timers } = this.#inside
+    const cost = timers.now() - begun
+    const early = this.freshness.window(life ?? lives.ttl ?? Number.POSITIVE_INFINITY, cost)
+    return noteOf(load.tags, load.version, early, cost, epoch)
+  }
+
+  #landNothing({ token, load }: Attempt<K, V>, value: Nothing): void {
+    const { at, policy } = this.#inside
+    if (this.#inside.isClosed()) return
+    const kind = value === undefined ? State.UNDEFINED : State.NULL
+    if (load.keep && policy.negativeTtl !== undefined) {
+      binding.land(at, token, undefined, policy.negativeTtl, undefined, kind)
+    } else {
+      binding.give(at, token, undefined, kind)
+    }
+  }
+
+  #failed(attempt: Attempt<K, V>, error: unknown): void {
+    const { flight, token } = attempt
+    const { at, policy, timers } = this.#inside
+    // Another attempt is under way, here or elsewhere: who waits gets what that brings.
+    if (flight.load !== attempt.load || !flight.leads) return
+    if (flight.stale !== undefined) {
+      this.backOff.failed(flight.key, timers.now() + policy.retryAfter)
+    }
+    const outcome = this.fallBack(flight, { error })
+    if (policy.leaderError === 'next' && 'error' in outcome && !this.#inside.isClosed()) {
+      this.#passOn(attempt, outcome)
+      return
+    }
+    if (!this.#inside.isClosed()) {
+      const text = toText(error)
+      // What is stale is worth more than the memory of a failure.
+      const forget = policy.errorTtl === undefined || flight.stale !== undefined
+      if (forget) binding.fail(at, token, text)
+      else binding.land(at, token, text, policy.errorTtl, undefined, State.ERROR)
+    }
+    this.#settle(flight, outcome)
+  }
+
+  /** Who asked first gets the error, and the next one tries. */
+  #passOn({ flight, token, loader, options }: Attempt<K, V>, outcome: Outcome<V>): void {
+    const { at } = this.#inside
+    if (flight.settleFirst(outcome)) {
+      this.lead(flight, loader, options)
+    } else {
+      if (binding.handOver(at, token)) binding.leave(at, token)
+      this.#settle(flight, outcome)
+    }
+  }
+
+  #settle(flight: Flight<K, V>, outcome: Outcome<V>): void {
+    // It was handed over, and this attempt was faster after all.
+    if (!flight.settled && !flight.leads && !this.#inside.isClosed()) {
+      binding.leave(this.#inside.at, flight.token)
+    }
+    this.#ended(flight)
+    flight.settle(outcome)
+  }
+}
+
+/** Calls a loader, whose errors all come by the promise. */
+async function call<K extends CacheKey, V>(
+  loader: Loader<K, V>,
+  key: K,
+  load: LoadState<V>,
+): Promise<V | Nothing> {
+  return loader(key, load)
+}
+
+function give(at: number, token: number, encoded: unknown): false {
+  binding.give(at, token, encoded)
+  return false
+}

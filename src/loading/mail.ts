@@ -1,0 +1,45 @@
+// News of flights from the native side, on their way to the instances that wait.
+import { CacheClosedError } from '../errors.ts'
+import { State } from '../port.ts'
+import type { Values } from '../values.ts'
+import { fromText } from './failure.ts'
+import type { Outcome } from './flight.ts'
+
+/** What came of a flight beside what `State` names. */
+const VALUE = 1
+const FAILED = 7
+/** This instance leads now, with the token that is the value. */
+export const LEAD = 8
+/** Nobody in another isolate waits any more. */
+export const ALONE = 9
+/** Another one leads now, with the token that is the value. */
+export const OVERTAKEN = 10
+/** It ended and brought nothing. */
+export const GONE = 11
+
+/** An instance that takes part in flights. */
+export type Fly = (token: number, kind: number, value: unknown) => void
+
+/** By the instances' numbers. Weak, so that a cache that is forgotten is collected. */
+export type Flyers = Map<number, WeakRef<Fly>>
+
+/** Hands on `[instance, token, kind, value]` of each piece of news, flat. */
+export function fly(flyers: Flyers, news: unknown[]): void {
+  for (let i = 0; i < news.length; i += 4) {
+    const hear = flyers.get(news[i] as number)?.deref()
+    hear?.(news[i + 1] as number, news[i + 2] as number, news[i + 3])
+  }
+}
+
+/** What a flight of another isolate came to. */
+export function outcomeOf<V>(values: Values<V>, kind: number, value: unknown): Outcome<V> {
+  try {
+    if (kind === VALUE) return { value: values.decode(value) }
+    if (kind === State.UNDEFINED) return { value: undefined }
+    if (kind === State.NULL) return { value: null as V }
+    const failed = kind === FAILED || kind === State.ERROR
+    return { error: failed ? fromText(value as string) : new CacheClosedError() }
+  } catch (error) {
+    return { error }
+  }
+}
