@@ -3,7 +3,8 @@
 //! The table only says who leads and who waits; it never loads, blocks or wakes. A *lease* is the
 //! leader's right to store what it loads. It is plain data, since a runtime that cannot run
 //! destructors may hold it: the leader ends it by [`FlightTable::finish`], [`FlightTable::fail`] or
-//! [`FlightTable::abandon`], and [`FlightTable::owner_gone`] ends all leases of a caller that died.
+//! [`FlightTable::cancel`]; [`FlightTable::hand_over`] gives it to another who waits, and
+//! [`FlightTable::owner_gone`] does so with all leases of an owner that died.
 //!
 //! # A late load never overwrites a newer write
 //!
@@ -52,11 +53,19 @@ mod sync;
 /// Flights are rare beside reads and their locks are held for less than a microsecond.
 const SHARDS: usize = if cfg!(loom) { 1 } else { 64 };
 
-/// The leader's right to store one key, until it finishes, fails, abandons or is handed over.
+/// Where a flight is found again: by those who wait for it, and by its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    hash: u64,
+    /// The flight's number, unique in its table; it stays the same whoever leads.
+    pub flight: u64,
+}
+
+/// The leader's right to store one key, until it finishes, fails, cancels or is handed over.
 #[derive(Debug)]
 pub struct Lease {
-    hash: u64,
-    token: u64,
+    ticket: Ticket,
+    number: u64,
     owner: u64,
     key: OwnedKey,
 }
@@ -67,9 +76,14 @@ impl Lease {
         self.key.borrow()
     }
 
-    /// The lease's number, unique in its table.
-    pub fn token(&self) -> u64 {
-        self.token
+    /// The flight.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// The lease's number, unique in its table; that of the flight, if it is its first lease.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Who leads, as it told [`FlightTable::join`].
@@ -78,60 +92,79 @@ impl Lease {
     }
 }
 
-/// What a caller that joined has to do.
+/// What an owner that joined has to do.
 #[derive(Debug)]
 pub enum Role {
     /// Load the value, then end the lease.
     Lead(Lease),
-    /// Wait: the waiter comes back from the leader's `finish` or `fail`, or is made the leader.
-    Wait,
+    /// Wait: the owner comes back from the leader's `finish` or `fail`, or is made the leader.
+    Wait {
+        /// The flight.
+        ticket: Ticket,
+        /// Whether the owner neither waited for it nor led it before.
+        new: bool,
+    },
 }
 
 /// A flight that finished.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Landing<W, R> {
-    /// Who waited, in the order of their arrival.
-    pub waiters: Vec<W>,
+pub struct Landing<R> {
+    /// The owners who waited, in the order of their arrival.
+    pub waiters: Vec<u64>,
     /// What the store returned; `None` if the lease had been killed and nothing was stored.
     pub stored: Option<R>,
 }
 
-/// Who leads a flight whose leader is gone.
+/// Who leads a flight whose leader is gone, or takes too long.
 #[derive(Debug)]
-pub enum Handover<W> {
+pub enum Handover {
     /// The one that waited longest leads now and must be told to load.
-    Next(W, Lease),
-    /// There is nobody to tell.
+    Next {
+        /// Its right to store.
+        lease: Lease,
+        /// Who led before and waits now, if it is still there.
+        deposed: Option<u64>,
+    },
+    /// There is nobody to tell, and the flight has ended.
     Empty,
 }
 
-/// The flights of one cache. `W` says how to reach a waiter, such as the number of a promise.
+/// An owner that left.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It was no waiter.
+    Unknown,
+    /// Others wait.
+    Others,
+    /// Nobody waits any more for the flight of this leader.
+    Alone(u64),
+}
+
+/// The flights of one cache. *Owners* lead and wait: numbers that say how to reach somebody, each
+/// of which leads or waits for a flight once, however many callers it speaks for.
 #[derive(Debug)]
-pub struct FlightTable<W> {
-    shards: Box<[Mutex<Shard<W>>]>,
+pub struct FlightTable {
+    shards: Box<[Mutex<Shard>]>,
     /// Flights in all shards, killed ones included.
     up: AtomicUsize,
-    next_token: AtomicU64,
+    next_number: AtomicU64,
     seed: foldhash::quality::RandomState,
 }
 
 /// Flights by the hash of their key. A list holds the flights of colliding keys, and beside the
 /// living flight of a key its killed ones that have not landed yet.
-type Shard<W> = std::collections::HashMap<u64, Vec<Flight<W>>, foldhash::fast::RandomState>;
+type Shard = std::collections::HashMap<u64, Vec<Flight>, foldhash::fast::RandomState>;
 
 #[derive(Debug)]
-struct Flight<W> {
-    token: u64,
+struct Flight {
+    number: u64,
+    lease: u64,
     owner: u64,
     killed: bool,
     key: OwnedKey,
-    waiters: Vec<Waiter<W>>,
-}
-
-#[derive(Debug)]
-struct Waiter<W> {
-    owner: u64,
-    handle: W,
+    /// By whose invalidation it is killed.
+    tags: Box<[u32]>,
+    waiters: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -146,29 +179,30 @@ impl OwnedKey {
     }
 }
 
-impl<W> Flight<W> {
-    fn lease(&self, hash: u64) -> Lease {
-        Lease { hash, token: self.token, owner: self.owner, key: self.key.clone() }
+impl Flight {
+    fn ticket(&self, hash: u64) -> Ticket {
+        Ticket { hash, flight: self.number }
     }
 
-    fn into_handles(self) -> Vec<W> {
-        self.waiters.into_iter().map(|waiter| waiter.handle).collect()
+    fn lease(&self, hash: u64) -> Lease {
+        let (ticket, key) = (self.ticket(hash), self.key.clone());
+        Lease { ticket, number: self.lease, owner: self.owner, key }
     }
 }
 
-impl<W> Default for FlightTable<W> {
+impl Default for FlightTable {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<W> FlightTable<W> {
+impl FlightTable {
     /// A table without flights.
     pub fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
             up: AtomicUsize::new(0),
-            next_token: AtomicU64::new(1),
+            next_number: AtomicU64::new(1),
             seed: foldhash::quality::RandomState::default(),
         }
     }
@@ -192,21 +226,28 @@ impl<W> FlightTable<W> {
         self.is_idle()
     }
 
-    /// Waits for the key's flight, or leads it if there is none. `owner` is the caller's number for
-    /// [`FlightTable::owner_gone`]. A caller that leads has no use for `waiter`: it is dropped.
-    pub fn join(&self, key: Key<'_>, owner: u64, waiter: W) -> Role {
+    /// Waits for the key's flight, or leads it if there is none.
+    ///
+    /// `tags`: an invalidation of one of them kills the flight, see [`FlightTable::kill_tagged`].
+    pub fn join(&self, key: Key<'_>, owner: u64, tags: &[u32]) -> Role {
         let hash = self.hash(key);
         let mut shard = self.shard(hash).lock();
         let flights = shard.entry(hash).or_default();
         if let Some(flight) = living(flights, key) {
-            flight.waiters.push(Waiter { owner, handle: waiter });
-            return Role::Wait;
+            let new = flight.owner != owner && !flight.waiters.contains(&owner);
+            if new {
+                flight.waiters.push(owner);
+            }
+            return Role::Wait { ticket: flight.ticket(hash), new };
         }
+        let number = self.number();
         let flight = Flight {
-            token: self.token(),
+            number,
+            lease: number,
             owner,
             killed: false,
             key: OwnedKey { kind: key.kind, bytes: key.bytes.into() },
+            tags: tags.into(),
             waiters: Vec::new(),
         };
         let lease = flight.lease(hash);
@@ -219,30 +260,50 @@ impl<W> FlightTable<W> {
     /// Ends a lease whose load succeeded. While the lease is alive `store` runs under the shard's
     /// lock and must only link the value into the index: no callback, no second flight. `None` if
     /// the lease has ended already. If `store` panics the flight stays up.
-    pub fn finish<R>(&self, lease: &Lease, store: impl FnOnce() -> R) -> Option<Landing<W, R>> {
-        let mut shard = self.shard(lease.hash).lock();
-        let flight = shard.get(&lease.hash)?.iter().find(|flight| flight.token == lease.token)?;
+    pub fn finish<R>(&self, lease: &Lease, store: impl FnOnce() -> R) -> Option<Landing<R>> {
+        let mut shard = self.shard(lease.ticket.hash).lock();
+        let flight = led(&mut shard, lease)?;
         let stored = (!flight.killed).then(store);
-        let flight = self.remove(&mut shard, lease.hash, lease.token)?;
+        let flight = self.remove(&mut shard, lease.ticket)?;
         drop(shard);
-        Some(Landing { waiters: flight.into_handles(), stored })
+        Some(Landing { waiters: flight.waiters, stored })
     }
 
-    /// Ends a lease whose load failed: the waiters, who fail with it. `None` if the lease has ended
+    /// Ends a lease without a value to store: those who waited. `None` if the lease has ended
     /// already.
-    pub fn fail(&self, lease: &Lease) -> Option<Vec<W>> {
-        let mut shard = self.shard(lease.hash).lock();
-        let flight = self.remove(&mut shard, lease.hash, lease.token)?;
-        Some(flight.into_handles())
+    pub fn fail(&self, lease: &Lease) -> Option<Vec<u64>> {
+        let mut shard = self.shard(lease.ticket.hash).lock();
+        led(&mut shard, lease)?;
+        Some(self.remove(&mut shard, lease.ticket)?.waiters)
     }
 
-    /// Ends a lease whose leader will never know: the one that waited longest leads, with a new
-    /// lease that is alive even if the old one was killed, since its load begins now. If another
-    /// flight of the key is up, all who waited wait for that one. `Empty` as well if the lease has
-    /// ended already.
-    pub fn abandon(&self, lease: &Lease) -> Handover<W> {
-        let mut shard = self.shard(lease.hash).lock();
-        self.hand_over(&mut shard, lease.hash, lease.token)
+    /// Ends a lease that nobody waits for; whether it did, or had ended already.
+    pub fn cancel(&self, lease: &Lease) -> bool {
+        let mut shard = self.shard(lease.ticket.hash).lock();
+        match led(&mut shard, lease) {
+            Some(flight) if !flight.waiters.is_empty() => false,
+            Some(_) => self.remove(&mut shard, lease.ticket).is_some(),
+            None => true,
+        }
+    }
+
+    /// Has the one that waited longest lead instead of who takes too long, who waits from now on.
+    /// The new lease is alive even if the old one was killed, since its load begins now; unless
+    /// another flight of the key is up. `Empty` as well if the flight has ended already.
+    pub fn hand_over(&self, ticket: Ticket) -> Handover {
+        let mut shard = self.shard(ticket.hash).lock();
+        self.pass_on(&mut shard, ticket, true)
+    }
+
+    /// The owner no longer waits for the flight.
+    pub fn leave(&self, ticket: Ticket, owner: u64) -> Left {
+        let mut shard = self.shard(ticket.hash).lock();
+        let Some(flight) = find(&mut shard, ticket) else { return Left::Unknown };
+        let Some(at) = flight.waiters.iter().position(|&waiter| waiter == owner) else {
+            return Left::Unknown;
+        };
+        flight.waiters.remove(at);
+        if flight.waiters.is_empty() { Left::Alone(flight.owner) } else { Left::Others }
     }
 
     /// Forbids the key's flight to store what it loads. Call it before and after each mutation, as
@@ -274,83 +335,92 @@ impl<W> FlightTable<W> {
         }
     }
 
-    /// Takes the first waiter of the key's flights that `is_it` tells, killed flights included: it
-    /// no longer wants the value. `is_it` must not use the table.
-    pub fn leave(&self, key: Key<'_>, mut is_it: impl FnMut(&W) -> bool) -> Option<W> {
-        let hash = self.hash(key);
-        let mut shard = self.shard(hash).lock();
-        shard.get_mut(&hash)?.iter_mut().filter(|flight| flight.key.borrow() == key).find_map(
-            |flight| {
-                let at = flight.waiters.iter().position(|waiter| is_it(&waiter.handle))?;
-                Some(flight.waiters.remove(at).handle)
-            },
-        )
+    /// Forbids the flights that named this tag to store what they load.
+    pub fn kill_tagged(&self, tag: u32) {
+        if self.is_idle() {
+            return;
+        }
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let flights = shard.values_mut().flatten();
+            flights.filter(|flight| flight.tags.contains(&tag)).for_each(|f| f.killed = true);
+        }
     }
 
-    /// Removes everything that a caller left behind when it died: its waiters are dropped and each
-    /// of its leases is handed over, as [`FlightTable::abandon`] does. Who leads now must be told.
-    pub fn owner_gone(&self, owner: u64) -> Vec<(W, Lease)> {
-        let mut heirs = Vec::new();
+    /// Removes everything that an owner left behind: it waits no more, and each of its leases is
+    /// handed to who waited longest. Who leads now must be told, and who leads alone.
+    pub fn owner_gone(&self, owner: u64) -> Gone {
+        let mut gone = Gone::default();
         for shard in &self.shards {
             let mut shard = shard.lock();
             let mut orphans = Vec::new();
             for (&hash, flights) in shard.iter_mut() {
                 for flight in flights {
-                    flight.waiters.retain(|waiter| waiter.owner != owner);
+                    let before = flight.waiters.len();
+                    flight.waiters.retain(|&waiter| waiter != owner);
                     if flight.owner == owner {
-                        orphans.push((hash, flight.token));
+                        orphans.push(flight.ticket(hash));
+                    } else if before > 0 && flight.waiters.is_empty() {
+                        gone.alone.push((flight.owner, flight.ticket(hash)));
                     }
                 }
             }
-            for (hash, token) in orphans {
-                if let Handover::Next(waiter, lease) = self.hand_over(&mut shard, hash, token) {
-                    heirs.push((waiter, lease));
+            for ticket in orphans {
+                if let Handover::Next { lease, .. } = self.pass_on(&mut shard, ticket, false) {
+                    gone.heirs.push(lease);
                 }
             }
         }
-        heirs
+        gone
     }
 
-    fn hand_over(&self, shard: &mut Shard<W>, hash: u64, token: u64) -> Handover<W> {
-        let Some(flights) = shard.get_mut(&hash) else { return Handover::Empty };
-        let Some(at) = flights.iter().position(|flight| flight.token == token) else {
+    fn pass_on(&self, shard: &mut Shard, ticket: Ticket, stays: bool) -> Handover {
+        let Some(flight) = find(shard, ticket) else { return Handover::Empty };
+        if flight.waiters.is_empty() {
+            self.remove(shard, ticket);
             return Handover::Empty;
+        }
+        let before = flight.owner;
+        flight.owner = flight.waiters.remove(0);
+        flight.lease = self.number();
+        if stays {
+            flight.waiters.push(before);
+        }
+        self.revive(shard, ticket);
+        let lease = find(shard, ticket).map(|flight| flight.lease(ticket.hash));
+        match lease {
+            Some(lease) => Handover::Next { lease, deposed: stays.then_some(before) },
+            None => Handover::Empty,
+        }
+    }
+
+    /// A killed flight may store after all, since its load begins now: unless there is another one.
+    fn revive(&self, shard: &mut Shard, ticket: Ticket) {
+        let Some(flights) = shard.get_mut(&ticket.hash) else { return };
+        let Some(at) = flights.iter().position(|flight| flight.number == ticket.flight) else {
+            return;
         };
         let key = flights[at].key.clone();
-        if flights[at].killed
-            && let Some(other) =
-                flights.iter().position(|f| !f.killed && f.key.borrow() == key.borrow())
-        {
-            let stranded = std::mem::take(&mut flights[at].waiters);
-            flights[other].waiters.extend(stranded);
+        if living(flights, key.borrow()).is_none() {
+            flights[at].killed = false;
         }
-        let flight = &mut flights[at];
-        if flight.waiters.is_empty() {
-            self.remove(shard, hash, token);
-            return Handover::Empty;
-        }
-        let heir = flight.waiters.remove(0);
-        flight.token = self.token();
-        flight.owner = heir.owner;
-        flight.killed = false;
-        Handover::Next(heir.handle, flight.lease(hash))
     }
 
-    fn remove(&self, shard: &mut Shard<W>, hash: u64, token: u64) -> Option<Flight<W>> {
-        let flights = shard.get_mut(&hash)?;
-        let at = flights.iter().position(|flight| flight.token == token)?;
+    fn remove(&self, shard: &mut Shard, ticket: Ticket) -> Option<Flight> {
+        let flights = shard.get_mut(&ticket.hash)?;
+        let at = flights.iter().position(|flight| flight.number == ticket.flight)?;
         let flight = flights.remove(at);
         if flights.is_empty() {
-            shard.remove(&hash);
+            shard.remove(&ticket.hash);
         }
         // After the store, see `is_idle`.
         self.up.fetch_sub(1, Ordering::SeqCst);
         Some(flight)
     }
 
-    fn token(&self) -> u64 {
+    fn number(&self) -> u64 {
         // Relaxed: a number is only ever compared, and each is drawn once.
-        self.next_token.fetch_add(1, Ordering::Relaxed)
+        self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     fn hash(&self, key: Key<'_>) -> u64 {
@@ -358,13 +428,31 @@ impl<W> FlightTable<W> {
         self.seed.hash_one((key.kind, key.bytes))
     }
 
-    fn shard(&self, hash: u64) -> &Mutex<Shard<W>> {
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[hash as usize % SHARDS]
     }
 }
 
-fn living<'a, W>(flights: &'a mut [Flight<W>], key: Key<'_>) -> Option<&'a mut Flight<W>> {
+/// What an owner that is gone leaves to others.
+#[derive(Debug, Default)]
+pub struct Gone {
+    /// Leases of those who lead in its place.
+    pub heirs: Vec<Lease>,
+    /// Leaders for whose flights nobody waits any more.
+    pub alone: Vec<(u64, Ticket)>,
+}
+
+fn living<'a>(flights: &'a mut [Flight], key: Key<'_>) -> Option<&'a mut Flight> {
     flights.iter_mut().find(|flight| !flight.killed && flight.key.borrow() == key)
+}
+
+fn find(shard: &mut Shard, ticket: Ticket) -> Option<&mut Flight> {
+    shard.get_mut(&ticket.hash)?.iter_mut().find(|flight| flight.number == ticket.flight)
+}
+
+/// The flight of a lease that has not ended.
+fn led<'a>(shard: &'a mut Shard, lease: &Lease) -> Option<&'a mut Flight> {
+    find(shard, lease.ticket).filter(|flight| flight.lease == lease.number)
 }
 
 #[cfg(all(test, loom))]

@@ -77,7 +77,7 @@ pub struct Cache {
     alarm: RwLock<Option<Alarm>>,
     /// When [`Cache::maintain`] is to be called next, in milliseconds of the clock.
     wake_at: AtomicU64,
-    flights: FlightTable<u64>,
+    flights: FlightTable,
     versions: Option<Arc<Versions>>,
     /// Serialises `clear` and `resize`, which look at all shards.
     overall: Mutex<()>,
@@ -292,8 +292,8 @@ impl Cache {
     }
 
     /// Who loads which key. A mutation of a key ends the right of its flight to store what it loads;
-    /// what a waiter's number means is up to the caller.
-    pub fn flights(&self) -> &FlightTable<u64> {
+    /// what an owner's number means is up to the caller.
+    pub fn flights(&self) -> &FlightTable {
         &self.flights
     }
 

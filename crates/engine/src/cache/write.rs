@@ -43,7 +43,7 @@ impl Cache {
         lease: &Lease,
         value: Value<'_>,
         expiry: Expiry,
-    ) -> Option<Landing<u64, Result<bool, Error>>> {
+    ) -> Option<Landing<Result<bool, Error>>> {
         let deadline = match expiry {
             Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
             Expiry::Never | Expiry::Keep => 0,

@@ -9,7 +9,7 @@ const KEY: Key<'static> = Key::text(b"k");
 
 /// A source of truth, a cache of it, and the table between them.
 struct World {
-    table: FlightTable<u64>,
+    table: FlightTable,
     source: AtomicU64,
     /// 0 while it has nothing.
     cache: AtomicU64,
@@ -24,9 +24,9 @@ impl World {
 
     /// Joins; who leads loads and stores. How many waiters were served.
     fn load(&self, owner: u64) -> Option<usize> {
-        match self.table.join(KEY, owner, owner) {
+        match self.table.join(KEY, owner, &[]) {
             Role::Lead(lease) => Some(self.land(&lease)),
-            Role::Wait => None,
+            Role::Wait { .. } => None,
         }
     }
 
@@ -103,17 +103,68 @@ fn every_waiter_is_served_once_whoever_leads_and_whoever_writes() {
 fn a_leader_that_dies_loses_no_waiter_and_no_lease() {
     model(|| {
         let world = World::new();
-        let Role::Lead(lease) = world.table.join(KEY, 1, 1) else { panic!("nobody else is here") };
+        let Role::Lead(lease) = world.table.join(KEY, 1, &[]) else {
+            panic!("nobody else is here")
+        };
         let other = thread::spawn({
             let world = Arc::clone(&world);
             move || world.load(2).is_none()
         });
-        let heirs = world.table.owner_gone(1);
+        let heirs = world.table.owner_gone(1).heirs;
         assert!(world.table.finish(&lease, || ()).is_none(), "a dead owner's lease is over");
         let waits = other.join().unwrap();
         assert_eq!(heirs.len(), usize::from(waits));
-        for (_, lease) in heirs {
+        for lease in heirs {
             assert_eq!(world.land(&lease), 0);
+        }
+        assert!(world.table.is_idle());
+        assert_eq!(world.cache.load(Ordering::Acquire), 1);
+    });
+}
+
+#[test]
+fn who_joins_while_a_load_is_cancelled_waits_or_leads() {
+    model(|| {
+        let world = World::new();
+        let Role::Lead(lease) = world.table.join(KEY, 1, &[]) else {
+            panic!("nobody else is here")
+        };
+        let other = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.load(2).is_none()
+        });
+        let cancelled = world.table.cancel(&lease);
+        let served = if cancelled { 0 } else { world.land(&lease) };
+        let waits = other.join().unwrap();
+        assert!(!cancelled || !waits, "who waits is not left alone");
+        if !cancelled {
+            assert_eq!(served, usize::from(waits));
+        }
+        assert!(world.table.is_idle());
+        assert_eq!(world.cache.load(Ordering::Acquire), 1);
+    });
+}
+
+#[test]
+fn a_load_that_is_taken_over_is_landed_once() {
+    model(|| {
+        let world = World::new();
+        let Role::Lead(first) = world.table.join(KEY, 1, &[]) else {
+            panic!("nobody else is here")
+        };
+        let Role::Wait { ticket, .. } = world.table.join(KEY, 2, &[]) else { panic!("1 leads") };
+        let slow = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.table.finish(&first, || world.cache.store(1, Ordering::Release))
+        });
+        let handover = world.table.hand_over(ticket);
+        let first = slow.join().unwrap();
+        match handover {
+            Handover::Next { lease, deposed } => {
+                assert!(first.is_none() && deposed == Some(1));
+                assert_eq!(world.land(&lease), 1, "who led before is served");
+            }
+            Handover::Empty => assert_eq!(first.unwrap().waiters, vec![2]),
         }
         assert!(world.table.is_idle());
         assert_eq!(world.cache.load(Ordering::Acquire), 1);

@@ -5,58 +5,83 @@ use std::thread;
 const KEY: Key<'static> = Key::text(b"user:1");
 const ME: u64 = 1;
 const OTHER: u64 = 2;
+const THIRD: u64 = 3;
 
-fn lead<W>(table: &FlightTable<W>, owner: u64, waiter: W) -> Lease {
-    match table.join(KEY, owner, waiter) {
+fn lead(table: &FlightTable, owner: u64) -> Lease {
+    lead_tagged(table, owner, &[])
+}
+
+fn lead_tagged(table: &FlightTable, owner: u64, tags: &[u32]) -> Lease {
+    match table.join(KEY, owner, tags) {
         Role::Lead(lease) => lease,
-        Role::Wait => panic!("somebody leads already"),
+        Role::Wait { .. } => panic!("somebody leads already"),
     }
 }
 
-fn wait<W>(table: &FlightTable<W>, owner: u64, waiter: W) {
-    assert!(matches!(table.join(KEY, owner, waiter), Role::Wait));
+fn wait(table: &FlightTable, owner: u64) -> Ticket {
+    match table.join(KEY, owner, &[]) {
+        Role::Wait { ticket, new: true } => ticket,
+        role => panic!("{role:?}"),
+    }
+}
+
+fn landing(waiters: &[u64], stored: Option<u8>) -> Option<Landing<u8>> {
+    Some(Landing { waiters: waiters.to_vec(), stored })
 }
 
 #[test]
 fn the_first_leads_and_the_others_land_with_it_in_order() {
     let table = FlightTable::new();
-    let lease = lead(&table, ME, 0);
+    let lease = lead(&table, ME);
     assert_eq!(lease.key(), KEY);
-    wait(&table, OTHER, 1);
-    wait(&table, ME, 2);
-    assert_eq!(table.finish(&lease, || 7), Some(Landing { waiters: vec![1, 2], stored: Some(7) }));
+    wait(&table, THIRD);
+    wait(&table, OTHER);
+    assert_eq!(table.finish(&lease, || 7), landing(&[THIRD, OTHER], Some(7)));
     assert!(table.is_idle());
     assert_eq!(table.finish(&lease, || 7), None, "a lease ends once");
 }
 
 #[test]
+fn an_owner_waits_once_however_often_it_joins() {
+    let table = FlightTable::new();
+    let lease = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    for owner in [ME, OTHER] {
+        match table.join(KEY, owner, &[]) {
+            Role::Wait { ticket: same, new } => assert_eq!((same, new), (ticket, false)),
+            Role::Lead(_) => panic!("there is a flight"),
+        }
+    }
+    assert_eq!(table.finish(&lease, || 7), landing(&[OTHER], Some(7)));
+}
+
+#[test]
 fn keys_of_equal_bytes_and_different_kinds_fly_apart() {
     let table = FlightTable::new();
-    let _text = lead(&table, ME, 0);
-    assert!(matches!(table.join(Key::bytes(KEY.bytes), ME, 1), Role::Lead(_)));
+    let _text = lead(&table, ME);
+    assert!(matches!(table.join(Key::bytes(KEY.bytes), ME, &[]), Role::Lead(_)));
     assert_eq!(table.len(), 2);
 }
 
 #[test]
 fn a_killed_flight_serves_its_waiters_and_stores_nothing() {
     let table = FlightTable::new();
-    let old = lead(&table, ME, 0);
-    wait(&table, ME, 1);
+    let old = lead(&table, ME);
+    wait(&table, OTHER);
     table.kill(KEY);
-    let new = lead(&table, ME, 2);
-    wait(&table, ME, 3);
-    let landing = table.finish(&old, || panic!("must not store"));
-    assert_eq!(landing, Some(Landing::<i32, ()> { waiters: vec![1], stored: None }));
-    assert_eq!(table.finish(&new, || ()).unwrap(), Landing { waiters: vec![3], stored: Some(()) });
+    let new = lead(&table, ME);
+    wait(&table, THIRD);
+    assert_eq!(table.finish(&old, || panic!("must not store")), landing(&[OTHER], None));
+    assert_eq!(table.finish(&new, || 7), landing(&[THIRD], Some(7)));
 }
 
 #[test]
 fn kill_all_reaches_every_flight_and_kill_only_its_key() {
     let table = FlightTable::new();
     let leases: Vec<_> = (0..100u8)
-        .map(|n| match table.join(Key::bytes(&[n]), ME, ()) {
+        .map(|n| match table.join(Key::bytes(&[n]), ME, &[]) {
             Role::Lead(lease) => lease,
-            Role::Wait => unreachable!(),
+            Role::Wait { .. } => unreachable!(),
         })
         .collect();
     table.kill(Key::bytes(&[0]));
@@ -68,88 +93,115 @@ fn kill_all_reaches_every_flight_and_kill_only_its_key() {
 }
 
 #[test]
+fn a_tag_kills_the_flights_that_named_it() {
+    let table = FlightTable::new();
+    let tagged = lead_tagged(&table, ME, &[3, 5]);
+    let Role::Lead(other) = table.join(Key::text(b"user:2"), ME, &[4]) else { unreachable!() };
+    table.kill_tagged(5);
+    assert_eq!(table.finish(&tagged, || 7), landing(&[], None));
+    assert_eq!(table.finish(&other, || 7), landing(&[], Some(7)));
+}
+
+#[test]
 fn a_failed_load_fails_for_all_who_waited() {
     let table = FlightTable::new();
-    let lease = lead(&table, ME, 0);
-    wait(&table, ME, 1);
-    assert_eq!(table.fail(&lease), Some(vec![1]));
+    let lease = lead(&table, ME);
+    wait(&table, OTHER);
+    assert_eq!(table.fail(&lease), Some(vec![OTHER]));
     assert_eq!(table.fail(&lease), None);
     assert!(table.is_idle());
 }
 
 #[test]
-fn an_abandoned_flight_goes_to_the_one_that_waited_longest() {
+fn a_flight_is_cancelled_only_while_nobody_waits() {
     let table = FlightTable::new();
-    let first = lead(&table, ME, 0);
-    wait(&table, OTHER, 1);
-    wait(&table, OTHER, 2);
-    table.kill(KEY);
-    let Handover::Next(1, second) = table.abandon(&first) else { panic!("1 waited longest") };
-    assert_eq!(second.owner(), OTHER);
-    assert_ne!(second.token(), first.token());
-    assert!(table.finish(&first, || ()).is_none(), "the old lease is worth nothing");
-    let landing = table.finish(&second, || ()).unwrap();
-    assert_eq!(landing, Landing { waiters: vec![2], stored: Some(()) }, "its load began anew");
-}
-
-#[test]
-fn an_abandoned_flight_without_waiters_is_gone() {
-    let table = FlightTable::new();
-    let lease = lead(&table, ME, 0);
-    assert!(matches!(table.abandon(&lease), Handover::Empty));
-    assert!(matches!(table.abandon(&lease), Handover::Empty));
+    let lease = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    assert!(!table.cancel(&lease));
+    assert_eq!(table.leave(ticket, OTHER), Left::Alone(ME));
+    assert_eq!(table.leave(ticket, OTHER), Left::Unknown);
+    assert!(table.cancel(&lease));
+    assert!(table.cancel(&lease), "it has ended already");
     assert!(table.is_idle());
 }
 
 #[test]
-fn waiters_of_a_killed_and_abandoned_flight_join_the_living_one() {
+fn a_flight_that_is_handed_over_goes_to_the_one_that_waited_longest() {
     let table = FlightTable::new();
-    let old = lead(&table, ME, 0);
-    wait(&table, ME, 1);
+    let first = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    wait(&table, THIRD);
     table.kill(KEY);
-    let new = lead(&table, ME, 2);
-    assert!(matches!(table.abandon(&old), Handover::Empty));
-    assert_eq!(table.finish(&new, || ()).unwrap().waiters, vec![1]);
+    let Handover::Next { lease: second, deposed } = table.hand_over(ticket) else { panic!() };
+    assert_eq!((second.owner(), deposed), (OTHER, Some(ME)));
+    assert_eq!(second.ticket(), ticket, "who waits knows the flight by the same ticket");
+    assert_ne!(second.number(), first.number());
+    assert_eq!(table.finish(&first, || 6), None, "the old lease is worth nothing");
+    assert_eq!(table.finish(&second, || 7), landing(&[THIRD, ME], Some(7)), "its load began anew");
+}
+
+#[test]
+fn a_flight_that_nobody_waits_for_ends_when_it_is_handed_over() {
+    let table = FlightTable::new();
+    let lease = lead(&table, ME);
+    assert!(matches!(table.hand_over(lease.ticket()), Handover::Empty));
+    assert!(matches!(table.hand_over(lease.ticket()), Handover::Empty));
     assert!(table.is_idle());
+}
+
+#[test]
+fn a_killed_flight_that_is_handed_over_stores_nothing_beside_a_living_one() {
+    let table = FlightTable::new();
+    let old = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    table.kill(KEY);
+    let new = lead(&table, THIRD);
+    let Handover::Next { lease, .. } = table.hand_over(ticket) else { panic!() };
+    assert_eq!(table.finish(&lease, || 7), landing(&[ME], None));
+    assert_eq!(table.finish(&new, || 8), landing(&[], Some(8)));
+    assert_eq!(table.finish(&old, || 6), None);
 }
 
 #[test]
 fn who_leaves_is_not_served() {
     let table = FlightTable::new();
-    let lease = lead(&table, ME, 0);
-    wait(&table, ME, 1);
-    wait(&table, ME, 2);
-    assert_eq!(table.leave(KEY, |&waiter| waiter == 1), Some(1));
-    assert_eq!(table.leave(KEY, |&waiter| waiter == 1), None);
+    let lease = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    wait(&table, THIRD);
+    assert_eq!(table.leave(ticket, OTHER), Left::Others);
     table.kill(KEY);
-    assert_eq!(table.leave(KEY, |&waiter| waiter == 2), Some(2), "killed flights are searched");
-    assert_eq!(table.finish(&lease, || ()).unwrap().waiters, vec![]);
+    assert_eq!(table.leave(ticket, THIRD), Left::Alone(ME), "killed flights are searched");
+    assert_eq!(table.finish(&lease, || 7), landing(&[], None));
+    assert_eq!(table.leave(ticket, THIRD), Left::Unknown);
 }
 
 #[test]
-fn a_dead_owner_leaves_heirs_and_no_waiters() {
+fn an_owner_that_is_gone_leaves_heirs_and_waits_no_more() {
     let table = FlightTable::new();
-    let lease = lead(&table, ME, 0);
-    wait(&table, ME, 1);
-    wait(&table, OTHER, 2);
-    let Role::Lead(lonely) = table.join(Key::text(b"user:2"), ME, 3) else { unreachable!() };
-    let heirs = table.owner_gone(ME);
-    assert_eq!(heirs.len(), 1);
-    let (waiter, heir) = &heirs[0];
-    assert_eq!((*waiter, heir.owner()), (2, OTHER));
+    let lease = lead(&table, ME);
+    wait(&table, OTHER);
+    let Role::Lead(lonely) = table.join(Key::text(b"user:2"), ME, &[]) else { unreachable!() };
+    let other = Key::text(b"user:3");
+    let Role::Lead(theirs) = table.join(other, OTHER, &[]) else { unreachable!() };
+    assert!(matches!(table.join(other, ME, &[]), Role::Wait { .. }));
+    let gone = table.owner_gone(ME);
+    assert_eq!(gone.alone, vec![(OTHER, theirs.ticket())]);
+    assert_eq!(gone.heirs.len(), 1);
+    assert_eq!(gone.heirs[0].owner(), OTHER);
     assert!(table.fail(&lease).is_none() && table.fail(&lonely).is_none());
-    assert_eq!(table.fail(heir), Some(vec![]), "the dead owner's waiter is gone");
+    assert_eq!(table.fail(&gone.heirs[0]), Some(vec![]), "who is gone does not wait");
+    assert_eq!(table.fail(&theirs), Some(vec![]));
     assert!(table.is_idle());
 }
 
 #[test]
-fn a_store_that_panics_leaves_the_flight_to_be_abandoned() {
+fn a_store_that_panics_leaves_the_flight_to_be_handed_over() {
     let table = FlightTable::new();
-    let lease = lead(&table, ME, 0);
-    wait(&table, OTHER, 1);
+    let lease = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
     let panic = std::panic::AssertUnwindSafe(|| table.finish(&lease, || panic!("no memory")));
     assert!(std::panic::catch_unwind(panic).is_err());
-    assert!(matches!(table.abandon(&lease), Handover::Next(1, _)));
+    assert!(matches!(table.hand_over(ticket), Handover::Next { .. }));
 }
 
 /// One writer, three loaders, few keys: what the writer wrote is never covered by an older load,
@@ -158,7 +210,7 @@ fn a_store_that_panics_leaves_the_flight_to_be_abandoned() {
 fn under_load_no_write_is_lost_and_every_waiter_is_served() {
     const KEYS: usize = 3;
     const WRITES: u64 = 20_000;
-    let table = FlightTable::<u64>::new();
+    let table = FlightTable::new();
     let source: [AtomicU64; KEYS] = Default::default();
     let cache: [Mutex<Option<u64>>; KEYS] = Default::default();
     let (waiting, served, done) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
@@ -166,8 +218,10 @@ fn under_load_no_write_is_lost_and_every_waiter_is_served() {
 
     let load = |at: usize, mut lease: Lease, die: bool| {
         if die {
-            match table.abandon(&lease) {
-                Handover::Next(_, next) => {
+            match table.hand_over(lease.ticket()) {
+                // The heir is served by its own load, and who led before waits.
+                Handover::Next { lease: next, .. } => {
+                    waiting.fetch_add(1, Ordering::Relaxed);
                     served.fetch_add(1, Ordering::Relaxed);
                     lease = next;
                 }
@@ -190,9 +244,11 @@ fn under_load_no_write_is_lost_and_every_waiter_is_served() {
                     if cache[at].lock().is_some() {
                         continue;
                     }
-                    match table.join(Key::bytes(&name(at)), owner, turn) {
+                    match table.join(Key::bytes(&name(at)), owner, &[]) {
                         Role::Lead(lease) => load(at, lease, turn % 7 == 0),
-                        Role::Wait => _ = waiting.fetch_add(1, Ordering::Relaxed),
+                        Role::Wait { new, .. } => {
+                            waiting.fetch_add(new.into(), Ordering::Relaxed);
+                        }
                     }
                 }
             });
