@@ -61,21 +61,21 @@ declare module '#binding' {
     bury(at: number, key: Key, version: number, ttl: number): boolean
     epoch(at: number): number
     invalidateTag(at: number, tag: string, soft: 0 | 1): void
-    /** Above 0: lead, with this token; below: wait for the flight of that token; 0: look again. */
+    /** Above 0: lead, by this lease, which is the flight's number; below: wait for that flight; 0: look again. */
     join(at: number, key: Key, unless: number, tags?: readonly string[]): number
     land(
       at: number,
-      token: number,
+      lease: number,
       value: unknown,
       ttl: number | undefined,
       note: Note | undefined,
       kind?: number,
     ): boolean
-    fail(at: number, token: number, text: string): boolean
-    give(at: number, token: number, value: unknown, kind?: number): boolean
-    leave(at: number, token: number): void
-    cancel(at: number, token: number): boolean
-    handOver(at: number, token: number): boolean
+    fail(at: number, lease: number, text: string): boolean
+    give(at: number, lease: number, value: unknown, kind?: number): boolean
+    leave(at: number, flight: number): void
+    cancel(at: number, lease: number): boolean
+    handOver(at: number, flight: number): boolean
     used(at: number, records: number): void
     now(at: number): number
     peek(at: number, key: Key): Stored | undefined

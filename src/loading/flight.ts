@@ -16,8 +16,10 @@ export interface Waiting {
 /** One load of one key. */
 export class Flight<K, V> {
   readonly key: K
-  /** What the native side knows it by; another number once it was handed over. */
-  token: number
+  /** What the native side knows it by. */
+  number: number
+  /** The right to store its value, if this isolate leads. */
+  lease: number
   /** Whether this isolate loads. */
   leads: boolean
   /** What this isolate does, if it ever led. */
@@ -35,9 +37,11 @@ export class Flight<K, V> {
   /** The caller that all share who wait without conditions. */
   #common: Caller<V> | undefined
 
-  constructor(key: K, token: number, leads: boolean) {
+  constructor(key: K, number: number, leads: boolean) {
     this.key = key
-    this.token = token
+    this.number = number
+    // A flight begins with a lease of its own number.
+    this.lease = number
     this.leads = leads
   }
 

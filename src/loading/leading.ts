@@ -17,7 +17,8 @@ type Nothing = undefined | null
 /** One attempt to load: the flight may be somebody else's before it ends. */
 interface Attempt<K extends CacheKey, V> {
   flight: Flight<K, V>
-  token: number
+  /** The right to store. */
+  lease: number
   load: LoadState<V>
   loader: Loader<K, V>
   options: FetchOptions<K, V> | undefined
@@ -45,10 +46,10 @@ export class Leading<K extends CacheKey, V> {
     const { at, timers } = this.#inside
     const load = new LoadState<V>(flight.stale?.[0], options ?? {})
     flight.load = load
-    const { token } = flight
+    const { lease } = flight
     const attempt = {
       flight,
-      token,
+      lease,
       load,
       loader,
       options,
@@ -61,8 +62,13 @@ export class Leading<K extends CacheKey, V> {
     )
   }
 
+  /** All who wait get what a load elsewhere came to. */
+  settle(flight: Flight<K, V>, outcome: Outcome<V>): void {
+    flight.settle(this.#fallBack(flight, outcome))
+  }
+
   /** What a caller gets: a stale value rather than an error, where that is allowed. */
-  fallBack(flight: Flight<K, V>, outcome: Outcome<V>): Outcome<V> {
+  #fallBack(flight: Flight<K, V>, outcome: Outcome<V>): Outcome<V> {
     const stale = 'error' in outcome ? flight.stale : undefined
     return stale === undefined ? outcome : { value: stale[0] }
   }
@@ -80,7 +86,7 @@ export class Leading<K extends CacheKey, V> {
       return
     }
     this.backOff.succeeded(flight.key)
-    this.#settle(flight, { value: value as V | undefined })
+    this.#end(flight, { value: value as V | undefined })
   }
 
   get #storesNull(): boolean {
@@ -89,7 +95,7 @@ export class Leading<K extends CacheKey, V> {
 
   #land(attempt: Attempt<K, V>, value: V): void {
     const { at, values } = this.#inside
-    const { token, load, flight } = attempt
+    const { lease, load, flight } = attempt
     // Before the codec and the options have their say, which may throw.
     if (this.#inside.isClosed()) return
     const life = this.freshness.life(flight.key, value, load)
@@ -97,7 +103,7 @@ export class Leading<K extends CacheKey, V> {
     const encoded = values.encode(value)
     let stored = false
     try {
-      stored = load.keep ? binding.land(at, token, encoded, life, note) : give(at, token, encoded)
+      stored = load.keep ? binding.land(at, lease, encoded, life, note) : give(at, lease, encoded)
     } catch (error) {
       // It is as good a value although it does not fit.
       if (!(error instanceof EntryTooLargeError || error instanceof CacheFullError)) throw error
@@ -113,26 +119,26 @@ export class Leading<K extends CacheKey, V> {
     return noteOf(load.tags, load.version, early, cost, epoch)
   }
 
-  #landNothing({ token, load }: Attempt<K, V>, value: Nothing): void {
+  #landNothing({ lease, load }: Attempt<K, V>, value: Nothing): void {
     const { at, policy } = this.#inside
     if (this.#inside.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
     if (load.keep && policy.negativeTtl !== undefined) {
-      binding.land(at, token, undefined, policy.negativeTtl, undefined, kind)
+      binding.land(at, lease, undefined, policy.negativeTtl, undefined, kind)
     } else {
-      binding.give(at, token, undefined, kind)
+      binding.give(at, lease, undefined, kind)
     }
   }
 
   #failed(attempt: Attempt<K, V>, error: unknown): void {
-    const { flight, token } = attempt
+    const { flight, lease } = attempt
     const { at, policy, timers } = this.#inside
     // Another attempt is under way, here or elsewhere: who waits gets what that brings.
     if (flight.load !== attempt.load || !flight.leads) return
     if (flight.stale !== undefined) {
       this.backOff.failed(flight.key, timers.now() + policy.retryAfter)
     }
-    const outcome = this.fallBack(flight, { error })
+    const outcome = this.#fallBack(flight, { error })
     if (policy.leaderError === 'next' && 'error' in outcome && !this.#inside.isClosed()) {
       this.#passOn(attempt, outcome)
       return
@@ -141,27 +147,30 @@ export class Leading<K extends CacheKey, V> {
       const text = toText(error)
       // What is stale is worth more than the memory of a failure.
       const forget = policy.errorTtl === undefined || flight.stale !== undefined
-      if (forget) binding.fail(at, token, text)
-      else binding.land(at, token, text, policy.errorTtl, undefined, State.ERROR)
+      if (forget) binding.fail(at, lease, text)
+      else binding.land(at, lease, text, policy.errorTtl, undefined, State.ERROR)
     }
-    this.#settle(flight, outcome)
+    this.#end(flight, outcome)
   }
 
   /** Who asked first gets the error, and the next one tries. */
-  #passOn({ flight, token, loader, options }: Attempt<K, V>, outcome: Outcome<V>): void {
+  #passOn({ flight, loader, options }: Attempt<K, V>, outcome: Outcome<V>): void {
     const { at } = this.#inside
     if (flight.settleFirst(outcome)) {
       this.lead(flight, loader, options)
     } else {
-      if (binding.handOver(at, token)) binding.leave(at, token)
-      this.#settle(flight, outcome)
+      if (binding.handOver(at, flight.number)) {
+        flight.leads = false
+        binding.leave(at, flight.number)
+      }
+      this.#end(flight, outcome)
     }
   }
 
-  #settle(flight: Flight<K, V>, outcome: Outcome<V>): void {
+  #end(flight: Flight<K, V>, outcome: Outcome<V>): void {
     // It was handed over, and this attempt was faster after all.
     if (!flight.settled && !flight.leads && !this.#inside.isClosed()) {
-      binding.leave(this.#inside.at, flight.token)
+      binding.leave(this.#inside.at, flight.number)
     }
     this.#ended(flight)
     flight.settle(outcome)
@@ -177,7 +186,7 @@ async function call<K extends CacheKey, V>(
   return loader(key, load)
 }
 
-function give(at: number, token: number, encoded: unknown): false {
-  binding.give(at, token, encoded)
+function give(at: number, lease: number, encoded: unknown): false {
+  binding.give(at, lease, encoded)
   return false
 }

@@ -20,6 +20,9 @@ const UNLESS_FRESH = 0
 const UNLESS_EARLY = 1
 const ALWAYS = 2
 
+/** Instances that load or wait: who waits for a promise of theirs may hold nothing else of them. */
+const busy = new Set<unknown>()
+
 /** The loads of one instance. */
 export class Loading<K extends CacheKey, V> {
   readonly #inside: Inside<K, V>
@@ -36,7 +39,7 @@ export class Loading<K extends CacheKey, V> {
     this.#loader = loader
     this.#leading = new Leading(inside, flight => this.#ended(flight))
     this.#backOff = this.#leading.backOff
-    this.#fly = (token, kind, value) => this.#hear(token, kind, value)
+    this.#fly = (number, kind, value) => this.#hear(number, kind, value)
     flyers.set(inside.at, new WeakRef(this.#fly))
   }
 
@@ -75,6 +78,7 @@ export class Loading<K extends CacheKey, V> {
       if (!flight.leads) flight.settle({ error })
     }
     this.#flights.clear()
+    busy.delete(this)
   }
 
   #early(
@@ -118,14 +122,14 @@ export class Loading<K extends CacheKey, V> {
     const loader = given ?? this.#loader
     const { at, timers } = this.#inside
     if (loader === undefined || this.#backOff.holds(key, timers.now())) return
-    const token = binding.join(at, key, UNLESS_EARLY, options?.tags)
-    if (token > 0) {
-      const flight = this.#begin(key, token, true, [value])
+    const number = binding.join(at, key, UNLESS_EARLY, options?.tags)
+    if (number > 0) {
+      const flight = this.#begin(key, number, true, [value])
       flight.kept = true
       flight.heir = () => this.#leading.lead(flight, loader, options)
       this.#leading.lead(flight, loader, options)
-    } else if (token < 0 && !this.#flights.has(-token)) {
-      binding.leave(at, -token)
+    } else if (number < 0 && !this.#flights.has(-number)) {
+      binding.leave(at, -number)
     }
   }
 
@@ -141,18 +145,18 @@ export class Loading<K extends CacheKey, V> {
     const signal = options?.signal
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     const waiting = this.#waiting(options)
-    const token = binding.join(this.#inside.at, key, unless, options?.tags)
+    const number = binding.join(this.#inside.at, key, unless, options?.tags)
     // Somebody was faster.
-    if (token === 0) return this.#inside.copyOf(key) ?? this.fetch(key, given, options)
-    const known = token < 0 ? this.#flights.get(-token) : undefined
-    const flight = known ?? this.#begin(key, Math.abs(token), token > 0, stale)
+    if (number === 0) return this.#inside.copyOf(key) ?? this.fetch(key, given, options)
+    const known = number < 0 ? this.#flights.get(-number) : undefined
+    const flight = known ?? this.#begin(key, Math.abs(number), number > 0, stale)
     flight.stale ??= stale
     const promise =
       waiting === undefined
         ? flight.join()
         : flight.joinOn(waiting, this.#inside.timers, () => this.#left(flight))
     flight.heir ??= () => this.#leading.lead(flight, loader, options)
-    if (token > 0) this.#leading.lead(flight, loader, options)
+    if (number > 0) this.#leading.lead(flight, loader, options)
     return promise
   }
 
@@ -169,22 +173,24 @@ export class Loading<K extends CacheKey, V> {
     return { signal, softTimeout, timeout }
   }
 
-  #begin(key: K, token: number, leads: boolean, stale: [V] | undefined): Flight<K, V> {
-    const flight = new Flight<K, V>(key, token, leads)
+  #begin(key: K, number: number, leads: boolean, stale: [V] | undefined): Flight<K, V> {
+    const flight = new Flight<K, V>(key, number, leads)
     flight.stale = stale
-    this.#flights.set(token, flight)
+    this.#flights.set(number, flight)
+    busy.add(this)
     this.#watch(flight)
     return flight
   }
 
   #ended(flight: Flight<K, V>): void {
-    if (this.#flights.get(flight.token) === flight) this.#flights.delete(flight.token)
+    if (this.#flights.get(flight.number) === flight) this.#flights.delete(flight.number)
+    if (this.#flights.size === 0) busy.delete(this)
   }
 
-  #renumber(flight: Flight<K, V>, token: number): void {
-    this.#ended(flight)
-    flight.token = token
-    this.#flights.set(token, flight)
+  #renumber(flight: Flight<K, V>, number: number): void {
+    flight.number = number
+    this.#flights.set(number, flight)
+    busy.add(this)
   }
 
   /** Has somebody else try if the load takes too long. */
@@ -195,8 +201,11 @@ export class Loading<K extends CacheKey, V> {
 
   #overdue(flight: Flight<K, V>): void {
     if (flight.settled || this.#inside.isClosed()) return
-    // Mail says who leads now.
-    if (binding.handOver(this.#inside.at, flight.token) || !flight.leads) {
+    if (binding.handOver(this.#inside.at, flight.number)) {
+      // If it is this isolate's turn mail says so.
+      flight.leads = false
+      this.#watch(flight)
+    } else if (!flight.leads) {
       this.#watch(flight)
     } else {
       this.#ended(flight)
@@ -206,8 +215,8 @@ export class Loading<K extends CacheKey, V> {
 
   /** The flight ended and brought nothing: who waits here waits for another one. */
   #again(flight: Flight<K, V>): void {
-    const token = binding.join(this.#inside.at, flight.key, UNLESS_FRESH)
-    if (token === 0) {
+    const number = binding.join(this.#inside.at, flight.key, UNLESS_FRESH)
+    if (number === 0) {
       const found = this.fetch(flight.key, undefined, undefined)
       Promise.resolve(found).then(
         value => flight.settle({ value }),
@@ -215,7 +224,7 @@ export class Loading<K extends CacheKey, V> {
       )
       return
     }
-    const other = this.#flights.get(Math.abs(token))
+    const other = this.#flights.get(Math.abs(number))
     if (other !== undefined) {
       other.join().then(
         value => flight.settle({ value }),
@@ -223,15 +232,10 @@ export class Loading<K extends CacheKey, V> {
       )
       return
     }
-    this.#renumber(flight, Math.abs(token))
+    this.#renumber(flight, Math.abs(number))
     this.#watch(flight)
-    if (token > 0) this.#inherit(flight)
-  }
-
-  /** This isolate leads a load that it waited for. */
-  #inherit(flight: Flight<K, V>): void {
-    flight.leads = true
-    flight.heir?.()
+    flight.leads = number > 0
+    if (number > 0) this.#lead(flight, number)
   }
 
   /** A caller no longer waits. */
@@ -239,8 +243,8 @@ export class Loading<K extends CacheKey, V> {
     const { at } = this.#inside
     if (flight.settled || flight.isWanted || flight.kept || this.#inside.isClosed()) return
     if (!flight.leads) {
-      binding.leave(at, flight.token)
-    } else if (!binding.cancel(at, flight.token)) {
+      binding.leave(at, flight.number)
+    } else if (!binding.cancel(at, flight.lease)) {
       // Somebody waits in another isolate.
       return
     }
@@ -251,31 +255,34 @@ export class Loading<K extends CacheKey, V> {
   }
 
   /** News from the native side. */
-  #hear(token: number, kind: number, value: unknown): void {
-    const flight = this.#flights.get(token)
+  #hear(number: number, kind: number, value: unknown): void {
+    const flight = this.#flights.get(number)
     if (flight === undefined) {
       // Whoever wanted it has left: let others have it.
-      if (kind === LEAD) this.#decline(value as number)
-      return
-    }
-    if (kind === LEAD) {
-      this.#renumber(flight, value as number)
-      this.#inherit(flight)
+      if (kind === LEAD) this.#decline(number, value as number)
+    } else if (kind === LEAD) {
+      this.#lead(flight, value as number)
     } else if (kind === OVERTAKEN) {
       flight.leads = false
-      this.#renumber(flight, value as number)
     } else if (kind === ALONE) {
       this.#left(flight)
     } else {
       this.#ended(flight)
       if (kind === GONE) this.#again(flight)
-      else
-        flight.settle(this.#leading.fallBack(flight, outcomeOf(this.#inside.values, kind, value)))
+      else this.#leading.settle(flight, outcomeOf(this.#inside.values, kind, value))
     }
   }
 
-  #decline(token: number): void {
+  /** This isolate leads a load that it waited for. */
+  #lead(flight: Flight<K, V>, lease: number): void {
+    flight.leads = true
+    flight.lease = lease
+    flight.heir?.()
+  }
+
+  #decline(number: number, lease: number): void {
     const { at } = this.#inside
-    if (binding.handOver(at, token)) binding.leave(at, token)
+    if (binding.handOver(at, number)) binding.leave(at, number)
+    else binding.cancel(at, lease)
   }
 }

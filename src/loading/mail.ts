@@ -8,22 +8,22 @@ import type { Outcome } from './flight.ts'
 /** What came of a flight beside what `State` names. */
 const VALUE = 1
 const FAILED = 7
-/** This instance leads now, with the token that is the value. */
+/** This instance leads now, by the lease that is the value. */
 export const LEAD = 8
 /** Nobody in another isolate waits any more. */
 export const ALONE = 9
-/** Another one leads now, with the token that is the value. */
+/** Another one leads now. */
 export const OVERTAKEN = 10
 /** It ended and brought nothing. */
 export const GONE = 11
 
 /** An instance that takes part in flights. */
-export type Fly = (token: number, kind: number, value: unknown) => void
+export type Fly = (flight: number, kind: number, value: unknown) => void
 
 /** By the instances' numbers. Weak, so that a cache that is forgotten is collected. */
 export type Flyers = Map<number, WeakRef<Fly>>
 
-/** Hands on `[instance, token, kind, value]` of each piece of news, flat. */
+/** Hands on `[instance, flight, kind, value]` of each piece of news, flat. */
 export function fly(flyers: Flyers, news: unknown[]): void {
   for (let i = 0; i < news.length; i += 4) {
     const hear = flyers.get(news[i] as number)?.deref()

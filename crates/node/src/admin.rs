@@ -125,5 +125,6 @@ pub fn unlisten<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 /// `close()`. Once closed, this does nothing.
 pub fn close<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     call.on.close();
+    call.on.env.waits_less(call.js, 0);
     Ok(Val::UNDEFINED)
 }

@@ -1,10 +1,13 @@
-//! Hands queued removals to the facade.
+//! Hands what waits for an environment to the facade: removals, and letters about flights.
 
 use crate::env::Env;
 use crate::fail::Fail;
-use crate::js::Js;
+use crate::handle::Handle;
+use crate::js::{Js, Val};
 use crate::keys;
-use crate::removal::{Outbox, Removal};
+use crate::mail::{Enclosure, Letter, News};
+use crate::outbox::Outbox;
+use crate::removal::Removal;
 use crate::values;
 use napi_sys as sys;
 use std::ffi::c_void;
@@ -51,12 +54,78 @@ impl Env {
         js.call(self.deliver_function(js)?, &[list]).map(drop)
     }
 
+    /// Hands over the letters that wait.
+    fn deliver_letters(&self, js: Js<'_>) {
+        let letters = self.outbox.take_letters();
+        if letters.is_empty() {
+            return;
+        }
+        // An exception of the facade's is a bug, and it is reported by the runtime.
+        let _ = js.scoped(|js| self.hand_letters(js, letters));
+    }
+
+    /// Calls the facade with `[instance, flight, kind, value]` of each letter, flat.
+    fn hand_letters(&self, js: Js<'_>, letters: Vec<Letter>) -> Result<(), Fail> {
+        let (list, mut at) = (js.array(0)?, 0);
+        for letter in letters {
+            let Some(handle) = self.addressee(&letter) else { continue };
+            let (instance, flight, kind) = (letter.instance, letter.flight, letter.news.kind());
+            let Some(value) = self.open_letter(js, &handle, letter)? else { continue };
+            let fields = [
+                js.number(instance as f64)?,
+                js.number(flight as f64)?,
+                js.number(kind.into())?,
+                value,
+            ];
+            for field in fields {
+                js.put_at(list, at, field)?;
+                at += 1;
+            }
+        }
+        js.call(self.fly_function(js)?, &[list]).map(drop)
+    }
+
+    /// Takes note of what a letter says; its value, or `None` if it came too late to matter.
+    fn open_letter<'s>(
+        &self,
+        js: Js<'s>,
+        handle: &Handle,
+        letter: Letter,
+    ) -> Result<Option<Val<'s>>, Fail> {
+        let flights = &handle.flights;
+        match letter.news {
+            News::Alone => return js.undefined().map(Some),
+            News::Overtaken => {
+                if !flights.yield_to(letter.flight) {
+                    return Ok(None);
+                }
+                self.waits_more(js, 1);
+                return js.undefined().map(Some);
+            }
+            _ => {}
+        }
+        if flights.end_wait(letter.flight).is_some() {
+            self.waits_less(js, 1);
+        }
+        let value = match letter.news {
+            News::Value(Enclosure { format, bytes }) => values::to_js(js, format, &bytes)?,
+            News::Failed(_, text) => js.text(&String::from_utf8_lossy(&text.bytes))?,
+            News::Lead(lease) => {
+                let number = js.number(lease.number() as f64)?;
+                flights.lead(lease);
+                number
+            }
+            _ => js.undefined()?,
+        };
+        Ok(Some(value))
+    }
+
     /// Lets other threads wake this environment. Once is enough.
     pub fn hang_bell(self: &Rc<Self>, js: Js<'_>) -> Result<(), Fail> {
         if self.outbox.has_bell() {
             return Ok(());
         }
-        let name = js.text("breakwater removals")?;
+        let name = js.text("breakwater")?;
         let context = Rc::into_raw(self.clone()) as *mut c_void;
         let finalize_data = Arc::into_raw(self.outbox.clone()) as *mut c_void;
         let mut bell = ptr::null_mut();
@@ -106,6 +175,7 @@ unsafe extern "C" fn rang(
         // SAFETY: the context lives until `finalize`; a scope is open around this call.
         let (env, js) = unsafe { (&*(context as *const Env), Js::new(raw)) };
         env.deliver(js);
+        env.deliver_letters(js);
     }
 }
 

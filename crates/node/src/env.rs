@@ -4,7 +4,8 @@ use crate::call::{Call, Returns};
 use crate::fail::Fail;
 use crate::handle::Handle;
 use crate::js::{Js, Val};
-use crate::removal::Outbox;
+use crate::mail::Letter;
+use crate::outbox::Outbox;
 use napi_sys as sys;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
@@ -29,6 +30,8 @@ pub struct Env {
     /// Bytes of the scratch area that the last value took.
     left: Cell<usize>,
     facade: Cell<Option<Facade>>,
+    /// Flights that instances of this environment wait for.
+    waits: Cell<usize>,
     handles: RefCell<Slab<Rc<Handle>>>,
 }
 
@@ -37,6 +40,7 @@ pub struct Env {
 struct Facade {
     fail: sys::napi_ref,
     deliver: sys::napi_ref,
+    fly: sys::napi_ref,
     /// The object that holds the others.
     shared: sys::napi_ref,
 }
@@ -52,6 +56,7 @@ impl Env {
             scratch: Cell::new(ptr::null_mut()),
             left: Cell::new(0),
             facade: Cell::new(None),
+            waits: Cell::new(0),
             handles: RefCell::default(),
         });
         let data = Rc::into_raw(env.clone()) as *mut c_void;
@@ -77,7 +82,10 @@ impl Env {
     /// Gives a handle a number, and closes it when `token` is collected, or else when the
     /// environment ends.
     pub fn adopt(&self, js: Js<'_>, token: Val<'_>, handle: Handle) -> Result<usize, Fail> {
-        let number = self.handles.borrow_mut().insert(Rc::new(handle));
+        let handle = Rc::new(handle);
+        let number = self.handles.borrow_mut().insert(handle.clone());
+        handle.set_number(number);
+        drop(handle);
         let data = Rc::into_raw(self.this()?) as *mut c_void;
         // SAFETY: `forget` takes back the count above, once.
         let kept = unsafe { js.on_collected(token, data, Some(forget), number as *mut c_void) };
@@ -100,6 +108,40 @@ impl Env {
         let facade = self.facade.get().ok_or(Fail::PENDING)?;
         // SAFETY: as in `fail`.
         unsafe { js.kept(facade.deliver) }
+    }
+
+    /// The facade's function that takes news of flights.
+    pub fn fly_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
+        let facade = self.facade.get().ok_or(Fail::PENDING)?;
+        // SAFETY: as in `fail`.
+        unsafe { js.kept(facade.fly) }
+    }
+
+    /// The instance that a letter is for, if it is still there.
+    pub fn addressee(&self, letter: &Letter) -> Option<Rc<Handle>> {
+        let handles = self.handles.borrow();
+        handles.get(letter.instance).filter(|handle| handle.owner == letter.owner).cloned()
+    }
+
+    /// Instances wait for more flights: the process is to live until they have landed.
+    pub fn waits_more(&self, js: Js<'_>, more: usize) {
+        if self.waits.replace(self.waits.get() + more) == 0 {
+            self.outbox.keep_alive(js, true);
+        }
+    }
+
+    /// Instances wait for fewer flights.
+    pub fn waits_less(&self, js: Js<'_>, less: usize) {
+        self.forget_waits(less);
+        if self.waits.get() == 0 {
+            self.outbox.keep_alive(js, false);
+        }
+    }
+
+    /// As [`Env::waits_less`], where nothing can be told to the runtime: it is told with the next
+    /// letter.
+    pub fn forget_waits(&self, less: usize) {
+        self.waits.set(self.waits.get().saturating_sub(less));
     }
 
     /// Leaves a byte value for the facade to copy: in the scratch area if it fits.
@@ -131,7 +173,7 @@ impl Env {
     }
 }
 
-/// `setup({ fail, deliver, scratch, ... })`: takes the facade's functions and the area of
+/// `setup({ fail, deliver, fly, scratch, ... })`: takes the facade's functions and the area of
 /// [`SCRATCH`] bytes that it shares with us. Gives back the object that the first facade of the
 /// environment brought: a second one (CommonJS beside ES modules) works with that.
 pub fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
@@ -146,6 +188,7 @@ pub fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     env.facade.set(Some(Facade {
         fail: js.keep(js.prop(given, c"fail")?)?,
         deliver: js.keep(js.prop(given, c"deliver")?)?,
+        fly: js.keep(js.prop(given, c"fly")?)?,
         shared: js.keep(given)?,
     }));
     env.scratch.set(area.as_mut_ptr());

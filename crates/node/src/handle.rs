@@ -2,10 +2,13 @@
 
 use crate::env::Env;
 use crate::fail::Fail;
+use crate::flights::{self, Flights};
+use crate::js::Js;
+use crate::mail;
 use crate::near::Port;
 use crate::registry::{self, Shared};
 use crate::removal::Listener;
-use std::cell::{OnceCell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,6 +20,14 @@ pub struct Handle {
     shared: RefCell<Option<Arc<Shared>>>,
     listener: RefCell<Option<Arc<Listener>>>,
     port: OnceCell<Arc<Port>>,
+    /// The flights that it takes part in.
+    pub flights: Flights,
+    /// What the engine knows it by in flights.
+    pub owner: u64,
+    /// Its number in the environment.
+    number: Cell<usize>,
+    /// Whether it gets letters.
+    moved_in: Cell<bool>,
 }
 
 impl Handle {
@@ -27,7 +38,27 @@ impl Handle {
             shared: RefCell::new(Some(shared)),
             listener: RefCell::default(),
             port: OnceCell::new(),
+            flights: Flights::default(),
+            owner: mail::new_owner(),
+            number: Cell::new(0),
+            moved_in: Cell::new(false),
         }
+    }
+
+    /// Its number in the environment, once it has one.
+    pub fn set_number(&self, number: usize) {
+        self.number.set(number);
+    }
+
+    /// Gets letters about flights from now on.
+    pub fn move_in(&self, js: Js<'_>) -> Result<(), Fail> {
+        if !self.moved_in.get() {
+            self.shared()?;
+            self.env.this()?.hang_bell(js)?;
+            mail::move_in(self.owner, self.env.outbox.clone(), self.number.get());
+            self.moved_in.set(true);
+        }
+        Ok(())
     }
 
     /// The cache, for code that runs no JavaScript meanwhile.
@@ -82,6 +113,10 @@ impl Handle {
         if let Some(shared) = self.shared.take() {
             if let Some(port) = self.port.get() {
                 shared.ports.remove(port);
+            }
+            if self.moved_in.replace(false) {
+                flights::owner_gone(&shared, self.owner);
+                self.env.forget_waits(self.flights.close());
             }
             registry::release(shared);
         }

@@ -13,14 +13,17 @@ mod clock;
 mod deliver;
 mod env;
 mod fail;
+mod flights;
 mod handle;
 mod image;
 mod js;
 mod keys;
+mod mail;
 mod maintenance;
 mod many;
 mod near;
 mod open;
+mod outbox;
 mod persist;
 mod read;
 mod registry;
@@ -77,6 +80,13 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"bounds", method!(admin::bounds)),
     (c"listen", method!(admin::listen)),
     (c"unlisten", method!(admin::unlisten)),
+    (c"join", method!(flights::join)),
+    (c"land", method!(flights::land, 6)),
+    (c"give", method!(flights::give)),
+    (c"fail", method!(flights::fail)),
+    (c"leave", method!(flights::leave)),
+    (c"cancel", method!(flights::cancel)),
+    (c"handOver", method!(flights::hand_over)),
     (c"close", method!(admin::close)),
     (c"save", method!(persist::save)),
     (c"load", method!(persist::load)),

@@ -1,20 +1,11 @@
-//! Removals on their way from the thread that caused them to the environments that listen.
-//!
-//! Each environment has one [`Outbox`]. What its own thread causes is delivered at the end of the
-//! call that caused it; what others cause is delivered by one threadsafe function, which never
-//! keeps the process alive.
+//! Removals on their way from the thread that caused them to the environments that listen: see
+//! [`Outbox`].
 
+use crate::outbox::Outbox;
 use breakwater_engine::{EntryRef, KeyKind, Reason, RemovalListener};
-use napi_sys as sys;
-use parking_lot::{Mutex, RwLock};
-use std::collections::VecDeque;
-use std::ptr;
+use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, ThreadId};
-
-/// The most bytes of keys and values that wait in one environment's outbox.
-pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a removal is charged beside its key and value.
 const REMOVAL_BYTES: usize = size_of::<Removal>();
@@ -56,124 +47,9 @@ impl Removal {
         &self.bytes[self.key_len as usize..]
     }
 
-    fn charge(&self) -> usize {
+    /// What it is charged while it waits, in bytes.
+    pub fn charge(&self) -> usize {
         REMOVAL_BYTES + self.bytes.len()
-    }
-}
-
-/// The removals that wait for one environment.
-pub struct Outbox {
-    owner: ThreadId,
-    /// Whether any wait. Written under the lock of `queue`.
-    pending: AtomicBool,
-    queue: Mutex<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    removals: VecDeque<Removal>,
-    bytes: usize,
-    /// How to wake the environment; `None` before its first listener and after its end.
-    bell: Option<Bell>,
-    /// Whether the bell rang and the environment has not come yet.
-    rang: bool,
-}
-
-struct Bell(sys::napi_threadsafe_function);
-
-// SAFETY: Node-API lets any thread call a threadsafe function until it is finalized, and that
-// takes it out of the queue, under the lock that callers hold.
-unsafe impl Send for Bell {}
-
-impl Outbox {
-    /// An empty one of the environment that runs on this thread.
-    pub fn new() -> Self {
-        Self {
-            owner: thread::current().id(),
-            pending: AtomicBool::new(false),
-            queue: Mutex::default(),
-        }
-    }
-
-    /// Whether removals wait.
-    #[inline]
-    pub fn is_pending(&self) -> bool {
-        // Relaxed: the queue's lock orders the rest. What this thread queued it sees; what others
-        // queue right now, the bell announces.
-        self.pending.load(Ordering::Relaxed)
-    }
-
-    /// Whether the environment can be woken.
-    pub fn has_bell(&self) -> bool {
-        self.queue.lock().bell.is_some()
-    }
-
-    /// How to wake the environment from now on.
-    pub fn set_bell(&self, bell: sys::napi_threadsafe_function) {
-        self.queue.lock().bell = Some(Bell(bell));
-    }
-
-    /// The environment ends, or its bell does: nothing is queued any more.
-    pub fn close(&self) {
-        *self.queue.lock() = Queue::default();
-        // Relaxed: as in `is_pending`.
-        self.pending.store(false, Ordering::Relaxed);
-    }
-
-    /// Takes at most `n` removals, in the order in which they came.
-    pub fn take(&self, n: usize) -> Vec<Removal> {
-        let mut queue = self.queue.lock();
-        let n = n.min(queue.removals.len());
-        let taken: Vec<_> = queue.removals.drain(..n).collect();
-        queue.bytes -= taken.iter().map(Removal::charge).sum::<usize>();
-        queue.rang = false;
-        // Relaxed: as in `is_pending`.
-        self.pending.store(!queue.removals.is_empty(), Ordering::Relaxed);
-        taken
-    }
-
-    /// Queues a removal; whether there was room.
-    fn push(&self, removal: Removal, must: bool) -> bool {
-        let mut queue = self.queue.lock();
-        if queue.bell.is_none() {
-            return true;
-        }
-        let charge = removal.charge();
-        if !must && queue.bytes + charge > OUTBOX_BYTES {
-            return false;
-        }
-        queue.bytes += charge;
-        queue.removals.push_back(removal);
-        // Relaxed: as in `is_pending`.
-        self.pending.store(true, Ordering::Relaxed);
-        if !queue.rang && thread::current().id() != self.owner {
-            queue.ring();
-        }
-        true
-    }
-
-    /// Wakes the environment, if something waits for it.
-    pub fn ring(&self) {
-        let mut queue = self.queue.lock();
-        if !queue.removals.is_empty() && !queue.rang {
-            queue.ring();
-        }
-    }
-}
-
-impl Queue {
-    fn ring(&mut self) {
-        if let Some(Bell(bell)) = &self.bell {
-            let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
-            // SAFETY: the function is not finalized: that would have taken it out of the queue.
-            let status =
-                unsafe { sys::napi_call_threadsafe_function(*bell, ptr::null_mut(), mode) };
-            self.rang = status == sys::Status::napi_ok;
-            // The environment is ending. Whoever was told so must not call again.
-            if status == sys::Status::napi_closing {
-                self.bell = None;
-            }
-        }
     }
 }
 
