@@ -100,7 +100,8 @@ export const loadingOptions: readonly (keyof LoadingOptions)[] = [
 export function checkLoading<K extends CacheKey, V>(options: LoadingOptions<K, V>): LoadingPolicy {
   const { loader, refreshAhead, leaderError = 'share' } = options
   if (loader !== undefined) checkLoader('loader', loader)
-  if (refreshAhead !== undefined && !(refreshAhead > 0 && refreshAhead < 1)) {
+  const isPart = typeof refreshAhead === 'number' && refreshAhead > 0 && refreshAhead < 1
+  if (refreshAhead !== undefined && !isPart) {
     throw new InvalidOptionError('refreshAhead', refreshAhead, 'a number above 0 and below 1')
   }
   if (leaderError !== 'share' && leaderError !== 'next') {
@@ -144,6 +145,9 @@ export function checkLoader(option: string, loader: unknown): void {
 
 function checkEarly(early: LoadingOptions['earlyRefresh']): number | undefined {
   if (early === undefined || early === false) return undefined
+  if (early !== true && (typeof early !== 'object' || early === null)) {
+    throw new InvalidOptionError('earlyRefresh', early, 'true, false or an object { beta }')
+  }
   const { beta = 1 } = early === true ? {} : early
   if (typeof beta === 'number' && beta > 0 && Number.isFinite(beta)) return beta
   throw new InvalidOptionError('earlyRefresh.beta', beta, 'a number above 0')
