@@ -212,6 +212,29 @@ export class SnapshotNoRoomError extends BreakwaterError {
   }
 }
 
+/** `ERR_BREAKER_OPEN`: what is behind a breaker failed too often of late and was not called. */
+export class BreakerOpenError extends BreakwaterError {
+  /** How many milliseconds are left until it is tried again; 0 while a try is under way. */
+  readonly retryAfter: number
+
+  constructor(retryAfter: number) {
+    const when = retryAfter > 0 ? `in ${Math.ceil(retryAfter)} ms` : 'by a call under way'
+    super('ERR_BREAKER_OPEN', `the breaker is open after failures: it is tried again ${when}`)
+    this.retryAfter = retryAfter
+  }
+}
+
+/** `ERR_ORIGIN_BUSY`: as many loads as may wait for the origin wait already. */
+export class OriginBusyError extends BreakwaterError {
+  /** How many waited. */
+  readonly waiting: number
+
+  constructor(waiting: number) {
+    super('ERR_ORIGIN_BUSY', `the origin is busy and ${waiting} loads wait for it already`)
+    this.waiting = waiting
+  }
+}
+
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
   constructor(what: string) {
