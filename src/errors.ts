@@ -235,6 +235,16 @@ export class OriginBusyError extends BreakwaterError {
   }
 }
 
+/** `ERR_BATCH_RESULT`: a batch loader gave something else than a value for each of its keys. */
+export class BatchResultError extends BreakwaterError {
+  constructor(keys: number, got: string) {
+    super(
+      'ERR_BATCH_RESULT',
+      `a batch loader must give a Map, or an array with a place for each of its ${keys} keys, not ${got}`,
+    )
+  }
+}
+
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
   constructor(what: string) {
