@@ -245,6 +245,24 @@ export class BatchResultError extends BreakwaterError {
   }
 }
 
+/** `ERR_WRITE_FAILED`: a write did not reach the origin, as far as is known; `cause` says why. */
+export class WriteFailedError extends BreakwaterError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_WRITE_FAILED', message, options)
+  }
+}
+
+/** `ERR_WRITE_QUEUE_FULL`: as many writes as may wait for the origin wait already. */
+export class WriteQueueFullError extends BreakwaterError {
+  /** How many wait. */
+  readonly pending: number
+
+  constructor(pending: number) {
+    super('ERR_WRITE_QUEUE_FULL', `${pending} writes wait for the origin already`)
+    this.pending = pending
+  }
+}
+
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
   constructor(what: string) {
