@@ -3,11 +3,11 @@
 // Cockatiel decides whether; the waits are ours: it waits by the system's clock and does not stop
 // waiting at an abort. To it each wait is none, and a try begins by waiting for its time.
 import { handleWhen, type IBackoff, retry } from 'cockatiel'
-import { type BackOffOptions, checkBackOff, waitAfter } from '../backoff.ts'
 import { checkCount, checkFunction, checkShape } from '../checks.ts'
 import { BreakerOpenError, OriginBusyError } from '../errors.ts'
 import { pause } from '../pause.ts'
 import type { Timers } from '../timers.ts'
+import { type BackOffOptions, checkBackOff, waitAfter } from '../waits.ts'
 
 /** Whether and when a load that failed is tried again. */
 export interface RetryOptions {

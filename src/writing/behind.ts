@@ -1,5 +1,5 @@
 // Writes that reach the origin later, in batches. What is pending is lost if the process crashes.
-import { type BackOffOptions, checkBackOff } from '../backoff.ts'
+
 import {
   checkCount,
   checkDuration,
@@ -18,6 +18,7 @@ import { Retry } from '../loading/retry.ts'
 import { report } from '../report.ts'
 import type { Cancel, Timers } from '../timers.ts'
 import type { CacheKey, Duration } from '../types.ts'
+import { type BackOffOptions, checkBackOff } from '../waits.ts'
 import { type WriteEntry, WriteQueue } from './queue.ts'
 import { hook, unhook } from './signals.ts'
 
