@@ -228,6 +228,36 @@ export class NoLoaderError extends BreakwaterError {
     super(
       'ERR_NO_LOADER',
       'there is no value and nothing to load it by: give the cache or the call a loader',
+
+/** `ERR_BREAKER_OPEN`: what is behind a breaker failed too often of late and was not called. */
+export class BreakerOpenError extends BreakwaterError {
+  /** How many milliseconds are left until it is tried again; 0 while a try is under way. */
+  readonly retryAfter: number
+
+  constructor(retryAfter: number) {
+    const when = retryAfter > 0 ? `in ${Math.ceil(retryAfter)} ms` : 'by a call under way'
+    super('ERR_BREAKER_OPEN', `the breaker is open after failures: it is tried again ${when}`)
+    this.retryAfter = retryAfter
+  }
+}
+
+/** `ERR_ORIGIN_BUSY`: as many loads as may wait for the origin wait already. */
+export class OriginBusyError extends BreakwaterError {
+  /** How many waited. */
+  readonly waiting: number
+
+  constructor(waiting: number) {
+    super('ERR_ORIGIN_BUSY', `the origin is busy and ${waiting} loads wait for it already`)
+    this.waiting = waiting
+  }
+}
+
+/** `ERR_BATCH_RESULT`: a batch loader gave something else than a value for each of its keys. */
+export class BatchResultError extends BreakwaterError {
+  constructor(keys: number, got: string) {
+    super(
+      'ERR_BATCH_RESULT',
+      `a batch loader must give a Map, or an array with a place for each of its ${keys} keys, not ${got}`,
     )
   }
 }
@@ -240,6 +270,22 @@ export class LoadTimeoutError extends BreakwaterError {
   constructor(timeout: number) {
     super('ERR_LOAD_TIMEOUT', `the value was not loaded within ${timeout} ms`)
     this.timeout = timeout
+
+/** `ERR_WRITE_FAILED`: a write did not reach the origin, as far as is known; `cause` says why. */
+export class WriteFailedError extends BreakwaterError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_WRITE_FAILED', message, options)
+  }
+}
+
+/** `ERR_WRITE_QUEUE_FULL`: as many writes as may wait for the origin wait already. */
+export class WriteQueueFullError extends BreakwaterError {
+  /** How many wait. */
+  readonly pending: number
+
+  constructor(pending: number) {
+    super('ERR_WRITE_QUEUE_FULL', `${pending} writes wait for the origin already`)
+    this.pending = pending
   }
 }
 

@@ -1,4 +1,5 @@
 // Takes removals from the native side to whoever listens.
+import { report } from './report.ts'
 import type { RemovalListener, RemovalReason } from './types.ts'
 import type { Values } from './values.ts'
 
@@ -102,11 +103,4 @@ export class Listeners<K, V> {
       }
     }
   }
-}
-
-/** Makes an error of a listener an uncaught exception: no caller is to blame for it. */
-function report(error: unknown): void {
-  process.nextTick(() => {
-    throw error
-  })
 }
