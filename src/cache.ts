@@ -51,7 +51,6 @@ class Attachment {
  */
 export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> {
   readonly #options: CacheOptions<V, K>
-  readonly #loader: Loader<K, V> | undefined
   #loads: Loading<K, V> | undefined
 
   /**
@@ -66,7 +65,6 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     const given = attachment === undefined ? options : (attachment.options as CacheOptions<V, K>)
     super(given, attachment?.native)
     this.#options = given
-    this.#loader = given.loader
   }
 
   /**
@@ -223,7 +221,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   }
 
   get #loading(): Loading<K, V> {
-    this.#loads ??= new Loading(this.inside(timersOf(this.#options.clock)), this.#loader)
+    this.#loads ??= new Loading(this.inside(timersOf(this.#options.clock)), this.#options)
     return this.#loads
   }
 }

@@ -228,6 +228,9 @@ export class NoLoaderError extends BreakwaterError {
     super(
       'ERR_NO_LOADER',
       'there is no value and nothing to load it by: give the cache or the call a loader',
+    )
+  }
+}
 
 /** `ERR_BREAKER_OPEN`: what is behind a breaker failed too often of late and was not called. */
 export class BreakerOpenError extends BreakwaterError {
@@ -270,6 +273,8 @@ export class LoadTimeoutError extends BreakwaterError {
   constructor(timeout: number) {
     super('ERR_LOAD_TIMEOUT', `the value was not loaded within ${timeout} ms`)
     this.timeout = timeout
+  }
+}
 
 /** `ERR_WRITE_FAILED`: a write did not reach the origin, as far as is known; `cause` says why. */
 export class WriteFailedError extends BreakwaterError {

@@ -11,6 +11,7 @@ import { Freshness, type Note, noteOf } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import { type Loader, LoadState } from './load.ts'
 import type { FetchOptions } from './options.ts'
+import type { Origin } from './origin.ts'
 
 type Nothing = undefined | null
 
@@ -32,11 +33,13 @@ export class Leading<K extends CacheKey, V> {
   readonly freshness: Freshness<K, V>
   readonly backOff = new BackOff<K>()
   readonly #inside: Inside<K, V>
+  readonly #origin: Origin
   readonly #ended: (flight: Flight<K, V>) => void
 
   /** @param ended - told of each flight that has come to its end. */
-  constructor(inside: Inside<K, V>, ended: (flight: Flight<K, V>) => void) {
+  constructor(inside: Inside<K, V>, origin: Origin, ended: (flight: Flight<K, V>) => void) {
     this.#inside = inside
+    this.#origin = origin
     this.#ended = ended
     this.freshness = new Freshness(inside.policy, inside.lives)
   }
@@ -56,7 +59,7 @@ export class Leading<K extends CacheKey, V> {
       begun: timers.now(),
       epoch: binding.epoch(at),
     }
-    call(loader, flight.key, load).then(
+    this.#origin.load(loader, flight.key, load, !flight.kept).then(
       value => this.#loaded(attempt, value),
       error => this.#failed(attempt, error),
     )
@@ -175,15 +178,6 @@ export class Leading<K extends CacheKey, V> {
     this.#ended(flight)
     flight.settle(outcome)
   }
-}
-
-/** Calls a loader, whose errors all come by the promise. */
-async function call<K extends CacheKey, V>(
-  loader: Loader<K, V>,
-  key: K,
-  load: LoadState<V>,
-): Promise<V | Nothing> {
-  return loader(key, load)
 }
 
 function give(at: number, lease: number, encoded: unknown): false {

@@ -13,7 +13,8 @@ import type { Inside } from './inside.ts'
 import { Leading } from './leading.ts'
 import type { Loader } from './load.ts'
 import { ALONE, type Fly, GONE, LEAD, OVERTAKEN, outcomeOf } from './mail.ts'
-import type { FetchOptions } from './options.ts'
+import type { FetchOptions, LoadingOptions } from './options.ts'
+import { Origin } from './origin.ts'
 
 /** Which values make a load needless. */
 const UNLESS_FRESH = 0
@@ -26,6 +27,7 @@ const busy = new Set<unknown>()
 /** The loads of one instance. */
 export class Loading<K extends CacheKey, V> {
   readonly #inside: Inside<K, V>
+  readonly #origin: Origin
   readonly #leading: Leading<K, V>
   readonly #loader: Loader<K, V> | undefined
   readonly #backOff: BackOff<K>
@@ -34,10 +36,11 @@ export class Loading<K extends CacheKey, V> {
   /** Held here, since the list of those who get mail does not keep it alive. */
   readonly #fly: Fly
 
-  constructor(inside: Inside<K, V>, loader: Loader<K, V> | undefined) {
+  constructor(inside: Inside<K, V>, options: LoadingOptions<K, V>) {
     this.#inside = inside
-    this.#loader = loader
-    this.#leading = new Leading(inside, flight => this.#ended(flight))
+    this.#loader = options.loader
+    this.#origin = new Origin(options, inside.timers, () => {})
+    this.#leading = new Leading(inside, this.#origin, flight => this.#ended(flight))
     this.#backOff = this.#leading.backOff
     this.#fly = (number, kind, value) => this.#hear(number, kind, value)
     flyers.set(inside.at, new WeakRef(this.#fly))
@@ -74,6 +77,7 @@ export class Loading<K extends CacheKey, V> {
   close(): void {
     flyers.delete(this.#inside.at)
     const error = new CacheClosedError()
+    this.#origin.close(error)
     for (const flight of this.#flights.values()) {
       if (!flight.leads) flight.settle({ error })
     }

@@ -3,9 +3,10 @@ import { InvalidOptionError, OptionCombinationError } from '../errors.ts'
 import type { CacheKey, Duration, SetOptions } from '../types.ts'
 import { milliseconds } from '../units.ts'
 import type { Loader } from './load.ts'
+import { checkOrigin, type OriginOptions } from './origin.ts'
 
 /** How a cache loads what it does not have, and when it loads anew. */
-export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown> {
+export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown> extends OriginOptions {
   /** What `fetch` calls for a key that has no value. */
   loader?: Loader<K, V> | undefined
   /**
@@ -94,6 +95,11 @@ export const loadingOptions: readonly (keyof LoadingOptions)[] = [
   'timeout',
   'lockTimeout',
   'leaderError',
+  'breaker',
+  'retry',
+  'concurrency',
+  'rate',
+  'queue',
 ]
 
 /** Checks the options and fills in what was left out. */
@@ -107,6 +113,7 @@ export function checkLoading<K extends CacheKey, V>(options: LoadingOptions<K, V
   if (leaderError !== 'share' && leaderError !== 'next') {
     throw new InvalidOptionError('leaderError', leaderError, "'share' or 'next'")
   }
+  checkOrigin(options)
   const beta = checkEarly(options.earlyRefresh)
   if (beta !== undefined && refreshAhead !== undefined) {
     const allowed = 'say one of them'

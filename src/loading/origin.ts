@@ -1,0 +1,74 @@
+// The way from a flight to its loader: a breaker, a gate and another try protect what is behind.
+import type { Timers } from '../timers.ts'
+import type { CacheKey } from '../types.ts'
+import { Breaker, type BreakerOptions, type BreakerState, checkBreaker } from './breaker.ts'
+import { checkGate, Gate, type GateOptions } from './gate.ts'
+import type { Loader, LoadState } from './load.ts'
+import { checkRetry, Retry, type RetryOptions } from './retry.ts'
+
+/** How the source that loaders ask is protected. */
+export interface OriginOptions extends GateOptions {
+  /** Whether a loader that fails again and again is left alone for a while; not if left out. */
+  breaker?: BreakerOptions | boolean | undefined
+  /** How often a load that failed is tried again; not at all if left out. */
+  retry?: RetryOptions | undefined
+}
+
+/** Checks how the source is protected. */
+export function checkOrigin({ breaker, retry, concurrency, rate, queue }: OriginOptions): void {
+  checkBreaker(breakerOf(breaker))
+  checkRetry(retry)
+  checkGate({ concurrency, rate, queue })
+}
+
+function breakerOf(breaker: OriginOptions['breaker']): BreakerOptions | undefined {
+  return typeof breaker === 'boolean' ? {} : breaker
+}
+
+/** The source, as the loads of one instance reach it. */
+export class Origin {
+  readonly #breaker: Breaker | undefined
+  readonly #gate: Gate | undefined
+  readonly #retry: Retry | undefined
+
+  constructor(options: OriginOptions, timers: Timers, onState: (state: BreakerState) => void) {
+    const { breaker, retry, concurrency, rate, queue } = options
+    const isGated = concurrency !== undefined || rate !== undefined
+    this.#breaker = breaker ? new Breaker(breakerOf(breaker), timers, onState) : undefined
+    this.#gate = isGated ? new Gate({ concurrency, rate, queue }, timers) : undefined
+    this.#retry = retry && new Retry(retry, timers)
+  }
+
+  /**
+   * Calls a loader, whose errors all come by the promise.
+   *
+   * @param isUrgent - whether somebody waits for it.
+   */
+  async load<K extends CacheKey, V>(
+    loader: Loader<K, V>,
+    key: K,
+    load: LoadState<V>,
+    isUrgent: boolean,
+  ): Promise<V | undefined | null> {
+    if (this.#breaker === undefined && this.#gate === undefined && this.#retry === undefined) {
+      return loader(key, load)
+    }
+    const { signal } = load
+    let call = async () => loader(key, load)
+    const [retry, gate, breaker] = [this.#retry, this.#gate, this.#breaker]
+    if (retry !== undefined) call = inside(call, next => retry.run(next, signal))
+    if (gate !== undefined) call = inside(call, next => gate.run(next, { signal, isUrgent }))
+    if (breaker !== undefined) call = inside(call, next => breaker.run(next, signal))
+    return call()
+  }
+
+  /** Refuses what still waits. */
+  close(reason: unknown): void {
+    this.#gate?.close(reason)
+  }
+}
+
+/** A call as the last one, inside of what protects it. */
+function inside<T>(call: () => Promise<T>, wrap: (call: () => Promise<T>) => Promise<T>) {
+  return () => wrap(call)
+}
