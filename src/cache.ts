@@ -8,7 +8,8 @@ import { checkLoader, type FetchOptions, type LoadingOptions } from './loading/o
 import { binding } from './native.ts'
 import type { CacheOptions } from './options.ts'
 import { Store } from './store.ts'
-import { timersOf } from './timers.ts'
+import type { Second } from './tier/second.ts'
+import { type Timers, timersOf } from './timers.ts'
 import type { CacheHandle, CacheKey } from './types.ts'
 
 /** What a worker that attaches to a cache says of its own side. */
@@ -51,6 +52,8 @@ class Attachment {
  */
 export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> {
   readonly #options: CacheOptions<V, K>
+  readonly #timers: Timers
+  readonly #second: Second | undefined
   #loads: Loading<K, V> | undefined
 
   /**
@@ -65,6 +68,13 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     const given = attachment === undefined ? options : (attachment.options as CacheOptions<V, K>)
     super(given, attachment?.native)
     this.#options = given
+    this.#timers = timersOf(given.clock)
+    try {
+      this.#second = this.openSecond(given, this.#timers)
+    } catch (error) {
+      super.close()
+      throw error
+    }
   }
 
   /**
@@ -213,15 +223,18 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     const soft = options?.stale ?? false
     if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
     binding.invalidateTag(this.at, checkTag(tag), soft ? 1 : 0)
+    if (this.#second !== undefined) void this.#second.session.invalidateTag(tag)
   }
 
   override close(): void {
+    if (this.closed) return
     this.#loads?.close()
+    if (this.#second !== undefined) void this.#second.session.close()
     super.close()
   }
 
   get #loading(): Loading<K, V> {
-    this.#loads ??= new Loading(this.inside(timersOf(this.#options.clock)), this.#options)
+    this.#loads ??= new Loading(this.inside(this.#timers), this.#options, this.#second)
     return this.#loads
   }
 }

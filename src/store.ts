@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import type { Native, Stored } from '#binding'
 import { type Coding, codingOf } from './codecs.ts'
-import { InvalidHandleError, InvalidOptionError } from './errors.ts'
+import { InvalidHandleError, InvalidOptionError, OptionCombinationError } from './errors.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
 import { Lives } from './life.ts'
-import { type Note, noteOf } from './loading/freshness.ts'
+import { noteOf } from './loading/freshness.ts'
 import type { Inside } from './loading/inside.ts'
 import { checkLoading, graceOf, type LoadingPolicy } from './loading/options.ts'
 import { binding, receivers } from './native.ts'
@@ -24,6 +24,7 @@ import {
 } from './options.ts'
 import { STATE, State } from './port.ts'
 import { Listeners } from './removals.ts'
+import { Second } from './tier/second.ts'
 import type { Timers } from './timers.ts'
 import type {
   CacheHandle,
@@ -72,6 +73,8 @@ export class Store<K extends CacheKey = string, V = string> {
   #reads: Near<V> | undefined
   readonly #read: (stored: Stored) => V
   #closed = false
+  /** What is written here goes there as well. */
+  #second: Second | undefined
 
   /** @param native - the cache, if it is there already. */
   protected constructor(options: CacheOptions<V, K>, native: Native | undefined) {
@@ -79,7 +82,6 @@ export class Store<K extends CacheKey = string, V = string> {
     this.#native = native ?? this.#open(options, graceOf(this.#policy))
     this.#at = this.#native.number
     try {
-      checkGrace(this.#policy, this.#native)
       const coding = this.#coding(options, native !== undefined)
       const near = checkNear(options.near, coding, this.#native.max)
       this.#longest = near?.longestKey ?? 0
@@ -95,7 +97,7 @@ export class Store<K extends CacheKey = string, V = string> {
     const { ttl, jitter } = this.#native
     const ttlOf = typeof options.ttl === 'function' ? options.ttl : undefined
     this.#lives = new Lives(ttl, jitter, options.random ?? Math.random, ttlOf)
-    this.#plainIn = this.#values.plainIn && !this.#lives.drawn
+    this.#plainIn = this.#values.plainIn && !this.#lives.drawn && options.tier === undefined
     const must = this.#values.slots === undefined ? 0 : 1
     this.#listeners = new Listeners(receivers, this.#values, {
       on: () => binding.listen(this.#at, must),
@@ -228,8 +230,7 @@ export class Store<K extends CacheKey = string, V = string> {
     if (this.#plainIn && options === undefined) {
       set(this.#at, key, value)
     } else {
-      const note = options && noteOf(options.tags, options.version)
-      this.#store(key, value, this.#lives.of(options, value, key), note)
+      this.#store(key, value, options)
     }
     return this
   }
@@ -237,11 +238,17 @@ export class Store<K extends CacheKey = string, V = string> {
   /** Removes a key; whether it had a value. */
   delete(key: K): boolean {
     this.#near?.forget(key)
+    if (this.#second !== undefined) void this.#second.session.delete([key])
     return remove(this.#at, key)
   }
 
   /** Removes everything that was there when it began. */
   clear(): void {
+    if (this.#second !== undefined) void this.#second.session.clear()
+    this.#clearHere()
+  }
+
+  #clearHere(): void {
     binding.clear(this.#at)
     this.#near?.clear()
   }
@@ -269,7 +276,7 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
     const noted = options?.tags !== undefined || options?.version !== undefined
-    if (noted || this.#values.slots !== undefined) {
+    if (noted || this.#second !== undefined || this.#values.slots !== undefined) {
       for (const [key, value] of entries) this.set(key, value, options)
       return this
     }
@@ -289,7 +296,10 @@ export class Store<K extends CacheKey = string, V = string> {
 
   /** Removes many keys in one native call; how many had a value. */
   deleteMany(keys: readonly K[]): number {
-    return binding.deleteMany(this.#at, plainArray('keys', keys))
+    const list = plainArray('keys', keys)
+    const removed = binding.deleteMany(this.#at, list)
+    if (this.#second !== undefined) void this.#second.session.delete(list)
+    return removed
   }
 
   /**
@@ -485,6 +495,37 @@ export class Store<K extends CacheKey = string, V = string> {
   }
 
   /**
+   * Opens the second tier.
+   * @internal
+   */
+  protected openSecond(options: CacheOptions<V, K>, timers: Timers): Second | undefined {
+    const { tier } = options
+    if (tier === undefined) return undefined
+    if (this.#values.slots !== undefined) {
+      throw new OptionCombinationError('tier', tier, "codec 'heap'", 'its values cannot be stored')
+    }
+    if (this.name === undefined) {
+      throw new InvalidOptionError('name', undefined, 'given: a cache with a tier needs a name')
+    }
+    this.#second = new Second(tier, options, {
+      name: this.name,
+      timers,
+      forget: keys => {
+        if (!this.#closed) binding.deleteMany(this.#at, keys)
+      },
+      forgetTag: (tag, soft) => {
+        if (!this.#closed) binding.invalidateTag(this.#at, tag, soft ? 1 : 0)
+      },
+      clear: () => {
+        if (!this.#closed) this.#clearHere()
+      },
+      failed: () => {},
+      breaker: () => {},
+    })
+    return this.#second
+  }
+
+  /**
    * What loading needs of this cache. `copyOf` is called before each `lookup`.
    * @internal
    */
@@ -523,15 +564,28 @@ export class Store<K extends CacheKey = string, V = string> {
     this.close()
   }
 
-  #store(key: K, value: V, life: number | undefined, note: Note | undefined): void {
+  #store(key: K, value: V, options: SetOptions | undefined): void {
+    const second = this.#second
+    const life = this.#lives.of(options, value, key)
+    const tags = second?.tags(options?.tags) ?? options?.tags
+    const note = noteOf(tags, options?.version)
     const encoded = this.#values.encode(value)
+    const here = second === undefined ? life : second.life(life ?? this.#endless)
     let stored = false
     try {
-      if (note === undefined) set(this.#at, key, encoded, life)
-      stored = note === undefined || binding.setNoted(this.#at, key, encoded, life, note)
+      if (note === undefined) set(this.#at, key, encoded, here)
+      stored = note === undefined || binding.setNoted(this.#at, key, encoded, here, note)
     } finally {
       if (!stored) this.#values.slots?.free(encoded as number)
     }
+    if (!stored || second === undefined) return
+    const freshFor = life ?? this.#endless
+    void second.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
+  }
+
+  /** How long values live that are told nothing else, in milliseconds. */
+  get #endless(): number {
+    return this.#lives.ttl ?? Number.POSITIVE_INFINITY
   }
 }
 

@@ -55,6 +55,13 @@ export class Freshness<K extends CacheKey, V> {
     return 0
   }
 
+  /** Whether a value that another process stored is about to be loaded anew. */
+  isEarly(left: number, cost: number): boolean {
+    const { beta, refreshAhead } = this.#policy
+    if (refreshAhead !== undefined) return left <= (this.#lives.ttl ?? 0) * (1 - refreshAhead)
+    return beta !== undefined && this.isDue(left, cost)
+  }
+
   /**
    * Whether a value in its window is loaded anew now. XFetch: see A. Vattani, F. Chierichetti,
    * K. Lowenstein, "Optimal probabilistic cache stampede prevention", VLDB 2015.

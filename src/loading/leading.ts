@@ -3,6 +3,8 @@
 import { CacheFullError, EntryTooLargeError } from '../errors.ts'
 import { binding } from '../native.ts'
 import { State } from '../port.ts'
+import type { Second } from '../tier/second.ts'
+import type { TierValue } from '../tier/tier.ts'
 import type { CacheKey } from '../types.ts'
 import { BackOff } from './backoff.ts'
 import { toText } from './failure.ts'
@@ -12,16 +14,14 @@ import type { Inside } from './inside.ts'
 import { type Loader, LoadState } from './load.ts'
 import type { FetchOptions } from './options.ts'
 import type { Origin } from './origin.ts'
+import { type Loaded, Tiered, type Wanted } from './tiered.ts'
 
 type Nothing = undefined | null
 
 /** One attempt to load: the flight may be somebody else's before it ends. */
-interface Attempt<K extends CacheKey, V> {
-  flight: Flight<K, V>
+interface Attempt<K extends CacheKey, V> extends Wanted<K, V> {
   /** The right to store. */
   lease: number
-  load: LoadState<V>
-  loader: Loader<K, V>
   options: FetchOptions<K, V> | undefined
   begun: number
   /** The tag clock when it began: what was invalidated since does not hold the value. */
@@ -34,14 +34,23 @@ export class Leading<K extends CacheKey, V> {
   readonly backOff = new BackOff<K>()
   readonly #inside: Inside<K, V>
   readonly #origin: Origin
+  readonly #second: Second | undefined
+  readonly #tiered: Tiered<K, V> | undefined
   readonly #ended: (flight: Flight<K, V>) => void
 
   /** @param ended - told of each flight that has come to its end. */
-  constructor(inside: Inside<K, V>, origin: Origin, ended: (flight: Flight<K, V>) => void) {
+  constructor(
+    inside: Inside<K, V>,
+    origin: Origin,
+    second: Second | undefined,
+    ended: (flight: Flight<K, V>) => void,
+  ) {
     this.#inside = inside
     this.#origin = origin
+    this.#second = second
     this.#ended = ended
     this.freshness = new Freshness(inside.policy, inside.lives)
+    this.#tiered = second && new Tiered(inside, origin, second, this.freshness)
   }
 
   /** Calls the loader for a flight. */
@@ -56,13 +65,20 @@ export class Leading<K extends CacheKey, V> {
       load,
       loader,
       options,
+      anew: options?.fresh === true,
       begun: timers.now(),
       epoch: binding.epoch(at),
     }
-    this.#origin.load(loader, flight.key, load, !flight.kept).then(
-      value => this.#loaded(attempt, value),
+    this.#load(attempt).then(
+      loaded => this.#loaded(attempt, loaded),
       error => this.#failed(attempt, error),
     )
+  }
+
+  async #load(attempt: Attempt<K, V>): Promise<Loaded<V>> {
+    if (this.#tiered !== undefined) return this.#tiered.load(attempt)
+    const { loader, flight, load } = attempt
+    return { value: await this.#origin.load(loader, flight.key, load, !flight.kept) }
   }
 
   /** All who wait get what a load elsewhere came to. */
@@ -76,15 +92,18 @@ export class Leading<K extends CacheKey, V> {
     return stale === undefined ? outcome : { value: stale[0] }
   }
 
-  #loaded(attempt: Attempt<K, V>, value: V | Nothing): void {
+  #loaded(attempt: Attempt<K, V>, loaded: Loaded<V>): void {
     const { flight } = attempt
+    const { value } = loaded
     try {
       if (value === undefined || (value === null && !this.#storesNull)) {
         this.#landNothing(attempt, value as Nothing)
+        void loaded.lease?.release()
       } else {
-        this.#land(attempt, value as V)
+        this.#land(attempt, loaded, value as V)
       }
     } catch (error) {
+      void loaded.lease?.release()
       this.#failed(attempt, error)
       return
     }
@@ -96,30 +115,53 @@ export class Leading<K extends CacheKey, V> {
     return this.#inside.takesNull && this.#inside.policy.negativeTtl === undefined
   }
 
-  #land(attempt: Attempt<K, V>, value: V): void {
+  #land(attempt: Attempt<K, V>, loaded: Loaded<V>, value: V): void {
     const { at, values } = this.#inside
     const { lease, load, flight } = attempt
     // Before the codec and the options have their say, which may throw.
     if (this.#inside.isClosed()) return
-    const life = this.freshness.life(flight.key, value, load)
-    const note = this.#noteOf(attempt, life)
-    const encoded = values.encode(value)
+    const { held } = loaded
+    const entry = held === undefined ? this.#newEntry(attempt, value) : this.#heldEntry(held)
+    const note = this.#noteOf(entry, attempt.epoch)
+    const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
     let stored = false
     try {
-      stored = load.keep ? binding.land(at, lease, encoded, life, note) : give(at, lease, encoded)
+      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note)
+      else binding.give(at, lease, entry.encoded)
     } catch (error) {
       // It is as good a value although it does not fit.
       if (!(error instanceof EntryTooLargeError || error instanceof CacheFullError)) throw error
     } finally {
-      if (!stored) values.slots?.free(encoded as number)
+      if (!stored) values.slots?.free(entry.encoded as number)
+    }
+    // What was written meanwhile is newer than what was loaded.
+    const kept = stored && held === undefined ? this.#second?.store(flight.key, entry) : undefined
+    if (loaded.lease !== undefined) void Promise.resolve(kept).then(() => loaded.lease?.release())
+  }
+
+  /** What the loader gave, as it is stored. */
+  #newEntry({ flight, load, begun }: Attempt<K, V>, value: V): TierValue {
+    const { lives, timers, values } = this.#inside
+    const cost = timers.now() - begun
+    const life = this.freshness.life(flight.key, value, load)
+    return {
+      encoded: values.encode(value) as TierValue['encoded'],
+      freshFor: life ?? lives.ttl ?? Number.POSITIVE_INFINITY,
+      cost,
+      version: load.version,
+      tags: load.tags,
     }
   }
 
-  #noteOf({ load, begun, epoch }: Attempt<K, V>, life: number | undefined): Note | undefined {
-    const { lives, timers } = this.#inside
-    const cost = timers.now() - begun
-    const early = this.freshness.window(life ?? lives.ttl ?? Number.POSITIVE_INFINITY, cost)
-    return noteOf(load.tags, load.version, early, cost, epoch)
+  /** What the second tier had, as it is stored here: no longer than what is loaded here. */
+  #heldEntry(held: TierValue): TierValue {
+    const most = this.#inside.lives.ttl ?? Number.POSITIVE_INFINITY
+    return held.freshFor <= most ? held : { ...held, freshFor: most }
+  }
+
+  #noteOf({ freshFor, cost, tags, version }: TierValue, epoch: number): Note | undefined {
+    const early = this.freshness.window(freshFor, cost)
+    return noteOf(this.#second?.tags(tags) ?? tags, version, early, cost, epoch)
   }
 
   #landNothing({ lease, load }: Attempt<K, V>, value: Nothing): void {
@@ -178,9 +220,4 @@ export class Leading<K extends CacheKey, V> {
     this.#ended(flight)
     flight.settle(outcome)
   }
-}
-
-function give(at: number, lease: number, encoded: unknown): false {
-  binding.give(at, lease, encoded)
-  return false
 }

@@ -4,6 +4,7 @@ import type { Stored } from '#binding'
 import { CacheClosedError, NoLoaderError } from '../errors.ts'
 import { binding, flyers } from '../native.ts'
 import { COST, LEFT, STATE, State } from '../port.ts'
+import type { Second } from '../tier/second.ts'
 import type { CacheKey } from '../types.ts'
 import { milliseconds } from '../units.ts'
 import type { BackOff } from './backoff.ts'
@@ -36,11 +37,11 @@ export class Loading<K extends CacheKey, V> {
   /** Held here, since the list of those who get mail does not keep it alive. */
   readonly #fly: Fly
 
-  constructor(inside: Inside<K, V>, options: LoadingOptions<K, V>) {
+  constructor(inside: Inside<K, V>, options: LoadingOptions<K, V>, second: Second | undefined) {
     this.#inside = inside
     this.#loader = options.loader
     this.#origin = new Origin(options, inside.timers, () => {})
-    this.#leading = new Leading(inside, this.#origin, flight => this.#ended(flight))
+    this.#leading = new Leading(inside, this.#origin, second, flight => this.#ended(flight))
     this.#backOff = this.#leading.backOff
     this.#fly = (number, kind, value) => this.#hear(number, kind, value)
     flyers.set(inside.at, new WeakRef(this.#fly))

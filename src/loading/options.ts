@@ -1,12 +1,15 @@
 // The options of loading: their shapes, their defaults and their checks.
 import { InvalidOptionError, OptionCombinationError } from '../errors.ts'
+import { checkSecond, type SecondOptions, secondOptions } from '../tier/second.ts'
 import type { CacheKey, Duration, SetOptions } from '../types.ts'
 import { milliseconds } from '../units.ts'
 import type { Loader } from './load.ts'
 import { checkOrigin, type OriginOptions } from './origin.ts'
 
 /** How a cache loads what it does not have, and when it loads anew. */
-export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown> extends OriginOptions {
+export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown>
+  extends OriginOptions,
+    SecondOptions {
   /** What `fetch` calls for a key that has no value. */
   loader?: Loader<K, V> | undefined
   /**
@@ -100,6 +103,7 @@ export const loadingOptions: readonly (keyof LoadingOptions)[] = [
   'concurrency',
   'rate',
   'queue',
+  ...secondOptions,
 ]
 
 /** Checks the options and fills in what was left out. */
@@ -114,6 +118,7 @@ export function checkLoading<K extends CacheKey, V>(options: LoadingOptions<K, V
     throw new InvalidOptionError('leaderError', leaderError, "'share' or 'next'")
   }
   checkOrigin(options)
+  checkSecond(options)
   const beta = checkEarly(options.earlyRefresh)
   if (beta !== undefined && refreshAhead !== undefined) {
     const allowed = 'say one of them'

@@ -1,0 +1,106 @@
+// A load by way of the second tier: what that has is taken, and if it is to, one process loads for
+// all that share it.
+import type { Second } from '../tier/second.ts'
+import type { TierLease, TierValue } from '../tier/tier.ts'
+import type { CacheKey } from '../types.ts'
+import type { Flight } from './flight.ts'
+import type { Freshness } from './freshness.ts'
+import type { Inside } from './inside.ts'
+import type { Loader, LoadState } from './load.ts'
+import type { Origin } from './origin.ts'
+
+/** What a load brought. */
+export interface Loaded<V> {
+  readonly value: V | undefined | null
+  /** Where the second tier had it: as it is stored. */
+  readonly held?: TierValue
+  /** To be given back when the value is stored for all. */
+  readonly lease?: TierLease | undefined
+}
+
+/** What is to be loaded. */
+export interface Wanted<K extends CacheKey, V> {
+  readonly flight: Flight<K, V>
+  readonly load: LoadState<V>
+  readonly loader: Loader<K, V>
+  /** Whether only the loader will do. */
+  readonly anew: boolean
+}
+
+/** The most milliseconds between two looks for what another process loads. */
+const LOOK_AGAIN = 1_000
+
+/** Loads by way of a second tier. */
+export class Tiered<K extends CacheKey, V> {
+  readonly #inside: Inside<K, V>
+  readonly #origin: Origin
+  readonly #second: Second
+  readonly #freshness: Freshness<K, V>
+
+  constructor(inside: Inside<K, V>, origin: Origin, second: Second, freshness: Freshness<K, V>) {
+    this.#inside = inside
+    this.#origin = origin
+    this.#second = second
+    this.#freshness = freshness
+  }
+
+  /** What the second tier has, or else what the loader gives. */
+  async load(wanted: Wanted<K, V>): Promise<Loaded<V>> {
+    const found = wanted.anew ? undefined : await this.#find(wanted.flight)
+    if (found !== undefined) return found
+    return this.#second.leases ? this.#loadByLease(wanted) : this.#loadHere(wanted)
+  }
+
+  async #loadHere({ loader, flight, load }: Wanted<K, V>): Promise<Loaded<V>> {
+    return { value: await this.#origin.load(loader, flight.key, load, !flight.kept) }
+  }
+
+  /** Loads if no other process does; waits for it otherwise, though not for ever. */
+  async #loadByLease(wanted: Wanted<K, V>): Promise<Loaded<V>> {
+    const { policy, timers } = this.#inside
+    const { session } = this.#second
+    const { key } = wanted.flight
+    const end = timers.now() + policy.lockTimeout
+    for (let left = policy.lockTimeout; left > 0; left = end - timers.now()) {
+      const lease = await session.lease(key, policy.lockTimeout)
+      // Who had it before may have loaded just now.
+      const found = await this.#find(wanted.flight)
+      if (found !== undefined) {
+        await lease?.release()
+        return found
+      }
+      if (lease !== undefined) return this.#loadAs(wanted, lease)
+      await session.written(key, Math.min(left, LOOK_AGAIN))
+    }
+    return this.#loadHere(wanted)
+  }
+
+  async #loadAs(wanted: Wanted<K, V>, lease: TierLease): Promise<Loaded<V>> {
+    try {
+      return { ...(await this.#loadHere(wanted)), lease }
+    } catch (error) {
+      await lease.release()
+      throw error
+    }
+  }
+
+  /** What the second tier has, if it is fresh; what is stale is kept for the case of an error. */
+  async #find(flight: Flight<K, V>): Promise<Loaded<V> | undefined> {
+    const held = await this.#second.session.get(flight.key)
+    if (held === undefined) return undefined
+    let value: V
+    try {
+      value = this.#inside.values.decode(held.encoded)
+    } catch (error) {
+      this.#second.failed('decode', error)
+      return undefined
+    }
+    if (held.freshFor <= 0) {
+      if (-held.freshFor < this.#inside.policy.staleIfError) flight.stale ??= [value]
+      return undefined
+    }
+    // A value that is to be loaded anew is not replaced by one that is as old.
+    const early = flight.kept && this.#freshness.isEarly(held.freshFor, held.cost)
+    return early ? undefined : { value, held }
+  }
+}

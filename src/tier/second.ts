@@ -1,0 +1,134 @@
+// The second tier as a cache uses it: what it has is read before anything is loaded, what is written
+// here goes there, and what others write there is forgotten here.
+import { InvalidOptionError } from '../errors.ts'
+import type { Timers } from '../timers.ts'
+import type { CacheKey, Duration } from '../types.ts'
+import { milliseconds } from '../units.ts'
+import type { Tier, TierHost, TierSession, TierValue } from './tier.ts'
+
+/** How a cache uses its second tier. */
+export interface SecondOptions {
+  /** A store behind the cache that other processes share, as `redis()` of `breakwater/redis`. */
+  tier?: Tier | undefined
+  /**
+   * What becomes of values when changes in the tier are no longer heard of: `'drop'` forgets them all
+   * at once, `'stale'` keeps them for who takes stale values. `'drop'` if left out.
+   */
+  onTierLoss?: 'drop' | 'stale' | undefined
+  /**
+   * How long a value lives that is stored while changes in the tier are not heard of, at most; `'1s'`
+   * if left out.
+   */
+  uncoveredTtl?: Duration | undefined
+  /**
+   * Whether of all processes one loads a key, while the others wait for what it brings; for at most
+   * {@link LoadingOptions.lockTimeout}. `false` if left out.
+   */
+  tierLease?: boolean | undefined
+}
+
+/** What a second tier does to the cache in front of it. */
+export interface Front {
+  readonly name: string
+  readonly timers: Timers
+  forget(keys: readonly CacheKey[]): void
+  /** Forgets by a tag; `soft`: keeps them for who takes stale values. */
+  forgetTag(tag: string, soft: boolean): void
+  clear(): void
+  failed(operation: string, error: unknown): void
+  breaker(state: 'closed' | 'open' | 'half-open'): void
+}
+
+/** The names of the options. */
+export const secondOptions: readonly (keyof SecondOptions)[] = [
+  'tier',
+  'onTierLoss',
+  'uncoveredTtl',
+  'tierLease',
+]
+
+/** Every value of a tiered cache has this tag, so that all can be made stale at once. */
+export const COVERED = '\0covered'
+
+/** Checks how a second tier is used. */
+export function checkSecond(options: SecondOptions): { uncoveredTtl: number } {
+  const { tier, onTierLoss = 'drop', uncoveredTtl = '1s', tierLease = false } = options
+  if (tier !== undefined && typeof (tier as Partial<Tier> | null)?.open !== 'function') {
+    throw new InvalidOptionError('tier', tier, 'a tier, such as redis() of breakwater/redis gives')
+  }
+  if (onTierLoss !== 'drop' && onTierLoss !== 'stale') {
+    throw new InvalidOptionError('onTierLoss', onTierLoss, "'drop' or 'stale'")
+  }
+  if (typeof tierLease !== 'boolean') {
+    throw new InvalidOptionError('tierLease', tierLease, 'true or false')
+  }
+  return { uncoveredTtl: milliseconds('uncoveredTtl', uncoveredTtl) }
+}
+
+/** The second tier of one instance. */
+export class Second {
+  readonly session: TierSession
+  /** Whether of all processes one loads a key. */
+  readonly leases: boolean
+  readonly #front: Front
+  readonly #soft: boolean
+  readonly #uncoveredTtl: number
+  #covered = true
+
+  constructor(tier: Tier, options: SecondOptions, front: Front) {
+    this.#front = front
+    this.#soft = options.onTierLoss === 'stale'
+    this.#uncoveredTtl = checkSecond(options).uncoveredTtl
+    this.leases = options.tierLease ?? false
+    this.session = tier.open(this.#host())
+  }
+
+  /** The life of a value here, in milliseconds: short while changes there are not heard of. */
+  life(ms: number): number {
+    return this.#covered ? ms : Math.min(ms, this.#uncoveredTtl)
+  }
+
+  /** The tags of a value here. */
+  tags(tags: readonly string[] | undefined): readonly string[] | undefined {
+    return this.#soft ? [...(tags ?? []), COVERED] : tags
+  }
+
+  /** Stores a value there: a failure is told to listeners. */
+  store(key: CacheKey, value: TierValue): Promise<boolean> {
+    return this.session.set(key, value)
+  }
+
+  /** An operation failed and was passed over. */
+  failed(operation: string, error: unknown): void {
+    this.#front.failed(operation, error)
+  }
+
+  #host(): TierHost {
+    const front = this.#front
+    return {
+      name: front.name,
+      timers: front.timers,
+      changed: keys => front.forget(keys),
+      tagged: tags => {
+        for (const tag of tags) front.forgetTag(tag, false)
+      },
+      cleared: () => this.#forgetAll(),
+      lost: () => {
+        this.#covered = false
+        this.#forgetAll()
+      },
+      regained: () => {
+        // What was stored in between may have changed unheard.
+        this.#forgetAll()
+        this.#covered = true
+      },
+      failed: (operation, error) => front.failed(operation, error),
+      breaker: state => front.breaker(state),
+    }
+  }
+
+  #forgetAll(): void {
+    if (this.#soft) this.#front.forgetTag(COVERED, true)
+    else this.#front.clear()
+  }
+}
