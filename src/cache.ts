@@ -10,11 +10,14 @@ import type { CacheOptions } from './options.ts'
 import { Store } from './store.ts'
 import type { Second } from './tier/second.ts'
 import { type Timers, timersOf } from './timers.ts'
-import type { CacheHandle, CacheKey } from './types.ts'
+import type { CacheHandle, CacheKey, SetOptions } from './types.ts'
+import type { WriteBehindStats } from './writing/behind.ts'
+import { type InvalidateOptions, Writing, type WritingOptions } from './writing/writing.ts'
 
 /** What a worker that attaches to a cache says of its own side. */
 export type AttachOptions<V, K extends CacheKey> = Pick<CacheOptions<V, K>, 'codec' | 'near'> &
-  LoadingOptions<K, V>
+  LoadingOptions<K, V> &
+  WritingOptions<K, V>
 
 /** Made by `attach`: what the constructor takes instead of options. */
 class Attachment {
@@ -54,6 +57,8 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   readonly #options: CacheOptions<V, K>
   readonly #timers: Timers
   readonly #second: Second | undefined
+  #writes: Writing<K, V> | undefined
+  #closing: Promise<void> | undefined
   #loads: Loading<K, V> | undefined
 
   /**
@@ -226,15 +231,114 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     if (this.#second !== undefined) void this.#second.session.invalidateTag(tag)
   }
 
-  override close(): void {
-    if (this.closed) return
+  /**
+   * Stores a value where it really belongs, by the `writer`, and then in the cache; or in the cache,
+   * and later where it belongs, with `writeBehind`. Without either it is a `set` that waits for the
+   * second tier.
+   *
+   * @throws WriteFailedError `ERR_WRITE_FAILED`: the writer failed. The cache has no value then.
+   * @throws WriteQueueFullError `ERR_WRITE_QUEUE_FULL`: see {@link WriteBehindOptions.whenFull}.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const database = new Map<string, string>()
+   * const cache = new Cache<string, string>({
+   *   max: 10,
+   *   loader: key => database.get(key),
+   *   writer: async entry => {
+   *     if (entry.kind === 'set') database.set(entry.key, entry.value)
+   *     else database.delete(entry.key)
+   *   },
+   * })
+   * await cache.put('a', '1')
+   * assert.equal(database.get('a'), '1')
+   * assert.equal(cache.get('a'), '1')
+   * ```
+   */
+  async put(key: K, value: V, options?: SetOptions): Promise<void> {
+    return this.#writing.put(key, value, options)
+  }
+
+  /** Removes a key as {@link Cache.put} stores one. */
+  async remove(key: K): Promise<void> {
+    return this.#writing.remove(key)
+  }
+
+  /**
+   * Removes a key from the cache and its second tier, because it changed where it really is; with
+   * `again` once more after a while.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * cache.set('a', '1')
+   * await cache.invalidate('a', { again: '500ms' })
+   * assert.equal(cache.has('a'), false)
+   * ```
+   */
+  async invalidate(key: K, options?: InvalidateOptions): Promise<void> {
+    return this.#writing.invalidate(key, options)
+  }
+
+  /** Resolves when the writes that came before have reached the origin, or were given up. */
+  async flush(): Promise<void> {
+    await this.#writes?.flush()
+  }
+
+  /** What became of writes behind; `undefined` if there are none. */
+  get writeStats(): WriteBehindStats | undefined {
+    return this.#writes?.stats
+  }
+
+  /**
+   * Lets the cache go: nothing is loaded any more, and what is to be written behind is. The last
+   * instance of the process to do so frees its memory; until then the others go on. Closing twice does
+   * nothing.
+   *
+   * @returns resolves when everything is written and connections of its own are closed.
+   */
+  override close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** {@link Cache.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
     this.#loads?.close()
-    if (this.#second !== undefined) void this.#second.session.close()
+    const written = this.#writes?.close()
     super.close()
+    await written
+    await this.#second?.session.close()
+  }
+
+  get #writing(): Writing<K, V> {
+    this.#writes ??= new Writing(
+      this.#options,
+      {
+        store: async (key, value, options) => {
+          await this.storeAll(key, value, options)
+        },
+        forget: async key => this.forgetAll([key]),
+      },
+      this.#timers,
+    )
+    return this.#writes
   }
 
   get #loading(): Loading<K, V> {
-    this.#loads ??= new Loading(this.inside(this.#timers), this.#options, this.#second)
+    if (this.#loads === undefined) {
+      const pending = this.#options.writeBehind && ((key: K) => this.#writing.find(key))
+      const inside = { ...this.inside(this.#timers), pending }
+      this.#loads = new Loading(inside, this.#options, this.#second)
+    }
     return this.#loads
   }
 }

@@ -8,11 +8,13 @@ import { type LoadingOptions, type LoadingPolicy, loadingOptions } from './loadi
 import type { NearBounds } from './near.ts'
 import type { CacheKey, Duration, NearOptions, Policy, Size } from './types.ts'
 import { byteCount, milliseconds } from './units.ts'
+import { checkWriting, type WritingOptions, writingOptions } from './writing/writing.ts'
 
 /** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
 export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
   extends Omit<StoreOptions<V>, 'ttl'>,
-    LoadingOptions<K, V> {
+    LoadingOptions<K, V>,
+    WritingOptions<K, V> {
   /** How long an entry lives, or a function of value and key that says so; forever if left out. */
   ttl?: Duration | TtlOf<K, V> | undefined
 }
@@ -96,6 +98,7 @@ const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   'clock',
   'random',
   ...loadingOptions,
+  ...writingOptions,
 ])
 
 /** Checks the options and fills in what was left out. */
@@ -131,6 +134,7 @@ export function check<V, K extends CacheKey>(
   if (coding.name === 'heap' && name !== undefined) {
     throw new InvalidOptionError('name', name, "left out: a cache of codec 'heap' is not shared")
   }
+  checkWriting(options)
   const bounds = checkBounds(options)
   if (bounds.max === undefined && bounds.maxBytes === undefined) {
     bounds.maxBytes = byteCount('maxBytes', '25%')

@@ -564,7 +564,29 @@ export class Store<K extends CacheKey = string, V = string> {
     this.close()
   }
 
-  #store(key: K, value: V, options: SetOptions | undefined): void {
+  /**
+   * Stores a value; when it is in the second tier too, if there is one.
+   * @internal
+   */
+  protected storeAll(
+    key: K,
+    value: V,
+    options: SetOptions | undefined,
+  ): Promise<unknown> | undefined {
+    this.#near?.tell()
+    return this.#store(key, value, options)
+  }
+
+  /**
+   * Forgets keys; when the second tier has as well, if there is one.
+   * @internal
+   */
+  protected forgetAll(keys: readonly K[]): Promise<void> | undefined {
+    if (!this.#closed) binding.deleteMany(this.#at, keys)
+    return this.#second?.session.delete(keys)
+  }
+
+  #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
     const second = this.#second
     const life = this.#lives.of(options, value, key)
     const tags = second?.tags(options?.tags) ?? options?.tags
@@ -578,9 +600,9 @@ export class Store<K extends CacheKey = string, V = string> {
     } finally {
       if (!stored) this.#values.slots?.free(encoded as number)
     }
-    if (!stored || second === undefined) return
+    if (!stored || second === undefined) return undefined
     const freshFor = life ?? this.#endless
-    void second.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
+    return second.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
   }
 
   /** How long values live that are told nothing else, in milliseconds. */

@@ -4,6 +4,7 @@ import type { Lives } from '../life.ts'
 import type { Timers } from '../timers.ts'
 import type { CacheKey } from '../types.ts'
 import type { Values } from '../values.ts'
+import type { WriteEntry } from '../writing/queue.ts'
 import type { LoadingPolicy } from './options.ts'
 
 /** The inside of a cache. */
@@ -19,6 +20,8 @@ export interface Inside<K extends CacheKey, V> {
   /** Whether the codec takes `null`. */
   readonly takesNull: boolean
   isClosed(): boolean
+  /** The write of a key that its origin has not taken yet. */
+  pending?: ((key: K) => WriteEntry<K, V> | undefined) | undefined
   /** What a copy gives for a key, if there is one that is good. */
   copyOf(key: K): V | undefined
   /** What the engine has for a key; the port says what that is. */

@@ -76,6 +76,9 @@ export class Leading<K extends CacheKey, V> {
   }
 
   async #load(attempt: Attempt<K, V>): Promise<Loaded<V>> {
+    // The origin does not have it yet: what it has is older.
+    const pending = this.#inside.pending?.(attempt.flight.key)
+    if (pending !== undefined) return { value: pending.value }
     if (this.#tiered !== undefined) return this.#tiered.load(attempt)
     const { loader, flight, load } = attempt
     return { value: await this.#origin.load(loader, flight.key, load, !flight.kept) }

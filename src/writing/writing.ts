@@ -1,0 +1,136 @@
+// Writes that are more than a `set` here: through to the origin, behind to it, and invalidations that
+// are done once more.
+import { checkDuration, checkFunction, checkShape } from '../checks.ts'
+import { InvalidOptionError, OptionCombinationError } from '../errors.ts'
+import type { Timers } from '../timers.ts'
+import type { CacheKey, Duration, SetOptions } from '../types.ts'
+import { Again } from './again.ts'
+import {
+  type BatchWriter,
+  checkWriteBehind,
+  WriteBehind,
+  type WriteBehindOptions,
+  type WriteBehindStats,
+} from './behind.ts'
+import type { WriteEntry } from './queue.ts'
+import {
+  checkWriteThrough,
+  type EntryWriter,
+  WriteThrough,
+  type WriteThroughOptions,
+} from './through.ts'
+
+/** How `put` and `remove` reach the origin. */
+export interface WritingOptions<K extends CacheKey = CacheKey, V = unknown> {
+  /** Writes one entry to the origin: `put` and `remove` wait for it, and the cache follows. */
+  writer?: EntryWriter<K, V> | undefined
+  /** How long a `writer` may take. */
+  writeThrough?: WriteThroughOptions | undefined
+  /**
+   * Writes entries to the origin later, in batches: `put` and `remove` do not wait for it. What is
+   * pending is lost if the process crashes. Not together with `writer`.
+   */
+  writeBehind?: (WriteBehindOptions<K, V> & { writer: BatchWriter<K, V> }) | undefined
+}
+
+/** How a key is invalidated. */
+export interface InvalidateOptions {
+  /**
+   * After how long it is invalidated once more: whoever read the origin, or a replica that lags
+   * behind, before the write may have stored what it read in between. Not at all if left out.
+   */
+  again?: Duration | undefined
+}
+
+/** What writing does to the cache. */
+export interface Written<K extends CacheKey, V> {
+  store(key: K, value: V, options: SetOptions | undefined): Promise<void>
+  forget(key: K): Promise<void>
+}
+
+/** The names of the options. */
+export const writingOptions: readonly (keyof WritingOptions)[] = [
+  'writer',
+  'writeThrough',
+  'writeBehind',
+]
+
+/** Checks how writes reach the origin. */
+export function checkWriting<K extends CacheKey, V>(options: WritingOptions<K, V>): void {
+  const { writer, writeThrough, writeBehind } = options
+  checkFunction('writer', writer)
+  checkWriteThrough(writeThrough)
+  if (writeBehind === undefined) return
+  if (typeof writeBehind !== 'object' || writeBehind === null) {
+    throw new InvalidOptionError('writeBehind', writeBehind, 'an object { writer, ... }')
+  }
+  const { writer: batchWriter, ...rest } = writeBehind
+  if (checkFunction('writeBehind.writer', batchWriter) === undefined) {
+    throw new InvalidOptionError('writeBehind.writer', batchWriter, 'a function')
+  }
+  checkWriteBehind(rest)
+  if (writer !== undefined) {
+    throw new OptionCombinationError('writer', writer, 'writeBehind', 'say one of them')
+  }
+}
+
+/** The writes of one instance. */
+export class Writing<K extends CacheKey, V> {
+  readonly #cache: Written<K, V>
+  readonly #through: WriteThrough<K, V, SetOptions | undefined> | undefined
+  readonly #behind: WriteBehind<K, V> | undefined
+  readonly #again: Again<K>
+
+  constructor(options: WritingOptions<K, V>, cache: Written<K, V>, timers: Timers) {
+    const { writer, writeThrough, writeBehind } = options
+    this.#cache = cache
+    this.#through = writer && new WriteThrough(writer, cache, writeThrough, timers)
+    if (writeBehind !== undefined) {
+      const { writer: batchWriter, ...rest } = writeBehind
+      this.#behind = new WriteBehind(batchWriter, rest, timers)
+    }
+    this.#again = new Again(key => cache.forget(key), timers)
+  }
+
+  /** What became of writes behind; `undefined` if there are none. */
+  get stats(): WriteBehindStats | undefined {
+    return this.#behind?.stats
+  }
+
+  /** Stores a value in origin, cache and second tier. */
+  async put(key: K, value: V, options: SetOptions | undefined): Promise<void> {
+    if (this.#through !== undefined) return this.#through.set(key, value, options)
+    await this.#behind?.add({ kind: 'set', key, value })
+    await this.#cache.store(key, value, options)
+  }
+
+  /** Removes a key from origin, cache and second tier. */
+  async remove(key: K): Promise<void> {
+    if (this.#through !== undefined) return this.#through.delete(key)
+    await this.#behind?.add({ kind: 'delete', key })
+    await this.#cache.forget(key)
+  }
+
+  /** Removes a key from cache and second tier, and perhaps once more. */
+  async invalidate(key: K, options: InvalidateOptions = {}): Promise<void> {
+    const { again } = checkShape('options', options, ['again'])
+    if (again !== undefined) this.#again.add(key, checkDuration('again', again))
+    await this.#cache.forget(key)
+  }
+
+  /** The write of a key that the origin has not taken yet. */
+  find(key: K): WriteEntry<K, V> | undefined {
+    return this.#behind?.find(key)
+  }
+
+  /** Resolves when the origin has all that was written before, or it was given up. */
+  async flush(): Promise<void> {
+    await Promise.all([this.#through?.idle(), this.#behind?.flush()])
+  }
+
+  /** Does what is to be done again, and takes no more writes behind. */
+  async close(): Promise<void> {
+    this.#again.close()
+    await Promise.all([this.#through?.idle(), this.#behind?.close()])
+  }
+}
