@@ -1,6 +1,7 @@
 // The cache that a user sees: what never waits, of store.ts, and what loads.
 import type { Native } from '#binding'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
+import type { BatchLoader } from './loading/batch.ts'
 import { checkTag } from './loading/freshness.ts'
 import type { Loader } from './loading/load.ts'
 import { Loading } from './loading/loading.ts'
@@ -206,6 +207,43 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     }
     checkLoader('loader', loader)
     return this.#loading.fetch(key, loader, options)
+  }
+
+  /**
+   * The values of many keys, in their order: those that the cache does not have are loaded together
+   * with all others that are missed in this tick, at most `batch.maxBatch` at a time, and each of them
+   * once for all who ask.
+   *
+   * @param batchLoader - goes before the cache's.
+   * @throws what the batch loader throws, or gives for a key: the first of them.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * cache.set('a', 'known')
+   * const values = await cache.fetchMany(['a', 'b', 'c'], async keys => {
+   *   assert.deepEqual(keys, ['b', 'c'])
+   *   return keys.map(key => `value of ${key}`)
+   * })
+   * assert.deepEqual(values, ['known', 'value of b', 'value of c'])
+   * ```
+   */
+  async fetchMany(
+    keys: readonly K[],
+    batchLoader?: BatchLoader<K, V>,
+    options?: Omit<FetchOptions<K, V>, 'loader'>,
+  ): Promise<(V | undefined)[]> {
+    if (!Array.isArray(keys)) throw new InvalidOptionError('keys', keys, 'an array')
+    if (batchLoader !== undefined) checkLoader('batchLoader', batchLoader)
+    const loader = batchLoader && this.#loading.batched(batchLoader)
+    const found: (V | undefined | Promise<V | undefined>)[] = []
+    for (const key of keys) {
+      const copy = options?.fresh === true ? undefined : this.copyOf(key)
+      found.push(copy ?? this.#loading.fetch(key, loader, options))
+    }
+    return Promise.all(found)
   }
 
   /**

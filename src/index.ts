@@ -12,8 +12,13 @@ export {
 } from './codecs.ts'
 export * from './errors.ts'
 export type { TtlOf } from './life.ts'
+export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loading/batch.ts'
+export type { BreakerOptions, BreakerState } from './loading/breaker.ts'
+export type { GateOptions, Rate } from './loading/gate.ts'
 export type { Load, Loader } from './loading/load.ts'
 export type { FetchOptions, LoadingOptions } from './loading/options.ts'
+export type { OriginOptions } from './loading/origin.ts'
+export type { RetryOptions } from './loading/retry.ts'
 export type { CacheOptions, StoreOptions } from './options.ts'
 export {
   createRouter,
@@ -24,6 +29,8 @@ export {
   type RouterStats,
   type RouterUser,
 } from './router/index.ts'
+export type { SecondOptions } from './tier/second.ts'
+export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/tier.ts'
 export type {
   CacheHandle,
   CacheKey,
@@ -37,3 +44,13 @@ export type {
   SetOptions,
   Size,
 } from './types.ts'
+export type { BackOffOptions } from './waits.ts'
+export type {
+  BatchWriter,
+  WriteBehindOptions,
+  WriteBehindStats,
+  WriteContext,
+} from './writing/behind.ts'
+export type { WriteEntry } from './writing/queue.ts'
+export type { EntryWriter, WriteThroughOptions } from './writing/through.ts'
+export type { InvalidateOptions, WritingOptions } from './writing/writing.ts'

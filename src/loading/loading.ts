@@ -8,6 +8,7 @@ import type { Second } from '../tier/second.ts'
 import type { CacheKey } from '../types.ts'
 import { milliseconds } from '../units.ts'
 import type { BackOff } from './backoff.ts'
+import { Batcher, type BatchLoader } from './batch.ts'
 import { fromText } from './failure.ts'
 import { Flight, type Waiting } from './flight.ts'
 import type { Inside } from './inside.ts'
@@ -30,7 +31,10 @@ export class Loading<K extends CacheKey, V> {
   readonly #inside: Inside<K, V>
   readonly #origin: Origin
   readonly #leading: Leading<K, V>
+  readonly #options: LoadingOptions<K, V>
   readonly #loader: Loader<K, V> | undefined
+  /** By what they gather keys for. */
+  readonly #batchers = new WeakMap<BatchLoader<K, V>, Loader<K, V>>()
   readonly #backOff: BackOff<K>
   /** By what the native side knows them by. */
   readonly #flights = new Map<number, Flight<K, V>>()
@@ -39,7 +43,8 @@ export class Loading<K extends CacheKey, V> {
 
   constructor(inside: Inside<K, V>, options: LoadingOptions<K, V>, second: Second | undefined) {
     this.#inside = inside
-    this.#loader = options.loader
+    this.#options = options
+    this.#loader = options.loader ?? (options.batchLoader && this.batched(options.batchLoader))
     this.#origin = new Origin(options, inside.timers, () => {})
     this.#leading = new Leading(inside, this.#origin, second, flight => this.#ended(flight))
     this.#backOff = this.#leading.backOff
@@ -72,6 +77,16 @@ export class Loading<K extends CacheKey, V> {
       default:
         return this.#load(key, loader, options, UNLESS_FRESH, undefined)
     }
+  }
+
+  /** Loads single keys by what loads many. */
+  batched(batchLoader: BatchLoader<K, V>): Loader<K, V> {
+    const known = this.#batchers.get(batchLoader)
+    if (known !== undefined) return known
+    const batcher = new Batcher(batchLoader, this.#options.batch, this.#inside.timers)
+    const loader: Loader<K, V> = (key, load) => batcher.load(key, load.signal)
+    this.#batchers.set(batchLoader, loader)
+    return loader
   }
 
   /** Nothing more is loaded; who waits for others is told so. */

@@ -1,8 +1,10 @@
 // The options of loading: their shapes, their defaults and their checks.
+import { checkFunction } from '../checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../errors.ts'
 import { checkSecond, type SecondOptions, secondOptions } from '../tier/second.ts'
 import type { CacheKey, Duration, SetOptions } from '../types.ts'
 import { milliseconds } from '../units.ts'
+import { type BatchLoader, type BatchOptions, checkBatch } from './batch.ts'
 import type { Loader } from './load.ts'
 import { checkOrigin, type OriginOptions } from './origin.ts'
 
@@ -12,6 +14,10 @@ export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown>
     SecondOptions {
   /** What `fetch` calls for a key that has no value. */
   loader?: Loader<K, V> | undefined
+  /** As `loader`, for all keys that are missed in one tick. Not together with `loader`. */
+  batchLoader?: BatchLoader<K, V> | undefined
+  /** How keys are gathered for a `batchLoader`. */
+  batch?: BatchOptions | undefined
   /**
    * How long after its end a value is still given to who asks by `fetch` or `getOrSet`, while it is
    * loaded anew in the background.
@@ -87,6 +93,8 @@ export interface LoadingPolicy {
 /** The names of the options, for the check that there are no others. */
 export const loadingOptions: readonly (keyof LoadingOptions)[] = [
   'loader',
+  'batchLoader',
+  'batch',
   'staleWhileRevalidate',
   'staleIfError',
   'retryAfter',
@@ -110,6 +118,15 @@ export const loadingOptions: readonly (keyof LoadingOptions)[] = [
 export function checkLoading<K extends CacheKey, V>(options: LoadingOptions<K, V>): LoadingPolicy {
   const { loader, refreshAhead, leaderError = 'share' } = options
   if (loader !== undefined) checkLoader('loader', loader)
+  if (checkFunction('batchLoader', options.batchLoader) !== undefined && loader !== undefined) {
+    throw new OptionCombinationError(
+      'batchLoader',
+      options.batchLoader,
+      'loader',
+      'say one of them',
+    )
+  }
+  checkBatch(options.batch)
   const isPart = typeof refreshAhead === 'number' && refreshAhead > 0 && refreshAhead < 1
   if (refreshAhead !== undefined && !isPart) {
     throw new InvalidOptionError('refreshAhead', refreshAhead, 'a number above 0 and below 1')
