@@ -15,7 +15,7 @@ use std::rc::Rc;
 pub type Raw = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// The most arguments that a callback takes.
-const ARGS: usize = 4;
+const ARGS: usize = 6;
 
 /// What a callback gives back.
 pub type Returns<'s> = Result<Val<'s>, Fail>;
@@ -96,11 +96,11 @@ pub unsafe fn enter_cache<'s, const N: usize>(
     f: impl FnOnce(&Call<'s, Handle>) -> Returns<'s>,
 ) -> sys::napi_value {
     let run = |call: &Call<'s, Env>| {
-        let [number, a, b, c] = call.args;
+        let [number, a, b, c, d, e] = call.args;
         let handle = call.on.handle(call.js, number)?;
         // SAFETY: the handle outlives the call of `f`, and no result borrows from it.
         let on = unsafe { &*Rc::as_ptr(&handle) };
-        f(&Call { js: call.js, on, args: [a, b, c, number], given: call.given })
+        f(&Call { js: call.js, on, args: [a, b, c, d, e, number], given: call.given })
     };
     // SAFETY: as the caller promises.
     unsafe { enter::<Env, N>(env, info, run) }
