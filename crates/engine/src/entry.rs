@@ -1,10 +1,11 @@
-//! Entries: one allocation that holds a 16-byte header, the key and the value.
+//! Entries: one allocation that holds a 16-byte header, the key, the value and, for some, a note.
 //!
 //! An entry never changes but for its deadline and its timer; a new value is a new entry. Under
 //! the `lru` policy two links lie in front of the header.
 
 use crate::key::{Key, KeyKind};
 use crate::memory;
+use crate::note::{Draft, NoteRef, flag};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -45,6 +46,7 @@ pub(crate) struct Header {
     life: AtomicU64,
     value_len: u32,
     format: u8,
+    /// The kind of the key, and above it bits of [`flag`].
     kind: u8,
     /// The generation of the entry's node in the timer wheel, 0 for none.
     timer: AtomicU16,
@@ -78,15 +80,15 @@ impl EntryPtr {
         self.0.as_ptr()
     }
 
-    /// What an entry with such a key and value will be charged, in bytes.
+    /// What an entry will be charged, in bytes: `payload` are those of key, value and note.
     #[inline]
-    pub(crate) fn footprint(linked: bool, key_len: usize, value_len: usize) -> usize {
-        memory::footprint(Self::size(linked, key_len, value_len))
+    pub(crate) fn footprint(linked: bool, payload: usize) -> usize {
+        memory::footprint(Self::size(linked, payload))
     }
 
     #[inline]
-    fn size(linked: bool, key_len: usize, value_len: usize) -> usize {
-        HEADER + key_len + value_len + if linked { LINKS } else { 0 }
+    fn size(linked: bool, payload: usize) -> usize {
+        HEADER + payload + if linked { LINKS } else { 0 }
     }
 
     /// A new entry that nobody else knows; `None` when the system has no memory left. The caller
@@ -97,17 +99,20 @@ impl EntryPtr {
         key: Key<'_>,
         value: Value<'_>,
         deadline: u64,
+        draft: Option<Draft<'_>>,
     ) -> Option<Self> {
-        let size = Self::size(linked, key.bytes.len(), value.bytes.len());
+        let (note_len, flags) = draft.map_or((0, 0), |draft| (draft.len(), draft.flags()));
+        let size = Self::size(linked, key.bytes.len() + value.bytes.len() + note_len);
         let block = memory::allocate(size)?;
         let header = Header {
             life: AtomicU64::new(deadline << 16 | key.bytes.len() as u64),
             value_len: value.bytes.len() as u32,
             format: value.format,
-            kind: key.kind as u8,
+            kind: key.kind as u8 | flags,
             timer: AtomicU16::new(0),
         };
-        // SAFETY: the block is ours and has room for links, header, key and value, in this order.
+        // SAFETY: the block is ours and has room for links, header, key, value and note, in this
+        // order.
         unsafe {
             let mut at = block.as_ptr();
             if linked {
@@ -122,6 +127,9 @@ impl EntryPtr {
                 body.add(key.bytes.len()),
                 value.bytes.len(),
             );
+            if let Some(draft) = draft {
+                draft.write(body.add(key.bytes.len() + value.bytes.len()));
+            }
             Some(Self(NonNull::new_unchecked(at)))
         }
     }
@@ -134,8 +142,7 @@ impl EntryPtr {
     pub(crate) unsafe fn destroy(self, linked: bool) -> usize {
         // SAFETY: by contract the entry is alive and ours.
         unsafe {
-            let entry = self.read();
-            let size = Self::size(linked, entry.key().bytes.len(), entry.value().bytes.len());
+            let size = Self::size(linked, self.read().len());
             let front = if linked { LINKS } else { 0 };
             let block = NonNull::new_unchecked(self.0.as_ptr().sub(front));
             memory::free(block, size);
@@ -188,6 +195,50 @@ impl<'a> EntryRef<'a> {
         Key { kind: KeyKind::from_bits(self.0.kind), bytes }
     }
 
+    /// The bytes of key, value and note.
+    #[inline]
+    fn len(&self) -> usize {
+        self.key_len() + self.0.value_len as usize + self.note().map_or(0, NoteRef::len)
+    }
+
+    /// What the entry is charged, in bytes, if it was created with this `linked`.
+    #[inline]
+    pub(crate) fn footprint(&self, linked: bool) -> u64 {
+        EntryPtr::footprint(linked, self.len()) as u64
+    }
+
+    /// What it says beside key and value.
+    #[inline]
+    pub fn note(&self) -> Option<NoteRef<'a>> {
+        if self.0.kind & flag::NOTED == 0 {
+            return None;
+        }
+        let at = self.body().wrapping_add(self.key_len() + self.0.value_len as usize);
+        // SAFETY: the note lies behind the value, in the same allocation, and never changes.
+        Some(unsafe { NoteRef::at(at) })
+    }
+
+    /// Whether more than its deadline decides whether it may be read.
+    #[inline]
+    pub(crate) fn is_special(&self) -> bool {
+        self.0.kind & (flag::TAGGED | flag::ABSENT) != 0
+    }
+
+    /// Whether it has tags.
+    pub(crate) fn is_tagged(&self) -> bool {
+        self.0.kind & flag::TAGGED != 0
+    }
+
+    /// Whether it says that there is no value.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.kind & flag::ABSENT != 0
+    }
+
+    /// Whether it only keeps older versions away.
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.0.kind & flag::TOMBSTONE != 0
+    }
+
     /// The value.
     #[inline]
     pub fn value(&self) -> Value<'a> {
@@ -204,6 +255,14 @@ impl<'a> EntryRef<'a> {
             0 => None,
             deadline => Some(deadline),
         }
+    }
+
+    /// The millisecond at which a copy of the value ends: where its early window begins.
+    #[inline]
+    pub fn copy_deadline(&self) -> Option<u64> {
+        let deadline = self.deadline()?;
+        let early = self.note().map_or(0, NoteRef::early);
+        Some(deadline.saturating_sub(early.into()).max(1))
     }
 
     /// As [`EntryRef::deadline`], 0 for none.
@@ -233,7 +292,7 @@ impl<'a> EntryRef<'a> {
     /// Whether the entry has this key.
     #[inline]
     pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
-        self.0.kind == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
+        KeyKind::from_bits(self.0.kind) == key.kind && same_bytes(self.key().bytes, key.bytes)
     }
 
     /// The bytes of key and value.

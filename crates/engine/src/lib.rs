@@ -8,7 +8,7 @@
 //!     policy     lru, lfu (S3-FIFO), random: hints about who leaves
 //!     wheel      hints about who has expired
 //!     ledger     one byte budget, an account on it for each shard
-//!   entry      one allocation: header, key, value
+//!   entry      one allocation: header, key, value, note
 //!   reclaim    epochs: when what was unlinked can be freed
 //! flight     who loads a key, and who waits
 //! hot        which keys are read most
@@ -27,6 +27,7 @@ mod index;
 mod key;
 mod ledger;
 mod memory;
+mod note;
 mod persist;
 mod policy;
 mod reclaim;
@@ -38,13 +39,14 @@ mod thread;
 mod versions;
 mod wheel;
 
-pub use cache::{Cache, Edit};
+pub use cache::{Cache, Edit, Found, Freshness};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
 pub use entry::{EntryRef, Expiry, Value};
 pub use flight::{FlightTable, Gone, Handover, Landing, Lease, Left, Role, Ticket};
 pub use hot::{HotKey, HotKeys};
 pub use key::{Key, KeyKind, MAX_KEY_LEN};
+pub use note::{MOST_TAGS, Nature, Note, NoteRef};
 pub use persist::PersistError;
 pub use removal::{Reason, RemovalListener};
 pub use stats::Stats;

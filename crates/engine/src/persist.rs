@@ -71,8 +71,8 @@ impl From<io::Error> for PersistError {
 }
 
 impl Cache {
-    /// Writes every live entry to a new file beside `path`, which it then takes the place of; how
-    /// many. Entries that change meanwhile are saved as they were at some moment of the call.
+    /// Writes every live entry without tags to a new file beside `path`, which it then takes the
+    /// place of; how many. Of notes nothing is written. Entries that change meanwhile are saved as they were at some moment of the call.
     ///
     /// # Errors
     /// When the file cannot be written; what was at `path` stays.
@@ -98,8 +98,10 @@ impl Cache {
         loop {
             // Copied first and written after: nothing is pinned while a disk works.
             cursor = self.scan(cursor, BATCH, |entry| {
-                self.append(entry, &mut copied);
-                entries += 1;
+                if !entry.is_tagged() {
+                    self.append(entry, &mut copied);
+                    entries += 1;
+                }
             });
             out.write_all(&copied)?;
             copied.clear();

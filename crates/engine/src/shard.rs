@@ -260,9 +260,7 @@ impl Place<'_> {
             self.shard.account.release(self.ledger, bytes as u64);
         } else {
             // SAFETY: the entry is out of the index and ours; others only read it.
-            let read = unsafe { entry.read() };
-            let (key, value) = (read.key().bytes.len(), read.value().bytes.len());
-            let bytes = EntryPtr::footprint(linked, key, value) as u64;
+            let bytes = unsafe { entry.read() }.footprint(linked);
             self.shard.defer(self.ledger, Garbage::Entry(entry, bytes));
         }
     }

@@ -33,6 +33,13 @@ pub struct Stamp {
     pub version: Option<u64>,
 }
 
+impl Stamp {
+    /// The stamp by which nothing can be kept.
+    pub(crate) fn unusable(self) -> Self {
+        Self { version: None, ..self }
+    }
+}
+
 /// The version words of a cache, and how hard entries are pressed out of it.
 #[derive(Debug)]
 pub struct Versions {

@@ -108,8 +108,8 @@ impl Env {
             self.waits_less(js, 1);
         }
         let value = match letter.news {
-            News::Value(Enclosure { format, bytes }) => values::to_js(js, format, &bytes)?,
-            News::Failed(_, text) => js.text(&String::from_utf8_lossy(&text.bytes))?,
+            News::Value(Enclosure { format, bytes })
+            | News::Failed(_, Enclosure { format, bytes }) => values::to_js(js, format, &bytes)?,
             News::Lead(lease) => {
                 let number = js.number(lease.number() as f64)?;
                 flights.lead(lease);

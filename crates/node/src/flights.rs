@@ -10,10 +10,11 @@ use crate::handle::Handle;
 use crate::js::{Js, Val};
 use crate::keys::KeyBuf;
 use crate::mail::{self, Enclosure, News};
+use crate::note;
 use crate::registry::Shared;
-use crate::values::ValueBuf;
+use crate::values::{self, ValueBuf};
 use crate::write::expiry_or_default;
-use breakwater_engine::{Cache, Handover, Key, Lease, Left, Role, Ticket, Value};
+use breakwater_engine::{Cache, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -63,6 +64,7 @@ impl Flights {
 
 /// Which values make a load needless, `join`'s second argument: fresh ones, or those that are not
 /// about to be loaded anew either.
+const UNLESS_FRESH: usize = 0;
 const UNLESS_EARLY: usize = 1;
 
 /// `join(key, unless, tags?)`: above 0: lead, by the lease of this number, which is the flight's as
@@ -73,8 +75,9 @@ pub fn join<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let key = key.read(js, call.arg::<0>())?;
     let unless = js.to_index(call.arg::<1>()).ok_or_else(Fail::argument)?;
     on.move_in(js)?;
-    let shared = on.shared()?;
-    let number = match shared.cache.flights().join(key, on.owner, &[]) {
+    let shared = on.owned()?;
+    let tags = note::slots(js, call.arg::<2>(), &shared.cache)?;
+    let number = match shared.cache.flights().join(key, on.owner, &tags) {
         Role::Wait { ticket, new } => {
             if new {
                 on.flights.waits.borrow_mut().insert(ticket.flight, ticket);
@@ -99,26 +102,31 @@ pub fn join<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 
 /// Whether a load of the key is needless.
 fn suffices(cache: &Cache, key: Key<'_>, unless: usize) -> bool {
-    unless <= UNLESS_EARLY && cache.contains(key)
+    match cache.freshness(key) {
+        Some(Freshness::Fresh) => unless <= UNLESS_EARLY,
+        Some(Freshness::Early) => unless == UNLESS_FRESH,
+        Some(Freshness::Stale) | None => false,
+    }
 }
 
-/// `land(lease, value, ttl?, note?, kind?)`: ends a flight with its value, or with the nothing or
-/// the failure that `kind` says; whether it was stored.
+/// `land(lease, value, ttl | undefined, note | undefined, kind?)`: ends a flight with its value, or
+/// with the nothing or the failure that `kind` says; whether it was stored.
 pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
-    let (js, shared) = (call.js, call.on.shared()?);
-    let ttl = js.to_number(call.arg::<2>()).map(|_| call.arg::<2>());
-    let expiry = expiry_or_default(js, &shared, ttl);
+    let (js, shared) = (call.js, call.on.owned()?);
     let kind = js.to_index(call.arg::<4>()).unwrap_or_default() as u8;
-    let mut buf = ValueBuf::new();
-    let text;
-    let value = if kind == 0 {
-        buf.read(js, call.arg::<1>(), &shared.description)?
-    } else {
-        text = js.to_text(call.arg::<1>()).unwrap_or_default();
-        Value { format: kind, bytes: text.as_bytes() }
+    // All JavaScript that may run does so before the value's bytes are borrowed.
+    let note = match kind {
+        0 if js.len(call.arg::<3>()).is_some() => {
+            Some(note::read(js, call.arg::<3>(), &shared.cache)?)
+        }
+        0 => None,
+        _ => Some(note::negative()),
     };
+    let expiry = expiry_or_default(js, &shared, Some(call.arg::<2>()));
+    let mut buf = ValueBuf::new();
+    let value = read(&mut buf, call, kind, &shared)?;
     let Some(lease) = take(call)? else { return js.boolean(false) };
-    let Some(landing) = shared.cache.land(&lease, value, expiry) else {
+    let Some(landing) = shared.cache.land(&lease, value, expiry, note.as_ref()) else {
         return js.boolean(false);
     };
     tell_value(&landing.waiters, lease.ticket(), kind, value);
@@ -128,16 +136,25 @@ pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     }
 }
 
+/// What a load came to: a value, or what `kind` says.
+fn read<'b>(
+    buf: &'b mut ValueBuf,
+    call: &Call<'_, Handle>,
+    kind: u8,
+    shared: &Shared,
+) -> Result<Value<'b>, Fail> {
+    match kind {
+        0 => buf.read(call.js, call.arg::<1>(), &shared.description),
+        _ => buf.read_negative(call.js, kind, call.arg::<1>(), &shared.description),
+    }
+}
+
 /// `give(lease, value, kind?)`: ends a flight with a value that is not to be stored.
 pub fn give<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
     let kind = js.to_index(call.arg::<2>()).unwrap_or_default() as u8;
     let mut buf = ValueBuf::new();
-    let value = if kind == 0 {
-        buf.read(js, call.arg::<1>(), &shared.description)?
-    } else {
-        Value { format: 0, bytes: &[] }
-    };
+    let value = read(&mut buf, call, kind, &shared)?;
     let Some(lease) = take(call)? else { return js.boolean(false) };
     let waiters = shared.cache.flights().fail(&lease);
     tell_value(waiters.as_deref().unwrap_or_default(), lease.ticket(), kind, value);
@@ -150,8 +167,8 @@ pub fn fail<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let Some(lease) = take(call)? else { return js.boolean(false) };
     let Some(waiters) = shared.cache.flights().fail(&lease) else { return js.boolean(false) };
     if !waiters.is_empty() {
-        let text = js.to_text(call.arg::<1>()).unwrap_or_default();
-        let text = Value { format: 0, bytes: text.as_bytes() };
+        let mut buf = ValueBuf::new();
+        let text = read(&mut buf, call, values::ERROR, &shared)?;
         tell_value(&waiters, lease.ticket(), FAILED, text);
     }
     js.boolean(true)
@@ -239,7 +256,7 @@ fn tell_value(waiters: &[u64], ticket: Ticket, kind: u8, value: Value<'_>) {
     let enclosure = Enclosure { format: value.format, bytes: value.bytes.into() };
     tell(waiters, ticket, || match kind {
         0 => News::Value(enclosure.clone()),
-        4 | 5 => News::Nothing(kind),
+        values::UNDEFINED | values::NULL => News::Nothing(kind),
         _ => News::Failed(kind, enclosure.clone()),
     });
 }

@@ -18,10 +18,12 @@ mod handle;
 mod image;
 mod js;
 mod keys;
+mod look;
 mod mail;
 mod maintenance;
 mod many;
 mod near;
+mod note;
 mod open;
 mod outbox;
 mod persist;
@@ -90,6 +92,10 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"close", method!(admin::close)),
     (c"save", method!(persist::save)),
     (c"load", method!(persist::load)),
+    (c"openPort", method!(near::open_port)),
+    (c"look", method!(look::look, 2)),
+    (c"setNoted", method!(write::set_noted, 5)),
+    (c"epoch", method!(write::epoch)),
 ];
 
 /// Called by the runtime once per environment: the main thread and each worker.

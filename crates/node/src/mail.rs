@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A value or a text that any number of letters share.
+/// A value, or the text of an error, that any number of letters share.
 #[derive(Clone)]
 pub struct Enclosure {
-    /// The format of a value.
+    /// The value's format.
     pub format: u8,
-    /// The value's bytes, or a text in UTF-8.
+    /// Its bytes.
     pub bytes: Arc<[u8]>,
 }
 

@@ -18,7 +18,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The fields of a port, each 8 bytes; src/near.ts knows them as well.
+/// The fields of a port, each 8 bytes; src/port.ts knows them as well.
 const HITS: usize = 0;
 const DEADLINE: usize = 1;
 const VERSION: usize = 2;
@@ -26,8 +26,15 @@ const HASH: usize = 3;
 const LENGTH: usize = 4;
 /// 1 if the value may be kept.
 const STAMPED: usize = 5;
+/// What `look` found: 0 nothing, 1 what is fresh, 2 and to be loaded anew soon, 3 what is stale, and
+/// the kinds of [`crate::values::negative_kind`].
+const STATE: usize = 6;
+/// Milliseconds until its deadline; of what is stale, since then.
+const LEFT: usize = 7;
+/// Milliseconds that loading it took.
+const COST: usize = 8;
 /// From here on: copies that were used, two fields each: the hash, and how many samples of reads.
-const LOG: usize = 8;
+const LOG: usize = 16;
 const RECORDS: usize = 64;
 const FIELDS: usize = LOG + 2 * RECORDS;
 
@@ -58,13 +65,21 @@ impl Port {
         f64::from_bits(self.at(HITS)) as u64
     }
 
+    /// Tells by which stamp the value can be kept, and until when.
     #[inline]
-    fn describe(&self, stamp: Stamp, deadline: Option<u64>, length: usize) {
+    pub fn describe(&self, stamp: Stamp, deadline: Option<u64>, length: usize) {
         self.put(DEADLINE, (deadline.unwrap_or(0) as f64).to_bits());
         self.put(VERSION, stamp.version.unwrap_or(0));
         self.put(HASH, stamp.hash);
         self.put(LENGTH, (length as f64).to_bits());
         self.put(STAMPED, stamp.version.is_some().into());
+    }
+
+    /// Tells what `look` found.
+    pub fn tell(&self, state: u8, left: f64, cost: u32) {
+        self.put(STATE, f64::from(state).to_bits());
+        self.put(LEFT, left.to_bits());
+        self.put(COST, f64::from(cost).to_bits());
     }
 }
 
@@ -119,15 +134,25 @@ impl Ports {
 pub fn open<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let Some(versions) = shared.cache.versions() else { return Ok(Val::UNDEFINED) };
-    let port = call.on.port(|| shared.ports.add());
     let list = js.array(2)?;
     let Some(words) = lend(js, versions.clone(), |versions: &Versions| versions.cells()) else {
         return Ok(Val::UNDEFINED);
     };
-    let Some(fields) = lend(js, port, |port: &Port| &port.0) else { return Ok(Val::UNDEFINED) };
+    let Some(port) = lend_port(call, &shared) else { return Ok(Val::UNDEFINED) };
     js.put_at(list, 0, words)?;
-    js.put_at(list, 1, fields)?;
+    js.put_at(list, 1, port)?;
     Ok(list)
+}
+
+/// `openPort()`: the port, also of a cache without versions.
+pub fn open_port<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let shared = call.on.owned()?;
+    lend_port(call, &shared).ok_or_else(|| Fail::internal("this runtime takes no foreign memory"))
+}
+
+fn lend_port<'s>(call: &Call<'s, Handle>, shared: &Shared) -> Option<Val<'s>> {
+    let port = call.on.port(|| shared.ports.add());
+    lend(call.js, port, |port: &Port| &port.0)
 }
 
 /// An ArrayBuffer over memory of `owner`, which lives at least as long.
@@ -161,7 +186,7 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let mut value = Copied::new();
     let found = shared.cache.get_stamped(key, |entry| {
         value.copy(entry.value(), &call.on.env);
-        (entry.deadline(), entry.value().bytes.len())
+        (entry.copy_deadline(), entry.value().bytes.len())
     });
     let Some(((deadline, length), stamp)) = found else { return Ok(Val::UNDEFINED) };
     call.on.with_port(|port| port.describe(stamp, deadline, length));

@@ -27,6 +27,15 @@ const NUMBER: u8 = 2;
 /// Bytes as they are.
 const BYTES: u8 = 3;
 
+/// Not values, but the knowledge that there is none: no other read than `look` meets them.
+pub const UNDEFINED: u8 = 4;
+/// The same of `null`.
+pub const NULL: u8 = 5;
+/// The text of the error that loading ended with, one byte a unit.
+pub const ERROR: u8 = 6;
+/// The same, two bytes a unit.
+const TWO_BYTE_ERROR: u8 = 7;
+
 /// The representation, without the codec's number.
 #[inline]
 fn representation(format: u8) -> u8 {
@@ -37,6 +46,11 @@ fn representation(format: u8) -> u8 {
 #[inline]
 pub fn is_bytes(format: u8) -> bool {
     representation(format) == BYTES
+}
+
+/// What the knowledge that there is no value is to JavaScript: 4 `undefined`, 5 `null`, 6 an error.
+pub fn negative_kind(format: u8) -> u8 {
+    representation(format).min(ERROR)
 }
 
 /// Room for a value on its way in.
@@ -83,6 +97,26 @@ impl ValueBuf {
             }
         }
         Err(Fail::value_type(&description.codec, js.type_name(value)))
+    }
+
+    /// Reads a negative of a kind that [`negative_kind`] names; `text` is an error's.
+    pub fn read_negative(
+        &mut self,
+        js: Js<'_>,
+        kind: u8,
+        text: Val<'_>,
+        description: &Description,
+    ) -> Result<Value<'_>, Fail> {
+        let codec = description.codec_id << 4;
+        match kind {
+            UNDEFINED | NULL => Ok(Value { format: codec | kind, bytes: &[] }),
+            ERROR => match self.text.read(js, text, usize::MAX) {
+                Text::OneByte(bytes) => Ok(Value { format: codec | ERROR, bytes }),
+                Text::TwoByte(bytes) => Ok(Value { format: codec | TWO_BYTE_ERROR, bytes }),
+                Text::TooLong(_) | Text::Other => Err(Fail::argument()),
+            },
+            _ => Err(Fail::argument()),
+        }
     }
 }
 
@@ -148,9 +182,10 @@ impl Copied {
 #[inline]
 pub fn to_js<'s>(js: Js<'s>, format: u8, bytes: &[u8]) -> Result<Val<'s>, Fail> {
     match representation(format) {
-        ONE_BYTE => js.one_byte(bytes),
-        TWO_BYTE => js.two_byte(&to_units(bytes)),
+        ONE_BYTE | ERROR => js.one_byte(bytes),
+        TWO_BYTE | TWO_BYTE_ERROR => js.two_byte(&to_units(bytes)),
         NUMBER => js.number(to_number(bytes)),
+        UNDEFINED | NULL => js.undefined(),
         _ => js.buffer(bytes),
     }
 }

@@ -5,6 +5,7 @@ use crate::fail::Fail;
 use crate::handle::Handle;
 use crate::js::{Js, Val};
 use crate::keys::KeyBuf;
+use crate::note;
 use crate::registry::Shared;
 use crate::values::ValueBuf;
 use breakwater_engine::Expiry;
@@ -40,6 +41,26 @@ pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let expiry = expiry_or_default(js, &shared, ttl);
     shared.cache.set(key, value, expiry)?;
     Ok(Val::UNDEFINED)
+}
+
+/// `setNoted(key, value, ttl | undefined, note)`: whether it was stored; not if a higher version is
+/// there.
+pub fn set_noted<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.owned()?);
+    // All JavaScript that may run does so before the value's bytes are borrowed.
+    let note = note::read(js, call.arg::<3>(), &shared.cache)?;
+    let (mut key, mut value) = (KeyBuf::new(), ValueBuf::new());
+    let key = key.read(js, call.arg::<0>())?;
+    let value = value.read(js, call.arg::<1>(), &shared.description)?;
+    let expiry = expiry_or_default(js, &shared, Some(call.arg::<2>()));
+    shared.cache.set_noted(key, value, expiry, &note)?;
+    js.boolean(true)
+}
+
+/// `epoch()`: how often tags were invalidated.
+pub fn epoch<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    call.on.shared()?;
+    call.js.number(0.0)
 }
 
 /// `delete(key)`: whether there was an entry.

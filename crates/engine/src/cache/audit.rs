@@ -1,7 +1,6 @@
 //! The audit: does what is charged equal what is there? For tests and fuzzers.
 
 use super::Cache;
-use crate::entry::EntryPtr;
 use crate::shard::Place;
 
 impl Cache {
@@ -49,10 +48,9 @@ impl Cache {
             cursor = shard.index.visit(cursor, |_, entry| {
                 // SAFETY: pinned: what the index holds is not freed.
                 let read = unsafe { entry.read() };
-                let (key, value) = (read.key().bytes.len(), read.value().bytes.len());
                 counted.entries += 1;
                 counted.payload += read.payload();
-                counted.bytes += EntryPtr::footprint(self.is_linked(), key, value) as u64;
+                counted.bytes += read.footprint(self.is_linked());
             });
             if cursor == 0 {
                 break;

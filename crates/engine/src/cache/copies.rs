@@ -27,12 +27,20 @@ impl Cache {
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<(R, Stamp)> {
         let hash = self.hasher.hash(key);
-        // Before the value is read: what changes from here on spoils the stamp.
-        let stamp = match &self.versions {
+        let stamp = self.stamp(hash);
+        let (result, keeps) =
+            self.get_hashed(hash, key, |entry| (f(entry), !self.is_early(entry)))?;
+        Some((result, if keeps { stamp } else { stamp.unusable() }))
+    }
+
+    /// The stamp for a copy of a value that is about to be read: what changes from here on spoils
+    /// it.
+    #[inline]
+    pub(super) fn stamp(&self, hash: u64) -> Stamp {
+        match &self.versions {
             Some(versions) => versions.stamp(hash),
             None => Stamp { hash, version: None },
-        };
-        Some((self.get_hashed(hash, key, f)?, stamp))
+        }
     }
 
     /// Tells the policy that a reader used a copy of the entry of this hash. Counts no hit.

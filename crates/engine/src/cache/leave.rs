@@ -16,28 +16,26 @@ impl Cache {
         // SAFETY: out of the index and ours to bury.
         let read = unsafe { old.read() };
         place.shard.exchanged(read.payload(), payload);
+        let (count, reason) = self.farewell(read, Count::Sets, Reason::Replaced);
         self.counters.add(place.here, Count::Sets);
-        let over = self.is_over(read);
-        if over {
-            self.counters.add(place.here, Count::Expirations);
+        if reason == Reason::Expired {
+            self.counters.add(place.here, count);
         }
-        self.report(old, if over { Reason::Expired } else { Reason::Replaced });
+        let live = reason != Reason::Expired && !read.is_absent();
+        self.report(old, reason);
         place.bury(old);
-        !over
+        live
     }
 
     /// An entry that was deleted leaves; whether it was still alive.
     pub(super) fn leave_deleted(&self, place: Place<'_>, entry: EntryPtr) -> bool {
         // SAFETY: out of the index and ours to bury.
-        let over = self.is_over(unsafe { entry.read() });
-        let (count, reason) = if over {
-            (Count::Expirations, Reason::Expired)
-        } else {
-            (Count::Deletes, Reason::Deleted)
-        };
+        let read = unsafe { entry.read() };
+        let (count, reason) = self.farewell(read, Count::Deletes, Reason::Deleted);
+        let live = reason != Reason::Expired && !read.is_absent();
         self.counters.add(place.here, count);
         self.leave(place, entry, reason);
-        !over
+        live
     }
 
     /// Removes this very entry, if the index still has it. The caller is pinned.
@@ -86,9 +84,10 @@ impl Cache {
         // middle of this operation.
         let _guard = thread::here().pin();
         let listener = self.listener.read().clone();
-        if let Some(listener) = listener {
-            // SAFETY: out of the index and not buried yet.
-            listener.removed(unsafe { entry.read() }, reason);
+        // SAFETY: out of the index and not buried yet.
+        let entry = unsafe { entry.read() };
+        if let Some(listener) = listener.filter(|_| !entry.is_absent()) {
+            listener.removed(entry, reason);
         }
     }
 

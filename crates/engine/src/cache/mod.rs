@@ -1,10 +1,13 @@
 //! The cache: shards behind one face. This file builds it and reads from it; `write` and `update`
-//! change a key through `store`, `copies` serves readers who keep copies, `leave` is how entries go, `room` makes room for others, `upkeep`
-//! does what time asks for, `walk` visits them all, `audit` checks the books.
+//! change a key through `store`, `look` and `copies` serve readers who want to know more, `life` tells
+//! whether an entry is there, `leave` is how entries go, `room` makes room for others, `upkeep` does
+//! what time asks for, `walk` visits them all, `audit` checks the books.
 
 mod audit;
 mod copies;
 mod leave;
+mod life;
+mod look;
 mod room;
 mod store;
 mod update;
@@ -12,6 +15,7 @@ mod upkeep;
 mod walk;
 mod write;
 
+pub use look::{Found, Freshness};
 pub use update::Edit;
 
 use crate::clock::Clock;
@@ -174,11 +178,6 @@ impl Cache {
         }
     }
 
-    #[inline]
-    fn is_over(&self, entry: EntryRef<'_>) -> bool {
-        entry.deadline().is_some_and(|deadline| deadline <= self.clock.now())
-    }
-
     /// Hands the entry to `f`, counts a hit or a miss, and tells the policy.
     #[inline]
     pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
@@ -194,13 +193,18 @@ impl Cache {
     ) -> Option<R> {
         let place = self.place(hash);
         let found = self.read(place, hash, key, true, f);
-        let count = if found.is_some() { Count::Hits } else { Count::Misses };
+        self.count_read(place, hash, key, found.is_some());
+        found
+    }
+
+    #[inline]
+    fn count_read(&self, place: Place<'_>, hash: u64, key: Key<'_>, hit: bool) {
+        let count = if hit { Count::Hits } else { Count::Misses };
         let counted = self.counters.add(place.here, count);
         // A Weyl sequence: one of `SAMPLE` on average, and in step with no pattern of the reads.
-        if found.is_some() && counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / SAMPLE {
+        if hit && counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / SAMPLE {
             self.hot.record(hash, key, SAMPLE as u32);
         }
-        found
     }
 
     /// As [`Cache::get`], but nothing is counted and the policy is not told.
@@ -219,17 +223,36 @@ impl Cache {
         tell: bool,
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<R> {
+        let live = |entry| if self.is_over(entry) { None } else { Some(entry) };
+        self.read_if(place, hash, key, tell, live, f)
+    }
+
+    /// Hands what `see` makes of the key's entry to `f`; `None` if it is nothing to see. The entry
+    /// may be freed once `f` has returned.
+    #[inline]
+    fn read_if<'a, S, R>(
+        &'a self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        tell: bool,
+        see: impl FnOnce(EntryRef<'a>) -> Option<S>,
+        f: impl FnOnce(S) -> R,
+    ) -> Option<R> {
         let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let hit = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
         // SAFETY: as above.
         let entry = unsafe { hit.entry().read() };
-        if self.is_over(entry) {
+        let Some(seen) = see(entry) else {
+            let gone = self.is_gone(entry);
             drop(guard);
-            // SAFETY: called pinned.
-            self.drop_expired(place, hash, |entry| unsafe { entry.read() }.has_key(key));
+            if gone {
+                // SAFETY: called pinned.
+                self.drop_expired(place, hash, |entry| unsafe { entry.read() }.has_key(key));
+            }
             return None;
-        }
+        };
         if tell {
             match self.policy {
                 Policy::Lfu => hit.count_read(),
@@ -242,7 +265,7 @@ impl Cache {
                 Policy::Random | Policy::None => {}
             }
         }
-        Some(f(entry))
+        Some(f(seen))
     }
 
     /// Whether the key has a live entry. Counts nothing.

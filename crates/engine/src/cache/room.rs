@@ -160,12 +160,8 @@ impl Cache {
 
     fn leave_evicted(&self, place: Place<'_>, victim: EntryPtr) {
         // SAFETY: out of the index and ours to bury.
-        let over = self.is_over(unsafe { victim.read() });
-        let (count, reason) = if over {
-            (Count::Expirations, Reason::Expired)
-        } else {
-            (Count::Evictions, Reason::Evicted)
-        };
+        let victim_read = unsafe { victim.read() };
+        let (count, reason) = self.farewell(victim_read, Count::Evictions, Reason::Evicted);
         self.counters.add(place.here, count);
         self.leave_vacated(place, victim, reason);
     }

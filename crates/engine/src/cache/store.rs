@@ -5,6 +5,7 @@ use crate::config::{Error, Policy};
 use crate::entry::{EntryPtr, EntryRef, Value};
 use crate::index::{Expect, Host, Index, Put, Word};
 use crate::key::{Key, MAX_KEY_LEN};
+use crate::note::Draft;
 use crate::shard::{Guarded, Place};
 use crate::stats::Count;
 
@@ -47,8 +48,9 @@ impl Cache {
     }
 
     #[inline]
-    pub(super) fn size_of(&self, key: Key<'_>, value_len: usize) -> u64 {
-        EntryPtr::footprint(self.is_linked(), key.bytes.len(), value_len) as u64
+    pub(super) fn size_of(&self, key: Key<'_>, value_len: usize, draft: Option<Draft<'_>>) -> u64 {
+        let note_len = draft.map_or(0, |draft| draft.len());
+        EntryPtr::footprint(self.is_linked(), key.bytes.len() + value_len + note_len) as u64
     }
 
     #[inline]
@@ -64,11 +66,15 @@ impl Cache {
         key: Key<'_>,
         value: Value<'_>,
         deadline: u64,
+        draft: Option<Draft<'_>>,
         size: u64,
     ) -> Result<EntryPtr, Error> {
         let fits = u32::try_from(value.bytes.len()).is_ok();
-        let entry =
-            if fits { EntryPtr::create(self.is_linked(), key, value, deadline) } else { None };
+        let entry = if fits {
+            EntryPtr::create(self.is_linked(), key, value, deadline, draft)
+        } else {
+            None
+        };
         entry.ok_or_else(|| {
             place.release(size);
             let max = self.ledger.cap().min(u32::MAX.into());

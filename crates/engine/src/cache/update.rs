@@ -111,14 +111,14 @@ impl Cache {
             Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
             Expiry::Keep => live.map_or(0, |entry| entry.raw_deadline()),
         };
-        let size = self.size_of(key, out.len());
+        let size = self.size_of(key, out.len(), None);
         if *granted == size {
             *granted = 0;
         } else if !place.charge(size) {
             return Attempt::Missing { size, extra: 0 };
         }
         let value = Value { format, bytes: out };
-        let entry = match self.create(place, key, value, deadline, size) {
+        let entry = match self.create(place, key, value, deadline, None, size) {
             Ok(entry) => entry,
             Err(error) => return Attempt::Failed(error),
         };

@@ -103,10 +103,9 @@ impl Cache {
         hash: u64,
         same: impl Fn(EntryPtr) -> bool,
     ) {
-        let now = self.clock.now();
         let guard = place.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
-        let over = |entry: EntryPtr| unsafe { entry.read() }.deadline().is_some_and(|at| at <= now);
+        let over = |entry: EntryPtr| self.is_gone(unsafe { entry.read() });
         // Under the lock, or `expire` could give it more time in between.
         let mut guarded = place.shard.guarded.lock();
         let selected = |_: Word, entry: EntryPtr| same(entry) && over(entry);

@@ -8,6 +8,7 @@ use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
 use crate::flight::{Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
+use crate::note::{Draft, Note};
 use crate::shard::{Guarded, Place};
 use crate::stats::Count;
 
@@ -28,7 +29,24 @@ impl Cache {
             }
         };
         self.flights.kill(key);
-        let stored = self.set_new(key, value, deadline);
+        let stored = self.set_new(key, value, deadline, None);
+        self.flights.kill(key);
+        stored
+    }
+
+    /// As [`Cache::set`], with a note. [`Expiry::Keep`] is [`Expiry::Never`].
+    ///
+    /// # Errors
+    /// When the entry cannot be stored; what the key had stays.
+    pub fn set_noted(
+        &self,
+        key: Key<'_>,
+        value: Value<'_>,
+        expiry: Expiry,
+        note: &Note,
+    ) -> Result<bool, Error> {
+        self.flights.kill(key);
+        let stored = self.set_new(key, value, deadline(expiry), Some(note));
         self.flights.kill(key);
         stored
     }
@@ -43,18 +61,23 @@ impl Cache {
         lease: &Lease,
         value: Value<'_>,
         expiry: Expiry,
+        note: Option<&Note>,
     ) -> Option<Landing<Result<bool, Error>>> {
-        let deadline = match expiry {
-            Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
-            Expiry::Never | Expiry::Keep => 0,
-        };
-        self.flights.finish(lease, || self.set_new(lease.key(), value, deadline))
+        self.flights.finish(lease, || self.set_new(lease.key(), value, deadline(expiry), note))
     }
 
-    fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
+    #[inline]
+    fn set_new(
+        &self,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+        note: Option<&Note>,
+    ) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
-        let stored = self.try_set(place, hash, key, value, deadline);
+        let draft = note.map(|note| Draft { note, epoch: note.epoch.unwrap_or(0) });
+        let stored = self.try_set(place, hash, key, value, deadline, draft);
         match stored {
             Ok(_) => self.expect_at(deadline),
             Err(_) => _ = self.counters.add(place.here, Count::Rejected),
@@ -69,13 +92,14 @@ impl Cache {
         key: Key<'_>,
         value: Value<'_>,
         deadline: u64,
+        draft: Option<Draft<'_>>,
     ) -> Result<bool, Error> {
         check_key(key)?;
-        let size = self.size_of(key, value.bytes.len());
+        let size = self.size_of(key, value.bytes.len(), draft);
         if !place.charge(size) {
             self.make_room(place, size)?;
         }
-        let entry = self.create(place, key, value, deadline, size)?;
+        let entry = self.create(place, key, value, deadline, draft, size)?;
         let mut slot = Slot::default();
         let result = loop {
             let guard = place.here.pin();
@@ -152,6 +176,14 @@ impl Cache {
             self.make_room(place, bytes)?;
             place.release(bytes);
         }
+    }
+}
+
+/// The deadline of an entry that has none to keep; 0 for none.
+fn deadline(expiry: Expiry) -> u64 {
+    match expiry {
+        Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
+        Expiry::Never | Expiry::Keep => 0,
     }
 }
 

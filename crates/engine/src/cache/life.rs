@@ -1,0 +1,53 @@
+//! Whether an entry is there, for whom, and how it is reported when it goes.
+
+use super::Cache;
+use crate::entry::EntryRef;
+use crate::note::NoteRef;
+use crate::removal::Reason;
+use crate::stats::Count;
+
+impl Cache {
+    /// Whether the entry is nothing to ordinary reads.
+    #[inline]
+    pub(super) fn is_over(&self, entry: EntryRef<'_>) -> bool {
+        self.is_late(entry) || (entry.is_special() && self.is_void(entry))
+    }
+
+    #[inline]
+    pub(super) fn is_late(&self, entry: EntryRef<'_>) -> bool {
+        entry.deadline().is_some_and(|deadline| deadline <= self.clock.now())
+    }
+
+    #[cold]
+    fn is_void(&self, entry: EntryRef<'_>) -> bool {
+        entry.is_absent()
+    }
+
+    /// Whether the entry is so near to its end that it should be loaded anew.
+    #[inline]
+    pub(super) fn is_early(&self, entry: EntryRef<'_>) -> bool {
+        entry.note().is_some_and(|note| self.is_in_window(entry, note))
+    }
+
+    #[cold]
+    fn is_in_window(&self, entry: EntryRef<'_>, note: NoteRef<'_>) -> bool {
+        let begins = |deadline: u64| deadline.saturating_sub(note.early().into());
+        note.early() != 0 && entry.deadline().is_some_and(|at| begins(at) <= self.clock.now())
+    }
+
+    /// Whether the entry is nothing to anybody, and may be removed.
+    pub(super) fn is_gone(&self, entry: EntryRef<'_>) -> bool {
+        self.is_late(entry)
+    }
+
+    /// What is counted and told of an entry that goes by `count` and `reason`: what has come to its
+    /// end before has expired.
+    pub(super) fn farewell(
+        &self,
+        entry: EntryRef<'_>,
+        count: Count,
+        reason: Reason,
+    ) -> (Count, Reason) {
+        if self.is_late(entry) { (Count::Expirations, Reason::Expired) } else { (count, reason) }
+    }
+}

@@ -1,0 +1,164 @@
+//! Notes: what some entries say beside their key and value. An entry without one pays nothing: what
+//! there is to say lies behind the value, and bits of the header tell that it does.
+//!
+//! ```text
+//! early u32, cost u32, version u64 (all ones: none), epoch u64, tags u32, slot u32 each
+//! ```
+
+use std::ptr;
+
+/// The most tags of an entry.
+pub const MOST_TAGS: usize = 64;
+
+/// What an entry is to those who read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nature {
+    /// A value.
+    #[default]
+    Value,
+    /// The knowledge that there is no value: only [`crate::Cache::look`] sees it.
+    Negative,
+    /// What a removed key leaves behind, so that older versions do not come back: nobody sees it.
+    Tombstone,
+}
+
+/// What an entry may say beside its key and value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// Milliseconds before its deadline from which on it should be loaded anew.
+    pub early: u32,
+    /// Milliseconds that loading it took.
+    pub cost: u32,
+    /// An entry does not take the place of one of a higher version.
+    pub version: Option<u64>,
+    /// What [`crate::Cache::epoch`] gave before the value was read from its source; `None`: it was
+    /// made just now.
+    pub epoch: Option<u64>,
+    /// The slots of its tags, at most [`MOST_TAGS`]: see [`crate::Cache::tag`].
+    pub tags: Vec<u32>,
+    /// What the entry is to those who read it.
+    pub nature: Nature,
+}
+
+/// The bits of a header's kind above those of the key.
+pub(crate) mod flag {
+    /// A note lies behind the value.
+    pub(crate) const NOTED: u8 = 1 << 2;
+    /// The note names tags.
+    pub(crate) const TAGGED: u8 = 1 << 3;
+    /// It is not a value.
+    pub(crate) const ABSENT: u8 = 1 << 4;
+    /// It is not even the knowledge that there is none.
+    pub(crate) const TOMBSTONE: u8 = 1 << 5;
+}
+
+const NO_VERSION: u64 = u64::MAX;
+
+/// What comes before the slots.
+const FIXED: usize = 28;
+
+/// A note that is about to be stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Draft<'a> {
+    pub(crate) note: &'a Note,
+    /// The note's epoch, or the one in which it was made.
+    pub(crate) epoch: u64,
+}
+
+impl Draft<'_> {
+    pub(crate) fn flags(&self) -> u8 {
+        let has = |flag: u8, is: bool| if is { flag } else { 0 };
+        let note = self.note;
+        has(flag::NOTED, self.is_written())
+            | has(flag::TAGGED, !note.tags.is_empty())
+            | has(flag::ABSENT, note.nature != Nature::Value)
+            | has(flag::TOMBSTONE, note.nature == Nature::Tombstone)
+    }
+
+    fn is_written(&self) -> bool {
+        let note = self.note;
+        note.early != 0 || note.cost != 0 || note.version.is_some() || !note.tags.is_empty()
+    }
+
+    /// The bytes that it takes behind the value.
+    pub(crate) fn len(&self) -> usize {
+        if self.is_written() { FIXED + size_of_val(self.note.tags.as_slice()) } else { 0 }
+    }
+
+    /// # Safety
+    /// `to` has room for as many bytes as [`Draft::len`] says.
+    pub(crate) unsafe fn write(&self, to: *mut u8) {
+        if !self.is_written() {
+            return;
+        }
+        let note = self.note;
+        let mut fixed = [0; FIXED];
+        fixed[0..4].copy_from_slice(&note.early.to_ne_bytes());
+        fixed[4..8].copy_from_slice(&note.cost.to_ne_bytes());
+        fixed[8..16].copy_from_slice(&note.version.unwrap_or(NO_VERSION).to_ne_bytes());
+        fixed[16..24].copy_from_slice(&self.epoch.to_ne_bytes());
+        fixed[24..28].copy_from_slice(&(note.tags.len() as u32).to_ne_bytes());
+        let slots = note.tags.as_slice();
+        // SAFETY: by contract; nothing overlaps with memory that is not yet anybody's.
+        unsafe {
+            ptr::copy_nonoverlapping(fixed.as_ptr(), to, FIXED);
+            let (from, len) = (slots.as_ptr().cast::<u8>(), size_of_val(slots));
+            ptr::copy_nonoverlapping(from, to.add(FIXED), len);
+        }
+    }
+}
+
+/// The note of an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteRef<'a>(&'a [u8]);
+
+impl<'a> NoteRef<'a> {
+    /// # Safety
+    /// [`Draft::write`] wrote a note to `at`, which stays as it is during `'a`.
+    pub(crate) unsafe fn at(at: *const u8) -> Self {
+        // SAFETY: by contract; the fixed part says how many slots follow.
+        unsafe {
+            let fixed = Self(std::slice::from_raw_parts(at, FIXED));
+            let len = FIXED + fixed.u32(24) as usize * size_of::<u32>();
+            Self(std::slice::from_raw_parts(at, len))
+        }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    fn u32(self, at: usize) -> u32 {
+        self.0[at..at + 4].try_into().map_or(0, u32::from_ne_bytes)
+    }
+
+    fn u64(self, at: usize) -> u64 {
+        self.0[at..at + 8].try_into().map_or(0, u64::from_ne_bytes)
+    }
+
+    /// Milliseconds before the entry's deadline from which on it should be loaded anew.
+    pub fn early(self) -> u32 {
+        self.u32(0)
+    }
+
+    /// Milliseconds that loading it took.
+    pub fn cost(self) -> u32 {
+        self.u32(4)
+    }
+
+    /// Its version, if it has one.
+    pub fn version(self) -> Option<u64> {
+        Some(self.u64(8)).filter(|&version| version != NO_VERSION)
+    }
+
+    /// The count of invalidations when its value was read from the source.
+    pub fn epoch(self) -> u64 {
+        self.u64(16)
+    }
+
+    /// The slots of its tags.
+    pub fn tags(self) -> impl Iterator<Item = u32> + use<'a> {
+        let slots = self.0[FIXED..].chunks_exact(size_of::<u32>());
+        slots.map(|slot| slot.try_into().map_or(0, u32::from_ne_bytes))
+    }
+}
