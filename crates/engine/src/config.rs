@@ -33,6 +33,8 @@ pub struct Config {
     pub clock: Clock,
     /// Whether readers may keep copies of values: writes then keep [`crate::Versions`] for them.
     pub copies: bool,
+    /// Milliseconds that an entry stays after its deadline, for those who take stale values.
+    pub grace: u64,
 }
 
 impl Default for Config {
@@ -44,6 +46,7 @@ impl Default for Config {
             shards: None,
             clock: Clock::system(),
             copies: false,
+            grace: 0,
         }
     }
 }

@@ -37,8 +37,14 @@ pub enum Expiry {
     Keep,
 }
 
-/// Deadlines have 48 bits: 8,900 years in milliseconds. Zero stands for none.
+/// Deadlines have 48 bits: 8,900 years in milliseconds. Zero stands for none. Nor is a grace longer.
 pub(crate) const LAST_DEADLINE: u64 = (1 << 48) - 1;
+
+/// When an entry of this deadline is to be removed, 0 for never.
+#[inline]
+pub(crate) fn end_after(deadline: u64, grace: u64) -> u64 {
+    if deadline == 0 { 0 } else { deadline + grace }
+}
 
 #[repr(C, align(16))]
 pub(crate) struct Header {
@@ -270,6 +276,13 @@ impl<'a> EntryRef<'a> {
     pub(crate) fn raw_deadline(&self) -> u64 {
         // Relaxed: a deadline publishes nothing but itself.
         self.0.life.load(Ordering::Relaxed) >> 16
+    }
+
+    /// When the entry is to be removed, 0 for never: so many milliseconds after its deadline, which
+    /// only values get.
+    #[inline]
+    pub(crate) fn end(&self, grace: u64) -> u64 {
+        end_after(self.raw_deadline(), if self.is_absent() { 0 } else { grace })
     }
 
     /// Changes the deadline, 0 for none.

@@ -6,7 +6,7 @@
 //! `lru`, which tries `order` and goes on without when it is taken. Listeners run under none.
 
 use crate::config::Policy;
-use crate::entry::EntryPtr;
+use crate::entry::{EntryPtr, EntryRef};
 use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Table};
 use crate::ledger::{Account, Ledger};
@@ -31,9 +31,17 @@ pub(crate) struct Guarded {
     pub(crate) wheel: Wheel,
     /// Evictions since readers who keep copies were last pressed.
     pub(crate) evicted: u64,
+    /// Milliseconds that entries stay after their deadline.
+    grace: u64,
 }
 
 impl Guarded {
+    /// When the entry is to be removed, 0 for never.
+    #[inline]
+    pub(crate) fn end_of(&self, entry: EntryRef<'_>) -> u64 {
+        entry.end(self.grace)
+    }
+
     /// Makes sure that policy and wheel can remember one more entry; the bytes that were refused,
     /// if not.
     #[inline]
@@ -108,13 +116,14 @@ impl Garbage {
 }
 
 impl Shard {
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy, grace: u64) -> Self {
         Self {
             index: CachePadded::new(Index::new(FIRST_BUCKETS)),
             guarded: CachePadded::new(Mutex::new(Guarded {
                 order: Order::new(policy),
                 wheel: Wheel::new(),
                 evicted: 0,
+                grace,
             })),
             account: CachePadded::new(Account::new()),
             entries: AtomicU64::new(0),

@@ -113,6 +113,7 @@ impl Pair {
             shards: Some(shards),
             clock: clock.clone(),
             copies: true,
+            ..Config::default()
         };
         let evicts = max_entries.is_some() || max_bytes.is_some();
         let cache = Cache::new(config).unwrap();

@@ -34,6 +34,7 @@ pub fn open<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         ttl: js.to_number(js.prop(options, c"ttl")?),
         jitter: js.to_number(js.prop(options, c"jitter")?).unwrap_or_default(),
         near: js.to_number(js.prop(options, c"near")?) == Some(1.0),
+        grace: js.to_number(js.prop(options, c"grace")?).unwrap_or_default(),
     };
     let shards = bound(js, js.prop(options, c"shards")?).map(|n| n as usize);
     let clock = clock::from_js(js, js.prop(options, c"clock")?);
@@ -65,6 +66,7 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
         shards,
         clock,
         copies: description.near,
+        grace: description.grace.ceil() as u64,
     })?;
     Ok(Shared::new(cache, description))
 }
@@ -94,6 +96,7 @@ fn describe<'s>(js: Js<'s>, shared: &Shared, created: bool) -> Returns<'s> {
     js.put(object, c"near", js.boolean(description.near)?)?;
     js.put(object, c"systemClock", js.boolean(shared.cache.clock().is_system())?)?;
     js.put_number(object, c"jitter", description.jitter)?;
+    js.put_number(object, c"grace", description.grace)?;
     let numbers = [
         (c"max", description.max.map(|n| n as f64)),
         (c"maxBytes", description.max_bytes.map(|n| n as f64)),

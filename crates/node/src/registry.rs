@@ -33,6 +33,8 @@ pub struct Description {
     pub jitter: f64,
     /// Whether isolates may keep copies of values.
     pub near: bool,
+    /// How long entries stay after their end, in milliseconds.
+    pub grace: f64,
 }
 
 /// A cache and what its users share beside it.

@@ -13,6 +13,7 @@ impl Cache {
         self.is_late(entry) || (entry.is_special() && self.is_void(entry))
     }
 
+    /// Whether its deadline has passed.
     #[inline]
     pub(super) fn is_late(&self, entry: EntryRef<'_>) -> bool {
         entry.deadline().is_some_and(|deadline| deadline <= self.clock.now())
@@ -37,7 +38,10 @@ impl Cache {
 
     /// Whether the entry is nothing to anybody, and may be removed.
     pub(super) fn is_gone(&self, entry: EntryRef<'_>) -> bool {
-        self.is_late(entry)
+        match entry.end(self.grace) {
+            0 => false,
+            end => end <= self.clock.now(),
+        }
     }
 
     /// What is counted and told of an entry that goes by `count` and `reason`: what has come to its

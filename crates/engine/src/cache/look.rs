@@ -64,10 +64,15 @@ impl Cache {
         if entry.is_tombstone() || self.is_gone(entry) {
             return None;
         }
-        let left = entry.deadline().map(|deadline| deadline.saturating_sub(self.clock.now()));
-        let is_early = self.is_early(entry);
-        let freshness = if is_early { Freshness::Early } else { Freshness::Fresh };
-        let stamp = if is_early { stamp.unusable() } else { stamp };
+        let freshness = if self.is_late(entry) {
+            Freshness::Stale
+        } else if self.is_early(entry) {
+            Freshness::Early
+        } else {
+            Freshness::Fresh
+        };
+        let left = entry.deadline().map(|deadline| deadline.abs_diff(self.clock.now()));
+        let stamp = if freshness == Freshness::Fresh { stamp } else { stamp.unusable() };
         Some(Found { entry, freshness, negative: entry.is_absent(), left, stamp })
     }
 }

@@ -20,7 +20,7 @@ pub use update::Edit;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Policy};
-use crate::entry::EntryRef;
+use crate::entry::{EntryRef, LAST_DEADLINE};
 use crate::flight::FlightTable;
 use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
@@ -74,6 +74,8 @@ pub struct Cache {
     hasher: KeyHasher,
     clock: Clock,
     policy: Policy,
+    /// Milliseconds that entries stay after their deadline.
+    grace: u64,
     counters: Counters,
     hot: CachePadded<HotKeys>,
     listener: RwLock<Option<Arc<dyn RemovalListener>>>,
@@ -106,8 +108,9 @@ impl Cache {
                 });
             }
         };
+        let grace = config.grace.min(LAST_DEADLINE);
         let ledger = Ledger::new(config.max_bytes.unwrap_or(u64::MAX));
-        let shards: Box<[Shard]> = (0..shards).map(|_| Shard::new(config.policy)).collect();
+        let shards: Box<[Shard]> = (0..shards).map(|_| Shard::new(config.policy, grace)).collect();
         if !shards.iter().all(|shard| shard.account.charge(&ledger, Shard::first_charge())) {
             return Err(ConfigError {
                 option: "shards",
@@ -131,6 +134,7 @@ impl Cache {
             hasher: KeyHasher::new(),
             clock: config.clock,
             policy: config.policy,
+            grace,
             counters: Counters::default(),
             hot: CachePadded::new(HotKeys::new(HOT_KEYS)),
             listener: RwLock::new(None),

@@ -148,7 +148,8 @@ impl Cache {
             Put::Inserted => {
                 guarded.order.inserted(hash, entry, main);
                 if deadline != 0 {
-                    new.set_timer(guarded.wheel.schedule(hash, deadline));
+                    let end = guarded.end_of(new);
+                    new.set_timer(guarded.wheel.schedule(hash, end));
                 }
                 guarded.tidy(&place);
                 Stored::New
@@ -201,11 +202,12 @@ pub(super) fn check_key(key: Key<'_>) -> Result<(), Error> {
 
 /// The node of the entry that was replaced serves its successor, unless that ends earlier.
 fn inherit_timer(guarded: &mut Guarded, hash: u64, old: EntryRef<'_>, new: EntryRef<'_>) {
-    let deadline = new.raw_deadline();
-    if deadline == 0 {
+    let end = guarded.end_of(new);
+    if end == 0 {
         return;
     }
-    let serves = old.timer() != 0 && old.raw_deadline() != 0 && old.raw_deadline() <= deadline;
-    let timer = if serves { old.timer() } else { guarded.wheel.schedule(hash, deadline) };
+    let before = guarded.end_of(old);
+    let serves = old.timer() != 0 && before != 0 && before <= end;
+    let timer = if serves { old.timer() } else { guarded.wheel.schedule(hash, end) };
     new.set_timer(timer);
 }

@@ -3,7 +3,7 @@
 use super::Cache;
 use super::store::{Slot, Stored, check_key, entry_payload};
 use crate::config::Error;
-use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value};
+use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value, end_after};
 use crate::index::{Expect, Host};
 use crate::key::Key;
 use crate::shard::Place;
@@ -140,7 +140,7 @@ impl Cache {
             Stored::Refused => Attempt::Again,
         };
         match attempt {
-            Attempt::Done(_) => self.expect_at(deadline),
+            Attempt::Done(_) => self.expect_at(end_after(deadline, self.grace)),
             _ => place.bury(entry),
         }
         attempt

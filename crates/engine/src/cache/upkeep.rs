@@ -48,18 +48,18 @@ impl Cache {
         *self.alarm.write() = alarm;
     }
 
-    /// Rings the alarm if the deadline is earlier than the next upkeep.
+    /// Rings the alarm if the end of an entry, 0 for none, is earlier than the next upkeep.
     #[inline]
-    pub(super) fn expect_at(&self, deadline: u64) {
+    pub(super) fn expect_at(&self, end: u64) {
         // Relaxed: an alarm too many does no harm, and `fetch_min` decides which one is needed.
-        if deadline != 0 && deadline < self.wake_at.load(Ordering::Relaxed) {
-            self.ring(deadline);
+        if end != 0 && end < self.wake_at.load(Ordering::Relaxed) {
+            self.ring(end);
         }
     }
 
     #[cold]
-    fn ring(&self, deadline: u64) {
-        if deadline < self.wake_at.fetch_min(deadline, Ordering::SeqCst) {
+    fn ring(&self, end: u64) {
+        if end < self.wake_at.fetch_min(end, Ordering::SeqCst) {
             let alarm = self.alarm.read().clone();
             if let Some(alarm) = alarm {
                 alarm();
@@ -134,8 +134,8 @@ fn settle(place: Place<'_>, guarded: &mut Guarded, due: Due, now: u64) -> Option
     let named = |entry: EntryPtr| unsafe { entry.read() }.timer() == due.generation;
     let found = place.shard.index.find_by_hash(due.hash, |_, entry| named(entry));
     // SAFETY: as above.
-    let deadline = found.map(|entry| (entry, unsafe { entry.read() }.raw_deadline()));
-    match deadline {
+    let end = found.map(|entry| (entry, guarded.end_of(unsafe { entry.read() })));
+    match end {
         None => guarded.wheel.release(due),
         Some((entry, 0)) => {
             // It was made to stay for ever: it needs no timer.
@@ -143,7 +143,7 @@ fn settle(place: Place<'_>, guarded: &mut Guarded, due: Due, now: u64) -> Option
             unsafe { entry.read() }.set_timer(0);
             guarded.wheel.release(due);
         }
-        Some((_, deadline)) if deadline > now => guarded.wheel.postpone(due, deadline),
+        Some((_, end)) if end > now => guarded.wheel.postpone(due, end),
         Some((entry, _)) => {
             guarded.wheel.release(due);
             let same = |_: Word, held: EntryPtr| held == entry;

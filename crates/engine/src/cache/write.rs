@@ -4,11 +4,11 @@ use super::Cache;
 use super::store::{Slot, Stored, check_key, entry_payload};
 use super::update::Edit;
 use crate::config::Error;
-use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
+use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value, end_after};
 use crate::flight::{Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
-use crate::note::{Draft, Note};
+use crate::note::{Draft, Nature, Note};
 use crate::shard::{Guarded, Place};
 use crate::stats::Count;
 
@@ -79,7 +79,7 @@ impl Cache {
         let draft = note.map(|note| Draft { note, epoch: note.epoch.unwrap_or(0) });
         let stored = self.try_set(place, hash, key, value, deadline, draft);
         match stored {
-            Ok(_) => self.expect_at(deadline),
+            Ok(_) => self.expect_at(end_after(deadline, self.grace_of(note))),
             Err(_) => _ = self.counters.add(place.here, Count::Rejected),
         }
         stored
@@ -128,6 +128,10 @@ impl Cache {
         result
     }
 
+    fn grace_of(&self, note: Option<&Note>) -> u64 {
+        if note.is_none_or(|note| note.nature == Nature::Value) { self.grace } else { 0 }
+    }
+
     /// Removes a key; whether it had a live entry.
     pub fn delete(&self, key: Key<'_>) -> bool {
         let hash = self.hasher.hash(key);
@@ -165,10 +169,10 @@ impl Cache {
                     return Ok(false);
                 };
                 let _changing = place.changing(hash);
-                let deadline = postpone(&mut guarded, hash, entry, expiry);
+                let end = postpone(&mut guarded, hash, entry, expiry);
                 guarded.tidy(&place);
                 drop(guarded);
-                self.expect_at(deadline);
+                self.expect_at(end);
                 return Ok(true);
             };
             drop(guarded);
@@ -188,7 +192,7 @@ fn deadline(expiry: Expiry) -> u64 {
 }
 
 /// Gives an entry another deadline, and a node in the wheel if the one that it has fires too late;
-/// the deadline that it has then.
+/// its end then.
 fn postpone(guarded: &mut Guarded, hash: u64, entry: EntryRef<'_>, expiry: Expiry) -> u64 {
     let deadline = match expiry {
         Expiry::Keep => entry.raw_deadline(),
@@ -198,7 +202,8 @@ fn postpone(guarded: &mut Guarded, hash: u64, entry: EntryRef<'_>, expiry: Expir
     let before = entry.raw_deadline();
     entry.set_deadline(deadline);
     if deadline != 0 && (entry.timer() == 0 || before == 0 || deadline < before) {
-        entry.set_timer(guarded.wheel.schedule(hash, deadline));
+        let end = guarded.end_of(entry);
+        entry.set_timer(guarded.wheel.schedule(hash, end));
     }
-    deadline
+    guarded.end_of(entry)
 }
