@@ -82,6 +82,7 @@ export class Store<K extends CacheKey = string, V = string> {
     this.#native = native ?? this.#open(options, graceOf(this.#policy))
     this.#at = this.#native.number
     try {
+      checkGrace(this.#policy, this.#native)
       const coding = this.#coding(options, native !== undefined)
       const near = checkNear(options.near, coding, this.#native.max)
       this.#longest = near?.longestKey ?? 0

@@ -24,7 +24,10 @@ test('getOrSet loads by the loader of the call and keeps what it gives', async t
   const cache = new Cache<string, { n: number }>({ max: 10, codec: json(), near: false })
   t.deepEqual(await cache.getOrSet('a', async () => ({ n: 1 })), { n: 1 })
   t.deepEqual(await cache.getOrSet('a', async () => ({ n: 2 })), { n: 1 })
-  t.deepEqual(cache.getOrSetSync('a', () => t.fail() as never), { n: 1 })
+  t.deepEqual(
+    cache.getOrSetSync('a', () => t.fail() as never),
+    { n: 1 },
+  )
 })
 
 test('the error of a load reaches all who wait, and is not remembered', async t => {
@@ -88,7 +91,10 @@ test('what the codec refuses fails the load with a clear error', async t => {
   const cycle: { self?: unknown } = {}
   cycle.self = cycle
   const objects = new Cache<string, object>({ max: 10, codec: json() })
-  await t.throwsAsync(objects.getOrSet('a', () => cycle), { code: 'ERR_INVALID_VALUE' })
+  await t.throwsAsync(
+    objects.getOrSet('a', () => cycle),
+    { code: 'ERR_INVALID_VALUE' },
+  )
   t.is(cache.size, 0)
 })
 
@@ -255,7 +261,10 @@ test('the function of the ttl is asked for each value, set or loaded', async t =
   )
   const bad = new Cache<string, string>({ max: 10, ttl: () => -1 })
   t.throws(() => bad.set('a', 'b'), { code: 'ERR_INVALID_OPTION', message: /ttl/ })
-  await t.throwsAsync(bad.getOrSet('a', () => 'b'), { code: 'ERR_INVALID_OPTION' })
+  await t.throwsAsync(
+    bad.getOrSet('a', () => 'b'),
+    { code: 'ERR_INVALID_OPTION' },
+  )
 })
 
 test('what a loader says of a load goes before the options', async t => {

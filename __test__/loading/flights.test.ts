@@ -66,7 +66,10 @@ test('1,000 callers in four threads share one load, in 1,000 rounds', async t =>
     }),
   )
   t.deepEqual(results, Array(4).fill({ value: 0 }))
-  t.true(loads.every(n => n === 1), `${loads.filter(n => n !== 1).length} rounds loaded more than once`)
+  t.true(
+    loads.every(n => n === 1),
+    `${loads.filter(n => n !== 1).length} rounds loaded more than once`,
+  )
   cache.close()
 })
 
@@ -111,14 +114,22 @@ test('a load whose thread ends is done by another thread', async t => {
 })
 
 test('a process lives while somebody waits for another thread, and ends when nobody does', async t => {
-  const body = ({ breakwater, data }: { breakwater: typeof import('../../src/index.ts'); data: string }) => {
+  const body = ({
+    breakwater,
+    data,
+  }: {
+    breakwater: typeof import('../../src/index.ts')
+    data: string
+  }) => {
     const cache = new breakwater.Cache<string, string>({ name: data })
     return cache.fetch('key', { loader: () => 'mine' })
   }
   const name = 'alive'
   let land = (_value: string) => {}
   const cache = new Cache<string, string>({ name, max: 10 })
-  const loaded = cache.fetch('key', { loader: () => new Promise<string>(resolve => (land = resolve)) })
+  const loaded = cache.fetch('key', {
+    loader: () => new Promise<string>(resolve => (land = resolve)),
+  })
   const worker = start(body, name)
   const answer = once(worker, 'message')
   const end = once(worker, 'exit')

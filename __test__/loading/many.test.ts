@@ -30,7 +30,10 @@ test('a batch has at most as many keys as it may', async t => {
     sizes.push(keys.length)
     return new Map(keys.map(key => [key, key * 2]))
   })
-  t.deepEqual(values, keys.map(key => key * 2))
+  t.deepEqual(
+    values,
+    keys.map(key => key * 2),
+  )
   t.deepEqual(sizes, [30, 30, 30, 10])
 })
 
@@ -45,11 +48,17 @@ test('an error fails its key alone, and the others are kept', async t => {
 test('a batch loader that gives something else than a value for each key is told so', async t => {
   const cache = new Cache<string, string>({ max: 10 })
   for (const result of [['a'], 'ab', undefined, null, {}]) {
-    await t.throwsAsync(cache.fetchMany(['a', 'b'], async () => result as never), {
-      code: 'ERR_BATCH_RESULT',
-    })
+    await t.throwsAsync(
+      cache.fetchMany(['a', 'b'], async () => result as never),
+      {
+        code: 'ERR_BATCH_RESULT',
+      },
+    )
   }
-  await t.throwsAsync(cache.fetchMany('a' as never), { code: 'ERR_INVALID_OPTION', message: /keys/ })
+  await t.throwsAsync(cache.fetchMany('a' as never), {
+    code: 'ERR_INVALID_OPTION',
+    message: /keys/,
+  })
   await t.throwsAsync(cache.fetchMany(['a'], 'x' as never), { code: 'ERR_INVALID_OPTION' })
   t.throws(() => new Cache({ max: 1, loader: () => 'x', batchLoader: async () => [] }), {
     code: 'ERR_OPTION_COMBINATION',
