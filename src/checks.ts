@@ -47,6 +47,12 @@ export function checkFunction<F>(option: string, value: F | undefined): F | unde
   throw new InvalidOptionError(option, value, 'a function')
 }
 
+/** A function that must be there. */
+export function needFunction<F>(option: string, value: F): F {
+  if (typeof value === 'function') return value
+  throw new InvalidOptionError(option, value, 'a function')
+}
+
 /** One of some texts. */
 export function checkOneOf<T extends string>(option: string, value: T, of: readonly T[]): T {
   if (of.includes(value)) return value

@@ -105,11 +105,8 @@ export class OptionCombinationError extends BreakwaterError {
 
 /** `ERR_INVALID_KEY`: a key that is neither string, number, Buffer nor Uint8Array. */
 export class InvalidKeyError extends BreakwaterError {
-  constructor(got: string) {
-    super(
-      'ERR_INVALID_KEY',
-      `a key must be a string, a number, a Buffer or a Uint8Array, not ${got}`,
-    )
+  constructor(got: string, allowed = 'a string, a number, a Buffer or a Uint8Array') {
+    super('ERR_INVALID_KEY', `a key must be ${allowed}, not ${got}`)
   }
 }
 

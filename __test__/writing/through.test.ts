@@ -163,7 +163,7 @@ test('whatever fails, the cache has what the origin has, or nothing', async t =>
     await through.idle()
     for (const key of ['0', '1', '2']) {
       const cached = cache.get(key)
-      if (cached !== undefined) t.is(cached, origin.get(key)!, `seed ${seed}`)
+      t.true(cached === undefined || cached === origin.get(key), `seed ${seed}`)
     }
     t.deepEqual([through.size, timers.waiting], [0, 0])
     cache.close()

@@ -1,7 +1,7 @@
 // Loads of single keys, gathered into batches.
 import { types } from 'node:util'
-import { checkCount, checkDuration, checkFunction, checkShape } from '../checks.ts'
-import { article, BatchResultError, InvalidOptionError } from '../errors.ts'
+import { checkCount, checkDuration, checkShape, needFunction } from '../checks.ts'
+import { article, BatchResultError } from '../errors.ts'
 import type { Cancel, Timers } from '../timers.ts'
 import type { Duration } from '../types.ts'
 
@@ -73,11 +73,8 @@ export class Batcher<K, V> {
   #open: Batch<K, V> | undefined
 
   constructor(loader: BatchLoader<K, V>, options: BatchOptions | undefined, timers: Timers) {
-    if (checkFunction('batchLoader', loader) === undefined) {
-      throw new InvalidOptionError('batchLoader', loader, 'a function')
-    }
     const { maxBatch, delay } = checkBatch(options)
-    this.#loader = loader
+    this.#loader = needFunction('batchLoader', loader)
     this.#maxBatch = maxBatch
     this.#delay = delay
     this.#timers = timers

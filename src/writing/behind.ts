@@ -7,6 +7,7 @@ import {
   checkFunction,
   checkOneOf,
   checkShape,
+  needFunction,
 } from '../checks.ts'
 import {
   CacheClosedError,
@@ -167,10 +168,7 @@ export class WriteBehind<K extends CacheKey, V> {
     timers: Timers,
     random = Math.random,
   ) {
-    if (checkFunction('writer', writer) === undefined) {
-      throw new InvalidOptionError('writer', writer, 'a function')
-    }
-    this.#writer = writer
+    this.#writer = needFunction('writer', writer)
     this.#options = checkWriteBehind(options)
     this.#timers = timers
     this.#retry = new Retry({ ...this.#options.retry, when: () => true }, timers, random)

@@ -1,6 +1,6 @@
 // Writes that reach the origin first and the cache then.
-import { checkDuration, checkFunction, checkShape } from '../checks.ts'
-import { InvalidOptionError, WriteFailedError } from '../errors.ts'
+import { checkDuration, checkShape, needFunction } from '../checks.ts'
+import { WriteFailedError } from '../errors.ts'
 import type { Timers } from '../timers.ts'
 import type { CacheKey, Duration } from '../types.ts'
 import { type Identity, identityOf } from './identity.ts'
@@ -56,10 +56,7 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
     options: WriteThroughOptions | undefined,
     timers: Timers,
   ) {
-    if (checkFunction('writer', writer) === undefined) {
-      throw new InvalidOptionError('writer', writer, 'a function')
-    }
-    this.#writer = writer
+    this.#writer = needFunction('writer', writer)
     this.#store = store
     this.#timeout = checkWriteThrough(options).timeout
     this.#timers = timers
