@@ -5,6 +5,7 @@ import { types } from 'node:util'
 import type { Native, Stored } from '#binding'
 import { type Coding, codingOf } from './codecs.ts'
 import { InvalidHandleError, InvalidOptionError, OptionCombinationError } from './errors.ts'
+import type { Events } from './events.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
 import { Lives } from './life.ts'
 import { noteOf } from './loading/freshness.ts'
@@ -20,6 +21,7 @@ import {
   checkBounds,
   checkGrace,
   checkNear,
+  checkObject,
   needsDecoding,
 } from './options.ts'
 import { STATE, State } from './port.ts'
@@ -77,9 +79,10 @@ export class Store<K extends CacheKey = string, V = string> {
   #second: Second | undefined
 
   /** @param native - the cache, if it is there already. */
-  protected constructor(options: CacheOptions<V, K>, native: Native | undefined) {
+  protected constructor(options: CacheOptions<V, K>, native: object | undefined) {
+    checkObject(options)
     this.#policy = checkLoading(options)
-    this.#native = native ?? this.#open(options, graceOf(this.#policy))
+    this.#native = (native as Native | undefined) ?? this.#open(options, graceOf(this.#policy))
     this.#at = this.#native.number
     try {
       checkGrace(this.#policy, this.#native)
@@ -499,7 +502,11 @@ export class Store<K extends CacheKey = string, V = string> {
    * Opens the second tier.
    * @internal
    */
-  protected openSecond(options: CacheOptions<V, K>, timers: Timers): Second | undefined {
+  protected openSecond(
+    options: CacheOptions<V, K>,
+    timers: Timers,
+    events: Events<K>,
+  ): Second | undefined {
     const { tier } = options
     if (tier === undefined) return undefined
     if (this.#values.slots !== undefined) {
@@ -520,8 +527,12 @@ export class Store<K extends CacheKey = string, V = string> {
       clear: () => {
         if (!this.#closed) this.#clearHere()
       },
-      failed: () => {},
-      breaker: () => {},
+      tell: (state, operation, error) => {
+        if (events.tier.isHeard) events.tier.emit({ state, operation, error })
+      },
+      breaker: state => {
+        if (events.breaker.isHeard) events.breaker.emit({ of: 'tier', state })
+      },
     })
     return this.#second
   }
@@ -530,15 +541,17 @@ export class Store<K extends CacheKey = string, V = string> {
    * What loading needs of this cache. `copyOf` is called before each `lookup`.
    * @internal
    */
-  protected inside(timers: Timers): Inside<K, V> {
+  protected inside(timers: Timers, events: Events<K>): Inside<K, V> {
     const port = new Float64Array(binding.openPort(this.#at))
     return {
+      name: this.name,
       at: this.#at,
       port,
       values: this.#values,
       lives: this.#lives,
       timers,
       policy: this.#policy,
+      events,
       takesNull: !this.#values.plainIn,
       isClosed: () => this.#closed,
       copyOf: key => this.copyOf(key),
