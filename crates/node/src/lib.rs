@@ -86,6 +86,7 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"look", method!(look::look, 2)),
     (c"setNoted", method!(write::set_noted, 5)),
     (c"epoch", method!(write::epoch)),
+    (c"invalidateTag", method!(write::invalidate_tag)),
 ];
 
 /// Called by the runtime once per environment: the main thread and each worker.

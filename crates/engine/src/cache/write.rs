@@ -76,8 +76,12 @@ impl Cache {
     ) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
-        let draft = note.map(|note| Draft { note, epoch: note.epoch.unwrap_or(0) });
-        let stored = self.try_set(place, hash, key, value, deadline, draft);
+        let stored = match note {
+            None => self.try_set(place, hash, key, value, deadline, None),
+            Some(note) => self
+                .draft(note)
+                .and_then(|draft| self.try_set(place, hash, key, value, deadline, Some(draft))),
+        };
         match stored {
             Ok(_) => self.expect_at(end_after(deadline, self.grace_of(note))),
             Err(_) => _ = self.counters.add(place.here, Count::Rejected),
