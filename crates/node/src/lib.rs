@@ -85,6 +85,7 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"openPort", method!(near::open_port)),
     (c"look", method!(look::look, 2)),
     (c"setNoted", method!(write::set_noted, 5)),
+    (c"bury", method!(write::bury)),
     (c"epoch", method!(write::epoch)),
     (c"invalidateTag", method!(write::invalidate_tag)),
 ];

@@ -60,6 +60,16 @@ pub fn set_noted<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     }
 }
 
+/// `bury(key, version, ttl)`: whether it was deleted; not if its version is higher.
+pub fn bury<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let mut key = KeyBuf::new();
+    let key = key.read(js, call.arg::<0>())?;
+    let version = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)?;
+    let ttl = js.to_number(call.arg::<2>()).ok_or_else(Fail::argument)?;
+    js.boolean(shared.cache.bury(key, version as u64, expiry(&shared, ttl)))
+}
+
 /// `epoch()`: how often tags were invalidated.
 pub fn epoch<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = call.on.shared()?;

@@ -62,6 +62,12 @@ impl Cache {
             }
     }
 
+    /// Whether the entry keeps this version away.
+    pub(super) fn is_newer(&self, entry: EntryRef<'_>, version: u64) -> bool {
+        let held = entry.note().and_then(NoteRef::version);
+        held.is_some_and(|held| held > version) && !self.is_gone(entry)
+    }
+
     /// What is counted and told of an entry that goes by `count` and `reason`: what has come to its
     /// end before has expired.
     pub(super) fn farewell(
