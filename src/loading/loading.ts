@@ -11,6 +11,7 @@ import type { BackOff } from './backoff.ts'
 import { Batcher, type BatchLoader } from './batch.ts'
 import { fromText } from './failure.ts'
 import { Flight, type Waiting } from './flight.ts'
+import { checkTags } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import { Leading } from './leading.ts'
 import type { Loader } from './load.ts'
@@ -184,6 +185,7 @@ export class Loading<K extends CacheKey, V> {
     if (loader === undefined) throw new NoLoaderError()
     const signal = options?.signal
     if (signal?.aborted === true) return Promise.reject(signal.reason)
+    if (options?.tags !== undefined) checkTags(options.tags)
     const waiting = this.#waiting(options)
     const number = binding.join(this.#inside.at, key, unless, options?.tags)
     // Somebody was faster.
