@@ -11,6 +11,7 @@ import { Namespace, type NamespaceHost } from './namespace.ts'
 import { binding } from './native.ts'
 import type { CacheOptions } from './options.ts'
 import { Store } from './store.ts'
+import { openSecond } from './tier/front.ts'
 import type { Second } from './tier/second.ts'
 import { type Timers, timersOf } from './timers.ts'
 import type { CacheHandle, CacheKey, SetOptions } from './types.ts'
@@ -82,7 +83,9 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     this.#timers = timersOf(given.clock)
     this.#events = new Events(this.name)
     try {
-      this.#second = this.openSecond(given, this.#timers, this.#events)
+      const inside = () => this.inside(this.#timers, this.#events)
+      this.#second = openSecond(given, inside, () => this.clearHere())
+      if (this.#second !== undefined) this.attachSecond(this.#second)
     } catch (error) {
       super.close()
       throw error
