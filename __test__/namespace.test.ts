@@ -4,7 +4,6 @@ import { Cache } from '../src/index.ts'
 import { Namespace, type NamespaceHost } from '../src/namespace.ts'
 import { ManualClock } from '../src/testing.ts'
 
-
 function setUp(options: { loader?: NamespaceHost<string>['loader'] } = {}) {
   const clock = new ManualClock()
   const { loader } = options
