@@ -2,6 +2,8 @@
 import type { Native } from '#binding'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
 import { type CacheEventName, type CacheListener, Events } from './events.ts'
+import { hottest, saver } from './hot-set.ts'
+import { apply, type Invalidation } from './invalidations.ts'
 import type { BatchLoader } from './loading/batch.ts'
 import { checkTag } from './loading/freshness.ts'
 import type { Loader } from './loading/load.ts'
@@ -15,6 +17,7 @@ import { openSecond } from './tier/front.ts'
 import type { Second } from './tier/second.ts'
 import { type Timers, timersOf } from './timers.ts'
 import type { CacheHandle, CacheKey, SetOptions } from './types.ts'
+import { checkWarm, Warm, type WarmHost, type WarmStart } from './warm.ts'
 import type { WriteBehindStats } from './writing/behind.ts'
 import { type InvalidateOptions, Writing, type WritingOptions } from './writing/writing.ts'
 
@@ -62,6 +65,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   readonly #timers: Timers
   readonly #events: Events<K>
   readonly #second: Second | undefined
+  readonly #warm: Warm<K> | undefined
   #writes: Writing<K, V> | undefined
   #closing: Promise<void> | undefined
   /** Ends what tells of evictions. */
@@ -86,8 +90,11 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
       const inside = () => this.inside(this.#timers, this.#events)
       this.#second = openSecond(given, inside, () => this.clearHere())
       if (this.#second !== undefined) this.attachSecond(this.#second)
+      const warm = checkWarm(given.warm, this.#second !== undefined)
+      this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
     } catch (error) {
       super.close()
+      void this.#second?.session.close()
       throw error
     }
   }
@@ -359,10 +366,12 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   }
 
   async #close(): Promise<void> {
+    const save = this.#warm?.close()
     this.#loads?.close()
     const written = this.#writes?.close()
     super.close()
     await written
+    await save?.()
     await this.#second?.session.close()
   }
 
@@ -406,6 +415,60 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     return off
   }
 
+  /**
+   * What a warm start brought, when it is over: see {@link WarmOptions}. Never rejects.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * assert.deepEqual(await cache.ready, { loaded: 0, complete: true })
+   * ```
+   */
+  get ready(): Promise<WarmStart> {
+    return this.#warm?.ready ?? Promise.resolve({ loaded: 0, complete: true })
+  }
+
+  /**
+   * Does invalidations as they come, in their order, until there are no more or the cache is closed.
+   * An event that cannot be fails it; those before it are done.
+   *
+   * @param events - such as the entries of a Redis stream: see the guide.
+   * @returns how many were done.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * async function* changes() {
+   *   yield { namespace: 'users', keys: ['1'], version: 7 }
+   * }
+   * const cache = new Cache({ max: 10 })
+   * const users = cache.namespace('users')
+   * users.set('1', 'old', { version: 6 })
+   * await cache.consume(changes())
+   * users.set('1', 'late', { version: 6 })
+   * assert.equal(users.get('1'), undefined)
+   * users.set('1', 'new', { version: 7 })
+   * assert.equal(users.get('1'), 'new')
+   * ```
+   */
+  async consume(
+    events: AsyncIterable<Invalidation<K>> | Iterable<Invalidation<K>>,
+  ): Promise<number> {
+    let count = 0
+    for await (const event of events) {
+      if (this.closed) break
+      apply(event, {
+        forget: keys => void this.forgetAll(keys),
+        bury: (key, version) => this.buryAll(key, version),
+      })
+      count++
+    }
+    return count
+  }
+
   /** As {@link Cache.on}, of the next event alone. */
   once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
     const off = this.#events.once(event, listener)
@@ -445,6 +508,22 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     return copy
   }
 
+  #warmHost(): WarmHost<K> {
+    const session = () => (this.#second as Second).session
+    return {
+      hottest: limit => hottest(this, limit),
+      fetchFromTier: async key => (await this.getOrSet(key, pass)) !== undefined,
+      tierReady: () => session().ready,
+      fleetHot: limit => session().fleetHot(limit),
+      publishHot: keys => session().publishHot(keys),
+      load: path => this.load(path),
+      saver: (keys, path) => {
+        const codec = this.#options.codec
+        return saver(this, new Cache<K, V>({ codec, near: false }), keys, path)
+      },
+    }
+  }
+
   #tellEvictions(): void {
     this.#evictions ??= this.onRemoval((key, _, reason) => {
       if (this.#events.evict.isHeard) this.#events.evict.emit({ key, reason })
@@ -459,4 +538,9 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     }
     return this.#loads
   }
+}
+
+/** Loads nothing, and keeps that to itself: for what the second tier may have. */
+function pass(_: unknown, load: { keep: boolean }): undefined {
+  load.keep = false
 }

@@ -1,4 +1,5 @@
 // Checks that options share. Each error names the option, what was given and what is allowed.
+import { types } from 'node:util'
 import { InvalidOptionError } from './errors.ts'
 import type { Duration } from './types.ts'
 import { milliseconds } from './units.ts'
@@ -63,4 +64,10 @@ export function checkOneOf<T extends string>(option: string, value: T, of: reado
 export function checkFlag(option: string, value: boolean): boolean {
   if (typeof value === 'boolean') return value
   throw new InvalidOptionError(option, value, 'true or false')
+}
+
+/** An array that the native side takes: a proxy of an array is none to it. */
+export function plainArray<T>(option: string, value: readonly T[]): readonly T[] {
+  if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')
+  return types.isProxy(value) ? Array.from(value) : value
 }

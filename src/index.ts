@@ -18,6 +18,7 @@ export type {
   CacheListener,
   LoadTrace,
 } from './events.ts'
+export type { Invalidation } from './invalidations.ts'
 export type { TtlOf } from './life.ts'
 export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loading/batch.ts'
 export type { BreakerOptions, BreakerState } from './loading/breaker.ts'
@@ -53,6 +54,7 @@ export type {
   Size,
 } from './types.ts'
 export type { BackOffOptions } from './waits.ts'
+export type { WarmOptions, WarmStart } from './warm.ts'
 export type {
   BatchWriter,
   WriteBehindOptions,

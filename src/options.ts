@@ -8,6 +8,7 @@ import { type LoadingOptions, type LoadingPolicy, loadingOptions } from './loadi
 import type { NearBounds } from './near.ts'
 import type { CacheKey, Duration, NearOptions, Policy, Size } from './types.ts'
 import { byteCount, milliseconds } from './units.ts'
+import type { WarmOptions } from './warm.ts'
 import { checkWriting, type WritingOptions, writingOptions } from './writing/writing.ts'
 
 /** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
@@ -17,6 +18,8 @@ export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
     WritingOptions<K, V> {
   /** How long an entry lives, or a function of value and key that says so; forever if left out. */
   ttl?: Duration | TtlOf<K, V> | undefined
+  /** Whether the cache begins with what was read most before, or by others. */
+  warm?: WarmOptions | undefined
 }
 
 /** What a cache is told beside how it loads. */
@@ -99,6 +102,7 @@ const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   'random',
   ...loadingOptions,
   ...writingOptions,
+  'warm',
 ])
 
 /** Checks that options are some. */

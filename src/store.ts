@@ -1,6 +1,6 @@
 // What is there and what is not: the methods of a cache that never wait, each one native call.
-import { types } from 'node:util'
 import type { Native, Stored } from '#binding'
+import { plainArray } from './checks.ts'
 import { type Coding, codingOf } from './codecs.ts'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
 import type { Events } from './events.ts'
@@ -48,6 +48,9 @@ const { get, getNear, peek, has, set, delete: remove } = binding
  */
 const worthOfDecoded = { misses: 1, worth: 0.1 }
 const worthOfPlain = { misses: 2, worth: 0.9 }
+
+/** How long the version of a value that was removed is remembered, in milliseconds. */
+const REMEMBERED = 60_000
 
 const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
 
@@ -559,6 +562,16 @@ export class Store<K extends CacheKey = string, V = string> {
     return this.#second?.session.delete(keys)
   }
 
+  /**
+   * Removes a value that is older than `version`, and keeps older ones from coming back.
+   * @internal
+   */
+  protected buryAll(key: K, version: number): void {
+    if (!this.#closed && binding.bury(this.#at, key, version, REMEMBERED)) {
+      void this.#second?.session.delete([key])
+    }
+  }
+
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
     const second = this.#second
     const life = this.#lives.of(options, value, key)
@@ -582,10 +595,4 @@ export class Store<K extends CacheKey = string, V = string> {
   get #endless(): number {
     return this.#lives.ttl ?? Number.POSITIVE_INFINITY
   }
-}
-
-/** An array that the native side takes: a proxy of an array is none to it. */
-function plainArray<T>(option: string, value: readonly T[]): readonly T[] {
-  if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')
-  return types.isProxy(value) ? Array.from(value) : value
 }
