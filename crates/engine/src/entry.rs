@@ -204,7 +204,13 @@ impl<'a> EntryRef<'a> {
     /// The bytes of key, value and note.
     #[inline]
     fn len(&self) -> usize {
-        self.key_len() + self.0.value_len as usize + self.note().map_or(0, NoteRef::len)
+        let payload = self.key_len() + self.0.value_len as usize;
+        if self.has_note() { payload + self.note_len() } else { payload }
+    }
+
+    #[cold]
+    fn note_len(&self) -> usize {
+        self.note().map_or(0, NoteRef::len)
     }
 
     /// What the entry is charged, in bytes, if it was created with this `linked`.
@@ -216,12 +222,18 @@ impl<'a> EntryRef<'a> {
     /// What it says beside key and value.
     #[inline]
     pub fn note(&self) -> Option<NoteRef<'a>> {
-        if self.0.kind & flag::NOTED == 0 {
+        if !self.has_note() {
             return None;
         }
         let at = self.body().wrapping_add(self.key_len() + self.0.value_len as usize);
         // SAFETY: the note lies behind the value, in the same allocation, and never changes.
         Some(unsafe { NoteRef::at(at) })
+    }
+
+    /// Whether it says anything beside key and value.
+    #[inline]
+    pub(crate) fn has_note(&self) -> bool {
+        self.0.kind & flag::NOTED != 0
     }
 
     /// Whether more than its deadline decides whether it may be read.
@@ -305,7 +317,7 @@ impl<'a> EntryRef<'a> {
     /// Whether the entry has this key.
     #[inline]
     pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
-        KeyKind::from_bits(self.0.kind) == key.kind && same_bytes(self.key().bytes, key.bytes)
+        self.0.kind & flag::KEY == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
     }
 
     /// The bytes of key and value.

@@ -42,6 +42,8 @@ pub struct Note {
 
 /// The bits of a header's kind above those of the key.
 pub(crate) mod flag {
+    /// The bits of the key.
+    pub(crate) const KEY: u8 = 3;
     /// A note lies behind the value.
     pub(crate) const NOTED: u8 = 1 << 2;
     /// The note names tags.

@@ -4,12 +4,20 @@
 use breakwater_engine::{
     Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, KeyKind, Policy, Stamp, Value,
 };
+use notes::{Extras, Invalidations, Mark, extras};
 use proptest::prelude::*;
 use std::collections::HashMap;
+
+#[path = "state_machine/notes.rs"]
+mod notes;
 
 #[derive(Clone, Debug)]
 enum Op {
     Set(u16, u16, Time),
+    SetNoted(u16, u16, Time, Extras),
+    Bury(u16, u64, Time),
+    Invalidate(usize, bool),
+    Look(u16),
     Get(u16),
     Append(u16),
     Remove(u16),
@@ -42,6 +50,11 @@ fn op(keys: u16) -> impl Strategy<Value = Op> {
     let key = 0..keys;
     prop_oneof![
         40 => (key.clone(), 0..700u16, time()).prop_map(|(k, len, t)| Op::Set(k, len, t)),
+        20 => (key.clone(), 0..700u16, time(), extras())
+            .prop_map(|(k, len, t, e)| Op::SetNoted(k, len, t, e)),
+        4 => (key.clone(), 0..6u64, time()).prop_map(|(k, v, t)| Op::Bury(k, v, t)),
+        3 => (0..notes::TAGS, any::<bool>()).prop_map(|(tag, soft)| Op::Invalidate(tag, soft)),
+        15 => key.clone().prop_map(Op::Look),
         20 => key.clone().prop_map(Op::Get),
         5 => key.clone().prop_map(Op::Append),
         3 => key.clone().prop_map(Op::Remove),
@@ -73,6 +86,9 @@ struct Pair {
     serial: u32,
     /// What was read of keys, with the stamps by which that may be used again.
     copies: HashMap<u16, (Stamp, Held)>,
+    grace: u64,
+    marks: HashMap<u16, Mark>,
+    invalidations: Invalidations,
 }
 
 fn key_bytes(key: u16) -> ([u8; 8], KeyKind) {
@@ -104,6 +120,7 @@ impl Pair {
         max_entries: Option<u64>,
         max_bytes: Option<u64>,
         shards: usize,
+        grace: u64,
     ) -> Self {
         let clock = Clock::manual();
         let config = Config {
@@ -113,15 +130,27 @@ impl Pair {
             shards: Some(shards),
             clock: clock.clone(),
             copies: true,
-            ..Config::default()
+            grace,
         };
         let evicts = max_entries.is_some() || max_bytes.is_some();
         let cache = Cache::new(config).unwrap();
-        Self { cache, clock, model: HashMap::new(), evicts, serial: 0, copies: HashMap::new() }
+        let mut pair = Self {
+            cache,
+            clock,
+            model: HashMap::new(),
+            evicts,
+            serial: 0,
+            copies: HashMap::new(),
+            grace,
+            marks: HashMap::new(),
+            invalidations: Invalidations::default(),
+        };
+        pair.prepare_tags();
+        pair
     }
 
     fn live(&self, key: u16) -> Option<&Held> {
-        self.model.get(&key).filter(|held| held.deadline.is_none_or(|at| at > self.clock.now()))
+        self.model.get(&key).filter(|_| self.is_live(key))
     }
 
     fn expiry(&self, time: Time) -> Expiry {
@@ -168,7 +197,7 @@ impl Pair {
     fn check(&mut self, key: u16) {
         match (self.read(key), self.live(key).cloned()) {
             (Some(read), expected) => assert_eq!(Some(read), expected, "key {key}"),
-            (None, Some(_)) if self.evicts => _ = self.model.remove(&key),
+            (None, Some(_)) if self.evicts => self.forget(key),
             (None, expected) => assert_eq!(None, expected, "key {key}"),
         }
     }
@@ -176,6 +205,10 @@ impl Pair {
     fn apply(&mut self, op: Op) {
         match op {
             Op::Set(key, len, time) => self.set(key, len, time),
+            Op::SetNoted(key, len, time, extras) => self.set_noted(key, len, time, extras),
+            Op::Bury(key, version, time) => self.bury(key, version, time),
+            Op::Invalidate(tag, soft) => self.invalidate(tag, soft),
+            Op::Look(key) => self.look(key),
             Op::Get(key) => {
                 self.check(key);
                 self.copy(key);
@@ -184,14 +217,14 @@ impl Pair {
             Op::Remove(key) => {
                 self.check(key);
                 with_key(key, |key| self.cache.update(key, |_, _| (Edit::Remove, ()))).unwrap();
-                self.model.remove(&key);
+                self.forget(key);
                 self.check(key);
             }
             Op::Delete(key) => {
                 self.check(key);
                 let there = self.live(key).is_some();
                 assert_eq!(with_key(key, |key| self.cache.delete(key)), there);
-                self.model.remove(&key);
+                self.forget(key);
                 self.check(key);
             }
             Op::Expire(key, time) => {
@@ -215,6 +248,7 @@ impl Pair {
             Op::Clear => {
                 self.cache.clear();
                 self.model.clear();
+                self.marks.clear();
                 assert!(self.cache.is_empty());
             }
             Op::Resize(to) => self.resize(to),
@@ -229,6 +263,11 @@ impl Pair {
         }
     }
 
+    fn forget(&mut self, key: u16) {
+        self.model.remove(&key);
+        self.marks.remove(&key);
+    }
+
     fn set(&mut self, key: u16, len: u16, time: Time) {
         self.check(key);
         self.serial += 1;
@@ -240,6 +279,7 @@ impl Pair {
             Ok(replaced) => {
                 assert!(replaced == self.live(key).is_some() || self.evicts);
                 let replaced_deadline = if replaced { deadline } else { self.fresh(time) };
+                self.forget(key);
                 self.model.insert(key, Held { format, bytes, deadline: replaced_deadline });
                 assert!(self.read(key).is_some(), "a value just set is readable");
             }
@@ -276,6 +316,7 @@ impl Pair {
                 let deadline = expected.filter(|_| seen.is_some()).and_then(|held| held.deadline);
                 let mut bytes = seen.unwrap_or_default();
                 bytes.push(7);
+                self.forget(key);
                 self.model.insert(key, Held { format: 1, bytes, deadline });
             }
             Err(error) => assert!(self.cache.policy() == Policy::None, "{error}"),
@@ -286,7 +327,7 @@ impl Pair {
     fn resize(&mut self, to: u8) {
         let (entries, bytes) = self.cache.bounds();
         let scaled = |least: u64, step: u64| least + u64::from(to) * step;
-        let wanted = (entries.map(|_| scaled(1, 2)), bytes.map(|_| scaled(20_000, 500)));
+        let wanted = (entries.map(|_| scaled(1, 2)), bytes.map(|_| scaled(32_000, 500)));
         match self.cache.resize(wanted.0, wanted.1) {
             Ok(()) => assert_eq!(self.cache.bounds(), wanted),
             Err(error) => {
@@ -335,6 +376,10 @@ fn policy() -> impl Strategy<Value = Policy> {
     prop_oneof![Just(Policy::Lru), Just(Policy::Lfu), Just(Policy::Random), Just(Policy::None)]
 }
 
+fn grace() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 1..4_000u64]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -342,20 +387,22 @@ proptest! {
     fn without_bounds_it_is_a_map(
         policy in policy(),
         shards in prop_oneof![Just(1usize), Just(4)],
+        grace in grace(),
         ops in prop::collection::vec(op(400), 1..600),
     ) {
-        run(Pair::new(policy, None, None, shards), ops);
+        run(Pair::new(policy, None, None, shards, grace), ops);
     }
 
     #[test]
     fn with_bounds_it_is_a_part_of_a_map_and_never_above_them(
         policy in policy(),
         max_entries in prop::option::of(1..200u64),
-        max_bytes in prop::option::of(20_000..150_000u64),
+        max_bytes in prop::option::of(32_000..150_000u64),
         shards in prop_oneof![Just(1usize), Just(4)],
+        grace in grace(),
         ops in prop::collection::vec(op(400), 1..600),
     ) {
-        run(Pair::new(policy, max_entries, max_bytes, shards), ops);
+        run(Pair::new(policy, max_entries, max_bytes, shards, grace), ops);
     }
 
     #[test]
@@ -363,7 +410,7 @@ proptest! {
         max in 1..50u64,
         ops in prop::collection::vec((0..100u16, any::<bool>()), 1..500),
     ) {
-        let mut pair = Pair::new(Policy::Lru, Some(max), None, 1);
+        let mut pair = Pair::new(Policy::Lru, Some(max), None, 1, 0);
         let mut recent: Vec<u16> = Vec::new();
         for (key, write) in ops {
             let there = recent.iter().position(|&k| k == key);

@@ -1,8 +1,8 @@
 //! Deadlines, on a clock that is set by hand.
 
 use breakwater_engine::{
-    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Freshness, Key, Nature, Note, Policy,
-    Reason, RemovalListener, Value,
+    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, Policy, Reason, RemovalListener,
+    Value,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -340,123 +340,4 @@ fn what_is_evicted_after_its_deadline_is_reported_as_expired() {
     );
     let stats = cache.stats();
     assert_eq!((stats.expirations, stats.evictions), (1, 1));
-}
-
-fn with_grace(policy: Policy, grace: u64) -> (Cache, Clock) {
-    let clock = Clock::manual();
-    clock.advance(1_000);
-    let config = Config { policy, grace, copies: true, clock: clock.clone(), ..Config::default() };
-    (Cache::new(config).unwrap(), clock)
-}
-
-fn seen(cache: &Cache) -> Option<(Freshness, Option<u64>)> {
-    cache.look(KEY, |found| (found.freshness, found.left))
-}
-
-#[test]
-fn within_the_grace_an_entry_is_there_for_who_takes_stale_values_and_for_nobody_else() {
-    for policy in POLICIES {
-        let (cache, clock) = with_grace(policy, 100);
-        let told = Told::by(&cache);
-        set(&cache, KEY, Expiry::At(1_010));
-        clock.advance(9);
-        assert_eq!(seen(&cache), Some((Freshness::Fresh, Some(1))));
-        clock.advance(1);
-        for _ in 0..2 {
-            assert_eq!(cache.get(KEY, |_| ()), None);
-            assert_eq!(cache.get_stamped(KEY, |_| ()), None);
-            assert!(!cache.contains(KEY));
-            assert_eq!(cache.expire(KEY, Expiry::Never), Ok(false));
-            assert_eq!(cache.scan(0, usize::MAX, |_| panic!("visited")), 0);
-            cache.maintain();
-            assert_eq!(seen(&cache), Some((Freshness::Stale, Some(clock.now() - 1_010))));
-            assert!(cache.look(KEY, |found| found.stamp.version.is_none()).unwrap(), "no copy");
-            assert_eq!(told.take(), [], "it is there");
-            clock.advance(99);
-        }
-        assert_eq!((seen(&cache), cache.len()), (None, 0), "who meets it drops it");
-        assert_eq!(told.take(), [(KEY.bytes.to_vec(), Reason::Expired)]);
-        let stats = cache.stats();
-        assert_eq!((stats.hits, stats.misses, stats.expirations), (1, 9, 1));
-        cache.audit().unwrap();
-    }
-}
-
-#[test]
-fn upkeep_drops_an_entry_when_its_grace_is_over() {
-    for policy in POLICIES {
-        let (cache, clock) = with_grace(policy, 5_000);
-        set(&cache, KEY, Expiry::At(1_100));
-        clock.advance(5_099);
-        cache.maintain();
-        assert_eq!(cache.len(), 1);
-        clock.advance(1 + TICK);
-        cache.maintain();
-        assert!(cache.is_empty());
-        cache.audit().unwrap();
-    }
-}
-
-#[test]
-fn what_replaces_or_removes_a_stale_entry_finds_nothing() {
-    for policy in POLICIES {
-        let (cache, clock) = with_grace(policy, 100);
-        let told = Told::by(&cache);
-        let stale = |act: &dyn Fn()| {
-            set(&cache, KEY, Expiry::At(clock.now() + 5));
-            clock.advance(5);
-            told.take();
-            act();
-            assert_eq!(told.take(), [(KEY.bytes.to_vec(), Reason::Expired)]);
-            cache.delete(KEY);
-            cache.audit().unwrap();
-        };
-        stale(&|| assert!(!cache.delete(KEY)));
-        stale(&|| assert!(!set(&cache, KEY, Expiry::Never), "it replaced nothing"));
-        stale(&|| {
-            let put = Edit::Put { format: 0, expiry: Expiry::Keep };
-            cache.update(KEY, |old, _| (put, assert!(old.is_none()))).unwrap();
-            assert_eq!(deadline(&cache), Some(None));
-        });
-    }
-}
-
-/// A negative has no grace, so that what takes its place may stay longer than it and shorter.
-#[test]
-fn a_timer_serves_what_takes_the_place_of_an_entry_with_another_grace() {
-    let negative = Note { nature: Nature::Negative, ..Note::default() };
-    for policy in POLICIES {
-        for grace in [0, 30, 1_000] {
-            let (cache, clock) = with_grace(policy, grace);
-            let learn = |at| cache.set_noted(KEY, Value::bytes(b""), Expiry::At(at), &negative);
-            for (first, second) in [(100, 100), (100, 300), (300, 100)] {
-                let begin = clock.now();
-                set(&cache, KEY, Expiry::At(begin + first));
-                learn(begin + second).unwrap();
-                clock.advance(second + TICK);
-                cache.maintain();
-                assert!(cache.is_empty(), "{policy:?}, {grace}: {first} and {second}");
-                let begin = clock.now();
-                learn(begin + first).unwrap();
-                set(&cache, KEY, Expiry::At(begin + second));
-                clock.advance(second + grace - 1);
-                cache.maintain();
-                assert!(!cache.is_empty(), "{policy:?}, {grace}: {first} and {second}");
-                clock.advance(TICK + 1);
-                cache.maintain();
-                assert!(cache.is_empty(), "{policy:?}, {grace}: {first} and {second}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_grace_may_be_as_long_as_can_be() {
-    let (cache, clock) = with_grace(Policy::Lfu, u64::MAX);
-    set(&cache, KEY, Expiry::At(u64::MAX));
-    set(&cache, KEY, Expiry::At(1_100));
-    clock.advance(1 << 47);
-    cache.maintain();
-    assert!(matches!(seen(&cache), Some((Freshness::Stale, Some(_)))));
-    cache.audit().unwrap();
 }

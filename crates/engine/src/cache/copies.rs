@@ -29,9 +29,11 @@ impl Cache {
     ) -> Option<(R, Stamp)> {
         let hash = self.hasher.hash(key);
         let stamp = self.stamp(hash);
-        let (result, keeps) =
-            self.get_hashed(hash, key, |entry| (f(entry), !self.is_early(entry)))?;
-        Some((result, if keeps { stamp } else { stamp.unusable() }))
+        self.get_hashed(hash, key, |entry| {
+            let is_early = entry.has_note() && self.is_early(entry);
+            let version = if is_early { None } else { stamp.version };
+            (f(entry), Stamp { hash, version })
+        })
     }
 
     /// The stamp for a copy of a value that is about to be read: what changes from here on spoils

@@ -11,27 +11,35 @@ use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
 impl Cache {
-    /// A replaced entry leaves; whether it was still alive. `set` is what is counted for its
-    /// successor: if that is a tombstone, nothing, and the entry was deleted.
-    pub(super) fn leave_replaced(
-        &self,
-        place: Place<'_>,
-        old: EntryPtr,
-        payload: u64,
-        set: Option<Count>,
-    ) -> bool {
+    /// A replaced entry leaves; whether it was still alive.
+    pub(super) fn leave_replaced(&self, place: Place<'_>, old: EntryPtr, payload: u64) -> bool {
         // SAFETY: out of the index and ours to bury.
         let read = unsafe { old.read() };
         place.shard.exchanged(read.payload(), payload);
-        let (count, reason) = match set {
-            Some(count) => self.farewell(read, count, Reason::Replaced),
-            None => self.farewell(read, Count::Deletes, Reason::Deleted),
-        };
-        self.counters.add(place.here, count);
-        if let Some(set) = set.filter(|_| reason == Reason::Expired) {
-            self.counters.add(place.here, set);
+        self.counters.add(place.here, Count::Sets);
+        let live = !self.is_over(read);
+        let mut reason = Reason::Replaced;
+        if !live {
+            // What it is counted for is counted already, unless it has expired.
+            reason = self.farewell(read, Count::Sets, reason).1;
+            if reason == Reason::Expired {
+                self.counters.add(place.here, Count::Expirations);
+            }
         }
-        let live = reason != Reason::Expired && !read.is_absent();
+        self.report(old, reason);
+        place.bury(old);
+        live
+    }
+
+    /// An entry that a tombstone replaced leaves: it was deleted.
+    #[cold]
+    pub(super) fn leave_buried(&self, place: Place<'_>, old: EntryPtr, payload: u64) -> bool {
+        // SAFETY: out of the index and ours to bury.
+        let read = unsafe { old.read() };
+        place.shard.exchanged(read.payload(), payload);
+        let live = !self.is_over(read);
+        let (count, reason) = self.farewell(read, Count::Deletes, Reason::Deleted);
+        self.counters.add(place.here, count);
         self.report(old, reason);
         place.bury(old);
         live

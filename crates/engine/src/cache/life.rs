@@ -37,15 +37,11 @@ impl Cache {
     }
 
     /// Whether the entry is so near to its end that it should be loaded anew.
-    #[inline]
-    pub(super) fn is_early(&self, entry: EntryRef<'_>) -> bool {
-        entry.note().is_some_and(|note| self.is_in_window(entry, note))
-    }
-
     #[cold]
-    fn is_in_window(&self, entry: EntryRef<'_>, note: NoteRef<'_>) -> bool {
-        let begins = |deadline: u64| deadline.saturating_sub(note.early().into());
-        note.early() != 0 && entry.deadline().is_some_and(|at| begins(at) <= self.clock.now())
+    pub(super) fn is_early(&self, entry: EntryRef<'_>) -> bool {
+        let early = u64::from(entry.note().map_or(0, NoteRef::early));
+        let begins = |deadline: u64| deadline.saturating_sub(early);
+        early != 0 && entry.deadline().is_some_and(|at| begins(at) <= self.clock.now())
     }
 
     /// Whether the entry is nothing to anybody, and may be removed.

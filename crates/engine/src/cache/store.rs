@@ -31,13 +31,16 @@ pub(super) struct Slot {
 }
 
 impl Cache {
-    /// An entry has come in, which counts as a set unless it is a tombstone.
+    /// An entry has come in.
     #[inline]
-    pub(super) fn welcome(&self, place: Place<'_>, payload: u64, count: Option<Count>) {
+    pub(super) fn welcome(&self, place: Place<'_>, payload: u64) {
+        self.counters.add(place.here, Count::Sets);
+        self.welcome_uncounted(place, payload);
+    }
+
+    #[inline]
+    pub(super) fn welcome_uncounted(&self, place: Place<'_>, payload: u64) {
         place.shard.gained(payload);
-        if let Some(count) = count {
-            self.counters.add(place.here, count);
-        }
         self.grow_if_crowded(place);
     }
 

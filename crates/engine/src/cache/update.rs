@@ -3,7 +3,7 @@
 use super::Cache;
 use super::store::{Slot, Stored, check_key, entry_payload};
 use crate::config::Error;
-use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value, end_after};
+use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value};
 use crate::index::{Expect, Host};
 use crate::key::Key;
 use crate::shard::Place;
@@ -128,11 +128,11 @@ impl Cache {
         drop(guard);
         let attempt = match stored {
             Stored::New => {
-                self.welcome(place, entry_payload(key, value), Some(Count::Sets));
+                self.welcome(place, entry_payload(key, value));
                 Attempt::Done(result)
             }
             Stored::Over(old) => {
-                self.leave_replaced(place, old, entry_payload(key, value), Some(Count::Sets));
+                self.leave_replaced(place, old, entry_payload(key, value));
                 Attempt::Done(result)
             }
             Stored::Missing(extra) => Attempt::Missing { size, extra },
@@ -140,7 +140,7 @@ impl Cache {
             Stored::Refused => Attempt::Again,
         };
         match attempt {
-            Attempt::Done(_) => self.expect_at(end_after(deadline, self.grace)),
+            Attempt::Done(_) => self.expect_at(deadline, self.grace),
             _ => place.bury(entry),
         }
         attempt

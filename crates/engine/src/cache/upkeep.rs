@@ -48,12 +48,12 @@ impl Cache {
         *self.alarm.write() = alarm;
     }
 
-    /// Rings the alarm if the end of an entry, 0 for none, is earlier than the next upkeep.
+    /// Rings the alarm if an entry of this deadline, 0 for none, goes before the next upkeep.
     #[inline]
-    pub(super) fn expect_at(&self, end: u64) {
+    pub(super) fn expect_at(&self, deadline: u64, grace: u64) {
         // Relaxed: an alarm too many does no harm, and `fetch_min` decides which one is needed.
-        if end != 0 && end < self.wake_at.load(Ordering::Relaxed) {
-            self.ring(end);
+        if deadline != 0 && deadline + grace < self.wake_at.load(Ordering::Relaxed) {
+            self.ring(deadline + grace);
         }
     }
 

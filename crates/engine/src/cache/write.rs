@@ -4,7 +4,7 @@ use super::Cache;
 use super::store::{Slot, Stored, check_key, entry_payload};
 use super::update::Edit;
 use crate::config::Error;
-use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value, end_after};
+use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
 use crate::flight::{Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
@@ -30,7 +30,7 @@ impl Cache {
             }
         };
         self.flights.kill(key);
-        let stored = self.set_new(key, value, deadline, None);
+        let stored = self.set_new(key, value, deadline);
         self.flights.kill(key);
         stored
     }
@@ -48,7 +48,7 @@ impl Cache {
         note: &Note,
     ) -> Result<bool, Error> {
         self.flights.kill(key);
-        let stored = self.set_new(key, value, deadline(expiry), Some(note));
+        let stored = self.set_drafted(key, value, deadline(expiry), note);
         self.flights.kill(key);
         stored
     }
@@ -65,32 +65,48 @@ impl Cache {
         expiry: Expiry,
         note: Option<&Note>,
     ) -> Option<Landing<Result<bool, Error>>> {
-        self.flights.finish(lease, || self.set_new(lease.key(), value, deadline(expiry), note))
+        let (key, deadline) = (lease.key(), deadline(expiry));
+        self.flights.finish(lease, || match note {
+            None => self.set_new(key, value, deadline),
+            Some(note) => self.set_drafted(key, value, deadline, note),
+        })
     }
 
     #[inline]
-    fn set_new(
-        &self,
-        key: Key<'_>,
-        value: Value<'_>,
-        deadline: u64,
-        note: Option<&Note>,
-    ) -> Result<bool, Error> {
+    fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
-        let stored = match note {
-            None => self.try_set(place, hash, key, value, deadline, None),
-            Some(note) => self
-                .draft(note)
-                .and_then(|draft| self.try_set(place, hash, key, value, deadline, Some(draft))),
-        };
+        let stored = self.try_set(place, hash, key, value, deadline, None);
         match stored {
-            Ok(_) => self.expect_at(end_after(deadline, self.grace_of(note))),
+            Ok(_) => self.expect_at(deadline, self.grace),
             Err(_) => _ = self.counters.add(place.here, Count::Rejected),
         }
         stored
     }
 
+    /// As [`Cache::set_new`], with a note.
+    fn set_drafted(
+        &self,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+        note: &Note,
+    ) -> Result<bool, Error> {
+        let hash = self.hasher.hash(key);
+        let place = self.place(hash);
+        let draft = self.draft(note);
+        let store = |draft| self.try_set(place, hash, key, value, deadline, Some(draft));
+        let stored = draft.and_then(store);
+        let grace = if note.nature == Nature::Value { self.grace } else { 0 };
+        match stored {
+            Ok(_) => self.expect_at(deadline, grace),
+            Err(_) => _ = self.counters.add(place.here, Count::Rejected),
+        }
+        stored
+    }
+
+    /// Inlined, so that what has no note pays nothing for notes.
+    #[inline(always)]
     fn try_set(
         &self,
         place: Place<'_>,
@@ -107,8 +123,8 @@ impl Cache {
         }
         let entry = self.create(place, key, value, deadline, draft, size)?;
         let mut slot = Slot::default();
-        let is_tombstone = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
-        let count = if is_tombstone { None } else { Some(Count::Sets) };
+        let buries = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
+        let payload = entry_payload(key, value);
         let result = loop {
             let guard = place.here.pin();
             let expect = match draft {
@@ -121,14 +137,16 @@ impl Cache {
             let stored = self.store(place, hash, key, entry, expect, &mut slot);
             drop(guard);
             match stored {
-                Stored::New => {
-                    self.welcome(place, entry_payload(key, value), count);
+                Stored::New if buries => {
+                    self.welcome_uncounted(place, payload);
                     break Ok(false);
                 }
-                Stored::Over(old) => {
-                    let payload = entry_payload(key, value);
-                    break Ok(self.leave_replaced(place, old, payload, count));
+                Stored::New => {
+                    self.welcome(place, payload);
+                    break Ok(false);
                 }
+                Stored::Over(old) if buries => break Ok(self.leave_buried(place, old, payload)),
+                Stored::Over(old) => break Ok(self.leave_replaced(place, old, payload)),
                 // Another thread was faster; what it left may be newer.
                 Stored::Refused if expect != Expect::Any => {}
                 Stored::Missing(bytes) => match self.make_room(place, bytes) {
@@ -166,10 +184,6 @@ impl Cache {
         }
     }
 
-    fn grace_of(&self, note: Option<&Note>) -> u64 {
-        if note.is_none_or(|note| note.nature == Nature::Value) { self.grace } else { 0 }
-    }
-
     /// Removes a key; whether it had a live entry.
     pub fn delete(&self, key: Key<'_>) -> bool {
         let hash = self.hasher.hash(key);
@@ -192,7 +206,7 @@ impl Cache {
     pub fn bury(&self, key: Key<'_>, version: u64, expiry: Expiry) -> bool {
         let note = Note { version: Some(version), nature: Nature::Tombstone, ..Note::default() };
         self.flights.kill(key);
-        let buried = match self.set_new(key, Value::bytes(&[]), deadline(expiry), Some(&note)) {
+        let buried = match self.set_drafted(key, Value::bytes(&[]), deadline(expiry), &note) {
             Ok(_) => true,
             Err(Error::Outdated) => false,
             // There is no room for a tombstone: the key goes all the same.
@@ -246,10 +260,10 @@ impl Cache {
                     return Ok(false);
                 };
                 let _changing = place.changing(hash);
-                let end = postpone(&mut guarded, hash, entry, expiry);
+                let deadline = postpone(&mut guarded, hash, entry, expiry);
                 guarded.tidy(&place);
                 drop(guarded);
-                self.expect_at(end);
+                self.expect_at(deadline, self.grace);
                 return Ok(true);
             };
             drop(guarded);
@@ -269,7 +283,7 @@ fn deadline(expiry: Expiry) -> u64 {
 }
 
 /// Gives an entry another deadline, and a node in the wheel if the one that it has fires too late;
-/// its end then.
+/// the deadline that it has then.
 fn postpone(guarded: &mut Guarded, hash: u64, entry: EntryRef<'_>, expiry: Expiry) -> u64 {
     let deadline = match expiry {
         Expiry::Keep => entry.raw_deadline(),
@@ -282,5 +296,5 @@ fn postpone(guarded: &mut Guarded, hash: u64, entry: EntryRef<'_>, expiry: Expir
         let end = guarded.end_of(entry);
         entry.set_timer(guarded.wheel.schedule(hash, end));
     }
-    guarded.end_of(entry)
+    deadline
 }
