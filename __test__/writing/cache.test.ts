@@ -32,7 +32,7 @@ test('what the origin did not take is not in the cache', async t => {
   })
   cache.set('a', 'before')
   const error = await t.throwsAsync(cache.put('a', 'after'), { code: 'ERR_WRITE_FAILED' })
-  t.is((error?.cause as Error).message, 'full')
+  t.is((error!.cause as Error).message, 'full')
   t.false(cache.has('a'))
 })
 
