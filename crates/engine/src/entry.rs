@@ -156,6 +156,18 @@ impl EntryPtr {
         }
     }
 
+    /// Changes the epoch of the entry's note.
+    ///
+    /// # Safety
+    /// Nobody else knows the entry yet, and it has a note.
+    pub(crate) unsafe fn set_epoch(self, epoch: u64) {
+        // SAFETY: by contract the entry is alive and ours, and a note lies behind the value.
+        unsafe {
+            let payload = self.read().payload() as usize;
+            NoteRef::set_epoch(self.0.as_ptr().add(HEADER + payload), epoch);
+        }
+    }
+
     /// The entry itself.
     ///
     /// # Safety

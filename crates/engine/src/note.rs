@@ -56,8 +56,9 @@ pub(crate) mod flag {
 
 const NO_VERSION: u64 = u64::MAX;
 
-/// What comes before the slots.
+/// What comes before the slots, and where the epoch lies in it.
 const FIXED: usize = 28;
+const EPOCH: usize = 16;
 
 /// A note that is about to be stored.
 #[derive(Clone, Copy)]
@@ -98,7 +99,7 @@ impl Draft<'_> {
         fixed[0..4].copy_from_slice(&note.early.to_ne_bytes());
         fixed[4..8].copy_from_slice(&note.cost.to_ne_bytes());
         fixed[8..16].copy_from_slice(&note.version.unwrap_or(NO_VERSION).to_ne_bytes());
-        fixed[16..24].copy_from_slice(&self.epoch.to_ne_bytes());
+        fixed[EPOCH..EPOCH + 8].copy_from_slice(&self.epoch.to_ne_bytes());
         fixed[24..28].copy_from_slice(&(note.tags.len() as u32).to_ne_bytes());
         let slots = note.tags.as_slice();
         // SAFETY: by contract; nothing overlaps with memory that is not yet anybody's.
@@ -124,6 +125,14 @@ impl<'a> NoteRef<'a> {
             let len = FIXED + fixed.u32(24) as usize * size_of::<u32>();
             Self(std::slice::from_raw_parts(at, len))
         }
+    }
+
+    /// # Safety
+    /// A note lies there that nobody else knows yet.
+    pub(crate) unsafe fn set_epoch(at: *mut u8, epoch: u64) {
+        let bytes = epoch.to_ne_bytes();
+        // SAFETY: by contract; the epoch lies behind early window, cost and version.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at.add(EPOCH), bytes.len()) };
     }
 
     pub(crate) fn len(self) -> usize {
@@ -155,7 +164,7 @@ impl<'a> NoteRef<'a> {
 
     /// The count of invalidations when its value was read from the source.
     pub fn epoch(self) -> u64 {
-        self.u64(16)
+        self.u64(EPOCH)
     }
 
     /// The slots of its tags.

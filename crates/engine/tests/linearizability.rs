@@ -3,7 +3,7 @@
 //! histories are recorded and such an order is searched for, key by key (Wing & Gong, "Testing and
 //! verifying concurrent objects", 1993; Lowe's memory of configurations, 2017).
 
-use breakwater_engine::{Cache, Config, Edit, Expiry, Key, Policy, Stamp, Value};
+use breakwater_engine::{Cache, Config, Edit, Error, Expiry, Key, Note, Policy, Stamp, Value};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +13,26 @@ const THREADS: u64 = 3;
 const KEYS: usize = 2;
 const OPERATIONS: usize = 36;
 
-/// What a key has: nothing, or a number.
+/// The tag of some values.
+const TAG: &str = "tag";
+
+/// What is read of a key: nothing, or a number.
 type Held = Option<u64>;
+
+/// What a key has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct State {
+    held: Held,
+    /// Of what is there, or of what was buried.
+    version: Option<u64>,
+    tagged: bool,
+}
+
+impl State {
+    fn plain(held: Held) -> Self {
+        Self { held, ..Self::default() }
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Action {
@@ -22,6 +40,12 @@ enum Action {
     Get(Held),
     /// Written: whether something was there before.
     Set(u64, bool),
+    /// Written with a tag: whether something was there before.
+    SetTagged(u64, bool),
+    /// Written with a version: whether something was there before, `None` if a higher one was.
+    SetVersion { to: u64, version: u64, any: Option<bool> },
+    /// Buried with a version; false if a higher one was there.
+    Bury(u64, bool),
     /// Deleted: whether something was there before.
     Delete(bool),
     /// Added to: what was there before, 0 for nothing.
@@ -30,6 +54,8 @@ enum Action {
     Swap { from: Held, to: u64, seen: Held },
     /// All keys were cleared.
     Clear,
+    /// The tag was invalidated.
+    Invalidate,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +67,37 @@ struct Event {
 }
 
 impl Action {
-    /// What the key has afterwards if it had `held` before; `None` if that contradicts what was
+    /// What the key has afterwards if it had `state` before; `None` if that contradicts what was
     /// seen. Where entries may be evicted, nothing may have been there though something was.
-    fn apply(self, held: Held, evicts: bool) -> Option<Held> {
+    fn apply(self, state: State, evicts: bool) -> Option<State> {
+        let held = state.held;
         let saw = |seen: Held| seen == held || (evicts && seen.is_none());
-        let saw_any = |any: bool| any == held.is_some() || (evicts && !any);
+        // What was removed may be invalidated before its remover looks whether it was live.
+        let may_miss = evicts || state.tagged;
+        let saw_any = |any: bool| any == held.is_some() || (may_miss && !any);
+        let left = |seen: Held| if seen == held { state } else { State::default() };
+        let is_older = |version: u64| state.version.is_some_and(|held| held > version);
         match self {
-            Self::Get(seen) => saw(seen).then_some(seen),
-            Self::Set(to, any) => saw_any(any).then_some(Some(to)),
-            Self::Delete(any) => saw_any(any).then_some(None),
-            Self::Add(n, seen) => saw(seen).then_some(Some(seen.unwrap_or(0) + n)),
-            Self::Swap { from, to, seen } => {
-                saw(seen).then_some(if seen == from { Some(to) } else { seen })
+            Self::Get(seen) => saw(seen).then_some(left(seen)),
+            Self::Set(to, any) => saw_any(any).then_some(State::plain(Some(to))),
+            Self::SetTagged(to, any) => {
+                saw_any(any).then_some(State { tagged: true, ..State::plain(Some(to)) })
             }
-            Self::Clear => Some(None),
+            Self::SetVersion { version, any: None, .. } => is_older(version).then_some(state),
+            Self::SetVersion { to, version, any: Some(any) } => {
+                let fits = saw_any(any) && (!is_older(version) || (evicts && !any));
+                fits.then_some(State { version: Some(version), ..State::plain(Some(to)) })
+            }
+            Self::Bury(version, false) => is_older(version).then_some(state),
+            Self::Bury(version, true) => (!is_older(version) || evicts)
+                .then_some(State { version: Some(version), ..State::default() }),
+            Self::Delete(any) => saw_any(any).then_some(State::default()),
+            Self::Add(n, seen) => saw(seen).then_some(State::plain(Some(seen.unwrap_or(0) + n))),
+            Self::Swap { from, to, seen } => {
+                saw(seen).then_some(if seen == from { State::plain(Some(to)) } else { left(seen) })
+            }
+            Self::Clear => Some(State::default()),
+            Self::Invalidate => Some(if state.tagged { State::default() } else { state }),
         }
     }
 }
@@ -64,19 +107,19 @@ fn is_explained(events: &[Event], evicts: bool) -> bool {
     assert!(events.len() <= 128);
     let everything = if events.len() == 128 { u128::MAX } else { (1 << events.len()) - 1 };
     let mut seen = HashSet::new();
-    let mut stack = vec![(0u128, None)];
-    while let Some((done, held)) = stack.pop() {
+    let mut stack = vec![(0u128, State::default())];
+    while let Some((done, state)) = stack.pop() {
         if done == everything {
             return true;
         }
-        if !seen.insert((done, held)) {
+        if !seen.insert((done, state)) {
             continue;
         }
         let open =
             || (0..events.len()).filter(|at| done & (1 << at) == 0).map(|at| (at, events[at]));
         let first_return = open().map(|(_, event)| event.returned).min().unwrap_or(0);
         for (at, event) in open().filter(|(_, event)| event.called < first_return) {
-            if let Some(after) = event.action.apply(held, evicts) {
+            if let Some(after) = event.action.apply(state, evicts) {
                 stack.push((done | 1 << at, after));
             }
         }
@@ -97,6 +140,15 @@ fn the_checker_tells_right_from_wrong() {
     assert!(!is_explained(&[set, again, event(Action::Get(Some(1)), 6, 7)], true), "an old value");
     let adds = [event(Action::Add(1, None), 0, 5), event(Action::Add(1, None), 1, 4)];
     assert!(!is_explained(&adds, false), "a lost addition");
+    let newer = event(Action::SetVersion { to: 7, version: 5, any: Some(false) }, 0, 1);
+    let older = |any| event(Action::SetVersion { to: 8, version: 4, any }, 2, 3);
+    assert!(is_explained(&[newer, older(None)], false));
+    assert!(!is_explained(&[newer, older(Some(true))], true), "an older version");
+    let buried = event(Action::Bury(5, true), 0, 1);
+    assert!(!is_explained(&[buried, older(Some(false))], false), "an older version came back");
+    let tagged = event(Action::SetTagged(7, false), 0, 1);
+    let after = [tagged, event(Action::Invalidate, 2, 3), event(Action::Get(Some(7)), 4, 5)];
+    assert!(!is_explained(&after, true), "it was invalidated");
 }
 
 struct Recorder<'a> {
@@ -132,7 +184,7 @@ impl Recorder<'_> {
     fn step(&mut self) {
         let key = self.draw(KEYS as u64) as usize;
         self.next += THREADS * 1_000;
-        let (to, lot) = (self.next, self.draw(10));
+        let (to, lot) = (self.next, self.draw(14));
         // A swap succeeds if it expects what a read has just found.
         let from = self.events.iter().rev().find_map(|event| match event.action {
             Action::Get(seen) if event.key == key => Some(seen),
@@ -146,6 +198,19 @@ impl Recorder<'_> {
                 Action::Set(to, cache.set(key, Value::bytes(&value), Expiry::Never).unwrap())
             }
             6 => Action::Delete(cache.delete(key)),
+            10 => Action::SetTagged(to, set_noted(cache, key, to, &tagged(cache)).unwrap()),
+            11 => {
+                cache.invalidate_tag(TAG, false);
+                Action::Invalidate
+            }
+            12 => {
+                let (version, note) = versioned(to);
+                Action::SetVersion { to, version, any: set_noted(cache, key, to, &note) }
+            }
+            13 => {
+                let (version, _) = versioned(to);
+                Action::Bury(version, cache.bury(key, version, Expiry::Never))
+            }
             7 => Action::Add(1, update(cache, key, |seen| Some(seen.unwrap_or(0) + 1))),
             _ => {
                 let from = from.flatten();
@@ -166,6 +231,27 @@ fn read(cache: &Cache, key: Key<'_>, copy: &mut Option<(Stamp, Held)>) -> Held {
     let read = cache.get_stamped(key, |entry| number(entry.value().bytes));
     *copy = read.map(|(value, stamp)| (stamp, Some(value)));
     read.map(|(value, _)| value)
+}
+
+/// Whether something was there; `None` if it was a higher version.
+fn set_noted(cache: &Cache, key: Key<'_>, to: u64, note: &Note) -> Option<bool> {
+    match cache.set_noted(key, Value::bytes(&to.to_le_bytes()), Expiry::Never, note) {
+        Ok(any) => Some(any),
+        Err(error) => {
+            assert_eq!(error, Error::Outdated);
+            None
+        }
+    }
+}
+
+fn tagged(cache: &Cache) -> Note {
+    Note { tags: vec![cache.tag(TAG)], ..Note::default() }
+}
+
+/// One of a few versions.
+fn versioned(to: u64) -> (u64, Note) {
+    let version = to / 1_000 % 8;
+    (version, Note { version: Some(version), ..Note::default() })
 }
 
 fn update(cache: &Cache, key: Key<'_>, f: impl Fn(Held) -> Held) -> Held {
@@ -200,8 +286,9 @@ fn check(policy: Policy, max_entries: Option<u64>, beside: Beside, rounds: u64) 
         let cache = Cache::new(config).unwrap();
         let events = one_round(&cache, round, beside);
         for key in 0..KEYS {
-            let of_key: Vec<Event> =
-                events.iter().filter(|event| event.key == key).copied().collect();
+            let concerns =
+                |event: &&Event| event.key == key || matches!(event.action, Action::Invalidate);
+            let of_key: Vec<Event> = events.iter().filter(concerns).copied().collect();
             assert!(is_explained(&of_key, max_entries.is_some()), "{policy:?}: {of_key:#?}");
         }
         cache.audit().unwrap();

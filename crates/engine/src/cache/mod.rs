@@ -88,6 +88,8 @@ pub struct Cache {
     flights: FlightTable,
     versions: Option<Arc<Versions>>,
     tags: Tags,
+    /// Held while an entry with tags is stored, and alone while a tag is invalidated.
+    tag_order: RwLock<()>,
     /// Serialises `clear` and `resize`, which look at all shards.
     overall: Mutex<()>,
 }
@@ -147,6 +149,7 @@ impl Cache {
             flights: FlightTable::new(),
             versions: versions.map(Arc::new),
             tags: Tags::new(config.max_bytes),
+            tag_order: RwLock::new(()),
             overall: Mutex::new(()),
         })
     }

@@ -2,10 +2,15 @@
 
 use super::Cache;
 use crate::config::Error;
+use crate::entry::EntryPtr;
 use crate::index::Host;
 use crate::key::Key;
 use crate::note::{Draft, Note};
 use crate::tags::Validity;
+use parking_lot::RwLockReadGuard;
+
+/// While it lives no tag is invalidated.
+pub(super) type InOrder<'a> = RwLockReadGuard<'a, ()>;
 
 impl Cache {
     /// The slot of a tag, for [`crate::Note::tags`].
@@ -27,22 +32,52 @@ impl Cache {
         // A flight that learns its tags only from what it loads is known by its epoch.
         self.flights.kill_tagged(tag);
         let changing = self.versions.as_ref().map(|versions| versions.changing_all());
+        let in_order = self.tag_order.write();
         self.tags.invalidate(tag, soft);
+        drop(in_order);
         drop(changing);
         self.flights.kill_tagged(tag);
     }
 
-    /// What is stored of a note.
-    pub(super) fn draft<'a>(&self, note: &'a Note) -> Result<Draft<'a>, Error> {
-        if note.tags.is_empty() {
-            return Ok(Draft { note, epoch: note.epoch.unwrap_or(0) });
+    /// Settles to which side of each invalidation an entry belongs that is about to be stored, until
+    /// what is returned is dropped.
+    ///
+    /// Without this an entry of now could lose to an invalidation that returned before it took the
+    /// place of another one: its key would lose both.
+    pub(super) fn settle_epoch(
+        &self,
+        draft: Draft<'_>,
+        entry: EntryPtr,
+    ) -> Result<Option<InOrder<'_>>, Error> {
+        if draft.note.tags.is_empty() {
+            return Ok(None);
         }
-        self.prepare_tags()?;
-        let Some(epoch) = note.epoch else { return Ok(Draft { note, epoch: self.epoch() }) };
+        let in_order = self.tag_order.read();
+        match draft.note.epoch {
+            // SAFETY: the caller owns the entry, and the draft was written to it.
+            None => unsafe { entry.set_epoch(self.tags.epoch()) },
+            Some(epoch) => self.check_epoch(draft.note, epoch)?,
+        }
+        Ok(Some(in_order))
+    }
+
+    fn check_epoch(&self, note: &Note, epoch: u64) -> Result<(), Error> {
         match self.tags.check(epoch, note.tags.iter().copied()) {
-            Validity::Valid => Ok(Draft { note, epoch }),
+            Validity::Valid => Ok(()),
             Validity::Stale | Validity::Invalid => Err(Error::Outdated),
         }
+    }
+
+    /// What is stored of a note. Nothing is evicted for what is too late.
+    pub(super) fn draft<'a>(&self, note: &'a Note) -> Result<Draft<'a>, Error> {
+        let epoch = note.epoch.unwrap_or(0);
+        if !note.tags.is_empty() {
+            self.prepare_tags()?;
+            if note.epoch.is_some() {
+                self.check_epoch(note, epoch)?;
+            }
+        }
+        Ok(Draft { note, epoch })
     }
 
     /// Pays for the table of tags, unless it is there.

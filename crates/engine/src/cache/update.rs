@@ -124,7 +124,13 @@ impl Cache {
         };
         let expect = held.map_or(Expect::Absent, Expect::Exactly);
         slot.keeps = expiry == Expiry::Keep && live.is_some();
-        let stored = self.store(place, hash, key, entry, expect, slot);
+        let in_order = live.filter(EntryRef::is_tagged).map(|_| self.tag_order.read());
+        let stored = match live.filter(|&old| self.is_revoked(old)) {
+            // It was invalidated since `f` saw it.
+            Some(_) => Stored::Refused,
+            None => self.store(place, hash, key, entry, expect, slot),
+        };
+        drop(in_order);
         drop(guard);
         let attempt = match stored {
             Stored::New => {

@@ -2,6 +2,7 @@
 
 use super::Cache;
 use super::store::{Slot, Stored, check_key, entry_payload};
+use super::tags::InOrder;
 use super::update::Edit;
 use crate::config::Error;
 use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
@@ -127,14 +128,15 @@ impl Cache {
         let payload = entry_payload(key, value);
         let result = loop {
             let guard = place.here.pin();
-            let expect = match draft {
-                None => Expect::Any,
-                Some(draft) => match self.expectation(place, hash, key, draft.note.version) {
-                    Ok(expect) => expect,
+            let (expect, in_order) = match draft {
+                None => (Expect::Any, None),
+                Some(draft) => match self.admit(place, hash, key, draft, entry) {
+                    Ok(admitted) => admitted,
                     Err(error) => break Err(error),
                 },
             };
             let stored = self.store(place, hash, key, entry, expect, &mut slot);
+            drop(in_order);
             drop(guard);
             match stored {
                 Stored::New if buries => {
@@ -162,6 +164,20 @@ impl Cache {
             place.bury(entry);
         }
         result
+    }
+
+    /// Whether the entry may be stored now: what the key may have for that, and what keeps
+    /// invalidations away until it is stored. The caller is pinned and owns the entry.
+    fn admit(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        draft: Draft<'_>,
+        entry: EntryPtr,
+    ) -> Result<(Expect, Option<InOrder<'_>>), Error> {
+        let in_order = self.settle_epoch(draft, entry)?;
+        Ok((self.expectation(place, hash, key, draft.note.version)?, in_order))
     }
 
     /// What the key may have for an entry of such a version to take its place. The caller is
