@@ -5,13 +5,14 @@ import { register } from 'tsx/esm/api'
 
 register()
 const breakwater = await import('../../src/index.ts')
+const native = await import('../../src/native.ts')
 const { LRUCache } = await import('../../src/lru-cache/index.ts')
 
 const { body, data } = workerData
 // The compiler wraps functions in calls of this helper, to keep their names.
 const run = new Function('__name', `return (${body})`)(f => f)
 try {
-  port.postMessage({ value: await run({ breakwater, LRUCache, port, data }) })
+  port.postMessage({ value: await run({ breakwater, native, LRUCache, port, data }) })
 } catch (error) {
   port.postMessage({ error })
 }

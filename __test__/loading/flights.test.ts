@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import { Cache, json } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 import { start } from '../helpers/worker.ts'
 
 test('callers of one key share one load', async t => {
@@ -111,6 +112,34 @@ test('a load whose thread ends is done by another thread', async t => {
     t.is(Atomics.load(loads, 0), 2)
   }
   cache.close()
+})
+
+test('a load that is overdue is taken over once, though all who wait lose patience with it', async t => {
+  const clock = new ManualClock()
+  const loads: { by: string; end(value: string): void }[] = []
+  const open = (by: string) =>
+    new Cache<string, string>({
+      name: 'patience',
+      max: 10,
+      clock,
+      lockTimeout: '10s',
+      loader: () => new Promise(resolve => loads.push({ by, end: resolve })),
+    })
+  const caches = ['a', 'b', 'c', 'd'].map(open)
+  const all = caches.map(cache => cache.fetch('key'))
+  for (const leaders of ['ab', 'abc', 'abcd', 'abcda']) {
+    clock.advance('10s')
+    // Until mail has been read.
+    for (let i = 0; i < 3; i++) await turn()
+    t.is(loads.map(load => load.by).join(''), leaders)
+  }
+  loads[2]!.end('late')
+  await turn()
+  t.is(caches[0]!.get('key'), undefined)
+  loads[4]!.end('value')
+  t.deepEqual(await Promise.all(all), ['value', 'value', 'late', 'value'])
+  t.is(caches[0]!.get('key'), 'value')
+  for (const cache of caches) cache.close()
 })
 
 test('a process lives while somebody waits for another thread, and ends when nobody does', async t => {

@@ -324,6 +324,9 @@ export class Loading<K extends CacheKey, V> {
   #lead(flight: Flight<K, V>, lease: number): void {
     flight.leads = true
     flight.lease = lease
+    // It has as much time as who led before.
+    flight.unlock()
+    this.#watch(flight)
     flight.heir?.()
   }
 

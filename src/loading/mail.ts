@@ -1,6 +1,7 @@
 // News of flights from the native side, on their way to the instances that wait.
 import { CacheClosedError } from '../errors.ts'
 import { State } from '../port.ts'
+import { tell } from '../report.ts'
 import type { Values } from '../values.ts'
 import { fromText } from './failure.ts'
 import type { Outcome } from './flight.ts'
@@ -27,7 +28,7 @@ export type Flyers = Map<number, WeakRef<Fly>>
 export function fly(flyers: Flyers, news: unknown[]): void {
   for (let i = 0; i < news.length; i += 4) {
     const hear = flyers.get(news[i] as number)?.deref()
-    hear?.(news[i + 1] as number, news[i + 2] as number, news[i + 3])
+    if (hear !== undefined) tell(hear, news[i + 1] as number, news[i + 2] as number, news[i + 3])
   }
 }
 

@@ -36,14 +36,18 @@
 //!
 //! While no flight is up a kill is one atomic load.
 
-use crate::key::{Key, KeyKind};
-use sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
+mod roles;
+
+pub use roles::{Gone, Handover, Landing, Lease, Left, Role, Ticket};
+
+use crate::key::Key;
+use roles::OwnedKey;
+use sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// What the model checker replaces.
 #[cfg(not(loom))]
 mod sync {
     pub(super) use parking_lot::Mutex;
-    pub(super) use std::sync::Arc;
     pub(super) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 }
 #[cfg(loom)]
@@ -52,93 +56,6 @@ mod sync;
 
 /// Flights are rare beside reads and their locks are held for less than a microsecond.
 const SHARDS: usize = if cfg!(loom) { 1 } else { 64 };
-
-/// Where a flight is found again: by those who wait for it, and by its leader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket {
-    hash: u64,
-    /// The flight's number, unique in its table; it stays the same whoever leads.
-    pub flight: u64,
-}
-
-/// The leader's right to store one key, until it finishes, fails, cancels or is handed over.
-#[derive(Debug)]
-pub struct Lease {
-    ticket: Ticket,
-    number: u64,
-    owner: u64,
-    key: OwnedKey,
-}
-
-impl Lease {
-    /// The key that is loaded.
-    pub fn key(&self) -> Key<'_> {
-        self.key.borrow()
-    }
-
-    /// The flight.
-    pub fn ticket(&self) -> Ticket {
-        self.ticket
-    }
-
-    /// The lease's number, unique in its table; that of the flight, if it is its first lease.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Who leads, as it told [`FlightTable::join`].
-    pub fn owner(&self) -> u64 {
-        self.owner
-    }
-}
-
-/// What an owner that joined has to do.
-#[derive(Debug)]
-pub enum Role {
-    /// Load the value, then end the lease.
-    Lead(Lease),
-    /// Wait: the owner comes back from the leader's `finish` or `fail`, or is made the leader.
-    Wait {
-        /// The flight.
-        ticket: Ticket,
-        /// Whether the owner neither waited for it nor led it before.
-        new: bool,
-    },
-}
-
-/// A flight that finished.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Landing<R> {
-    /// The owners who waited, in the order of their arrival.
-    pub waiters: Vec<u64>,
-    /// What the store returned; `None` if the lease had been killed and nothing was stored.
-    pub stored: Option<R>,
-}
-
-/// Who leads a flight whose leader is gone, or takes too long.
-#[derive(Debug)]
-pub enum Handover {
-    /// The one that waited longest leads now and must be told to load.
-    Next {
-        /// Its right to store.
-        lease: Lease,
-        /// Who led before and waits now, if it is still there.
-        deposed: Option<u64>,
-    },
-    /// There is nobody to tell, and the flight has ended.
-    Empty,
-}
-
-/// An owner that left.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Left {
-    /// It was no waiter.
-    Unknown,
-    /// Others wait.
-    Others,
-    /// Nobody waits any more for the flight of this leader.
-    Alone(u64),
-}
 
 /// The flights of one cache. *Owners* lead and wait: numbers that say how to reach somebody, each
 /// of which leads or waits for a flight once, however many callers it speaks for.
@@ -165,18 +82,6 @@ struct Flight {
     /// By whose invalidation it is killed.
     tags: Box<[u32]>,
     waiters: Vec<u64>,
-}
-
-#[derive(Clone, Debug)]
-struct OwnedKey {
-    kind: KeyKind,
-    bytes: Arc<[u8]>,
-}
-
-impl OwnedKey {
-    fn borrow(&self) -> Key<'_> {
-        Key { kind: self.kind, bytes: &self.bytes }
-    }
 }
 
 impl Flight {
@@ -238,7 +143,7 @@ impl FlightTable {
             if new {
                 flight.waiters.push(owner);
             }
-            return Role::Wait { ticket: flight.ticket(hash), new };
+            return Role::Wait { ticket: flight.ticket(hash), lease: flight.lease, new };
         }
         let number = self.number();
         let flight = Flight {
@@ -246,7 +151,7 @@ impl FlightTable {
             lease: number,
             owner,
             killed: false,
-            key: OwnedKey { kind: key.kind, bytes: key.bytes.into() },
+            key: OwnedKey::new(key),
             tags: tags.into(),
             waiters: Vec::new(),
         };
@@ -290,9 +195,26 @@ impl FlightTable {
     /// Has the one that waited longest lead instead of who takes too long, who waits from now on.
     /// The new lease is alive even if the old one was killed, since its load begins now; unless
     /// another flight of the key is up. `Empty` as well if the flight has ended already.
-    pub fn hand_over(&self, ticket: Ticket) -> Handover {
+    ///
+    /// `lease`: the number of the lease that the caller has waited for. All who wait lose patience
+    /// at about the same time: only the first of them takes the flight from its leader.
+    pub fn hand_over(&self, ticket: Ticket, lease: u64) -> Handover {
         let mut shard = self.shard(ticket.hash).lock();
-        self.pass_on(&mut shard, ticket, true)
+        match find(&mut shard, ticket) {
+            Some(flight) if flight.lease != lease => Handover::Since(flight.lease),
+            _ => self.pass_on(&mut shard, ticket, true),
+        }
+    }
+
+    /// Whether a lease is one to load for. Who hears of a lease late may have lost it since.
+    pub fn leads(&self, lease: &Lease) -> bool {
+        led(&mut self.shard(lease.ticket.hash).lock(), lease).is_some()
+    }
+
+    /// Whether the owner waits for the flight.
+    pub fn waits(&self, ticket: Ticket, owner: u64) -> bool {
+        let mut shard = self.shard(ticket.hash).lock();
+        find(&mut shard, ticket).is_some_and(|flight| flight.waiters.contains(&owner))
     }
 
     /// The owner no longer waits for the flight.
@@ -431,15 +353,6 @@ impl FlightTable {
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[hash as usize % SHARDS]
     }
-}
-
-/// What an owner that is gone leaves to others.
-#[derive(Debug, Default)]
-pub struct Gone {
-    /// Leases of those who lead in its place.
-    pub heirs: Vec<Lease>,
-    /// Leaders for whose flights nobody waits any more.
-    pub alone: Vec<(u64, Ticket)>,
 }
 
 fn living<'a>(flights: &'a mut [Flight], key: Key<'_>) -> Option<&'a mut Flight> {

@@ -54,14 +54,15 @@ impl Env {
         js.call(self.deliver_function(js)?, &[list]).map(drop)
     }
 
-    /// Hands over the letters that wait.
-    fn deliver_letters(&self, js: Js<'_>) {
+    /// The bell rang: hands over all that waits.
+    fn answer(&self, js: Js<'_>) {
+        // The letters are taken first: what is queued after that rings again.
         let letters = self.outbox.take_letters();
-        if letters.is_empty() {
-            return;
+        self.deliver(js);
+        if !letters.is_empty() {
+            // An exception of the facade's is a bug, and it is reported by the runtime.
+            let _ = js.scoped(|js| self.hand_letters(js, letters));
         }
-        // An exception of the facade's is a bug, and it is reported by the runtime.
-        let _ = js.scoped(|js| self.hand_letters(js, letters));
     }
 
     /// Calls the facade with `[instance, flight, kind, value]` of each letter, flat.
@@ -92,16 +93,19 @@ impl Env {
         handle: &Handle,
         letter: Letter,
     ) -> Result<Option<Val<'s>>, Fail> {
-        let flights = &handle.flights;
-        match letter.news {
+        let Ok(shared) = handle.shared() else { return Ok(None) };
+        let (flights, table) = (&handle.flights, shared.cache.flights());
+        match &letter.news {
             News::Alone => return js.undefined().map(Some),
             News::Overtaken => {
-                if !flights.yield_to(letter.flight) {
+                if !flights.overtaken(letter.flight, table, handle.owner) {
                     return Ok(None);
                 }
                 self.waits_more(js, 1);
                 return js.undefined().map(Some);
             }
+            // It came so late that another one leads meanwhile, and this one waits.
+            News::Lead(lease) if !table.leads(lease) => return Ok(None),
             _ => {}
         }
         if flights.end_wait(letter.flight).is_some() {
@@ -112,7 +116,7 @@ impl Env {
             | News::Failed(_, Enclosure { format, bytes }) => values::to_js(js, format, &bytes)?,
             News::Lead(lease) => {
                 let number = js.number(lease.number() as f64)?;
-                flights.lead(lease);
+                flights.inherit(lease);
                 number
             }
             _ => js.undefined()?,
@@ -174,8 +178,7 @@ unsafe extern "C" fn rang(
     if !raw.is_null() {
         // SAFETY: the context lives until `finalize`; a scope is open around this call.
         let (env, js) = unsafe { (&*(context as *const Env), Js::new(raw)) };
-        env.deliver(js);
-        env.deliver_letters(js);
+        env.answer(js);
     }
 }
 

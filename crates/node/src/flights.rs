@@ -14,7 +14,9 @@ use crate::note;
 use crate::registry::Shared;
 use crate::values::{self, ValueBuf};
 use crate::write::expiry_or_default;
-use breakwater_engine::{Cache, Error, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value};
+use breakwater_engine::{
+    Cache, Error, FlightTable, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value,
+};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -24,35 +26,81 @@ pub struct Flights {
     /// By the lease's number.
     leads: RefCell<HashMap<u64, Lease>>,
     /// By the flight's number.
-    waits: RefCell<HashMap<u64, Ticket>>,
+    waits: RefCell<HashMap<u64, Wait>>,
+}
+
+/// A flight that an instance waits for.
+struct Wait {
+    ticket: Ticket,
+    /// The number of the lease that it waits for: when it loses patience that one is overdue.
+    lease: u64,
 }
 
 impl Flights {
     /// The instance leads from now on.
-    pub fn lead(&self, lease: Lease) {
+    fn lead(&self, lease: Lease) {
         self.leads.borrow_mut().insert(lease.number(), lease);
     }
 
-    /// Another one leads a flight of this instance, which waits from now on; whether it led.
-    pub fn yield_to(&self, flight: u64) -> bool {
-        let mut leads = self.leads.borrow_mut();
-        let mut ours = leads.extract_if(|_, lease| lease.ticket().flight == flight);
-        let Some((_, lease)) = ours.next() else { return false };
-        self.waits.borrow_mut().insert(flight, lease.ticket());
-        true
+    /// The instance leads a flight that it took part in before.
+    pub fn inherit(&self, lease: Lease) {
+        self.stop_leading(lease.ticket().flight);
+        self.lead(lease);
+    }
+
+    /// The instance waits from now on for the flight of such a lease.
+    fn wait(&self, ticket: Ticket, lease: u64) {
+        self.waits.borrow_mut().insert(ticket.flight, Wait { ticket, lease });
     }
 
     /// The instance waits no more; the flight, if it waited.
     pub fn end_wait(&self, flight: u64) -> Option<Ticket> {
-        self.waits.borrow_mut().remove(&flight)
+        self.waits.borrow_mut().remove(&flight).map(|wait| wait.ticket)
     }
 
-    fn ticket(&self, flight: u64) -> Option<Ticket> {
-        let waits = self.waits.borrow().get(&flight).copied();
-        waits.or_else(|| {
-            let leads = self.leads.borrow();
-            leads.values().map(Lease::ticket).find(|ticket| ticket.flight == flight)
-        })
+    /// Another one leads, by the lease of this number; whether the instance led until now.
+    fn wait_anew(&self, flight: u64, lease: u64) -> bool {
+        if let Some(wait) = self.waits.borrow_mut().get_mut(&flight) {
+            wait.lease = lease;
+            return false;
+        }
+        let led = self.stop_leading(flight);
+        if let Some((ticket, _)) = led {
+            self.wait(ticket, lease);
+        }
+        led.is_some()
+    }
+
+    /// Another one may lead a flight that the instance led; whether it does, and the instance waits.
+    pub fn overtaken(&self, flight: u64, table: &FlightTable, owner: u64) -> bool {
+        match self.led(flight) {
+            // It is patient with the new lease, as if it had lost patience with its own just now.
+            Some((ticket, lease)) if table.waits(ticket, owner) => self.wait_anew(flight, lease),
+            _ => false,
+        }
+    }
+
+    /// A flight that the instance takes part in, and the lease that is overdue if it loses patience.
+    fn patience(&self, flight: u64) -> Option<(Ticket, u64)> {
+        let waits = self.waits.borrow();
+        let wait = waits.get(&flight).map(|wait| (wait.ticket, wait.lease));
+        wait.or_else(|| self.led(flight))
+    }
+
+    /// A flight that the instance leads, and the number of the lease.
+    fn led(&self, flight: u64) -> Option<(Ticket, u64)> {
+        let leads = self.leads.borrow();
+        // The first lease has the number of its flight.
+        let lease = leads
+            .get(&flight)
+            .or_else(|| leads.values().find(|lease| lease.ticket().flight == flight))?;
+        Some((lease.ticket(), lease.number()))
+    }
+
+    fn stop_leading(&self, flight: u64) -> Option<(Ticket, u64)> {
+        let led = self.led(flight)?;
+        self.leads.borrow_mut().remove(&led.1);
+        Some(led)
     }
 
     /// The instance is closed; how many flights it waited for.
@@ -78,9 +126,9 @@ pub fn join<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = on.owned()?;
     let tags = note::slots(js, call.arg::<2>(), &shared.cache)?;
     let number = match shared.cache.flights().join(key, on.owner, &tags) {
-        Role::Wait { ticket, new } => {
+        Role::Wait { ticket, lease, new } => {
             if new {
-                on.flights.waits.borrow_mut().insert(ticket.flight, ticket);
+                on.flights.wait(ticket, lease);
                 on.env.waits_more(js, 1);
             }
             -(ticket.flight as f64)
@@ -165,14 +213,12 @@ pub fn give<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 /// `fail(lease, text)`: ends a flight whose load failed.
 pub fn fail<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
+    let mut buf = ValueBuf::new();
+    let text = read(&mut buf, call, values::ERROR, &shared)?;
     let Some(lease) = take(call)? else { return js.boolean(false) };
-    let Some(waiters) = shared.cache.flights().fail(&lease) else { return js.boolean(false) };
-    if !waiters.is_empty() {
-        let mut buf = ValueBuf::new();
-        let text = read(&mut buf, call, values::ERROR, &shared)?;
-        tell_value(&waiters, lease.ticket(), FAILED, text);
-    }
-    js.boolean(true)
+    let waiters = shared.cache.flights().fail(&lease);
+    tell_value(waiters.as_deref().unwrap_or_default(), lease.ticket(), FAILED, text);
+    js.boolean(waiters.is_some())
 }
 
 /// `leave(flight)`: this instance no longer waits.
@@ -200,26 +246,37 @@ pub fn cancel<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     js.boolean(ended)
 }
 
-/// `handOver(flight)`: has who waited longest lead; whether there was somebody.
+/// `handOver(flight)`: has who waited longest lead, unless somebody else does already than when this
+/// instance joined, or last called this; false if nobody waits, and the flight has ended.
 pub fn hand_over<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, on) = (call.js, call.on);
     let shared = on.shared()?;
     let flight = number(js, call.arg::<0>())?;
-    let Some(ticket) = on.flights.ticket(flight) else { return js.boolean(false) };
-    match shared.cache.flights().hand_over(ticket) {
+    let Some((ticket, lease)) = on.flights.patience(flight) else { return js.boolean(false) };
+    match shared.cache.flights().hand_over(ticket, lease) {
         Handover::Next { lease, deposed } => {
-            match deposed {
-                Some(deposed) if deposed != on.owner => {
-                    mail::send(deposed, flight, News::Overtaken);
-                }
-                // It was this instance itself: it knows.
-                _ if on.flights.yield_to(flight) => on.env.waits_more(js, 1),
-                _ => {}
+            wait_anew(call, flight, lease.number());
+            // This instance itself knows.
+            if let Some(deposed) = deposed.filter(|&deposed| deposed != on.owner) {
+                mail::send(deposed, flight, News::Overtaken);
             }
             appoint(lease);
             js.boolean(true)
         }
-        Handover::Empty => js.boolean(false),
+        Handover::Since(lease) => {
+            wait_anew(call, flight, lease);
+            js.boolean(true)
+        }
+        Handover::Empty => {
+            on.flights.stop_leading(flight);
+            js.boolean(false)
+        }
+    }
+}
+
+fn wait_anew(call: &Call<'_, Handle>, flight: u64, lease: u64) {
+    if call.on.flights.wait_anew(flight, lease) {
+        call.on.env.waits_more(call.js, 1);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the model checker puts in place of the primitives of the flight table.
 
 pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
-pub(super) use std::sync::Arc;
 
 use loom::sync::atomic::fence;
 

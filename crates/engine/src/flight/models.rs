@@ -30,6 +30,33 @@ impl World {
         }
     }
 
+    /// As [`World::load`], but who leads looks first whether somebody was faster; whether it loaded.
+    fn fetch(&self, owner: u64) -> bool {
+        let Role::Lead(lease) = self.table.join(KEY, owner, &[]) else { return false };
+        if self.cache.load(Ordering::Acquire) != 0 {
+            self.table.fail(&lease);
+            return false;
+        }
+        self.land(&lease);
+        true
+    }
+
+    /// Who leads, when nobody else is here yet.
+    fn lead(&self, owner: u64) -> Lease {
+        match self.table.join(KEY, owner, &[]) {
+            Role::Lead(lease) => lease,
+            Role::Wait { .. } => panic!("nobody else is here"),
+        }
+    }
+
+    /// Who waits for somebody who leads.
+    fn wait(&self, owner: u64) -> Ticket {
+        match self.table.join(KEY, owner, &[]) {
+            Role::Wait { ticket, .. } => ticket,
+            Role::Lead(_) => panic!("somebody leads"),
+        }
+    }
+
     fn land(&self, lease: &Lease) -> usize {
         let value = self.source.load(Ordering::Acquire);
         let landing = self.table.finish(lease, || self.cache.store(value, Ordering::Release));
@@ -103,9 +130,7 @@ fn every_waiter_is_served_once_whoever_leads_and_whoever_writes() {
 fn a_leader_that_dies_loses_no_waiter_and_no_lease() {
     model(|| {
         let world = World::new();
-        let Role::Lead(lease) = world.table.join(KEY, 1, &[]) else {
-            panic!("nobody else is here")
-        };
+        let lease = world.lead(1);
         let other = thread::spawn({
             let world = Arc::clone(&world);
             move || world.load(2).is_none()
@@ -126,9 +151,7 @@ fn a_leader_that_dies_loses_no_waiter_and_no_lease() {
 fn who_joins_while_a_load_is_cancelled_waits_or_leads() {
     model(|| {
         let world = World::new();
-        let Role::Lead(lease) = world.table.join(KEY, 1, &[]) else {
-            panic!("nobody else is here")
-        };
+        let lease = world.lead(1);
         let other = thread::spawn({
             let world = Arc::clone(&world);
             move || world.load(2).is_none()
@@ -149,15 +172,13 @@ fn who_joins_while_a_load_is_cancelled_waits_or_leads() {
 fn a_load_that_is_taken_over_is_landed_once() {
     model(|| {
         let world = World::new();
-        let Role::Lead(first) = world.table.join(KEY, 1, &[]) else {
-            panic!("nobody else is here")
-        };
-        let Role::Wait { ticket, .. } = world.table.join(KEY, 2, &[]) else { panic!("1 leads") };
+        let first = world.lead(1);
+        let (ticket, number) = (world.wait(2), first.number());
         let slow = thread::spawn({
             let world = Arc::clone(&world);
             move || world.table.finish(&first, || world.cache.store(1, Ordering::Release))
         });
-        let handover = world.table.hand_over(ticket);
+        let handover = world.table.hand_over(ticket, number);
         let first = slow.join().unwrap();
         match handover {
             Handover::Next { lease, deposed } => {
@@ -165,8 +186,71 @@ fn a_load_that_is_taken_over_is_landed_once() {
                 assert_eq!(world.land(&lease), 1, "who led before is served");
             }
             Handover::Empty => assert_eq!(first.unwrap().waiters, vec![2]),
+            Handover::Since(_) => panic!("nobody else takes it over"),
         }
         assert!(world.table.is_idle());
         assert_eq!(world.cache.load(Ordering::Acquire), 1);
+    });
+}
+
+#[test]
+fn a_load_is_taken_over_once_though_all_lose_patience_at_once() {
+    model(|| {
+        let world = World::new();
+        let number = world.lead(1).number();
+        let ticket = world.wait(2);
+        world.wait(3);
+        let others = [2, 3].map(|_| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.table.hand_over(ticket, number))
+        });
+        let mut leases = Vec::new();
+        for other in others {
+            match other.join().unwrap() {
+                Handover::Next { lease, .. } => leases.push(lease),
+                Handover::Since(lease) => assert_ne!(lease, number),
+                Handover::Empty => panic!("there are waiters"),
+            }
+        }
+        assert_eq!(leases.len(), 1);
+        assert!(world.table.leads(&leases[0]) && world.table.waits(ticket, 1));
+        assert_eq!(world.land(&leases[0]), 2);
+        assert!(world.table.is_idle());
+    });
+}
+
+#[test]
+fn who_leaves_while_the_leader_dies_leaves_no_flight_behind() {
+    model(|| {
+        let world = World::new();
+        let lease = world.lead(1);
+        let ticket = world.wait(2);
+        let other = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.table.leave(ticket, 2)
+        });
+        let mut gone = world.table.owner_gone(1);
+        match (other.join().unwrap(), gone.heirs.pop()) {
+            // It is the leader, and is told so: nobody waits for it.
+            (Left::Unknown, Some(heir)) => assert!(world.table.cancel(&heir)),
+            (Left::Alone(1), None) => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(!world.table.leads(&lease) && gone.alone.is_empty());
+        assert!(world.table.is_idle());
+    });
+}
+
+#[test]
+fn of_two_who_miss_one_loads() {
+    model(|| {
+        let world = World::new();
+        let other = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.fetch(2)
+        });
+        let loads = [world.fetch(1), other.join().unwrap()];
+        assert_eq!(loads.iter().filter(|&&loaded| loaded).count(), 1);
+        assert!(world.table.is_idle());
     });
 }

@@ -20,7 +20,7 @@ fn lead_tagged(table: &FlightTable, owner: u64, tags: &[u32]) -> Lease {
 
 fn wait(table: &FlightTable, owner: u64) -> Ticket {
     match table.join(KEY, owner, &[]) {
-        Role::Wait { ticket, new: true } => ticket,
+        Role::Wait { ticket, new: true, .. } => ticket,
         role => panic!("{role:?}"),
     }
 }
@@ -48,7 +48,7 @@ fn an_owner_waits_once_however_often_it_joins() {
     let ticket = wait(&table, OTHER);
     for owner in [ME, OTHER] {
         match table.join(KEY, owner, &[]) {
-            Role::Wait { ticket: same, new } => assert_eq!((same, new), (ticket, false)),
+            Role::Wait { ticket: same, new, .. } => assert_eq!((same, new), (ticket, false)),
             Role::Lead(_) => panic!("there is a flight"),
         }
     }
@@ -132,7 +132,8 @@ fn a_flight_that_is_handed_over_goes_to_the_one_that_waited_longest() {
     let ticket = wait(&table, OTHER);
     wait(&table, THIRD);
     table.kill(KEY);
-    let Handover::Next { lease: second, deposed } = table.hand_over(ticket) else { panic!() };
+    let handover = table.hand_over(ticket, first.number());
+    let Handover::Next { lease: second, deposed } = handover else { panic!() };
     assert_eq!((second.owner(), deposed), (OTHER, Some(ME)));
     assert_eq!(second.ticket(), ticket, "who waits knows the flight by the same ticket");
     assert_ne!(second.number(), first.number());
@@ -141,11 +142,31 @@ fn a_flight_that_is_handed_over_goes_to_the_one_that_waited_longest() {
 }
 
 #[test]
+fn a_flight_is_handed_over_by_the_first_who_lost_patience_with_its_leader() {
+    let table = FlightTable::new();
+    let first = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    wait(&table, THIRD);
+    let handover = table.hand_over(ticket, first.number());
+    let Handover::Next { lease: second, .. } = handover else { panic!() };
+    match table.hand_over(ticket, first.number()) {
+        Handover::Since(lease) => assert_eq!(lease, second.number()),
+        other => panic!("{other:?}"),
+    }
+    assert!(table.leads(&second) && !table.leads(&first));
+    assert!(table.waits(ticket, ME) && !table.waits(ticket, OTHER));
+    let Role::Wait { lease, .. } = table.join(KEY, 4, &[]) else { panic!() };
+    assert_eq!(lease, second.number(), "who comes late is patient with the second");
+    let Handover::Next { lease: third, deposed } = table.hand_over(ticket, lease) else { panic!() };
+    assert_eq!((third.owner(), deposed), (THIRD, Some(OTHER)));
+}
+
+#[test]
 fn a_flight_that_nobody_waits_for_ends_when_it_is_handed_over() {
     let table = FlightTable::new();
     let lease = lead(&table, ME);
-    assert!(matches!(table.hand_over(lease.ticket()), Handover::Empty));
-    assert!(matches!(table.hand_over(lease.ticket()), Handover::Empty));
+    assert!(matches!(table.hand_over(lease.ticket(), lease.number()), Handover::Empty));
+    assert!(matches!(table.hand_over(lease.ticket(), lease.number()), Handover::Empty));
     assert!(table.is_idle());
 }
 
@@ -156,7 +177,7 @@ fn a_killed_flight_that_is_handed_over_stores_nothing_beside_a_living_one() {
     let ticket = wait(&table, OTHER);
     table.kill(KEY);
     let new = lead(&table, THIRD);
-    let Handover::Next { lease, .. } = table.hand_over(ticket) else { panic!() };
+    let Handover::Next { lease, .. } = table.hand_over(ticket, old.number()) else { panic!() };
     assert_eq!(table.finish(&lease, || 7), landing(&[ME], None));
     assert_eq!(table.finish(&new, || 8), landing(&[], Some(8)));
     assert_eq!(table.finish(&old, || 6), None);
@@ -201,7 +222,7 @@ fn a_store_that_panics_leaves_the_flight_to_be_handed_over() {
     let ticket = wait(&table, OTHER);
     let panic = std::panic::AssertUnwindSafe(|| table.finish(&lease, || panic!("no memory")));
     assert!(std::panic::catch_unwind(panic).is_err());
-    assert!(matches!(table.hand_over(ticket), Handover::Next { .. }));
+    assert!(matches!(table.hand_over(ticket, lease.number()), Handover::Next { .. }));
 }
 
 /// One writer, three loaders, few keys: what the writer wrote is never covered by an older load,
@@ -218,14 +239,14 @@ fn under_load_no_write_is_lost_and_every_waiter_is_served() {
 
     let load = |at: usize, mut lease: Lease, die: bool| {
         if die {
-            match table.hand_over(lease.ticket()) {
+            match table.hand_over(lease.ticket(), lease.number()) {
                 // The heir is served by its own load, and who led before waits.
                 Handover::Next { lease: next, .. } => {
                     waiting.fetch_add(1, Ordering::Relaxed);
                     served.fetch_add(1, Ordering::Relaxed);
                     lease = next;
                 }
-                Handover::Empty => return,
+                Handover::Empty | Handover::Since(_) => return,
             }
         }
         let value = source[at].load(Ordering::SeqCst);
