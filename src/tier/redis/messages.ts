@@ -11,12 +11,11 @@ export interface Change {
 }
 
 /**
- * - `hello`: who sends it hears from now on, and asks everybody for a sign of life.
  * - `alive`: a sign of life.
  * - `bye`: who sends it will be silent.
  * - `change`: something was written or removed.
  */
-export type Kind = 'hello' | 'alive' | 'bye' | 'change'
+export type Kind = 'alive' | 'bye' | 'change'
 
 /** A message. */
 export interface Message {
@@ -31,7 +30,7 @@ export interface Message {
 
 /** The first item of every message: others are of another version, or no messages. */
 const VERSION = 1
-const KINDS: readonly Kind[] = ['hello', 'alive', 'bye', 'change']
+const KINDS: readonly Kind[] = ['alive', 'bye', 'change']
 
 /** A message as text: a JSON array. */
 export function writeMessage({ kind, origin, sequence, change }: Message): string {
