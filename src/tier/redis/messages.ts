@@ -1,6 +1,7 @@
 // What processes tell each other over the bus: messages as text, and how a receiver finds out that it
 // missed one. Nothing here sends or waits.
 import type { CacheKey } from '../../types.ts'
+import type { TierHost } from '../tier.ts'
 
 /** What was written or removed. */
 export interface Change {
@@ -8,6 +9,13 @@ export interface Change {
   readonly tags: readonly string[]
   /** Everything. */
   readonly clear: boolean
+}
+
+/** A change to which others are added. */
+export interface Changes extends Change {
+  keys: CacheKey[]
+  tags: string[]
+  clear: boolean
 }
 
 /**
@@ -76,6 +84,54 @@ function readKey(text: string): CacheKey {
   if (text[0] === 'n' && rest !== '') return Number(rest)
   if (text[0] === 'b') return new Uint8Array(Buffer.from(rest, 'base64'))
   throw new SyntaxError('a key of no type')
+}
+
+/** The most keys and tags of a message, and the most characters in them, but for the last one. */
+const [MOST, LONGEST] = [500, 64 * 1024]
+/** With more keys and tags it is cheaper for everybody to forget everything. */
+const TOO_MANY = 20_000
+
+/** A change of nothing, to add to. */
+export function nothing(): Changes {
+  return { keys: [], tags: [], clear: false }
+}
+
+/** Adds a change to others, which become a change of everything if they are too many. */
+export function merge(to: Changes, { keys, tags, clear }: Change): void {
+  if (clear || to.clear || to.keys.length + to.tags.length + keys.length + tags.length > TOO_MANY) {
+    to.clear = true
+    to.keys = []
+    to.tags = []
+    return
+  }
+  for (const key of keys) to.keys.push(key)
+  for (const tag of tags) to.tags.push(tag)
+}
+
+/** A change in pieces, each of which is a message of bounded length. */
+export function* pieces(change: Change): Generator<Change> {
+  if (change.clear) return yield { keys: [], tags: [], clear: true }
+  let piece = nothing()
+  let room = LONGEST
+  for (const list of ['keys', 'tags'] as const) {
+    for (const item of change[list]) {
+      if (room <= 0 || piece.keys.length + piece.tags.length === MOST) {
+        yield piece
+        piece = nothing()
+        room = LONGEST
+      }
+      piece[list].push(item as string)
+      room -= typeof item === 'number' ? 8 : item.length
+    }
+  }
+  if (piece.keys.length + piece.tags.length > 0) yield piece
+}
+
+/** Tells a cache of a change elsewhere. */
+export function pass(host: TierHost, { keys, tags, clear }: Change): void {
+  if (clear) host.cleared()
+  if (keys.length > 0) host.changed(keys)
+  if (tags.length > 0) host.tagged(tags)
 }
 
 /** Who was heard of, up to which number, and when. */

@@ -4,7 +4,7 @@ import { TierError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
 import type { TierHost } from '../tier.ts'
 import type { Standing } from './footing.ts'
-import { type Change, readMessage, writeMessage } from './messages.ts'
+import { type Change, merge, nothing, pass, readMessage, writeMessage } from './messages.ts'
 import { type Ear, type Holder, type Line, type Master, type Payload, reach } from './reach.ts'
 
 /** What a key of the store stands for. */
@@ -105,7 +105,7 @@ function hearing(
     // Everything was flushed.
     if (payload === null) return host.cleared()
     try {
-      const change = { keys: [] as CacheKey[], tags: [] as string[], clear: false }
+      const change = nothing()
       for (const bytes of Array.isArray(payload) ? payload : [payload]) {
         const stored = bytes.subarray(skip)
         if (stored.subarray(0, marks.length).equals(marks)) {
@@ -124,23 +124,6 @@ function hearing(
       host.cleared()
     }
   }
-}
-
-/** Adds a change to another. */
-export function merge(
-  to: { keys: CacheKey[]; tags: string[]; clear: boolean },
-  { keys, tags, clear }: Change,
-): void {
-  for (const key of keys) to.keys.push(key)
-  for (const tag of tags) to.tags.push(tag)
-  to.clear ||= clear
-}
-
-/** Tells the cache of a change. */
-export function pass(host: TierHost, { keys, tags, clear }: Change): void {
-  if (clear) return host.cleared()
-  if (keys.length > 0) host.changed(keys)
-  if (tags.length > 0) host.tagged(tags)
 }
 
 /** The masters of a cluster, sorted. */
