@@ -13,7 +13,6 @@ import {
   openChannel,
 } from '../../src/tier/redis/channel.ts'
 import type { TierHost } from '../../src/tier/tier.ts'
-import { timersOf } from '../../src/timers.ts'
 import type { CacheKey } from '../../src/types.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { redis, type Served } from '../router/support.ts'
@@ -102,14 +101,22 @@ export class Side {
   readonly errors: unknown[] = []
   channel!: Channel
   #waiting: (() => void)[] = []
+  #heed = () => {}
 
-  /** Another one over a client of its own. */
+  /** One that is closed with the test, when it has tried to connect. */
   static async open(
     t: ExecutionContext,
-    { client }: Connected,
+    user: Connected,
     options: InvalidationOptions,
-    name = 'c',
   ): Promise<Side> {
+    const side = Side.start(user, options)
+    t.teardown(() => side.channel.close())
+    await side.channel.ready
+    return side
+  }
+
+  /** One that connects. */
+  static start({ client }: Connected, options: InvalidationOptions, name = 'c'): Side {
     const side = new Side()
     const prefix = `t:${name}:`
     side.channel = openChannel(client, checkInvalidation(options), side.host(name), {
@@ -122,8 +129,6 @@ export class Side {
         return text === `${prefix}g:` ? 'everything' : { tag: text.slice(prefix.length + 2) }
       },
     })
-    t.teardown(() => side.channel.close())
-    await side.channel.ready
     return side
   }
 
@@ -131,6 +136,7 @@ export class Side {
     const hear = (told: Told) => {
       this.told.push(told)
       for (const check of this.#waiting.splice(0)) check()
+      this.#heed()
     }
     const each = (kind: 'key' | 'tag') => (list: readonly CacheKey[]) => {
       for (const item of list) hear(`${kind} ${String(item)}`)
@@ -160,6 +166,17 @@ export class Side {
     }
   }
 
+  /** Calls `f` whenever it has been told something. */
+  heeds(f: () => void): void {
+    this.#heed = f
+  }
+
+  /** Lets it try again, and resolves when it hears again. */
+  async recovers(): Promise<void> {
+    this.clock.advance(2000)
+    await this.hears('regained')
+  }
+
   /** Writes as the tier does: by the channel's writer. */
   write(key: string, value = 'x'): Promise<unknown> {
     const writer = this.channel.writer()
@@ -168,5 +185,18 @@ export class Side {
   }
 }
 
-/** Timers of the system. */
-export const systemTimers = timersOf(undefined)
+/** The ids of the connections that a channel has: those that hear, and those that are tracked. */
+export async function connections(
+  send: Connected['send'],
+): Promise<{ hearing: string[]; tracked: string[]; all: number }> {
+  const lines = String(await send('CLIENT', 'LIST'))
+    .trim()
+    .split('\n')
+  const ids = (flag: string) =>
+    lines.filter(line => line.match(/ flags=(\S+)/)?.[1]?.includes(flag)).map(idOf)
+  return { hearing: ids('P'), tracked: ids('t'), all: lines.length }
+}
+
+function idOf(line: string): string {
+  return line.match(/^id=(\d+)/)?.[1] as string
+}

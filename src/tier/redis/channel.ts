@@ -101,7 +101,8 @@ class Open implements Channel {
   readonly #bus: Bus
   #footing: Footing<Tracking> | Footing<BusLine>
   #tracks: boolean
-  #pending: Changes | undefined
+  /** What is to be told. */
+  #pending: Changes = nothing()
   #due = false
   #settle = () => {}
   #closed: Promise<void> | undefined
@@ -133,7 +134,7 @@ class Open implements Channel {
 
   publish({ keys = [], tags = [], clear = false }: Partial<Change>): void {
     if (this.#closed) return
-    merge((this.#pending ??= nothing()), { keys, tags, clear })
+    merge(this.#pending, { keys, tags, clear })
     if (this.#due) return
     this.#due = true
     // All that is told of in one turn of the event loop goes together.
@@ -179,8 +180,7 @@ class Open implements Channel {
 
   #flush(): Promise<unknown> {
     const pending = this.#pending
-    this.#pending = undefined
-    if (pending === undefined) return Promise.resolve()
+    this.#pending = nothing()
     const told: Promise<unknown>[] = []
     for (const piece of pieces(pending)) {
       const { standing } = this.#footing
@@ -199,7 +199,7 @@ class Open implements Channel {
   /** By the bus the others notice that something is missing; else it is told when tracking stands. */
   #untold(piece: Change): void {
     if (!this.#tracks) this.#bus.skip()
-    else merge((this.#pending ??= nothing()), piece)
+    else merge(this.#pending, piece)
   }
 
   async #leave(): Promise<void> {
