@@ -291,7 +291,7 @@ export class WriteQueueFullError extends BreakwaterError {
   }
 }
 
-/** `ERR_TIER`: the second tier does not answer, or has what cannot be read; `cause` says why. */
+/** `ERR_TIER`: the second tier did not do what it was asked; `cause` says why, if that is known. */
 export class TierError extends BreakwaterError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_TIER', message, options)
