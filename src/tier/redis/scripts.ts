@@ -27,9 +27,9 @@ local function head(key)
   return known, version, bytes:byte(3) == 15
 end`
 
-/** KEYS. The time, then what each has. */
-export const READ: Script = script(`${NOW}
-return {string.format('%.0f', now), redis.call('MGET', unpack(KEYS))}`)
+/** KEYS: one. The time, and what it has. */
+const READ: Script = script(`${NOW}
+return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`)
 
 /**
  * KEYS: one. ARGV: what comes before and after the times; since when the value is known, '' for now;
@@ -102,4 +102,44 @@ export async function sendAll(
 
 function inFull({ script, words, key }: ScriptCommand): Command {
   return { words: ['EVAL', script.source, ...words.slice(2)], key }
+}
+
+/** What a key has, and the time of its server just before it was read; in microseconds. */
+export interface Read {
+  readonly now: number
+  readonly bytes: Buffer | undefined
+}
+
+/**
+ * Reads keys. A server alone is asked for the time before it is for the values, which copies large
+ * ones less often than a script does; the servers of a cluster have clocks of their own.
+ */
+export async function read(connection: Connection, keys: readonly Word[]): Promise<Read[]> {
+  if (connection.isCluster) {
+    const replies = await sendAll(
+      connection,
+      keys.map(key => call(READ, [key], [])),
+    )
+    return replies.map(reply => {
+      const [now, bytes] = answer(reply) as Reply[]
+      return { now: Number(now), bytes: bytesOf(bytes) }
+    })
+  }
+  const commands = [
+    { words: ['TIME'], key: '' },
+    { words: ['MGET', ...keys], key: '' },
+  ]
+  const [time, values] = (await connection.sendAll(commands)).map(answer) as Reply[][]
+  const now = Number(time?.[0]) * 1_000_000 + Number(time?.[1])
+  return keys.map((_, i) => ({ now, bytes: bytesOf(values?.[i]) }))
+}
+
+function bytesOf(reply: Reply | undefined): Buffer | undefined {
+  return Buffer.isBuffer(reply) ? reply : undefined
+}
+
+/** A reply that is no error. */
+export function answer(reply: Reply | Error): Reply {
+  if (reply instanceof Error) throw reply
+  return reply
 }
