@@ -61,7 +61,7 @@ interface NodeRedis extends Client {
 }
 
 /** How commands go through a library. */
-interface Library {
+export interface Library {
   readonly isCluster: boolean
   readonly addsPrefix: boolean
   sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]>
@@ -77,11 +77,18 @@ const AS_BYTES = { typeMapping: { 36: Buffer }, returnBuffers: true }
  * @throws InvalidOptionError `ERR_INVALID_OPTION`: what is given is no client.
  */
 export function connectionOf(client: object, timers: Timers, timeout: number): Connection {
+  return new ClientConnection(client, checkClient(client), timers, timeout)
+}
+
+/**
+ * How a client is used.
+ *
+ * @throws InvalidOptionError `ERR_INVALID_OPTION`: what is given is no client.
+ */
+export function checkClient(client: object): Library {
   const library = libraryOf(client)
-  if (library === undefined) {
-    throw new InvalidOptionError('client', client, 'a client of ioredis or of node-redis')
-  }
-  return new ClientConnection(client, library, timers, timeout)
+  if (library !== undefined) return library
+  throw new InvalidOptionError('client', client, 'a client of ioredis or of node-redis')
 }
 
 /** How a client is used, `undefined` if it is none. */
