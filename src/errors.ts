@@ -291,6 +291,13 @@ export class WriteQueueFullError extends BreakwaterError {
   }
 }
 
+/** `ERR_TIER`: the second tier did not do what it was asked; `cause` says why, if that is known. */
+export class TierError extends BreakwaterError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TIER', message, options)
+  }
+}
+
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
   constructor(what: string) {

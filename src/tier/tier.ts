@@ -16,6 +16,18 @@ export interface TierValue {
   /** Never takes the place of a higher one. */
   readonly version?: number | undefined
   readonly tags?: readonly string[] | undefined
+  /**
+   * Of a value that was loaded: the {@link TierMark.since} of the `get` before the load. It is not
+   * stored if the key was written or removed since then, nor if that is not known (0). A value
+   * without it is new: it is stored whatever is there, but for a higher version.
+   */
+  readonly since?: number | undefined
+}
+
+/** Filled by a `get`: what a load that follows has to show when its value is stored. */
+export interface TierMark {
+  /** The store's time when the key was read; stays as it is if the store did not answer. */
+  since?: number | undefined
 }
 
 /** What a tier tells the cache. */
@@ -51,13 +63,16 @@ export interface TierSession {
   /** Resolves when changes elsewhere are heard of, or cannot be for now. */
   readonly ready: Promise<void>
   /** The value of a key; `undefined` also if the store does not answer. */
-  get(key: CacheKey): Promise<TierValue | undefined>
+  get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined>
   /** Stores a value; `false` if there is a newer one, or the store does not answer. */
   set(key: CacheKey, value: TierValue): Promise<boolean>
   delete(keys: readonly CacheKey[]): Promise<void>
   invalidateTag(tag: string): Promise<void>
   clear(): Promise<void>
-  /** The right to load a key, of which the fleet has one; `undefined` if another process has it. */
+  /**
+   * The right to load a key, of which the fleet has one; `undefined` if another process has it. Given
+   * to all while the store does not answer.
+   */
   lease(key: CacheKey, ms: number): Promise<TierLease | undefined>
   /** Resolves when another process has written the key, or after `ms`. */
   written(key: CacheKey, ms: number): Promise<void>

@@ -1,0 +1,202 @@
+// What the tests of the invalidation channel share: servers, clients of both libraries, and a cache's
+// side of the channel that keeps what it is told.
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import type { ExecutionContext } from 'ava'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
+import { ManualClock } from '../../src/testing.ts'
+import {
+  type Channel,
+  checkInvalidation,
+  type InvalidationOptions,
+  openChannel,
+} from '../../src/tier/redis/channel.ts'
+import type { TierHost } from '../../src/tier/tier.ts'
+import type { CacheKey } from '../../src/types.ts'
+import { countedTimers } from '../helpers/timers.ts'
+import { redis, type Served } from '../router/support.ts'
+
+/** The libraries. */
+export const libraries = ['ioredis', 'node-redis'] as const
+export type Library = (typeof libraries)[number]
+
+/** A client of a test's own, and how to send by it. */
+export interface Connected {
+  client: object
+  send(...args: string[]): Promise<unknown>
+}
+
+/** Sends by a client of either library. */
+export function sends(client: object): (...args: string[]) => Promise<unknown> {
+  if (client instanceof Redis || client instanceof Cluster) {
+    return (...args) => (client as Redis).call(...(args as [string]))
+  }
+  const node = client as ReturnType<typeof createClient> & { masters?: unknown }
+  if (!node.masters) return (...args) => node.sendCommand(args)
+  const cluster = client as ReturnType<typeof createCluster>
+  return (...args) => cluster.sendCommand(args[1], false, args)
+}
+
+/** A client of one server, until the test ends. */
+export async function connect(
+  t: ExecutionContext,
+  library: Library,
+  port: number,
+): Promise<Connected> {
+  if (library === 'ioredis') {
+    const client = new Redis({ port, host: '127.0.0.1' })
+    client.on('error', () => {})
+    t.teardown(() => client.disconnect())
+    if (client.status !== 'ready') await once(client, 'ready')
+    return { client, send: sends(client) }
+  }
+  const client = createClient({ socket: { port, host: '127.0.0.1' } })
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  await client.connect()
+  return { client, send: sends(client) }
+}
+
+/** A client of a cluster, until the test ends. */
+export async function connectCluster(
+  t: ExecutionContext,
+  library: Library,
+  nodes: readonly Served[],
+): Promise<Connected> {
+  if (library === 'ioredis') {
+    const client = new Cluster(nodes.map(({ port }) => ({ port, host: '127.0.0.1' })))
+    client.on('error', () => {})
+    t.teardown(() => client.disconnect())
+    if (client.status !== 'ready') await once(client, 'ready')
+    return { client, send: sends(client) }
+  }
+  const client = createCluster({
+    rootNodes: nodes.map(({ port }) => ({ socket: { port, host: '127.0.0.1' } })),
+  })
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  await client.connect()
+  return { client, send: sends(client) }
+}
+
+/** Three masters without replicas, until the test ends. */
+export async function cluster(t: ExecutionContext): Promise<Served[]> {
+  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
+  const nodes = await Promise.all([0, 1, 2].map(() => redis(t, ...options)))
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']
+  execFileSync('redis-cli', args)
+  return nodes
+}
+
+/** What a cache was told. */
+export type Told = 'lost' | 'regained' | 'cleared' | 'failed' | `key ${string}` | `tag ${string}`
+
+/** A cache's side of a channel. */
+export class Side {
+  readonly told: Told[] = []
+  readonly clock = new ManualClock()
+  readonly timers = countedTimers(this.clock)
+  readonly errors: unknown[] = []
+  channel!: Channel
+  #waiting: (() => void)[] = []
+  #heed = () => {}
+
+  /** One that is closed with the test, when it has tried to connect. */
+  static async open(
+    t: ExecutionContext,
+    user: Connected,
+    options: InvalidationOptions,
+  ): Promise<Side> {
+    const side = Side.start(user, options)
+    t.teardown(() => side.channel.close())
+    await side.channel.ready
+    return side
+  }
+
+  /** One that connects. */
+  static start({ client }: Connected, options: InvalidationOptions, name = 'c'): Side {
+    const side = new Side()
+    const prefix = `t:${name}:`
+    side.channel = openChannel(client, checkInvalidation(options), side.host(name), {
+      prefixes: [`${prefix}v:`, `${prefix}g:`],
+      marks: `${prefix}m:`,
+      bus: `${prefix}bus`,
+      read(stored) {
+        const text = String(stored)
+        if (text.startsWith(`${prefix}v:`)) return { key: text.slice(prefix.length + 2) }
+        return text === `${prefix}g:` ? 'everything' : { tag: text.slice(prefix.length + 2) }
+      },
+    })
+    return side
+  }
+
+  host(name: string): TierHost {
+    const hear = (told: Told) => {
+      this.told.push(told)
+      for (const check of this.#waiting.splice(0)) check()
+      this.#heed()
+    }
+    const each = (kind: 'key' | 'tag') => (list: readonly CacheKey[]) => {
+      for (const item of list) hear(`${kind} ${String(item)}`)
+    }
+    return {
+      name,
+      timers: this.timers,
+      changed: each('key'),
+      tagged: each('tag'),
+      cleared: () => hear('cleared'),
+      lost: () => hear('lost'),
+      regained: () => hear('regained'),
+      failed: (_, error) => {
+        this.errors.push(error)
+        hear('failed')
+      },
+      breaker: () => {},
+    }
+  }
+
+  /** Resolves when it has been told this, now or before; forgets what came up to that. */
+  async hears(told: Told): Promise<Told[]> {
+    for (;;) {
+      const at = this.told.indexOf(told)
+      if (at >= 0) return this.told.splice(0, at + 1)
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+    }
+  }
+
+  /** Calls `f` whenever it has been told something. */
+  heeds(f: () => void): void {
+    this.#heed = f
+  }
+
+  /** Lets it try again, and resolves when it hears again. */
+  async recovers(): Promise<void> {
+    this.clock.advance(2000)
+    await this.hears('regained')
+  }
+
+  /** Writes as the tier does: by the channel's writer. */
+  write(key: string, value = 'x'): Promise<unknown> {
+    const writer = this.channel.writer()
+    if (writer === undefined) throw new Error('there is no writer')
+    return sends(writer)('SET', `t:c:v:${key}`, value)
+  }
+}
+
+/** The ids of the connections that a channel has: those that hear, and those that are tracked. */
+export async function connections(
+  send: Connected['send'],
+): Promise<{ hearing: string[]; tracked: string[]; all: number }> {
+  const lines = String(await send('CLIENT', 'LIST'))
+    .trim()
+    .split('\n')
+  const ids = (flag: string) =>
+    lines.filter(line => line.match(/ flags=(\S+)/)?.[1]?.includes(flag)).map(idOf)
+  return { hearing: ids('P'), tracked: ids('t'), all: lines.length }
+}
+
+function idOf(line: string): string {
+  return line.match(/^id=(\d+)/)?.[1] as string
+}

@@ -1,0 +1,278 @@
+// What other processes change is heard of by tracking, and that it is not is noticed.
+import { setImmediate } from 'node:timers/promises'
+import test from 'ava'
+import { random } from '../helpers/random.ts'
+import { installed, redis } from '../router/support.ts'
+import {
+  cluster,
+  connect,
+  connectCluster,
+  connections,
+  libraries,
+  Side,
+  sends,
+} from './invalidation.ts'
+
+const server = installed('redis-server') ? test : test.skip
+const tracking = { mode: 'tracking', heartbeat: 1000, bound: 2000 } as const
+
+for (const library of libraries) {
+  server(`${library}: a write is heard of by others and not by who wrote`, async t => {
+    const { port } = await redis(t)
+    const [one, two] = await Promise.all([connect(t, library, port), connect(t, library, port)])
+    const [a, b] = [await Side.open(t, one, tracking), await Side.open(t, two, tracking)]
+    await Promise.all([a.hears('regained'), b.hears('regained')])
+    await a.write('a')
+    t.deepEqual(await b.hears('key a'), ['key a'])
+    await b.write('b')
+    // The server tells in the order of the writes.
+    t.deepEqual(await a.hears('key b'), ['key b'])
+    await one.send('DEL', 't:c:v:a')
+    t.deepEqual(await a.hears('key a'), ['key a'])
+    t.deepEqual(await b.hears('key a'), ['key a'])
+  })
+
+  server(`${library}: tags, everything and keys that the store has not are told of`, async t => {
+    const { port } = await redis(t)
+    const user = await connect(t, library, port)
+    const [a, b] = [await Side.open(t, user, tracking), await Side.open(t, user, tracking)]
+    await Promise.all([a.hears('regained'), b.hears('regained')])
+    a.channel.publish({ keys: ['gone', 'ä\0{}'], tags: ['sale'] })
+    t.deepEqual(await b.hears('tag sale'), ['key gone', 'key ä\0{}', 'tag sale'])
+    a.channel.publish({ clear: true })
+    t.deepEqual(await b.hears('cleared'), ['cleared'])
+    await user.send('INCR', 't:c:g:news')
+    t.deepEqual(await b.hears('tag news'), ['tag news'])
+    t.deepEqual(await a.hears('tag news'), ['tag news'], 'and nothing of its own')
+    await user.send('INCR', 't:c:g:')
+    t.deepEqual(await b.hears('cleared'), ['cleared'])
+    t.is(await user.send('EXISTS', 't:c:m:'), 0)
+    const keys = (await user.send('KEYS', 't:c:m:*')) as string[]
+    t.deepEqual(keys, [], 'marks do not stay')
+  })
+
+  for (const which of ['hearing', 'tracked'] as const) {
+    server(`${library}: the loss of the ${which} connection is noticed at once`, async t => {
+      const { port } = await redis(t)
+      const user = await connect(t, library, port)
+      const a = await Side.open(t, user, tracking)
+      await a.hears('regained')
+      const writer = a.channel.writer()
+      const [id] = (await connections(user.send))[which]
+      await user.send('CLIENT', 'KILL', 'ID', id!)
+      t.deepEqual(await a.hears('lost'), ['lost'])
+      t.is(a.channel.writer(), undefined)
+      await a.recovers()
+      t.not(a.channel.writer(), writer)
+      await a.write('mine')
+      await user.send('SET', 't:c:v:theirs', 'x')
+      t.deepEqual(await a.hears('key theirs'), ['key theirs'])
+      const { hearing, tracked } = await connections(user.send)
+      t.deepEqual([hearing.length, tracked.length], [1, 1], 'nothing is left of the first ones')
+    })
+  }
+
+  server(`${library}: a server that was killed and started again is heard again`, async t => {
+    const first = await redis(t)
+    const user = await connect(t, library, first.port)
+    const a = await Side.open(t, user, tracking)
+    await a.hears('regained')
+    await first.stop('SIGKILL')
+    t.deepEqual(await a.hears('failed'), ['lost', 'failed'])
+    a.channel.publish({ tags: ['meanwhile'] })
+    await redis(t, '--port', `${first.port}`)
+    const b = await Side.open(t, user, tracking)
+    await b.hears('regained')
+    await a.recovers()
+    t.deepEqual(await b.hears('tag meanwhile'), ['tag meanwhile'], 'told late rather than never')
+    await user.send('SET', 't:c:v:k', 'x')
+    await a.hears('key k')
+  })
+
+  server(`${library}: a flushed store clears`, async t => {
+    const { port } = await redis(t)
+    const user = await connect(t, library, port)
+    const a = await Side.open(t, user, tracking)
+    await a.hears('regained')
+    await user.send('FLUSHALL')
+    t.deepEqual(await a.hears('cleared'), ['cleared'])
+  })
+
+  server(`${library}: a server that no longer answers is lost within the bound`, async t => {
+    const { port, process } = await redis(t)
+    const user = await connect(t, library, port)
+    const a = await Side.open(t, user, tracking)
+    await a.hears('regained')
+    process.kill('SIGSTOP')
+    a.clock.advance(1000)
+    t.deepEqual(a.told, [])
+    a.clock.advance(1000)
+    t.deepEqual(await a.hears('lost'), ['lost'])
+    process.kill('SIGCONT')
+    await a.recovers()
+  })
+
+  server(`${library}: a server that answers stays heard`, async t => {
+    const { port } = await redis(t)
+    const user = await connect(t, library, port)
+    const a = await Side.open(t, user, tracking)
+    await a.hears('regained')
+    for (let beat = 0; beat < 20; beat++) {
+      const pings = await pingsOf(user.send)
+      a.clock.advance(1000)
+      while ((await pingsOf(user.send)) < pings + 2) await setImmediate()
+      // The answers have come when the next sign of life is due.
+      await setImmediate()
+    }
+    t.deepEqual(a.told, [])
+  })
+
+  server(
+    `${library}: a server that refuses to track is left for the bus, with the reason`,
+    async t => {
+      const { port } = await redis(t)
+      const user = await connect(t, library, port)
+      await user.send('ACL', 'SETUSER', 'default', '-client|tracking')
+      const auto = { ...tracking, mode: 'auto' } as const
+      const [a, b] = [await Side.open(t, user, auto), await Side.open(t, user, auto)]
+      t.deepEqual(await a.hears('regained'), ['failed', 'regained'])
+      t.regex(String((a.errors[0] as Error).cause), /permission/)
+      t.false(a.channel.tracks)
+      t.is(a.channel.writer(), undefined)
+      await b.hears('regained')
+      a.channel.publish({ keys: ['k'] })
+      t.deepEqual(await b.hears('key k'), ['key k'])
+
+      const c = await Side.open(t, user, tracking)
+      t.deepEqual(await c.hears('failed'), ['lost', 'failed'])
+      await user.send('ACL', 'SETUSER', 'default', '+client|tracking')
+      await c.recovers()
+    },
+  )
+
+  server(
+    `${library}: nothing is left of a channel that is closed, whatever it was doing`,
+    async t => {
+      const { port, process } = await redis(t)
+      const user = await connect(t, library, port)
+      const { all } = await connections(user.send)
+      const standing = await Side.open(t, user, tracking)
+      await standing.hears('regained')
+      const unheard = await Side.open(t, user, tracking)
+      await unheard.hears('regained')
+      const [, id] = (await connections(user.send)).hearing
+      await user.send('CLIENT', 'KILL', 'ID', id!)
+      await unheard.hears('lost')
+      const connecting = Side.start(user, tracking)
+      await Promise.all([standing, unheard, connecting].map(({ channel }) => channel.close()))
+      await connecting.channel.ready
+      standing.channel.publish({ clear: true })
+      t.is(standing.channel.writer(), undefined)
+      while ((await connections(user.send)).all > all) await setImmediate()
+      for (const { timers } of [standing, unheard, connecting]) t.is(timers.waiting, 0)
+
+      const stuck = await Side.open(t, user, tracking)
+      process.kill('SIGSTOP')
+      stuck.channel.publish({ clear: true })
+      const closed = stuck.channel.close()
+      stuck.clock.advance(1000)
+      await closed
+      t.is(stuck.timers.waiting, 0)
+      process.kill('SIGCONT')
+    },
+  )
+
+  server(`${library}: nothing is missed after it hears again, whatever is cut when`, async t => {
+    const { port } = await redis(t)
+    const [one, two] = await Promise.all([connect(t, library, port), connect(t, library, port)])
+    const draw = random(7)
+    const a = await Side.open(t, one, tracking)
+    await a.hears('regained')
+    // A cache that keeps what it reads until it is told to forget.
+    const keys = Array.from({ length: 8 }, (_, at) => `k${at}`)
+    const cache = new Map<string, unknown>()
+    const epochs = new Map<string, number>()
+    const forget = (key: string) => {
+      cache.delete(key)
+      epochs.set(key, (epochs.get(key) ?? 0) + 1)
+    }
+    let covered = true
+    const digest = () => {
+      for (const told of a.told.splice(0)) {
+        if (told === 'lost') covered = false
+        else if (told === 'regained') covered = true
+        if (told.startsWith('key ')) forget(told.slice(4))
+        else if (told !== 'failed') for (const key of keys) forget(key)
+      }
+    }
+    a.heeds(digest)
+    const read = async (key: string) => {
+      const writer = a.channel.writer()
+      if (cache.has(key) || writer === undefined) return
+      const epoch = epochs.get(key)
+      const value = await sends(writer)('GET', `t:c:v:${key}`).catch(() => undefined)
+      if (covered && epochs.get(key) === epoch) cache.set(key, value)
+    }
+    for (let step = 0, version = 0; step < 400; step++) {
+      const key = keys[Math.floor(draw() * keys.length)]!
+      const write = two.send('SET', `t:c:v:${key}`, `${version++}`)
+      if (draw() < 0.1) {
+        const { hearing, tracked } = await connections(two.send)
+        const id = (draw() < 0.5 ? hearing : tracked)[0]
+        if (id !== undefined) await two.send('CLIENT', 'KILL', 'ID', id)
+      }
+      const reads = keys.map(read)
+      if (draw() < 0.5) await Promise.all([write, ...reads])
+      if (!covered) a.clock.advance(2000)
+    }
+    // What is still under way: a change of its own comes after all others.
+    while (!covered) await setImmediate()
+    await two.send('SET', 't:c:v:end', 'x')
+    while (!epochs.has('end')) {
+      if (!covered) break
+      await setImmediate()
+    }
+    t.true(cache.size > 0)
+    for (const [key, value] of cache) t.is(value, await two.send('GET', `t:c:v:${key}`), key)
+  })
+
+  server(
+    `${library}: every master of a cluster is heard, and the loss of one is noticed`,
+    async t => {
+      const nodes = await cluster(t)
+      const [one, two] = [
+        await connectCluster(t, library, nodes),
+        await connectCluster(t, library, nodes),
+      ]
+      const [a, b] = [await Side.open(t, one, tracking), await Side.open(t, two, tracking)]
+      await Promise.all([a.hears('regained'), b.hears('regained')])
+      const keys = Array.from({ length: 30 }, (_, at) => `k${at}`)
+      for (const key of keys) {
+        await a.write(key)
+        t.deepEqual(await b.hears(`key ${key}`), [`key ${key}`])
+      }
+      a.channel.publish({ keys: ['gone'], tags: ['sale'] })
+      t.deepEqual(await b.hears('tag sale'), ['key gone', 'tag sale'])
+      t.deepEqual(a.told, [])
+
+      const single = await connect(t, library, nodes[1]!.port)
+      for (const which of ['hearing', 'tracked'] as const) {
+        for (const id of (await connections(single.send))[which]) {
+          await single.send('CLIENT', 'KILL', 'ID', id)
+        }
+        await Promise.all([a.hears('lost'), b.hears('lost')])
+        await Promise.all([a.recovers(), b.recovers()])
+      }
+      for (const key of keys) await a.write(key)
+      for (const key of keys) await b.hears(`key ${key}`)
+      await nodes[2]!.stop('SIGKILL')
+      await Promise.all([a.hears('lost'), b.hears('lost')])
+    },
+  )
+}
+
+async function pingsOf(send: (...args: string[]) => Promise<unknown>): Promise<number> {
+  return Number(
+    /cmdstat_ping:calls=(\d+)/.exec(String(await send('INFO', 'commandstats')))?.[1] ?? 0,
+  )
+}

@@ -1,0 +1,154 @@
+// What a store has of a value: a head of fixed places that a script of the store can read and write,
+// then the tags, then the value.
+//
+//   at  0  a mark, and the version of this form
+//   at  2  the kind of value, and how it is compressed
+//   at  3  when it was known, in microseconds of the store    }
+//   at 11  until when it is fresh, in milliseconds of it      }  float64, big endian
+//   at 19  its version; NaN if it has none                    }
+//   at 27  milliseconds that loading it took                 float32
+//   at 31  the length of the value before it was compressed  uint32
+//   at 35  the length of the tags, which are JSON            uint32
+import { TierError } from '../errors.ts'
+import { type CompressionName, pack, unpack } from './compress.ts'
+import type { TierValue } from './tier.ts'
+
+/** Where things are. */
+export const Head = { KIND: 2, KNOWN: 3, FRESH_UNTIL: 11, VERSION: 19, SIZE: 39 } as const
+
+/** What every stored value begins with. */
+export const MAGIC = Buffer.from([0xb7, 1])
+
+const Kind = { ASCII: 0, UTF8: 1, UTF16: 2, NUMBER: 3, BYTES: 4, TOMBSTONE: 15 } as const
+
+/** Says that a key was deleted: a load that began before must not bring its value back. */
+export const TOMBSTONE: number = Kind.TOMBSTONE
+
+/** How values are stored. */
+export interface Packing {
+  /** How larger ones are compressed; not at all if left out. */
+  readonly compression: CompressionName | undefined
+  /** From how many bytes on. */
+  readonly above: number
+}
+
+/** A value in parts: between them go the times, which only the store knows. */
+export interface Sealed {
+  /** What comes before the times. */
+  readonly head: Buffer
+  /** What comes after them. */
+  readonly body: Buffer
+}
+
+/** What is stored of a value. */
+export function seal(value: TierValue, { compression, above }: Packing): Sealed {
+  const { kind, bytes } = toBytes(value.encoded)
+  const { code, packed } =
+    compression !== undefined && bytes.length >= above
+      ? pack(bytes, compression)
+      : { code: 0, packed: bytes }
+  const tags = value.tags?.length ? Buffer.from(JSON.stringify(value.tags)) : Buffer.alloc(0)
+  const fixed = Buffer.alloc(Head.SIZE - Head.VERSION)
+  fixed.writeDoubleBE(value.version ?? Number.NaN, 0)
+  fixed.writeFloatBE(value.cost, 8)
+  fixed.writeUInt32BE(bytes.length, 12)
+  fixed.writeUInt32BE(tags.length, 16)
+  return {
+    head: Buffer.from([...MAGIC, kind | (code << 4)]),
+    body: Buffer.concat([fixed, tags, packed]),
+  }
+}
+
+/** Whether a text survives UTF-8: it has no half of a surrogate pair alone. */
+export function isWhole(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
+}
+
+function toBytes(encoded: TierValue['encoded']): { kind: number; bytes: Uint8Array } {
+  if (typeof encoded === 'string') {
+    const length = Buffer.byteLength(encoded)
+    if (length === encoded.length)
+      return { kind: Kind.ASCII, bytes: Buffer.from(encoded, 'latin1') }
+    if (isWhole(encoded)) return { kind: Kind.UTF8, bytes: Buffer.from(encoded) }
+    return { kind: Kind.UTF16, bytes: Buffer.from(encoded, 'utf16le') }
+  }
+  if (typeof encoded !== 'number') return { kind: Kind.BYTES, bytes: encoded }
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(encoded)
+  return { kind: Kind.NUMBER, bytes }
+}
+
+/** A value as it was found. */
+export interface Opened {
+  readonly value: TierValue
+  /** When it was known, in microseconds of the store. */
+  readonly known: number
+}
+
+/**
+ * Reads what a store has; `undefined` for the mark of a deletion.
+ *
+ * @param now - microseconds of the store.
+ * @param max - the most bytes that a value may have.
+ * @throws TierError `ERR_TIER`: it is none of ours, or damaged.
+ */
+export function unseal(stored: Buffer, now: number, max: number): Opened | undefined {
+  if (stored.length < MAGIC.length + 1 || !stored.subarray(0, MAGIC.length).equals(MAGIC)) {
+    throw new TierError(
+      'the store has something that is no value of a cache, or of a newer version',
+    )
+  }
+  const form = stored[Head.KIND] as number
+  if (form === Kind.TOMBSTONE) return undefined
+  if (stored.length < Head.SIZE) throw new TierError('a stored value is cut off')
+  const known = stored.readDoubleBE(Head.KNOWN)
+  const freshUntil = stored.readDoubleBE(Head.FRESH_UNTIL)
+  const version = stored.readDoubleBE(Head.VERSION)
+  const cost = stored.readFloatBE(Head.VERSION + 8)
+  const length = stored.readUInt32BE(Head.VERSION + 12)
+  const end = Head.SIZE + stored.readUInt32BE(Head.VERSION + 16)
+  if (end > stored.length || Number.isNaN(known) || Number.isNaN(freshUntil)) {
+    throw new TierError('a stored value is damaged')
+  }
+  if (length > max) throw new TierError(`a stored value has ${length} bytes, more than ${max}`)
+  const bytes = unpack(stored.subarray(end), form >> 4, length)
+  const value = {
+    encoded: fromBytes(form & 15, bytes),
+    freshFor: freshUntil - now / 1000,
+    cost: Number.isFinite(cost) ? cost : 0,
+    version: Number.isNaN(version) ? undefined : version,
+    tags: readTags(stored.subarray(Head.SIZE, end)),
+  }
+  return { value, known }
+}
+
+function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  switch (kind) {
+    case Kind.ASCII:
+      return buffer.toString('latin1')
+    case Kind.UTF8:
+      return buffer.toString()
+    case Kind.UTF16:
+      return buffer.toString('utf16le')
+    case Kind.NUMBER:
+      if (buffer.length !== 8) throw new TierError('a stored number is damaged')
+      return buffer.readDoubleBE()
+    case Kind.BYTES:
+      return buffer
+    default:
+      throw new TierError(`a stored value is of a kind that is unknown here (${kind})`)
+  }
+}
+
+function readTags(bytes: Buffer): readonly string[] | undefined {
+  if (bytes.length === 0) return undefined
+  let tags: unknown
+  try {
+    tags = JSON.parse(String(bytes))
+  } catch (error) {
+    throw new TierError('the tags of a stored value are damaged', { cause: error })
+  }
+  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string')) return tags
+  throw new TierError('the tags of a stored value are damaged')
+}

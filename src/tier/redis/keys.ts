@@ -1,0 +1,115 @@
+// Where a cache keeps what in the store: `name:key` for values, readable where keys are texts, and
+// `name~...` for all else. Every key has one place, every place one key, and no two caches share any.
+import { InvalidKeyError } from '../../errors.ts'
+import type { CacheKey } from '../../types.ts'
+import { isWhole } from '../envelope.ts'
+import type { ChannelKeys } from './channel.ts'
+import type { Stored } from './tracking.ts'
+
+/**
+ * Keys that are no plain texts begin with `~` and a letter: `n` for numbers, `b` for bytes, `u` for texts
+ * that are no whole Unicode, `s` for texts that begin with `~` themselves.
+ */
+const MARK = '~'
+
+/** The key of a cache as bytes. */
+export function writeKey(key: CacheKey): Buffer {
+  if (typeof key === 'number') return Buffer.from(`~n${key}`)
+  if (typeof key !== 'string') {
+    if (!(key instanceof Uint8Array)) throw new InvalidKeyError(typeof key)
+    return Buffer.concat([Buffer.from('~b'), key])
+  }
+  if (!isWhole(key)) return Buffer.concat([Buffer.from('~u'), Buffer.from(key, 'utf16le')])
+  return Buffer.from(key[0] === MARK ? `~s${key}` : key)
+}
+
+/** The key of bytes; `undefined` if they are of no key. */
+export function readKey(bytes: Buffer): CacheKey | undefined {
+  if (bytes[0] !== MARK.charCodeAt(0)) return String(bytes)
+  const rest = bytes.subarray(2)
+  switch (String.fromCharCode(bytes[1] ?? 0)) {
+    case 's':
+      return String(rest)
+    case 'n':
+      return rest.length > 0 ? Number(rest) : undefined
+    case 'b':
+      return new Uint8Array(rest)
+    case 'u':
+      return rest.toString('utf16le')
+    default:
+      return undefined
+  }
+}
+
+/** The places of one cache. */
+export class Keys implements ChannelKeys {
+  readonly prefixes: readonly string[]
+  readonly marks: string
+  readonly bus: string
+  /** When everything was invalidated. */
+  readonly cleared: string
+  /** When any tag was. */
+  readonly tagged: string
+  /** The processes that have published what they read most. */
+  readonly hot: string
+  readonly #values: Buffer
+  readonly #tags: Buffer
+  readonly #locks: Buffer
+  readonly #cleared: Buffer
+
+  /**
+   * @param root - what comes before all.
+   * @param name - of the cache.
+   */
+  constructor(root: string, name: string, space = root) {
+    // No name contains what ends it, nor what would put all its keys into one slot of a cluster.
+    const escaped = name.replaceAll(/[%:~{}]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
+    const own = root + escaped
+    this.cleared = `${own}~c`
+    this.tagged = `${own}~n`
+    this.hot = `${own}~h`
+    this.marks = `${own}~m:`
+    this.bus = `${space}${escaped}~bus`
+    this.prefixes = [`${own}:`, `${own}~t:`, this.cleared]
+    this.#values = Buffer.from(`${own}:`)
+    this.#tags = Buffer.from(`${own}~t:`)
+    this.#locks = Buffer.from(`${own}~l:`)
+    this.#cleared = Buffer.from(this.cleared)
+  }
+
+  /** Where the value of a key is. */
+  value(key: CacheKey): Buffer {
+    return Buffer.concat([this.#values, writeKey(key)])
+  }
+
+  /** Where it stands when a tag was invalidated. */
+  tag(tag: string): Buffer {
+    return Buffer.concat([this.#tags, writeKey(tag)])
+  }
+
+  /** Who loads a key. */
+  lock(key: CacheKey): Buffer {
+    return Buffer.concat([this.#locks, writeKey(key)])
+  }
+
+  /** What a process reads most. */
+  hotOf(process: string): string {
+    return `${this.hot}:${process}`
+  }
+
+  read(stored: Buffer): Stored | undefined {
+    if (startsWith(stored, this.#values)) {
+      const key = readKey(stored.subarray(this.#values.length))
+      return key === undefined ? undefined : { key }
+    }
+    if (startsWith(stored, this.#tags)) {
+      const tag = readKey(stored.subarray(this.#tags.length))
+      return typeof tag === 'string' ? { tag } : undefined
+    }
+    return stored.equals(this.#cleared) ? 'everything' : undefined
+  }
+}
+
+function startsWith(bytes: Buffer, head: Buffer): boolean {
+  return bytes.subarray(0, head.length).equals(head)
+}

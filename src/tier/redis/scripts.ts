@@ -1,0 +1,145 @@
+// What the server does in one step: whatever depends on its clock, or on what it has already. All
+// times are the server's, so that the clocks of processes need not agree.
+import { createHash } from 'node:crypto'
+import type { Command, Connection, Reply, Word } from './client.ts'
+
+/** A script, known to the server by its hash once it has run. */
+export interface Script {
+  readonly source: string
+  readonly hash: string
+}
+
+function script(source: string): Script {
+  return { source, hash: createHash('sha1').update(source).digest('hex') }
+}
+
+/** The time, in microseconds: exact, since it is below 2^53. */
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]`
+
+/** What is known of a value that is there: when it was known, its version, whether it was deleted. */
+const HEAD = `
+local function head(key)
+  local bytes = redis.pcall('GETRANGE', key, 0, 26)
+  if type(bytes) ~= 'string' or #bytes < 27 or bytes:sub(1, 2) ~= '\\183\\1' then return end
+  local known, _, version = struct.unpack('>ddd', bytes:sub(4))
+  return known, version, bytes:byte(3) == 15
+end`
+
+/** KEYS: one. The time, and what it has. */
+const READ: Script = script(`${NOW}
+return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`)
+
+/**
+ * KEYS: one. ARGV: what comes before and after the times; since when the value is known, '' for now;
+ * milliseconds that it is fresh, that it is kept ('' for ever), and that deletions are remembered.
+ * Whether it was stored.
+ */
+export const STORE: Script = script(`${NOW}${HEAD}
+local since = tonumber(ARGV[3])
+-- Who took longer than deletions are remembered cannot know whether there was one.
+if since and now - since > ARGV[6] * 1000 then return 0 end
+local version = struct.unpack('>d', ARGV[2])
+local known, old, deleted = head(KEYS[1])
+if known then
+  if version < old then return 0 end
+  local newer = version > old and not deleted
+  if since and since <= known and not newer then return 0 end
+end
+local fresh = ARGV[4] == '' and math.huge or now / 1000 + ARGV[4]
+local value = ARGV[1] .. struct.pack('>dd', since or now, fresh) .. ARGV[2]
+if ARGV[5] == '' then redis.call('SET', KEYS[1], value)
+else redis.call('SET', KEYS[1], value, 'PX', ARGV[5]) end
+return 1`)
+
+/** KEYS. ARGV: milliseconds that a deletion is remembered. Versions are remembered with it. */
+export const REMOVE: Script = script(`${NOW}${HEAD}
+for _, key in ipairs(KEYS) do
+  local _, version = head(key)
+  local mark = '\\183\\1\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
+  redis.call('SET', key, mark, 'PX', ARGV[1])
+end`)
+
+/** KEYS. ARGV: milliseconds that it is remembered, '' for ever. Notes the time. */
+export const STAMP: Script = script(`${NOW}
+for _, key in ipairs(KEYS) do
+  if ARGV[1] == '' then redis.call('SET', key, string.format('%.0f', now))
+  else redis.call('SET', key, string.format('%.0f', now), 'PX', ARGV[1]) end
+end`)
+
+/** KEYS: one. ARGV: a token. Removes the key if it has the token. */
+export const RELEASE: Script = script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)
+
+/** A command that runs a script. */
+export interface ScriptCommand extends Command {
+  readonly script: Script
+}
+
+/** A script with its keys, all in one server, and its arguments. */
+export function call(script: Script, keys: readonly Word[], args: readonly Word[]): ScriptCommand {
+  const words = ['EVALSHA', script.hash, String(keys.length), ...keys, ...args]
+  return { script, words, key: keys[0] as Word }
+}
+
+/** Sends commands together; scripts that a server does not know yet are sent again, in full. */
+export async function sendAll(
+  connection: Connection,
+  commands: readonly (Command | ScriptCommand)[],
+): Promise<(Reply | Error)[]> {
+  const replies = await connection.sendAll(commands)
+  const unknown: number[] = []
+  for (const [i, reply] of replies.entries()) {
+    if (reply instanceof Error && reply.message.startsWith('NOSCRIPT')) unknown.push(i)
+  }
+  if (unknown.length === 0) return replies
+  const again = await connection.sendAll(unknown.map(i => inFull(commands[i] as ScriptCommand)))
+  for (const [at, i] of unknown.entries()) replies[i] = again[at] as Reply | Error
+  return replies
+}
+
+function inFull({ script, words, key }: ScriptCommand): Command {
+  return { words: ['EVAL', script.source, ...words.slice(2)], key }
+}
+
+/** What a key has, and the time of its server just before it was read; in microseconds. */
+export interface Read {
+  readonly now: number
+  readonly bytes: Buffer | undefined
+}
+
+/**
+ * Reads keys. A server alone is asked for the time before it is for the values, which copies large
+ * ones less often than a script does; the servers of a cluster have clocks of their own.
+ */
+export async function read(connection: Connection, keys: readonly Word[]): Promise<Read[]> {
+  if (connection.isCluster) {
+    const replies = await sendAll(
+      connection,
+      keys.map(key => call(READ, [key], [])),
+    )
+    return replies.map(reply => {
+      const [now, bytes] = answer(reply) as Reply[]
+      return { now: Number(now), bytes: bytesOf(bytes) }
+    })
+  }
+  const commands = [
+    { words: ['TIME'], key: '' },
+    { words: ['MGET', ...keys], key: '' },
+  ]
+  const [time, values] = (await connection.sendAll(commands)).map(answer) as Reply[][]
+  const now = Number(time?.[0]) * 1_000_000 + Number(time?.[1])
+  return keys.map((_, i) => ({ now, bytes: bytesOf(values?.[i]) }))
+}
+
+function bytesOf(reply: Reply | undefined): Buffer | undefined {
+  return Buffer.isBuffer(reply) ? reply : undefined
+}
+
+/** A reply that is no error. */
+export function answer(reply: Reply | Error): Reply {
+  if (reply instanceof Error) throw reply
+  return reply
+}

@@ -1,0 +1,120 @@
+// Which process loads a key: the one that has its lock. The others wait until the key is written, the
+// lock is given back, or their time is over.
+import { randomUUID } from 'node:crypto'
+import type { CacheKey } from '../../types.ts'
+import type { TierHost, TierLease } from '../tier.ts'
+import type { Connection } from './client.ts'
+import { type Keys, writeKey } from './keys.ts'
+import { call, RELEASE } from './scripts.ts'
+import type { Store } from './store.ts'
+
+/** Milliseconds between two looks for a lock: the first, and the most. */
+const FIRST = 10
+const MOST = 250
+
+/** The locks of one session, and who waits for them. */
+export class Waits {
+  readonly #host: TierHost
+  readonly #connection: Connection
+  readonly #store: Store
+  readonly #keys: Keys
+  /** Who waits for a key, by the key as text. */
+  readonly #waiting = new Map<string, Set<() => void>>()
+  #closed = false
+
+  constructor(host: TierHost, connection: Connection, store: Store, keys: Keys) {
+    this.#host = host
+    this.#connection = connection
+    this.#store = store
+    this.#keys = keys
+  }
+
+  async lease(key: CacheKey, ms: number): Promise<TierLease | undefined> {
+    const lock = this.#keys.lock(key)
+    const token = randomUUID()
+    const life = String(Math.max(1, Math.ceil(Math.min(ms, Number.MAX_SAFE_INTEGER))))
+    const words = ['SET', lock, token, 'NX', 'PX', life]
+    const [reply] = await this.#store.send('lease', this.#connection, [{ words, key: lock }])
+    if (reply === null) return undefined
+    // Without an answer everybody may load: better twice than not at all.
+    if (reply === undefined) return { release: async () => {} }
+    return {
+      release: async () => {
+        await this.#store.send('lease', this.#connection, [call(RELEASE, [lock], [token])])
+      },
+    }
+  }
+
+  async written(key: CacheKey, ms: number): Promise<void> {
+    const { timers } = this.#host
+    const end = timers.now() + ms
+    let isOver = false
+    const told = this.#told(key, () => {
+      isOver = true
+    })
+    try {
+      for (let pause = FIRST; ; pause = Math.min(pause * 2, MOST)) {
+        const left = end - timers.now()
+        if (isOver || this.#closed || left <= 0) return
+        await this.#pause(Math.min(pause, left), told.promise)
+        if (isOver || timers.now() >= end || (await this.#isFree(key))) return
+      }
+    } finally {
+      told.forget()
+    }
+  }
+
+  /** Keys were written elsewhere; all of them if none are given. */
+  noteChanged(keys?: readonly CacheKey[]): void {
+    const texts = keys === undefined ? [...this.#waiting.keys()] : keys.map(textOf)
+    for (const text of texts) {
+      for (const wake of this.#waiting.get(text) ?? []) wake()
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.noteChanged()
+  }
+
+  #told(key: CacheKey, f: () => void): { promise: Promise<void>; forget(): void } {
+    const text = textOf(key)
+    const waiting = this.#waiting.get(text) ?? new Set()
+    this.#waiting.set(text, waiting)
+    let wake = () => {}
+    const promise = new Promise<void>(resolve => {
+      wake = () => {
+        f()
+        resolve()
+      }
+    })
+    waiting.add(wake)
+    const forget = () => {
+      waiting.delete(wake)
+      if (waiting.size === 0) this.#waiting.delete(text)
+    }
+    return { promise, forget }
+  }
+
+  #pause(ms: number, told: Promise<void>): Promise<void> {
+    return new Promise(resolve => {
+      // Somebody waits for the outcome: the process stays for it.
+      const cancel = this.#host.timers.after(ms, resolve, true)
+      told.then(() => {
+        cancel()
+        resolve()
+      })
+    })
+  }
+
+  async #isFree(key: CacheKey): Promise<boolean> {
+    const lock = this.#keys.lock(key)
+    const command = { words: ['EXISTS', lock], key: lock }
+    const [reply] = await this.#store.send('lease', this.#connection, [command])
+    return reply === 0
+  }
+}
+
+function textOf(key: CacheKey): string {
+  return writeKey(key).toString('latin1')
+}
