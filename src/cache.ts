@@ -416,7 +416,8 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   }
 
   /**
-   * What a warm start brought, when it is over: see {@link WarmOptions}. Never rejects.
+   * What a warm start brought, when it is over (see {@link WarmOptions}) and changes in the second tier
+   * are heard of, or cannot be for now. Never rejects.
    *
    * @example
    * ```ts
@@ -427,7 +428,9 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   get ready(): Promise<WarmStart> {
-    return this.#warm?.ready ?? Promise.resolve({ loaded: 0, complete: true })
+    if (this.#warm !== undefined) return this.#warm.ready
+    const heard = this.#second?.session.ready ?? Promise.resolve()
+    return heard.then(() => ({ loaded: 0, complete: true }))
   }
 
   /**

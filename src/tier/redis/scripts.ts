@@ -34,7 +34,7 @@ return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`)
 /**
  * KEYS: one. ARGV: what comes before and after the times; since when the value is known, '' for now;
  * milliseconds that it is fresh, that it is kept ('' for ever), and that deletions are remembered.
- * Whether it was stored.
+ * The time that the value has from now on; 0 if it was not stored.
  */
 export const STORE: Script = script(`${NOW}${HEAD}
 local since = tonumber(ARGV[3])
@@ -51,7 +51,7 @@ local fresh = ARGV[4] == '' and math.huge or now / 1000 + ARGV[4]
 local value = ARGV[1] .. struct.pack('>dd', since or now, fresh) .. ARGV[2]
 if ARGV[5] == '' then redis.call('SET', KEYS[1], value)
 else redis.call('SET', KEYS[1], value, 'PX', ARGV[5]) end
-return 1`)
+return string.format('%.0f', since or now)`)
 
 /** KEYS. ARGV: milliseconds that a deletion is remembered. Versions are remembered with it. */
 export const REMOVE: Script = script(`${NOW}${HEAD}

@@ -6,6 +6,7 @@ import { type Connection, connectionOf } from './client.ts'
 import { HotKeys } from './hot.ts'
 import { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
+import { OwnWrites } from './own.ts'
 import { Reading } from './reading.ts'
 import { Store } from './store.ts'
 import { Waits } from './waits.ts'
@@ -18,6 +19,7 @@ export class RedisSession implements TierSession {
   readonly #timeout: number
   readonly #connection: Connection
   readonly #store: Store
+  readonly #own: OwnWrites
   readonly #channel: Channel
   readonly #reading: Reading
   readonly #writing: Writing
@@ -35,9 +37,17 @@ export class RedisSession implements TierSession {
     const keys = new Keys(addsPrefix ? '' : keyPrefix, host.name, keyPrefix)
     this.#store = new Store(host, options.breaker)
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
+    this.#own = new OwnWrites(this.#connection, this.#store, keys)
     this.#channel = openChannel(client, options.invalidation, this.#heard(), keys)
     this.#reading = new Reading(this.#connection, this.#store, keys, options.maxValueSize)
-    this.#writing = new Writing(() => this.#by(), this.#store, keys, this.#channel, options)
+    this.#writing = new Writing(
+      () => this.#by(),
+      this.#store,
+      keys,
+      this.#channel,
+      this.#own,
+      options,
+    )
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
     this.ready = this.#channel.ready
   }
@@ -108,7 +118,7 @@ export class RedisSession implements TierSession {
       ...host,
       changed: keys => {
         this.#waits.noteChanged(keys)
-        host.changed(keys)
+        this.#own.sift(keys, foreign => host.changed(foreign))
       },
       cleared: () => {
         this.#waits.noteChanged()

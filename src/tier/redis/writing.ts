@@ -10,6 +10,7 @@ import type { Channel } from './channel.ts'
 import type { Connection, Reply } from './client.ts'
 import type { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
+import type { OwnWrites } from './own.ts'
 import { call, REMOVE, type ScriptCommand, STAMP, STORE } from './scripts.ts'
 import { chunks, MOST_KEYS, type Store } from './store.ts'
 
@@ -26,6 +27,7 @@ export class Writing {
   readonly #store: Store
   readonly #keys: Keys
   readonly #channel: Channel
+  readonly #own: OwnWrites
   readonly #options: CheckedRedisTier
   readonly #batching = new Batching<Write>(writes => {
     const sent = this.#write(writes).finally(() => this.#sent.delete(sent))
@@ -39,21 +41,25 @@ export class Writing {
     store: Store,
     keys: Keys,
     channel: Channel,
+    own: OwnWrites,
     options: CheckedRedisTier,
   ) {
     this.#connection = connection
     this.#store = store
     this.#keys = keys
     this.#channel = channel
+    this.#own = own
     this.#options = options
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
     const command = this.#storing(key, value)
     if (command === undefined) return false
-    const [stored] = await this.#send('set', [command])
-    if (stored === 1) this.#tell({ keys: [key] })
-    return stored === 1
+    const stamp = this.#send('set', [command]).then(([time]) => Number(time ?? 0))
+    if (this.#channel.tracks) this.#own.wrote(key, stamp)
+    const stored = (await stamp) !== 0
+    if (stored) this.#tell({ keys: [key] })
+    return stored
   }
 
   async delete(keys: readonly CacheKey[]): Promise<void> {

@@ -1,0 +1,189 @@
+// A cache over a second tier in Redis: what two caches of one name, as two processes have them, see of
+// each other. Unnamed to each other here, since of one process the same name is the same cache.
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { Cache, type CacheOptions, json } from '../../src/index.ts'
+import { redis as tier } from '../../src/tier/redis/index.ts'
+import { redis } from '../router/support.ts'
+import { connect, type Library, libraries } from './invalidation.ts'
+
+interface User {
+  name: string
+}
+
+/** Waits until something is so. */
+async function until(what: () => boolean, ms = 5_000): Promise<void> {
+  for (let i = 0; i < ms && !what(); i++) await sleep(1)
+  if (!what()) throw new Error(`it did not come to be so within ${ms} ms`)
+}
+
+/** A process's cache: in a worker of its own names would be shared, so each test process has one. */
+async function open(
+  t: ExecutionContext,
+  library: Library,
+  port: number,
+  options: Partial<CacheOptions<User, string>> = {},
+  given: Parameters<typeof tier>[1] = {},
+) {
+  const { client } = await connect(t, library, port)
+  const cache = new Cache<string, User>({
+    name: `users ${Math.random()}`,
+    max: 1000,
+    codec: json<User>(),
+    tier: renamed(tier(client, given), 'users'),
+    ...options,
+  })
+  t.teardown(() => cache.close())
+  if (options.warm === undefined) await cache.ready
+  return cache
+}
+
+/** A tier that takes the cache for one of another name, as it would be in another process. */
+function renamed(inner: ReturnType<typeof tier>, name: string): ReturnType<typeof tier> {
+  return { open: host => inner.open({ ...host, name }) }
+}
+
+for (const library of libraries) {
+  test(`what one process loads another finds in the store: ${library}`, async t => {
+    const { port } = await redis(t)
+    let loads = 0
+    const loader = async (id: string) => ({ name: `user ${id} ${++loads}` })
+    const one = await open(t, library, port, { loader, ttl: '1h' })
+    const other = await open(t, library, port, { loader, ttl: '1h' })
+    t.deepEqual(await one.fetch('1'), { name: 'user 1 1' })
+    // Storing it is not waited for.
+    await sleep(50)
+    t.deepEqual(await other.fetch('1'), { name: 'user 1 1' })
+    t.is(loads, 1)
+    t.true(other.ttl('1')! > 3_500_000)
+  })
+
+  test(`a write of one process is seen by the other: ${library}`, async t => {
+    const { port } = await redis(t)
+    const loader = () => undefined
+    const one = await open(t, library, port, { loader })
+    const other = await open(t, library, port, { loader })
+    await one.put('1', { name: 'Ada' })
+    // What is read before the news of it has come is forgotten when it comes.
+    await sleep(50)
+    t.deepEqual(await other.fetch('1'), { name: 'Ada' })
+    t.deepEqual(other.get('1'), { name: 'Ada' })
+    await one.put('1', { name: 'Grace' })
+    await until(() => other.get('1') === undefined)
+    t.deepEqual(await other.fetch('1'), { name: 'Grace' })
+    t.deepEqual(one.get('1'), { name: 'Grace' }, 'its own write is not news to a process')
+    await other.remove('1')
+    await until(() => one.get('1') === undefined)
+    t.is(await one.fetch('1'), undefined)
+    await one.put('2', { name: 'Eve' }, { tags: ['team'] })
+    await other.fetch('2')
+    one.invalidateTag('team')
+    await until(() => other.get('2') === undefined)
+    t.is(await other.fetch('2'), undefined)
+  })
+}
+
+test('a load that began before a write of another process does not undo it', async t => {
+  const { port } = await redis(t)
+  let end = (_: User) => {}
+  const slow = await open(t, 'ioredis', port, {
+    loader: () => new Promise<User>(resolve => (end = resolve)),
+  })
+  const other = await open(t, 'ioredis', port, { loader: () => undefined })
+  const loaded = slow.fetch('1')
+  await sleep(50)
+  await other.put('1', { name: 'new' })
+  await sleep(20)
+  end({ name: 'old' })
+  t.deepEqual(await loaded, { name: 'old' })
+  await sleep(50)
+  t.deepEqual(other.get('1'), { name: 'new' })
+  t.is(slow.get('1'), undefined)
+  t.deepEqual(await slow.fetch('1'), { name: 'new' })
+})
+
+test('of all processes one loads a key, if asked to', async t => {
+  const { port } = await redis(t)
+  let loads = 0
+  const loader = async () => {
+    loads++
+    await sleep(100)
+    return { name: 'once' }
+  }
+  const caches = await Promise.all(
+    Array.from({ length: 4 }, () => open(t, 'ioredis', port, { loader, tierLease: true })),
+  )
+  const all = await Promise.all(caches.flatMap(cache => [cache.fetch('1'), cache.fetch('1')]))
+  t.deepEqual(all, Array(8).fill({ name: 'once' }))
+  t.is(loads, 1)
+})
+
+test('reads of what is here go on while Redis is gone, and what was missed is forgotten', async t => {
+  const server = await redis(t)
+  const events: string[] = []
+  let loads = 0
+  const cache = await open(
+    t,
+    'ioredis',
+    server.port,
+    {
+      loader: async id => ({ name: `user ${id} ${++loads}` }),
+      staleIfError: '1h',
+      onTierLoss: 'stale',
+    },
+    { timeout: 100, breaker: { failures: 2, halfOpenAfter: 200 } },
+  )
+  cache.on('tier', ({ state }) => events.push(state))
+  cache.on('breaker', ({ of, state }) => events.push(`${of} ${state}`))
+  await cache.ready
+  await cache.fetch('hot')
+  await sleep(50)
+  await server.stop()
+  await until(() => events.includes('lost'))
+  t.is(cache.get('hot'), undefined, 'it may have changed unheard')
+  for (let i = 0; i < 20; i++) {
+    t.truthy(await cache.fetch('hot'))
+    t.truthy(await cache.fetch(`cold ${i}`))
+  }
+  t.true(events.includes('tier open'), events.join())
+  t.true(cache.ttl('cold 19')! <= 1_000, 'while nothing is heard values do not live long')
+  await redis(t, '--port', String(server.port))
+  for (let i = 0; i < 200 && !events.includes('tier closed'); i++) {
+    await cache.fetch(`later ${i}`)
+    await sleep(20)
+  }
+  t.true(events.includes('tier closed'), events.join())
+  await until(() => events.includes('regained'))
+})
+
+test('a new process over a warm fleet has its hot keys before it is ready', async t => {
+  const { port } = await redis(t)
+  const loader = async (id: string) => ({ name: `user ${id}` })
+  const warm = { from: 'tier', keys: 500 } as const
+  const old = await open(t, 'ioredis', port, { loader, warm })
+  await old.ready
+  for (let i = 0; i < 300; i++) await old.fetch(String(i))
+  await sleep(100)
+  await old.close()
+  const fresh = await open(t, 'ioredis', port, {
+    loader: () => t.fail() as never,
+    warm,
+  })
+  t.deepEqual(await fresh.ready, { loaded: 300, complete: true })
+  t.deepEqual(fresh.get('299'), { name: 'user 299' })
+})
+
+test('a cache with a tier needs a name, and values that can be stored', async t => {
+  const given = { open: () => t.fail() as never }
+  t.throws(() => new Cache({ max: 1, tier: given }), {
+    code: 'ERR_INVALID_OPTION',
+    message: /^name/,
+  })
+  t.throws(() => new Cache({ max: 1, tier: given, codec: 'heap' }), {
+    code: 'ERR_OPTION_COMBINATION',
+  })
+  t.throws(() => new Cache({ max: 1, name: 'x', tier: {} as never }), {
+    code: 'ERR_INVALID_OPTION',
+    message: /^tier/,
+  })
+})
