@@ -13,6 +13,7 @@ import {
   openChannel,
 } from '../../src/tier/redis/channel.ts'
 import type { TierHost } from '../../src/tier/tier.ts'
+import type { Timers } from '../../src/timers.ts'
 import type { CacheKey } from '../../src/types.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { redis, type Served } from '../router/support.ts'
@@ -87,6 +88,10 @@ export async function cluster(t: ExecutionContext): Promise<Served[]> {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']
   execFileSync('redis-cli', args)
+  for (const { port } of nodes) {
+    const info = ['-p', `${port}`, 'cluster', 'info']
+    while (!String(execFileSync('redis-cli', info)).includes('cluster_state:ok'));
+  }
   return nodes
 }
 
@@ -108,18 +113,20 @@ export class Side {
     t: ExecutionContext,
     user: Connected,
     options: InvalidationOptions,
+    timers?: Timers,
   ): Promise<Side> {
-    const side = Side.start(user, options)
+    const side = Side.start(user, options, timers)
     t.teardown(() => side.channel.close())
     await side.channel.ready
     return side
   }
 
   /** One that connects. */
-  static start({ client }: Connected, options: InvalidationOptions, name = 'c'): Side {
+  static start({ client }: Connected, options: InvalidationOptions, timers?: Timers): Side {
     const side = new Side()
-    const prefix = `t:${name}:`
-    side.channel = openChannel(client, checkInvalidation(options), side.host(name), {
+    const prefix = 't:c:'
+    const host = side.host(timers ?? side.timers)
+    side.channel = openChannel(client, checkInvalidation(options), host, {
       prefixes: [`${prefix}v:`, `${prefix}g:`],
       marks: `${prefix}m:`,
       bus: `${prefix}bus`,
@@ -132,7 +139,7 @@ export class Side {
     return side
   }
 
-  host(name: string): TierHost {
+  host(timers: Timers): TierHost {
     const hear = (told: Told) => {
       this.told.push(told)
       for (const check of this.#waiting.splice(0)) check()
@@ -142,8 +149,8 @@ export class Side {
       for (const item of list) hear(`${kind} ${String(item)}`)
     }
     return {
-      name,
-      timers: this.timers,
+      name: 'c',
+      timers,
       changed: each('key'),
       tagged: each('tag'),
       cleared: () => hear('cleared'),

@@ -156,7 +156,7 @@ interface NodeRedis extends Client {
   readonly options: { socket?: object }
   duplicate(options: object): NodeRedis
   connect(): Promise<unknown>
-  destroy(): void
+  destroy(): unknown
   sendCommand(args: string[]): Promise<unknown>
   subscribe(channel: string, f: (payload: Payload) => void, buffers: true): Promise<unknown>
 }
@@ -165,7 +165,7 @@ interface NodeCluster extends Client {
   readonly masters: readonly object[]
   duplicate(options?: object): NodeCluster
   connect(): Promise<unknown>
-  destroy(): void
+  destroy(): unknown
   sendCommand(key: string, readOnly: boolean, args: string[]): Promise<unknown>
   nodeClient(node: object): Promise<NodeRedis> | NodeRedis
 }
@@ -186,15 +186,24 @@ async function openNode(client: NodeRedis, holder: Holder, options: object): Pro
     ...options,
   })
   watch(copy, holder)
-  holder.keep(() => destroy(copy))
+  // A client that is destroyed before it has a socket would connect all the same.
+  let [connected, unwanted] = [false, false]
+  copy.on('connect', () => {
+    connected = true
+    if (unwanted) destroy(copy)
+  })
+  holder.keep(() => {
+    unwanted = true
+    if (connected) destroy(copy)
+  })
   await copy.connect()
   return copy
 }
 
 /** Closes a client, which throws if it is closed. */
-function destroy(client: { destroy(): void }): void {
+async function destroy(client: { destroy(): unknown }): Promise<void> {
   try {
-    client.destroy()
+    await client.destroy()
   } catch {
     // It is.
   }
@@ -211,8 +220,13 @@ async function reachNode(client: NodeRedis, holder: Holder): Promise<Reach> {
 async function reachNodeCluster(client: NodeCluster, holder: Holder): Promise<Reach> {
   const copy = client.duplicate()
   watch(copy, holder)
-  holder.keep(() => destroy(copy))
-  await copy.connect()
+  const connecting = copy.connect()
+  holder.keep(() => {
+    destroy(copy)
+    // What it was just connecting to.
+    connecting.finally(() => destroy(copy)).catch(() => {})
+  })
+  await connecting
   const nodes = await Promise.all(copy.masters.map(node => copy.nodeClient(node)))
   const masters = nodes.map(node => nodeMaster(watch(node, holder), holder))
   const route = (key: string, ...args: string[]) => copy.sendCommand(key, false, args)
