@@ -192,16 +192,17 @@ export class Side {
   }
 }
 
-/** The ids of the connections that a channel has: those that hear, and those that are tracked. */
+/** The ids of connections: of those that hear, those that are tracked, those that published last. */
 export async function connections(
   send: Connected['send'],
-): Promise<{ hearing: string[]; tracked: string[]; all: number }> {
+): Promise<{ hearing: string[]; tracked: string[]; publishing: string[]; all: number }> {
   const lines = String(await send('CLIENT', 'LIST'))
     .trim()
     .split('\n')
   const ids = (flag: string) =>
     lines.filter(line => line.match(/ flags=(\S+)/)?.[1]?.includes(flag)).map(idOf)
-  return { hearing: ids('P'), tracked: ids('t'), all: lines.length }
+  const publishing = lines.filter(line => line.includes(' cmd=publish')).map(idOf)
+  return { hearing: ids('P'), tracked: ids('t'), publishing, all: lines.length }
 }
 
 function idOf(line: string): string {

@@ -37,7 +37,8 @@ export interface Channel {
   readonly ready: Promise<void>
   /**
    * The client to write by so that this cache does not hear of what it writes; `undefined` if any will
-   * do. Another one after each loss.
+   * do. Another one after each loss. What a script or a function of Redis writes comes back all the
+   * same: the server does not know who called it.
    */
   writer(): object | undefined
   /**
@@ -63,7 +64,6 @@ export function checkInvalidation(
   const modes = ['auto', 'tracking', 'bus'] as const
   const mode = checkOneOf('invalidation.mode', options.mode ?? 'auto', modes)
   const heartbeat = checkDuration('invalidation.heartbeat', options.heartbeat ?? 1000)
-  if (heartbeat === 0) throw new InvalidOptionError('invalidation.heartbeat', 0, 'more than 0')
   const bound = checkDuration('invalidation.bound', options.bound ?? 2 * heartbeat)
   if (bound > heartbeat) return { mode, heartbeat, bound }
   throw new InvalidOptionError('invalidation.bound', bound, `more than heartbeat, ${heartbeat} ms`)

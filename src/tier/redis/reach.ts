@@ -2,6 +2,8 @@
 // that is down stays down, and whoever uses it begins anew. So no connection is taken for another, and
 // nothing waits in a queue for a server that is gone.
 
+import { TierError } from '../../errors.ts'
+
 /** A message of a channel: bytes, or a list of them, or `null`, as Redis tells of keys. */
 export type Payload = Buffer | readonly Buffer[] | null
 
@@ -51,6 +53,7 @@ export async function reach(client: object, holder: Holder): Promise<Reach> {
     return client.isCluster ? reachIoCluster(client, holder) : reachIo(client, holder)
   }
   if (isNodeCluster(client)) return reachNodeCluster(client, holder)
+  if (isNodeSentinel(client)) return reachNodeSentinel(client, holder)
   return reachNode(client as NodeRedis, holder)
 }
 
@@ -244,5 +247,48 @@ function nodeMaster(client: NodeRedis, holder: Holder): Master {
         subscribe: (channel, heard) => copy.subscribe(channel, heard, true),
       }
     },
+  }
+}
+
+interface NodeSentinel extends Client {
+  duplicate(): NodeSentinel
+  connect(): Promise<unknown>
+  destroy(): unknown
+  sendCommand(readOnly: boolean, args: string[]): Promise<unknown>
+  subscribe(channel: string, f: (payload: Payload) => void, buffers: true): Promise<unknown>
+}
+
+function isNodeSentinel(client: object): client is NodeSentinel {
+  return 'getSentinelNode' in client
+}
+
+async function reachNodeSentinel(client: NodeSentinel, holder: Holder): Promise<Reach> {
+  const copy = client.duplicate()
+  watch(copy, holder)
+  const connecting = copy.connect()
+  holder.keep(() => {
+    destroy(copy)
+    connecting.finally(() => destroy(copy)).catch(() => {})
+  })
+  await connecting
+  // While it connects it finds a master, which is no change.
+  watch(copy, holder, ['topology-change'])
+  const send = (...args: string[]) => copy.sendCommand(false, args)
+  const ear: Ear = {
+    async send(...args) {
+      if (args[0] !== 'CLIENT') return send(...args)
+      throw new TierError(
+        'a sentinel client of node-redis keeps its connection for messages to itself',
+      )
+    },
+    subscribe: (channel, heard) => copy.subscribe(channel, heard, true),
+  }
+  const masters = [{ send, listen: async () => ear }]
+  return {
+    client: copy,
+    masters,
+    cluster: false,
+    keyPrefix: '',
+    route: (_, ...args) => send(...args),
   }
 }
