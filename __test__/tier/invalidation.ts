@@ -1,10 +1,13 @@
 // What the tests of the invalidation channel share: servers, clients of both libraries, and a cache's
 // side of the channel that keeps what it is told.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { Cluster, Redis } from 'ioredis'
-import { createClient, createCluster } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { ManualClock } from '../../src/testing.ts'
 import {
   type Channel,
@@ -16,7 +19,7 @@ import type { TierHost } from '../../src/tier/tier.ts'
 import type { Timers } from '../../src/timers.ts'
 import type { CacheKey } from '../../src/types.ts'
 import { countedTimers } from '../helpers/timers.ts'
-import { redis, type Served } from '../router/support.ts'
+import { freePort, redis, type Served } from '../router/support.ts'
 
 /** The libraries. */
 export const libraries = ['ioredis', 'node-redis'] as const
@@ -207,4 +210,34 @@ export async function connections(
 
 function idOf(line: string): string {
   return line.match(/^id=(\d+)/)?.[1] as string
+}
+
+/** A client of a master that a sentinel knows, until the test ends. */
+export async function connectSentinel(
+  t: ExecutionContext,
+  library: Library,
+  master: Served,
+): Promise<Connected> {
+  const watched = join(mkdtempSync(join(tmpdir(), 'breakwater-sentinel-')), 'sentinel.conf')
+  const port = await freePort()
+  writeFileSync(watched, `port ${port}\nsentinel monitor m 127.0.0.1 ${master.port} 1\n`)
+  const sentinel = spawn('redis-server', [watched, '--sentinel'])
+  t.teardown(() => {
+    sentinel.kill('SIGKILL')
+    rmSync(dirname(watched), { recursive: true, force: true })
+  })
+  for await (const text of sentinel.stdout) if (/\+monitor/.test(String(text))) break
+  const address = { host: '127.0.0.1', port }
+  if (library === 'ioredis') {
+    const client = new Redis({ sentinels: [address], name: 'm' })
+    client.on('error', () => {})
+    t.teardown(() => client.disconnect())
+    if (client.status !== 'ready') await once(client, 'ready')
+    return { client, send: sends(client) }
+  }
+  const client = createSentinel({ name: 'm', sentinelRootNodes: [address] })
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  await client.connect()
+  return { client, send: (...args) => client.sendCommand(false, args) }
 }

@@ -9,6 +9,7 @@ import {
   connect,
   connectCluster,
   connections,
+  connectSentinel,
   libraries,
   Side,
   sends,
@@ -150,6 +151,42 @@ for (const library of libraries) {
       await c.recovers()
     },
   )
+
+  server(
+    `${library}: what a script writes comes back, and what a transaction does not`,
+    async t => {
+      const { port } = await redis(t)
+      const user = await connect(t, library, port)
+      const a = await Side.open(t, user, tracking)
+      await a.hears('regained')
+      const send = sends(a.channel.writer()!)
+      await send('EVAL', "return redis.call('SET', KEYS[1], 'x')", '1', 't:c:v:scripted')
+      t.deepEqual(await a.hears('key scripted'), ['key scripted'])
+      await Promise.all([send('MULTI'), a.write('transacted'), send('EXEC')])
+      await user.send('SET', 't:c:v:end', 'x')
+      t.deepEqual(await a.hears('key end'), ['key end'])
+    },
+  )
+
+  server(`${library}: behind a sentinel changes are heard of as well`, async t => {
+    const master = await redis(t)
+    const user = await connectSentinel(t, library, master)
+    const auto = { ...tracking, mode: 'auto' } as const
+    const [a, b] = [await Side.open(t, user, auto), await Side.open(t, user, auto)]
+    await Promise.all([a.hears('regained'), b.hears('regained')])
+    // A sentinel client of node-redis does not say by which connection it hears.
+    t.is(a.channel.tracks, library === 'ioredis')
+    a.channel.publish({ keys: ['k'] })
+    t.deepEqual(await b.hears('key k'), ['key k'])
+    const direct = await connect(t, library, master.port)
+    for (const id of (await connections(direct.send)).hearing) {
+      await direct.send('CLIENT', 'KILL', 'ID', id)
+    }
+    await Promise.all([a.hears('lost'), b.hears('lost')])
+    await Promise.all([a.recovers(), b.recovers()])
+    a.channel.publish({ tags: ['t'] })
+    await b.hears('tag t')
+  })
 
   server(
     `${library}: nothing is left of a channel that is closed, whatever it was doing`,

@@ -153,12 +153,7 @@ class Open implements Channel {
     const footing = new Footing<Tracking>(
       this.#host,
       this.#pulse,
-      async holder => {
-        const tracking = await track(this.#client, this.#host, this.#keys, this.#origin, holder)
-        // What could not be told before.
-        setImmediate(() => this.#flush())
-        return tracking
-      },
+      holder => this.#late(track(this.#client, this.#host, this.#keys, this.#origin, holder)),
       error => {
         if (!orRide || !(error instanceof Refused)) return false
         this.#host.failed('invalidation', error)
@@ -172,10 +167,18 @@ class Open implements Channel {
   }
 
   #ride(): Footing<BusLine> {
-    const raise = this.#bus.raise.bind(this.#bus, this.#client)
-    const footing = new Footing<BusLine>(this.#host, this.#pulse, raise)
+    const footing = new Footing<BusLine>(this.#host, this.#pulse, holder =>
+      this.#late(this.#bus.raise(this.#client, holder)),
+    )
     footing.ready.then(this.#settle)
     return footing
+  }
+
+  /** Tells what could not be told before. */
+  async #late<S>(raised: Promise<S>): Promise<S> {
+    const standing = await raised
+    setImmediate(() => this.#flush())
+    return standing
   }
 
   #flush(): Promise<unknown> {

@@ -41,6 +41,8 @@ export interface Reach {
 export interface Holder {
   /** The most milliseconds that connecting takes. */
   readonly patience: number
+  /** Whether it is all over: nothing more is to be connected, and nothing heard counts. */
+  readonly over: boolean
   /** Calls `close` when it is all over. */
   keep(close: () => void): void
   /** A connection is down. */
@@ -55,6 +57,11 @@ export async function reach(client: object, holder: Holder): Promise<Reach> {
   if (isNodeCluster(client)) return reachNodeCluster(client, holder)
   if (isNodeSentinel(client)) return reachNodeSentinel(client, holder)
   return reachNode(client as NodeRedis, holder)
+}
+
+/** Throws if a connection is no longer wanted: the library would make it after it was closed. */
+function wanted({ over }: Holder): void {
+  if (over) throw new TierError('the connections were given up')
 }
 
 /** Events by which a client says that a connection is down. */
@@ -101,6 +108,7 @@ function isIoRedis(client: object): client is IoRedis & IoCluster {
 
 /** A copy of a client that connects once. */
 async function openIo(client: IoRedis, holder: Holder, options: object): Promise<IoRedis> {
+  wanted(holder)
   const copy = client.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
@@ -179,6 +187,7 @@ function isNodeCluster(client: object): client is NodeCluster {
 
 /** A copy of a client that connects once. */
 async function openNode(client: NodeRedis, holder: Holder, options: object): Promise<NodeRedis> {
+  wanted(holder)
   const { patience } = holder
   const copy = client.duplicate({
     socket: { ...client.options.socket, reconnectStrategy: false, connectTimeout: patience },
