@@ -38,7 +38,8 @@ export interface Channel {
   /**
    * The client to write by so that this cache does not hear of what it writes; `undefined` if any will
    * do. Another one after each loss. What a script or a function of Redis writes comes back all the
-   * same: the server does not know who called it.
+   * same, as the server does not know who called it: unless a plain command touches the key last in
+   * the same transaction, as `PEXPIRE` does.
    */
   writer(): object | undefined
   /**
