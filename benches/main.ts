@@ -14,6 +14,7 @@ import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
 import { SUITES } from './suites/index.ts'
+import { tier } from './tier.ts'
 import { workers } from './workers.ts'
 
 const HELP = `npm run bench -- [NAME...] [options]
@@ -27,6 +28,7 @@ const HELP = `npm run bench -- [NAME...] [options]
   drop-in-heap  V8's heap and the collector's pauses under a million entries
   near          Cache with its near cache, without it, and lru-cache
   near-workers  one thread reads through its near cache what another writes: nothing stale
+  tier          a write in one process until another hears of it, over a redis-server
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -35,7 +37,7 @@ Without a name all of them run, which takes about an hour.
   --entries N,...   sizes (headline, drop-in and benny: 1000,10000,100000,1000000; workers:
                     100000; near-workers: 1000,100000; near: all of its cases)
   --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
-                    drop-in-heap (3), classic (15)
+                    drop-in-heap (3), classic (15); writes of tier (3000)
   --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
@@ -99,6 +101,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   near: () => near({ sizes: entries([]), rounds: number('rounds', 7) }),
   'near-workers': () =>
     nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
+  tier: () => tier({ writes: number('rounds', 3000) }),
   classic: () =>
     classic({
       max: number('max', 10_000),

@@ -96,7 +96,8 @@ export async function redis(t: ExecutionContext, ...args: string[]): Promise<Ser
   return served(process, port, output)
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

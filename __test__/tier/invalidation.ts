@@ -1,10 +1,13 @@
 // What the tests of the invalidation channel share: servers, clients of both libraries, and a cache's
 // side of the channel that keeps what it is told.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { Cluster, Redis } from 'ioredis'
-import { createClient, createCluster } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { ManualClock } from '../../src/testing.ts'
 import {
   type Channel,
@@ -13,9 +16,10 @@ import {
   openChannel,
 } from '../../src/tier/redis/channel.ts'
 import type { TierHost } from '../../src/tier/tier.ts'
+import type { Timers } from '../../src/timers.ts'
 import type { CacheKey } from '../../src/types.ts'
 import { countedTimers } from '../helpers/timers.ts'
-import { redis, type Served } from '../router/support.ts'
+import { freePort, redis, type Served } from '../router/support.ts'
 
 /** The libraries. */
 export const libraries = ['ioredis', 'node-redis'] as const
@@ -87,6 +91,10 @@ export async function cluster(t: ExecutionContext): Promise<Served[]> {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']
   execFileSync('redis-cli', args)
+  for (const { port } of nodes) {
+    const info = ['-p', `${port}`, 'cluster', 'info']
+    while (!String(execFileSync('redis-cli', info)).includes('cluster_state:ok'));
+  }
   return nodes
 }
 
@@ -108,18 +116,20 @@ export class Side {
     t: ExecutionContext,
     user: Connected,
     options: InvalidationOptions,
+    timers?: Timers,
   ): Promise<Side> {
-    const side = Side.start(user, options)
+    const side = Side.start(user, options, timers)
     t.teardown(() => side.channel.close())
     await side.channel.ready
     return side
   }
 
   /** One that connects. */
-  static start({ client }: Connected, options: InvalidationOptions, name = 'c'): Side {
+  static start({ client }: Connected, options: InvalidationOptions, timers?: Timers): Side {
     const side = new Side()
-    const prefix = `t:${name}:`
-    side.channel = openChannel(client, checkInvalidation(options), side.host(name), {
+    const prefix = 't:c:'
+    const host = side.host(timers ?? side.timers)
+    side.channel = openChannel(client, checkInvalidation(options), host, {
       prefixes: [`${prefix}v:`, `${prefix}g:`],
       marks: `${prefix}m:`,
       bus: `${prefix}bus`,
@@ -132,7 +142,7 @@ export class Side {
     return side
   }
 
-  host(name: string): TierHost {
+  host(timers: Timers): TierHost {
     const hear = (told: Told) => {
       this.told.push(told)
       for (const check of this.#waiting.splice(0)) check()
@@ -142,8 +152,8 @@ export class Side {
       for (const item of list) hear(`${kind} ${String(item)}`)
     }
     return {
-      name,
-      timers: this.timers,
+      name: 'c',
+      timers,
       changed: each('key'),
       tagged: each('tag'),
       cleared: () => hear('cleared'),
@@ -185,18 +195,49 @@ export class Side {
   }
 }
 
-/** The ids of the connections that a channel has: those that hear, and those that are tracked. */
+/** The ids of connections: of those that hear, those that are tracked, those that published last. */
 export async function connections(
   send: Connected['send'],
-): Promise<{ hearing: string[]; tracked: string[]; all: number }> {
+): Promise<{ hearing: string[]; tracked: string[]; publishing: string[]; all: number }> {
   const lines = String(await send('CLIENT', 'LIST'))
     .trim()
     .split('\n')
   const ids = (flag: string) =>
     lines.filter(line => line.match(/ flags=(\S+)/)?.[1]?.includes(flag)).map(idOf)
-  return { hearing: ids('P'), tracked: ids('t'), all: lines.length }
+  const publishing = lines.filter(line => line.includes(' cmd=publish')).map(idOf)
+  return { hearing: ids('P'), tracked: ids('t'), publishing, all: lines.length }
 }
 
 function idOf(line: string): string {
   return line.match(/^id=(\d+)/)?.[1] as string
+}
+
+/** A client of a master that a sentinel knows, until the test ends. */
+export async function connectSentinel(
+  t: ExecutionContext,
+  library: Library,
+  master: Served,
+): Promise<Connected> {
+  const watched = join(mkdtempSync(join(tmpdir(), 'breakwater-sentinel-')), 'sentinel.conf')
+  const port = await freePort()
+  writeFileSync(watched, `port ${port}\nsentinel monitor m 127.0.0.1 ${master.port} 1\n`)
+  const sentinel = spawn('redis-server', [watched, '--sentinel'])
+  t.teardown(() => {
+    sentinel.kill('SIGKILL')
+    rmSync(dirname(watched), { recursive: true, force: true })
+  })
+  for await (const text of sentinel.stdout) if (/\+monitor/.test(String(text))) break
+  const address = { host: '127.0.0.1', port }
+  if (library === 'ioredis') {
+    const client = new Redis({ sentinels: [address], name: 'm' })
+    client.on('error', () => {})
+    t.teardown(() => client.disconnect())
+    if (client.status !== 'ready') await once(client, 'ready')
+    return { client, send: sends(client) }
+  }
+  const client = createSentinel({ name: 'm', sentinelRootNodes: [address] })
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  await client.connect()
+  return { client, send: (...args) => client.sendCommand(false, args) }
 }

@@ -45,7 +45,9 @@ export class Bus {
     const master = masters[0]
     if (master === undefined) throw new TierError('the cluster has no masters')
     const ear = await master.listen()
-    await ear.subscribe(this.#channel, payload => this.#hear(payload))
+    await ear.subscribe(this.#channel, payload => {
+      if (!holder.over) this.#hear(payload)
+    })
     this.#ledger.clear()
     this.#trusting = this.#host.timers.now() + this.#bound
     const send = (kind: Kind, change?: Change) => {

@@ -37,7 +37,9 @@ export interface Channel {
   readonly ready: Promise<void>
   /**
    * The client to write by so that this cache does not hear of what it writes; `undefined` if any will
-   * do. Another one after each loss.
+   * do. Another one after each loss. What a script or a function of Redis writes comes back all the
+   * same, as the server does not know who called it: unless a plain command touches the key last in
+   * the same transaction, as `PEXPIRE` does.
    */
   writer(): object | undefined
   /**
@@ -63,7 +65,6 @@ export function checkInvalidation(
   const modes = ['auto', 'tracking', 'bus'] as const
   const mode = checkOneOf('invalidation.mode', options.mode ?? 'auto', modes)
   const heartbeat = checkDuration('invalidation.heartbeat', options.heartbeat ?? 1000)
-  if (heartbeat === 0) throw new InvalidOptionError('invalidation.heartbeat', 0, 'more than 0')
   const bound = checkDuration('invalidation.bound', options.bound ?? 2 * heartbeat)
   if (bound > heartbeat) return { mode, heartbeat, bound }
   throw new InvalidOptionError('invalidation.bound', bound, `more than heartbeat, ${heartbeat} ms`)
@@ -153,12 +154,7 @@ class Open implements Channel {
     const footing = new Footing<Tracking>(
       this.#host,
       this.#pulse,
-      async holder => {
-        const tracking = await track(this.#client, this.#host, this.#keys, this.#origin, holder)
-        // What could not be told before.
-        setImmediate(() => this.#flush())
-        return tracking
-      },
+      holder => this.#late(track(this.#client, this.#host, this.#keys, this.#origin, holder)),
       error => {
         if (!orRide || !(error instanceof Refused)) return false
         this.#host.failed('invalidation', error)
@@ -172,10 +168,18 @@ class Open implements Channel {
   }
 
   #ride(): Footing<BusLine> {
-    const raise = this.#bus.raise.bind(this.#bus, this.#client)
-    const footing = new Footing<BusLine>(this.#host, this.#pulse, raise)
+    const footing = new Footing<BusLine>(this.#host, this.#pulse, holder =>
+      this.#late(this.#bus.raise(this.#client, holder)),
+    )
     footing.ready.then(this.#settle)
     return footing
+  }
+
+  /** Tells what could not be told before. */
+  async #late<S>(raised: Promise<S>): Promise<S> {
+    const standing = await raised
+    setImmediate(() => this.#flush())
+    return standing
   }
 
   #flush(): Promise<unknown> {

@@ -2,6 +2,8 @@
 // that is down stays down, and whoever uses it begins anew. So no connection is taken for another, and
 // nothing waits in a queue for a server that is gone.
 
+import { TierError } from '../../errors.ts'
+
 /** A message of a channel: bytes, or a list of them, or `null`, as Redis tells of keys. */
 export type Payload = Buffer | readonly Buffer[] | null
 
@@ -39,6 +41,8 @@ export interface Reach {
 export interface Holder {
   /** The most milliseconds that connecting takes. */
   readonly patience: number
+  /** Whether it is all over: nothing more is to be connected, and nothing heard counts. */
+  readonly over: boolean
   /** Calls `close` when it is all over. */
   keep(close: () => void): void
   /** A connection is down. */
@@ -51,7 +55,13 @@ export async function reach(client: object, holder: Holder): Promise<Reach> {
     return client.isCluster ? reachIoCluster(client, holder) : reachIo(client, holder)
   }
   if (isNodeCluster(client)) return reachNodeCluster(client, holder)
+  if (isNodeSentinel(client)) return reachNodeSentinel(client, holder)
   return reachNode(client as NodeRedis, holder)
+}
+
+/** Throws if a connection is no longer wanted: the library would make it after it was closed. */
+function wanted({ over }: Holder): void {
+  if (over) throw new TierError('the connections were given up')
 }
 
 /** Events by which a client says that a connection is down. */
@@ -98,6 +108,7 @@ function isIoRedis(client: object): client is IoRedis & IoCluster {
 
 /** A copy of a client that connects once. */
 async function openIo(client: IoRedis, holder: Holder, options: object): Promise<IoRedis> {
+  wanted(holder)
   const copy = client.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
@@ -156,7 +167,7 @@ interface NodeRedis extends Client {
   readonly options: { socket?: object }
   duplicate(options: object): NodeRedis
   connect(): Promise<unknown>
-  destroy(): void
+  destroy(): unknown
   sendCommand(args: string[]): Promise<unknown>
   subscribe(channel: string, f: (payload: Payload) => void, buffers: true): Promise<unknown>
 }
@@ -165,7 +176,7 @@ interface NodeCluster extends Client {
   readonly masters: readonly object[]
   duplicate(options?: object): NodeCluster
   connect(): Promise<unknown>
-  destroy(): void
+  destroy(): unknown
   sendCommand(key: string, readOnly: boolean, args: string[]): Promise<unknown>
   nodeClient(node: object): Promise<NodeRedis> | NodeRedis
 }
@@ -176,6 +187,7 @@ function isNodeCluster(client: object): client is NodeCluster {
 
 /** A copy of a client that connects once. */
 async function openNode(client: NodeRedis, holder: Holder, options: object): Promise<NodeRedis> {
+  wanted(holder)
   const { patience } = holder
   const copy = client.duplicate({
     socket: { ...client.options.socket, reconnectStrategy: false, connectTimeout: patience },
@@ -186,15 +198,24 @@ async function openNode(client: NodeRedis, holder: Holder, options: object): Pro
     ...options,
   })
   watch(copy, holder)
-  holder.keep(() => destroy(copy))
+  // A client that is destroyed before it has a socket would connect all the same.
+  let [connected, unwanted] = [false, false]
+  copy.on('connect', () => {
+    connected = true
+    if (unwanted) destroy(copy)
+  })
+  holder.keep(() => {
+    unwanted = true
+    if (connected) destroy(copy)
+  })
   await copy.connect()
   return copy
 }
 
 /** Closes a client, which throws if it is closed. */
-function destroy(client: { destroy(): void }): void {
+async function destroy(client: { destroy(): unknown }): Promise<void> {
   try {
-    client.destroy()
+    await client.destroy()
   } catch {
     // It is.
   }
@@ -211,8 +232,13 @@ async function reachNode(client: NodeRedis, holder: Holder): Promise<Reach> {
 async function reachNodeCluster(client: NodeCluster, holder: Holder): Promise<Reach> {
   const copy = client.duplicate()
   watch(copy, holder)
-  holder.keep(() => destroy(copy))
-  await copy.connect()
+  const connecting = copy.connect()
+  holder.keep(() => {
+    destroy(copy)
+    // What it was just connecting to.
+    connecting.finally(() => destroy(copy)).catch(() => {})
+  })
+  await connecting
   const nodes = await Promise.all(copy.masters.map(node => copy.nodeClient(node)))
   const masters = nodes.map(node => nodeMaster(watch(node, holder), holder))
   const route = (key: string, ...args: string[]) => copy.sendCommand(key, false, args)
@@ -230,5 +256,48 @@ function nodeMaster(client: NodeRedis, holder: Holder): Master {
         subscribe: (channel, heard) => copy.subscribe(channel, heard, true),
       }
     },
+  }
+}
+
+interface NodeSentinel extends Client {
+  duplicate(): NodeSentinel
+  connect(): Promise<unknown>
+  destroy(): unknown
+  sendCommand(readOnly: boolean, args: string[]): Promise<unknown>
+  subscribe(channel: string, f: (payload: Payload) => void, buffers: true): Promise<unknown>
+}
+
+function isNodeSentinel(client: object): client is NodeSentinel {
+  return 'getSentinelNode' in client
+}
+
+async function reachNodeSentinel(client: NodeSentinel, holder: Holder): Promise<Reach> {
+  const copy = client.duplicate()
+  watch(copy, holder)
+  const connecting = copy.connect()
+  holder.keep(() => {
+    destroy(copy)
+    connecting.finally(() => destroy(copy)).catch(() => {})
+  })
+  await connecting
+  // While it connects it finds a master, which is no change.
+  watch(copy, holder, ['topology-change'])
+  const send = (...args: string[]) => copy.sendCommand(false, args)
+  const ear: Ear = {
+    async send(...args) {
+      if (args[0] !== 'CLIENT') return send(...args)
+      throw new TierError(
+        'a sentinel client of node-redis keeps its connection for messages to itself',
+      )
+    },
+    subscribe: (channel, heard) => copy.subscribe(channel, heard, true),
+  }
+  const masters = [{ send, listen: async () => ear }]
+  return {
+    client: copy,
+    masters,
+    cluster: false,
+    keyPrefix: '',
+    route: (_, ...args) => send(...args),
   }
 }

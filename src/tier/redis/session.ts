@@ -115,15 +115,21 @@ export class RedisSession implements TierSession {
   #heard(): TierHost {
     const host = this.#host
     return {
-      ...host,
+      name: host.name,
+      timers: host.timers,
       changed: keys => {
         this.#waits.noteChanged(keys)
         this.#own.sift(keys, foreign => host.changed(foreign))
       },
+      tagged: tags => host.tagged(tags),
       cleared: () => {
         this.#waits.noteChanged()
         host.cleared()
       },
+      lost: () => host.lost(),
+      regained: () => host.regained(),
+      failed: (operation, error) => host.failed(operation, error),
+      breaker: state => host.breaker(state),
     }
   }
 }

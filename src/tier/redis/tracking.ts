@@ -47,7 +47,10 @@ export async function track(
   if (to.cluster && layout.length !== to.masters.length) {
     throw new TierError('the cluster is being changed')
   }
-  const hear = hearing(host, keys, origin, to.keyPrefix)
+  const told = hearing(host, keys, origin, to.keyPrefix)
+  const hear = (payload: Payload) => {
+    if (!holder.over) told(payload)
+  }
   const prefixes = [...keys.prefixes, keys.marks].map(prefix => to.keyPrefix + prefix)
   const ears = await Promise.all(to.masters.map(master => trackOne(master, prefixes, hear)))
   let marks = 0

@@ -1,0 +1,296 @@
+// A cache's second tier in Redis, by both libraries, over one server and over a cluster of three.
+import test from 'ava'
+import { installed } from '../router/support.ts'
+import { fresh, openSession, setups, sinceOf } from './sessions.ts'
+
+const servers = setups()
+const check = installed('redis-server') && installed('redis-cli') ? test.serial : test.skip
+
+test.before(async t => {
+  t.timeout(120_000)
+  if (check !== test.skip) await servers.start()
+})
+test.after.always(() => servers.stop())
+
+const texts = ['', 'ascii', 'ümlaut €', '\ud800 half', 'x'.repeat(100_000), '\0\r\n']
+const numbers = [0, -1.5, Number.MAX_VALUE, Number.POSITIVE_INFINITY, 2 ** 53]
+const bytes = [new Uint8Array(), new Uint8Array([0, 255, 10, 13]), new Uint8Array(70_000).fill(7)]
+
+for (const setup of servers.all) {
+  const { title } = setup
+
+  check(`a value of any kind comes back as it was: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    for (const compression of [undefined, false, 'brotli', 'deflate'] as const) {
+      const { session, host } = openSession(t, client, { compression })
+      for (const encoded of [...texts, ...numbers, ...bytes]) {
+        t.true(await session.set('k', fresh(encoded)))
+        const found = (await session.get('k'))?.encoded
+        if (typeof encoded === 'object') t.deepEqual(new Uint8Array(found as Uint8Array), encoded)
+        else t.is(found, encoded)
+      }
+      t.deepEqual(host.failures, [])
+    }
+  })
+
+  check(`what belongs to a value comes with it: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client, { grace: '1m' })
+    const tags = ['a', '', 'ü', '\ud800', '"']
+    t.true(await session.set('k', fresh('v', { cost: 12.5, version: 7, tags })))
+    const { freshFor, cost, version, tags: found } = (await session.get('k'))!
+    t.true(freshFor > 0 && freshFor <= 60_000)
+    t.deepEqual({ cost, version, found }, { cost: 12.5, version: 7, found: tags })
+    t.true(await session.set('stale', fresh('v', { freshFor: -1000 })))
+    const stale = (await session.get('stale'))!.freshFor
+    t.true(stale <= -1000 && stale > -60_000)
+  })
+
+  check(`keys of different kinds are different keys: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session, host } = openSession(t, client)
+    const keys = ['1', 1, new Uint8Array([49]), '~n1', '~b1', '', '\ud800', '\ufffd', '{a}b', 'a:b']
+    const stored = await Promise.all(keys.map((key, i) => session.set(key, fresh(i))))
+    t.true(stored.every(Boolean))
+    const found = await Promise.all(keys.map(key => session.get(key)))
+    t.deepEqual(
+      found.map(value => value?.encoded),
+      keys.map((_, i) => i),
+    )
+    await session.delete(keys)
+    const left = await Promise.all(keys.map(key => session.get(key)))
+    t.true(left.every(value => value === undefined))
+    t.deepEqual(host.failures, [])
+  })
+
+  check(`caches with similar names share nothing: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const name = `n${Math.random()}`
+    const [a, b, c] = [name, `${name}:x`, `${name}~t`].map(
+      name => openSession(t, client, {}, name).session,
+    )
+    await a!.set('x:k', fresh('a'))
+    await b!.set('k', fresh('b'))
+    await c!.set('x:k', fresh('c'))
+    t.is((await a!.get('x:k'))?.encoded, 'a')
+    t.is((await b!.get('k'))?.encoded, 'b')
+    await a!.clear()
+    t.is(await a!.get('x:k'), undefined)
+    t.is((await c!.get('x:k'))?.encoded, 'c')
+  })
+
+  check(`many keys of one tick come back each with its own value: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const keys = Array.from({ length: 1500 }, (_, i) => i)
+    await Promise.all(keys.map(key => session.set(key, fresh(key))))
+    const found = await Promise.all([...keys, 'none'].map(key => session.get(key)))
+    t.deepEqual(
+      found.map(value => value?.encoded),
+      [...keys, undefined],
+    )
+  })
+
+  check(`Redis keeps a value as long as it is of use, and no longer: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const name = `life${Math.random()}`
+    const { session } = openSession(t, client, { ttl: '30s', grace: '10s' }, name)
+    const left = async () => Number(await send('PTTL', `${name}:k`))
+    await session.set('k', fresh('v', { freshFor: 5000 }))
+    t.true((await left()) > 5000 && (await left()) <= 15_000)
+    await session.set('k', fresh('v', { freshFor: Number.POSITIVE_INFINITY }))
+    t.true((await left()) > 15_000 && (await left()) <= 40_000)
+    t.false(await session.set('gone', fresh('v', { freshFor: -10_000 })))
+    t.is(await session.get('gone'), undefined)
+    const endless = openSession(t, client, { ttl: Number.POSITIVE_INFINITY }, name).session
+    await endless.set('k', fresh('v', { freshFor: Number.POSITIVE_INFINITY }))
+    t.is(await left(), -1)
+    t.is((await endless.get('k'))?.freshFor, Number.POSITIVE_INFINITY)
+  })
+
+  check(`a lower version never takes the place of a higher one: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    t.true(await session.set('k', fresh('2', { version: 2 })))
+    t.false(await session.set('k', fresh('1', { version: 1 })))
+    t.true(await session.set('k', fresh('2 again', { version: 2 })))
+    const since = await sinceOf(session, 'k')
+    t.true(await session.set('k', fresh('3', { version: 3 })))
+    t.false(await session.set('k', fresh('late 2', { version: 2, since })))
+    t.true(await session.set('k', fresh('4', { version: 4, since })))
+    await session.delete(['k'])
+    t.false(await session.set('k', fresh('3', { version: 3 })))
+    t.true(await session.set('k', fresh('4', { version: 4 })))
+    t.is((await session.get('k'))?.encoded, '4')
+  })
+
+  check(`a load does not bring back what was written or deleted since: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const since = await sinceOf(session, 'k')
+    await session.set('k', fresh('new'))
+    t.false(await session.set('k', fresh('old', { since })))
+    t.is((await session.get('k'))?.encoded, 'new')
+    const later = await sinceOf(session, 'k')
+    await session.delete(['k'])
+    t.is(await session.get('k'), undefined)
+    t.false(await session.set('k', fresh('old', { since: later })))
+    t.is(await session.get('k'), undefined)
+    t.true(await session.set('k', fresh('loaded', { since: await sinceOf(session, 'k') })))
+    t.is((await session.get('k'))?.encoded, 'loaded')
+    t.false(await session.set('other', fresh('v', { since: 0 })), 'not known since when')
+  })
+
+  check(`a tag takes all values that were known before, and none after: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    await session.set('a', fresh('a', { tags: ['x', 'y'] }))
+    await session.set('b', fresh('b', { tags: ['y'] }))
+    await session.set('c', fresh('c'))
+    const since = await sinceOf(session, 'd')
+    await session.invalidateTag('x')
+    const read = async () =>
+      (await Promise.all(['a', 'b', 'c', 'd'].map(key => session.get(key)))).map(v => v?.encoded)
+    t.deepEqual(await read(), [undefined, 'b', 'c', undefined])
+    await session.set('d', fresh('loaded before', { tags: ['x'], since }))
+    t.is(await session.get('d'), undefined)
+    if (setup.isCluster) return
+    await session.set('a', fresh('a2', { tags: ['x'] }))
+    t.deepEqual(await read(), ['a2', 'b', 'c', undefined])
+  })
+
+  check(`clear takes all that was known before: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    await session.set('a', fresh('a'))
+    const since = await sinceOf(session, 'b')
+    await session.clear()
+    await session.set('b', fresh('old', { since }))
+    t.is(await session.get('a'), undefined)
+    t.is(await session.get('b'), undefined)
+    if (setup.isCluster) return
+    t.true(await session.set('a', fresh('a2')))
+    t.is((await session.get('a'))?.encoded, 'a2')
+  })
+
+  check(`writes of one tick take effect in their order: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const first = session.set('k', fresh(1))
+    const gone = session.delete(['k'])
+    const last = session.set('k', fresh(2))
+    const removed = session.set('other', fresh(3))
+    t.deepEqual(await Promise.all([first, last, removed]), [true, true, true])
+    await Promise.all([gone, session.delete(['other'])])
+    t.is((await session.get('k'))?.encoded, 2)
+    t.is(await session.get('other'), undefined)
+  })
+
+  check(`one process has the right to load a key: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const name = `lease${Math.random()}`
+    const a = openSession(t, client, {}, name).session
+    const b = openSession(t, client, {}, name).session
+    const lease = await a.lease('k', 60_000)
+    t.truthy(lease)
+    t.is(await b.lease('k', 60_000), undefined)
+    t.truthy(await b.lease('other', 60_000))
+    await lease!.release()
+    const next = await b.lease('k', 60_000)
+    t.truthy(next)
+    // It is no longer theirs to give back.
+    await lease!.release()
+    t.is(await a.lease('k', 60_000), undefined)
+  })
+
+  check(`who waits for a key goes on when it was written or given up: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const name = `wait${Math.random()}`
+    for (const invalidation of [{}, false] as const) {
+      const a = openSession(t, client, { invalidation }, name).session
+      const b = openSession(t, client, { invalidation }, name).session
+      await Promise.all([a.ready, b.ready])
+      const lease = await a.lease('k', 60_000)
+      const waits = b.written('k', 60_000)
+      await a.set('k', fresh('v'))
+      await lease!.release()
+      await t.notThrowsAsync(waits)
+      t.is((await b.get('k'))?.encoded, 'v')
+      await b.written('never', 1)
+    }
+  })
+
+  check(`caches elsewhere hear what is written here: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    for (const mode of ['tracking', 'bus'] as const) {
+      const name = `hear${Math.random()}`
+      const a = openSession(t, client, { invalidation: { mode } }, name)
+      const b = openSession(t, client, { invalidation: { mode } }, name)
+      await Promise.all([a.session.ready, b.session.ready])
+      await a.session.set('k', fresh('v'))
+      await b.host.hears('k')
+      await a.session.delete(['gone', 5])
+      await b.host.hears('gone')
+      await b.host.hears('5')
+      await a.session.invalidateTag('t')
+      await b.host.hears('#t')
+      await a.session.clear()
+      await b.host.hears('*')
+      t.deepEqual(a.host.changes, [], 'nobody hears of what he does himself')
+    }
+  })
+
+  check(`the fleet's hot keys are those that all together read most: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const name = `hot${Math.random()}`
+    const [a, b] = [1, 2].map(() => openSession(t, client, {}, name).session)
+    t.deepEqual(await a!.fleetHot(10), [])
+    await a!.publishHot([
+      { key: 'x', count: 5 },
+      { key: 7, count: 4 },
+    ])
+    await b!.publishHot([
+      { key: 7, count: 4 },
+      { key: new Uint8Array([1]), count: 1 },
+    ])
+    t.deepEqual(await a!.fleetHot(10), [7, 'x', new Uint8Array([1])])
+    t.deepEqual(await b!.fleetHot(1), [7])
+    t.true(Number(await send('PTTL', `${name}~h`)) > 0)
+  })
+
+  check(`what is damaged or not ours counts as missing, and is told: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const name = `bad${Math.random()}`
+    const { session, host } = openSession(t, client, {}, name)
+    const place = `${name}:k`
+    for (const foreign of ['', 'x', 'hello world, this is not ours', '\xb7']) {
+      await send('SET', place, foreign)
+      t.is(await session.get('k'), undefined)
+      t.is((host.failures.pop()?.[1] as { code?: string }).code, 'ERR_TIER')
+      t.true(await session.set('k', fresh('v')))
+      t.is((await session.get('k'))?.encoded, 'v')
+    }
+    for (const command of [
+      ['DEL', place],
+      ['LPUSH', place, 'x'],
+    ])
+      await send(...command)
+    t.is(await session.get('k'), undefined)
+    t.true(await session.set('k', fresh('v')))
+    t.is((await session.get('k'))?.encoded, 'v')
+    await session.set('k', fresh('z'.repeat(10_000)))
+    await send('SETRANGE', place, '60', 'damaged')
+    t.is(await session.get('k'), undefined)
+    t.is(host.failures.length, 1)
+  })
+
+  check(`a value that is too large is refused, not cut: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session, host } = openSession(t, client, { maxValueSize: '1mb' })
+    const large = new Uint8Array(1024 ** 2).map((_, i) => i * i)
+    t.true(await session.set('k', fresh(large)))
+    t.deepEqual(new Uint8Array((await session.get('k'))!.encoded as Uint8Array), large)
+    t.false(await session.set('k', fresh('x'.repeat(1024 ** 2 + 1))))
+    t.is(host.failures.length, 1)
+  })
+}
