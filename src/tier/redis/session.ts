@@ -3,6 +3,7 @@ import type { CacheKey } from '../../types.ts'
 import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
 import { type Channel, openChannel } from './channel.ts'
 import { type Connection, connectionOf } from './client.ts'
+import { Echoes } from './echoes.ts'
 import { HotKeys } from './hot.ts'
 import { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
@@ -19,6 +20,7 @@ export class RedisSession implements TierSession {
   readonly #connection: Connection
   readonly #store: Store
   readonly #channel: Channel
+  readonly #echoes: Echoes
   readonly #reading: Reading
   readonly #writing: Writing
   readonly #waits: Waits
@@ -35,9 +37,17 @@ export class RedisSession implements TierSession {
     const keys = new Keys(addsPrefix ? '' : keyPrefix, host.name, keyPrefix)
     this.#store = new Store(host, options.breaker)
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
-    this.#channel = openChannel(client, options.invalidation, this.#heard(), keys)
+    this.#echoes = new Echoes(host, this.#connection, this.#store)
+    this.#channel = openChannel(client, options.invalidation, this.#heard(keys), keys)
     this.#reading = new Reading(this.#connection, this.#store, keys, options.maxValueSize)
-    this.#writing = new Writing(() => this.#by(), this.#store, keys, this.#channel, options)
+    this.#writing = new Writing(
+      () => this.#by(),
+      this.#store,
+      keys,
+      this.#channel,
+      this.#echoes,
+      options,
+    )
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
     this.ready = this.#channel.ready
   }
@@ -102,16 +112,25 @@ export class RedisSession implements TierSession {
   }
 
   /** The cache's side, for the channel: who waits for a key hears of it as well. */
-  #heard(): TierHost {
+  #heard(keys: Keys): TierHost {
     const host = this.#host
     return {
       name: host.name,
       timers: host.timers,
-      changed: keys => {
-        this.#waits.noteChanged(keys)
-        host.changed(keys)
+      changed: changed => {
+        this.#waits.noteChanged(changed)
+        this.#echoes.pass(
+          changed,
+          key => keys.value(key),
+          foreign => host.changed(foreign),
+        )
       },
-      tagged: tags => host.tagged(tags),
+      tagged: tags =>
+        this.#echoes.pass(
+          tags,
+          tag => keys.tag(tag),
+          foreign => host.tagged(foreign),
+        ),
       cleared: () => {
         this.#waits.noteChanged()
         host.cleared()

@@ -8,6 +8,7 @@ import type { TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Channel } from './channel.ts'
 import type { Connection, Reply } from './client.ts'
+import type { Echoes } from './echoes.ts'
 import type { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
 import { call, REMOVE, type ScriptCommand, STAMP, STORE } from './scripts.ts'
@@ -26,6 +27,7 @@ export class Writing {
   readonly #store: Store
   readonly #keys: Keys
   readonly #channel: Channel
+  readonly #echoes: Echoes
   readonly #options: CheckedRedisTier
   readonly #batching = new Batching<Write>(writes => {
     const sent = this.#write(writes).finally(() => this.#sent.delete(sent))
@@ -39,21 +41,24 @@ export class Writing {
     store: Store,
     keys: Keys,
     channel: Channel,
+    echoes: Echoes,
     options: CheckedRedisTier,
   ) {
     this.#connection = connection
     this.#store = store
     this.#keys = keys
     this.#channel = channel
+    this.#echoes = echoes
     this.#options = options
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
     const command = this.#storing(key, value)
     if (command === undefined) return false
-    const [stored] = await this.#send('set', [command])
-    if (stored === 1) this.#tell({ keys: [key] })
-    return stored === 1
+    const [stamp] = await this.#send('set', [command])
+    const isStored = stamp !== undefined && stamp !== null
+    if (isStored) this.#tell({ keys: [key] })
+    return isStored
   }
 
   async delete(keys: readonly CacheKey[]): Promise<void> {
@@ -116,7 +121,16 @@ export class Writing {
   }
 
   #send(operation: string, commands: readonly ScriptCommand[]): Promise<(Reply | undefined)[]> {
-    return new Promise(resolve => this.#batching.add({ operation, commands, resolve }))
+    const replies = new Promise<(Reply | undefined)[]>(resolve =>
+      this.#batching.add({ operation, commands, resolve }),
+    )
+    if (this.#channel.tracks) {
+      for (const [i, { keys }] of commands.entries()) {
+        const answer = replies.then(replies => replies[i])
+        for (const key of keys) this.#echoes.expect(key, answer)
+      }
+    }
+    return replies
   }
 
   async #write(writes: Write[]): Promise<void> {
