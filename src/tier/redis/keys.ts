@@ -47,15 +47,14 @@ export class Keys implements ChannelKeys {
   readonly marks: string
   readonly bus: string
   /** When everything was invalidated. */
-  readonly cleared: string
+  readonly cleared: Buffer
   /** When any tag was. */
-  readonly tagged: string
+  readonly tagged: Buffer
   /** The processes that have published what they read most. */
   readonly hot: string
   readonly #values: Buffer
   readonly #tags: Buffer
   readonly #locks: Buffer
-  readonly #cleared: Buffer
 
   /**
    * @param root - what comes before all.
@@ -65,16 +64,15 @@ export class Keys implements ChannelKeys {
     // No name contains what ends it, nor what would put all its keys into one slot of a cluster.
     const escaped = name.replaceAll(/[%:~{}]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
     const own = root + escaped
-    this.cleared = `${own}~c`
-    this.tagged = `${own}~n`
+    this.cleared = Buffer.from(`${own}~c`)
+    this.tagged = Buffer.from(`${own}~n`)
     this.hot = `${own}~h`
     this.marks = `${own}~m:`
     this.bus = `${space}${escaped}~bus`
-    this.prefixes = [`${own}:`, `${own}~t:`, this.cleared]
+    this.prefixes = [`${own}:`, `${own}~t:`, `${own}~c`]
     this.#values = Buffer.from(`${own}:`)
     this.#tags = Buffer.from(`${own}~t:`)
     this.#locks = Buffer.from(`${own}~l:`)
-    this.#cleared = Buffer.from(this.cleared)
   }
 
   /** Where the value of a key is. */
@@ -106,7 +104,7 @@ export class Keys implements ChannelKeys {
       const tag = readKey(stored.subarray(this.#tags.length))
       return typeof tag === 'string' ? { tag } : undefined
     }
-    return stored.equals(this.#cleared) ? 'everything' : undefined
+    return stored.equals(this.cleared) ? 'everything' : undefined
   }
 }
 

@@ -34,18 +34,18 @@ return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`)
 /**
  * KEYS: one. ARGV: what comes before and after the times; since when the value is known, '' for now;
  * milliseconds that it is fresh, that it is kept ('' for ever), and that deletions are remembered.
- * The time that the value has from now on; 0 if it was not stored.
+ * Since when it is known, if it was stored.
  */
 export const STORE: Script = script(`${NOW}${HEAD}
 local since = tonumber(ARGV[3])
 -- Who took longer than deletions are remembered cannot know whether there was one.
-if since and now - since > ARGV[6] * 1000 then return 0 end
+if since and now - since > ARGV[6] * 1000 then return end
 local version = struct.unpack('>d', ARGV[2])
 local known, old, deleted = head(KEYS[1])
 if known then
-  if version < old then return 0 end
+  if version < old then return end
   local newer = version > old and not deleted
-  if since and since <= known and not newer then return 0 end
+  if since and since <= known and not newer then return end
 end
 local fresh = ARGV[4] == '' and math.huge or now / 1000 + ARGV[4]
 local value = ARGV[1] .. struct.pack('>dd', since or now, fresh) .. ARGV[2]
@@ -53,20 +53,23 @@ if ARGV[5] == '' then redis.call('SET', KEYS[1], value)
 else redis.call('SET', KEYS[1], value, 'PX', ARGV[5]) end
 return string.format('%.0f', since or now)`)
 
-/** KEYS. ARGV: milliseconds that a deletion is remembered. Versions are remembered with it. */
+/**
+ * KEYS. ARGV: milliseconds that a deletion is remembered. Versions are remembered with it. The time.
+ */
 export const REMOVE: Script = script(`${NOW}${HEAD}
 for _, key in ipairs(KEYS) do
   local _, version = head(key)
   local mark = '\\183\\1\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
   redis.call('SET', key, mark, 'PX', ARGV[1])
-end`)
+end
+return string.format('%.0f', now)`)
 
-/** KEYS. ARGV: milliseconds that it is remembered, '' for ever. Notes the time. */
+/** KEYS: one. ARGV: milliseconds that it is remembered, '' for ever. Notes the time, and gives it. */
 export const STAMP: Script = script(`${NOW}
-for _, key in ipairs(KEYS) do
-  if ARGV[1] == '' then redis.call('SET', key, string.format('%.0f', now))
-  else redis.call('SET', key, string.format('%.0f', now), 'PX', ARGV[1]) end
-end`)
+local stamp = string.format('%.0f', now)
+if ARGV[1] == '' then redis.call('SET', KEYS[1], stamp)
+else redis.call('SET', KEYS[1], stamp, 'PX', ARGV[1]) end
+return stamp`)
 
 /** KEYS: one. ARGV: a token. Removes the key if it has the token. */
 export const RELEASE: Script = script(`
@@ -76,12 +79,17 @@ return 0`)
 /** A command that runs a script. */
 export interface ScriptCommand extends Command {
   readonly script: Script
+  readonly keys: readonly Buffer[]
 }
 
 /** A script with its keys, all in one server, and its arguments. */
-export function call(script: Script, keys: readonly Word[], args: readonly Word[]): ScriptCommand {
+export function call(
+  script: Script,
+  keys: readonly Buffer[],
+  args: readonly Word[],
+): ScriptCommand {
   const words = ['EVALSHA', script.hash, String(keys.length), ...keys, ...args]
-  return { script, words, key: keys[0] as Word }
+  return { script, keys, words, key: keys[0] as Buffer }
 }
 
 /** Sends commands together; scripts that a server does not know yet are sent again, in full. */
@@ -114,7 +122,7 @@ export interface Read {
  * Reads keys. A server alone is asked for the time before it is for the values, which copies large
  * ones less often than a script does; the servers of a cluster have clocks of their own.
  */
-export async function read(connection: Connection, keys: readonly Word[]): Promise<Read[]> {
+export async function read(connection: Connection, keys: readonly Buffer[]): Promise<Read[]> {
   if (connection.isCluster) {
     const replies = await sendAll(
       connection,

@@ -3,10 +3,10 @@ import type { CacheKey } from '../../types.ts'
 import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
 import { type Channel, openChannel } from './channel.ts'
 import { type Connection, connectionOf } from './client.ts'
+import { Echoes } from './echoes.ts'
 import { HotKeys } from './hot.ts'
 import { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
-import { OwnWrites } from './own.ts'
 import { Reading } from './reading.ts'
 import { Store } from './store.ts'
 import { Waits } from './waits.ts'
@@ -19,8 +19,8 @@ export class RedisSession implements TierSession {
   readonly #timeout: number
   readonly #connection: Connection
   readonly #store: Store
-  readonly #own: OwnWrites
   readonly #channel: Channel
+  readonly #echoes: Echoes
   readonly #reading: Reading
   readonly #writing: Writing
   readonly #waits: Waits
@@ -37,15 +37,15 @@ export class RedisSession implements TierSession {
     const keys = new Keys(addsPrefix ? '' : keyPrefix, host.name, keyPrefix)
     this.#store = new Store(host, options.breaker)
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
-    this.#own = new OwnWrites(this.#connection, this.#store, keys)
-    this.#channel = openChannel(client, options.invalidation, this.#heard(), keys)
+    this.#echoes = new Echoes(host, this.#connection, this.#store)
+    this.#channel = openChannel(client, options.invalidation, this.#heard(keys), keys)
     this.#reading = new Reading(this.#connection, this.#store, keys, options.maxValueSize)
     this.#writing = new Writing(
       () => this.#by(),
       this.#store,
       keys,
       this.#channel,
-      this.#own,
+      this.#echoes,
       options,
     )
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
@@ -112,16 +112,25 @@ export class RedisSession implements TierSession {
   }
 
   /** The cache's side, for the channel: who waits for a key hears of it as well. */
-  #heard(): TierHost {
+  #heard(keys: Keys): TierHost {
     const host = this.#host
     return {
       name: host.name,
       timers: host.timers,
-      changed: keys => {
-        this.#waits.noteChanged(keys)
-        this.#own.sift(keys, foreign => host.changed(foreign))
+      changed: changed => {
+        this.#waits.noteChanged(changed)
+        this.#echoes.pass(
+          changed,
+          key => keys.value(key),
+          foreign => host.changed(foreign),
+        )
       },
-      tagged: tags => host.tagged(tags),
+      tagged: tags =>
+        this.#echoes.pass(
+          tags,
+          tag => keys.tag(tag),
+          foreign => host.tagged(foreign),
+        ),
       cleared: () => {
         this.#waits.noteChanged()
         host.cleared()

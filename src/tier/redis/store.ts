@@ -2,7 +2,7 @@
 import { BreakerOpenError } from '../../errors.ts'
 import { Breaker, type BreakerOptions } from '../../loading/breaker.ts'
 import type { TierHost } from '../tier.ts'
-import type { Command, Connection, Reply, Word } from './client.ts'
+import type { Command, Connection, Reply } from './client.ts'
 import { type Read, read, type ScriptCommand, sendAll } from './scripts.ts'
 
 /** The most keys that one command reads or removes: a server does nothing else meanwhile. */
@@ -29,7 +29,7 @@ export class Store {
   }
 
   /** Reads keys; `undefined` if the store does not answer. */
-  async read(connection: Connection, keys: readonly Word[]): Promise<Read[] | undefined> {
+  async read(connection: Connection, keys: readonly Buffer[]): Promise<Read[] | undefined> {
     const parts = chunks(keys, MOST_KEYS)
     const found = await this.#try('get', () =>
       Promise.all(parts.map(part => read(connection, part))),

@@ -8,9 +8,9 @@ import type { TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Channel } from './channel.ts'
 import type { Connection, Reply } from './client.ts'
+import type { Echoes } from './echoes.ts'
 import type { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
-import type { OwnWrites } from './own.ts'
 import { call, REMOVE, type ScriptCommand, STAMP, STORE } from './scripts.ts'
 import { chunks, MOST_KEYS, type Store } from './store.ts'
 
@@ -27,7 +27,7 @@ export class Writing {
   readonly #store: Store
   readonly #keys: Keys
   readonly #channel: Channel
-  readonly #own: OwnWrites
+  readonly #echoes: Echoes
   readonly #options: CheckedRedisTier
   readonly #batching = new Batching<Write>(writes => {
     const sent = this.#write(writes).finally(() => this.#sent.delete(sent))
@@ -41,25 +41,24 @@ export class Writing {
     store: Store,
     keys: Keys,
     channel: Channel,
-    own: OwnWrites,
+    echoes: Echoes,
     options: CheckedRedisTier,
   ) {
     this.#connection = connection
     this.#store = store
     this.#keys = keys
     this.#channel = channel
-    this.#own = own
+    this.#echoes = echoes
     this.#options = options
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
     const command = this.#storing(key, value)
     if (command === undefined) return false
-    const stamp = this.#send('set', [command]).then(([time]) => Number(time ?? 0))
-    if (this.#channel.tracks) this.#own.wrote(key, stamp)
-    const stored = (await stamp) !== 0
-    if (stored) this.#tell({ keys: [key] })
-    return stored
+    const [stamp] = await this.#send('set', [command])
+    const isStored = stamp !== undefined && stamp !== null
+    if (isStored) this.#tell({ keys: [key] })
+    return isStored
   }
 
   async delete(keys: readonly CacheKey[]): Promise<void> {
@@ -122,7 +121,16 @@ export class Writing {
   }
 
   #send(operation: string, commands: readonly ScriptCommand[]): Promise<(Reply | undefined)[]> {
-    return new Promise(resolve => this.#batching.add({ operation, commands, resolve }))
+    const replies = new Promise<(Reply | undefined)[]>(resolve =>
+      this.#batching.add({ operation, commands, resolve }),
+    )
+    if (this.#channel.tracks) {
+      for (const [i, { keys }] of commands.entries()) {
+        const answer = replies.then(replies => replies[i])
+        for (const key of keys) this.#echoes.expect(key, answer)
+      }
+    }
+    return replies
   }
 
   async #write(writes: Write[]): Promise<void> {
