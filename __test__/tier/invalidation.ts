@@ -91,11 +91,30 @@ export async function cluster(t: ExecutionContext): Promise<Served[]> {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']
   execFileSync('redis-cli', args)
-  for (const { port } of nodes) {
-    const info = ['-p', `${port}`, 'cluster', 'info']
-    while (!String(execFileSync('redis-cli', info)).includes('cluster_state:ok'));
-  }
+  for (const node of nodes) until(node, 'info', 'cluster_state:ok')
   return nodes
+}
+
+/** Moves some slots to a new master, until the test ends. */
+export async function grow(t: ExecutionContext, nodes: readonly Served[]): Promise<Served> {
+  const node = await redis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000')
+  const [address, known] = [node, nodes[0]!].map(({ port }) => `127.0.0.1:${port}`)
+  execFileSync('redis-cli', ['--cluster', 'add-node', address!, known!])
+  for (const { port } of nodes) until(node, 'nodes', `:${port}@`)
+  for (const other of nodes) until(other, 'nodes', `:${node.port}@`)
+  const [from, to] = [nodes[0]!, node].map(({ port }) =>
+    String(execFileSync('redis-cli', ['-p', `${port}`, 'cluster', 'myid'])).trim(),
+  )
+  const move = ['--cluster-from', from!, '--cluster-to', to!, '--cluster-slots', '1000']
+  execFileSync('redis-cli', ['--cluster', 'reshard', known!, ...move, '--cluster-yes'])
+  for (const other of nodes) until(other, 'slots', `${node.port}`)
+  return node
+}
+
+/** Asks a node of a cluster until it says so. */
+function until({ port }: Served, question: string, answer: string): void {
+  const args = ['-p', `${port}`, 'cluster', question]
+  while (!String(execFileSync('redis-cli', args)).includes(answer));
 }
 
 /** What a cache was told. */
