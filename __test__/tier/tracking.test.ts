@@ -17,7 +17,8 @@ import {
 } from './invalidation.ts'
 
 const server = installed('redis-server') ? test : test.skip
-const fleet = installed('redis-cli') ? server : test.skip
+// One after the other: each is three servers.
+const fleet = installed('redis-server') && installed('redis-cli') ? test.serial : test.skip
 const tracking = { mode: 'tracking', heartbeat: 1000, bound: 2000 } as const
 
 for (const library of libraries) {
@@ -326,7 +327,7 @@ for (const library of libraries) {
       await a.hears('regained')
       const joined = await grow(t, nodes)
       a.clock.advance(1000)
-      await a.hears('lost')
+      t.deepEqual(await a.hears('lost'), ['lost'])
       await a.recovers()
       const direct = await connect(t, library, joined.port)
       const slot = Number(
