@@ -25,6 +25,8 @@ import {
 } from './invalidation.ts'
 
 const server = installed('redis-server') ? test : test.skip
+// One after the other: each is three servers.
+const fleet = installed('redis-server') && installed('redis-cli') ? test.serial : test.skip
 const bus = { mode: 'bus', heartbeat: 1000, bound: 2000 } as const
 
 function anyKey(draw: () => number): CacheKey {
@@ -283,7 +285,7 @@ for (const library of libraries) {
     },
   )
 
-  server(`bus, ${library}: all nodes of a cluster are one bus`, async t => {
+  fleet(`bus, ${library}: all nodes of a cluster are one bus`, async t => {
     const nodes = await cluster(t)
     const [one, two] = [
       await connectCluster(t, library, nodes),

@@ -1,10 +1,11 @@
 // What the tests of the invalidation channel share: servers, clients of both libraries, and a cache's
 // side of the channel that keeps what it is told.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
@@ -69,7 +70,9 @@ export async function connectCluster(
   nodes: readonly Served[],
 ): Promise<Connected> {
   if (library === 'ioredis') {
-    const client = new Cluster(nodes.map(({ port }) => ({ port, host: '127.0.0.1' })))
+    const addresses = nodes.map(({ port }) => ({ port, host: '127.0.0.1' }))
+    // Patient on a busy machine.
+    const client = new Cluster(addresses, { slotsRefreshTimeout: 30_000 })
     client.on('error', () => {})
     t.teardown(() => client.disconnect())
     if (client.status !== 'ready') await once(client, 'ready')
@@ -90,12 +93,34 @@ export async function cluster(t: ExecutionContext): Promise<Served[]> {
   const nodes = await Promise.all([0, 1, 2].map(() => redis(t, ...options)))
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']
-  execFileSync('redis-cli', args)
-  for (const { port } of nodes) {
-    const info = ['-p', `${port}`, 'cluster', 'info']
-    while (!String(execFileSync('redis-cli', info)).includes('cluster_state:ok'));
-  }
+  await cli(...args)
+  for (const node of nodes) await until(node, 'info', 'cluster_state:ok')
   return nodes
+}
+
+/** Moves some slots to a new master, until the test ends. */
+export async function grow(t: ExecutionContext, nodes: readonly Served[]): Promise<Served> {
+  const node = await redis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000')
+  const [address, known] = [node, nodes[0]!].map(({ port }) => `127.0.0.1:${port}`)
+  await cli('--cluster', 'add-node', address!, known!)
+  for (const { port } of nodes) await until(node, 'nodes', `:${port}@`)
+  for (const other of nodes) await until(other, 'nodes', `:${node.port}@`)
+  const idOf = ({ port }: Served) => cli('-p', `${port}`, 'cluster', 'myid')
+  const [from, to] = await Promise.all([nodes[0]!, node].map(idOf))
+  const move = ['--cluster-from', from!, '--cluster-to', to!, '--cluster-slots', '1000']
+  await cli('--cluster', 'reshard', known!, ...move, '--cluster-yes')
+  for (const other of nodes) await until(other, 'slots', `${node.port}`)
+  return node
+}
+
+/** Asks a node of a cluster until it says so. */
+async function until({ port }: Served, question: string, answer: string): Promise<void> {
+  while (!(await cli('-p', `${port}`, 'cluster', question)).includes(answer));
+}
+
+/** What `redis-cli` prints. */
+async function cli(...args: string[]): Promise<string> {
+  return (await promisify(execFile)('redis-cli', args)).stdout.trim()
 }
 
 /** What a cache was told. */

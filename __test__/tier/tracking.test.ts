@@ -10,12 +10,15 @@ import {
   connectCluster,
   connections,
   connectSentinel,
+  grow,
   libraries,
   Side,
   sends,
 } from './invalidation.ts'
 
 const server = installed('redis-server') ? test : test.skip
+// One after the other: each is three servers.
+const fleet = installed('redis-server') && installed('redis-cli') ? test.serial : test.skip
 const tracking = { mode: 'tracking', heartbeat: 1000, bound: 2000 } as const
 
 for (const library of libraries) {
@@ -281,7 +284,7 @@ for (const library of libraries) {
     for (const [key, value] of cache) t.is(value, await two.send('GET', `t:c:v:${key}`), key)
   })
 
-  server(
+  fleet(
     `${library}: every master of a cluster is heard, and the loss of one is noticed`,
     async t => {
       const nodes = await cluster(t)
@@ -312,6 +315,30 @@ for (const library of libraries) {
       for (const key of keys) await b.hears(`key ${key}`)
       await nodes[2]!.stop('SIGKILL')
       await Promise.all([a.hears('lost'), b.hears('lost')])
+    },
+  )
+
+  fleet(
+    `${library}: a master that joins a cluster is heard with the next sign of life`,
+    async t => {
+      const nodes = await cluster(t)
+      const user = await connectCluster(t, library, nodes)
+      const a = await Side.open(t, user, tracking)
+      await a.hears('regained')
+      const joined = await grow(t, nodes)
+      a.clock.advance(1000)
+      t.deepEqual(await a.hears('lost'), ['lost'])
+      await a.recovers()
+      const direct = await connect(t, library, joined.port)
+      const slot = Number(
+        ((await direct.send('CLUSTER', 'SLOTS')) as [number, number, [string, number]][]).find(
+          ([, , [, port]]) => port === joined.port,
+        )?.[0],
+      )
+      let key = 0
+      while ((await direct.send('CLUSTER', 'KEYSLOT', `t:c:v:${key}`)) !== slot) key++
+      await direct.send('SET', `t:c:v:${key}`, 'x')
+      await a.hears(`key ${key}`)
     },
   )
 }

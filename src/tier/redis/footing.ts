@@ -27,13 +27,11 @@ const [SHORTEST, LONGEST] = [1 / 8, 2]
 
 /** One attempt, and what it has made. */
 class Attempt implements Holder {
-  readonly patience: number
   readonly #fell: (attempt: Attempt, error: unknown) => void
   readonly #closes: (() => void)[] = []
   over = false
 
-  constructor(patience: number, fell: (attempt: Attempt, error: unknown) => void) {
-    this.patience = patience
+  constructor(fell: (attempt: Attempt, error: unknown) => void) {
     this.#fell = fell
   }
 
@@ -96,7 +94,7 @@ export class Footing<S extends Standing> {
 
   #begin(): void {
     const { bound } = this.#pulse
-    const attempt = new Attempt(bound, (failed, error) => this.#fell(failed, error))
+    const attempt = new Attempt((failed, error) => this.#fell(failed, error))
     this.#attempt = attempt
     this.#within(bound, attempt, 'connect')
     this.#raise(attempt).then(

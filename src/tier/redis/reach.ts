@@ -39,8 +39,6 @@ export interface Reach {
 
 /** What a connection belongs to. */
 export interface Holder {
-  /** The most milliseconds that connecting takes. */
-  readonly patience: number
   /** Whether it is all over: nothing more is to be connected, and nothing heard counts. */
   readonly over: boolean
   /** Calls `close` when it is all over. */
@@ -112,7 +110,6 @@ async function openIo(client: IoRedis, holder: Holder, options: object): Promise
   const copy = client.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
-    connectTimeout: holder.patience,
     enableOfflineQueue: false,
     autoResubscribe: false,
     ...options,
@@ -188,9 +185,8 @@ function isNodeCluster(client: object): client is NodeCluster {
 /** A copy of a client that connects once. */
 async function openNode(client: NodeRedis, holder: Holder, options: object): Promise<NodeRedis> {
   wanted(holder)
-  const { patience } = holder
   const copy = client.duplicate({
-    socket: { ...client.options.socket, reconnectStrategy: false, connectTimeout: patience },
+    socket: { ...client.options.socket, reconnectStrategy: false },
     disableOfflineQueue: true,
     // Both would track keys by themselves.
     clientSideCache: undefined,
