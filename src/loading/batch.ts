@@ -3,7 +3,7 @@ import { types } from 'node:util'
 import { checkCount, checkDuration, checkShape, needFunction } from '../checks.ts'
 import { article, BatchResultError } from '../errors.ts'
 import type { Cancel, Timers } from '../timers.ts'
-import type { Duration } from '../types.ts'
+import type { CacheKey, Duration } from '../types.ts'
 
 /** What a batch loader is told besides the keys. */
 export interface BatchContext {
@@ -19,12 +19,12 @@ export interface BatchContext {
 export type BatchLoader<K, V> = (
   keys: readonly K[],
   context: BatchContext,
-) => PromiseLike<BatchResult<K, V>> | BatchResult<K, V>
+) => PromiseLike<BatchResult<V>> | BatchResult<V>
 
 /** What a batch loader gives. */
-export type BatchResult<K, V> =
+export type BatchResult<V> =
   | readonly (V | undefined | Error)[]
-  | ReadonlyMap<K, V | undefined | Error>
+  | ReadonlyMap<CacheKey, V | undefined | Error>
 
 /** How loads are gathered. */
 export interface BatchOptions {
@@ -158,8 +158,8 @@ export class Batcher<K, V> {
 }
 
 /** Looks up what a batch loader gave for a key. */
-function finder<K, V>(keys: readonly K[], result: BatchResult<K, V>) {
-  if (types.isMap(result)) return (key: K) => result.get(key) as V | undefined | Error
+function finder<K, V>(keys: readonly K[], result: BatchResult<V>) {
+  if (types.isMap(result)) return (key: K) => result.get(key as CacheKey) as V | undefined | Error
   if (!Array.isArray(result)) throw new BatchResultError(keys.length, nameOf(result))
   if (result.length !== keys.length) {
     throw new BatchResultError(keys.length, `an array of ${result.length}`)
