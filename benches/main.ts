@@ -9,6 +9,7 @@ import { dropIn } from './drop-in.ts'
 import { dropInHeap } from './drop-in-heap.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
+import { loading } from './loading.ts'
 import { memory } from './memory.ts'
 import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
@@ -27,6 +28,8 @@ const HELP = `npm run bench -- [NAME...] [options]
   drop-in-heap  V8's heap and the collector's pauses under a million entries
   near          Cache with its near cache, without it, and lru-cache
   near-workers  one thread reads through its near cache what another writes: nothing stale
+  loading       warm and cold keys by getOrSet, against the caches that load
+  popular       a popular key that expires under 20,000 requests a second
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -34,9 +37,9 @@ Without a name all of them run, which takes about an hour.
 
   --entries N,...   sizes (headline, drop-in and benny: 1000,10000,100000,1000000; workers:
                     100000; near-workers: 1000,100000; near: all of its cases)
-  --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
-                    drop-in-heap (3), classic (15)
-  --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
+  --rounds N        rounds of headline, workers, drop-in, near and loading (7), pauses, memory
+                    and drop-in-heap (3), classic (15)
+  --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
   --peers NAME,...  sides besides lru-cache in classic (all)
@@ -99,6 +102,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   near: () => near({ sizes: entries([]), rounds: number('rounds', 7) }),
   'near-workers': () =>
     nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
+  loading: () => loading({ rounds: number('rounds', 7) }),
   classic: () =>
     classic({
       max: number('max', 10_000),
