@@ -9,6 +9,7 @@ import { dropIn } from './drop-in.ts'
 import { dropInHeap } from './drop-in-heap.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
+import { loading } from './loading.ts'
 import { memory } from './memory.ts'
 import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
@@ -29,6 +30,8 @@ const HELP = `npm run bench -- [NAME...] [options]
   near          Cache with its near cache, without it, and lru-cache
   near-workers  one thread reads through its near cache what another writes: nothing stale
   tier          a write in one process until another hears of it, over a redis-server
+  loading       warm and cold keys by getOrSet, against the caches that load
+  popular       a popular key that expires under 20,000 requests a second
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -39,6 +42,9 @@ Without a name all of them run, which takes about an hour.
   --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
                     drop-in-heap (3), classic (15); writes of tier (3000)
   --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
+  --rounds N        rounds of headline, workers, drop-in, near and loading (7), pauses, memory
+                    and drop-in-heap (3), classic (15)
+  --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
   --peers NAME,...  sides besides lru-cache in classic (all)
@@ -102,6 +108,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   'near-workers': () =>
     nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
   tier: () => tier({ writes: number('rounds', 3000) }),
+  loading: () => loading({ rounds: number('rounds', 7) }),
   classic: () =>
     classic({
       max: number('max', 10_000),

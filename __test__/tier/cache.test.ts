@@ -40,7 +40,8 @@ async function open(
     name: `users ${Math.random()}`,
     max: 1000,
     codec: json<User>(),
-    tier: renamed(tier(client, given), 'users'),
+    // Long enough for a machine that is busy.
+    tier: renamed(tier(client, { timeout: '20s', ...given }), 'users'),
     ...options,
   })
   t.teardown(() => cache.close())

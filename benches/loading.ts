@@ -1,0 +1,217 @@
+/**
+ * Loading: a warm key and a cold one that a hundred ask for at once, against the caches that load
+ * what they do not have. Each side runs in a process of its own for each case; the rounds of the
+ * sides alternate, and each round's ratio counts.
+ */
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { answer } from './lib/child.ts'
+import { key, profile, text, zipf } from './lib/data.ts'
+import { LOADING_SIDES, type LoadingSide } from './lib/loading-sides.ts'
+import { median, type Row, table, times } from './lib/report.ts'
+import { alternate, quotient, withChildren } from './lib/rounds.ts'
+import { OURS } from './lib/sides.ts'
+
+/** What is read, and how. */
+interface Case {
+  values: 'strings' | 'objects'
+  /** `fresh`: built in the loop, at a price that all pay. */
+  keys: 'same keys' | 'fresh keys' | 'fresh longer keys'
+  /** `await`: one read after the other. `value`: taken at once if it is there. `cold`: see above. */
+  how: 'await' | 'value' | 'cold'
+}
+
+const CASES: readonly Case[] = (['strings', 'objects'] as const).flatMap(values => [
+  { values, keys: 'same keys', how: 'await' },
+  { values, keys: 'fresh keys', how: 'await' },
+  { values, keys: 'fresh longer keys', how: 'await' },
+  { values, keys: 'same keys', how: 'value' },
+  { values, keys: 'fresh keys', how: 'value' },
+  { values, keys: 'fresh longer keys', how: 'value' },
+  { values, keys: 'fresh keys', how: 'cold' },
+])
+
+/** How a case is done and what its figure is. */
+const WAYS = { await: 'warm, awaited', value: 'warm, value or promise', cold: 'cold, 100 callers' }
+const nameOf = ({ values, keys, how }: Case) =>
+  how === 'cold' ? `${WAYS[how]}: ${values}` : `${WAYS[how]}: ${values}, ${keys}`
+
+/** Keys that are read while they are warm; all of them fit. */
+const ENTRIES = 1000
+/** How many ask for a cold key. */
+const CALLERS = 100
+
+type Request = { side: string; at: number } | { run: true }
+
+/** What a round of a side came to. */
+interface Round {
+  /** An operation; a cold key's burst as a whole. */
+  ns: number
+  /** Loads, by the keys that were loaded. */
+  loads: number
+}
+
+/** Runs it and returns its figures. */
+export async function loading(options: { rounds: number }): Promise<Row[]> {
+  const rows: Row[] = []
+  const lines: string[][] = []
+  for (const [at, one] of CASES.entries()) {
+    const measured = await measure(at, options.rounds)
+    const ours = measured.get(OURS)?.map(({ ns }) => ns) ?? []
+    for (const [side, rounds] of measured) {
+      const all = rounds.map(({ ns }) => ns)
+      const value = median(all)
+      const row = { bench: 'loading', what: nameOf(one), entries: ENTRIES, side, value, unit: 'ns' }
+      const ratio = side === OURS ? undefined : quotient(all, ours)
+      rows.push(ratio === undefined ? row : { ...row, ratio })
+      const loads = one.how === 'cold' ? median(rounds.map(({ loads }) => loads)).toFixed(2) : ''
+      lines.push([side === OURS ? nameOf(one) : '', side, value.toFixed(0), times(ratio), loads])
+    }
+  }
+  console.log('\nloading: ns a read, or a burst of 100 callers; the ratio is that of ours')
+  table([['', 'side', 'ns', 'ours is', 'loads a key'], ...lines])
+  return rows
+}
+
+async function measure(at: number, rounds: number): Promise<Map<string, Round[]>> {
+  const begin = (side: string) => [side, { side, at } satisfies Request]
+  const sides = Object.fromEntries(Object.keys(LOADING_SIDES).map(begin))
+  return withChildren(import.meta.url, sides, children =>
+    alternate<Round>(children, rounds, { run: true } satisfies Request),
+  )
+}
+
+/** Operations of a round. */
+const READS = 2 ** 15
+const BURSTS = 2 ** 8
+const MASK = 2 ** 16 - 1
+
+type Value = string | ReturnType<typeof profile>
+
+let side: LoadingSide<Value>
+let one: Case
+let keys: string[]
+let ids: Uint32Array
+let loads = 0
+/** Rises from one cold key to the next. */
+let next = ENTRIES
+
+const longer = (id: number) => `tenant:0123456789abcdef:service:accounts:user:${id}`
+const idOf = (key: string) => Number(key.slice(key.lastIndexOf(':') + 1))
+const makeValue = (id: number): Value => (one.values === 'objects' ? profile(id) : text(id, 200))
+
+async function make(name: string, at: number): Promise<true> {
+  one = CASES[at] as Case
+  const { values, keys: kind, how } = one
+  const build = LOADING_SIDES[name]
+  if (build === undefined) throw new Error(`no such side: ${name}`)
+  side = build<Value>({
+    // Room to spare; a side that is bounded by parts, too, is to hold all of them.
+    max: 4 * ENTRIES,
+    ttl: 3_600_000,
+    objects: values === 'objects',
+    async origin(key) {
+      loads++
+      // As short as it can be while others ask.
+      if (how === 'cold') await turn()
+      return makeValue(idOf(key))
+    },
+  })
+  keys = Array.from({ length: ENTRIES }, (_, id) =>
+    (kind === 'fresh longer keys' ? longer : key)(id),
+  )
+  ids = zipf(ENTRIES, MASK + 1)
+  for (let time = 0; time < 2; time++) await checkAll()
+  if (loads !== ENTRIES) throw new Error(`${name} loaded ${loads} times for ${ENTRIES} keys`)
+  const end = performance.now() + 1000
+  while (performance.now() < end) await run()
+  // The compiler has a thread of its own.
+  await sleep(50)
+  global.gc?.()
+  return true
+}
+
+async function checkAll(): Promise<void> {
+  for (const [id, key] of keys.entries()) check(await side.read(key), id)
+}
+
+function check(value: unknown, id: number): void {
+  if (JSON.stringify(value) === JSON.stringify(makeValue(id))) return
+  throw new Error(`wrong value of ${id}: ${JSON.stringify(value)}`)
+}
+
+/** A round. */
+async function run(): Promise<Round> {
+  const { how } = one
+  const before = loads
+  const start = process.hrtime.bigint()
+  if (how === 'cold') for (let at = 0; at < BURSTS; at++) await burst(next++)
+  else if (how === 'value' && side.readNow !== undefined) await readNow()
+  else await read()
+  const ns = Number(process.hrtime.bigint() - start)
+  if (how === 'cold') return { ns: ns / BURSTS, loads: (loads - before) / BURSTS }
+  if (loads !== before) throw new Error('a warm key was loaded')
+  return { ns: ns / READS, loads: 0 }
+}
+
+/** Uses what was read, or the compiler might leave out the reading. */
+const use = (value: Value | undefined | null) => {
+  if (typeof value !== 'string' && value?.id === undefined) throw new Error('a read gave nothing')
+}
+
+const loops: Record<Case['keys'], { await: () => Promise<void>; value: () => Promise<void> }> = {
+  'same keys': {
+    async await() {
+      for (let at = 0; at < READS; at++)
+        use(await side.read(keys[ids[at & MASK] as number] as string))
+    },
+    async value() {
+      const readNow = side.readNow as NonNullable<typeof side.readNow>
+      for (let at = 0; at < READS; at++) {
+        const value = readNow(keys[ids[at & MASK] as number] as string)
+        use(value instanceof Promise ? await value : value)
+      }
+    },
+  },
+  'fresh keys': {
+    async await() {
+      for (let at = 0; at < READS; at++) use(await side.read(`user:${ids[at & MASK]}`))
+    },
+    async value() {
+      const readNow = side.readNow as NonNullable<typeof side.readNow>
+      for (let at = 0; at < READS; at++) {
+        const value = readNow(`user:${ids[at & MASK]}`)
+        use(value instanceof Promise ? await value : value)
+      }
+    },
+  },
+  'fresh longer keys': {
+    async await() {
+      for (let at = 0; at < READS; at++) use(await side.read(longer(ids[at & MASK] as number)))
+    },
+    async value() {
+      const readNow = side.readNow as NonNullable<typeof side.readNow>
+      for (let at = 0; at < READS; at++) {
+        const value = readNow(longer(ids[at & MASK] as number))
+        use(value instanceof Promise ? await value : value)
+      }
+    },
+  },
+}
+
+const read = () => loops[one.keys].await()
+const readNow = () => loops[one.keys].value()
+
+/** All ask at once for a key that nobody has. */
+async function burst(id: number): Promise<void> {
+  const all: Promise<Value | undefined | null>[] = []
+  for (let caller = 0; caller < CALLERS; caller++) all.push(side.read(`user:${id}`))
+  const values = await Promise.all(all)
+  for (const value of values) use(value)
+  check(values[0], id)
+  check(values[CALLERS - 1], id)
+}
+
+if (process.send && process.argv[1] === fileURLToPath(import.meta.url)) {
+  answer<Request>(request => ('run' in request ? run() : make(request.side, request.at)))
+}
