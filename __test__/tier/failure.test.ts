@@ -1,0 +1,158 @@
+// A second tier of which the server or the client is gone: the cache does without it.
+import test from 'ava'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { InvalidOptionError, TierError } from '../../src/errors.ts'
+import { ManualClock } from '../../src/testing.ts'
+import { redis as redisTier } from '../../src/tier/redis/index.ts'
+import type { TierSession } from '../../src/tier/tier.ts'
+import { countedTimers } from '../helpers/timers.ts'
+import { installed, redis } from '../router/support.ts'
+import { connect, libraries } from './invalidation.ts'
+import { fresh, Host, openSession } from './sessions.ts'
+
+const check = installed('redis-server') ? test : test.skip
+
+/** Everything a session does, none of which may reject or hang. */
+async function everything(session: TierSession): Promise<unknown[]> {
+  const lease = session.lease('k', 1000)
+  return Promise.all([
+    session.get('k'),
+    session.set('k', fresh('v')),
+    session.delete(['k']),
+    session.invalidateTag('t'),
+    session.clear(),
+    session.publishHot([{ key: 'k', count: 1 }]),
+    session.fleetHot(10),
+    lease.then(lease => lease?.release()),
+    session.written('k', 20),
+  ])
+}
+
+for (const library of libraries) {
+  check(`a server that is killed and comes back is done without meanwhile: ${library}`, async t => {
+    const server = await redis(t)
+    const { client } = await connect(t, library, server.port)
+    const { session, host } = openSession(t, client, {
+      timeout: 500,
+      breaker: { failures: 3, halfOpenAfter: 20 },
+      invalidation: { heartbeat: 100, bound: 1000 },
+    })
+    await session.ready
+    while (!(await session.set('k', fresh('v')))) await new Promise(setImmediate)
+    await server.stop('SIGKILL')
+    while (!host.states.includes('open')) t.is(await session.get('k'), undefined)
+    t.deepEqual((await everything(session)).slice(0, 2), [undefined, false])
+    const own = host.failures.filter(([operation]) => operation !== 'invalidation')
+    t.true(own.length > 0)
+    t.true(own.every(([, error]) => error instanceof TierError))
+    await redis(t, '--port', String(server.port))
+    while (!(await session.set('k', fresh('again')))) await new Promise(setImmediate)
+    // Reads go by another connection, which may take longer to be back.
+    while ((await session.get('k'))?.encoded !== 'again') await new Promise(setImmediate)
+    t.is(host.states.at(-1), 'closed')
+  })
+
+  check(`a server that is killed in the middle leaves nothing open: ${library}`, async t => {
+    const server = await redis(t)
+    const { client } = await connect(t, library, server.port)
+    const clock = new ManualClock()
+    const timers = countedTimers(clock)
+    const host = new Host('middle', timers)
+    const session = redisTier(client, { timeout: 500 }).open(host)
+    await session.ready
+    await session.set('k', fresh('v'))
+    const under = Array.from({ length: 20 }, () => everything(session))
+    let settled = false
+    const all = Promise.all([...under, server.stop('SIGKILL')]).then(() => session.close())
+    void all.then(() => (settled = true))
+    while (!settled) {
+      clock.advance(50)
+      await new Promise(setImmediate)
+    }
+    // What nobody waits for ends by its own time limit.
+    clock.advance(500)
+    t.is(timers.waiting, 0)
+    t.deepEqual(await session.get('k'), undefined)
+    const told = host.failures.length
+    await everything(session)
+    t.is(host.failures.length, told, 'a closed session says nothing')
+  })
+
+  check(`a client that was closed is an error that says so, and no value: ${library}`, async t => {
+    const server = await redis(t)
+    const { client } = await connect(t, library, server.port)
+    const { session, host } = openSession(t, client)
+    await session.set('k', fresh('v'))
+    if (client instanceof Redis) client.disconnect()
+    else (client as ReturnType<typeof createClient>).destroy()
+    t.is(await session.get('k'), undefined)
+    const [operation, error] = host.failures[0]!
+    t.is(operation, 'get')
+    t.true(error instanceof TierError)
+    t.regex(error.message, /not connected|is down|closed/)
+    t.false(await session.set('k', fresh('v')))
+    t.truthy(await session.lease('k', 1000), 'everybody may load')
+    t.deepEqual(await session.fleetHot(10), [])
+    // The test's own end closes it once more.
+    if (!(client instanceof Redis)) {
+      await (client as ReturnType<typeof createClient>).connect()
+      t.is((await session.get('k'))?.encoded, 'v')
+    }
+  })
+}
+
+test('a client that was never connected is an error that says so', async t => {
+  const { session, host } = openSession(t, createClient())
+  t.is(await session.get('k'), undefined)
+  t.regex(host.failures[0]![1].message, /closed, or never opened/)
+})
+
+check('a client waits for its first connection', async t => {
+  const { port } = await redis(t)
+  const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true })
+  t.teardown(() => client.disconnect())
+  const { session } = openSession(t, client)
+  t.true(await session.set('k', fresh('v')))
+})
+
+check('a server that does not answer in time is not waited for', async t => {
+  const server = await redis(t)
+  const { client } = await connect(t, 'ioredis', server.port)
+  const clock = new ManualClock()
+  const host = new Host('late', countedTimers(clock))
+  const session = redisTier(client, { timeout: 300, invalidation: false }).open(host)
+  server.process.kill('SIGSTOP')
+  const found = session.get('k')
+  // It is sent at the end of the tick.
+  await new Promise(setImmediate)
+  clock.advance(300)
+  t.is(await found, undefined)
+  t.regex(host.failures[0]![1].message, /within 300 ms/)
+  server.process.kill('SIGCONT')
+  await session.close()
+})
+
+test('what is no client, and options that cannot be, are errors that name them', t => {
+  for (const client of [null, undefined, 'redis://', {}, 5, () => {}]) {
+    const error = t.throws(() => redisTier(client as object), { instanceOf: InvalidOptionError })
+    t.is(error?.option, 'client')
+  }
+  const client = createClient()
+  const wrong: [string, object][] = [
+    ['ttl', { ttl: -1 }],
+    ['grace', { grace: Number.POSITIVE_INFINITY }],
+    ['timeout', { timeout: 'soon' }],
+    ['compression', { compression: 'gzip' }],
+    ['compressAbove', { compressAbove: 0 }],
+    ['maxValueSize', { maxValueSize: 'huge' }],
+    ['rememberDeletions', { rememberDeletions: 0 }],
+    ['breaker.failures', { breaker: { failures: 0 } }],
+    ['invalidation.mode', { invalidation: { mode: 'none' } }],
+    ['options.tll', { tll: 5 }],
+  ]
+  for (const [option, options] of wrong) {
+    const error = t.throws(() => redisTier(client, options), { instanceOf: InvalidOptionError })
+    t.is(error?.option, option)
+  }
+})
