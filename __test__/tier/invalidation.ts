@@ -87,10 +87,17 @@ export async function connectCluster(
   return { client, send: sends(client) }
 }
 
+/** A server for a cluster, which listens also on the port that is 10,000 higher. */
+async function clusterNode(t: ExecutionContext): Promise<Served> {
+  let port = await freePort()
+  while (port > 55_000) port = await freePort()
+  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
+  return { ...(await redis(t, '--port', `${port}`, ...options)), port }
+}
+
 /** Three masters without replicas, until the test ends. */
 export async function cluster(t: ExecutionContext): Promise<Served[]> {
-  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
-  const nodes = await Promise.all([0, 1, 2].map(() => redis(t, ...options)))
+  const nodes = await Promise.all([0, 1, 2].map(() => clusterNode(t)))
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const args = ['--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes']
   await cli(...args)
@@ -100,7 +107,7 @@ export async function cluster(t: ExecutionContext): Promise<Served[]> {
 
 /** Moves some slots to a new master, until the test ends. */
 export async function grow(t: ExecutionContext, nodes: readonly Served[]): Promise<Served> {
-  const node = await redis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000')
+  const node = await clusterNode(t)
   const [address, known] = [node, nodes[0]!].map(({ port }) => `127.0.0.1:${port}`)
   await cli('--cluster', 'add-node', address!, known!)
   for (const { port } of nodes) await until(node, 'nodes', `:${port}@`)
