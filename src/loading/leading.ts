@@ -124,7 +124,8 @@ export class Leading<K extends CacheKey, V> {
     // Before the codec and the options have their say, which may throw.
     if (this.#inside.isClosed()) return
     const { held } = loaded
-    const entry = held === undefined ? this.#newEntry(attempt, value) : this.#heldEntry(held)
+    const entry =
+      held === undefined ? this.#newEntry(attempt, value, loaded.since) : this.#heldEntry(held)
     const note = this.#noteOf(entry, attempt.epoch)
     const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
     let stored = false
@@ -143,7 +144,7 @@ export class Leading<K extends CacheKey, V> {
   }
 
   /** What the loader gave, as it is stored. */
-  #newEntry({ flight, load, begun }: Attempt<K, V>, value: V): TierValue {
+  #newEntry({ flight, load, begun }: Attempt<K, V>, value: V, since?: number): TierValue {
     const { lives, timers, values } = this.#inside
     const cost = timers.now() - begun
     const life = this.freshness.life(flight.key, value, load)
@@ -153,6 +154,7 @@ export class Leading<K extends CacheKey, V> {
       cost,
       version: load.version,
       tags: load.tags,
+      since,
     }
   }
 

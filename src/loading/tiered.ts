@@ -1,7 +1,7 @@
 // A load by way of the second tier: what that has is taken, and if it is to, one process loads for
 // all that share it.
 import type { Second } from '../tier/second.ts'
-import type { TierLease, TierValue } from '../tier/tier.ts'
+import type { TierLease, TierMark, TierValue } from '../tier/tier.ts'
 import type { CacheKey } from '../types.ts'
 import type { Flight } from './flight.ts'
 import type { Freshness } from './freshness.ts'
@@ -14,6 +14,8 @@ export interface Loaded<V> {
   readonly value: V | undefined | null
   /** Where the second tier had it: as it is stored. */
   readonly held?: TierValue
+  /** Where the second tier had nothing: what it said of the time, for it to know newer values by. */
+  readonly since?: number
   /** To be given back when the value is stored for all. */
   readonly lease?: TierLease | undefined
 }
@@ -46,17 +48,22 @@ export class Tiered<K extends CacheKey, V> {
 
   /** What the second tier has, or else what the loader gives. */
   async load(wanted: Wanted<K, V>): Promise<Loaded<V>> {
-    const found = wanted.anew ? undefined : await this.#find(wanted.flight)
-    if (found !== undefined) return found
-    return this.#second.leases ? this.#loadByLease(wanted) : this.#loadHere(wanted)
+    const mark: TierMark = {}
+    if (wanted.anew) {
+      await this.#second.session.get(wanted.flight.key, mark)
+    } else {
+      const found = await this.#find(wanted.flight, mark)
+      if (found !== undefined) return found
+    }
+    return this.#second.leases ? this.#loadByLease(wanted, mark) : this.#loadHere(wanted, mark)
   }
 
-  async #loadHere({ loader, flight, load }: Wanted<K, V>): Promise<Loaded<V>> {
-    return { value: await this.#origin.load(loader, flight.key, load, !flight.kept) }
+  async #loadHere({ loader, flight, load }: Wanted<K, V>, { since = 0 }: TierMark) {
+    return { value: await this.#origin.load(loader, flight.key, load, !flight.kept), since }
   }
 
   /** Loads if no other process does; waits for it otherwise, though not for ever. */
-  async #loadByLease(wanted: Wanted<K, V>): Promise<Loaded<V>> {
+  async #loadByLease(wanted: Wanted<K, V>, mark: TierMark): Promise<Loaded<V>> {
     const { policy, timers } = this.#inside
     const { session } = this.#second
     const { key } = wanted.flight
@@ -64,20 +71,20 @@ export class Tiered<K extends CacheKey, V> {
     for (let left = policy.lockTimeout; left > 0; left = end - timers.now()) {
       const lease = await session.lease(key, policy.lockTimeout)
       // Who had it before may have loaded just now.
-      const found = await this.#find(wanted.flight)
+      const found = await this.#find(wanted.flight, mark)
       if (found !== undefined) {
         await lease?.release()
         return found
       }
-      if (lease !== undefined) return this.#loadAs(wanted, lease)
+      if (lease !== undefined) return this.#loadAs(wanted, lease, mark)
       await session.written(key, Math.min(left, LOOK_AGAIN))
     }
-    return this.#loadHere(wanted)
+    return this.#loadHere(wanted, mark)
   }
 
-  async #loadAs(wanted: Wanted<K, V>, lease: TierLease): Promise<Loaded<V>> {
+  async #loadAs(wanted: Wanted<K, V>, lease: TierLease, mark: TierMark): Promise<Loaded<V>> {
     try {
-      return { ...(await this.#loadHere(wanted)), lease }
+      return { ...(await this.#loadHere(wanted, mark)), lease }
     } catch (error) {
       await lease.release()
       throw error
@@ -85,8 +92,8 @@ export class Tiered<K extends CacheKey, V> {
   }
 
   /** What the second tier has, if it is fresh; what is stale is kept for the case of an error. */
-  async #find(flight: Flight<K, V>): Promise<Loaded<V> | undefined> {
-    const held = await this.#second.session.get(flight.key)
+  async #find(flight: Flight<K, V>, mark: TierMark): Promise<Loaded<V> | undefined> {
+    const held = await this.#second.session.get(flight.key, mark)
     if (held === undefined) return undefined
     let value: V
     try {
