@@ -1,14 +1,17 @@
 // The cache that a user sees: what never waits, of store.ts, and what loads.
 import type { Native } from '#binding'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
+import { type CacheEventName, type CacheListener, Events } from './events.ts'
 import type { BatchLoader } from './loading/batch.ts'
 import { checkTag } from './loading/freshness.ts'
 import type { Loader } from './loading/load.ts'
 import { Loading } from './loading/loading.ts'
 import { checkLoader, type FetchOptions, type LoadingOptions } from './loading/options.ts'
+import { Namespace, type NamespaceHost } from './namespace.ts'
 import { binding } from './native.ts'
 import type { CacheOptions } from './options.ts'
 import { Store } from './store.ts'
+import { openSecond } from './tier/front.ts'
 import type { Second } from './tier/second.ts'
 import { type Timers, timersOf } from './timers.ts'
 import type { CacheHandle, CacheKey, SetOptions } from './types.ts'
@@ -57,9 +60,12 @@ class Attachment {
 export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> {
   readonly #options: CacheOptions<V, K>
   readonly #timers: Timers
+  readonly #events: Events<K>
   readonly #second: Second | undefined
   #writes: Writing<K, V> | undefined
   #closing: Promise<void> | undefined
+  /** Ends what tells of evictions. */
+  #evictions: (() => void) | undefined
   #loads: Loading<K, V> | undefined
 
   /**
@@ -75,8 +81,11 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     super(given, attachment?.native)
     this.#options = given
     this.#timers = timersOf(given.clock)
+    this.#events = new Events(this.name)
     try {
-      this.#second = this.openSecond(given, this.#timers)
+      const inside = () => this.inside(this.#timers, this.#events)
+      this.#second = openSecond(given, inside, () => this.clearHere())
+      if (this.#second !== undefined) this.attachSecond(this.#second)
     } catch (error) {
       super.close()
       throw error
@@ -171,7 +180,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     const { loader, fresh } = options
     if (loader !== undefined) checkLoader('loader', loader)
     return (
-      (fresh === true ? undefined : this.copyOf(key)) ?? this.#loading.fetch(key, loader, options)
+      (fresh === true ? undefined : this.#known(key)) ?? this.#loading.fetch(key, loader, options)
     )
   }
 
@@ -202,8 +211,8 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     options?: FetchOptions<K, V>,
   ): V | undefined | Promise<V | undefined> {
     if (options?.fresh !== true) {
-      const copy = this.copyOf(key)
-      if (copy !== undefined) return copy
+      const known = this.#known(key)
+      if (known !== undefined) return known
     }
     checkLoader('loader', loader)
     return this.#loading.fetch(key, loader, options)
@@ -240,7 +249,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     const loader = batchLoader && this.#loading.batched(batchLoader)
     const found: (V | undefined | Promise<V | undefined>)[] = []
     for (const key of keys) {
-      const copy = options?.fresh === true ? undefined : this.copyOf(key)
+      const copy = options?.fresh === true ? undefined : this.#known(key)
       found.push(copy ?? this.#loading.fetch(key, loader, options))
     }
     return Promise.all(found)
@@ -371,10 +380,81 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     return this.#writes
   }
 
+  /**
+   * Tells `listener` of what this instance does: see {@link CacheEvents}. Events of reads are those of
+   * `fetch` and its kind; `get`s are counted by {@link Cache.stats}. What nobody listens to costs
+   * nothing; the same goes out by `node:diagnostics_channel` as `breakwater:hit` and so on.
+   *
+   * @returns a function that takes the listener away.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10, loader: (key: string) => key.toUpperCase() })
+   * const seen: string[] = []
+   * cache.on('miss', ({ key }) => seen.push(`miss ${key}`))
+   * cache.on('hit', ({ key }) => seen.push(`hit ${key}`))
+   * await cache.fetch('a')
+   * await cache.fetch('a')
+   * assert.deepEqual(seen, ['miss a', 'hit a'])
+   * ```
+   */
+  on<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
+    const off = this.#events.on(event, listener)
+    if (event === 'evict') this.#tellEvictions()
+    return off
+  }
+
+  /** As {@link Cache.on}, of the next event alone. */
+  once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
+    const off = this.#events.once(event, listener)
+    if (event === 'evict') this.#tellEvictions()
+    return off
+  }
+
+  /**
+   * A view of this cache whose keys begin with `name` and a colon: for versions of what values are, for
+   * tenants. Its `clear` takes one step.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100 })
+   * const users = cache.namespace('users-v2')
+   * users.set('1', 'Alice')
+   * assert.equal(cache.get('users-v2:1'), 'Alice')
+   * users.clear()
+   * assert.equal(users.get('1'), undefined)
+   * ```
+   */
+  namespace(name: string): Namespace<V> {
+    return new Namespace(this as unknown as NamespaceHost<V>, name)
+  }
+
+  /** What `fetch` calls, for views of this cache. @internal */
+  get loader(): Loader<K, V> | undefined {
+    return this.#options.loader
+  }
+
+  /** What a copy gives, which is a hit. */
+  #known(key: K): V | undefined {
+    const copy = this.copyOf(key)
+    if (copy !== undefined && this.#events.hit.isHeard) this.#events.hit.emit({ key })
+    return copy
+  }
+
+  #tellEvictions(): void {
+    this.#evictions ??= this.onRemoval((key, _, reason) => {
+      if (this.#events.evict.isHeard) this.#events.evict.emit({ key, reason })
+    })
+  }
+
   get #loading(): Loading<K, V> {
     if (this.#loads === undefined) {
       const pending = this.#options.writeBehind && ((key: K) => this.#writing.find(key))
-      const inside = { ...this.inside(this.#timers), pending }
+      const inside = { ...this.inside(this.#timers, this.#events), pending }
       this.#loads = new Loading(inside, this.#options, this.#second)
     }
     return this.#loads

@@ -11,6 +11,13 @@ export {
   structured,
 } from './codecs.ts'
 export * from './errors.ts'
+export type {
+  CacheEvent,
+  CacheEventName,
+  CacheEvents,
+  CacheListener,
+  LoadTrace,
+} from './events.ts'
 export type { TtlOf } from './life.ts'
 export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loading/batch.ts'
 export type { BreakerOptions, BreakerState } from './loading/breaker.ts'
@@ -19,6 +26,7 @@ export type { Load, Loader } from './loading/load.ts'
 export type { FetchOptions, LoadingOptions } from './loading/options.ts'
 export type { OriginOptions } from './loading/origin.ts'
 export type { RetryOptions } from './loading/retry.ts'
+export { Namespace } from './namespace.ts'
 export type { CacheOptions, StoreOptions } from './options.ts'
 export {
   createRouter,

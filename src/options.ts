@@ -101,13 +101,17 @@ const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   ...writingOptions,
 ])
 
+/** Checks that options are some. */
+export function checkObject(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('options', options, 'an object')
+  }
+}
+
 /** Checks the options and fills in what was left out. */
 export function check<V, K extends CacheKey>(
   options: CacheOptions<V, K>,
 ): Omit<OpenOptions, 'grace'> {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError('options', options, 'an object')
-  }
   for (const option of Object.keys(options)) {
     if (!known.has(option)) {
       throw new InvalidOptionError(

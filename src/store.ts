@@ -1,10 +1,10 @@
 // What is there and what is not: the methods of a cache that never wait, each one native call.
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import type { Native, Stored } from '#binding'
 import { type Coding, codingOf } from './codecs.ts'
-import { InvalidHandleError, InvalidOptionError, OptionCombinationError } from './errors.ts'
+import { InvalidHandleError, InvalidOptionError } from './errors.ts'
+import type { Events } from './events.ts'
+import { filePath } from './file-path.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
 import { Lives } from './life.ts'
 import { noteOf } from './loading/freshness.ts'
@@ -20,11 +20,12 @@ import {
   checkBounds,
   checkGrace,
   checkNear,
+  checkObject,
   needsDecoding,
 } from './options.ts'
 import { STATE, State } from './port.ts'
 import { Listeners } from './removals.ts'
-import { Second } from './tier/second.ts'
+import type { Second } from './tier/second.ts'
 import type { Timers } from './timers.ts'
 import type {
   CacheHandle,
@@ -77,9 +78,10 @@ export class Store<K extends CacheKey = string, V = string> {
   #second: Second | undefined
 
   /** @param native - the cache, if it is there already. */
-  protected constructor(options: CacheOptions<V, K>, native: Native | undefined) {
+  protected constructor(options: CacheOptions<V, K>, native: object | undefined) {
+    checkObject(options)
     this.#policy = checkLoading(options)
-    this.#native = native ?? this.#open(options, graceOf(this.#policy))
+    this.#native = (native as Native | undefined) ?? this.#open(options, graceOf(this.#policy))
     this.#at = this.#native.number
     try {
       checkGrace(this.#policy, this.#native)
@@ -246,10 +248,11 @@ export class Store<K extends CacheKey = string, V = string> {
   /** Removes everything that was there when it began. */
   clear(): void {
     if (this.#second !== undefined) void this.#second.session.clear()
-    this.#clearHere()
+    this.clearHere()
   }
 
-  #clearHere(): void {
+  /** @internal */
+  protected clearHere(): void {
     binding.clear(this.#at)
     this.#near?.clear()
   }
@@ -415,7 +418,7 @@ export class Store<K extends CacheKey = string, V = string> {
    * @throws SnapshotIoError `ERR_SNAPSHOT_IO`: it could not be written.
    */
   async save(path: string | URL): Promise<number> {
-    return binding.save(this.#at, this.#file(path))
+    return binding.save(this.#at, filePath(path, this.#values.slots !== undefined))
   }
 
   /**
@@ -428,17 +431,7 @@ export class Store<K extends CacheKey = string, V = string> {
    * @throws SnapshotNoRoomError `ERR_SNAPSHOT_NO_ROOM`: not all of it fits.
    */
   async load(path: string | URL): Promise<number> {
-    return binding.load(this.#at, this.#file(path))
-  }
-
-  #file(path: string | URL): string {
-    if (this.#values.slots !== undefined) {
-      throw new InvalidOptionError('codec', 'heap', 'one whose values can be written to a file')
-    }
-    if (typeof path !== 'string' && !(path instanceof URL)) {
-      throw new InvalidOptionError('path', path, 'a path or a file: URL')
-    }
-    return typeof path === 'string' ? resolve(path) : fileURLToPath(path)
+    return binding.load(this.#at, filePath(path, this.#values.slots !== undefined))
   }
 
   /**
@@ -496,49 +489,28 @@ export class Store<K extends CacheKey = string, V = string> {
   }
 
   /**
-   * Opens the second tier.
+   * From now on what is written here goes there as well.
    * @internal
    */
-  protected openSecond(options: CacheOptions<V, K>, timers: Timers): Second | undefined {
-    const { tier } = options
-    if (tier === undefined) return undefined
-    if (this.#values.slots !== undefined) {
-      throw new OptionCombinationError('tier', tier, "codec 'heap'", 'its values cannot be stored')
-    }
-    if (this.name === undefined) {
-      throw new InvalidOptionError('name', undefined, 'given: a cache with a tier needs a name')
-    }
-    this.#second = new Second(tier, options, {
-      name: this.name,
-      timers,
-      forget: keys => {
-        if (!this.#closed) binding.deleteMany(this.#at, keys)
-      },
-      forgetTag: (tag, soft) => {
-        if (!this.#closed) binding.invalidateTag(this.#at, tag, soft ? 1 : 0)
-      },
-      clear: () => {
-        if (!this.#closed) this.#clearHere()
-      },
-      failed: () => {},
-      breaker: () => {},
-    })
-    return this.#second
+  protected attachSecond(second: Second): void {
+    this.#second = second
   }
 
   /**
    * What loading needs of this cache. `copyOf` is called before each `lookup`.
    * @internal
    */
-  protected inside(timers: Timers): Inside<K, V> {
+  protected inside(timers: Timers, events: Events<K>): Inside<K, V> {
     const port = new Float64Array(binding.openPort(this.#at))
     return {
+      name: this.name,
       at: this.#at,
       port,
       values: this.#values,
       lives: this.#lives,
       timers,
       policy: this.#policy,
+      events,
       takesNull: !this.#values.plainIn,
       isClosed: () => this.#closed,
       copyOf: key => this.copyOf(key),

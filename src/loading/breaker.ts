@@ -2,19 +2,13 @@
 //
 // Cockatiel keeps the states. It reads the system's clock, so the time that a breaker stays open is
 // told to it as "for ever" or "over", by the timers given here: it asks at each call.
-import {
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhenResult,
-  type IBackoff,
-} from 'cockatiel'
+import type { CircuitBreakerPolicy, CircuitState, IBackoff } from 'cockatiel'
 import { checkCount, checkDuration, checkFunction, checkShape } from '../checks.ts'
 import { BreakerOpenError, OriginBusyError } from '../errors.ts'
 import { report, tell } from '../report.ts'
 import type { Timers } from '../timers.ts'
 import type { Duration } from '../types.ts'
+import { cockatiel } from './cockatiel.ts'
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
@@ -44,12 +38,11 @@ type Outcome<T> =
   | { verdict: 'answered'; value: T }
   | { verdict: 'answered' | 'failed' | 'unknown'; error: unknown }
 
-const states: Record<CircuitState, BreakerState> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  // Nobody isolates ours.
-  [CircuitState.Isolated]: 'open',
+/** By Cockatiel's numbers. The last one is of a breaker that somebody isolated: nobody does ours. */
+const states: readonly BreakerState[] = ['closed', 'open', 'half-open', 'open']
+
+function stateOf(state: CircuitState): BreakerState {
+  return states[state] as BreakerState
 }
 
 /** Checks the options of a breaker and fills in what was left out. */
@@ -86,19 +79,20 @@ export class Breaker {
     this.#timers = timers
     this.#halfOpenAfter = halfOpenAfter
     this.#isFailure = isFailure
+    const { circuitBreaker, ConsecutiveBreaker, handleWhenResult } = cockatiel()
     this.#policy = circuitBreaker(
       handleWhenResult(outcome => (outcome as Outcome<unknown>).verdict !== 'answered'),
       { breaker: new ConsecutiveBreaker(failures), halfOpenAfter: this.#break() },
     )
     this.#policy.onStateChange(state => {
-      this.#isProbing = state === CircuitState.HalfOpen
-      tell(onState, states[state])
+      this.#isProbing = stateOf(state) === 'half-open'
+      tell(onState, stateOf(state))
     })
   }
 
   /** What it does with calls now. It becomes half-open by the call that tries. */
   get state(): BreakerState {
-    return states[this.#policy.state]
+    return stateOf(this.#policy.state)
   }
 
   /** Whether a call would be refused now. */

@@ -25,7 +25,7 @@ export function noteOf(
   if (early === 0 && version === undefined && (tags === undefined || tags.length === 0)) {
     return undefined
   }
-  return [Math.floor(early), Math.ceil(cost), checkVersion(version), epoch, ...checkTags(tags)]
+  return [Math.round(early), Math.ceil(cost), checkVersion(version), epoch, ...checkTags(tags)]
 }
 
 /** Decides when values of one cache are loaded anew. */

@@ -1,5 +1,6 @@
 // What loading sees of the cache that it loads for.
 import type { Stored } from '#binding'
+import type { Events } from '../events.ts'
 import type { Lives } from '../life.ts'
 import type { Timers } from '../timers.ts'
 import type { CacheKey } from '../types.ts'
@@ -9,6 +10,7 @@ import type { LoadingPolicy } from './options.ts'
 
 /** The inside of a cache. */
 export interface Inside<K extends CacheKey, V> {
+  readonly name: string | undefined
   /** The instance's number. */
   readonly at: number
   /** Fields that the native side fills in: see port.ts. */
@@ -17,6 +19,7 @@ export interface Inside<K extends CacheKey, V> {
   readonly lives: Lives<K, V>
   readonly timers: Timers
   readonly policy: LoadingPolicy
+  readonly events: Events<K>
   /** Whether the codec takes `null`. */
   readonly takesNull: boolean
   isClosed(): boolean

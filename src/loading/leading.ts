@@ -1,6 +1,7 @@
 // The side of a flight that loads: the loader is called, its value is stored and handed to all who
 // wait, or its error is.
-import { CacheFullError, EntryTooLargeError } from '../errors.ts'
+import { BreakerOpenError, CacheFullError, EntryTooLargeError, OriginBusyError } from '../errors.ts'
+import { traceLoad } from '../events.ts'
 import { binding } from '../native.ts'
 import { State } from '../port.ts'
 import type { Second } from '../tier/second.ts'
@@ -75,7 +76,25 @@ export class Leading<K extends CacheKey, V> {
     )
   }
 
-  async #load(attempt: Attempt<K, V>): Promise<Loaded<V>> {
+  #load(attempt: Attempt<K, V>): Promise<Loaded<V>> {
+    const { events } = this.#inside
+    const { key } = attempt.flight
+    const reason = attempt.flight.kept ? 'refresh' : 'miss'
+    const trace = { cache: this.#inside.name, key, reason } as const
+    const loaded = traceLoad(() => this.#loadNow(attempt), trace)
+    if (!events.load.isHeard) return loaded
+    const tell = (failed: { error: unknown } | undefined) => {
+      const duration = this.#inside.timers.now() - attempt.begun
+      events.load.emit({ key, reason, duration, failed })
+    }
+    loaded.then(
+      () => tell(undefined),
+      error => tell({ error }),
+    )
+    return loaded
+  }
+
+  async #loadNow(attempt: Attempt<K, V>): Promise<Loaded<V>> {
     // The origin does not have it yet: what it has is older.
     const pending = this.#inside.pending?.(attempt.flight.key)
     if (pending !== undefined) return { value: pending.value }
@@ -91,8 +110,14 @@ export class Leading<K extends CacheKey, V> {
 
   /** What a caller gets: a stale value rather than an error, where that is allowed. */
   #fallBack(flight: Flight<K, V>, outcome: Outcome<V>): Outcome<V> {
-    const stale = 'error' in outcome ? flight.stale : undefined
-    return stale === undefined ? outcome : { value: stale[0] }
+    if (!('error' in outcome) || flight.stale === undefined) return outcome
+    const { stale } = this.#inside.events
+    if (stale.isHeard && flight.isWanted) {
+      const { error } = outcome
+      const refused = error instanceof OriginBusyError || error instanceof BreakerOpenError
+      stale.emit({ key: flight.key, age: undefined, reason: refused ? 'busy' : 'error' })
+    }
+    return { value: flight.stale[0] }
   }
 
   #loaded(attempt: Attempt<K, V>, loaded: Loaded<V>): void {

@@ -11,6 +11,7 @@ import type { BackOff } from './backoff.ts'
 import { Batcher, type BatchLoader } from './batch.ts'
 import { fromText } from './failure.ts'
 import { Flight, type Waiting } from './flight.ts'
+import { checkTags } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import { Leading } from './leading.ts'
 import type { Loader } from './load.ts'
@@ -45,7 +46,10 @@ export class Loading<K extends CacheKey, V> {
     this.#inside = inside
     this.#options = options
     this.#loader = options.loader ?? (options.batchLoader && this.batched(options.batchLoader))
-    this.#origin = new Origin(options, inside.timers, () => {})
+    this.#origin = new Origin(options, inside.timers, state => {
+      const { breaker } = inside.events
+      if (breaker.isHeard) breaker.emit({ of: 'loader', state })
+    })
     this.#leading = new Leading(inside, this.#origin, second, flight => this.#ended(flight))
     this.#backOff = this.#leading.backOff
     this.#fly = (number, kind, value) => this.#hear(number, kind, value)
@@ -59,9 +63,12 @@ export class Loading<K extends CacheKey, V> {
     options: FetchOptions<K, V> | undefined,
   ): V | undefined | Promise<V | undefined> {
     if (options?.fresh === true) return this.#load(key, loader, options, ALWAYS, undefined)
-    const { port } = this.#inside
+    const { port, events } = this.#inside
     const stored = this.#inside.lookup(key)
-    switch (port[STATE]) {
+    const state = port[STATE]
+    const topic = state === State.NOTHING || state === State.STALE ? events.miss : events.hit
+    if (topic.isHeard) topic.emit({ key })
+    switch (state) {
       case State.FRESH:
         return this.#inside.keep(key, stored as Stored)
       case State.EARLY:
@@ -110,7 +117,9 @@ export class Loading<K extends CacheKey, V> {
     const { port } = this.#inside
     const [left, cost] = [port[LEFT]!, port[COST]!]
     const value = this.#inside.keep(key, stored)
-    if (this.#leading.freshness.isDue(left, cost)) this.#refresh(key, value, loader, options)
+    if (this.#leading.freshness.isDue(left, cost)) {
+      this.#refresh(key, value, 'early', loader, options)
+    }
     return value
   }
 
@@ -124,18 +133,28 @@ export class Loading<K extends CacheKey, V> {
     const age = port[LEFT]!
     const value = values.read(stored)
     if (age < policy.staleWhileRevalidate) {
-      this.#refresh(key, value, loader, options)
+      this.#refresh(key, value, 'stale', loader, options)
+      this.#tellStale(key, age, 'revalidate')
       return value
     }
     if (age >= policy.staleIfError) return this.#load(key, loader, options, UNLESS_FRESH, undefined)
-    if (this.#backOff.holds(key, timers.now())) return value
+    if (this.#backOff.holds(key, timers.now())) {
+      this.#tellStale(key, age, 'error')
+      return value
+    }
     return this.#load(key, loader, options, UNLESS_FRESH, [value])
+  }
+
+  #tellStale(key: K, age: number, reason: 'revalidate' | 'error'): void {
+    const { stale } = this.#inside.events
+    if (stale.isHeard) stale.emit({ key, age, reason })
   }
 
   /** Loads a value anew in the background, unless somebody does so already. */
   #refresh(
     key: K,
     value: V,
+    reason: 'early' | 'stale',
     given: Loader<K, V> | undefined,
     options: FetchOptions<K, V> | undefined,
   ): void {
@@ -146,6 +165,8 @@ export class Loading<K extends CacheKey, V> {
     if (number > 0) {
       const flight = this.#begin(key, number, true, [value])
       flight.kept = true
+      const { refresh } = this.#inside.events
+      if (refresh.isHeard) refresh.emit({ key, reason })
       flight.heir = () => this.#leading.lead(flight, loader, options)
       this.#leading.lead(flight, loader, options)
     } else if (number < 0 && !this.#flights.has(-number)) {
@@ -164,6 +185,7 @@ export class Loading<K extends CacheKey, V> {
     if (loader === undefined) throw new NoLoaderError()
     const signal = options?.signal
     if (signal?.aborted === true) return Promise.reject(signal.reason)
+    if (options?.tags !== undefined) checkTags(options.tags)
     const waiting = this.#waiting(options)
     const number = binding.join(this.#inside.at, key, unless, options?.tags)
     // Somebody was faster.
@@ -176,7 +198,12 @@ export class Loading<K extends CacheKey, V> {
         ? flight.join()
         : flight.joinOn(waiting, this.#inside.timers, () => this.#left(flight))
     flight.heir ??= () => this.#leading.lead(flight, loader, options)
-    if (number > 0) this.#leading.lead(flight, loader, options)
+    if (number > 0) {
+      this.#leading.lead(flight, loader, options)
+    } else {
+      const { coalesced } = this.#inside.events
+      if (coalesced.isHeard) coalesced.emit({ key })
+    }
     return promise
   }
 

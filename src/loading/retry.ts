@@ -2,12 +2,13 @@
 //
 // Cockatiel decides whether; the waits are ours: it waits by the system's clock and does not stop
 // waiting at an abort. To it each wait is none, and a try begins by waiting for its time.
-import { handleWhen, type IBackoff, retry } from 'cockatiel'
+import type { IBackoff } from 'cockatiel'
 import { checkCount, checkFunction, checkShape } from '../checks.ts'
 import { BreakerOpenError, OriginBusyError } from '../errors.ts'
 import { pause } from '../pause.ts'
 import type { Timers } from '../timers.ts'
 import { type BackOffOptions, checkBackOff, waitAfter } from '../waits.ts'
+import { cockatiel } from './cockatiel.ts'
 
 /** Whether and when a load that failed is tried again. */
 export interface RetryOptions {
@@ -68,6 +69,7 @@ export class Retry {
       },
     }
     const isRetried = (error: unknown) => !signal?.aborted && when(error)
+    const { handleWhen, retry } = cockatiel()
     return retry(handleWhen(isRetried), { maxAttempts: retries, backoff }).execute(
       async ({ attempt }) => {
         await wait

@@ -35,7 +35,8 @@ export interface Front {
   /** Forgets by a tag; `soft`: keeps them for who takes stale values. */
   forgetTag(tag: string, soft: boolean): void
   clear(): void
-  failed(operation: string, error: unknown): void
+  /** An operation failed, or changes elsewhere are not heard of, or are again. */
+  tell(state: 'failed' | 'lost' | 'regained', operation?: string, error?: unknown): void
   breaker(state: 'closed' | 'open' | 'half-open'): void
 }
 
@@ -100,7 +101,7 @@ export class Second {
 
   /** An operation failed and was passed over. */
   failed(operation: string, error: unknown): void {
-    this.#front.failed(operation, error)
+    this.#front.tell('failed', operation, error)
   }
 
   #host(): TierHost {
@@ -116,13 +117,15 @@ export class Second {
       lost: () => {
         this.#covered = false
         this.#forgetAll()
+        front.tell('lost')
       },
       regained: () => {
         // What was stored in between may have changed unheard.
         this.#forgetAll()
         this.#covered = true
+        front.tell('regained')
       },
-      failed: (operation, error) => front.failed(operation, error),
+      failed: (operation, error) => front.tell('failed', operation, error),
       breaker: state => front.breaker(state),
     }
   }

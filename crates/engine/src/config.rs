@@ -87,6 +87,8 @@ pub enum Error {
     },
     /// The bounds are reached and nothing can be evicted.
     Full,
+    /// The key has a higher version, or a tag of the value was invalidated since it was read.
+    Outdated,
 }
 
 impl fmt::Display for Error {
@@ -99,6 +101,7 @@ impl fmt::Display for Error {
                 write!(f, "an entry of {size} bytes does not fit a cache of {max} bytes")
             }
             Self::Full => f.write_str("the cache is full and nothing can be evicted"),
+            Self::Outdated => f.write_str("what the cache knows is newer"),
         }
     }
 }

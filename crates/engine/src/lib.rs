@@ -13,6 +13,7 @@
 //! flight     who loads a key, and who waits
 //! hot        which keys are read most
 //! versions   whether a copy of a value is still good
+//! tags       which entries were invalidated together
 //! persist    snapshots in files
 //! ```
 
@@ -35,6 +36,7 @@ mod removal;
 mod shard;
 mod shim;
 mod stats;
+mod tags;
 mod thread;
 mod versions;
 mod wheel;

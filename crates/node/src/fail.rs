@@ -126,6 +126,8 @@ impl From<Error> for Fail {
             Error::KeyTooLong { len } => Self::key_too_long(len),
             Error::TooLarge { size, max } => failure!("ERR_ENTRY_TOO_LARGE", size, max),
             Error::Full => failure!("ERR_CACHE_FULL"),
+            // Who may meet it asks for it.
+            Error::Outdated => Self::internal("outdated"),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::note;
 use crate::registry::Shared;
 use crate::values::{self, ValueBuf};
 use crate::write::expiry_or_default;
-use breakwater_engine::{Cache, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value};
+use breakwater_engine::{Cache, Error, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -131,6 +131,7 @@ pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     };
     tell_value(&landing.waiters, lease.ticket(), kind, value);
     match landing.stored {
+        Some(Err(Error::Outdated)) => js.boolean(false),
         Some(stored) => stored.map_err(Fail::from).and_then(|_| js.boolean(true)),
         None => js.boolean(false),
     }

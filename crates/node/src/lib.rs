@@ -95,7 +95,9 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"openPort", method!(near::open_port)),
     (c"look", method!(look::look, 2)),
     (c"setNoted", method!(write::set_noted, 5)),
+    (c"bury", method!(write::bury)),
     (c"epoch", method!(write::epoch)),
+    (c"invalidateTag", method!(write::invalidate_tag)),
 ];
 
 /// Called by the runtime once per environment: the main thread and each worker.

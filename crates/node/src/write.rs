@@ -8,7 +8,7 @@ use crate::keys::KeyBuf;
 use crate::note;
 use crate::registry::Shared;
 use crate::values::ValueBuf;
-use breakwater_engine::Expiry;
+use breakwater_engine::{Error, Expiry};
 
 /// Milliseconds from now as a deadline: rounded up, infinity is never.
 #[inline]
@@ -53,14 +53,36 @@ pub fn set_noted<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let key = key.read(js, call.arg::<0>())?;
     let value = value.read(js, call.arg::<1>(), &shared.description)?;
     let expiry = expiry_or_default(js, &shared, Some(call.arg::<2>()));
-    shared.cache.set_noted(key, value, expiry, &note)?;
-    js.boolean(true)
+    match shared.cache.set_noted(key, value, expiry, &note) {
+        Ok(_) => js.boolean(true),
+        Err(Error::Outdated) => js.boolean(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `bury(key, version, ttl)`: whether it was deleted; not if its version is higher.
+pub fn bury<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let mut key = KeyBuf::new();
+    let key = key.read(js, call.arg::<0>())?;
+    let version = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)?;
+    let ttl = js.to_number(call.arg::<2>()).ok_or_else(Fail::argument)?;
+    js.boolean(shared.cache.bury(key, version as u64, expiry(&shared, ttl)))
 }
 
 /// `epoch()`: how often tags were invalidated.
 pub fn epoch<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
-    call.on.shared()?;
-    call.js.number(0.0)
+    let shared = call.on.shared()?;
+    call.js.number(shared.cache.epoch() as f64)
+}
+
+/// `invalidateTag(tag, soft)`.
+pub fn invalidate_tag<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let shared = call.on.shared()?;
+    let tag = call.js.to_text(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let soft = call.js.to_number(call.arg::<1>()) == Some(1.0);
+    shared.cache.invalidate_tag(&tag, soft);
+    Ok(Val::UNDEFINED)
 }
 
 /// `delete(key)`: whether there was an entry.

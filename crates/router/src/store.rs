@@ -267,7 +267,7 @@ impl Store {
 /// The engine's refusal in the words of Redis, where it has some.
 fn refusal(error: Error) -> Failure {
     match error {
-        Error::Full | Error::TooLarge { .. } => {
+        Error::Full | Error::TooLarge { .. } | Error::Outdated => {
             "OOM command not allowed when used memory > 'maxmemory'.".into()
         }
         Error::KeyTooLong { .. } => {

@@ -16,7 +16,7 @@ impl Cache {
             let account = &place.shard.account;
             let (charged, mut counted) = (account.charged(), self.count_bytes(place));
             if at == 0 {
-                counted.bytes += self.price_of_versions();
+                counted.bytes += self.price_of_extras();
             }
             if charged != counted.bytes {
                 return Err(format!("shard {at} is charged {charged}, not {}", counted.bytes));

@@ -14,9 +14,10 @@ impl Cache {
         self.versions.as_ref()
     }
 
-    /// What the versions are charged, to the first shard.
-    pub(super) fn price_of_versions(&self) -> u64 {
-        self.versions.as_ref().map_or(0, |versions| versions.footprint())
+    /// What versions and tags are charged, to the first shard.
+    pub(super) fn price_of_extras(&self) -> u64 {
+        let versions = self.versions.as_ref().map_or(0, |versions| versions.footprint());
+        versions + self.tags.footprint()
     }
 
     /// As [`Cache::get`], with the stamp by which a copy of the value can be kept.

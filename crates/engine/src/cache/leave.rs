@@ -11,15 +11,25 @@ use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering;
 
 impl Cache {
-    /// A replaced entry leaves; whether it was still alive.
-    pub(super) fn leave_replaced(&self, place: Place<'_>, old: EntryPtr, payload: u64) -> bool {
+    /// A replaced entry leaves; whether it was still alive. `set` is what is counted for its
+    /// successor: if that is a tombstone, nothing, and the entry was deleted.
+    pub(super) fn leave_replaced(
+        &self,
+        place: Place<'_>,
+        old: EntryPtr,
+        payload: u64,
+        set: Option<Count>,
+    ) -> bool {
         // SAFETY: out of the index and ours to bury.
         let read = unsafe { old.read() };
         place.shard.exchanged(read.payload(), payload);
-        let (count, reason) = self.farewell(read, Count::Sets, Reason::Replaced);
-        self.counters.add(place.here, Count::Sets);
-        if reason == Reason::Expired {
-            self.counters.add(place.here, count);
+        let (count, reason) = match set {
+            Some(count) => self.farewell(read, count, Reason::Replaced),
+            None => self.farewell(read, Count::Deletes, Reason::Deleted),
+        };
+        self.counters.add(place.here, count);
+        if let Some(set) = set.filter(|_| reason == Reason::Expired) {
+            self.counters.add(place.here, set);
         }
         let live = reason != Reason::Expired && !read.is_absent();
         self.report(old, reason);

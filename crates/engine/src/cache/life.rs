@@ -5,6 +5,7 @@ use crate::entry::EntryRef;
 use crate::note::NoteRef;
 use crate::removal::Reason;
 use crate::stats::Count;
+use crate::tags::Validity;
 
 impl Cache {
     /// Whether the entry is nothing to ordinary reads.
@@ -21,7 +22,18 @@ impl Cache {
 
     #[cold]
     fn is_void(&self, entry: EntryRef<'_>) -> bool {
-        entry.is_absent()
+        entry.is_absent() || self.is_revoked(entry)
+    }
+
+    /// Whether a tag of it was invalidated.
+    #[inline]
+    pub(super) fn is_revoked(&self, entry: EntryRef<'_>) -> bool {
+        entry.is_tagged() && self.validity(entry) != Validity::Valid
+    }
+
+    #[cold]
+    fn validity(&self, entry: EntryRef<'_>) -> Validity {
+        entry.note().map_or(Validity::Valid, |note| self.tags.check_note(note))
     }
 
     /// Whether the entry is so near to its end that it should be loaded anew.
@@ -38,10 +50,22 @@ impl Cache {
 
     /// Whether the entry is nothing to anybody, and may be removed.
     pub(super) fn is_gone(&self, entry: EntryRef<'_>) -> bool {
-        match entry.end(self.grace) {
-            0 => false,
-            end => end <= self.clock.now(),
+        let end = entry.end(self.grace);
+        if end != 0 && end <= self.clock.now() {
+            return true;
         }
+        entry.is_tagged()
+            && match self.validity(entry) {
+                Validity::Valid => false,
+                Validity::Stale => self.grace == 0,
+                Validity::Invalid => true,
+            }
+    }
+
+    /// Whether the entry keeps this version away.
+    pub(super) fn is_newer(&self, entry: EntryRef<'_>, version: u64) -> bool {
+        let held = entry.note().and_then(NoteRef::version);
+        held.is_some_and(|held| held > version) && !self.is_gone(entry)
     }
 
     /// What is counted and told of an entry that goes by `count` and `reason`: what has come to its
@@ -52,6 +76,10 @@ impl Cache {
         count: Count,
         reason: Reason,
     ) -> (Count, Reason) {
-        if self.is_late(entry) { (Count::Expirations, Reason::Expired) } else { (count, reason) }
+        if self.is_late(entry) || self.is_revoked(entry) {
+            (Count::Expirations, Reason::Expired)
+        } else {
+            (count, reason)
+        }
     }
 }

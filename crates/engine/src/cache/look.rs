@@ -24,7 +24,8 @@ pub struct Found<'a> {
     pub freshness: Freshness,
     /// Whether it is no value but the knowledge that there is none.
     pub negative: bool,
-    /// Milliseconds until its deadline, or since, if it is stale; `None` if it has none.
+    /// Milliseconds until its deadline, or since, if it is stale, none if a tag of it was
+    /// invalidated before; `None` if it has no deadline.
     pub left: Option<u64>,
     /// By which stamp a copy of the value can be kept until its early window begins.
     pub stamp: Stamp,
@@ -54,24 +55,23 @@ impl Cache {
         self.read_if(self.place(hash), hash, key, false, wanted, |found| found.freshness)
     }
 
-    /// The slot of a tag, for [`crate::Note::tags`].
-    pub fn tag(&self, name: &str) -> u32 {
-        self.hasher.hash(Key::text(name.as_bytes())) as u32
-    }
-
     /// `None` if there is nothing to see.
     fn examine<'a>(&self, entry: EntryRef<'a>, stamp: Stamp) -> Option<Found<'a>> {
         if entry.is_tombstone() || self.is_gone(entry) {
             return None;
         }
-        let freshness = if self.is_late(entry) {
+        let is_late = self.is_late(entry);
+        let freshness = if is_late || self.is_revoked(entry) {
             Freshness::Stale
         } else if self.is_early(entry) {
             Freshness::Early
         } else {
             Freshness::Fresh
         };
-        let left = entry.deadline().map(|deadline| deadline.abs_diff(self.clock.now()));
+        let left = match freshness {
+            Freshness::Stale if !is_late => Some(0),
+            _ => entry.deadline().map(|deadline| deadline.abs_diff(self.clock.now())),
+        };
         let stamp = if freshness == Freshness::Fresh { stamp } else { stamp.unusable() };
         Some(Found { entry, freshness, negative: entry.is_absent(), left, stamp })
     }

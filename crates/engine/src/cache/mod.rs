@@ -1,6 +1,6 @@
 //! The cache: shards behind one face. This file builds it and reads from it; `write` and `update`
 //! change a key through `store`, `look` and `copies` serve readers who want to know more, `life` tells
-//! whether an entry is there, `leave` is how entries go, `room` makes room for others, `upkeep` does
+//! whether an entry is there, `tags` ends many at once, `leave` is how entries go, `room` makes room for others, `upkeep` does
 //! what time asks for, `walk` visits them all, `audit` checks the books.
 
 mod audit;
@@ -10,6 +10,7 @@ mod life;
 mod look;
 mod room;
 mod store;
+mod tags;
 mod update;
 mod upkeep;
 mod walk;
@@ -30,6 +31,7 @@ use crate::memory;
 use crate::removal::RemovalListener;
 use crate::shard::{Place, Shard};
 use crate::stats::{Count, Counters, Stats};
+use crate::tags::Tags;
 use crate::thread;
 use crate::versions::Versions;
 use crossbeam_utils::CachePadded;
@@ -85,6 +87,7 @@ pub struct Cache {
     wake_at: AtomicU64,
     flights: FlightTable,
     versions: Option<Arc<Versions>>,
+    tags: Tags,
     /// Serialises `clear` and `resize`, which look at all shards.
     overall: Mutex<()>,
 }
@@ -143,6 +146,7 @@ impl Cache {
             wake_at: AtomicU64::new(u64::MAX),
             flights: FlightTable::new(),
             versions: versions.map(Arc::new),
+            tags: Tags::new(config.max_bytes),
             overall: Mutex::new(()),
         })
     }

@@ -33,7 +33,7 @@ impl Cache {
     #[cold]
     pub(super) fn make_room(&self, place: Place<'_>, bytes: u64) -> Result<(), Error> {
         let cap = self.ledger.cap();
-        let fixed = self.shards.len() as u64 * Shard::first_charge() + self.price_of_versions();
+        let fixed = self.shards.len() as u64 * Shard::first_charge() + self.price_of_extras();
         let most = cap.saturating_sub(fixed);
         if bytes > most {
             return Err(Error::TooLarge { size: bytes, max: most });

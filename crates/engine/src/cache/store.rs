@@ -31,11 +31,13 @@ pub(super) struct Slot {
 }
 
 impl Cache {
-    /// An entry has come in.
+    /// An entry has come in, which counts as a set unless it is a tombstone.
     #[inline]
-    pub(super) fn welcome(&self, place: Place<'_>, payload: u64) {
+    pub(super) fn welcome(&self, place: Place<'_>, payload: u64, count: Option<Count>) {
         place.shard.gained(payload);
-        self.counters.add(place.here, Count::Sets);
+        if let Some(count) = count {
+            self.counters.add(place.here, count);
+        }
         self.grow_if_crowded(place);
     }
 

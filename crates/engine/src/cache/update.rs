@@ -128,11 +128,11 @@ impl Cache {
         drop(guard);
         let attempt = match stored {
             Stored::New => {
-                self.welcome(place, entry_payload(key, value));
+                self.welcome(place, entry_payload(key, value), Some(Count::Sets));
                 Attempt::Done(result)
             }
             Stored::Over(old) => {
-                self.leave_replaced(place, old, entry_payload(key, value));
+                self.leave_replaced(place, old, entry_payload(key, value), Some(Count::Sets));
                 Attempt::Done(result)
             }
             Stored::Missing(extra) => Attempt::Missing { size, extra },

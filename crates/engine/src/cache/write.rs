@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::note::{Draft, Nature, Note};
 use crate::shard::{Guarded, Place};
 use crate::stats::Count;
+use std::cell::Cell;
 
 impl Cache {
     /// Stores an entry; whether it took the place of a live one.
@@ -37,7 +38,8 @@ impl Cache {
     /// As [`Cache::set`], with a note. [`Expiry::Keep`] is [`Expiry::Never`].
     ///
     /// # Errors
-    /// When the entry cannot be stored; what the key had stays.
+    /// When the entry cannot be stored, or is older than what the cache knows; what the key had
+    /// stays.
     pub fn set_noted(
         &self,
         key: Key<'_>,
@@ -76,8 +78,12 @@ impl Cache {
     ) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
-        let draft = note.map(|note| Draft { note, epoch: note.epoch.unwrap_or(0) });
-        let stored = self.try_set(place, hash, key, value, deadline, draft);
+        let stored = match note {
+            None => self.try_set(place, hash, key, value, deadline, None),
+            Some(note) => self
+                .draft(note)
+                .and_then(|draft| self.try_set(place, hash, key, value, deadline, Some(draft))),
+        };
         match stored {
             Ok(_) => self.expect_at(end_after(deadline, self.grace_of(note))),
             Err(_) => _ = self.counters.add(place.here, Count::Rejected),
@@ -101,18 +107,30 @@ impl Cache {
         }
         let entry = self.create(place, key, value, deadline, draft, size)?;
         let mut slot = Slot::default();
+        let is_tombstone = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
+        let count = if is_tombstone { None } else { Some(Count::Sets) };
         let result = loop {
             let guard = place.here.pin();
-            let stored = self.store(place, hash, key, entry, Expect::Any, &mut slot);
+            let expect = match draft {
+                None => Expect::Any,
+                Some(draft) => match self.expectation(place, hash, key, draft.note.version) {
+                    Ok(expect) => expect,
+                    Err(error) => break Err(error),
+                },
+            };
+            let stored = self.store(place, hash, key, entry, expect, &mut slot);
             drop(guard);
             match stored {
                 Stored::New => {
-                    self.welcome(place, entry_payload(key, value));
+                    self.welcome(place, entry_payload(key, value), count);
                     break Ok(false);
                 }
                 Stored::Over(old) => {
-                    break Ok(self.leave_replaced(place, old, entry_payload(key, value)));
+                    let payload = entry_payload(key, value);
+                    break Ok(self.leave_replaced(place, old, payload, count));
                 }
+                // Another thread was faster; what it left may be newer.
+                Stored::Refused if expect != Expect::Any => {}
                 Stored::Missing(bytes) => match self.make_room(place, bytes) {
                     Ok(()) => place.release(bytes),
                     Err(error) => break Err(error),
@@ -126,6 +144,26 @@ impl Cache {
             place.bury(entry);
         }
         result
+    }
+
+    /// What the key may have for an entry of such a version to take its place. The caller is
+    /// pinned.
+    fn expectation(
+        &self,
+        place: Place<'_>,
+        hash: u64,
+        key: Key<'_>,
+        version: Option<u64>,
+    ) -> Result<Expect, Error> {
+        let Some(version) = version else { return Ok(Expect::Any) };
+        // SAFETY: pinned: what the index holds is not freed.
+        let hit = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
+        match hit.map(|hit| hit.entry()) {
+            None => Ok(Expect::Absent),
+            // SAFETY: as above.
+            Some(held) if self.is_newer(unsafe { held.read() }, version) => Err(Error::Outdated),
+            Some(held) => Ok(Expect::Exactly(held)),
+        }
     }
 
     fn grace_of(&self, note: Option<&Note>) -> u64 {
@@ -147,6 +185,45 @@ impl Cache {
             Some(entry) => self.leave_deleted(place, entry),
             None => false,
         }
+    }
+
+    /// Removes a key unless it has a higher version, and keeps lower ones away until `expiry`; false
+    /// if it has. What keeps them away is an entry: it takes room and may be evicted.
+    pub fn bury(&self, key: Key<'_>, version: u64, expiry: Expiry) -> bool {
+        let note = Note { version: Some(version), nature: Nature::Tombstone, ..Note::default() };
+        self.flights.kill(key);
+        let buried = match self.set_new(key, Value::bytes(&[]), deadline(expiry), Some(&note)) {
+            Ok(_) => true,
+            Err(Error::Outdated) => false,
+            // There is no room for a tombstone: the key goes all the same.
+            Err(_) => self.delete_older(key, version),
+        };
+        self.flights.kill(key);
+        buried
+    }
+
+    /// Removes a key unless it has a higher version; false if it has.
+    fn delete_older(&self, key: Key<'_>, version: u64) -> bool {
+        let hash = self.hasher.hash(key);
+        let place = self.place(hash);
+        let refused = Cell::new(false);
+        let guard = place.here.pin();
+        let selected = |_: Word, entry: EntryPtr| {
+            // SAFETY: pinned: what the index holds is not freed.
+            let entry = unsafe { entry.read() };
+            if !entry.has_key(key) {
+                return false;
+            }
+            refused.set(self.is_newer(entry, version));
+            !refused.get()
+        };
+        let gone = place.shard.index.edit(&place, hash, selected, |_| Word::EMPTY);
+        drop(guard);
+        if let Some(entry) = gone.and_then(Word::entry) {
+            self.leave_deleted(place, entry);
+            return true;
+        }
+        !refused.get()
     }
 
     /// Changes when a live entry ends; whether there was one. [`Expiry::Keep`] changes nothing.

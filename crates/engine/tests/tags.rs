@@ -1,0 +1,165 @@
+//! Tags: entries that are invalidated together, and loads that come too late for that.
+
+use breakwater_engine::{
+    Cache, Clock, Config, EntryRef, Error, Expiry, Freshness, Key, Note, Policy, Reason,
+    RemovalListener, Role, Value,
+};
+use std::sync::{Arc, Mutex};
+
+const KEY: Key<'static> = Key::text(b"key");
+const OTHER: Key<'static> = Key::text(b"other");
+const VALUE: Value<'static> = Value::bytes(b"value");
+const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
+
+fn new(policy: Policy, grace: u64) -> (Cache, Clock) {
+    let clock = Clock::manual();
+    clock.advance(1_000);
+    let config = Config { policy, grace, clock: clock.clone(), copies: true, ..Config::default() };
+    (Cache::new(config).unwrap(), clock)
+}
+
+/// Names of tags that do not share a slot.
+fn names<const N: usize>(cache: &Cache) -> [String; N] {
+    let mut slots = Vec::new();
+    let mut names = (0..).map(|n| format!("tag {n}")).filter(|name| {
+        let slot = cache.tag(name);
+        let is_new = !slots.contains(&slot);
+        slots.push(slot);
+        is_new
+    });
+    std::array::from_fn(|_| names.next().unwrap())
+}
+
+fn tagged(cache: &Cache, tags: &[&str]) -> Note {
+    Note { tags: tags.iter().map(|tag| cache.tag(tag)).collect(), ..Note::default() }
+}
+
+fn set(cache: &Cache, key: Key<'_>, expiry: Expiry, tags: &[&str]) -> Result<bool, Error> {
+    cache.set_noted(key, VALUE, expiry, &tagged(cache, tags))
+}
+
+#[derive(Default)]
+struct Told(Mutex<Vec<Reason>>);
+
+impl RemovalListener for Told {
+    fn removed(&self, _: EntryRef<'_>, reason: Reason) {
+        self.0.lock().unwrap().push(reason);
+    }
+}
+
+#[test]
+fn an_invalidation_ends_what_has_its_tag_and_nothing_else() {
+    for policy in POLICIES {
+        let (cache, _) = new(policy, 0);
+        let [a, b, c] = names(&cache);
+        let told = Arc::new(Told::default());
+        cache.set_listener(Some(told.clone()));
+        set(&cache, KEY, Expiry::Never, &[&a, &b]).unwrap();
+        set(&cache, OTHER, Expiry::Never, &[&c]).unwrap();
+        let (_, stamp) = cache.get_stamped(KEY, |_| ()).unwrap();
+        cache.invalidate_tag(&b, false);
+        assert!(!cache.versions().unwrap().is_current(stamp), "copies are spoilt");
+        assert_eq!(cache.scan(0, 100, |entry| assert_eq!(entry.key(), OTHER)), 0);
+        assert!(!cache.contains(KEY) && cache.contains(OTHER));
+        assert_eq!(cache.len(), 1, "who met it dropped it");
+        assert_eq!(*told.0.lock().unwrap(), [Reason::Expired]);
+        assert_eq!(set(&cache, KEY, Expiry::Never, &[&a, &b]), Ok(false));
+        assert!(cache.contains(KEY), "what came after it is valid");
+        cache.invalidate_tag(&a, false);
+        assert_eq!(cache.set(KEY, VALUE, Expiry::Never), Ok(false), "it replaced nothing");
+        assert!(cache.contains(KEY), "it has no tags");
+        set(&cache, KEY, Expiry::Never, &[&a]).unwrap();
+        cache.invalidate_tag(&a, false);
+        assert!(!cache.delete(KEY));
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn a_soft_invalidation_makes_stale_what_may_be_stale() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy, 100);
+        let seen = || cache.look(KEY, |found| (found.freshness, found.left));
+        set(&cache, KEY, Expiry::At(1_050), &["a"]).unwrap();
+        cache.invalidate_tag("a", true);
+        assert_eq!(seen(), Some((Freshness::Stale, Some(0))));
+        assert_eq!(cache.get(KEY, |_| ()), None);
+        clock.advance(60);
+        assert_eq!(seen(), Some((Freshness::Stale, Some(10))));
+        clock.advance(90);
+        assert_eq!((seen(), cache.len()), (None, 0));
+        set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
+        cache.invalidate_tag("a", true);
+        assert_eq!(seen(), Some((Freshness::Stale, Some(0))));
+        cache.invalidate_tag("a", false);
+        assert_eq!((seen(), cache.len()), (None, 0), "a hard one takes it away");
+        let (cache, _) = new(policy, 0);
+        set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
+        cache.invalidate_tag("a", true);
+        assert!(cache.look(KEY, |_| ()).is_none() && cache.is_empty(), "without a grace");
+    }
+}
+
+#[test]
+fn what_was_read_before_an_invalidation_is_not_stored_after_it() {
+    for soft in [false, true] {
+        let (cache, _) = new(Policy::Lfu, 100);
+        let late = Note { epoch: Some(cache.epoch()), ..tagged(&cache, &["a"]) };
+        let untagged = Note { tags: Vec::new(), ..late.clone() };
+        cache.invalidate_tag("a", soft);
+        cache.set(KEY, VALUE, Expiry::Never).unwrap();
+        assert_eq!(
+            cache.set_noted(KEY, Value::bytes(b"late"), Expiry::Never, &late),
+            Err(Error::Outdated)
+        );
+        assert_eq!(cache.get(KEY, |entry| entry.value() == VALUE), Some(true), "it stays");
+        assert!(cache.set_noted(OTHER, VALUE, Expiry::Never, &untagged).is_ok());
+        assert_eq!(set(&cache, KEY, Expiry::Never, &["a"]), Ok(true));
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn a_flight_whose_epoch_has_passed_lands_nothing() {
+    let (cache, _) = new(Policy::Lfu, 0);
+    let epoch = Some(cache.epoch());
+    cache.invalidate_tag("a", false);
+    let Role::Lead(lease) = cache.flights().join(KEY, 1, &[]) else { panic!("nobody leads") };
+    let note = Note { epoch, ..tagged(&cache, &["a"]) };
+    let landing = cache.land(&lease, VALUE, Expiry::Never, Some(&note)).unwrap();
+    assert_eq!(landing.stored, Some(Err(Error::Outdated)));
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn the_table_of_tags_is_paid_when_it_is_needed_and_gives_way_to_nothing() {
+    for max_bytes in [4_096, 20_000, 1 << 20] {
+        let config = Config { max_bytes: Some(max_bytes), ..Config::default() };
+        let cache = Cache::new(config).unwrap();
+        let before = cache.bytes();
+        cache.invalidate_tag("a", false);
+        assert_eq!(cache.bytes(), before, "an invalidation needs none");
+        for n in 0..5_000u32 {
+            let key = n.to_le_bytes();
+            assert_eq!(set(&cache, Key::bytes(&key), Expiry::Never, &["a", "b"]), Ok(false));
+            assert!(cache.contains(Key::bytes(&key)));
+        }
+        assert!(cache.bytes() <= max_bytes);
+        cache.audit().unwrap();
+        cache.invalidate_tag("a", false);
+        assert_eq!(cache.scan(0, usize::MAX, |_| panic!("visited")), 0);
+    }
+}
+
+#[test]
+fn snapshots_leave_out_what_has_tags() {
+    let (cache, _) = new(Policy::Lfu, 0);
+    set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
+    cache.set(OTHER, VALUE, Expiry::Never).unwrap();
+    let path = std::env::temp_dir().join(format!("breakwater-tags-{}", std::process::id()));
+    assert_eq!(cache.save(&path).unwrap(), 1);
+    let (copy, _) = new(Policy::Lfu, 0);
+    let loaded = copy.load(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((loaded.unwrap(), copy.contains(OTHER)), (1, true));
+}
