@@ -1,5 +1,6 @@
 // A cache's second tier in Redis, by both libraries, over one server and over a cluster of three.
 import test from 'ava'
+import type { Redis } from 'ioredis'
 import { TierError } from '../../src/errors.ts'
 import { installed } from '../router/support.ts'
 import { fresh, openSession, setups, sinceOf } from './sessions.ts'
@@ -298,5 +299,33 @@ for (const setup of servers.all) {
     t.deepEqual(new Uint8Array((await session.get('k'))!.encoded as Uint8Array), large)
     t.false(await session.set('k', fresh('x'.repeat(1024 ** 2 + 1))))
     t.is(host.failures.length, 1)
+  })
+
+  if (setup.isCluster) continue
+
+  check(`a prefix that the client was given is before every key: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const keyPrefix = `app${Math.random()}:`
+    const prefixed = (client as Redis).duplicate({ keyPrefix } as object) as Redis
+    t.teardown(() => prefixed.disconnect())
+    if (title === 'node-redis') await (prefixed as { connect(): Promise<unknown> }).connect()
+    const options = { invalidation: {} }
+    const a = openSession(t, prefixed, options, 'one')
+    const b = openSession(t, prefixed, options, 'one')
+    const other = openSession(t, client, options, 'one')
+    await Promise.all([a, b, other].map(({ session }) => session.ready))
+    t.true(await a.session.set('k', fresh('v')))
+    await b.host.hears('k')
+    t.is(await send('EXISTS', `${keyPrefix}one:k`), 1)
+    t.is((await b.session.get('k'))?.encoded, 'v')
+    t.is(await other.session.get('k'), undefined)
+    t.deepEqual(other.host.changes, [])
+    t.truthy(await a.session.lease('k', 60_000))
+    t.is(await b.session.lease('k', 60_000), undefined)
+    await a.session.delete(['k'])
+    t.is(await b.session.get('k'), undefined)
+    await a.session.publishHot([{ key: 'k', count: 1 }])
+    t.deepEqual(await b.session.fleetHot(1), ['k'])
+    t.deepEqual(await other.session.fleetHot(1), [])
   })
 }

@@ -12,11 +12,12 @@ type Limits = { maxOutputLength: number }
 
 /** What Node.js has from 22.15 on. */
 interface Zstd {
-  zstdCompressSync?(bytes: Uint8Array): Buffer
+  zstdCompressSync?(bytes: Uint8Array, options: object): Buffer
+  constants: { ZSTD_c_compressionLevel?: number }
   zstdDecompressSync?(bytes: Uint8Array, limits: Limits): Buffer
 }
 
-const { zstdCompressSync, zstdDecompressSync } = zlib as Zstd
+const { zstdCompressSync, zstdDecompressSync, constants } = zlib as Zstd
 
 interface Method {
   readonly code: number
@@ -45,7 +46,8 @@ const methods: Record<CompressionName, Method | undefined> = {
   zstd: zstdCompressSync &&
     zstdDecompressSync && {
       code: Compression.ZSTD,
-      compress: bytes => zstdCompressSync(bytes),
+      compress: bytes =>
+        zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel as number]: 1 } }),
       decompress: (bytes, limits) => zstdDecompressSync(bytes, limits),
     },
 }

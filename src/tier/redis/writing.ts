@@ -101,8 +101,8 @@ export class Writing {
   #storing(key: CacheKey, value: TierValue): ScriptCommand | undefined {
     const { ttl, grace, packing, maxValueSize, rememberDeletions } = this.#options
     const freshFor = Math.min(value.freshFor, ttl)
-    // It would be gone at once.
-    if (!(freshFor + grace > 0)) return undefined
+    // It would be gone at once, or nothing says that it is not outdated.
+    if (!(freshFor + grace > 0) || value.since === 0) return undefined
     const { encoded } = value
     if (typeof encoded !== 'number' && encoded.length > maxValueSize) {
       const error = `a value of ${encoded.length} bytes is larger than maxValueSize, ${maxValueSize}`
