@@ -73,7 +73,7 @@ export class RedisSession implements TierSession {
   }
 
   async lease(key: CacheKey, ms: number): Promise<TierLease | undefined> {
-    return this.#waits.lease(key, ms)
+    return this.#closed ? { release: async () => {} } : this.#waits.lease(key, ms)
   }
 
   written(key: CacheKey, ms: number): Promise<void> {
