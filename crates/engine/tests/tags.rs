@@ -163,3 +163,21 @@ fn snapshots_leave_out_what_has_tags() {
     std::fs::remove_file(&path).unwrap();
     assert_eq!((loaded.unwrap(), copy.contains(OTHER)), (1, true));
 }
+
+#[test]
+fn what_was_invalidated_makes_room_where_nothing_is_evicted() {
+    for (max_entries, max_bytes) in [(Some(50), None), (None, Some(20_000))] {
+        let config = Config { policy: Policy::None, max_entries, max_bytes, ..Config::default() };
+        let cache = Cache::new(config).unwrap();
+        let add = |n: u32| set(&cache, Key::bytes(&n.to_le_bytes()), Expiry::Never, &["a"]);
+        for _ in 0..3 {
+            let fits = (0..).find(|&n| add(n) == Err(Error::Full)).unwrap();
+            assert!(fits >= 50);
+            cache.invalidate_tag("a", false);
+            assert_eq!(add(fits), Ok(false), "what was invalidated has left");
+            assert_eq!(cache.len(), 1);
+            cache.audit().unwrap();
+            cache.clear();
+        }
+    }
+}

@@ -45,6 +45,7 @@ fn config(bytes: &mut Bytes<'_>, clock: &Clock) -> Option<Config> {
         max_bytes: bound(choice & 8 != 0, 4_096, bytes.wide()?),
         shards: Some(if choice & 16 != 0 { 4 } else { 1 }),
         clock: clock.clone(),
+        ..Config::default()
     })
 }
 

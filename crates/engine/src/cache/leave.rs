@@ -1,7 +1,7 @@
 //! Leaving: an entry that is out of the index is counted, reported and buried; clearing.
 
 use super::Cache;
-use crate::entry::EntryPtr;
+use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{Host, Word};
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Place};
@@ -155,16 +155,28 @@ impl Cache {
 
     /// For a shard that cannot even pay the smallest table.
     fn clear_one_by_one(&self, place: Place<'_>) {
+        self.take_all(place, |_| true, |entry| self.leave(place, entry, Reason::Cleared));
+    }
+
+    /// Takes all entries of a shard out of the index that are `wanted`, for `f` to let them leave.
+    pub(super) fn take_all(
+        &self,
+        place: Place<'_>,
+        wanted: impl Fn(EntryRef<'_>) -> bool,
+        mut f: impl FnMut(EntryPtr),
+    ) {
         let mut cursor = 0;
         loop {
             let guard = place.here.pin();
             let mut found = Vec::new();
             cursor = place.shard.index.visit(cursor, |_, entry| found.push(entry));
-            found.retain(|&entry| self.take_exactly(place, place.hash_of(entry), entry).is_some());
+            found.retain(|&entry| {
+                // SAFETY: pinned: what the index holds is not freed.
+                wanted(unsafe { entry.read() })
+                    && self.take_exactly(place, place.hash_of(entry), entry).is_some()
+            });
             drop(guard);
-            for entry in found {
-                self.leave(place, entry, Reason::Cleared);
-            }
+            found.into_iter().for_each(&mut f);
             if cursor == 0 {
                 return;
             }

@@ -90,8 +90,8 @@ impl Cache {
     /// Evicts entries of at least so many bytes, from this place first; whether there was one.
     fn evict_bytes(&self, place: Place<'_>, bytes: u64) -> bool {
         if self.policy == Policy::None {
-            // What has expired need not be kept.
-            return self.sweep();
+            // What has come to its end need not be kept.
+            return self.sweep() | self.purge();
         }
         let mut evicted = 0;
         while evicted < bytes {
@@ -130,8 +130,9 @@ impl Cache {
             return Some((place, victim));
         }
         if self.policy == Policy::None {
-            // What has expired need not be kept.
+            // What has come to its end need not be kept.
             self.sweep();
+            self.purge();
             return None;
         }
         self.shards.iter().map(|shard| self.place_of(shard)).find_map(|place| {

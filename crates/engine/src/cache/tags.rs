@@ -6,6 +6,8 @@ use crate::entry::EntryPtr;
 use crate::index::Host;
 use crate::key::Key;
 use crate::note::{Draft, Note};
+use crate::removal::Reason;
+use crate::stats::Count;
 use crate::tags::Validity;
 use parking_lot::RwLockReadGuard;
 
@@ -26,7 +28,8 @@ impl Cache {
 
     /// All entries with this tag are no longer there; if it is `soft`, they are stale instead, as
     /// though their deadline had passed just now. Takes the same time however many they are.
-    /// Memory comes back as they are met, evicted, or come to their deadline.
+    /// Memory comes back as they are met, evicted, or come to their deadline, and at once where
+    /// nothing is evicted and room is needed.
     pub fn invalidate_tag(&self, name: &str, soft: bool) {
         let tag = self.tag(name);
         // A flight that learns its tags only from what it loads is known by its epoch.
@@ -37,6 +40,29 @@ impl Cache {
         drop(in_order);
         drop(changing);
         self.flights.kill_tagged(tag);
+    }
+
+    /// Removes what was invalidated since this was done last; whether anything was. For a cache that
+    /// has to have room and evicts nothing.
+    pub(super) fn purge(&self) -> bool {
+        let mut purged = self.purged.lock();
+        let epoch = self.epoch();
+        if std::mem::replace(&mut *purged, epoch) == epoch {
+            return false;
+        }
+        let mut any = false;
+        for place in self.places() {
+            self.take_all(
+                place,
+                |entry| entry.is_tagged() && self.is_gone(entry),
+                |entry| {
+                    any = true;
+                    self.counters.add(place.here, Count::Expirations);
+                    self.leave(place, entry, Reason::Expired);
+                },
+            );
+        }
+        any
     }
 
     /// Settles to which side of each invalidation an entry belongs that is about to be stored, until
