@@ -251,6 +251,84 @@ test('tags take all their values with them, also those whose load is under way',
   clock.advance('2m')
 })
 
+test('what an invalidation made stale ends with its grace, however long its life was', async t => {
+  const { cache, clock, source } = setUp({ ttl: '1h', staleIfError: '1m', retryAfter: 1 })
+  cache.set('a', { n: 0 }, { tags: ['x'] })
+  cache.invalidateTag('x', { stale: true })
+  const sick = new Error('sick')
+  source.error = sick
+  clock.advance('59s')
+  cache.invalidateTag('x', { stale: true })
+  t.deepEqual(await cache.fetch('a'), { n: 0 })
+  clock.advance('1s')
+  await t.throwsAsync(cache.fetch('a'), { is: sick })
+})
+
+test('what is remembered as missing or failed is forgotten by its tags', async t => {
+  let loads = 0
+  let give: () => string | undefined = () => undefined
+  const cache = new Cache<string, string>({
+    max: 10,
+    negativeTtl: '1h',
+    errorTtl: '1h',
+    loader: async (key, load) => {
+      loads++
+      if (key === 'own') load.tags = ['x']
+      await turn()
+      return give()
+    },
+  })
+  const tags = { tags: ['x'] }
+  for (const stale of [false, true]) {
+    for (const [key, options] of [
+      ['given', tags],
+      ['own', {}],
+    ] as const) {
+      loads = 0
+      await cache.fetch(key, options)
+      t.is(cache.fetchSync(key, options), undefined)
+      t.is(loads, 1)
+      cache.invalidateTag('x', { stale })
+      await cache.fetch(key, options)
+      t.is(loads, 2, `${key} ${stale}`)
+      const late = cache.fetch(key, { ...options, fresh: true })
+      cache.invalidateTag('x', { stale })
+      await late
+      await cache.fetch(key, options)
+      t.is(loads, 4, 'what was found before the invalidation is not remembered')
+      cache.delete(key)
+    }
+  }
+  const error = new Error('sick')
+  give = () => {
+    throw error
+  }
+  await t.throwsAsync(cache.fetch('failed', tags), { is: error })
+  give = () => 'well'
+  await t.throwsAsync(cache.fetch('failed', tags), { message: 'sick' })
+  cache.invalidateTag('x')
+  t.is(await cache.fetch('failed', tags), 'well')
+})
+
+test('clearing a namespace forgets what is remembered as missing', async t => {
+  const cache = new Cache<string, string>({ max: 10, negativeTtl: '1h' })
+  const names = cache.namespace('names')
+  t.is(await names.getOrSet('a', () => undefined), undefined)
+  names.clear()
+  t.is(await names.getOrSet('a', () => 'Ada'), 'Ada')
+})
+
+test('a version that is known to be gone keeps older ones away', async t => {
+  const cache = new Cache<string, string>({ max: 10, negativeTtl: '1h' })
+  const gone = () => undefined
+  t.is(await cache.getOrSet('a', gone, { version: 5 }), undefined)
+  cache.set('a', 'four', { version: 4 })
+  t.is(cache.get('a'), undefined)
+  cache.set('a', 'six', { version: 6 })
+  t.is(await cache.getOrSet('a', gone, { version: 5, fresh: true }), undefined)
+  t.is(cache.get('a'), 'six')
+})
+
 test('a version never takes the place of a higher one', async t => {
   const cache = new Cache<string, string>({ max: 10 })
   cache.set('a', 'five', { version: 5 }).set('a', 'four', { version: 4 })

@@ -198,12 +198,22 @@ export class Leading<K extends CacheKey, V> {
     return noteOf(this.#second?.tags(tags) ?? tags, version, early, cost, epoch)
   }
 
-  #landNothing({ lease, load }: Attempt<K, V>, value: Nothing): void {
+  /** What is missing ends by its tags as well: the value may have come. */
+  #noteOfNothing(
+    tags: readonly string[] | undefined,
+    version: number | undefined,
+    epoch: number,
+  ): Note | undefined {
+    return noteOf(this.#second?.tags(tags) ?? tags, version, 0, 0, epoch)
+  }
+
+  #landNothing({ lease, load, epoch }: Attempt<K, V>, value: Nothing): void {
     const { at, policy } = this.#inside
     if (this.#inside.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
     if (load.keep && policy.negativeTtl !== undefined) {
-      binding.land(at, lease, undefined, policy.negativeTtl, undefined, kind)
+      const note = this.#noteOfNothing(load.tags, load.version, epoch)
+      binding.land(at, lease, undefined, policy.negativeTtl, note, kind)
     } else {
       binding.give(at, lease, undefined, kind)
     }
@@ -226,8 +236,13 @@ export class Leading<K extends CacheKey, V> {
       const text = toText(error)
       // What is stale is worth more than the memory of a failure.
       const forget = policy.errorTtl === undefined || flight.stale !== undefined
-      if (forget) binding.fail(at, lease, text)
-      else binding.land(at, lease, text, policy.errorTtl, undefined, State.ERROR)
+      if (forget) {
+        binding.fail(at, lease, text)
+      } else {
+        // Of the options, which are checked: what the loader set may be what failed.
+        const note = this.#noteOfNothing(attempt.options?.tags, undefined, attempt.epoch)
+        binding.land(at, lease, text, policy.errorTtl, note, State.ERROR)
+      }
     }
     this.#end(flight, outcome)
   }

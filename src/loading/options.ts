@@ -41,7 +41,10 @@ export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown>
    * does it earlier; 1 if left out.
    */
   earlyRefresh?: boolean | { beta?: number | undefined } | undefined
-  /** How long a load that gave `undefined` or `null` is remembered; not at all if left out. */
+  /**
+   * How long a load that gave `undefined` or `null` is remembered; not at all if left out. Its tags
+   * and its version hold for that as for a value.
+   */
   negativeTtl?: Duration | undefined
   /** How long a load that failed is remembered, and its error given to who asks; not at all if left out. */
   errorTtl?: Duration | undefined

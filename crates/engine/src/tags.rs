@@ -6,6 +6,10 @@
 //! tags may share a slot: an invalidation may take entries with it that it does not concern, and
 //! never misses one.
 //!
+//! A *soft* invalidation leaves entries to those who take stale values, for the grace. A slot
+//! remembers since when it has stale entries, not of which invalidation each one is: those of a
+//! later one go with the earliest, a little before their time and never after it.
+//!
 //! # Why an entry from before an invalidation is never read after it
 //! Who invalidates raises the clock first and the slot then, and a read looks at the slots after it
 //! has found the entry. If the epoch is lower than the raised clock, whoever knows that the
@@ -15,9 +19,10 @@
 
 use crate::note::NoteRef;
 use crate::shim::{AtomicU64, Ordering};
+use parking_lot::Mutex;
 use std::sync::OnceLock;
 
-/// Bytes of the bound that stand for a slot, which takes 16.
+/// Bytes of the bound that stand for a slot, which takes 24.
 const BYTES_A_SLOT: u64 = 256;
 const LEAST_SLOTS: u64 = 64;
 const MOST_SLOTS: u64 = 1 << 17;
@@ -29,15 +34,63 @@ const USUAL_SLOTS: u64 = 1 << 14;
 struct Slot {
     hard: AtomicU64,
     soft: AtomicU64,
+    /// Since which millisecond entries may be stale that are not invalid yet.
+    since: AtomicU64,
+}
+
+impl Slot {
+    fn new() -> Self {
+        let [hard, soft, since] = [0; 3].map(AtomicU64::new);
+        Self { hard, soft, since }
+    }
+
+    /// Prepares a soft invalidation at `now`: what an earlier one made stale is invalid once its
+    /// grace is over, however stale others are.
+    fn soften(&self, now: u64, grace: u64) {
+        // Acquire: of an invalidation that is seen the time is seen as well.
+        let before = self.soft.load(Ordering::Acquire);
+        if before == 0 || self.since.load(Ordering::Acquire) + grace <= now {
+            self.hard.fetch_max(before, Ordering::Release);
+            // Release: who takes the new time for an old entry sees that this is invalid.
+            self.since.store(now, Ordering::Release);
+        }
+    }
+
+    fn check(&self, epoch: u64) -> Validity {
+        // Acquire, and in this order: the time is not an earlier one than that of the invalidation,
+        // and if it is a later one the entry is invalid.
+        let is_stale = self.soft.load(Ordering::Acquire) > epoch;
+        let since = self.since.load(Ordering::Acquire);
+        if self.hard.load(Ordering::Acquire) > epoch {
+            Validity::Invalid
+        } else if is_stale {
+            Validity::Stale { since }
+        } else {
+            Validity::Valid
+        }
+    }
 }
 
 /// What invalidations left of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
     Valid,
-    /// Good only for those who take stale values.
-    Stale,
+    /// Good only for those who take stale values, since this millisecond.
+    Stale {
+        since: u64,
+    },
     Invalid,
+}
+
+impl Validity {
+    /// What is left of an entry of which one tag left this, and another one `other`.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Invalid, _) | (_, Self::Invalid) => Self::Invalid,
+            (Self::Stale { since: a }, Self::Stale { since: b }) => Self::Stale { since: a.min(b) },
+            (stale, Self::Valid) | (Self::Valid, stale) => stale,
+        }
+    }
 }
 
 /// The invalidations of a cache.
@@ -51,6 +104,16 @@ pub(crate) struct Tags {
     table: OnceLock<Box<[Slot]>>,
     /// How many slots there will be.
     slots: usize,
+    swept: Mutex<Swept>,
+}
+
+/// When what invalidations ended was last looked for.
+#[derive(Debug)]
+struct Swept {
+    /// How many there had been.
+    epoch: u64,
+    /// When what was stale then is over.
+    again: u64,
 }
 
 impl Tags {
@@ -62,7 +125,20 @@ impl Tags {
             floor: AtomicU64::new(0),
             table: OnceLock::new(),
             slots: 1 << wanted.clamp(LEAST_SLOTS, MOST_SLOTS).ilog2(),
+            swept: Mutex::new(Swept { epoch: 0, again: u64::MAX }),
         }
+    }
+
+    /// Whether there may be entries that invalidations ended, if all were removed that there were
+    /// whenever this was true.
+    pub(crate) fn may_have_ended_some(&self, now: u64, grace: u64) -> bool {
+        let mut swept = self.swept.lock();
+        let epoch = self.epoch();
+        if swept.epoch == epoch && now < swept.again {
+            return false;
+        }
+        *swept = Swept { epoch, again: if grace == 0 { u64::MAX } else { now + grace } };
+        true
     }
 
     /// What the table takes once it is there, in bytes.
@@ -82,8 +158,7 @@ impl Tags {
 
     /// Makes the table; false if somebody else did.
     pub(crate) fn make_ready(&self) -> bool {
-        let slot = |_| Slot { hard: AtomicU64::new(0), soft: AtomicU64::new(0) };
-        self.table.set((0..self.slots).map(slot).collect()).is_ok()
+        self.table.set((0..self.slots).map(|_| Slot::new()).collect()).is_ok()
     }
 
     /// The slot of a tag with this hash.
@@ -99,11 +174,23 @@ impl Tags {
     }
 
     /// Entries of earlier epochs that have a tag of this slot are no longer valid.
-    pub(crate) fn invalidate(&self, slot: u32, soft: bool) {
+    pub(crate) fn invalidate(&self, slot: u32) {
         self.invalidate_in(match self.table.get() {
             None => &self.floor,
-            Some(table) if soft => &table[slot as usize & (table.len() - 1)].soft,
-            Some(table) => &table[slot as usize & (table.len() - 1)].hard,
+            Some(table) => &at(table, slot).hard,
+        });
+    }
+
+    /// As [`Tags::invalidate`], but they are only stale from `now` on, in milliseconds, for so many
+    /// as `grace` says.
+    pub(crate) fn invalidate_softly(&self, slot: u32, now: u64, grace: u64) {
+        self.invalidate_in(match self.table.get() {
+            None => &self.floor,
+            Some(table) => {
+                let slot = at(table, slot);
+                slot.soften(now, grace);
+                &slot.soft
+            }
         });
     }
 
@@ -121,17 +208,8 @@ impl Tags {
             return Validity::Invalid;
         }
         let Some(table) = self.table.get() else { return Validity::Valid };
-        let mut validity = Validity::Valid;
-        for slot in slots {
-            let slot = &table[slot as usize & (table.len() - 1)];
-            if slot.hard.load(Ordering::Acquire) > epoch {
-                return Validity::Invalid;
-            }
-            if slot.soft.load(Ordering::Acquire) > epoch {
-                validity = Validity::Stale;
-            }
-        }
-        validity
+        let validities = slots.map(|slot| at(table, slot).check(epoch));
+        validities.fold(Validity::Valid, Validity::and)
     }
 
     /// As [`Tags::check`], of an entry's note.
@@ -140,6 +218,12 @@ impl Tags {
     }
 }
 
+fn at(table: &[Slot], slot: u32) -> &Slot {
+    &table[slot as usize & (table.len() - 1)]
+}
+
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -162,134 +246,44 @@ mod tests {
         let tags = Tags::new(None);
         assert!(tags.make_ready() && !tags.make_ready());
         let before = tags.epoch();
-        tags.invalidate(5, false);
+        tags.invalidate(5);
         assert_eq!(check(&tags, before, &[1, 5]), Validity::Invalid);
         assert_eq!(check(&tags, before, &[1, 6]), Validity::Valid);
         assert_eq!(check(&tags, tags.epoch(), &[5]), Validity::Valid);
-        tags.invalidate(6, true);
-        assert_eq!(check(&tags, before, &[1, 6]), Validity::Stale);
+        tags.invalidate_softly(6, 70, 10);
+        assert_eq!(check(&tags, before, &[1, 6]), Validity::Stale { since: 70 });
         assert_eq!(check(&tags, before, &[6, 5]), Validity::Invalid, "the worse of both");
+        tags.invalidate_softly(1, 75, 10);
+        assert_eq!(check(&tags, before, &[1, 6]), Validity::Stale { since: 70 }, "the earlier");
+    }
+
+    #[test]
+    fn what_is_stale_stays_so_for_its_grace_however_often_its_tag_is_invalidated() {
+        let tags = Tags::new(None);
+        tags.make_ready();
+        let first = tags.epoch();
+        tags.invalidate_softly(5, 100, 10);
+        let second = tags.epoch();
+        tags.invalidate_softly(5, 109, 10);
+        assert_eq!(check(&tags, first, &[5]), Validity::Stale { since: 100 });
+        assert_eq!(check(&tags, second, &[5]), Validity::Stale { since: 100 }, "it goes with it");
+        let third = tags.epoch();
+        tags.invalidate_softly(5, 110, 10);
+        assert_eq!(check(&tags, first, &[5]), Validity::Invalid);
+        assert_eq!(check(&tags, second, &[5]), Validity::Invalid);
+        assert_eq!(check(&tags, third, &[5]), Validity::Stale { since: 110 });
+        assert_eq!(check(&tags, tags.epoch(), &[5]), Validity::Valid);
     }
 
     #[test]
     fn what_finds_no_table_is_of_all_tags() {
         let tags = Tags::new(None);
         let before = tags.epoch();
-        tags.invalidate(5, true);
+        tags.invalidate_softly(5, 0, 10);
         for _ in 0..2 {
             assert_eq!(check(&tags, before, &[6]), Validity::Invalid);
             assert_eq!(check(&tags, tags.epoch(), &[6]), Validity::Valid);
             tags.make_ready();
         }
-    }
-}
-
-/// A loader, somebody who writes the source and then invalidates, and a reader who knows that.
-#[cfg(all(test, loom))]
-mod models {
-    use super::*;
-    use crate::versions::Versions;
-    use loom::sync::Arc;
-    use loom::thread;
-
-    /// What the index has for the key: nothing, or the epoch and the value.
-    const NOTHING: u64 = u64::MAX;
-
-    struct World {
-        tags: Tags,
-        versions: Versions,
-        source: AtomicU64,
-        /// Epoch << 8 | value.
-        entry: AtomicU64,
-        /// The latest value of the source of which the key's tag is known to be invalidated.
-        known: AtomicU64,
-        /// Whether the invalidation finds no table, as one may that begins before there is one.
-        early: bool,
-    }
-
-    impl World {
-        fn new(early: bool) -> Arc<Self> {
-            let tags = Tags::new(Some(1));
-            tags.make_ready();
-            Arc::new(Self {
-                tags,
-                early,
-                versions: Versions::new(Some(1), None),
-                source: AtomicU64::new(0),
-                entry: AtomicU64::new(NOTHING),
-                known: AtomicU64::new(0),
-            })
-        }
-
-        fn load(&self) {
-            let epoch = self.tags.epoch();
-            let value = self.source.load(Ordering::Relaxed);
-            if self.tags.check(epoch, [3].into_iter()) == Validity::Valid {
-                // As the index publishes.
-                self.entry.swap(epoch << 8 | value, Ordering::AcqRel);
-            }
-        }
-
-        fn write_and_invalidate(&self, value: u64) {
-            self.source.store(value, Ordering::Relaxed);
-            let changing = self.versions.changing_all();
-            if self.early {
-                self.tags.invalidate_in(&self.tags.floor);
-            } else {
-                self.tags.invalidate(3, false);
-            }
-            drop(changing);
-            self.known.fetch_max(value, Ordering::Release);
-        }
-
-        fn read(&self) -> Option<u64> {
-            let entry = self.entry.load(Ordering::Acquire);
-            let valid =
-                entry != NOTHING && self.tags.check(entry >> 8, [3].into_iter()) == Validity::Valid;
-            valid.then_some(entry & 0xFF)
-        }
-
-        /// Reads twice, the second time from a copy if it is good.
-        fn read_also_from_a_copy(&self) {
-            let known = self.known.load(Ordering::Acquire);
-            let stamp = self.versions.stamp(0);
-            let Some(value) = self.read() else { return };
-            assert!(value >= known, "{value} was read though {known} was there");
-            let known = self.known.load(Ordering::Acquire);
-            if self.versions.is_current(stamp) {
-                assert!(value >= known, "{value} was copied though {known} was there");
-            }
-        }
-    }
-
-    fn run(early: bool) {
-        let mut builder = loom::model::Builder::new();
-        // Without a bound it would run for an hour.
-        builder.preemption_bound = builder.preemption_bound.or(Some(3));
-        builder.check(move || {
-            let world = World::new(early);
-            let loader = {
-                let world = world.clone();
-                thread::spawn(move || world.load())
-            };
-            let writer = {
-                let world = world.clone();
-                thread::spawn(move || world.write_and_invalidate(1))
-            };
-            world.read_also_from_a_copy();
-            loader.join().unwrap();
-            writer.join().unwrap();
-            assert!(world.read().is_none_or(|value| value == 1), "it stayed");
-        });
-    }
-
-    #[test]
-    fn what_was_loaded_before_an_invalidation_is_not_read_after_it() {
-        run(false);
-    }
-
-    #[test]
-    fn nor_if_the_invalidation_finds_no_table() {
-        run(true);
     }
 }

@@ -1,7 +1,7 @@
 //! Tags: entries that are invalidated together, and loads that come too late for that.
 
 use breakwater_engine::{
-    Cache, Clock, Config, EntryRef, Error, Expiry, Freshness, Key, Note, Policy, Reason,
+    Cache, Clock, Config, EntryRef, Error, Expiry, Freshness, Key, Nature, Note, Policy, Reason,
     RemovalListener, Role, Value,
 };
 use std::sync::{Arc, Mutex};
@@ -85,8 +85,8 @@ fn a_soft_invalidation_makes_stale_what_may_be_stale() {
         assert_eq!(seen(), Some((Freshness::Stale, Some(0))));
         assert_eq!(cache.get(KEY, |_| ()), None);
         clock.advance(60);
-        assert_eq!(seen(), Some((Freshness::Stale, Some(10))));
-        clock.advance(90);
+        assert_eq!(seen(), Some((Freshness::Stale, Some(60))), "longer than since its deadline");
+        clock.advance(40);
         assert_eq!((seen(), cache.len()), (None, 0));
         set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
         cache.invalidate_tag("a", true);
@@ -97,6 +97,71 @@ fn a_soft_invalidation_makes_stale_what_may_be_stale() {
         set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
         cache.invalidate_tag("a", true);
         assert!(cache.look(KEY, |_| ()).is_none() && cache.is_empty(), "without a grace");
+    }
+}
+
+#[test]
+fn what_is_stale_by_its_tag_ends_with_its_grace_however_often_that_is_invalidated() {
+    for policy in POLICIES {
+        let (cache, clock) = new(policy, 100);
+        let age = |key| cache.look(key, |found| found.left);
+        set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
+        cache.invalidate_tag("a", true);
+        clock.advance(99);
+        cache.invalidate_tag("a", true);
+        assert_eq!(age(KEY), Some(Some(99)));
+        clock.advance(1);
+        set(&cache, OTHER, Expiry::Never, &["a"]).unwrap();
+        cache.invalidate_tag("a", true);
+        assert_eq!((age(KEY), age(OTHER)), (None, Some(Some(0))), "nobody had met it");
+        clock.advance(100);
+        assert_eq!((age(OTHER), cache.len()), (None, 0));
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn the_knowledge_that_there_is_no_value_ends_by_its_tags() {
+    for soft in [false, true] {
+        let (cache, _) = new(Policy::Lfu, 100);
+        let note = Note { nature: Nature::Negative, ..tagged(&cache, &["a"]) };
+        cache.set_noted(KEY, VALUE, Expiry::Never, &note).unwrap();
+        assert_eq!(cache.look(KEY, |found| found.negative), Some(true));
+        cache.invalidate_tag("a", soft);
+        assert!(cache.look(KEY, |_| ()).is_none() && cache.freshness(KEY).is_none());
+        assert!(cache.is_empty());
+    }
+}
+
+#[test]
+fn what_an_invalidation_ended_gives_way_where_nothing_is_evicted() {
+    let mut keys = 0u32..;
+    let mut fill = |cache: &Cache| {
+        let mut add = || {
+            let key = keys.next().unwrap().to_le_bytes();
+            set(cache, Key::bytes(&key), Expiry::Never, &["a"])
+        };
+        (0..).find(|_| add().is_err()).unwrap()
+    };
+    for (max_entries, max_bytes) in [(Some(100), None), (None, Some(20_000))] {
+        let clock = Clock::manual();
+        let config = Config {
+            policy: Policy::None,
+            grace: 50,
+            clock: clock.clone(),
+            max_entries,
+            max_bytes,
+            ..Config::default()
+        };
+        let cache = Cache::new(config).unwrap();
+        let most = fill(&cache);
+        cache.invalidate_tag("a", false);
+        assert!(fill(&cache) > most / 2, "there is room again");
+        cache.invalidate_tag("a", true);
+        assert_eq!(fill(&cache), 0, "what is stale stays");
+        clock.advance(50);
+        assert!(fill(&cache) > most / 2, "until its grace is over");
+        cache.audit().unwrap();
     }
 }
 
@@ -162,22 +227,4 @@ fn snapshots_leave_out_what_has_tags() {
     let loaded = copy.load(&path);
     std::fs::remove_file(&path).unwrap();
     assert_eq!((loaded.unwrap(), copy.contains(OTHER)), (1, true));
-}
-
-#[test]
-fn what_was_invalidated_makes_room_where_nothing_is_evicted() {
-    for (max_entries, max_bytes) in [(Some(50), None), (None, Some(20_000))] {
-        let config = Config { policy: Policy::None, max_entries, max_bytes, ..Config::default() };
-        let cache = Cache::new(config).unwrap();
-        let add = |n: u32| set(&cache, Key::bytes(&n.to_le_bytes()), Expiry::Never, &["a"]);
-        for _ in 0..3 {
-            let fits = (0..).find(|&n| add(n) == Err(Error::Full)).unwrap();
-            assert!(fits >= 50);
-            cache.invalidate_tag("a", false);
-            assert_eq!(add(fits), Ok(false), "what was invalidated has left");
-            assert_eq!(cache.len(), 1);
-            cache.audit().unwrap();
-            cache.clear();
-        }
-    }
 }

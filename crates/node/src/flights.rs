@@ -163,13 +163,11 @@ pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let kind = js.to_index(call.arg::<4>()).unwrap_or_default() as u8;
     // All JavaScript that may run does so before the value's bytes are borrowed.
-    let note = match kind {
-        0 if js.len(call.arg::<3>()).is_some() => {
-            Some(note::read(js, call.arg::<3>(), &shared.cache)?)
-        }
-        0 => None,
-        _ => Some(note::negative()),
+    let note = match js.len(call.arg::<3>()) {
+        Some(_) => Some(note::read(js, call.arg::<3>(), &shared.cache)?),
+        None => None,
     };
+    let note = if kind == 0 { note } else { Some(note::negative(note)) };
     let expiry = expiry_or_default(js, &shared, Some(call.arg::<2>()));
     let mut buf = ValueBuf::new();
     let value = read(&mut buf, call, kind, &shared)?;

@@ -43,9 +43,9 @@ fn slots_from<T: FromIterator<u32>>(
     (first..first + count).map(slot).collect()
 }
 
-/// The note of the knowledge that there is no value.
-pub fn negative() -> Note {
-    Note { nature: Nature::Negative, ..Note::default() }
+/// The note of the knowledge that there is no value, which may have tags and a version as a value.
+pub fn negative(given: Option<Note>) -> Note {
+    Note { nature: Nature::Negative, ..given.unwrap_or_default() }
 }
 
 fn unless_negative(n: f64) -> Option<u64> {

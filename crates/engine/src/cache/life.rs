@@ -44,16 +44,29 @@ impl Cache {
         early != 0 && entry.deadline().is_some_and(|at| begins(at) <= self.clock.now())
     }
 
+    /// Since which millisecond the entry is good only for those who take stale values; `None`: it is
+    /// fresh.
+    pub(super) fn stale_since(&self, entry: EntryRef<'_>) -> Option<u64> {
+        let late = entry.deadline().filter(|&deadline| deadline <= self.clock.now());
+        let revoked = if entry.is_tagged() { self.validity(entry) } else { Validity::Valid };
+        match revoked {
+            Validity::Stale { since } => Some(late.map_or(since, |late| late.min(since))),
+            Validity::Valid | Validity::Invalid => late,
+        }
+    }
+
     /// Whether the entry is nothing to anybody, and may be removed.
     pub(super) fn is_gone(&self, entry: EntryRef<'_>) -> bool {
+        let now = self.clock.now();
         let end = entry.end(self.grace);
-        if end != 0 && end <= self.clock.now() {
+        if end != 0 && end <= now {
             return true;
         }
         entry.is_tagged()
             && match self.validity(entry) {
                 Validity::Valid => false,
-                Validity::Stale => self.grace == 0,
+                // Only values are good for anybody when they are stale.
+                Validity::Stale { since } => entry.is_absent() || since + self.grace <= now,
                 Validity::Invalid => true,
             }
     }

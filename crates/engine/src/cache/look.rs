@@ -24,8 +24,8 @@ pub struct Found<'a> {
     pub freshness: Freshness,
     /// Whether it is no value but the knowledge that there is none.
     pub negative: bool,
-    /// Milliseconds until its deadline, or since, if it is stale, none if a tag of it was
-    /// invalidated before; `None` if it has no deadline.
+    /// Milliseconds until its deadline; if it is stale, since then or since a tag of it was
+    /// invalidated. `None` if it has no deadline.
     pub left: Option<u64>,
     /// By which stamp a copy of the value can be kept until its early window begins.
     pub stamp: Stamp,
@@ -60,17 +60,13 @@ impl Cache {
         if entry.is_tombstone() || self.is_gone(entry) {
             return None;
         }
-        let is_late = self.is_late(entry);
-        let freshness = if is_late || self.is_revoked(entry) {
-            Freshness::Stale
-        } else if self.is_early(entry) {
-            Freshness::Early
-        } else {
-            Freshness::Fresh
-        };
-        let left = match freshness {
-            Freshness::Stale if !is_late => Some(0),
-            _ => entry.deadline().map(|deadline| deadline.abs_diff(self.clock.now())),
+        let now = self.clock.now();
+        let (freshness, left) = match self.stale_since(entry) {
+            Some(since) => (Freshness::Stale, Some(now.saturating_sub(since))),
+            None => {
+                let left = entry.deadline().map(|deadline| deadline.saturating_sub(now));
+                (if self.is_early(entry) { Freshness::Early } else { Freshness::Fresh }, left)
+            }
         };
         let stamp = if freshness == Freshness::Fresh { stamp } else { stamp.unusable() };
         Some(Found { entry, freshness, negative: entry.is_absent(), left, stamp })

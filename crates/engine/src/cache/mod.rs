@@ -90,8 +90,6 @@ pub struct Cache {
     tags: Tags,
     /// Held while an entry with tags is stored, and alone while a tag is invalidated.
     tag_order: RwLock<()>,
-    /// The epoch when what was invalidated was last removed, for want of room.
-    purged: Mutex<u64>,
     /// Serialises `clear` and `resize`, which look at all shards.
     overall: Mutex<()>,
 }
@@ -152,7 +150,6 @@ impl Cache {
             versions: versions.map(Arc::new),
             tags: Tags::new(config.max_bytes),
             tag_order: RwLock::new(()),
-            purged: Mutex::new(0),
             overall: Mutex::new(()),
         })
     }

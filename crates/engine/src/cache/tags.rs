@@ -26,28 +26,30 @@ impl Cache {
         self.tags.epoch()
     }
 
-    /// All entries with this tag are no longer there; if it is `soft`, they are stale instead, as
-    /// though their deadline had passed just now. Takes the same time however many they are.
-    /// Memory comes back as they are met, evicted, or come to their deadline, and at once where
-    /// nothing is evicted and room is needed.
+    /// All entries with this tag are no longer there; if it is `soft`, they are stale instead, for
+    /// the grace, as though their deadline had passed just now. Takes the same time however many
+    /// they are. Memory comes back as they are met, evicted, or come to their deadline, and at once
+    /// where nothing is evicted and room is needed.
     pub fn invalidate_tag(&self, name: &str, soft: bool) {
         let tag = self.tag(name);
         // A flight that learns its tags only from what it loads is known by its epoch.
         self.flights.kill_tagged(tag);
         let changing = self.versions.as_ref().map(|versions| versions.changing_all());
         let in_order = self.tag_order.write();
-        self.tags.invalidate(tag, soft);
+        if soft {
+            self.tags.invalidate_softly(tag, self.clock.now(), self.grace);
+        } else {
+            self.tags.invalidate(tag);
+        }
         drop(in_order);
         drop(changing);
         self.flights.kill_tagged(tag);
     }
 
-    /// Removes what was invalidated since this was done last; whether anything was. For a cache that
-    /// has to have room and evicts nothing.
+    /// Removes what invalidations ended, unless it was done before; whether there was anything. For
+    /// a cache that has to have room and evicts nothing.
     pub(super) fn purge(&self) -> bool {
-        let mut purged = self.purged.lock();
-        let epoch = self.epoch();
-        if std::mem::replace(&mut *purged, epoch) == epoch {
+        if !self.tags.may_have_ended_some(self.clock.now(), self.grace) {
             return false;
         }
         let mut any = false;
@@ -90,7 +92,7 @@ impl Cache {
     fn check_epoch(&self, note: &Note, epoch: u64) -> Result<(), Error> {
         match self.tags.check(epoch, note.tags.iter().copied()) {
             Validity::Valid => Ok(()),
-            Validity::Stale | Validity::Invalid => Err(Error::Outdated),
+            Validity::Stale { .. } | Validity::Invalid => Err(Error::Outdated),
         }
     }
 

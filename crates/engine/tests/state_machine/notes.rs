@@ -51,11 +51,19 @@ pub struct Invalidations {
     count: u64,
     hard: [u64; TAGS],
     soft: [u64; TAGS],
+    /// Since when entries may be stale by a tag that are not gone by it.
+    since: [u64; TAGS],
 }
 
 impl Invalidations {
     fn latest(&self, of: [u64; TAGS], tags: u8) -> u64 {
         (0..TAGS).filter(|tag| tags >> tag & 1 == 1).map(|tag| of[tag]).max().unwrap_or(0)
+    }
+
+    /// Since when an entry is stale by its tags.
+    fn stale_since(&self, mark: &Mark) -> Option<u64> {
+        let tags = (0..TAGS).filter(|tag| mark.tags >> tag & 1 == 1);
+        tags.filter(|&tag| self.soft[tag] > mark.epoch).map(|tag| self.since[tag]).min()
     }
 }
 
@@ -86,16 +94,14 @@ impl Pair {
         let is_value = mark.is_none_or(|mark| mark.note.nature == Nature::Value);
         let grace = if is_value { self.grace } else { 0 };
         let now = self.clock.now();
-        let (hard, soft) = mark.map_or((false, false), |mark| {
-            let all = &self.invalidations;
-            let revoked = |of| all.latest(of, mark.tags) > mark.epoch;
-            (revoked(all.hard), revoked(all.soft))
-        });
+        let all = &self.invalidations;
+        let hard = mark.is_some_and(|mark| all.latest(all.hard, mark.tags) > mark.epoch);
+        let soft = mark.and_then(|mark| all.stale_since(mark));
         let late = held.deadline.is_some_and(|at| at <= now);
-        let over = held.deadline.is_some_and(|at| at + grace <= now);
-        if over || hard || (soft && self.grace == 0) {
+        let over = |since: Option<u64>| since.is_some_and(|at| at + grace <= now);
+        if over(held.deadline) || over(soft) || hard {
             State::Gone
-        } else if late || soft {
+        } else if late || soft.is_some() {
             State::Stale
         } else {
             State::Fresh
@@ -178,7 +184,11 @@ impl Pair {
 
     pub fn invalidate(&mut self, tag: usize, soft: bool) {
         self.cache.invalidate_tag(&self.invalidations.names[tag], soft);
-        let all = &mut self.invalidations;
+        let (all, now) = (&mut self.invalidations, self.clock.now());
+        if soft && (all.soft[tag] == 0 || all.since[tag] + self.grace <= now) {
+            all.hard[tag] = all.hard[tag].max(all.soft[tag]);
+            all.since[tag] = now;
+        }
         all.count += 1;
         let of = if soft { &mut all.soft } else { &mut all.hard };
         of[tag] = all.count;
@@ -210,7 +220,8 @@ impl Pair {
         }
         let stale = freshness == Freshness::Stale;
         assert_eq!(state, if stale { State::Stale } else { State::Fresh });
-        let since = expected.deadline.map_or(0, |at| now.saturating_sub(at));
-        assert_eq!(left, if stale { Some(since) } else { until });
+        let revoked = self.marks.get(&key).and_then(|mark| self.invalidations.stale_since(mark));
+        let since = expected.deadline.into_iter().chain(revoked).min();
+        assert_eq!(left, if stale { since.map(|at| now - at) } else { until });
     }
 }
