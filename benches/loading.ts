@@ -95,9 +95,10 @@ async function measure(at: number, rounds: number) {
   })
 }
 
-/** Operations of a round. */
-const READS = 2 ** 15
-const BURSTS = 2 ** 8
+/** Milliseconds of a round, which is made of so many operations at a time. */
+const ROUND = 200
+const READS = 2 ** 13
+const BURSTS = 2 ** 6
 
 type Value = string | ReturnType<typeof profile>
 
@@ -155,17 +156,29 @@ function check(value: unknown, id: number): void {
 
 /** A round. */
 async function run(work: 'read' | 'build'): Promise<Round> {
-  const { how, keys: kind } = one
+  const { how } = one
   const before = loads
-  const start = process.hrtime.bigint()
+  const count = how === 'cold' ? BURSTS : READS
+  let done = 0
+  let ns = 0
+  while (ns < ROUND * 1e6) {
+    const start = process.hrtime.bigint()
+    await some(work)
+    ns += Number(process.hrtime.bigint() - start)
+    done += count
+  }
+  const loaded = loads - before
+  if (how !== 'cold' && loaded > 0) throw new Error('a warm key was loaded')
+  return { ns: ns / done, loads: loaded / done }
+}
+
+/** Some operations. */
+async function some(work: 'read' | 'build'): Promise<void> {
+  const { how, keys: kind } = one
   if (work === 'build') build(kind)
   else if (how === 'cold') for (let at = 0; at < BURSTS; at++) await burst(next++)
   else if (how === 'value' && side.readNow !== undefined) await now[kind](side.readNow)
   else await awaited[kind]()
-  const ns = Number(process.hrtime.bigint() - start)
-  if (how === 'cold') return { ns: ns / BURSTS, loads: (loads - before) / BURSTS }
-  if (loads !== before) throw new Error('a warm key was loaded')
-  return { ns: ns / READS, loads: 0 }
 }
 
 /** Uses what was read, or the compiler might leave out the reading. */
