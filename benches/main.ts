@@ -14,6 +14,7 @@ import { memory } from './memory.ts'
 import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
+import { popular } from './popular.ts'
 import { SUITES } from './suites/index.ts'
 import { tier } from './tier.ts'
 import { workers } from './workers.ts'
@@ -109,6 +110,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
   tier: () => tier({ writes: number('rounds', 3000) }),
   loading: () => loading({ rounds: number('rounds', 7) }),
+  popular: () => popular({ seconds: number('seconds', 10) }),
   classic: () =>
     classic({
       max: number('max', 10_000),

@@ -19,6 +19,9 @@ import { ALONE, type Fly, GONE, LEAD, OVERTAKEN, outcomeOf } from './mail.ts'
 import type { FetchOptions, LoadingOptions } from './options.ts'
 import { Origin } from './origin.ts'
 
+// Constants, so that V8 knows what each caller of a key calls.
+const { join, leave } = binding
+
 /** Which values make a load needless. */
 const UNLESS_FRESH = 0
 const UNLESS_EARLY = 1
@@ -34,6 +37,8 @@ export class Loading<K extends CacheKey, V> {
   readonly #leading: Leading<K, V>
   readonly #options: LoadingOptions<K, V>
   readonly #loader: Loader<K, V> | undefined
+  /** How those wait who say nothing of it. */
+  readonly #plain: Waiting | undefined
   /** By what they gather keys for. */
   readonly #batchers = new WeakMap<BatchLoader<K, V>, Loader<K, V>>()
   readonly #backOff: BackOff<K>
@@ -52,6 +57,7 @@ export class Loading<K extends CacheKey, V> {
     })
     this.#leading = new Leading(inside, this.#origin, second, flight => this.#ended(flight))
     this.#backOff = this.#leading.backOff
+    this.#plain = this.#waiting({})
     this.#fly = (number, kind, value) => this.#hear(number, kind, value)
     flyers.set(inside.at, new WeakRef(this.#fly))
   }
@@ -161,16 +167,16 @@ export class Loading<K extends CacheKey, V> {
     const loader = given ?? this.#loader
     const { at, timers } = this.#inside
     if (loader === undefined || this.#backOff.holds(key, timers.now())) return
-    const number = binding.join(at, key, UNLESS_EARLY, options?.tags)
+    const number = join(at, key, UNLESS_EARLY, options?.tags)
     if (number > 0) {
       const flight = this.#begin(key, number, true, [value])
       flight.kept = true
       const { refresh } = this.#inside.events
       if (refresh.isHeard) refresh.emit({ key, reason })
-      flight.heir = () => this.#leading.lead(flight, loader, options)
+      this.#bequeath(flight, loader, options)
       this.#leading.lead(flight, loader, options)
     } else if (number < 0 && !this.#flights.has(-number)) {
-      binding.leave(at, -number)
+      leave(at, -number)
     }
   }
 
@@ -186,18 +192,15 @@ export class Loading<K extends CacheKey, V> {
     const signal = options?.signal
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     if (options?.tags !== undefined) checkTags(options.tags)
-    const waiting = this.#waiting(options)
-    const number = binding.join(this.#inside.at, key, unless, options?.tags)
+    const waiting = options === undefined ? this.#plain : this.#waiting(options)
+    const number = join(this.#inside.at, key, unless, options?.tags)
     // Somebody was faster.
     if (number === 0) return this.#inside.copyOf(key) ?? this.fetch(key, given, options)
     const known = number < 0 ? this.#flights.get(-number) : undefined
     const flight = known ?? this.#begin(key, Math.abs(number), number > 0, stale)
     flight.stale ??= stale
-    const promise =
-      waiting === undefined
-        ? flight.join()
-        : flight.joinOn(waiting, this.#inside.timers, () => this.#left(flight))
-    flight.heir ??= () => this.#leading.lead(flight, loader, options)
+    const promise = waiting === undefined ? flight.join() : this.#joinOn(flight, waiting)
+    if (flight.heir === undefined) this.#bequeath(flight, loader, options)
     if (number > 0) {
       this.#leading.lead(flight, loader, options)
     } else {
@@ -207,14 +210,27 @@ export class Loading<K extends CacheKey, V> {
     return promise
   }
 
+  /** Says how the load is done if it comes to be this isolate's turn. */
+  #bequeath(
+    flight: Flight<K, V>,
+    loader: Loader<K, V>,
+    options: FetchOptions<K, V> | undefined,
+  ): void {
+    flight.heir = () => this.#leading.lead(flight, loader, options)
+  }
+
+  #joinOn(flight: Flight<K, V>, waiting: Waiting): Promise<V | undefined> {
+    return flight.joinOn(waiting, this.#inside.timers, () => this.#left(flight))
+  }
+
   /** How a caller waits; `undefined` if it waits without conditions, as most do. */
-  #waiting(options: FetchOptions<K, V> | undefined): Waiting | undefined {
+  #waiting(options: FetchOptions<K, V>): Waiting | undefined {
     const { policy } = this.#inside
     const span = (option: 'softTimeout' | 'timeout') => {
-      const given = options?.[option]
+      const given = options[option]
       return given === undefined ? policy[option] : milliseconds(option, given)
     }
-    const [softTimeout, timeout, signal] = [span('softTimeout'), span('timeout'), options?.signal]
+    const [softTimeout, timeout, signal] = [span('softTimeout'), span('timeout'), options.signal]
     const plain = signal === undefined && softTimeout === undefined && timeout === undefined
     if (plain && policy.leaderError === 'share') return undefined
     return { signal, softTimeout, timeout }
@@ -262,7 +278,7 @@ export class Loading<K extends CacheKey, V> {
 
   /** The flight ended and brought nothing: who waits here waits for another one. */
   #again(flight: Flight<K, V>): void {
-    const number = binding.join(this.#inside.at, flight.key, UNLESS_FRESH)
+    const number = join(this.#inside.at, flight.key, UNLESS_FRESH)
     if (number === 0) {
       const found = this.fetch(flight.key, undefined, undefined)
       Promise.resolve(found).then(
@@ -290,7 +306,7 @@ export class Loading<K extends CacheKey, V> {
     const { at } = this.#inside
     if (flight.settled || flight.isWanted || flight.kept || this.#inside.isClosed()) return
     if (!flight.leads) {
-      binding.leave(at, flight.number)
+      leave(at, flight.number)
     } else if (!binding.cancel(at, flight.lease)) {
       // Somebody waits in another isolate.
       return
@@ -332,7 +348,7 @@ export class Loading<K extends CacheKey, V> {
 
   #decline(number: number, lease: number): void {
     const { at } = this.#inside
-    if (binding.handOver(at, number)) binding.leave(at, number)
+    if (binding.handOver(at, number)) leave(at, number)
     else binding.cancel(at, lease)
   }
 }
