@@ -64,6 +64,7 @@ function write({ breakwater, data }: { breakwater: typeof import('../src/index.t
     else if (lot === 1) cache.setMany([[key, kind === 'json' ? { n } : n]])
     else cache.set(key, kind === 'json' ? { n } : n)
     Atomics.store(known, key, Math.max(n, Atomics.load(known, key)))
+    if (n === known.length) Atomics.notify(known, 0)
     // In bursts, so that copies are used between them.
     if (n % 64 === 0) Atomics.wait(done, 0, Atomics.load(done, 0), 0.2)
   }
@@ -75,6 +76,8 @@ function read({ breakwater, data }: { breakwater: typeof import('../src/index.ts
   const cache = new breakwater.Cache<number, unknown>({ name, codec: kind })
   const stale: string[] = []
   let hits = 0
+  // Not before the writer: there would be nothing to read.
+  Atomics.wait(known, 0, 0)
   for (let i = 0; i < reads; i++) {
     const key = (i >> 3) % known.length
     const before = Atomics.load(known, key)

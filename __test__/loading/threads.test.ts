@@ -103,7 +103,10 @@ test('a load goes on while somebody waits in another thread, and ends with the l
   t.false(signal().aborted)
   const ended = once(signal(), 'abort')
   worker.postMessage('leave')
+  // Only waiting keeps a process alive, and this thread waits for nobody.
+  const alive = setInterval(() => {}, 1000)
   await ended
+  clearInterval(alive)
   t.is((await result).message, 'left')
   cache.close()
 })
