@@ -167,6 +167,7 @@ export class Loading<K extends CacheKey, V> {
     const loader = given ?? this.#loader
     const { at, timers } = this.#inside
     if (loader === undefined || this.#backOff.holds(key, timers.now())) return
+    if (options?.tags !== undefined) checkTags(options.tags)
     const number = join(at, key, UNLESS_EARLY, options?.tags)
     if (number > 0) {
       const flight = this.#begin(key, number, true, [value])

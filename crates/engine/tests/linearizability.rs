@@ -91,7 +91,11 @@ impl Action {
             Self::Bury(version, false) => is_older(version).then_some(state),
             Self::Bury(version, true) => (!is_older(version) || evicts)
                 .then_some(State { version: Some(version), ..State::default() }),
-            Self::Delete(any) => saw_any(any).then_some(State::default()),
+            // What was buried stays so.
+            Self::Delete(any) => saw_any(any).then_some(match held {
+                Some(_) => State::default(),
+                None => state,
+            }),
             Self::Add(n, seen) => saw(seen).then_some(State::plain(Some(seen.unwrap_or(0) + n))),
             Self::Swap { from, to, seen } => {
                 saw(seen).then_some(if seen == from { State::plain(Some(to)) } else { left(seen) })

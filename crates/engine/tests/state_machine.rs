@@ -224,7 +224,9 @@ impl Pair {
                 self.check(key);
                 let there = self.live(key).is_some();
                 assert_eq!(with_key(key, |key| self.cache.delete(key)), there);
-                self.forget(key);
+                if !self.is_buried(key) {
+                    self.forget(key);
+                }
                 self.check(key);
             }
             Op::Expire(key, time) => {

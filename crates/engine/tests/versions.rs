@@ -89,6 +89,7 @@ fn what_is_buried_keeps_older_versions_away_for_its_time() {
         assert!(cache.look(KEY, |_| ()).is_none(), "nobody sees a tombstone");
         assert_eq!(cache.scan(0, 100, |_| panic!("visited")), 0);
         assert_eq!(set(&cache, 5, Expiry::Never), Err(Error::Outdated));
+        assert!(!cache.delete(KEY), "there is nothing to delete");
         clock.advance(99);
         assert_eq!(set(&cache, 5, Expiry::Never), Err(Error::Outdated));
         clock.advance(1);

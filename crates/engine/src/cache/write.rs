@@ -200,15 +200,19 @@ impl Cache {
         }
     }
 
-    /// Removes a key; whether it had a live entry.
+    /// Removes a key; whether it had a live entry. What [`Cache::bury`] left stays: it is nothing to
+    /// those who ask, and keeps older versions away all the same.
     pub fn delete(&self, key: Key<'_>) -> bool {
         let hash = self.hasher.hash(key);
         let place = self.place(hash);
         let guard = place.here.pin();
-        // SAFETY: pinned: what the index holds is not freed.
-        let same = |_: Word, entry: EntryPtr| unsafe { entry.read() }.has_key(key);
+        let live = |_: Word, entry: EntryPtr| {
+            // SAFETY: pinned: what the index holds is not freed.
+            let entry = unsafe { entry.read() };
+            entry.has_key(key) && !entry.is_tombstone()
+        };
         self.flights.kill(key);
-        let gone = place.shard.index.edit(&place, hash, same, |_| Word::EMPTY);
+        let gone = place.shard.index.edit(&place, hash, live, |_| Word::EMPTY);
         self.flights.kill(key);
         drop(guard);
         match gone.and_then(Word::entry) {

@@ -1,7 +1,7 @@
 //! The part of the state machine that has notes: early windows, negatives, tags and versions.
 
 use super::{Held, Pair, Time, held, with_key};
-use breakwater_engine::{Error, Freshness, Nature, Note, Policy, Value};
+use breakwater_engine::{Error, Expiry, Freshness, Nature, Note, Policy, Value};
 use proptest::prelude::*;
 
 /// Tags that the histories use, no two of which share a slot.
@@ -170,9 +170,10 @@ impl Pair {
             let note = Note { version: Some(version), nature, ..Note::default() };
             self.marks.insert(key, Mark { note, epoch: 0, tags: 0 });
             if self.evicts {
-                // It may not have found room.
+                // It may not have found room: go on without it.
                 self.model.remove(&key);
                 self.marks.remove(&key);
+                _ = with_key(key, |key| self.cache.set(key, Value::bytes(&[]), Expiry::Never));
                 with_key(key, |key| self.cache.delete(key));
             }
             assert_eq!(self.read(key), None);
@@ -180,6 +181,11 @@ impl Pair {
             assert!(is_newer);
         }
         self.look(key);
+    }
+
+    /// Whether something only keeps older versions of a key away.
+    pub fn is_buried(&self, key: u16) -> bool {
+        self.marks.get(&key).is_some_and(|mark| mark.note.nature == Nature::Tombstone)
     }
 
     pub fn invalidate(&mut self, tag: usize, soft: bool) {
