@@ -575,7 +575,7 @@ export class Store<K extends CacheKey = string, V = string> {
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
     const second = this.#second
     const life = this.#lives.of(options, value, key)
-    const tags = second?.tags(options?.tags) ?? options?.tags
+    const tags = second?.tags(options?.tags, second.cover) ?? options?.tags
     const note = noteOf(tags, options?.version)
     const encoded = this.#values.encode(value)
     const here = second === undefined ? life : second.life(life ?? this.#endless)

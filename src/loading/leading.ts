@@ -27,6 +27,8 @@ interface Attempt<K extends CacheKey, V> extends Wanted<K, V> {
   begun: number
   /** The tag clock when it began: what was invalidated since does not hold the value. */
   epoch: number
+  /** The tag by which the value is made stale when the second tier is lost. */
+  cover: string | undefined
 }
 
 /** Loads for the flights that an instance leads. */
@@ -69,6 +71,7 @@ export class Leading<K extends CacheKey, V> {
       anew: options?.fresh === true,
       begun: timers.now(),
       epoch: binding.epoch(at),
+      cover: this.#second?.cover,
     }
     this.#load(attempt).then(
       loaded => this.#loaded(attempt, loaded),
@@ -151,7 +154,7 @@ export class Leading<K extends CacheKey, V> {
     const { held } = loaded
     const entry =
       held === undefined ? this.#newEntry(attempt, value, loaded.since) : this.#heldEntry(held)
-    const note = this.#noteOf(entry, attempt.epoch)
+    const note = this.#noteOf(entry, attempt)
     const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
     let stored = false
     try {
@@ -193,26 +196,30 @@ export class Leading<K extends CacheKey, V> {
     return held.freshFor <= most ? held : { ...held, freshFor: most }
   }
 
-  #noteOf({ freshFor, cost, tags, version }: TierValue, epoch: number): Note | undefined {
+  #noteOf(
+    { freshFor, cost, tags, version }: TierValue,
+    { epoch, cover }: Attempt<K, V>,
+  ): Note | undefined {
     const early = this.freshness.window(freshFor, cost)
-    return noteOf(this.#second?.tags(tags) ?? tags, version, early, cost, epoch)
+    return noteOf(this.#second?.tags(tags, cover) ?? tags, version, early, cost, epoch)
   }
 
   /** What is missing ends by its tags as well: the value may have come. */
   #noteOfNothing(
     tags: readonly string[] | undefined,
     version: number | undefined,
-    epoch: number,
+    { epoch, cover }: Attempt<K, V>,
   ): Note | undefined {
-    return noteOf(this.#second?.tags(tags) ?? tags, version, 0, 0, epoch)
+    return noteOf(this.#second?.tags(tags, cover) ?? tags, version, 0, 0, epoch)
   }
 
-  #landNothing({ lease, load, epoch }: Attempt<K, V>, value: Nothing): void {
+  #landNothing(attempt: Attempt<K, V>, value: Nothing): void {
+    const { lease, load } = attempt
     const { at, policy } = this.#inside
     if (this.#inside.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
     if (load.keep && policy.negativeTtl !== undefined) {
-      const note = this.#noteOfNothing(load.tags, load.version, epoch)
+      const note = this.#noteOfNothing(load.tags, load.version, attempt)
       binding.land(at, lease, undefined, policy.negativeTtl, note, kind)
     } else {
       binding.give(at, lease, undefined, kind)
@@ -240,7 +247,7 @@ export class Leading<K extends CacheKey, V> {
         binding.fail(at, lease, text)
       } else {
         // Of the options, which are checked: what the loader set may be what failed.
-        const note = this.#noteOfNothing(attempt.options?.tags, undefined, attempt.epoch)
+        const note = this.#noteOfNothing(attempt.options?.tags, undefined, attempt)
         binding.land(at, lease, text, policy.errorTtl, note, State.ERROR)
       }
     }

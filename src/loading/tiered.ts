@@ -90,8 +90,12 @@ export class Tiered<K extends CacheKey, V> {
 
   /** What the second tier has, if it is fresh; what is stale is kept for the case of an error. */
   async #find(flight: Flight<K, V>, mark: TierMark): Promise<Loaded<V> | undefined> {
-    const held = await this.#second.session.get(flight.key, mark)
-    if (held === undefined) return undefined
+    const { timers } = this.#inside
+    const asked = timers.now()
+    const answer = await this.#second.session.get(flight.key, mark)
+    if (answer === undefined) return undefined
+    // It may have been read as soon as it was asked for: no moment is added to its life.
+    const held = { ...answer, freshFor: answer.freshFor - (timers.now() - asked) }
     let value: V
     try {
       value = this.#inside.values.decode(held.encoded)

@@ -48,8 +48,12 @@ export const secondOptions: readonly (keyof SecondOptions)[] = [
   'tierLease',
 ]
 
-/** Every value of a tiered cache has this tag, so that all can be made stale at once. */
-export const COVERED = '\0covered'
+/**
+ * Every value of a tiered cache has a tag of the time in which it was known, so that all of that time
+ * can be made stale at once when it ends: what is made stale is taken for as old as the oldest value
+ * that its tag made stale, so the times have tags of their own, as many as may end within a grace.
+ */
+const COVERS = 64
 
 /** Checks how a second tier is used. */
 export function checkSecond(options: SecondOptions): { uncoveredTtl: number } {
@@ -75,6 +79,8 @@ export class Second {
   readonly #soft: boolean
   readonly #uncoveredTtl: number
   #covered = true
+  /** Times that have ended, each by a loss or by its end. */
+  #times = 0
 
   constructor(tier: Tier, options: SecondOptions, front: Front) {
     this.#front = front
@@ -89,9 +95,17 @@ export class Second {
     return this.#covered ? ms : Math.min(ms, this.#uncoveredTtl)
   }
 
-  /** The tags of a value here. */
-  tags(tags: readonly string[] | undefined): readonly string[] | undefined {
-    return this.#soft ? [...(tags ?? []), COVERED] : tags
+  /** The tag of what is known now; `undefined` if what is not covered is dropped. */
+  get cover(): string | undefined {
+    return this.#soft ? `\0covered ${this.#times % COVERS}` : undefined
+  }
+
+  /** The tags of a value here that was known when `cover` was the tag. */
+  tags(
+    tags: readonly string[] | undefined,
+    cover: string | undefined,
+  ): readonly string[] | undefined {
+    return cover === undefined ? tags : [...(tags ?? []), cover]
   }
 
   /** Stores a value there: a failure is told to listeners. */
@@ -131,7 +145,9 @@ export class Second {
   }
 
   #forgetAll(): void {
-    if (this.#soft) this.#front.forgetTag(COVERED, true)
-    else this.#front.clear()
+    const { cover } = this
+    this.#times++
+    if (cover === undefined) this.#front.clear()
+    else this.#front.forgetTag(cover, true)
   }
 }
