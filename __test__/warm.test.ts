@@ -69,6 +69,9 @@ for (const [name, warm] of [
   })
 }
 
-test('a warm start from a tier needs one', t => {
-  t.throws(() => new Cache({ max: 1, warm: { from: 'tier' } }), { code: 'ERR_OPTION_COMBINATION' })
+test('a warm start from a tier needs one, and one from a file has none', t => {
+  const code = 'ERR_OPTION_COMBINATION'
+  t.throws(() => new Cache({ max: 1, warm: { from: 'tier' } }), { code })
+  const tier = { open: () => t.fail() as never }
+  t.throws(() => new Cache({ max: 1, name: 'warm', tier, warm: { from: '/tmp/hot' } }), { code })
 })

@@ -87,10 +87,10 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     this.#timers = timersOf(given.clock)
     this.#events = new Events(this.name)
     try {
+      const warm = checkWarm(given.warm, given.tier !== undefined)
       const inside = () => this.inside(this.#timers, this.#events)
       this.#second = openSecond(given, inside, () => this.clearHere())
       if (this.#second !== undefined) this.attachSecond(this.#second)
-      const warm = checkWarm(given.warm, this.#second !== undefined)
       this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
     } catch (error) {
       super.close()

@@ -10,8 +10,8 @@ import type { CacheKey, Duration } from './types.ts'
 export interface WarmOptions {
   /**
    * Where the hot set is kept: `'tier'`, where all processes tell which keys they read most and a new
-   * one gets their values from the second tier; or the path of a file, with the values, of this
-   * process alone.
+   * one gets their values from the second tier; or, without a tier, the path of a file, with the
+   * values, of this process alone.
    */
   from: 'tier' | URL | (string & {})
   /** The most keys; 10,000 if left out. */
@@ -64,6 +64,10 @@ export function checkWarm(given: WarmOptions | undefined, hasTier: boolean) {
   }
   if (from === 'tier' && !hasTier) {
     throw new OptionCombinationError('warm.from', from, 'no tier', 'give the cache a tier')
+  }
+  if (from !== 'tier' && hasTier) {
+    const allowed = "take 'tier', since values of a file may have changed in the tier"
+    throw new OptionCombinationError('warm.from', from, 'a tier', allowed)
   }
   return {
     from,
