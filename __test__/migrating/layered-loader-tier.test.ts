@@ -121,4 +121,5 @@ check('what another process loaded is loaded anew before its end, too', async t 
   })
   await until(async () => (await other.fetch('bolt')) !== undefined && refreshed)
   await until(() => reads > 1)
+  t.pass()
 })
