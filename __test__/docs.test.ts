@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { transform } from 'esbuild'
+import { blocksOf, run } from './helpers/examples.ts'
+import { installed, redis } from './router/support.ts'
 
 // Every example in the documentation of the sources runs, against the built package.
 const src = fileURLToPath(new URL('../src', import.meta.url))
@@ -37,13 +38,16 @@ test('the sources have examples', t => {
 
 for (const { file, line, code } of examples) {
   test(`the example at ${file}:${line} runs`, async t => {
-    const source = `import assert from 'node:assert/strict'\n${code}`
-    const { code: js } = await transform(source, { loader: 'ts', format: 'esm', target: 'node20' })
-    // A data: URL resolves no package by its name.
-    const resolved = js.replaceAll(
-      /from "(?!node:)(.+?)"/g,
-      (_, name) => `from "${import.meta.resolve(name)}"`,
-    )
-    await t.notThrowsAsync(import(`data:text/javascript,${encodeURIComponent(resolved)}`))
+    await t.notThrowsAsync(run(code))
+  })
+}
+
+// So does every one in the guide of migrating. They speak to the server of the environment.
+for (const { line, code } of blocksOf('migrating.md')) {
+  const check = !code.includes('REDIS_URL') || installed('redis-server') ? test.serial : test.skip
+  check(`the example at migrating.md:${line} runs`, async t => {
+    const { port } = await redis(t)
+    process.env.REDIS_URL = `redis://127.0.0.1:${port}`
+    await t.notThrowsAsync(run(code))
   })
 }

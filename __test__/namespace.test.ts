@@ -59,6 +59,71 @@ test('loaders of a call are given keys as they are in the namespace, that of the
   t.is(await v2.fetch('c'), 'factory c')
 })
 
+test('many keys of a namespace are loaded together and go with it', async t => {
+  const { cache, host, v2 } = setUp()
+  const asked: (readonly string[])[] = []
+  const batchLoader = (keys: readonly string[]) => {
+    asked.push(keys)
+    return new Map(keys.filter(key => key !== 'none').map(key => [key, `value ${key}`]))
+  }
+  v2.set('known', 'set')
+  const [some, more] = await Promise.all([
+    v2.fetchMany(['a', 'known', 'none', 'a'], batchLoader),
+    v2.fetchMany(['b', 'a'], batchLoader),
+  ])
+  t.deepEqual(some, ['value a', 'set', undefined, 'value a'])
+  t.deepEqual(more, ['value b', 'value a'])
+  t.deepEqual(asked, [['a', 'none', 'b']])
+  t.is(cache.get('v2:b'), 'value b')
+  t.deepEqual(await v2.fetchMany(['c'], keys => keys.map(key => key.toUpperCase())), ['C'])
+  new Namespace(host, 'v2').clear()
+  t.deepEqual([...cache.keys()], [])
+  await t.throwsAsync(v2.fetchMany('ab' as never), { code: 'ERR_INVALID_OPTION' })
+  await t.throwsAsync(v2.fetchMany(['a'], 7 as never), { code: 'ERR_INVALID_OPTION' })
+  await t.throwsAsync(v2.fetchMany([7 as never]), { code: 'ERR_INVALID_KEY' })
+})
+
+test("the cache's own loaders load many keys of a namespace, by whole keys", async t => {
+  const single = setUp({
+    loader: (key, load) => {
+      load.tags = ['own']
+      return `one ${key}`
+    },
+  })
+  t.deepEqual(await single.v2.fetchMany(['a', 'b']), ['one v2:a', 'one v2:b'])
+  single.v2.clear()
+  t.deepEqual([...single.cache.keys()], [])
+  const asked: (readonly string[])[] = []
+  const cache = new Cache<string, string>({
+    max: 10,
+    batchLoader: keys => {
+      asked.push(keys)
+      return keys.map(key => `many ${key}`)
+    },
+  })
+  t.deepEqual(await cache.namespace('v2').fetchMany(['a', 'b']), ['many v2:a', 'many v2:b'])
+  t.deepEqual(asked, [['v2:a', 'v2:b']])
+})
+
+test('what is put into a namespace goes to the writer by its whole key, and with the namespace', async t => {
+  const written: string[] = []
+  const cache = new Cache<string, string>({
+    max: 10,
+    writer: ({ kind, key }) => void written.push(`${kind} ${key}`),
+  })
+  const v2 = cache.namespace('v2')
+  await v2.put('a', '1', { tags: ['mine'] })
+  await v2.put('b', '2')
+  await v2.remove('b')
+  t.deepEqual(written, ['set v2:a', 'set v2:b', 'delete v2:b'])
+  t.deepEqual([...cache.keys()], ['v2:a'])
+  v2.clear()
+  t.deepEqual([...cache.keys()], [])
+  v2.set('c', '3')
+  await v2.invalidate('c')
+  t.false(cache.has('v2:c'))
+})
+
 test('tags that a loader sets add to those of the namespace', async t => {
   const { v2, cache } = setUp({
     loader: async (key, load) => {

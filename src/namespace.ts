@@ -1,9 +1,12 @@
 // Namespaces: views of a cache whose keys begin with a name, and which are cleared in one step.
+import { types } from 'node:util'
 import { article, InvalidKeyError, InvalidOptionError } from './errors.ts'
+import type { BatchLoader } from './loading/batch.ts'
 import { checkTags } from './loading/freshness.ts'
 import type { Load, Loader } from './loading/load.ts'
 import type { FetchOptions } from './loading/options.ts'
 import type { Duration, SetOptions } from './types.ts'
+import type { InvalidateOptions } from './writing/writing.ts'
 
 /** The most characters of a name. */
 const LONGEST = 128
@@ -35,6 +38,14 @@ export interface NamespaceHost<V> {
     loader: Loader<string, V>,
     options?: FetchOptions<string, V>,
   ): Promise<Value<V>>
+  fetchMany(
+    keys: readonly string[],
+    batchLoader?: BatchLoader<string, V>,
+    options?: Omit<FetchOptions<string, V>, 'loader'>,
+  ): Promise<Value<V>[]>
+  put(key: string, value: V, options?: SetOptions): Promise<void>
+  remove(key: string): Promise<void>
+  invalidate(key: string, options?: InvalidateOptions): Promise<void>
   ttl(key: string): number | undefined
   expire(key: string, ttl: Duration): boolean
   invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void
@@ -65,6 +76,8 @@ export class Namespace<V> {
   /** One for it and for each namespace that it is in. */
   readonly #tags: readonly string[]
   readonly #plain: SetOptions
+  /** Batch loaders that are given keys as they are here, by those that were given. */
+  readonly #batches = new WeakMap<BatchLoader<string, V>, BatchLoader<string, V>>()
 
   /** @param parent - the namespace that it is in. */
   constructor(host: NamespaceHost<V>, name: string, parent?: Namespace<V>) {
@@ -154,6 +167,47 @@ export class Namespace<V> {
     return this.#host.getOrSet(this.#full(key), own, this.#tagged(options))
   }
 
+  /**
+   * See {@link Cache.fetchMany}. A batch loader of the call is given the keys as they are here, that of
+   * the cache whole ones.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const teams = new Cache({ max: 100 }).namespace('team-7')
+   * const names = await teams.fetchMany(['1', '2'], ids => ids.map(id => `member ${id}`))
+   * assert.deepEqual(names, ['member 1', 'member 2'])
+   * assert.equal(teams.get('2'), 'member 2')
+   * ```
+   */
+  async fetchMany(
+    keys: readonly string[],
+    batchLoader?: BatchLoader<string, V>,
+    options?: Omit<FetchOptions<string, V>, 'loader'>,
+  ): Promise<(V | undefined)[]> {
+    const full = this.#all(keys)
+    if (batchLoader === undefined) return Promise.all(keys.map(key => this.fetch(key, options)))
+    // What is no function is for the cache to refuse.
+    const own = typeof batchLoader === 'function' ? this.#ownBatch(batchLoader) : batchLoader
+    return this.#host.fetchMany(full, own, this.#tagged(options))
+  }
+
+  /** See {@link Cache.put}. A writer is given the whole key. */
+  async put(key: string, value: V, options?: SetOptions): Promise<void> {
+    return this.#host.put(this.#full(key), value, this.#tagged(options))
+  }
+
+  /** See {@link Cache.remove}. */
+  async remove(key: string): Promise<void> {
+    return this.#host.remove(this.#full(key))
+  }
+
+  /** See {@link Cache.invalidate}. */
+  async invalidate(key: string, options?: InvalidateOptions): Promise<void> {
+    return this.#host.invalidate(this.#full(key), options)
+  }
+
   /** See {@link Cache.ttl}. */
   ttl(key: string): number | undefined {
     return this.#host.ttl(this.#full(key))
@@ -206,6 +260,19 @@ export class Namespace<V> {
   /** A loader that is given the key as it is here. */
   #own(loader: Loader<string, V>): Loader<string, V> {
     return (key, load) => loader(key.slice(this.#prefix.length), load)
+  }
+
+  /** The same for a batch loader: always the same one, so that its keys share a batch. */
+  #ownBatch(batchLoader: BatchLoader<string, V>): BatchLoader<string, V> {
+    const known = this.#batches.get(batchLoader)
+    if (known !== undefined) return known
+    const own: BatchLoader<string, V> = async (keys, context) => {
+      const cut = keys.map(key => key.slice(this.#prefix.length))
+      const result = await batchLoader(cut, context)
+      return types.isMap(result) ? cut.map(key => result.get(key)) : result
+    }
+    this.#batches.set(batchLoader, own)
+    return own
   }
 
   /** A loader whose values have the tags of the namespace, whatever tags it sets. */

@@ -154,8 +154,8 @@ export class Leading<K extends CacheKey, V> {
     const { held } = loaded
     const entry =
       held === undefined ? this.#newEntry(attempt, value, loaded.since) : this.#heldEntry(held)
-    const note = this.#noteOf(entry, attempt)
     const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
+    const note = this.#noteOf(entry, life, attempt)
     let stored = false
     try {
       if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note)
@@ -196,11 +196,11 @@ export class Leading<K extends CacheKey, V> {
     return held.freshFor <= most ? held : { ...held, freshFor: most }
   }
 
-  #noteOf(
-    { freshFor, cost, tags, version }: TierValue,
-    { epoch, cover }: Attempt<K, V>,
-  ): Note | undefined {
-    const early = this.freshness.window(freshFor, cost)
+  #noteOf(entry: TierValue, life: number, { epoch, cover }: Attempt<K, V>): Note | undefined {
+    const { freshFor, cost, tags, version } = entry
+    // Before its true end: a value that ends here sooner is only looked up in the tier again.
+    const sooner = life < freshFor ? freshFor - life : 0
+    const early = Math.max(0, this.freshness.window(freshFor, cost) - sooner)
     return noteOf(this.#second?.tags(tags, cover) ?? tags, version, early, cost, epoch)
   }
 

@@ -31,7 +31,7 @@ export type Loader<K extends CacheKey, V> = (
  *   },
  * })
  * assert.equal(await pages.fetch('/'), 'the page of /')
- * assert.ok(pages.ttl('/')! <= 10_000)
+ * assert.ok(pages.ttl('/')! < 11_000)
  * pages.invalidateTag('pages')
  * assert.equal(pages.get('/'), undefined)
  * ```

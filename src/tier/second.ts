@@ -16,6 +16,11 @@ export interface SecondOptions {
    */
   onTierLoss?: 'drop' | 'stale' | undefined
   /**
+   * How long a value lives here, at most, though it lives for longer in the tier: then the tier is
+   * asked again. As long as there if left out.
+   */
+  localTtl?: Duration | undefined
+  /**
    * How long a value lives that is stored while changes in the tier are not heard of, at most; `'1s'`
    * if left out.
    */
@@ -44,6 +49,7 @@ export interface Front {
 export const secondOptions: readonly (keyof SecondOptions)[] = [
   'tier',
   'onTierLoss',
+  'localTtl',
   'uncoveredTtl',
   'tierLease',
 ]
@@ -56,8 +62,9 @@ export const secondOptions: readonly (keyof SecondOptions)[] = [
 const COVERS = 64
 
 /** Checks how a second tier is used. */
-export function checkSecond(options: SecondOptions): { uncoveredTtl: number } {
+export function checkSecond(options: SecondOptions): { localTtl: number; uncoveredTtl: number } {
   const { tier, onTierLoss = 'drop', uncoveredTtl = '1s', tierLease = false } = options
+  const { localTtl = Number.POSITIVE_INFINITY } = options
   if (tier !== undefined && typeof (tier as Partial<Tier> | null)?.open !== 'function') {
     throw new InvalidOptionError('tier', tier, 'a tier, such as redis() of breakwater/redis gives')
   }
@@ -67,7 +74,10 @@ export function checkSecond(options: SecondOptions): { uncoveredTtl: number } {
   if (typeof tierLease !== 'boolean') {
     throw new InvalidOptionError('tierLease', tierLease, 'true or false')
   }
-  return { uncoveredTtl: milliseconds('uncoveredTtl', uncoveredTtl) }
+  return {
+    localTtl: milliseconds('localTtl', localTtl),
+    uncoveredTtl: milliseconds('uncoveredTtl', uncoveredTtl),
+  }
 }
 
 /** The second tier of one instance. */
@@ -77,6 +87,7 @@ export class Second {
   readonly leases: boolean
   readonly #front: Front
   readonly #soft: boolean
+  readonly #localTtl: number
   readonly #uncoveredTtl: number
   #covered = true
   /** Times that have ended, each by a loss or by its end. */
@@ -85,14 +96,16 @@ export class Second {
   constructor(tier: Tier, options: SecondOptions, front: Front) {
     this.#front = front
     this.#soft = options.onTierLoss === 'stale'
-    this.#uncoveredTtl = checkSecond(options).uncoveredTtl
+    const { localTtl, uncoveredTtl } = checkSecond(options)
+    this.#localTtl = localTtl
+    this.#uncoveredTtl = Math.min(localTtl, uncoveredTtl)
     this.leases = options.tierLease ?? false
     this.session = tier.open(this.#host())
   }
 
   /** The life of a value here, in milliseconds: short while changes there are not heard of. */
   life(ms: number): number {
-    return this.#covered ? ms : Math.min(ms, this.#uncoveredTtl)
+    return Math.min(ms, this.#covered ? this.#localTtl : this.#uncoveredTtl)
   }
 
   /** The tag of what is known now; `undefined` if what is not covered is dropped. */

@@ -1,0 +1,85 @@
+// How long values live in a cache that has them from its second tier, and when they are loaded anew.
+import { once } from 'node:events'
+import test, { type ExecutionContext } from 'ava'
+import { Cache, type CacheOptions } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
+import { redis as tier } from '../../src/tier/redis/index.ts'
+import { installed, redis } from '../router/support.ts'
+import { connect } from './invalidation.ts'
+
+const check = installed('redis-server') ? test : test.skip
+
+/** A cache of names over a server, and how often they were loaded. */
+async function open(
+  t: ExecutionContext,
+  port: number,
+  options: CacheOptions<string, string>,
+  given: Parameters<typeof tier>[1] = {},
+) {
+  const { client, send } = await connect(t, 'ioredis', port)
+  const counts = { loads: 0, refreshes: 0 }
+  const cache = new Cache<string, string>({
+    name: `local ${Math.random()}`,
+    max: 100,
+    tier: tier(client, { timeout: '20s', ...given }),
+    loader: key => `${key} ${++counts.loads}`,
+    ...options,
+  })
+  cache.on('refresh', () => counts.refreshes++)
+  t.teardown(() => cache.close())
+  await cache.ready
+  return { cache, counts, send }
+}
+
+check('a value may live for less here than in the tier, which is then asked again', async t => {
+  const { port } = await redis(t)
+  const clock = new ManualClock()
+  // What is heard of is heard by the real time.
+  const alone = { invalidation: false } as const
+  const { cache, counts, send } = await open(
+    t,
+    port,
+    { clock, ttl: '10m', localTtl: '1m', refreshAhead: 0.8 },
+    alone,
+  )
+  t.is(await cache.fetch('loaded'), 'loaded 1')
+  await cache.put('put', 'x')
+  t.deepEqual([cache.ttl('loaded'), cache.ttl('put')], [60_000, 60_000])
+  while (Number(await send('DBSIZE')) < 2);
+  clock.advance(59_999)
+  t.is(cache.fetchSync('loaded'), 'loaded 1')
+  t.is(counts.refreshes, 0, 'its end here is not its true end')
+  clock.advance(1)
+  t.deepEqual([cache.get('loaded'), cache.get('put')], [undefined, undefined])
+  t.deepEqual([await cache.fetch('loaded'), await cache.fetch('put')], ['loaded 1', 'x'])
+  t.deepEqual([counts.loads, cache.ttl('loaded')], [1, 60_000])
+})
+
+check(
+  'while nothing is heard values live shortly, and are not loaded anew at each read',
+  async t => {
+    const server = await redis(t)
+    const options = { ttl: '10m', uncoveredTtl: '2m', refreshAhead: 0.5 } as const
+    const given = { timeout: 100, breaker: { failures: 1 } }
+    const { cache, counts } = await open(t, server.port, options, given)
+    const lost = new Promise<void>(resolve => {
+      cache.on('tier', ({ state }) => state === 'lost' && resolve())
+    })
+    server.process.kill('SIGKILL')
+    await once(server.process, 'exit')
+    await lost
+    await cache.fetch('a')
+    // Rounded up.
+    t.true(cache.ttl('a')! <= 120_001)
+    for (let i = 0; i < 20; i++) await cache.fetch('a')
+    t.deepEqual(counts, { loads: 1, refreshes: 0 })
+  },
+)
+
+test('how long values live here must be a time', t => {
+  const given = { open: () => t.fail() as never }
+  for (const localTtl of [0, -1, 'soon', null]) {
+    const options = { name: 'local', max: 1, tier: given, localTtl: localTtl as never }
+    t.throws(() => new Cache(options), { code: 'ERR_INVALID_OPTION', message: /^localTtl/ })
+  }
+})
