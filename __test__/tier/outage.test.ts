@@ -65,7 +65,10 @@ class CountingClock extends ManualClock {
 class Load {
   readonly clock = new CountingClock()
   readonly cache: Cache<string, Value>
-  readonly states: string[] = []
+  /** Whether changes elsewhere are heard of. */
+  covered = true
+  /** Whether Redis is asked. */
+  asked = true
   /** Whether the origin fails. */
   sick = false
   /** When each hot key was last loaded. */
@@ -103,8 +106,12 @@ class Load {
       },
     }
     this.cache = new Cache<string, Value>(options)
-    this.cache.on('tier', ({ state }) => this.states.push(state))
-    this.cache.on('breaker', ({ of, state }) => this.states.push(`${of} ${state}`))
+    this.cache.on('tier', ({ state }) => {
+      if (state !== 'failed') this.covered = state === 'regained'
+    })
+    this.cache.on('breaker', ({ state }) => {
+      this.asked = state === 'closed'
+    })
   }
 
   /** Reads for so long, at least until something is so. */
@@ -149,24 +156,22 @@ async function outages(t: ExecutionContext, library: Library, onTierLoss: 'drop'
   const { client } = await connect(t, library, port)
   const before = listeners(client)
   const load = new Load(t, client, onTierLoss)
-  const { clock, states } = load
+  const { clock } = load
   let ready = false
   void load.cache.ready.then(() => (ready = true))
   await clock.pumpUntil(() => ready)
   await load.run(300)
   for (const sick of onTierLoss === 'stale' ? [false, true] : [false, false]) {
-    states.length = 0
     const stopped = server.stop('SIGKILL')
-    await load.run(300, () => states.includes('tier open') && states.includes('lost'))
+    await load.run(300, () => !load.asked && !load.covered)
     await stopped
     load.sick = sick
     const { stale } = load
     await load.run(GRACE / 2)
     if (sick) t.true(load.stale > stale, 'what is stale is better than an error')
     load.sick = false
-    states.length = 0
     server = await redis(t, '--port', String(port))
-    await load.run(300, () => states.includes('tier closed') && states.includes('regained'))
+    await load.run(300, () => load.asked && load.covered)
   }
   t.true(load.reads > 1_000)
   const written = load.loaded.size
