@@ -117,6 +117,7 @@ export async function grow(t: ExecutionContext, nodes: readonly Served[]): Promi
   const move = ['--cluster-from', from!, '--cluster-to', to!, '--cluster-slots', '1000']
   await cli('--cluster', 'reshard', known!, ...move, '--cluster-yes')
   for (const other of nodes) await until(other, 'slots', `${node.port}`)
+  for (const other of [...nodes, node]) await until(other, 'info', 'cluster_state:ok')
   return node
 }
 
