@@ -60,7 +60,8 @@ export const REMOVE: Script = script(`${NOW}${HEAD}
 for _, key in ipairs(KEYS) do
   local _, version = head(key)
   local mark = '\\183\\1\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
-  redis.call('SET', key, mark, 'PX', ARGV[1])
+  -- A server that is full has no room for a mark; the value goes all the same.
+  if redis.pcall('SET', key, mark, 'PX', ARGV[1]).err then redis.call('DEL', key) end
 end
 return string.format('%.0f', now)`)
 
