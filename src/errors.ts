@@ -219,7 +219,7 @@ export class SnapshotNoRoomError extends BreakwaterError {
   }
 }
 
-/** `ERR_NO_LOADER`: a `fetch` of a key without a value, by a cache that was given no loader. */
+/** `ERR_NO_LOADER`: a `fetch` of a key without a value, by a cache that was given no loader and has no second tier. */
 export class NoLoaderError extends BreakwaterError {
   constructor() {
     super(

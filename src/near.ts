@@ -65,6 +65,13 @@ export interface NearBase extends NearBounds {
   worth: number
 }
 
+/**
+ * When a near cache saves more than it costs: the misses from which on a copy is made, the share of
+ * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
+ */
+export const worthOfDecoded = { misses: 1, worth: 0.1 }
+export const worthOfPlain = { misses: 2, worth: 0.9 }
+
 /** The bytes in memory of their own: a part of a pool would keep the whole pool. */
 function ownBytes<V>(value: V): V {
   return new Uint8Array(value as Uint8Array) as V

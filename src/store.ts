@@ -7,11 +7,11 @@ import type { Events } from './events.ts'
 import { filePath } from './file-path.ts'
 import { BytesOf, entries, keys } from './iterate.ts'
 import { Lives } from './life.ts'
-import { noteOf } from './loading/freshness.ts'
+import { earlyWindow, noteOf } from './loading/freshness.ts'
 import type { Inside } from './loading/inside.ts'
 import { checkLoading, graceOf, type LoadingPolicy } from './loading/options.ts'
 import { binding, receivers } from './native.ts'
-import { Near, type NearBounds } from './near.ts'
+import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from './near.ts'
 import {
   agreedCoding,
   type CacheOptions,
@@ -42,13 +42,6 @@ import { Values } from './values.ts'
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, getNear, peek, has, set, delete: remove } = binding
 
-/**
- * When a near cache saves more than it costs: the misses from which on a copy is made, the share of
- * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
- */
-const worthOfDecoded = { misses: 1, worth: 0.1 }
-const worthOfPlain = { misses: 2, worth: 0.9 }
-
 /** How long the version of a value that was removed is remembered, in milliseconds. */
 const REMEMBERED = 60_000
 
@@ -68,6 +61,8 @@ export class Store<K extends CacheKey = string, V = string> {
   readonly #listeners: Listeners<K, V>
   /** Whether a `set` without options needs nothing done here. */
   readonly #plainIn: boolean
+  /** Whether values are loaded anew before their end, also those that were set. */
+  readonly #refreshes: boolean
   /** Whether values come out as they are. */
   readonly #plainOut: boolean
   #near: Near<V> | undefined
@@ -103,7 +98,9 @@ export class Store<K extends CacheKey = string, V = string> {
     const { ttl, jitter } = this.#native
     const ttlOf = typeof options.ttl === 'function' ? options.ttl : undefined
     this.#lives = new Lives(ttl, jitter, options.random ?? Math.random, ttlOf)
-    this.#plainIn = this.#values.plainIn && !this.#lives.drawn && options.tier === undefined
+    this.#refreshes = this.#policy.refreshAhead !== undefined
+    const asGiven = this.#values.plainIn && !this.#lives.drawn
+    this.#plainIn = asGiven && !this.#refreshes && options.tier === undefined
     const must = this.#values.slots === undefined ? 0 : 1
     this.#listeners = new Listeners(receivers, this.#values, {
       on: () => binding.listen(this.#at, must),
@@ -283,7 +280,12 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
     const noted = options?.tags !== undefined || options?.version !== undefined
-    if (noted || this.#second !== undefined || this.#values.slots !== undefined) {
+    if (
+      noted ||
+      this.#refreshes ||
+      this.#second !== undefined ||
+      this.#values.slots !== undefined
+    ) {
       for (const [key, value] of entries) this.set(key, value, options)
       return this
     }
@@ -575,10 +577,11 @@ export class Store<K extends CacheKey = string, V = string> {
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
     const second = this.#second
     const life = this.#lives.of(options, value, key)
-    const tags = second?.tags(options?.tags, second.cover) ?? options?.tags
-    const note = noteOf(tags, options?.version)
+    const freshFor = life ?? this.#endless
+    const here = second === undefined ? life : second.life(freshFor)
+    const early = this.#refreshes ? earlyWindow(this.#policy, freshFor, here ?? freshFor, 0) : 0
+    const note = noteOf({ ...options, cover: second?.cover, early })
     const encoded = this.#values.encode(value)
-    const here = second === undefined ? life : second.life(life ?? this.#endless)
     let stored = false
     try {
       if (note === undefined) set(this.#at, key, encoded, here)
@@ -587,7 +590,6 @@ export class Store<K extends CacheKey = string, V = string> {
       if (!stored) this.#values.slots?.free(encoded as number)
     }
     if (!stored || second === undefined) return undefined
-    const freshFor = life ?? this.#endless
     return second.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
   }
 

@@ -91,6 +91,18 @@ test('a background load that fails harms nobody and is not tried at each read', 
   t.is(source.loads, 2)
 })
 
+test('a value that was set is loaded anew in the last part of its life as well', async t => {
+  const { cache, clock, source } = setUp({ ttl: '10s', refreshAhead: 0.8 })
+  cache.set('a', { n: 8 }).setMany([['b', { n: 9 }]])
+  clock.advance(7_999)
+  t.deepEqual([cache.fetchSync('a'), cache.fetchSync('b')], [{ n: 8 }, { n: 9 }])
+  t.is(source.loads, 0)
+  clock.advance(1)
+  t.deepEqual([cache.fetchSync('a'), cache.fetchSync('b')], [{ n: 8 }, { n: 9 }])
+  await settle()
+  t.deepEqual([cache.fetchSync('a'), cache.fetchSync('b')], [{ n: 1 }, { n: 2 }])
+})
+
 test('a value is loaded anew in the last part of its life, while it is given', async t => {
   const { cache, clock, source } = setUp({ ttl: '10s', refreshAhead: 0.8 })
   await cache.fetch('a')

@@ -76,6 +76,60 @@ check(
   },
 )
 
+check('without a loader a fetch gives what the tier has', async t => {
+  const { port } = await redis(t)
+  const options = { loader: undefined, name: 'alone' } as const
+  const alone = { invalidation: false } as const
+  const { cache, send } = await open(t, port, options, alone)
+  t.is(await cache.fetch('a'), undefined)
+  await cache.put('a', 'x')
+  while (Number(await send('DBSIZE')) < 1);
+  await cache.close()
+  const { cache: next } = await open(t, port, { ...options, negativeTtl: '1h' }, alone)
+  t.is(await next.fetch('a'), 'x')
+  t.is(await next.fetch('b'), undefined)
+})
+
+check('a source that failed is left alone also for values that only the tier has', async t => {
+  const { port } = await redis(t)
+  const alone = { invalidation: false, grace: '1h' } as const
+  const name = `stale ${Math.random()}`
+  const { cache, send } = await open(t, port, { name, ttl: 1 }, alone)
+  await cache.fetch('a')
+  while (Number(await send('DBSIZE')) < 1);
+  await cache.close()
+  let loads = 0
+  const loader = () => {
+    loads++
+    throw new Error('sick')
+  }
+  const clock = new ManualClock()
+  const options = { name, clock, ttl: '1m', staleIfError: '1h', retryAfter: '5s', loader } as const
+  const { cache: next } = await open(t, port, options, alone)
+  const reasons: string[] = []
+  next.on('stale', ({ reason }) => reasons.push(reason))
+  const load = () => next.fetch('a')
+  t.deepEqual([await load(), await load(), await load()], ['a 1', 'a 1', 'a 1'])
+  t.is(loads, 1)
+  t.deepEqual(reasons, ['error', 'error', 'error'])
+  await t.throwsAsync(next.fetch('other'), { message: 'sick' })
+  clock.advance('5s')
+  t.is(await load(), 'a 1')
+  t.is(loads, 3)
+})
+
+check('an entry may have 64 tags of its own beside what its tier gives it', async t => {
+  const { port } = await redis(t)
+  const tags = Array.from({ length: 64 }, (_, i) => `tag ${i}`)
+  const { cache } = await open(t, port, { onTierLoss: 'stale' })
+  await cache.put('a', 'x', { tags })
+  t.is(cache.get('a'), 'x')
+  const given = { tags: [...tags, 'one more'] }
+  await t.throwsAsync(cache.put('a', 'y', given), { code: 'ERR_INVALID_OPTION' })
+  cache.invalidateTag('tag 63')
+  t.is(cache.get('a'), undefined)
+})
+
 test('how long values live here must be a time', t => {
   const given = { open: () => t.fail() as never }
   for (const localTtl of [0, -1, 'soon', null]) {

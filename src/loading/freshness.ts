@@ -14,18 +14,54 @@ export type Note = [early: number, cost: number, version: number, epoch: number,
 /** None of a version, and the present as an epoch. */
 const NONE = -1
 
+/** What a note may say. */
+export interface NoteParts {
+  readonly tags?: readonly string[] | undefined
+  /** One more tag, which is not the user's. */
+  readonly cover?: string | undefined
+  readonly version?: number | undefined
+  /** Milliseconds before its end from which on the entry is loaded anew. */
+  readonly early?: number | undefined
+  /** What loading it took, in milliseconds. */
+  readonly cost?: number | undefined
+  /** When it was known, by the tag clock; now if left out. */
+  readonly epoch?: number | undefined
+}
+
 /** The note of an entry; `undefined` if it needs none. */
-export function noteOf(
-  tags: readonly string[] | undefined,
-  version: number | undefined,
-  early = 0,
-  cost = 0,
-  epoch = NONE,
-): Note | undefined {
-  if (early === 0 && version === undefined && (tags === undefined || tags.length === 0)) {
-    return undefined
-  }
-  return [Math.round(early), Math.ceil(cost), checkVersion(version), epoch, ...checkTags(tags)]
+export function noteOf(parts: NoteParts): Note | undefined {
+  const { tags, cover, version, early = 0, cost = 0, epoch = NONE } = parts
+  const isTagged = cover !== undefined || (tags !== undefined && tags.length > 0)
+  if (early === 0 && version === undefined && !isTagged) return undefined
+  const note: Note = [Math.round(early), Math.ceil(cost), checkVersion(version), epoch]
+  note.push(...checkTags(tags))
+  if (cover !== undefined) note.push(cover)
+  return note
+}
+
+/**
+ * Milliseconds before its end here from which on a value may be loaded anew: before its true end, since
+ * a value that ends here sooner is only looked up in the tier again.
+ *
+ * @param freshFor - its life, and `here` what that is in this process, in milliseconds.
+ */
+export function earlyWindow(
+  policy: LoadingPolicy,
+  freshFor: number,
+  here: number,
+  cost: number,
+): number {
+  const sooner = here < freshFor ? freshFor - here : 0
+  return Math.max(0, trueWindow(policy, freshFor, cost) - sooner)
+}
+
+function trueWindow(policy: LoadingPolicy, life: number, cost: number): number {
+  const { beta, refreshAhead } = policy
+  if (!Number.isFinite(life)) return 0
+  if (refreshAhead !== undefined) return life * (1 - refreshAhead)
+  // Not from its beginning: a value that is loaded at once again would never be read.
+  if (beta !== undefined) return Math.min(life / 2, beta * cost * FURTHEST_DRAW)
+  return 0
 }
 
 /** Decides when values of one cache are loaded anew. */
@@ -43,16 +79,6 @@ export class Freshness<K extends CacheKey, V> {
   /** The life of a value that was loaded, in milliseconds; `undefined` for the cache's default. */
   life(key: K, value: V, load: LoadState<V>): number | undefined {
     return this.#lives.of(load.ttl === undefined ? undefined : { ttl: load.ttl }, value, key)
-  }
-
-  /** Milliseconds before its end from which on a value may be loaded anew. */
-  window(life: number, cost: number): number {
-    const { beta, refreshAhead } = this.#policy
-    if (!Number.isFinite(life)) return 0
-    if (refreshAhead !== undefined) return life * (1 - refreshAhead)
-    // Not from its beginning: a value that is loaded at once again would never be read.
-    if (beta !== undefined) return Math.min(life / 2, beta * cost * FURTHEST_DRAW)
-    return 0
   }
 
   /** Whether a value that another process stored is about to be loaded anew. */

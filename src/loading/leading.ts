@@ -10,7 +10,7 @@ import type { CacheKey } from '../types.ts'
 import { BackOff } from './backoff.ts'
 import { toText } from './failure.ts'
 import type { Flight, Outcome } from './flight.ts'
-import { Freshness, type Note, noteOf } from './freshness.ts'
+import { earlyWindow, Freshness, type Note, noteOf } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import { type Loader, LoadState } from './load.ts'
 import type { FetchOptions } from './options.ts'
@@ -53,7 +53,7 @@ export class Leading<K extends CacheKey, V> {
     this.#second = second
     this.#ended = ended
     this.freshness = new Freshness(inside.policy, inside.lives)
-    this.#tiered = second && new Tiered(inside, origin, second, this.freshness)
+    this.#tiered = second && new Tiered(inside, origin, second, this.freshness, this.backOff)
   }
 
   /** Calls the loader for a flight. */
@@ -126,6 +126,10 @@ export class Leading<K extends CacheKey, V> {
   #loaded(attempt: Attempt<K, V>, loaded: Loaded<V>): void {
     const { flight } = attempt
     const { value } = loaded
+    if (loaded.stale === true) {
+      this.#giveStale(attempt, value as V)
+      return
+    }
     try {
       if (value === undefined || (value === null && !this.#storesNull)) {
         this.#landNothing(attempt, value as Nothing)
@@ -140,6 +144,15 @@ export class Leading<K extends CacheKey, V> {
     }
     this.backOff.succeeded(flight.key)
     this.#end(flight, { value: value as V | undefined })
+  }
+
+  /** The origin failed lately: who waits gets what the second tier has, though it is stale. */
+  #giveStale({ flight, lease }: Attempt<K, V>, value: V): void {
+    const { at, values, events } = this.#inside
+    if (!this.#inside.isClosed()) binding.give(at, lease, values.encode(value))
+    const { stale } = events
+    if (stale.isHeard) stale.emit({ key: flight.key, age: undefined, reason: 'error' })
+    this.#end(flight, { value })
   }
 
   get #storesNull(): boolean {
@@ -197,29 +210,17 @@ export class Leading<K extends CacheKey, V> {
   }
 
   #noteOf(entry: TierValue, life: number, { epoch, cover }: Attempt<K, V>): Note | undefined {
-    const { freshFor, cost, tags, version } = entry
-    // Before its true end: a value that ends here sooner is only looked up in the tier again.
-    const sooner = life < freshFor ? freshFor - life : 0
-    const early = Math.max(0, this.freshness.window(freshFor, cost) - sooner)
-    return noteOf(this.#second?.tags(tags, cover) ?? tags, version, early, cost, epoch)
-  }
-
-  /** What is missing ends by its tags as well: the value may have come. */
-  #noteOfNothing(
-    tags: readonly string[] | undefined,
-    version: number | undefined,
-    { epoch, cover }: Attempt<K, V>,
-  ): Note | undefined {
-    return noteOf(this.#second?.tags(tags, cover) ?? tags, version, 0, 0, epoch)
+    const early = earlyWindow(this.#inside.policy, entry.freshFor, life, entry.cost)
+    return noteOf({ ...entry, cover, early, epoch })
   }
 
   #landNothing(attempt: Attempt<K, V>, value: Nothing): void {
-    const { lease, load } = attempt
+    const { lease, load, cover, epoch } = attempt
     const { at, policy } = this.#inside
     if (this.#inside.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
     if (load.keep && policy.negativeTtl !== undefined) {
-      const note = this.#noteOfNothing(load.tags, load.version, attempt)
+      const note = noteOf({ tags: load.tags, version: load.version, cover, epoch })
       binding.land(at, lease, undefined, policy.negativeTtl, note, kind)
     } else {
       binding.give(at, lease, undefined, kind)
@@ -227,7 +228,7 @@ export class Leading<K extends CacheKey, V> {
   }
 
   #failed(attempt: Attempt<K, V>, error: unknown): void {
-    const { flight, lease } = attempt
+    const { flight, lease, cover, epoch } = attempt
     const { at, policy, timers } = this.#inside
     // Another attempt is under way, here or elsewhere: who waits gets what that brings.
     if (flight.load !== attempt.load || !flight.leads) return
@@ -247,7 +248,7 @@ export class Leading<K extends CacheKey, V> {
         binding.fail(at, lease, text)
       } else {
         // Of the options, which are checked: what the loader set may be what failed.
-        const note = this.#noteOfNothing(attempt.options?.tags, undefined, attempt)
+        const note = noteOf({ tags: attempt.options?.tags, cover, epoch })
         binding.land(at, lease, text, policy.errorTtl, note, State.ERROR)
       }
     }

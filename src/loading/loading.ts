@@ -37,6 +37,8 @@ export class Loading<K extends CacheKey, V> {
   readonly #leading: Leading<K, V>
   readonly #options: LoadingOptions<K, V>
   readonly #loader: Loader<K, V> | undefined
+  /** What loads where nothing else does: the second tier alone. */
+  readonly #tierAlone: Loader<K, V> | undefined
   /** How those wait who say nothing of it. */
   readonly #plain: Waiting | undefined
   /** By what they gather keys for. */
@@ -51,6 +53,7 @@ export class Loading<K extends CacheKey, V> {
     this.#inside = inside
     this.#options = options
     this.#loader = options.loader ?? (options.batchLoader && this.batched(options.batchLoader))
+    this.#tierAlone = second && (() => undefined)
     this.#origin = new Origin(options, inside.timers, state => {
       const { breaker } = inside.events
       if (breaker.isHeard) breaker.emit({ of: 'loader', state })
@@ -188,7 +191,7 @@ export class Loading<K extends CacheKey, V> {
     unless: number,
     stale: [V] | undefined,
   ): V | undefined | Promise<V | undefined> {
-    const loader = given ?? this.#loader
+    const loader = given ?? this.#loader ?? this.#tierAlone
     if (loader === undefined) throw new NoLoaderError()
     const signal = options?.signal
     if (signal?.aborted === true) return Promise.reject(signal.reason)

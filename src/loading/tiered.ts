@@ -3,6 +3,7 @@
 import type { Second } from '../tier/second.ts'
 import type { TierLease, TierMark, TierValue } from '../tier/tier.ts'
 import type { CacheKey } from '../types.ts'
+import type { BackOff } from './backoff.ts'
 import type { Flight } from './flight.ts'
 import type { Freshness } from './freshness.ts'
 import type { Inside } from './inside.ts'
@@ -12,6 +13,8 @@ import type { Origin } from './origin.ts'
 /** What a load brought. */
 export interface Loaded<V> {
   readonly value: V | undefined | null
+  /** It is stale, and the origin is left alone: it is not stored. */
+  readonly stale?: boolean
   /** Where the second tier had it: as it is stored. */
   readonly held?: TierValue
   /** When the second tier had nothing, by its own clock: see {@link TierValue.since}. */
@@ -38,12 +41,20 @@ export class Tiered<K extends CacheKey, V> {
   readonly #origin: Origin
   readonly #second: Second
   readonly #freshness: Freshness<K, V>
+  readonly #backOff: BackOff<K>
 
-  constructor(inside: Inside<K, V>, origin: Origin, second: Second, freshness: Freshness<K, V>) {
+  constructor(
+    inside: Inside<K, V>,
+    origin: Origin,
+    second: Second,
+    freshness: Freshness<K, V>,
+    backOff: BackOff<K>,
+  ) {
     this.#inside = inside
     this.#origin = origin
     this.#second = second
     this.#freshness = freshness
+    this.#backOff = backOff
   }
 
   /** What the second tier has, or else what the loader gives. */
@@ -51,7 +62,15 @@ export class Tiered<K extends CacheKey, V> {
     const mark: TierMark = {}
     const found = await this.#find(wanted.flight, mark)
     if (found !== undefined && !wanted.anew) return found
+    const { stale, key } = wanted.flight
+    if (stale !== undefined && !wanted.anew && this.#holds(key)) {
+      return { value: stale[0], stale: true }
+    }
     return this.#second.leases ? this.#loadByLease(wanted, mark) : this.#loadHere(wanted, mark)
+  }
+
+  #holds(key: K): boolean {
+    return this.#backOff.holds(key, this.#inside.timers.now())
   }
 
   async #loadHere({ loader, flight, load }: Wanted<K, V>, mark: TierMark): Promise<Loaded<V>> {

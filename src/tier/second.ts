@@ -108,17 +108,9 @@ export class Second {
     return Math.min(ms, this.#covered ? this.#localTtl : this.#uncoveredTtl)
   }
 
-  /** The tag of what is known now; `undefined` if what is not covered is dropped. */
+  /** The tag of what is known now, beside its own; `undefined` if what is not covered is dropped. */
   get cover(): string | undefined {
     return this.#soft ? `\0covered ${this.#times % COVERS}` : undefined
-  }
-
-  /** The tags of a value here that was known when `cover` was the tag. */
-  tags(
-    tags: readonly string[] | undefined,
-    cover: string | undefined,
-  ): readonly string[] | undefined {
-    return cover === undefined ? tags : [...(tags ?? []), cover]
   }
 
   /** Stores a value there: a failure is told to listeners. */

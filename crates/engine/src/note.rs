@@ -7,8 +7,8 @@
 
 use std::ptr;
 
-/// The most tags of an entry.
-pub const MOST_TAGS: usize = 64;
+/// The most tags of an entry: 64 that a user gives it, and one of the facade's own.
+pub const MOST_TAGS: usize = 65;
 
 /// What an entry is to those who read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
