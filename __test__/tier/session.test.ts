@@ -156,9 +156,11 @@ for (const setup of servers.all) {
     t.deepEqual(await read(), [undefined, 'b', 'c', undefined])
     await session.set('d', fresh('loaded before', { tags: ['x'], since }))
     t.is(await session.get('d'), undefined)
-    if (setup.isCluster) return
     await session.set('a', fresh('a2', { tags: ['x'] }))
     t.deepEqual(await read(), ['a2', 'b', 'c', undefined])
+    void session.invalidateTag('x')
+    void session.set('a', fresh('a3', { tags: ['x'] }))
+    t.deepEqual(await read(), ['a3', 'b', 'c', undefined], 'in the order of one tick')
   })
 
   check(`clear takes all that was known before: ${title}`, async t => {
@@ -170,9 +172,48 @@ for (const setup of servers.all) {
     await session.set('b', fresh('old', { since }))
     t.is(await session.get('a'), undefined)
     t.is(await session.get('b'), undefined)
-    if (setup.isCluster) return
     t.true(await session.set('a', fresh('a2')))
     t.is((await session.get('a'))?.encoded, 'a2')
+    void session.clear()
+    t.is(await session.get('a'), undefined)
+    void session.clear()
+    void session.set('a', fresh('a3'))
+    t.is((await session.get('a'))?.encoded, 'a3')
+  })
+
+  check(`what Redis evicts brings nothing back that was invalidated: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const name = `evict${Math.random()}`
+    const { session, host } = openSession(t, client, {}, name)
+    const read = async (...keys: string[]) =>
+      (await Promise.all(keys.map(key => session.get(key)))).map(value => value?.encoded)
+    await session.set('a', fresh('a', { tags: ['x'] }))
+    await session.set('b', fresh('b', { tags: ['y'] }))
+    await session.set('c', fresh('c'))
+    const since = await sinceOf(session, 'd')
+    await session.invalidateTag('x')
+    await send('DEL', `{${name}}~t`)
+    t.deepEqual(await read('a', 'b', 'c'), [undefined, undefined, 'c'], 'all that have tags')
+    await session.invalidateTag('z')
+    t.deepEqual(await read('a', 'c'), [undefined, 'c'])
+    await session.set('d', fresh('d', { tags: ['x'], since }))
+    t.deepEqual(await read('d'), [undefined])
+    await session.set('a', fresh('a2', { tags: ['x'] }))
+    t.deepEqual(await read('a'), ['a2'])
+    await session.set('old', fresh('old'))
+    await session.clear()
+    for (const command of [['DEL'], ['SET', 'x'], ['LPUSH', 'x']]) {
+      await send('DEL', `{${name}}~e`)
+      const [word, ...rest] = command as [string]
+      await send(word, `{${name}}~e`, ...rest)
+      t.deepEqual(await read('old', 'a'), [undefined, undefined], word)
+      await session.set('a', fresh('a3', { tags: ['x'] }))
+      t.deepEqual(await read('old', 'a'), [undefined, 'a3'])
+    }
+    await send('DEL', `{${name}}~e`)
+    await session.set('a', fresh('a4'))
+    t.deepEqual(await read('old', 'a'), [undefined, 'a4'], 'whoever comes first')
+    t.deepEqual(host.failures, [])
   })
 
   check(`writes of one tick take effect in their order: ${title}`, async t => {
@@ -244,6 +285,23 @@ for (const setup of servers.all) {
       t.is((await a.session.get('k'))?.encoded, 'last')
       await a.session.clear()
       await b.host.hears('*')
+    }
+  })
+
+  check(`what a session does itself takes nothing that it does later: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    for (const mode of ['tracking', 'bus'] as const) {
+      const name = `own${Math.random()}`
+      const a = openSession(t, client, { invalidation: { mode } }, name)
+      const b = openSession(t, client, { invalidation: { mode } }, name)
+      await Promise.all([a.session.ready, b.session.ready])
+      void a.session.invalidateTag('t')
+      void a.session.clear()
+      void a.session.set('k', fresh('v', { tags: ['t'] }))
+      await b.host.hears('*')
+      await b.session.set('end', fresh('v'))
+      await a.host.hears('end')
+      t.deepEqual(a.host.changes, ['end'])
     }
   })
 

@@ -1,7 +1,7 @@
 // What the tests of the tier share: sessions over real servers, of both libraries, and the cache's side.
 import type { ExecutionContext } from 'ava'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
-import type { TierHost, TierSession, TierValue } from '../../src/tier/tier.ts'
+import type { TierHost, TierMark, TierMoment, TierSession, TierValue } from '../../src/tier/tier.ts'
 import { type Timers, timersOf } from '../../src/timers.ts'
 import { redis, type Served } from '../router/support.ts'
 import {
@@ -119,8 +119,8 @@ export function fresh(encoded: TierValue['encoded'], more: Partial<TierValue> = 
 }
 
 /** What a `get` saw as the time. */
-export async function sinceOf(session: TierSession, key: string): Promise<number> {
-  const mark: { since?: number } = {}
+export async function sinceOf(session: TierSession, key: string): Promise<TierMoment> {
+  const mark: TierMark = {}
   await session.get(key, mark)
   return mark.since ?? 0
 }

@@ -9,15 +9,25 @@
 //   at 27  milliseconds that loading it took                 float32
 //   at 31  the length of the value before it was compressed  uint32
 //   at 35  the length of the tags, which are JSON            uint32
+//   at 39  the generation in which it was known               } float64
+//   at 47  and how far the clock of tags was                  }
 import { TierError } from '../errors.ts'
 import { type CompressionName, pack, unpack } from './compress.ts'
 import type { TierValue } from './tier.ts'
 
 /** Where things are. */
-export const Head = { KIND: 2, KNOWN: 3, FRESH_UNTIL: 11, VERSION: 19, SIZE: 39 } as const
+export const Head = {
+  KIND: 2,
+  KNOWN: 3,
+  FRESH_UNTIL: 11,
+  VERSION: 19,
+  GENERATION: 39,
+  CLOCK: 47,
+  SIZE: 55,
+} as const
 
 /** What every stored value begins with. */
-export const MAGIC = Buffer.from([0xb7, 1])
+export const MAGIC = Buffer.from([0xb7, 2])
 
 const Kind = { ASCII: 0, UTF8: 1, UTF16: 2, NUMBER: 3, BYTES: 4, TOMBSTONE: 15 } as const
 
@@ -32,11 +42,13 @@ export interface Packing {
   readonly above: number
 }
 
-/** A value in parts: between them go the times, which only the store knows. */
+/** A value in parts: between them goes what only the store knows. */
 export interface Sealed {
   /** What comes before the times. */
   readonly head: Buffer
-  /** What comes after them. */
+  /** What comes after them and before the epoch. */
+  readonly middle: Buffer
+  /** What comes after the epoch. */
   readonly body: Buffer
 }
 
@@ -48,14 +60,15 @@ export function seal(value: TierValue, { compression, above }: Packing): Sealed 
       ? pack(bytes, compression)
       : { code: 0, packed: bytes }
   const tags = value.tags?.length ? Buffer.from(JSON.stringify(value.tags)) : Buffer.alloc(0)
-  const fixed = Buffer.alloc(Head.SIZE - Head.VERSION)
-  fixed.writeDoubleBE(value.version ?? Number.NaN, 0)
-  fixed.writeFloatBE(value.cost, 8)
-  fixed.writeUInt32BE(bytes.length, 12)
-  fixed.writeUInt32BE(tags.length, 16)
+  const middle = Buffer.alloc(Head.GENERATION - Head.VERSION)
+  middle.writeDoubleBE(value.version ?? Number.NaN, 0)
+  middle.writeFloatBE(value.cost, 8)
+  middle.writeUInt32BE(bytes.length, 12)
+  middle.writeUInt32BE(tags.length, 16)
   return {
     head: Buffer.from([...MAGIC, kind | (code << 4)]),
-    body: Buffer.concat([fixed, tags, packed]),
+    middle,
+    body: Buffer.concat([tags, packed]),
   }
 }
 
@@ -83,6 +96,9 @@ export interface Opened {
   readonly value: TierValue
   /** When it was known, in microseconds of the store. */
   readonly known: number
+  /** The epoch in which it was. */
+  readonly generation: number
+  readonly clock: number
 }
 
 /**
@@ -119,7 +135,8 @@ export function unseal(stored: Buffer, now: number, max: number): Opened | undef
     version: Number.isNaN(version) ? undefined : version,
     tags: readTags(stored.subarray(Head.SIZE, end)),
   }
-  return { value, known }
+  const generation = stored.readDoubleBE(Head.GENERATION)
+  return { value, known, generation, clock: stored.readDoubleBE(Head.CLOCK) }
 }
 
 function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {

@@ -21,13 +21,16 @@ export interface TierValue {
    * stored if the key was written or removed since then, nor if that is not known (0). A value
    * without it is new: it is stored whatever is there, but for a higher version.
    */
-  readonly since?: number | undefined
+  readonly since?: TierMoment | undefined
 }
+
+/** A moment of the store's, which only the store reads; 0 if none is known. */
+export type TierMoment = object | 0
 
 /** Filled by a `get`: what a load that follows has to show when its value is stored. */
 export interface TierMark {
-  /** The store's time when the key was read; stays as it is if the store did not answer. */
-  since?: number | undefined
+  /** When the key was read, as the store says; stays as it is if the store did not answer. */
+  since?: TierMoment | undefined
 }
 
 /** What a tier tells the cache. */

@@ -1,12 +1,12 @@
 // How a cache hears what other processes change in the store: by tracking, by the bus, or not at all.
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { checkDuration, checkOneOf, checkShape } from '../../checks.ts'
 import { InvalidOptionError } from '../../errors.ts'
 import type { Duration } from '../../types.ts'
 import type { TierHost } from '../tier.ts'
 import { Bus, type BusLine } from './bus.ts'
 import { Footing, type Pulse } from './footing.ts'
-import { type Change, type Changes, merge, nothing, pieces } from './messages.ts'
+import { type Change, type Changes, merge, nothing, pieces, writeMessage } from './messages.ts'
 import { Refused, type StoredKeys, type Tracking, track } from './tracking.ts'
 
 /** How changes of other processes are heard of. */
@@ -49,6 +49,11 @@ export interface Channel {
   publish(change: Partial<Change>): void
   /** Whether the server tells of written keys. */
   readonly tracks: boolean
+  /**
+   * A key that tells of a change when it is written and removed: for who tracks, in one step with the
+   * change. `undefined` if nobody does.
+   */
+  mark(change: Partial<Change>): Buffer | undefined
   close(): Promise<void>
 }
 
@@ -75,6 +80,7 @@ const silent: Channel = {
   writer: () => undefined,
   publish: () => {},
   tracks: false,
+  mark: () => undefined,
   close: async () => {},
 }
 
@@ -82,14 +88,21 @@ const silent: Channel = {
  * Opens the channel of a session.
  *
  * @param client - the user's: connections are made like it, and it is not used itself.
+ * @param origin - what the session is known by to others.
  */
 export function openChannel(
   client: object,
   options: CheckedInvalidation,
   host: TierHost,
   keys: ChannelKeys,
+  origin: string = drawOrigin(),
 ): Channel {
-  return options === false ? silent : new Open(client, options, host, keys)
+  return options === false ? silent : new Open(client, options, host, keys, origin)
+}
+
+/** What a session is known by: nobody else has it. */
+export function drawOrigin(): string {
+  return randomBytes(8).toString('hex')
 }
 
 class Open implements Channel {
@@ -98,7 +111,7 @@ class Open implements Channel {
   readonly #host: TierHost
   readonly #keys: ChannelKeys
   readonly #pulse: Pulse
-  readonly #origin = randomUUID()
+  readonly #origin: string
   readonly #bus: Bus
   #footing: Footing<Tracking> | Footing<BusLine>
   #tracks: boolean
@@ -113,12 +126,14 @@ class Open implements Channel {
     options: Exclude<CheckedInvalidation, false>,
     host: TierHost,
     keys: ChannelKeys,
+    origin: string,
   ) {
     this.#client = client
+    this.#origin = origin
     this.#host = host
     this.#keys = keys
     this.#pulse = options
-    this.#bus = new Bus(keys.bus, this.#origin, host, options)
+    this.#bus = new Bus(keys.bus, origin, host, options)
     this.#tracks = options.mode !== 'bus'
     this.ready = new Promise(resolve => (this.#settle = resolve))
     this.#footing = this.#tracks ? this.#track(options.mode === 'auto') : this.#ride()
@@ -131,6 +146,13 @@ class Open implements Channel {
   writer(): object | undefined {
     const { standing } = this.#footing
     return standing && 'client' in standing ? standing.client : undefined
+  }
+
+  mark({ keys = [], tags = [], clear = false }: Partial<Change>): Buffer | undefined {
+    if (!this.#tracks) return undefined
+    const change = { keys, tags, clear }
+    const message = { kind: 'change', origin: this.#origin, sequence: 0, change } as const
+    return Buffer.from(this.#keys.marks + writeMessage(message))
   }
 
   publish({ keys = [], tags = [], clear = false }: Partial<Change>): void {

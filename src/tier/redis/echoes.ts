@@ -89,9 +89,8 @@ function textOf(place: Buffer): string {
   return place.toString('latin1')
 }
 
-/** The time in what is found: values have it at a place of theirs, tags are nothing else. */
+/** The time in what is found. */
 function stampOf(found: Reply | undefined): number | undefined {
-  if (!Buffer.isBuffer(found)) return undefined
-  if (!found.subarray(0, MAGIC.length).equals(MAGIC)) return Number(String(found))
+  if (!Buffer.isBuffer(found) || !found.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
   return found.length >= Head.FRESH_UNTIL ? found.readDoubleBE(Head.KNOWN) : undefined
 }

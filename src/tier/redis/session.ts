@@ -4,6 +4,7 @@ import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../t
 import { type Channel, openChannel } from './channel.ts'
 import { type Connection, connectionOf } from './client.ts'
 import { Echoes } from './echoes.ts'
+import { Epochs } from './epochs.ts'
 import { HotKeys } from './hot.ts'
 import { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
@@ -39,14 +40,23 @@ export class RedisSession implements TierSession {
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
     this.#echoes = new Echoes(host, this.#connection, this.#store)
     this.#channel = openChannel(client, options.invalidation, this.#heard(keys), keys)
-    this.#reading = new Reading(this.#connection, this.#store, keys, options.maxValueSize)
+    const epochs = new Epochs(this.#store, keys)
     this.#writing = new Writing(
       () => this.#by(),
       this.#store,
       keys,
+      epochs,
       this.#channel,
       this.#echoes,
       options,
+    )
+    this.#reading = new Reading(
+      () => this.#by(),
+      () => this.#writing.sent,
+      this.#store,
+      keys,
+      epochs,
+      options.maxValueSize,
     )
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
     this.ready = this.#channel.ready
@@ -100,7 +110,7 @@ export class RedisSession implements TierSession {
     await this.#channel.close()
   }
 
-  /** What to write by: the channel's connection, of whose writes the server does not tell us. */
+  /** What to read and write by: the channel's connection, of whose writes the server does not tell us. */
   #by(): Connection {
     const client = this.#channel.writer()
     if (client === undefined) return this.#connection
@@ -125,12 +135,7 @@ export class RedisSession implements TierSession {
           foreign => host.changed(foreign),
         )
       },
-      tagged: tags =>
-        this.#echoes.pass(
-          tags,
-          tag => keys.tag(tag),
-          foreign => host.tagged(foreign),
-        ),
+      tagged: tags => host.tagged(tags),
       cleared: () => {
         this.#waits.noteChanged()
         host.cleared()
