@@ -3,16 +3,18 @@ import { deflateRawSync } from 'node:zlib'
 import test from 'ava'
 import { TierError } from '../../src/errors.ts'
 import { Compression, hasCompression, pack, unpack } from '../../src/tier/compress.ts'
-import { Head, seal, unseal } from '../../src/tier/envelope.ts'
+import { Head, readSignature, seal, unseal } from '../../src/tier/envelope.ts'
 import { Keys, readKey, writeKey } from '../../src/tier/redis/keys.ts'
 import type { TierValue } from '../../src/tier/tier.ts'
 import { random } from '../router/support.ts'
 
 const MAX = 1024 ** 2
 
+const signature = { origin: '0123456789abcdef', at: 99 }
+
 /** A value as the store would have it. */
 function stored(value: TierValue, above = 1024): Buffer {
-  const { head, middle, body } = seal(value, { compression: 'brotli', above })
+  const { head, middle, body } = seal(value, { compression: 'brotli', above }, signature)
   return Buffer.concat([head, doubles(1_000_000, 5000), middle, doubles(77, 88), body])
 }
 
@@ -34,6 +36,7 @@ test('times and the epoch are those of the store', t => {
   const opened = unseal(stored(value), 2_000_000, MAX)!
   t.like(opened, { known: 1_000_000, generation: 77, clock: 88 })
   t.deepEqual(opened.value, { ...value, freshFor: 3000 })
+  t.deepEqual(readSignature(stored(value)), signature)
 })
 
 test('a value that was cut off anywhere is an error', t => {

@@ -344,7 +344,7 @@ for (const setup of servers.all) {
     t.true(await session.set('k', fresh('v')))
     t.is((await session.get('k'))?.encoded, 'v')
     await session.set('k', fresh('z'.repeat(10_000)))
-    await send('SETRANGE', place, '60', 'damaged')
+    await send('SETRANGE', place, '76', 'damaged')
     t.is(await session.get('k'), undefined)
     t.is(host.failures.length, 1)
   })

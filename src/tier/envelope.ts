@@ -11,6 +11,8 @@
 //   at 35  the length of the tags, which are JSON            uint32
 //   at 39  the generation in which it was known               } float64
 //   at 47  and how far the clock of tags was                  }
+//   at 55  the session that wrote it                         8 bytes
+//   at 63  when it was asked to, in microseconds of its process  float64
 import { TierError } from '../errors.ts'
 import { type CompressionName, pack, unpack } from './compress.ts'
 import type { TierValue } from './tier.ts'
@@ -23,7 +25,8 @@ export const Head = {
   VERSION: 19,
   GENERATION: 39,
   CLOCK: 47,
-  SIZE: 55,
+  WRITER: 55,
+  SIZE: 71,
 } as const
 
 /** What every stored value begins with. */
@@ -42,6 +45,34 @@ export interface Packing {
   readonly above: number
 }
 
+/** Who wrote something, and when. */
+export interface Signature {
+  /** The session, as 16 digits. */
+  readonly origin: string
+  /** Microseconds, by the clock of its process. */
+  readonly at: number
+}
+
+/** A signature as it is stored. */
+export function sign({ origin, at }: Signature): Buffer {
+  const bytes = Buffer.alloc(Head.SIZE - Head.WRITER)
+  bytes.write(origin, 'hex')
+  bytes.writeDoubleBE(at, 8)
+  return bytes
+}
+
+/** Who wrote what a store has, a value or the mark of a deletion; `undefined` if that cannot be read. */
+export function readSignature(stored: Buffer): Signature | undefined {
+  if (stored.length < Head.SIZE || !stored.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  const origin = stored.toString('hex', Head.WRITER, Head.WRITER + 8)
+  return { origin, at: stored.readDoubleBE(Head.WRITER + 8) }
+}
+
+/** Whether what a store has is the mark of a deletion. */
+export function isTombstone(stored: Buffer): boolean {
+  return stored[Head.KIND] === Kind.TOMBSTONE
+}
+
 /** A value in parts: between them goes what only the store knows. */
 export interface Sealed {
   /** What comes before the times. */
@@ -53,7 +84,11 @@ export interface Sealed {
 }
 
 /** What is stored of a value. */
-export function seal(value: TierValue, { compression, above }: Packing): Sealed {
+export function seal(
+  value: TierValue,
+  { compression, above }: Packing,
+  signature: Signature,
+): Sealed {
   const { kind, bytes } = toBytes(value.encoded)
   const { code, packed } =
     compression !== undefined && bytes.length >= above
@@ -68,7 +103,7 @@ export function seal(value: TierValue, { compression, above }: Packing): Sealed 
   return {
     head: Buffer.from([...MAGIC, kind | (code << 4)]),
     middle,
-    body: Buffer.concat([tags, packed]),
+    body: Buffer.concat([sign(signature), tags, packed]),
   }
 }
 
@@ -99,6 +134,8 @@ export interface Opened {
   /** The epoch in which it was. */
   readonly generation: number
   readonly clock: number
+  /** Who wrote it, as it is stored. */
+  readonly signature: Buffer
 }
 
 /**
@@ -136,7 +173,8 @@ export function unseal(stored: Buffer, now: number, max: number): Opened | undef
     tags: readTags(stored.subarray(Head.SIZE, end)),
   }
   const generation = stored.readDoubleBE(Head.GENERATION)
-  return { value, known, generation, clock: stored.readDoubleBE(Head.CLOCK) }
+  const clock = stored.readDoubleBE(Head.CLOCK)
+  return { value, known, generation, clock, signature: stored.subarray(Head.WRITER, Head.SIZE) }
 }
 
 function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {

@@ -33,12 +33,23 @@ export interface TierMark {
   since?: TierMoment | undefined
 }
 
+/**
+ * Texts that all instances of a cache in the threads of this process share, since they share its
+ * values. The oldest are forgotten.
+ */
+export interface Kin {
+  add(text: string): void
+  has(text: string): boolean
+}
+
 /** What a tier tells the cache. */
 export interface TierHost {
   /** The cache's name: a part of the keys in the store. */
   readonly name: string
   /** All waiting is done by these. */
   readonly timers: Timers
+  /** Left out where nobody else has the values of this instance. */
+  readonly kin?: Kin | undefined
   /** Keys were written or removed elsewhere. */
   changed(keys: readonly CacheKey[]): void
   /** Tags were invalidated elsewhere. */

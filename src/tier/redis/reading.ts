@@ -8,6 +8,7 @@ import type { Connection } from './client.ts'
 import { type Epochs, readEpoch } from './epochs.ts'
 import type { Keys } from './keys.ts'
 import { Moment } from './moment.ts'
+import type { Asked, Recent } from './recent.ts'
 import type { Read } from './scripts.ts'
 import type { Store } from './store.ts'
 
@@ -25,6 +26,7 @@ export class Reading {
   readonly #store: Store
   readonly #keys: Keys
   readonly #epochs: Epochs
+  readonly #recent: Recent
   readonly #maxValueSize: number
   readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
 
@@ -39,6 +41,7 @@ export class Reading {
     store: Store,
     keys: Keys,
     epochs: Epochs,
+    recent: Recent,
     maxValueSize: number,
   ) {
     this.#connection = connection
@@ -46,6 +49,7 @@ export class Reading {
     this.#store = store
     this.#keys = keys
     this.#epochs = epochs
+    this.#recent = recent
     this.#maxValueSize = maxValueSize
   }
 
@@ -57,6 +61,7 @@ export class Reading {
     const sent = this.#sent()
     if (sent !== undefined) await sent
     const connection = this.#connection()
+    const asked = wanted.map(({ key }) => this.#recent.ask(key))
     const places = wanted.map(({ key }) => this.#keys.value(key))
     const found = await this.#store.read(connection, [this.#keys.epoch, ...places])
     const [at, ...values] = found ?? []
@@ -72,7 +77,15 @@ export class Reading {
     const outdated = dated.length > 0 ? await this.#outdated(connection, dated) : none
     for (const [i, one] of wanted.entries()) {
       const value = opened[i]
-      one.resolve(value === undefined || outdated.has(value) ? undefined : value.value)
+      const question = asked[i] as Asked
+      if (value === undefined || outdated.has(value)) {
+        this.#recent.drop(question)
+        one.resolve(undefined)
+      } else {
+        question.writer = value.signature
+        question.tags = value.value.tags
+        one.resolve(value.value)
+      }
     }
   }
 

@@ -128,12 +128,14 @@ else redis.call('SET', KEYS[1], value, 'PX', ARGV[6]) end
 return string.format('%.0f', since or now)`)
 
 /**
- * KEYS. ARGV: milliseconds that a deletion is remembered. Versions are remembered with it. The time.
+ * KEYS. ARGV: milliseconds that a deletion is remembered, who asked for it. Versions are remembered
+ * with it. The time.
  */
 export const REMOVE: Script = script(`${NOW}${HEAD}
 for _, key in ipairs(KEYS) do
   local _, version = head(key)
   local mark = '\\183\\2\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
+  mark = mark .. string.rep('\\0', 28) .. ARGV[2]
   redis.call('SET', key, mark, 'PX', ARGV[1])
 end
 return string.format('%.0f', now)`)

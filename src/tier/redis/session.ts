@@ -1,7 +1,7 @@
 // One cache over Redis: puts together what reads, writes, waits and listens.
 import type { CacheKey } from '../../types.ts'
 import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
-import { type Channel, openChannel } from './channel.ts'
+import { type Channel, type ChannelHost, drawOrigin, openChannel } from './channel.ts'
 import { type Connection, connectionOf } from './client.ts'
 import { Echoes } from './echoes.ts'
 import { Epochs } from './epochs.ts'
@@ -9,6 +9,7 @@ import { HotKeys } from './hot.ts'
 import { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
 import { Reading } from './reading.ts'
+import { Recent } from './recent.ts'
 import { Store } from './store.ts'
 import { Waits } from './waits.ts'
 import { Writing } from './writing.ts'
@@ -38,8 +39,10 @@ export class RedisSession implements TierSession {
     const keys = new Keys(addsPrefix ? '' : keyPrefix, host.name, keyPrefix)
     this.#store = new Store(host, options.breaker)
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
-    this.#echoes = new Echoes(host, this.#connection, this.#store)
-    this.#channel = openChannel(client, options.invalidation, this.#heard(keys), keys)
+    const origin = drawOrigin()
+    const recent = new Recent(host)
+    this.#echoes = new Echoes(host, this.#connection, this.#store, keys, origin, recent)
+    this.#channel = openChannel(client, options.invalidation, this.#heard(), keys, origin)
     const epochs = new Epochs(this.#store, keys)
     this.#writing = new Writing(
       () => this.#by(),
@@ -56,6 +59,7 @@ export class RedisSession implements TierSession {
       this.#store,
       keys,
       epochs,
+      recent,
       options.maxValueSize,
     )
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
@@ -122,18 +126,19 @@ export class RedisSession implements TierSession {
   }
 
   /** The cache's side, for the channel: who waits for a key hears of it as well. */
-  #heard(keys: Keys): TierHost {
+  #heard(): ChannelHost {
     const host = this.#host
     return {
       name: host.name,
       timers: host.timers,
       changed: changed => {
         this.#waits.noteChanged(changed)
-        this.#echoes.pass(
-          changed,
-          key => keys.value(key),
-          foreign => host.changed(foreign),
-        )
+        this.#echoes.changed(changed)
+      },
+      takes: message => {
+        if (!this.#echoes.takes(message)) return false
+        this.#waits.noteChanged(message.change?.clear ? undefined : message.change?.keys)
+        return true
       },
       tagged: tags => host.tagged(tags),
       cleared: () => {

@@ -3,7 +3,7 @@
 
 import { TierError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
-import { seal } from '../envelope.ts'
+import { type Signature, seal, sign } from '../envelope.ts'
 import type { TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Channel } from './channel.ts'
@@ -11,6 +11,7 @@ import type { Connection, Reply } from './client.ts'
 import type { Echoes } from './echoes.ts'
 import { drawGeneration, type Epoch, type Epochs } from './epochs.ts'
 import type { Keys } from './keys.ts'
+import type { Change } from './messages.ts'
 import { readMoment } from './moment.ts'
 import type { CheckedRedisTier } from './options.ts'
 import { ADVANCE, call, INVALIDATE, REMOVE, type ScriptCommand, STORE } from './scripts.ts'
@@ -64,41 +65,42 @@ export class Writing {
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
-    const command = this.#storing(key, value)
-    if (command === undefined) return false
+    const signature = this.#echoes.sign()
+    const commands = this.#storing(key, value, signature)
+    if (commands === undefined) return false
+    this.#expect([this.#keys.value(key)])
     const isOfNow = value.since === undefined
-    const [stamp] = await this.#send({ operation: 'set', isOfNow, commands: command }, [
-      this.#keys.value(key),
-    ])
+    const [stamp] = await this.#send({ operation: 'set', isOfNow, commands })
     const isStored = stamp !== undefined && stamp !== null
-    if (isStored) this.#tell({ keys: [key] })
+    if (isStored) this.#tell({ keys: [key] }, signature)
     return isStored
   }
 
   async delete(keys: readonly CacheKey[]): Promise<void> {
     if (keys.length === 0) return
     const most = this.#connection().isCluster ? 1 : MOST_KEYS
-    const remembered = String(this.#options.rememberDeletions)
-    const parts = chunks(
-      keys.map(key => this.#keys.value(key)),
-      most,
-    )
-    const commands = parts.map(part => call(REMOVE, part, [remembered]))
-    await this.#send({ operation: 'delete', commands: () => commands }, parts.flat())
-    this.#tell({ keys })
+    const signature = this.#echoes.sign()
+    const args = [String(this.#options.rememberDeletions), sign(signature)]
+    const places = keys.map(key => this.#keys.value(key))
+    this.#expect(places)
+    const commands = chunks(places, most).map(part => call(REMOVE, part, args))
+    await this.#send({ operation: 'delete', commands: () => commands })
+    this.#tell({ keys }, signature)
   }
 
   async invalidateTag(tag: string): Promise<void> {
     const args = [drawGeneration(), this.#keys.member(tag), String(MOST_TAGS)]
-    const command = call(INVALIDATE, this.#placesOf({ tags: [tag] }), args)
+    const signature = this.#echoes.sign()
+    const command = call(INVALIDATE, this.#placesOf({ tags: [tag] }, signature), args)
     await this.#send({ operation: 'invalidateTag', commands: () => [command] })
-    this.#tell({ tags: [tag] })
+    this.#tell({ tags: [tag] }, signature)
   }
 
   async clear(): Promise<void> {
-    const command = call(ADVANCE, this.#placesOf({ clear: true }), [drawGeneration()])
+    const signature = this.#echoes.sign()
+    const command = call(ADVANCE, this.#placesOf({ clear: true }, signature), [drawGeneration()])
     await this.#send({ operation: 'clear', commands: () => [command] })
-    this.#tell({ clear: true })
+    this.#tell({ clear: true }, signature)
   }
 
   /** Resolves when what was asked for up to now is sent; `undefined` if it is. */
@@ -113,7 +115,7 @@ export class Writing {
     await Promise.all(this.#unanswered)
   }
 
-  #storing(key: CacheKey, value: TierValue): Write['commands'] | undefined {
+  #storing(key: CacheKey, value: TierValue, signature: Signature): Write['commands'] | undefined {
     const { ttl, grace, packing, maxValueSize, rememberDeletions } = this.#options
     const freshFor = Math.min(value.freshFor, ttl)
     const since = value.since === undefined ? undefined : readMoment(value.since)
@@ -126,7 +128,7 @@ export class Writing {
       this.#store.failed('set', new TierError(error))
       return undefined
     }
-    const { head, middle, body } = seal(value, packing)
+    const { head, middle, body } = seal(value, packing, signature)
     const time = since === undefined ? '' : String(since.time)
     const fresh = freshFor === Number.POSITIVE_INFINITY ? '' : String(freshFor)
     const life = lifeText(freshFor + grace)
@@ -144,28 +146,20 @@ export class Writing {
   }
 
   /** Where a script changes the epoch, and what it tells of that. */
-  #placesOf(change: Parameters<Channel['mark']>[0]): Buffer[] {
+  #placesOf(change: Partial<Change>, { at }: Signature): Buffer[] {
     const { epoch, tags } = this.#keys
-    const mark = this.#channel.mark(change)
+    const mark = this.#channel.mark(change, at)
     return mark === undefined ? [epoch, tags] : [epoch, tags, mark]
   }
 
-  #send(
-    write: Omit<Write, 'resolve'>,
-    places: readonly Buffer[] = [],
-  ): Promise<(Reply | undefined)[]> {
-    const replies = new Promise<(Reply | undefined)[]>(resolve =>
-      this.#batching.add({ ...write, resolve }),
-    )
-    if (this.#channel.tracks) {
-      for (const [i, place] of places.entries()) {
-        this.#echoes.expect(
-          place,
-          replies.then(replies => replies[Math.min(i, replies.length - 1)]),
-        )
-      }
-    }
-    return replies
+  #send(write: Omit<Write, 'resolve'>): Promise<(Reply | undefined)[]> {
+    return new Promise(resolve => this.#batching.add({ ...write, resolve }))
+  }
+
+  /** The server will tell of these keys. */
+  #expect(places: readonly Buffer[]): void {
+    if (!this.#channel.tracks) return
+    for (const place of places) this.#echoes.expect(place)
   }
 
   /** Sends one batch after the other. */
@@ -208,8 +202,8 @@ export class Writing {
   }
 
   /** Where the server tells of each key that was written there is nothing to add. */
-  #tell(change: Parameters<Channel['publish']>[0]): void {
-    if (!this.#channel.tracks) this.#channel.publish(change)
+  #tell(change: Partial<Change>, { at }: Signature): void {
+    if (!this.#channel.tracks) this.#channel.publish(change, at)
   }
 }
 
