@@ -3,6 +3,7 @@ import test from 'ava'
 import type { Redis } from 'ioredis'
 import { TierError } from '../../src/errors.ts'
 import { installed } from '../router/support.ts'
+import { connect } from './invalidation.ts'
 import { fresh, openSession, setups, sinceOf } from './sessions.ts'
 
 const servers = setups()
@@ -227,6 +228,23 @@ for (const setup of servers.all) {
     await Promise.all([gone, session.delete(['other'])])
     t.is((await session.get('k'))?.encoded, 2)
     t.is(await session.get('other'), undefined)
+  })
+
+  check(`the order stays where the server does not know a script: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const name = (i: number) => `{${i}}`
+    for (let i = 0; i < 10; i++) {
+      // In a cluster each of three servers.
+      for (const { port } of setup.servers()) {
+        await (await connect(t, setup.library, port)).send('SCRIPT', 'FLUSH')
+      }
+      await session.set(name(i), fresh(0))
+      const gone = session.delete([name(i)])
+      const last = session.set(name(i), fresh(1))
+      await Promise.all([gone, last])
+      t.is((await session.get(name(i)))?.encoded, 1)
+    }
   })
 
   check(`one process has the right to load a key: ${title}`, async t => {

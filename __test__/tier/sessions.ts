@@ -19,6 +19,7 @@ export interface Setup {
   readonly isCluster: boolean
   readonly library: Library
   client(t: ExecutionContext): Promise<Connected>
+  servers(): readonly Served[]
 }
 
 /** Each library, over one server and over a cluster; the servers run until `stop`. */
@@ -33,12 +34,14 @@ export function setups(): { all: Setup[]; start(): Promise<void>; stop(): void }
       library,
       isCluster: false,
       client: t => connect(t, library, single.port),
+      servers: () => [single],
     },
     {
       title: `${library} in a cluster`,
       library,
       isCluster: true,
       client: t => connectCluster(t, library, nodes),
+      servers: () => nodes,
     },
   ])
   return {

@@ -161,23 +161,41 @@ export function call(
   return { script, keys, words, key: keys[0] as Buffer }
 }
 
-/** Sends commands together; scripts that a server does not know yet are sent again, in full. */
+/**
+ * Sends commands together; scripts that a server does not know yet are sent again, in full, and after
+ * them what has already been done to their keys since, so that it is the last.
+ */
 export async function sendAll(
   connection: Connection,
   commands: readonly (Command | ScriptCommand)[],
 ): Promise<(Reply | Error)[]> {
   const replies = await connection.sendAll(commands)
-  const unknown: number[] = []
-  for (const [i, reply] of replies.entries()) {
-    if (reply instanceof Error && reply.message.startsWith('NOSCRIPT')) unknown.push(i)
+  if (!replies.some(isUnknown)) return replies
+  const places = new Set<string>()
+  const missed: number[] = []
+  for (const [i, command] of commands.entries()) {
+    const touched = placesOf(command)
+    if (!isUnknown(replies[i]) && !touched.some(place => places.has(place))) continue
+    missed.push(i)
+    for (const place of touched) places.add(place)
   }
-  if (unknown.length === 0) return replies
-  const again = await connection.sendAll(unknown.map(i => inFull(commands[i] as ScriptCommand)))
-  for (const [at, i] of unknown.entries()) replies[i] = again[at] as Reply | Error
+  const again = await connection.sendAll(missed.map(i => inFull(commands[i] as Command)))
+  for (const [at, i] of missed.entries()) replies[i] = again[at] as Reply | Error
   return replies
 }
 
-function inFull({ script, words, key }: ScriptCommand): Command {
+function isUnknown(reply: Reply | Error | undefined): boolean {
+  return reply instanceof Error && reply.message.startsWith('NOSCRIPT')
+}
+
+function placesOf(command: Command | ScriptCommand): string[] {
+  const keys = 'keys' in command ? command.keys : [command.key]
+  return keys.map(key => Buffer.from(key as Uint8Array).toString('latin1'))
+}
+
+function inFull(command: Command | ScriptCommand): Command {
+  if (!('script' in command)) return command
+  const { script, words, key } = command
   return { words: ['EVAL', script.source, ...words.slice(2)], key }
 }
 
