@@ -140,6 +140,10 @@ test('what is no client, and options that cannot be, are errors that name them',
   }
   const client = createClient()
   const wrong: [string, object][] = [
+    ['prefix', { prefix: 5 }],
+    ['prefix', { prefix: 'x'.repeat(257) }],
+    ['prefix', { prefix: 'a{}' }],
+    ['prefix', { prefix: '\ud800' }],
     ['ttl', { ttl: -1 }],
     ['grace', { grace: Number.POSITIVE_INFINITY }],
     ['timeout', { timeout: 'soon' }],

@@ -377,6 +377,29 @@ for (const setup of servers.all) {
     t.is(host.failures.length, 1)
   })
 
+  check(`a prefix is before every key: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const prefix = `app{${Math.random()}`
+    for (const mode of ['tracking', 'bus'] as const) {
+      const options = { prefix, invalidation: { mode } }
+      const [a, b] = [1, 2].map(() => openSession(t, client, options, 'one'))
+      const other = openSession(t, client, { ...options, prefix: '' }, 'one')
+      await Promise.all([a!, b!, other].map(({ session }) => session.ready))
+      t.true(await a!.session.set('k', fresh('v', { tags: ['t'] })))
+      await b!.host.hears('k')
+      t.is(await send('EXISTS', `${prefix}one:k`), 1)
+      t.is((await b!.session.get('k'))?.encoded, 'v')
+      t.is(await other.session.get('k'), undefined)
+      await a!.session.invalidateTag('t')
+      await b!.host.hears('#t')
+      await a!.session.clear()
+      await b!.host.hears('*')
+      t.is(await b!.session.get('k'), undefined)
+      t.deepEqual(other.host.changes, [])
+      for (const { host } of [a!, b!, other]) t.deepEqual(host.failures, [])
+    }
+  })
+
   if (setup.isCluster) continue
 
   check(`a prefix that the client was given is before every key: ${title}`, async t => {

@@ -36,7 +36,9 @@ export class RedisSession implements TierSession {
     this.#timeout = options.timeout
     this.#connection = connectionOf(client, host.timers, options.timeout)
     const { keyPrefix, addsPrefix } = this.#connection
-    const keys = new Keys(addsPrefix ? '' : keyPrefix, host.name, keyPrefix)
+    const { prefix } = options
+    const root = addsPrefix ? prefix : keyPrefix + prefix
+    const keys = new Keys(root, host.name, keyPrefix + prefix)
     this.#store = new Store(host, options.breaker)
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
     const origin = drawOrigin()
