@@ -14,7 +14,9 @@ const signature = { origin: '0123456789abcdef', at: 99 }
 
 /** A value as the store would have it. */
 function stored(value: TierValue, above = 1024): Buffer {
-  const { head, middle, body } = seal(value, { compression: 'brotli', above }, signature)
+  const sealed = seal(value, { compression: 'brotli', above }, signature, MAX)
+  if (sealed instanceof Error) throw sealed
+  const { head, middle, body } = sealed
   return Buffer.concat([head, doubles(1_000_000, 5000), middle, doubles(77, 88), body])
 }
 

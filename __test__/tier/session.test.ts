@@ -373,8 +373,20 @@ for (const setup of servers.all) {
     const large = new Uint8Array(1024 ** 2).map((_, i) => i * i)
     t.true(await session.set('k', fresh(large)))
     t.deepEqual(new Uint8Array((await session.get('k'))!.encoded as Uint8Array), large)
-    t.false(await session.set('k', fresh('x'.repeat(1024 ** 2 + 1))))
-    t.is(host.failures.length, 1)
+    for (const encoded of [
+      'x'.repeat(1024 ** 2 + 1),
+      'ü'.repeat(1024 ** 2 / 2 + 1),
+      `\ud800${'x'.repeat(1024 ** 2 / 2)}`,
+    ]) {
+      await session.set('k', fresh('older'))
+      t.false(await session.set('k', fresh(encoded)))
+      t.regex(host.failures.pop()![1].message, /maxValueSize, 1048576/)
+      t.is(await session.get('k'), undefined, 'what was there is older')
+    }
+    t.true(await session.set('k', fresh('ü'.repeat(1024 ** 2 / 2))))
+    t.false(await session.set('k', fresh('gone', { freshFor: 0 })))
+    t.is(await session.get('k'), undefined)
+    t.deepEqual(host.failures, [])
   })
 
   check(`a prefix is before every key: ${title}`, async t => {

@@ -83,13 +83,18 @@ export interface Sealed {
   readonly body: Buffer
 }
 
-/** What is stored of a value. */
+/** What is stored of a value; an error if it has more than `max` bytes. */
 export function seal(
   value: TierValue,
   { compression, above }: Packing,
   signature: Signature,
-): Sealed {
-  const { kind, bytes } = toBytes(value.encoded)
+  max: number,
+): Sealed | TierError {
+  const { encoded } = value
+  // A character is a byte or more: so large a text is not even made into bytes.
+  if (typeof encoded !== 'number' && encoded.length > max) return tooLarge(encoded.length, max)
+  const { kind, bytes } = toBytes(encoded)
+  if (bytes.length > max) return tooLarge(bytes.length, max)
   const { code, packed } =
     compression !== undefined && bytes.length >= above
       ? pack(bytes, compression)
@@ -105,6 +110,10 @@ export function seal(
     middle,
     body: Buffer.concat([sign(signature), tags, packed]),
   }
+}
+
+function tooLarge(bytes: number, max: number): TierError {
+  return new TierError(`a value of ${bytes} bytes or more is larger than maxValueSize, ${max}`)
 }
 
 /** Whether a text survives UTF-8: it has no half of a surrogate pair alone. */

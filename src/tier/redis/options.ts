@@ -34,7 +34,10 @@ export interface RedisTierOptions {
   compression?: CompressionName | false | undefined
   /** From what size on values are compressed; `'1kb'` if left out. */
   compressAbove?: Size | undefined
-  /** The largest value that is written or read, before compression; `'64mb'` if left out. */
+  /**
+   * The largest value that is written or read, in bytes before compression; `'64mb'` if left out. What
+   * is larger removes the older value.
+   */
   maxValueSize?: Size | undefined
   /**
    * How long Redis remembers that a key was deleted, so that a load which began before does not store

@@ -3,7 +3,7 @@
 
 import { TierError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
-import { type Signature, seal, sign } from '../envelope.ts'
+import { type Signature, sign } from '../envelope.ts'
 import type { TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Channel } from './channel.ts'
@@ -12,10 +12,10 @@ import type { Echoes } from './echoes.ts'
 import { drawGeneration, type Epoch, type Epochs } from './epochs.ts'
 import type { Keys } from './keys.ts'
 import type { Change } from './messages.ts'
-import { readMoment } from './moment.ts'
 import type { CheckedRedisTier } from './options.ts'
-import { ADVANCE, call, INVALIDATE, REMOVE, type ScriptCommand, STORE } from './scripts.ts'
+import { ADVANCE, call, INVALIDATE, REMOVE, type ScriptCommand } from './scripts.ts'
 import { chunks, MOST_KEYS, type Store } from './store.ts'
+import { storing } from './storing.ts'
 
 /** Of so many tags it is remembered when they were invalidated last. */
 const MOST_TAGS = 2 ** 18
@@ -66,10 +66,16 @@ export class Writing {
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
     const signature = this.#echoes.sign()
-    const commands = this.#storing(key, value, signature)
-    if (commands === undefined) return false
-    this.#expect([this.#keys.value(key)])
     const isOfNow = value.since === undefined
+    const made = storing(key, value, signature, this.#keys, this.#options)
+    if (made instanceof TierError) this.#store.failed('set', made)
+    if (made === undefined || made instanceof TierError) {
+      // What is there is older than what is not stored.
+      if (isOfNow) await this.delete([key])
+      return false
+    }
+    this.#expect([this.#keys.value(key)])
+    const commands = (epoch: Epoch | undefined) => [made(epoch)]
     const [stamp] = await this.#send({ operation: 'set', isOfNow, commands })
     const isStored = stamp !== undefined && stamp !== null
     if (isStored) this.#tell({ keys: [key] }, signature)
@@ -113,36 +119,6 @@ export class Writing {
   async finish(): Promise<void> {
     await this.sent
     await Promise.all(this.#unanswered)
-  }
-
-  #storing(key: CacheKey, value: TierValue, signature: Signature): Write['commands'] | undefined {
-    const { ttl, grace, packing, maxValueSize, rememberDeletions } = this.#options
-    const freshFor = Math.min(value.freshFor, ttl)
-    const since = value.since === undefined ? undefined : readMoment(value.since)
-    const isUnknown = value.since !== undefined && since === undefined
-    // It would be gone at once, or nothing says that it is not outdated.
-    if (!(freshFor + grace > 0) || isUnknown) return undefined
-    const { encoded } = value
-    if (typeof encoded !== 'number' && encoded.length > maxValueSize) {
-      const error = `a value of ${encoded.length} bytes is larger than maxValueSize, ${maxValueSize}`
-      this.#store.failed('set', new TierError(error))
-      return undefined
-    }
-    const { head, middle, body } = seal(value, packing, signature)
-    const time = since === undefined ? '' : String(since.time)
-    const fresh = freshFor === Number.POSITIVE_INFINITY ? '' : String(freshFor)
-    const life = lifeText(freshFor + grace)
-    const args = [head, middle, body, time, fresh, life, String(rememberDeletions)]
-    const place = this.#keys.value(key)
-    return now => {
-      const epoch = since ?? now
-      if (epoch !== undefined) {
-        const { generation, clock } = epoch
-        return [call(STORE, [place], [...args, String(generation), String(clock)])]
-      }
-      const { epoch: at, tags } = this.#keys
-      return [call(STORE, [place, at, tags], [...args, drawGeneration(), ''])]
-    }
   }
 
   /** Where a script changes the epoch, and what it tells of that. */
@@ -220,9 +196,4 @@ function apart(writes: readonly Write[]): Write[][] {
     hasChanged ||= write.operation === 'invalidateTag' || write.operation === 'clear'
   }
   return parts
-}
-
-/** Milliseconds as the server takes them. */
-function lifeText(ms: number): string {
-  return ms === Number.POSITIVE_INFINITY ? '' : String(Math.max(1, Math.ceil(ms)))
 }
