@@ -209,14 +209,18 @@ export interface Read {
  * Reads keys. A server alone is asked for the time before it is for the values, which copies large
  * ones less often than a script does; the servers of a cluster have clocks of their own.
  */
-export async function read(connection: Connection, keys: readonly Buffer[]): Promise<Read[]> {
+export async function read(
+  connection: Connection,
+  keys: readonly Buffer[],
+): Promise<(Read | Error)[]> {
   if (connection.isCluster) {
     const replies = await sendAll(
       connection,
       keys.map(key => call(READ, [key], [])),
     )
     return replies.map(reply => {
-      const [now, bytes] = answer(reply) as Reply[]
+      if (reply instanceof Error) return reply
+      const [now, bytes] = reply as Reply[]
       return { now: Number(now), bytes: bytesOf(bytes) }
     })
   }
