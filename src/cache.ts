@@ -94,7 +94,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
       this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
     } catch (error) {
       super.close()
-      void this.#second?.session.close()
+      void this.#second?.close()
       throw error
     }
   }
@@ -281,8 +281,10 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
     const soft = options?.stale ?? false
     if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
-    binding.invalidateTag(this.at, checkTag(tag), soft ? 1 : 0)
+    checkTag(tag)
+    // Before it is done here: what another thread reads from now on is looked at again.
     if (this.#second !== undefined) void this.#second.session.invalidateTag(tag)
+    binding.invalidateTag(this.at, tag, soft ? 1 : 0)
   }
 
   /**
@@ -372,7 +374,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     super.close()
     await written
     await save?.()
-    await this.#second?.session.close()
+    await this.#second?.close()
   }
 
   get #writing(): Writing<K, V> {

@@ -48,7 +48,8 @@ test('a message comes back from its text as it was, whatever its keys', t => {
   for (let round = 0; round < 2000; round++) {
     const sequence = Math.floor(draw() * 2 ** 40)
     const change = anyChange(draw, 5)
-    const message: Message = { kind: 'change', origin: `o${draw()}`, sequence, change }
+    const head = { kind: 'change', origin: `o${draw()}`, sequence, change } as const
+    const message: Message = draw() < 0.5 ? head : { ...head, at: Math.floor(draw() * 2 ** 50) }
     t.deepEqual(readMessage(writeMessage(message)), message)
   }
   for (const kind of ['alive', 'bye'] as const) {

@@ -3,20 +3,27 @@ import { deflateRawSync } from 'node:zlib'
 import test from 'ava'
 import { TierError } from '../../src/errors.ts'
 import { Compression, hasCompression, pack, unpack } from '../../src/tier/compress.ts'
-import { Head, seal, unseal } from '../../src/tier/envelope.ts'
+import { Head, readSignature, seal, unseal } from '../../src/tier/envelope.ts'
 import { Keys, readKey, writeKey } from '../../src/tier/redis/keys.ts'
 import type { TierValue } from '../../src/tier/tier.ts'
 import { random } from '../router/support.ts'
 
 const MAX = 1024 ** 2
 
+const signature = { origin: '0123456789abcdef', at: 99 }
+
 /** A value as the store would have it. */
 function stored(value: TierValue, above = 1024): Buffer {
-  const { head, body } = seal(value, { compression: 'brotli', above })
-  const times = Buffer.alloc(16)
-  times.writeDoubleBE(1_000_000, 0)
-  times.writeDoubleBE(5000, 8)
-  return Buffer.concat([head, times, body])
+  const sealed = seal(value, { compression: 'brotli', above }, signature, MAX)
+  if (sealed instanceof Error) throw sealed
+  const { head, middle, body } = sealed
+  return Buffer.concat([head, doubles(1_000_000, 5000), middle, doubles(77, 88), body])
+}
+
+function doubles(...numbers: number[]): Buffer {
+  const bytes = Buffer.alloc(8 * numbers.length)
+  for (const [i, number] of numbers.entries()) bytes.writeDoubleBE(number, 8 * i)
+  return bytes
 }
 
 const value: TierValue = {
@@ -27,10 +34,11 @@ const value: TierValue = {
   version: 4,
 }
 
-test('times are those of the store', t => {
+test('times and the epoch are those of the store', t => {
   const opened = unseal(stored(value), 2_000_000, MAX)!
-  t.is(opened.known, 1_000_000)
+  t.like(opened, { known: 1_000_000, generation: 77, clock: 88 })
   t.deepEqual(opened.value, { ...value, freshFor: 3000 })
+  t.deepEqual(readSignature(stored(value)), signature)
 })
 
 test('a value that was cut off anywhere is an error', t => {
@@ -69,7 +77,7 @@ test('a bomb is not decompressed', t => {
 test('a way of compressing that is unknown here is an error that says so', t => {
   t.throws(() => unpack(Buffer.from('x'), 9, 1), { message: /unknown here \(9\)/ })
   const newer = stored(value)
-  newer[1] = 2
+  newer[1] = 3
   t.throws(() => unseal(newer, 0, MAX), { message: /newer version/ })
 })
 
@@ -118,9 +126,7 @@ test('no prefix of a cache is the beginning of any other, and each place says wh
   }
   for (const keys of caches) {
     t.deepEqual(keys.read(keys.value('k')), { key: 'k' })
-    t.deepEqual(keys.read(keys.tag('\ud800')), { tag: '\ud800' })
-    t.is(keys.read(keys.cleared), 'everything')
-    for (const other of [keys.tagged, keys.lock('k'), Buffer.from('x')]) {
+    for (const other of [keys.epoch, keys.tags, keys.lock('k'), Buffer.from('x')]) {
       t.is(keys.read(other), undefined)
     }
   }

@@ -46,7 +46,7 @@ check('what the server evicts is forgotten here as well', async t => {
   await one.put('a', 'x')
   t.is(await settled(other, 'a'), 'x')
   one.invalidateTag('tag')
-  await stored(t, port, 'pages:a', 'pages~n')
+  await stored(t, port, 'pages:a', '{pages}~t')
   await fill()
   await until(() => one.get('a') === undefined && other.get('a') === undefined)
   t.is(await one.fetch('a'), undefined)

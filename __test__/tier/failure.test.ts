@@ -5,10 +5,11 @@ import { createClient } from 'redis'
 import { InvalidOptionError, TierError } from '../../src/errors.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
+import { slotOf } from '../../src/tier/redis/slots.ts'
 import type { TierSession } from '../../src/tier/tier.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { installed, redis } from '../router/support.ts'
-import { connect, libraries } from './invalidation.ts'
+import { cluster, connect, connectCluster, libraries } from './invalidation.ts'
 import { fresh, Host, openSession } from './sessions.ts'
 
 const check = installed('redis-server') ? test : test.skip
@@ -140,6 +141,10 @@ test('what is no client, and options that cannot be, are errors that name them',
   }
   const client = createClient()
   const wrong: [string, object][] = [
+    ['prefix', { prefix: 5 }],
+    ['prefix', { prefix: 'x'.repeat(257) }],
+    ['prefix', { prefix: 'a{}' }],
+    ['prefix', { prefix: '\ud800' }],
     ['ttl', { ttl: -1 }],
     ['grace', { grace: Number.POSITIVE_INFINITY }],
     ['timeout', { timeout: 'soon' }],
@@ -156,3 +161,47 @@ test('what is no client, and options that cannot be, are errors that name them',
     t.is(error?.option, option)
   }
 })
+
+// One after the other: each is three servers.
+const fleet = installed('redis-server') && installed('redis-cli') ? test.serial : test.skip
+
+for (const library of libraries) {
+  fleet(`a master of a cluster that dies takes only its keys along: ${library}`, async t => {
+    const nodes = await cluster(t)
+    for (const { port } of nodes) {
+      const { send } = await connect(t, library, port)
+      for (const key of ['', 'foo', '{foo}x', 'a{}b', 'a{b}{c}', '{', '}{', 'ü']) {
+        t.is(await send('CLUSTER', 'KEYSLOT', key), slotOf(Buffer.from(key)))
+      }
+      await send('CONFIG', 'SET', 'cluster-require-full-coverage', 'no')
+    }
+    const { client, send } = await connectCluster(t, library, nodes)
+    const name = 'parts'
+    const { session, host } = openSession(t, client, { timeout: 500 }, name)
+    const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
+    const stored = await Promise.all(keys.map(key => session.set(key, fresh(key))))
+    t.true(stored.every(Boolean))
+    const slots = (await send('CLUSTER', 'SLOTS')) as [number, number, [string, number]][]
+    const masterOf = (key: string) => {
+      const slot = slotOf(Buffer.from(key))
+      return slots.find(([from, to]) => from <= slot && slot <= to)![2][1]
+    }
+    // Not the one that says which values count.
+    const epoch = masterOf(`{${name}}~e`)
+    const victim = nodes.find(({ port }) => port !== epoch)!
+    const lives = keys.map(key => masterOf(`${name}:${key}`) !== victim.port)
+    t.true(lives.includes(true) && lives.includes(false))
+    await victim.stop('SIGKILL')
+    for (let round = 0; round < 8; round++) {
+      const found = await Promise.all(keys.map(key => session.get(key)))
+      t.deepEqual(
+        found.map(value => value?.encoded),
+        keys.map((key, i) => (lives[i] ? key : undefined)),
+      )
+    }
+    for (const [i, key] of keys.entries()) {
+      if (lives[i]) t.true(await session.set(key, fresh('new')), key)
+    }
+    t.deepEqual(host.states, ['open'])
+  })
+}

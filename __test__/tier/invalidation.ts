@@ -112,6 +112,13 @@ export async function grow(t: ExecutionContext, nodes: readonly Served[]): Promi
   await cli('--cluster', 'add-node', address!, known!)
   for (const { port } of nodes) await until(node, 'nodes', `:${port}@`)
   for (const other of nodes) await until(other, 'nodes', `:${node.port}@`)
+  // Until all agree which slots are whose.
+  for (let agreed = false; !agreed; ) {
+    agreed = await cli('--cluster', 'check', known!).then(
+      () => true,
+      () => false,
+    )
+  }
   const idOf = ({ port }: Served) => cli('-p', `${port}`, 'cluster', 'myid')
   const [from, to] = await Promise.all([nodes[0]!, node].map(idOf))
   const move = ['--cluster-from', from!, '--cluster-to', to!, '--cluster-slots', '1000']

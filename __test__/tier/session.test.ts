@@ -3,6 +3,7 @@ import test from 'ava'
 import type { Redis } from 'ioredis'
 import { TierError } from '../../src/errors.ts'
 import { installed } from '../router/support.ts'
+import { connect } from './invalidation.ts'
 import { fresh, openSession, setups, sinceOf } from './sessions.ts'
 
 const servers = setups()
@@ -156,9 +157,11 @@ for (const setup of servers.all) {
     t.deepEqual(await read(), [undefined, 'b', 'c', undefined])
     await session.set('d', fresh('loaded before', { tags: ['x'], since }))
     t.is(await session.get('d'), undefined)
-    if (setup.isCluster) return
     await session.set('a', fresh('a2', { tags: ['x'] }))
     t.deepEqual(await read(), ['a2', 'b', 'c', undefined])
+    void session.invalidateTag('x')
+    void session.set('a', fresh('a3', { tags: ['x'] }))
+    t.deepEqual(await read(), ['a3', 'b', 'c', undefined], 'in the order of one tick')
   })
 
   check(`clear takes all that was known before: ${title}`, async t => {
@@ -170,9 +173,48 @@ for (const setup of servers.all) {
     await session.set('b', fresh('old', { since }))
     t.is(await session.get('a'), undefined)
     t.is(await session.get('b'), undefined)
-    if (setup.isCluster) return
     t.true(await session.set('a', fresh('a2')))
     t.is((await session.get('a'))?.encoded, 'a2')
+    void session.clear()
+    t.is(await session.get('a'), undefined)
+    void session.clear()
+    void session.set('a', fresh('a3'))
+    t.is((await session.get('a'))?.encoded, 'a3')
+  })
+
+  check(`what Redis evicts brings nothing back that was invalidated: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const name = `evict${Math.random()}`
+    const { session, host } = openSession(t, client, {}, name)
+    const read = async (...keys: string[]) =>
+      (await Promise.all(keys.map(key => session.get(key)))).map(value => value?.encoded)
+    await session.set('a', fresh('a', { tags: ['x'] }))
+    await session.set('b', fresh('b', { tags: ['y'] }))
+    await session.set('c', fresh('c'))
+    const since = await sinceOf(session, 'd')
+    await session.invalidateTag('x')
+    await send('DEL', `{${name}}~t`)
+    t.deepEqual(await read('a', 'b', 'c'), [undefined, undefined, 'c'], 'all that have tags')
+    await session.invalidateTag('z')
+    t.deepEqual(await read('a', 'c'), [undefined, 'c'])
+    await session.set('d', fresh('d', { tags: ['x'], since }))
+    t.deepEqual(await read('d'), [undefined])
+    await session.set('a', fresh('a2', { tags: ['x'] }))
+    t.deepEqual(await read('a'), ['a2'])
+    await session.set('old', fresh('old'))
+    await session.clear()
+    for (const command of [['DEL'], ['SET', 'x'], ['LPUSH', 'x']]) {
+      await send('DEL', `{${name}}~e`)
+      const [word, ...rest] = command as [string]
+      await send(word, `{${name}}~e`, ...rest)
+      t.deepEqual(await read('old', 'a'), [undefined, undefined], word)
+      await session.set('a', fresh('a3', { tags: ['x'] }))
+      t.deepEqual(await read('old', 'a'), [undefined, 'a3'])
+    }
+    await send('DEL', `{${name}}~e`)
+    await session.set('a', fresh('a4'))
+    t.deepEqual(await read('old', 'a'), [undefined, 'a4'], 'whoever comes first')
+    t.deepEqual(host.failures, [])
   })
 
   check(`writes of one tick take effect in their order: ${title}`, async t => {
@@ -186,6 +228,23 @@ for (const setup of servers.all) {
     await Promise.all([gone, session.delete(['other'])])
     t.is((await session.get('k'))?.encoded, 2)
     t.is(await session.get('other'), undefined)
+  })
+
+  check(`the order stays where the server does not know a script: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const name = (i: number) => `{${i}}`
+    for (let i = 0; i < 10; i++) {
+      // In a cluster each of three servers.
+      for (const { port } of setup.servers()) {
+        await (await connect(t, setup.library, port)).send('SCRIPT', 'FLUSH')
+      }
+      await session.set(name(i), fresh(0))
+      const gone = session.delete([name(i)])
+      const last = session.set(name(i), fresh(1))
+      await Promise.all([gone, last])
+      t.is((await session.get(name(i)))?.encoded, 1)
+    }
   })
 
   check(`one process has the right to load a key: ${title}`, async t => {
@@ -247,6 +306,23 @@ for (const setup of servers.all) {
     }
   })
 
+  check(`what a session does itself takes nothing that it does later: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    for (const mode of ['tracking', 'bus'] as const) {
+      const name = `own${Math.random()}`
+      const a = openSession(t, client, { invalidation: { mode } }, name)
+      const b = openSession(t, client, { invalidation: { mode } }, name)
+      await Promise.all([a.session.ready, b.session.ready])
+      void a.session.invalidateTag('t')
+      void a.session.clear()
+      void a.session.set('k', fresh('v', { tags: ['t'] }))
+      await b.host.hears('*')
+      await b.session.set('end', fresh('v'))
+      await a.host.hears('end')
+      t.deepEqual(a.host.changes, ['end'])
+    }
+  })
+
   check(`the fleet's hot keys are those that all together read most: ${title}`, async t => {
     const { client, send } = await setup.client(t)
     const name = `hot${Math.random()}`
@@ -286,7 +362,7 @@ for (const setup of servers.all) {
     t.true(await session.set('k', fresh('v')))
     t.is((await session.get('k'))?.encoded, 'v')
     await session.set('k', fresh('z'.repeat(10_000)))
-    await send('SETRANGE', place, '60', 'damaged')
+    await send('SETRANGE', place, '76', 'damaged')
     t.is(await session.get('k'), undefined)
     t.is(host.failures.length, 1)
   })
@@ -297,8 +373,43 @@ for (const setup of servers.all) {
     const large = new Uint8Array(1024 ** 2).map((_, i) => i * i)
     t.true(await session.set('k', fresh(large)))
     t.deepEqual(new Uint8Array((await session.get('k'))!.encoded as Uint8Array), large)
-    t.false(await session.set('k', fresh('x'.repeat(1024 ** 2 + 1))))
-    t.is(host.failures.length, 1)
+    for (const encoded of [
+      'x'.repeat(1024 ** 2 + 1),
+      'ü'.repeat(1024 ** 2 / 2 + 1),
+      `\ud800${'x'.repeat(1024 ** 2 / 2)}`,
+    ]) {
+      await session.set('k', fresh('older'))
+      t.false(await session.set('k', fresh(encoded)))
+      t.regex(host.failures.pop()![1].message, /maxValueSize, 1048576/)
+      t.is(await session.get('k'), undefined, 'what was there is older')
+    }
+    t.true(await session.set('k', fresh('ü'.repeat(1024 ** 2 / 2))))
+    t.false(await session.set('k', fresh('gone', { freshFor: 0 })))
+    t.is(await session.get('k'), undefined)
+    t.deepEqual(host.failures, [])
+  })
+
+  check(`a prefix is before every key: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const prefix = `app{${Math.random()}`
+    for (const mode of ['tracking', 'bus'] as const) {
+      const options = { prefix, invalidation: { mode } }
+      const [a, b] = [1, 2].map(() => openSession(t, client, options, 'one'))
+      const other = openSession(t, client, { ...options, prefix: '' }, 'one')
+      await Promise.all([a!, b!, other].map(({ session }) => session.ready))
+      t.true(await a!.session.set('k', fresh('v', { tags: ['t'] })))
+      await b!.host.hears('k')
+      t.is(await send('EXISTS', `${prefix}one:k`), 1)
+      t.is((await b!.session.get('k'))?.encoded, 'v')
+      t.is(await other.session.get('k'), undefined)
+      await a!.session.invalidateTag('t')
+      await b!.host.hears('#t')
+      await a!.session.clear()
+      await b!.host.hears('*')
+      t.is(await b!.session.get('k'), undefined)
+      t.deepEqual(other.host.changes, [])
+      for (const { host } of [a!, b!, other]) t.deepEqual(host.failures, [])
+    }
   })
 
   if (setup.isCluster) continue

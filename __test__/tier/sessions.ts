@@ -1,7 +1,7 @@
 // What the tests of the tier share: sessions over real servers, of both libraries, and the cache's side.
 import type { ExecutionContext } from 'ava'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
-import type { TierHost, TierSession, TierValue } from '../../src/tier/tier.ts'
+import type { TierHost, TierMark, TierMoment, TierSession, TierValue } from '../../src/tier/tier.ts'
 import { type Timers, timersOf } from '../../src/timers.ts'
 import { redis, type Served } from '../router/support.ts'
 import {
@@ -19,6 +19,7 @@ export interface Setup {
   readonly isCluster: boolean
   readonly library: Library
   client(t: ExecutionContext): Promise<Connected>
+  servers(): readonly Served[]
 }
 
 /** Each library, over one server and over a cluster; the servers run until `stop`. */
@@ -33,12 +34,14 @@ export function setups(): { all: Setup[]; start(): Promise<void>; stop(): void }
       library,
       isCluster: false,
       client: t => connect(t, library, single.port),
+      servers: () => [single],
     },
     {
       title: `${library} in a cluster`,
       library,
       isCluster: true,
       client: t => connectCluster(t, library, nodes),
+      servers: () => nodes,
     },
   ])
   return {
@@ -119,8 +122,8 @@ export function fresh(encoded: TierValue['encoded'], more: Partial<TierValue> = 
 }
 
 /** What a `get` saw as the time. */
-export async function sinceOf(session: TierSession, key: string): Promise<number> {
-  const mark: { since?: number } = {}
+export async function sinceOf(session: TierSession, key: string): Promise<TierMoment> {
+  const mark: TierMark = {}
   await session.get(key, mark)
   return mark.since ?? 0
 }

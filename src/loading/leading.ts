@@ -188,7 +188,7 @@ export class Leading<K extends CacheKey, V> {
   #newEntry(
     { flight, load, begun }: Attempt<K, V>,
     value: V,
-    since: number | undefined,
+    since: TierValue['since'],
   ): TierValue {
     const { lives, timers, values } = this.#inside
     const cost = timers.now() - begun

@@ -18,7 +18,7 @@ export interface Loaded<V> {
   /** Where the second tier had it: as it is stored. */
   readonly held?: TierValue
   /** When the second tier had nothing, by its own clock: see {@link TierValue.since}. */
-  readonly since?: number | undefined
+  readonly since?: TierValue['since']
   /** To be given back when the value is stored for all. */
   readonly lease?: TierLease | undefined
 }

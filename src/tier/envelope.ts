@@ -9,15 +9,28 @@
 //   at 27  milliseconds that loading it took                 float32
 //   at 31  the length of the value before it was compressed  uint32
 //   at 35  the length of the tags, which are JSON            uint32
+//   at 39  the generation in which it was known               } float64
+//   at 47  and how far the clock of tags was                  }
+//   at 55  the session that wrote it                         8 bytes
+//   at 63  when it was asked to, in microseconds of its process  float64
 import { TierError } from '../errors.ts'
 import { type CompressionName, pack, unpack } from './compress.ts'
 import type { TierValue } from './tier.ts'
 
 /** Where things are. */
-export const Head = { KIND: 2, KNOWN: 3, FRESH_UNTIL: 11, VERSION: 19, SIZE: 39 } as const
+export const Head = {
+  KIND: 2,
+  KNOWN: 3,
+  FRESH_UNTIL: 11,
+  VERSION: 19,
+  GENERATION: 39,
+  CLOCK: 47,
+  WRITER: 55,
+  SIZE: 71,
+} as const
 
 /** What every stored value begins with. */
-export const MAGIC = Buffer.from([0xb7, 1])
+export const MAGIC = Buffer.from([0xb7, 2])
 
 const Kind = { ASCII: 0, UTF8: 1, UTF16: 2, NUMBER: 3, BYTES: 4, TOMBSTONE: 15 } as const
 
@@ -32,31 +45,75 @@ export interface Packing {
   readonly above: number
 }
 
-/** A value in parts: between them go the times, which only the store knows. */
+/** Who wrote something, and when. */
+export interface Signature {
+  /** The session, as 16 digits. */
+  readonly origin: string
+  /** Microseconds, by the clock of its process. */
+  readonly at: number
+}
+
+/** A signature as it is stored. */
+export function sign({ origin, at }: Signature): Buffer {
+  const bytes = Buffer.alloc(Head.SIZE - Head.WRITER)
+  bytes.write(origin, 'hex')
+  bytes.writeDoubleBE(at, 8)
+  return bytes
+}
+
+/** Who wrote what a store has, a value or the mark of a deletion; `undefined` if that cannot be read. */
+export function readSignature(stored: Buffer): Signature | undefined {
+  if (stored.length < Head.SIZE || !stored.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  const origin = stored.toString('hex', Head.WRITER, Head.WRITER + 8)
+  return { origin, at: stored.readDoubleBE(Head.WRITER + 8) }
+}
+
+/** Whether what a store has is the mark of a deletion. */
+export function isTombstone(stored: Buffer): boolean {
+  return stored[Head.KIND] === Kind.TOMBSTONE
+}
+
+/** A value in parts: between them goes what only the store knows. */
 export interface Sealed {
   /** What comes before the times. */
   readonly head: Buffer
-  /** What comes after them. */
+  /** What comes after them and before the epoch. */
+  readonly middle: Buffer
+  /** What comes after the epoch. */
   readonly body: Buffer
 }
 
-/** What is stored of a value. */
-export function seal(value: TierValue, { compression, above }: Packing): Sealed {
-  const { kind, bytes } = toBytes(value.encoded)
+/** What is stored of a value; an error if it has more than `max` bytes. */
+export function seal(
+  value: TierValue,
+  { compression, above }: Packing,
+  signature: Signature,
+  max: number,
+): Sealed | TierError {
+  const { encoded } = value
+  // A character is a byte or more: so large a text is not even made into bytes.
+  if (typeof encoded !== 'number' && encoded.length > max) return tooLarge(encoded.length, max)
+  const { kind, bytes } = toBytes(encoded)
+  if (bytes.length > max) return tooLarge(bytes.length, max)
   const { code, packed } =
     compression !== undefined && bytes.length >= above
       ? pack(bytes, compression)
       : { code: 0, packed: bytes }
   const tags = value.tags?.length ? Buffer.from(JSON.stringify(value.tags)) : Buffer.alloc(0)
-  const fixed = Buffer.alloc(Head.SIZE - Head.VERSION)
-  fixed.writeDoubleBE(value.version ?? Number.NaN, 0)
-  fixed.writeFloatBE(value.cost, 8)
-  fixed.writeUInt32BE(bytes.length, 12)
-  fixed.writeUInt32BE(tags.length, 16)
+  const middle = Buffer.alloc(Head.GENERATION - Head.VERSION)
+  middle.writeDoubleBE(value.version ?? Number.NaN, 0)
+  middle.writeFloatBE(value.cost, 8)
+  middle.writeUInt32BE(bytes.length, 12)
+  middle.writeUInt32BE(tags.length, 16)
   return {
     head: Buffer.from([...MAGIC, kind | (code << 4)]),
-    body: Buffer.concat([fixed, tags, packed]),
+    middle,
+    body: Buffer.concat([sign(signature), tags, packed]),
   }
+}
+
+function tooLarge(bytes: number, max: number): TierError {
+  return new TierError(`a value of ${bytes} bytes or more is larger than maxValueSize, ${max}`)
 }
 
 /** Whether a text survives UTF-8: it has no half of a surrogate pair alone. */
@@ -83,6 +140,11 @@ export interface Opened {
   readonly value: TierValue
   /** When it was known, in microseconds of the store. */
   readonly known: number
+  /** The epoch in which it was. */
+  readonly generation: number
+  readonly clock: number
+  /** Who wrote it, as it is stored. */
+  readonly signature: Buffer
 }
 
 /**
@@ -119,7 +181,9 @@ export function unseal(stored: Buffer, now: number, max: number): Opened | undef
     version: Number.isNaN(version) ? undefined : version,
     tags: readTags(stored.subarray(Head.SIZE, end)),
   }
-  return { value, known }
+  const generation = stored.readDoubleBE(Head.GENERATION)
+  const clock = stored.readDoubleBE(Head.CLOCK)
+  return { value, known, generation, clock, signature: stored.subarray(Head.WRITER, Head.SIZE) }
 }
 
 function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {

@@ -4,6 +4,7 @@ import type { Events } from '../events.ts'
 import type { Inside } from '../loading/inside.ts'
 import { binding } from '../native.ts'
 import type { CacheKey } from '../types.ts'
+import { SharedKin } from './kin.ts'
 import { Second, type SecondOptions } from './second.ts'
 
 /** Opens the second tier of a cache, if it is to have one. */
@@ -29,6 +30,7 @@ export function openSecond<K extends CacheKey, V>(
   return new Second(tier, options, {
     name,
     timers,
+    kin: new SharedKin(name),
     forget: unlessClosed(keys => void binding.deleteMany(at, keys)),
     forgetTag: unlessClosed((tag, soft) => binding.invalidateTag(at, tag, soft ? 1 : 0)),
     clear: unlessClosed(clear),

@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../errors.ts'
 import type { Timers } from '../timers.ts'
 import type { CacheKey, Duration } from '../types.ts'
 import { milliseconds } from '../units.ts'
-import type { Tier, TierHost, TierSession, TierValue } from './tier.ts'
+import type { Kin, Tier, TierHost, TierSession, TierValue } from './tier.ts'
 
 /** How a cache uses its second tier. */
 export interface SecondOptions {
@@ -36,6 +36,8 @@ export interface SecondOptions {
 export interface Front {
   readonly name: string
   readonly timers: Timers
+  /** What the instances of the process share. */
+  readonly kin: Kin & { close(): void }
   forget(keys: readonly CacheKey[]): void
   /** Forgets by a tag; `soft`: keeps them for who takes stale values. */
   forgetTag(tag: string, soft: boolean): void
@@ -100,7 +102,18 @@ export class Second {
     this.#localTtl = localTtl
     this.#uncoveredTtl = Math.min(localTtl, uncoveredTtl)
     this.leases = options.tierLease ?? false
-    this.session = tier.open(this.#host())
+    try {
+      this.session = tier.open(this.#host())
+    } catch (error) {
+      front.kin.close()
+      throw error
+    }
+  }
+
+  /** Lets it go, when what is under way is done. */
+  async close(): Promise<void> {
+    await this.session.close()
+    this.#front.kin.close()
   }
 
   /** The life of a value here, in milliseconds: short while changes there are not heard of. */
@@ -128,6 +141,7 @@ export class Second {
     return {
       name: front.name,
       timers: front.timers,
+      kin: front.kin,
       changed: keys => front.forget(keys),
       tagged: tags => {
         for (const tag of tags) front.forgetTag(tag, false)

@@ -21,13 +21,25 @@ export interface TierValue {
    * stored if the key was written or removed since then, nor if that is not known (0). A value
    * without it is new: it is stored whatever is there, but for a higher version.
    */
-  readonly since?: number | undefined
+  readonly since?: TierMoment | undefined
 }
+
+/** A moment of the store's, which only the store reads; 0 if none is known. */
+export type TierMoment = object | 0
 
 /** Filled by a `get`: what a load that follows has to show when its value is stored. */
 export interface TierMark {
-  /** The store's time when the key was read; stays as it is if the store did not answer. */
-  since?: number | undefined
+  /** When the key was read, as the store says; stays as it is if the store did not answer. */
+  since?: TierMoment | undefined
+}
+
+/**
+ * Texts that all instances of a cache in the threads of this process share, since they share its
+ * values. The oldest are forgotten.
+ */
+export interface Kin {
+  add(text: string): void
+  has(text: string): boolean
 }
 
 /** What a tier tells the cache. */
@@ -36,6 +48,8 @@ export interface TierHost {
   readonly name: string
   /** All waiting is done by these. */
   readonly timers: Timers
+  /** Left out where nobody else has the values of this instance. */
+  readonly kin?: Kin | undefined
   /** Keys were written or removed elsewhere. */
   changed(keys: readonly CacheKey[]): void
   /** Tags were invalidated elsewhere. */

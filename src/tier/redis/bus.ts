@@ -1,7 +1,7 @@
 // Invalidation by the processes themselves: each publishes what it changed to one channel that all hear.
 // Redis keeps nothing of it, so numbers tell who missed a message, and signs of life who missed the last.
 import { TierError } from '../../errors.ts'
-import type { TierHost } from '../tier.ts'
+import type { ChannelHost } from './channel.ts'
 import type { Pulse, Standing } from './footing.ts'
 import { type Change, type Kind, Ledger, pass, readMessage, writeMessage } from './messages.ts'
 import { type Holder, type Payload, reach } from './reach.ts'
@@ -12,7 +12,7 @@ const REMEMBERED = 60
 /** The bus, while it stands. */
 export interface BusLine extends Standing {
   /** Publishes a change. */
-  tell(change: Change): Promise<unknown>
+  tell(change: Change, at?: number): Promise<unknown>
   /** Says that no more will come. */
   leave(): Promise<unknown>
 }
@@ -21,7 +21,7 @@ export interface BusLine extends Standing {
 export class Bus {
   readonly #channel: string
   readonly #origin: string
-  readonly #host: TierHost
+  readonly #host: ChannelHost
   readonly #ledger: Ledger
   readonly #bound: number
   /** How many changes were published or should have been. */
@@ -31,7 +31,7 @@ export class Bus {
   /** Called with the next sign of life of our own. */
   #echo = () => {}
 
-  constructor(channel: string, origin: string, host: TierHost, { heartbeat, bound }: Pulse) {
+  constructor(channel: string, origin: string, host: ChannelHost, { heartbeat, bound }: Pulse) {
     this.#channel = channel
     this.#origin = origin
     this.#host = host
@@ -50,14 +50,14 @@ export class Bus {
     })
     this.#ledger.clear()
     this.#trusting = this.#host.timers.now() + this.#bound
-    const send = (kind: Kind, change?: Change) => {
-      const message = { kind, origin: this.#origin, sequence: this.#sequence, change }
+    const send = (kind: Kind, change?: Change, at?: number) => {
+      const message = { kind, origin: this.#origin, sequence: this.#sequence, change, at }
       return master.send('PUBLISH', this.#channel, writeMessage(message))
     }
     const line: BusLine = {
-      tell: change => {
+      tell: (change, at) => {
         this.#sequence++
-        return send('change', change)
+        return send('change', change, at)
       },
       leave: () => send('bye'),
       beat: () => {
@@ -85,7 +85,7 @@ export class Bus {
       }
       const now = this.#host.timers.now()
       if (!this.#ledger.follows(message, now, now < this.#trusting)) this.#host.cleared()
-      else if (message.change) pass(this.#host, message.change)
+      else if (message.change && !this.#host.takes?.(message)) pass(this.#host, message.change)
     } catch (error) {
       const what = 'a message of the bus could not be read'
       this.#host.failed('invalidation', new TierError(what, { cause: error }))

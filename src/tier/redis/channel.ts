@@ -1,12 +1,20 @@
 // How a cache hears what other processes change in the store: by tracking, by the bus, or not at all.
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { checkDuration, checkOneOf, checkShape } from '../../checks.ts'
 import { InvalidOptionError } from '../../errors.ts'
 import type { Duration } from '../../types.ts'
 import type { TierHost } from '../tier.ts'
 import { Bus, type BusLine } from './bus.ts'
 import { Footing, type Pulse } from './footing.ts'
-import { type Change, type Changes, merge, nothing, pieces } from './messages.ts'
+import {
+  type Change,
+  type Changes,
+  type Message,
+  merge,
+  nothing,
+  pieces,
+  writeMessage,
+} from './messages.ts'
 import { Refused, type StoredKeys, type Tracking, track } from './tracking.ts'
 
 /** How changes of other processes are heard of. */
@@ -31,6 +39,12 @@ export interface ChannelKeys extends StoredKeys {
   readonly bus: string
 }
 
+/** What the channel tells. */
+export interface ChannelHost extends TierHost {
+  /** Takes a message of another thread of this process; `false` if it is none. */
+  takes?(message: Message): boolean
+}
+
 /** How a cache hears of changes elsewhere, and tells of its own. */
 export interface Channel {
   /** Resolves when changes elsewhere are heard of, or cannot be for now. */
@@ -45,10 +59,17 @@ export interface Channel {
   /**
    * Tells the others, once the store has what is told of. By tracking they know of keys that were
    * written already: tell only what no written key stands for.
+   *
+   * @param at - when it was asked for, in microseconds of the process.
    */
-  publish(change: Partial<Change>): void
+  publish(change: Partial<Change>, at?: number): void
   /** Whether the server tells of written keys. */
   readonly tracks: boolean
+  /**
+   * A key that tells of a change when it is written and removed: for who tracks, in one step with the
+   * change. `undefined` if nobody does.
+   */
+  mark(change: Partial<Change>, at?: number): Buffer | undefined
   close(): Promise<void>
 }
 
@@ -75,6 +96,7 @@ const silent: Channel = {
   writer: () => undefined,
   publish: () => {},
   tracks: false,
+  mark: () => undefined,
   close: async () => {},
 }
 
@@ -82,28 +104,37 @@ const silent: Channel = {
  * Opens the channel of a session.
  *
  * @param client - the user's: connections are made like it, and it is not used itself.
+ * @param origin - what the session is known by to others.
  */
 export function openChannel(
   client: object,
   options: CheckedInvalidation,
-  host: TierHost,
+  host: ChannelHost,
   keys: ChannelKeys,
+  origin: string = drawOrigin(),
 ): Channel {
-  return options === false ? silent : new Open(client, options, host, keys)
+  return options === false ? silent : new Open(client, options, host, keys, origin)
+}
+
+/** What a session is known by: nobody else has it. */
+export function drawOrigin(): string {
+  return randomBytes(8).toString('hex')
 }
 
 class Open implements Channel {
   readonly ready: Promise<void>
   readonly #client: object
-  readonly #host: TierHost
+  readonly #host: ChannelHost
   readonly #keys: ChannelKeys
   readonly #pulse: Pulse
-  readonly #origin = randomUUID()
+  readonly #origin: string
   readonly #bus: Bus
   #footing: Footing<Tracking> | Footing<BusLine>
   #tracks: boolean
   /** What is to be told. */
   #pending: Changes = nothing()
+  /** When the first of it was asked for. */
+  #since: number | undefined
   #due = false
   #settle = () => {}
   #closed: Promise<void> | undefined
@@ -111,14 +142,16 @@ class Open implements Channel {
   constructor(
     client: object,
     options: Exclude<CheckedInvalidation, false>,
-    host: TierHost,
+    host: ChannelHost,
     keys: ChannelKeys,
+    origin: string,
   ) {
     this.#client = client
+    this.#origin = origin
     this.#host = host
     this.#keys = keys
     this.#pulse = options
-    this.#bus = new Bus(keys.bus, this.#origin, host, options)
+    this.#bus = new Bus(keys.bus, origin, host, options)
     this.#tracks = options.mode !== 'bus'
     this.ready = new Promise(resolve => (this.#settle = resolve))
     this.#footing = this.#tracks ? this.#track(options.mode === 'auto') : this.#ride()
@@ -133,9 +166,17 @@ class Open implements Channel {
     return standing && 'client' in standing ? standing.client : undefined
   }
 
-  publish({ keys = [], tags = [], clear = false }: Partial<Change>): void {
+  mark({ keys = [], tags = [], clear = false }: Partial<Change>, at?: number): Buffer | undefined {
+    if (!this.#tracks) return undefined
+    const change = { keys, tags, clear }
+    const message = { kind: 'change', origin: this.#origin, sequence: 0, change, at } as const
+    return Buffer.from(this.#keys.marks + writeMessage(message))
+  }
+
+  publish({ keys = [], tags = [], clear = false }: Partial<Change>, at?: number): void {
     if (this.#closed) return
     merge(this.#pending, { keys, tags, clear })
+    if (at !== undefined) this.#since = Math.min(this.#since ?? at, at)
     if (this.#due) return
     this.#due = true
     // All that is told of in one turn of the event loop goes together.
@@ -184,7 +225,9 @@ class Open implements Channel {
 
   #flush(): Promise<unknown> {
     const pending = this.#pending
+    const since = this.#since
     this.#pending = nothing()
+    this.#since = undefined
     const told: Promise<unknown>[] = []
     for (const piece of pieces(pending)) {
       const { standing } = this.#footing
@@ -194,7 +237,7 @@ class Open implements Channel {
           this.#host.failed('publish', error)
           if (this.#tracks) this.#untold(piece)
         }
-        told.push(standing.tell(piece).catch(failed))
+        told.push(standing.tell(piece, since).catch(failed))
       }
     }
     return Promise.all(told)

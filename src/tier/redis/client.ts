@@ -2,6 +2,7 @@
 // Neither library is imported: a client is known by its shape.
 import { InvalidOptionError, TierError } from '../../errors.ts'
 import type { Timers } from '../../timers.ts'
+import { partOf } from './slots.ts'
 
 /** A word of a command. */
 export type Word = string | Uint8Array
@@ -26,11 +27,14 @@ export interface Connection {
   send(command: Command): Promise<Reply>
   /**
    * The answers to commands that are sent together, in their order. One that Redis answers by an
-   * error has that in its place; if there is no answer at all, it throws.
+   * error has that in its place, and in a cluster so has one that is not answered. A server alone that
+   * does not answer throws.
    *
    * @throws TierError `ERR_TIER`: the client is closed, its server is away or does not answer in time.
    */
   sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]>
+  /** Which part of a cluster has a key: see slots.ts. */
+  partOf(key: Word): number
 }
 
 /** What both libraries have. */
@@ -64,7 +68,8 @@ interface NodeRedis extends Client {
 export interface Library {
   readonly isCluster: boolean
   readonly addsPrefix: boolean
-  sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]>
+  /** Sends commands together, and gives the answer to each. */
+  sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> | Promise<Reply>[]
 }
 
 /** Texts of values as bytes: in versions from 5 on, and in version 4. */
@@ -104,15 +109,16 @@ function ioRedis(client: IoRedis): Library {
   return {
     isCluster,
     addsPrefix: true,
-    async sendAll(commands) {
+    sendAll(commands) {
       if (isCluster || commands.length === 1) {
         // The library finds the server of each command by itself.
-        return settle(commands.map(({ words }) => client.callBuffer(...words.map(bytesOf))))
+        return commands.map(({ words }) => client.callBuffer(...words.map(bytesOf)))
       }
       const pipeline = client.pipeline()
       for (const { words } of commands) pipeline.callBuffer(...words.map(bytesOf))
-      const replies = (await pipeline.exec()) ?? []
-      return replies.map(([error, reply]) => error ?? reply)
+      return pipeline
+        .exec()
+        .then(replies => (replies ?? []).map(([error, reply]) => error ?? reply))
     },
   }
 }
@@ -125,14 +131,12 @@ function nodeRedis(client: NodeRedis): Library {
     addsPrefix: false,
     sendAll(commands) {
       // The library writes together what is sent in one turn.
-      return settle(
-        commands.map(({ words, key }) => {
-          const list = words.map(bytesOf)
-          if (isCluster) return client.sendCommand(bytesOf(key), false, list, AS_BYTES)
-          if (isSentinel) return client.sendCommand(false, list, AS_BYTES)
-          return client.sendCommand(list, AS_BYTES)
-        }),
-      )
+      return commands.map(({ words, key }) => {
+        const list = words.map(bytesOf)
+        if (isCluster) return client.sendCommand(bytesOf(key), false, list, AS_BYTES)
+        if (isSentinel) return client.sendCommand(false, list, AS_BYTES)
+        return client.sendCommand(list, AS_BYTES)
+      })
     },
   }
 }
@@ -141,15 +145,6 @@ function nodeRedis(client: NodeRedis): Library {
 function bytesOf(word: Word): string | Buffer {
   if (typeof word === 'string' || Buffer.isBuffer(word)) return word
   return Buffer.from(word.buffer, word.byteOffset, word.byteLength)
-}
-
-/** What promises come to, errors in their places. */
-async function settle(replies: Promise<Reply>[]): Promise<(Reply | Error)[]> {
-  const settled = await Promise.allSettled(replies)
-  return settled.map(one => {
-    if (one.status === 'fulfilled') return one.value
-    return one.reason instanceof Error ? one.reason : new Error(String(one.reason))
-  })
 }
 
 class ClientConnection implements Connection {
@@ -181,10 +176,16 @@ class ClientConnection implements Connection {
 
   async sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> {
     this.#check()
-    const replies = await this.#inTime(this.#library.sendAll(commands))
-    const lost = replies.find(reply => reply instanceof Error && !isAnswer(reply))
-    if (lost === undefined) return replies
-    throw new TierError(`Redis did not answer: ${(lost as Error).message}`, { cause: lost })
+    const sent = this.#library.sendAll(commands)
+    const replies = await (Array.isArray(sent) ? this.#each(sent) : this.#together(sent))
+    const lost = this.isCluster ? undefined : replies.find(isLost)
+    if (lost !== undefined) throw asLost(lost)
+    return replies.map(reply => (isLost(reply) ? asLost(reply) : reply))
+  }
+
+  partOf(key: Word): number {
+    const bytes = Buffer.from(key as Uint8Array)
+    return partOf(this.addsPrefix ? Buffer.concat([Buffer.from(this.keyPrefix), bytes]) : bytes)
   }
 
   /** Throws if nothing can be sent: commands are not to wait for a server that is away. */
@@ -197,16 +198,50 @@ class ClientConnection implements Connection {
     else if (this.#wasReady) throw new TierError('the connection to Redis is down')
   }
 
-  #inTime<T>(answer: Promise<T>): Promise<T> {
+  /** Answers that come as one. */
+  #together(answers: Promise<(Reply | Error)[]>): Promise<(Reply | Error)[]> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(this.#timeout, () => {
-        reject(new TierError(`Redis did not answer within ${this.#timeout} ms`))
-      })
-      const fail = (error: Error) =>
-        reject(new TierError(`Redis did not answer: ${error.message}`, { cause: error }))
-      answer.then(resolve, fail).finally(cancel)
+      const cancel = this.#timers.after(this.#timeout, () => reject(this.#late()))
+      answers.then(resolve, error => reject(asLost(error))).finally(cancel)
     })
   }
+
+  /** Answers that come one by one: those that do not come in time are errors. */
+  #each(answers: Promise<Reply>[]): Promise<(Reply | Error)[]> {
+    const late = this.#late()
+    const replies: (Reply | Error)[] = answers.map(() => late)
+    let left = answers.length
+    return new Promise(resolve => {
+      const end = () => {
+        cancel()
+        // What comes later is not to change it.
+        resolve(replies.slice())
+      }
+      const cancel = this.#timers.after(this.#timeout, end)
+      for (const [i, answer] of answers.entries()) {
+        const settle = (reply: Reply | Error) => {
+          replies[i] = reply
+          if (--left === 0) end()
+        }
+        answer.then(settle, error => settle(error instanceof Error ? error : new Error(error)))
+      }
+      if (left === 0) end()
+    })
+  }
+
+  #late(): TierError {
+    return new TierError(`Redis did not answer within ${this.#timeout} ms`)
+  }
+}
+
+/** Whether there is no answer, but an error of the library or of ours. */
+function isLost(reply: Reply | Error): reply is Error {
+  return reply instanceof Error && !isAnswer(reply)
+}
+
+function asLost(error: Error): TierError {
+  if (error instanceof TierError) return error
+  return new TierError(`Redis did not answer: ${error.message}`, { cause: error })
 }
 
 /** Whether an error is what Redis answered: its first word is in capitals. */

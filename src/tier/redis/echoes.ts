@@ -1,97 +1,136 @@
-// Tells apart what others write from what this session does. The server is asked not to tell a connection
-// of its own writes, but does so all the same where a script makes them. So whatever is heard of a key
-// that was written here just now is looked at: if the store has what was written here, it is an echo.
-import { Head, MAGIC } from '../envelope.ts'
-import type { TierHost } from '../tier.ts'
-import type { Connection, Reply } from './client.ts'
+// Tells apart what other processes write from what this one does. The server is asked not to tell a
+// connection of its own writes, but does so all the same where a script makes them; and other threads
+// of this process, which share the values here, are other sessions to it. So whatever is heard of a key
+// that was written in this process of late is looked at: who wrote it is in what the store has.
+import type { CacheKey } from '../../types.ts'
+import { Head, isTombstone, readSignature, type Signature } from '../envelope.ts'
+import { processClock } from '../kin.ts'
+import type { Kin, TierHost } from '../tier.ts'
+import type { Connection } from './client.ts'
+import type { Keys } from './keys.ts'
+import type { Message } from './messages.ts'
+import type { Asked, Recent } from './recent.ts'
 import type { Store } from './store.ts'
 
-/** Milliseconds for which an echo may come, at least. */
-const LIFE = 5_000
-
-/** What the server answers to a write: its time, if it was done. */
-type Answer = Promise<Reply | undefined>
-
-/** The writes of one session of late. */
+/** What is known in this process of its own writes. */
 export class Echoes {
   readonly #host: TierHost
   readonly #connection: Connection
   readonly #store: Store
-  /** The last write of each place; what is old is dropped with all that is as old. */
-  #young = new Map<string, Answer>()
-  #old = new Map<string, Answer>()
-  #since = 0
+  readonly #keys: Keys
+  readonly #kin: Kin
+  readonly #origin: string
+  readonly #recent: Recent
 
-  constructor(host: TierHost, connection: Connection, store: Store) {
+  constructor(
+    host: TierHost,
+    connection: Connection,
+    store: Store,
+    keys: Keys,
+    origin: string,
+    recent: Recent,
+  ) {
     this.#host = host
     this.#connection = connection
     this.#store = store
+    this.#keys = keys
+    this.#kin = host.kin ?? new Alone()
+    this.#origin = origin
+    this.#recent = recent
+    this.#kin.add(nameOf(origin))
   }
 
-  /** A place was written to. */
-  expect(place: Buffer, answer: Answer): void {
-    const now = this.#host.timers.now()
-    if (now - this.#since > LIFE) {
-      this.#old = now - this.#since > 2 * LIFE ? new Map() : this.#young
-      this.#young = new Map()
-      this.#since = now
+  /** What is to be written is signed by this. */
+  sign(): Signature {
+    return { origin: this.#origin, at: processClock() }
+  }
+
+  /** A key is about to be written. */
+  expect(place: Buffer): void {
+    this.#kin.add(place.toString('latin1'))
+  }
+
+  /** Passes on keys that were written elsewhere: at once, but for those written in this process too. */
+  changed(keys: readonly CacheKey[]): void {
+    const foreign: CacheKey[] = []
+    const both: { key: CacheKey; place: Buffer }[] = []
+    for (const key of keys) {
+      const place = this.#keys.value(key)
+      if (this.#kin.has(place.toString('latin1'))) both.push({ key, place })
+      else foreign.push(key)
     }
-    this.#young.set(textOf(place), answer)
+    if (foreign.length > 0) this.#host.changed(foreign)
+    if (both.length > 0) void this.#look(both)
   }
 
-  /**
-   * Passes on what was written elsewhere: at once, but for what was written here as well of late.
-   *
-   * @param placeOf - where an item is kept.
-   */
-  pass<T>(items: readonly T[], placeOf: (item: T) => Buffer, tell: (items: T[]) => void): void {
-    const foreign: T[] = []
-    const both: { item: T; place: Buffer; answer: Answer }[] = []
-    for (const item of items) {
-      const place = placeOf(item)
-      const answer = this.#answerOf(place)
-      if (answer === undefined) foreign.push(item)
-      else both.push({ item, place, answer })
+  /** Takes what another thread of this process tells; `false` if it is another process's. */
+  takes({ origin, change, at = 0 }: Message): boolean {
+    if (origin === this.#origin || !this.#isKindred(origin)) return false
+    if (change === undefined) return true
+    const { keys, tags, clear } = change
+    const doubtful = keys.filter(key => this.#recent.find(key, at) !== undefined)
+    if (clear || tags.length > 0) {
+      const isConcerned = ({ tags: has, writer }: Asked) =>
+        clear || writer === undefined || tags.some(tag => has?.includes(tag))
+      for (const asked of this.#recent.all(at)) if (isConcerned(asked)) doubtful.push(asked.key)
     }
-    if (foreign.length > 0) tell(foreign)
-    if (both.length > 0) void this.#look(both, tell)
+    if (doubtful.length > 0) this.#host.changed(doubtful)
+    return true
   }
 
-  #answerOf(place: Buffer): Answer | undefined {
-    const text = textOf(place)
-    return this.#young.get(text) ?? this.#old.get(text)
-  }
-
-  async #look<T>(
-    both: { item: T; place: Buffer; answer: Answer }[],
-    tell: (items: T[]) => void,
-  ): Promise<void> {
-    await Promise.all(both.map(({ answer }) => answer))
+  async #look(both: { key: CacheKey; place: Buffer }[]): Promise<void> {
     const commands = both.map(({ place }) => ({
-      // A time as text is longer than what a value needs.
-      words: ['GETRANGE', place, '0', '19'],
+      words: ['GETRANGE', place, '0', String(Head.SIZE - 1)],
       key: place,
     }))
     const found = await this.#store.send('invalidation', this.#connection, commands)
-    const foreign: T[] = []
-    for (const [i, { item, place }] of both.entries()) {
-      // Of several writes here the last counts.
-      const stamp = await this.#answerOf(place)
-      if (stamp === undefined || stamp === null || Number(stamp) !== stampOf(found[i])) {
-        foreign.push(item)
-      }
-    }
-    if (foreign.length > 0) tell(foreign)
+    const changed = both.filter(({ key }, i) => {
+      const reply = found[i]
+      return !Buffer.isBuffer(reply) || this.#isNews(key, reply)
+    })
+    if (changed.length > 0) this.#host.changed(changed.map(({ key }) => key))
+  }
+
+  /** Whether what the store has may be other than what is here. */
+  #isNews(key: CacheKey, stored: Buffer): boolean {
+    const signature = readSignature(stored)
+    if (signature === undefined) return true
+    const { origin, at } = signature
+    if (origin === this.#origin) return false
+    if (!this.#isKindred(origin)) return true
+    // Another thread wrote it, and here as well. But what was read here before may have come after.
+    const asked = this.#recent.find(key, at)
+    if (asked === undefined) return false
+    return isTombstone(stored) || !asked.writer?.equals(stored.subarray(Head.WRITER, Head.SIZE))
+  }
+
+  #isKindred(origin: string): boolean {
+    return this.#kin.has(nameOf(origin))
   }
 }
 
-function textOf(place: Buffer): string {
-  return place.toString('latin1')
+/** No place begins so. */
+function nameOf(origin: string): string {
+  return `\0${origin}`
 }
 
-/** The time in what is found: values have it at a place of theirs, tags are nothing else. */
-function stampOf(found: Reply | undefined): number | undefined {
-  if (!Buffer.isBuffer(found)) return undefined
-  if (!found.subarray(0, MAGIC.length).equals(MAGIC)) return Number(String(found))
-  return found.length >= Head.FRESH_UNTIL ? found.readDoubleBE(Head.KNOWN) : undefined
+/** The most texts that are kept by one alone. */
+const MOST = 10_000
+
+/** What a session knows that shares its values with no other. */
+class Alone implements Kin {
+  #young = new Set<string>()
+  #old = new Set<string>()
+
+  add(text: string): void {
+    if (this.#young.size >= MOST) {
+      this.#old = this.#young
+      this.#young = new Set()
+    }
+    this.#young.add(text)
+  }
+
+  has(text: string): boolean {
+    return this.#young.has(text) || this.#old.has(text)
+  }
 }

@@ -1,5 +1,6 @@
 // Where a cache keeps what in the store: `name:key` for values, readable where keys are texts, and
-// `name~...` for all else. Every key has one place, every place one key, and no two caches share any.
+// `name~...` or `{name}~...` for all else; what a script needs together is in one slot of a cluster.
+// Every key has one place, every place one key, and no two caches share any.
 import { InvalidKeyError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
 import { isWhole } from '../envelope.ts'
@@ -11,6 +12,8 @@ import type { Stored } from './tracking.ts'
  * that are no whole Unicode, `s` for texts that begin with `~` themselves.
  */
 const MARK = '~'
+/** What names of tags begin with. */
+const MEMBER = Buffer.from('#')
 
 /** The key of a cache as bytes. */
 export function writeKey(key: CacheKey): Buffer {
@@ -46,14 +49,13 @@ export class Keys implements ChannelKeys {
   readonly prefixes: readonly string[]
   readonly marks: string
   readonly bus: string
-  /** When everything was invalidated. */
-  readonly cleared: Buffer
-  /** When any tag was. */
-  readonly tagged: Buffer
+  /** The generation of the values that count, and the clock of the tags. */
+  readonly epoch: Buffer
+  /** When which tag was invalidated, by that clock. */
+  readonly tags: Buffer
   /** The processes that have published what they read most. */
   readonly hot: string
   readonly #values: Buffer
-  readonly #tags: Buffer
   readonly #locks: Buffer
 
   /**
@@ -64,14 +66,14 @@ export class Keys implements ChannelKeys {
     // No name contains what ends it, nor what would put all its keys into one slot of a cluster.
     const escaped = name.replaceAll(/[%:~{}]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
     const own = root + escaped
-    this.cleared = Buffer.from(`${own}~c`)
-    this.tagged = Buffer.from(`${own}~n`)
+    const together = `${root}{${escaped}}`
+    this.epoch = Buffer.from(`${together}~e`)
+    this.tags = Buffer.from(`${together}~t`)
     this.hot = `${own}~h`
-    this.marks = `${own}~m:`
+    this.marks = `${together}~m:`
     this.bus = `${space}${escaped}~bus`
-    this.prefixes = [`${own}:`, `${own}~t:`, `${own}~c`]
+    this.prefixes = [`${own}:`]
     this.#values = Buffer.from(`${own}:`)
-    this.#tags = Buffer.from(`${own}~t:`)
     this.#locks = Buffer.from(`${own}~l:`)
   }
 
@@ -80,9 +82,9 @@ export class Keys implements ChannelKeys {
     return Buffer.concat([this.#values, writeKey(key)])
   }
 
-  /** Where it stands when a tag was invalidated. */
-  tag(tag: string): Buffer {
-    return Buffer.concat([this.#tags, writeKey(tag)])
+  /** What a tag is called among {@link Keys.tags}. */
+  member(tag: string): Buffer {
+    return Buffer.concat([MEMBER, writeKey(tag)])
   }
 
   /** Who loads a key. */
@@ -96,15 +98,9 @@ export class Keys implements ChannelKeys {
   }
 
   read(stored: Buffer): Stored | undefined {
-    if (startsWith(stored, this.#values)) {
-      const key = readKey(stored.subarray(this.#values.length))
-      return key === undefined ? undefined : { key }
-    }
-    if (startsWith(stored, this.#tags)) {
-      const tag = readKey(stored.subarray(this.#tags.length))
-      return typeof tag === 'string' ? { tag } : undefined
-    }
-    return stored.equals(this.cleared) ? 'everything' : undefined
+    if (!startsWith(stored, this.#values)) return undefined
+    const key = readKey(stored.subarray(this.#values.length))
+    return key === undefined ? undefined : { key }
   }
 }
 

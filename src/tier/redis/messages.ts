@@ -34,6 +34,8 @@ export interface Message {
   readonly sequence: number
   /** What a `change` tells. */
   readonly change?: Change | undefined
+  /** When the first of it was asked for, in microseconds of the sender's process. */
+  readonly at?: number | undefined
 }
 
 /** The first item of every message: others are of another version, or no messages. */
@@ -41,17 +43,18 @@ const VERSION = 1
 const KINDS: readonly Kind[] = ['alive', 'bye', 'change']
 
 /** A message as text: a JSON array. */
-export function writeMessage({ kind, origin, sequence, change }: Message): string {
+export function writeMessage({ kind, origin, sequence, change, at }: Message): string {
   const head = [VERSION, KINDS.indexOf(kind), origin, sequence]
   if (change === undefined) return JSON.stringify(head)
-  return JSON.stringify([...head, change.keys.map(writeKey), change.tags, change.clear ? 1 : 0])
+  const told = [change.keys.map(writeKey), change.tags, change.clear ? 1 : 0]
+  return JSON.stringify(at === undefined ? [...head, ...told] : [...head, ...told, at])
 }
 
 /** The message of a text; throws if it is none. */
 export function readMessage(text: string): Message {
   const parts: unknown = JSON.parse(text)
   if (!Array.isArray(parts) || parts[0] !== VERSION) throw new SyntaxError('not a message')
-  const [, kindAt, origin, sequence, keys, tags, clear] = parts as unknown[]
+  const [, kindAt, origin, sequence, keys, tags, clear, at] = parts as unknown[]
   const kind = KINDS[kindAt as number]
   if (kind === undefined || typeof origin !== 'string' || origin === '') {
     throw new SyntaxError('a message of nobody')
@@ -64,7 +67,9 @@ export function readMessage(text: string): Message {
   if (!isTexts(keys) || !isTexts(tags) || (clear !== 0 && clear !== 1)) {
     throw new SyntaxError('a change of nothing')
   }
-  return { ...head, change: { keys: keys.map(readKey), tags, clear: clear === 1 } }
+  if (at !== undefined && !Number.isSafeInteger(at)) throw new SyntaxError('a change at no time')
+  const change = { keys: keys.map(readKey), tags, clear: clear === 1 }
+  return at === undefined ? { ...head, change } : { ...head, change, at: at as number }
 }
 
 function isTexts(list: unknown): list is string[] {

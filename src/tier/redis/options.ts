@@ -5,11 +5,16 @@ import { type BreakerOptions, checkBreaker } from '../../loading/breaker.ts'
 import type { Duration, Size } from '../../types.ts'
 import { byteCount, milliseconds } from '../../units.ts'
 import { type CompressionName, DEFAULT_COMPRESSION, hasCompression } from '../compress.ts'
-import type { Packing } from '../envelope.ts'
+import { isWhole, type Packing } from '../envelope.ts'
 import { type CheckedInvalidation, checkInvalidation, type InvalidationOptions } from './channel.ts'
 
 /** How a cache uses Redis as its second tier. */
 export interface RedisTierOptions {
+  /**
+   * What all keys in Redis begin with, such as `'app:'`; nothing if left out. At most 256 characters,
+   * without `{}`. Processes that share values need the same.
+   */
+  prefix?: string | undefined
   /** The longest that a value is fresh in Redis, whatever the cache says; `'1d'` if left out. */
   ttl?: Duration | undefined
   /**
@@ -29,7 +34,10 @@ export interface RedisTierOptions {
   compression?: CompressionName | false | undefined
   /** From what size on values are compressed; `'1kb'` if left out. */
   compressAbove?: Size | undefined
-  /** The largest value that is written or read, before compression; `'64mb'` if left out. */
+  /**
+   * The largest value that is written or read, in bytes before compression; `'64mb'` if left out. What
+   * is larger removes the older value.
+   */
   maxValueSize?: Size | undefined
   /**
    * How long Redis remembers that a key was deleted, so that a load which began before does not store
@@ -42,6 +50,7 @@ export interface RedisTierOptions {
 
 /** Options after the checks. */
 export interface CheckedRedisTier {
+  readonly prefix: string
   readonly ttl: number
   readonly grace: number
   readonly timeout: number
@@ -53,6 +62,7 @@ export interface CheckedRedisTier {
 }
 
 const known: readonly (keyof RedisTierOptions)[] = [
+  'prefix',
   'ttl',
   'grace',
   'timeout',
@@ -70,6 +80,7 @@ export function checkRedisTier(given: RedisTierOptions | undefined): CheckedRedi
   const { ttl = '1d', grace = 0, timeout = '500ms', rememberDeletions = '1m' } = options
   checkBreaker(options.breaker)
   return {
+    prefix: checkPrefix(options.prefix),
     ttl: milliseconds('ttl', ttl),
     grace: grace === 0 ? 0 : checkDuration('grace', grace),
     timeout: checkDuration('timeout', timeout),
@@ -82,6 +93,14 @@ export function checkRedisTier(given: RedisTierOptions | undefined): CheckedRedi
     rememberDeletions: checkDuration('rememberDeletions', rememberDeletions),
     invalidation: checkInvalidation(options.invalidation),
   }
+}
+
+/** Braces around nothing would keep a cluster from having what belongs together in one place. */
+function checkPrefix(given: unknown = ''): string {
+  if (typeof given === 'string' && given.length <= 256 && isWhole(given) && !given.includes('{}')) {
+    return given
+  }
+  throw new InvalidOptionError('prefix', given, 'a text of at most 256 characters without {}')
 }
 
 function checkCompression(given: CompressionName | false | undefined): CompressionName | undefined {

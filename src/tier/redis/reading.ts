@@ -5,7 +5,10 @@ import { type Opened, unseal } from '../envelope.ts'
 import type { TierMark, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Connection } from './client.ts'
+import { type Epochs, readEpoch } from './epochs.ts'
 import type { Keys } from './keys.ts'
+import { Moment } from './moment.ts'
+import type { Asked, Recent } from './recent.ts'
 import type { Read } from './scripts.ts'
 import type { Store } from './store.ts'
 
@@ -16,27 +19,38 @@ interface Wanted {
   resolve(value: TierValue | undefined): void
 }
 
-/**
- * Microseconds by which the clocks of a cluster's servers may differ: a value is taken for older than
- * an invalidation that it follows by less, since another server has told the time of that.
- */
-const SKEW = 1_000_000
-
 /** Reads the values of one cache. */
 export class Reading {
-  readonly #connection: Connection
+  readonly #connection: () => Connection
+  readonly #sent: () => Promise<void> | undefined
   readonly #store: Store
   readonly #keys: Keys
+  readonly #epochs: Epochs
+  readonly #recent: Recent
   readonly #maxValueSize: number
-  readonly #skew: number
   readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
 
-  constructor(connection: Connection, store: Store, keys: Keys, maxValueSize: number) {
+  /**
+   * @param connection - what to read by, which is another one at times: the one that writes go by, so
+   *   that nothing is read that was removed before.
+   * @param sent - resolves when what is to be written is sent.
+   */
+  constructor(
+    connection: () => Connection,
+    sent: () => Promise<void> | undefined,
+    store: Store,
+    keys: Keys,
+    epochs: Epochs,
+    recent: Recent,
+    maxValueSize: number,
+  ) {
     this.#connection = connection
+    this.#sent = sent
     this.#store = store
     this.#keys = keys
+    this.#epochs = epochs
+    this.#recent = recent
     this.#maxValueSize = maxValueSize
-    this.#skew = connection.isCluster ? SKEW : 0
   }
 
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
@@ -44,22 +58,34 @@ export class Reading {
   }
 
   async #read(wanted: Wanted[]): Promise<void> {
-    const { cleared, tagged } = this.#keys
+    const sent = this.#sent()
+    if (sent !== undefined) await sent
+    const connection = this.#connection()
+    const asked = wanted.map(({ key }) => this.#recent.ask(key))
     const places = wanted.map(({ key }) => this.#keys.value(key))
-    const found = await this.#store.read(this.#connection, [cleared, tagged, ...places])
-    const [clearing, tagging, ...values] = found ?? []
+    const found = await this.#store.read(connection, [this.#keys.epoch, ...places])
+    const [at, ...values] = found ?? []
+    const epoch = readEpoch(at?.bytes) ?? (at && (await this.#epochs.begin('get', connection)))
     const opened = wanted.map(({ mark }, i) => {
       const read = values[i]
-      if (read === undefined) return undefined
-      if (mark !== undefined) mark.since = read.now
+      if (read === undefined || epoch === undefined) return undefined
+      if (mark !== undefined) mark.since = new Moment(read.now, epoch)
       const opened = this.#open(read)
-      return opened !== undefined && this.#follows(opened, clearing) ? opened : undefined
+      return opened?.generation === epoch.generation ? opened : undefined
     })
-    const dated = opened.filter(one => one?.value.tags && !this.#follows(one, tagging))
-    const outdated = await this.#outdated(dated as Opened[])
+    const dated = opened.filter(one => one?.value.tags && one.clock !== epoch?.clock) as Opened[]
+    const outdated = dated.length > 0 ? await this.#outdated(connection, dated) : none
     for (const [i, one] of wanted.entries()) {
       const value = opened[i]
-      one.resolve(value === undefined || outdated.has(value) ? undefined : value.value)
+      const question = asked[i] as Asked
+      if (value === undefined || outdated.has(value)) {
+        this.#recent.drop(question)
+        one.resolve(undefined)
+      } else {
+        question.writer = value.signature
+        question.tags = value.value.tags
+        one.resolve(value.value)
+      }
     }
   }
 
@@ -73,25 +99,15 @@ export class Reading {
     }
   }
 
-  /** Whether a value was known after an invalidation, the time of which was read. */
-  #follows({ known }: Opened, stamp: Read | undefined): boolean {
-    const time = stamp?.bytes === undefined ? Number.NEGATIVE_INFINITY : Number(String(stamp.bytes))
-    return known > time + this.#skew
-  }
-
-  /** Those of which a tag was invalidated since. */
-  async #outdated(dated: Opened[]): Promise<ReadonlySet<Opened>> {
-    if (dated.length === 0) return new Set()
+  /** Those of which a tag was invalidated since, or may have been. */
+  async #outdated(connection: Connection, dated: Opened[]): Promise<ReadonlySet<Opened>> {
     const tags = [...new Set(dated.flatMap(({ value }) => value.tags ?? []))]
-    const stamps = await this.#store.read(
-      this.#connection,
-      tags.map(tag => this.#keys.tag(tag)),
-    )
-    // Not to know is to take none of them.
-    if (stamps === undefined) return new Set(dated)
-    const stampOf = new Map(tags.map((tag, i) => [tag, stamps[i]]))
-    const isOutdated = (one: Opened) =>
-      one.value.tags?.some(tag => !this.#follows(one, stampOf.get(tag)))
+    const clocks = await this.#epochs.invalidations(connection, tags)
+    if (clocks === undefined) return new Set(dated)
+    const isOutdated = ({ value, clock }: Opened) =>
+      value.tags?.some(tag => !((clocks.get(tag) as number) <= clock))
     return new Set(dated.filter(isOutdated))
   }
 }
+
+const none: ReadonlySet<Opened> = new Set()

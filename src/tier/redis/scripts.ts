@@ -22,7 +22,7 @@ local now = time[1] * 1000000 + time[2]`
 const HEAD = `
 local function head(key)
   local bytes = redis.pcall('GETRANGE', key, 0, 26)
-  if type(bytes) ~= 'string' or #bytes < 27 or bytes:sub(1, 2) ~= '\\183\\1' then return end
+  if type(bytes) ~= 'string' or #bytes < 27 or bytes:sub(1, 2) ~= '\\183\\2' then return end
   local known, _, version = struct.unpack('>ddd', bytes:sub(4))
   return known, version, bytes:byte(3) == 15
 end`
@@ -32,14 +32,81 @@ const READ: Script = script(`${NOW}
 return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`)
 
 /**
- * KEYS: one. ARGV: what comes before and after the times; since when the value is known, '' for now;
- * milliseconds that it is fresh, that it is kept ('' for ever), and that deletions are remembered.
- * Since when it is known, if it was stored.
+ * The epoch: its generation, and the clock of the tags, which is near the time and never goes back,
+ * not even when it was lost.
  */
-export const STORE: Script = script(`${NOW}${HEAD}
-local since = tonumber(ARGV[3])
+const EPOCH = `
+local function epoch(at, tags, generation)
+  local text = redis.pcall('GET', at)
+  local now_in, clock = string.match(type(text) == 'string' and text or '', '^(%d+) (%d+)$')
+  if now_in then return now_in, tonumber(clock), true end
+  if redis.call('TYPE', tags).ok ~= 'zset' then redis.call('DEL', tags) end
+  local top = redis.call('ZREVRANGE', tags, 0, 0, 'WITHSCORES')[2]
+  return generation, math.max(now, tonumber(top) or 0), false
+end
+local function keep(at, generation, clock)
+  local text = string.format('%s %.0f', generation, clock)
+  redis.call('SET', at, text)
+  return text
+end`
+
+/** KEYS: the epoch, the tags. ARGV: a generation. The epoch, which begins if there is none. */
+export const BEGIN: Script = script(`${NOW}${EPOCH}
+return keep(KEYS[1], epoch(KEYS[1], KEYS[2], ARGV[1]))`)
+
+/**
+ * A key that exists for a moment, if one is given: those who track hear its name, and by that of the
+ * change, in the same step.
+ */
+const TELL = `
+if KEYS[3] then
+  redis.call('SET', KEYS[3], '')
+  redis.call('DEL', KEYS[3])
+end`
+
+/** KEYS: the epoch, the tags, a mark or none. ARGV: the generation that begins. */
+export const ADVANCE: Script = script(`${NOW}${EPOCH}${TELL}
+local _, clock = epoch(KEYS[1], KEYS[2], ARGV[1])
+return keep(KEYS[1], ARGV[1], math.max(now, clock + 1))`)
+
+/**
+ * KEYS: the epoch, the tags, a mark or none. ARGV: a generation, the member of the tag, and how many are kept. What is
+ * forgotten moves the floor on: whatever was known before that may have been invalidated.
+ */
+export const INVALIDATE: Script = script(`${NOW}${EPOCH}${TELL}
+local generation, clock = epoch(KEYS[1], KEYS[2], ARGV[1])
+if redis.call('TYPE', KEYS[2]).ok ~= 'zset' then redis.call('DEL', KEYS[2]) end
+local floor = tonumber(redis.call('ZSCORE', KEYS[2], 'floor') or clock)
+clock = math.max(now, clock + 1)
+redis.call('ZADD', KEYS[2], string.format('%.0f', clock), ARGV[2])
+local over = redis.call('ZCARD', KEYS[2]) - ARGV[3]
+if over > 0 then
+  local last = redis.call('ZRANGE', KEYS[2], over, over, 'WITHSCORES')
+  floor = math.max(floor, tonumber(last[2]))
+end
+floor = string.format('%.0f', floor)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', floor)
+redis.call('ZADD', KEYS[2], floor, 'floor')
+return keep(KEYS[1], generation, clock)`)
+
+/** KEYS: the tags. ARGV: members. How far the clock was when each was invalidated, if not before. */
+export const SCORES: Script = script(`
+local floor = redis.pcall('ZSCORE', KEYS[1], 'floor')
+if type(floor) ~= 'string' then return end
+local scores = {}
+for i, member in ipairs(ARGV) do scores[i] = redis.call('ZSCORE', KEYS[1], member) or floor end
+return scores`)
+
+/**
+ * KEYS: one, and if the epoch is not given, that and the tags. ARGV: what comes before the times, and
+ * before and after the epoch; since when the value is known, '' for now; milliseconds that it is
+ * fresh, that it is kept ('' for ever), and that deletions are remembered; its generation, and the
+ * clock, or '' for the present one. Since when it is known, if it was stored.
+ */
+export const STORE: Script = script(`${NOW}${HEAD}${EPOCH}
+local since = tonumber(ARGV[4])
 -- Who took longer than deletions are remembered cannot know whether there was one.
-if since and now - since > ARGV[6] * 1000 then return end
+if since and now - since > ARGV[7] * 1000 then return end
 local version = struct.unpack('>d', ARGV[2])
 local known, old, deleted = head(KEYS[1])
 if known then
@@ -47,30 +114,32 @@ if known then
   local newer = version > old and not deleted
   if since and since <= known and not newer then return end
 end
-local fresh = ARGV[4] == '' and math.huge or now / 1000 + ARGV[4]
-local value = ARGV[1] .. struct.pack('>dd', since or now, fresh) .. ARGV[2]
-if ARGV[5] == '' then redis.call('SET', KEYS[1], value)
-else redis.call('SET', KEYS[1], value, 'PX', ARGV[5]) end
+local fresh = ARGV[5] == '' and math.huge or now / 1000 + ARGV[5]
+local generation, clock = ARGV[8], ARGV[9]
+if clock == '' then
+  local isKept
+  generation, clock, isKept = epoch(KEYS[2], KEYS[3], generation)
+  if not isKept then keep(KEYS[2], generation, clock) end
+end
+local times, place = struct.pack('>dd', since or now, fresh), struct.pack('>dd', generation, clock)
+local value = ARGV[1] .. times .. ARGV[2] .. place .. ARGV[3]
+if ARGV[6] == '' then redis.call('SET', KEYS[1], value)
+else redis.call('SET', KEYS[1], value, 'PX', ARGV[6]) end
 return string.format('%.0f', since or now)`)
 
 /**
- * KEYS. ARGV: milliseconds that a deletion is remembered. Versions are remembered with it. The time.
+ * KEYS. ARGV: milliseconds that a deletion is remembered, who asked for it. Versions are remembered
+ * with it. The time.
  */
 export const REMOVE: Script = script(`${NOW}${HEAD}
 for _, key in ipairs(KEYS) do
   local _, version = head(key)
-  local mark = '\\183\\1\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
+  local mark = '\\183\\2\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
+  mark = mark .. string.rep('\\0', 28) .. ARGV[2]
   -- A server that is full has no room for a mark; the value goes all the same.
   if redis.pcall('SET', key, mark, 'PX', ARGV[1]).err then redis.call('DEL', key) end
 end
 return string.format('%.0f', now)`)
-
-/** KEYS: one. ARGV: milliseconds that it is remembered, '' for ever. Notes the time, and gives it. */
-export const STAMP: Script = script(`${NOW}
-local stamp = string.format('%.0f', now)
-if ARGV[1] == '' then redis.call('SET', KEYS[1], stamp)
-else redis.call('SET', KEYS[1], stamp, 'PX', ARGV[1]) end
-return stamp`)
 
 /** KEYS: one. ARGV: a token. Removes the key if it has the token. */
 export const RELEASE: Script = script(`
@@ -93,23 +162,41 @@ export function call(
   return { script, keys, words, key: keys[0] as Buffer }
 }
 
-/** Sends commands together; scripts that a server does not know yet are sent again, in full. */
+/**
+ * Sends commands together; scripts that a server does not know yet are sent again, in full, and after
+ * them what has already been done to their keys since, so that it is the last.
+ */
 export async function sendAll(
   connection: Connection,
   commands: readonly (Command | ScriptCommand)[],
 ): Promise<(Reply | Error)[]> {
   const replies = await connection.sendAll(commands)
-  const unknown: number[] = []
-  for (const [i, reply] of replies.entries()) {
-    if (reply instanceof Error && reply.message.startsWith('NOSCRIPT')) unknown.push(i)
+  if (!replies.some(isUnknown)) return replies
+  const places = new Set<string>()
+  const missed: number[] = []
+  for (const [i, command] of commands.entries()) {
+    const touched = placesOf(command)
+    if (!isUnknown(replies[i]) && !touched.some(place => places.has(place))) continue
+    missed.push(i)
+    for (const place of touched) places.add(place)
   }
-  if (unknown.length === 0) return replies
-  const again = await connection.sendAll(unknown.map(i => inFull(commands[i] as ScriptCommand)))
-  for (const [at, i] of unknown.entries()) replies[i] = again[at] as Reply | Error
+  const again = await connection.sendAll(missed.map(i => inFull(commands[i] as Command)))
+  for (const [at, i] of missed.entries()) replies[i] = again[at] as Reply | Error
   return replies
 }
 
-function inFull({ script, words, key }: ScriptCommand): Command {
+function isUnknown(reply: Reply | Error | undefined): boolean {
+  return reply instanceof Error && reply.message.startsWith('NOSCRIPT')
+}
+
+function placesOf(command: Command | ScriptCommand): string[] {
+  const keys = 'keys' in command ? command.keys : [command.key]
+  return keys.map(key => Buffer.from(key as Uint8Array).toString('latin1'))
+}
+
+function inFull(command: Command | ScriptCommand): Command {
+  if (!('script' in command)) return command
+  const { script, words, key } = command
   return { words: ['EVAL', script.source, ...words.slice(2)], key }
 }
 
@@ -123,14 +210,18 @@ export interface Read {
  * Reads keys. A server alone is asked for the time before it is for the values, which copies large
  * ones less often than a script does; the servers of a cluster have clocks of their own.
  */
-export async function read(connection: Connection, keys: readonly Buffer[]): Promise<Read[]> {
+export async function read(
+  connection: Connection,
+  keys: readonly Buffer[],
+): Promise<(Read | Error)[]> {
   if (connection.isCluster) {
     const replies = await sendAll(
       connection,
       keys.map(key => call(READ, [key], [])),
     )
     return replies.map(reply => {
-      const [now, bytes] = answer(reply) as Reply[]
+      if (reply instanceof Error) return reply
+      const [now, bytes] = reply as Reply[]
       return { now: Number(now), bytes: bytesOf(bytes) }
     })
   }

@@ -1,13 +1,15 @@
 // One cache over Redis: puts together what reads, writes, waits and listens.
 import type { CacheKey } from '../../types.ts'
 import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
-import { type Channel, openChannel } from './channel.ts'
+import { type Channel, type ChannelHost, drawOrigin, openChannel } from './channel.ts'
 import { type Connection, connectionOf } from './client.ts'
 import { Echoes } from './echoes.ts'
+import { Epochs } from './epochs.ts'
 import { HotKeys } from './hot.ts'
 import { Keys } from './keys.ts'
 import type { CheckedRedisTier } from './options.ts'
 import { Reading } from './reading.ts'
+import { Recent } from './recent.ts'
 import { Store } from './store.ts'
 import { Waits } from './waits.ts'
 import { Writing } from './writing.ts'
@@ -34,19 +36,33 @@ export class RedisSession implements TierSession {
     this.#timeout = options.timeout
     this.#connection = connectionOf(client, host.timers, options.timeout)
     const { keyPrefix, addsPrefix } = this.#connection
-    const keys = new Keys(addsPrefix ? '' : keyPrefix, host.name, keyPrefix)
+    const { prefix } = options
+    const root = addsPrefix ? prefix : keyPrefix + prefix
+    const keys = new Keys(root, host.name, keyPrefix + prefix)
     this.#store = new Store(host, options.breaker)
     this.#waits = new Waits(host, this.#connection, this.#store, keys)
-    this.#echoes = new Echoes(host, this.#connection, this.#store)
-    this.#channel = openChannel(client, options.invalidation, this.#heard(keys), keys)
-    this.#reading = new Reading(this.#connection, this.#store, keys, options.maxValueSize)
+    const origin = drawOrigin()
+    const recent = new Recent(host)
+    this.#echoes = new Echoes(host, this.#connection, this.#store, keys, origin, recent)
+    this.#channel = openChannel(client, options.invalidation, this.#heard(), keys, origin)
+    const epochs = new Epochs(this.#store, keys)
     this.#writing = new Writing(
       () => this.#by(),
       this.#store,
       keys,
+      epochs,
       this.#channel,
       this.#echoes,
       options,
+    )
+    this.#reading = new Reading(
+      () => this.#by(),
+      () => this.#writing.sent,
+      this.#store,
+      keys,
+      epochs,
+      recent,
+      options.maxValueSize,
     )
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
     this.ready = this.#channel.ready
@@ -100,7 +116,7 @@ export class RedisSession implements TierSession {
     await this.#channel.close()
   }
 
-  /** What to write by: the channel's connection, of whose writes the server does not tell us. */
+  /** What to read and write by: the channel's connection, of whose writes the server does not tell us. */
   #by(): Connection {
     const client = this.#channel.writer()
     if (client === undefined) return this.#connection
@@ -112,25 +128,21 @@ export class RedisSession implements TierSession {
   }
 
   /** The cache's side, for the channel: who waits for a key hears of it as well. */
-  #heard(keys: Keys): TierHost {
+  #heard(): ChannelHost {
     const host = this.#host
     return {
       name: host.name,
       timers: host.timers,
       changed: changed => {
         this.#waits.noteChanged(changed)
-        this.#echoes.pass(
-          changed,
-          key => keys.value(key),
-          foreign => host.changed(foreign),
-        )
+        this.#echoes.changed(changed)
       },
-      tagged: tags =>
-        this.#echoes.pass(
-          tags,
-          tag => keys.tag(tag),
-          foreign => host.tagged(foreign),
-        ),
+      takes: message => {
+        if (!this.#echoes.takes(message)) return false
+        this.#waits.noteChanged(message.change?.clear ? undefined : message.change?.keys)
+        return true
+      },
+      tagged: tags => host.tagged(tags),
       cleared: () => {
         this.#waits.noteChanged()
         host.cleared()

@@ -1,8 +1,9 @@
-// The store behind its breaker: what fails there is told to the cache and passed over.
+// The store behind its breaker: what fails there is told to the cache and passed over. In a cluster
+// each part has a breaker of its own, so that one that is away does not take the others along.
 import { BreakerOpenError } from '../../errors.ts'
-import { Breaker, type BreakerOptions } from '../../loading/breaker.ts'
+import { Breaker, type BreakerOptions, type BreakerState } from '../../loading/breaker.ts'
 import type { TierHost } from '../tier.ts'
-import type { Command, Connection, Reply } from './client.ts'
+import type { Command, Connection, Reply, Word } from './client.ts'
 import { type Read, read, type ScriptCommand, sendAll } from './scripts.ts'
 
 /** The most keys that one command reads or removes: a server does nothing else meanwhile. */
@@ -11,16 +12,14 @@ export const MOST_KEYS = 512
 /** The store as one session uses it. */
 export class Store {
   readonly #host: TierHost
-  readonly #breaker: Breaker
+  readonly #options: BreakerOptions | undefined
+  readonly #breakers = new Map<number, Breaker>()
+  #state: BreakerState = 'closed'
   #silent = false
 
   constructor(host: TierHost, breaker: BreakerOptions | undefined) {
     this.#host = host
-    this.#breaker = new Breaker(
-      { isFailure: isSick, ...breaker },
-      host.timers,
-      state => this.#silent || host.breaker(state),
-    )
+    this.#options = breaker
   }
 
   /** From now on nothing is told. */
@@ -28,13 +27,18 @@ export class Store {
     this.#silent = true
   }
 
-  /** Reads keys; `undefined` if the store does not answer. */
-  async read(connection: Connection, keys: readonly Buffer[]): Promise<Read[] | undefined> {
-    const parts = chunks(keys, MOST_KEYS)
-    const found = await this.#try('get', () =>
-      Promise.all(parts.map(part => read(connection, part))),
+  /** Reads keys; `undefined` in the place of one for which the store does not answer. */
+  async read(connection: Connection, keys: readonly Buffer[]): Promise<(Read | undefined)[]> {
+    return this.#inParts(
+      'get',
+      connection,
+      keys,
+      key => key,
+      async some => {
+        const found = await Promise.all(chunks(some, MOST_KEYS).map(few => read(connection, few)))
+        return found.flat()
+      },
     )
-    return found?.flat()
   }
 
   /**
@@ -47,18 +51,13 @@ export class Store {
     connection: Connection,
     commands: readonly (Command | ScriptCommand)[],
   ): Promise<(Reply | undefined)[]> {
-    const replies = await this.#try(operation, async () => {
-      const replies = await sendAll(connection, commands)
-      // One that the server refuses says nothing of the others.
-      if (replies.length > 0 && replies.every(reply => reply instanceof Error)) throw replies[0]
-      return replies
-    })
-    if (replies === undefined) return commands.map(() => undefined)
-    return replies.map(reply => {
-      if (!(reply instanceof Error)) return reply
-      this.failed(operation, reply)
-      return undefined
-    })
+    return this.#inParts(
+      operation,
+      connection,
+      commands,
+      ({ key }) => key,
+      some => sendAll(connection, some),
+    )
   }
 
   /** Tells of a failure. */
@@ -67,13 +66,73 @@ export class Store {
     if (!this.#silent && !(error instanceof BreakerOpenError)) this.#host.failed(operation, error)
   }
 
-  async #try<T>(operation: string, f: () => Promise<T>): Promise<T | undefined> {
+  /** Does something to items, to those of each part of a cluster by themselves. */
+  async #inParts<T, R>(
+    operation: string,
+    connection: Connection,
+    items: readonly T[],
+    keyOf: (item: T) => Word,
+    act: (items: readonly T[]) => Promise<(R | Error)[]>,
+  ): Promise<(R | undefined)[]> {
+    if (!connection.isCluster) return this.#try(operation, 0, items, act)
+    const parts = new Map<number, number[]>()
+    for (const [i, item] of items.entries()) {
+      const part = connection.partOf(keyOf(item))
+      const places = parts.get(part)
+      if (places === undefined) parts.set(part, [i])
+      else places.push(i)
+    }
+    const all: (R | undefined)[] = items.map(() => undefined)
+    const doing = [...parts].map(async ([part, places]) => {
+      const some = places.map(i => items[i] as T)
+      const found = await this.#try(operation, part, some, act)
+      for (const [at, i] of places.entries()) all[i] = found[at]
+    })
+    await Promise.all(doing)
+    return all
+  }
+
+  async #try<T, R>(
+    operation: string,
+    part: number,
+    items: readonly T[],
+    act: (items: readonly T[]) => Promise<(R | Error)[]>,
+  ): Promise<(R | undefined)[]> {
     try {
-      return await this.#breaker.run(f)
+      const replies = await this.#breakerOf(part).run(async () => {
+        const replies = await act(items)
+        // One that the server refuses says nothing of the others.
+        if (replies.length > 0 && replies.every(reply => reply instanceof Error)) throw replies[0]
+        return replies
+      })
+      return replies.map(reply => {
+        if (!(reply instanceof Error)) return reply
+        this.failed(operation, reply)
+        return undefined
+      })
     } catch (error) {
       this.failed(operation, error)
-      return undefined
+      return items.map(() => undefined)
     }
+  }
+
+  #breakerOf(part: number): Breaker {
+    let breaker = this.#breakers.get(part)
+    if (breaker === undefined) {
+      const options = { isFailure: isSick, ...this.#options }
+      breaker = new Breaker(options, this.#host.timers, () => this.#tell())
+      this.#breakers.set(part, breaker)
+    }
+    return breaker
+  }
+
+  /** Tells of the worst of all parts, if that has changed. */
+  #tell(): void {
+    const states = new Set([...this.#breakers.values()].map(({ state }) => state))
+    const state = (['open', 'half-open'] as const).find(state => states.has(state)) ?? 'closed'
+    if (state === this.#state) return
+    this.#state = state
+    if (!this.#silent) this.#host.breaker(state)
   }
 }
 

@@ -2,7 +2,7 @@
 // all but the connection that wrote them. So the cache writes by the connections that are made here.
 import { TierError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
-import type { TierHost } from '../tier.ts'
+import type { ChannelHost } from './channel.ts'
 import type { Standing } from './footing.ts'
 import { type Change, merge, nothing, pass, readMessage, writeMessage } from './messages.ts'
 import { type Ear, type Holder, type Line, type Master, type Payload, reach } from './reach.ts'
@@ -28,7 +28,7 @@ export interface Tracking extends Standing {
   /** The client to write by. */
   readonly client: object
   /** Tells of what no key that was written stands for. */
-  tell(change: Change): Promise<unknown>
+  tell(change: Change, at?: number): Promise<unknown>
 }
 
 /** Makes a key that is gone at once: telling of it is all it is for. */
@@ -37,7 +37,7 @@ const MARK = "redis.call('SET', KEYS[1], '') return redis.call('DEL', KEYS[1])"
 /** Starts tracking, on every server that a client writes to. */
 export async function track(
   client: object,
-  host: TierHost,
+  host: ChannelHost,
   keys: StoredKeys,
   origin: string,
   holder: Holder,
@@ -62,8 +62,8 @@ export async function track(
       const now = await mastersOf(to.masters[0]!)
       if (String(now) !== String(layout)) throw new TierError('the cluster has changed')
     },
-    tell(change) {
-      const message = writeMessage({ kind: 'change', origin, sequence: ++marks, change })
+    tell(change, at) {
+      const message = writeMessage({ kind: 'change', origin, sequence: ++marks, change, at })
       const key = keys.marks + message
       return to.route(key, 'EVAL', MARK, '1', key)
     },
@@ -97,7 +97,7 @@ async function demand(line: Line, ...words: string[]): Promise<unknown> {
 
 /** Tells the cache what the server tells. */
 function hearing(
-  host: TierHost,
+  host: ChannelHost,
   keys: StoredKeys,
   origin: string,
   keyPrefix: string,
@@ -113,7 +113,8 @@ function hearing(
         const stored = bytes.subarray(skip)
         if (stored.subarray(0, marks.length).equals(marks)) {
           const message = readMessage(stored.toString('utf8', marks.length))
-          if (message.origin !== origin && message.change) merge(change, message.change)
+          if (message.origin === origin || host.takes?.(message)) continue
+          if (message.change) merge(change, message.change)
           continue
         }
         const what = keys.read(stored)

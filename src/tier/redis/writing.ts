@@ -3,21 +3,29 @@
 
 import { TierError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
-import { seal } from '../envelope.ts'
+import { type Signature, sign } from '../envelope.ts'
 import type { TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Channel } from './channel.ts'
 import type { Connection, Reply } from './client.ts'
 import type { Echoes } from './echoes.ts'
+import { drawGeneration, type Epoch, type Epochs } from './epochs.ts'
 import type { Keys } from './keys.ts'
+import type { Change } from './messages.ts'
 import type { CheckedRedisTier } from './options.ts'
-import { call, REMOVE, type ScriptCommand, STAMP, STORE } from './scripts.ts'
+import { ADVANCE, call, INVALIDATE, REMOVE, type ScriptCommand } from './scripts.ts'
 import { chunks, MOST_KEYS, type Store } from './store.ts'
+import { storing } from './storing.ts'
+
+/** Of so many tags it is remembered when they were invalidated last. */
+const MOST_TAGS = 2 ** 18
 
 /** Commands that belong together. */
 interface Write {
-  readonly operation: string
-  readonly commands: readonly ScriptCommand[]
+  readonly operation: 'set' | 'delete' | 'invalidateTag' | 'clear'
+  /** Whether they are made with the epoch of now. */
+  readonly isOfNow?: boolean
+  commands(epoch: Epoch | undefined): readonly ScriptCommand[]
   resolve(replies: (Reply | undefined)[]): void
 }
 
@@ -26,20 +34,23 @@ export class Writing {
   readonly #connection: () => Connection
   readonly #store: Store
   readonly #keys: Keys
+  readonly #epochs: Epochs
   readonly #channel: Channel
   readonly #echoes: Echoes
   readonly #options: CheckedRedisTier
-  readonly #batching = new Batching<Write>(writes => {
-    const sent = this.#write(writes).finally(() => this.#sent.delete(sent))
-    this.#sent.add(sent)
-  })
-  readonly #sent = new Set<Promise<void>>()
+  readonly #batching = new Batching<Write>(writes => this.#queue(writes))
+  /** Resolves when all that was queued is sent. */
+  #sent: Promise<void> = Promise.resolve()
+  /** How many batches are queued. */
+  #unsent = 0
+  readonly #unanswered = new Set<Promise<void>>()
 
   /** @param connection - what to write by, which is another one at times. */
   constructor(
     connection: () => Connection,
     store: Store,
     keys: Keys,
+    epochs: Epochs,
     channel: Channel,
     echoes: Echoes,
     options: CheckedRedisTier,
@@ -47,110 +58,142 @@ export class Writing {
     this.#connection = connection
     this.#store = store
     this.#keys = keys
+    this.#epochs = epochs
     this.#channel = channel
     this.#echoes = echoes
     this.#options = options
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
-    const command = this.#storing(key, value)
-    if (command === undefined) return false
-    const [stamp] = await this.#send('set', [command])
+    const signature = this.#echoes.sign()
+    const isOfNow = value.since === undefined
+    const made = storing(key, value, signature, this.#keys, this.#options)
+    if (made instanceof TierError) this.#store.failed('set', made)
+    if (made === undefined || made instanceof TierError) {
+      // What is there is older than what is not stored.
+      if (isOfNow) await this.delete([key])
+      return false
+    }
+    this.#expect([this.#keys.value(key)])
+    const commands = (epoch: Epoch | undefined) => [made(epoch)]
+    const [stamp] = await this.#send({ operation: 'set', isOfNow, commands })
     const isStored = stamp !== undefined && stamp !== null
-    if (isStored) this.#tell({ keys: [key] })
+    if (isStored) this.#tell({ keys: [key] }, signature)
     return isStored
   }
 
   async delete(keys: readonly CacheKey[]): Promise<void> {
     if (keys.length === 0) return
     const most = this.#connection().isCluster ? 1 : MOST_KEYS
-    const remembered = String(this.#options.rememberDeletions)
-    const parts = chunks(
-      keys.map(key => this.#keys.value(key)),
-      most,
-    )
-    await this.#send(
-      'delete',
-      parts.map(part => call(REMOVE, part, [remembered])),
-    )
-    this.#tell({ keys })
+    const signature = this.#echoes.sign()
+    const args = [String(this.#options.rememberDeletions), sign(signature)]
+    const places = keys.map(key => this.#keys.value(key))
+    this.#expect(places)
+    const commands = chunks(places, most).map(part => call(REMOVE, part, args))
+    await this.#send({ operation: 'delete', commands: () => commands })
+    this.#tell({ keys }, signature)
   }
 
   async invalidateTag(tag: string): Promise<void> {
-    const { ttl, grace, rememberDeletions } = this.#options
-    // When it ends, every value that it concerns is gone.
-    const life = lifeText(ttl + grace + rememberDeletions)
-    await this.#send('invalidateTag', [
-      call(STAMP, [this.#keys.tag(tag)], [life]),
-      call(STAMP, [this.#keys.tagged], ['']),
-    ])
-    this.#tell({ tags: [tag] })
+    const args = [drawGeneration(), this.#keys.member(tag), String(MOST_TAGS)]
+    const signature = this.#echoes.sign()
+    const command = call(INVALIDATE, this.#placesOf({ tags: [tag] }, signature), args)
+    await this.#send({ operation: 'invalidateTag', commands: () => [command] })
+    this.#tell({ tags: [tag] }, signature)
   }
 
   async clear(): Promise<void> {
-    await this.#send('clear', [call(STAMP, [this.#keys.cleared], [''])])
-    this.#tell({ clear: true })
+    const signature = this.#echoes.sign()
+    const command = call(ADVANCE, this.#placesOf({ clear: true }, signature), [drawGeneration()])
+    await this.#send({ operation: 'clear', commands: () => [command] })
+    this.#tell({ clear: true }, signature)
+  }
+
+  /** Resolves when what was asked for up to now is sent; `undefined` if it is. */
+  get sent(): Promise<void> | undefined {
+    this.#batching.flush()
+    return this.#unsent > 0 ? this.#sent : undefined
   }
 
   /** Sends what waits, and resolves when all is answered. */
   async finish(): Promise<void> {
-    this.#batching.flush()
-    await Promise.all(this.#sent)
+    await this.sent
+    await Promise.all(this.#unanswered)
   }
 
-  #storing(key: CacheKey, value: TierValue): ScriptCommand | undefined {
-    const { ttl, grace, packing, maxValueSize, rememberDeletions } = this.#options
-    const freshFor = Math.min(value.freshFor, ttl)
-    // It would be gone at once, or nothing says that it is not outdated.
-    if (!(freshFor + grace > 0) || value.since === 0) return undefined
-    const { encoded } = value
-    if (typeof encoded !== 'number' && encoded.length > maxValueSize) {
-      const error = `a value of ${encoded.length} bytes is larger than maxValueSize, ${maxValueSize}`
-      this.#store.failed('set', new TierError(error))
-      return undefined
+  /** Where a script changes the epoch, and what it tells of that. */
+  #placesOf(change: Partial<Change>, { at }: Signature): Buffer[] {
+    const { epoch, tags } = this.#keys
+    const mark = this.#channel.mark(change, at)
+    return mark === undefined ? [epoch, tags] : [epoch, tags, mark]
+  }
+
+  #send(write: Omit<Write, 'resolve'>): Promise<(Reply | undefined)[]> {
+    return new Promise(resolve => this.#batching.add({ ...write, resolve }))
+  }
+
+  /** The server will tell of these keys. */
+  #expect(places: readonly Buffer[]): void {
+    if (!this.#channel.tracks) return
+    for (const place of places) this.#echoes.expect(place)
+  }
+
+  /** Sends one batch after the other. */
+  #queue(writes: Write[]): void {
+    // Scripts of a server alone find the epoch of now by themselves.
+    const parts = this.#connection().isCluster ? apart(writes) : [writes]
+    for (const part of parts) {
+      this.#unsent++
+      this.#sent = this.#sent.then(() => this.#start(part)).finally(() => this.#unsent--)
     }
-    const { head, body } = seal(value, packing)
-    const since = value.since === undefined ? '' : String(value.since)
-    const fresh = freshFor === Number.POSITIVE_INFINITY ? '' : String(freshFor)
-    const life = lifeText(freshFor + grace)
-    return call(
-      STORE,
-      [this.#keys.value(key)],
-      [head, body, since, fresh, life, String(rememberDeletions)],
-    )
   }
 
-  #send(operation: string, commands: readonly ScriptCommand[]): Promise<(Reply | undefined)[]> {
-    const replies = new Promise<(Reply | undefined)[]>(resolve =>
-      this.#batching.add({ operation, commands, resolve }),
-    )
-    if (this.#channel.tracks) {
-      for (const [i, { keys }] of commands.entries()) {
-        const answer = replies.then(replies => replies[i])
-        for (const key of keys) this.#echoes.expect(key, answer)
+  /** Resolves when they are sent. */
+  async #start(writes: Write[]): Promise<void> {
+    const connection = this.#connection()
+    let epoch: Epoch | undefined
+    if (connection.isCluster && writes.some(({ isOfNow }) => isOfNow)) {
+      epoch = await this.#epochs.begin('set', connection)
+      if (epoch === undefined) {
+        for (const write of writes) if (write.isOfNow) write.resolve([])
+        writes = writes.filter(({ isOfNow }) => !isOfNow)
       }
     }
-    return replies
+    const answered = this.#write(connection, writes, epoch).finally(() =>
+      this.#unanswered.delete(answered),
+    )
+    this.#unanswered.add(answered)
   }
 
-  async #write(writes: Write[]): Promise<void> {
-    const commands = writes.flatMap(({ commands }) => commands)
+  async #write(connection: Connection, writes: Write[], epoch: Epoch | undefined): Promise<void> {
+    const made = writes.map(write => write.commands(epoch))
     const operations = [...new Set(writes.map(({ operation }) => operation))].join(', ')
-    const replies = await this.#store.send(operations, this.#connection(), commands)
+    const replies = await this.#store.send(operations, connection, made.flat())
     let at = 0
-    for (const { commands, resolve } of writes) {
-      resolve(replies.slice(at, at + commands.length))
-      at += commands.length
+    for (const [i, { resolve }] of writes.entries()) {
+      const { length } = made[i] as readonly ScriptCommand[]
+      resolve(replies.slice(at, at + length))
+      at += length
     }
   }
 
   /** Where the server tells of each key that was written there is nothing to add. */
-  #tell(change: Parameters<Channel['publish']>[0]): void {
-    if (!this.#channel.tracks) this.#channel.publish(change)
+  #tell(change: Partial<Change>, { at }: Signature): void {
+    if (!this.#channel.tracks) this.#channel.publish(change, at)
   }
 }
 
-/** Milliseconds as the server takes them. */
-function lifeText(ms: number): string {
-  return ms === Number.POSITIVE_INFINITY ? '' : String(Math.max(1, Math.ceil(ms)))
+/** Writes in parts, each of which the epoch of now can be asked for before it is sent. */
+function apart(writes: readonly Write[]): Write[][] {
+  const parts: Write[][] = [[]]
+  let hasChanged = false
+  for (const write of writes) {
+    if (write.isOfNow && hasChanged) {
+      parts.push([])
+      hasChanged = false
+    }
+    parts.at(-1)?.push(write)
+    hasChanged ||= write.operation === 'invalidateTag' || write.operation === 'clear'
+  }
+  return parts
 }

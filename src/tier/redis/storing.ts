@@ -1,0 +1,49 @@
+// A value as the command that stores it, or the reason why it is not stored.
+import { TierError } from '../../errors.ts'
+import type { CacheKey } from '../../types.ts'
+import { type Signature, seal } from '../envelope.ts'
+import type { TierValue } from '../tier.ts'
+import { drawGeneration, type Epoch } from './epochs.ts'
+import type { Keys } from './keys.ts'
+import { readMoment } from './moment.ts'
+import type { CheckedRedisTier } from './options.ts'
+import { call, type ScriptCommand, STORE } from './scripts.ts'
+
+/** Makes the command, in an epoch: that of now where the script is to find it. */
+export type Storing = (epoch: Epoch | undefined) => ScriptCommand
+
+/** What a value is stored by; an error if it is not, `undefined` if it need not be. */
+export function storing(
+  key: CacheKey,
+  value: TierValue,
+  signature: Signature,
+  keys: Keys,
+  options: CheckedRedisTier,
+): Storing | TierError | undefined {
+  const { ttl, grace, packing, maxValueSize, rememberDeletions } = options
+  const freshFor = Math.min(value.freshFor, ttl)
+  const since = value.since === undefined ? undefined : readMoment(value.since)
+  const isUnknown = value.since !== undefined && since === undefined
+  // It would be gone at once, or nothing says that it is not outdated.
+  if (!(freshFor + grace > 0) || isUnknown) return undefined
+  const sealed = seal(value, packing, signature, maxValueSize)
+  if (sealed instanceof TierError) return sealed
+  const { head, middle, body } = sealed
+  const time = since === undefined ? '' : String(since.time)
+  const fresh = freshFor === Number.POSITIVE_INFINITY ? '' : String(freshFor)
+  const life = lifeText(freshFor + grace)
+  const args = [head, middle, body, time, fresh, life, String(rememberDeletions)]
+  const place = keys.value(key)
+  return now => {
+    const epoch = since ?? now
+    if (epoch === undefined) {
+      return call(STORE, [place, keys.epoch, keys.tags], [...args, drawGeneration(), ''])
+    }
+    return call(STORE, [place], [...args, String(epoch.generation), String(epoch.clock)])
+  }
+}
+
+/** Milliseconds as the server takes them. */
+function lifeText(ms: number): string {
+  return ms === Number.POSITIVE_INFINITY ? '' : String(Math.max(1, Math.ceil(ms)))
+}
