@@ -7,6 +7,7 @@ import { bounded } from './bounded.ts'
 import { classic } from './classic/main.ts'
 import { dropIn } from './drop-in.ts'
 import { dropInHeap } from './drop-in-heap.ts'
+import { fleet } from './fleet.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { loading } from './loading.ts'
@@ -15,8 +16,10 @@ import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
 import { popular } from './popular.ts'
+import { secondTier } from './second-tier.ts'
 import { SUITES } from './suites/index.ts'
 import { tier } from './tier.ts'
+import { warmStart } from './warm-start.ts'
 import { workers } from './workers.ts'
 
 const HELP = `npm run bench -- [NAME...] [options]
@@ -33,6 +36,9 @@ const HELP = `npm run bench -- [NAME...] [options]
   tier          a write in one process until another hears of it, over a redis-server
   loading       warm and cold keys by getOrSet, against the caches that load
   popular       a popular key that expires under 20,000 requests a second
+  second-tier   keys that only Redis has, against caches with such a tier
+  fleet         a write in one process until another reads it, over a redis-server
+  warm-start    a new process over a warm fleet: its first 100 requests
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -40,11 +46,9 @@ Without a name all of them run, which takes about an hour.
 
   --entries N,...   sizes (headline, drop-in and benny: 1000,10000,100000,1000000; workers:
                     100000; near-workers: 1000,100000; near: all of its cases)
-  --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
-                    drop-in-heap (3), classic (15); writes of tier (3000)
-  --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
-  --rounds N        rounds of headline, workers, drop-in, near and loading (7), pauses, memory
-                    and drop-in-heap (3), classic (15)
+  --rounds N        rounds of headline, workers, drop-in, near, loading and second-tier (7),
+                    pauses, memory and drop-in-heap (3), classic (15); writes of tier (3000) and
+                    fleet (2000); starts of warm-start (20)
   --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
@@ -111,6 +115,9 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   tier: () => tier({ writes: number('rounds', 3000) }),
   loading: () => loading({ rounds: number('rounds', 7) }),
   popular: () => popular({ seconds: number('seconds', 10) }),
+  fleet: () => fleet({ writes: number('rounds', 2000) }),
+  'warm-start': () => warmStart({ starts: number('rounds', 20) }),
+  'second-tier': () => secondTier({ rounds: number('rounds', 7) }),
   classic: () =>
     classic({
       max: number('max', 10_000),
