@@ -1,7 +1,7 @@
 // Values as they are read: what is damaged, or was invalidated since, counts as missing.
 
 import type { CacheKey } from '../../types.ts'
-import { type Opened, unseal } from '../envelope.ts'
+import { type Found, unseal } from '../envelope.ts'
 import type { TierMark, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Connection } from './client.ts'
@@ -66,48 +66,61 @@ export class Reading {
     const found = await this.#store.read(connection, [this.#keys.epoch, ...places])
     const [at, ...values] = found ?? []
     const epoch = readEpoch(at?.bytes) ?? (at && (await this.#epochs.begin('get', connection)))
-    const opened = wanted.map(({ mark }, i) => {
+    const kept = wanted.map(({ mark }, i) => {
       const read = values[i]
       if (read === undefined || epoch === undefined) return undefined
       if (mark !== undefined) mark.since = new Moment(read.now, epoch)
-      const opened = this.#open(read)
-      return opened?.generation === epoch.generation ? opened : undefined
+      const one = this.#unseal(read)
+      return one?.generation === epoch.generation ? one : undefined
     })
-    const dated = opened.filter(one => one?.value.tags && one.clock !== epoch?.clock) as Opened[]
+    const dated = kept.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
     const outdated = dated.length > 0 ? await this.#outdated(connection, dated) : none
-    for (const [i, one] of wanted.entries()) {
-      const value = opened[i]
+    for (const [i, { resolve }] of wanted.entries()) {
+      const one = kept[i]
       const question = asked[i] as Asked
-      if (value === undefined || outdated.has(value)) {
+      if (one === undefined || outdated.has(one)) {
         this.#recent.drop(question)
-        one.resolve(undefined)
+        resolve(undefined)
       } else {
-        question.writer = value.signature
-        question.tags = value.value.tags
-        one.resolve(value.value)
+        question.writer = one.signature
+        question.tags = one.tags
+        this.#open(one, resolve)
       }
     }
   }
 
-  #open({ bytes, now }: Read): Opened | undefined {
+  #unseal({ bytes, now }: Read): Found | undefined {
     if (bytes === undefined) return undefined
     try {
       return unseal(bytes, now, this.#maxValueSize)
     } catch (error) {
-      this.#store.failed('get', error)
-      return undefined
+      return this.#damaged(error)
     }
   }
 
+  #open(found: Found, resolve: Wanted['resolve']): void {
+    try {
+      const value = found.open()
+      if (value instanceof Promise) value.catch(error => this.#damaged(error)).then(resolve)
+      else resolve(value)
+    } catch (error) {
+      resolve(this.#damaged(error))
+    }
+  }
+
+  #damaged(error: unknown): undefined {
+    this.#store.failed('get', error)
+  }
+
   /** Those of which a tag was invalidated since, or may have been. */
-  async #outdated(connection: Connection, dated: Opened[]): Promise<ReadonlySet<Opened>> {
-    const tags = [...new Set(dated.flatMap(({ value }) => value.tags ?? []))]
+  async #outdated(connection: Connection, dated: Found[]): Promise<ReadonlySet<Found>> {
+    const tags = [...new Set(dated.flatMap(({ tags }) => tags ?? []))]
     const clocks = await this.#epochs.invalidations(connection, tags)
     if (clocks === undefined) return new Set(dated)
-    const isOutdated = ({ value, clock }: Opened) =>
-      value.tags?.some(tag => !((clocks.get(tag) as number) <= clock))
+    const isOutdated = ({ tags, clock }: Found) =>
+      tags?.some(tag => !((clocks.get(tag) as number) <= clock))
     return new Set(dated.filter(isOutdated))
   }
 }
 
-const none: ReadonlySet<Opened> = new Set()
+const none: ReadonlySet<Found> = new Set()

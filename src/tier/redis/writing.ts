@@ -9,13 +9,13 @@ import { Batching } from './batching.ts'
 import type { Channel } from './channel.ts'
 import type { Connection, Reply } from './client.ts'
 import type { Echoes } from './echoes.ts'
-import { drawGeneration, type Epoch, type Epochs } from './epochs.ts'
+import { drawGeneration, type Epochs } from './epochs.ts'
 import type { Keys } from './keys.ts'
 import type { Change } from './messages.ts'
 import type { CheckedRedisTier } from './options.ts'
 import { ADVANCE, call, INVALIDATE, REMOVE, type ScriptCommand } from './scripts.ts'
 import { chunks, MOST_KEYS, type Store } from './store.ts'
-import { storing } from './storing.ts'
+import { type Storing, storing } from './storing.ts'
 
 /** Of so many tags it is remembered when they were invalidated last. */
 const MOST_TAGS = 2 ** 18
@@ -25,7 +25,8 @@ interface Write {
   readonly operation: 'set' | 'delete' | 'invalidateTag' | 'clear'
   /** Whether they are made with the epoch of now. */
   readonly isOfNow?: boolean
-  commands(epoch: Epoch | undefined): readonly ScriptCommand[]
+  /** The commands, or what makes one, in an epoch. */
+  readonly made: readonly ScriptCommand[] | Storing | Promise<Storing | undefined>
   resolve(replies: (Reply | undefined)[]): void
 }
 
@@ -67,16 +68,16 @@ export class Writing {
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
     const signature = this.#echoes.sign()
     const isOfNow = value.since === undefined
-    const made = storing(key, value, signature, this.#keys, this.#options)
-    if (made instanceof TierError) this.#store.failed('set', made)
+    const stored = storing(key, value, signature, this.#keys, this.#options)
+    const made = stored instanceof Promise ? stored.catch(error => this.#refused(error)) : stored
+    if (made instanceof TierError) this.#refused(made)
     if (made === undefined || made instanceof TierError) {
       // What is there is older than what is not stored.
       if (isOfNow) await this.delete([key])
       return false
     }
     this.#expect([this.#keys.value(key)])
-    const commands = (epoch: Epoch | undefined) => [made(epoch)]
-    const [stamp] = await this.#send({ operation: 'set', isOfNow, commands })
+    const [stamp] = await this.#send({ operation: 'set', isOfNow, made })
     const isStored = stamp !== undefined && stamp !== null
     if (isStored) this.#tell({ keys: [key] }, signature)
     return isStored
@@ -90,7 +91,7 @@ export class Writing {
     const places = keys.map(key => this.#keys.value(key))
     this.#expect(places)
     const commands = chunks(places, most).map(part => call(REMOVE, part, args))
-    await this.#send({ operation: 'delete', commands: () => commands })
+    await this.#send({ operation: 'delete', made: commands })
     this.#tell({ keys }, signature)
   }
 
@@ -98,14 +99,14 @@ export class Writing {
     const args = [drawGeneration(), this.#keys.member(tag), String(MOST_TAGS)]
     const signature = this.#echoes.sign()
     const command = call(INVALIDATE, this.#placesOf({ tags: [tag] }, signature), args)
-    await this.#send({ operation: 'invalidateTag', commands: () => [command] })
+    await this.#send({ operation: 'invalidateTag', made: [command] })
     this.#tell({ tags: [tag] }, signature)
   }
 
   async clear(): Promise<void> {
     const signature = this.#echoes.sign()
     const command = call(ADVANCE, this.#placesOf({ clear: true }, signature), [drawGeneration()])
-    await this.#send({ operation: 'clear', commands: () => [command] })
+    await this.#send({ operation: 'clear', made: [command] })
     this.#tell({ clear: true }, signature)
   }
 
@@ -119,6 +120,10 @@ export class Writing {
   async finish(): Promise<void> {
     await this.sent
     await Promise.all(this.#unanswered)
+  }
+
+  #refused(error: unknown): undefined {
+    this.#store.failed('set', error)
   }
 
   /** Where a script changes the epoch, and what it tells of that. */
@@ -150,28 +155,30 @@ export class Writing {
 
   /** Resolves when they are sent. */
   async #start(writes: Write[]): Promise<void> {
+    const made = await Promise.all(writes.map(({ made }) => made))
     const connection = this.#connection()
-    let epoch: Epoch | undefined
-    if (connection.isCluster && writes.some(({ isOfNow }) => isOfNow)) {
-      epoch = await this.#epochs.begin('set', connection)
-      if (epoch === undefined) {
-        for (const write of writes) if (write.isOfNow) write.resolve([])
-        writes = writes.filter(({ isOfNow }) => !isOfNow)
-      }
-    }
-    const answered = this.#write(connection, writes, epoch).finally(() =>
+    const needsEpoch = connection.isCluster && writes.some(({ isOfNow }) => isOfNow)
+    const epoch = needsEpoch ? await this.#epochs.begin('set', connection) : undefined
+    const commands = made.map((one, i): readonly ScriptCommand[] => {
+      if (typeof one !== 'function') return one ?? []
+      return connection.isCluster && writes[i]?.isOfNow && !epoch ? [] : [one(epoch)]
+    })
+    const answered = this.#write(connection, writes, commands).finally(() =>
       this.#unanswered.delete(answered),
     )
     this.#unanswered.add(answered)
   }
 
-  async #write(connection: Connection, writes: Write[], epoch: Epoch | undefined): Promise<void> {
-    const made = writes.map(write => write.commands(epoch))
+  async #write(
+    connection: Connection,
+    writes: readonly Write[],
+    commands: readonly (readonly ScriptCommand[])[],
+  ): Promise<void> {
     const operations = [...new Set(writes.map(({ operation }) => operation))].join(', ')
-    const replies = await this.#store.send(operations, connection, made.flat())
+    const replies = await this.#store.send(operations, connection, commands.flat())
     let at = 0
     for (const [i, { resolve }] of writes.entries()) {
-      const { length } = made[i] as readonly ScriptCommand[]
+      const { length } = commands[i] as readonly ScriptCommand[]
       resolve(replies.slice(at, at + length))
       at += length
     }
