@@ -11,6 +11,7 @@ import { Moment } from './moment.ts'
 import type { Asked, Recent } from './recent.ts'
 import type { Read } from './scripts.ts'
 import type { Store } from './store.ts'
+import type { Writing } from './writing.ts'
 
 /** A key that is asked for. */
 interface Wanted {
@@ -19,53 +20,43 @@ interface Wanted {
   resolve(value: TierValue | undefined): void
 }
 
+/** What reading needs of its session. */
+export interface Parts {
+  /** What to read by, which is another one at times: the one that writes go by. */
+  connection(): Connection
+  readonly writing: Writing
+  readonly store: Store
+  readonly keys: Keys
+  readonly epochs: Epochs
+  readonly recent: Recent
+  readonly maxValueSize: number
+}
+
 /** Reads the values of one cache. */
 export class Reading {
-  readonly #connection: () => Connection
-  readonly #sent: () => Promise<void> | undefined
-  readonly #store: Store
-  readonly #keys: Keys
-  readonly #epochs: Epochs
-  readonly #recent: Recent
-  readonly #maxValueSize: number
+  readonly #parts: Parts
   readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
 
-  /**
-   * @param connection - what to read by, which is another one at times: the one that writes go by, so
-   *   that nothing is read that was removed before.
-   * @param sent - resolves when what is to be written is sent.
-   */
-  constructor(
-    connection: () => Connection,
-    sent: () => Promise<void> | undefined,
-    store: Store,
-    keys: Keys,
-    epochs: Epochs,
-    recent: Recent,
-    maxValueSize: number,
-  ) {
-    this.#connection = connection
-    this.#sent = sent
-    this.#store = store
-    this.#keys = keys
-    this.#epochs = epochs
-    this.#recent = recent
-    this.#maxValueSize = maxValueSize
+  constructor(parts: Parts) {
+    this.#parts = parts
   }
 
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
+    if (this.#parts.writing.owed.hasKey(key)) return Promise.resolve(undefined)
     return new Promise(resolve => this.#batching.add({ key, mark, resolve }))
   }
 
   async #read(wanted: Wanted[]): Promise<void> {
-    const sent = this.#sent()
+    // Nothing is read that was removed before.
+    const { sent } = this.#parts.writing
     if (sent !== undefined) await sent
-    const connection = this.#connection()
-    const asked = wanted.map(({ key }) => this.#recent.ask(key))
-    const places = wanted.map(({ key }) => this.#keys.value(key))
-    const found = await this.#store.read(connection, [this.#keys.epoch, ...places])
+    const connection = this.#parts.connection()
+    const asked = wanted.map(({ key }) => this.#parts.recent.ask(key))
+    const places = wanted.map(({ key }) => this.#parts.keys.value(key))
+    const found = await this.#parts.store.read(connection, [this.#parts.keys.epoch, ...places])
     const [at, ...values] = found ?? []
-    const epoch = readEpoch(at?.bytes) ?? (at && (await this.#epochs.begin('get', connection)))
+    const epoch =
+      readEpoch(at?.bytes) ?? (at && (await this.#parts.epochs.begin('get', connection)))
     const kept = wanted.map(({ mark }, i) => {
       const read = values[i]
       if (read === undefined || epoch === undefined) return undefined
@@ -75,11 +66,13 @@ export class Reading {
     })
     const dated = kept.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
     const outdated = dated.length > 0 ? await this.#outdated(connection, dated) : none
-    for (const [i, { resolve }] of wanted.entries()) {
+    const { owed } = this.#parts.writing
+    for (const [i, { key, resolve }] of wanted.entries()) {
       const one = kept[i]
       const question = asked[i] as Asked
-      if (one === undefined || outdated.has(one)) {
-        this.#recent.drop(question)
+      const isGone = one === undefined || outdated.has(one)
+      if (isGone || owed.hasKey(key) || owed.hasTag(one.tags)) {
+        this.#parts.recent.drop(question)
         resolve(undefined)
       } else {
         question.writer = one.signature
@@ -92,7 +85,7 @@ export class Reading {
   #unseal({ bytes, now }: Read): Found | undefined {
     if (bytes === undefined) return undefined
     try {
-      return unseal(bytes, now, this.#maxValueSize)
+      return unseal(bytes, now, this.#parts.maxValueSize)
     } catch (error) {
       return this.#damaged(error)
     }
@@ -109,13 +102,13 @@ export class Reading {
   }
 
   #damaged(error: unknown): undefined {
-    this.#store.failed('get', error)
+    this.#parts.store.failed('get', error)
   }
 
   /** Those of which a tag was invalidated since, or may have been. */
   async #outdated(connection: Connection, dated: Found[]): Promise<ReadonlySet<Found>> {
     const tags = [...new Set(dated.flatMap(({ tags }) => tags ?? []))]
-    const clocks = await this.#epochs.invalidations(connection, tags)
+    const clocks = await this.#parts.epochs.invalidations(connection, tags)
     if (clocks === undefined) return new Set(dated)
     const isOutdated = ({ tags, clock }: Found) =>
       tags?.some(tag => !((clocks.get(tag) as number) <= clock))
