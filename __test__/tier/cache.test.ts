@@ -63,7 +63,8 @@ for (const library of libraries) {
     const other = await open(t, library, port, { loader, ttl: '1h' })
     t.deepEqual(await one.fetch('1'), { name: 'user 1 1' })
     // Storing it is not waited for.
-    await sleep(50)
+    const { send } = await connect(t, library, port)
+    while ((await send('EXISTS', 'users:1')) !== 1);
     t.deepEqual(await other.fetch('1'), { name: 'user 1 1' })
     t.is(loads, 1)
     t.like(one.stats(), { loads: 1, tierHits: 0 })

@@ -13,11 +13,16 @@ const MAX = 1024 ** 2
 const signature = { origin: '0123456789abcdef', at: 99 }
 
 /** A value as the store would have it. */
-function stored(value: TierValue, above = 1024): Buffer {
-  const sealed = seal(value, { compression: 'brotli', above }, signature, MAX)
+async function stored(value: TierValue, above = 1024): Promise<Buffer> {
+  const sealed = await seal(value, { compression: 'brotli', above }, signature, MAX)
   if (sealed instanceof Error) throw sealed
   const { head, middle, body } = sealed
   return Buffer.concat([head, doubles(1_000_000, 5000), middle, doubles(77, 88), body])
+}
+
+/** What is made of bytes of a store. */
+async function opened(bytes: Buffer, now = 0, max = MAX): Promise<TierValue | undefined> {
+  return unseal(bytes, now, max)?.open()
 }
 
 function doubles(...numbers: number[]): Buffer {
@@ -34,65 +39,94 @@ const value: TierValue = {
   version: 4,
 }
 
-test('times and the epoch are those of the store', t => {
-  const opened = unseal(stored(value), 2_000_000, MAX)!
-  t.like(opened, { known: 1_000_000, generation: 77, clock: 88 })
-  t.deepEqual(opened.value, { ...value, freshFor: 3000 })
-  t.deepEqual(readSignature(stored(value)), signature)
+test('times and the epoch are those of the store', async t => {
+  const found = unseal(await stored(value), 2_000_000, MAX)!
+  t.like(found, { known: 1_000_000, generation: 77, clock: 88 })
+  t.deepEqual(await found.open(), { ...value, freshFor: 3000 })
+  t.deepEqual(readSignature(await stored(value)), signature)
 })
 
-test('a value that was cut off anywhere is an error', t => {
-  const whole = stored(value)
+test('a value that was cut off anywhere is an error', async t => {
+  const whole = await stored(value)
   for (let length = 0; length < whole.length; length++) {
-    t.throws(() => unseal(whole.subarray(0, length), 0, MAX), { instanceOf: TierError })
+    await t.throwsAsync(opened(whole.subarray(0, length)), { instanceOf: TierError })
   }
-  t.throws(() => unseal(Buffer.concat([whole, whole]).fill(0, 3, 7), 0, 10), {
+  await t.throwsAsync(opened(Buffer.concat([whole, whole]).fill(0, 3, 7), 0, 10), {
     instanceOf: TierError,
   })
 })
 
-test('damage is a TierError or another value, never anything else', t => {
+test('damage is a TierError or another value, never anything else', async t => {
   const next = random(7)
-  const whole = stored({ ...value, encoded: 'y'.repeat(3000) })
-  for (let round = 0; round < 5000; round++) {
-    const damaged = Buffer.from(whole)
-    for (let i = 0; i < 3; i++) damaged[Math.floor(next() * 80)] = Math.floor(next() * 256)
-    try {
-      unseal(damaged, 0, MAX)
-    } catch (error) {
-      if (!(error instanceof TierError)) throw error
+  for (const [length, rounds] of [
+    [3000, 5000],
+    [100_000, 200],
+  ] as const) {
+    const whole = await stored({ ...value, encoded: 'y'.repeat(length) })
+    for (let round = 0; round < rounds; round++) {
+      const damaged = Buffer.from(whole)
+      for (let i = 0; i < 3; i++) damaged[Math.floor(next() * 96)] = Math.floor(next() * 256)
+      try {
+        await opened(damaged)
+      } catch (error) {
+        if (!(error instanceof TierError)) throw error
+      }
     }
   }
   t.pass()
 })
 
-test('a bomb is not decompressed', t => {
+test('a bomb is not decompressed, here or apart', async t => {
   const bomb = deflateRawSync(Buffer.alloc(50 * MAX))
-  t.throws(() => unpack(bomb, Compression.DEFLATE, 1000), { instanceOf: TierError })
-  const lying = stored(value)
+  for (const length of [1000, 100_000]) {
+    await t.throwsAsync(async () => unpack(bomb, Compression.DEFLATE, length), {
+      instanceOf: TierError,
+    })
+  }
+  const lying = await stored(value)
   lying.writeUInt32BE(MAX + 1, Head.VERSION + 12)
-  t.throws(() => unseal(lying, 0, MAX), { message: /more than/ })
+  await t.throwsAsync(opened(lying), { message: /more than/ })
 })
 
-test('a way of compressing that is unknown here is an error that says so', t => {
+test('a way of compressing that is unknown here is an error that says so', async t => {
   t.throws(() => unpack(Buffer.from('x'), 9, 1), { message: /unknown here \(9\)/ })
-  const newer = stored(value)
+  const newer = await stored(value)
   newer[1] = 3
   t.throws(() => unseal(newer, 0, MAX), { message: /newer version/ })
 })
 
-test('what compression would make larger stays as it is', t => {
+test('what compression would make larger stays as it is', async t => {
   const next = random(3)
-  const noise = new Uint8Array(4096).map(() => Math.floor(next() * 256))
   for (const name of ['deflate', 'brotli', 'zstd'] as const) {
-    t.deepEqual(pack(noise, name), { code: Compression.NONE, packed: noise })
-    const even = Buffer.alloc(4096, 'abc')
-    const { code, packed } = pack(even, name)
-    t.is(packed.length < even.length, hasCompression(name))
-    t.deepEqual(Buffer.from(unpack(packed, code, 4096)), even)
+    for (const length of [4096, 20_000, 100_000]) {
+      const noise = new Uint8Array(length).map(() => Math.floor(next() * 256))
+      t.deepEqual(await pack(noise, name), { code: Compression.NONE, packed: noise })
+      const even = Buffer.alloc(length, 'abc')
+      const { code, packed } = await pack(even, name)
+      t.is(packed.length < even.length, hasCompression(name))
+      t.deepEqual(Buffer.from(await unpack(packed, code, length)), even)
+    }
   }
-  t.true(stored(value).length < 200)
-  t.true(stored(value, 5001).length > 5000)
+  t.true((await stored(value)).length < 200)
+  t.true((await stored(value, 5001)).length > 5000)
+})
+
+test('large values are compressed and read by other threads', async t => {
+  const large = Buffer.alloc(2 * MAX, 'abc')
+  let turns = 0
+  const turn = () => {
+    turns++
+    if (turns < 1e6) setImmediate(turn)
+  }
+  const packing = pack(large, 'deflate')
+  t.true(packing instanceof Promise, 'the event loop goes on')
+  turn()
+  const { code, packed } = await packing
+  t.true(turns > 0)
+  const before = turns
+  await unpack(packed, code, large.length)
+  t.true(turns > before)
+  turns = 1e6
 })
 
 test('every key has one place, and every place one key', t => {

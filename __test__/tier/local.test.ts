@@ -118,6 +118,23 @@ check('a source that failed is left alone also for values that only the tier has
   t.is(loads, 3)
 })
 
+check('what was removed in the background is not read again, from the first time on', async t => {
+  const { port } = await redis(t)
+  for (const act of ['delete', 'clear', 'invalidateTag'] as const) {
+    // Each with a connection of its own, that has sent no script.
+    const { cache, counts, send } = await open(t, port, { loader: undefined })
+    await cache.put('a', 'old', { tags: ['tag'] })
+    await send('SCRIPT', 'FLUSH')
+    const { cache: again } = await open(t, port, { name: cache.name as string })
+    t.is(await again.fetch('a'), 'old')
+    again[act](act === 'invalidateTag' ? 'tag' : 'a')
+    t.is(await again.fetch('a'), 'a 1', act)
+    t.is(counts.loads, 0)
+    await Promise.all([again.close(), cache.close()])
+    await send('FLUSHALL')
+  }
+})
+
 check('an entry may have 64 tags of its own beside what its tier gives it', async t => {
   const { port } = await redis(t)
   const tags = Array.from({ length: 64 }, (_, i) => `tag ${i}`)

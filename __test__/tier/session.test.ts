@@ -230,6 +230,20 @@ for (const setup of servers.all) {
     t.is(await session.get('other'), undefined)
   })
 
+  check(`the order stays where one takes longer to compress: ${title}`, async t => {
+    const { client } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const large = 'large'.repeat(500_000)
+    const all: Promise<unknown>[] = [session.set('k', fresh(large)), session.delete(['gone'])]
+    await new Promise(setImmediate)
+    all.push(session.set('k', fresh('small')))
+    t.is((await session.get('k'))?.encoded, 'small', 'and a read comes after what came before')
+    await Promise.all(all)
+    t.is((await session.get('k'))?.encoded, 'small')
+    await Promise.all([session.set('k', fresh('small')), session.set('k', fresh(large))])
+    t.is((await session.get('k'))?.encoded, large)
+  })
+
   check(`the order stays where the server does not know a script: ${title}`, async t => {
     const { client } = await setup.client(t)
     const { session } = openSession(t, client)

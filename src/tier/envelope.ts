@@ -14,7 +14,7 @@
 //   at 55  the session that wrote it                         8 bytes
 //   at 63  when it was asked to, in microseconds of its process  float64
 import { TierError } from '../errors.ts'
-import { type CompressionName, pack, unpack } from './compress.ts'
+import { type CompressionName, type Packed, pack, unpack } from './compress.ts'
 import type { TierValue } from './tier.ts'
 
 /** Where things are. */
@@ -89,21 +89,32 @@ export function seal(
   { compression, above }: Packing,
   signature: Signature,
   max: number,
-): Sealed | TierError {
+): Sealed | TierError | Promise<Sealed> {
   const { encoded } = value
   // A character is a byte or more: so large a text is not even made into bytes.
   if (typeof encoded !== 'number' && encoded.length > max) return tooLarge(encoded.length, max)
   const { kind, bytes } = toBytes(encoded)
   if (bytes.length > max) return tooLarge(bytes.length, max)
-  const { code, packed } =
-    compression !== undefined && bytes.length >= above
-      ? pack(bytes, compression)
-      : { code: 0, packed: bytes }
+  const put = ({ code, packed }: Packed) =>
+    assemble(value, signature, kind, bytes.length, code, packed)
+  if (compression === undefined || bytes.length < above) return put({ code: 0, packed: bytes })
+  const packed = pack(bytes, compression)
+  return packed instanceof Promise ? packed.then(put) : put(packed)
+}
+
+function assemble(
+  value: TierValue,
+  signature: Signature,
+  kind: number,
+  length: number,
+  code: number,
+  packed: Uint8Array,
+): Sealed {
   const tags = value.tags?.length ? Buffer.from(JSON.stringify(value.tags)) : Buffer.alloc(0)
   const middle = Buffer.alloc(Head.GENERATION - Head.VERSION)
   middle.writeDoubleBE(value.version ?? Number.NaN, 0)
   middle.writeFloatBE(value.cost, 8)
-  middle.writeUInt32BE(bytes.length, 12)
+  middle.writeUInt32BE(length, 12)
   middle.writeUInt32BE(tags.length, 16)
   return {
     head: Buffer.from([...MAGIC, kind | (code << 4)]),
@@ -136,8 +147,7 @@ function toBytes(encoded: TierValue['encoded']): { kind: number; bytes: Uint8Arr
 }
 
 /** A value as it was found. */
-export interface Opened {
-  readonly value: TierValue
+export interface Found {
   /** When it was known, in microseconds of the store. */
   readonly known: number
   /** The epoch in which it was. */
@@ -145,6 +155,14 @@ export interface Opened {
   readonly clock: number
   /** Who wrote it, as it is stored. */
   readonly signature: Buffer
+  readonly tags: readonly string[] | undefined
+  /**
+   * The value.
+   *
+   * @throws TierError `ERR_TIER`: it is damaged, or this Node.js cannot read it. If it gives a promise,
+   * that rejects with it.
+   */
+  open(): TierValue | Promise<TierValue>
 }
 
 /**
@@ -154,7 +172,7 @@ export interface Opened {
  * @param max - the most bytes that a value may have.
  * @throws TierError `ERR_TIER`: it is none of ours, or damaged.
  */
-export function unseal(stored: Buffer, now: number, max: number): Opened | undefined {
+export function unseal(stored: Buffer, now: number, max: number): Found | undefined {
   if (stored.length < MAGIC.length + 1 || !stored.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw new TierError(
       'the store has something that is no value of a cache, or of a newer version',
@@ -165,25 +183,35 @@ export function unseal(stored: Buffer, now: number, max: number): Opened | undef
   if (stored.length < Head.SIZE) throw new TierError('a stored value is cut off')
   const known = stored.readDoubleBE(Head.KNOWN)
   const freshUntil = stored.readDoubleBE(Head.FRESH_UNTIL)
-  const version = stored.readDoubleBE(Head.VERSION)
-  const cost = stored.readFloatBE(Head.VERSION + 8)
   const length = stored.readUInt32BE(Head.VERSION + 12)
   const end = Head.SIZE + stored.readUInt32BE(Head.VERSION + 16)
   if (end > stored.length || Number.isNaN(known) || Number.isNaN(freshUntil)) {
     throw new TierError('a stored value is damaged')
   }
   if (length > max) throw new TierError(`a stored value has ${length} bytes, more than ${max}`)
-  const bytes = unpack(stored.subarray(end), form >> 4, length)
-  const value = {
-    encoded: fromBytes(form & 15, bytes),
-    freshFor: freshUntil - now / 1000,
-    cost: Number.isFinite(cost) ? cost : 0,
-    version: Number.isNaN(version) ? undefined : version,
-    tags: readTags(stored.subarray(Head.SIZE, end)),
+  const tags = readTags(stored.subarray(Head.SIZE, end))
+  const read = (bytes: Uint8Array): TierValue => {
+    const version = stored.readDoubleBE(Head.VERSION)
+    const cost = stored.readFloatBE(Head.VERSION + 8)
+    return {
+      encoded: fromBytes(form & 15, bytes),
+      freshFor: freshUntil - now / 1000,
+      cost: Number.isFinite(cost) ? cost : 0,
+      version: Number.isNaN(version) ? undefined : version,
+      tags,
+    }
   }
-  const generation = stored.readDoubleBE(Head.GENERATION)
-  const clock = stored.readDoubleBE(Head.CLOCK)
-  return { value, known, generation, clock, signature: stored.subarray(Head.WRITER, Head.SIZE) }
+  return {
+    known,
+    generation: stored.readDoubleBE(Head.GENERATION),
+    clock: stored.readDoubleBE(Head.CLOCK),
+    signature: stored.subarray(Head.WRITER, Head.SIZE),
+    tags,
+    open() {
+      const bytes = unpack(stored.subarray(end), form >> 4, length)
+      return bytes instanceof Promise ? bytes.then(read) : read(bytes)
+    },
+  }
 }
 
 function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {

@@ -26,6 +26,12 @@ export function writeKey(key: CacheKey): Buffer {
   return Buffer.from(key[0] === MARK ? `~s${key}` : key)
 }
 
+/** The key of a cache as text. */
+export function textOf(key: CacheKey): string {
+  if (typeof key === 'string' && key[0] !== MARK && isWhole(key)) return key
+  return writeKey(key).toString('latin1')
+}
+
 /** The key of bytes; `undefined` if they are of no key. */
 export function readKey(bytes: Buffer): CacheKey | undefined {
   if (bytes[0] !== MARK.charCodeAt(0)) return String(bytes)

@@ -32,7 +32,7 @@ export interface RedisTierOptions {
    * there if this is left out; older ones use `'brotli'`.
    */
   compression?: CompressionName | false | undefined
-  /** From what size on values are compressed; `'1kb'` if left out. */
+  /** From what size on values are compressed; `'1kb'` if left out. Large ones are by other threads. */
   compressAbove?: Size | undefined
   /**
    * The largest value that is written or read, in bytes before compression; `'64mb'` if left out. What

@@ -1,7 +1,7 @@
 // Values as they are read: what is damaged, or was invalidated since, counts as missing.
 
 import type { CacheKey } from '../../types.ts'
-import { type Opened, unseal } from '../envelope.ts'
+import { type Found, unseal } from '../envelope.ts'
 import type { TierMark, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Connection } from './client.ts'
@@ -11,6 +11,7 @@ import { Moment } from './moment.ts'
 import type { Asked, Recent } from './recent.ts'
 import type { Read } from './scripts.ts'
 import type { Store } from './store.ts'
+import type { Writing } from './writing.ts'
 
 /** A key that is asked for. */
 interface Wanted {
@@ -19,95 +20,100 @@ interface Wanted {
   resolve(value: TierValue | undefined): void
 }
 
+/** What reading needs of its session. */
+export interface Parts {
+  /** What to read by, which is another one at times: the one that writes go by. */
+  connection(): Connection
+  readonly writing: Writing
+  readonly store: Store
+  readonly keys: Keys
+  readonly epochs: Epochs
+  readonly recent: Recent
+  readonly maxValueSize: number
+}
+
 /** Reads the values of one cache. */
 export class Reading {
-  readonly #connection: () => Connection
-  readonly #sent: () => Promise<void> | undefined
-  readonly #store: Store
-  readonly #keys: Keys
-  readonly #epochs: Epochs
-  readonly #recent: Recent
-  readonly #maxValueSize: number
+  readonly #parts: Parts
   readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
 
-  /**
-   * @param connection - what to read by, which is another one at times: the one that writes go by, so
-   *   that nothing is read that was removed before.
-   * @param sent - resolves when what is to be written is sent.
-   */
-  constructor(
-    connection: () => Connection,
-    sent: () => Promise<void> | undefined,
-    store: Store,
-    keys: Keys,
-    epochs: Epochs,
-    recent: Recent,
-    maxValueSize: number,
-  ) {
-    this.#connection = connection
-    this.#sent = sent
-    this.#store = store
-    this.#keys = keys
-    this.#epochs = epochs
-    this.#recent = recent
-    this.#maxValueSize = maxValueSize
+  constructor(parts: Parts) {
+    this.#parts = parts
   }
 
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
+    if (this.#parts.writing.owed.hasKey(key)) return Promise.resolve(undefined)
     return new Promise(resolve => this.#batching.add({ key, mark, resolve }))
   }
 
   async #read(wanted: Wanted[]): Promise<void> {
-    const sent = this.#sent()
+    // Nothing is read that was removed before.
+    const { sent } = this.#parts.writing
     if (sent !== undefined) await sent
-    const connection = this.#connection()
-    const asked = wanted.map(({ key }) => this.#recent.ask(key))
-    const places = wanted.map(({ key }) => this.#keys.value(key))
-    const found = await this.#store.read(connection, [this.#keys.epoch, ...places])
+    const connection = this.#parts.connection()
+    const asked = wanted.map(({ key }) => this.#parts.recent.ask(key))
+    const places = wanted.map(({ key }) => this.#parts.keys.value(key))
+    const found = await this.#parts.store.read(connection, [this.#parts.keys.epoch, ...places])
     const [at, ...values] = found ?? []
-    const epoch = readEpoch(at?.bytes) ?? (at && (await this.#epochs.begin('get', connection)))
-    const opened = wanted.map(({ mark }, i) => {
+    const epoch =
+      readEpoch(at?.bytes) ?? (at && (await this.#parts.epochs.begin('get', connection)))
+    const kept = wanted.map(({ mark }, i) => {
       const read = values[i]
       if (read === undefined || epoch === undefined) return undefined
       if (mark !== undefined) mark.since = new Moment(read.now, epoch)
-      const opened = this.#open(read)
-      return opened?.generation === epoch.generation ? opened : undefined
+      const one = this.#unseal(read)
+      return one?.generation === epoch.generation ? one : undefined
     })
-    const dated = opened.filter(one => one?.value.tags && one.clock !== epoch?.clock) as Opened[]
+    const dated = kept.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
     const outdated = dated.length > 0 ? await this.#outdated(connection, dated) : none
-    for (const [i, one] of wanted.entries()) {
-      const value = opened[i]
+    const { owed } = this.#parts.writing
+    for (const [i, { key, resolve }] of wanted.entries()) {
+      const one = kept[i]
       const question = asked[i] as Asked
-      if (value === undefined || outdated.has(value)) {
-        this.#recent.drop(question)
-        one.resolve(undefined)
+      const isGone = one === undefined || outdated.has(one)
+      if (isGone || owed.hasKey(key) || owed.hasTag(one.tags)) {
+        this.#parts.recent.drop(question)
+        resolve(undefined)
       } else {
-        question.writer = value.signature
-        question.tags = value.value.tags
-        one.resolve(value.value)
+        question.writer = one.signature
+        question.tags = one.tags
+        this.#open(one, resolve)
       }
     }
   }
 
-  #open({ bytes, now }: Read): Opened | undefined {
+  #unseal({ bytes, now }: Read): Found | undefined {
     if (bytes === undefined) return undefined
     try {
-      return unseal(bytes, now, this.#maxValueSize)
+      return unseal(bytes, now, this.#parts.maxValueSize)
     } catch (error) {
-      this.#store.failed('get', error)
-      return undefined
+      return this.#damaged(error)
     }
   }
 
+  #open(found: Found, resolve: Wanted['resolve']): void {
+    try {
+      const value = found.open()
+      if (value instanceof Promise) value.catch(error => this.#damaged(error)).then(resolve)
+      else resolve(value)
+    } catch (error) {
+      resolve(this.#damaged(error))
+    }
+  }
+
+  #damaged(error: unknown): undefined {
+    this.#parts.store.failed('get', error)
+  }
+
   /** Those of which a tag was invalidated since, or may have been. */
-  async #outdated(connection: Connection, dated: Opened[]): Promise<ReadonlySet<Opened>> {
-    const tags = [...new Set(dated.flatMap(({ value }) => value.tags ?? []))]
-    const clocks = await this.#epochs.invalidations(connection, tags)
+  async #outdated(connection: Connection, dated: Found[]): Promise<ReadonlySet<Found>> {
+    const tags = [...new Set(dated.flatMap(({ tags }) => tags ?? []))]
+    const clocks = await this.#parts.epochs.invalidations(connection, tags)
     if (clocks === undefined) return new Set(dated)
-    const isOutdated = ({ value, clock }: Opened) =>
-      value.tags?.some(tag => !((clocks.get(tag) as number) <= clock))
+    const isOutdated = ({ tags, clock }: Found) =>
+      tags?.some(tag => !((clocks.get(tag) as number) <= clock))
     return new Set(dated.filter(isOutdated))
   }
 }
 
-const none: ReadonlySet<Opened> = new Set()
+const none: ReadonlySet<Found> = new Set()

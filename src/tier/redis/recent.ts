@@ -4,7 +4,7 @@
 import type { CacheKey } from '../../types.ts'
 import { processClock } from '../kin.ts'
 import type { TierHost } from '../tier.ts'
-import { writeKey } from './keys.ts'
+import { textOf } from './keys.ts'
 
 /** Milliseconds for which it is remembered, at least, and the most keys in that time. */
 const [LIFE, MOST] = [5_000, 10_000]
@@ -67,9 +67,4 @@ export class Recent {
       for (const asked of map.values()) if (asked.at >= since - MARGIN) yield asked
     }
   }
-}
-
-/** A key as text, and no two as the same. */
-function textOf(key: CacheKey): string {
-  return typeof key === 'string' && key[0] !== '~' ? key : writeKey(key).toString('latin1')
 }

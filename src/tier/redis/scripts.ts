@@ -162,16 +162,21 @@ export function call(
   return { script, keys, words, key: keys[0] as Buffer }
 }
 
+/** What the servers of a connection are taken to know: the hashes of scripts, by parts of a cluster. */
+const known = new WeakMap<Connection, Set<string>>()
+
 /**
- * Sends commands together; scripts that a server does not know yet are sent again, in full, and after
- * them what has already been done to their keys since, so that it is the last.
+ * Sends commands together, scripts in full the first time: what is sent behind them shall find them
+ * done. Those that a server does not know all the same, having begun anew, are sent again, in full, and
+ * after them what has already been done to their keys since, so that it is the last.
  */
 export async function sendAll(
   connection: Connection,
   commands: readonly (Command | ScriptCommand)[],
 ): Promise<(Reply | Error)[]> {
-  const replies = await connection.sendAll(commands)
+  const replies = await connection.sendAll(commands.map(command => asKnown(connection, command)))
   if (!replies.some(isUnknown)) return replies
+  known.delete(connection)
   const places = new Set<string>()
   const missed: number[] = []
   for (const [i, command] of commands.entries()) {
@@ -183,6 +188,17 @@ export async function sendAll(
   const again = await connection.sendAll(missed.map(i => inFull(commands[i] as Command)))
   for (const [at, i] of missed.entries()) replies[i] = again[at] as Reply | Error
   return replies
+}
+
+/** A script by its hash, if the server knows it. */
+function asKnown(connection: Connection, command: Command | ScriptCommand): Command {
+  if (!('script' in command)) return command
+  const scripts = known.get(connection) ?? new Set()
+  known.set(connection, scripts)
+  const id = `${connection.isCluster ? connection.partOf(command.key) : 0} ${command.script.hash}`
+  if (scripts.has(id)) return command
+  scripts.add(id)
+  return inFull(command)
 }
 
 function isUnknown(reply: Reply | Error | undefined): boolean {

@@ -46,24 +46,27 @@ export class RedisSession implements TierSession {
     this.#echoes = new Echoes(host, this.#connection, this.#store, keys, origin, recent)
     this.#channel = openChannel(client, options.invalidation, this.#heard(), keys, origin)
     const epochs = new Epochs(this.#store, keys)
-    this.#writing = new Writing(
-      () => this.#by(),
-      this.#store,
+    const connection = () => this.#by()
+    const store = this.#store
+    this.#writing = new Writing({
+      host,
+      connection,
+      store,
       keys,
       epochs,
-      this.#channel,
-      this.#echoes,
+      channel: this.#channel,
+      echoes: this.#echoes,
       options,
-    )
-    this.#reading = new Reading(
-      () => this.#by(),
-      () => this.#writing.sent,
-      this.#store,
+    })
+    this.#reading = new Reading({
+      connection,
+      writing: this.#writing,
+      store,
       keys,
       epochs,
       recent,
-      options.maxValueSize,
-    )
+      maxValueSize: options.maxValueSize,
+    })
     this.#hot = new HotKeys(this.#connection, this.#store, keys)
     this.ready = this.#channel.ready
   }
@@ -111,6 +114,7 @@ export class RedisSession implements TierSession {
 
   async #leave(): Promise<void> {
     this.#waits.close()
+    this.#writing.owed.close()
     await this.#writing.finish()
     this.#store.silence()
     await this.#channel.close()

@@ -1,7 +1,7 @@
 // A value as the command that stores it, or the reason why it is not stored.
 import { TierError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
-import { type Signature, seal } from '../envelope.ts'
+import { type Sealed, type Signature, seal } from '../envelope.ts'
 import type { TierValue } from '../tier.ts'
 import { drawGeneration, type Epoch } from './epochs.ts'
 import type { Keys } from './keys.ts'
@@ -12,14 +12,17 @@ import { call, type ScriptCommand, STORE } from './scripts.ts'
 /** Makes the command, in an epoch: that of now where the script is to find it. */
 export type Storing = (epoch: Epoch | undefined) => ScriptCommand
 
-/** What a value is stored by; an error if it is not, `undefined` if it need not be. */
+/**
+ * What a value is stored by; an error if it is not, `undefined` if it need not be. A promise where other
+ * threads compress it.
+ */
 export function storing(
   key: CacheKey,
   value: TierValue,
   signature: Signature,
   keys: Keys,
   options: CheckedRedisTier,
-): Storing | TierError | undefined {
+): Storing | TierError | undefined | Promise<Storing> {
   const { ttl, grace, packing, maxValueSize, rememberDeletions } = options
   const freshFor = Math.min(value.freshFor, ttl)
   const since = value.since === undefined ? undefined : readMoment(value.since)
@@ -28,19 +31,21 @@ export function storing(
   if (!(freshFor + grace > 0) || isUnknown) return undefined
   const sealed = seal(value, packing, signature, maxValueSize)
   if (sealed instanceof TierError) return sealed
-  const { head, middle, body } = sealed
   const time = since === undefined ? '' : String(since.time)
   const fresh = freshFor === Number.POSITIVE_INFINITY ? '' : String(freshFor)
-  const life = lifeText(freshFor + grace)
-  const args = [head, middle, body, time, fresh, life, String(rememberDeletions)]
+  const more = [time, fresh, lifeText(freshFor + grace), String(rememberDeletions)]
   const place = keys.value(key)
-  return now => {
-    const epoch = since ?? now
-    if (epoch === undefined) {
-      return call(STORE, [place, keys.epoch, keys.tags], [...args, drawGeneration(), ''])
+  const put =
+    ({ head, middle, body }: Sealed): Storing =>
+    now => {
+      const args = [head, middle, body, ...more]
+      const epoch = since ?? now
+      if (epoch === undefined) {
+        return call(STORE, [place, keys.epoch, keys.tags], [...args, drawGeneration(), ''])
+      }
+      return call(STORE, [place], [...args, String(epoch.generation), String(epoch.clock)])
     }
-    return call(STORE, [place], [...args, String(epoch.generation), String(epoch.clock)])
-  }
+  return sealed instanceof Promise ? sealed.then(put) : put(sealed)
 }
 
 /** Milliseconds as the server takes them. */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { CacheKey } from '../../types.ts'
 import type { TierHost, TierLease } from '../tier.ts'
 import type { Connection } from './client.ts'
-import { type Keys, writeKey } from './keys.ts'
+import { type Keys, textOf } from './keys.ts'
 import { call, RELEASE } from './scripts.ts'
 import type { Store } from './store.ts'
 
@@ -113,8 +113,4 @@ export class Waits {
     const [reply] = await this.#store.send('lease', this.#connection, [command])
     return reply === 0
   }
-}
-
-function textOf(key: CacheKey): string {
-  return writeKey(key).toString('latin1')
 }
