@@ -15,6 +15,7 @@ import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
 import { popular } from './popular.ts'
+import { secondTier } from './second-tier.ts'
 import { SUITES } from './suites/index.ts'
 import { tier } from './tier.ts'
 import { workers } from './workers.ts'
@@ -33,6 +34,7 @@ const HELP = `npm run bench -- [NAME...] [options]
   tier          a write in one process until another hears of it, over a redis-server
   loading       warm and cold keys by getOrSet, against the caches that load
   popular       a popular key that expires under 20,000 requests a second
+  second-tier   keys that only Redis has, against caches with such a tier
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -111,6 +113,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   tier: () => tier({ writes: number('rounds', 3000) }),
   loading: () => loading({ rounds: number('rounds', 7) }),
   popular: () => popular({ seconds: number('seconds', 10) }),
+  'second-tier': () => secondTier({ rounds: number('rounds', 7) }),
   classic: () =>
     classic({
       max: number('max', 10_000),

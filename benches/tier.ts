@@ -1,10 +1,4 @@
 /** How long after a write in one process another hears that the key changed, over Redis on loopback. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
@@ -12,6 +6,7 @@ import { type Channel, checkInvalidation, openChannel } from '../src/tier/redis/
 import type { TierHost } from '../src/tier/tier.ts'
 import { timersOf } from '../src/timers.ts'
 import { answer, Child } from './lib/child.ts'
+import { redisServer } from './lib/redis-server.ts'
 import { median, type Row, table } from './lib/report.ts'
 
 const LIBRARIES = ['ioredis', 'node-redis'] as const
@@ -129,27 +124,6 @@ async function connected(library: Setting['library'], port: number) {
   const client = createClient({ socket: { port, host: '127.0.0.1' } })
   await client.connect()
   return [client, () => client.destroy()] as const
-}
-
-/** A server on a free port. */
-async function redisServer() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  const dir = mkdtempSync(join(tmpdir(), 'breakwater-bench-'))
-  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
-  const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] })
-  for await (const text of server.stdout) if (/Ready to accept/.test(String(text))) break
-  return {
-    port,
-    async stop() {
-      server.kill()
-      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
-      rmSync(dir, { recursive: true, force: true })
-    },
-  }
 }
 
 if (process.send) {

@@ -1,0 +1,28 @@
+/** A redis-server of a benchmark's own, on a free port. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Starts one that saves nothing. */
+export async function redisServer(): Promise<{ port: number; stop(): Promise<void> }> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  const dir = mkdtempSync(join(tmpdir(), 'breakwater-bench-'))
+  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
+  const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] })
+  for await (const text of server.stdout) if (/Ready to accept/.test(String(text))) break
+  return {
+    port,
+    async stop() {
+      server.kill()
+      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
