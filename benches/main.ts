@@ -7,6 +7,7 @@ import { bounded } from './bounded.ts'
 import { classic } from './classic/main.ts'
 import { dropIn } from './drop-in.ts'
 import { dropInHeap } from './drop-in-heap.ts'
+import { fleet } from './fleet.ts'
 import { headline } from './headline.ts'
 import { type Row, writeJson } from './lib/report.ts'
 import { loading } from './loading.ts'
@@ -18,6 +19,7 @@ import { popular } from './popular.ts'
 import { secondTier } from './second-tier.ts'
 import { SUITES } from './suites/index.ts'
 import { tier } from './tier.ts'
+import { warmStart } from './warm-start.ts'
 import { workers } from './workers.ts'
 
 const HELP = `npm run bench -- [NAME...] [options]
@@ -35,6 +37,8 @@ const HELP = `npm run bench -- [NAME...] [options]
   loading       warm and cold keys by getOrSet, against the caches that load
   popular       a popular key that expires under 20,000 requests a second
   second-tier   keys that only Redis has, against caches with such a tier
+  fleet         a write in one process until another reads it, over a redis-server
+  warm-start    a new process over a warm fleet: its first 100 requests
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer
   ${Object.keys(SUITES).join(' ')}   benny, against every peer
 
@@ -113,6 +117,8 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   tier: () => tier({ writes: number('rounds', 3000) }),
   loading: () => loading({ rounds: number('rounds', 7) }),
   popular: () => popular({ seconds: number('seconds', 10) }),
+  fleet: () => fleet({ writes: number('rounds', 2000) }),
+  'warm-start': () => warmStart({ starts: number('rounds', 20) }),
   'second-tier': () => secondTier({ rounds: number('rounds', 7) }),
   classic: () =>
     classic({

@@ -178,6 +178,8 @@ function use(value: Value | undefined | null, id: number): void {
 }
 
 if (process.send && process.argv[1] === fileURLToPath(import.meta.url)) {
+  // Connections would keep it alive.
+  process.once('disconnect', () => process.exit())
   answer<Request>(request =>
     'work' in request ? run() : make(request.side, request.what, request.port),
   )
