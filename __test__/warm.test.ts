@@ -27,6 +27,21 @@ test('a cache begins with the hot set that the last one saved when it was closed
   await second.close()
 })
 
+test('what was read is kept rather than what was not, however many keys there are', async t => {
+  const from = join(folder, 'hot')
+  const options = { max: 30_000, warm: { from, keys: 3_000 } }
+  const first = new Cache(options)
+  await first.ready
+  for (let n = 0; n < 20_000; n++) first.set(`key ${n}`, 'value')
+  // Fewer reads than would make single keys known as those that are read most.
+  for (let i = 0; i < 3; i++) for (let n = 0; n < 20_000; n += 10) first.get(`key ${n}`)
+  await first.close()
+  const second = new Cache(options)
+  t.deepEqual(await second.ready, { loaded: 3_000, complete: true })
+  for (let n = 0; n < 20_000; n += 10) t.true(second.has(`key ${n}`), `${n}`)
+  await second.close()
+})
+
 test('the hot set is saved from time to time', async t => {
   const path = join(folder, 'periodic')
   const clock = new ManualClock()

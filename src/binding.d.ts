@@ -100,6 +100,7 @@ declare module '#binding' {
     stats(at: number): import('./types.ts').CacheStats
     resetStats(at: number): void
     hotKeys(at: number, n: number): (Key | number)[]
+    hottest(at: number, n: number): (Key | number)[]
     bounds(at: number): [number | undefined, number | undefined]
     resize(at: number, max: number | undefined, maxBytes: number | undefined): void
     listen(at: number, must: 0 | 1): number

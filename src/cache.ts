@@ -2,7 +2,7 @@
 import type { Native } from '#binding'
 import { InvalidHandleError, InvalidOptionError } from './errors.ts'
 import { type CacheEventName, type CacheListener, Events } from './events.ts'
-import { hottest, saver } from './hot-set.ts'
+import { hottest, roomOf, saver } from './hot-set.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import type { BatchLoader } from './loading/batch.ts'
 import { checkTag } from './loading/freshness.ts'
@@ -516,7 +516,9 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   #warmHost(): WarmHost<K> {
     const session = () => (this.#second as Second).session
     return {
-      hottest: limit => hottest(this, limit),
+      hottest: limit =>
+        hottest(this.hotKeys(limit), binding.hottest(this.at, limit) as (K | number)[], limit),
+      room: () => roomOf(this, binding.bounds(this.at)),
       fetchFromTier: async key => (await this.getOrSet(key, pass)) !== undefined,
       tierReady: () => session().ready,
       fleetHot: limit => session().fleetHot(limit),

@@ -1,19 +1,38 @@
 // The hot set of a cache: which keys it is, and how its values get to a file.
 import type { Store } from './store.ts'
-import type { CacheKey } from './types.ts'
+import type { CacheKey, HotKey } from './types.ts'
 
-/** The keys that are read most, most first, and then any others. */
-export function hottest<K extends CacheKey, V>(
-  cache: Store<K, V>,
+/** Kinds of keys by how hot the engine says that they are. */
+const HEATS = 8
+
+/**
+ * The keys that are read most, most first.
+ *
+ * @param hot - those whose reads were counted, most first.
+ * @param others - `[key, heat, key, heat, ...]`, in no particular order.
+ */
+export function hottest<K extends CacheKey>(
+  hot: readonly HotKey<K>[],
+  others: readonly (K | number)[],
   limit: number,
-): { key: K; count: number }[] {
-  const hot = new Map<K, number>()
-  for (const { key, count } of cache.hotKeys(limit)) hot.set(key, count)
-  for (const key of cache.keys()) {
-    if (hot.size >= limit) break
-    if (!hot.has(key)) hot.set(key, 1)
+): HotKey<K>[] {
+  const known = new Set(hot.map(({ key }) => key))
+  const byHeat = Array.from({ length: HEATS }, (): HotKey<K>[] => [])
+  for (let i = 0; i < others.length; i += 2) {
+    const [key, heat] = [others[i] as K, others[i + 1] as number]
+    if (!known.has(key)) byHeat[heat]?.push({ key, count: heat + 1 })
   }
-  return Array.from(hot, ([key, count]) => ({ key, count }))
+  return [hot, ...byHeat.reverse()].flat().slice(0, limit)
+}
+
+/** How many more entries fit, if they are as large as those that are there. */
+export function roomOf(
+  { size, bytes }: { readonly size: number; readonly bytes: number },
+  [max = Number.POSITIVE_INFINITY, maxBytes]: readonly [number | undefined, number | undefined],
+): number {
+  const places = Math.max(0, max - size)
+  if (maxBytes === undefined || size === 0) return places
+  return Math.min(places, Math.max(0, Math.floor((maxBytes - bytes) / (bytes / size))))
 }
 
 /**

@@ -14,7 +14,10 @@ export interface WarmOptions {
    * values, of this process alone.
    */
   from: 'tier' | URL | (string & {})
-  /** The most keys; 10,000 if left out. */
+  /**
+   * The most keys; 50,000 if left out. A new process takes no more than fit. The more there are the
+   * longer saving them holds up the thread.
+   */
   keys?: number | undefined
   /** How often the hot set is saved, besides when the cache is closed; `'1m'` if left out. */
   every?: Duration | undefined
@@ -28,7 +31,7 @@ export interface WarmOptions {
 export interface WarmStart {
   /** Values that were there. */
   readonly loaded: number
-  /** Whether it got through the whole hot set within its budget. */
+  /** Whether it got through the whole hot set, or what fits of it, within its budget. */
   readonly complete: boolean
 }
 
@@ -38,6 +41,8 @@ export interface WarmHost<K extends CacheKey> {
   hottest(limit: number): { key: K; count: number }[]
   /** Has a value from the second tier, if that has it. */
   fetchFromTier(key: K): Promise<boolean>
+  /** How many more entries fit, for all that is known. */
+  room(): number
   /** When changes in the second tier are heard of. */
   tierReady(): Promise<void>
   fleetHot(limit: number): Promise<CacheKey[]>
@@ -57,7 +62,7 @@ const COLD: WarmStart = { loaded: 0, complete: true }
 export function checkWarm(given: WarmOptions | undefined, hasTier: boolean) {
   if (given === undefined) return undefined
   const options = checkShape('warm', given, ['from', 'keys', 'every', 'budget', 'rate'])
-  const { from, keys = 10_000, every = '1m', budget = '5s' } = options
+  const { from, keys = 50_000, every = '1m', budget = '5s' } = options
   const { rate = Number.POSITIVE_INFINITY } = options
   if (!(from instanceof URL) && (typeof from !== 'string' || from === '')) {
     throw new InvalidOptionError('warm.from', from, "'tier', a path or a file: URL")
@@ -164,13 +169,16 @@ export class Warm<K extends CacheKey> {
     }
     await this.#host.tierReady()
     const hot = (await this.#host.fleetHot(keys)) as K[]
-    for (let i = 0; i < hot.length && !progress.over && !this.#closed; i += BATCH) {
+    let next = 0
+    while (!progress.over && !this.#closed) {
+      // What does not fit would take the place of what is hotter.
+      const keys = hot.slice(next, next + Math.min(BATCH, this.#host.room()))
+      if (keys.length === 0) break
+      next += keys.length
       const begun = this.#timers.now()
-      const found = await Promise.all(
-        hot.slice(i, i + BATCH).map(key => this.#host.fetchFromTier(key)),
-      )
+      const found = await Promise.all(keys.map(key => this.#host.fetchFromTier(key)))
       progress.loaded += found.filter(Boolean).length
-      await this.#pause((BATCH / this.#options.rate) * 1000 - (this.#timers.now() - begun))
+      await this.#pause((keys.length / this.#options.rate) * 1000 - (this.#timers.now() - begun))
     }
   }
 

@@ -181,6 +181,29 @@ test('a new process over a warm fleet has its hot keys before it is ready', asyn
   t.deepEqual(fresh.get('299'), { name: 'user 299' })
 })
 
+test('a new process takes the hottest of the keys that the fleet reads, and no more than fit', async t => {
+  const { port } = await redis(t)
+  const loader = async (id: string) => ({ name: `user ${id}` })
+  const old = await open(t, 'ioredis', port, { loader, warm: { from: 'tier' } })
+  await old.ready
+  const all = Array.from({ length: 900 }, (_, id) => `${id}`)
+  for (const id of all) await old.fetch(id)
+  const hot = all.filter(id => Number(id) % 10 === 0)
+  for (let i = 0; i < 3; i++) for (const id of hot) old.get(id)
+  await sleep(100)
+  await old.close()
+  const given = { loader: () => t.fail() as never, warm: { from: 'tier' } } as const
+  for (const bounds of [{ max: 100 }, { maxBytes: '64kb' }]) {
+    const fresh = await open(t, 'ioredis', port, { ...given, ...bounds })
+    const { loaded, complete } = await fresh.ready
+    t.true(complete)
+    t.true(loaded >= hot.length && loaded < all.length, `${loaded}`)
+    t.is(fresh.stats().evictions, 0)
+    for (const id of hot) t.true(fresh.has(id), id)
+    await fresh.close()
+  }
+})
+
 test('a cache with a tier needs a name, and values that can be stored', async t => {
   const given = { open: () => t.fail() as never }
   t.throws(() => new Cache({ max: 1, tier: given }), {

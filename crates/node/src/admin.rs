@@ -72,6 +72,28 @@ pub fn hot_keys<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     Ok(list)
 }
 
+/// `hottest(n)`: `[key, heat, key, heat, ...]`, in no particular order.
+pub fn hottest<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let n = js.to_number(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let (mut seen, mut bytes) = (Vec::new(), Vec::new());
+    shared.cache.hottest(n as usize, |entry, heat| {
+        let key = entry.key();
+        bytes.extend_from_slice(key.bytes);
+        seen.push((key.kind, bytes.len(), heat));
+    });
+    let list = js.array(2 * seen.len())?;
+    let mut start = 0;
+    for (i, &(kind, end, heat)) in seen.iter().enumerate() {
+        js.scoped(|js| {
+            js.put_at(list, 2 * i, keys::to_js(js, kind, &bytes[start..end])?)?;
+            js.put_at(list, 2 * i + 1, js.number(f64::from(heat))?)
+        })?;
+        start = end;
+    }
+    Ok(list)
+}
+
 /// A bound: a number, or no bound if it is `undefined`.
 pub fn bound(js: Js<'_>, value: Val<'_>) -> Option<u64> {
     js.to_number(value).map(|n| n as u64)

@@ -78,6 +78,7 @@ const EXPORTS: &[(&CStr, Raw)] = &[
     (c"stats", method!(admin::stats)),
     (c"resetStats", method!(admin::reset_stats)),
     (c"hotKeys", method!(admin::hot_keys)),
+    (c"hottest", method!(admin::hottest)),
     (c"resize", method!(admin::resize)),
     (c"bounds", method!(admin::bounds)),
     (c"listen", method!(admin::listen)),

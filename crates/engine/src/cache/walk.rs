@@ -1,12 +1,21 @@
 //! Visiting entries: in slices of the index, or one at random.
 
 use super::Cache;
-use crate::entry::EntryRef;
+use crate::entry::{EntryPtr, EntryRef};
+use crate::index::{MAX_FREQUENCY, Word};
 use crate::thread;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets drawn before the entries are looked for one after the other.
 const DRAWS: usize = 64;
+
+/// Kinds of entries by their heat.
+const HEATS: usize = 2 * (MAX_FREQUENCY as usize + 1);
+
+/// By reads of late; of those that were read as often, by whether they have proved their worth.
+fn heat(word: Word) -> usize {
+    2 * word.frequency() as usize + usize::from(word.is_main())
+}
 
 impl Cache {
     /// Visits live entries from `cursor` on, in whole buckets, until `budget` of them were visited
@@ -38,6 +47,45 @@ impl Cache {
             }
             if visited >= budget {
                 return bucket * shards + at as u64;
+            }
+        }
+    }
+
+    /// Visits the hottest of the live entries, about `limit` of them at most, in no particular order,
+    /// with how hot each is: from 0 to 7, as coarse as what the policy knows of reads; always 0 if it
+    /// counts none. As safe under writes as [`Cache::scan`].
+    pub fn hottest(&self, limit: usize, mut f: impl FnMut(EntryRef<'_>, u8)) {
+        let mut counts = [0; HEATS];
+        self.each(|word, _| counts[heat(word)] += 1);
+        // All that are hotter than `least`, and of those that are as hot as many as there is room for.
+        let mut room = limit;
+        let mut least = HEATS - 1;
+        while least > 0 && counts[least] < room {
+            room -= counts[least];
+            least -= 1;
+        }
+        self.each(|word, entry| {
+            let heat = heat(word);
+            let takes = heat > least || (heat == least && room > 0);
+            // SAFETY: `each` is pinned: what the index holds is not freed.
+            let entry = takes.then(|| unsafe { entry.read() });
+            if let Some(entry) = entry.filter(|&entry| !self.is_over(entry)) {
+                room -= usize::from(heat == least);
+                f(entry, heat as u8);
+            }
+        });
+    }
+
+    /// Visits all entries, in slices of the index, pinned.
+    fn each(&self, mut f: impl FnMut(Word, EntryPtr)) {
+        for place in self.places() {
+            let mut cursor = 0;
+            loop {
+                let _guard = thread::here().pin();
+                cursor = place.shard.index.visit(cursor, &mut f);
+                if cursor == 0 {
+                    break;
+                }
             }
         }
     }
