@@ -113,7 +113,13 @@ const loads = tracingChannel<'breakwater:load', LoadTrace>('breakwater:load')
 /** Whether anybody traces loads. Node.js 20 has no such field for all five before 20.13. */
 function isTraced(): boolean {
   const { start, end, asyncStart, asyncEnd, error } = loads
-  return [start, end, asyncStart, asyncEnd, error].some(each => each.hasSubscribers)
+  return (
+    start.hasSubscribers ||
+    end.hasSubscribers ||
+    asyncStart.hasSubscribers ||
+    asyncEnd.hasSubscribers ||
+    error.hasSubscribers
+  )
 }
 
 /** Runs a load, traced if anybody wants that. */

@@ -68,6 +68,8 @@ export class Breaker {
   /** When the next call may try. */
   #dueAt = 0
   #isProbing = false
+  /** Whether the last call that said anything was answered. */
+  #isCalm = true
 
   /** @param onState - told of each change; what it throws is reported as uncaught. */
   constructor(
@@ -86,6 +88,7 @@ export class Breaker {
     )
     this.#policy.onStateChange(state => {
       this.#isProbing = stateOf(state) === 'half-open'
+      this.#isCalm = true
       tell(onState, stateOf(state))
     })
   }
@@ -113,18 +116,20 @@ export class Breaker {
     if (this.refuses) {
       throw new BreakerOpenError(Math.max(0, this.#dueAt - this.#timers.now()))
     }
-    const outcome = await (this.state === 'closed' ? this.#call(f, signal) : this.#probe(f, signal))
+    const isClosed = this.state === 'closed'
+    const outcome = await (isClosed ? this.#settle(f, signal) : this.#probe(f, signal))
+    if (isClosed && this.#isNews(outcome)) await this.#policy.execute(() => outcome)
     if ('value' in outcome) return outcome.value
     throw outcome.error
   }
 
-  #call<T>(f: () => Promise<T> | T, signal?: AbortSignal): Promise<Outcome<T>> {
-    return this.#policy.execute(async () => {
-      const outcome = await this.#settle(f, signal)
-      // What says nothing is thrown past the policy: as an answer it would end a row of failures.
-      if (outcome.verdict === 'unknown') throw outcome.error
-      return outcome
-    })
+  /** Whether the policy is to be told: in a row of answers one more is no news to it. */
+  #isNews({ verdict }: Outcome<unknown>): boolean {
+    if (verdict === 'unknown' || (verdict === 'answered' && this.#isCalm)) return false
+    // What ends when others have opened it came too late.
+    if (this.state !== 'closed') return false
+    this.#isCalm = verdict === 'answered'
+    return true
   }
 
   /** The one call that tries whether all is well again. */
