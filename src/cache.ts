@@ -5,6 +5,7 @@ import { type CacheEventName, type CacheListener, Events } from './events.ts'
 import { hottest, roomOf, saver } from './hot-set.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import type { BatchLoader } from './loading/batch.ts'
+import { type LoadStats, noLoads } from './loading/counts.ts'
 import { checkTag } from './loading/freshness.ts'
 import type { Loader } from './loading/load.ts'
 import { Loading } from './loading/loading.ts'
@@ -16,7 +17,7 @@ import { Store } from './store.ts'
 import { openSecond } from './tier/front.ts'
 import type { Second } from './tier/second.ts'
 import { type Timers, timersOf } from './timers.ts'
-import type { CacheHandle, CacheKey, SetOptions } from './types.ts'
+import type { CacheHandle, CacheKey, CacheStats, SetOptions } from './types.ts'
 import { checkWarm, Warm, type WarmHost, type WarmStart } from './warm.ts'
 import type { WriteBehindStats } from './writing/behind.ts'
 import { type InvalidateOptions, Writing, type WritingOptions } from './writing/writing.ts'
@@ -343,6 +344,30 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   /** Resolves when the writes that came before have reached the origin, or were given up. */
   async flush(): Promise<void> {
     await this.#writes?.flush()
+  }
+
+  /**
+   * Counts of the whole cache, whoever uses it, which are exact while one thread does; and of the loads
+   * of this instance.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10, loader: async (key: string) => key.toUpperCase() })
+   * await Promise.all([cache.fetch('a'), cache.fetch('a')])
+   * await cache.fetch('a')
+   * const { hits, misses, loads, coalesced } = cache.stats()
+   * assert.deepEqual({ hits, misses, loads, coalesced }, { hits: 1, misses: 2, loads: 1, coalesced: 1 })
+   * ```
+   */
+  override stats(): CacheStats & LoadStats {
+    return { ...super.stats(), ...(this.#loads?.counts ?? noLoads()) }
+  }
+
+  override resetStats(): void {
+    super.resetStats()
+    if (this.#loads !== undefined) Object.assign(this.#loads.counts, noLoads())
   }
 
   /** What became of writes behind; `undefined` if there are none. */

@@ -66,6 +66,8 @@ for (const library of libraries) {
     await sleep(50)
     t.deepEqual(await other.fetch('1'), { name: 'user 1 1' })
     t.is(loads, 1)
+    t.like(one.stats(), { loads: 1, tierHits: 0 })
+    t.like(other.stats(), { loads: 1, tierHits: 1 })
     t.true(other.ttl('1')! > 3_500_000)
   })
 

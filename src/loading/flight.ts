@@ -69,8 +69,14 @@ export class Flight<K, V> {
    * One more waits, on conditions.
    *
    * @param left - called when it no longer waits, and the load still goes on.
+   * @param late - called when it is given what is stale, since the load takes too long.
    */
-  joinOn(waiting: Waiting, timers: Timers, left: () => void): Promise<V | undefined> {
+  joinOn(
+    waiting: Waiting,
+    timers: Timers,
+    left: () => void,
+    late: () => void,
+  ): Promise<V | undefined> {
     const caller = new Caller<V>()
     caller.count = 1
     this.#callers.push(caller)
@@ -84,16 +90,19 @@ export class Flight<K, V> {
       signal.addEventListener('abort', abort, { once: true })
       caller.ends.push(() => signal.removeEventListener('abort', abort))
     }
+    const soft = () => {
+      if (this.stale === undefined) return
+      late()
+      this.#release(caller, { value: this.stale[0] })
+    }
     if (softTimeout !== undefined) {
-      const soft = () => {
-        if (this.stale !== undefined) this.#release(caller, { value: this.stale[0] })
-      }
       caller.ends.push(timers.after(softTimeout, soft))
     }
     if (timeout !== undefined) {
       const hard = () => {
-        const error = new LoadTimeoutError(timeout)
-        this.#release(caller, this.stale === undefined ? { error } : { value: this.stale[0] })
+        if (this.stale === undefined)
+          this.#release(caller, { error: new LoadTimeoutError(timeout) })
+        else soft()
       }
       caller.ends.push(timers.after(timeout, hard, true))
     }

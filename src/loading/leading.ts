@@ -8,6 +8,7 @@ import type { Second } from '../tier/second.ts'
 import type { TierValue } from '../tier/tier.ts'
 import type { CacheKey } from '../types.ts'
 import { BackOff } from './backoff.ts'
+import type { LoadStats } from './counts.ts'
 import { toText } from './failure.ts'
 import type { Flight, Outcome } from './flight.ts'
 import { earlyWindow, Freshness, type Note, noteOf } from './freshness.ts'
@@ -39,6 +40,7 @@ export class Leading<K extends CacheKey, V> {
   readonly #origin: Origin
   readonly #second: Second | undefined
   readonly #tiered: Tiered<K, V> | undefined
+  readonly #counts: LoadStats
   readonly #ended: (flight: Flight<K, V>) => void
 
   /** @param ended - told of each flight that has come to its end. */
@@ -46,11 +48,13 @@ export class Leading<K extends CacheKey, V> {
     inside: Inside<K, V>,
     origin: Origin,
     second: Second | undefined,
+    counts: LoadStats,
     ended: (flight: Flight<K, V>) => void,
   ) {
     this.#inside = inside
     this.#origin = origin
     this.#second = second
+    this.#counts = counts
     this.#ended = ended
     this.freshness = new Freshness(inside.policy, inside.lives)
     this.#tiered = second && new Tiered(inside, origin, second, this.freshness, this.backOff)
@@ -82,6 +86,7 @@ export class Leading<K extends CacheKey, V> {
   #load(attempt: Attempt<K, V>): Promise<Loaded<V>> {
     const { events } = this.#inside
     const { key } = attempt.flight
+    this.#counts.loads++
     const reason = attempt.flight.kept ? 'refresh' : 'miss'
     const trace = { cache: this.#inside.name, key, reason } as const
     const loaded = traceLoad(() => this.#loadNow(attempt), trace)
@@ -115,6 +120,7 @@ export class Leading<K extends CacheKey, V> {
   #fallBack(flight: Flight<K, V>, outcome: Outcome<V>): Outcome<V> {
     if (!('error' in outcome) || flight.stale === undefined) return outcome
     const { stale } = this.#inside.events
+    if (flight.isWanted) this.#counts.stale++
     if (stale.isHeard && flight.isWanted) {
       const { error } = outcome
       const refused = error instanceof OriginBusyError || error instanceof BreakerOpenError
@@ -130,6 +136,7 @@ export class Leading<K extends CacheKey, V> {
       this.#giveStale(attempt, value as V)
       return
     }
+    if (loaded.held !== undefined) this.#counts.tierHits++
     try {
       if (value === undefined || (value === null && !this.#storesNull)) {
         this.#landNothing(attempt, value as Nothing)
@@ -151,6 +158,7 @@ export class Leading<K extends CacheKey, V> {
     const { at, values, events } = this.#inside
     if (!this.#inside.isClosed()) binding.give(at, lease, values.encode(value))
     const { stale } = events
+    this.#counts.stale++
     if (stale.isHeard) stale.emit({ key: flight.key, age: undefined, reason: 'error' })
     this.#end(flight, { value })
   }
@@ -230,6 +238,7 @@ export class Leading<K extends CacheKey, V> {
   #failed(attempt: Attempt<K, V>, error: unknown): void {
     const { flight, lease, cover, epoch } = attempt
     const { at, policy, timers } = this.#inside
+    this.#counts.loadsFailed++
     // Another attempt is under way, here or elsewhere: who waits gets what that brings.
     if (flight.load !== attempt.load || !flight.leads) return
     if (flight.stale !== undefined) {

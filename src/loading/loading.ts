@@ -9,6 +9,7 @@ import type { CacheKey } from '../types.ts'
 import { milliseconds } from '../units.ts'
 import type { BackOff } from './backoff.ts'
 import { Batcher, type BatchLoader } from './batch.ts'
+import { type LoadStats, noLoads } from './counts.ts'
 import { fromText } from './failure.ts'
 import { Flight, type Waiting } from './flight.ts'
 import { checkTags } from './freshness.ts'
@@ -32,6 +33,8 @@ const busy = new Set<unknown>()
 
 /** The loads of one instance. */
 export class Loading<K extends CacheKey, V> {
+  /** What it has loaded. */
+  readonly counts: LoadStats = noLoads()
   readonly #inside: Inside<K, V>
   readonly #origin: Origin
   readonly #leading: Leading<K, V>
@@ -58,7 +61,8 @@ export class Loading<K extends CacheKey, V> {
       const { breaker } = inside.events
       if (breaker.isHeard) breaker.emit({ of: 'loader', state })
     })
-    this.#leading = new Leading(inside, this.#origin, second, flight => this.#ended(flight))
+    const ended = (flight: Flight<K, V>) => this.#ended(flight)
+    this.#leading = new Leading(inside, this.#origin, second, this.counts, ended)
     this.#backOff = this.#leading.backOff
     this.#plain = this.#waiting({})
     this.#fly = (number, kind, value) => this.#hear(number, kind, value)
@@ -154,7 +158,8 @@ export class Loading<K extends CacheKey, V> {
     return this.#load(key, loader, options, UNLESS_FRESH, [value])
   }
 
-  #tellStale(key: K, age: number, reason: 'revalidate' | 'error'): void {
+  #tellStale(key: K, age: number | undefined, reason: 'revalidate' | 'error' | 'timeout'): void {
+    this.counts.stale++
     const { stale } = this.#inside.events
     if (stale.isHeard) stale.emit({ key, age, reason })
   }
@@ -175,6 +180,7 @@ export class Loading<K extends CacheKey, V> {
     if (number > 0) {
       const flight = this.#begin(key, number, true, [value])
       flight.kept = true
+      this.counts.refreshes++
       const { refresh } = this.#inside.events
       if (refresh.isHeard) refresh.emit({ key, reason })
       this.#bequeath(flight, loader, options)
@@ -208,6 +214,7 @@ export class Loading<K extends CacheKey, V> {
     if (number > 0) {
       this.#leading.lead(flight, loader, options)
     } else {
+      this.counts.coalesced++
       const { coalesced } = this.#inside.events
       if (coalesced.isHeard) coalesced.emit({ key })
     }
@@ -224,7 +231,9 @@ export class Loading<K extends CacheKey, V> {
   }
 
   #joinOn(flight: Flight<K, V>, waiting: Waiting): Promise<V | undefined> {
-    return flight.joinOn(waiting, this.#inside.timers, () => this.#left(flight))
+    const left = () => this.#left(flight)
+    const late = () => this.#tellStale(flight.key, undefined, 'timeout')
+    return flight.joinOn(waiting, this.#inside.timers, left, late)
   }
 
   /** How a caller waits; `undefined` if it waits without conditions, as most do. */
