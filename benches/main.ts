@@ -46,11 +46,9 @@ Without a name all of them run, which takes about an hour.
 
   --entries N,...   sizes (headline, drop-in and benny: 1000,10000,100000,1000000; workers:
                     100000; near-workers: 1000,100000; near: all of its cases)
-  --rounds N        rounds of headline, workers, drop-in and near (7), pauses, memory and
-                    drop-in-heap (3), classic (15); writes of tier (3000)
-  --seconds N       a side in benny (0.5), bounded (60), near-workers (10)
-  --rounds N        rounds of headline, workers, drop-in, near and loading (7), pauses, memory
-                    and drop-in-heap (3), classic (15)
+  --rounds N        rounds of headline, workers, drop-in, near, loading and second-tier (7),
+                    pauses, memory and drop-in-heap (3), classic (15); writes of tier (3000) and
+                    fleet (2000); starts of warm-start (20)
   --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)

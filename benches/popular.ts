@@ -66,11 +66,11 @@ export async function popular(options: { seconds: number }): Promise<Row[]> {
   console.log(
     `\npopular: ${RATE} requests a second for ${seconds} s, ttl ${TTL} ms, origin ${ORIGIN} ms`,
   )
-  const lines: string[][] = [['', ...Object.keys(figures(NOTHING, 0))]]
+  const lines: string[][] = [['', ...Object.keys(figures(NOTHING, NOTHING))]]
   const rows: Row[] = []
   for (const side of Object.keys(SIDES)) {
     const warm = await measure(side, 3_600_000, WARM)
-    const out = figures(await measure(side, TTL, seconds), quantile(warm.latencies, 0.999))
+    const out = figures(await measure(side, TTL, seconds), warm)
     lines.push([side, ...Object.values(out).map(({ text }) => text)])
     for (const [what, { value, unit }] of Object.entries(out)) {
       rows.push({ bench: 'popular', what, entries: 1, side, value, unit })
@@ -82,8 +82,9 @@ export async function popular(options: { seconds: number }): Promise<Row[]> {
 
 const NOTHING: Outcome = { atOnce: 0, loads: 0, latencies: new Float64Array(1), oldest: 0 }
 
-/** What is told of an outcome. `bound`: latencies above it are slow. */
-function figures({ atOnce, loads, latencies, oldest }: Outcome, bound: number) {
+/** What is told of an outcome, beside that of a warm cache. */
+function figures({ atOnce, loads, latencies, oldest }: Outcome, warm: Outcome) {
+  const bound = quantile(warm.latencies, 0.999)
   const count = (value: number) => ({ value, unit: '', text: value.toFixed(0) })
   const ms = (value: number) => ({ value, unit: 'ms', text: value.toFixed(1) })
   const slow = latencies.length - above(latencies, bound)
@@ -94,6 +95,7 @@ function figures({ atOnce, loads, latencies, oldest }: Outcome, bound: number) {
     p50: ms(quantile(latencies, 0.5)),
     p99: ms(quantile(latencies, 0.99)),
     'longest ms': ms(quantile(latencies, 1)),
+    'longest, warm': ms(quantile(warm.latencies, 1)),
     'waited for the origin': count(latencies.length - above(latencies, ORIGIN / 2)),
     'slower than warm p99.9': { value: share, unit: '%', text: `${share.toFixed(2)} %` },
     'oldest value, ms': ms(oldest),
