@@ -132,11 +132,11 @@ export class Leading<K extends CacheKey, V> {
   #loaded(attempt: Attempt<K, V>, loaded: Loaded<V>): void {
     const { flight } = attempt
     const { value } = loaded
+    if (loaded.held !== undefined || loaded.stale === true) this.#counts.tierHits++
     if (loaded.stale === true) {
       this.#giveStale(attempt, value as V)
       return
     }
-    if (loaded.held !== undefined) this.#counts.tierHits++
     try {
       if (value === undefined || (value === null && !this.#storesNull)) {
         this.#landNothing(attempt, value as Nothing)
