@@ -132,6 +132,7 @@ export class Leading<K extends CacheKey, V> {
   #loaded(attempt: Attempt<K, V>, loaded: Loaded<V>): void {
     const { flight } = attempt
     const { value } = loaded
+    if (loaded.held !== undefined || loaded.stale === true) this.#counts.tierHits++
     if (loaded.stale === true) {
       this.#giveStale(attempt, value as V)
       return
@@ -159,6 +160,7 @@ export class Leading<K extends CacheKey, V> {
     if (!this.#inside.isClosed()) binding.give(at, lease, values.encode(value))
     if (flight.isWanted) this.#counts.stale++
     const { stale } = events
+    this.#counts.stale++
     if (stale.isHeard) stale.emit({ key: flight.key, age: undefined, reason: 'error' })
     this.#end(flight, { value })
   }
