@@ -195,6 +195,7 @@ export class Side {
       name: 'c',
       timers,
       changed: each('key'),
+      doubted: each('key'),
       tagged: each('tag'),
       cleared: () => hear('cleared'),
       lost: () => hear('lost'),

@@ -70,6 +70,9 @@ export class Host implements TierHost {
     this.timers = timers
   }
 
+  doubted(keys: readonly unknown[]): void {
+    this.changed(keys)
+  }
   changed(keys: readonly unknown[]): void {
     this.#hear(...keys.map(String))
   }

@@ -143,6 +143,8 @@ export class Second {
       timers: front.timers,
       kin: front.kin,
       changed: keys => front.forget(keys),
+      // The store is about to be lost: all that was known by it is stale by then.
+      doubted: keys => (this.#soft ? this.#forgetAll() : front.forget(keys)),
       tagged: tags => {
         for (const tag of tags) front.forgetTag(tag, false)
       },

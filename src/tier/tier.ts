@@ -52,6 +52,8 @@ export interface TierHost {
   readonly kin?: Kin | undefined
   /** Keys were written or removed elsewhere. */
   changed(keys: readonly CacheKey[]): void
+  /** Keys were written, here or elsewhere, and the store does not answer who did. */
+  doubted(keys: readonly CacheKey[]): void
   /** Tags were invalidated elsewhere. */
   tagged(tags: readonly string[]): void
   /** Everything may have changed elsewhere. */

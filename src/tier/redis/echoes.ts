@@ -84,11 +84,15 @@ export class Echoes {
       key: place,
     }))
     const found = await this.#store.send('invalidation', this.#connection, commands)
-    const changed = both.filter(({ key }, i) => {
+    const changed: CacheKey[] = []
+    const unsure: CacheKey[] = []
+    for (const [i, { key }] of both.entries()) {
       const reply = found[i]
-      return !Buffer.isBuffer(reply) || this.#isNews(key, reply)
-    })
-    if (changed.length > 0) this.#host.changed(changed.map(({ key }) => key))
+      if (reply === undefined) unsure.push(key)
+      else if (!Buffer.isBuffer(reply) || this.#isNews(key, reply)) changed.push(key)
+    }
+    if (changed.length > 0) this.#host.changed(changed)
+    if (unsure.length > 0) this.#host.doubted(unsure)
   }
 
   /** Whether what the store has may be other than what is here. */

@@ -146,6 +146,7 @@ export class RedisSession implements TierSession {
         this.#waits.noteChanged(message.change?.clear ? undefined : message.change?.keys)
         return true
       },
+      doubted: keys => host.doubted(keys),
       tagged: tags => host.tagged(tags),
       cleared: () => {
         this.#waits.noteChanged()
