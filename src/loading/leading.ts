@@ -137,7 +137,6 @@ export class Leading<K extends CacheKey, V> {
       this.#giveStale(attempt, value as V)
       return
     }
-    if (loaded.held !== undefined) this.#counts.tierHits++
     try {
       if (value === undefined || (value === null && !this.#storesNull)) {
         this.#landNothing(attempt, value as Nothing)
@@ -160,7 +159,6 @@ export class Leading<K extends CacheKey, V> {
     if (!this.#inside.isClosed()) binding.give(at, lease, values.encode(value))
     if (flight.isWanted) this.#counts.stale++
     const { stale } = events
-    this.#counts.stale++
     if (stale.isHeard) stale.emit({ key: flight.key, age: undefined, reason: 'error' })
     this.#end(flight, { value })
   }
