@@ -208,14 +208,13 @@ class ClientConnection implements Connection {
 
   /** Answers that come one by one: those that do not come in time are errors. */
   #each(answers: Promise<Reply>[]): Promise<(Reply | Error)[]> {
-    const late = this.#late()
-    const replies: (Reply | Error)[] = answers.map(() => late)
+    const replies: (Reply | Error | undefined)[] = answers.map(() => undefined)
     let left = answers.length
     return new Promise(resolve => {
       const end = () => {
         cancel()
         // What comes later is not to change it.
-        resolve(replies.slice())
+        resolve(replies.map(reply => (reply === undefined ? this.#late() : reply)))
       }
       const cancel = this.#timers.after(this.#timeout, end)
       for (const [i, answer] of answers.entries()) {

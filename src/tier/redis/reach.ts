@@ -161,7 +161,7 @@ function ioMaster(client: IoRedis, holder: Holder): Master {
 }
 
 interface NodeRedis extends Client {
-  readonly options: { socket?: object }
+  readonly options: { socket?: object; commandOptions?: object }
   duplicate(options: object): NodeRedis
   connect(): Promise<unknown>
   destroy(): unknown
@@ -191,6 +191,8 @@ async function openNode(client: NodeRedis, holder: Holder, options: object): Pro
     // Both would track keys by themselves.
     clientSideCache: undefined,
     emitInvalidate: false,
+    // Whoever sends has a limit of his own: a signal for each command takes longer than the command.
+    commandOptions: { ...client.options.commandOptions, timeout: 0 },
     ...options,
   })
   watch(copy, holder)
