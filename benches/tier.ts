@@ -83,6 +83,7 @@ async function open({ library, mode, port }: Setting, changed: TierHost['changed
     name: 'bench',
     timers: timersOf(undefined),
     changed,
+    doubted: changed,
     tagged: () => {},
     cleared: () => {},
     lost: () => console.error('lost'),

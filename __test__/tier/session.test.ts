@@ -355,6 +355,23 @@ for (const setup of servers.all) {
     t.true(Number(await send('PTTL', `${name}~h`)) > 0)
   })
 
+  check(
+    `of a large fleet a sample says what is hot, without those that are gone: ${title}`,
+    async t => {
+      const { client, send } = await setup.client(t)
+      const name = `fleet${Math.random()}`
+      const { session } = openSession(t, client, {}, name)
+      await session.publishHot([{ key: 'mine', count: 5 }])
+      await send('SADD', `${name}~h`, ...Array.from({ length: 20 }, (_, i) => `gone ${i}`))
+      t.deepEqual(await session.fleetHot(10), ['mine'])
+      t.is(await send('SCARD', `${name}~h`), 1)
+      for (let i = 0; i < 20; i++) {
+        await openSession(t, client, {}, name).session.publishHot([{ key: i, count: 1 }])
+      }
+      t.is((await session.fleetHot(100)).length, 16)
+    },
+  )
+
   check(`what is damaged or not ours counts as missing, and is told: ${title}`, async t => {
     const { client, send } = await setup.client(t)
     const name = `bad${Math.random()}`

@@ -9,6 +9,11 @@ import type { Store } from './store.ts'
 /** Milliseconds that what a process has said counts. */
 const LIFE = 600_000
 
+/** Of so many processes it is read what they said: of a large fleet a sample says as much. */
+const SAMPLE = 16
+/** How often others are drawn in the place of those that are gone, at most. */
+const DRAWS = 4
+
 /** A key and how often it was read. */
 interface Hot {
   readonly key: CacheKey
@@ -39,7 +44,7 @@ export class HotKeys {
     ])
   }
 
-  /** The keys that are read most, by the sum of what all have counted. */
+  /** The keys that are read most, by the sum of what all have counted, or a sample of all. */
   async fleet(limit: number): Promise<CacheKey[]> {
     const counts = new Map<string, number>()
     for (const reply of await this.#published()) {
@@ -51,17 +56,32 @@ export class HotKeys {
     return sorted.flatMap(([text]) => readKey(Buffer.from(text, 'base64')) ?? [])
   }
 
-  /** What each process has said; who has not for long is taken off the index. */
+  /** What processes have said. */
   async #published(): Promise<Reply[]> {
+    const said = new Map<string, Reply>()
+    for (let draw = 0; draw < DRAWS; draw++) {
+      if (!(await this.#draw(said))) break
+    }
+    return [...said.values()]
+  }
+
+  /** Adds what a sample of the processes has said; whether some were gone, so that it lacks others. */
+  async #draw(said: Map<string, Reply>): Promise<boolean> {
     const index = this.#keys.hot
-    const [members] = await this.#send([{ words: ['SMEMBERS', index], key: index }])
-    if (!Array.isArray(members) || members.length === 0) return []
-    const processes = members.map(String)
-    const places = processes.map(process => this.#keys.hotOf(process))
-    const said = await this.#send(places.map(key => ({ words: ['GET', key], key })))
-    const gone = processes.filter((_, i) => said[i] === null)
-    if (gone.length > 0) await this.#send([{ words: ['SREM', index, ...gone], key: index }])
-    return said.filter(reply => reply !== undefined && reply !== null)
+    const words = ['SRANDMEMBER', index, String(SAMPLE - said.size)]
+    const [members] = await this.#send([{ words, key: index }])
+    if (!Array.isArray(members)) return false
+    const drawn = members.map(String).filter(process => !said.has(process))
+    const places = drawn.map(process => this.#keys.hotOf(process))
+    const replies = await this.#send(places.map(key => ({ words: ['GET', key], key })))
+    for (const [i, process] of drawn.entries()) {
+      const reply = replies[i]
+      if (reply !== undefined && reply !== null) said.set(process, reply)
+    }
+    const gone = drawn.filter((_, i) => replies[i] === null)
+    if (gone.length === 0) return false
+    await this.#send([{ words: ['SREM', index, ...gone], key: index }])
+    return said.size < SAMPLE
   }
 
   #send(commands: { words: string[]; key: string }[]): Promise<(Reply | undefined)[]> {
