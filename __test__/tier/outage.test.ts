@@ -71,7 +71,7 @@ class Load {
   asked = true
   /** Whether the origin fails. */
   sick = false
-  /** When each hot key was last loaded. */
+  /** When the last load of each key began. */
   readonly loaded = new Map<string, number>()
   reads = 0
   stale = 0
@@ -98,11 +98,11 @@ class Load {
         invalidation: { heartbeat: 100, bound: 300 },
       }),
       loader: async key => {
+        const begun = this.clock.now
         await turn()
         if (this.sick) throw new Error('the origin is sick')
-        const at = this.clock.now
-        this.loaded.set(key, at)
-        return { key, at }
+        this.loaded.set(key, begun)
+        return { key, at: this.clock.now }
       },
     }
     this.cache = new Cache<string, Value>(options)

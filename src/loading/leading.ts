@@ -16,7 +16,7 @@ import type { Inside } from './inside.ts'
 import { type Loader, LoadState } from './load.ts'
 import type { FetchOptions } from './options.ts'
 import type { Origin } from './origin.ts'
-import { type Loaded, Tiered, type Wanted } from './tiered.ts'
+import { type Known, type Loaded, Tiered, type Wanted } from './tiered.ts'
 
 type Nothing = undefined | null
 
@@ -26,10 +26,6 @@ interface Attempt<K extends CacheKey, V> extends Wanted<K, V> {
   lease: number
   options: FetchOptions<K, V> | undefined
   begun: number
-  /** The tag clock when it began: what was invalidated since does not hold the value. */
-  epoch: number
-  /** The tag by which the value is made stale when the second tier is lost. */
-  cover: string | undefined
 }
 
 /** Loads for the flights that an instance leads. */
@@ -57,12 +53,17 @@ export class Leading<K extends CacheKey, V> {
     this.#counts = counts
     this.#ended = ended
     this.freshness = new Freshness(inside.policy, inside.lives)
-    this.#tiered = second && new Tiered(inside, origin, second, this.freshness, this.backOff)
+    this.#tiered = second && new Tiered(inside, origin, second, this)
+  }
+
+  /** What is loaded from now on is known as of now. */
+  present(): Known {
+    return { epoch: binding.epoch(this.#inside.at), cover: this.#second?.cover }
   }
 
   /** Calls the loader for a flight. */
   lead(flight: Flight<K, V>, loader: Loader<K, V>, options: FetchOptions<K, V> | undefined): void {
-    const { at, timers } = this.#inside
+    const { timers } = this.#inside
     const load = new LoadState<V>(flight.stale?.[0], options ?? {})
     flight.load = load
     const { lease } = flight
@@ -74,8 +75,7 @@ export class Leading<K extends CacheKey, V> {
       options,
       anew: options?.fresh === true,
       begun: timers.now(),
-      epoch: binding.epoch(at),
-      cover: this.#second?.cover,
+      known: this.present(),
     }
     this.#load(attempt).then(
       loaded => this.#loaded(attempt, loaded),
@@ -217,18 +217,18 @@ export class Leading<K extends CacheKey, V> {
     return held.freshFor <= most ? held : { ...held, freshFor: most }
   }
 
-  #noteOf(entry: TierValue, life: number, { epoch, cover }: Attempt<K, V>): Note | undefined {
+  #noteOf(entry: TierValue, life: number, { known }: Attempt<K, V>): Note | undefined {
     const early = earlyWindow(this.#inside.policy, entry.freshFor, life, entry.cost)
-    return noteOf({ ...entry, cover, early, epoch })
+    return noteOf({ ...entry, ...known, early })
   }
 
   #landNothing(attempt: Attempt<K, V>, value: Nothing): void {
-    const { lease, load, cover, epoch } = attempt
+    const { lease, load, known } = attempt
     const { at, policy } = this.#inside
     if (this.#inside.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
     if (load.keep && policy.negativeTtl !== undefined) {
-      const note = noteOf({ tags: load.tags, version: load.version, cover, epoch })
+      const note = noteOf({ tags: load.tags, version: load.version, ...known })
       binding.land(at, lease, undefined, policy.negativeTtl, note, kind)
     } else {
       binding.give(at, lease, undefined, kind)
@@ -236,7 +236,7 @@ export class Leading<K extends CacheKey, V> {
   }
 
   #failed(attempt: Attempt<K, V>, error: unknown): void {
-    const { flight, lease, cover, epoch } = attempt
+    const { flight, lease, known } = attempt
     const { at, policy, timers } = this.#inside
     this.#counts.loadsFailed++
     // Another attempt is under way, here or elsewhere: who waits gets what that brings.
@@ -257,7 +257,7 @@ export class Leading<K extends CacheKey, V> {
         binding.fail(at, lease, text)
       } else {
         // Of the options, which are checked: what the loader set may be what failed.
-        const note = noteOf({ tags: attempt.options?.tags, cover, epoch })
+        const note = noteOf({ tags: attempt.options?.tags, ...known })
         binding.land(at, lease, text, policy.errorTtl, note, State.ERROR)
       }
     }

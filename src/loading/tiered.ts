@@ -30,6 +30,23 @@ export interface Wanted<K extends CacheKey, V> {
   readonly loader: Loader<K, V>
   /** Whether only the loader will do. */
   readonly anew: boolean
+  /** As of when what it brings is known; later if it takes a while until the loader is called. */
+  known: Known
+}
+
+/** A moment from which on what is invalidated concerns a value. */
+export interface Known {
+  /** By the tag clock: what was invalidated since does not hold the value. */
+  readonly epoch: number
+  /** The tag by which the value is made stale when the second tier is lost. */
+  readonly cover: string | undefined
+}
+
+/** What decides with it. */
+export interface Rules<K extends CacheKey, V> {
+  readonly freshness: Freshness<K, V>
+  readonly backOff: BackOff<K>
+  present(): Known
 }
 
 /** The most milliseconds between two looks for what another process loads. */
@@ -40,21 +57,13 @@ export class Tiered<K extends CacheKey, V> {
   readonly #inside: Inside<K, V>
   readonly #origin: Origin
   readonly #second: Second
-  readonly #freshness: Freshness<K, V>
-  readonly #backOff: BackOff<K>
+  readonly #rules: Rules<K, V>
 
-  constructor(
-    inside: Inside<K, V>,
-    origin: Origin,
-    second: Second,
-    freshness: Freshness<K, V>,
-    backOff: BackOff<K>,
-  ) {
+  constructor(inside: Inside<K, V>, origin: Origin, second: Second, rules: Rules<K, V>) {
     this.#inside = inside
     this.#origin = origin
     this.#second = second
-    this.#freshness = freshness
-    this.#backOff = backOff
+    this.#rules = rules
   }
 
   /** What the second tier has, or else what the loader gives. */
@@ -70,11 +79,13 @@ export class Tiered<K extends CacheKey, V> {
   }
 
   #holds(key: K): boolean {
-    return this.#backOff.holds(key, this.#inside.timers.now())
+    return this.#rules.backOff.holds(key, this.#inside.timers.now())
   }
 
-  async #loadHere({ loader, flight, load }: Wanted<K, V>, mark: TierMark): Promise<Loaded<V>> {
+  async #loadHere(wanted: Wanted<K, V>, mark: TierMark): Promise<Loaded<V>> {
+    const { loader, flight, load } = wanted
     const { since = 0 } = mark
+    wanted.known = this.#rules.present()
     return { value: await this.#origin.load(loader, flight.key, load, !flight.kept), since }
   }
 
@@ -127,7 +138,7 @@ export class Tiered<K extends CacheKey, V> {
       return undefined
     }
     // A value that is to be loaded anew is not replaced by one that is as old.
-    const early = flight.kept && this.#freshness.isEarly(held.freshFor, held.cost)
+    const early = flight.kept && this.#rules.freshness.isEarly(held.freshFor, held.cost)
     return early ? undefined : { value, held }
   }
 }
