@@ -2,6 +2,7 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { TierError } from '../../src/errors.ts'
+import type { TierMoment } from '../../src/tier/tier.ts'
 import { installed } from '../router/support.ts'
 import { connect } from './invalidation.ts'
 import { fresh, openSession, setups, sinceOf } from './sessions.ts'
@@ -444,6 +445,31 @@ for (const setup of servers.all) {
   })
 
   if (setup.isCluster) continue
+
+  check(`the server is asked for its time where something is missing: ${title}`, async t => {
+    const { client, send } = await setup.client(t)
+    const { session } = openSession(t, client)
+    const asked = async () =>
+      Number(/cmdstat_time:calls=(\d+)/.exec(String(await send('INFO', 'commandstats')))?.[1] ?? 0)
+    await session.set('k', fresh('v'))
+    await session.set('other', fresh('v'))
+    await session.get('k')
+    const before = await asked()
+    for (let i = 0; i < 20; i++) {
+      const mark: { since?: TierMoment } = {}
+      t.true((await session.get('k', mark))!.freshFor > 50_000)
+      t.truthy(mark.since)
+    }
+    // A script asks as well: none ran.
+    t.is(await asked(), before)
+    const since = await sinceOf(session, 'k')
+    t.true(await session.set('k', fresh('anew', { since })), 'nothing came after it')
+    const [missing, found] = await Promise.all([sinceOf(session, 'none'), sinceOf(session, 'k')])
+    t.true((await asked()) > before)
+    t.true(await session.set('none', fresh('loaded', { since: missing })))
+    await session.delete(['k'])
+    t.false(await session.set('k', fresh('old', { since: found })))
+  })
 
   check(`a prefix that the client was given is before every key: ${title}`, async t => {
     const { client, send } = await setup.client(t)

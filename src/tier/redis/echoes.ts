@@ -105,7 +105,7 @@ export class Echoes {
     // Another thread wrote it, and here as well. But what was read here before may have come after.
     const asked = this.#recent.find(key, at)
     if (asked === undefined) return false
-    return isTombstone(stored) || !asked.writer?.equals(stored.subarray(Head.WRITER, Head.SIZE))
+    return isTombstone(stored) || asked.writer !== stored.toString('latin1', Head.WRITER, Head.SIZE)
   }
 
   #isKindred(origin: string): boolean {

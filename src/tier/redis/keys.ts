@@ -5,6 +5,7 @@ import { InvalidKeyError } from '../../errors.ts'
 import type { CacheKey } from '../../types.ts'
 import { isWhole } from '../envelope.ts'
 import type { ChannelKeys } from './channel.ts'
+import type { Word } from './client.ts'
 import type { Stored } from './tracking.ts'
 
 /**
@@ -57,10 +58,13 @@ export class Keys implements ChannelKeys {
   readonly bus: string
   /** The generation of the values that count, and the clock of the tags. */
   readonly epoch: Buffer
+  /** The same as a word. */
+  readonly epochWord: string
   /** When which tag was invalidated, by that clock. */
   readonly tags: Buffer
   /** The processes that have published what they read most. */
   readonly hot: string
+  readonly #value: string
   readonly #values: Buffer
   readonly #locks: Buffer
 
@@ -73,19 +77,27 @@ export class Keys implements ChannelKeys {
     const escaped = name.replaceAll(/[%:~{}]/g, mark => `%${mark.charCodeAt(0).toString(16)}`)
     const own = root + escaped
     const together = `${root}{${escaped}}`
-    this.epoch = Buffer.from(`${together}~e`)
+    this.epochWord = `${together}~e`
+    this.epoch = Buffer.from(this.epochWord)
     this.tags = Buffer.from(`${together}~t`)
     this.hot = `${own}~h`
     this.marks = `${together}~m:`
     this.bus = `${space}${escaped}~bus`
     this.prefixes = [`${own}:`]
-    this.#values = Buffer.from(`${own}:`)
+    this.#value = `${own}:`
+    this.#values = Buffer.from(this.#value)
     this.#locks = Buffer.from(`${own}~l:`)
   }
 
   /** Where the value of a key is. */
   value(key: CacheKey): Buffer {
     return Buffer.concat([this.#values, writeKey(key)])
+  }
+
+  /** Where the value of a key is, as a word of a command: clients take texts faster than bytes. */
+  word(key: CacheKey): Word {
+    const isPlain = typeof key === 'string' && key[0] !== MARK && isWhole(key)
+    return isPlain ? this.#value + key : this.value(key)
   }
 
   /** What a tag is called among {@link Keys.tags}. */

@@ -5,13 +5,17 @@ import { type Found, unseal } from '../envelope.ts'
 import type { TierMark, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Connection } from './client.ts'
-import { type Epochs, readEpoch } from './epochs.ts'
+import { ServerClock } from './clock.ts'
+import { type Epoch, type Epochs, readEpoch } from './epochs.ts'
 import type { Keys } from './keys.ts'
 import { Moment } from './moment.ts'
 import type { Asked, Recent } from './recent.ts'
-import type { Read } from './scripts.ts'
+import { type Read, TIME, timeOf } from './scripts.ts'
 import type { Store } from './store.ts'
 import type { Writing } from './writing.ts'
+
+/** Microseconds by which the guess of the server's time may be ahead. */
+const MARGIN = 100_000
 
 /** A key that is asked for. */
 interface Wanted {
@@ -35,6 +39,9 @@ export interface Parts {
 /** Reads the values of one cache. */
 export class Reading {
   readonly #parts: Parts
+  readonly #clock = new ServerClock()
+  /** Whether something was missing of late: then the time is asked for as well. */
+  #hasMissed = true
   readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
 
   constructor(parts: Parts) {
@@ -47,45 +54,79 @@ export class Reading {
   }
 
   async #read(wanted: Wanted[]): Promise<void> {
+    const { writing, keys, recent, store, epochs } = this.#parts
     // Nothing is read that was removed before.
-    const { sent } = this.#parts.writing
+    const { sent } = writing
     if (sent !== undefined) await sent
     const connection = this.#parts.connection()
-    const asked = wanted.map(({ key }) => this.#parts.recent.ask(key))
-    const places = wanted.map(({ key }) => this.#parts.keys.value(key))
-    const found = await this.#parts.store.read(connection, [this.#parts.keys.epoch, ...places])
-    const [at, ...values] = found ?? []
-    const epoch =
-      readEpoch(at?.bytes) ?? (at && (await this.#parts.epochs.begin('get', connection)))
-    const kept = wanted.map(({ mark }, i) => {
-      const read = values[i]
-      if (read === undefined || epoch === undefined) return undefined
-      if (mark !== undefined) mark.since = new Moment(read.now, epoch)
-      const one = this.#unseal(read)
-      return one?.generation === epoch.generation ? one : undefined
-    })
-    const dated = kept.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
-    const outdated = dated.length > 0 ? await this.#outdated(connection, dated) : none
-    const { owed } = this.#parts.writing
+    const asked = wanted.map(({ key }) => recent.ask(key))
+    const places = [keys.epochWord, ...wanted.map(({ key }) => keys.word(key))]
+    const guess = this.#clock.now(connection)
+    const withTime = guess === undefined || this.#hasMissed
+    const [at, ...values] = await store.read(connection, places, withTime)
+    if (at?.now !== undefined) this.#clock.learn(connection, at.now)
+    const epoch = readEpoch(at?.bytes) ?? (at && (await epochs.begin('get', connection)))
+    const found = values.map(read => read && this.#unseal(read, read.now ?? guess, epoch))
+    const dated = found.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
+    if (dated.length > 0) await this.#dropOutdated(connection, found, dated)
+    if (epoch !== undefined) await this.#mark(connection, wanted, values, found, guess, epoch)
     for (const [i, { key, resolve }] of wanted.entries()) {
-      const one = kept[i]
+      const one = found[i]
       const question = asked[i] as Asked
-      const isGone = one === undefined || outdated.has(one)
-      if (isGone || owed.hasKey(key) || owed.hasTag(one.tags)) {
-        this.#parts.recent.drop(question)
+      if (one === undefined || writing.owed.hasKey(key) || writing.owed.hasTag(one.tags)) {
+        recent.drop(question)
         resolve(undefined)
       } else {
-        question.writer = one.signature
+        // A copy: the bytes are a view of all that came with them.
+        question.writer = one.signature.toString('latin1')
         question.tags = one.tags
         this.#open(one, resolve)
       }
     }
   }
 
-  #unseal({ bytes, now }: Read): Found | undefined {
-    if (bytes === undefined) return undefined
+  /**
+   * Says what a load that follows has to show. Where something was found that counts, any moment since
+   * that was known will do. What was missing is dated by the server, before or after it was looked for:
+   * the load begins later than either.
+   */
+  async #mark(
+    connection: Connection,
+    wanted: readonly Wanted[],
+    values: readonly (Read | undefined)[],
+    found: readonly (Found | undefined)[],
+    guess: number | undefined,
+    epoch: Epoch,
+  ): Promise<void> {
+    this.#hasMissed = wanted.some(({ mark }, i) => mark !== undefined && found[i] === undefined)
+    let later: Promise<number | undefined> | undefined
+    for (const [i, { mark }] of wanted.entries()) {
+      const read = values[i]
+      if (mark === undefined || read === undefined) continue
+      const known = found[i]?.known
+      let time = read.now
+      if (time === undefined && known !== undefined && guess !== undefined) {
+        time = Math.max(known + 1, guess - MARGIN)
+      }
+      later ??= time === undefined ? this.#time(connection) : undefined
+      time ??= await later
+      if (time !== undefined) mark.since = new Moment(time, epoch)
+    }
+  }
+
+  async #time(connection: Connection): Promise<number | undefined> {
+    const [reply] = await this.#parts.store.send('get', connection, [TIME])
+    if (!Array.isArray(reply)) return undefined
+    const time = timeOf(reply)
+    this.#clock.learn(connection, time)
+    return time
+  }
+
+  #unseal({ bytes }: Read, now: number | undefined, epoch: Epoch | undefined): Found | undefined {
+    if (bytes === undefined || now === undefined) return undefined
     try {
-      return unseal(bytes, now, this.#parts.maxValueSize)
+      const found = unseal(bytes, now, this.#parts.maxValueSize)
+      return found?.generation === epoch?.generation ? found : undefined
     } catch (error) {
       return this.#damaged(error)
     }
@@ -105,15 +146,17 @@ export class Reading {
     this.#parts.store.failed('get', error)
   }
 
-  /** Those of which a tag was invalidated since, or may have been. */
-  async #outdated(connection: Connection, dated: Found[]): Promise<ReadonlySet<Found>> {
+  /** Takes out those of which a tag was invalidated since, or may have been. */
+  async #dropOutdated(
+    connection: Connection,
+    found: (Found | undefined)[],
+    dated: readonly Found[],
+  ): Promise<void> {
     const tags = [...new Set(dated.flatMap(({ tags }) => tags ?? []))]
     const clocks = await this.#parts.epochs.invalidations(connection, tags)
-    if (clocks === undefined) return new Set(dated)
-    const isOutdated = ({ tags, clock }: Found) =>
-      tags?.some(tag => !((clocks.get(tag) as number) <= clock))
-    return new Set(dated.filter(isOutdated))
+    for (const one of dated) {
+      const isValid = one.tags?.every(tag => (clocks?.get(tag) as number) <= one.clock)
+      if (!isValid) found[found.indexOf(one)] = undefined
+    }
   }
 }
-
-const none: ReadonlySet<Found> = new Set()

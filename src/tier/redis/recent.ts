@@ -18,7 +18,7 @@ export interface Asked {
   /** When, in microseconds of the process. */
   readonly at: number
   /** Who wrote what was found, as it is stored. */
-  writer?: Buffer
+  writer?: string
   tags?: readonly string[] | undefined
 }
 

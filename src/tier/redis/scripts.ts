@@ -149,17 +149,13 @@ return 0`)
 /** A command that runs a script. */
 export interface ScriptCommand extends Command {
   readonly script: Script
-  readonly keys: readonly Buffer[]
+  readonly keys: readonly Word[]
 }
 
 /** A script with its keys, all in one server, and its arguments. */
-export function call(
-  script: Script,
-  keys: readonly Buffer[],
-  args: readonly Word[],
-): ScriptCommand {
+export function call(script: Script, keys: readonly Word[], args: readonly Word[]): ScriptCommand {
   const words = ['EVALSHA', script.hash, String(keys.length), ...keys, ...args]
-  return { script, keys, words, key: keys[0] as Buffer }
+  return { script, keys, words, key: keys[0] as Word }
 }
 
 /** What the servers of a connection are taken to know: the hashes of scripts, by parts of a cluster. */
@@ -216,19 +212,30 @@ function inFull(command: Command | ScriptCommand): Command {
   return { words: ['EVAL', script.source, ...words.slice(2)], key }
 }
 
-/** What a key has, and the time of its server just before it was read; in microseconds. */
+/** What a key has, and the time of its server just before it was read, in microseconds. */
 export interface Read {
-  readonly now: number
+  /** Left out if it was not asked for. */
+  readonly now: number | undefined
   readonly bytes: Buffer | undefined
 }
 
+/** Asks a server alone for its time. */
+export const TIME: Command = { words: ['TIME'], key: '' }
+
+/** The time of a server. */
+export function timeOf(reply: Reply): number {
+  const [seconds, micros] = reply as Reply[]
+  return Number(seconds) * 1_000_000 + Number(micros)
+}
+
 /**
- * Reads keys. A server alone is asked for the time before it is for the values, which copies large
- * ones less often than a script does; the servers of a cluster have clocks of their own.
+ * Reads keys. A server alone is asked for the time before it is for the values, if at all, which copies
+ * large ones less often than a script does; the servers of a cluster have clocks of their own.
  */
 export async function read(
   connection: Connection,
-  keys: readonly Buffer[],
+  keys: readonly Word[],
+  withTime: boolean,
 ): Promise<(Read | Error)[]> {
   if (connection.isCluster) {
     const replies = await sendAll(
@@ -241,13 +248,11 @@ export async function read(
       return { now: Number(now), bytes: bytesOf(bytes) }
     })
   }
-  const commands = [
-    { words: ['TIME'], key: '' },
-    { words: ['MGET', ...keys], key: '' },
-  ]
-  const [time, values] = (await connection.sendAll(commands)).map(answer) as Reply[][]
-  const now = Number(time?.[0]) * 1_000_000 + Number(time?.[1])
-  return keys.map((_, i) => ({ now, bytes: bytesOf(values?.[i]) }))
+  const get = { words: ['MGET', ...keys], key: '' }
+  const replies = (await connection.sendAll(withTime ? [TIME, get] : [get])).map(answer)
+  const now = withTime ? timeOf(replies[0] as Reply) : undefined
+  const values = replies.at(-1) as Reply[]
+  return keys.map((_, i) => ({ now, bytes: bytesOf(values[i]) }))
 }
 
 function bytesOf(reply: Reply | undefined): Buffer | undefined {

@@ -27,16 +27,24 @@ export class Store {
     this.#silent = true
   }
 
-  /** Reads keys; `undefined` in the place of one for which the store does not answer. */
-  async read(connection: Connection, keys: readonly Buffer[]): Promise<(Read | undefined)[]> {
+  /**
+   * Reads keys; `undefined` in the place of one for which the store does not answer.
+   *
+   * @param withTime - whether a server alone is asked for its time as well.
+   */
+  async read(
+    connection: Connection,
+    keys: readonly Word[],
+    withTime: boolean,
+  ): Promise<(Read | undefined)[]> {
     return this.#inParts(
       'get',
       connection,
       keys,
       key => key,
       async some => {
-        const found = await Promise.all(chunks(some, MOST_KEYS).map(few => read(connection, few)))
-        return found.flat()
+        const parts = chunks(some, MOST_KEYS)
+        return (await Promise.all(parts.map(few => read(connection, few, withTime)))).flat()
       },
     )
   }
