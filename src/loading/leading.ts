@@ -102,12 +102,14 @@ export class Leading<K extends CacheKey, V> {
     return loaded
   }
 
-  async #loadNow(attempt: Attempt<K, V>): Promise<Loaded<V>> {
+  #loadNow(attempt: Attempt<K, V>): Promise<Loaded<V>> {
     // The origin does not have it yet: what it has is older.
     const pending = this.#inside.pending?.(attempt.flight.key)
-    if (pending !== undefined) return { value: pending.value }
-    if (this.#tiered !== undefined) return this.#tiered.load(attempt)
-    const { loader, flight, load } = attempt
+    if (pending !== undefined) return Promise.resolve({ value: pending.value })
+    return this.#tiered?.load(attempt) ?? this.#loadHere(attempt)
+  }
+
+  async #loadHere({ loader, flight, load }: Attempt<K, V>): Promise<Loaded<V>> {
     return { value: await this.#origin.load(loader, flight.key, load, !flight.kept) }
   }
 
@@ -214,12 +216,15 @@ export class Leading<K extends CacheKey, V> {
   /** What the second tier had, as it is stored here: no longer than what is loaded here. */
   #heldEntry(held: TierValue): TierValue {
     const most = this.#inside.lives.ttl ?? Number.POSITIVE_INFINITY
-    return held.freshFor <= most ? held : { ...held, freshFor: most }
+    const { encoded, freshFor, cost, version, tags } = held
+    return freshFor <= most ? held : { encoded, freshFor: most, cost, version, tags }
   }
 
   #noteOf(entry: TierValue, life: number, { known }: Attempt<K, V>): Note | undefined {
     const early = earlyWindow(this.#inside.policy, entry.freshFor, life, entry.cost)
-    return noteOf({ ...entry, ...known, early })
+    const { tags, version, cost } = entry
+    const { epoch, cover } = known
+    return noteOf({ tags, cover, version, early, cost, epoch })
   }
 
   #landNothing(attempt: Attempt<K, V>, value: Nothing): void {

@@ -15,12 +15,19 @@ export class ServerClock {
   #told = 0
   #at = 0
   #wall = 0
+  #late = 0
 
-  /** The server has said its time. */
-  learn(connection: Connection, told: number): void {
+  /** Microseconds that the server's time may be ahead of what {@link ServerClock.now} says. */
+  get late(): number {
+    return this.#late
+  }
+
+  /** The server has said its time, having been asked at a moment of `performance.now()`. */
+  learn(connection: Connection, told: number, asked: number): void {
     this.#connection = connection
     this.#told = told
     this.#at = performance.now()
+    this.#late = (this.#at - asked) * 1000
     this.#wall = Date.now()
   }
 

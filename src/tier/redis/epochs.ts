@@ -20,10 +20,9 @@ export function drawGeneration(): string {
   return String(randomBytes(6).readUIntBE(0, 6))
 }
 
-/** The epoch as the store has it; `undefined` if it has none. */
-export function readEpoch(reply: Reply | undefined): Epoch | undefined {
-  if (!Buffer.isBuffer(reply) && typeof reply !== 'string') return undefined
-  const [, generation, clock] = /^(\d+) (\d+)$/.exec(String(reply)) ?? []
+/** The epoch that a text is; `undefined` if it is none. */
+function readEpoch(text: string): Epoch | undefined {
+  const [, generation, clock] = /^(\d+) (\d+)$/.exec(text) ?? []
   if (clock === undefined) return undefined
   return { generation: Number(generation), clock: Number(clock) }
 }
@@ -32,10 +31,24 @@ export function readEpoch(reply: Reply | undefined): Epoch | undefined {
 export class Epochs {
   readonly #store: Store
   readonly #keys: Keys
+  /** The last one that was read: nearly always the next one. */
+  #text = ''
+  #epoch: Epoch | undefined
 
   constructor(store: Store, keys: Keys) {
     this.#store = store
     this.#keys = keys
+  }
+
+  /** The epoch as the store has it; `undefined` if it has none. */
+  read(reply: Reply | undefined): Epoch | undefined {
+    if (!Buffer.isBuffer(reply) && typeof reply !== 'string') return undefined
+    const text = typeof reply === 'string' ? reply : reply.toString('latin1')
+    if (text !== this.#text) {
+      this.#text = text
+      this.#epoch = readEpoch(text)
+    }
+    return this.#epoch
   }
 
   /** The epoch, which begins if there is none; `undefined` if the store does not answer. */
@@ -44,7 +57,7 @@ export class Epochs {
     const [reply] = await this.#store.send(operation, connection, [
       call(BEGIN, [epoch, tags], [drawGeneration()]),
     ])
-    return readEpoch(reply)
+    return this.read(reply)
   }
 
   /** When each of some tags was invalidated last, by the clock; `undefined` if that is not known. */

@@ -6,7 +6,7 @@ import type { TierMark, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'
 import type { Connection } from './client.ts'
 import { ServerClock } from './clock.ts'
-import { type Epoch, type Epochs, readEpoch } from './epochs.ts'
+import type { Epoch, Epochs } from './epochs.ts'
 import type { Keys } from './keys.ts'
 import { Moment } from './moment.ts'
 import type { Asked, Recent } from './recent.ts'
@@ -63,10 +63,13 @@ export class Reading {
     const places = [keys.epochWord, ...wanted.map(({ key }) => keys.word(key))]
     const guess = this.#clock.now(connection)
     const withTime = guess === undefined || this.#hasMissed
+    const begun = performance.now()
     const [at, ...values] = await store.read(connection, places, withTime)
-    if (at?.now !== undefined) this.#clock.learn(connection, at.now)
-    const epoch = readEpoch(at?.bytes) ?? (at && (await epochs.begin('get', connection)))
-    const found = values.map(read => read && this.#unseal(read, read.now ?? guess, epoch))
+    if (at?.now !== undefined) this.#clock.learn(connection, at.now, begun)
+    // No value is to seem fresher than it is.
+    const latest = guess && guess + this.#clock.late
+    const epoch = epochs.read(at?.bytes) ?? (at && (await epochs.begin('get', connection)))
+    const found = values.map(read => read && this.#unseal(read, read.now ?? latest, epoch))
     const dated = found.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
     if (dated.length > 0) await this.#dropOutdated(connection, found, dated)
     if (epoch !== undefined) await this.#mark(connection, wanted, values, found, guess, epoch)
@@ -115,10 +118,11 @@ export class Reading {
   }
 
   async #time(connection: Connection): Promise<number | undefined> {
+    const asked = performance.now()
     const [reply] = await this.#parts.store.send('get', connection, [TIME])
     if (!Array.isArray(reply)) return undefined
     const time = timeOf(reply)
-    this.#clock.learn(connection, time)
+    this.#clock.learn(connection, time, asked)
     return time
   }
 

@@ -71,8 +71,8 @@ export class RedisSession implements TierSession {
     this.ready = this.#channel.ready
   }
 
-  async get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
-    return this.#closed ? undefined : this.#reading.get(key, mark)
+  get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
+    return this.#closed ? Promise.resolve(undefined) : this.#reading.get(key, mark)
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {

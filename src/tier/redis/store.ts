@@ -32,11 +32,14 @@ export class Store {
    *
    * @param withTime - whether a server alone is asked for its time as well.
    */
-  async read(
+  read(
     connection: Connection,
     keys: readonly Word[],
     withTime: boolean,
   ): Promise<(Read | undefined)[]> {
+    if (!connection.isCluster && keys.length <= MOST_KEYS) {
+      return this.#try('get', 0, keys, some => read(connection, some, withTime))
+    }
     return this.#inParts(
       'get',
       connection,
@@ -54,7 +57,7 @@ export class Store {
    *
    * @param operation - what they are for, as listeners are told.
    */
-  async send(
+  send(
     operation: string,
     connection: Connection,
     commands: readonly (Command | ScriptCommand)[],
@@ -75,7 +78,7 @@ export class Store {
   }
 
   /** Does something to items, to those of each part of a cluster by themselves. */
-  async #inParts<T, R>(
+  #inParts<T, R>(
     operation: string,
     connection: Connection,
     items: readonly T[],
@@ -83,6 +86,16 @@ export class Store {
     act: (items: readonly T[]) => Promise<(R | Error)[]>,
   ): Promise<(R | undefined)[]> {
     if (!connection.isCluster) return this.#try(operation, 0, items, act)
+    return this.#apart(operation, connection, items, keyOf, act)
+  }
+
+  async #apart<T, R>(
+    operation: string,
+    connection: Connection,
+    items: readonly T[],
+    keyOf: (item: T) => Word,
+    act: (items: readonly T[]) => Promise<(R | Error)[]>,
+  ): Promise<(R | undefined)[]> {
     const parts = new Map<number, number[]>()
     for (const [i, item] of items.entries()) {
       const part = connection.partOf(keyOf(item))
