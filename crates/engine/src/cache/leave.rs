@@ -117,6 +117,7 @@ impl Cache {
 
     /// Removes everything that was there when it began.
     pub fn clear(&self) {
+        thread::assert_unpinned();
         let _overall = self.overall.lock();
         self.flights.kill_all();
         let _changing = self.versions.as_ref().map(|versions| versions.changing_all());
