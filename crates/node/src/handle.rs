@@ -77,7 +77,7 @@ impl Handle {
     pub fn listen(&self, listener: Arc<Listener>) -> Result<(), Fail> {
         let shared = self.owned()?;
         self.unlisten();
-        shared.add_listener(listener.clone());
+        shared.cache.listen(listener.clone());
         self.listener.replace(Some(listener));
         Ok(())
     }
@@ -85,7 +85,7 @@ impl Handle {
     /// Hears of removals no more.
     pub fn unlisten(&self) {
         if let (Ok(shared), Some(listener)) = (self.shared(), self.listener.take()) {
-            shared.remove_listener(&listener);
+            shared.cache.unlisten(&listener);
         }
     }
 

@@ -3,8 +3,7 @@
 use crate::fail::Fail;
 use crate::maintenance::{self, Stirred};
 use crate::near::Ports;
-use crate::removal::{Listener, Listeners};
-use breakwater_engine::{Cache, RemovalListener};
+use breakwater_engine::Cache;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,7 +48,6 @@ pub struct Shared {
     pub stirred: Arc<Stirred>,
     /// The near caches' side of it.
     pub ports: Ports,
-    listeners: Arc<Listeners>,
 }
 
 impl Shared {
@@ -66,7 +64,6 @@ impl Shared {
             description,
             stirred,
             ports: Ports::default(),
-            listeners: Arc::default(),
         }
     }
 
@@ -74,20 +71,6 @@ impl Shared {
     /// the engine rings by itself.
     pub fn stir(&self) {
         maintenance::stir(&self.stirred);
-    }
-
-    /// Tells `listener` of removals from now on.
-    pub fn add_listener(&self, listener: Arc<Listener>) {
-        self.listeners.add(listener);
-        let all: Arc<dyn RemovalListener> = self.listeners.clone();
-        self.cache.set_listener(Some(all));
-    }
-
-    /// Tells `listener` no more.
-    pub fn remove_listener(&self, listener: &Arc<Listener>) {
-        if !self.listeners.remove(listener) {
-            self.cache.set_listener(None);
-        }
     }
 }
 
