@@ -204,9 +204,9 @@ pub fn used<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 fn tell(shared: &Shared, port: &Port, count: usize) {
     for record in (LOG..).step_by(2).take(count) {
         let (hash, samples) = (port.at(record), port.at(record + 1) as u32);
-        shared.cache.used(hash);
+        shared.cache.record_use(hash);
         if samples > 0 {
-            shared.cache.sampled(hash, samples * SAMPLE);
+            shared.cache.record_reads(hash, samples * SAMPLE);
         }
     }
 }
