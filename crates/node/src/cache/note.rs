@@ -37,7 +37,7 @@ fn slots_from<T: FromIterator<u32>>(
 ) -> Result<T, Fail> {
     let slot = |at| {
         let name = js.to_text(js.at(array, at)?).ok_or_else(Fail::argument)?;
-        Ok(cache.tag(&name))
+        Ok(cache.tag_group(&name))
     };
     (first..first + count).map(slot).collect()
 }

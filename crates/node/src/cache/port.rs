@@ -76,9 +76,9 @@ impl Port {
     pub fn report(&self, cache: &Cache, count: usize) {
         for record in (LOG..).step_by(2).take(count.min(RECORDS)) {
             let (hash, samples) = (self.at(record), self.at(record + 1) as u32);
-            cache.used(hash);
+            cache.record_use(hash);
             if samples > 0 {
-                cache.sampled(hash, samples * SAMPLE);
+                cache.record_reads(hash, samples * SAMPLE);
             }
         }
     }

@@ -12,7 +12,7 @@ pub fn look<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let mut key = KeyBuf::new();
     let key = key.read(call.js, call.arg::<0>())?;
     let mut value = Copied::new();
-    let found = shared.cache.look(key, |found| {
+    let found = shared.cache.get_with_freshness(key, |found| {
         value.copy(found.entry.value(), &call.on.env);
         call.on.with_port(|port| describe(port, &found));
     });

@@ -61,7 +61,7 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
         policy: *policy,
         shards,
         clock,
-        copies: description.near,
+        near_copies: description.near,
         grace: description.grace.ceil() as u64,
     })?;
     let shared = Shared::new(cache, description);

@@ -42,7 +42,7 @@ pub fn bury<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let key = key.read(js, call.arg::<0>())?;
     let version = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)?;
     let ttl = js.to_number(call.arg::<2>()).ok_or_else(Fail::argument)?;
-    js.boolean(shared.cache.bury(key, version as u64, shared.expiry(ttl)))
+    js.boolean(shared.cache.delete_versioned(key, version as u64, shared.expiry(ttl)))
 }
 
 /// `epoch()`: how often tags were invalidated.

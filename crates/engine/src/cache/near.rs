@@ -1,4 +1,4 @@
-//! Readers who keep copies: what they need to know, and what they tell in return.
+//! Readers who keep near copies of values: what they need to know, and what they tell in return.
 
 use super::Cache;
 use crate::config::Policy;
@@ -9,7 +9,7 @@ use crate::versions::{Stamp, Versions};
 use std::sync::Arc;
 
 impl Cache {
-    /// The versions of the keys, if [`crate::Config::copies`] asked for them.
+    /// The versions of the keys, if [`crate::Config::near_copies`] asked for them.
     pub fn versions(&self) -> Option<&Arc<Versions>> {
         self.versions.as_ref()
     }
@@ -50,19 +50,19 @@ impl Cache {
     ///
     /// Should another key have the same hash, or, but for `lru`, nearly the same, it is taken for
     /// this one: a policy's guess is a little worse then.
-    pub fn used(&self, hash: u64) {
-        let place = self.place(hash);
-        let _guard = place.here.pin();
+    pub fn record_use(&self, hash: u64) {
+        let shard = self.shard_of(hash);
+        let _guard = shard.here.pin();
         match self.policy {
             Policy::Lfu => {
-                if let Some(hit) = place.shard.index.find(hash, |_| true) {
+                if let Some(hit) = shard.index.find(hash, |_| true) {
                     hit.count_read();
                 }
             }
             Policy::Lru => {
-                let mut guarded = place.shard.guarded.lock();
-                let same = |entry| place.hash_of(entry) == hash;
-                if let Some(hit) = place.shard.index.find(hash, same) {
+                let mut guarded = shard.guarded.lock();
+                let same = |entry| shard.hash_of(entry) == hash;
+                if let Some(hit) = shard.index.find(hash, same) {
                     guarded.order.touched(hit.entry());
                 }
             }
@@ -71,10 +71,10 @@ impl Cache {
     }
 
     /// Counts `reads` of the entry of this hash among those that [`Cache::hot_keys`] ranks.
-    pub fn sampled(&self, hash: u64, reads: u32) {
-        let place = self.place(hash);
-        let _guard = place.here.pin();
-        if let Some(hit) = place.shard.index.find(hash, |entry| place.hash_of(entry) == hash) {
+    pub fn record_reads(&self, hash: u64, reads: u32) {
+        let shard = self.shard_of(hash);
+        let _guard = shard.here.pin();
+        if let Some(hit) = shard.index.find(hash, |entry| shard.hash_of(entry) == hash) {
             // SAFETY: pinned: what the index holds is not freed.
             self.hot.record(hash, unsafe { hit.entry().read() }.key(), reads);
         }

@@ -78,11 +78,11 @@ impl Cache {
 
     /// Visits all entries, in slices of the index, pinned.
     fn each(&self, mut f: impl FnMut(Word, EntryPtr)) {
-        for place in self.places() {
+        for shard in self.shard_refs() {
             let mut cursor = 0;
             loop {
                 let _guard = thread::here().pin();
-                cursor = place.shard.index.visit(cursor, &mut f);
+                cursor = shard.index.visit(cursor, &mut f);
                 if cursor == 0 {
                     break;
                 }
@@ -99,7 +99,7 @@ impl Cache {
             let lot = LOTS.fetch_add(1, Ordering::Relaxed);
             let hash = self.hasher.hash(crate::Key::bytes(&lot.to_ne_bytes()));
             let mut found = Vec::new();
-            self.place(hash).shard.index.visit_home(hash, |_, entry| {
+            self.shard_of(hash).shard.index.visit_home(hash, |_, entry| {
                 // SAFETY: pinned: what the index holds is not freed.
                 found.push(unsafe { entry.read() });
             });
@@ -113,11 +113,11 @@ impl Cache {
 
     fn first<R>(&self, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
         let _guard = thread::here().pin();
-        for place in self.places() {
+        for shard in self.shard_refs() {
             let mut cursor = 0;
             loop {
                 let mut found = None;
-                cursor = place.shard.index.visit(cursor, |_, entry| {
+                cursor = shard.index.visit(cursor, |_, entry| {
                     // SAFETY: pinned: what the index holds is not freed.
                     let entry = unsafe { entry.read() };
                     if !self.is_over(entry) {

@@ -1,4 +1,4 @@
-//! Looking closely: reads for those who load what is missing, and want to know how fresh it is.
+//! Reads for those who load what is missing, and want to know how fresh it is.
 
 use super::Cache;
 use crate::entry::EntryRef;
@@ -16,7 +16,7 @@ pub enum Freshness {
     Stale,
 }
 
-/// An entry as [`Cache::look`] finds it.
+/// An entry as [`Cache::get_with_freshness`] finds it.
 pub struct Found<'a> {
     /// The entry.
     pub entry: EntryRef<'a>,
@@ -34,16 +34,16 @@ pub struct Found<'a> {
 impl Cache {
     /// Hands the key's entry to `f`, also one that is stale or negative. What is fresh counts as a
     /// hit, what is not as a miss; the policy is told of both.
-    pub fn look<R>(&self, key: Key<'_>, f: impl FnOnce(Found<'_>) -> R) -> Option<R> {
+    pub fn get_with_freshness<R>(&self, key: Key<'_>, f: impl FnOnce(Found<'_>) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
+        let shard = self.shard_of(hash);
         let stamp = self.stamp(hash);
         let wanted = |entry| self.examine(entry, stamp);
-        let found = self.read_if(place, hash, key, true, wanted, |found| {
+        let found = self.read_if(shard, hash, key, true, wanted, |found| {
             (found.freshness != Freshness::Stale, f(found))
         });
         let hit = found.as_ref().is_some_and(|&(is_fresh, _)| is_fresh);
-        self.count_read(place, hash, key, hit);
+        self.count_read(shard, hash, key, hit);
         found.map(|(_, result)| result)
     }
 
@@ -52,7 +52,7 @@ impl Cache {
         let hash = self.hasher.hash(key);
         let stamp = self.stamp(hash);
         let wanted = |entry| self.examine(entry, stamp);
-        self.read_if(self.place(hash), hash, key, false, wanted, |found| found.freshness)
+        self.read_if(self.shard_of(hash), hash, key, false, wanted, |found| found.freshness)
     }
 
     /// `None` if there is nothing to see.
