@@ -1,5 +1,5 @@
 // Everything that `import ... from 'breakwater'` offers.
-export { type AttachOptions, Cache } from './cache.ts'
+export { type AttachOptions, Cache } from './cache/cache.ts'
 export {
   bytes,
   type Codec,
@@ -9,27 +9,27 @@ export {
   number,
   string,
   structured,
-} from './codecs.ts'
-export * from './errors.ts'
+} from './codec/codecs.ts'
+export * from './base/errors.ts'
 export type {
   CacheEvent,
   CacheEventName,
   CacheEvents,
   CacheListener,
   LoadTrace,
-} from './events.ts'
-export type { Invalidation } from './invalidations.ts'
-export type { TtlOf } from './life.ts'
+} from './events/events.ts'
+export type { Invalidation } from './cache/invalidations.ts'
+export type { TtlOf } from './cache/lives.ts'
 export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loading/batch.ts'
-export type { BreakerOptions, BreakerState } from './loading/breaker.ts'
+export type { BreakerOptions, BreakerState } from './guard/breaker.ts'
 export type { LoadStats } from './loading/counts.ts'
-export type { GateOptions, Rate } from './loading/gate.ts'
+export type { GateOptions, Rate } from './guard/gate.ts'
 export type { Load, Loader } from './loading/load.ts'
 export type { FetchOptions, LoadingOptions } from './loading/options.ts'
-export type { OriginOptions } from './loading/origin.ts'
-export type { RetryOptions } from './loading/retry.ts'
-export { Namespace } from './namespace.ts'
-export type { CacheOptions, StoreOptions } from './options.ts'
+export type { OriginOptions } from './guard/origin.ts'
+export type { RetryOptions } from './guard/retry.ts'
+export { Namespace } from './cache/namespace.ts'
+export type { CacheOptions, StoreOptions } from './cache/options.ts'
 export {
   createRouter,
   type ListenOptions,
@@ -53,9 +53,9 @@ export type {
   RemovalReason,
   SetOptions,
   Size,
-} from './types.ts'
-export type { BackOffOptions } from './waits.ts'
-export type { WarmOptions, WarmStart } from './warm.ts'
+} from './base/types.ts'
+export type { BackOffOptions } from './guard/waits.ts'
+export type { WarmOptions, WarmStart } from './warm/warm.ts'
 export type {
   BatchWriter,
   WriteBehindOptions,

@@ -11,7 +11,7 @@ import {
   readMessage,
   writeMessage,
 } from '../../src/tier/redis/messages.ts'
-import type { CacheKey } from '../../src/types.ts'
+import type { CacheKey } from '../../src/base/types.ts'
 import { random } from '../helpers/random.ts'
 import { installed, redis } from '../router/support.ts'
 import {

@@ -17,8 +17,8 @@ import {
   openChannel,
 } from '../../src/tier/redis/channel.ts'
 import type { TierHost } from '../../src/tier/tier.ts'
-import type { Timers } from '../../src/timers.ts'
-import type { CacheKey } from '../../src/types.ts'
+import type { Timers } from '../../src/base/timers.ts'
+import type { CacheKey } from '../../src/base/types.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { freePort, redis, type Served } from '../router/support.ts'
 

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 import { Cache, type CacheOptions, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as tier } from '../../src/tier/redis/index.ts'
-import type { Cancel } from '../../src/timers.ts'
+import type { Cancel } from '../../src/base/timers.ts'
 import { installed, redis, type Served } from '../router/support.ts'
 import { connect, type Library, libraries } from './invalidation.ts'
 

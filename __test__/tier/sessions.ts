@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
 import type { TierHost, TierMark, TierMoment, TierSession, TierValue } from '../../src/tier/tier.ts'
-import { type Timers, timersOf } from '../../src/timers.ts'
+import { type Timers, timersOf } from '../../src/base/timers.ts'
 import { redis, type Served } from '../router/support.ts'
 import {
   type Connected,

@@ -1,7 +1,7 @@
 // How long what was loaded is fresh, and when it is loaded anew before its end.
-import { InvalidOptionError } from '../errors.ts'
-import type { Lives } from '../life.ts'
-import type { CacheKey } from '../types.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { Lives } from '../cache/lives.ts'
+import type { CacheKey } from '../base/types.ts'
 import type { LoadState } from './load.ts'
 import type { LoadingPolicy } from './options.ts'
 

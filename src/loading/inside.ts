@@ -1,10 +1,10 @@
 // What loading sees of the cache that it loads for.
 import type { Stored } from '#binding'
-import type { Events } from '../events.ts'
-import type { Lives } from '../life.ts'
-import type { Timers } from '../timers.ts'
-import type { CacheKey } from '../types.ts'
-import type { Values } from '../values.ts'
+import type { Events } from '../events/events.ts'
+import type { Lives } from '../cache/lives.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey } from '../base/types.ts'
+import type { Values } from '../codec/values.ts'
 import type { WriteEntry } from '../writing/queue.ts'
 import type { LoadingPolicy } from './options.ts'
 

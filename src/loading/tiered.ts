@@ -2,13 +2,13 @@
 // all that share it.
 import type { Second } from '../tier/second.ts'
 import type { TierLease, TierMark, TierValue } from '../tier/tier.ts'
-import type { CacheKey } from '../types.ts'
+import type { CacheKey } from '../base/types.ts'
 import type { BackOff } from './backoff.ts'
 import type { Flight } from './flight.ts'
 import type { Freshness } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import type { Loader, LoadState } from './load.ts'
-import type { Origin } from './origin.ts'
+import type { Origin } from '../guard/origin.ts'
 
 /** What a load brought. */
 export interface Loaded<V> {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Driver } from './driver.ts'
 import { SERVER } from './listener.ts'
-import { attachRouter } from './native.ts'
+import { attachRouter } from '../native/router.ts'
 
 /** What the main thread hands to a worker. */
 export interface Assignment {

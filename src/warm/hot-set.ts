@@ -1,6 +1,6 @@
 // The hot set of a cache: which keys it is, and how its values get to a file.
-import type { Store } from './store.ts'
-import type { CacheKey, HotKey } from './types.ts'
+import type { Store } from '../cache/store.ts'
+import type { CacheKey, HotKey } from '../base/types.ts'
 
 /** Kinds of keys by how hot the engine says that they are. */
 const HEATS = 8

@@ -3,11 +3,11 @@
 // Cockatiel decides whether; the waits are ours: it waits by the system's clock and does not stop
 // waiting at an abort. To it each wait is none, and a try begins by waiting for its time.
 import type { IBackoff } from 'cockatiel'
-import { checkCount, checkFunction, checkShape } from '../checks.ts'
-import { BreakerOpenError, OriginBusyError } from '../errors.ts'
-import { pause } from '../pause.ts'
-import type { Timers } from '../timers.ts'
-import { type BackOffOptions, checkBackOff, waitAfter } from '../waits.ts'
+import { checkCount, checkFunction, checkShape } from '../base/checks.ts'
+import { BreakerOpenError, OriginBusyError } from '../base/errors.ts'
+import { pause } from '../base/pause.ts'
+import type { Timers } from '../base/timers.ts'
+import { type BackOffOptions, checkBackOff, waitAfter } from './waits.ts'
 import { cockatiel } from './cockatiel.ts'
 
 /** Whether and when a load that failed is tried again. */

@@ -1,15 +1,15 @@
 // The options of a cache: their shapes, their checks, and what a named cache must agree on.
 import binding, { type Native } from '#binding'
-import { ManualClock } from './clock.ts'
-import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from './codecs.ts'
-import { InvalidOptionError, OptionConflictError } from './errors.ts'
-import type { TtlOf } from './life.ts'
-import { type LoadingOptions, type LoadingPolicy, loadingOptions } from './loading/options.ts'
-import type { NearBounds } from './near.ts'
-import type { CacheKey, Duration, NearOptions, Policy, Size } from './types.ts'
-import { byteCount, milliseconds } from './units.ts'
-import type { WarmOptions } from './warm.ts'
-import { checkWriting, type WritingOptions, writingOptions } from './writing/writing.ts'
+import { ManualClock } from '../base/clock.ts'
+import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from '../codec/codecs.ts'
+import { InvalidOptionError, OptionConflictError } from '../base/errors.ts'
+import type { TtlOf } from './lives.ts'
+import { type LoadingOptions, type LoadingPolicy, loadingOptions } from '../loading/options.ts'
+import type { NearBounds } from '../near/near.ts'
+import type { CacheKey, Duration, NearOptions, Policy, Size } from '../base/types.ts'
+import { byteCount, milliseconds } from '../base/units.ts'
+import type { WarmOptions } from '../warm/warm.ts'
+import { checkWriting, type WritingOptions, writingOptions } from '../writing/writing.ts'
 
 /** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
 export interface CacheOptions<V = string, K extends CacheKey = CacheKey>

@@ -3,11 +3,11 @@
 // Cockatiel keeps the states. It reads the system's clock, so the time that a breaker stays open is
 // told to it as "for ever" or "over", by the timers given here: it asks at each call.
 import type { CircuitBreakerPolicy, CircuitState, IBackoff } from 'cockatiel'
-import { checkCount, checkDuration, checkFunction, checkShape } from '../checks.ts'
-import { BreakerOpenError, OriginBusyError } from '../errors.ts'
-import { report, tell } from '../report.ts'
-import type { Timers } from '../timers.ts'
-import type { Duration } from '../types.ts'
+import { checkCount, checkDuration, checkFunction, checkShape } from '../base/checks.ts'
+import { BreakerOpenError, OriginBusyError } from '../base/errors.ts'
+import { report, tell } from '../base/report.ts'
+import type { Timers } from '../base/timers.ts'
+import type { Duration } from '../base/types.ts'
 import { cockatiel } from './cockatiel.ts'
 
 /** When a breaker opens, and for how long. */

@@ -1,6 +1,6 @@
 // Iteration over a cache, a batch of entries per native call.
 import { binding } from './native.ts'
-import type { CacheKey } from './types.ts'
+import type { CacheKey } from '../base/types.ts'
 
 /** About how many entries a native call gives. */
 const BATCH = 256

@@ -1,7 +1,7 @@
 // The native module, made ready for this isolate.
 import binding from '#binding'
-import { fail } from './errors.ts'
-import { fly } from './loading/mail.ts'
+import { fail } from '../base/errors.ts'
+import { fly } from './mail.ts'
 import { deliver } from './removals.ts'
 
 /** Bytes of the area that byte values leave through; the native side knows the number as well. */

@@ -1,10 +1,10 @@
 // Warm starts: the keys that are read most are remembered, in a file or by the fleet, and a new
 // process has their values before it says that it is ready.
 import { existsSync } from 'node:fs'
-import { checkCount, checkDuration, checkShape } from './checks.ts'
-import { InvalidOptionError, OptionCombinationError, SnapshotIoError } from './errors.ts'
-import type { Cancel, Timers } from './timers.ts'
-import type { CacheKey, Duration } from './types.ts'
+import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
+import { InvalidOptionError, OptionCombinationError, SnapshotIoError } from '../base/errors.ts'
+import type { Cancel, Timers } from '../base/timers.ts'
+import type { CacheKey, Duration } from '../base/types.ts'
 
 /** How a cache starts warm. */
 export interface WarmOptions {

@@ -1,9 +1,9 @@
 // The way from a flight to its loader: a breaker, a gate and another try protect what is behind.
-import type { Timers } from '../timers.ts'
-import type { CacheKey } from '../types.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey } from '../base/types.ts'
 import { Breaker, type BreakerOptions, type BreakerState, checkBreaker } from './breaker.ts'
 import { checkGate, Gate, type GateOptions } from './gate.ts'
-import type { Loader, LoadState } from './load.ts'
+import type { Loader, LoadState } from '../loading/load.ts'
 import { checkRetry, Retry, type RetryOptions } from './retry.ts'
 
 /** How the source that loaders ask is protected. */

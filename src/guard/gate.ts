@@ -1,9 +1,9 @@
 // The gate to the origin: how many loads are under way at once, how many begin in a time, and how
 // many may wait for that.
-import { checkCount, checkDuration, checkShape } from '../checks.ts'
-import { OriginBusyError } from '../errors.ts'
-import type { Cancel, Timers } from '../timers.ts'
-import type { Duration } from '../types.ts'
+import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
+import { OriginBusyError } from '../base/errors.ts'
+import type { Cancel, Timers } from '../base/timers.ts'
+import type { Duration } from '../base/types.ts'
 
 /** So many loads in a time. */
 export interface Rate {

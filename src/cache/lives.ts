@@ -1,7 +1,7 @@
 // How long entries live: the cache's defaults, what a `set` asks for, and the draw between them.
 import { checkJitter } from './options.ts'
-import type { CacheKey, Duration, SetOptions } from './types.ts'
-import { milliseconds } from './units.ts'
+import type { CacheKey, Duration, SetOptions } from '../base/types.ts'
+import { milliseconds } from '../base/units.ts'
 
 /** Decides how long an entry lives by what it is. */
 export type TtlOf<K extends CacheKey, V> = (value: V, key: K) => Duration

@@ -1,17 +1,17 @@
 // What is there and what is not: the methods of a cache that never wait, each one native call.
 import type { Native, Stored } from '#binding'
-import { plainArray } from './checks.ts'
-import { type Coding, codingOf } from './codecs.ts'
-import { InvalidHandleError, InvalidOptionError } from './errors.ts'
-import type { Events } from './events.ts'
-import { filePath } from './file-path.ts'
-import { BytesOf, entries, keys } from './iterate.ts'
-import { Lives } from './life.ts'
-import { earlyWindow, noteOf } from './loading/freshness.ts'
-import type { Inside } from './loading/inside.ts'
-import { checkLoading, graceOf, type LoadingPolicy } from './loading/options.ts'
-import { binding, receivers } from './native.ts'
-import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from './near.ts'
+import { plainArray } from '../base/checks.ts'
+import { type Coding, codingOf } from '../codec/codecs.ts'
+import { InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
+import type { Events } from '../events/events.ts'
+import { filePath } from '../base/file-path.ts'
+import { BytesOf, entries, keys } from '../native/iterate.ts'
+import { Lives } from './lives.ts'
+import { earlyWindow, noteOf } from '../loading/freshness.ts'
+import type { Inside } from '../loading/inside.ts'
+import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'
+import { binding, receivers } from '../native/native.ts'
+import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from '../near/near.ts'
 import {
   agreedCoding,
   type CacheOptions,
@@ -23,10 +23,10 @@ import {
   checkObject,
   needsDecoding,
 } from './options.ts'
-import { STATE, State } from './port.ts'
-import { Listeners } from './removals.ts'
-import type { Second } from './tier/second.ts'
-import type { Timers } from './timers.ts'
+import { STATE, State } from '../native/port.ts'
+import { Listeners } from '../native/removals.ts'
+import type { Second } from '../tier/second.ts'
+import type { Timers } from '../base/timers.ts'
 import type {
   CacheHandle,
   CacheKey,
@@ -35,9 +35,9 @@ import type {
   HotKey,
   RemovalListener,
   SetOptions,
-} from './types.ts'
-import { milliseconds } from './units.ts'
-import { Values } from './values.ts'
+} from '../base/types.ts'
+import { milliseconds } from '../base/units.ts'
+import { Values } from '../codec/values.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, getNear, peek, has, set, delete: remove } = binding

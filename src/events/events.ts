@@ -1,10 +1,10 @@
 // What a cache tells of what it does: to its listeners, and to whoever subscribed to the channels of
 // the process (node:diagnostics_channel).
 import { type Channel, channel, tracingChannel } from 'node:diagnostics_channel'
-import { needFunction } from './checks.ts'
-import { InvalidOptionError } from './errors.ts'
-import { tell } from './report.ts'
-import type { RemovalReason } from './types.ts'
+import { needFunction } from '../base/checks.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import { tell } from '../base/report.ts'
+import type { RemovalReason } from '../base/types.ts'
 
 /**
  * The events of a cache and what they tell. They carry keys, which may be of strangers or name

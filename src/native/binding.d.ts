@@ -1,6 +1,6 @@
 /** What the native module offers: see `EXPORTS` and `METHODS` in crates/node/src/lib.rs. */
 declare module '#binding' {
-  type Note = import('./loading/freshness.ts').Note
+  type Note = import('../loading/freshness.ts').Note
   type Key = string | number | Uint8Array
 
   /** What a value is to the native side; a `number` stands for bytes left in the scratch area. */
@@ -35,7 +35,7 @@ declare module '#binding' {
     fly(news: unknown[]): void
     scratch: Buffer
     receivers: import('./removals.ts').Receivers
-    flyers: import('./loading/mail.ts').Flyers
+    flyers: import('./mail.ts').Flyers
   }
 
   interface Binding {
@@ -97,7 +97,7 @@ declare module '#binding' {
     scan(at: number, cursor: bigint, budget: number, values: 0 | 1): unknown[]
     size(at: number): number
     bytes(at: number): number
-    stats(at: number): import('./types.ts').CacheStats
+    stats(at: number): import('../base/types.ts').CacheStats
     resetStats(at: number): void
     hotKeys(at: number, n: number): (Key | number)[]
     hottest(at: number, n: number): (Key | number)[]

@@ -1,7 +1,7 @@
 // How long to wait before trying again: twice as long each time, with some chance in it.
-import { checkDuration, checkShape } from './checks.ts'
-import { InvalidOptionError } from './errors.ts'
-import type { Duration } from './types.ts'
+import { checkDuration, checkShape } from '../base/checks.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { Duration } from '../base/types.ts'
 
 /** How the waits between tries grow. */
 export interface BackOffOptions {

@@ -1,7 +1,7 @@
 // Takes removals from the native side to whoever listens.
-import { report } from './report.ts'
-import type { RemovalListener, RemovalReason } from './types.ts'
-import type { Values } from './values.ts'
+import { report } from '../base/report.ts'
+import type { RemovalListener, RemovalReason } from '../base/types.ts'
+import type { Values } from '../codec/values.ts'
 
 /** An instance that listens: gets the key, the value as the native side gives it, and why. */
 export type Receiver = (key: unknown, stored: unknown, reason: RemovalReason) => void

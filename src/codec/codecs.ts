@@ -1,6 +1,6 @@
 // Codecs: how values become text, numbers or bytes off the V8 heap, and back.
 import { deserialize, serialize } from 'node:v8'
-import { InvalidOptionError } from './errors.ts'
+import { InvalidOptionError } from '../base/errors.ts'
 
 /**
  * Turns values into text or bytes, and back.

@@ -1,10 +1,10 @@
 // News of flights from the native side, on their way to the instances that wait.
-import { CacheClosedError } from '../errors.ts'
-import { State } from '../port.ts'
-import { tell } from '../report.ts'
-import type { Values } from '../values.ts'
-import { fromText } from './failure.ts'
-import type { Outcome } from './flight.ts'
+import { CacheClosedError } from '../base/errors.ts'
+import { State } from './port.ts'
+import { tell } from '../base/report.ts'
+import type { Values } from '../codec/values.ts'
+import { fromText } from '../loading/failure.ts'
+import type { Outcome } from '../loading/flight.ts'
 
 /** What came of a flight beside what `State` names. */
 const VALUE = 1

@@ -1,5 +1,5 @@
 // What the native module offers to the routing node.
-import { binding } from '../native.ts'
+import { binding } from './native.ts'
 
 /** The part of a router that one thread works on: the sessions of its own connections. */
 export interface NativeRouter {
