@@ -20,7 +20,7 @@ async function packagesOf(file: string): Promise<string[]> {
     platform: 'node',
     format: file.includes('/cjs/') ? 'cjs' : 'esm',
     packages: 'external',
-    external: ['#binding', '*/native/index.cjs'],
+    external: ['#binding', '*/binding/index.cjs'],
     logLevel: 'error',
   })
   const paths = Object.values(metafile.inputs).flatMap(({ imports }) => imports)

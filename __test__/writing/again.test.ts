@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { ManualClock } from '../../src/testing.ts'
 import type { CacheKey } from '../../src/base/types.ts'
+import { ManualClock } from '../../src/testing.ts'
 import { Again } from '../../src/writing/again.ts'
 import { countedTimers } from '../helpers/timers.ts'
 

@@ -1,5 +1,4 @@
 // Time that a test moves.
-import binding from '#binding'
 import { InvalidOptionError } from './errors.ts'
 import type { Cancel } from './timers.ts'
 import type { Duration } from './types.ts'
@@ -27,14 +26,23 @@ interface Waiting {
  * ```
  */
 export class ManualClock {
-  /** @internal */
-  readonly handle: object = binding.createClock()
   /** What waits for a time, the earliest last. */
   readonly #waiting: Waiting[] = []
+  /** Clocks that are moved along: those of engines. */
+  readonly #followers: ((ms: number) => void)[] = []
+  #now = 0
 
   /** Milliseconds since the clock was made. */
   get now(): number {
-    return binding.readClock(this.handle)
+    return this.#now
+  }
+
+  /**
+   * Moves another clock along from now on.
+   * @internal
+   */
+  follow(advance: (ms: number) => void): void {
+    this.#followers.push(advance)
   }
 
   /** @internal */
@@ -65,9 +73,14 @@ export class ManualClock {
       const next = this.#waiting.at(-1)
       if (next === undefined || next.at > end) break
       this.#waiting.pop()
-      binding.advanceClock(this.handle, Math.max(0, next.at - this.now))
+      this.#move(Math.max(0, next.at - this.now))
       next.call()
     }
-    binding.advanceClock(this.handle, end - this.now)
+    this.#move(end - this.now)
+  }
+
+  #move(ms: number): void {
+    this.#now += ms
+    for (const advance of this.#followers) advance(ms)
   }
 }

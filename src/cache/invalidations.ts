@@ -1,7 +1,7 @@
 // Invalidations that come as events, from a stream or a log of changes of what values are made of.
 import { InvalidOptionError } from '../base/errors.ts'
-import { checkNamespace } from './namespace.ts'
 import type { CacheKey } from '../base/types.ts'
+import { checkNamespace } from './namespace.ts'
 
 /** Something changed where values come from. */
 export interface Invalidation<K extends CacheKey = CacheKey> {

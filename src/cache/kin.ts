@@ -1,8 +1,8 @@
 // What the instances of one cache in the threads of a process know together: which sessions are
 // theirs, and what these have written of late. It is kept where they keep their values, in the engine.
 import { createHash } from 'node:crypto'
-import { Store } from './store.ts'
 import type { Kin } from '../tier/tier.ts'
+import { Store } from './store.ts'
 
 /** What is forgotten is taken for somebody else's. */
 const MOST = '1mb'
@@ -40,9 +40,4 @@ class Texts extends Store<string, string> {
 
 function shorten(text: string): string {
   return text.length <= LONGEST ? text : `#${createHash('sha1').update(text).digest('hex')}`
-}
-
-/** The clock that all threads of a process have, in microseconds. */
-export function processClock(): number {
-  return Number(process.hrtime.bigint() / 1000n)
 }

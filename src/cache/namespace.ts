@@ -1,11 +1,11 @@
 // Namespaces: views of a cache whose keys begin with a name, and which are cleared in one step.
 import { types } from 'node:util'
 import { article, InvalidKeyError, InvalidOptionError } from '../base/errors.ts'
+import type { Duration, SetOptions } from '../base/types.ts'
 import type { BatchLoader } from '../loading/batch.ts'
 import { checkTags } from '../loading/freshness.ts'
 import type { Load, Loader } from '../loading/load.ts'
 import type { FetchOptions } from '../loading/options.ts'
-import type { Duration, SetOptions } from '../base/types.ts'
 import type { InvalidateOptions } from '../writing/writing.ts'
 
 /** The most characters of a name. */

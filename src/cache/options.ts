@@ -1,13 +1,16 @@
 // The options of a cache: their shapes, their checks, and what a named cache must agree on.
-import binding, { type Native } from '#binding'
+
+import { checkJitter } from '../base/checks.ts'
 import { ManualClock } from '../base/clock.ts'
-import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from '../codec/codecs.ts'
 import { InvalidOptionError, OptionConflictError } from '../base/errors.ts'
-import type { TtlOf } from './lives.ts'
-import { type LoadingOptions, type LoadingPolicy, loadingOptions } from '../loading/options.ts'
-import type { NearBounds } from '../near/near.ts'
+import type { TtlOf } from '../base/lifetimes.ts'
 import type { CacheKey, Duration, NearOptions, Policy, Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
+import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from '../codec/codecs.ts'
+import { type LoadingOptions, type LoadingPolicy, loadingOptions } from '../loading/options.ts'
+import { nativeClock } from '../native/clock.ts'
+import { binding, type Native } from '../native/native.ts'
+import type { NearBounds } from '../near/near.ts'
 import type { WarmOptions } from '../warm/warm.ts'
 import { checkWriting, type WritingOptions, writingOptions } from '../writing/writing.ts'
 
@@ -157,7 +160,7 @@ export function check<V, K extends CacheKey>(
     codec: coding.name,
     codecId: coding.id,
     accepts: coding.accepts,
-    clock: clock?.handle,
+    clock: clock && nativeClock(clock),
     near: options.near === false ? 0 : 1,
   }
 }
@@ -178,14 +181,6 @@ export function checkBounds({ max, maxBytes }: Pick<StoreOptions, 'max' | 'maxBy
     throw new InvalidOptionError('max', max, 'a whole number of entries above 0')
   }
   return { max, maxBytes: maxBytes === undefined ? undefined : byteCount('maxBytes', maxBytes) }
-}
-
-/** Checks a jitter. */
-export function checkJitter(jitter: number | undefined): number | undefined {
-  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter < 1)) {
-    throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
-  }
-  return jitter
 }
 
 /**

@@ -1,11 +1,11 @@
 // The cache as its second tier sees it, and the check that it can have one.
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
+import type { CacheKey } from '../base/types.ts'
 import type { Events } from '../events/events.ts'
 import type { Inside } from '../loading/inside.ts'
 import { binding } from '../native/native.ts'
-import type { CacheKey } from '../base/types.ts'
-import { SharedKin } from './kin.ts'
 import { Second, type SecondOptions } from '../tier/second.ts'
+import { SharedKin } from './kin.ts'
 
 /** Opens the second tier of a cache, if it is to have one. */
 export function openSecond<K extends CacheKey, V>(

@@ -1,31 +1,8 @@
 // What is there and what is not: the methods of a cache that never wait, each one native call.
-import type { Native, Stored } from '#binding'
 import { plainArray } from '../base/checks.ts'
-import { type Coding, codingOf } from '../codec/codecs.ts'
 import { InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
-import type { Events } from '../events/events.ts'
 import { filePath } from '../base/file-path.ts'
-import { BytesOf, entries, keys } from '../native/iterate.ts'
-import { Lives } from './lives.ts'
-import { earlyWindow, noteOf } from '../loading/freshness.ts'
-import type { Inside } from '../loading/inside.ts'
-import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'
-import { binding, receivers } from '../native/native.ts'
-import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from '../near/near.ts'
-import {
-  agreedCoding,
-  type CacheOptions,
-  check,
-  checkAgreement,
-  checkBounds,
-  checkGrace,
-  checkNear,
-  checkObject,
-  needsDecoding,
-} from './options.ts'
-import { STATE, State } from '../native/port.ts'
-import { Listeners } from '../native/removals.ts'
-import type { Second } from '../tier/second.ts'
+import { Lifetimes } from '../base/lifetimes.ts'
 import type { Timers } from '../base/timers.ts'
 import type {
   CacheHandle,
@@ -37,7 +14,29 @@ import type {
   SetOptions,
 } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
+import { type Coding, codingOf } from '../codec/codecs.ts'
 import { Values } from '../codec/values.ts'
+import type { Events } from '../events/events.ts'
+import { Listeners } from '../events/removal-listeners.ts'
+import { earlyWindow, noteOf } from '../loading/freshness.ts'
+import type { Inside } from '../loading/inside.ts'
+import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'
+import { BytesOf, entries, keys } from '../native/iterate.ts'
+import { binding, type Native, receivers, type Stored } from '../native/native.ts'
+import { STATE, State } from '../native/port.ts'
+import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from '../near/near.ts'
+import type { Second } from '../tier/second.ts'
+import {
+  agreedCoding,
+  type CacheOptions,
+  check,
+  checkAgreement,
+  checkBounds,
+  checkGrace,
+  checkNear,
+  checkObject,
+  needsDecoding,
+} from './options.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, getNear, peek, has, set, delete: remove } = binding
@@ -57,7 +56,7 @@ export class Store<K extends CacheKey = string, V = string> {
   /** What the native side knows this instance by. */
   readonly #at: number
   readonly #values: Values<V>
-  readonly #lives: Lives<K, V>
+  readonly #lives: Lifetimes<K, V>
   readonly #listeners: Listeners<K, V>
   /** Whether a `set` without options needs nothing done here. */
   readonly #plainIn: boolean
@@ -97,7 +96,7 @@ export class Store<K extends CacheKey = string, V = string> {
     }
     const { ttl, jitter } = this.#native
     const ttlOf = typeof options.ttl === 'function' ? options.ttl : undefined
-    this.#lives = new Lives(ttl, jitter, options.random ?? Math.random, ttlOf)
+    this.#lives = new Lifetimes(ttl, jitter, options.random ?? Math.random, ttlOf)
     this.#refreshes = this.#policy.refreshAhead !== undefined
     const asGiven = this.#values.plainIn && !this.#lives.drawn
     this.#plainIn = asGiven && !this.#refreshes && options.tier === undefined

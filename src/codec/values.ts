@@ -1,9 +1,10 @@
 // Values on their way between a user and the native side, by the codec.
-import { type Coding, givesBytes } from './codecs.ts'
+
 import { DecodeError, InvalidValueError } from '../base/errors.ts'
+import { takeBytes } from '../native/native.ts'
+import { type Coding, givesBytes } from './codecs.ts'
 import { deepFreeze } from './freeze.ts'
 import { Slots } from './heap.ts'
-import { takeBytes } from '../native/native.ts'
 
 /** The values of one instance. */
 export class Values<V> {

@@ -1,9 +1,7 @@
 // The way from a flight to its loader: a breaker, a gate and another try protect what is behind.
 import type { Timers } from '../base/timers.ts'
-import type { CacheKey } from '../base/types.ts'
 import { Breaker, type BreakerOptions, type BreakerState, checkBreaker } from './breaker.ts'
 import { checkGate, Gate, type GateOptions } from './gate.ts'
-import type { Loader, LoadState } from '../loading/load.ts'
 import { checkRetry, Retry, type RetryOptions } from './retry.ts'
 
 /** How the source that loaders ask is protected. */
@@ -12,6 +10,11 @@ export interface OriginOptions extends GateOptions {
   breaker?: BreakerOptions | boolean | undefined
   /** How often a load that failed is tried again; not at all if left out. */
   retry?: RetryOptions | undefined
+}
+
+/** For how long a call of the source is wanted. */
+interface Wanted {
+  readonly signal: AbortSignal
 }
 
 /** Checks how the source is protected. */
@@ -40,26 +43,22 @@ export class Origin {
   }
 
   /**
-   * Calls a loader, whose errors all come by the promise.
+   * Calls `load`, whose errors all come by the promise.
    *
+   * @param wanted - its signal, which fires when nobody waits any more, is made when it is read.
    * @param isUrgent - whether somebody waits for it.
    */
-  async load<K extends CacheKey, V>(
-    loader: Loader<K, V>,
-    key: K,
-    load: LoadState<V>,
-    isUrgent: boolean,
-  ): Promise<V | undefined | null> {
+  async run<T>(load: () => T | PromiseLike<T>, wanted: Wanted, isUrgent: boolean): Promise<T> {
     if (this.#breaker === undefined && this.#gate === undefined && this.#retry === undefined) {
-      return loader(key, load)
+      return load()
     }
-    const { signal } = load
-    let call = async () => loader(key, load)
+    const { signal } = wanted
+    let guarded = async () => load()
     const [retry, gate, breaker] = [this.#retry, this.#gate, this.#breaker]
-    if (retry !== undefined) call = inside(call, next => retry.run(next, signal))
-    if (gate !== undefined) call = inside(call, next => gate.run(next, { signal, isUrgent }))
-    if (breaker !== undefined) call = inside(call, next => breaker.run(next, signal))
-    return call()
+    if (retry !== undefined) guarded = inside(guarded, next => retry.run(next, signal))
+    if (gate !== undefined) guarded = inside(guarded, next => gate.run(next, { signal, isUrgent }))
+    if (breaker !== undefined) guarded = inside(guarded, next => breaker.run(next, signal))
+    return guarded()
   }
 
   /** Refuses what still waits. */

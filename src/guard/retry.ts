@@ -7,8 +7,8 @@ import { checkCount, checkFunction, checkShape } from '../base/checks.ts'
 import { BreakerOpenError, OriginBusyError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
 import type { Timers } from '../base/timers.ts'
-import { type BackOffOptions, checkBackOff, waitAfter } from './waits.ts'
 import { cockatiel } from './cockatiel.ts'
+import { type BackOffOptions, checkBackOff, waitAfter } from './waits.ts'
 
 /** Whether and when a load that failed is tried again. */
 export interface RetryOptions {

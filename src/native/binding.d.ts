@@ -1,6 +1,6 @@
 /** What the native module offers: see `EXPORTS` and `METHODS` in crates/node/src/lib.rs. */
 declare module '#binding' {
-  type Note = import('../loading/freshness.ts').Note
+  type Note = import('./note.ts').Note
   type Key = string | number | Uint8Array
 
   /** What a value is to the native side; a `number` stands for bytes left in the scratch area. */

@@ -1,6 +1,7 @@
 // Iteration over a cache, a batch of entries per native call.
-import { binding } from './native.ts'
+
 import type { CacheKey } from '../base/types.ts'
+import { binding } from './native.ts'
 
 /** About how many entries a native call gives. */
 const BATCH = 256

@@ -1,14 +1,9 @@
 // News of flights from the native side, on their way to the instances that wait.
-import { CacheClosedError } from '../base/errors.ts'
-import { State } from './port.ts'
 import { tell } from '../base/report.ts'
-import type { Values } from '../codec/values.ts'
-import { fromText } from '../loading/failure.ts'
-import type { Outcome } from '../loading/flight.ts'
 
 /** What came of a flight beside what `State` names. */
-const VALUE = 1
-const FAILED = 7
+export const VALUE = 1
+export const FAILED = 7
 /** This instance leads now, by the lease that is the value. */
 export const LEAD = 8
 /** Nobody in another isolate waits any more. */
@@ -29,18 +24,5 @@ export function fly(flyers: Flyers, news: unknown[]): void {
   for (let i = 0; i < news.length; i += 4) {
     const hear = flyers.get(news[i] as number)?.deref()
     if (hear !== undefined) tell(hear, news[i + 1] as number, news[i + 2] as number, news[i + 3])
-  }
-}
-
-/** What a flight of another isolate came to. */
-export function outcomeOf<V>(values: Values<V>, kind: number, value: unknown): Outcome<V> {
-  try {
-    if (kind === VALUE) return { value: values.decode(value) }
-    if (kind === State.UNDEFINED) return { value: undefined }
-    if (kind === State.NULL) return { value: null as V }
-    const failed = kind === FAILED || kind === State.ERROR
-    return { error: failed ? fromText(value as string) : new CacheClosedError() }
-  } catch (error) {
-    return { error }
   }
 }

@@ -1,5 +1,5 @@
 // The native module, made ready for this isolate.
-import binding from '#binding'
+import binding, { type Native, type Stored } from '#binding'
 import { fail } from '../base/errors.ts'
 import { fly } from './mail.ts'
 import { deliver } from './removals.ts'
@@ -33,4 +33,4 @@ export function takeBytes(length: number): Buffer {
   return bytes
 }
 
-export { binding, flyers, receivers }
+export { binding, flyers, type Native, receivers, type Stored }

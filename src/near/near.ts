@@ -1,9 +1,8 @@
 // The near cache: copies of decoded values in this isolate, each good as long as the version word of
 // its key stands. See crates/engine/src/versions.rs for why such a copy is as good as a read.
-import type { Stored } from '#binding'
-import { Admission } from './admission.ts'
-import { binding } from '../native/native.ts'
+import { binding, type Stored } from '../native/native.ts'
 import { DEADLINE, HASH, HITS, LENGTH, LOG, RECORDS, STAMPED, VERSION } from '../native/port.ts'
+import { Admission } from './admission.ts'
 import { Rest } from './rest.ts'
 
 /** Cells of 8 bytes behind the version words: the first one is the pressure. */

@@ -1,6 +1,18 @@
 // The hot set of a cache: which keys it is, and how its values get to a file.
-import type { Store } from '../cache/store.ts'
-import type { CacheKey, HotKey } from '../base/types.ts'
+import type { CacheKey, Duration, HotKey } from '../base/types.ts'
+
+/** The cache whose hot set it is. */
+interface Readable<K, V> {
+  ttl(key: K): number | undefined
+  peek(key: K): V | undefined
+}
+
+/** An empty cache of the same codec, which takes the hot set and writes it. */
+interface Savable<K, V> {
+  set(key: K, value: V, options: { ttl: Duration | undefined; jitter: number }): unknown
+  save(path: string | URL): Promise<number>
+  close(): unknown
+}
 
 /** Kinds of keys by how hot the engine says that they are. */
 const HEATS = 8
@@ -41,8 +53,8 @@ export function roomOf(
  * @param copy - an empty cache of the same codec, which is closed in the end.
  */
 export function saver<K extends CacheKey, V>(
-  cache: Store<K, V>,
-  copy: Store<K, V>,
+  cache: Readable<K, V>,
+  copy: Savable<K, V>,
   keys: readonly K[],
   path: string | URL,
 ): () => Promise<void> {

@@ -15,10 +15,10 @@ import {
   WriteFailedError,
   WriteQueueFullError,
 } from '../base/errors.ts'
-import { Retry } from '../guard/retry.ts'
 import { report } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
+import { Retry } from '../guard/retry.ts'
 import { type BackOffOptions, checkBackOff } from '../guard/waits.ts'
 import { type WriteEntry, WriteQueue } from './queue.ts'
 import { hook, unhook } from './signals.ts'

@@ -301,7 +301,7 @@ fn tell(waiters: &[u64], ticket: Ticket, news: impl Fn() -> News) {
     }
 }
 
-/// The load failed and is not remembered, as src/loading/mail.ts knows it.
+/// The load failed and is not remembered, as src/native/mail.ts knows it.
 const FAILED: u8 = 7;
 
 /// Tells what a load came to: a value if `kind` is 0, or else what `kind` says.

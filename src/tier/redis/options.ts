@@ -1,9 +1,9 @@
 // The options of a tier over Redis.
 import { checkDuration, checkOneOf, checkShape } from '../../base/checks.ts'
 import { InvalidOptionError } from '../../base/errors.ts'
-import { type BreakerOptions, checkBreaker } from '../../guard/breaker.ts'
 import type { Duration, Size } from '../../base/types.ts'
 import { byteCount, milliseconds } from '../../base/units.ts'
+import { type BreakerOptions, checkBreaker } from '../../guard/breaker.ts'
 import { type CompressionName, DEFAULT_COMPRESSION, hasCompression } from '../compress.ts'
 import { isWhole, type Packing } from '../envelope.ts'
 import { type CheckedInvalidation, checkInvalidation, type InvalidationOptions } from './channel.ts'

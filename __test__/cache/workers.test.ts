@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { bytes, Cache, type CacheOptions, json } from '../src/index.ts'
-import { inWorker, start } from './helpers/worker.ts'
+import { bytes, Cache, type CacheOptions, json } from '../../src/index.ts'
+import { inWorker, start } from '../helpers/worker.ts'
 
 test('the same name is the same cache in every worker', async t => {
   const cache = new Cache({ name: 'shared', max: 100 })

@@ -1,9 +1,9 @@
 import { totalmem } from 'node:os'
 import { inspect } from 'node:util'
 import test from 'ava'
-import { Cache, type CacheOptions, InvalidOptionError } from '../src/index.ts'
-import { memoryLimit } from '../src/base/memory.ts'
-import { byteCount, milliseconds } from '../src/base/units.ts'
+import { memoryLimit } from '../../src/base/memory.ts'
+import { byteCount, milliseconds } from '../../src/base/units.ts'
+import { Cache, type CacheOptions, InvalidOptionError } from '../../src/index.ts'
 
 const bad: [keyof CacheOptions | 'options', unknown, RegExp][] = [
   ['max', 0, /max must be a whole number of entries above 0, not 0/],

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
-import { Cache, type CacheKey, number } from '../src/index.ts'
+import { Cache, type CacheKey, number } from '../../src/index.ts'
 
 test('all ways to iterate show every entry', t => {
   const cache = new Cache<CacheKey, number>({ max: 2000, codec: number() })

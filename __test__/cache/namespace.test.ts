@@ -1,8 +1,8 @@
 import test from 'ava'
-import { BreakwaterError, InvalidOptionError } from '../src/base/errors.ts'
-import { Cache } from '../src/index.ts'
-import { Namespace, type NamespaceHost } from '../src/cache/namespace.ts'
-import { ManualClock } from '../src/testing.ts'
+import { BreakwaterError, InvalidOptionError } from '../../src/base/errors.ts'
+import { Namespace, type NamespaceHost } from '../../src/cache/namespace.ts'
+import { Cache } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 
 function setUp(options: { loader?: NamespaceHost<string>['loader'] } = {}) {
   const clock = new ManualClock()

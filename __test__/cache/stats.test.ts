@@ -1,6 +1,6 @@
 import test from 'ava'
-import { Cache } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
+import { Cache } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 
 test('counts are exact', t => {
   const clock = new ManualClock()

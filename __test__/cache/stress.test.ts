@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
-import { Cache } from '../src/index.ts'
+import { Cache } from '../../src/index.ts'
 
 const WORKERS = 200
 const AT_ONCE = 4
@@ -15,7 +15,7 @@ test('200 workers that are terminated in the middle of operations leave no trace
   let left = WORKERS
   const lane = async () => {
     while (left-- > 0) {
-      const worker = new Worker(new URL('helpers/stress-worker.mjs', import.meta.url))
+      const worker = new Worker(new URL('../helpers/stress-worker.mjs', import.meta.url))
       await once(worker, 'message')
       // Some are stopped at once, others have got going.
       if (left % 2 === 0) await new Promise(setImmediate)

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Cache, type CacheKey } from '../src/index.ts'
+import { Cache, type CacheKey } from '../../src/index.ts'
 
 test('a value is read as it was set, until it is deleted', t => {
   const cache = new Cache({ max: 10 })

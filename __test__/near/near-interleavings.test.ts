@@ -1,8 +1,8 @@
 // Millions of reads of near caches while other threads write: none is older than what was known
 // before it began, be it from a write that returned or from what any thread has read.
 import test from 'ava'
-import { Cache } from '../src/index.ts'
-import { start } from './helpers/worker.ts'
+import { Cache } from '../../src/index.ts'
+import { start } from '../helpers/worker.ts'
 
 const KEYS = 8
 const READERS = 2
@@ -52,7 +52,13 @@ async function result(worker: ReturnType<typeof start>): Promise<unknown> {
 }
 
 /** Numbers rise, key by key; now and then a key is deleted: then older numbers are gone as well. */
-function write({ breakwater, data }: { breakwater: typeof import('../src/index.ts'); data: Race }) {
+function write({
+  breakwater,
+  data,
+}: {
+  breakwater: typeof import('../../src/index.ts')
+  data: Race
+}) {
   const { name, kind, known, done } = data
   const cache = new breakwater.Cache<number, unknown>({ name, codec: kind })
   let n = 0
@@ -71,7 +77,13 @@ function write({ breakwater, data }: { breakwater: typeof import('../src/index.t
   return n
 }
 
-function read({ breakwater, data }: { breakwater: typeof import('../src/index.ts'); data: Race }) {
+function read({
+  breakwater,
+  data,
+}: {
+  breakwater: typeof import('../../src/index.ts')
+  data: Race
+}) {
   const { name, kind, reads, known, done } = data
   const cache = new breakwater.Cache<number, unknown>({ name, codec: kind })
   const stale: string[] = []

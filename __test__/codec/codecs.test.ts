@@ -9,7 +9,7 @@ import {
   json,
   number,
   structured,
-} from '../src/index.ts'
+} from '../../src/index.ts'
 
 test('numbers come back as they are', t => {
   const cache = new Cache({ max: 100, codec: number() })

@@ -9,11 +9,11 @@ import { LRUCache } from 'lru-cache'
 import lruMemoizer from 'lru-memoizer'
 import NodeCache from 'node-cache'
 import QuickLRU from 'quick-lru'
-import { createStore } from '../src/adapters/cache-manager.ts'
-import { KeyvStore } from '../src/adapters/keyv.ts'
-import { memoize } from '../src/adapters/memoize.ts'
-import { Cache, type CacheKey, type CacheOptions } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
+import { createStore } from '../../src/adapters/cache-manager.ts'
+import { KeyvStore } from '../../src/adapters/keyv.ts'
+import { memoize } from '../../src/adapters/memoize.ts'
+import { Cache, type CacheKey, type CacheOptions } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 
 const ours = <V = unknown>(options: CacheOptions<V> = {}) =>
   new Cache<CacheKey, V>({ max: 100, codec: 'json', ...options })

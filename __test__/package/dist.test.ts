@@ -6,7 +6,7 @@ import test from 'ava'
 
 // What users get: the built package, by its own name.
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 const body = `
   const cache = new Cache({ max: 10, codec: json() })
@@ -45,8 +45,8 @@ test('the built package works from CommonJS', async t => {
 
 test('both ways into the package share their caches', async t => {
   const require = createRequire(import.meta.url)
-  const commonjs = require('breakwater') as typeof import('../src/index.ts')
-  const esm = (await import('breakwater' as string)) as typeof import('../src/index.ts')
+  const commonjs = require('breakwater') as typeof import('../../src/index.ts')
+  const esm = (await import('breakwater' as string)) as typeof import('../../src/index.ts')
   const cache = new esm.Cache({ name: 'both', max: 10 })
   const seen: string[] = []
   const same = new commonjs.Cache({ name: 'both' })

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { blocksOf, run } from './helpers/examples.ts'
-import { installed, redis } from './router/support.ts'
+import { blocksOf, run } from '../helpers/examples.ts'
+import { installed, redis } from '../router/support.ts'
 
 // Every example in the documentation of the sources runs, against the built package.
-const src = fileURLToPath(new URL('../src', import.meta.url))
+const src = fileURLToPath(new URL('../../src', import.meta.url))
 
 interface Example {
   file: string

@@ -2,10 +2,10 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
-import { Cache, type Invalidation } from '../src/index.ts'
-import { blocksOf, run } from './helpers/examples.ts'
-import { gate } from './migrating/support.ts'
-import { installed, redis } from './router/support.ts'
+import { Cache, type Invalidation } from '../../src/index.ts'
+import { blocksOf, run } from '../helpers/examples.ts'
+import { gate } from '../migrating/support.ts'
+import { installed, redis } from '../router/support.ts'
 
 const check = installed('redis-server') ? test : test.skip
 

@@ -1,14 +1,14 @@
 // How long entries live: the cache's defaults, what a `set` asks for, and the draw between them.
-import { checkJitter } from './options.ts'
-import type { CacheKey, Duration, SetOptions } from '../base/types.ts'
-import { milliseconds } from '../base/units.ts'
+import { checkJitter } from './checks.ts'
+import type { CacheKey, Duration, SetOptions } from './types.ts'
+import { milliseconds } from './units.ts'
 
 /** Decides how long an entry lives by what it is. */
 export type TtlOf<K extends CacheKey, V> = (value: V, key: K) => Duration
 
-/** The lives of one instance's entries. */
-export class Lives<K extends CacheKey = CacheKey, V = unknown> {
-  /** Whether each entry draws its life, even if its `set` asks for nothing. */
+/** How long the entries of one instance live. */
+export class Lifetimes<K extends CacheKey = CacheKey, V = unknown> {
+  /** Whether each entry draws how long it lives, even if its `set` asks for nothing. */
   readonly drawn: boolean
 
   /**
@@ -26,7 +26,7 @@ export class Lives<K extends CacheKey = CacheKey, V = unknown> {
     this.drawn = ttlOf !== undefined || (ttl !== undefined && jitter > 0)
   }
 
-  /** The life to give an entry, in milliseconds; `undefined` for the native side's default. */
+  /** How long an entry lives, in milliseconds; `undefined` for the native side's default. */
   of(options: SetOptions | undefined, value: V, key: K): number | undefined {
     if (options === undefined && !this.drawn) return undefined
     const given = options?.ttl ?? this.ttlOf?.(value, key)

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { bytes, Cache, json, type RemovalReason } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
-import { inWorker } from './helpers/worker.ts'
+import { bytes, Cache, json, type RemovalReason } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
+import { inWorker } from '../helpers/worker.ts'
 
 type Seen = [key: string, value: unknown, reason: RemovalReason]
 

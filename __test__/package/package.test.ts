@@ -8,10 +8,10 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { type Installed, installPacked } from './package/install.ts'
-import { install, RUNTIMES, type Runtime } from './package/runtimes.ts'
+import { type Installed, installPacked } from './install.ts'
+import { install, RUNTIMES, type Runtime } from './runtimes.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const require = createRequire(import.meta.url)
 const run = promisify(execFile)
 
@@ -90,7 +90,7 @@ test('the tarball holds what was built and no binary, source or test', t => {
     'dist/index.js',
     'dist/index.d.ts',
     'dist/cjs/index.js',
-    'dist/native/index.cjs',
+    'dist/binding/index.cjs',
   ]) {
     t.true(files.includes(file), file)
   }

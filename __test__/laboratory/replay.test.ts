@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib'
 import test from 'ava'
 
 const run = promisify(execFile)
-const program = fileURLToPath(new URL('../benches/replay/main.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../benches/replay/main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-replay-'))
 
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { InvalidOptionError } from '../src/base/errors.ts'
-import { type CacheEventName, Events, traceLoad } from '../src/events/events.ts'
+import { InvalidOptionError } from '../../src/base/errors.ts'
+import { type CacheEventName, Events, traceLoad } from '../../src/events/events.ts'
 
 const names: CacheEventName[] = [
   'hit',
@@ -89,7 +89,7 @@ test('listeners that add and take away others change nothing about the event tha
 
 test('what a listener throws stops neither the emitter nor the others', async t => {
   const source = `
-    import { Events } from ${JSON.stringify(new URL('../src/events/events.ts', import.meta.url).href)}
+    import { Events } from ${JSON.stringify(new URL('../../src/events/events.ts', import.meta.url).href)}
     process.on('uncaughtException', error => console.log('uncaught ' + error))
     const events = new Events('users')
     events.on('hit', () => { throw 'of a listener' })

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { bytes, Cache, type CacheOptions, heap, json, type Policy } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
-import { inWorker } from './helpers/worker.ts'
+import { bytes, Cache, type CacheOptions, heap, json, type Policy } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
+import { inWorker } from '../helpers/worker.ts'
 
 interface User {
   name: string
@@ -301,7 +301,7 @@ test('the keys read most are known though copies answer', t => {
 test('hits of copies are counted once, in all isolates, and also of those that are gone', async t => {
   const cache = new Cache({ name: 'near counts', max: 10 })
   cache.set('1', 'one')
-  const read = ({ breakwater }: { breakwater: typeof import('../src/index.ts') }) => {
+  const read = ({ breakwater }: { breakwater: typeof import('../../src/index.ts') }) => {
     const cache = new breakwater.Cache({ name: 'near counts' })
     for (let i = 0; i < 100; i++) cache.get('1')
   }

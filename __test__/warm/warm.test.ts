@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
-import { Cache, json } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
+import { Cache, json } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-warm-'))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { bytes, Cache, CacheFullError, EntryTooLargeError } from '../src/index.ts'
+import { bytes, Cache, CacheFullError, EntryTooLargeError } from '../../src/index.ts'
 
 test('max bounds the entries, and lru evicts the one not used for longest', t => {
   const cache = new Cache({ max: 3, policy: 'lru' })

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { Cache, heap } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
+import { Cache, heap } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 
 test('a heap cache gives back the very value, of any type', t => {
   const cache = new Cache({ max: 100, codec: heap<unknown>() })

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import anyTest, { type TestFn } from 'ava'
-import { bytes, Cache, type CacheKey, json } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
-import { start } from './helpers/worker.ts'
+import { bytes, Cache, type CacheKey, json } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
+import { start } from '../helpers/worker.ts'
 
 const test = anyTest as TestFn<{ folder: string; file: string }>
 

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { Cache, type RemovalReason } from '../src/index.ts'
-import { ManualClock } from '../src/testing.ts'
+import { Cache, type RemovalReason } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 
 test('an entry lives as long as the cache says, to the millisecond', t => {
   const clock = new ManualClock()
