@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Runs a script in a process of its own and gives what it printed. */
 async function script(body: string): Promise<string> {
-  const source = `import { Cache, bytes, heap } from '../src/index.ts'\n${body}`
+  const source = `import { Cache, bytes, heap } from './src/index.ts'\n${body}`
   const flags = ['--expose-gc', '--import=tsx', '--input-type=module', '--eval', source]
   const { stdout } = await run(process.execPath, flags, { cwd: root, timeout: 60_000 })
   return stdout.trim()

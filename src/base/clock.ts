@@ -1,8 +1,10 @@
 // Time that a test moves.
 import { InvalidOptionError } from './errors.ts'
-import type { Cancel } from './timers.ts'
 import type { Duration } from './types.ts'
 import { milliseconds } from './units.ts'
+
+/** Takes a timer back; nothing happens if it has fired. */
+export type Cancel = () => void
 
 /** Something that a time is waited for. */
 interface Waiting {

@@ -1,11 +1,10 @@
 // When things are to happen: by the system's timers, or by a clock that a test moves.
-import type { ManualClock } from './clock.ts'
+import type { Cancel, ManualClock } from './clock.ts'
+
+export type { Cancel }
 
 /** The most milliseconds that a timer of Node.js takes. */
 const LONGEST = 2 ** 31 - 1
-
-/** Takes a timer back; nothing happens if it has fired. */
-export type Cancel = () => void
 
 /** Where waiting is done. */
 export interface Timers {
