@@ -1,4 +1,4 @@
-/** What the native module offers: see `EXPORTS` and `METHODS` in crates/node/src/lib.rs. */
+/** What the native module offers: the lists of functions in crates/node/src. */
 declare module '#binding' {
   type Note = import('./note.ts').Note
   type Key = string | number | Uint8Array

@@ -1,4 +1,4 @@
-// The memory that an instance and the native side share: crates/node/src/near.rs knows it as well.
+// The memory that an instance and the native side share: crates/node/src/cache/port.rs knows it as well.
 
 /** The fields, 8 bytes each. */
 export const HITS = 0

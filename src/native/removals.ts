@@ -1,6 +1,6 @@
 // Takes removals from the native side to whoever listens.
 import { report } from '../base/report.ts'
-import type { RemovalListener, RemovalReason } from '../base/types.ts'
+import type { RemovalReason } from '../base/types.ts'
 
 /** An instance that listens: gets the key, the value as the native side gives it, and why. */
 export type Receiver = (key: unknown, stored: unknown, reason: RemovalReason) => void

@@ -32,7 +32,7 @@ pub struct Config {
     /// The clock that deadlines are measured on.
     pub clock: Clock,
     /// Whether readers may keep copies of values: writes then keep [`crate::Versions`] for them.
-    pub copies: bool,
+    pub near_copies: bool,
     /// Milliseconds that an entry stays after its deadline, for those who take stale values.
     pub grace: u64,
 }
@@ -45,7 +45,7 @@ impl Default for Config {
             policy: Policy::default(),
             shards: None,
             clock: Clock::system(),
-            copies: false,
+            near_copies: false,
             grace: 0,
         }
     }

@@ -49,7 +49,7 @@ pub(crate) fn end_after(deadline: u64, grace: u64) -> u64 {
 #[repr(C, align(16))]
 pub(crate) struct Header {
     /// Deadline in milliseconds << 16 | length of the key.
-    life: AtomicU64,
+    deadline_and_key_len: AtomicU64,
     value_len: u32,
     format: u8,
     /// The kind of the key, and above it bits of [`flag`].
@@ -111,7 +111,7 @@ impl EntryPtr {
         let size = Self::size(linked, key.bytes.len() + value.bytes.len() + note_len);
         let block = memory::allocate(size)?;
         let header = Header {
-            life: AtomicU64::new(deadline << 16 | key.bytes.len() as u64),
+            deadline_and_key_len: AtomicU64::new(deadline << 16 | key.bytes.len() as u64),
             value_len: value.bytes.len() as u32,
             format: value.format,
             kind: key.kind as u8 | flags,
@@ -202,7 +202,7 @@ impl<'a> EntryRef<'a> {
     #[inline]
     fn key_len(&self) -> usize {
         // Relaxed: the length never changes, and the word came with the pointer.
-        (self.0.life.load(Ordering::Relaxed) & 0xFFFF) as usize
+        (self.0.deadline_and_key_len.load(Ordering::Relaxed) & 0xFFFF) as usize
     }
 
     /// The key.
@@ -299,7 +299,7 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub(crate) fn raw_deadline(&self) -> u64 {
         // Relaxed: a deadline publishes nothing but itself.
-        self.0.life.load(Ordering::Relaxed) >> 16
+        self.0.deadline_and_key_len.load(Ordering::Relaxed) >> 16
     }
 
     /// When the entry is to be removed, 0 for never: so many milliseconds after its deadline, which
@@ -312,7 +312,7 @@ impl<'a> EntryRef<'a> {
     /// Changes the deadline, 0 for none.
     pub(crate) fn set_deadline(&self, deadline: u64) {
         let len = self.key_len() as u64;
-        self.0.life.store(deadline << 16 | len, Ordering::Relaxed);
+        self.0.deadline_and_key_len.store(deadline << 16 | len, Ordering::Relaxed);
     }
 
     /// The generation of the entry's node in the timer wheel, 0 for none. It is written under the

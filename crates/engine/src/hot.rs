@@ -189,10 +189,13 @@ impl Counters {
 
     fn footprint(&self) -> u64 {
         let slots = self.slots.capacity() * size_of::<Slot>();
-        // A table of std: a control byte for each of its power-of-two places, 7/8 of them usable.
-        let places = (self.by_hash.capacity() * 8 / 7).next_power_of_two();
-        let index =
-            if self.by_hash.capacity() == 0 { 0 } else { places * (size_of::<(u64, u32)>() + 1) };
+        // A table of std: a control byte for each of its power-of-two slots, 7/8 of them usable.
+        let slots_of_index = (self.by_hash.capacity() * 8 / 7).next_power_of_two();
+        let index = if self.by_hash.capacity() == 0 {
+            0
+        } else {
+            slots_of_index * (size_of::<(u64, u32)>() + 1)
+        };
         (slots + index + self.key_bytes) as u64
     }
 }

@@ -2,7 +2,7 @@
 //! garbage-collected heap, bounded to the byte. Pure Rust; it knows nothing of Node.js.
 //!
 //! ```text
-//! cache      reads, writes, room, upkeep, walks: what a user calls
+//! cache      reads, writes, room, upkeep, scans: what a user calls
 //!   shard      index + policy + wheel + account + garbage
 //!     index      lock-free hash table of words: pointer, tag, frequency
 //!     policy     lru, lfu (S3-FIFO), random: hints about who leaves

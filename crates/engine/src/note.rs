@@ -2,7 +2,7 @@
 //! there is to say lies behind the value, and bits of the header tell that it does.
 //!
 //! ```text
-//! early u32, cost u32, version u64 (all ones: none), epoch u64, tags u32, slot u32 each
+//! early u32, cost u32, version u64 (all ones: none), epoch u64, tags u32, group u32 each
 //! ```
 
 use std::ptr;
@@ -16,7 +16,7 @@ pub enum Nature {
     /// A value.
     #[default]
     Value,
-    /// The knowledge that there is no value: only [`crate::Cache::look`] sees it.
+    /// The knowledge that there is no value: only [`crate::Cache::get_with_freshness`] sees it.
     Negative,
     /// What a removed key leaves behind, so that older versions do not come back: nobody sees it.
     Tombstone,
@@ -34,7 +34,7 @@ pub struct Note {
     /// What [`crate::Cache::epoch`] gave before the value was read from its source; `None`: it was
     /// made just now.
     pub epoch: Option<u64>,
-    /// The slots of its tags, at most [`MOST_TAGS`]: see [`crate::Cache::tag`].
+    /// The groups of its tags, at most [`MOST_TAGS`]: see [`crate::Cache::tag_group`].
     pub tags: Vec<u32>,
     /// What the entry is to those who read it.
     pub nature: Nature,
@@ -56,7 +56,7 @@ pub(crate) mod flag {
 
 const NO_VERSION: u64 = u64::MAX;
 
-/// What comes before the slots, and where the epoch lies in it.
+/// What comes before the groups, and where the epoch lies in it.
 const FIXED: usize = 28;
 const EPOCH: usize = 16;
 
@@ -101,11 +101,11 @@ impl Draft<'_> {
         fixed[8..16].copy_from_slice(&note.version.unwrap_or(NO_VERSION).to_ne_bytes());
         fixed[EPOCH..EPOCH + 8].copy_from_slice(&self.epoch.to_ne_bytes());
         fixed[24..28].copy_from_slice(&(note.tags.len() as u32).to_ne_bytes());
-        let slots = note.tags.as_slice();
+        let groups = note.tags.as_slice();
         // SAFETY: by contract; nothing overlaps with memory that is not yet anybody's.
         unsafe {
             ptr::copy_nonoverlapping(fixed.as_ptr(), to, FIXED);
-            let (from, len) = (slots.as_ptr().cast::<u8>(), size_of_val(slots));
+            let (from, len) = (groups.as_ptr().cast::<u8>(), size_of_val(groups));
             ptr::copy_nonoverlapping(from, to.add(FIXED), len);
         }
     }
@@ -119,7 +119,7 @@ impl<'a> NoteRef<'a> {
     /// # Safety
     /// [`Draft::write`] wrote a note to `at`, which stays as it is during `'a`.
     pub(crate) unsafe fn at(at: *const u8) -> Self {
-        // SAFETY: by contract; the fixed part says how many slots follow.
+        // SAFETY: by contract; the fixed part says how many groups follow.
         unsafe {
             let fixed = Self(std::slice::from_raw_parts(at, FIXED));
             let len = FIXED + fixed.u32(24) as usize * size_of::<u32>();
@@ -167,9 +167,9 @@ impl<'a> NoteRef<'a> {
         self.u64(EPOCH)
     }
 
-    /// The slots of its tags.
+    /// The groups of its tags.
     pub fn tags(self) -> impl Iterator<Item = u32> + use<'a> {
-        let slots = self.0[FIXED..].chunks_exact(size_of::<u32>());
-        slots.map(|slot| slot.try_into().map_or(0, u32::from_ne_bytes))
+        let groups = self.0[FIXED..].chunks_exact(size_of::<u32>());
+        groups.map(|group| group.try_into().map_or(0, u32::from_ne_bytes))
     }
 }

@@ -16,6 +16,7 @@ use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets that a shard begins with.
@@ -52,10 +53,9 @@ impl Guarded {
 
     /// Drops records and nodes of entries that are gone, once there are many. The caller is pinned.
     #[inline]
-    pub(crate) fn tidy(&mut self, place: &Place<'_>) {
-        let shard = place.shard;
+    pub(crate) fn tidy(&mut self, shard: &ShardRef<'_>) {
         let live = shard.entries();
-        self.order.tidy(&shard.index, place, live);
+        self.order.tidy(&shard.index, shard, live);
         if self.wheel.len() as u64 > 2 * live + SLACK {
             // SAFETY: the caller is pinned: what the index holds is not freed.
             let timer = |entry: EntryPtr| unsafe { entry.read() }.timer();
@@ -237,20 +237,21 @@ impl Drop for Shard {
             }
         }
         let limbo = std::mem::take(self.limbo.get_mut());
-        let buried = limbo.garbage.into_iter().filter_map(|(_, garbage)| match garbage {
+        let retired = limbo.garbage.into_iter().filter_map(|(_, garbage)| match garbage {
             Garbage::Entry(entry, _) => Some(entry),
             Garbage::Table(_) => None,
         });
-        for entry in buried.chain(limbo.cleared) {
+        for entry in retired.chain(limbo.cleared) {
             // SAFETY: as above.
             unsafe { entry.destroy(self.linked) };
         }
     }
 }
 
-/// A shard together with what all shards share, and the thread that is at work on it.
+/// A shard together with what all shards share, and the thread that is at work on it: what the
+/// parts of an operation hand on.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct ShardRef<'a> {
     pub(crate) here: Thread,
     pub(crate) shard: &'a Shard,
     pub(crate) ledger: &'a Ledger,
@@ -258,10 +259,19 @@ pub(crate) struct Place<'a> {
     pub(crate) versions: Option<&'a Versions>,
 }
 
-impl Place<'_> {
+impl Deref for ShardRef<'_> {
+    type Target = Shard;
+
+    #[inline]
+    fn deref(&self) -> &Shard {
+        self.shard
+    }
+}
+
+impl ShardRef<'_> {
     /// Frees an entry that is out of the index, now or once nobody can be reading it.
     #[inline]
-    pub(crate) fn bury(&self, entry: EntryPtr) {
+    pub(crate) fn retire(&self, entry: EntryPtr) {
         let linked = self.shard.linked;
         if self.here.is_alone() {
             // SAFETY: unlinked, and no other thread is reading.
@@ -275,7 +285,7 @@ impl Place<'_> {
     }
 }
 
-impl Host for Place<'_> {
+impl Host for ShardRef<'_> {
     fn hash_of(&self, entry: EntryPtr) -> u64 {
         // SAFETY: the index asks for entries that it holds, and its caller is pinned.
         self.hasher.hash(unsafe { entry.read() }.key())
@@ -289,7 +299,7 @@ impl Host for Place<'_> {
         self.shard.account.release(self.ledger, bytes);
     }
 
-    fn retire(&self, table: Box<Table>) {
+    fn retire_table(&self, table: Box<Table>) {
         self.shard.defer(self.ledger, Garbage::Table(table));
     }
 

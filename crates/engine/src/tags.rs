@@ -1,19 +1,19 @@
 //! Tags: which entries are no longer valid, known without visiting one of them.
 //!
-//! A clock counts invalidations. Each tag belongs to one of a fixed number of slots, by its hash,
-//! and a slot remembers the count of its latest invalidation. An entry has the count from before
-//! its value was read: its *epoch*. It is valid as long as no slot of its tags has a higher one. Two
-//! tags may share a slot: an invalidation may take entries with it that it does not concern, and
+//! A clock counts invalidations. Each tag belongs to one of a fixed number of groups, by its hash,
+//! and a group remembers the count of its latest invalidation. An entry has the count from before
+//! its value was read: its *epoch*. It is valid as long as no group of its tags has a higher one. Two
+//! tags may share a group: an invalidation may take entries with it that it does not concern, and
 //! never misses one.
 //!
-//! A *soft* invalidation leaves entries to those who take stale values, for the grace. A slot
+//! A *soft* invalidation leaves entries to those who take stale values, for the grace. A group
 //! remembers since when it has stale entries, not of which invalidation each one is: those of a
 //! later one go with the earliest, a little before their time and never after it.
 //!
 //! # Why an entry from before an invalidation is never read after it
-//! Who invalidates raises the clock first and the slot then, and a read looks at the slots after it
+//! Who invalidates raises the clock first and the group then, and a read looks at the groups after it
 //! has found the entry. If the epoch is lower than the raised clock, whoever knows that the
-//! invalidation has returned sees a slot above it. If it is not, the clock was read after it was
+//! invalidation has returned sees a group above it. If it is not, the clock was read after it was
 //! raised, and the value's source after that: what was written there before the invalidation began
 //! is in the value.
 
@@ -22,23 +22,23 @@ use crate::shim::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use std::sync::OnceLock;
 
-/// Bytes of the bound that stand for a slot, which takes 24.
-const BYTES_A_SLOT: u64 = 256;
-const LEAST_SLOTS: u64 = 64;
-const MOST_SLOTS: u64 = 1 << 17;
+/// Bytes of the bound that stand for a group, which takes 24.
+const BYTES_A_GROUP: u64 = 256;
+const LEAST_GROUPS: u64 = 64;
+const MOST_GROUPS: u64 = 1 << 17;
 /// Where bytes are not bounded.
-const USUAL_SLOTS: u64 = 1 << 14;
+const USUAL_GROUPS: u64 = 1 << 14;
 
-/// The latest invalidations of the tags of a slot.
+/// The latest invalidations of the tags of a group.
 #[derive(Debug)]
-struct Slot {
+struct Group {
     hard: AtomicU64,
     soft: AtomicU64,
     /// Since which millisecond entries may be stale that are not invalid yet.
     since: AtomicU64,
 }
 
-impl Slot {
+impl Group {
     fn new() -> Self {
         let [hard, soft, since] = [0; 3].map(AtomicU64::new);
         Self { hard, soft, since }
@@ -100,10 +100,10 @@ pub(crate) struct Tags {
     clock: AtomicU64,
     /// The latest one that found no table: it was of all tags.
     floor: AtomicU64,
-    /// The slots, from the first entry with tags on.
-    table: OnceLock<Box<[Slot]>>,
-    /// How many slots there will be.
-    slots: usize,
+    /// The groups, from the first entry with tags on.
+    table: OnceLock<Box<[Group]>>,
+    /// How many groups there will be.
+    groups: usize,
     swept: Mutex<Swept>,
 }
 
@@ -119,12 +119,12 @@ struct Swept {
 impl Tags {
     /// Tags for a cache of such a bound.
     pub(crate) fn new(max_bytes: Option<u64>) -> Self {
-        let wanted = max_bytes.map_or(USUAL_SLOTS, |bytes| bytes / BYTES_A_SLOT);
+        let wanted = max_bytes.map_or(USUAL_GROUPS, |bytes| bytes / BYTES_A_GROUP);
         Self {
             clock: AtomicU64::new(0),
             floor: AtomicU64::new(0),
             table: OnceLock::new(),
-            slots: 1 << wanted.clamp(LEAST_SLOTS, MOST_SLOTS).ilog2(),
+            groups: 1 << wanted.clamp(LEAST_GROUPS, MOST_GROUPS).ilog2(),
             swept: Mutex::new(Swept { epoch: 0, again: u64::MAX }),
         }
     }
@@ -143,7 +143,7 @@ impl Tags {
 
     /// What the table takes once it is there, in bytes.
     pub(crate) fn price(&self) -> u64 {
-        (self.slots * size_of::<Slot>()) as u64
+        (self.groups * size_of::<Group>()) as u64
     }
 
     /// What it takes now.
@@ -158,12 +158,12 @@ impl Tags {
 
     /// Makes the table; false if somebody else did.
     pub(crate) fn make_ready(&self) -> bool {
-        self.table.set((0..self.slots).map(|_| Slot::new()).collect()).is_ok()
+        self.table.set((0..self.groups).map(|_| Group::new()).collect()).is_ok()
     }
 
-    /// The slot of a tag with this hash.
-    pub(crate) fn slot(&self, hash: u64) -> u32 {
-        (hash as usize & (self.slots - 1)) as u32
+    /// The group of a tag with this hash.
+    pub(crate) fn group(&self, hash: u64) -> u32 {
+        (hash as usize & (self.groups - 1)) as u32
     }
 
     /// The epoch of a value whose source is read after this.
@@ -173,23 +173,23 @@ impl Tags {
         self.clock.load(Ordering::Acquire)
     }
 
-    /// Entries of earlier epochs that have a tag of this slot are no longer valid.
-    pub(crate) fn invalidate(&self, slot: u32) {
+    /// Entries of earlier epochs that have a tag of this group are no longer valid.
+    pub(crate) fn invalidate(&self, group: u32) {
         self.invalidate_in(match self.table.get() {
             None => &self.floor,
-            Some(table) => &at(table, slot).hard,
+            Some(table) => &at(table, group).hard,
         });
     }
 
     /// As [`Tags::invalidate`], but they are only stale from `now` on, in milliseconds, for so many
     /// as `grace` says.
-    pub(crate) fn invalidate_softly(&self, slot: u32, now: u64, grace: u64) {
+    pub(crate) fn invalidate_softly(&self, group: u32, now: u64, grace: u64) {
         self.invalidate_in(match self.table.get() {
             None => &self.floor,
             Some(table) => {
-                let slot = at(table, slot);
-                slot.soften(now, grace);
-                &slot.soft
+                let group = at(table, group);
+                group.soften(now, grace);
+                &group.soft
             }
         });
     }
@@ -201,14 +201,14 @@ impl Tags {
         cell.fetch_max(epoch, Ordering::Release);
     }
 
-    /// Whether a value of this epoch is valid if it has tags of these slots.
-    pub(crate) fn check(&self, epoch: u64, slots: impl Iterator<Item = u32>) -> Validity {
+    /// Whether a value of this epoch is valid if it has tags of these groups.
+    pub(crate) fn check(&self, epoch: u64, groups: impl Iterator<Item = u32>) -> Validity {
         // Acquire: who finds an entry invalid finds its copies spoilt.
         if self.floor.load(Ordering::Acquire) > epoch {
             return Validity::Invalid;
         }
         let Some(table) = self.table.get() else { return Validity::Valid };
-        let validities = slots.map(|slot| at(table, slot).check(epoch));
+        let validities = groups.map(|group| at(table, group).check(epoch));
         validities.fold(Validity::Valid, Validity::and)
     }
 
@@ -218,8 +218,8 @@ impl Tags {
     }
 }
 
-fn at(table: &[Slot], slot: u32) -> &Slot {
-    &table[slot as usize & (table.len() - 1)]
+fn at(table: &[Group], group: u32) -> &Group {
+    &table[group as usize & (table.len() - 1)]
 }
 
 #[cfg(all(test, loom))]
@@ -228,21 +228,21 @@ mod models;
 mod tests {
     use super::*;
 
-    fn check(tags: &Tags, epoch: u64, slots: &[u32]) -> Validity {
-        tags.check(epoch, slots.iter().copied())
+    fn check(tags: &Tags, epoch: u64, groups: &[u32]) -> Validity {
+        tags.check(epoch, groups.iter().copied())
     }
 
     #[test]
-    fn there_are_as_many_slots_as_the_bound_deserves() {
-        let slots = |bytes| Tags::new(bytes).slots;
-        assert_eq!(slots(Some(1)), 64);
-        assert_eq!(slots(Some(1 << 20)), 4_096);
-        assert_eq!(slots(Some(u64::MAX)), 131_072);
-        assert_eq!(slots(None), 16_384);
+    fn there_are_as_many_groups_as_the_bound_deserves() {
+        let groups = |bytes| Tags::new(bytes).groups;
+        assert_eq!(groups(Some(1)), 64);
+        assert_eq!(groups(Some(1 << 20)), 4_096);
+        assert_eq!(groups(Some(u64::MAX)), 131_072);
+        assert_eq!(groups(None), 16_384);
     }
 
     #[test]
-    fn what_came_before_an_invalidation_of_its_slot_is_invalid() {
+    fn what_came_before_an_invalidation_of_its_group_is_invalid() {
         let tags = Tags::new(None);
         assert!(tags.make_ready() && !tags.make_ready());
         let before = tags.epoch();

@@ -1,5 +1,5 @@
-//! What the engine keeps for each thread: its place in the reclamation domain, and the stripe of
-//! statistics that it counts in. An operation looks its thread up once, and hands it on.
+//! What the engine keeps for each thread: its participant in the reclamation domain, and the stripe
+//! of statistics that it counts in. An operation looks its thread up once, and hands it on.
 
 use crate::reclaim::{Domain, Participant};
 use std::cell::Cell;

@@ -44,12 +44,13 @@ impl Told {
 fn with_grace(policy: Policy, grace: u64) -> (Cache, Clock) {
     let clock = Clock::manual();
     clock.advance(1_000);
-    let config = Config { policy, grace, copies: true, clock: clock.clone(), ..Config::default() };
+    let config =
+        Config { policy, grace, near_copies: true, clock: clock.clone(), ..Config::default() };
     (Cache::new(config).unwrap(), clock)
 }
 
 fn seen(cache: &Cache) -> Option<(Freshness, Option<u64>)> {
-    cache.look(KEY, |found| (found.freshness, found.left))
+    cache.get_with_freshness(KEY, |found| (found.freshness, found.left))
 }
 
 #[test]
@@ -69,7 +70,10 @@ fn within_the_grace_an_entry_is_there_for_who_takes_stale_values_and_for_nobody_
             assert_eq!(cache.scan(0, usize::MAX, |_| panic!("visited")), 0);
             cache.maintain();
             assert_eq!(seen(&cache), Some((Freshness::Stale, Some(clock.now() - 1_010))));
-            assert!(cache.look(KEY, |found| found.stamp.version.is_none()).unwrap(), "no copy");
+            assert!(
+                cache.get_with_freshness(KEY, |found| found.stamp.version.is_none()).unwrap(),
+                "no copy"
+            );
             assert_eq!(told.take(), [], "it is there");
             clock.advance(99);
         }

@@ -23,7 +23,7 @@ type Held = Option<u64>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct State {
     held: Held,
-    /// Of what is there, or of what was buried.
+    /// Of what is there, or of a tombstone.
     version: Option<u64>,
     tagged: bool,
 }
@@ -45,7 +45,7 @@ enum Action {
     /// Written with a version: whether something was there before, `None` if a higher one was.
     SetVersion { to: u64, version: u64, any: Option<bool> },
     /// Buried with a version; false if a higher one was there.
-    Bury(u64, bool),
+    DeleteVersioned(u64, bool),
     /// Deleted: whether something was there before.
     Delete(bool),
     /// Added to: what was there before, 0 for nothing.
@@ -88,10 +88,10 @@ impl Action {
                 let fits = saw_any(any) && (!is_older(version) || (evicts && !any));
                 fits.then_some(State { version: Some(version), ..State::plain(Some(to)) })
             }
-            Self::Bury(version, false) => is_older(version).then_some(state),
-            Self::Bury(version, true) => (!is_older(version) || evicts)
+            Self::DeleteVersioned(version, false) => is_older(version).then_some(state),
+            Self::DeleteVersioned(version, true) => (!is_older(version) || evicts)
                 .then_some(State { version: Some(version), ..State::default() }),
-            // What was buried stays so.
+            // A tombstone stays.
             Self::Delete(any) => saw_any(any).then_some(match held {
                 Some(_) => State::default(),
                 None => state,
@@ -148,8 +148,8 @@ fn the_checker_tells_right_from_wrong() {
     let older = |any| event(Action::SetVersion { to: 8, version: 4, any }, 2, 3);
     assert!(is_explained(&[newer, older(None)], false));
     assert!(!is_explained(&[newer, older(Some(true))], true), "an older version");
-    let buried = event(Action::Bury(5, true), 0, 1);
-    assert!(!is_explained(&[buried, older(Some(false))], false), "an older version came back");
+    let deleted = event(Action::DeleteVersioned(5, true), 0, 1);
+    assert!(!is_explained(&[deleted, older(Some(false))], false), "an older version came back");
     let tagged = event(Action::SetTagged(7, false), 0, 1);
     let after = [tagged, event(Action::Invalidate, 2, 3), event(Action::Get(Some(7)), 4, 5)];
     assert!(!is_explained(&after, true), "it was invalidated");
@@ -213,7 +213,10 @@ impl Recorder<'_> {
             }
             13 => {
                 let (version, _) = versioned(to);
-                Action::Bury(version, cache.bury(key, version, Expiry::Never))
+                Action::DeleteVersioned(
+                    version,
+                    cache.delete_versioned(key, version, Expiry::Never),
+                )
             }
             7 => Action::Add(1, update(cache, key, |seen| Some(seen.unwrap_or(0) + 1))),
             _ => {
@@ -249,7 +252,7 @@ fn set_noted(cache: &Cache, key: Key<'_>, to: u64, note: &Note) -> Option<bool> 
 }
 
 fn tagged(cache: &Cache) -> Note {
-    Note { tags: vec![cache.tag(TAG)], ..Note::default() }
+    Note { tags: vec![cache.tag_group(TAG)], ..Note::default() }
 }
 
 /// One of a few versions.
@@ -286,7 +289,7 @@ enum Beside {
 fn check(policy: Policy, max_entries: Option<u64>, beside: Beside, rounds: u64) {
     for round in 0..rounds {
         let config =
-            Config { policy, max_entries, shards: Some(1), copies: true, ..Config::default() };
+            Config { policy, max_entries, shards: Some(1), near_copies: true, ..Config::default() };
         let cache = Cache::new(config).unwrap();
         let events = one_round(&cache, round, beside);
         for key in 0..KEYS {

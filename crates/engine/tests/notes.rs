@@ -13,7 +13,7 @@ const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy:
 fn new(policy: Policy) -> (Cache, Clock) {
     let clock = Clock::manual();
     clock.advance(1_000);
-    let config = Config { policy, clock: clock.clone(), copies: true, ..Config::default() };
+    let config = Config { policy, clock: clock.clone(), near_copies: true, ..Config::default() };
     (Cache::new(config).unwrap(), clock)
 }
 
@@ -22,7 +22,7 @@ fn negative() -> Note {
 }
 
 fn seen(cache: &Cache) -> Option<(Freshness, bool, Option<u64>)> {
-    cache.look(KEY, |found| (found.freshness, found.negative, found.left))
+    cache.get_with_freshness(KEY, |found| (found.freshness, found.negative, found.left))
 }
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ fn a_note_stays_with_its_entry_and_is_charged() {
                 nature: Nature::Value,
             };
             cache.set_noted(KEY, VALUE, Expiry::At(9_000), &note).unwrap();
-            let read = cache.look(KEY, |found| {
+            let read = cache.get_with_freshness(KEY, |found| {
                 let (entry, note) = (found.entry, found.entry.note().unwrap());
                 assert_eq!((entry.key(), entry.value()), (KEY, VALUE));
                 Note {
@@ -84,7 +84,7 @@ fn from_its_early_window_on_an_entry_is_early_and_no_copy_is_kept() {
     clock.advance(1);
     assert_eq!(seen(&cache), Some((Freshness::Early, false, Some(30))));
     assert_eq!(copy(), (Some(1_070), false));
-    assert!(cache.look(KEY, |found| found.stamp.version.is_none()).unwrap());
+    assert!(cache.get_with_freshness(KEY, |found| found.stamp.version.is_none()).unwrap());
     clock.advance(30);
     assert_eq!(seen(&cache), None);
     let stats = cache.stats();
@@ -126,5 +126,5 @@ fn what_a_flight_lands_has_its_note() {
     let note = Note { cost: 12, ..Note::default() };
     let landing = cache.land(&lease, VALUE, Expiry::Never, Some(&note)).unwrap();
     assert_eq!(landing.stored, Some(Ok(false)));
-    assert_eq!(cache.look(KEY, |found| found.entry.note().unwrap().cost()), Some(12));
+    assert_eq!(cache.get_with_freshness(KEY, |found| found.entry.note().unwrap().cost()), Some(12));
 }

@@ -15,9 +15,9 @@ mod notes;
 enum Op {
     Set(u16, u16, Time),
     SetNoted(u16, u16, Time, Extras),
-    Bury(u16, u64, Time),
+    DeleteVersioned(u16, u64, Time),
     Invalidate(usize, bool),
-    Look(u16),
+    GetWithFreshness(u16),
     Get(u16),
     Append(u16),
     Remove(u16),
@@ -52,9 +52,9 @@ fn op(keys: u16) -> impl Strategy<Value = Op> {
         40 => (key.clone(), 0..700u16, time()).prop_map(|(k, len, t)| Op::Set(k, len, t)),
         20 => (key.clone(), 0..700u16, time(), extras())
             .prop_map(|(k, len, t, e)| Op::SetNoted(k, len, t, e)),
-        4 => (key.clone(), 0..6u64, time()).prop_map(|(k, v, t)| Op::Bury(k, v, t)),
+        4 => (key.clone(), 0..6u64, time()).prop_map(|(k, v, t)| Op::DeleteVersioned(k, v, t)),
         3 => (0..notes::TAGS, any::<bool>()).prop_map(|(tag, soft)| Op::Invalidate(tag, soft)),
-        15 => key.clone().prop_map(Op::Look),
+        15 => key.clone().prop_map(Op::GetWithFreshness),
         20 => key.clone().prop_map(Op::Get),
         5 => key.clone().prop_map(Op::Append),
         3 => key.clone().prop_map(Op::Remove),
@@ -129,7 +129,7 @@ impl Pair {
             policy,
             shards: Some(shards),
             clock: clock.clone(),
-            copies: true,
+            near_copies: true,
             grace,
         };
         let evicts = max_entries.is_some() || max_bytes.is_some();
@@ -176,7 +176,7 @@ impl Pair {
     fn copy(&mut self, key: u16) {
         let read = with_key(key, |key| self.cache.get_stamped(key, held));
         if let Some((held, stamp)) = read {
-            self.cache.used(stamp.hash);
+            self.cache.record_use(stamp.hash);
             self.copies.insert(key, (stamp, held));
         }
     }
@@ -206,9 +206,9 @@ impl Pair {
         match op {
             Op::Set(key, len, time) => self.set(key, len, time),
             Op::SetNoted(key, len, time, extras) => self.set_noted(key, len, time, extras),
-            Op::Bury(key, version, time) => self.bury(key, version, time),
+            Op::DeleteVersioned(key, version, time) => self.delete_versioned(key, version, time),
             Op::Invalidate(tag, soft) => self.invalidate(tag, soft),
-            Op::Look(key) => self.look(key),
+            Op::GetWithFreshness(key) => self.get_with_freshness(key),
             Op::Get(key) => {
                 self.check(key);
                 self.copy(key);

@@ -14,24 +14,25 @@ const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy:
 fn new(policy: Policy, grace: u64) -> (Cache, Clock) {
     let clock = Clock::manual();
     clock.advance(1_000);
-    let config = Config { policy, grace, clock: clock.clone(), copies: true, ..Config::default() };
+    let config =
+        Config { policy, grace, clock: clock.clone(), near_copies: true, ..Config::default() };
     (Cache::new(config).unwrap(), clock)
 }
 
-/// Names of tags that do not share a slot.
+/// Names of tags that do not share a group.
 fn names<const N: usize>(cache: &Cache) -> [String; N] {
     let mut slots = Vec::new();
     let mut names = (0..).map(|n| format!("tag {n}")).filter(|name| {
-        let slot = cache.tag(name);
-        let is_new = !slots.contains(&slot);
-        slots.push(slot);
+        let group = cache.tag_group(name);
+        let is_new = !slots.contains(&group);
+        slots.push(group);
         is_new
     });
     std::array::from_fn(|_| names.next().unwrap())
 }
 
 fn tagged(cache: &Cache, tags: &[&str]) -> Note {
-    Note { tags: tags.iter().map(|tag| cache.tag(tag)).collect(), ..Note::default() }
+    Note { tags: tags.iter().map(|tag| cache.tag_group(tag)).collect(), ..Note::default() }
 }
 
 fn set(cache: &Cache, key: Key<'_>, expiry: Expiry, tags: &[&str]) -> Result<bool, Error> {
@@ -79,7 +80,7 @@ fn an_invalidation_ends_what_has_its_tag_and_nothing_else() {
 fn a_soft_invalidation_makes_stale_what_may_be_stale() {
     for policy in POLICIES {
         let (cache, clock) = new(policy, 100);
-        let seen = || cache.look(KEY, |found| (found.freshness, found.left));
+        let seen = || cache.get_with_freshness(KEY, |found| (found.freshness, found.left));
         set(&cache, KEY, Expiry::At(1_050), &["a"]).unwrap();
         cache.invalidate_tag("a", true);
         assert_eq!(seen(), Some((Freshness::Stale, Some(0))));
@@ -96,7 +97,10 @@ fn a_soft_invalidation_makes_stale_what_may_be_stale() {
         let (cache, _) = new(policy, 0);
         set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
         cache.invalidate_tag("a", true);
-        assert!(cache.look(KEY, |_| ()).is_none() && cache.is_empty(), "without a grace");
+        assert!(
+            cache.get_with_freshness(KEY, |_| ()).is_none() && cache.is_empty(),
+            "without a grace"
+        );
     }
 }
 
@@ -104,7 +108,7 @@ fn a_soft_invalidation_makes_stale_what_may_be_stale() {
 fn what_is_stale_by_its_tag_ends_with_its_grace_however_often_that_is_invalidated() {
     for policy in POLICIES {
         let (cache, clock) = new(policy, 100);
-        let age = |key| cache.look(key, |found| found.left);
+        let age = |key| cache.get_with_freshness(key, |found| found.left);
         set(&cache, KEY, Expiry::Never, &["a"]).unwrap();
         cache.invalidate_tag("a", true);
         clock.advance(99);
@@ -126,9 +130,9 @@ fn the_knowledge_that_there_is_no_value_ends_by_its_tags() {
         let (cache, _) = new(Policy::Lfu, 100);
         let note = Note { nature: Nature::Negative, ..tagged(&cache, &["a"]) };
         cache.set_noted(KEY, VALUE, Expiry::Never, &note).unwrap();
-        assert_eq!(cache.look(KEY, |found| found.negative), Some(true));
+        assert_eq!(cache.get_with_freshness(KEY, |found| found.negative), Some(true));
         cache.invalidate_tag("a", soft);
-        assert!(cache.look(KEY, |_| ()).is_none() && cache.freshness(KEY).is_none());
+        assert!(cache.get_with_freshness(KEY, |_| ()).is_none() && cache.freshness(KEY).is_none());
         assert!(cache.is_empty());
     }
 }

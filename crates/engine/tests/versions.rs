@@ -67,7 +67,7 @@ fn a_stale_version_counts_as_long_as_it_is_there() {
         set(&cache, 5, Expiry::At(1_010)).unwrap();
         clock.advance(59);
         assert_eq!(set(&cache, 4, Expiry::Never), Err(Error::Outdated));
-        assert_eq!(cache.look(KEY, |found| found.freshness), Some(Freshness::Stale));
+        assert_eq!(cache.get_with_freshness(KEY, |found| found.freshness), Some(Freshness::Stale));
         clock.advance(1);
         assert_eq!(set(&cache, 4, Expiry::Never), Ok(false), "it is gone");
         assert_eq!(held(&cache), Some(4));
@@ -82,11 +82,11 @@ fn what_is_buried_keeps_older_versions_away_for_its_time() {
         let told = Arc::new(Told::default());
         cache.set_listener(Some(told.clone()));
         set(&cache, 5, Expiry::Never).unwrap();
-        assert!(!cache.bury(KEY, 4, Expiry::At(1_100)), "it is newer");
+        assert!(!cache.delete_versioned(KEY, 4, Expiry::At(1_100)), "it is newer");
         assert_eq!(held(&cache), Some(5));
-        assert!(cache.bury(KEY, 6, Expiry::At(1_100)));
+        assert!(cache.delete_versioned(KEY, 6, Expiry::At(1_100)));
         assert_eq!(held(&cache), None);
-        assert!(cache.look(KEY, |_| ()).is_none(), "nobody sees a tombstone");
+        assert!(cache.get_with_freshness(KEY, |_| ()).is_none(), "nobody sees a tombstone");
         assert_eq!(cache.scan(0, 100, |_| panic!("visited")), 0);
         assert_eq!(set(&cache, 5, Expiry::Never), Err(Error::Outdated));
         assert!(!cache.delete(KEY), "there is nothing to delete");
@@ -94,7 +94,7 @@ fn what_is_buried_keeps_older_versions_away_for_its_time() {
         assert_eq!(set(&cache, 5, Expiry::Never), Err(Error::Outdated));
         clock.advance(1);
         assert_eq!(set(&cache, 5, Expiry::Never), Ok(false), "it has no grace");
-        assert!(cache.bury(KEY, 7, Expiry::At(2_000)));
+        assert!(cache.delete_versioned(KEY, 7, Expiry::At(2_000)));
         assert_eq!(set(&cache, 7, Expiry::Never), Ok(false), "an equal one may come back");
         assert_eq!(*told.0.lock().unwrap(), [Reason::Deleted, Reason::Deleted]);
         let stats = cache.stats();
@@ -119,9 +119,9 @@ fn what_cannot_have_a_tombstone_goes_all_the_same() {
     let add = |n: u32| cache.set(Key::bytes(&n.to_le_bytes()), Value::bytes(b""), Expiry::Never);
     assert_eq!(set(&cache, 5, Expiry::Never), Ok(false));
     (0..).find(|&n| add(n).is_err());
-    assert!(!cache.bury(KEY, 4, Expiry::At(u64::MAX)), "it is newer");
+    assert!(!cache.delete_versioned(KEY, 4, Expiry::At(u64::MAX)), "it is newer");
     assert_eq!(held(&cache), Some(5));
-    assert!(cache.bury(KEY, 5, Expiry::At(u64::MAX)));
+    assert!(cache.delete_versioned(KEY, 5, Expiry::At(u64::MAX)));
     assert_eq!(held(&cache), None);
     cache.audit().unwrap();
 }
@@ -139,7 +139,7 @@ fn of_versions_that_meet_the_highest_stays() {
                         for n in 0..200 {
                             let version = n * 4 + thread;
                             let stored = match version % 7 {
-                                0 => cache.bury(KEY, version, Expiry::Never),
+                                0 => cache.delete_versioned(KEY, version, Expiry::Never),
                                 _ => set(cache, version, Expiry::Never).is_ok(),
                             };
                             let now = held(cache);

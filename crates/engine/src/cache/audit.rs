@@ -1,7 +1,7 @@
 //! The audit: does what is charged equal what is there? For tests and fuzzers.
 
 use super::Cache;
-use crate::shard::Place;
+use crate::shard::ShardRef;
 
 impl Cache {
     /// Counts everything anew and compares it with the books: what each shard is charged, what the
@@ -12,16 +12,16 @@ impl Cache {
     #[doc(hidden)]
     pub fn audit(&self) -> Result<(), String> {
         let (mut given, mut entries) = (0, 0);
-        for (at, place) in self.places().enumerate() {
-            let account = &place.shard.account;
-            let (charged, mut counted) = (account.charged(), self.count_bytes(place));
+        for (at, shard) in self.shard_refs().enumerate() {
+            let account = &shard.account;
+            let (charged, mut counted) = (account.charged(), self.count_bytes(shard));
             if at == 0 {
                 counted.bytes += self.price_of_extras();
             }
             if charged != counted.bytes {
                 return Err(format!("shard {at} is charged {charged}, not {}", counted.bytes));
             }
-            let known = (place.shard.entries(), place.shard.payload());
+            let known = (shard.entries(), shard.payload());
             if known != (counted.entries, counted.payload) {
                 return Err(format!("shard {at} has {counted:?}, not {known:?}"));
             }
@@ -36,12 +36,11 @@ impl Cache {
             }
         };
         same("bytes", self.ledger.used(), given, self.ledger.cap())?;
-        same("entries", self.places.used(), entries, self.places.cap())
+        same("entries", self.entry_ledger.used(), entries, self.entry_ledger.cap())
     }
 
-    fn count_bytes(&self, place: Place<'_>) -> Counted {
-        let _guard = place.here.pin();
-        let shard = place.shard;
+    fn count_bytes(&self, shard: ShardRef<'_>) -> Counted {
+        let _guard = shard.here.pin();
         let mut counted = Counted::default();
         let mut cursor = 0;
         loop {

@@ -1,10 +1,10 @@
-//! Leaving: an entry that is out of the index is counted, reported and buried; clearing.
+//! Leaving: an entry that is out of the index is counted, reported and retired; clearing.
 
 use super::Cache;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{Host, Word};
 use crate::removal::Reason;
-use crate::shard::{FIRST_BUCKETS, Guarded, Place};
+use crate::shard::{FIRST_BUCKETS, Guarded, ShardRef};
 use crate::stats::Count;
 use crate::thread;
 use parking_lot::MutexGuard;
@@ -12,80 +12,86 @@ use std::sync::atomic::Ordering;
 
 impl Cache {
     /// A replaced entry leaves; whether it was still alive.
-    pub(super) fn leave_replaced(&self, place: Place<'_>, old: EntryPtr, payload: u64) -> bool {
-        // SAFETY: out of the index and ours to bury.
+    pub(super) fn leave_replaced(&self, shard: ShardRef<'_>, old: EntryPtr, payload: u64) -> bool {
+        // SAFETY: out of the index and ours to retire.
         let read = unsafe { old.read() };
-        place.shard.exchanged(read.payload(), payload);
-        self.counters.add(place.here, Count::Sets);
+        shard.exchanged(read.payload(), payload);
+        self.counters.add(shard.here, Count::Sets);
         let live = !self.is_over(read);
         let mut reason = Reason::Replaced;
         if !live {
             // What it is counted for is counted already, unless it has expired.
             reason = self.farewell(read, Count::Sets, reason).1;
             if reason == Reason::Expired {
-                self.counters.add(place.here, Count::Expirations);
+                self.counters.add(shard.here, Count::Expirations);
             }
         }
         self.report(old, reason);
-        place.bury(old);
+        shard.retire(old);
         live
     }
 
     /// An entry that a tombstone replaced leaves: it was deleted.
     #[cold]
-    pub(super) fn leave_buried(&self, place: Place<'_>, old: EntryPtr, payload: u64) -> bool {
-        // SAFETY: out of the index and ours to bury.
+    pub(super) fn leave_under_tombstone(
+        &self,
+        shard: ShardRef<'_>,
+        old: EntryPtr,
+        payload: u64,
+    ) -> bool {
+        // SAFETY: out of the index and ours to retire.
         let read = unsafe { old.read() };
-        place.shard.exchanged(read.payload(), payload);
+        shard.exchanged(read.payload(), payload);
         let live = !self.is_over(read);
         let (count, reason) = self.farewell(read, Count::Deletes, Reason::Deleted);
-        self.counters.add(place.here, count);
+        self.counters.add(shard.here, count);
         self.report(old, reason);
-        place.bury(old);
+        shard.retire(old);
         live
     }
 
     /// An entry that was deleted leaves; whether it was still alive.
-    pub(super) fn leave_deleted(&self, place: Place<'_>, entry: EntryPtr) -> bool {
-        // SAFETY: out of the index and ours to bury.
+    pub(super) fn leave_deleted(&self, shard: ShardRef<'_>, entry: EntryPtr) -> bool {
+        // SAFETY: out of the index and ours to retire.
         let read = unsafe { entry.read() };
         let (count, reason) = self.farewell(read, Count::Deletes, Reason::Deleted);
         let live = reason != Reason::Expired && !read.is_absent();
-        self.counters.add(place.here, count);
-        self.leave(place, entry, reason);
+        self.counters.add(shard.here, count);
+        self.leave(shard, entry, reason);
         live
     }
 
     /// Removes this very entry, if the index still has it. The caller is pinned.
     pub(super) fn take_exactly(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         held: EntryPtr,
     ) -> Option<EntryPtr> {
-        place.shard.index.edit(&place, hash, |_, entry| entry == held, |_| Word::EMPTY)?.entry()
+        shard.index.edit(&shard, hash, |_, entry| entry == held, |_| Word::EMPTY)?.entry()
     }
 
     /// An entry that this thread took out of the index leaves the cache. Not pinned, no lock held.
-    pub(super) fn leave(&self, place: Place<'_>, entry: EntryPtr, reason: Reason) {
+    pub(super) fn leave(&self, shard: ShardRef<'_>, entry: EntryPtr, reason: Reason) {
         if self.is_linked() {
-            place.shard.guarded.lock().order.removed(entry);
+            shard.guarded.lock().order.removed(entry);
         }
-        self.leave_unlinked(place, entry, reason);
+        self.leave_unlinked(shard, entry, reason);
     }
 
     /// As [`Cache::leave`], for an entry that the policy has forgotten already.
-    pub(super) fn leave_unlinked(&self, place: Place<'_>, entry: EntryPtr, reason: Reason) {
-        self.places.give(1);
-        self.leave_vacated(place, entry, reason);
+    pub(super) fn leave_unlinked(&self, shard: ShardRef<'_>, entry: EntryPtr, reason: Reason) {
+        self.entry_ledger.give(1);
+        self.leave_vacated(shard, entry, reason);
     }
 
-    /// As [`Cache::leave_unlinked`], when the entry's place among the entries is somebody's already.
-    pub(super) fn leave_vacated(&self, place: Place<'_>, entry: EntryPtr, reason: Reason) {
-        // SAFETY: out of the index and ours to bury.
-        place.shard.lost(unsafe { entry.read() }.payload());
+    /// As [`Cache::leave_unlinked`], when somebody has taken over the entry's count in the entry
+    /// ledger.
+    pub(super) fn leave_vacated(&self, shard: ShardRef<'_>, entry: EntryPtr, reason: Reason) {
+        // SAFETY: out of the index and ours to retire.
+        shard.lost(unsafe { entry.read() }.payload());
         self.report(entry, reason);
-        place.bury(entry);
+        shard.retire(entry);
     }
 
     #[inline]
@@ -98,11 +104,11 @@ impl Cache {
 
     #[cold]
     fn tell_listener(&self, entry: EntryPtr, reason: Reason) {
-        // Pinned, so that a listener that calls `rest` does not give away the thread's place in the
-        // middle of this operation.
+        // Pinned, so that a listener that calls `rest` does not give the thread's participant back
+        // in the middle of this operation.
         let _guard = thread::here().pin();
         let listener = self.listener.read().clone();
-        // SAFETY: out of the index and not buried yet.
+        // SAFETY: out of the index and not retired yet.
         let entry = unsafe { entry.read() };
         if let Some(listener) = listener.filter(|_| !entry.is_absent()) {
             listener.removed(entry, reason);
@@ -114,66 +120,66 @@ impl Cache {
         let _overall = self.overall.lock();
         self.flights.kill_all();
         let _changing = self.versions.as_ref().map(|versions| versions.changing_all());
-        for place in self.places() {
-            self.clear_shard(place);
+        for shard in self.shard_refs() {
+            self.clear_shard(shard);
         }
         self.hot.clear();
         self.flights.kill_all();
     }
 
-    fn clear_shard(&self, place: Place<'_>) {
-        self.clear_locked(place, place.shard.guarded.lock());
+    fn clear_shard(&self, shard: ShardRef<'_>) {
+        self.clear_locked(shard, shard.guarded.lock());
     }
 
     /// Drops the tables of a shard, unless it has entries.
-    pub(super) fn drop_tables_of(&self, place: Place<'_>) {
+    pub(super) fn drop_tables_of(&self, shard: ShardRef<'_>) {
         // Nothing is inserted while the lock is held.
-        let guarded = place.shard.guarded.lock();
-        let guard = place.here.pin();
-        let empty = place.shard.index.is_empty();
+        let guarded = shard.guarded.lock();
+        let guard = shard.here.pin();
+        let empty = shard.index.is_empty();
         drop(guard);
         if empty {
-            self.clear_locked(place, guarded);
+            self.clear_locked(shard, guarded);
         }
     }
 
-    fn clear_locked(&self, place: Place<'_>, mut guarded: MutexGuard<'_, Guarded>) {
-        guarded.order.forget(&place);
-        guarded.wheel.forget(&place);
-        let guard = place.here.pin();
-        let swept = place.shard.index.clear(&place, FIRST_BUCKETS);
+    fn clear_locked(&self, shard: ShardRef<'_>, mut guarded: MutexGuard<'_, Guarded>) {
+        guarded.order.forget(&shard);
+        guarded.wheel.forget(&shard);
+        let guard = shard.here.pin();
+        let swept = shard.index.clear(&shard, FIRST_BUCKETS);
         drop(guard);
         drop(guarded);
-        for entry in place.shard.take_cleared() {
-            self.leave_unlinked(place, entry, Reason::Cleared);
+        for entry in shard.take_cleared() {
+            self.leave_unlinked(shard, entry, Reason::Cleared);
         }
         if !swept {
-            self.clear_one_by_one(place);
+            self.clear_one_by_one(shard);
         }
-        place.shard.collect(&self.ledger);
+        shard.collect(&self.ledger);
     }
 
     /// For a shard that cannot even pay the smallest table.
-    fn clear_one_by_one(&self, place: Place<'_>) {
-        self.take_all(place, |_| true, |entry| self.leave(place, entry, Reason::Cleared));
+    fn clear_one_by_one(&self, shard: ShardRef<'_>) {
+        self.take_all(shard, |_| true, |entry| self.leave(shard, entry, Reason::Cleared));
     }
 
     /// Takes all entries of a shard out of the index that are `wanted`, for `f` to let them leave.
     pub(super) fn take_all(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         wanted: impl Fn(EntryRef<'_>) -> bool,
         mut f: impl FnMut(EntryPtr),
     ) {
         let mut cursor = 0;
         loop {
-            let guard = place.here.pin();
+            let guard = shard.here.pin();
             let mut found = Vec::new();
-            cursor = place.shard.index.visit(cursor, |_, entry| found.push(entry));
+            cursor = shard.index.visit(cursor, |_, entry| found.push(entry));
             found.retain(|&entry| {
                 // SAFETY: pinned: what the index holds is not freed.
                 wanted(unsafe { entry.read() })
-                    && self.take_exactly(place, place.hash_of(entry), entry).is_some()
+                    && self.take_exactly(shard, shard.hash_of(entry), entry).is_some()
             });
             drop(guard);
             found.into_iter().for_each(&mut f);

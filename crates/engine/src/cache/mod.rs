@@ -1,22 +1,23 @@
 //! The cache: shards behind one face. This file builds it and reads from it; `write` and `update`
-//! change a key through `store`, `look` and `copies` serve readers who want to know more, `life` tells
-//! whether an entry is there, `tags` ends many at once, `leave` is how entries go, `room` makes room for others, `upkeep` does
-//! what time asks for, `walk` visits them all, `audit` checks the books.
+//! change a key through `store`, `freshness` and `near` serve readers who want to know more,
+//! `liveness` tells whether an entry is there, `tags` ends many at once, `leave` is how entries go,
+//! `room` makes room for others, `upkeep` does what time asks for, `scan` visits them all, `audit`
+//! checks the books.
 
 mod audit;
-mod copies;
+mod freshness;
 mod leave;
-mod life;
-mod look;
+mod liveness;
+mod near;
 mod room;
+mod scan;
 mod store;
 mod tags;
 mod update;
 mod upkeep;
-mod walk;
 mod write;
 
-pub use look::{Found, Freshness};
+pub use freshness::{Found, Freshness};
 pub use update::Edit;
 
 use crate::clock::Clock;
@@ -29,7 +30,7 @@ use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::memory;
 use crate::removal::RemovalListener;
-use crate::shard::{Place, Shard};
+use crate::shard::{Shard, ShardRef};
 use crate::stats::{Count, Counters, Stats};
 use crate::tags::Tags;
 use crate::thread;
@@ -72,7 +73,7 @@ pub struct Cache {
     /// Bytes.
     ledger: Ledger,
     /// Entries.
-    places: Ledger,
+    entry_ledger: Ledger,
     hasher: KeyHasher,
     clock: Clock,
     policy: Policy,
@@ -123,19 +124,20 @@ impl Cache {
                 allowed: "few enough for max_bytes: 512 bytes each",
             });
         }
-        let versions = config.copies.then(|| Versions::new(config.max_entries, config.max_bytes));
+        let versions =
+            config.near_copies.then(|| Versions::new(config.max_entries, config.max_bytes));
         let footprint = versions.as_ref().map_or(0, Versions::footprint);
         if !shards[0].account.charge(&ledger, footprint) {
             return Err(ConfigError {
                 option: "max_bytes",
                 value: config.max_bytes.unwrap_or_default().to_string(),
-                allowed: "enough for the versions that copies need",
+                allowed: "enough for the versions that near copies need",
             });
         }
         Ok(Self {
             shards,
             ledger,
-            places: Ledger::new(config.max_entries.unwrap_or(u64::MAX)),
+            entry_ledger: Ledger::new(config.max_entries.unwrap_or(u64::MAX)),
             hasher: KeyHasher::new(),
             clock: config.clock,
             policy: config.policy,
@@ -168,19 +170,19 @@ impl Cache {
     /// The bounds as they are: entries and bytes.
     pub fn bounds(&self) -> (Option<u64>, Option<u64>) {
         let bound = |ledger: &Ledger| Some(ledger.cap()).filter(|&cap| cap != u64::MAX);
-        (bound(&self.places), bound(&self.ledger))
+        (bound(&self.entry_ledger), bound(&self.ledger))
     }
 
     #[inline]
-    fn place(&self, hash: u64) -> Place<'_> {
+    fn shard_of(&self, hash: u64) -> ShardRef<'_> {
         let at = (hash >> 42) as usize & (self.shards.len() - 1);
         // SAFETY: the mask of a power of two keeps the position below the length.
-        self.place_of(unsafe { self.shards.get_unchecked(at) })
+        self.shard_ref(unsafe { self.shards.get_unchecked(at) })
     }
 
     #[inline]
-    fn place_of<'a>(&'a self, shard: &'a Shard) -> Place<'a> {
-        Place {
+    fn shard_ref<'a>(&'a self, shard: &'a Shard) -> ShardRef<'a> {
+        ShardRef {
             here: thread::here(),
             shard,
             ledger: &self.ledger,
@@ -202,16 +204,16 @@ impl Cache {
         key: Key<'_>,
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<R> {
-        let place = self.place(hash);
-        let found = self.read(place, hash, key, true, f);
-        self.count_read(place, hash, key, found.is_some());
+        let shard = self.shard_of(hash);
+        let found = self.read(shard, hash, key, true, f);
+        self.count_read(shard, hash, key, found.is_some());
         found
     }
 
     #[inline]
-    fn count_read(&self, place: Place<'_>, hash: u64, key: Key<'_>, hit: bool) {
+    fn count_read(&self, shard: ShardRef<'_>, hash: u64, key: Key<'_>, hit: bool) {
         let count = if hit { Count::Hits } else { Count::Misses };
-        let counted = self.counters.add(place.here, count);
+        let counted = self.counters.add(shard.here, count);
         // A Weyl sequence: one of `SAMPLE` on average, and in step with no pattern of the reads.
         if hit && counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / SAMPLE {
             self.hot.record(hash, key, SAMPLE as u32);
@@ -222,20 +224,20 @@ impl Cache {
     #[inline]
     pub fn peek<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        self.read(self.place(hash), hash, key, false, f)
+        self.read(self.shard_of(hash), hash, key, false, f)
     }
 
     #[inline]
     fn read<R>(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         tell: bool,
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<R> {
         let live = |entry| if self.is_over(entry) { None } else { Some(entry) };
-        self.read_if(place, hash, key, tell, live, f)
+        self.read_if(shard, hash, key, tell, live, f)
     }
 
     /// Hands what `see` makes of the key's entry to `f`; `None` if it is nothing to see. The entry
@@ -243,16 +245,16 @@ impl Cache {
     #[inline]
     fn read_if<'a, S, R>(
         &'a self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         tell: bool,
         see: impl FnOnce(EntryRef<'a>) -> Option<S>,
         f: impl FnOnce(S) -> R,
     ) -> Option<R> {
-        let guard = place.here.pin();
+        let guard = shard.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
-        let hit = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
+        let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
         // SAFETY: as above.
         let entry = unsafe { hit.entry().read() };
         let Some(seen) = see(entry) else {
@@ -260,7 +262,7 @@ impl Cache {
             drop(guard);
             if gone {
                 // SAFETY: called pinned.
-                self.drop_expired(place, hash, |entry| unsafe { entry.read() }.has_key(key));
+                self.drop_expired(shard, hash, |entry| unsafe { entry.read() }.has_key(key));
             }
             return None;
         };
@@ -269,7 +271,7 @@ impl Cache {
                 Policy::Lfu => hit.count_read(),
                 Policy::Lru => {
                     // Taken: another thread tells the policy. Exact with one, near with many.
-                    if let Some(mut guarded) = place.shard.guarded.try_lock() {
+                    if let Some(mut guarded) = shard.guarded.try_lock() {
                         guarded.order.touched(hit.entry());
                     }
                 }
@@ -333,9 +335,9 @@ impl Cache {
 
     /// Who is told of removals from now on; `None` for nobody.
     pub fn set_listener(&self, listener: Option<Arc<dyn RemovalListener>>) {
-        let mut slot = self.listener.write();
+        let mut current = self.listener.write();
         self.has_listener.store(listener.is_some(), Ordering::Relaxed);
-        *slot = listener;
+        *current = listener;
     }
 }
 

@@ -5,7 +5,7 @@ use crate::config::{ConfigError, Error, Policy};
 use crate::entry::EntryPtr;
 use crate::index::Host;
 use crate::removal::Reason;
-use crate::shard::{Place, Shard};
+use crate::shard::{Shard, ShardRef};
 use crate::stats::Count;
 use std::ptr;
 use std::time::Duration;
@@ -29,9 +29,9 @@ const PRESSES_A_TURNOVER: u64 = 64;
 const TABLE_CHECK: u64 = 64;
 
 impl Cache {
-    /// Charges `bytes` to the place, evicting until they are there. Not pinned, no lock held.
+    /// Charges `bytes` to the shard, evicting until they are there. Not pinned, no lock held.
     #[cold]
-    pub(super) fn make_room(&self, place: Place<'_>, bytes: u64) -> Result<(), Error> {
+    pub(super) fn make_room(&self, shard: ShardRef<'_>, bytes: u64) -> Result<(), Error> {
         let cap = self.ledger.cap();
         let fixed = self.shards.len() as u64 * Shard::first_charge() + self.price_of_extras();
         let most = cap.saturating_sub(fixed);
@@ -41,16 +41,16 @@ impl Cache {
         let batch = bytes.max((cap / BATCH_SHARE).min(MAX_BATCH));
         let mut waits = 0;
         loop {
-            place.shard.collect(&self.ledger);
-            if place.charge(bytes) {
+            shard.collect(&self.ledger);
+            if shard.charge(bytes) {
                 return Ok(());
             }
             self.call_in();
-            if place.charge(bytes) {
+            if shard.charge(bytes) {
                 return Ok(());
             }
             let pending = self.pending();
-            if pending < bytes && (self.evict_bytes(place, batch) || self.drop_tables()) {
+            if pending < bytes && (self.evict_bytes(shard, batch) || self.drop_tables()) {
                 waits = 0;
             } else if (pending == 0 && !self.may_be_on_its_way(waits)) || !wait(&mut waits) {
                 return Err(Error::Full);
@@ -67,11 +67,11 @@ impl Cache {
     /// Where entries are evicted, outgrown tables have to give way to them as well. Once: a table
     /// that has its first size again stays.
     fn drop_tables(&self) -> bool {
-        let has_grown = |place: Place<'_>| {
-            let _guard = place.here.pin();
-            place.shard.index.footprint() > Shard::first_charge()
+        let has_grown = |shard: ShardRef<'_>| {
+            let _guard = shard.here.pin();
+            shard.index.footprint() > Shard::first_charge()
         };
-        self.policy != Policy::None && self.places().any(has_grown) && self.shrink()
+        self.policy != Policy::None && self.shard_refs().any(has_grown) && self.shrink()
     }
 
     /// Bytes that were removed, and are freed once nobody reads them any more.
@@ -87,37 +87,38 @@ impl Cache {
         }
     }
 
-    /// Evicts entries of at least so many bytes, from this place first; whether there was one.
-    fn evict_bytes(&self, place: Place<'_>, bytes: u64) -> bool {
+    /// Evicts entries of at least so many bytes, from this shard first; whether there was one.
+    fn evict_bytes(&self, shard: ShardRef<'_>, bytes: u64) -> bool {
         if self.policy == Policy::None {
             // What has come to its end need not be kept.
             return self.sweep() | self.purge();
         }
         let mut evicted = 0;
         while evicted < bytes {
-            let Some((from, victim)) = self.evict_near(place) else { break };
-            // SAFETY: out of the index and ours to bury.
+            let Some((from, victim)) = self.evict_near(shard) else { break };
+            // SAFETY: out of the index and ours to retire.
             evicted += unsafe { victim.read() }.payload().max(1);
-            self.places.give(1);
+            self.entry_ledger.give(1);
             self.leave_evicted(from, victim);
         }
         evicted > 0
     }
 
-    /// Evicts one entry so that its place among the entries is the caller's; false if there is
+    /// Evicts one entry, whose count in the entry ledger is the caller's then; false if there is
     /// none to evict.
     #[cold]
-    pub(super) fn vacate(&self, place: Place<'_>) -> bool {
+    pub(super) fn vacate(&self, shard: ShardRef<'_>) -> bool {
         let mut waits = 0;
         loop {
-            if let Some((from, victim)) = self.evict_near(place) {
+            if let Some((from, victim)) = self.evict_near(shard) {
                 self.leave_evicted(from, victim);
                 return true;
             }
-            if self.places.take(1) {
+            if self.entry_ledger.take(1) {
                 return true;
             }
-            // Other threads hold all places, for entries that they are about to store.
+            // Other threads have taken the rest of the ledger, for entries that they are about to
+            // store.
             if self.policy == Policy::None || !wait(&mut waits) {
                 return false;
             }
@@ -125,9 +126,9 @@ impl Cache {
     }
 
     /// Takes an entry out of the index: of this shard, or else of the next one that has any.
-    fn evict_near<'a>(&'a self, place: Place<'a>) -> Option<(Place<'a>, EntryPtr)> {
-        if let Some(victim) = self.evict_from(place) {
-            return Some((place, victim));
+    fn evict_near<'a>(&'a self, shard: ShardRef<'a>) -> Option<(ShardRef<'a>, EntryPtr)> {
+        if let Some(victim) = self.evict_from(shard) {
+            return Some((shard, victim));
         }
         if self.policy == Policy::None {
             // What has come to its end need not be kept.
@@ -135,19 +136,19 @@ impl Cache {
             self.purge();
             return None;
         }
-        self.shards.iter().map(|shard| self.place_of(shard)).find_map(|place| {
-            let victim = self.evict_from(place)?;
-            Some((place, victim))
+        self.shards.iter().map(|shard| self.shard_ref(shard)).find_map(|shard| {
+            let victim = self.evict_from(shard)?;
+            Some((shard, victim))
         })
     }
 
-    fn evict_from(&self, place: Place<'_>) -> Option<EntryPtr> {
-        let _guard = place.here.pin();
-        let mut guarded = place.shard.guarded.lock();
-        let entries = place.shard.entries();
-        let victim = guarded.order.evict(&place.shard.index, &place, entries)?;
-        if let Some(versions) = place.versions
-            && ptr::eq(place.shard, &self.shards[0])
+    fn evict_from(&self, shard: ShardRef<'_>) -> Option<EntryPtr> {
+        let _guard = shard.here.pin();
+        let mut guarded = shard.guarded.lock();
+        let entries = shard.entries();
+        let victim = guarded.order.evict(&shard.index, &shard, entries)?;
+        if let Some(versions) = shard.versions
+            && ptr::eq(shard.shard, &self.shards[0])
         {
             // One shard stands for all.
             guarded.evicted += 1;
@@ -159,46 +160,46 @@ impl Cache {
         Some(victim)
     }
 
-    fn leave_evicted(&self, place: Place<'_>, victim: EntryPtr) {
-        // SAFETY: out of the index and ours to bury.
+    fn leave_evicted(&self, shard: ShardRef<'_>, victim: EntryPtr) {
+        // SAFETY: out of the index and ours to retire.
         let victim_read = unsafe { victim.read() };
         let (count, reason) = self.farewell(victim_read, Count::Evictions, Reason::Evicted);
-        self.counters.add(place.here, count);
-        self.leave_vacated(place, victim, reason);
+        self.counters.add(shard.here, count);
+        self.leave_vacated(shard, victim, reason);
     }
 
     /// Doubles the index of a shard that has become crowded.
     #[inline]
-    pub(super) fn grow_if_crowded(&self, place: Place<'_>) {
-        let entries = place.shard.entries();
-        if entries.is_multiple_of(TABLE_CHECK) && place.shard.limbo_bytes() > 0 {
+    pub(super) fn grow_if_crowded(&self, shard: ShardRef<'_>) {
+        let entries = shard.entries();
+        if entries.is_multiple_of(TABLE_CHECK) && shard.limbo_bytes() > 0 {
             // A table that was outgrown is large, and no other garbage may follow it.
-            place.shard.collect(&self.ledger);
+            shard.collect(&self.ledger);
         }
-        let guard = place.here.pin();
-        let crowded = place.shard.index.is_crowded(entries, 1);
+        let guard = shard.here.pin();
+        let crowded = shard.index.is_crowded(entries, 1);
         drop(guard);
         if crowded {
-            self.grow(place, entries);
+            self.grow(shard, entries);
         }
     }
 
     #[cold]
-    fn grow(&self, place: Place<'_>, entries: u64) {
-        let index = &place.shard.index;
-        let guard = place.here.pin();
+    fn grow(&self, shard: ShardRef<'_>, entries: u64) {
+        let index = &shard.index;
+        let guard = shard.here.pin();
         let bytes = index.growth();
         let far_too_small = index.is_crowded(entries, 3);
-        if self.ledger.cap().saturating_sub(self.ledger.used()) >= bytes && index.grow(&place) {
+        if self.ledger.cap().saturating_sub(self.ledger.used()) >= bytes && index.grow(&shard) {
             return;
         }
         drop(guard);
         // Overflow buckets serve for a while: only a table three times too small is worth
         // evicting entries for.
-        if far_too_small && self.policy != Policy::None && self.make_room(place, bytes).is_ok() {
-            place.release(bytes);
-            let _guard = place.here.pin();
-            index.grow(&place);
+        if far_too_small && self.policy != Policy::None && self.make_room(shard, bytes).is_ok() {
+            shard.release(bytes);
+            let _guard = shard.here.pin();
+            index.grow(&shard);
         }
     }
 
@@ -215,10 +216,10 @@ impl Cache {
         super::check(max_entries, max_bytes)?;
         let _overall = self.overall.lock();
         let (entries, bytes) = (max_entries.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
-        let before = (self.places.cap(), self.ledger.cap());
-        self.places.set_cap(entries);
+        let before = (self.entry_ledger.cap(), self.ledger.cap());
+        self.entry_ledger.set_cap(entries);
         self.ledger.set_cap(bytes);
-        while self.places.used() > entries && self.evict_anywhere() {}
+        while self.entry_ledger.used() > entries && self.evict_anywhere() {}
         let mut waits = 0;
         loop {
             self.call_in();
@@ -235,14 +236,14 @@ impl Cache {
                 break;
             }
         }
-        let (option, value) = if self.places.used() > entries {
+        let (option, value) = if self.entry_ledger.used() > entries {
             ("max_entries", entries)
         } else if self.ledger.used() > bytes {
             ("max_bytes", bytes)
         } else {
             return Ok(());
         };
-        self.places.set_cap(before.0);
+        self.entry_ledger.set_cap(before.0);
         self.ledger.set_cap(before.1);
         let allowed = "no less than what is there already and cannot be evicted";
         Err(ConfigError { option, value: value.to_string(), allowed })
@@ -251,10 +252,10 @@ impl Cache {
     /// Evicts one entry of the fullest shard.
     fn evict_anywhere(&self) -> bool {
         let fullest = self.shards.iter().max_by_key(|shard| shard.account.charged());
-        let Some(place) = fullest.map(|shard| self.place_of(shard)) else { return false };
-        match self.evict_near(place) {
+        let Some(shard) = fullest.map(|shard| self.shard_ref(shard)) else { return false };
+        match self.evict_near(shard) {
             Some((from, victim)) => {
-                self.places.give(1);
+                self.entry_ledger.give(1);
                 self.leave_evicted(from, victim);
                 true
             }
@@ -266,7 +267,7 @@ impl Cache {
     fn shrink(&self) -> bool {
         let before = self.ledger.used();
         for shard in self.shards.iter().filter(|shard| shard.entries() == 0) {
-            self.drop_tables_of(self.place_of(shard));
+            self.drop_tables_of(self.shard_ref(shard));
         }
         self.call_in();
         self.ledger.used() < before

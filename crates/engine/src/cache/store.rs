@@ -6,7 +6,7 @@ use crate::entry::{EntryPtr, EntryRef, Value};
 use crate::index::{Expect, Host, Index, Put, Word};
 use crate::key::{Key, MAX_KEY_LEN};
 use crate::note::Draft;
-use crate::shard::{Guarded, Place};
+use crate::shard::{Guarded, ShardRef};
 use crate::stats::Count;
 
 /// What became of an attempt to store an entry.
@@ -23,8 +23,8 @@ pub(super) enum Stored {
 
 /// What the attempts to store an entry have in common.
 #[derive(Default)]
-pub(super) struct Slot {
-    /// A place among the entries, as many as there may be of them, is taken and not yet used.
+pub(super) struct Reservation {
+    /// One entry is taken from the entry ledger and not yet stored.
     pub(super) held: bool,
     /// The entry has the deadline of the one that it replaces.
     pub(super) keeps: bool,
@@ -33,22 +33,22 @@ pub(super) struct Slot {
 impl Cache {
     /// An entry has come in.
     #[inline]
-    pub(super) fn welcome(&self, place: Place<'_>, payload: u64) {
-        self.counters.add(place.here, Count::Sets);
-        self.welcome_uncounted(place, payload);
+    pub(super) fn welcome(&self, shard: ShardRef<'_>, payload: u64) {
+        self.counters.add(shard.here, Count::Sets);
+        self.welcome_uncounted(shard, payload);
     }
 
     #[inline]
-    pub(super) fn welcome_uncounted(&self, place: Place<'_>, payload: u64) {
-        place.shard.gained(payload);
-        self.grow_if_crowded(place);
+    pub(super) fn welcome_uncounted(&self, shard: ShardRef<'_>, payload: u64) {
+        shard.gained(payload);
+        self.grow_if_crowded(shard);
     }
 
-    /// Gives back a place among the entries that was not needed after all.
+    /// Gives back to the entry ledger what was not needed after all.
     #[inline]
-    pub(super) fn give_back(&self, slot: Slot) {
-        if slot.held {
-            self.places.give(1);
+    pub(super) fn give_back(&self, reservation: Reservation) {
+        if reservation.held {
+            self.entry_ledger.give(1);
         }
     }
 
@@ -67,7 +67,7 @@ impl Cache {
     #[inline]
     pub(super) fn create(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         key: Key<'_>,
         value: Value<'_>,
         deadline: u64,
@@ -81,7 +81,7 @@ impl Cache {
             None
         };
         entry.ok_or_else(|| {
-            place.release(size);
+            shard.release(size);
             let max = self.ledger.cap().min(u32::MAX.into());
             if fits { Error::Full } else { Error::TooLarge { size, max } }
         })
@@ -92,23 +92,23 @@ impl Cache {
     #[inline]
     pub(super) fn store(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         entry: EntryPtr,
         expect: Expect,
-        slot: &mut Slot,
+        reservation: &mut Reservation,
     ) -> Stored {
         // SAFETY: the caller owns the entry, and is pinned.
         let timed = unsafe { entry.read() }.raw_deadline() != 0;
-        // What replaces another entry needs no place among the entries.
+        // What replaces another entry takes nothing from the entry ledger.
         let replacing = if expect == Expect::Any { Expect::Present } else { expect };
         if expect != Expect::Absent {
-            let stored = if self.is_linked() || timed || slot.keeps {
-                self.store_locked(place, hash, key, entry, replacing, slot.keeps)
+            let stored = if self.is_linked() || timed || reservation.keeps {
+                self.store_locked(shard, hash, key, entry, replacing, reservation.keeps)
             } else {
                 // It concerns neither policy nor wheel: no lock.
-                match self.put(place, hash, key, entry, replacing, false) {
+                match self.put(shard, hash, key, entry, replacing, false) {
                     Put::Replaced(word) => over(word),
                     _ => Stored::Refused,
                 }
@@ -117,17 +117,17 @@ impl Cache {
                 return stored;
             }
         }
-        if !slot.held && !self.places.take(1) {
+        if !reservation.held && !self.entry_ledger.take(1) {
             return Stored::Crowded;
         }
-        let stored = self.store_locked(place, hash, key, entry, expect, false);
-        slot.held = !matches!(stored, Stored::New);
+        let stored = self.store_locked(shard, hash, key, entry, expect, false);
+        reservation.held = !matches!(stored, Stored::New);
         stored
     }
 
     fn store_locked(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         entry: EntryPtr,
@@ -136,7 +136,7 @@ impl Cache {
     ) -> Stored {
         // SAFETY: the caller owns the entry, and is pinned.
         let new = unsafe { entry.read() };
-        let mut guarded = place.shard.guarded.lock();
+        let mut guarded = shard.guarded.lock();
         if let Expect::Exactly(old) = expect
             && keeps
         {
@@ -145,18 +145,18 @@ impl Cache {
             new.set_deadline(unsafe { old.read() }.raw_deadline());
         }
         let deadline = new.raw_deadline();
-        if let Err(bytes) = guarded.prepare(&place, deadline != 0) {
+        if let Err(bytes) = guarded.prepare(&shard, deadline != 0) {
             return Stored::Missing(bytes);
         }
         let main = expect != Expect::Present && guarded.order.admits_to_main(hash);
-        match self.put(place, hash, key, entry, expect, main) {
+        match self.put(shard, hash, key, entry, expect, main) {
             Put::Inserted => {
                 guarded.order.inserted(hash, entry, main);
                 if deadline != 0 {
                     let end = guarded.end_of(new);
                     new.set_timer(guarded.wheel.schedule(hash, end));
                 }
-                guarded.tidy(&place);
+                guarded.tidy(&shard);
                 Stored::New
             }
             Put::Replaced(word) => {
@@ -164,7 +164,7 @@ impl Cache {
                     guarded.order.replaced(old, entry);
                     // SAFETY: pinned: what was in the index a moment ago is not freed.
                     inherit_timer(&mut guarded, hash, unsafe { old.read() }, new);
-                    guarded.tidy(&place);
+                    guarded.tidy(&shard);
                 }
                 over(word)
             }
@@ -176,17 +176,17 @@ impl Cache {
     #[inline]
     fn put(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         entry: EntryPtr,
         expect: Expect,
         main: bool,
     ) -> Put {
-        let index = &place.shard.index;
+        let index = &shard.index;
         // SAFETY: pinned: what the index holds is not freed.
         let matches = |held: EntryPtr| unsafe { held.read() }.has_key(key);
-        index.put(&place, hash, entry, expect, matches, |word| word.with_main(main))
+        index.put(&shard, hash, entry, expect, matches, |word| word.with_main(main))
     }
 }
 

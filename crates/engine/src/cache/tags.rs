@@ -15,9 +15,9 @@ use parking_lot::RwLockReadGuard;
 pub(super) type InOrder<'a> = RwLockReadGuard<'a, ()>;
 
 impl Cache {
-    /// The slot of a tag, for [`crate::Note::tags`].
-    pub fn tag(&self, name: &str) -> u32 {
-        self.tags.slot(self.hasher.hash(Key::text(name.as_bytes())))
+    /// The group of a tag, for [`crate::Note::tags`].
+    pub fn tag_group(&self, name: &str) -> u32 {
+        self.tags.group(self.hasher.hash(Key::text(name.as_bytes())))
     }
 
     /// How often tags were invalidated, for [`crate::Note::epoch`]: to be asked before the source of
@@ -31,7 +31,7 @@ impl Cache {
     /// they are. Memory comes back as they are met, evicted, or come to their deadline, and at once
     /// where nothing is evicted and room is needed.
     pub fn invalidate_tag(&self, name: &str, soft: bool) {
-        let tag = self.tag(name);
+        let tag = self.tag_group(name);
         // A flight that learns its tags only from what it loads is known by its epoch.
         self.flights.kill_tagged(tag);
         let changing = self.versions.as_ref().map(|versions| versions.changing_all());
@@ -53,14 +53,14 @@ impl Cache {
             return false;
         }
         let mut any = false;
-        for place in self.places() {
+        for shard in self.shard_refs() {
             self.take_all(
-                place,
+                shard,
                 |entry| entry.is_tagged() && self.is_gone(entry),
                 |entry| {
                     any = true;
-                    self.counters.add(place.here, Count::Expirations);
-                    self.leave(place, entry, Reason::Expired);
+                    self.counters.add(shard.here, Count::Expirations);
+                    self.leave(shard, entry, Reason::Expired);
                 },
             );
         }
@@ -113,12 +113,12 @@ impl Cache {
         if self.tags.is_ready() {
             return Ok(());
         }
-        let (place, bytes) = (self.place_of(&self.shards[0]), self.tags.price());
-        if !place.charge(bytes) {
-            self.make_room(place, bytes)?;
+        let (shard, bytes) = (self.shard_ref(&self.shards[0]), self.tags.price());
+        if !shard.charge(bytes) {
+            self.make_room(shard, bytes)?;
         }
         if !self.tags.make_ready() {
-            place.release(bytes);
+            shard.release(bytes);
         }
         Ok(())
     }

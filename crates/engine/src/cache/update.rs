@@ -1,12 +1,12 @@
 //! Reading, deciding and writing as one step.
 
 use super::Cache;
-use super::store::{Slot, Stored, check_key, entry_payload};
+use super::store::{Reservation, Stored, check_key, entry_payload};
 use crate::config::Error;
 use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value};
 use crate::index::{Expect, Host};
 use crate::key::Key;
-use crate::shard::Place;
+use crate::shard::ShardRef;
 use crate::stats::Count;
 
 /// What [`Cache::update`] does with the key.
@@ -39,33 +39,41 @@ impl Cache {
         check_key(key)?;
         self.flights.kill(key);
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
+        let shard = self.shard_of(hash);
         let mut out = Vec::new();
         // Charged for the entry to come, from an attempt that found no room.
         let mut granted = 0;
-        let mut slot = Slot::default();
+        let mut reservation = Reservation::default();
         let result = loop {
             out.clear();
-            match self.try_update(place, hash, key, &mut f, &mut out, &mut granted, &mut slot) {
+            match self.try_update(
+                shard,
+                hash,
+                key,
+                &mut f,
+                &mut out,
+                &mut granted,
+                &mut reservation,
+            ) {
                 Attempt::Done(result) => break Ok(result),
                 Attempt::Again => {}
                 Attempt::Missing { size, extra } => {
-                    place.release(std::mem::take(&mut granted));
-                    if let Err(error) = self.make_room(place, size + extra) {
+                    shard.release(std::mem::take(&mut granted));
+                    if let Err(error) = self.make_room(shard, size + extra) {
                         break Err(error);
                     }
-                    place.release(extra);
+                    shard.release(extra);
                     granted = size;
                 }
-                Attempt::Crowded if self.vacate(place) => slot.held = true,
+                Attempt::Crowded if self.vacate(shard) => reservation.held = true,
                 Attempt::Crowded => break Err(Error::Full),
                 Attempt::Failed(error) => break Err(error),
             }
         };
-        place.release(granted);
-        self.give_back(slot);
+        shard.release(granted);
+        self.give_back(reservation);
         if result.is_err() {
-            self.counters.add(place.here, Count::Rejected);
+            self.counters.add(shard.here, Count::Rejected);
         }
         self.flights.kill(key);
         result
@@ -74,17 +82,17 @@ impl Cache {
     #[expect(clippy::too_many_arguments, reason = "one attempt of `update`, which owns the state")]
     fn try_update<R>(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         f: &mut impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
         out: &mut Vec<u8>,
         granted: &mut u64,
-        slot: &mut Slot,
+        reservation: &mut Reservation,
     ) -> Attempt<R> {
-        let guard = place.here.pin();
+        let guard = shard.here.pin();
         // SAFETY: pinned until `guard` is dropped: what the index holds is not freed.
-        let held = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
+        let held = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
         let held = held.map(|hit| hit.entry());
         // SAFETY: as above.
         let old = held.map(|entry| unsafe { entry.read() });
@@ -94,11 +102,11 @@ impl Cache {
             Edit::Keep => return Attempt::Done(result),
             Edit::Remove => {
                 let Some(held) = held else { return Attempt::Done(result) };
-                let gone = self.take_exactly(place, hash, held);
+                let gone = self.take_exactly(shard, hash, held);
                 drop(guard);
                 return match gone {
                     Some(entry) => {
-                        self.leave_deleted(place, entry);
+                        self.leave_deleted(shard, entry);
                         Attempt::Done(result)
                     }
                     None => Attempt::Again,
@@ -114,31 +122,31 @@ impl Cache {
         let size = self.size_of(key, out.len(), None);
         if *granted == size {
             *granted = 0;
-        } else if !place.charge(size) {
+        } else if !shard.charge(size) {
             return Attempt::Missing { size, extra: 0 };
         }
         let value = Value { format, bytes: out };
-        let entry = match self.create(place, key, value, deadline, None, size) {
+        let entry = match self.create(shard, key, value, deadline, None, size) {
             Ok(entry) => entry,
             Err(error) => return Attempt::Failed(error),
         };
         let expect = held.map_or(Expect::Absent, Expect::Exactly);
-        slot.keeps = expiry == Expiry::Keep && live.is_some();
+        reservation.keeps = expiry == Expiry::Keep && live.is_some();
         let in_order = live.filter(EntryRef::is_tagged).map(|_| self.tag_order.read());
         let stored = match live.filter(|&old| self.is_revoked(old)) {
             // It was invalidated since `f` saw it.
             Some(_) => Stored::Refused,
-            None => self.store(place, hash, key, entry, expect, slot),
+            None => self.store(shard, hash, key, entry, expect, reservation),
         };
         drop(in_order);
         drop(guard);
         let attempt = match stored {
             Stored::New => {
-                self.welcome(place, entry_payload(key, value));
+                self.welcome(shard, entry_payload(key, value));
                 Attempt::Done(result)
             }
             Stored::Over(old) => {
-                self.leave_replaced(place, old, entry_payload(key, value));
+                self.leave_replaced(shard, old, entry_payload(key, value));
                 Attempt::Done(result)
             }
             Stored::Missing(extra) => Attempt::Missing { size, extra },
@@ -147,7 +155,7 @@ impl Cache {
         };
         match attempt {
             Attempt::Done(_) => self.expect_at(deadline, self.grace),
-            _ => place.bury(entry),
+            _ => shard.retire(entry),
         }
         attempt
     }

@@ -4,7 +4,7 @@ use super::Cache;
 use crate::entry::EntryPtr;
 use crate::index::Word;
 use crate::removal::Reason;
-use crate::shard::{Guarded, Place, Shard};
+use crate::shard::{Guarded, Shard, ShardRef};
 use crate::stats::Count;
 use crate::wheel::Due;
 use std::sync::Arc;
@@ -71,26 +71,26 @@ impl Cache {
     pub(super) fn sweep(&self) -> bool {
         let mut swept = false;
         for shard in &self.shards {
-            while !self.sweep_some(self.place_of(shard), &mut swept) {}
+            while !self.sweep_some(self.shard_ref(shard), &mut swept) {}
         }
         swept
     }
 
     /// Some steps of a shard's wheel; whether it has arrived at the present.
-    fn sweep_some(&self, place: Place<'_>, swept: &mut bool) -> bool {
+    fn sweep_some(&self, shard: ShardRef<'_>, swept: &mut bool) -> bool {
         let now = self.clock.now();
         let (mut due, mut expired) = (Vec::new(), Vec::new());
-        let mut guarded = place.shard.guarded.lock();
+        let mut guarded = shard.guarded.lock();
         let arrived = guarded.wheel.advance(now, STEP, &mut due);
         if !due.is_empty() {
-            let _guard = place.here.pin();
-            expired.extend(due.into_iter().filter_map(|due| settle(place, &mut guarded, due, now)));
+            let _guard = shard.here.pin();
+            expired.extend(due.into_iter().filter_map(|due| settle(shard, &mut guarded, due, now)));
         }
         drop(guarded);
         *swept |= !expired.is_empty();
         for entry in expired {
-            self.counters.add(place.here, Count::Expirations);
-            self.leave_unlinked(place, entry, Reason::Expired);
+            self.counters.add(shard.here, Count::Expirations);
+            self.leave_unlinked(shard, entry, Reason::Expired);
         }
         arrived
     }
@@ -99,17 +99,17 @@ impl Cache {
     #[cold]
     pub(super) fn drop_expired(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         same: impl Fn(EntryPtr) -> bool,
     ) {
-        let guard = place.here.pin();
+        let guard = shard.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let over = |entry: EntryPtr| self.is_gone(unsafe { entry.read() });
         // Under the lock, or `expire` could give it more time in between.
-        let mut guarded = place.shard.guarded.lock();
+        let mut guarded = shard.guarded.lock();
         let selected = |_: Word, entry: EntryPtr| same(entry) && over(entry);
-        let gone = place.shard.index.edit(&place, hash, selected, |_| Word::EMPTY);
+        let gone = shard.index.edit(&shard, hash, selected, |_| Word::EMPTY);
         let gone = gone.and_then(Word::entry);
         if let Some(entry) = gone {
             guarded.order.removed(entry);
@@ -117,22 +117,22 @@ impl Cache {
         drop(guarded);
         drop(guard);
         if let Some(entry) = gone {
-            self.counters.add(place.here, Count::Expirations);
-            self.leave_unlinked(place, entry, Reason::Expired);
+            self.counters.add(shard.here, Count::Expirations);
+            self.leave_unlinked(shard, entry, Reason::Expired);
         }
     }
 
     /// The shards, for whoever visits them all.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
-        self.shards.iter().map(|shard: &Shard| self.place_of(shard))
+    pub(super) fn shard_refs(&self) -> impl Iterator<Item = ShardRef<'_>> {
+        self.shards.iter().map(|shard: &Shard| self.shard_ref(shard))
     }
 }
 
 /// Does what a timer asks for; the entry, if it was removed. The caller is pinned.
-fn settle(place: Place<'_>, guarded: &mut Guarded, due: Due, now: u64) -> Option<EntryPtr> {
+fn settle(shard: ShardRef<'_>, guarded: &mut Guarded, due: Due, now: u64) -> Option<EntryPtr> {
     // SAFETY: pinned: what the index holds is not freed.
     let named = |entry: EntryPtr| unsafe { entry.read() }.timer() == due.generation;
-    let found = place.shard.index.find_by_hash(due.hash, |_, entry| named(entry));
+    let found = shard.index.find_by_hash(due.hash, |_, entry| named(entry));
     // SAFETY: as above.
     let end = found.map(|entry| (entry, guarded.end_of(unsafe { entry.read() })));
     match end {
@@ -147,7 +147,7 @@ fn settle(place: Place<'_>, guarded: &mut Guarded, due: Due, now: u64) -> Option
         Some((entry, _)) => {
             guarded.wheel.release(due);
             let same = |_: Word, held: EntryPtr| held == entry;
-            let word = place.shard.index.edit(&place, due.hash, same, |_| Word::EMPTY)?;
+            let word = shard.index.edit(&shard, due.hash, same, |_| Word::EMPTY)?;
             guarded.order.removed(entry);
             return word.entry();
         }

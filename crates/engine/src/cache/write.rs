@@ -1,7 +1,7 @@
 //! Writing one key: set, land, delete, expire.
 
 use super::Cache;
-use super::store::{Slot, Stored, check_key, entry_payload};
+use super::store::{Reservation, Stored, check_key, entry_payload};
 use super::tags::InOrder;
 use super::update::Edit;
 use crate::config::Error;
@@ -10,7 +10,7 @@ use crate::flight::{Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
 use crate::note::{Draft, Nature, Note};
-use crate::shard::{Guarded, Place};
+use crate::shard::{Guarded, ShardRef};
 use crate::stats::Count;
 use std::cell::Cell;
 
@@ -76,11 +76,11 @@ impl Cache {
     #[inline]
     fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
-        let stored = self.try_set(place, hash, key, value, deadline, None);
+        let shard = self.shard_of(hash);
+        let stored = self.try_set(shard, hash, key, value, deadline, None);
         match stored {
             Ok(_) => self.expect_at(deadline, self.grace),
-            Err(_) => _ = self.counters.add(place.here, Count::Rejected),
+            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
         }
         stored
     }
@@ -94,14 +94,14 @@ impl Cache {
         note: &Note,
     ) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
+        let shard = self.shard_of(hash);
         let draft = self.draft(note);
-        let store = |draft| self.try_set(place, hash, key, value, deadline, Some(draft));
+        let store = |draft| self.try_set(shard, hash, key, value, deadline, Some(draft));
         let stored = draft.and_then(store);
         let grace = if note.nature == Nature::Value { self.grace } else { 0 };
         match stored {
             Ok(_) => self.expect_at(deadline, grace),
-            Err(_) => _ = self.counters.add(place.here, Count::Rejected),
+            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
         }
         stored
     }
@@ -110,7 +110,7 @@ impl Cache {
     #[inline(always)]
     fn try_set(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         value: Value<'_>,
@@ -119,49 +119,51 @@ impl Cache {
     ) -> Result<bool, Error> {
         check_key(key)?;
         let size = self.size_of(key, value.bytes.len(), draft);
-        if !place.charge(size) {
-            self.make_room(place, size)?;
+        if !shard.charge(size) {
+            self.make_room(shard, size)?;
         }
-        let entry = self.create(place, key, value, deadline, draft, size)?;
-        let mut slot = Slot::default();
+        let entry = self.create(shard, key, value, deadline, draft, size)?;
+        let mut reservation = Reservation::default();
         let buries = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
         let payload = entry_payload(key, value);
         let result = loop {
-            let guard = place.here.pin();
+            let guard = shard.here.pin();
             let (expect, in_order) = match draft {
                 None => (Expect::Any, None),
-                Some(draft) => match self.admit(place, hash, key, draft, entry) {
+                Some(draft) => match self.admit(shard, hash, key, draft, entry) {
                     Ok(admitted) => admitted,
                     Err(error) => break Err(error),
                 },
             };
-            let stored = self.store(place, hash, key, entry, expect, &mut slot);
+            let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
             drop(in_order);
             drop(guard);
             match stored {
                 Stored::New if buries => {
-                    self.welcome_uncounted(place, payload);
+                    self.welcome_uncounted(shard, payload);
                     break Ok(false);
                 }
                 Stored::New => {
-                    self.welcome(place, payload);
+                    self.welcome(shard, payload);
                     break Ok(false);
                 }
-                Stored::Over(old) if buries => break Ok(self.leave_buried(place, old, payload)),
-                Stored::Over(old) => break Ok(self.leave_replaced(place, old, payload)),
+                Stored::Over(old) if buries => {
+                    break Ok(self.leave_under_tombstone(shard, old, payload));
+                }
+                Stored::Over(old) => break Ok(self.leave_replaced(shard, old, payload)),
                 // Another thread was faster; what it left may be newer.
                 Stored::Refused if expect != Expect::Any => {}
-                Stored::Missing(bytes) => match self.make_room(place, bytes) {
-                    Ok(()) => place.release(bytes),
+                Stored::Missing(bytes) => match self.make_room(shard, bytes) {
+                    Ok(()) => shard.release(bytes),
                     Err(error) => break Err(error),
                 },
-                Stored::Crowded if self.vacate(place) => slot.held = true,
+                Stored::Crowded if self.vacate(shard) => reservation.held = true,
                 Stored::Crowded | Stored::Refused => break Err(Error::Full),
             }
         };
-        self.give_back(slot);
+        self.give_back(reservation);
         if result.is_err() {
-            place.bury(entry);
+            shard.retire(entry);
         }
         result
     }
@@ -170,28 +172,28 @@ impl Cache {
     /// invalidations away until it is stored. The caller is pinned and owns the entry.
     fn admit(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         draft: Draft<'_>,
         entry: EntryPtr,
     ) -> Result<(Expect, Option<InOrder<'_>>), Error> {
         let in_order = self.settle_epoch(draft, entry)?;
-        Ok((self.expectation(place, hash, key, draft.note.version)?, in_order))
+        Ok((self.expectation(shard, hash, key, draft.note.version)?, in_order))
     }
 
     /// What the key may have for an entry of such a version to take its place. The caller is
     /// pinned.
     fn expectation(
         &self,
-        place: Place<'_>,
+        shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         version: Option<u64>,
     ) -> Result<Expect, Error> {
         let Some(version) = version else { return Ok(Expect::Any) };
         // SAFETY: pinned: what the index holds is not freed.
-        let hit = place.shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
+        let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
         match hit.map(|hit| hit.entry()) {
             None => Ok(Expect::Absent),
             // SAFETY: as above.
@@ -200,48 +202,48 @@ impl Cache {
         }
     }
 
-    /// Removes a key; whether it had a live entry. What [`Cache::bury`] left stays: it is nothing to
-    /// those who ask, and keeps older versions away all the same.
+    /// Removes a key; whether it had a live entry. A tombstone stays: it is nothing to those who ask,
+    /// and keeps older versions away all the same.
     pub fn delete(&self, key: Key<'_>) -> bool {
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
-        let guard = place.here.pin();
+        let shard = self.shard_of(hash);
+        let guard = shard.here.pin();
         let live = |_: Word, entry: EntryPtr| {
             // SAFETY: pinned: what the index holds is not freed.
             let entry = unsafe { entry.read() };
             entry.has_key(key) && !entry.is_tombstone()
         };
         self.flights.kill(key);
-        let gone = place.shard.index.edit(&place, hash, live, |_| Word::EMPTY);
+        let gone = shard.index.edit(&shard, hash, live, |_| Word::EMPTY);
         self.flights.kill(key);
         drop(guard);
         match gone.and_then(Word::entry) {
-            Some(entry) => self.leave_deleted(place, entry),
+            Some(entry) => self.leave_deleted(shard, entry),
             None => false,
         }
     }
 
     /// Removes a key unless it has a higher version, and keeps lower ones away until `expiry`; false
     /// if it has. What keeps them away is an entry: it takes room and may be evicted.
-    pub fn bury(&self, key: Key<'_>, version: u64, expiry: Expiry) -> bool {
+    pub fn delete_versioned(&self, key: Key<'_>, version: u64, expiry: Expiry) -> bool {
         let note = Note { version: Some(version), nature: Nature::Tombstone, ..Note::default() };
         self.flights.kill(key);
-        let buried = match self.set_drafted(key, Value::bytes(&[]), deadline(expiry), &note) {
+        let deleted = match self.set_drafted(key, Value::bytes(&[]), deadline(expiry), &note) {
             Ok(_) => true,
             Err(Error::Outdated) => false,
             // There is no room for a tombstone: the key goes all the same.
             Err(_) => self.delete_older(key, version),
         };
         self.flights.kill(key);
-        buried
+        deleted
     }
 
     /// Removes a key unless it has a higher version; false if it has.
     fn delete_older(&self, key: Key<'_>, version: u64) -> bool {
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
+        let shard = self.shard_of(hash);
         let refused = Cell::new(false);
-        let guard = place.here.pin();
+        let guard = shard.here.pin();
         let selected = |_: Word, entry: EntryPtr| {
             // SAFETY: pinned: what the index holds is not freed.
             let entry = unsafe { entry.read() };
@@ -251,10 +253,10 @@ impl Cache {
             refused.set(self.is_newer(entry, version));
             !refused.get()
         };
-        let gone = place.shard.index.edit(&place, hash, selected, |_| Word::EMPTY);
+        let gone = shard.index.edit(&shard, hash, selected, |_| Word::EMPTY);
         drop(guard);
         if let Some(entry) = gone.and_then(Word::entry) {
-            self.leave_deleted(place, entry);
+            self.leave_deleted(shard, entry);
             return true;
         }
         !refused.get()
@@ -266,30 +268,30 @@ impl Cache {
     /// [`Error::Full`] when the wheel needs memory that the bound does not leave.
     pub fn expire(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
-        let place = self.place(hash);
+        let shard = self.shard_of(hash);
         loop {
-            let guard = place.here.pin();
-            let mut guarded = place.shard.guarded.lock();
-            let Err(bytes) = guarded.wheel.prepare(&place) else {
+            let guard = shard.here.pin();
+            let mut guarded = shard.guarded.lock();
+            let Err(bytes) = guarded.wheel.prepare(&shard) else {
                 // SAFETY: pinned: what the index holds is not freed.
                 let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
-                let hit = place.shard.index.find(hash, same);
+                let hit = shard.index.find(hash, same);
                 // SAFETY: as above.
                 let entry = hit.map(|hit| unsafe { hit.entry().read() });
                 let Some(entry) = entry.filter(|&entry| !self.is_over(entry)) else {
                     return Ok(false);
                 };
-                let _changing = place.changing(hash);
+                let _changing = shard.changing(hash);
                 let deadline = postpone(&mut guarded, hash, entry, expiry);
-                guarded.tidy(&place);
+                guarded.tidy(&shard);
                 drop(guarded);
                 self.expect_at(deadline, self.grace);
                 return Ok(true);
             };
             drop(guarded);
             drop(guard);
-            self.make_room(place, bytes)?;
-            place.release(bytes);
+            self.make_room(shard, bytes)?;
+            shard.release(bytes);
         }
     }
 }

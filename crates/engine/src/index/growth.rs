@@ -80,7 +80,7 @@ impl Index {
         let old = ptr::from_ref(table).cast_mut();
         self.current.store(ptr::from_ref(next).cast_mut(), Ordering::Release);
         // SAFETY: made by Box::into_raw; no longer reachable, and finished only once.
-        host.retire(unsafe { Box::from_raw(old) });
+        host.retire_table(unsafe { Box::from_raw(old) });
     }
 
     /// Announces a successor for the current table; false if there is one, or it was not paid.

@@ -41,7 +41,7 @@ pub(crate) trait Host {
     /// Releases bytes that were charged and not used.
     fn release(&self, bytes: u64);
     /// Takes a table that nobody new can reach, frees it in time, and then releases its footprint.
-    fn retire(&self, table: Box<Table>);
+    fn retire_table(&self, table: Box<Table>);
     /// Takes an entry that was dropped because the index is being cleared.
     fn discard(&self, entry: EntryPtr);
     /// What a key of this hash has changes until the guard is dropped.

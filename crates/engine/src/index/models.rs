@@ -44,7 +44,7 @@ impl Host for Books {
     fn release(&self, bytes: u64) {
         *self.charged.lock().unwrap() -= bytes;
     }
-    fn retire(&self, table: Box<Table>) {
+    fn retire_table(&self, table: Box<Table>) {
         self.retired.lock().unwrap().push(table);
     }
     fn discard(&self, entry: EntryPtr) {

@@ -163,7 +163,7 @@ pub(crate) mod tests {
         fn release(&self, bytes: u64) {
             self.0.set(self.0.get() - bytes);
         }
-        fn retire(&self, _: Box<Table>) {}
+        fn retire_table(&self, _: Box<Table>) {}
         fn discard(&self, _: EntryPtr) {}
     }
 

@@ -4,7 +4,7 @@ use super::{Held, Pair, Time, held, with_key};
 use breakwater_engine::{Error, Expiry, Freshness, Nature, Note, Policy, Value};
 use proptest::prelude::*;
 
-/// Tags that the histories use, no two of which share a slot.
+/// Tags that the histories use, no two of which share a group.
 pub const TAGS: usize = 4;
 
 /// What the model knows of an entry that has a note.
@@ -73,9 +73,9 @@ impl Pair {
     pub fn prepare_tags(&mut self) {
         let mut slots = Vec::new();
         for name in (0..).map(|n| format!("tag {n}")) {
-            let slot = self.cache.tag(&name);
-            if !slots.contains(&slot) {
-                slots.push(slot);
+            let group = self.cache.tag_group(&name);
+            if !slots.contains(&group) {
+                slots.push(group);
                 self.invalidations.names.push(name);
             }
             if slots.len() == TAGS {
@@ -133,7 +133,7 @@ impl Pair {
             cost: 3,
             version: extras.version,
             epoch,
-            tags: tags.map(|(_, name)| self.cache.tag(name)).collect(),
+            tags: tags.map(|(_, name)| self.cache.tag_group(name)).collect(),
             nature: if extras.negative { Nature::Negative } else { Nature::Value },
         };
         let value = Value { format, bytes: &bytes };
@@ -156,13 +156,13 @@ impl Pair {
             Err(error) => panic!("{error}"),
         }
         self.check(key);
-        self.look(key);
+        self.get_with_freshness(key);
     }
 
-    pub fn bury(&mut self, key: u16, version: u64, time: Time) {
+    pub fn delete_versioned(&mut self, key: u16, version: u64, time: Time) {
         let is_newer = self.version(key) > Some(version);
         let expiry = self.expiry(time);
-        if with_key(key, |key| self.cache.bury(key, version, expiry)) {
+        if with_key(key, |key| self.cache.delete_versioned(key, version, expiry)) {
             assert!(!is_newer || self.evicts);
             let deadline = self.fresh(time);
             self.model.insert(key, Held { format: 0, bytes: Vec::new(), deadline });
@@ -180,7 +180,7 @@ impl Pair {
         } else {
             assert!(is_newer);
         }
-        self.look(key);
+        self.get_with_freshness(key);
     }
 
     /// Whether something only keeps older versions of a key away.
@@ -202,11 +202,12 @@ impl Pair {
     }
 
     /// Who looks closely finds what the model says.
-    pub fn look(&mut self, key: u16) {
+    pub fn get_with_freshness(&mut self, key: u16) {
         let now = self.clock.now();
         let found = with_key(key, |key| {
-            self.cache
-                .look(key, |found| (held(found.entry), found.freshness, found.negative, found.left))
+            self.cache.get_with_freshness(key, |found| {
+                (held(found.entry), found.freshness, found.negative, found.left)
+            })
         });
         let nature = self.marks.get(&key).map_or(Nature::Value, |mark| mark.note.nature);
         let state = self.state(key);

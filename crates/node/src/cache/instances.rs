@@ -1,0 +1,92 @@
+//! The instances of an environment, by the numbers that JavaScript knows them by.
+
+use super::handle::Handle;
+use super::letters;
+use crate::env::{Env, Owner};
+use crate::js::{Fail, Js, Val};
+use napi_sys as sys;
+use slab::Slab;
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::rc::{Rc, Weak};
+
+/// All instances of one environment.
+pub struct Instances {
+    env: Rc<Env>,
+    this: Weak<Self>,
+    handles: RefCell<Slab<Rc<Handle>>>,
+}
+
+impl Instances {
+    /// None yet; ties their end to the environment's.
+    pub fn install(js: Js<'_>, env: Rc<Env>) -> Result<Rc<Self>, Fail> {
+        let instances =
+            Rc::new_cyclic(|this| Self { env, this: this.clone(), handles: RefCell::default() });
+        let reader = instances.this.clone();
+        instances.env.read_letters_by(move |js, all| {
+            if let Some(instances) = reader.upgrade() {
+                letters::hand_over(js, &instances.env, all, |number| instances.get(number));
+            }
+        });
+        let data = Rc::into_raw(instances.clone()) as *mut c_void;
+        // SAFETY: the environment is live; the count in `data` is taken back by `end`, which runs
+        // once, on this thread.
+        let status = unsafe { sys::napi_add_env_cleanup_hook(js.raw(), Some(end), data) };
+        if status == sys::Status::napi_ok { Ok(instances) } else { Err(Fail::PENDING) }
+    }
+
+    /// The instance of this number.
+    #[inline]
+    pub fn get(&self, number: usize) -> Option<Rc<Handle>> {
+        self.handles.borrow().get(number).cloned()
+    }
+
+    /// Gives an instance a number, and closes it when `token` is collected, or else when the
+    /// environment ends.
+    pub fn adopt(&self, js: Js<'_>, token: Val<'_>, handle: Handle) -> Result<usize, Fail> {
+        let handle = Rc::new(handle);
+        let number = self.handles.borrow_mut().insert(handle.clone());
+        handle.set_number(number);
+        drop(handle);
+        // Only the environment's own functions come here, and they keep this alive themselves.
+        let data = Rc::into_raw(self.this.upgrade().ok_or(Fail::PENDING)?) as *mut c_void;
+        // SAFETY: `forget` takes back the count above, once.
+        let kept = unsafe { js.on_collected(token, data, Some(forget), number as *mut c_void) };
+        if kept.is_err() {
+            // SAFETY: nobody else will take it back.
+            unsafe { forget(js.raw(), data, number as *mut c_void) };
+        }
+        kept.map(|()| number)
+    }
+}
+
+impl Owner for Instances {
+    #[inline]
+    fn env(&self) -> &Env {
+        &self.env
+    }
+}
+
+/// A token was collected: its instance is closed and its number free.
+///
+/// # Safety
+/// `instances` and `number` are those of [`Instances::adopt`].
+unsafe extern "C" fn forget(_env: sys::napi_env, instances: *mut c_void, number: *mut c_void) {
+    // SAFETY: as the caller promises; this is the count that `adopt` left.
+    let instances = unsafe { Rc::from_raw(instances as *const Instances) };
+    let handle = instances.handles.borrow_mut().try_remove(number as usize);
+    // Closing may free a large cache: not while the list is borrowed.
+    drop(handle);
+}
+
+/// The environment ends: its instances are closed and nobody wakes it any more.
+///
+/// # Safety
+/// `data` came from [`Instances::install`].
+unsafe extern "C" fn end(data: *mut c_void) {
+    // SAFETY: as the caller promises; this is the count that `install` left.
+    let instances = unsafe { Rc::from_raw(data as *const Instances) };
+    instances.env.outbox.close();
+    let handles = instances.handles.take();
+    drop(handles);
+}

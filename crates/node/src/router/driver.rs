@@ -1,0 +1,231 @@
+//! The routing node's core, as the socket driver of one environment holds it.
+//!
+//! One [`Router`] serves all threads of the process; each thread has a [`Driver`] of its own with
+//! the sessions of the connections that it accepted. A chunk of a client's bytes is one call.
+
+use super::list;
+use crate::env::{Call, Env, Function, Owner, Returns, define, function};
+use crate::js::{Fail, Js};
+use breakwater_router::{Next, Output, Peer, Router, Session};
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes of output buffer that are kept from one chunk to the next.
+const KEPT: usize = 1024 * 1024;
+
+/// What the functions of one JavaScript router belong to.
+pub struct Driver {
+    env: Rc<Env>,
+    /// `None` once closed.
+    router: RefCell<Option<Arc<Router>>>,
+    /// By the number that JavaScript knows each by.
+    sessions: RefCell<Vec<Option<Session>>>,
+    output: RefCell<Output>,
+    /// The router's number in the process, if this driver is the one to take it off the list.
+    listed: Cell<Option<u64>>,
+}
+
+impl Driver {
+    fn new(env: Rc<Env>, router: Arc<Router>, listed: Option<u64>) -> Rc<Self> {
+        Rc::new(Self {
+            env,
+            router: RefCell::new(Some(router)),
+            sessions: RefCell::default(),
+            output: RefCell::default(),
+            listed: Cell::new(listed),
+        })
+    }
+
+    fn router(&self) -> Result<Ref<'_, Router>, Fail> {
+        Ref::filter_map(self.router.borrow(), |router| router.as_deref())
+            .map_err(|_| Fail::closed())
+    }
+
+    fn close(&self) {
+        if let Some(id) = self.listed.take() {
+            list::forget(id);
+        }
+        let sessions = self.sessions.take();
+        let router = self.router.take();
+        drop((sessions, router));
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Owner for Driver {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+}
+
+const METHODS: &[Function<Driver>] = &[
+    function!(Driver, c"connect", connect),
+    function!(Driver, c"feed", feed),
+    function!(Driver, c"take", take),
+    function!(Driver, c"kills", kills),
+    function!(Driver, c"clientId", client_id),
+    function!(Driver, c"disconnect", disconnect),
+    function!(Driver, c"setAddress", set_address),
+    function!(Driver, c"stats", stats),
+    function!(Driver, c"close", close),
+];
+
+/// The object that the socket driver works on. `listed` is the router's number if this driver is
+/// to take it off the list at its end.
+pub fn instance<'s>(
+    call: &Call<'s, Env>,
+    id: u64,
+    router: Arc<Router>,
+    listed: Option<u64>,
+) -> Returns<'s> {
+    let object = call.js.object()?;
+    call.js.put_number(object, c"id", id as f64)?;
+    let driver = Driver::new(call.on.this()?, router, listed);
+    define(call.js, object, METHODS, &driver)?;
+    Ok(object)
+}
+
+/// Unix milliseconds.
+#[inline]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}
+
+/// `connect(address, local)`: the new session's number, or the bytes to refuse the client with.
+fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let js = call.js;
+    let router = call.on.router.borrow().clone().ok_or_else(Fail::closed)?;
+    let peer = Peer {
+        address: js.to_text(call.arg::<0>()).unwrap_or_default(),
+        local: js.to_text(call.arg::<1>()).unwrap_or_default(),
+    };
+    let session = match router.connect(peer, now()) {
+        Ok(session) => session,
+        Err(refusal) => return js.buffer(refusal),
+    };
+    let mut sessions = call.on.sessions.borrow_mut();
+    let free = sessions.iter().position(Option::is_none).unwrap_or_else(|| {
+        sessions.push(None);
+        sessions.len() - 1
+    });
+    sessions[free] = Some(session);
+    js.number(free as f64)
+}
+
+fn index<T>(js: Js<'_>, call: &Call<'_, T>) -> usize {
+    js.to_number(call.arg::<0>()).unwrap_or(-1.0) as usize
+}
+
+/// `feed(session, chunk, area)`: what the chunk came to: eight times the length of the replies,
+/// plus 4 if `kills` has some, plus what comes next: 0 read, 1 resume, 2 close. The replies lie in
+/// `area` if they fit, otherwise `take` has them.
+#[inline]
+fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let js = call.js;
+    let mut sessions = call.on.sessions.borrow_mut();
+    let session =
+        sessions.get_mut(index(js, call)).and_then(Option::as_mut).ok_or_else(Fail::closed)?;
+    let mut output = call.on.output.borrow_mut();
+    let output = &mut *output;
+    output.bytes.clear();
+    output.bytes.shrink_to(KEPT);
+    // SAFETY: no JavaScript runs until this returns, and the two do not overlap: the one comes
+    // from the socket, the other from the driver.
+    let (chunk, area) = unsafe { (js.to_bytes(call.arg::<1>()), js.to_bytes(call.arg::<2>())) };
+    let next = session.feed(chunk.unwrap_or_default(), now(), output);
+    let len = output.bytes.len();
+    if let Some(area) = area.and_then(|area| area.get_mut(..len)) {
+        area.copy_from_slice(&output.bytes);
+    }
+    let next = match next {
+        Next::Read => 0.0,
+        Next::Resume => 1.0,
+        Next::Close => 2.0,
+    };
+    let kills = if output.kills.is_empty() { 0.0 } else { 4.0 };
+    js.number(len as f64 * 8.0 + kills + next)
+}
+
+/// `take(into)`: copies the replies of the last chunk, which did not fit its area.
+fn take<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    // SAFETY: no JavaScript runs until this returns.
+    let into = unsafe { call.js.to_bytes(call.arg::<0>()) }.ok_or_else(Fail::closed)?;
+    let mut output = call.on.output.borrow_mut();
+    let len = output.bytes.len().min(into.len());
+    into[..len].copy_from_slice(&output.bytes[..len]);
+    output.bytes.clear();
+    output.bytes.shrink_to(KEPT);
+    call.js.number(len as f64)
+}
+
+/// `kills()`: the numbers of the clients to be disconnected, whichever thread has them.
+fn kills<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let kills = std::mem::take(&mut call.on.output.borrow_mut().kills);
+    let array = call.js.array(kills.len())?;
+    for (at, id) in kills.into_iter().enumerate() {
+        call.js.put_at(array, at, call.js.number(id as f64)?)?;
+    }
+    Ok(array)
+}
+
+/// `clientId(session)`: the client's number in the process.
+fn client_id<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let sessions = call.on.sessions.borrow();
+    let session =
+        sessions.get(index(call.js, call)).and_then(Option::as_ref).ok_or_else(Fail::closed)?;
+    call.js.number(session.id() as f64)
+}
+
+/// `disconnect(session)`: the connection is gone.
+fn disconnect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let at = index(call.js, call);
+    let session = call.on.sessions.borrow_mut().get_mut(at).and_then(Option::take);
+    drop(session);
+    call.js.undefined()
+}
+
+/// `setAddress(host, port)`: where clients reach the router.
+fn set_address<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let js = call.js;
+    let host = js.to_text(call.arg::<0>()).unwrap_or_default();
+    let port = js.to_number(call.arg::<1>()).unwrap_or_default();
+    call.on.router()?.set_address(&host, port as u16);
+    js.undefined()
+}
+
+/// `stats()`: counts of the router and of its cache.
+fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let (js, router) = (call.js, call.on.router()?);
+    let (counts, cache) = (router.counts(), router.cache().stats());
+    let object = js.object()?;
+    for (name, value) in [
+        (c"clients", counts.clients),
+        (c"connections", counts.connections),
+        (c"refused", counts.refused),
+        (c"commands", counts.commands),
+        (c"bytesReceived", counts.received),
+        (c"bytesSent", counts.sent),
+        (c"hits", cache.hits),
+        (c"misses", cache.misses),
+        (c"evictions", cache.evictions),
+        (c"expirations", cache.expirations),
+        (c"entries", cache.entries),
+        (c"bytes", cache.bytes),
+    ] {
+        js.put_number(object, name, value as f64)?;
+    }
+    Ok(object)
+}
+
+/// `close()`: ends all sessions of this driver and lets the router go.
+fn close<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    call.on.close();
+    call.js.undefined()
+}

@@ -1,0 +1,116 @@
+//! Making a router, finding it from other threads, and keeping its cache in order.
+
+use super::driver::{instance, now};
+use super::list;
+use crate::env::{Call, Env, Returns};
+use crate::js::{Fail, Js, Val};
+use breakwater_engine::{Cache, Config, ConfigError, Policy};
+use breakwater_router::{Limits, Options, Permissions, Router, User, Users};
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+const POLICIES: [(&str, Policy); 4] = [
+    ("lru", Policy::Lru),
+    ("lfu", Policy::Lfu),
+    ("random", Policy::Random),
+    ("none", Policy::None),
+];
+
+/// `createRouter(options)`: a router with a cache of its own. The facade has checked the options.
+pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let (js, options) = (call.js, call.arg::<0>());
+    let name = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
+    let policy = POLICIES.iter().find(|(known, _)| *known == name).map(|(_, policy)| *policy);
+    let cache = Cache::new(Config {
+        max_bytes: number(js, options, c"maxMemory")?,
+        policy: policy.ok_or(ConfigError {
+            option: "policy",
+            value: name,
+            allowed: "lru, lfu, random or none",
+        })?,
+        ..Config::default()
+    })?;
+    let limits = Limits {
+        clients: number(js, options, c"maxClients")?.unwrap_or(10_000) as usize,
+        ..Limits::default()
+    };
+    let options = Options {
+        users: users(js, js.prop(options, c"users")?)?,
+        limits,
+        version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
+        process: std::process::id(),
+        threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
+    };
+    let router = Arc::new(Router::new(Arc::new(cache), options, now()));
+    let id = list::add(router.clone());
+    maintain(Arc::downgrade(&router));
+    instance(call, id, router, Some(id))
+}
+
+/// `attachRouter(id)`: the router of this number, for another thread's driver.
+pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let id = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
+    let router = list::find(id).ok_or_else(Fail::handle)?;
+    instance(call, id, router, None)
+}
+
+fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
+    Ok(js.to_whole(js.prop(options, name)?))
+}
+
+/// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.
+fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
+    let Some(len) = js.len(array) else { return Ok(Users::open()) };
+    let mut users = vec![];
+    for at in 0..len {
+        let user = js.at(array, at)?;
+        let name = js.to_text(js.prop(user, c"name")?).unwrap_or_default();
+        let password = js.to_text(js.prop(user, c"password")?);
+        let names = js.to_text(js.prop(user, c"permissions")?).unwrap_or_default();
+        let permissions = Permissions::parse(&names).ok_or_else(|| ConfigError {
+            option: "permissions",
+            value: names.clone(),
+            allowed: "read, write, admin or all, separated by commas",
+        })?;
+        users.push(User::new(name, password.as_ref().map(|text| text.as_bytes()), permissions));
+    }
+    Ok(Users::new(users))
+}
+
+/// Starts a thread that does what time asks of the cache, until the router is gone.
+fn maintain(router: Weak<Router>) {
+    let run = move || {
+        loop {
+            let Some(router) = router.upgrade() else { return };
+            let due = catch_unwind(AssertUnwindSafe(|| router.cache().maintain()));
+            drop(router);
+            // Asleep, this thread reads nothing: what others remove is freed without asking it.
+            breakwater_engine::rest();
+            // Reads never wait for this: they look at deadlines themselves.
+            let due = due.ok().flatten().unwrap_or(u64::MAX).clamp(50, 500);
+            thread::sleep(Duration::from_millis(due));
+        }
+    };
+    // Without a thread, what expired waits for the reads and writes that find it.
+    let _ = thread::Builder::new().name("breakwater-router".to_owned()).spawn(run);
+}
+
+/// `duplicateFd(fd)`: another descriptor of the same socket, -1 where there is none.
+pub fn duplicate_fd<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let fd = call.js.to_number(call.arg::<0>()).unwrap_or(-1.0) as i32;
+    call.js.number(f64::from(duplicate(fd)))
+}
+
+#[cfg(unix)]
+fn duplicate(fd: i32) -> i32 {
+    // SAFETY: a call on two integers; a descriptor that is not open is an error, not a fault.
+    unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }
+}
+
+#[cfg(not(unix))]
+fn duplicate(_fd: i32) -> i32 {
+    -1
+}
