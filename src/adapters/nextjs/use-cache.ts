@@ -1,5 +1,5 @@
 // The handler of the option `cacheHandlers`: what 'use cache' keeps.
-import { EntryTooLargeError } from '../../errors.ts'
+import { EntryTooLargeError } from '../../base/errors.ts'
 import { shortKey } from '../short-key.ts'
 import { type NextOptions, openStore, type Store } from './options.ts'
 
