@@ -1,6 +1,7 @@
 // What other processes change is heard of by the bus, and a message that is missing is noticed.
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
+import type { CacheKey } from '../../src/base/types.ts'
 import {
   type Change,
   Ledger,
@@ -11,7 +12,6 @@ import {
   readMessage,
   writeMessage,
 } from '../../src/tier/redis/messages.ts'
-import type { CacheKey } from '../../src/types.ts'
 import { random } from '../helpers/random.ts'
 import { installed, redis } from '../router/support.ts'
 import {

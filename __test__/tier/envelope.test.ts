@@ -1,7 +1,7 @@
 // The form of stored values, and the places where they are.
 import { deflateRawSync } from 'node:zlib'
 import test from 'ava'
-import { TierError } from '../../src/errors.ts'
+import { TierError } from '../../src/base/errors.ts'
 import { Compression, hasCompression, pack, unpack } from '../../src/tier/compress.ts'
 import { Head, readSignature, seal, unseal } from '../../src/tier/envelope.ts'
 import { Keys, readKey, writeKey } from '../../src/tier/redis/keys.ts'

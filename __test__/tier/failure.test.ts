@@ -2,7 +2,7 @@
 import test from 'ava'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { InvalidOptionError, TierError } from '../../src/errors.ts'
+import { InvalidOptionError, TierError } from '../../src/base/errors.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
 import { slotOf } from '../../src/tier/redis/slots.ts'

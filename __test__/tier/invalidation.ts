@@ -9,6 +9,8 @@ import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
+import type { Timers } from '../../src/base/timers.ts'
+import type { CacheKey } from '../../src/base/types.ts'
 import { ManualClock } from '../../src/testing.ts'
 import {
   type Channel,
@@ -17,8 +19,6 @@ import {
   openChannel,
 } from '../../src/tier/redis/channel.ts'
 import type { TierHost } from '../../src/tier/tier.ts'
-import type { Timers } from '../../src/timers.ts'
-import type { CacheKey } from '../../src/types.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { freePort, redis, type Served } from '../router/support.ts'
 

@@ -1,7 +1,7 @@
 // A cache's second tier in Redis, by both libraries, over one server and over a cluster of three.
 import test from 'ava'
 import type { Redis } from 'ioredis'
-import { TierError } from '../../src/errors.ts'
+import { TierError } from '../../src/base/errors.ts'
 import type { TierMoment } from '../../src/tier/tier.ts'
 import { installed } from '../router/support.ts'
 import { connect } from './invalidation.ts'

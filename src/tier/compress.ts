@@ -2,7 +2,7 @@
 // large ones by other threads, since the event loop would stand still for longer than handing over takes.
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
-import { TierError } from '../errors.ts'
+import { TierError } from '../base/errors.ts'
 
 /** How bytes are compressed; the numbers are in stored values and never change. */
 export const Compression = { NONE: 0, DEFLATE: 1, BROTLI: 2, ZSTD: 3 } as const

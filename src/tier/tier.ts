@@ -1,7 +1,7 @@
 // A second tier: a store behind the cache that other processes share. What it has to do, and what it
 // tells the cache.
-import type { Timers } from '../timers.ts'
-import type { CacheKey } from '../types.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey } from '../base/types.ts'
 
 /** A value as a tier keeps it: encoded once, by the cache's codec. */
 export interface TierValue {

@@ -35,19 +35,24 @@
 //! they begin a new one. Those that waited already are served by the old one.
 //!
 //! While no flight is up a kill is one atomic load.
+//!
+//! Nobody waits for memory under a lock of this table, and nobody takes one while pinned: see the
+//! crate's documentation.
 
 mod roles;
 
 pub use roles::{Gone, Handover, Landing, Lease, Left, Role, Ticket};
 
 use crate::key::Key;
+use crate::thread;
+pub(crate) use roles::Finish;
 use roles::OwnedKey;
-use sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
+use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// What the model checker replaces.
 #[cfg(not(loom))]
 mod sync {
-    pub(super) use parking_lot::Mutex;
+    pub(super) use parking_lot::{Mutex, MutexGuard};
     pub(super) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 }
 #[cfg(loom)]
@@ -136,7 +141,7 @@ impl FlightTable {
     /// `tags`: an invalidation of one of them kills the flight, see [`FlightTable::kill_tagged`].
     pub fn join(&self, key: Key<'_>, owner: u64, tags: &[u32]) -> Role {
         let hash = self.hash(key);
-        let mut shard = self.shard(hash).lock();
+        let mut shard = self.lock(hash);
         let flights = shard.entry(hash).or_default();
         if let Some(flight) = living(flights, key) {
             let new = flight.owner != owner && !flight.waiters.contains(&owner);
@@ -163,28 +168,45 @@ impl FlightTable {
     }
 
     /// Ends a lease whose load succeeded. While the lease is alive `store` runs under the shard's
-    /// lock and must only link the value into the index: no callback, no second flight. `None` if
-    /// the lease has ended already. If `store` panics the flight stays up.
+    /// lock and must only link the value into the index: no callback, no second flight, no waiting.
+    /// `None` if the lease has ended already. If `store` panics the flight stays up.
     pub fn finish<R>(&self, lease: &Lease, store: impl FnOnce() -> R) -> Option<Landing<R>> {
-        let mut shard = self.shard(lease.ticket.hash).lock();
-        let flight = led(&mut shard, lease)?;
-        let stored = (!flight.killed).then(store);
-        let flight = self.remove(&mut shard, lease.ticket)?;
-        drop(shard);
-        Some(Landing { waiters: flight.waiters, stored })
+        match self.try_finish(lease, || Some(store())) {
+            Finish::Landed(landing) => Some(landing),
+            Finish::Again | Finish::Ended => None,
+        }
+    }
+
+    /// As [`FlightTable::finish`], for a store that may find that it has to wait for something
+    /// first. It must not do so under the lock: it gives `None`, and the flight stays up.
+    pub(crate) fn try_finish<R>(
+        &self,
+        lease: &Lease,
+        store: impl FnOnce() -> Option<R>,
+    ) -> Finish<R> {
+        let mut shard = self.lock(lease.ticket.hash);
+        let Some(flight) = led(&mut shard, lease) else { return Finish::Ended };
+        let stored = if flight.killed { None } else { store() };
+        if stored.is_none() && !flight.killed {
+            return Finish::Again;
+        }
+        match self.remove(&mut shard, lease.ticket) {
+            Some(flight) => Finish::Landed(Landing { waiters: flight.waiters, stored }),
+            None => Finish::Ended,
+        }
     }
 
     /// Ends a lease without a value to store: those who waited. `None` if the lease has ended
     /// already.
     pub fn fail(&self, lease: &Lease) -> Option<Vec<u64>> {
-        let mut shard = self.shard(lease.ticket.hash).lock();
+        let mut shard = self.lock(lease.ticket.hash);
         led(&mut shard, lease)?;
         Some(self.remove(&mut shard, lease.ticket)?.waiters)
     }
 
     /// Ends a lease that nobody waits for; whether it did, or had ended already.
     pub fn cancel(&self, lease: &Lease) -> bool {
-        let mut shard = self.shard(lease.ticket.hash).lock();
+        let mut shard = self.lock(lease.ticket.hash);
         match led(&mut shard, lease) {
             Some(flight) if !flight.waiters.is_empty() => false,
             Some(_) => self.remove(&mut shard, lease.ticket).is_some(),
@@ -199,7 +221,7 @@ impl FlightTable {
     /// `lease`: the number of the lease that the caller has waited for. All who wait lose patience
     /// at about the same time: only the first of them takes the flight from its leader.
     pub fn hand_over(&self, ticket: Ticket, lease: u64) -> Handover {
-        let mut shard = self.shard(ticket.hash).lock();
+        let mut shard = self.lock(ticket.hash);
         match find(&mut shard, ticket) {
             Some(flight) if flight.lease != lease => Handover::Since(flight.lease),
             _ => self.pass_on(&mut shard, ticket, true),
@@ -208,18 +230,18 @@ impl FlightTable {
 
     /// Whether a lease is one to load for. Who hears of a lease late may have lost it since.
     pub fn leads(&self, lease: &Lease) -> bool {
-        led(&mut self.shard(lease.ticket.hash).lock(), lease).is_some()
+        led(&mut self.lock(lease.ticket.hash), lease).is_some()
     }
 
     /// Whether the owner waits for the flight.
     pub fn waits(&self, ticket: Ticket, owner: u64) -> bool {
-        let mut shard = self.shard(ticket.hash).lock();
+        let mut shard = self.lock(ticket.hash);
         find(&mut shard, ticket).is_some_and(|flight| flight.waiters.contains(&owner))
     }
 
     /// The owner no longer waits for the flight.
     pub fn leave(&self, ticket: Ticket, owner: u64) -> Left {
-        let mut shard = self.shard(ticket.hash).lock();
+        let mut shard = self.lock(ticket.hash);
         let Some(flight) = find(&mut shard, ticket) else { return Left::Unknown };
         let Some(at) = flight.waiters.iter().position(|&waiter| waiter == owner) else {
             return Left::Unknown;
@@ -240,7 +262,7 @@ impl FlightTable {
     #[cold]
     fn kill_flight(&self, key: Key<'_>) {
         let hash = self.hash(key);
-        let mut shard = self.shard(hash).lock();
+        let mut shard = self.lock(hash);
         if let Some(flight) = shard.get_mut(&hash).and_then(|flights| living(flights, key)) {
             flight.killed = true;
         }
@@ -252,8 +274,8 @@ impl FlightTable {
         if self.is_idle() {
             return;
         }
-        for shard in &self.shards {
-            shard.lock().values_mut().flatten().for_each(|flight| flight.killed = true);
+        for mut shard in self.lock_each() {
+            shard.values_mut().flatten().for_each(|flight| flight.killed = true);
         }
     }
 
@@ -262,8 +284,7 @@ impl FlightTable {
         if self.is_idle() {
             return;
         }
-        for shard in &self.shards {
-            let mut shard = shard.lock();
+        for mut shard in self.lock_each() {
             let flights = shard.values_mut().flatten();
             flights.filter(|flight| flight.tags.contains(&tag)).for_each(|f| f.killed = true);
         }
@@ -273,8 +294,7 @@ impl FlightTable {
     /// handed to who waited longest. Who leads now must be told, and who leads alone.
     pub fn owner_gone(&self, owner: u64) -> Gone {
         let mut gone = Gone::default();
-        for shard in &self.shards {
-            let mut shard = shard.lock();
+        for mut shard in self.lock_each() {
             let mut orphans = Vec::new();
             for (&hash, flights) in shard.iter_mut() {
                 for flight in flights {
@@ -350,8 +370,18 @@ impl FlightTable {
         self.seed.hash_one((key.kind, key.bytes))
     }
 
-    fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        &self.shards[hash as usize % SHARDS]
+    fn lock(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        Self::enter(&self.shards[hash as usize % SHARDS])
+    }
+
+    /// All shards, each locked in its turn.
+    fn lock_each(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.shards.iter().map(Self::enter)
+    }
+
+    fn enter(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+        thread::assert_unpinned();
+        shard.lock()
     }
 }
 

@@ -16,6 +16,19 @@
 //! tags       which entries were invalidated together
 //! persist    snapshots in files
 //! ```
+//!
+//! # Waiting
+//! A thread that is *pinned* keeps everybody from freeing memory. A thread that needs memory waits
+//! until others have freed some. So that the two never wait for each other:
+//!
+//! - Whoever waits for memory is not pinned, and holds no lock but the one that serialises `clear`
+//!   and `resize`.
+//! - No lock that is held while memory is awaited is ever taken while pinned. To be sure of it,
+//!   neither is any lock of the flight table, under which loads are stored.
+//! - What a shard's lock, a flight's lock or a pin covers is a bounded number of steps, however many
+//!   entries there are. What takes longer gives them back in between.
+//!
+//! The first two are assertions in builds that have them on.
 
 mod cache;
 mod clock;

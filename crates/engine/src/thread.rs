@@ -112,6 +112,16 @@ impl Thread {
     }
 }
 
+/// Checks, where debug assertions are on, that the calling thread may wait for others: that it is
+/// not pinned, and so keeps nobody from freeing memory meanwhile.
+#[inline]
+pub(crate) fn assert_unpinned() {
+    debug_assert!(
+        HERE.with(Cell::get).is_none_or(|participant| participant.depth.get() == 0),
+        "a pinned thread waits for a lock or for memory",
+    );
+}
+
 /// While it lives, nothing that this thread can reach is freed.
 pub(crate) struct Guard(Thread);
 

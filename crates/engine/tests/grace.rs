@@ -32,7 +32,7 @@ impl RemovalListener for Told {
 impl Told {
     fn by(cache: &Cache) -> Arc<Self> {
         let told = Arc::new(Self::default());
-        cache.set_listener(Some(told.clone()));
+        cache.listen(told.clone());
         told
     }
 

@@ -96,7 +96,7 @@ fn a_negative_is_there_for_who_looks_and_for_nobody_else() {
     for policy in POLICIES {
         let (cache, clock) = new(policy);
         let told = Arc::new(Told::default());
-        cache.set_listener(Some(told.clone()));
+        cache.listen(told.clone());
         let learn = || cache.set_noted(KEY, VALUE, Expiry::At(clock.now() + 10), &negative());
         learn().unwrap();
         assert_eq!(seen(&cache), Some((Freshness::Fresh, true, Some(10))));

@@ -54,7 +54,7 @@ fn an_invalidation_ends_what_has_its_tag_and_nothing_else() {
         let (cache, _) = new(policy, 0);
         let [a, b, c] = names(&cache);
         let told = Arc::new(Told::default());
-        cache.set_listener(Some(told.clone()));
+        cache.listen(told.clone());
         set(&cache, KEY, Expiry::Never, &[&a, &b]).unwrap();
         set(&cache, OTHER, Expiry::Never, &[&c]).unwrap();
         let (_, stamp) = cache.get_stamped(KEY, |_| ()).unwrap();

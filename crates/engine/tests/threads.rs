@@ -244,7 +244,7 @@ fn every_departure_is_told_once_and_the_counts_add_up() {
             seen: (0..THREADS * EACH).map(|_| AtomicU8::new(0)).collect(),
             by_reason: Default::default(),
         });
-        cache.set_listener(Some(departures.clone()));
+        cache.listen(departures.clone());
         let sets = AtomicU64::new(0);
         let deletes = AtomicU64::new(0);
         thread::scope(|scope| {

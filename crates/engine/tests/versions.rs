@@ -80,7 +80,7 @@ fn what_is_buried_keeps_older_versions_away_for_its_time() {
     for policy in POLICIES {
         let (cache, clock) = new(policy);
         let told = Arc::new(Told::default());
-        cache.set_listener(Some(told.clone()));
+        cache.listen(told.clone());
         set(&cache, 5, Expiry::Never).unwrap();
         assert!(!cache.delete_versioned(KEY, 4, Expiry::At(1_100)), "it is newer");
         assert_eq!(held(&cache), Some(5));

@@ -84,7 +84,7 @@ impl Store {
     /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds.
     pub(crate) fn new(cache: Arc<Cache>, now: u64) -> Self {
         let counts = Arc::new(Counts::default());
-        cache.set_listener(Some(counts.clone()));
+        cache.listen(counts.clone());
         let epoch = AtomicI64::new(now as i64 - cache.clock().now() as i64);
         Self { cache, counts, epoch, several: Mutex::new(()) }
     }

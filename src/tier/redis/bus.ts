@@ -1,6 +1,6 @@
 // Invalidation by the processes themselves: each publishes what it changed to one channel that all hear.
 // Redis keeps nothing of it, so numbers tell who missed a message, and signs of life who missed the last.
-import { TierError } from '../../errors.ts'
+import { TierError } from '../../base/errors.ts'
 import type { ChannelHost } from './channel.ts'
 import type { Pulse, Standing } from './footing.ts'
 import { type Change, type Kind, Ledger, pass, readMessage, writeMessage } from './messages.ts'

@@ -1,8 +1,8 @@
 // How a cache hears what other processes change in the store: by tracking, by the bus, or not at all.
 import { randomBytes } from 'node:crypto'
-import { checkDuration, checkOneOf, checkShape } from '../../checks.ts'
-import { InvalidOptionError } from '../../errors.ts'
-import type { Duration } from '../../types.ts'
+import { checkDuration, checkOneOf, checkShape } from '../../base/checks.ts'
+import { InvalidOptionError } from '../../base/errors.ts'
+import type { Duration } from '../../base/types.ts'
 import type { TierHost } from '../tier.ts'
 import { Bus, type BusLine } from './bus.ts'
 import { Footing, type Pulse } from './footing.ts'

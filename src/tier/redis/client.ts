@@ -1,7 +1,7 @@
 // One small interface over the clients of ioredis and node-redis, whichever servers they are for.
 // Neither library is imported: a client is known by its shape.
-import { InvalidOptionError, TierError } from '../../errors.ts'
-import type { Timers } from '../../timers.ts'
+import { InvalidOptionError, TierError } from '../../base/errors.ts'
+import type { Timers } from '../../base/timers.ts'
 import { partOf } from './slots.ts'
 
 /** A word of a command. */

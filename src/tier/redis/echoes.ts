@@ -2,9 +2,10 @@
 // connection of its own writes, but does so all the same where a script makes them; and other threads
 // of this process, which share the values here, are other sessions to it. So whatever is heard of a key
 // that was written in this process of late is looked at: who wrote it is in what the store has.
-import type { CacheKey } from '../../types.ts'
+
+import { processClock } from '../../base/process-clock.ts'
+import type { CacheKey } from '../../base/types.ts'
 import { Head, isTombstone, readSignature, type Signature } from '../envelope.ts'
-import { processClock } from '../kin.ts'
 import type { Kin, TierHost } from '../tier.ts'
 import type { Connection } from './client.ts'
 import type { Keys } from './keys.ts'

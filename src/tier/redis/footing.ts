@@ -1,7 +1,7 @@
 // Keeps the channel standing: makes its connections, asks them for signs of life, and when one of them
 // is down begins anew with all, after a pause.
-import { TierError } from '../../errors.ts'
-import type { Cancel } from '../../timers.ts'
+import { TierError } from '../../base/errors.ts'
+import type { Cancel } from '../../base/timers.ts'
 import type { TierHost } from '../tier.ts'
 import type { Holder } from './reach.ts'
 

@@ -1,7 +1,7 @@
 // What the processes of a fleet read most: each says it for itself, in a key that ends by itself if the
 // process does not come back to it.
 import { randomUUID } from 'node:crypto'
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { Connection, Reply } from './client.ts'
 import { type Keys, readKey, writeKey } from './keys.ts'
 import type { Store } from './store.ts'

@@ -1,6 +1,6 @@
 // What processes tell each other over the bus: messages as text, and how a receiver finds out that it
 // missed one. Nothing here sends or waits.
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { TierHost } from '../tier.ts'
 
 /** What was written or removed. */

@@ -1,7 +1,7 @@
 // What was to be removed from the store and may be there still, since it did not answer: it is not
 // read, and removed when the store answers again.
-import type { Cancel } from '../../timers.ts'
-import type { CacheKey } from '../../types.ts'
+import type { Cancel } from '../../base/timers.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { TierHost } from '../tier.ts'
 import { textOf } from './keys.ts'
 import { type Change, pass } from './messages.ts'

@@ -2,7 +2,7 @@
 // that is down stays down, and whoever uses it begins anew. So no connection is taken for another, and
 // nothing waits in a queue for a server that is gone.
 
-import { TierError } from '../../errors.ts'
+import { TierError } from '../../base/errors.ts'
 
 /** A message of a channel: bytes, or a list of them, or `null`, as Redis tells of keys. */
 export type Payload = Buffer | readonly Buffer[] | null

@@ -1,6 +1,6 @@
 // Values as they are read: what is damaged, or was invalidated since, counts as missing.
 
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey } from '../../base/types.ts'
 import { type Found, unseal } from '../envelope.ts'
 import type { TierMark, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'

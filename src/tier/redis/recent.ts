@@ -1,8 +1,8 @@
 // What a session has asked the store for of late. Another thread of the process, which shares the values
 // here, may have removed it meanwhile: what was read before that is forgotten once more.
 
-import type { CacheKey } from '../../types.ts'
-import { processClock } from '../kin.ts'
+import { processClock } from '../../base/process-clock.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { TierHost } from '../tier.ts'
 import { textOf } from './keys.ts'
 

@@ -1,5 +1,5 @@
 // One cache over Redis: puts together what reads, writes, waits and listens.
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
 import { type Channel, type ChannelHost, drawOrigin, openChannel } from './channel.ts'
 import { type Connection, connectionOf } from './client.ts'

@@ -1,7 +1,7 @@
 // The store behind its breaker: what fails there is told to the cache and passed over. In a cluster
 // each part has a breaker of its own, so that one that is away does not take the others along.
-import { BreakerOpenError } from '../../errors.ts'
-import { Breaker, type BreakerOptions, type BreakerState } from '../../loading/breaker.ts'
+import { BreakerOpenError } from '../../base/errors.ts'
+import { Breaker, type BreakerOptions, type BreakerState } from '../../guard/breaker.ts'
 import type { TierHost } from '../tier.ts'
 import type { Command, Connection, Reply, Word } from './client.ts'
 import { type Read, read, type ScriptCommand, sendAll } from './scripts.ts'

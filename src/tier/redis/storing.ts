@@ -1,6 +1,6 @@
 // A value as the command that stores it, or the reason why it is not stored.
-import { TierError } from '../../errors.ts'
-import type { CacheKey } from '../../types.ts'
+import { TierError } from '../../base/errors.ts'
+import type { CacheKey } from '../../base/types.ts'
 import { type Sealed, type Signature, seal } from '../envelope.ts'
 import type { TierValue } from '../tier.ts'
 import { drawGeneration, type Epoch } from './epochs.ts'

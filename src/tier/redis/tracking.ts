@@ -1,7 +1,7 @@
 // Invalidation by the server itself: it tells which keys under the cache's prefixes were written, to
 // all but the connection that wrote them. So the cache writes by the connections that are made here.
-import { TierError } from '../../errors.ts'
-import type { CacheKey } from '../../types.ts'
+import { TierError } from '../../base/errors.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { ChannelHost } from './channel.ts'
 import type { Standing } from './footing.ts'
 import { type Change, merge, nothing, pass, readMessage, writeMessage } from './messages.ts'

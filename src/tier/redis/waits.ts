@@ -1,7 +1,7 @@
 // Which process loads a key: the one that has its lock. The others wait until the key is written, the
 // lock is given back, or their time is over.
 import { randomUUID } from 'node:crypto'
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey } from '../../base/types.ts'
 import type { TierHost, TierLease } from '../tier.ts'
 import type { Connection } from './client.ts'
 import { type Keys, textOf } from './keys.ts'

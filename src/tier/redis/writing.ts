@@ -1,8 +1,8 @@
 // What is written and removed: in the order in which it was asked for, and only if nothing newer is
 // there. Then the others are told.
 
-import { TierError } from '../../errors.ts'
-import type { CacheKey } from '../../types.ts'
+import { TierError } from '../../base/errors.ts'
+import type { CacheKey } from '../../base/types.ts'
 import { type Signature, sign } from '../envelope.ts'
 import type { TierHost, TierValue } from '../tier.ts'
 import { Batching } from './batching.ts'

@@ -179,7 +179,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let departed = Arc::new(Departed::default());
-    cache.set_listener(Some(departed.clone()));
+    cache.listen(departed.clone());
     let mut world = World { cache, clock, written: HashMap::new(), serial: 0, stored: 0 };
     while world.step(&mut bytes).is_some() {
         world.cache.audit().unwrap();

@@ -8,7 +8,6 @@ use crate::shard::{FIRST_BUCKETS, Guarded, ShardRef};
 use crate::stats::Count;
 use crate::thread;
 use parking_lot::MutexGuard;
-use std::sync::atomic::Ordering;
 
 impl Cache {
     /// A replaced entry leaves; whether it was still alive.
@@ -96,27 +95,26 @@ impl Cache {
 
     #[inline]
     fn report(&self, entry: EntryPtr, reason: Reason) {
-        // Relaxed: who begins to listen is told of what leaves from some moment on.
-        if self.has_listener.load(Ordering::Relaxed) {
-            self.tell_listener(entry, reason);
+        if self.listeners.any() {
+            self.tell_listeners(entry, reason);
         }
     }
 
     #[cold]
-    fn tell_listener(&self, entry: EntryPtr, reason: Reason) {
+    fn tell_listeners(&self, entry: EntryPtr, reason: Reason) {
         // Pinned, so that a listener that calls `rest` does not give the thread's participant back
         // in the middle of this operation.
         let _guard = thread::here().pin();
-        let listener = self.listener.read().clone();
         // SAFETY: out of the index and not retired yet.
         let entry = unsafe { entry.read() };
-        if let Some(listener) = listener.filter(|_| !entry.is_absent()) {
-            listener.removed(entry, reason);
+        if !entry.is_absent() {
+            self.listeners.all().iter().for_each(|listener| listener.removed(entry, reason));
         }
     }
 
     /// Removes everything that was there when it began.
     pub fn clear(&self) {
+        thread::assert_unpinned();
         let _overall = self.overall.lock();
         self.flights.kill_all();
         let _changing = self.versions.as_ref().map(|versions| versions.changing_all());

@@ -29,7 +29,7 @@ use crate::hot::{HotKey, HotKeys};
 use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::memory;
-use crate::removal::RemovalListener;
+use crate::removal::{Listeners, RemovalListener};
 use crate::shard::{Shard, ShardRef};
 use crate::stats::{Count, Counters, Stats};
 use crate::tags::Tags;
@@ -38,7 +38,7 @@ use crate::versions::Versions;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 /// The smallest `max_bytes`.
 const MIN_BYTES: u64 = 4_096;
@@ -81,8 +81,7 @@ pub struct Cache {
     grace: u64,
     counters: Counters,
     hot: CachePadded<HotKeys>,
-    listener: RwLock<Option<Arc<dyn RemovalListener>>>,
-    has_listener: AtomicBool,
+    listeners: Listeners,
     alarm: RwLock<Option<Alarm>>,
     /// When [`Cache::maintain`] is to be called next, in milliseconds of the clock.
     wake_at: AtomicU64,
@@ -144,8 +143,7 @@ impl Cache {
             grace,
             counters: Counters::default(),
             hot: CachePadded::new(HotKeys::new(HOT_KEYS)),
-            listener: RwLock::new(None),
-            has_listener: AtomicBool::new(false),
+            listeners: Listeners::default(),
             alarm: RwLock::new(None),
             wake_at: AtomicU64::new(u64::MAX),
             flights: FlightTable::new(),
@@ -333,11 +331,15 @@ impl Cache {
         &self.flights
     }
 
-    /// Who is told of removals from now on; `None` for nobody.
-    pub fn set_listener(&self, listener: Option<Arc<dyn RemovalListener>>) {
-        let mut current = self.listener.write();
-        self.has_listener.store(listener.is_some(), Ordering::Relaxed);
-        *current = listener;
+    /// Tells the listener of every removal from now on.
+    pub fn listen(&self, listener: Arc<dyn RemovalListener>) {
+        self.listeners.add(listener);
+    }
+
+    /// Tells the listener of no removal that begins from now on.
+    pub fn unlisten<L: RemovalListener + ?Sized>(&self, listener: &Arc<L>) {
+        let it = Arc::as_ptr(listener).cast::<()>();
+        self.listeners.remove(|other| Arc::as_ptr(other).cast() == it);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::index::Host;
 use crate::removal::Reason;
 use crate::shard::{Shard, ShardRef};
 use crate::stats::Count;
+use crate::thread;
 use std::ptr;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ impl Cache {
     /// Charges `bytes` to the shard, evicting until they are there. Not pinned, no lock held.
     #[cold]
     pub(super) fn make_room(&self, shard: ShardRef<'_>, bytes: u64) -> Result<(), Error> {
+        thread::assert_unpinned();
         let cap = self.ledger.cap();
         let fixed = self.shards.len() as u64 * Shard::first_charge() + self.price_of_extras();
         let most = cap.saturating_sub(fixed);
@@ -214,6 +216,7 @@ impl Cache {
         max_bytes: Option<u64>,
     ) -> Result<(), ConfigError> {
         super::check(max_entries, max_bytes)?;
+        thread::assert_unpinned();
         let _overall = self.overall.lock();
         let (entries, bytes) = (max_entries.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
         let before = (self.entry_ledger.cap(), self.ledger.cap());

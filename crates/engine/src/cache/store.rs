@@ -15,6 +15,8 @@ pub(super) enum Stored {
     Over(EntryPtr),
     /// The key has not what was expected.
     Refused,
+    /// It is not to be stored.
+    Failed(Error),
     /// So many bytes are missing, for something other than the entry.
     Missing(u64),
     /// There are as many entries as there may be.

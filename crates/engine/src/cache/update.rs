@@ -152,6 +152,7 @@ impl Cache {
             Stored::Missing(extra) => Attempt::Missing { size, extra },
             Stored::Crowded => Attempt::Crowded,
             Stored::Refused => Attempt::Again,
+            Stored::Failed(error) => Attempt::Failed(error),
         };
         match attempt {
             Attempt::Done(_) => self.expect_at(deadline, self.grace),

@@ -6,7 +6,7 @@ use super::tags::InOrder;
 use super::update::Edit;
 use crate::config::Error;
 use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
-use crate::flight::{Landing, Lease};
+use crate::flight::{Finish, FlightTable, Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
 use crate::note::{Draft, Nature, Note};
@@ -56,9 +56,6 @@ impl Cache {
 
     /// Ends a flight with its value: stores it, unless the key was changed since the flight began,
     /// and gives those who waited. `None` if the lease has ended already.
-    ///
-    /// Listeners that are told of what the value replaces run under the lock of the flight: they
-    /// must not use [`Cache::flights`].
     pub fn land(
         &self,
         lease: &Lease,
@@ -67,22 +64,22 @@ impl Cache {
         note: Option<&Note>,
     ) -> Option<Landing<Result<bool, Error>>> {
         let (key, deadline) = (lease.key(), deadline(expiry));
-        self.flights.finish(lease, || match note {
-            None => self.set_new(key, value, deadline),
-            Some(note) => self.set_drafted(key, value, deadline, note),
-        })
+        let mut gate = AtLanding { flights: &self.flights, lease, waiters: None };
+        let stored = match note {
+            None => self.set_new_at(&mut gate, key, value, deadline),
+            Some(note) => self.set_drafted_at(&mut gate, key, value, deadline, note),
+        };
+        match (gate.waiters, stored) {
+            (Some(waiters), stored) => Some(Landing { waiters, stored }),
+            // There was no room, or the key is too long: the flight has not been asked yet.
+            (None, Some(refused)) => self.flights.finish(lease, || refused),
+            (None, None) => None,
+        }
     }
 
     #[inline]
     fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
-        let hash = self.hasher.hash(key);
-        let shard = self.shard_of(hash);
-        let stored = self.try_set(shard, hash, key, value, deadline, None);
-        match stored {
-            Ok(_) => self.expect_at(deadline, self.grace),
-            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
-        }
-        stored
+        self.set_new_at(&mut Open, key, value, deadline).unwrap_or(Err(Error::Outdated))
     }
 
     /// As [`Cache::set_new`], with a note.
@@ -93,78 +90,153 @@ impl Cache {
         deadline: u64,
         note: &Note,
     ) -> Result<bool, Error> {
+        let stored = self.set_drafted_at(&mut Open, key, value, deadline, note);
+        stored.unwrap_or(Err(Error::Outdated))
+    }
+
+    /// Stores an entry if `gate` lets it; `None` if it does not.
+    #[inline(always)]
+    fn set_new_at(
+        &self,
+        gate: &mut impl Gate,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+    ) -> Option<Result<bool, Error>> {
         let hash = self.hasher.hash(key);
         let shard = self.shard_of(hash);
-        let draft = self.draft(note);
-        let store = |draft| self.try_set(shard, hash, key, value, deadline, Some(draft));
-        let stored = draft.and_then(store);
+        let stored = self.try_set(gate, shard, hash, key, value, deadline, None);
+        match stored {
+            Some(Ok(_)) => self.expect_at(deadline, self.grace),
+            Some(Err(_)) => _ = self.counters.add(shard.here, Count::Rejected),
+            None => {}
+        }
+        stored
+    }
+
+    /// As [`Cache::set_new_at`], with a note.
+    fn set_drafted_at(
+        &self,
+        gate: &mut impl Gate,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+        note: &Note,
+    ) -> Option<Result<bool, Error>> {
+        let hash = self.hasher.hash(key);
+        let shard = self.shard_of(hash);
+        let stored = match self.draft(note) {
+            Ok(draft) => self.try_set(gate, shard, hash, key, value, deadline, Some(draft)),
+            Err(error) => Some(Err(error)),
+        };
         let grace = if note.nature == Nature::Value { self.grace } else { 0 };
         match stored {
-            Ok(_) => self.expect_at(deadline, grace),
-            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
+            Some(Ok(_)) => self.expect_at(deadline, grace),
+            Some(Err(_)) => _ = self.counters.add(shard.here, Count::Rejected),
+            None => {}
         }
         stored
     }
 
     /// Inlined, so that what has no note pays nothing for notes.
     #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "inlined into those who know most of them")]
     fn try_set(
         &self,
+        gate: &mut impl Gate,
         shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
         value: Value<'_>,
         deadline: u64,
         draft: Option<Draft<'_>>,
-    ) -> Result<bool, Error> {
+    ) -> Option<Result<bool, Error>> {
+        let entry = match self.prepare_entry(shard, key, value, deadline, draft) {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        let stored = self.store_at(gate, shard, hash, key, value, entry, draft);
+        if !matches!(stored, Some(Ok(_))) {
+            shard.retire(entry);
+        }
+        stored
+    }
+
+    /// Makes an entry and charges it.
+    #[inline(always)]
+    fn prepare_entry(
+        &self,
+        shard: ShardRef<'_>,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+        draft: Option<Draft<'_>>,
+    ) -> Result<EntryPtr, Error> {
         check_key(key)?;
         let size = self.size_of(key, value.bytes.len(), draft);
         if !shard.charge(size) {
             self.make_room(shard, size)?;
         }
-        let entry = self.create(shard, key, value, deadline, draft, size)?;
+        self.create(shard, key, value, deadline, draft, size)
+    }
+
+    /// Stores an entry that is still the caller's if this does not give `Ok`.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "inlined into those who know most of them")]
+    fn store_at(
+        &self,
+        gate: &mut impl Gate,
+        shard: ShardRef<'_>,
+        hash: u64,
+        key: Key<'_>,
+        value: Value<'_>,
+        entry: EntryPtr,
+        draft: Option<Draft<'_>>,
+    ) -> Option<Result<bool, Error>> {
         let mut reservation = Reservation::default();
         let buries = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
         let payload = entry_payload(key, value);
         let result = loop {
-            let guard = shard.here.pin();
-            let (expect, in_order) = match draft {
-                None => (Expect::Any, None),
-                Some(draft) => match self.admit(shard, hash, key, draft, entry) {
-                    Ok(admitted) => admitted,
-                    Err(error) => break Err(error),
-                },
+            let attempt = || {
+                let guard = shard.here.pin();
+                let (expect, in_order) = match draft {
+                    None => (Expect::Any, None),
+                    Some(draft) => match self.admit(shard, hash, key, draft, entry) {
+                        Ok(admitted) => admitted,
+                        Err(error) => return Stored::Failed(error),
+                    },
+                };
+                let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
+                drop(in_order);
+                drop(guard);
+                stored
             };
-            let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
-            drop(in_order);
-            drop(guard);
+            let Some(stored) = gate.pass(attempt) else { break None };
             match stored {
                 Stored::New if buries => {
                     self.welcome_uncounted(shard, payload);
-                    break Ok(false);
+                    break Some(Ok(false));
                 }
                 Stored::New => {
                     self.welcome(shard, payload);
-                    break Ok(false);
+                    break Some(Ok(false));
                 }
                 Stored::Over(old) if buries => {
-                    break Ok(self.leave_under_tombstone(shard, old, payload));
+                    break Some(Ok(self.leave_under_tombstone(shard, old, payload)));
                 }
-                Stored::Over(old) => break Ok(self.leave_replaced(shard, old, payload)),
+                Stored::Over(old) => break Some(Ok(self.leave_replaced(shard, old, payload))),
                 // Another thread was faster; what it left may be newer.
-                Stored::Refused if expect != Expect::Any => {}
+                Stored::Refused => {}
                 Stored::Missing(bytes) => match self.make_room(shard, bytes) {
                     Ok(()) => shard.release(bytes),
-                    Err(error) => break Err(error),
+                    Err(error) => break Some(Err(error)),
                 },
                 Stored::Crowded if self.vacate(shard) => reservation.held = true,
-                Stored::Crowded | Stored::Refused => break Err(Error::Full),
+                Stored::Crowded => break Some(Err(Error::Full)),
+                Stored::Failed(error) => break Some(Err(error)),
             }
         };
         self.give_back(reservation);
-        if result.is_err() {
-            shard.retire(entry);
-        }
         result
     }
 
@@ -207,16 +279,16 @@ impl Cache {
     pub fn delete(&self, key: Key<'_>) -> bool {
         let hash = self.hasher.hash(key);
         let shard = self.shard_of(hash);
-        let guard = shard.here.pin();
         let live = |_: Word, entry: EntryPtr| {
             // SAFETY: pinned: what the index holds is not freed.
             let entry = unsafe { entry.read() };
             entry.has_key(key) && !entry.is_tombstone()
         };
         self.flights.kill(key);
+        let guard = shard.here.pin();
         let gone = shard.index.edit(&shard, hash, live, |_| Word::EMPTY);
-        self.flights.kill(key);
         drop(guard);
+        self.flights.kill(key);
         match gone.and_then(Word::entry) {
             Some(entry) => self.leave_deleted(shard, entry),
             None => false,
@@ -292,6 +364,51 @@ impl Cache {
             drop(guard);
             self.make_room(shard, bytes)?;
             shard.release(bytes);
+        }
+    }
+}
+
+/// Under what an entry is put into the index.
+trait Gate {
+    /// Runs `attempt`, which does not wait; `None` if nothing is to be stored any more.
+    fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored>;
+}
+
+/// Nothing is in the way.
+struct Open;
+
+impl Gate for Open {
+    #[inline(always)]
+    fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored> {
+        Some(attempt())
+    }
+}
+
+/// A flight must be up and not killed, and ends with the attempt that stores or fails for good.
+struct AtLanding<'a> {
+    flights: &'a FlightTable,
+    lease: &'a Lease,
+    /// Those who waited, once it has ended.
+    waiters: Option<Vec<u64>>,
+}
+
+impl Gate for AtLanding<'_> {
+    fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored> {
+        let mut unfinished = None;
+        let finish = self.flights.try_finish(self.lease, || match attempt() {
+            stored @ (Stored::New | Stored::Over(_) | Stored::Failed(_)) => Some(stored),
+            other => {
+                unfinished = Some(other);
+                None
+            }
+        });
+        match finish {
+            Finish::Landed(Landing { waiters, stored }) => {
+                self.waiters = Some(waiters);
+                stored
+            }
+            Finish::Again => unfinished,
+            Finish::Ended => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the model checker puts in place of the primitives of the flight table.
 
+pub(super) use loom::sync::MutexGuard;
 pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
 
 use loom::sync::atomic::fence;
@@ -13,7 +14,7 @@ impl<T> Mutex<T> {
         Self(loom::sync::Mutex::new(value))
     }
 
-    pub(super) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().expect("a model that panics is over")
     }
 }

@@ -75,7 +75,7 @@ impl Handle {
     pub fn listen(&self, listener: Arc<Listener>) -> Result<(), Fail> {
         let shared = self.owned()?;
         self.unlisten();
-        shared.add_listener(listener.clone());
+        shared.cache.listen(listener.clone());
         self.listener.replace(Some(listener));
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Handle {
     /// Hears of removals no more.
     pub fn unlisten(&self) {
         if let (Ok(shared), Some(listener)) = (self.shared(), self.listener.take()) {
-            shared.remove_listener(&listener);
+            shared.cache.unlisten(&listener);
         }
     }
 

@@ -1,8 +1,7 @@
 //! A cache and what all its users share beside it.
 
 use super::port::Ports;
-use crate::env::{Listener, Listeners};
-use breakwater_engine::{Cache, Expiry, RemovalListener};
+use breakwater_engine::{Cache, Expiry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -62,7 +61,6 @@ pub struct Shared {
     pub stirred: Arc<Stirred>,
     /// The near caches' side of it.
     pub ports: Ports,
-    listeners: Arc<Listeners>,
 }
 
 impl Shared {
@@ -76,21 +74,6 @@ impl Shared {
             description,
             stirred: Arc::default(),
             ports: Ports::default(),
-            listeners: Arc::default(),
-        }
-    }
-
-    /// Tells `listener` of removals from now on.
-    pub fn add_listener(&self, listener: Arc<Listener>) {
-        self.listeners.add(listener);
-        let all: Arc<dyn RemovalListener> = self.listeners.clone();
-        self.cache.set_listener(Some(all));
-    }
-
-    /// Tells `listener` no more.
-    pub fn remove_listener(&self, listener: &Arc<Listener>) {
-        if !self.listeners.remove(listener) {
-            self.cache.set_listener(None);
         }
     }
 

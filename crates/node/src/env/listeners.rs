@@ -4,7 +4,6 @@
 use super::outbox::Outbox;
 use super::removal::Removal;
 use breakwater_engine::{EntryRef, Reason, RemovalListener};
-use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,32 +20,12 @@ pub struct Listener {
     pub dropped: AtomicU64,
 }
 
-/// The listeners of a cache.
-#[derive(Default)]
-pub struct Listeners(RwLock<Vec<Arc<Listener>>>);
-
-impl Listeners {
-    /// Adds one.
-    pub fn add(&self, listener: Arc<Listener>) {
-        self.0.write().push(listener);
-    }
-
-    /// Removes one; whether any are left.
-    pub fn remove(&self, listener: &Arc<Listener>) -> bool {
-        let mut all = self.0.write();
-        all.retain(|other| !Arc::ptr_eq(other, listener));
-        !all.is_empty()
-    }
-}
-
-impl RemovalListener for Listeners {
+impl RemovalListener for Listener {
     fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
-        for listener in &*self.0.read() {
-            let removal = Removal::new(listener.id, entry, reason);
-            if !listener.outbox.push(removal, listener.must) {
-                // Relaxed: a count that orders nothing.
-                listener.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        let removal = Removal::new(self.id, entry, reason);
+        if !self.outbox.push(removal, self.must) {
+            // Relaxed: a count that orders nothing.
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

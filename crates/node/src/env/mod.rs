@@ -14,5 +14,5 @@ mod state;
 pub(crate) use call::function;
 pub use call::{Call, Function, Owner, Returns, define, enter};
 pub use letter::{Enclosure, Letter, News};
-pub use listeners::{Listener, Listeners};
+pub use listeners::Listener;
 pub use state::Env;
