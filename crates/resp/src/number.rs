@@ -1,8 +1,9 @@
-//! Integers as Redis reads them: no sign but a minus, no leading zero, no white space.
+//! Numbers as the protocol spells them.
 
-/// The integer that `text` spells, if it is the one way to spell it.
+/// The integer that `text` spells, if it is the one way to spell it: no sign but a minus, no leading
+/// zero, no white space.
 #[inline]
-pub(crate) fn integer(text: &[u8]) -> Option<i64> {
+pub fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -22,6 +23,19 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
         value = value * 10 + u64::from(digit);
     }
     if negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
+}
+
+/// As [`integer`], after a plus as well, which a server may send.
+pub fn signed(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'+', digits @ ..] => integer(digits).filter(|value| *value >= 0),
+        text => integer(text),
+    }
+}
+
+/// The number with a fraction that `text` spells, infinite ones and `nan` included.
+pub fn double(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 #[cfg(test)]

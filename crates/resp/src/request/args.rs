@@ -4,49 +4,57 @@ use std::ops::{Index, Range};
 
 /// A command's words; the first is its name.
 #[derive(Clone, Copy)]
-pub(crate) struct Args<'a> {
+pub struct Args<'a> {
     bytes: &'a [u8],
     ranges: &'a [Range<usize>],
 }
 
 impl<'a> Args<'a> {
-    pub(crate) fn new(bytes: &'a [u8], ranges: &'a [Range<usize>]) -> Self {
+    pub(super) fn new(bytes: &'a [u8], ranges: &'a [Range<usize>]) -> Self {
         Self { bytes, ranges }
     }
 
+    /// How many words there are.
     #[inline]
-    pub(crate) fn len(self) -> usize {
+    pub fn len(self) -> usize {
         self.ranges.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The word at `index`, if there are so many.
     #[inline]
-    pub(crate) fn get(self, index: usize) -> Option<&'a [u8]> {
+    pub fn get(self, index: usize) -> Option<&'a [u8]> {
         self.ranges.get(index).map(|range| &self.bytes[range.clone()])
     }
 
     /// The words from `index` on.
-    pub(crate) fn from(self, index: usize) -> Self {
+    pub fn from(self, index: usize) -> Self {
         Self { bytes: self.bytes, ranges: self.ranges.get(index..).unwrap_or_default() }
     }
 
-    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> {
+    /// The words in their order.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> {
         self.ranges.iter().map(move |range| &self.bytes[range.clone()])
     }
 
     /// The words from `index` on, two at a time; a last odd one is left out.
-    pub(crate) fn pairs(self, index: usize) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub fn pairs(self, index: usize) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let rest = self.from(index);
         (0..rest.len() / 2).map(move |pair| (rest.word(pair * 2), rest.word(pair * 2 + 1)))
     }
 
-    /// The word at `index`, which the command's arity promises to be there.
+    /// The word at `index`; panics unless there are so many, as a command's arity promises.
     #[inline]
-    pub(crate) fn word(self, index: usize) -> &'a [u8] {
+    pub fn word(self, index: usize) -> &'a [u8] {
         &self.bytes[self.ranges[index].clone()]
     }
 
     /// Whether the word at `index` is `text`, in any case.
-    pub(crate) fn is(self, index: usize, text: &str) -> bool {
+    pub fn is(self, index: usize, text: &str) -> bool {
         self.get(index).is_some_and(|word| word.eq_ignore_ascii_case(text.as_bytes()))
     }
 }

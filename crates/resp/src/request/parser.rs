@@ -1,20 +1,20 @@
-//! Requests: arrays of bulk strings and inline commands, from bytes that come in any pieces.
+//! RequestParser: arrays of bulk strings and inline commands, from bytes that come in any pieces.
 
-use super::Args;
+use super::args::Args;
 use super::inline;
 use crate::limits::{
     MAX_ARGS, MAX_ARGS_UNAUTHENTICATED, MAX_BULK, MAX_BULK_UNAUTHENTICATED, MAX_LINE,
 };
-use crate::text::number;
+use crate::number;
 use memchr::memchr;
 use std::ops::Range;
 
 /// What the bytes so far are.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Parsed {
+pub enum Parsed {
     /// The beginning of a command.
     Partial,
-    /// A command of so many bytes, whose words [`Requests::args`] has; of none, if it was empty.
+    /// A command of so many bytes, whose words [`RequestParser::args`] has; of none, if it was empty.
     Command(usize),
     /// Nothing that can be a command, now or after more bytes.
     Invalid(Violation),
@@ -22,21 +22,30 @@ pub(crate) enum Parsed {
 
 /// How a client broke the protocol, worded as Redis words it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
+pub enum Violation {
+    /// The number of words is no number, or too high.
     Count,
+    /// The line that announces the number of words has no end.
     CountLine,
+    /// The number of words is too high for a client that has not authenticated.
     CountUnauthenticated,
+    /// The length of a word is no number, or too high.
     Bulk,
+    /// The line that announces the length of a word has no end.
     BulkLine,
+    /// A word is too long for a client that has not authenticated.
     BulkUnauthenticated,
+    /// Something else than a word, which begins with this byte.
     NoBulk(u8),
+    /// An inline command has no end.
     InlineLine,
+    /// The quotes of an inline command do not pair up.
     Quotes,
 }
 
 impl Violation {
     /// The error to reply with before the connection is closed.
-    pub(crate) fn message(self) -> Vec<u8> {
+    pub fn message(self) -> Vec<u8> {
         let text = match self {
             Self::Count => "invalid multibulk length",
             Self::CountLine => "too big mbulk count string",
@@ -59,7 +68,7 @@ impl Violation {
 /// Reads one command at a time. It keeps how far it came, never the bytes: the caller hands it the
 /// same bytes again with more behind them, and nothing is looked at twice.
 #[derive(Default)]
-pub(crate) struct Requests {
+pub struct RequestParser {
     /// Where the words of the command lie, from its first byte on or in `text`.
     words: Vec<Range<usize>>,
     /// The words of an inline command, quotes resolved.
@@ -81,17 +90,18 @@ enum Line {
     End(usize),
 }
 
-impl Requests {
-    /// The words of the command that [`Requests::parse`] just found in `bytes`.
+impl RequestParser {
+    /// The words of the command that [`RequestParser::parse`] just found in `bytes`.
     #[inline]
-    pub(crate) fn args<'a>(&'a self, bytes: &'a [u8]) -> Args<'a> {
+    pub fn args<'a>(&'a self, bytes: &'a [u8]) -> Args<'a> {
         let inline = !matches!(bytes, [b'*', ..]);
         Args::new(if inline { &self.text } else { bytes }, &self.words)
     }
 
-    /// Reads on in `bytes`, which begin with the command's first byte.
+    /// Reads on in `bytes`, which begin with the command's first byte. A client that is not
+    /// `authenticated` may send less: see [`limits`](crate::limits).
     #[inline]
-    pub(crate) fn parse(&mut self, bytes: &[u8], authenticated: bool) -> Parsed {
+    pub fn parse(&mut self, bytes: &[u8], authenticated: bool) -> Parsed {
         if self.done {
             self.reset();
         }
