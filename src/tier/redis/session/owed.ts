@@ -1,10 +1,10 @@
 // What was to be removed from the store and may be there still, since it did not answer: it is not
 // read, and removed when the store answers again.
-import type { Cancel } from '../../base/timers.ts'
-import type { CacheKey } from '../../base/types.ts'
-import type { TierHost } from '../tier.ts'
+import type { Cancel } from '../../../base/timers.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierHost } from '../../contract.ts'
+import { type Change, pass } from '../channel/messages.ts'
 import { textOf } from './keys.ts'
-import { type Change, pass } from './messages.ts'
 
 /** The most keys and tags that are remembered: with more, everything is to be removed. */
 const MOST = 10_000

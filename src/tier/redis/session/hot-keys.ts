@@ -1,10 +1,11 @@
 // What the processes of a fleet read most: each says it for itself, in a key that ends by itself if the
 // process does not come back to it.
 import { randomUUID } from 'node:crypto'
-import type { CacheKey } from '../../base/types.ts'
-import type { Connection, Reply } from './client.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { Reply } from '../clients/client.ts'
+import type { Connection } from '../clients/connection.ts'
+import type { GuardedStore } from './guarded-store.ts'
 import { type Keys, readKey, writeKey } from './keys.ts'
-import type { Store } from './store.ts'
 
 /** Milliseconds that what a process has said counts. */
 const LIFE = 600_000
@@ -23,11 +24,11 @@ interface Hot {
 /** The hot keys of one cache. */
 export class HotKeys {
   readonly #connection: Connection
-  readonly #store: Store
+  readonly #store: GuardedStore
   readonly #keys: Keys
   readonly #process = randomUUID()
 
-  constructor(connection: Connection, store: Store, keys: Keys) {
+  constructor(connection: Connection, store: GuardedStore, keys: Keys) {
     this.#connection = connection
     this.#store = store
     this.#keys = keys

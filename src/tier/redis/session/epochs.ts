@@ -2,10 +2,11 @@
 // of each of their tags. What says so may be evicted or flushed; then values are lost, and none that
 // was invalidated comes back: the generation that begins instead is a new one, drawn by chance.
 import { randomBytes } from 'node:crypto'
-import type { Connection, Reply } from './client.ts'
+import type { Reply } from '../clients/client.ts'
+import type { Connection } from '../clients/connection.ts'
+import type { GuardedStore } from './guarded-store.ts'
 import type { Keys } from './keys.ts'
 import { BEGIN, call, SCORES } from './scripts.ts'
-import type { Store } from './store.ts'
 
 /** What a value that is known now has to show later. */
 export interface Epoch {
@@ -29,13 +30,13 @@ function readEpoch(text: string): Epoch | undefined {
 
 /** The epoch of one cache. */
 export class Epochs {
-  readonly #store: Store
+  readonly #store: GuardedStore
   readonly #keys: Keys
   /** The last one that was read: nearly always the next one. */
   #text = ''
   #epoch: Epoch | undefined
 
-  constructor(store: Store, keys: Keys) {
+  constructor(store: GuardedStore, keys: Keys) {
     this.#store = store
     this.#keys = keys
   }

@@ -1,5 +1,5 @@
 // What a read knows of its moment, and what a load that follows has to show when its value is stored.
-import type { TierMoment } from '../tier.ts'
+import type { TierMoment } from '../../contract.ts'
 import type { Epoch } from './epochs.ts'
 
 /** A moment of the store's. */

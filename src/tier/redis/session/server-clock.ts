@@ -1,6 +1,6 @@
 // The time of a server, as far as it is known without asking. It is good enough to say how fresh a value
 // is, and not to say what came first.
-import type { Connection } from './client.ts'
+import type { Connection } from '../clients/connection.ts'
 
 /** Milliseconds after which the server is asked again. */
 const LIFE = 10_000

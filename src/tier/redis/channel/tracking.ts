@@ -1,24 +1,12 @@
 // Invalidation by the server itself: it tells which keys under the cache's prefixes were written, to
 // all but the connection that wrote them. So the cache writes by the connections that are made here.
-import { TierError } from '../../base/errors.ts'
-import type { CacheKey } from '../../base/types.ts'
-import type { ChannelHost } from './channel.ts'
+import { TierError } from '../../../base/errors.ts'
+import type { Client } from '../clients/client.ts'
+import type { Ear, Holder, Line, Master, Payload } from '../clients/reach.ts'
+import type { ChannelHost, ChannelKeys } from './contract.ts'
 import type { Standing } from './footing.ts'
 import { type Change, merge, nothing, pass, readMessage, writeMessage } from './messages.ts'
-import { type Ear, type Holder, type Line, type Master, type Payload, reach } from './reach.ts'
-
-/** What a key of the store stands for. */
-export type Stored = { readonly key: CacheKey } | { readonly tag: string } | 'everything'
-
-/** The keys that a cache has in the store. */
-export interface StoredKeys {
-  /** What they begin with; none of these begins with another. */
-  readonly prefixes: readonly string[]
-  /** What keys begin with that exist for a moment, to tell of what no other key stands for. */
-  readonly marks: string
-  /** What a key stands for; `undefined` if it is nothing that the cache knows. */
-  read(stored: Buffer): Stored | undefined
-}
+import { isChanged, probe, probesOf, type Range } from './probe.ts'
 
 /** The server does not track keys for us. */
 export class Refused extends TierError {}
@@ -36,15 +24,15 @@ const MARK = "redis.call('SET', KEYS[1], '') return redis.call('DEL', KEYS[1])"
 
 /** Starts tracking, on every server that a client writes to. */
 export async function track(
-  client: object,
+  client: Client,
   host: ChannelHost,
-  keys: StoredKeys,
+  keys: ChannelKeys,
   origin: string,
   holder: Holder,
 ): Promise<Tracking> {
-  const to = await reach(client, holder)
-  const layout = to.cluster ? await mastersOf(to.masters[0]!) : []
-  if (to.cluster && layout.length !== to.masters.length) {
+  const to = await client.reach(holder)
+  const layout = to.cluster ? await layoutOf(to.masters[0]!) : new Map<string, Range[]>()
+  if (to.cluster && layout.size !== to.masters.length) {
     throw new TierError('the cluster is being changed')
   }
   const told = hearing(host, keys, origin, to.keyPrefix)
@@ -53,14 +41,19 @@ export async function track(
   }
   const prefixes = [...keys.prefixes, keys.marks].map(prefix => to.keyPrefix + prefix)
   const ears = await Promise.all(to.masters.map(master => trackOne(master, prefixes, hear)))
+  const probes = probesOf(keys.marks, to.keyPrefix, [...layout.values()])
+  await probe(to, probes)
   let marks = 0
   return {
     client: to.client,
     async beat() {
-      await Promise.all([...ears, ...to.masters].map(line => line.send('PING')))
+      const signs = [...ears, ...to.masters].map(line => line.send('PING'))
+      await Promise.all([...signs, probe(to, probes)])
       if (!to.cluster) return
-      const now = await mastersOf(to.masters[0]!)
-      if (String(now) !== String(layout)) throw new TierError('the cluster has changed')
+      const now = await layoutOf(to.masters[0]!)
+      if (String([...now.keys()]) !== String([...layout.keys()])) {
+        throw new TierError('the cluster has changed')
+      }
     },
     tell(change, at) {
       const message = writeMessage({ kind: 'change', origin, sequence: ++marks, change, at })
@@ -90,15 +83,21 @@ async function demand(line: Line, ...words: string[]): Promise<unknown> {
   try {
     return await line.send(...words)
   } catch (error) {
+    if (isChanged(error) && !isForbidden(error)) throw error
     await line.send('PING')
     throw new Refused('the server does not track keys for us', { cause: error })
   }
 }
 
+/** Whether a command is not allowed to us. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOPERM')
+}
+
 /** Tells the cache what the server tells. */
 function hearing(
   host: ChannelHost,
-  keys: StoredKeys,
+  keys: ChannelKeys,
   origin: string,
   keyPrefix: string,
 ): (payload: Payload) => void {
@@ -130,9 +129,15 @@ function hearing(
   }
 }
 
-/** The masters of a cluster, sorted. */
-async function mastersOf(line: Line): Promise<string[]> {
+/** The masters of a cluster by their names, sorted, and the slots of each. */
+async function layoutOf(line: Line): Promise<ReadonlyMap<string, Range[]>> {
   const slots = (await line.send('CLUSTER', 'SLOTS')) as [unknown, unknown, unknown[]][]
-  const names = slots.map(([, , [host, port, id]]) => String(id ?? `${host}:${port}`))
-  return [...new Set(names)].sort()
+  const layout = new Map<string, Range[]>()
+  for (const [first, last, [host, port, id]] of slots) {
+    const name = String(id ?? `${host}:${port}`)
+    const ranges = layout.get(name) ?? []
+    ranges.push([Number(first), Number(last)])
+    layout.set(name, ranges)
+  }
+  return new Map([...layout].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

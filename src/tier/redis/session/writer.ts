@@ -1,21 +1,23 @@
 // What is written and removed: in the order in which it was asked for, and only if nothing newer is
 // there. Then the others are told.
 
-import { TierError } from '../../base/errors.ts'
-import type { CacheKey } from '../../base/types.ts'
-import { type Signature, sign } from '../envelope.ts'
-import type { TierHost, TierValue } from '../tier.ts'
+import { TierError } from '../../../base/errors.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierHost, TierValue } from '../../contract.ts'
+import { type Signature, sign } from '../../envelope.ts'
+import type { Channel } from '../channel/contract.ts'
+import type { Change } from '../channel/messages.ts'
+import type { Reply, Word } from '../clients/client.ts'
+import type { Connection } from '../clients/connection.ts'
+import type { CheckedRedisTier } from '../options.ts'
+import { wholeMs } from '../wire.ts'
 import { Batching } from './batching.ts'
-import type { Channel } from './channel.ts'
-import type { Connection, Reply, Word } from './client.ts'
 import type { Echoes } from './echoes.ts'
 import { drawGeneration, type Epochs } from './epochs.ts'
+import { chunks, type GuardedStore, MOST_KEYS } from './guarded-store.ts'
 import type { Keys } from './keys.ts'
-import type { Change } from './messages.ts'
-import type { CheckedRedisTier } from './options.ts'
 import { Owed } from './owed.ts'
 import { ADVANCE, call, INVALIDATE, REMOVE, type Script, type ScriptCommand } from './scripts.ts'
-import { chunks, MOST_KEYS, type Store } from './store.ts'
 import { type Storing, storing } from './storing.ts'
 
 /** Of so many tags it is remembered when they were invalidated last. */
@@ -36,7 +38,7 @@ export interface Parts {
   readonly host: TierHost
   /** What to write by, which is another one at times. */
   connection(): Connection
-  readonly store: Store
+  readonly store: GuardedStore
   readonly keys: Keys
   readonly epochs: Epochs
   readonly channel: Channel
@@ -45,7 +47,7 @@ export interface Parts {
 }
 
 /** Writes of one cache. */
-export class Writing {
+export class Writer {
   readonly #parts: Parts
   /** What should have been removed. */
   readonly owed: Owed
@@ -99,7 +101,7 @@ export class Writing {
   async #remove(keys: readonly CacheKey[]): Promise<CacheKey[]> {
     const parts = chunks(keys, this.#parts.connection().isCluster ? 1 : MOST_KEYS)
     const signature = this.#parts.echoes.sign()
-    const args = [String(this.#parts.options.rememberDeletions), sign(signature)]
+    const args = [wholeMs(this.#parts.options.rememberDeletions), sign(signature)]
     const made = parts.map(part => {
       const places = part.map(key => this.#parts.keys.value(key))
       this.#expect(places)

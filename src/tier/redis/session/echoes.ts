@@ -3,21 +3,21 @@
 // of this process, which share the values here, are other sessions to it. So whatever is heard of a key
 // that was written in this process of late is looked at: who wrote it is in what the store has.
 
-import { processClock } from '../../base/process-clock.ts'
-import type { CacheKey } from '../../base/types.ts'
-import { Head, isTombstone, readSignature, type Signature } from '../envelope.ts'
-import type { Kin, TierHost } from '../tier.ts'
-import type { Connection } from './client.ts'
+import { processClock } from '../../../base/process-clock.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { Kin, TierHost } from '../../contract.ts'
+import { Head, isTombstone, readSignature, type Signature } from '../../envelope.ts'
+import type { Message } from '../channel/messages.ts'
+import type { Connection } from '../clients/connection.ts'
+import type { GuardedStore } from './guarded-store.ts'
 import type { Keys } from './keys.ts'
-import type { Message } from './messages.ts'
 import type { Asked, Recent } from './recent.ts'
-import type { Store } from './store.ts'
 
 /** What is known in this process of its own writes. */
 export class Echoes {
   readonly #host: TierHost
   readonly #connection: Connection
-  readonly #store: Store
+  readonly #store: GuardedStore
   readonly #keys: Keys
   readonly #kin: Kin
   readonly #origin: string
@@ -26,7 +26,7 @@ export class Echoes {
   constructor(
     host: TierHost,
     connection: Connection,
-    store: Store,
+    store: GuardedStore,
     keys: Keys,
     origin: string,
     recent: Recent,

@@ -1,9 +1,9 @@
 // Keeps the channel standing: makes its connections, asks them for signs of life, and when one of them
 // is down begins anew with all, after a pause.
-import { TierError } from '../../base/errors.ts'
-import type { Cancel } from '../../base/timers.ts'
-import type { TierHost } from '../tier.ts'
-import type { Holder } from './reach.ts'
+import { TierError } from '../../../base/errors.ts'
+import type { Cancel } from '../../../base/timers.ts'
+import type { TierHost } from '../../contract.ts'
+import type { Holder } from '../clients/reach.ts'
 
 /** What a channel needs of its connections while they stand. */
 export interface Standing {
@@ -68,6 +68,11 @@ export class Footing<S extends Standing> {
   #cancel: Cancel = () => {}
   #lost = false
   #failures = 0
+  /** Whether nothing is tried until it begins. */
+  #rests = true
+  #isClosed = false
+  /** Asks for a sign of life at once, if it is not being asked for. */
+  #beat = () => {}
 
   constructor(
     host: TierHost,
@@ -80,11 +85,32 @@ export class Footing<S extends Standing> {
     this.#raise = raise
     this.#givesUp = givesUp
     this.ready = new Promise(resolve => (this.#settle = resolve))
+  }
+
+  /** Begins, for the first time or after a rest. */
+  begin(): void {
+    if (!this.#rests || this.#isClosed) return
+    this.#rests = false
     this.#begin()
   }
 
-  /** Takes everything down. */
+  /** Takes everything down, and tries nothing until it begins again. */
+  rest(error: unknown): void {
+    if ((this.#rests && this.#lost) || this.#isClosed) return
+    this.#rests = true
+    this.#attempt?.end()
+    this.#attempt = undefined
+    this.#down(error)
+  }
+
+  /** Asks at once whether what stands still does. */
+  doubt(): void {
+    this.#beat()
+  }
+
+  /** Takes everything down for good. */
   close(): void {
+    this.#isClosed = true
     this.#cancel()
     this.#attempt?.end()
     this.#attempt = undefined
@@ -115,20 +141,28 @@ export class Footing<S extends Standing> {
     this.#rest(attempt, standing)
   }
 
-  /** Waits for the next sign of life to be due. */
-  #rest(attempt: Attempt, standing: S): void {
+  /**
+   * Waits for the next sign of life to be due.
+   *
+   * @param isPatient - whether it was asked for early just now: once a heartbeat is enough.
+   */
+  #rest(attempt: Attempt, standing: S, isPatient = false): void {
     const { heartbeat, bound } = this.#pulse
-    this.#cancel = this.#host.timers.after(heartbeat, () => {
+    const beat = (isEarly: boolean) => {
+      this.#beat = () => {}
+      this.#cancel()
       this.#within(bound - heartbeat, attempt, 'answer')
       standing.beat().then(
         () => {
           if (attempt.over) return
           this.#cancel()
-          this.#rest(attempt, standing)
+          this.#rest(attempt, standing, isEarly)
         },
         error => attempt.fail(error),
       )
-    })
+    }
+    this.#beat = isPatient ? () => {} : () => beat(true)
+    this.#cancel = this.#host.timers.after(heartbeat, () => beat(false))
   }
 
   /** Ends an attempt that does not get on. */
@@ -148,17 +182,27 @@ export class Footing<S extends Standing> {
 
   #fell(attempt: Attempt, error: unknown): void {
     if (attempt !== this.#attempt) return
-    this.#cancel()
-    this.standing = undefined
     this.#attempt = undefined
-    if (this.#givesUp(error)) return
+    if (this.#givesUp(error)) {
+      this.#cancel()
+      this.standing = undefined
+      return
+    }
+    this.#down(error)
+    this.#cancel = this.#host.timers.after(this.#pause(), () => this.#begin())
+  }
+
+  /** Nothing stands. */
+  #down(error: unknown): void {
+    this.#cancel()
+    this.#beat = () => {}
+    this.standing = undefined
     if (!this.#lost) {
       this.#lost = true
       this.#host.lost()
       this.#host.failed('invalidation', error)
     }
     this.#settle()
-    this.#cancel = this.#host.timers.after(this.#pause(), () => this.#begin())
   }
 
   /** Twice as long with each failure, and by chance, so that processes do not come all at once. */

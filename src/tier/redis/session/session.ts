@@ -1,18 +1,21 @@
 // One cache over Redis: puts together what reads, writes, waits and listens.
-import type { CacheKey } from '../../base/types.ts'
-import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
-import { type Channel, type ChannelHost, drawOrigin, openChannel } from './channel.ts'
-import { type Connection, connectionOf } from './client.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierHost, TierLease, TierMark, TierSession, TierValue } from '../../contract.ts'
+import { drawOrigin, openChannel } from '../channel/channel.ts'
+import type { Channel, ChannelHost } from '../channel/contract.ts'
+import type { Client } from '../clients/client.ts'
+import { Connection } from '../clients/connection.ts'
+import { clientOf } from '../clients/known.ts'
+import type { CheckedRedisTier } from '../options.ts'
 import { Echoes } from './echoes.ts'
 import { Epochs } from './epochs.ts'
-import { HotKeys } from './hot.ts'
+import { GuardedStore } from './guarded-store.ts'
+import { HotKeys } from './hot-keys.ts'
 import { Keys } from './keys.ts'
-import type { CheckedRedisTier } from './options.ts'
-import { Reading } from './reading.ts'
+import { Leases } from './leases.ts'
+import { Reader } from './reader.ts'
 import { Recent } from './recent.ts'
-import { Store } from './store.ts'
-import { Waits } from './waits.ts'
-import { Writing } from './writing.ts'
+import { Writer } from './writer.ts'
 
 /** A cache's second tier in Redis. */
 export class RedisSession implements TierSession {
@@ -20,27 +23,27 @@ export class RedisSession implements TierSession {
   readonly #host: TierHost
   readonly #timeout: number
   readonly #connection: Connection
-  readonly #store: Store
+  readonly #store: GuardedStore
   readonly #channel: Channel
   readonly #echoes: Echoes
-  readonly #reading: Reading
-  readonly #writing: Writing
-  readonly #waits: Waits
+  readonly #reader: Reader
+  readonly #writer: Writer
+  readonly #leases: Leases
   readonly #hot: HotKeys
   /** What the channel wants writes to go by. */
-  #writer: { client: object; connection: Connection } | undefined
+  #own: Connection | undefined
   #closed: Promise<void> | undefined
 
-  constructor(client: object, options: CheckedRedisTier, host: TierHost) {
+  constructor(client: Client, options: CheckedRedisTier, host: TierHost) {
     this.#host = host
     this.#timeout = options.timeout
-    this.#connection = connectionOf(client, host.timers, options.timeout)
+    this.#connection = new Connection(client, host.timers, options.timeout)
     const { keyPrefix, addsPrefix } = this.#connection
     const { prefix } = options
     const root = addsPrefix ? prefix : keyPrefix + prefix
     const keys = new Keys(root, host.name, keyPrefix + prefix)
-    this.#store = new Store(host, options.breaker)
-    this.#waits = new Waits(host, this.#connection, this.#store, keys)
+    this.#store = new GuardedStore(host, options.breaker, () => this.#channel.doubt())
+    this.#leases = new Leases(host, this.#connection, this.#store, keys)
     const origin = drawOrigin()
     const recent = new Recent(host)
     this.#echoes = new Echoes(host, this.#connection, this.#store, keys, origin, recent)
@@ -48,7 +51,7 @@ export class RedisSession implements TierSession {
     const epochs = new Epochs(this.#store, keys)
     const connection = () => this.#by()
     const store = this.#store
-    this.#writing = new Writing({
+    this.#writer = new Writer({
       host,
       connection,
       store,
@@ -58,9 +61,9 @@ export class RedisSession implements TierSession {
       echoes: this.#echoes,
       options,
     })
-    this.#reading = new Reading({
+    this.#reader = new Reader({
       connection,
-      writing: this.#writing,
+      writer: this.#writer,
       store,
       keys,
       epochs,
@@ -72,31 +75,31 @@ export class RedisSession implements TierSession {
   }
 
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
-    return this.#closed ? Promise.resolve(undefined) : this.#reading.get(key, mark)
+    return this.#closed ? Promise.resolve(undefined) : this.#reader.get(key, mark)
   }
 
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
-    return this.#closed ? false : this.#writing.set(key, value)
+    return this.#closed ? false : this.#writer.set(key, value)
   }
 
   async delete(keys: readonly CacheKey[]): Promise<void> {
-    if (!this.#closed) await this.#writing.delete(keys)
+    if (!this.#closed) await this.#writer.delete(keys)
   }
 
   async invalidateTag(tag: string): Promise<void> {
-    if (!this.#closed) await this.#writing.invalidateTag(tag)
+    if (!this.#closed) await this.#writer.invalidateTag(tag)
   }
 
   async clear(): Promise<void> {
-    if (!this.#closed) await this.#writing.clear()
+    if (!this.#closed) await this.#writer.clear()
   }
 
   async lease(key: CacheKey, ms: number): Promise<TierLease | undefined> {
-    return this.#closed ? { release: async () => {} } : this.#waits.lease(key, ms)
+    return this.#closed ? { release: async () => {} } : this.#leases.lease(key, ms)
   }
 
   written(key: CacheKey, ms: number): Promise<void> {
-    return this.#waits.written(key, ms)
+    return this.#leases.written(key, ms)
   }
 
   async publishHot(keys: readonly { key: CacheKey; count: number }[]): Promise<void> {
@@ -113,9 +116,9 @@ export class RedisSession implements TierSession {
   }
 
   async #leave(): Promise<void> {
-    this.#waits.close()
-    this.#writing.owed.close()
-    await this.#writing.finish()
+    this.#leases.close()
+    this.#writer.owed.close()
+    await this.#writer.finish()
     this.#store.silence()
     await this.#channel.close()
   }
@@ -124,11 +127,10 @@ export class RedisSession implements TierSession {
   #by(): Connection {
     const client = this.#channel.writer()
     if (client === undefined) return this.#connection
-    if (this.#writer?.client !== client) {
-      const connection = connectionOf(client, this.#host.timers, this.#timeout)
-      this.#writer = { client, connection }
+    if (this.#own?.of !== client) {
+      this.#own = new Connection(clientOf(client), this.#host.timers, this.#timeout)
     }
-    return this.#writer.connection
+    return this.#own
   }
 
   /** The cache's side, for the channel: who waits for a key hears of it as well. */
@@ -138,18 +140,18 @@ export class RedisSession implements TierSession {
       name: host.name,
       timers: host.timers,
       changed: changed => {
-        this.#waits.noteChanged(changed)
+        this.#leases.noteChanged(changed)
         this.#echoes.changed(changed)
       },
       takes: message => {
         if (!this.#echoes.takes(message)) return false
-        this.#waits.noteChanged(message.change?.clear ? undefined : message.change?.keys)
+        this.#leases.noteChanged(message.change?.clear ? undefined : message.change?.keys)
         return true
       },
       doubted: keys => host.doubted(keys),
       tagged: tags => host.tagged(tags),
       cleared: () => {
-        this.#waits.noteChanged()
+        this.#leases.noteChanged()
         host.cleared()
       },
       lost: () => host.lost(),

@@ -1,10 +1,12 @@
 // Invalidation by the processes themselves: each publishes what it changed to one channel that all hear.
 // Redis keeps nothing of it, so numbers tell who missed a message, and signs of life who missed the last.
-import { TierError } from '../../base/errors.ts'
-import type { ChannelHost } from './channel.ts'
+import { TierError } from '../../../base/errors.ts'
+import type { Client } from '../clients/client.ts'
+import type { Holder, Payload } from '../clients/reach.ts'
+import type { ChannelHost, ChannelKeys } from './contract.ts'
 import type { Pulse, Standing } from './footing.ts'
-import { type Change, type Kind, Ledger, pass, readMessage, writeMessage } from './messages.ts'
-import { type Holder, type Payload, reach } from './reach.ts'
+import { type Change, type Kind, pass, readMessage, Sequences, writeMessage } from './messages.ts'
+import { probe } from './probe.ts'
 
 /** For how many heartbeats a silent process is remembered. */
 const REMEMBERED = 60
@@ -20,9 +22,10 @@ export interface BusLine extends Standing {
 /** The bus of one cache, as one session uses it. */
 export class Bus {
   readonly #channel: string
+  readonly #marks: string
   readonly #origin: string
   readonly #host: ChannelHost
-  readonly #ledger: Ledger
+  readonly #sequences: Sequences
   readonly #bound: number
   /** How many changes were published or should have been. */
   #sequence = 0
@@ -31,24 +34,25 @@ export class Bus {
   /** Called with the next sign of life of our own. */
   #echo = () => {}
 
-  constructor(channel: string, origin: string, host: ChannelHost, { heartbeat, bound }: Pulse) {
-    this.#channel = channel
+  constructor(keys: ChannelKeys, origin: string, host: ChannelHost, { heartbeat, bound }: Pulse) {
+    this.#channel = keys.bus
+    this.#marks = keys.marks
     this.#origin = origin
     this.#host = host
     this.#bound = bound
-    this.#ledger = new Ledger(REMEMBERED * heartbeat)
+    this.#sequences = new Sequences(REMEMBERED * heartbeat)
   }
 
   /** Makes the connections. In a cluster one master passes messages on to all. */
-  async raise(client: object, holder: Holder): Promise<BusLine> {
-    const { masters } = await reach(client, holder)
-    const master = masters[0]
+  async raise(client: Client, holder: Holder): Promise<BusLine> {
+    const to = await client.reach(holder)
+    const master = to.masters[0]
     if (master === undefined) throw new TierError('the cluster has no masters')
     const ear = await master.listen()
     await ear.subscribe(this.#channel, payload => {
       if (!holder.over) this.#hear(payload)
     })
-    this.#ledger.clear()
+    this.#sequences.clear()
     this.#trusting = this.#host.timers.now() + this.#bound
     const send = (kind: Kind, change?: Change, at?: number) => {
       const message = { kind, origin: this.#origin, sequence: this.#sequence, change, at }
@@ -61,10 +65,10 @@ export class Bus {
       },
       leave: () => send('bye'),
       beat: () => {
-        this.#ledger.sweep(this.#host.timers.now())
+        this.#sequences.sweep(this.#host.timers.now())
         // What comes back has gone all the way.
         const echo = new Promise<void>(resolve => (this.#echo = resolve))
-        return Promise.all([send('alive'), echo])
+        return Promise.all([probe(to, [this.#marks]), send('alive'), echo])
       },
     }
     await line.beat()
@@ -84,7 +88,7 @@ export class Bus {
         return
       }
       const now = this.#host.timers.now()
-      if (!this.#ledger.follows(message, now, now < this.#trusting)) this.#host.cleared()
+      if (!this.#sequences.follows(message, now, now < this.#trusting)) this.#host.cleared()
       else if (message.change && !this.#host.takes?.(message)) pass(this.#host, message.change)
     } catch (error) {
       const what = 'a message of the bus could not be read'

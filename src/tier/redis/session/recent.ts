@@ -1,9 +1,9 @@
 // What a session has asked the store for of late. Another thread of the process, which shares the values
 // here, may have removed it meanwhile: what was read before that is forgotten once more.
 
-import { processClock } from '../../base/process-clock.ts'
-import type { CacheKey } from '../../base/types.ts'
-import type { TierHost } from '../tier.ts'
+import { processClock } from '../../../base/process-clock.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierHost } from '../../contract.ts'
 import { textOf } from './keys.ts'
 
 /** Milliseconds for which it is remembered, at least, and the most keys in that time. */

@@ -1,12 +1,11 @@
 // Where a cache keeps what in the store: `name:key` for values, readable where keys are texts, and
 // `name~...` or `{name}~...` for all else; what a script needs together is in one slot of a cluster.
 // Every key has one place, every place one key, and no two caches share any.
-import { InvalidKeyError } from '../../base/errors.ts'
-import type { CacheKey } from '../../base/types.ts'
-import { isWhole } from '../envelope.ts'
-import type { ChannelKeys } from './channel.ts'
-import type { Word } from './client.ts'
-import type { Stored } from './tracking.ts'
+import { InvalidKeyError } from '../../../base/errors.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import { isWhole } from '../../envelope.ts'
+import type { ChannelKeys, Stored } from '../channel/contract.ts'
+import type { Word } from '../clients/client.ts'
 
 /**
  * Keys that are no plain texts begin with `~` and a letter: `n` for numbers, `b` for bytes, `u` for texts

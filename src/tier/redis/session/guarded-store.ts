@@ -1,23 +1,28 @@
 // The store behind its breaker: what fails there is told to the cache and passed over. In a cluster
 // each part has a breaker of its own, so that one that is away does not take the others along.
-import { BreakerOpenError } from '../../base/errors.ts'
-import { Breaker, type BreakerOptions, type BreakerState } from '../../guard/breaker.ts'
-import type { TierHost } from '../tier.ts'
-import type { Command, Connection, Reply, Word } from './client.ts'
+import { BreakerOpenError } from '../../../base/errors.ts'
+import { Breaker, type BreakerOptions, type BreakerState } from '../../../guard/breaker.ts'
+import type { TierHost } from '../../contract.ts'
+import { isChanged } from '../channel/probe.ts'
+import type { Command, Reply, Word } from '../clients/client.ts'
+import type { Connection } from '../clients/connection.ts'
 import { type Read, read, type ScriptCommand, sendAll } from './scripts.ts'
 
 /** The most keys that one command reads or removes: a server does nothing else meanwhile. */
 export const MOST_KEYS = 512
 
 /** The store as one session uses it. */
-export class Store {
+export class GuardedStore {
   readonly #host: TierHost
   readonly #options: BreakerOptions | undefined
   readonly #breakers = new Map<number, Breaker>()
   #state: BreakerState = 'closed'
   #silent = false
+  readonly #changed: () => void
 
-  constructor(host: TierHost, breaker: BreakerOptions | undefined) {
+  /** @param changed - called when a server answers that it is not what it was. */
+  constructor(host: TierHost, breaker: BreakerOptions | undefined, changed: () => void) {
+    this.#changed = changed
     this.#host = host
     this.#options = breaker
   }
@@ -73,6 +78,7 @@ export class Store {
 
   /** Tells of a failure. */
   failed(operation: string, error: unknown): void {
+    if (isChanged(error)) this.#changed()
     // That the breaker is open has been told.
     if (!this.#silent && !(error instanceof BreakerOpenError)) this.#host.failed(operation, error)
   }

@@ -1,28 +1,29 @@
 // Which process loads a key: the one that has its lock. The others wait until the key is written, the
 // lock is given back, or their time is over.
 import { randomUUID } from 'node:crypto'
-import type { CacheKey } from '../../base/types.ts'
-import type { TierHost, TierLease } from '../tier.ts'
-import type { Connection } from './client.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierHost, TierLease } from '../../contract.ts'
+import type { Connection } from '../clients/connection.ts'
+import { wholeMs } from '../wire.ts'
+import type { GuardedStore } from './guarded-store.ts'
 import { type Keys, textOf } from './keys.ts'
 import { call, RELEASE } from './scripts.ts'
-import type { Store } from './store.ts'
 
 /** Milliseconds between two looks for a lock: the first, and the most. */
 const FIRST = 10
 const MOST = 250
 
 /** The locks of one session, and who waits for them. */
-export class Waits {
+export class Leases {
   readonly #host: TierHost
   readonly #connection: Connection
-  readonly #store: Store
+  readonly #store: GuardedStore
   readonly #keys: Keys
   /** Who waits for a key, by the key as text. */
   readonly #waiting = new Map<string, Set<() => void>>()
   #closed = false
 
-  constructor(host: TierHost, connection: Connection, store: Store, keys: Keys) {
+  constructor(host: TierHost, connection: Connection, store: GuardedStore, keys: Keys) {
     this.#host = host
     this.#connection = connection
     this.#store = store
@@ -32,8 +33,7 @@ export class Waits {
   async lease(key: CacheKey, ms: number): Promise<TierLease | undefined> {
     const lock = this.#keys.lock(key)
     const token = randomUUID()
-    const life = String(Math.max(1, Math.ceil(Math.min(ms, Number.MAX_SAFE_INTEGER))))
-    const words = ['SET', lock, token, 'NX', 'PX', life]
+    const words = ['SET', lock, token, 'NX', 'PX', wholeMs(ms)]
     const [reply] = await this.#store.send('lease', this.#connection, [{ words, key: lock }])
     if (reply === null) return undefined
     // Without an answer everybody may load: better twice than not at all.
@@ -111,6 +111,6 @@ export class Waits {
     const lock = this.#keys.lock(key)
     const command = { words: ['EXISTS', lock], key: lock }
     const [reply] = await this.#store.send('lease', this.#connection, [command])
-    return reply === 0
+    return reply !== undefined && Number(reply) === 0
   }
 }

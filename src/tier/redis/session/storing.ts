@@ -1,12 +1,13 @@
 // A value as the command that stores it, or the reason why it is not stored.
-import { TierError } from '../../base/errors.ts'
-import type { CacheKey } from '../../base/types.ts'
-import { type Sealed, type Signature, seal } from '../envelope.ts'
-import type { TierValue } from '../tier.ts'
+import { TierError } from '../../../base/errors.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierValue } from '../../contract.ts'
+import { type Sealed, type Signature, seal } from '../../envelope.ts'
+import type { CheckedRedisTier } from '../options.ts'
+import { freshMs, wholeMs, wholeMsOrEndless } from '../wire.ts'
 import { drawGeneration, type Epoch } from './epochs.ts'
 import type { Keys } from './keys.ts'
 import { readMoment } from './moment.ts'
-import type { CheckedRedisTier } from './options.ts'
 import { call, type ScriptCommand, STORE } from './scripts.ts'
 
 /** Makes the command, in an epoch: that of now where the script is to find it. */
@@ -32,8 +33,8 @@ export function storing(
   const sealed = seal(value, packing, signature, maxValueSize)
   if (sealed instanceof TierError) return sealed
   const time = since === undefined ? '' : String(since.time)
-  const fresh = freshFor === Number.POSITIVE_INFINITY ? '' : String(freshFor)
-  const more = [time, fresh, lifeText(freshFor + grace), String(rememberDeletions)]
+  const life = wholeMsOrEndless(freshFor + grace)
+  const more = [time, freshMs(freshFor), life, wholeMs(rememberDeletions)]
   const place = keys.value(key)
   const put =
     ({ head, middle, body }: Sealed): Storing =>
@@ -46,9 +47,4 @@ export function storing(
       return call(STORE, [place], [...args, String(epoch.generation), String(epoch.clock)])
     }
   return sealed instanceof Promise ? sealed.then(put) : put(sealed)
-}
-
-/** Milliseconds as the server takes them. */
-function lifeText(ms: number): string {
-  return ms === Number.POSITIVE_INFINITY ? '' : String(Math.max(1, Math.ceil(ms)))
 }

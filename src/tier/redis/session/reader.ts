@@ -1,18 +1,18 @@
 // Values as they are read: what is damaged, or was invalidated since, counts as missing.
 
-import type { CacheKey } from '../../base/types.ts'
-import { type Found, unseal } from '../envelope.ts'
-import type { TierMark, TierValue } from '../tier.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierMark, TierValue } from '../../contract.ts'
+import { type Found, unseal } from '../../envelope.ts'
+import type { Connection } from '../clients/connection.ts'
 import { Batching } from './batching.ts'
-import type { Connection } from './client.ts'
-import { ServerClock } from './clock.ts'
 import type { Epoch, Epochs } from './epochs.ts'
+import type { GuardedStore } from './guarded-store.ts'
 import type { Keys } from './keys.ts'
 import { Moment } from './moment.ts'
 import type { Asked, Recent } from './recent.ts'
 import { type Read, TIME, timeOf } from './scripts.ts'
-import type { Store } from './store.ts'
-import type { Writing } from './writing.ts'
+import { ServerClock } from './server-clock.ts'
+import type { Writer } from './writer.ts'
 
 /** Microseconds by which the guess of the server's time may be ahead. */
 const MARGIN = 100_000
@@ -28,8 +28,8 @@ interface Wanted {
 export interface Parts {
   /** What to read by, which is another one at times: the one that writes go by. */
   connection(): Connection
-  readonly writing: Writing
-  readonly store: Store
+  readonly writer: Writer
+  readonly store: GuardedStore
   readonly keys: Keys
   readonly epochs: Epochs
   readonly recent: Recent
@@ -37,7 +37,7 @@ export interface Parts {
 }
 
 /** Reads the values of one cache. */
-export class Reading {
+export class Reader {
   readonly #parts: Parts
   readonly #clock = new ServerClock()
   /** Whether something was missing of late: then the time is asked for as well. */
@@ -49,14 +49,14 @@ export class Reading {
   }
 
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
-    if (this.#parts.writing.owed.hasKey(key)) return Promise.resolve(undefined)
+    if (this.#parts.writer.owed.hasKey(key)) return Promise.resolve(undefined)
     return new Promise(resolve => this.#batching.add({ key, mark, resolve }))
   }
 
   async #read(wanted: Wanted[]): Promise<void> {
-    const { writing, keys, recent, store, epochs } = this.#parts
+    const { writer, keys, recent, store, epochs } = this.#parts
     // Nothing is read that was removed before.
-    const { sent } = writing
+    const { sent } = writer
     if (sent !== undefined) await sent
     const connection = this.#parts.connection()
     const asked = wanted.map(({ key }) => recent.ask(key))
@@ -76,7 +76,7 @@ export class Reading {
     for (const [i, { key, resolve }] of wanted.entries()) {
       const one = found[i]
       const question = asked[i] as Asked
-      if (one === undefined || writing.owed.hasKey(key) || writing.owed.hasTag(one.tags)) {
+      if (one === undefined || writer.owed.hasKey(key) || writer.owed.hasTag(one.tags)) {
         recent.drop(question)
         resolve(undefined)
       } else {

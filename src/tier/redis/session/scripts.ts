@@ -1,7 +1,8 @@
 // What the server does in one step: whatever depends on its clock, or on what it has already. All
 // times are the server's, so that the clocks of processes need not agree.
 import { createHash } from 'node:crypto'
-import type { Command, Connection, Reply, Word } from './client.ts'
+import type { Command, Reply, Word } from '../clients/client.ts'
+import type { Connection } from '../clients/connection.ts'
 
 /** A script, known to the server by its hash once it has run. */
 export interface Script {

@@ -1,7 +1,7 @@
 // What processes tell each other over the bus: messages as text, and how a receiver finds out that it
 // missed one. Nothing here sends or waits.
-import type { CacheKey } from '../../base/types.ts'
-import type { TierHost } from '../tier.ts'
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierHost } from '../../contract.ts'
 
 /** What was written or removed. */
 export interface Change {
@@ -149,7 +149,7 @@ interface Heard {
  * Finds out whether messages are missing. Numbers of one origin come in order and without holes:
  * whatever does not follow the last one is a gap.
  */
-export class Ledger {
+export class Sequences {
   readonly #origins = new Map<string, Heard>()
   readonly #keep: number
 

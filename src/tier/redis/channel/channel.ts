@@ -1,99 +1,20 @@
 // How a cache hears what other processes change in the store: by tracking, by the bus, or not at all.
 import { randomBytes } from 'node:crypto'
-import { checkDuration, checkOneOf, checkShape } from '../../base/checks.ts'
-import { InvalidOptionError } from '../../base/errors.ts'
-import type { Duration } from '../../base/types.ts'
-import type { TierHost } from '../tier.ts'
+import type { Cancel } from '../../../base/timers.ts'
+import type { Client } from '../clients/client.ts'
+import { closedError } from '../clients/connection.ts'
+import { onPresence } from '../clients/presence.ts'
 import { Bus, type BusLine } from './bus.ts'
+import type { Channel, ChannelHost, ChannelKeys } from './contract.ts'
 import { Footing, type Pulse } from './footing.ts'
-import {
-  type Change,
-  type Changes,
-  type Message,
-  merge,
-  nothing,
-  pieces,
-  writeMessage,
-} from './messages.ts'
-import { Refused, type StoredKeys, type Tracking, track } from './tracking.ts'
-
-/** How changes of other processes are heard of. */
-export interface InvalidationOptions {
-  /**
-   * `'tracking'`: the server tells which keys were written (Redis 6 and later). `'bus'`: the processes
-   * tell each other. `'auto'`: by tracking, or by the bus if the server refuses to track; the default.
-   */
-  mode?: 'auto' | 'tracking' | 'bus' | undefined
-  /** How often the connections are asked for a sign of life; `'1s'` if left out. */
-  heartbeat?: Duration | undefined
-  /**
-   * How long they may go without one until changes count as no longer heard of; `'2s'` if left out.
-   * More than `heartbeat`.
-   */
-  bound?: Duration | undefined
-}
-
-/** What the channel needs to know about the store. */
-export interface ChannelKeys extends StoredKeys {
-  /** The name of the bus: of this cache, and of no other. */
-  readonly bus: string
-}
-
-/** What the channel tells. */
-export interface ChannelHost extends TierHost {
-  /** Takes a message of another thread of this process; `false` if it is none. */
-  takes?(message: Message): boolean
-}
-
-/** How a cache hears of changes elsewhere, and tells of its own. */
-export interface Channel {
-  /** Resolves when changes elsewhere are heard of, or cannot be for now. */
-  readonly ready: Promise<void>
-  /**
-   * The client to write by so that this cache does not hear of what it writes; `undefined` if any will
-   * do. Another one after each loss. What a script or a function of Redis writes comes back all the
-   * same, as the server does not know who called it: unless a plain command touches the key last in
-   * the same transaction, as `PEXPIRE` does.
-   */
-  writer(): object | undefined
-  /**
-   * Tells the others, once the store has what is told of. By tracking they know of keys that were
-   * written already: tell only what no written key stands for.
-   *
-   * @param at - when it was asked for, in microseconds of the process.
-   */
-  publish(change: Partial<Change>, at?: number): void
-  /** Whether the server tells of written keys. */
-  readonly tracks: boolean
-  /**
-   * A key that tells of a change when it is written and removed: for who tracks, in one step with the
-   * change. `undefined` if nobody does.
-   */
-  mark(change: Partial<Change>, at?: number): Buffer | undefined
-  close(): Promise<void>
-}
-
-/** Options after the checks; `false`: nothing is heard. */
-export type CheckedInvalidation = false | (Pulse & { mode: 'auto' | 'tracking' | 'bus' })
-
-/** Checks the options. */
-export function checkInvalidation(
-  given: InvalidationOptions | false | undefined,
-): CheckedInvalidation {
-  if (given === false) return false
-  const known = ['mode', 'heartbeat', 'bound'] as const
-  const options = checkShape<InvalidationOptions>('invalidation', given, known)
-  const modes = ['auto', 'tracking', 'bus'] as const
-  const mode = checkOneOf('invalidation.mode', options.mode ?? 'auto', modes)
-  const heartbeat = checkDuration('invalidation.heartbeat', options.heartbeat ?? 1000)
-  const bound = checkDuration('invalidation.bound', options.bound ?? 2 * heartbeat)
-  if (bound > heartbeat) return { mode, heartbeat, bound }
-  throw new InvalidOptionError('invalidation.bound', bound, `more than heartbeat, ${heartbeat} ms`)
-}
+import { type Change, type Changes, merge, nothing, pieces, writeMessage } from './messages.ts'
+import type { CheckedInvalidation } from './options.ts'
+import { Refused, type Tracking, track } from './tracking.ts'
 
 const silent: Channel = {
   ready: Promise.resolve(),
   writer: () => undefined,
+  doubt: () => {},
   publish: () => {},
   tracks: false,
   mark: () => undefined,
@@ -103,11 +24,11 @@ const silent: Channel = {
 /**
  * Opens the channel of a session.
  *
- * @param client - the user's: connections are made like it, and it is not used itself.
+ * @param client - the user's: connections are made like it. It is only asked how it is set up.
  * @param origin - what the session is known by to others.
  */
 export function openChannel(
-  client: object,
+  client: Client,
   options: CheckedInvalidation,
   host: ChannelHost,
   keys: ChannelKeys,
@@ -123,7 +44,7 @@ export function drawOrigin(): string {
 
 class Open implements Channel {
   readonly ready: Promise<void>
-  readonly #client: object
+  readonly #client: Client
   readonly #host: ChannelHost
   readonly #keys: ChannelKeys
   readonly #pulse: Pulse
@@ -137,10 +58,11 @@ class Open implements Channel {
   #since: number | undefined
   #due = false
   #settle = () => {}
+  readonly #leaveClient: Cancel
   #closed: Promise<void> | undefined
 
   constructor(
-    client: object,
+    client: Client,
     options: Exclude<CheckedInvalidation, false>,
     host: ChannelHost,
     keys: ChannelKeys,
@@ -151,10 +73,18 @@ class Open implements Channel {
     this.#host = host
     this.#keys = keys
     this.#pulse = options
-    this.#bus = new Bus(keys.bus, origin, host, options)
+    this.#bus = new Bus(keys, origin, host, options)
     this.#tracks = options.mode !== 'bus'
     this.ready = new Promise(resolve => (this.#settle = resolve))
     this.#footing = this.#tracks ? this.#track(options.mode === 'auto') : this.#ride()
+    this.#leaveClient = onPresence(client, () => this.#followClient())
+    this.#followClient()
+  }
+
+  /** Stands only while the user's client is open: what is left of it must not keep the process. */
+  #followClient(): void {
+    if (this.#client.state === 'closed') this.#footing.rest(closedError())
+    else this.#footing.begin()
   }
 
   get tracks(): boolean {
@@ -164,6 +94,10 @@ class Open implements Channel {
   writer(): object | undefined {
     const { standing } = this.#footing
     return standing && 'client' in standing ? standing.client : undefined
+  }
+
+  doubt(): void {
+    this.#footing.doubt()
   }
 
   mark({ keys = [], tags = [], clear = false }: Partial<Change>, at?: number): Buffer | undefined {
@@ -201,6 +135,7 @@ class Open implements Channel {
         this.#host.failed('invalidation', error)
         this.#tracks = false
         this.#footing = this.#ride()
+        this.#followClient()
         return true
       },
     )
@@ -250,6 +185,7 @@ class Open implements Channel {
   }
 
   async #leave(): Promise<void> {
+    this.#leaveClient()
     const { standing } = this.#footing
     const said = [this.#flush()]
     if (standing && 'leave' in standing) said.push(standing.leave().catch(() => {}))
