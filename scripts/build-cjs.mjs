@@ -10,7 +10,7 @@ const cjs = join(dist, 'cjs')
 rmSync(cjs, { recursive: true, force: true })
 // The command line is a program and no module: nobody requires it.
 const files = readdirSync(dist, { recursive: true }).filter(
-  file => !/^(native|cjs|cli)[\\/]|^cli\./.test(file) && /\.(js|d\.ts)$/.test(file),
+  file => !/^(binding|cjs|cli)[\\/]|^cli\./.test(file) && /\.(js|d\.ts)$/.test(file),
 )
 
 const { outputFiles } = await build({
@@ -27,7 +27,7 @@ const { outputFiles } = await build({
 })
 for (const { path, text } of outputFiles) {
   // The names of package.json's `imports` end at the package.json in this folder.
-  const binding = relative(dirname(path), join(dist, 'native/index.cjs')).replaceAll('\\', '/')
+  const binding = relative(dirname(path), join(dist, 'binding/index.cjs')).replaceAll('\\', '/')
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text.replaceAll('"#binding"', JSON.stringify(binding)))
 }

@@ -1,4 +1,4 @@
-// Builds the native module into dist/native, with the loader that picks it for the platform.
+// Builds the native module into dist/binding, with the loader that picks it for the platform.
 // `--debug` makes it quickly and unoptimised; other arguments go to `napi build`, as
 // `--target x86_64-unknown-linux-musl`.
 import { spawnSync } from 'node:child_process'
@@ -17,7 +17,7 @@ const debug = process.argv.includes('--debug')
 const given = process.argv.slice(2).filter(argument => argument !== '--debug')
 const profile = debug || given.includes('--profile') ? [] : ['--release']
 
-mkdirSync(join(root, 'dist/native'), { recursive: true })
+mkdirSync(join(root, 'dist/binding'), { recursive: true })
 const napi = spawnSync(
   process.execPath,
   [
@@ -26,7 +26,7 @@ const napi = spawnSync(
     '--platform',
     ...profile,
     ...['--manifest-path', 'crates/node/Cargo.toml'],
-    ...['--output-dir', 'dist/native'],
+    ...['--output-dir', 'dist/binding'],
     ...given,
   ],
   { cwd: root, stdio: 'inherit' },
@@ -38,7 +38,7 @@ const { binaryName, packageName, packageJson } = await readNapiConfig(join(root,
 await writeJsBinding({
   platform: true,
   jsBinding: 'index.cjs',
-  outputDir: join(root, 'dist/native'),
+  outputDir: join(root, 'dist/binding'),
   idents: ['open'],
   version: packageJson.version,
   binaryName,

@@ -1,46 +1,7 @@
 // Everything that `import ... from 'breakwater'` offers.
-export { type AttachOptions, Cache } from './cache.ts'
-export {
-  bytes,
-  type Codec,
-  type CodecName,
-  heap,
-  json,
-  number,
-  string,
-  structured,
-} from './codecs.ts'
-export * from './errors.ts'
-export type {
-  CacheEvent,
-  CacheEventName,
-  CacheEvents,
-  CacheListener,
-  LoadTrace,
-} from './events.ts'
-export type { Invalidation } from './invalidations.ts'
-export type { TtlOf } from './life.ts'
-export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loading/batch.ts'
-export type { BreakerOptions, BreakerState } from './loading/breaker.ts'
-export type { LoadStats } from './loading/counts.ts'
-export type { GateOptions, Rate } from './loading/gate.ts'
-export type { Load, Loader } from './loading/load.ts'
-export type { FetchOptions, LoadingOptions } from './loading/options.ts'
-export type { OriginOptions } from './loading/origin.ts'
-export type { RetryOptions } from './loading/retry.ts'
-export { Namespace } from './namespace.ts'
-export type { CacheOptions, StoreOptions } from './options.ts'
-export {
-  createRouter,
-  type ListenOptions,
-  type Permission,
-  type Router,
-  type RouterOptions,
-  type RouterStats,
-  type RouterUser,
-} from './router/index.ts'
-export type { SecondOptions } from './tier/second.ts'
-export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/tier.ts'
+
+export * from './base/errors.ts'
+export type { TtlOf } from './base/lifetimes.ts'
 export type {
   CacheHandle,
   CacheKey,
@@ -53,9 +14,49 @@ export type {
   RemovalReason,
   SetOptions,
   Size,
-} from './types.ts'
-export type { BackOffOptions } from './waits.ts'
-export type { WarmOptions, WarmStart } from './warm.ts'
+} from './base/types.ts'
+export { type AttachOptions, Cache } from './cache/cache.ts'
+export type { Invalidation } from './cache/invalidations.ts'
+export { Namespace } from './cache/namespace.ts'
+export type { CacheOptions, StoreOptions } from './cache/options.ts'
+export {
+  bytes,
+  type Codec,
+  type CodecName,
+  heap,
+  json,
+  number,
+  string,
+  structured,
+} from './codec/codecs.ts'
+export type {
+  CacheEvent,
+  CacheEventName,
+  CacheEvents,
+  CacheListener,
+  LoadTrace,
+} from './events/events.ts'
+export type { BreakerOptions, BreakerState } from './guard/breaker.ts'
+export type { GateOptions, Rate } from './guard/gate.ts'
+export type { OriginOptions } from './guard/origin.ts'
+export type { RetryOptions } from './guard/retry.ts'
+export type { BackOffOptions } from './guard/waits.ts'
+export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loading/batch.ts'
+export type { LoadStats } from './loading/counts.ts'
+export type { Load, Loader } from './loading/load.ts'
+export type { FetchOptions, LoadingOptions } from './loading/options.ts'
+export {
+  createRouter,
+  type ListenOptions,
+  type Permission,
+  type Router,
+  type RouterOptions,
+  type RouterStats,
+  type RouterUser,
+} from './router/index.ts'
+export type { SecondOptions } from './tier/second.ts'
+export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/contract.ts'
+export type { WarmOptions, WarmStart } from './warm/warm.ts'
 export type {
   BatchWriter,
   WriteBehindOptions,

@@ -1,2 +1,2 @@
 // What tests of code that uses a cache need: time that they move themselves.
-export { ManualClock } from './clock.ts'
+export { ManualClock } from './base/clock.ts'

@@ -20,12 +20,12 @@ async function packagesOf(file: string): Promise<string[]> {
     platform: 'node',
     format: file.includes('/cjs/') ? 'cjs' : 'esm',
     packages: 'external',
-    external: ['#binding', '*/native/index.cjs'],
+    external: ['#binding', '*/binding/index.cjs'],
     logLevel: 'error',
   })
   const paths = Object.values(metafile.inputs).flatMap(({ imports }) => imports)
   const external = paths.filter(({ external }) => external).map(({ path }) => path)
-  return [...new Set(external)].filter(path => !/^node:|^#binding$|native\/index\.cjs$/.test(path))
+  return [...new Set(external)].filter(path => !/^node:|^#binding$|binding\/index\.cjs$/.test(path))
 }
 
 for (const [entry, ways] of Object.entries(exports)) {

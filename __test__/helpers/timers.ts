@@ -1,6 +1,7 @@
 // The timers of a test's clock, which say how many wait.
+
+import { type Timers, timersOf } from '../../src/base/timers.ts'
 import type { ManualClock } from '../../src/testing.ts'
-import { type Timers, timersOf } from '../../src/timers.ts'
 
 /** Timers of a clock, with the number of those that have neither fired nor been taken back. */
 export function countedTimers(clock: ManualClock): Timers & { readonly waiting: number } {

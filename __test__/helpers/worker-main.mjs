@@ -5,7 +5,7 @@ import { register } from 'tsx/esm/api'
 
 register()
 const breakwater = await import('../../src/index.ts')
-const native = await import('../../src/native.ts')
+const native = await import('../../src/native/native.ts')
 const { LRUCache } = await import('../../src/lru-cache/index.ts')
 
 const { body, data } = workerData

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type MessagePort, Worker } from 'node:worker_threads'
 import type * as breakwater from '../../src/index.ts'
 import type { LRUCache } from '../../src/lru-cache/index.ts'
-import type * as native from '../../src/native.ts'
+import type * as native from '../../src/native/native.ts'
 
 /** What a function that runs in a worker is given. */
 export interface Inside<D> {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { InvalidOptionError } from '../../src/errors.ts'
+import { InvalidOptionError } from '../../src/base/errors.ts'
 import { Batcher, type BatchLoader, type BatchOptions } from '../../src/loading/batch.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { random } from '../helpers/random.ts'

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { BreakerOpenError, InvalidOptionError, OriginBusyError } from '../../src/errors.ts'
-import { Breaker, type BreakerOptions, type BreakerState } from '../../src/loading/breaker.ts'
+import { BreakerOpenError, InvalidOptionError, OriginBusyError } from '../../src/base/errors.ts'
+import { timersOf } from '../../src/base/timers.ts'
+import { Breaker, type BreakerOptions, type BreakerState } from '../../src/guard/breaker.ts'
 import { ManualClock } from '../../src/testing.ts'
-import { timersOf } from '../../src/timers.ts'
 
 const sick = new Error('sick')
 const fails = () => Promise.reject(sick)

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
-import { type CodecName, codingNamed } from '../../src/codecs.ts'
-import { ALONE, type Fly, LEAD, OVERTAKEN } from '../../src/loading/mail.ts'
-import { binding, flyers } from '../../src/native.ts'
+import { type CodecName, codingNamed } from '../../src/codec/codecs.ts'
+import { ALONE, type Fly, LEAD, OVERTAKEN } from '../../src/native/mail.ts'
+import { binding, flyers } from '../../src/native/native.ts'
 import { start } from '../helpers/worker.ts'
 
 const VALUE = 1

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { BreakerOpenError, InvalidOptionError } from '../../src/errors.ts'
-import { Retry, type RetryOptions } from '../../src/loading/retry.ts'
+import { BreakerOpenError, InvalidOptionError } from '../../src/base/errors.ts'
+import { timersOf } from '../../src/base/timers.ts'
+import { Retry, type RetryOptions } from '../../src/guard/retry.ts'
 import { ManualClock } from '../../src/testing.ts'
-import { timersOf } from '../../src/timers.ts'
 
 /** A function that fails so often before it succeeds, and notes when it was called. */
 function flaky(clock: ManualClock, failures: number) {

@@ -2,8 +2,8 @@
 // at random, and whoever waits hears of it.
 import { once } from 'node:events'
 import test from 'ava'
-import { codingNamed } from '../../src/codecs.ts'
-import { binding } from '../../src/native.ts'
+import { codingNamed } from '../../src/codec/codecs.ts'
+import { binding } from '../../src/native/native.ts'
 import { type Inside, start } from '../helpers/worker.ts'
 
 interface Storm {

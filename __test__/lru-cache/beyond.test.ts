@@ -1,6 +1,6 @@
 // What the drop-in has and lru-cache has not: another policy, many keys at once, counts, new bounds.
 import test from 'ava'
-import { InvalidOptionError } from '../../src/errors.ts'
+import { InvalidOptionError } from '../../src/base/errors.ts'
 import { LRUCache } from '../../src/lru-cache/index.ts'
 import { Clock, timed } from './support/time.ts'
 

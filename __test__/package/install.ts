@@ -59,10 +59,10 @@ function pack(folder: string, destination: string): Packed {
 
 /** A copy of the platform's folder in npm/, with the binary that was built here. */
 function platformPackage(temporary: string): string {
-  const native = join(root, 'dist/native')
+  const native = join(root, 'dist/binding')
   const binary = readdirSync(native).find(file => file.endsWith('.node'))
   const platform = binary?.split('.')[1]
-  if (!binary || !platform) throw new Error('dist/native has no binary: run npm run build')
+  if (!binary || !platform) throw new Error('dist/binding has no binary: run npm run build')
   const folder = join(temporary, platform)
   cpSync(join(root, 'npm', platform), folder, { recursive: true })
   cpSync(join(native, binary), join(folder, binary))

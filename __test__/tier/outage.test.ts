@@ -3,10 +3,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { Redis } from 'ioredis'
+import type { Cancel } from '../../src/base/timers.ts'
 import { Cache, type CacheOptions, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as tier } from '../../src/tier/redis/index.ts'
-import type { Cancel } from '../../src/timers.ts'
 import { installed, redis, type Served } from '../router/support.ts'
 import { connect, type Library, libraries } from './invalidation.ts'
 

@@ -1,8 +1,8 @@
 // A cache's second tier in Redis, by both libraries, over one server and over a cluster of three.
 import test from 'ava'
 import type { Redis } from 'ioredis'
-import { TierError } from '../../src/errors.ts'
-import type { TierMoment } from '../../src/tier/tier.ts'
+import { TierError } from '../../src/base/errors.ts'
+import type { TierMoment } from '../../src/tier/contract.ts'
 import { installed } from '../router/support.ts'
 import { connect } from './invalidation.ts'
 import { fresh, openSession, setups, sinceOf } from './sessions.ts'

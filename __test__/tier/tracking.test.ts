@@ -1,7 +1,7 @@
 // What other processes change is heard of by tracking, and that it is not is noticed.
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { timersOf } from '../../src/timers.ts'
+import { timersOf } from '../../src/base/timers.ts'
 import { random } from '../helpers/random.ts'
 import { installed, redis } from '../router/support.ts'
 import {

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import test from 'ava'
+import type { CacheKey } from '../../src/base/types.ts'
 import { ManualClock } from '../../src/testing.ts'
-import type { CacheKey } from '../../src/types.ts'
 import { Again } from '../../src/writing/again.ts'
 import { countedTimers } from '../helpers/timers.ts'
 
@@ -70,7 +70,7 @@ test('closing does at once what is to come', t => {
 test('one that is to come does not keep the process', async t => {
   const source = `
     import { Again } from ${JSON.stringify(new URL('../../src/writing/again.ts', import.meta.url).href)}
-    import { timersOf } from ${JSON.stringify(new URL('../../src/timers.ts', import.meta.url).href)}
+    import { timersOf } from ${JSON.stringify(new URL('../../src/base/timers.ts', import.meta.url).href)}
     new Again(() => console.log('late'), timersOf()).add('a', 3_600_000)
     console.log('added')`
   const args = ['--import=tsx', '--input-type=module', '--eval', source]

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { CacheClosedError, InvalidOptionError } from '../../src/errors.ts'
+import { CacheClosedError, InvalidOptionError } from '../../src/base/errors.ts'
+import type { CacheKey } from '../../src/base/types.ts'
 import { ManualClock } from '../../src/testing.ts'
-import type { CacheKey } from '../../src/types.ts'
 import {
   type BatchWriter,
   WriteBehind,

@@ -96,7 +96,7 @@ test('a worker writes behind without hearing of signals', async t => {
   const written = await inWorker(
     async ({ data }) => {
       const { WriteBehind } = await import(data)
-      const { timersOf } = await import(data.replace('writing/behind', 'timers'))
+      const { timersOf } = await import(data.replace('writing/behind', 'base/timers'))
       const keys: string[] = []
       const writer = (entries: { key: string }[]) => keys.push(...entries.map(({ key }) => key))
       const behind = new WriteBehind(writer, {}, timersOf())

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import { InvalidOptionError } from '../../src/errors.ts'
+import { InvalidOptionError } from '../../src/base/errors.ts'
+import type { SetOptions } from '../../src/base/types.ts'
 import { Cache } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
-import type { SetOptions } from '../../src/types.ts'
 import {
   type EntryWriter,
   WriteThrough,

@@ -1,5 +1,5 @@
 // Arguments of a call as a key: different arguments give different keys.
-import { article, InvalidOptionError } from '../errors.ts'
+import { article, InvalidOptionError } from '../base/errors.ts'
 import { shortKey } from './short-key.ts'
 
 /** What begins a key that is not just the one argument. */

@@ -1,8 +1,9 @@
 // The cache that an adapter works on: one that its user has, or one that it opens for its user.
-import { Cache } from '../cache.ts'
-import type { CodecName } from '../codecs.ts'
-import { InvalidOptionError } from '../errors.ts'
-import type { StoreOptions } from '../options.ts'
+
+import { InvalidOptionError } from '../base/errors.ts'
+import { Cache } from '../cache/cache.ts'
+import type { StoreOptions } from '../cache/options.ts'
+import type { CodecName } from '../codec/codecs.ts'
 
 /** What an adapter is given. */
 export type CacheOrOptions<V> = Cache<string, V> | StoreOptions<V>

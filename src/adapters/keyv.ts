@@ -1,5 +1,5 @@
 // A store for Keyv, versions 5 and 6.
-import type { Cache } from '../cache.ts'
+import type { Cache } from '../cache/cache.ts'
 import { type CacheOrOptions, cacheOf } from './given.ts'
 
 /** One entry of {@link KeyvStore.setMany}. */

@@ -1,8 +1,9 @@
 // A function that remembers its results in a cache.
-import { Cache } from '../cache.ts'
-import type { Codec } from '../codecs.ts'
-import { CacheFullError, EntryTooLargeError, InvalidOptionError } from '../errors.ts'
-import type { StoreOptions } from '../options.ts'
+
+import { CacheFullError, EntryTooLargeError, InvalidOptionError } from '../base/errors.ts'
+import { Cache } from '../cache/cache.ts'
+import type { StoreOptions } from '../cache/options.ts'
+import type { Codec } from '../codec/codecs.ts'
 import { keyOfArguments } from './arguments.ts'
 import { codecOfResults, type MemoizeCodec, type Result } from './results.ts'
 

@@ -1,6 +1,15 @@
 // The results of a memoized function as a cache keeps them, and the codecs for that.
-import { bytes, type Codec, type CodecName, heap, json, string, structured } from '../codecs.ts'
-import { InvalidOptionError } from '../errors.ts'
+
+import { InvalidOptionError } from '../base/errors.ts'
+import {
+  bytes,
+  type Codec,
+  type CodecName,
+  heap,
+  json,
+  string,
+  structured,
+} from '../codec/codecs.ts'
 
 /** A result that is remembered. */
 export interface Result<V> {

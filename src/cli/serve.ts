@@ -1,6 +1,7 @@
 // `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { BreakwaterError, InvalidOptionError } from '../errors.ts'
+import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
+import type { Policy, Size } from '../base/types.ts'
 import {
   createRouter,
   DEFAULT_HOST,
@@ -11,7 +12,6 @@ import {
   type RouterUser,
   version,
 } from '../router/index.ts'
-import type { Policy, Size } from '../types.ts'
 
 interface Flags {
   port: number

@@ -1,9 +1,9 @@
 // Loads of single keys, gathered into batches.
 import { types } from 'node:util'
-import { checkCount, checkDuration, checkShape, needFunction } from '../checks.ts'
-import { article, BatchResultError } from '../errors.ts'
-import type { Cancel, Timers } from '../timers.ts'
-import type { CacheKey, Duration } from '../types.ts'
+import { checkCount, checkDuration, checkShape, needFunction } from '../base/checks.ts'
+import { article, BatchResultError } from '../base/errors.ts'
+import type { Cancel, Timers } from '../base/timers.ts'
+import type { CacheKey, Duration } from '../base/types.ts'
 
 /** What a batch loader is told besides the keys. */
 export interface BatchContext {

@@ -1,5 +1,5 @@
 // Errors as text, for waiters in other threads and for entries that remember a failure.
-import { adopt, isOurs } from '../errors.ts'
+import { adopt, isOurs } from '../base/errors.ts'
 
 /** The most characters that a failure takes. */
 const LONGEST = 32_768

@@ -1,6 +1,6 @@
 // A load as the callers of one isolate wait for it, whoever in the process does it.
-import { LoadTimeoutError } from '../errors.ts'
-import type { Cancel, Timers } from '../timers.ts'
+import { LoadTimeoutError } from '../base/errors.ts'
+import type { Cancel, Timers } from '../base/timers.ts'
 import type { LoadState } from './load.ts'
 
 /** What a load came to. */

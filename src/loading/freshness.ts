@@ -1,15 +1,13 @@
 // How long what was loaded is fresh, and when it is loaded anew before its end.
-import { InvalidOptionError } from '../errors.ts'
-import type { Lives } from '../life.ts'
-import type { CacheKey } from '../types.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { Lifetimes } from '../base/lifetimes.ts'
+import type { CacheKey } from '../base/types.ts'
+import type { Note } from '../native/note.ts'
 import type { LoadState } from './load.ts'
 import type { LoadingPolicy } from './options.ts'
 
 /** Draws that reach further ahead are one in a million: -ln(1e-6). */
 const FURTHEST_DRAW = 14
-
-/** Extras of an entry, as the native side takes them. */
-export type Note = [early: number, cost: number, version: number, epoch: number, ...tags: string[]]
 
 /** None of a version, and the present as an epoch. */
 const NONE = -1
@@ -67,10 +65,10 @@ function trueWindow(policy: LoadingPolicy, life: number, cost: number): number {
 /** Decides when values of one cache are loaded anew. */
 export class Freshness<K extends CacheKey, V> {
   readonly #policy: LoadingPolicy
-  readonly #lives: Lives<K, V>
+  readonly #lives: Lifetimes<K, V>
   readonly #random: () => number
 
-  constructor(policy: LoadingPolicy, lives: Lives<K, V>) {
+  constructor(policy: LoadingPolicy, lives: Lifetimes<K, V>) {
     this.#policy = policy
     this.#lives = lives
     this.#random = lives.random

@@ -1,10 +1,11 @@
 // What loading sees of the cache that it loads for.
-import type { Stored } from '#binding'
-import type { Events } from '../events.ts'
-import type { Lives } from '../life.ts'
-import type { Timers } from '../timers.ts'
-import type { CacheKey } from '../types.ts'
-import type { Values } from '../values.ts'
+
+import type { Lifetimes } from '../base/lifetimes.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey } from '../base/types.ts'
+import type { Values } from '../codec/values.ts'
+import type { Events } from '../events/events.ts'
+import type { Stored } from '../native/native.ts'
 import type { WriteEntry } from '../writing/queue.ts'
 import type { LoadingPolicy } from './options.ts'
 
@@ -16,7 +17,7 @@ export interface Inside<K extends CacheKey, V> {
   /** Fields that the native side fills in: see port.ts. */
   readonly port: Float64Array
   readonly values: Values<V>
-  readonly lives: Lives<K, V>
+  readonly lives: Lifetimes<K, V>
   readonly timers: Timers
   readonly policy: LoadingPolicy
   readonly events: Events<K>

@@ -1,21 +1,27 @@
 // The side of a flight that loads: the loader is called, its value is stored and handed to all who
 // wait, or its error is.
-import { BreakerOpenError, CacheFullError, EntryTooLargeError, OriginBusyError } from '../errors.ts'
-import { traceLoad } from '../events.ts'
-import { binding } from '../native.ts'
-import { State } from '../port.ts'
+import {
+  BreakerOpenError,
+  CacheFullError,
+  EntryTooLargeError,
+  OriginBusyError,
+} from '../base/errors.ts'
+import type { CacheKey } from '../base/types.ts'
+import { traceLoad } from '../events/events.ts'
+import type { Origin } from '../guard/origin.ts'
+import { binding } from '../native/native.ts'
+import type { Note } from '../native/note.ts'
+import { State } from '../native/port.ts'
 import type { Second } from '../tier/second.ts'
-import type { TierValue } from '../tier/tier.ts'
-import type { CacheKey } from '../types.ts'
+import type { TierValue } from '../tier/contract.ts'
 import { BackOff } from './backoff.ts'
 import type { LoadStats } from './counts.ts'
 import { toText } from './failure.ts'
 import type { Flight, Outcome } from './flight.ts'
-import { earlyWindow, Freshness, type Note, noteOf } from './freshness.ts'
+import { earlyWindow, Freshness, noteOf } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import { type Loader, LoadState } from './load.ts'
 import type { FetchOptions } from './options.ts'
-import type { Origin } from './origin.ts'
 import { type Known, type Loaded, Tiered, type Wanted } from './tiered.ts'
 
 type Nothing = undefined | null
@@ -110,7 +116,7 @@ export class Leading<K extends CacheKey, V> {
   }
 
   async #loadHere({ loader, flight, load }: Attempt<K, V>): Promise<Loaded<V>> {
-    return { value: await this.#origin.load(loader, flight.key, load, !flight.kept) }
+    return { value: await this.#origin.run(() => loader(flight.key, load), load, !flight.kept) }
   }
 
   /** All who wait get what a load elsewhere came to. */

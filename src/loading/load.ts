@@ -1,5 +1,5 @@
 // What a loader is, and what it is told of the load that it does.
-import type { CacheKey, Duration } from '../types.ts'
+import type { CacheKey, Duration } from '../base/types.ts'
 
 /**
  * Loads the value of a key from where it really is. `undefined` says that there is none: see

@@ -1,12 +1,13 @@
 // Fetching: what a cache does for a key that no copy answers. One load of a key at a time in the
 // whole process, whoever asks.
-import type { Stored } from '#binding'
-import { CacheClosedError, NoLoaderError } from '../errors.ts'
-import { binding, flyers } from '../native.ts'
-import { COST, LEFT, STATE, State } from '../port.ts'
+import { CacheClosedError, NoLoaderError } from '../base/errors.ts'
+import type { CacheKey } from '../base/types.ts'
+import { milliseconds } from '../base/units.ts'
+import { Origin } from '../guard/origin.ts'
+import { ALONE, type Fly, GONE, LEAD, OVERTAKEN } from '../native/mail.ts'
+import { binding, flyers, type Stored } from '../native/native.ts'
+import { COST, LEFT, STATE, State } from '../native/port.ts'
 import type { Second } from '../tier/second.ts'
-import type { CacheKey } from '../types.ts'
-import { milliseconds } from '../units.ts'
 import type { BackOff } from './backoff.ts'
 import { Batcher, type BatchLoader } from './batch.ts'
 import { type LoadStats, noLoads } from './counts.ts'
@@ -16,9 +17,8 @@ import { checkTags } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import { Leading } from './leading.ts'
 import type { Loader } from './load.ts'
-import { ALONE, type Fly, GONE, LEAD, OVERTAKEN, outcomeOf } from './mail.ts'
 import type { FetchOptions, LoadingOptions } from './options.ts'
-import { Origin } from './origin.ts'
+import { outcomeOf } from './outcome.ts'
 
 // Constants, so that V8 knows what each caller of a key calls.
 const { join, leave } = binding

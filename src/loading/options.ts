@@ -1,12 +1,12 @@
 // The options of loading: their shapes, their defaults and their checks.
-import { checkFunction } from '../checks.ts'
-import { InvalidOptionError, OptionCombinationError } from '../errors.ts'
+import { checkFunction } from '../base/checks.ts'
+import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
+import type { CacheKey, Duration, SetOptions } from '../base/types.ts'
+import { milliseconds } from '../base/units.ts'
+import { checkOrigin, type OriginOptions } from '../guard/origin.ts'
 import { checkSecond, type SecondOptions, secondOptions } from '../tier/second.ts'
-import type { CacheKey, Duration, SetOptions } from '../types.ts'
-import { milliseconds } from '../units.ts'
 import { type BatchLoader, type BatchOptions, checkBatch } from './batch.ts'
 import type { Loader } from './load.ts'
-import { checkOrigin, type OriginOptions } from './origin.ts'
 
 /** How a cache loads what it does not have, and when it loads anew. */
 export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown>

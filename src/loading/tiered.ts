@@ -1,14 +1,15 @@
 // A load by way of the second tier: what that has is taken, and if it is to, one process loads for
 // all that share it.
+
+import type { CacheKey } from '../base/types.ts'
+import type { Origin } from '../guard/origin.ts'
 import type { Second } from '../tier/second.ts'
-import type { TierLease, TierMark, TierValue } from '../tier/tier.ts'
-import type { CacheKey } from '../types.ts'
+import type { TierLease, TierMark, TierValue } from '../tier/contract.ts'
 import type { BackOff } from './backoff.ts'
 import type { Flight } from './flight.ts'
 import type { Freshness } from './freshness.ts'
 import type { Inside } from './inside.ts'
 import type { Loader, LoadState } from './load.ts'
-import type { Origin } from './origin.ts'
 
 /** What a load brought. */
 export interface Loaded<V> {
@@ -86,7 +87,8 @@ export class Tiered<K extends CacheKey, V> {
     const { loader, flight, load } = wanted
     const { since = 0 } = mark
     wanted.known = this.#rules.present()
-    return { value: await this.#origin.load(loader, flight.key, load, !flight.kept), since }
+    const value = await this.#origin.run(() => loader(flight.key, load), load, !flight.kept)
+    return { value, since }
   }
 
   /** Loads if no other process does; waits for it otherwise, though not for ever. */

@@ -1,5 +1,5 @@
 // Checks the options that cannot be changed later.
-import { InvalidOptionError } from '../errors.ts'
+import { InvalidOptionError } from '../base/errors.ts'
 import { isPositive } from './sizes.ts'
 import type { Disposer, Fetcher, Inserter, Memoizer, OptionsBase, Perf, Policy } from './types.ts'
 

@@ -1,7 +1,7 @@
 // Sockets of one thread: bytes from each to the native core, replies back, slow readers paused.
 import type { Server, Socket } from 'node:net'
 import { BroadcastChannel } from 'node:worker_threads'
-import { type NativeRouter, Next } from './native.ts'
+import { type NativeRouter, Next } from '../native/router.ts'
 
 /** Replies up to this length, in bytes, leave through one area that is used again and again. */
 const AREA = 64 * 1024

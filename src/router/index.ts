@@ -1,10 +1,10 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { BreakwaterError } from '../errors.ts'
+import { BreakwaterError } from '../base/errors.ts'
+import { createRouter as createNative, type NativeRouter } from '../native/router.ts'
 import { Driver } from './driver.ts'
 import { Listener, type ListenOptions, listen, SERVER } from './listener.ts'
-import { createRouter as createNative, type NativeRouter } from './native.ts'
 import { check, checkAddress, type RouterOptions } from './options.ts'
 import { Threads } from './threads.ts'
 

@@ -1,7 +1,7 @@
 // The listening socket: made on one thread, accepted from on many.
 import { closeSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type ServerOpts } from 'node:net'
-import { duplicateFd } from './native.ts'
+import { duplicateFd } from '../native/router.ts'
 
 /** How sockets are set up on every thread. */
 export const SERVER: ServerOpts = {

@@ -1,9 +1,9 @@
 // The options of a router: their shapes, and their checks.
 import { availableParallelism } from 'node:os'
-import { InvalidOptionError } from '../errors.ts'
-import type { Policy, Size } from '../types.ts'
-import { byteCount } from '../units.ts'
-import type { NativeOptions } from './native.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { Policy, Size } from '../base/types.ts'
+import { byteCount } from '../base/units.ts'
+import type { NativeOptions } from '../native/router.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
 export type Permission = 'read' | 'write' | 'admin' | 'all'

@@ -1,9 +1,9 @@
 // A worker thread of the routing node: accepts connections from the shared listener.
 import { createServer } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
+import { attachRouter } from '../native/router.ts'
 import { Driver } from './driver.ts'
 import { SERVER } from './listener.ts'
-import { attachRouter } from './native.ts'
 
 /** What the main thread hands to a worker. */
 export interface Assignment {

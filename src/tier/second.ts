@@ -1,10 +1,10 @@
 // The second tier as a cache uses it: what it has is read before anything is loaded, what is written
 // here goes there, and what others write there is forgotten here.
-import { InvalidOptionError } from '../errors.ts'
-import type { Timers } from '../timers.ts'
-import type { CacheKey, Duration } from '../types.ts'
-import { milliseconds } from '../units.ts'
-import type { Kin, Tier, TierHost, TierSession, TierValue } from './tier.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey, Duration } from '../base/types.ts'
+import { milliseconds } from '../base/units.ts'
+import type { Kin, Tier, TierHost, TierSession, TierValue } from './contract.ts'
 
 /** How a cache uses its second tier. */
 export interface SecondOptions {

@@ -1,9 +1,9 @@
 // Invalidations that are done once more after a while: whoever read the origin before the write, or
 // a replica of it that lagged behind, may have stored what it read since the first.
 
-import { report } from '../report.ts'
-import type { Cancel, Timers } from '../timers.ts'
-import type { CacheKey } from '../types.ts'
+import { report } from '../base/report.ts'
+import type { Cancel, Timers } from '../base/timers.ts'
+import type { CacheKey } from '../base/types.ts'
 import { type Identity, identityOf } from './identity.ts'
 
 interface Repeat<K> {

@@ -8,18 +8,18 @@ import {
   checkOneOf,
   checkShape,
   needFunction,
-} from '../checks.ts'
+} from '../base/checks.ts'
 import {
   CacheClosedError,
   InvalidOptionError,
   WriteFailedError,
   WriteQueueFullError,
-} from '../errors.ts'
-import { Retry } from '../loading/retry.ts'
-import { report } from '../report.ts'
-import type { Cancel, Timers } from '../timers.ts'
-import type { CacheKey, Duration } from '../types.ts'
-import { type BackOffOptions, checkBackOff } from '../waits.ts'
+} from '../base/errors.ts'
+import { report } from '../base/report.ts'
+import type { Cancel, Timers } from '../base/timers.ts'
+import type { CacheKey, Duration } from '../base/types.ts'
+import { Retry } from '../guard/retry.ts'
+import { type BackOffOptions, checkBackOff } from '../guard/waits.ts'
 import { type WriteEntry, WriteQueue } from './queue.ts'
 import { hook, unhook } from './signals.ts'
 

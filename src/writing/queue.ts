@@ -1,5 +1,5 @@
 // The writes that the origin has not taken yet, in their order and within their bound.
-import type { CacheKey } from '../types.ts'
+import type { CacheKey } from '../base/types.ts'
 import { type Identity, identityOf } from './identity.ts'
 
 /** One write. */

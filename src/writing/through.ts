@@ -1,8 +1,8 @@
 // Writes that reach the origin first and the cache then.
-import { checkDuration, checkShape, needFunction } from '../checks.ts'
-import { WriteFailedError } from '../errors.ts'
-import type { Timers } from '../timers.ts'
-import type { CacheKey, Duration } from '../types.ts'
+import { checkDuration, checkShape, needFunction } from '../base/checks.ts'
+import { WriteFailedError } from '../base/errors.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey, Duration } from '../base/types.ts'
 import { type Identity, identityOf } from './identity.ts'
 import type { WriteEntry } from './queue.ts'
 

@@ -1,9 +1,9 @@
 // Writes that are more than a `set` here: through to the origin, behind to it, and invalidations that
 // are done once more.
-import { checkDuration, checkFunction, checkShape } from '../checks.ts'
-import { InvalidOptionError, OptionCombinationError } from '../errors.ts'
-import type { Timers } from '../timers.ts'
-import type { CacheKey, Duration, SetOptions } from '../types.ts'
+import { checkDuration, checkFunction, checkShape } from '../base/checks.ts'
+import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheKey, Duration, SetOptions } from '../base/types.ts'
 import { Again } from './again.ts'
 import {
   type BatchWriter,

@@ -1,7 +1,8 @@
 // The options of the Next.js handlers, and the caches that they open.
-import { Cache } from '../../cache.ts'
-import { InvalidOptionError } from '../../errors.ts'
-import type { StoreOptions } from '../../options.ts'
+
+import { InvalidOptionError } from '../../base/errors.ts'
+import { Cache } from '../../cache/cache.ts'
+import type { StoreOptions } from '../../cache/options.ts'
 import { Tags } from './tags.ts'
 
 /**

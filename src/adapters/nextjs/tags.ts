@@ -1,7 +1,8 @@
 // When tags were revalidated. An entry is judged by its tags when it is read, so that revalidating
 // a tag costs the same however many entries have it.
-import { Cache } from '../../cache.ts'
-import { CacheFullError } from '../../errors.ts'
+
+import { CacheFullError } from '../../base/errors.ts'
+import { Cache } from '../../cache/cache.ts'
 import { shortKey } from '../short-key.ts'
 
 /** What an entry is, judged by its tags. */

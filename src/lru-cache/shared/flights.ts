@@ -1,5 +1,5 @@
 // The fetches of one worker that are under way in a shared cache: one for each key.
-import type { CacheKey } from '../../types.ts'
+import type { CacheKey } from '../../base/types.ts'
 
 /** One fetch. */
 export interface Flight<V> {

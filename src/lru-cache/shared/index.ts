@@ -1,7 +1,8 @@
 // The cache that every worker of the process shares, with the methods of the drop-in.
-import type { Cache } from '../../cache.ts'
-import { EntryTooLargeError, OptionCombinationError } from '../../errors.ts'
-import type { CacheKey, SetOptions } from '../../types.ts'
+
+import { EntryTooLargeError, OptionCombinationError } from '../../base/errors.ts'
+import type { CacheKey, SetOptions } from '../../base/types.ts'
+import type { Cache } from '../../cache/cache.ts'
 import type { LRUCache } from '../index.ts'
 import type * as Types from '../types.ts'
 import { Flights } from './flights.ts'

@@ -1,10 +1,15 @@
 // What a shared cache is built from, and what cannot be combined with sharing.
-import { Cache } from '../../cache.ts'
-import type { ManualClock } from '../../clock.ts'
-import type { Codec, CodecName } from '../../codecs.ts'
-import { InvalidOptionError, OptionCombinationError, OptionConflictError } from '../../errors.ts'
-import type { StoreOptions } from '../../options.ts'
-import type { CacheKey, NearOptions } from '../../types.ts'
+
+import type { ManualClock } from '../../base/clock.ts'
+import {
+  InvalidOptionError,
+  OptionCombinationError,
+  OptionConflictError,
+} from '../../base/errors.ts'
+import type { CacheKey, NearOptions } from '../../base/types.ts'
+import { Cache } from '../../cache/cache.ts'
+import type { StoreOptions } from '../../cache/options.ts'
+import type { Codec, CodecName } from '../../codec/codecs.ts'
 import { defaultPerf } from '../options.ts'
 import type * as Types from '../types.ts'
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The fields of a port, each 8 bytes; src/port.ts knows them as well.
+/// The fields of a port, each 8 bytes; src/native/port.ts knows them as well.
 const HITS: usize = 0;
 const DEADLINE: usize = 1;
 const VERSION: usize = 2;

@@ -12,7 +12,7 @@ pub struct Enclosure {
     pub bytes: Arc<[u8]>,
 }
 
-/// What a letter says; src/loading/mail.ts knows the numbers as well.
+/// What a letter says; src/native/mail.ts knows the numbers as well.
 pub enum News {
     /// A value was loaded.
     Value(Enclosure),

@@ -169,7 +169,7 @@ fn wait_anew(call: &Call<'_, Handle>, flight: u64, lease: u64) {
     }
 }
 
-/// The load failed and is not remembered, as src/loading/mail.ts knows it.
+/// The load failed and is not remembered, as src/native/mail.ts knows it.
 const FAILED: u8 = 7;
 
 /// Tells what a load came to: a value if `kind` is 0, or else what `kind` says.

@@ -1,0 +1,81 @@
+// Checks that options share. Each error names the option, what was given and what is allowed.
+import { types } from 'node:util'
+import { InvalidOptionError } from './errors.ts'
+import type { Duration } from './types.ts'
+import { milliseconds } from './units.ts'
+
+/** An object that has only these members, or `{}` if it was left out. */
+export function checkShape<T extends object>(
+  option: string,
+  given: T | undefined,
+  known: readonly (keyof T & string)[],
+): Partial<T> {
+  if (given === undefined) return {}
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new InvalidOptionError(option, given, `an object { ${known.join(', ')} }`)
+  }
+  for (const name of Object.keys(given)) {
+    if (!(known as readonly string[]).includes(name)) {
+      const allowed = `left out: ${option} has ${known.join(', ')}`
+      throw new InvalidOptionError(`${option}.${name}`, 'given', allowed)
+    }
+  }
+  return given
+}
+
+/** A whole number from `least` on; `Infinity` where that is allowed. */
+export function checkCount(
+  option: string,
+  value: number,
+  { least = 1, endless = false }: { least?: number; endless?: boolean } = {},
+): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  if (endless && value === Number.POSITIVE_INFINITY) return value
+  const allowed = `a whole number from ${least} on${endless ? ', or Infinity' : ''}`
+  throw new InvalidOptionError(option, value, allowed)
+}
+
+/** A duration that ends. */
+export function checkDuration(option: string, value: Duration): number {
+  const ms = milliseconds(option, value)
+  if (ms !== Number.POSITIVE_INFINITY) return ms
+  throw new InvalidOptionError(option, value, 'a duration that ends, such as 250 or "250ms"')
+}
+
+/** A function, if there is one. */
+export function checkFunction<F>(option: string, value: F | undefined): F | undefined {
+  if (value === undefined || typeof value === 'function') return value
+  throw new InvalidOptionError(option, value, 'a function')
+}
+
+/** A function that must be there. */
+export function needFunction<F>(option: string, value: F): F {
+  if (typeof value === 'function') return value
+  throw new InvalidOptionError(option, value, 'a function')
+}
+
+/** One of some texts. */
+export function checkOneOf<T extends string>(option: string, value: T, of: readonly T[]): T {
+  if (of.includes(value)) return value
+  throw new InvalidOptionError(option, value, `one of ${of.join(', ')}`)
+}
+
+/** True or false. */
+export function checkFlag(option: string, value: boolean): boolean {
+  if (typeof value === 'boolean') return value
+  throw new InvalidOptionError(option, value, 'true or false')
+}
+
+/** Checks a jitter. */
+export function checkJitter(jitter: number | undefined): number | undefined {
+  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter < 1)) {
+    throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
+  }
+  return jitter
+}
+
+/** An array that the native side takes: a proxy of an array is none to it. */
+export function plainArray<T>(option: string, value: readonly T[]): readonly T[] {
+  if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')
+  return types.isProxy(value) ? Array.from(value) : value
+}

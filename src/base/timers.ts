@@ -1,0 +1,35 @@
+// When things are to happen: by the system's timers, or by a clock that a test moves.
+import type { Cancel, ManualClock } from './clock.ts'
+
+export type { Cancel }
+
+/** The most milliseconds that a timer of Node.js takes. */
+const LONGEST = 2 ** 31 - 1
+
+/** Where waiting is done. */
+export interface Timers {
+  /** Milliseconds from some moment on; never back. */
+  now(): number
+  /**
+   * Calls `f` once after `ms`.
+   *
+   * @param keeps - whether the process stays alive for it.
+   */
+  after(ms: number, f: () => void, keeps?: boolean): Cancel
+}
+
+const system: Timers = {
+  now: () => performance.now(),
+  after(ms, f, keeps = false) {
+    if (ms === Number.POSITIVE_INFINITY) return () => {}
+    const timer = setTimeout(f, Math.min(Math.ceil(ms), LONGEST))
+    if (!keeps) timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** The timers of a cache: those of its clock, if it has one. */
+export function timersOf(clock: ManualClock | undefined): Timers {
+  if (clock === undefined) return system
+  return { now: () => clock.now, after: (ms, f) => clock.after(ms, f) }
+}

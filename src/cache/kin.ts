@@ -1,0 +1,43 @@
+// What the instances of one cache in the threads of a process know together: which sessions are
+// theirs, and what these have written of late. It is kept where they keep their values, in the engine.
+import { createHash } from 'node:crypto'
+import type { Kin } from '../tier/contract.ts'
+import { Store } from './store.ts'
+
+/** What is forgotten is taken for somebody else's. */
+const MOST = '1mb'
+
+/** The longest text that is kept as it is. */
+const LONGEST = 256
+
+/** Texts that all instances of a named cache in this process share; the oldest are forgotten. */
+export class SharedKin implements Kin {
+  readonly #store: Texts
+
+  /** @param name - of the cache. */
+  constructor(name: string) {
+    this.#store = new Texts(`\0kin:${createHash('sha1').update(name).digest('hex')}`)
+  }
+
+  add(text: string): void {
+    if (!this.#store.closed) this.#store.set(shorten(text), '')
+  }
+
+  has(text: string): boolean {
+    return !this.#store.closed && this.#store.get(shorten(text)) !== undefined
+  }
+
+  close(): void {
+    this.#store.close()
+  }
+}
+
+class Texts extends Store<string, string> {
+  constructor(name: string) {
+    super({ name, maxBytes: MOST, policy: 'lru', near: false }, undefined)
+  }
+}
+
+function shorten(text: string): string {
+  return text.length <= LONGEST ? text : `#${createHash('sha1').update(text).digest('hex')}`
+}

@@ -1,0 +1,305 @@
+// The options of a cache: their shapes, their checks, and what a named cache must agree on.
+
+import { checkJitter } from '../base/checks.ts'
+import { ManualClock } from '../base/clock.ts'
+import { InvalidOptionError, OptionConflictError } from '../base/errors.ts'
+import type { TtlOf } from '../base/lifetimes.ts'
+import type { CacheKey, Duration, NearOptions, Policy, Size } from '../base/types.ts'
+import { byteCount, milliseconds } from '../base/units.ts'
+import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from '../codec/codecs.ts'
+import { type LoadingOptions, type LoadingPolicy, loadingOptions } from '../loading/options.ts'
+import { nativeClock } from '../native/clock.ts'
+import { binding, type Native } from '../native/native.ts'
+import type { NearBounds } from '../near/near.ts'
+import type { WarmOptions } from '../warm/warm.ts'
+import { checkWriting, type WritingOptions, writingOptions } from '../writing/writing.ts'
+
+/** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
+export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
+  extends Omit<StoreOptions<V>, 'ttl'>,
+    LoadingOptions<K, V>,
+    WritingOptions<K, V> {
+  /** How long an entry lives, or a function of value and key that says so; forever if left out. */
+  ttl?: Duration | TtlOf<K, V> | undefined
+  /** Whether the cache begins with what was read most before, or by others. */
+  warm?: WarmOptions | undefined
+}
+
+/** What a cache is told beside how it loads. */
+export interface StoreOptions<V = string> {
+  /**
+   * The same name in any worker of the process is the same cache. Options that are given must be
+   * those of the cache that exists; those left out are taken from it. At most 256 characters.
+   */
+  name?: string | undefined
+  /** The most entries. */
+  max?: number | undefined
+  /** The most bytes: index, keys, values and policy together. */
+  maxBytes?: Size | undefined
+  /** Which entry leaves when another needs its room; `'lfu'` if left out. */
+  policy?: Policy | undefined
+  /** How long an entry lives; forever if left out. */
+  ttl?: Duration | undefined
+  /** Each entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
+  jitter?: number | undefined
+  /** How values are stored; strings as they are if left out. */
+  codec?: Codec<V> | CodecName | undefined
+  /** How many parts the cache is cut into, a power of two; decided by its bounds if left out. */
+  shards?: number | undefined
+  /**
+   * Whether each isolate keeps copies of decoded values in front of the cache, on its own heap. If
+   * left out it does; of values that need no decoding (codecs `string`, `number`, `bytes`, `heap`)
+   * only under keys of up to 12 characters. A copy is only ever used while it is what the cache has,
+   * for all threads. Callers that get the same object share it: who changes it changes it for all in
+   * the isolate, unless `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy
+   * of its own.
+   */
+  near?: boolean | NearOptions | undefined
+  /** Time that stands still until a test moves it, from `breakwater/testing`. */
+  clock?: ManualClock | undefined
+  /** Draws the jitter: evenly from 0 up to, not including, 1. `Math.random` if left out. */
+  random?: (() => number) | undefined
+}
+
+/** Options as the native side takes them. */
+export interface OpenOptions {
+  name: string | undefined
+  max: number | undefined
+  maxBytes: number | undefined
+  policy: Policy
+  ttl: number | undefined
+  jitter: number
+  shards: number | undefined
+  codec: string
+  codecId: number
+  accepts: number
+  clock: object | undefined
+  near: 0 | 1
+  /** How long entries stay after their end, in milliseconds. */
+  grace: number
+}
+
+const policies: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
+
+/** How much a near cache keeps unless told otherwise: see docs/decisions/0009-near-cache.md. */
+const NEAR_MAX = 8192
+const NEAR_MAX_BYTES = 16 * 1024 * 1024
+
+/**
+ * Of values that need no decoding, a near cache that nobody asked for keeps those of keys up to this
+ * length: V8 joins longer ones only when it needs their hash, which takes it longer than a read.
+ */
+const NEAR_LONGEST_KEY = 12
+
+const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
+  'name',
+  'max',
+  'maxBytes',
+  'policy',
+  'ttl',
+  'jitter',
+  'codec',
+  'shards',
+  'near',
+  'clock',
+  'random',
+  ...loadingOptions,
+  ...writingOptions,
+  'warm',
+])
+
+/** Checks that options are some. */
+export function checkObject(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('options', options, 'an object')
+  }
+}
+
+/** Checks the options and fills in what was left out. */
+export function check<V, K extends CacheKey>(
+  options: CacheOptions<V, K>,
+): Omit<OpenOptions, 'grace'> {
+  for (const option of Object.keys(options)) {
+    if (!known.has(option)) {
+      throw new InvalidOptionError(
+        option,
+        'given',
+        `left out: options are ${[...known].join(', ')}`,
+      )
+    }
+  }
+  const { name, policy = 'lfu', clock, random } = options
+  if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 256)) {
+    throw new InvalidOptionError('name', name, 'a text of 1 to 256 characters')
+  }
+  if (!policies.includes(policy)) {
+    throw new InvalidOptionError('policy', policy, `one of ${policies.join(', ')}`)
+  }
+  if (clock !== undefined && !(clock instanceof ManualClock)) {
+    throw new InvalidOptionError('clock', clock, 'a ManualClock of breakwater/testing')
+  }
+  if (random !== undefined && typeof random !== 'function') {
+    throw new InvalidOptionError('random', random, 'a function that gives numbers from 0 to 1')
+  }
+  const coding = codingOf(options.codec) ?? (codingNamed('string') as Coding)
+  if (coding.name === 'heap' && name !== undefined) {
+    throw new InvalidOptionError('name', name, "left out: a cache of codec 'heap' is not shared")
+  }
+  checkWriting(options)
+  const bounds = checkBounds(options)
+  if (bounds.max === undefined && bounds.maxBytes === undefined) {
+    bounds.maxBytes = byteCount('maxBytes', '25%')
+  }
+  return {
+    name,
+    ...bounds,
+    policy,
+    ttl: fixedTtl(options.ttl),
+    jitter: checkJitter(options.jitter) ?? 0,
+    shards: options.shards === undefined ? undefined : checkShards(options.shards),
+    codec: coding.name,
+    codecId: coding.id,
+    accepts: coding.accepts,
+    clock: clock && nativeClock(clock),
+    near: options.near === false ? 0 : 1,
+  }
+}
+
+/** The life that the cache gives its entries; none if a function does. */
+function fixedTtl(ttl: unknown): number | undefined {
+  return ttl === undefined || typeof ttl === 'function'
+    ? undefined
+    : milliseconds('ttl', ttl as Duration)
+}
+
+/** Checks the bounds. */
+export function checkBounds({ max, maxBytes }: Pick<StoreOptions, 'max' | 'maxBytes'>): {
+  max: number | undefined
+  maxBytes: number | undefined
+} {
+  if (max !== undefined && !(Number.isSafeInteger(max) && max > 0)) {
+    throw new InvalidOptionError('max', max, 'a whole number of entries above 0')
+  }
+  return { max, maxBytes: maxBytes === undefined ? undefined : byteCount('maxBytes', maxBytes) }
+}
+
+/**
+ * Whether values of a codec have to be decoded at each read that no copy answers.
+ * @internal
+ */
+export function needsDecoding(codec: string): boolean {
+  return !['string', 'number', 'bytes', 'heap'].includes(codec)
+}
+
+/**
+ * What a near cache may take, and whether it freezes; `undefined` for none.
+ * @internal
+ */
+export function checkNear(
+  near: boolean | NearOptions | undefined,
+  coding: Coding,
+  max: number | undefined,
+): { bounds: NearBounds; freeze: boolean; longestKey: number } | undefined {
+  if (near === false) return undefined
+  const given = near === undefined || near === true ? {} : near
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionError('near', near, 'true, false or an object { max, maxBytes, freeze }')
+  }
+  for (const option of Object.keys(given)) {
+    if (!['max', 'maxBytes', 'freeze'].includes(option)) {
+      throw new InvalidOptionError(
+        `near.${option}`,
+        'given',
+        'left out: near has max, maxBytes, freeze',
+      )
+    }
+  }
+  const { max: copies = NEAR_MAX, maxBytes = NEAR_MAX_BYTES, freeze = false } = given
+  if (!Number.isSafeInteger(copies) || copies <= 0) {
+    throw new InvalidOptionError('near.max', copies, 'a whole number of copies above 0')
+  }
+  if (typeof freeze !== 'boolean') {
+    throw new InvalidOptionError('near.freeze', freeze, 'true or false')
+  }
+  if (freeze && (coding.name === 'heap' || coding.name === 'bytes')) {
+    const allowed = `false: what a cache of codec '${coding.name}' gives cannot be frozen`
+    throw new InvalidOptionError('near.freeze', freeze, allowed)
+  }
+  const bounds = {
+    max: Math.min(copies, max ?? copies),
+    maxBytes: byteCount('near.maxBytes', maxBytes),
+  }
+  const unasked = near === undefined && !needsDecoding(coding.name)
+  return { bounds, freeze, longestKey: unasked ? NEAR_LONGEST_KEY : Number.POSITIVE_INFINITY }
+}
+
+function checkShards(shards: number): number {
+  if (
+    Number.isSafeInteger(shards) &&
+    shards > 0 &&
+    shards <= 256 &&
+    Number.isInteger(Math.log2(shards))
+  ) {
+    return shards
+  }
+  throw new InvalidOptionError('shards', shards, 'a power of two from 1 to 256')
+}
+
+/**
+ * Fails if an option that was given differs from what the cache, which existed already, has.
+ * @internal
+ */
+export function checkAgreement<V, K extends CacheKey>(
+  given: CacheOptions<V, K>,
+  options: OpenOptions,
+  native: Native,
+): void {
+  const [max, maxBytes] = binding.bounds(native.number)
+  // Bounds may have been resized: the present ones are as good as those it began with.
+  const has: Record<string, unknown[]> = {
+    max: [native.max, max],
+    maxBytes: [native.maxBytes, maxBytes],
+    policy: [native.policy],
+    ttl: [native.ttl],
+    jitter: [native.jitter],
+    codec: [native.codec],
+  }
+  // Whoever wants none has none, whatever the others have.
+  if (given.near !== undefined && given.near !== false && !native.near) {
+    throw new OptionConflictError(native.name ?? '', 'near', given.near, false)
+  }
+  for (const [option, values] of Object.entries(has)) {
+    const value = options[option as keyof OpenOptions]
+    if (given[option as keyof CacheOptions] !== undefined && !values.includes(value)) {
+      throw new OptionConflictError(native.name ?? '', option, value, values.at(-1))
+    }
+  }
+}
+
+/**
+ * Fails if stale values are to be taken for longer than the cache keeps them.
+ * @internal
+ */
+export function checkGrace(policy: LoadingPolicy, native: Native): void {
+  for (const option of ['staleWhileRevalidate', 'staleIfError'] as const) {
+    if (policy[option] > native.grace) {
+      throw new OptionConflictError(native.name ?? '', option, policy[option], native.grace)
+    }
+  }
+}
+
+/**
+ * How an instance codes values: as its options say, or else as the cache does.
+ * @internal
+ */
+export function agreedCoding(given: Coding | undefined, native: Native): Coding {
+  const { name = '', codec } = native
+  const coding = given ?? codingNamed(codec)
+  if (coding === undefined) {
+    throw new InvalidOptionError('codec', undefined, `the codec '${codec}' of this cache`)
+  }
+  if (coding.name !== codec) {
+    throw new OptionConflictError(name, 'codec', coding.name, codec)
+  }
+  return coding
+}

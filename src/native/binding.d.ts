@@ -1,0 +1,117 @@
+/** What the native module offers: the lists of functions in crates/node/src. */
+declare module '#binding' {
+  type Note = import('./note.ts').Note
+  type Key = string | number | Uint8Array
+
+  /** What a value is to the native side; a `number` stands for bytes left in the scratch area. */
+  type Stored = string | number
+
+  /** What a cache was asked to be. When this object is collected the instance is closed. */
+  interface Native {
+    /** What the methods know the instance by. */
+    readonly number: number
+    /** What other isolates know the cache by. */
+    readonly id: number
+    /** Whether it was made just now. */
+    readonly created: boolean
+    readonly name?: string
+    readonly policy: string
+    readonly codec: string
+    readonly max?: number
+    readonly maxBytes?: number
+    readonly ttl?: number
+    readonly jitter: number
+    /** Whether isolates may keep copies of values. */
+    readonly near: boolean
+    readonly systemClock: boolean
+    /** How long entries stay after their end, in milliseconds. */
+    readonly grace: number
+  }
+
+  /** What the facade and the native side share in one isolate. */
+  interface Shared {
+    fail(code: string, ...details: never[]): Error
+    deliver(removals: unknown[]): void
+    fly(news: unknown[]): void
+    scratch: Buffer
+    receivers: import('./removals.ts').Receivers
+    flyers: import('./mail.ts').Flyers
+  }
+
+  interface Binding {
+    setup(shared: Shared): Shared
+    open(options: object): Native
+    attach(id: number): Native
+    take(bytes: Uint8Array): void
+    createClock(): object
+    advanceClock(clock: object, ms: number): void
+    readClock(clock: object): number
+
+    // Methods of an instance: `at` is its number.
+    get(at: number, key: Key): Stored | undefined
+    /** As `get`; the port tells by which stamp the value can be kept. */
+    getNear(at: number, key: Key): Stored | undefined
+    /** The version words and the port. */
+    openNear(at: number): [ArrayBuffer, ArrayBuffer] | undefined
+    /** The port, where there is no near cache as well. */
+    openPort(at: number): ArrayBuffer
+    /** As `getNear`, also of what is stale or negative: the port says which. */
+    look(at: number, key: Key): Stored | undefined
+    setNoted(at: number, key: Key, value: unknown, ttl: number | undefined, note: Note): boolean
+    bury(at: number, key: Key, version: number, ttl: number): boolean
+    epoch(at: number): number
+    invalidateTag(at: number, tag: string, soft: 0 | 1): void
+    /** Above 0: lead, by this lease, which is the flight's number; below: wait for that flight; 0: look again. */
+    join(at: number, key: Key, unless: number, tags?: readonly string[]): number
+    land(
+      at: number,
+      lease: number,
+      value: unknown,
+      ttl: number | undefined,
+      note: Note | undefined,
+      kind?: number,
+    ): boolean
+    fail(at: number, lease: number, text: string): boolean
+    give(at: number, lease: number, value: unknown, kind?: number): boolean
+    leave(at: number, flight: number): void
+    cancel(at: number, lease: number): boolean
+    handOver(at: number, flight: number): boolean
+    used(at: number, records: number): void
+    now(at: number): number
+    peek(at: number, key: Key): Stored | undefined
+    has(at: number, key: Key): boolean
+    getInto(at: number, key: Key, bytes: Uint8Array): number | undefined
+    ttl(at: number, key: Key): number | undefined
+    set(at: number, key: Key, value: unknown, ttl?: number): void
+    delete(at: number, key: Key): boolean
+    expire(at: number, key: Key, ttl: number): boolean
+    clear(at: number): void
+    getMany(at: number, keys: readonly Key[]): unknown[]
+    setMany(
+      at: number,
+      keys: readonly Key[],
+      values: readonly unknown[],
+      ttls?: readonly number[],
+    ): void
+    deleteMany(at: number, keys: readonly Key[]): number
+    scan(at: number, cursor: bigint, budget: number, values: 0 | 1): unknown[]
+    size(at: number): number
+    bytes(at: number): number
+    stats(at: number): import('../base/types.ts').CacheStats
+    resetStats(at: number): void
+    hotKeys(at: number, n: number): (Key | number)[]
+    hottest(at: number, n: number): (Key | number)[]
+    bounds(at: number): [number | undefined, number | undefined]
+    resize(at: number, max: number | undefined, maxBytes: number | undefined): void
+    listen(at: number, must: 0 | 1): number
+    unlisten(at: number): void
+    close(at: number): void
+    save(at: number, path: string): Promise<number>
+    load(at: number, path: string): Promise<number>
+  }
+
+  export type { Native, Stored }
+
+  const binding: Binding
+  export default binding
+}

@@ -1,0 +1,36 @@
+// The native module, made ready for this isolate.
+import binding, { type Native, type Stored } from '#binding'
+import { fail } from '../base/errors.ts'
+import { fly } from './mail.ts'
+import { deliver } from './removals.ts'
+
+/** Bytes of the area that byte values leave through; the native side knows the number as well. */
+const SCRATCH = 64 * 1024
+
+/**
+ * What all copies of this package in one isolate share, as when both its ES modules and its
+ * CommonJS files are loaded: the first one brings it.
+ */
+const { scratch, receivers, flyers } = binding.setup({
+  fail,
+  deliver: removals => deliver(receivers, removals),
+  // Not pooled: the native side writes to it.
+  scratch: Buffer.allocUnsafeSlow(SCRATCH),
+  fly: news => fly(flyers, news),
+  receivers: new Map(),
+  flyers: new Map(),
+})
+
+/** A Buffer of its own with the `length` bytes that the native side left. */
+export function takeBytes(length: number): Buffer {
+  if (length <= SCRATCH) {
+    const bytes = Buffer.allocUnsafe(length)
+    scratch.copy(bytes, 0, 0, length)
+    return bytes
+  }
+  const bytes = Buffer.allocUnsafeSlow(length)
+  binding.take(bytes)
+  return bytes
+}
+
+export { binding, flyers, type Native, receivers, type Stored }

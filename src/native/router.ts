@@ -1,0 +1,51 @@
+// What the native module offers to the routing node.
+import { binding } from './native.ts'
+
+/** The part of a router that one thread works on: the sessions of its own connections. */
+export interface NativeRouter {
+  /** The router's number in this process, for {@link attachRouter} on another thread. */
+  readonly id: number
+  /** Opens a session: its number, or the bytes to refuse the client with. */
+  connect(address: string, local: string): number | Buffer
+  /**
+   * Takes a client's bytes: eight times the length of the replies, plus 4 if {@link kills} has
+   * some, plus what comes next ({@link Next}). Replies that fit lie in `area`, others wait for
+   * {@link take}.
+   */
+  feed(session: number, chunk: Uint8Array, area: Uint8Array): number
+  /** Copies the replies of the last chunk, which did not fit its area. */
+  take(into: Uint8Array): number
+  /** Clients that a command ended, on whichever thread they are. */
+  kills(): number[]
+  /** The client's number in this process. */
+  clientId(session: number): number
+  /** The connection is gone. */
+  disconnect(session: number): void
+  /** Says where clients reach the router. */
+  setAddress(host: string, port: number): void
+  /** Counts of the router and its cache. */
+  stats(): Record<string, number>
+  /** Ends the sessions of this thread and lets the router go. */
+  close(): void
+}
+
+/** What a driver does once it has written the replies to a chunk. */
+export const Next = { read: 0, resume: 1, close: 2 } as const
+
+/** What {@link NativeBinding.createRouter} takes, checked and complete. */
+export interface NativeOptions {
+  maxMemory: number | undefined
+  policy: string
+  maxClients: number
+  threads: number
+  version: string
+  users: { name: string; password: string | undefined; permissions: string }[] | undefined
+}
+
+interface NativeBinding {
+  createRouter(options: NativeOptions): NativeRouter
+  attachRouter(id: number): NativeRouter
+  duplicateFd(fd: number): number
+}
+
+export const { createRouter, attachRouter, duplicateFd } = binding as unknown as NativeBinding

@@ -1,0 +1,367 @@
+// The near cache: copies of decoded values in this isolate, each good as long as the version word of
+// its key stands. See crates/engine/src/versions.rs for why such a copy is as good as a read.
+import { binding, type Stored } from '../native/native.ts'
+import { DEADLINE, HASH, HITS, LENGTH, LOG, RECORDS, STAMPED, VERSION } from '../native/port.ts'
+import { Admission } from './admission.ts'
+import { Rest } from './rest.ts'
+
+/** Cells of 8 bytes behind the version words: the first one is the pressure. */
+const BEHIND = 8
+
+/** What is known of a copy: 32 bytes, so that a hit touches one line of memory. */
+const LOW = 0
+const HIGH = 1
+const HASH_LOW = 2
+const HASH_HIGH = 3
+/** The pressure, while a hit has nothing to do but to compare it; or `LOOK`. */
+const MARK = 4
+/** How often it was used, less how often the hand passed since: up to `MOST_USES`. */
+const USES = 5
+const MOST_USES = 3
+/** The pressure at which the engine was last told that the copy is used; or `LOOK`. */
+const TOLD = 6
+const BYTES = 7
+const FIELDS = 8
+
+/** Bytes that a copy takes beside its value: a guess. */
+const OVERHEAD = 128
+
+/** A value that takes more than this part of the bytes is not kept. */
+const LARGEST_SHARE = 16
+
+/** Steps through all 32-bit numbers: one of 128 exceeds the limit, in step with no pattern. */
+const SAMPLING_STEP = 0x9e3779b9 | 0
+const SAMPLING_LIMIT = 0x7e000000
+
+/** Not the pressure, before it has risen four billion times: a hit looks closer. */
+const LOOK = -1
+
+/** Misses that make a key's copy worth the place of another. */
+const MISSES_TO_OUST = 5
+
+/** No copy. */
+const NONE = -1
+
+/** How large a near cache may get. */
+export interface NearBounds {
+  max: number
+  maxBytes: number
+}
+
+/** What a near cache has to know of the cache that it stands before. */
+export interface NearBase extends NearBounds {
+  /** The instance's number. */
+  at: number
+  /** Whether the engine is told of each use in its order, not of one now and then. */
+  exact: boolean
+  /** Whether the cache's time is the system's. */
+  systemClock: boolean
+  /** Whether values are bytes, of which each caller gets its own: they cannot be frozen. */
+  copiesBytes: boolean
+  /** Misses that a key's copy is worth while there is room for more. */
+  misses: number
+  /** The share of hits below which the near cache costs more than it saves. */
+  worth: number
+}
+
+/**
+ * When a near cache saves more than it costs: the misses from which on a copy is made, the share of
+ * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
+ */
+export const worthOfDecoded = { misses: 1, worth: 0.1 }
+export const worthOfPlain = { misses: 2, worth: 0.9 }
+
+/** The bytes in memory of their own: a part of a pool would keep the whole pool. */
+function ownBytes<V>(value: V): V {
+  return new Uint8Array(value as Uint8Array) as V
+}
+
+/** The copies of one instance. */
+export class Near<V> {
+  readonly #base: NearBase
+  readonly #copiesBytes: boolean
+  /** Halves of the version words and, behind them, of the pressure. */
+  readonly #words: Int32Array
+  readonly #mask: number
+  readonly #pressureAt: number
+  readonly #port: Float64Array
+  readonly #halves: Int32Array
+  /** What the cache's clock is ahead of this isolate's, at most. */
+  #ahead = 0
+  /** Where a key's copy is in the lists below. */
+  readonly #places = new Map<unknown, number>()
+  readonly #keys: unknown[] = []
+  readonly #values: (V | undefined)[] = []
+  #records: Int32Array
+  #ends: Float64Array
+  /** Looks for a copy that was not used lately: CLOCK (Corbató, 1968), with counts. */
+  #hand = 0
+  #bytes = 0
+  #admission: Admission | undefined
+  readonly #rest: Rest
+  /** The copy that the last `find` found to be good no more. */
+  #spoilt = NONE
+  #sampling = 0
+  /** Records in the log, and the pressure when it was last sent. */
+  #logged = 0
+  #toldAt = 0
+  #last = NONE
+
+  /** The near cache of an instance; `undefined` where there can be none. */
+  static open<V>(base: NearBase): Near<V> | undefined {
+    const memory = binding.openNear(base.at)
+    return memory && new Near<V>(base, memory)
+  }
+
+  private constructor(base: NearBase, [words, port]: [ArrayBuffer, ArrayBuffer]) {
+    this.#base = base
+    this.#copiesBytes = base.copiesBytes
+    this.#words = new Int32Array(words)
+    this.#pressureAt = this.#words.length - 2 * BEHIND
+    this.#mask = this.#pressureAt / 2 - 1
+    this.#port = new Float64Array(port)
+    this.#halves = new Int32Array(port)
+    this.#rest = new Rest(base.worth, base.max)
+    this.#records = new Int32Array(Math.min(base.max, 64) * FIELDS)
+    this.#ends = new Float64Array(Math.min(base.max, 64))
+    if (base.systemClock) this.#setClock()
+  }
+
+  /** Where the copy of a key's value is, if it is good now: a hit, which is counted; or -1. */
+  find(key: unknown): number {
+    const place = this.#places.get(key)
+    if (place === undefined || !this.#isCurrent(place)) {
+      this.#spoilt = place ?? NONE
+      return NONE
+    }
+    const records = this.#records
+    this.#sampling = (this.#sampling + SAMPLING_STEP) | 0
+    const mark = records[place * FIELDS + MARK]
+    if (mark !== this.#words[this.#pressureAt] || this.#sampling > SAMPLING_LIMIT) {
+      if (!this.#look(place)) return NONE
+    }
+    const uses = records[place * FIELDS + USES]!
+    if (uses < MOST_USES) records[place * FIELDS + USES] = uses + 1
+    this.#port[HITS]!++
+    return place
+  }
+
+  /** Whether it costs more than it saves, and rests. */
+  get rests(): boolean {
+    return this.#rest.isOn
+  }
+
+  /** A read passed it by while it rested. */
+  passed(): void {
+    this.#rest.passed()
+  }
+
+  /** As {@link Near.find}, but nothing is counted and the engine is not told. */
+  glance(key: unknown): number {
+    const place = this.#places.get(key)
+    return place !== undefined && this.#isCurrent(place) && !this.#isOver(place) ? place : NONE
+  }
+
+  /** The value that lies where `find` says. */
+  at(place: number): V {
+    const value = this.#values[place] as V
+    return this.#copiesBytes ? (Buffer.from(value as Uint8Array) as V) : value
+  }
+
+  #isCurrent(place: number): boolean {
+    const records = this.#records
+    const words = this.#words
+    const record = place * FIELDS
+    const word = (records[record + HASH_LOW]! & this.#mask) * 2
+    return words[word] === records[record + LOW] && words[word + 1] === records[record + HIGH]
+  }
+
+  #isOver(place: number): boolean {
+    const end = this.#ends[place]!
+    return end !== 0 && this.#now() >= end
+  }
+
+  /** A closer look at a copy that is used: false if it is over; the engine is told if it has to be. */
+  #look(place: number): boolean {
+    if (this.#isOver(place)) {
+      this.#spoilt = place
+      return false
+    }
+    const { exact } = this.#base
+    const record = place * FIELDS
+    const pressure = this.#words[this.#pressureAt]!
+    const news = exact ? place !== this.#last : this.#records[record + TOLD] !== pressure
+    if (news || this.#sampling > SAMPLING_LIMIT) this.#note(place, pressure)
+    if (!exact && this.#ends[place] === 0) this.#records[record + MARK] = pressure
+    return true
+  }
+
+  /** Decodes what `getNear` has just given for a key, and keeps it if it is worth that. */
+  keep(key: unknown, stored: Stored, decode: (stored: Stored) => V): V {
+    const halves = this.#halves
+    const spoilt = this.#spoilt
+    const low = halves[2 * VERSION]!
+    const high = halves[2 * VERSION + 1]!
+    const hashLow = halves[2 * HASH]!
+    const hashHigh = halves[2 * HASH + 1]!
+    const stamped = halves[2 * STAMPED] !== 0
+    const end = this.#port[DEADLINE]!
+    const bytes = this.#port[LENGTH]! + OVERHEAD
+    this.#rest.missed(this.#port[HITS]!)
+    // A codec may use the cache: from here on the port is somebody else's.
+    const value = decode(stored)
+    if (!stamped || bytes > this.#base.maxBytes / LARGEST_SHARE) return value
+    const place = spoilt !== NONE && this.#keys[spoilt] === key ? spoilt : this.#take(key, hashHigh)
+    if (place === NONE) return value
+    const records = this.#records
+    const record = place * FIELDS
+    this.#bytes += bytes - records[record + BYTES]!
+    records[record + BYTES] = bytes
+    records[record + LOW] = low
+    records[record + HIGH] = high
+    records[record + HASH_LOW] = hashLow
+    records[record + HASH_HIGH] = hashHigh
+    // The read that brought it is known; the next one is told at once.
+    records[record + MARK] = LOOK
+    records[record + TOLD] = LOOK
+    this.#values[place] = this.#copiesBytes ? ownBytes(value) : value
+    this.#ends[place] = end
+    // A clock that has gone on while the machine slept, unlike the other, is set again.
+    if (end !== 0 && this.#base.systemClock && this.#now() >= end) this.#setClock()
+    if (this.#bytes > this.#base.maxBytes) this.#shrink(place)
+    return value
+  }
+
+  /** Has the engine know the order of uses up to now, if it wants to. */
+  order(): void {
+    if (this.#base.exact) this.tell()
+  }
+
+  /** Tells the engine which copies were used. Before it chooses who leaves. */
+  tell(): void {
+    if (this.#logged === 0) return
+    const logged = this.#logged
+    this.#logged = 0
+    this.#last = NONE
+    binding.used(this.#base.at, logged)
+  }
+
+  /** Lets the copy of a key go, so that it keeps nothing alive. */
+  forget(key: unknown): void {
+    const place = this.#places.get(key)
+    if (place !== undefined) this.#empty(place)
+  }
+
+  /** The cache has nothing for the key of the last `find`: no copy of it is kept. */
+  miss(): undefined {
+    this.#rest.missed(this.#port[HITS]!)
+    if (this.#spoilt !== NONE) this.#empty(this.#spoilt)
+  }
+
+  /** Lets all copies go. */
+  clear(): void {
+    this.#places.clear()
+    this.#keys.length = 0
+    this.#values.length = 0
+    this.#records.fill(0)
+    this.#hand = 0
+    this.#bytes = 0
+    this.#spoilt = NONE
+  }
+
+  /** Milliseconds on the cache's clock, or a little more. */
+  #now(): number {
+    const { systemClock, at } = this.#base
+    return systemClock ? performance.now() + this.#ahead : binding.now(at)
+  }
+
+  #setClock(): void {
+    // In this order, or the copies would live too long by what the call takes.
+    const here = performance.now()
+    this.#ahead = binding.now(this.#base.at) - here
+  }
+
+  #note(place: number, pressure: number): void {
+    const record = place * FIELDS
+    this.#last = place
+    this.#records[record + TOLD] = pressure
+    const halves = this.#halves
+    const line = 2 * LOG + 4 * this.#logged
+    halves[line] = this.#records[record + HASH_LOW]!
+    halves[line + 1] = this.#records[record + HASH_HIGH]!
+    halves[line + 2] = this.#sampling > SAMPLING_LIMIT ? 1 : 0
+    this.#logged++
+    if (this.#logged === RECORDS || (pressure !== this.#toldAt && !this.#base.exact)) {
+      this.#toldAt = pressure
+      this.tell()
+    }
+  }
+
+  /** A place for another key, if that is worth one: a new one, or that of a key that leaves. */
+  #take(key: unknown, hash: number): number {
+    if (typeof key !== 'string' && typeof key !== 'number') return NONE
+    let place = this.#keys.length
+    if (place < this.#base.max) {
+      if (!this.#missedOften(hash, this.#base.misses)) return NONE
+      this.#keys.push(key)
+      this.#values.push(undefined)
+      if (place === this.#ends.length) this.#grow()
+    } else {
+      if (!this.#missedOften(hash, MISSES_TO_OUST)) return NONE
+      place = this.#victim()
+      this.#places.delete(this.#keys[place])
+      this.#keys[place] = key
+    }
+    this.#records[place * FIELDS + USES] = 0
+    this.#places.set(key, place)
+    return place
+  }
+
+  #missedOften(hash: number, misses: number): boolean {
+    if (misses === 1) return true
+    this.#admission ??= new Admission(this.#base.max)
+    return this.#admission.missed(hash) >= misses
+  }
+
+  #grow(): void {
+    const most = Math.min(this.#base.max, this.#ends.length * 2)
+    const records = new Int32Array(most * FIELDS)
+    const ends = new Float64Array(most)
+    records.set(this.#records)
+    ends.set(this.#ends)
+    this.#records = records
+    this.#ends = ends
+  }
+
+  #victim(): number {
+    const records = this.#records
+    for (;;) {
+      const place = this.#hand
+      this.#hand = place + 1 === this.#keys.length ? 0 : place + 1
+      const uses = records[place * FIELDS + USES]!
+      if (uses === 0) return place
+      records[place * FIELDS + USES] = uses - 1
+    }
+  }
+
+  /** Empties places until the rest fits. */
+  #shrink(but: number): void {
+    while (this.#bytes > this.#base.maxBytes) {
+      const place = this.#victim()
+      if (place === but || this.#keys[place] === undefined) continue
+      this.#places.delete(this.#keys[place])
+      this.#keys[place] = undefined
+      this.#empty(place)
+    }
+  }
+
+  #empty(place: number): void {
+    const record = place * FIELDS
+    this.#values[place] = undefined
+    this.#bytes -= this.#records[record + BYTES]!
+    // No word has these halves: nobody finds it good.
+    this.#records.fill(0, record, record + FIELDS)
+    this.#records[record + LOW] = -1
+    this.#records[record + HIGH] = -1
+  }
+}
