@@ -26,6 +26,8 @@ interface Pending {
   /** Writes that were told before it began, and tags of any key that were invalidated. */
   readonly kills: number
   readonly tags: number
+  /** Callers who had asked when it began; -1 if more than one waited. */
+  readonly callers: number
   /** What it read at its origin. */
   read: number
   hangs: boolean
@@ -178,6 +180,7 @@ export class Batch {
         begun: this.#isStepping ? this.#clock.now : this.#passedFrom,
         kills: key.kills,
         tags: this.#tags,
+        callers: key.callers.filter(({ isDone }) => !isDone).length > 1 ? -1 : key.callers.length,
         read: key.origin,
         hangs: this.#chance(0.1),
         isOver: false,
@@ -309,10 +312,13 @@ export class Batch {
       key.steps.push(`load ${number} ends with ${load.read}`)
       // It is kept if it had the right to be: with a tier a load begins before its loader is called.
       const isCurrent = this.#isCurrent(key, load) && load.read >= key.told
-      const isLast =
-        key.loads.at(-1) === load && key.loads.every(({ isOver }, i) => isOver || i === number)
-      if (isCurrent && isLast && !this.#setting.tier)
+      const isAlone = key.loads.every(({ isOver }, i) => isOver || i === number)
+      // If it is overdue somebody may have taken its right, and left.
+      const isOwn = this.#clock.now - load.begun < LOCK || key.callers.length === load.callers
+      const isKept = isCurrent && isAlone && isOwn && key.loads.at(-1) === load
+      if (isKept && !this.#setting.tier) {
         this.#kept.push([key, key.kills, key.loads.length, this.#tags])
+      }
       load.end(load.read)
     }
   }

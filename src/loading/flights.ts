@@ -267,6 +267,8 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     const { key, stale } = flight
     const asker = flight.nextAsker
     if (!flight.isWanted || asker === undefined) return
+    // The lease is of no use any more; nobody waits for it elsewhere.
+    if (flight.lease !== 0) binding.cancel(at, flight.lease)
     const { fresh, tags } = asker.options ?? {}
     const number = binding.join(at, key, fresh === true ? ALWAYS : UNLESS_FRESH, tags)
     if (number === 0) {
