@@ -1,4 +1,5 @@
 // The way from a flight to its loader: a breaker, a gate and another try protect what is behind.
+import { checkShape } from '../base/checks.ts'
 import type { Timers } from '../base/timers.ts'
 import { Breaker, type BreakerOptions, type BreakerState, checkBreaker } from './breaker.ts'
 import { checkGate, Gate, type GateOptions } from './gate.ts'
@@ -18,9 +19,11 @@ interface Wanted {
 }
 
 /** Checks how the source is protected. */
-export function checkOrigin({ breaker, retry, concurrency, rate, queue }: OriginOptions): void {
-  checkBreaker(breakerOf(breaker))
-  checkRetry(retry)
+export function checkOrigin(given: OriginOptions | undefined): void {
+  const known = ['concurrency', 'rate', 'queue', 'retry', 'breaker'] as const
+  const { breaker, retry, concurrency, rate, queue } = checkShape('origin', given, known)
+  checkBreaker(breakerOf(breaker), 'origin.breaker')
+  checkRetry(retry, 'origin.retry')
   checkGate({ concurrency, rate, queue })
 }
 
@@ -34,8 +37,12 @@ export class Origin {
   readonly #gate: Gate | undefined
   readonly #retry: Retry | undefined
 
-  constructor(options: OriginOptions, timers: Timers, onState: (state: BreakerState) => void) {
-    const { breaker, retry, concurrency, rate, queue } = options
+  constructor(
+    options: OriginOptions | undefined,
+    timers: Timers,
+    onState: (state: BreakerState) => void,
+  ) {
+    const { breaker, retry, concurrency, rate, queue } = options ?? {}
     const isGated = concurrency !== undefined || rate !== undefined
     this.#breaker = breaker ? new Breaker(breakerOf(breaker), timers, onState) : undefined
     this.#gate = isGated ? new Gate({ concurrency, rate, queue }, timers) : undefined

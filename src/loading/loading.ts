@@ -57,7 +57,7 @@ export class Loading<K extends CacheKey, V> {
     this.#options = options
     this.#loader = options.loader ?? (options.batchLoader && this.batched(options.batchLoader))
     this.#tierAlone = second && (() => undefined)
-    this.#origin = new Origin(options, inside.timers, state => {
+    this.#origin = new Origin(options.origin, inside.timers, state => {
       const { breaker } = inside.events
       if (breaker.isHeard) breaker.emit({ of: 'loader', state })
     })

@@ -1,4 +1,5 @@
 // The memory that an instance and the native side share: crates/node/src/cache/port.rs knows it as well.
+import { binding, type Stored } from './native.ts'
 
 /** The fields, 8 bytes each. */
 export const HITS = 0
@@ -31,3 +32,16 @@ export const State = {
   /** The last load failed: the value is its error as text. */
   ERROR: 6,
 } as const
+
+/** As `look` of the binding. */
+export type Look = (at: number, key: string | number | Uint8Array) => Stored | undefined
+
+/** An instance's port, and the function that fills it. */
+export function openPort(at: number): { port: Float64Array; look: Look } {
+  const memory = binding.openPort(at)
+  if (memory !== undefined) return { port: new Float64Array(memory), look: binding.look }
+  // Some runtimes (Electron) take no memory from outside: what a look finds is copied.
+  const port = new Float64Array(LOG)
+  const area = new Uint8Array(port.buffer)
+  return { port, look: (at, key) => binding.lookInto(at, key, area) }
+}

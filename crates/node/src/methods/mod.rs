@@ -66,6 +66,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"load", persist::load),
     method!(c"openPort", near::open_port),
     method!(c"look", look::look, 2),
+    method!(c"lookInto", look::look_into),
     method!(c"setNoted", write::set_noted, 5),
     method!(c"bury", write::bury),
     method!(c"epoch", write::epoch),
