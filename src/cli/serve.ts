@@ -6,6 +6,7 @@ import {
   createRouter,
   DEFAULT_HOST,
   DEFAULT_PORT,
+  type DriverName,
   type Permission,
   type Router,
   type RouterOptions,
@@ -20,6 +21,7 @@ interface Flags {
   maxBytes: string
   maxClients: number
   policy: Policy
+  driver: DriverName
   requirepass?: string
   user?: RouterUser[]
 }
@@ -31,6 +33,7 @@ const FLAGS: Record<string, string> = {
   threads: '--threads',
   maxBytes: '--max-bytes',
   maxClients: '--max-clients',
+  driver: '--driver',
   policy: '--policy',
   password: '--requirepass',
   users: '--user',
@@ -53,6 +56,11 @@ export const serve = new Command('serve')
     new Option('--policy <policy>', 'which entry leaves when memory is full')
       .choices([...policies])
       .default('lfu'),
+  )
+  .addOption(
+    new Option('--driver <driver>', 'what drives the sockets')
+      .choices(['auto', 'native', 'net'])
+      .default('auto'),
   )
   .option('--requirepass <password>', 'password that clients must give')
   .option(
@@ -95,6 +103,7 @@ function options(flags: Flags): RouterOptions {
     threads: flags.threads,
     maxBytes: (/^\d+$/.test(flags.maxBytes) ? Number(flags.maxBytes) : flags.maxBytes) as Size,
     maxClients: flags.maxClients,
+    driver: flags.driver,
     policy: flags.policy,
     password,
     users: flags.user,

@@ -8,9 +8,9 @@ export const VERSION = 2
 export const HASH = 3
 export const LENGTH = 4
 export const STAMPED = 5
-/** What `look` found: one of `State`. */
+/** What `getWithState` found: one of `State`. */
 export const STATE = 6
-/** Milliseconds until the end of a value that `look` found; of a stale one, since its end. */
+/** Milliseconds until the end of a value that `getWithState` found; of a stale one, since its end. */
 export const LEFT = 7
 /** Milliseconds that loading it took. */
 export const COST = 8
@@ -18,7 +18,7 @@ export const COST = 8
 export const LOG = 16
 export const RECORDS = 64
 
-/** What `look` finds. */
+/** What `getWithState` finds. */
 export const State = {
   NOTHING: 0,
   FRESH: 1,
@@ -33,15 +33,19 @@ export const State = {
   ERROR: 6,
 } as const
 
-/** As `look` of the binding. */
-export type Look = (at: number, key: string | number | Uint8Array) => Stored | undefined
+/** As `getWithState` of the binding. */
+export type GetWithState = (at: number, key: string | number | Uint8Array) => Stored | undefined
 
 /** An instance's port, and the function that fills it. */
-export function openPort(at: number): { port: Float64Array; look: Look } {
+export function openPort(at: number): {
+  port: Float64Array
+  getWithState: GetWithState
+} {
   const memory = binding.openPort(at)
-  if (memory !== undefined) return { port: new Float64Array(memory), look: binding.look }
-  // Some runtimes (Electron) take no memory from outside: what a look finds is copied.
+  if (memory !== undefined)
+    return { port: new Float64Array(memory), getWithState: binding.getWithState }
+  // Some runtimes (Electron) take no memory from outside: what is found is copied.
   const port = new Float64Array(LOG)
   const area = new Uint8Array(port.buffer)
-  return { port, look: (at, key) => binding.lookInto(at, key, area) }
+  return { port, getWithState: (at, key) => binding.getWithStateInto(at, key, area) }
 }

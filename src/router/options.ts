@@ -19,6 +19,12 @@ export interface RouterUser {
   permissions?: Permission[] | undefined
 }
 
+/**
+ * What drives the sockets: `'native'`, in the event loop of each thread without JavaScript (Node.js
+ * on Linux and macOS); `'net'`, Node.js's own sockets; `'auto'`, the first where it works.
+ */
+export type DriverName = 'auto' | 'native' | 'net'
+
 /** How to set up a router with {@link createRouter}. */
 export interface RouterOptions {
   /**
@@ -37,8 +43,11 @@ export interface RouterOptions {
   users?: RouterUser[] | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
+  /** What drives the sockets. Default: `'auto'`. */
+  driver?: DriverName | undefined
 }
 
+const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
 const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
 const KNOWN: readonly string[] = [
   'threads',
@@ -47,6 +56,7 @@ const KNOWN: readonly string[] = [
   'password',
   'users',
   'maxClients',
+  'driver',
 ] satisfies (keyof RouterOptions)[]
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -56,6 +66,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   }
   checkKnown('', options, KNOWN, { maxMemory: 'maxBytes' })
   const { policy = 'lfu', password, users } = options
+  checkOneOf('driver', options.driver ?? 'auto', DRIVERS)
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }

@@ -1,15 +1,5 @@
 //! How much of everything a client may send or make wait.
 
-/// The longest inline command, and the longest line that announces a length, in bytes.
-pub(crate) const MAX_LINE: usize = 64 * 1024;
-/// The longest bulk string, in bytes; also the longest value that a command may build.
-pub(crate) const MAX_BULK: usize = 512 * 1024 * 1024;
-/// The most arguments of one command.
-pub(crate) const MAX_ARGS: usize = 1024 * 1024;
-/// The longest bulk string of a client that has not authenticated, in bytes.
-pub(crate) const MAX_BULK_UNAUTHENTICATED: usize = 16_384;
-/// The most arguments of a client that has not authenticated.
-pub(crate) const MAX_ARGS_UNAUTHENTICATED: usize = 10;
 /// How many databases `SELECT` chooses from.
 pub(crate) const DATABASES: usize = 16;
 
@@ -19,15 +9,26 @@ pub struct Limits {
     /// Once this many bytes of replies wait to be written, no further command is run until the
     /// driver has written them. One command's reply may go beyond it.
     pub output: usize,
-    /// The most bytes of an unfinished command, and of commands that wait, kept for one client;
-    /// a client that sends more is told so and disconnected.
+    /// The most commands that one chunk runs: the rest waits until other clients had their turn.
+    pub batch: u64,
+    /// The most bytes of an unfinished command kept for one client; a client that sends more is told
+    /// so and disconnected.
     pub input: usize,
+    /// The most bytes of commands that wait because the client does not read its replies; a client
+    /// that sends more is told so and disconnected.
+    pub waiting: usize,
     /// The most clients at once.
     pub clients: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { output: 1024 * 1024, input: 1024 * 1024 * 1024, clients: 10_000 }
+        Self {
+            output: 1024 * 1024,
+            batch: 512,
+            input: 1024 * 1024 * 1024,
+            waiting: 64 * 1024 * 1024,
+            clients: 10_000,
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::client::{Client, ClientId, Profile};
 use crate::command::{self, Call};
-use crate::resp::{Args, Parsed, Reply, Requests};
 use crate::router::Router;
 use crate::users::{DEFAULT, User};
+use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
 use std::sync::Arc;
 
@@ -28,17 +28,10 @@ pub enum Next {
     Close,
 }
 
-/// The version of the protocol that a client chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Resp2 = 2,
-    Resp3 = 3,
-}
-
 /// A client's connection.
 pub struct Session {
     router: Arc<Router>,
-    requests: Requests,
+    requests: RequestParser,
     /// The beginning of a command whose end has not come, or commands that wait.
     pending: Vec<u8>,
     state: State,
@@ -62,7 +55,7 @@ impl Session {
         let user = router.options.users.anonymous();
         let state =
             State { client, user, db: 0, protocol: Protocol::Resp2, last: "", closing: false };
-        Self { router, requests: Requests::default(), pending: vec![], state }
+        Self { router, requests: RequestParser::default(), pending: vec![], state }
     }
 
     /// The client's number.
@@ -86,6 +79,32 @@ impl Session {
         next
     }
 
+    /// Keeps what a client sent that has not taken the replies to what it sent before: no command
+    /// runs until it has, and [`Session::feed`] is called again. A client that has more waiting than
+    /// [`Limits::waiting`](crate::Limits::waiting) is told so and disconnected.
+    pub fn hold(&mut self, chunk: &[u8], output: &mut Output) -> Next {
+        if self.state.closing || self.state.client.is_killed() {
+            return Next::Close;
+        }
+        self.router.count(0, chunk.len(), 0);
+        if self.pending.len() + chunk.len() > self.router.options.limits.waiting {
+            return self.refuse(
+                b"ERR Protocol error: too many commands wait for replies to be read",
+                output,
+            );
+        }
+        self.pending.extend_from_slice(chunk);
+        Next::Resume
+    }
+
+    /// Says why the connection ends, and forgets what waits.
+    fn refuse(&mut self, why: &[u8], output: &mut Output) -> Next {
+        self.state.closing = true;
+        self.pending = vec![];
+        self.state.reply(output).error(why);
+        Next::Close
+    }
+
     fn take(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
         let now = self.router.store.synchronize(now);
         if self.pending.is_empty() {
@@ -97,10 +116,7 @@ impl Session {
             return next;
         }
         if self.pending.len() + chunk.len() > self.router.options.limits.input {
-            self.state.closing = true;
-            self.pending = vec![];
-            self.state.reply(output).error(b"ERR Protocol error: too much unprocessed input");
-            return Next::Close;
+            return self.refuse(b"ERR Protocol error: too much unprocessed input", output);
         }
         self.pending.extend_from_slice(chunk);
         let mut pending = mem::take(&mut self.pending);
@@ -119,21 +135,22 @@ impl Session {
         let Self { router, requests, state, .. } = self;
         let limit = router.options.limits.output;
         let mut used = 0;
-        let mut commands = 0;
+        let mut commands: u64 = 0;
         let next = loop {
             if state.closing || state.client.is_killed() {
                 state.closing = true;
                 break Next::Close;
             }
             let rest = &bytes[used..];
-            if output.bytes.len() >= limit && !rest.is_empty() {
+            let full = output.bytes.len() >= limit || commands == router.options.limits.batch;
+            if full && !rest.is_empty() {
                 break Next::Resume;
             }
             match requests.parse(rest, state.user.is_some()) {
                 Parsed::Partial => break Next::Read,
                 Parsed::Command(len) => {
                     let args = requests.args(&rest[..len]);
-                    if args.len() > 0 {
+                    if !args.is_empty() {
                         commands += 1;
                         state.execute(router, args, now, output);
                     }
@@ -157,14 +174,14 @@ impl Drop for Session {
 }
 
 impl State {
-    pub(crate) fn reply<'a>(&self, output: &'a mut Output) -> Reply<'a> {
-        Reply::new(&mut output.bytes, self.protocol == Protocol::Resp3)
+    pub(crate) fn reply<'a>(&self, output: &'a mut Output) -> ReplyWriter<'a> {
+        ReplyWriter::new(&mut output.bytes, self.protocol)
     }
 
     #[inline]
     fn execute(&mut self, router: &Router, args: Args<'_>, now: i64, output: &mut Output) {
         let Output { bytes, kills } = output;
-        let reply = Reply::new(bytes, self.protocol == Protocol::Resp3);
+        let reply = ReplyWriter::new(bytes, self.protocol);
         command::run(&mut Call { router, state: self, args, reply, now, kills });
     }
 
