@@ -14,7 +14,18 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
   },
 })
-const entries = ['', '/lru-cache', '/lru-cache/shared', '/testing', '/keyv', '/cache-manager', '/nextjs', '/memoize', '/redis', '/router']
+const entries = [
+  '',
+  '/lru-cache',
+  '/lru-cache/shared',
+  '/testing',
+  '/keyv',
+  '/cache-manager',
+  '/nextjs',
+  '/memoize',
+  '/redis',
+  '/router',
+]
 const names = ['', 'lru-cache', ...entries.map(entry => `breakwater${entry}`)].filter(
   name => name === '' || name.includes(values.only),
 )
@@ -23,7 +34,8 @@ const ways = { import: name => `await import('${name}')`, require: name => `requ
 /** Milliseconds that a process took. */
 function once(way, name) {
   const type = way === 'import' ? 'module' : 'commonjs'
-  const used = 'const { user, system } = process.cpuUsage(); process._rawDebug((user + system) / 1000)'
+  const used =
+    'const { user, system } = process.cpuUsage(); process._rawDebug((user + system) / 1000)'
   const code = `${name === '' ? '0' : ways[way](name)}; ${used}`
   const args = [`--input-type=${type}`, '--eval', code]
   const before = process.hrtime.bigint()
@@ -47,7 +59,9 @@ const least = list => Math.min(...list)
 for (const name of names.slice(1)) {
   const cells = Object.keys(ways).flatMap(way => {
     const [mine, empty] = [times.get(`${way} ${name}`), times.get(`${way} `)]
-    return [median(mine) - median(empty), least(mine) - least(empty)].map(ms => ms.toFixed(1).padStart(7))
+    return [median(mine) - median(empty), least(mine) - least(empty)].map(ms =>
+      ms.toFixed(1).padStart(7),
+    )
   })
   console.log(name.padEnd(28), cells.join(' '))
 }

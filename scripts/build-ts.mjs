@@ -110,7 +110,10 @@ async function commonjs(files) {
     let code = outputFiles[0].text
     for (const [name, target] of Object.entries(manifest.imports)) {
       const beside = relative(dirname(to), join(root, target)).replaceAll('\\', '/')
-      code = code.replaceAll(`"${name}"`, JSON.stringify(`${beside[0] === '.' ? '' : './'}${beside}`))
+      code = code.replaceAll(
+        `"${name}"`,
+        JSON.stringify(`${beside[0] === '.' ? '' : './'}${beside}`),
+      )
     }
     put(to, code)
   }

@@ -64,7 +64,7 @@ const TAGS_HEADER = 'x-next-cache-tags'
  *
  * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
  *
- * @example cache-handler.mjs; in next.config: `cacheHandler: require.resolve('./cache-handler.mjs')`
+ * @example The file cache-handler.mjs, which the option cacheHandler of next.config names
  * ```ts
  * import { createCacheHandler } from 'breakwater/nextjs'
  *

@@ -47,7 +47,7 @@ const LEAST = 300
  *
  * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
  *
- * @example use-cache.mjs; in next.config: `cacheHandlers: { default: require.resolve('./use-cache.mjs') }`
+ * @example The file use-cache.mjs, which the option cacheHandlers of next.config names
  * ```ts
  * import { createUseCacheHandler } from 'breakwater/nextjs'
  *
