@@ -1,6 +1,6 @@
 //! What a connection says before it is used: who it is, the protocol, its name, its database.
 
-use super::connection::UpstreamOptions;
+use super::options::UpstreamOptions;
 use breakwater_resp::{Protocol, write_request};
 
 /// Appends the greeting; how many replies it gets.

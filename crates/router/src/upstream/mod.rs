@@ -4,9 +4,11 @@
 mod back_off;
 mod connection;
 mod greeting;
+mod options;
 mod phase;
 mod waiters;
 
-pub use connection::{Sink, Upstream, UpstreamOptions};
+pub use connection::{Sink, Upstream};
+pub use options::UpstreamOptions;
 pub use phase::Phase;
 pub use waiters::{Busy, Lost};
