@@ -5,13 +5,13 @@ mod clock;
 mod conditional;
 mod flights;
 mod info;
-mod look;
 mod many;
 mod near;
 mod open;
 mod persist;
 mod read;
 mod scan;
+mod with_state;
 mod write;
 
 use crate::cache::{Instances, method};
@@ -63,11 +63,12 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"leave", flights::leave),
     method!(c"cancel", flights::cancel),
     method!(c"handOver", flights::hand_over),
+    method!(c"overdue", flights::overdue),
     method!(c"close", admin::close),
     method!(c"save", persist::save),
     method!(c"load", persist::load),
     method!(c"openPort", near::open_port),
-    method!(c"look", look::look, 2),
+    method!(c"getWithState", with_state::get, 2),
     method!(c"setNoted", write::set_noted, 6),
     method!(c"increment", conditional::increment, 5),
     method!(c"setIfAbsent", conditional::set_if_absent, 6),
