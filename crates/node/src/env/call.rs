@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub type Raw = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// The most arguments that a callback takes.
-const ARGS: usize = 6;
+const ARGS: usize = 7;
 
 /// What a callback gives back.
 pub type Returns<'s> = Result<Val<'s>, Fail>;
