@@ -186,7 +186,8 @@ impl Cache {
             Stored::Missing(extra) => Attempt::Missing { size, extra },
             Stored::Crowded => Attempt::Crowded,
             Stored::Refused => Attempt::Again,
-            Stored::Failed(error) => Attempt::Failed(error),
+            Stored::Full => Attempt::Failed(Error::Full),
+            Stored::Outdated => Attempt::Failed(Error::Outdated),
         };
         match attempt {
             Attempt::Done(_) => self.expect_at(deadline, self.grace),

@@ -203,7 +203,7 @@ impl Cache {
                     None => (Expect::Any, None),
                     Some(draft) => match self.admit(shard, hash, key, draft, entry) {
                         Ok(admitted) => admitted,
-                        Err(error) => return Stored::Failed(error),
+                        Err(_) => return Stored::Outdated,
                     },
                 };
                 let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
@@ -232,8 +232,8 @@ impl Cache {
                     Err(error) => break Some(Err(error)),
                 },
                 Stored::Crowded if self.vacate(shard) => reservation.held = true,
-                Stored::Crowded => break Some(Err(Error::Full)),
-                Stored::Failed(error) => break Some(Err(error)),
+                Stored::Crowded | Stored::Full => break Some(Err(Error::Full)),
+                Stored::Outdated => break Some(Err(Error::Outdated)),
             }
         };
         self.give_back(reservation);
@@ -363,7 +363,9 @@ impl Gate for AtLanding<'_> {
     fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored> {
         let mut unfinished = None;
         let finish = self.flights.try_finish(self.lease, || match attempt() {
-            stored @ (Stored::New | Stored::Over(_) | Stored::Failed(_)) => Some(stored),
+            stored @ (Stored::New | Stored::Over(_) | Stored::Full | Stored::Outdated) => {
+                Some(stored)
+            }
             other => {
                 unfinished = Some(other);
                 None

@@ -48,8 +48,8 @@ impl<'s, T> Call<'s, T> {
     /// up.
     #[inline(always)]
     pub fn shift<U>(&self, on: &'s U) -> Call<'s, U> {
-        let [number, a, b, c, d, e] = self.args;
-        Call { js: self.js, on, args: [a, b, c, d, e, number], given: self.given - 1 }
+        let [number, a, b, c, d, e, f] = self.args;
+        Call { js: self.js, on, args: [a, b, c, d, e, f, number], given: self.given - 1 }
     }
 }
 
