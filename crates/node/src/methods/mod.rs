@@ -69,6 +69,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"load", persist::load),
     method!(c"openPort", near::open_port),
     method!(c"getWithState", with_state::get, 2),
+    method!(c"getWithStateInto", with_state::get_into),
     method!(c"setNoted", write::set_noted, 6),
     method!(c"increment", conditional::increment, 5),
     method!(c"setIfAbsent", conditional::set_if_absent, 6),
