@@ -61,7 +61,7 @@ const conflicts: [CacheOptions<never>, RegExp][] = [
   [{ policy: 'lru' }, /has policy 'lfu', which conflicts with 'lru'/],
   [{ ttl: '2s' }, /has ttl 1000, which conflicts with 2000/],
   [{ jitter: 0.5 }, /has jitter 0.1, which conflicts with 0.5/],
-  [{ codec: 'json' }, /has codec 'string', which conflicts with 'json'/],
+  [{ codec: 'json' }, /has codec 'any', which conflicts with 'json'/],
 ]
 
 for (const [i, [option, message]] of conflicts.entries()) {

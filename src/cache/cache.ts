@@ -60,7 +60,7 @@ class Attachment {
  * assert.equal(users.get('2'), undefined)
  * ```
  */
-export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> {
+export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V> {
   readonly #options: CacheOptions<V, K>
   readonly #timers: Timers
   readonly #events: Events<K>
@@ -117,7 +117,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * assert.equal(same.get('key'), 'value')
    * ```
    */
-  static attach<K extends CacheKey = string, V = string>(
+  static attach<K extends CacheKey = string, V = unknown>(
     handle: CacheHandle,
     options: AttachOptions<V, K> = {},
   ): Cache<K, V> {
