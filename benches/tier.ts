@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { timersOf } from '../src/base/timers.ts'
-import { type Channel, checkInvalidation, openChannel } from '../src/tier/redis/channel.ts'
-import type { TierHost } from '../src/tier/tier.ts'
+import type { TierHost } from '../src/tier/contract.ts'
+import { openChannel } from '../src/tier/redis/channel/channel.ts'
+import type { Channel } from '../src/tier/redis/channel/contract.ts'
+import { checkInvalidation } from '../src/tier/redis/channel/options.ts'
+import { clientOf } from '../src/tier/redis/clients/known.ts'
 import { answer, Child } from './lib/child.ts'
 import { redisServer } from './lib/redis-server.ts'
 import { median, type Row, table } from './lib/report.ts'
@@ -91,7 +94,7 @@ async function open({ library, mode, port }: Setting, changed: TierHost['changed
     failed: (_, error) => console.error(error),
     breaker: () => {},
   }
-  const channel: Channel = openChannel(client, checkInvalidation({ mode }), host, {
+  const channel: Channel = openChannel(clientOf(client), checkInvalidation({ mode }), host, {
     prefixes: ['b:'],
     marks: 'm:',
     bus: 'bus',

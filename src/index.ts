@@ -56,7 +56,7 @@ export {
   type RouterUser,
 } from './router/index.ts'
 export type { SecondOptions } from './tier/second.ts'
-export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/tier.ts'
+export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/contract.ts'
 export type { WarmOptions, WarmStart } from './warm/warm.ts'
 export type {
   BatchWriter,

@@ -139,8 +139,7 @@ test('no two files import each other in a circle', t => {
     }
     state.set(file, 'open')
     for (const next of imports.get(file) ?? []) {
-      if (next.startsWith('src/') && !/lru-cache|tier\/redis/.test(next))
-        visit(next, [...path, file])
+      if (next.startsWith('src/') && !/lru-cache/.test(next)) visit(next, [...path, file])
     }
     state.set(file, 'done')
   }

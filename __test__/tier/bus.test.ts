@@ -4,14 +4,14 @@ import test from 'ava'
 import type { CacheKey } from '../../src/base/types.ts'
 import {
   type Change,
-  Ledger,
   type Message,
   merge,
   nothing,
   pieces,
   readMessage,
+  Sequences,
   writeMessage,
-} from '../../src/tier/redis/messages.ts'
+} from '../../src/tier/redis/channel/messages.ts'
 import { random } from '../helpers/random.ts'
 import { installed, redis } from '../router/support.ts'
 import {
@@ -87,7 +87,7 @@ test('a damaged message is read as a message or refused as one', t => {
 test('a missing message is noticed with the next one of its origin, and nothing else is', t => {
   const draw = random(3)
   for (let round = 0; round < 500; round++) {
-    const ledger = new Ledger(1e9)
+    const ledger = new Sequences(1e9)
     const sent = new Map<string, number>()
     // Whether an origin's change was lost that its next message must show.
     const missing = new Map<string, boolean>()
@@ -108,7 +108,7 @@ test('a missing message is noticed with the next one of its origin, and nothing 
 })
 
 test('a process is taken as it is when it is heard first in time, and forgotten when it is silent', t => {
-  const ledger = new Ledger(100)
+  const ledger = new Sequences(100)
   t.true(ledger.follows({ kind: 'change', origin: 'a', sequence: 57 }, 0, true))
   t.true(ledger.follows({ kind: 'change', origin: 'a', sequence: 58 }, 10, false))
   t.false(ledger.follows({ kind: 'alive', origin: 'b', sequence: 3 }, 10, false))
@@ -311,7 +311,7 @@ async function beat({ clock }: Side, { send }: Connected): Promise<void> {
 }
 
 test('options of the channel are checked by name', async t => {
-  const { checkInvalidation } = await import('../../src/tier/redis/channel.ts')
+  const { checkInvalidation } = await import('../../src/tier/redis/channel/options.ts')
   t.deepEqual(checkInvalidation(undefined), { mode: 'auto', heartbeat: 1000, bound: 2000 })
   t.is(checkInvalidation(false), false)
   const wrong = [

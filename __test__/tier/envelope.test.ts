@@ -2,10 +2,10 @@
 import { deflateRawSync } from 'node:zlib'
 import test from 'ava'
 import { TierError } from '../../src/base/errors.ts'
-import { Compression, hasCompression, pack, unpack } from '../../src/tier/compress.ts'
+import { Compression, hasCompression, pack, unpack } from '../../src/tier/compression.ts'
+import type { TierValue } from '../../src/tier/contract.ts'
 import { Head, readSignature, seal, unseal } from '../../src/tier/envelope.ts'
-import { Keys, readKey, writeKey } from '../../src/tier/redis/keys.ts'
-import type { TierValue } from '../../src/tier/tier.ts'
+import { Keys, readKey, writeKey } from '../../src/tier/redis/session/keys.ts'
 import { random } from '../router/support.ts'
 
 const MAX = 1024 ** 2

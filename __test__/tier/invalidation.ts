@@ -12,13 +12,14 @@ import { createClient, createCluster, createSentinel } from 'redis'
 import type { Timers } from '../../src/base/timers.ts'
 import type { CacheKey } from '../../src/base/types.ts'
 import { ManualClock } from '../../src/testing.ts'
+import type { TierHost } from '../../src/tier/contract.ts'
+import { openChannel } from '../../src/tier/redis/channel/channel.ts'
+import type { Channel } from '../../src/tier/redis/channel/contract.ts'
 import {
-  type Channel,
   checkInvalidation,
   type InvalidationOptions,
-  openChannel,
-} from '../../src/tier/redis/channel.ts'
-import type { TierHost } from '../../src/tier/tier.ts'
+} from '../../src/tier/redis/channel/options.ts'
+import { clientOf } from '../../src/tier/redis/clients/known.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { freePort, redis, type Served } from '../router/support.ts'
 
@@ -169,7 +170,7 @@ export class Side {
     const side = new Side()
     const prefix = 't:c:'
     const host = side.host(timers ?? side.timers)
-    side.channel = openChannel(client, checkInvalidation(options), host, {
+    side.channel = openChannel(clientOf(client), checkInvalidation(options), host, {
       prefixes: [`${prefix}v:`, `${prefix}g:`],
       marks: `${prefix}m:`,
       bus: `${prefix}bus`,

@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { TierError } from '../../src/base/errors.ts'
-import type { TierMoment } from '../../src/tier/tier.ts'
+import type { TierMoment } from '../../src/tier/contract.ts'
 import { installed } from '../router/support.ts'
 import { connect } from './invalidation.ts'
 import { fresh, openSession, setups, sinceOf } from './sessions.ts'

@@ -1,8 +1,14 @@
 // What the tests of the tier share: sessions over real servers, of both libraries, and the cache's side.
 import type { ExecutionContext } from 'ava'
 import { type Timers, timersOf } from '../../src/base/timers.ts'
+import type {
+  TierHost,
+  TierMark,
+  TierMoment,
+  TierSession,
+  TierValue,
+} from '../../src/tier/contract.ts'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
-import type { TierHost, TierMark, TierMoment, TierSession, TierValue } from '../../src/tier/tier.ts'
 import { redis, type Served } from '../router/support.ts'
 import {
   type Connected,

@@ -1,7 +1,7 @@
 // What the instances of one cache in the threads of a process know together: which sessions are
 // theirs, and what these have written of late. It is kept where they keep their values, in the engine.
 import { createHash } from 'node:crypto'
-import type { Kin } from '../tier/tier.ts'
+import type { Kin } from '../tier/contract.ts'
 import { Store } from './store.ts'
 
 /** What is forgotten is taken for somebody else's. */

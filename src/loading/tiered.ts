@@ -4,7 +4,7 @@
 import type { CacheKey } from '../base/types.ts'
 import type { Origin } from '../guard/origin.ts'
 import type { Second } from '../tier/second.ts'
-import type { TierLease, TierMark, TierValue } from '../tier/tier.ts'
+import type { TierLease, TierMark, TierValue } from '../tier/contract.ts'
 import type { BackOff } from './backoff.ts'
 import type { Flight } from './flight.ts'
 import type { Freshness } from './freshness.ts'

@@ -14,8 +14,8 @@
 //   at 55  the session that wrote it                         8 bytes
 //   at 63  when it was asked to, in microseconds of its process  float64
 import { TierError } from '../base/errors.ts'
-import { type CompressionName, type Packed, pack, unpack } from './compress.ts'
-import type { TierValue } from './tier.ts'
+import { type CompressionName, type Packed, pack, unpack } from './compression.ts'
+import type { TierValue } from './contract.ts'
 
 /** Where things are. */
 export const Head = {

@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../base/errors.ts'
 import type { Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
-import type { Kin, Tier, TierHost, TierSession, TierValue } from './tier.ts'
+import type { Kin, Tier, TierHost, TierSession, TierValue } from './contract.ts'
 
 /** How a cache uses its second tier. */
 export interface SecondOptions {

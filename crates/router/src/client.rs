@@ -1,7 +1,7 @@
 //! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
 
-use crate::session::Protocol;
 use crate::users::DEFAULT;
+use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;

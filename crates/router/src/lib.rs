@@ -22,11 +22,9 @@
 mod client;
 mod command;
 mod limits;
-mod resp;
 mod router;
 mod session;
 mod store;
-mod text;
 mod users;
 
 pub use client::{ClientId, Peer};

@@ -1,15 +1,5 @@
 //! How much of everything a client may send or make wait.
 
-/// The longest inline command, and the longest line that announces a length, in bytes.
-pub(crate) const MAX_LINE: usize = 64 * 1024;
-/// The longest bulk string, in bytes; also the longest value that a command may build.
-pub(crate) const MAX_BULK: usize = 512 * 1024 * 1024;
-/// The most arguments of one command.
-pub(crate) const MAX_ARGS: usize = 1024 * 1024;
-/// The longest bulk string of a client that has not authenticated, in bytes.
-pub(crate) const MAX_BULK_UNAUTHENTICATED: usize = 16_384;
-/// The most arguments of a client that has not authenticated.
-pub(crate) const MAX_ARGS_UNAUTHENTICATED: usize = 10;
 /// How many databases `SELECT` chooses from.
 pub(crate) const DATABASES: usize = 16;
 

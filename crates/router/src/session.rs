@@ -2,9 +2,9 @@
 
 use crate::client::{Client, ClientId, Profile};
 use crate::command::{self, Call};
-use crate::resp::{Args, Parsed, Reply, Requests};
 use crate::router::Router;
 use crate::users::{DEFAULT, User};
+use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
 use std::sync::Arc;
 
@@ -28,17 +28,10 @@ pub enum Next {
     Close,
 }
 
-/// The version of the protocol that a client chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Resp2 = 2,
-    Resp3 = 3,
-}
-
 /// A client's connection.
 pub struct Session {
     router: Arc<Router>,
-    requests: Requests,
+    requests: RequestParser,
     /// The beginning of a command whose end has not come, or commands that wait.
     pending: Vec<u8>,
     state: State,
@@ -62,7 +55,7 @@ impl Session {
         let user = router.options.users.anonymous();
         let state =
             State { client, user, db: 0, protocol: Protocol::Resp2, last: "", closing: false };
-        Self { router, requests: Requests::default(), pending: vec![], state }
+        Self { router, requests: RequestParser::default(), pending: vec![], state }
     }
 
     /// The client's number.
@@ -133,7 +126,7 @@ impl Session {
                 Parsed::Partial => break Next::Read,
                 Parsed::Command(len) => {
                     let args = requests.args(&rest[..len]);
-                    if args.len() > 0 {
+                    if !args.is_empty() {
                         commands += 1;
                         state.execute(router, args, now, output);
                     }
@@ -157,14 +150,14 @@ impl Drop for Session {
 }
 
 impl State {
-    pub(crate) fn reply<'a>(&self, output: &'a mut Output) -> Reply<'a> {
-        Reply::new(&mut output.bytes, self.protocol == Protocol::Resp3)
+    pub(crate) fn reply<'a>(&self, output: &'a mut Output) -> ReplyWriter<'a> {
+        ReplyWriter::new(&mut output.bytes, self.protocol)
     }
 
     #[inline]
     fn execute(&mut self, router: &Router, args: Args<'_>, now: i64, output: &mut Output) {
         let Output { bytes, kills } = output;
-        let reply = Reply::new(bytes, self.protocol == Protocol::Resp3);
+        let reply = ReplyWriter::new(bytes, self.protocol);
         command::run(&mut Call { router, state: self, args, reply, now, kills });
     }
 

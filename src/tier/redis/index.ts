@@ -1,14 +1,14 @@
 // A second tier in Redis, by a client of ioredis or node-redis.
-import type { Tier } from '../tier.ts'
-import { checkClient } from './client.ts'
+import type { Tier } from '../contract.ts'
+import { clientOf } from './clients/known.ts'
 import { checkRedisTier, type RedisTierOptions } from './options.ts'
-import { RedisSession } from './session.ts'
+import { RedisSession } from './session/session.ts'
 
 export type { Duration, Size } from '../../base/types.ts'
 export type { BreakerOptions } from '../../guard/breaker.ts'
-export type { CompressionName } from '../compress.ts'
-export type { Tier, TierHost, TierLease, TierMark, TierSession, TierValue } from '../tier.ts'
-export type { InvalidationOptions } from './channel.ts'
+export type { CompressionName } from '../compression.ts'
+export type { Tier, TierHost, TierLease, TierMark, TierSession, TierValue } from '../contract.ts'
+export type { InvalidationOptions } from './channel/options.ts'
 export type { RedisTierOptions } from './options.ts'
 
 /**
@@ -24,6 +24,6 @@ export type { RedisTierOptions } from './options.ts'
  */
 export function redis(client: object, options?: RedisTierOptions): Tier {
   const checked = checkRedisTier(options)
-  checkClient(client)
-  return { open: host => new RedisSession(client, checked, host) }
+  const known = clientOf(client)
+  return { open: host => new RedisSession(known, checked, host) }
 }

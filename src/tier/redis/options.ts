@@ -4,9 +4,13 @@ import { InvalidOptionError } from '../../base/errors.ts'
 import type { Duration, Size } from '../../base/types.ts'
 import { byteCount, milliseconds } from '../../base/units.ts'
 import { type BreakerOptions, checkBreaker } from '../../guard/breaker.ts'
-import { type CompressionName, DEFAULT_COMPRESSION, hasCompression } from '../compress.ts'
+import { type CompressionName, DEFAULT_COMPRESSION, hasCompression } from '../compression.ts'
 import { isWhole, type Packing } from '../envelope.ts'
-import { type CheckedInvalidation, checkInvalidation, type InvalidationOptions } from './channel.ts'
+import {
+  type CheckedInvalidation,
+  checkInvalidation,
+  type InvalidationOptions,
+} from './channel/options.ts'
 
 /** How a cache uses Redis as its second tier. */
 export interface RedisTierOptions {
@@ -74,6 +78,9 @@ const known: readonly (keyof RedisTierOptions)[] = [
   'invalidation',
 ]
 
+/** The most bytes that the head of a value can say. */
+const LARGEST = 2 ** 32 - 1
+
 /** Checks the options and fills in what was left out. */
 export function checkRedisTier(given: RedisTierOptions | undefined): CheckedRedisTier {
   const options = checkShape<RedisTierOptions>('options', given, known)
@@ -89,7 +96,7 @@ export function checkRedisTier(given: RedisTierOptions | undefined): CheckedRedi
       compression: checkCompression(options.compression),
       above: byteCount('compressAbove', options.compressAbove ?? '1kb'),
     },
-    maxValueSize: byteCount('maxValueSize', options.maxValueSize ?? '64mb'),
+    maxValueSize: Math.min(byteCount('maxValueSize', options.maxValueSize ?? '64mb'), LARGEST),
     rememberDeletions: checkDuration('rememberDeletions', rememberDeletions),
     invalidation: checkInvalidation(options.invalidation),
   }

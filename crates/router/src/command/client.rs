@@ -5,8 +5,8 @@ use super::spec::Command;
 use super::spec::flag::{ADMIN, CONNECTION, LOADING, NOSCRIPT, STALE};
 use super::{Call, Failure, SYNTAX};
 use crate::client::Client;
-use crate::resp::Args;
-use crate::text::number;
+use breakwater_resp::Args;
+use breakwater_resp::number;
 
 const FLAGS: u32 = NOSCRIPT | LOADING | STALE | CONNECTION;
 const ADMINS: u32 = FLAGS | ADMIN;
@@ -74,7 +74,7 @@ fn id(call: &mut Call<'_>) -> Result<(), Failure> {
 fn info(call: &mut Call<'_>) -> Result<(), Failure> {
     catch_up(call);
     let line = call.state.client.describe(call.now as u64) + "\n";
-    call.reply.verbatim(&line);
+    call.reply.verbatim(*b"txt", line.as_bytes());
     Ok(())
 }
 
@@ -107,7 +107,7 @@ fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     };
     let lines: String =
         clients.iter().map(|client| client.describe(call.now as u64) + "\n").collect();
-    call.reply.verbatim(&lines);
+    call.reply.verbatim(*b"txt", lines.as_bytes());
     Ok(())
 }
 

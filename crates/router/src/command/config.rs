@@ -1,13 +1,14 @@
 //! `CONFIG`: settings, under the names that Redis has for them.
 
+use super::glob;
 use super::introspect::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, DANGEROUS, LOADING, NOSCRIPT, STALE};
 use super::{Call, Failure};
-use crate::limits::{DATABASES, MAX_BULK};
+use crate::limits::DATABASES;
 use crate::router::Router;
-use crate::text::glob;
 use breakwater_engine::Policy;
+use breakwater_resp::limits::MAX_BULK;
 
 const FLAGS: u32 = ADMIN | NOSCRIPT | LOADING | STALE | DANGEROUS;
 

@@ -4,9 +4,9 @@ use super::generic::database;
 use super::spec::Command;
 use super::spec::flag::{ALLOW_BUSY, CONNECTION, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE};
 use super::{Call, Failure, SYNTAX};
-use crate::session::Protocol;
-use crate::text::number;
 use crate::users::DEFAULT;
+use breakwater_resp::Protocol;
+use breakwater_resp::number;
 
 /// What comes before a client is known.
 const FIRST: u32 = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY | CONNECTION;
@@ -95,7 +95,7 @@ fn hello(call: &mut Call<'_>) -> Result<(), Failure> {
         call.state.client.profile.lock().name = name.to_vec();
     }
     call.state.protocol = protocol;
-    call.reply.speak(protocol == Protocol::Resp3);
+    call.reply.speak(protocol);
     greet(call);
     Ok(())
 }

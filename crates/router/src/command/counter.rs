@@ -1,11 +1,11 @@
 //! Values that are numbers.
 
+use super::long_double::LongDouble;
 use super::spec::flag::{DENYOOM, FAST, STRING, WRITE};
 use super::spec::{Command, Keys};
 use super::{Call, Failure, NOT_AN_INTEGER};
-use crate::text::long_double::LongDouble;
-use crate::text::number;
 use breakwater_engine::{Edit, Expiry};
+use breakwater_resp::number;
 
 const KEYS: &[Keys] = &[Keys::one(1, &["RW", "access", "update"])];
 const FLAGS: u32 = WRITE | DENYOOM | FAST | STRING;

@@ -1,7 +1,7 @@
 //! Times that clients give: how long a key is to live, or until when.
 
 use super::{Failure, NOT_AN_INTEGER};
-use crate::text::number;
+use breakwater_resp::number;
 
 /// What a time is counted in and from.
 #[derive(Clone, Copy, PartialEq)]

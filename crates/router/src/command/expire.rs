@@ -4,8 +4,8 @@ use super::deadline::{MILLIS, Measure, SECONDS, UNIX_MILLIS, UNIX_SECONDS};
 use super::spec::flag::{FAST, KEYSPACE, READONLY, WRITE};
 use super::spec::{Command, Keys};
 use super::{Call, Failure};
-use crate::resp::Args;
 use breakwater_engine::{Edit, Expiry};
+use breakwater_resp::Args;
 
 const WRITES: u32 = WRITE | FAST | KEYSPACE;
 const READS: u32 = READONLY | FAST | KEYSPACE;

@@ -5,8 +5,8 @@ use super::spec::{Command, Keys};
 use super::{Call, Failure, NOT_AN_INTEGER, SYNTAX};
 use crate::limits::DATABASES;
 use crate::store::DbKey;
-use crate::text::number;
 use breakwater_engine::{Edit, EntryRef, Expiry};
+use breakwater_resp::number;
 
 const SUM: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
 

@@ -32,7 +32,7 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
     let wants = |name: &str| {
         let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
         let any = ["all", "default", "everything"];
-        asked.len() == 0
+        asked.is_empty()
             || asked.iter().any(|word| is(word, name) || any.iter().any(|any| is(word, any)))
     };
     let mut text = String::new();
@@ -51,7 +51,7 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
             }
         }
     }
-    call.reply.verbatim(&text);
+    call.reply.verbatim(*b"txt", text.as_bytes());
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! `COMMAND`: the commands themselves.
 
+use super::glob;
 use super::spec::flag::{CONNECTION, LOADING, STALE};
 use super::spec::{Command, Keys};
 use super::{Call, Failure, SYNTAX, all, find};
-use crate::resp::{Args, Reply};
-use crate::text::glob;
+use breakwater_resp::{Args, ReplyWriter};
 
 const FLAGS: u32 = LOADING | STALE | CONNECTION;
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];
@@ -78,7 +78,7 @@ fn named(name: &[u8]) -> Option<&'static Command> {
     subcommands.find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
-fn describe(reply: &mut Reply<'_>, command: &Command) {
+fn describe(reply: &mut ReplyWriter<'_>, command: &Command) {
     let (first, last, step) = command.key_range();
     reply.array(10);
     reply.bulk(command.name.as_bytes());
@@ -99,7 +99,7 @@ fn describe(reply: &mut Reply<'_>, command: &Command) {
     command.subcommands.iter().for_each(|command| describe(reply, command));
 }
 
-fn describe_keys(reply: &mut Reply<'_>, keys: &Keys) {
+fn describe_keys(reply: &mut ReplyWriter<'_>, keys: &Keys) {
     reply.map(3);
     reply.bulk(b"flags");
     reply.set(keys.flags.len());
@@ -111,7 +111,7 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &Keys) {
     specification(reply, b"range", &[(b"lastkey", keys.last), step, (b"limit", 0)]);
 }
 
-fn specification(reply: &mut Reply<'_>, kind: &[u8], numbers: &[(&[u8], i64)]) {
+fn specification(reply: &mut ReplyWriter<'_>, kind: &[u8], numbers: &[(&[u8], i64)]) {
     reply.map(2);
     reply.bulk(b"type");
     reply.bulk(kind);
@@ -133,7 +133,7 @@ fn docs(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn document(reply: &mut Reply<'_>, command: &Command) {
+fn document(reply: &mut ReplyWriter<'_>, command: &Command) {
     let texts = [("summary", command.summary), ("since", command.since), ("group", command.group)];
     reply.bulk(command.name.as_bytes());
     reply.map(texts.len() + usize::from(!command.subcommands.is_empty()));
@@ -168,7 +168,7 @@ enum Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn parse(args: Args<'a>) -> Result<Option<Self>, Failure> {
-        if args.len() == 0 {
+        if args.is_empty() {
             return Ok(None);
         }
         if args.len() != 3 || !args.is(0, "filterby") {
@@ -214,10 +214,10 @@ fn getkeys(call: &mut Call<'_>) -> Result<(), Failure> {
 pub(super) fn help(call: &mut Call<'_>, command: &Command) -> Result<(), Failure> {
     let name = command.name.to_uppercase();
     call.reply.array(1 + command.subcommands.len() * 2);
-    call.reply.simple(&format!("{name} has these subcommands:"));
+    call.reply.simple(format!("{name} has these subcommands:"));
     for subcommand in command.subcommands {
-        call.reply.simple(&subcommand.short_name().to_uppercase());
-        call.reply.simple(&format!("    {}", subcommand.summary));
+        call.reply.simple(subcommand.short_name().to_uppercase());
+        call.reply.simple(format!("    {}", subcommand.summary));
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! A database as a whole.
 
+use super::glob;
 use super::spec::Command;
 use super::spec::flag::{DANGEROUS, FAST, KEYSPACE, READONLY, WRITE};
 use super::{Call, Failure, SYNTAX};
-use crate::resp::Reply;
-use crate::text::{glob, number};
+use breakwater_resp::number;
+use breakwater_resp::{Protocol, ReplyWriter};
 
 const ALL_SUCCEED: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
 
@@ -76,7 +77,7 @@ fn scan(call: &mut Call<'_>) -> Result<(), Failure> {
     let budget = (step as u64).min(MAX_STEP) as usize;
     let next = call.store().scan(call.state.db, cursor, budget, |name, _| {
         if strings && glob::matches(pattern, name, false) {
-            Reply::new(&mut found, false).bulk(name);
+            ReplyWriter::new(&mut found, Protocol::Resp2).bulk(name);
             count += 1;
         }
     });

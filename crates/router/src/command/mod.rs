@@ -7,20 +7,22 @@ mod counter;
 mod deadline;
 mod expire;
 mod generic;
+mod glob;
 mod info;
 mod introspect;
 mod keyspace;
+mod long_double;
 mod many;
 mod range;
 mod spec;
 mod string;
 
 use crate::client::ClientId;
-use crate::resp::{Args, Reply};
 use crate::router::Router;
 use crate::session::State;
 use crate::store::{DbKey, Store};
 use crate::users::Permissions;
+use breakwater_resp::{Args, ReplyWriter, number};
 use foldhash::fast::FixedState;
 use spec::{Command, flag};
 use std::borrow::Cow;
@@ -50,7 +52,7 @@ pub(crate) struct Call<'a> {
     pub(crate) router: &'a Router,
     pub(crate) state: &'a mut State,
     pub(crate) args: Args<'a>,
-    pub(crate) reply: Reply<'a>,
+    pub(crate) reply: ReplyWriter<'a>,
     /// Unix milliseconds.
     pub(crate) now: i64,
     /// Clients whose connections the driver must close.
@@ -70,7 +72,7 @@ impl<'a> Call<'a> {
     }
 
     fn integer(&self, index: usize) -> Result<i64, Failure> {
-        crate::text::number::integer(self.args.word(index)).ok_or(NOT_AN_INTEGER.into())
+        number::integer(self.args.word(index)).ok_or(NOT_AN_INTEGER.into())
     }
 }
 

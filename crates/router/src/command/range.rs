@@ -3,8 +3,8 @@
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
 use super::spec::{Command, Keys};
 use super::{Call, Failure};
-use crate::limits::MAX_BULK;
 use breakwater_engine::{Edit, Expiry};
+use breakwater_resp::limits::MAX_BULK;
 
 pub(super) static COMMANDS: &[Command] = &[
     Command::new("append", 3, WRITE | DENYOOM | FAST | STRING, append)

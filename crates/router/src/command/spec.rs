@@ -1,8 +1,8 @@
 //! What is known of a command besides how it runs.
 
 use super::{Call, Failure};
-use crate::resp::Args;
 use crate::users::Permissions;
+use breakwater_resp::Args;
 
 /// Properties and categories of commands, one bit each.
 pub(super) mod flag {

@@ -4,8 +4,8 @@ use super::deadline::{MILLIS, Measure, SECONDS, UNIX_MILLIS, UNIX_SECONDS};
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
 use super::spec::{Command, Keys};
 use super::{Call, Failure, SYNTAX};
-use crate::resp::Args;
 use breakwater_engine::{Edit, Expiry};
+use breakwater_resp::Args;
 
 pub(super) static COMMANDS: &[Command] = &[
     Command::new("get", 2, READONLY | FAST | STRING, get)

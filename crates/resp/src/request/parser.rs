@@ -1,0 +1,234 @@
+//! RequestParser: arrays of bulk strings and inline commands, from bytes that come in any pieces.
+
+use super::args::Args;
+use super::inline;
+use crate::limits::{
+    MAX_ARGS, MAX_ARGS_UNAUTHENTICATED, MAX_BULK, MAX_BULK_UNAUTHENTICATED, MAX_LINE,
+};
+use crate::number;
+use memchr::memchr;
+use std::ops::Range;
+
+/// What the bytes so far are.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// The beginning of a command.
+    Partial,
+    /// A command of so many bytes, whose words [`RequestParser::args`] has; of none, if it was empty.
+    Command(usize),
+    /// Nothing that can be a command, now or after more bytes.
+    Invalid(Violation),
+}
+
+/// How a client broke the protocol, worded as Redis words it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// The number of words is no number, or too high.
+    Count,
+    /// The line that announces the number of words has no end.
+    CountLine,
+    /// The number of words is too high for a client that has not authenticated.
+    CountUnauthenticated,
+    /// The length of a word is no number, or too high.
+    Bulk,
+    /// The line that announces the length of a word has no end.
+    BulkLine,
+    /// A word is too long for a client that has not authenticated.
+    BulkUnauthenticated,
+    /// Something else than a word, which begins with this byte.
+    NoBulk(u8),
+    /// An inline command has no end.
+    InlineLine,
+    /// The quotes of an inline command do not pair up.
+    Quotes,
+}
+
+impl Violation {
+    /// The error to reply with before the connection is closed.
+    pub fn message(self) -> Vec<u8> {
+        let text = match self {
+            Self::Count => "invalid multibulk length",
+            Self::CountLine => "too big mbulk count string",
+            Self::CountUnauthenticated => "unauthenticated multibulk length",
+            Self::Bulk => "invalid bulk length",
+            Self::BulkLine => "too big bulk count string",
+            Self::BulkUnauthenticated => "unauthenticated bulk length",
+            Self::InlineLine => "too big inline request",
+            Self::Quotes => "unbalanced quotes in request",
+            Self::NoBulk(_) => "expected '$', got '",
+        };
+        let mut message = [b"ERR Protocol error: ", text.as_bytes()].concat();
+        if let Self::NoBulk(byte) = self {
+            message.extend([byte, b'\'']);
+        }
+        message
+    }
+}
+
+/// Reads one command at a time. It keeps how far it came, never the bytes: the caller hands it the
+/// same bytes again with more behind them, and nothing is looked at twice.
+#[derive(Default)]
+pub struct RequestParser {
+    /// Where the words of the command lie, from its first byte on or in `text`.
+    words: Vec<Range<usize>>,
+    /// The words of an inline command, quotes resolved.
+    text: Vec<u8>,
+    /// Bytes of the command that are understood.
+    at: usize,
+    /// Words still to come.
+    missing: usize,
+    /// The length of the word at `at`, once its announcement was read.
+    bulk: Option<usize>,
+    /// A command was handed out: the next call begins another.
+    done: bool,
+}
+
+enum Line {
+    Missing,
+    TooLong,
+    /// Where the line's carriage return is.
+    End(usize),
+}
+
+impl RequestParser {
+    /// The words of the command that [`RequestParser::parse`] just found in `bytes`.
+    #[inline]
+    pub fn args<'a>(&'a self, bytes: &'a [u8]) -> Args<'a> {
+        let inline = !matches!(bytes, [b'*', ..]);
+        Args::new(if inline { &self.text } else { bytes }, &self.words)
+    }
+
+    /// Reads on in `bytes`, which begin with the command's first byte. A client that is not
+    /// `authenticated` may send less: see [`limits`](crate::limits).
+    #[inline]
+    pub fn parse(&mut self, bytes: &[u8], authenticated: bool) -> Parsed {
+        if self.done {
+            self.reset();
+        }
+        let parsed = match bytes {
+            [] => return Parsed::Partial,
+            [b'*', ..] => self.array(bytes, authenticated),
+            _ => self.inline(bytes),
+        };
+        match parsed {
+            Ok(None) => Parsed::Partial,
+            Ok(Some(len)) => {
+                self.done = true;
+                Parsed::Command(len)
+            }
+            Err(violation) => Parsed::Invalid(violation),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.words.clear();
+        self.text.clear();
+        (self.at, self.missing, self.bulk, self.done) = (0, 0, None, false);
+        // One command of a million words must not cost its client's memory for good.
+        self.words.shrink_to(4096);
+        self.text.shrink_to(MAX_LINE);
+    }
+
+    fn array(&mut self, bytes: &[u8], authenticated: bool) -> Result<Option<usize>, Violation> {
+        if self.at == 0 {
+            let end = match line(&bytes[1..]) {
+                Line::Missing => return Ok(None),
+                Line::TooLong => return Err(Violation::CountLine),
+                Line::End(end) => end + 1,
+            };
+            let count = number::integer(&bytes[1..end]).ok_or(Violation::Count)?;
+            if count > MAX_ARGS as i64 {
+                return Err(Violation::Count);
+            }
+            if count > MAX_ARGS_UNAUTHENTICATED as i64 && !authenticated {
+                return Err(Violation::CountUnauthenticated);
+            }
+            self.missing = count.max(0) as usize;
+            self.at = end + 2;
+        }
+        while self.missing > 0 {
+            if !self.word(bytes, authenticated)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.at))
+    }
+
+    /// Reads one bulk string; whether it is all there.
+    fn word(&mut self, bytes: &[u8], authenticated: bool) -> Result<bool, Violation> {
+        let len = match self.bulk {
+            Some(len) => len,
+            None => {
+                let Some((len, at)) = announced(bytes, self.at, authenticated)? else {
+                    return Ok(false);
+                };
+                self.at = at;
+                self.bulk = Some(len);
+                len
+            }
+        };
+        // The two bytes behind a bulk string are passed over unseen, as Redis does.
+        if bytes.len() - self.at < len + 2 {
+            return Ok(false);
+        }
+        self.words.push(self.at..self.at + len);
+        self.at += len + 2;
+        self.bulk = None;
+        self.missing -= 1;
+        Ok(true)
+    }
+
+    fn inline(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {
+        let Some(end) = memchr(b'\n', &bytes[self.at..]).map(|end| end + self.at) else {
+            self.at = bytes.len();
+            return if bytes.len() > MAX_LINE { Err(Violation::InlineLine) } else { Ok(None) };
+        };
+        if end > MAX_LINE {
+            return Err(Violation::InlineLine);
+        }
+        let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
+        inline::split(line, &mut self.text, &mut self.words).map_err(|_| Violation::Quotes)?;
+        Ok(Some(end + 1))
+    }
+}
+
+/// The length that the line at `at` announces and where the bytes that it announces begin.
+#[inline]
+fn announced(
+    bytes: &[u8],
+    at: usize,
+    authenticated: bool,
+) -> Result<Option<(usize, usize)>, Violation> {
+    let end = match line(&bytes[at..]) {
+        Line::Missing => return Ok(None),
+        Line::TooLong => return Err(Violation::BulkLine),
+        Line::End(end) => at + end,
+    };
+    if bytes[at] != b'$' {
+        return Err(Violation::NoBulk(bytes[at]));
+    }
+    let len = number::integer(&bytes[at + 1..end]).ok_or(Violation::Bulk)?;
+    if !(0..=MAX_BULK as i64).contains(&len) {
+        return Err(Violation::Bulk);
+    }
+    if len > MAX_BULK_UNAUTHENTICATED as i64 && !authenticated {
+        return Err(Violation::BulkUnauthenticated);
+    }
+    Ok(Some((len as usize, end + 2)))
+}
+
+/// Looks for the carriage return that ends a line and the byte that must follow it.
+#[inline]
+fn line(bytes: &[u8]) -> Line {
+    // Lengths are short: a plain loop over the first bytes beats the vector search.
+    let near = bytes.len().min(16);
+    let end = match bytes[..near].iter().position(|byte| *byte == b'\r') {
+        Some(end) => Some(end),
+        None => memchr(b'\r', &bytes[near..bytes.len().min(MAX_LINE + 1)]).map(|end| end + near),
+    };
+    match end {
+        Some(end) if end + 1 < bytes.len() => Line::End(end),
+        None if bytes.len() > MAX_LINE => Line::TooLong,
+        _ => Line::Missing,
+    }
+}

@@ -1,0 +1,59 @@
+//! A request that was built is parsed as it was, in whatever pieces it comes.
+
+use breakwater_resp::{Parsed, RequestParser, Violation, write_request};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// All requests in bytes that come so many at a time, and what was wrong with the rest.
+fn requests(bytes: &[u8], step: usize) -> (Vec<Vec<Vec<u8>>>, Option<Violation>) {
+    let (mut parser, mut start, mut found) = (RequestParser::default(), 0, vec![]);
+    for end in (0..bytes.len()).step_by(step).map(|end| end + step) {
+        loop {
+            let rest = &bytes[start..end.min(bytes.len())];
+            match parser.parse(rest, true) {
+                Parsed::Partial => break,
+                Parsed::Command(len) => {
+                    found.push(parser.args(&rest[..len]).iter().map(<[u8]>::to_vec).collect());
+                    start += len;
+                }
+                Parsed::Invalid(violation) => return (found, Some(violation)),
+            }
+        }
+    }
+    (found, None)
+}
+
+fn words() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    vec(vec(any::<u8>(), 0..30), 1..6)
+}
+
+/// Bytes that often look like a request.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        "[*$]-?[0-9]{0,2}\r\n".prop_map(String::into_bytes),
+        "[a-z\"' \\\\]{0,9}\r?\n".prop_map(String::into_bytes),
+        words().prop_map(|words| {
+            let mut out = vec![];
+            write_request(&mut out, &words);
+            out
+        }),
+        vec(any::<u8>(), 0..4),
+    ];
+    vec(piece, 0..10).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn a_request_that_is_built_is_parsed_as_it_was(all in vec(words(), 1..5), step in 1usize..200) {
+        let mut bytes = vec![];
+        all.iter().for_each(|words| write_request(&mut bytes, words));
+        prop_assert_eq!(requests(&bytes, step), (all.clone(), None));
+        prop_assert_eq!(requests(&bytes, 1), (all, None));
+    }
+
+    #[test]
+    fn any_bytes_are_understood_alike_in_any_pieces(bytes in noise(), step in 1usize..20) {
+        let whole = requests(&bytes, bytes.len().max(1));
+        prop_assert_eq!(requests(&bytes, step), whole);
+    }
+}

@@ -1,0 +1,118 @@
+// Commands by way of a client, with a time limit: nothing here waits for ever, and nothing is sent to a
+// server that is away.
+import { TierError } from '../../../base/errors.ts'
+import type { Timers } from '../../../base/timers.ts'
+import type { Client, Command, Reply, Word } from './client.ts'
+import { partOf } from './slots.ts'
+
+/** A client, as commands go by it. */
+export class Connection {
+  readonly isCluster: boolean
+  /** What the servers see before each of our keys. */
+  readonly keyPrefix: string
+  /** Whether the client puts the prefix there by itself. */
+  readonly addsPrefix: boolean
+  readonly #client: Client
+  readonly #timers: Timers
+  readonly #timeout: number
+  #wasReady = false
+
+  /** @param timeout - the most milliseconds that commands wait for their answers. */
+  constructor(client: Client, timers: Timers, timeout: number) {
+    this.isCluster = client.isCluster
+    this.addsPrefix = client.addsPrefix
+    this.keyPrefix = client.keyPrefix
+    this.#client = client
+    this.#timers = timers
+    this.#timeout = timeout
+  }
+
+  /** The client itself, as its library made it. */
+  get of(): object {
+    return this.#client.of
+  }
+
+  /**
+   * The answers to commands that are sent together, in their order. One that Redis answers by an
+   * error has that in its place, and in a cluster so has one that is not answered. A server alone that
+   * does not answer throws.
+   *
+   * @throws TierError `ERR_TIER`: the client is closed, its server is away or does not answer in time.
+   */
+  async sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+    this.#check()
+    const sent = this.#client.sendAll(commands)
+    const replies = await (Array.isArray(sent) ? this.#each(sent) : this.#together(sent))
+    const lost = this.isCluster ? undefined : replies.find(isLost)
+    if (lost !== undefined) throw asLost(lost)
+    return replies.map(reply => (isLost(reply) ? asLost(reply) : reply))
+  }
+
+  /** Which part of a cluster has a key: see slots.ts. */
+  partOf(key: Word): number {
+    const bytes = Buffer.from(key as Uint8Array)
+    return partOf(this.addsPrefix ? Buffer.concat([Buffer.from(this.keyPrefix), bytes]) : bytes)
+  }
+
+  /** Throws if nothing can be sent: commands are not to wait for a server that is away. */
+  #check(): void {
+    const { state } = this.#client
+    if (state === 'closed') throw closedError()
+    if (state === 'ready') this.#wasReady = true
+    else if (this.#wasReady) throw new TierError('the connection to Redis is down')
+  }
+
+  /** Answers that come as one. */
+  #together(answers: Promise<(Reply | Error)[]>): Promise<(Reply | Error)[]> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#timers.after(this.#timeout, () => reject(this.#late()))
+      answers.then(resolve, error => reject(asLost(error))).finally(cancel)
+    })
+  }
+
+  /** Answers that come one by one: those that do not come in time are errors. */
+  #each(answers: Promise<Reply>[]): Promise<(Reply | Error)[]> {
+    const replies: (Reply | Error | undefined)[] = answers.map(() => undefined)
+    let left = answers.length
+    return new Promise(resolve => {
+      const end = () => {
+        cancel()
+        // What comes later is not to change it.
+        resolve(replies.map(reply => (reply === undefined ? this.#late() : reply)))
+      }
+      const cancel = this.#timers.after(this.#timeout, end)
+      for (const [i, answer] of answers.entries()) {
+        const settle = (reply: Reply | Error) => {
+          replies[i] = reply
+          if (--left === 0) end()
+        }
+        answer.then(settle, error => settle(error instanceof Error ? error : new Error(error)))
+      }
+      if (left === 0) end()
+    })
+  }
+
+  #late(): TierError {
+    return new TierError(`Redis did not answer within ${this.#timeout} ms`)
+  }
+}
+
+/** Whether there is no answer, but an error of the library or of ours. */
+function isLost(reply: Reply | Error): reply is Error {
+  return reply instanceof Error && !isAnswer(reply)
+}
+
+function asLost(error: Error): TierError {
+  if (error instanceof TierError) return error
+  return new TierError(`Redis did not answer: ${error.message}`, { cause: error })
+}
+
+/** The user's client cannot be used. */
+export function closedError(): TierError {
+  return new TierError('the client of Redis is not connected: it was closed, or never opened')
+}
+
+/** Whether an error is what Redis answered: its first word is in capitals. */
+export function isAnswer(error: Error): boolean {
+  return /^[A-Z][A-Z]+\b/.test(error.message)
+}

@@ -1,0 +1,166 @@
+// Values as they are read: what is damaged, or was invalidated since, counts as missing.
+
+import type { CacheKey } from '../../../base/types.ts'
+import type { TierMark, TierValue } from '../../contract.ts'
+import { type Found, unseal } from '../../envelope.ts'
+import type { Connection } from '../clients/connection.ts'
+import { Batching } from './batching.ts'
+import type { Epoch, Epochs } from './epochs.ts'
+import type { GuardedStore } from './guarded-store.ts'
+import type { Keys } from './keys.ts'
+import { Moment } from './moment.ts'
+import type { Asked, Recent } from './recent.ts'
+import { type Read, TIME, timeOf } from './scripts.ts'
+import { ServerClock } from './server-clock.ts'
+import type { Writer } from './writer.ts'
+
+/** Microseconds by which the guess of the server's time may be ahead. */
+const MARGIN = 100_000
+
+/** A key that is asked for. */
+interface Wanted {
+  readonly key: CacheKey
+  readonly mark: TierMark | undefined
+  resolve(value: TierValue | undefined): void
+}
+
+/** What reading needs of its session. */
+export interface Parts {
+  /** What to read by, which is another one at times: the one that writes go by. */
+  connection(): Connection
+  readonly writer: Writer
+  readonly store: GuardedStore
+  readonly keys: Keys
+  readonly epochs: Epochs
+  readonly recent: Recent
+  readonly maxValueSize: number
+}
+
+/** Reads the values of one cache. */
+export class Reader {
+  readonly #parts: Parts
+  readonly #clock = new ServerClock()
+  /** Whether something was missing of late: then the time is asked for as well. */
+  #hasMissed = true
+  readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
+    if (this.#parts.writer.owed.hasKey(key)) return Promise.resolve(undefined)
+    return new Promise(resolve => this.#batching.add({ key, mark, resolve }))
+  }
+
+  async #read(wanted: Wanted[]): Promise<void> {
+    const { writer, keys, recent, store, epochs } = this.#parts
+    // Nothing is read that was removed before.
+    const { sent } = writer
+    if (sent !== undefined) await sent
+    const connection = this.#parts.connection()
+    const asked = wanted.map(({ key }) => recent.ask(key))
+    const places = [keys.epochWord, ...wanted.map(({ key }) => keys.word(key))]
+    const guess = this.#clock.now(connection)
+    const withTime = guess === undefined || this.#hasMissed
+    const begun = performance.now()
+    const [at, ...values] = await store.read(connection, places, withTime)
+    if (at?.now !== undefined) this.#clock.learn(connection, at.now, begun)
+    // No value is to seem fresher than it is.
+    const latest = guess && guess + this.#clock.late
+    const epoch = epochs.read(at?.bytes) ?? (at && (await epochs.begin('get', connection)))
+    const found = values.map(read => read && this.#unseal(read, read.now ?? latest, epoch))
+    const dated = found.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
+    if (dated.length > 0) await this.#dropOutdated(connection, found, dated)
+    if (epoch !== undefined) await this.#mark(connection, wanted, values, found, guess, epoch)
+    for (const [i, { key, resolve }] of wanted.entries()) {
+      const one = found[i]
+      const question = asked[i] as Asked
+      if (one === undefined || writer.owed.hasKey(key) || writer.owed.hasTag(one.tags)) {
+        recent.drop(question)
+        resolve(undefined)
+      } else {
+        // A copy: the bytes are a view of all that came with them.
+        question.writer = one.signature.toString('latin1')
+        question.tags = one.tags
+        this.#open(one, resolve)
+      }
+    }
+  }
+
+  /**
+   * Says what a load that follows has to show. Where something was found that counts, any moment since
+   * that was known will do. What was missing is dated by the server, before or after it was looked for:
+   * the load begins later than either.
+   */
+  async #mark(
+    connection: Connection,
+    wanted: readonly Wanted[],
+    values: readonly (Read | undefined)[],
+    found: readonly (Found | undefined)[],
+    guess: number | undefined,
+    epoch: Epoch,
+  ): Promise<void> {
+    this.#hasMissed = wanted.some(({ mark }, i) => mark !== undefined && found[i] === undefined)
+    let later: Promise<number | undefined> | undefined
+    for (const [i, { mark }] of wanted.entries()) {
+      const read = values[i]
+      if (mark === undefined || read === undefined) continue
+      const known = found[i]?.known
+      let time = read.now
+      if (time === undefined && known !== undefined && guess !== undefined) {
+        time = Math.max(known + 1, guess - MARGIN)
+      }
+      later ??= time === undefined ? this.#time(connection) : undefined
+      time ??= await later
+      if (time !== undefined) mark.since = new Moment(time, epoch)
+    }
+  }
+
+  async #time(connection: Connection): Promise<number | undefined> {
+    const asked = performance.now()
+    const [reply] = await this.#parts.store.send('get', connection, [TIME])
+    if (!Array.isArray(reply)) return undefined
+    const time = timeOf(reply)
+    this.#clock.learn(connection, time, asked)
+    return time
+  }
+
+  #unseal({ bytes }: Read, now: number | undefined, epoch: Epoch | undefined): Found | undefined {
+    if (bytes === undefined || now === undefined) return undefined
+    try {
+      const found = unseal(bytes, now, this.#parts.maxValueSize)
+      return found?.generation === epoch?.generation ? found : undefined
+    } catch (error) {
+      return this.#damaged(error)
+    }
+  }
+
+  #open(found: Found, resolve: Wanted['resolve']): void {
+    try {
+      const value = found.open()
+      if (value instanceof Promise) value.catch(error => this.#damaged(error)).then(resolve)
+      else resolve(value)
+    } catch (error) {
+      resolve(this.#damaged(error))
+    }
+  }
+
+  #damaged(error: unknown): undefined {
+    this.#parts.store.failed('get', error)
+  }
+
+  /** Takes out those of which a tag was invalidated since, or may have been. */
+  async #dropOutdated(
+    connection: Connection,
+    found: (Found | undefined)[],
+    dated: readonly Found[],
+  ): Promise<void> {
+    const tags = [...new Set(dated.flatMap(({ tags }) => tags ?? []))]
+    const clocks = await this.#parts.epochs.invalidations(connection, tags)
+    for (const one of dated) {
+      const isValid = one.tags?.every(tag => (clocks?.get(tag) as number) <= one.clock)
+      if (!isValid) found[found.indexOf(one)] = undefined
+    }
+  }
+}
