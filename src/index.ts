@@ -55,8 +55,8 @@ export {
   type RouterStats,
   type RouterUser,
 } from './router/index.ts'
-export type { SecondOptions } from './tier/second.ts'
 export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/contract.ts'
+export type { SecondOptions } from './tier/second.ts'
 export type { WarmOptions, WarmStart } from './warm/warm.ts'
 export type {
   BatchWriter,

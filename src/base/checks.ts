@@ -66,14 +66,6 @@ export function checkFlag(option: string, value: boolean): boolean {
   throw new InvalidOptionError(option, value, 'true or false')
 }
 
-/** Checks a jitter. */
-export function checkJitter(jitter: number | undefined): number | undefined {
-  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter < 1)) {
-    throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
-  }
-  return jitter
-}
-
 /** An array that the native side takes: a proxy of an array is none to it. */
 export function plainArray<T>(option: string, value: readonly T[]): readonly T[] {
   if (!Array.isArray(value)) throw new InvalidOptionError(option, value, 'an array')

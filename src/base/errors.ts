@@ -367,3 +367,14 @@ function describe(value: unknown): string {
       return String(value)
   }
 }
+
+/** `ERR_NATIVE_DRIVER`: the event loop cannot be reached natively: see `RouterOptions.driver`. */
+export class NativeDriverError extends BreakwaterError {
+  /** @internal */
+  constructor() {
+    super(
+      'ERR_NATIVE_DRIVER',
+      "the native driver of a router needs Node.js on Linux or macOS, whose event loop it lives in: say driver 'net' or 'auto'",
+    )
+  }
+}

@@ -88,8 +88,8 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
     this.#events = new Events(this.name)
     try {
       const warm = checkWarm(given.warm, given.tier !== undefined)
-      const inside = () => this.inside(this.#timers, this.#events)
-      this.#second = openSecond(given, inside, () => this.clearHere())
+      const host = () => this.loadingHost(this.#timers, this.#events)
+      this.#second = openSecond(given, host, () => this.clearHere())
       if (this.#second !== undefined) this.attachSecond(this.#second)
       this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
     } catch (error) {
@@ -182,13 +182,13 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
    * ```
    */
   fetchSync(key: K, options?: FetchOptions<K, V>): V | undefined | Promise<V | undefined> {
-    if (options === undefined)
-      return this.copyOf(key) ?? this.#loading.fetch(key, undefined, options)
+    if (options === undefined) {
+      return this.#nearHit(key) ?? this.#loading.fetch(key, undefined, undefined)
+    }
     const { loader, fresh } = options
     if (loader !== undefined) checkLoader('loader', loader)
-    return (
-      (fresh === true ? undefined : this.#known(key)) ?? this.#loading.fetch(key, loader, options)
-    )
+    const copy = fresh === true ? undefined : this.#nearHit(key)
+    return copy ?? this.#loading.fetch(key, loader, options)
   }
 
   /**
@@ -217,12 +217,9 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
     loader: Loader<K, V>,
     options?: FetchOptions<K, V>,
   ): V | undefined | Promise<V | undefined> {
-    if (options?.fresh !== true) {
-      const known = this.#known(key)
-      if (known !== undefined) return known
-    }
     checkLoader('loader', loader)
-    return this.#loading.fetch(key, loader, options)
+    const copy = options?.fresh === true ? undefined : this.#nearHit(key)
+    return copy ?? this.#loading.fetch(key, loader, options)
   }
 
   /**
@@ -254,12 +251,13 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
     if (!Array.isArray(keys)) throw new InvalidOptionError('keys', keys, 'an array')
     if (batchLoader !== undefined) checkLoader('batchLoader', batchLoader)
     const loader = batchLoader && this.#loading.batched(batchLoader)
-    const found: (V | undefined | Promise<V | undefined>)[] = []
-    for (const key of keys) {
-      const copy = options?.fresh === true ? undefined : this.#known(key)
-      found.push(copy ?? this.#loading.fetch(key, loader, options))
-    }
-    return Promise.all(found)
+    // A key that cannot be fails as a load does, so that no load before it is left unheard.
+    return Promise.all(
+      keys.map(async key => {
+        const copy = options?.fresh === true ? undefined : this.#nearHit(key)
+        return copy ?? this.#loading.fetch(key, loader, options)
+      }),
+    )
   }
 
   /**
@@ -530,9 +528,9 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
     return this.#options.loader
   }
 
-  /** What a copy gives, which is a hit. */
-  #known(key: K): V | undefined {
-    const copy = this.copyOf(key)
+  /** What a near copy gives, which is a hit. */
+  #nearHit(key: K): V | undefined {
+    const copy = this.nearCopy(key)
     if (copy !== undefined && this.#events.hit.isHeard) this.#events.hit.emit({ key })
     return copy
   }
@@ -543,7 +541,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
       hottest: limit =>
         hottest(this.hotKeys(limit), binding.hottest(this.at, limit) as (K | number)[], limit),
       room: () => roomOf(this, binding.bounds(this.at)),
-      fetchFromTier: async key => (await this.getOrSet(key, pass)) !== undefined,
+      fetchFromTier: async key => (await this.#loading.fromTier(key)) !== undefined,
       tierReady: () => session().ready,
       fleetHot: limit => session().fleetHot(limit),
       publishHot: keys => session().publishHot(keys),
@@ -564,14 +562,9 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
   get #loading(): Loading<K, V> {
     if (this.#loads === undefined) {
       const pending = this.#options.writeBehind && ((key: K) => this.#writing.find(key))
-      const inside = { ...this.inside(this.#timers, this.#events), pending }
-      this.#loads = new Loading(inside, this.#options, this.#second)
+      const host = { ...this.loadingHost(this.#timers, this.#events), pending }
+      this.#loads = new Loading(host, this.#options, this.#second)
     }
     return this.#loads
   }
-}
-
-/** Loads nothing, and keeps that to itself: for what the second tier may have. */
-function pass(_: unknown, load: { keep: boolean }): undefined {
-  load.keep = false
 }

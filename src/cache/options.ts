@@ -1,8 +1,8 @@
 // The options of a cache: their shapes, their checks, and what a named cache must agree on.
 
-import { checkJitter } from '../base/checks.ts'
 import { ManualClock } from '../base/clock.ts'
 import { InvalidOptionError, OptionConflictError } from '../base/errors.ts'
+import { checkJitter } from '../base/jitter.ts'
 import type { TtlOf } from '../base/lifetimes.ts'
 import type { CacheKey, Duration, NearOptions, Policy, Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'

@@ -19,7 +19,7 @@ import { Values } from '../codec/values.ts'
 import type { Events } from '../events/events.ts'
 import { Listeners } from '../events/removal-listeners.ts'
 import { earlyWindow, noteOf } from '../loading/freshness.ts'
-import type { Inside } from '../loading/inside.ts'
+import type { LoadingHost } from '../loading/host.ts'
 import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding, type Native, receivers, type Stored } from '../native/native.ts'
@@ -486,10 +486,10 @@ export class Store<K extends CacheKey = string, V = unknown> {
   }
 
   /**
-   * What a copy gives for a key; `undefined` if there is none that is good.
+   * The near copy of a key's value; `undefined` if there is none that is good.
    * @internal
    */
-  protected copyOf(key: K): V | undefined {
+  protected nearCopy(key: K): V | undefined {
     const near = this.#reads
     if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
       const place = near.find(key)
@@ -508,10 +508,10 @@ export class Store<K extends CacheKey = string, V = unknown> {
   }
 
   /**
-   * What loading needs of this cache. `copyOf` is called before each `lookup`.
+   * This cache as its loads see it.
    * @internal
    */
-  protected inside(timers: Timers, events: Events<K>): Inside<K, V> {
+  protected loadingHost(timers: Timers, events: Events<K>): LoadingHost<K, V> {
     const port = new Float64Array(binding.openPort(this.#at))
     return {
       name: this.name,
@@ -521,17 +521,18 @@ export class Store<K extends CacheKey = string, V = unknown> {
       lives: this.#lives,
       timers,
       policy: this.#policy,
+      grace: this.#native.grace,
       events,
       takesNull: !this.#values.allIn,
       isClosed: () => this.#closed,
-      copyOf: key => this.copyOf(key),
-      lookup: key => {
+      nearCopy: key => this.nearCopy(key),
+      find: key => {
         this.#reads?.order()
-        const stored = binding.look(this.#at, key)
+        const stored = binding.getWithState(this.#at, key)
         if (port[STATE] !== State.FRESH && port[STATE] !== State.EARLY) this.#reads?.miss()
         return stored
       },
-      keep: (key, stored) => {
+      take: (key, stored) => {
         const near = this.#reads
         if (near === undefined || ((key as string).length as number) > near.longest) {
           return this.#decode(stored) as V

@@ -6,6 +6,7 @@ import {
   createRouter,
   DEFAULT_HOST,
   DEFAULT_PORT,
+  type DriverName,
   type Permission,
   type Router,
   type RouterOptions,
@@ -20,6 +21,7 @@ interface Flags {
   maxMemory: string
   maxClients: number
   policy: Policy
+  driver: DriverName
   requirepass?: string
   user?: RouterUser[]
 }
@@ -31,6 +33,7 @@ const FLAGS: Record<string, string> = {
   threads: '--threads',
   maxMemory: '--max-memory',
   maxClients: '--max-clients',
+  driver: '--driver',
   policy: '--policy',
   password: '--requirepass',
   users: '--user',
@@ -48,6 +51,11 @@ export const serve = new Command('serve')
     new Option('--policy <policy>', 'which entry leaves when memory is full')
       .choices(['lru', 'lfu', 'random', 'none'])
       .default('lfu'),
+  )
+  .addOption(
+    new Option('--driver <driver>', 'what drives the sockets')
+      .choices(['auto', 'native', 'net'])
+      .default('auto'),
   )
   .option('--requirepass <password>', 'password that clients must give')
   .option(
@@ -90,6 +98,7 @@ function options(flags: Flags): RouterOptions {
     threads: flags.threads,
     maxMemory: (/^\d+$/.test(flags.maxMemory) ? Number(flags.maxMemory) : flags.maxMemory) as Size,
     maxClients: flags.maxClients,
+    driver: flags.driver,
     policy: flags.policy,
     password,
     users: flags.user,

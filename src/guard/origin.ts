@@ -1,4 +1,5 @@
 // The way from a flight to its loader: a breaker, a gate and another try protect what is behind.
+import type { Awaited } from '../base/awaited.ts'
 import type { Timers } from '../base/timers.ts'
 import { Breaker, type BreakerOptions, type BreakerState, checkBreaker } from './breaker.ts'
 import { checkGate, Gate, type GateOptions } from './gate.ts'
@@ -15,6 +16,8 @@ export interface OriginOptions extends GateOptions {
 /** For how long a call of the source is wanted. */
 interface Wanted {
   readonly signal: AbortSignal
+  /** Whether anybody waits for it. */
+  readonly awaited: Awaited
 }
 
 /** Checks how the source is protected. */
@@ -52,10 +55,10 @@ export class Origin {
     if (this.#breaker === undefined && this.#gate === undefined && this.#retry === undefined) {
       return load()
     }
-    const { signal } = wanted
+    const { signal, awaited } = wanted
     let guarded = async () => load()
     const [retry, gate, breaker] = [this.#retry, this.#gate, this.#breaker]
-    if (retry !== undefined) guarded = inside(guarded, next => retry.run(next, signal))
+    if (retry !== undefined) guarded = inside(guarded, next => retry.run(next, signal, awaited))
     if (gate !== undefined) guarded = inside(guarded, next => gate.run(next, { signal, isUrgent }))
     if (breaker !== undefined) guarded = inside(guarded, next => breaker.run(next, signal))
     return guarded()

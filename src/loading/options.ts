@@ -74,6 +74,10 @@ export interface FetchOptions<K extends CacheKey = CacheKey, V = unknown> extend
   softTimeout?: Duration | undefined
   /** See {@link LoadingOptions.timeout}. */
   timeout?: Duration | undefined
+  /** See {@link LoadingOptions.staleWhileRevalidate}: 0, or at most the longest grace of the cache. */
+  staleWhileRevalidate?: Duration | undefined
+  /** See {@link LoadingOptions.staleIfError}: 0, or at most the longest grace of the cache. */
+  staleIfError?: Duration | undefined
   /** Whether it is loaded anew although there is a value. */
   fresh?: boolean | undefined
 }

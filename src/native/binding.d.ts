@@ -32,6 +32,8 @@ declare module '#binding' {
   interface Shared {
     fail(code: string, ...details: never[]): Error
     deliver(removals: unknown[]): void
+    /** Has `nextTurn` called when the event loop has turned. */
+    later(): void
     fly(news: unknown[]): void
     scratch: Buffer
     receivers: import('./removals.ts').Receivers
@@ -43,6 +45,8 @@ declare module '#binding' {
     open(options: object): Native
     attach(id: number): Native
     take(bytes: Uint8Array): void
+    /** Delivers removals that were left for the next turn of the event loop. */
+    nextTurn(): void
     createClock(): object
     advanceClock(clock: object, ms: number): void
     readClock(clock: object): number
@@ -56,7 +60,7 @@ declare module '#binding' {
     /** The port, where there is no near cache as well. */
     openPort(at: number): ArrayBuffer
     /** As `getNear`, also of what is stale or negative: the port says which. */
-    look(at: number, key: Key): Stored | undefined
+    getWithState(at: number, key: Key): Stored | undefined
     setNoted(at: number, key: Key, value: unknown, ttl: number | undefined, note: Note): boolean
     bury(at: number, key: Key, version: number, ttl: number): boolean
     epoch(at: number): number
@@ -76,6 +80,8 @@ declare module '#binding' {
     leave(at: number, flight: number): void
     cancel(at: number, lease: number): boolean
     handOver(at: number, flight: number): boolean
+    /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */
+    overdue(at: number, flight: number): boolean
     used(at: number, records: number): void
     now(at: number): number
     peek(at: number, key: Key): Stored | undefined

@@ -7,9 +7,9 @@ export const VERSION = 2
 export const HASH = 3
 export const LENGTH = 4
 export const STAMPED = 5
-/** What `look` found: one of `State`. */
+/** What `getWithState` found: one of `State`. */
 export const STATE = 6
-/** Milliseconds until the end of a value that `look` found; of a stale one, since its end. */
+/** Milliseconds until the end of a value that `getWithState` found; of a stale one, since its end. */
 export const LEFT = 7
 /** Milliseconds that loading it took. */
 export const COST = 8
@@ -17,7 +17,7 @@ export const COST = 8
 export const LOG = 16
 export const RECORDS = 64
 
-/** What `look` finds. */
+/** What `getWithState` finds. */
 export const State = {
   NOTHING: 0,
   FRESH: 1,

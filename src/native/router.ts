@@ -13,6 +13,8 @@ export interface NativeRouter {
    * {@link take}.
    */
   feed(session: number, chunk: Uint8Array, area: Uint8Array): number
+  /** As {@link feed}, but no command runs: the client has yet to take its replies. */
+  hold(session: number, chunk: Uint8Array, area: Uint8Array): number
   /** Copies the replies of the last chunk, which did not fit its area. */
   take(into: Uint8Array): number
   /** Clients that a command ended, on whichever thread they are. */
@@ -26,6 +28,16 @@ export interface NativeRouter {
   /** Counts of the router and its cache. */
   stats(): Record<string, number>
   /** Ends the sessions of this thread and lets the router go. */
+  close(): void
+}
+
+/** The sockets of one thread, served natively. */
+export interface NativeSockets {
+  /** How many clients are connected. */
+  clients(): number
+  /** Accepts no more, answers what was received and ends all connections. */
+  drain(): void
+  /** Ends everything at once. */
   close(): void
 }
 
@@ -46,6 +58,9 @@ interface NativeBinding {
   createRouter(options: NativeOptions): NativeRouter
   attachRouter(id: number): NativeRouter
   duplicateFd(fd: number): number
+  /** Missing on Windows; gives `undefined` where the event loop cannot be reached. */
+  startSockets?: (router: number, fd: number) => NativeSockets | undefined
 }
 
-export const { createRouter, attachRouter, duplicateFd } = binding as unknown as NativeBinding
+export const { createRouter, attachRouter, duplicateFd, startSockets } =
+  binding as unknown as NativeBinding

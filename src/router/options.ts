@@ -18,6 +18,12 @@ export interface RouterUser {
   permissions?: Permission[] | undefined
 }
 
+/**
+ * What drives the sockets: `'native'`, in the event loop of each thread without JavaScript (Node.js
+ * on Linux and macOS); `'net'`, Node.js's own sockets; `'auto'`, the first where it works.
+ */
+export type DriverName = 'auto' | 'native' | 'net'
+
 /** How to set up a router with {@link createRouter}. */
 export interface RouterOptions {
   /**
@@ -36,9 +42,12 @@ export interface RouterOptions {
   users?: RouterUser[] | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
+  /** What drives the sockets. Default: `'auto'`. */
+  driver?: DriverName | undefined
 }
 
 const POLICIES: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
+const DRIVERS: readonly string[] = ['auto', 'native', 'net'] satisfies DriverName[]
 const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
 const KNOWN: readonly string[] = [
   'threads',
@@ -47,6 +56,7 @@ const KNOWN: readonly string[] = [
   'password',
   'users',
   'maxClients',
+  'driver',
 ] satisfies (keyof RouterOptions)[]
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -62,6 +72,9 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   const { policy = 'lfu', password, users } = options
   if (!POLICIES.includes(policy)) {
     throw new InvalidOptionError('policy', policy, `one of ${POLICIES.join(', ')}`)
+  }
+  if (!DRIVERS.includes(options.driver ?? 'auto')) {
+    throw new InvalidOptionError('driver', options.driver, `one of ${DRIVERS.join(', ')}`)
   }
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')

@@ -79,6 +79,32 @@ impl Session {
         next
     }
 
+    /// Keeps what a client sent that has not taken the replies to what it sent before: no command
+    /// runs until it has, and [`Session::feed`] is called again. A client that has more waiting than
+    /// [`Limits::waiting`](crate::Limits::waiting) is told so and disconnected.
+    pub fn hold(&mut self, chunk: &[u8], output: &mut Output) -> Next {
+        if self.state.closing || self.state.client.is_killed() {
+            return Next::Close;
+        }
+        self.router.count(0, chunk.len(), 0);
+        if self.pending.len() + chunk.len() > self.router.options.limits.waiting {
+            return self.refuse(
+                b"ERR Protocol error: too many commands wait for replies to be read",
+                output,
+            );
+        }
+        self.pending.extend_from_slice(chunk);
+        Next::Resume
+    }
+
+    /// Says why the connection ends, and forgets what waits.
+    fn refuse(&mut self, why: &[u8], output: &mut Output) -> Next {
+        self.state.closing = true;
+        self.pending = vec![];
+        self.state.reply(output).error(why);
+        Next::Close
+    }
+
     fn take(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
         let now = self.router.store.synchronize(now);
         if self.pending.is_empty() {
@@ -90,10 +116,7 @@ impl Session {
             return next;
         }
         if self.pending.len() + chunk.len() > self.router.options.limits.input {
-            self.state.closing = true;
-            self.pending = vec![];
-            self.state.reply(output).error(b"ERR Protocol error: too much unprocessed input");
-            return Next::Close;
+            return self.refuse(b"ERR Protocol error: too much unprocessed input", output);
         }
         self.pending.extend_from_slice(chunk);
         let mut pending = mem::take(&mut self.pending);
@@ -112,14 +135,15 @@ impl Session {
         let Self { router, requests, state, .. } = self;
         let limit = router.options.limits.output;
         let mut used = 0;
-        let mut commands = 0;
+        let mut commands: u64 = 0;
         let next = loop {
             if state.closing || state.client.is_killed() {
                 state.closing = true;
                 break Next::Close;
             }
             let rest = &bytes[used..];
-            if output.bytes.len() >= limit && !rest.is_empty() {
+            let full = output.bytes.len() >= limit || commands == router.options.limits.batch;
+            if full && !rest.is_empty() {
                 break Next::Resume;
             }
             match requests.parse(rest, state.user.is_some()) {

@@ -18,7 +18,7 @@ const HASH: usize = 3;
 const LENGTH: usize = 4;
 /// 1 if the value may be kept.
 const STAMPED: usize = 5;
-/// What `look` found: 0 nothing, 1 what is fresh, 2 and to be loaded anew soon, 3 what is stale, and
+/// What `getWithState` found: 0 nothing, 1 what is fresh, 2 and to be loaded anew soon, 3 what is stale, and
 /// the kinds of [`crate::js::format::negative_kind`].
 const STATE: usize = 6;
 /// Milliseconds until its deadline; of what is stale, since then.
@@ -83,7 +83,7 @@ impl Port {
         }
     }
 
-    /// Tells what `look` found.
+    /// Tells what `getWithState` found.
     pub fn tell(&self, state: u8, left: f64, cost: u32) {
         self.put(STATE, f64::from(state).to_bits());
         self.put(LEFT, left.to_bits());

@@ -53,7 +53,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 /// `attachRouter(id)`: the router of this number, for another thread's driver.
 pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let id = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
-    let router = list::find(id).ok_or_else(Fail::handle)?;
+    let (router, _) = list::find(id).ok_or_else(Fail::handle)?;
     instance(call, id, router, None)
 }
 

@@ -1,4 +1,4 @@
-//! Looking closely: what those need who load what is missing.
+//! Reading for those who load what is missing: with the state of what there is.
 
 use crate::cache::{Copied, Handle, Port};
 use crate::env::{Call, Returns};
@@ -6,8 +6,8 @@ use crate::js::format::negative_kind;
 use crate::js::{KeyBuf, Val};
 use breakwater_engine::{Found, Freshness, NoteRef};
 
-/// `look(key)`: as `getNear`, also of what is stale or negative. What it found is left in the port.
-pub fn look<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+/// `getWithState(key)`: as `getNear`, also of what is stale or negative. What it found is left in the port.
+pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = call.on.shared()?;
     let mut key = KeyBuf::new();
     let key = key.read(call.js, call.arg::<0>())?;
