@@ -32,9 +32,10 @@ function waiter<V>(name: string, codec: CodecName, abortable = false) {
   return { worker, waits: once(worker, 'message'), result }
 }
 
-/** A cache of this thread whose load ends when the test says so. */
+/** A cache of this thread whose load ends when the test says so, however long a worker takes to start. */
 function leader<V>(name: string, options: CacheOptions<V>) {
-  const cache = new Cache<string, V>({ name, max: 100, ...options } as CacheOptions<V, string>)
+  const given = { name, max: 100, lockTimeout: '1h', ...options }
+  const cache = new Cache<string, V>(given as CacheOptions<V, string>)
   let end = (_: V | Promise<V>) => {}
   let signal: AbortSignal | undefined
   const controller = new AbortController()
@@ -56,11 +57,7 @@ const values = [
   ['bytes', Buffer.from('bytes'), new Uint8Array(Buffer.from('bytes'))],
   ['bytes', Buffer.alloc(1 << 20, 7), new Uint8Array(Buffer.alloc(1 << 20, 7))],
   ['json', { deep: [1, null, '\ud800'] }, { deep: [1, null, '\ud800'] }],
-  ['any', 'text', 'text'],
-  ['any', -0, -0],
   ['any', null, null],
-  ['any', false, false],
-  ['any', Buffer.from('buffer'), new Uint8Array(Buffer.from('buffer'))],
   ['any', new Map([['date', new Date(0)]]), new Map([['date', new Date(0)]])],
 ] as const
 for (const [codec, value, seen] of values) {
