@@ -1,7 +1,6 @@
 // The codec `any`: text and numbers go in as they are. All else is bytes, and the first of them says
 // what they are; crates/node/src/cache/values.rs knows those of bytes as well.
 import { types } from 'node:util'
-import { InvalidValueError } from '../base/errors.ts'
 import { CLONE, fromClone, toClone } from './clone.ts'
 
 /** The first byte. A value of any other kind is a structured clone, which begins with {@link CLONE}. */
@@ -20,8 +19,6 @@ export function encodeAny(value: unknown): string | number | Uint8Array {
       return value
     case 'boolean':
       return value ? TRUE : FALSE
-    case 'undefined':
-      throw new InvalidValueError(NAME, 'undefined')
     default:
   }
   if (value === null) return NULL

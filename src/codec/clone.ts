@@ -1,5 +1,6 @@
 // Structured clone, into bytes and back: V8's own, less what it would lose without a word.
 import { DefaultDeserializer, serialize } from 'node:v8'
+import { InvalidValueError } from '../base/errors.ts'
 import { explainLosses, refuseLosses } from './losses.ts'
 
 /** Bytes of V8's serializer begin with this one. */
@@ -7,6 +8,7 @@ export const CLONE = 0xff
 
 /** The value as V8 writes it. */
 export function toClone(codec: string, value: unknown): Buffer {
+  if (value === undefined) throw new InvalidValueError(codec, 'undefined')
   refuseLosses(codec, value)
   try {
     return serialize(value)
