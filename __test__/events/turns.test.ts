@@ -14,7 +14,7 @@ const ways: Record<string, (cache: Cache<string, string>, n: number) => unknown>
 }
 
 for (const [name, cause] of Object.entries(ways)) {
-  test(`timers fire while removals cause removals ${name}`, async t => {
+  test.serial(`timers fire while removals cause removals ${name}`, async t => {
     t.timeout(120_000)
     const cache = new Cache<string, string>({ max: 4 })
     for (let i = 0; i < 4; i++) cache.set(`key ${i}`, 'x')
@@ -32,7 +32,7 @@ for (const [name, cause] of Object.entries(ways)) {
   })
 }
 
-test('however many removals a call causes, they are told at its end', t => {
+test.serial('however many removals a call causes, they are told at its end', t => {
   const cache = new Cache<number, number>({ max: 50_000, codec: 'number', near: false })
   for (let i = 0; i < 50_000; i++) cache.set(i, i)
   let told = 0
@@ -41,16 +41,24 @@ test('however many removals a call causes, they are told at its end', t => {
   t.is(told, 50_000)
 })
 
-test('in a loop of more removals than a turn tells they all come, in their order', async t => {
-  const cache = new Cache<number, number>({ max: 10, policy: 'lru', codec: 'number', near: false })
-  const told: number[] = []
-  cache.onRemoval(key => told.push(key))
-  for (let i = 0; i < 30_010; i++) cache.set(i, i)
-  t.true(told.length >= 29_500, 'few wait')
-  while (told.length < 30_000) await new Promise(resolve => setImmediate(resolve))
-  t.deepEqual(
-    told,
-    Array.from({ length: 30_000 }, (_, i) => i),
-  )
-  await cache.close()
-})
+test.serial(
+  'in a loop of more removals than a turn tells they all come, in their order',
+  async t => {
+    const cache = new Cache<number, number>({
+      max: 10,
+      policy: 'lru',
+      codec: 'number',
+      near: false,
+    })
+    const told: number[] = []
+    cache.onRemoval(key => told.push(key))
+    for (let i = 0; i < 30_010; i++) cache.set(i, i)
+    t.true(told.length >= 29_500, 'few wait')
+    while (told.length < 30_000) await new Promise(resolve => setImmediate(resolve))
+    t.deepEqual(
+      told,
+      Array.from({ length: 30_000 }, (_, i) => i),
+    )
+    await cache.close()
+  },
+)
