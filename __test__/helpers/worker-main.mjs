@@ -7,6 +7,7 @@ register()
 const breakwater = await import('../../src/index.ts')
 const native = await import('../../src/native/native.ts')
 const { LRUCache } = await import('../../src/lru-cache/index.ts')
+await import('../../src/lru-cache/shared/index.ts')
 
 const { body, data } = workerData
 // The compiler wraps functions in calls of this helper, to keep their names.

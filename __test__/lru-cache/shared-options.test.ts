@@ -8,6 +8,7 @@ import {
   OptionConflictError,
 } from '../../src/index.ts'
 import { LRUCache } from '../../src/lru-cache/index.ts'
+import '../../src/lru-cache/shared/index.ts'
 import { timed, unused } from './support/shared.ts'
 import { deferred, outcome, settle } from './support/time.ts'
 

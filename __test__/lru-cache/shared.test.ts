@@ -4,6 +4,7 @@ import test from 'ava'
 import { LRUCache as Theirs } from 'lru-cache'
 import { CacheClosedError, OptionCombinationError } from '../../src/index.ts'
 import { LRUCache } from '../../src/lru-cache/index.ts'
+import '../../src/lru-cache/shared/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { inWorker, start } from '../helpers/worker.ts'
 import { seeded } from './support/programs.ts'
@@ -124,7 +125,7 @@ test('each method of the class is one of a shared cache as well', t => {
   const known = new Set<string | symbol>()
   for (
     let prototype = Object.getPrototypeOf(cache);
-    prototype !== LRUCache.prototype;
+    prototype !== Object.prototype;
     prototype = Object.getPrototypeOf(prototype)
   ) {
     for (const key of own(prototype)) known.add(key)

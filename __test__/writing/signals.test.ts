@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { build } from 'esbuild'
 import { inWorker } from '../helpers/worker.ts'
 
 // Real processes and real signals: what is pending is written before the process ends as it would
@@ -82,7 +85,15 @@ posix('a second signal does not wait', async t => {
 })
 
 posix('two copies of the package in a process both write before it ends', async t => {
-  const copies = [path('../../dist/writing/behind.js'), path('../../dist/cjs/writing/behind.js')]
+  // Where what the package depends on is found.
+  const cache = path('../../node_modules/.cache/')
+  mkdirSync(cache, { recursive: true })
+  const folder = mkdtempSync(join(cache, 'signals-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const copies = [join(folder, 'a.mjs'), join(folder, 'b.mjs')]
+  for (const outfile of copies) {
+    await build({ entryPoints: [source], outfile, bundle: true, platform: 'node', format: 'esm' })
+  }
   const { said, by } = await run('slow', { ready: 'SIGTERM' }, copies.join(','))
   t.deepEqual([said.toSorted(), by], [['listeners 2', 'wrote a0', 'wrote a1'], 'SIGTERM'])
 })

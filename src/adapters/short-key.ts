@@ -1,5 +1,5 @@
 // Keys of any length as keys that a cache takes.
-import { createHash } from 'node:crypto'
+import { builtin } from '../base/builtin.ts'
 
 /** A cache's keys have at most 65,535 bytes; this many characters are never more. */
 const LONGEST = 16_384
@@ -8,5 +8,9 @@ const LONGEST = 16_384
 export function shortKey(key: string): string {
   if (key.length <= LONGEST) return key
   // Of the UTF-16 units: UTF-8 would make lone surrogates alike.
-  return `\0h${createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64')}`
+  return `\0h${hash(Buffer.from(key, 'utf16le'))}`
+}
+
+function hash(bytes: Buffer): string {
+  return builtin('node:crypto').createHash('sha256').update(bytes).digest('base64')
 }

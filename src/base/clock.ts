@@ -3,6 +3,9 @@ import { InvalidOptionError } from './errors.ts'
 import type { Duration } from './types.ts'
 import { milliseconds } from './units.ts'
 
+/** Marks clocks, whichever copy of this package made them. */
+const CLOCK: unique symbol = Symbol.for('breakwater.clock') as never
+
 /** Takes a timer back; nothing happens if it has fired. */
 export type Cancel = () => void
 
@@ -33,6 +36,16 @@ export class ManualClock {
   /** Clocks that are moved along: those of engines. */
   readonly #followers: ((ms: number) => void)[] = []
   #now = 0
+
+  /** A clock that another copy of this package made is one as well. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && CLOCK in value
+  }
+
+  /** @internal */
+  get [CLOCK](): true {
+    return true
+  }
 
   /** Milliseconds since the clock was made. */
   get now(): number {

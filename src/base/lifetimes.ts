@@ -1,5 +1,5 @@
 // How long entries live: the cache's defaults, what a `set` asks for, and the draw between them.
-import { checkJitter } from './checks.ts'
+import { checkJitter, drawLife } from './jitter.ts'
 import type { CacheKey, Duration, SetOptions } from './types.ts'
 import { milliseconds } from './units.ts'
 
@@ -33,7 +33,6 @@ export class Lifetimes<K extends CacheKey = CacheKey, V = unknown> {
     const ttl = given === undefined ? this.ttl : milliseconds('ttl', given)
     const jitter = checkJitter(options?.jitter) ?? this.jitter
     if (ttl === undefined || jitter === 0) return ttl
-    // Rounded to whole milliseconds, and never down to none.
-    return Math.max(1, Math.round(ttl * (1 + jitter * (2 * this.random() - 1))))
+    return drawLife(ttl, jitter, this.random)
   }
 }

@@ -1,13 +1,12 @@
 // How much memory the process may use.
-import { readFileSync } from 'node:fs'
-import { totalmem } from 'node:os'
+import { builtin } from './builtin.ts'
 
 /**
  * Bytes that the process may use: the limit of its cgroup (version 2 or 1) or of the machine,
  * whichever is lower.
  */
 export function memoryLimit(read: (path: string) => string = readText): number {
-  let limit = totalmem()
+  let limit = builtin('node:os').totalmem()
   for (const path of limitFiles(read)) {
     // "max" (version 2) and absurdly large numbers (version 1) mean that there is no limit.
     const bytes = Number(attempt(read, path))
@@ -46,5 +45,5 @@ function attempt(read: (path: string) => string, path: string): string {
 }
 
 function readText(path: string): string {
-  return readFileSync(path, 'utf8')
+  return builtin('node:fs').readFileSync(path, 'utf8')
 }

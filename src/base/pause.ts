@@ -1,8 +1,18 @@
 // Waiting for a time, or until a signal says that there is no use in it any more.
+import type { Awaited } from './awaited.ts'
 import type { Timers } from './timers.ts'
 
-/** Resolves after `ms`, or at once when the signal aborts: look which it was. Keeps the process. */
-export function pause(timers: Timers, ms: number, signal?: AbortSignal): Promise<void> {
+/**
+ * Resolves after `ms`, or at once when the signal aborts: look which it was.
+ *
+ * @param keeps - whether the process stays alive for it, or who may wait for it.
+ */
+export function pause(
+  timers: Timers,
+  ms: number,
+  signal?: AbortSignal,
+  keeps: boolean | Awaited = true,
+): Promise<void> {
   return new Promise(resolve => {
     if (signal?.aborted) return resolve()
     const end = () => {
@@ -10,7 +20,7 @@ export function pause(timers: Timers, ms: number, signal?: AbortSignal): Promise
       signal?.removeEventListener('abort', end)
       resolve()
     }
-    const cancel = timers.after(ms, end, true)
+    const cancel = timers.after(ms, end, keeps)
     signal?.addEventListener('abort', end)
   })
 }

@@ -1,4 +1,5 @@
 // When things are to happen: by the system's timers, or by a clock that a test moves.
+import type { Awaited } from './awaited.ts'
 import type { Cancel, ManualClock } from './clock.ts'
 
 export type { Cancel }
@@ -13,19 +14,37 @@ export interface Timers {
   /**
    * Calls `f` once after `ms`.
    *
-   * @param keeps - whether the process stays alive for it.
+   * @param keeps - whether the process stays alive for it: as long as somebody waits for it, if it is
+   * told who may.
    */
-  after(ms: number, f: () => void, keeps?: boolean): Cancel
+  after(ms: number, f: () => void, keeps?: boolean | Awaited): Cancel
 }
 
 const system: Timers = {
   now: () => performance.now(),
   after(ms, f, keeps = false) {
     if (ms === Number.POSITIVE_INFINITY) return () => {}
+    if (typeof keeps === 'object') return afterFor(keeps, ms, f)
     const timer = setTimeout(f, Math.min(Math.ceil(ms), LONGEST))
     if (!keeps) timer.unref()
     return () => clearTimeout(timer)
   },
+}
+
+/** Keeps the process while somebody waits. */
+function afterFor(awaited: Awaited, ms: number, f: () => void): Cancel {
+  const timer = setTimeout(
+    () => {
+      letGo()
+      f()
+    },
+    Math.min(Math.ceil(ms), LONGEST),
+  )
+  const letGo = awaited.hold(timer)
+  return () => {
+    letGo()
+    clearTimeout(timer)
+  }
 }
 
 /** The timers of a cache: those of its clock, if it has one. */

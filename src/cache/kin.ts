@@ -1,6 +1,6 @@
 // What the instances of one cache in the threads of a process know together: which sessions are
 // theirs, and what these have written of late. It is kept where they keep their values, in the engine.
-import { createHash } from 'node:crypto'
+import { builtin } from '../base/builtin.ts'
 import type { Kin } from '../tier/contract.ts'
 import { Store } from './store.ts'
 
@@ -16,7 +16,7 @@ export class SharedKin implements Kin {
 
   /** @param name - of the cache. */
   constructor(name: string) {
-    this.#store = new Texts(`\0kin:${createHash('sha1').update(name).digest('hex')}`)
+    this.#store = new Texts(`\0kin:${hash(name)}`)
   }
 
   add(text: string): void {
@@ -34,10 +34,14 @@ export class SharedKin implements Kin {
 
 class Texts extends Store<string, string> {
   constructor(name: string) {
-    super({ name, maxBytes: MOST, policy: 'lru', near: false }, undefined)
+    super({ name, maxBytes: MOST, policy: 'lru', near: false })
   }
 }
 
 function shorten(text: string): string {
-  return text.length <= LONGEST ? text : `#${createHash('sha1').update(text).digest('hex')}`
+  return text.length <= LONGEST ? text : `#${hash(text)}`
+}
+
+function hash(text: string): string {
+  return builtin('node:crypto').createHash('sha1').update(text).digest('hex')
 }

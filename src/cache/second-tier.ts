@@ -2,7 +2,7 @@
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import type { CacheKey } from '../base/types.ts'
 import type { Events } from '../events/events.ts'
-import type { Inside } from '../loading/inside.ts'
+import type { LoadingHost } from '../loading/host.ts'
 import { binding } from '../native/native.ts'
 import { Second, type SecondOptions } from '../tier/second.ts'
 import { SharedKin } from './kin.ts'
@@ -10,12 +10,12 @@ import { SharedKin } from './kin.ts'
 /** Opens the second tier of a cache, if it is to have one. */
 export function openSecond<K extends CacheKey, V>(
   options: SecondOptions,
-  inside: () => Inside<K, V>,
+  host: () => LoadingHost<K, V>,
   clear: () => void,
 ): Second | undefined {
   const { tier } = options
   if (tier === undefined) return undefined
-  const { at, name, timers, values, events, isClosed } = inside()
+  const { at, name, timers, values, events, isClosed } = host()
   if (values.slots !== undefined) {
     throw new OptionCombinationError('tier', tier, "codec 'heap'", 'its values cannot be stored')
   }

@@ -1,5 +1,6 @@
 // The gate to the origin: how many loads are under way at once, how many begin in a time, and how
 // many may wait for that.
+import { Awaited } from '../base/awaited.ts'
 import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
 import { OriginBusyError } from '../base/errors.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
@@ -53,23 +54,23 @@ interface Waiter {
 const NEARLY = 1e-6
 
 /** Checks the options of a gate and fills in what was left out. */
-export function checkGate(given: GateOptions | undefined) {
+export function checkGate(given: GateOptions | undefined, option = 'origin') {
   const {
     concurrency = Number.POSITIVE_INFINITY,
     rate,
     queue = 1000,
-  } = checkShape('gate', given, ['concurrency', 'rate', 'queue'])
+  } = checkShape(option, given, ['concurrency', 'rate', 'queue'])
   const endless = { endless: true }
   return {
-    concurrency: checkCount('concurrency', concurrency, endless),
-    rate: rate === undefined ? undefined : checkRate(rate),
-    queue: checkCount('queue', queue, { least: 0, endless: true }),
+    concurrency: checkCount(`${option}.concurrency`, concurrency, endless),
+    rate: rate === undefined ? undefined : checkRate(`${option}.rate`, rate),
+    queue: checkCount(`${option}.queue`, queue, { least: 0, endless: true }),
   }
 }
 
-function checkRate(given: Rate): { limit: number; per: number } {
-  const { limit, per } = checkShape('rate', given, ['limit', 'per'])
-  return { limit: checkCount('rate.limit', limit!), per: checkDuration('rate.per', per!) }
+function checkRate(option: string, given: Rate): { limit: number; per: number } {
+  const { limit, per } = checkShape(option, given, ['limit', 'per'])
+  return { limit: checkCount(`${option}.limit`, limit!), per: checkDuration(`${option}.per`, per!) }
 }
 
 /** Lets loads through, in the order in which they came. Has no timer while nothing waits. */
@@ -80,6 +81,8 @@ export class Gate {
   readonly #timers: Timers
   readonly #urgent = new Set<Waiter>()
   readonly #patient = new Set<Waiter>()
+  /** Whether somebody waits for one of those that wait here. */
+  readonly #awaited = new Awaited()
   #active = 0
   /** Takes back the timer that waits for a token. */
   #cancel: Cancel | undefined
@@ -136,6 +139,7 @@ export class Gate {
     return new Promise((resolve, reject) => {
       const leave = () => {
         line.delete(waiter)
+        this.#awaited.isOn = this.#urgent.size > 0
         signal?.removeEventListener('abort', abort)
       }
       const waiter: Waiter = {
@@ -153,6 +157,7 @@ export class Gate {
       const abort = () => waiter.refuse(signal?.reason)
       signal?.addEventListener('abort', abort)
       line.add(waiter)
+      this.#awaited.isOn = this.#urgent.size > 0
       this.#next()
     })
   }
@@ -191,7 +196,7 @@ export class Gate {
         this.#cancel = undefined
         this.#next()
       },
-      true,
+      this.#awaited,
     )
   }
 

@@ -3,6 +3,7 @@
 // Cockatiel decides whether; the waits are ours: it waits by the system's clock and does not stop
 // waiting at an abort. To it each wait is none, and a try begins by waiting for its time.
 import type { IBackoff } from 'cockatiel'
+import type { Awaited } from '../base/awaited.ts'
 import { checkCount, checkFunction, checkShape } from '../base/checks.ts'
 import { BreakerOpenError, OriginBusyError } from '../base/errors.ts'
 import { pause } from '../base/pause.ts'
@@ -54,9 +55,14 @@ export class Retry {
    * Calls `f` until it succeeds, fails for good, or the signal aborts.
    *
    * @param f - given how often it failed before.
+   * @param keeps - whether the waits keep the process, or who may wait for it.
    * @returns what it gave; throws what it threw last, or the signal's reason between two tries.
    */
-  async run<T>(f: (failures: number) => Promise<T> | T, signal?: AbortSignal): Promise<T> {
+  async run<T>(
+    f: (failures: number) => Promise<T> | T,
+    signal?: AbortSignal,
+    keeps: boolean | Awaited = true,
+  ): Promise<T> {
     signal?.throwIfAborted()
     const { retries, backOff, when } = this.#options
     if (retries === 0) return f(0)
@@ -64,7 +70,7 @@ export class Retry {
     const backoff: IBackoff<{ attempt: number }> = {
       duration: 0,
       next: ({ attempt }) => {
-        wait = pause(this.#timers, waitAfter(attempt, backOff, this.#random), signal)
+        wait = pause(this.#timers, waitAfter(attempt, backOff, this.#random), signal, keeps)
         return backoff
       },
     }

@@ -1,6 +1,8 @@
 // Loads of single keys, gathered into batches.
 import { types } from 'node:util'
+import { Awaited } from '../base/awaited.ts'
 import { checkCount, checkDuration, checkShape, needFunction } from '../base/checks.ts'
+import { type Context, presentContext } from '../base/context.ts'
 import { article, BatchResultError } from '../base/errors.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
@@ -51,6 +53,7 @@ export function checkBatch(
 
 /** Somebody who waits for a key. */
 interface Caller<V> {
+  readonly context: Context
   resolve: (value: V | undefined) => void
   reject: (error: unknown) => void
 }
@@ -59,6 +62,8 @@ interface Batch<K, V> {
   /** Who waits for each key. A key of which all have left before the batch went is not asked for. */
   readonly callers: Map<K, Set<Caller<V>>>
   readonly controller: AbortController
+  /** Whether anybody waits for it. */
+  readonly awaited: Awaited
   /** Takes it back as long as it has not gone out. */
   cancel: Cancel
 }
@@ -84,19 +89,22 @@ export class Batcher<K, V> {
    * Loads a key with the batch that is being gathered. Two loads of a key in one batch are one.
    *
    * @param signal - lets this caller leave: the load fails with its reason.
+   * @param awaited - whether anybody waits for it; somebody does if left out.
    * @throws BatchResultError (`ERR_BATCH_RESULT`), or what the batch loader throws.
    */
-  load(key: K, signal?: AbortSignal): Promise<V | undefined> {
+  load(key: K, signal?: AbortSignal, awaited?: Awaited): Promise<V | undefined> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       this.#open ??= this.#begin()
       const batch = this.#open
+      if (awaited?.isOn ?? true) batch.awaited.isOn = true
       const abort = () => {
         reject(signal?.reason)
         this.#leave(batch, key, caller)
       }
       const settled = () => signal?.removeEventListener('abort', abort)
       const caller: Caller<V> = {
+        context: presentContext(),
         resolve: value => {
           settled()
           resolve(value)
@@ -118,12 +126,13 @@ export class Batcher<K, V> {
     const batch: Batch<K, V> = {
       callers: new Map(),
       controller: new AbortController(),
+      awaited: new Awaited(),
       cancel: () => {},
     }
     batch.cancel =
       this.#delay === 'tick'
         ? atEndOfTick(() => this.#send(batch))
-        : this.#timers.after(this.#delay, () => this.#send(batch), true)
+        : this.#timers.after(this.#delay, () => this.#send(batch), batch.awaited)
     return batch
   }
 
@@ -147,8 +156,10 @@ export class Batcher<K, V> {
     this.#close(batch)
     const { callers, controller } = batch
     const keys = [...callers.keys()]
+    const [first] = [...callers.values()][0] ?? []
+    const load = () => this.#loader(keys, { signal: controller.signal })
     try {
-      const result = await this.#loader(keys, { signal: controller.signal })
+      const result = await first!.context.runInAsyncScope(load, undefined)
       const find = finder(keys, result)
       for (const [i, key] of keys.entries()) settle(callers.get(key), find(key, i))
     } catch (error) {

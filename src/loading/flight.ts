@@ -1,10 +1,26 @@
 // A load as the callers of one isolate wait for it, whoever in the process does it.
+import { Awaited } from '../base/awaited.ts'
+import type { Context } from '../base/context.ts'
 import { LoadTimeoutError } from '../base/errors.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
-import type { LoadState } from './load.ts'
+import type { CacheKey } from '../base/types.ts'
+import type { FlightState } from './flight-states.ts'
+import type { Loader, LoadState } from './load.ts'
+import type { FetchOptions } from './options.ts'
 
 /** What a load came to. */
 export type Outcome<V> = { value: V | undefined } | { error: unknown }
+
+/** How a caller would load, if it comes to that. */
+export interface Asker<K extends CacheKey, V> {
+  /** Left out by who only wants what the second tier has. */
+  readonly loader: Loader<K, V> | undefined
+  readonly options: FetchOptions<K, V> | undefined
+  /** Where its loader is called. */
+  readonly context: Context
+  /** Whether it is not to be remembered that there is nothing. */
+  readonly onlyLooks?: boolean
+}
 
 /** How a caller waits. */
 export interface Waiting {
@@ -13,36 +29,79 @@ export interface Waiting {
   timeout: number | undefined
 }
 
-/** One load of one key. */
-export class Flight<K, V> {
-  readonly key: K
-  /** What the native side knows it by. */
-  number: number
-  /** The right to store its value, if this isolate leads. */
-  lease: number
-  /** Whether this isolate loads. */
-  leads: boolean
-  /** What this isolate does, if it ever led. */
+/** Somebody who waits, or many who do so alike. */
+export class Caller<K extends CacheKey, V> {
+  /** How many they are. */
+  count = 1
+  /** What is to be taken back when it has its answer. */
+  readonly ends: Cancel[] = []
+  readonly #give: (outcome: Outcome<V>) => void
+
+  constructor(
+    readonly asker: Asker<K, V>,
+    give: (outcome: Outcome<V>) => void,
+  ) {
+    this.#give = give
+  }
+
+  /** Gives the answer, once. */
+  settle(outcome: Outcome<V>): void {
+    for (const end of this.ends.splice(0)) end()
+    this.#give(outcome)
+  }
+}
+
+/** One load of one key, by its number on the native side. See flight-states.ts. */
+export class Flight<K extends CacheKey, V> {
+  #state: FlightState = 'waits'
+  /** The right to store its value, once this isolate leads. */
+  lease = 0
+  /** What this isolate does, once it leads. */
   load: LoadState<V> | undefined
+  /** Whose loader was called. */
+  #loadsFor: Asker<K, V> | undefined
   /** Given instead of an error; by way of a list, since a value may be `undefined`. */
   stale: [V] | undefined
-  /** Whether it is to go on although nobody waits. */
+  /** Whether it is to go on although nobody waits: for the cache. */
   kept = false
-  settled = false
-  /** Loads, if it is this isolate's turn. */
-  heir: (() => void) | undefined
-  /** Takes back the timer that hands it over. */
-  unlock: Cancel = () => {}
-  readonly #callers: Caller<V>[] = []
-  /** The caller that all share who wait without conditions. */
-  #common: Caller<V> | undefined
+  /** Whose loader is called if nobody waits. */
+  background: Asker<K, V> | undefined
+  /** Whether those who wait, wait for another flight as well. */
+  follows = false
+  /** That flight, unless the key is looked up again. */
+  followed: Flight<K, V> | undefined
+  /** Takes back the timer of `lockTimeout`. */
+  unlock: Cancel | undefined
+  /** Whether anybody waits for its load. */
+  readonly awaited = new Awaited()
+  /** Whether anybody waits for the end of `lockTimeout`. */
+  readonly lockAwaited = new Awaited()
+  readonly #callers: Caller<K, V>[] = []
+  /** The caller that all share who wait without conditions, and their promise. */
+  #common: PromiseCaller<K, V> | undefined
 
-  constructor(key: K, number: number, leads: boolean) {
-    this.key = key
-    this.number = number
-    // A flight begins with a lease of its own number.
-    this.lease = number
-    this.leads = leads
+  constructor(
+    readonly key: K,
+    readonly number: number,
+  ) {}
+
+  get state(): FlightState {
+    return this.#state
+  }
+
+  set state(state: FlightState) {
+    this.#state = state
+    this.#changed()
+  }
+
+  /** Whose loader is called. */
+  get loadsFor(): Asker<K, V> | undefined {
+    return this.#loadsFor
+  }
+
+  set loadsFor(asker: Asker<K, V>) {
+    this.#loadsFor = asker
+    this.#changed()
   }
 
   /** Whether anybody waits. */
@@ -50,19 +109,39 @@ export class Flight<K, V> {
     return this.#callers.length > 0
   }
 
-  /** Whether more than one waits, for all that is known. */
+  /** Whether anybody waits beside who has it loaded. */
   get isShared(): boolean {
-    return this.#callers.length > 1 || (this.#common?.count ?? 0) > 1
+    return this.#callers.some(({ asker, count }) => asker !== this.#loadsFor || count > 1)
+  }
+
+  /** All who wait. */
+  get callers(): readonly Caller<K, V>[] {
+    return this.#callers
+  }
+
+  /** Whose loader is called next: the first who has one, other than whose is called now. */
+  get nextAsker(): Asker<K, V> | undefined {
+    const able = this.#callers.filter(({ asker }) => asker.loader !== undefined)
+    const other = able.find(({ asker }) => asker !== this.#loadsFor)
+    return (other ?? able[0] ?? this.#callers[0])?.asker ?? this.background
+  }
+
+  /** The promise that all share who wait without conditions, if there is one. */
+  joinCommon(): Promise<V | undefined> | undefined {
+    const common = this.#common
+    if (common === undefined) return undefined
+    common.count++
+    this.#changed()
+    return common.promise
   }
 
   /** One more waits, with no condition. */
-  join(): Promise<V | undefined> {
-    if (this.#common === undefined) {
-      this.#common = new Caller()
-      this.#callers.push(this.#common)
-    }
-    this.#common.count++
-    return this.#common.promise
+  join(asker: Asker<K, V>): Promise<V | undefined> {
+    const caller = new PromiseCaller(asker)
+    // Who cannot load does not stand for others.
+    if (asker.loader !== undefined) this.#common = caller
+    this.add(caller)
+    return caller.promise
   }
 
   /**
@@ -72,18 +151,18 @@ export class Flight<K, V> {
    * @param late - called when it is given what is stale, since the load takes too long.
    */
   joinOn(
+    asker: Asker<K, V>,
     waiting: Waiting,
     timers: Timers,
     left: () => void,
     late: () => void,
   ): Promise<V | undefined> {
-    const caller = new Caller<V>()
-    caller.count = 1
-    this.#callers.push(caller)
+    const caller = new PromiseCaller(asker)
+    this.add(caller)
     const { signal, softTimeout, timeout } = waiting
     if (signal !== undefined) {
       const abort = () => {
-        this.#drop(caller)
+        this.drop(caller)
         caller.settle({ error: signal.reason })
         left()
       }
@@ -95,69 +174,92 @@ export class Flight<K, V> {
       late()
       this.#release(caller, { value: this.stale[0] })
     }
-    if (softTimeout !== undefined) {
-      caller.ends.push(timers.after(softTimeout, soft))
-    }
+    if (softTimeout !== undefined) caller.ends.push(timers.after(softTimeout, soft, true))
     if (timeout !== undefined) {
       const hard = () => {
-        if (this.stale === undefined)
-          this.#release(caller, { error: new LoadTimeoutError(timeout) })
-        else soft()
+        if (this.stale !== undefined) soft()
+        else this.#release(caller, { error: new LoadTimeoutError(timeout) })
       }
       caller.ends.push(timers.after(timeout, hard, true))
     }
     return caller.promise
   }
 
+  /** One more waits. */
+  add(caller: Caller<K, V>): void {
+    this.#callers.push(caller)
+    this.#changed()
+  }
+
+  /** One no longer waits. */
+  drop(caller: Caller<K, V>): void {
+    const place = this.#callers.indexOf(caller)
+    if (place >= 0) this.#callers.splice(place, 1)
+    this.#changed()
+  }
+
   /** All who wait get what it came to. */
   settle(outcome: Outcome<V>): void {
-    if (this.settled) return
-    this.settled = true
-    this.unlock()
-    for (const caller of this.#callers.splice(0)) caller.settle(outcome)
+    this.#settle(this.#callers.splice(0), outcome)
   }
 
-  /** Only who waited longest gets it; whether there is another. */
-  settleFirst(outcome: Outcome<V>): boolean {
-    const [first] = this.#callers.splice(0, 1)
-    if (first === this.#common) this.#common = undefined
-    first?.settle(outcome)
-    return this.isWanted
-  }
-
-  /** A caller has waited long enough: the load goes on for the cache. */
-  #release(caller: Caller<V>, outcome: Outcome<V>): void {
-    this.kept = true
-    this.#drop(caller)
+  /** One of those who wait gets what another flight came to. */
+  settleOne(caller: Caller<K, V>, outcome: Outcome<V>): void {
+    this.drop(caller)
+    if (caller === this.#common) this.#common = undefined
     caller.settle(outcome)
   }
 
-  #drop(caller: Caller<V>): void {
-    const place = this.#callers.indexOf(caller)
-    if (place >= 0) this.#callers.splice(place, 1)
+  /** Only who waited longest gets it. */
+  settleFirst(outcome: Outcome<V>): void {
+    this.#settle(this.#callers.splice(0, 1), outcome)
+  }
+
+  /** Those get it who have no loader of their own. */
+  settleUnable(outcome: Outcome<V>): void {
+    const unable = this.#callers.filter(({ asker }) => asker.loader === undefined)
+    for (const caller of unable) this.drop(caller)
+    this.#settle(unable, outcome)
+  }
+
+  #settle(callers: readonly Caller<K, V>[], outcome: Outcome<V>): void {
+    if (callers.includes(this.#common as Caller<K, V>)) this.#common = undefined
+    this.#changed()
+    for (const caller of callers) caller.settle(outcome)
+  }
+
+  /** A caller has waited long enough: the load goes on for the cache. */
+  #release(caller: Caller<K, V>, outcome: Outcome<V>): void {
+    this.kept = true
+    this.background ??= caller.asker
+    this.drop(caller)
+    caller.settle(outcome)
+  }
+
+  #changed(): void {
+    this.awaited.isOn = this.isWanted
+    this.lockAwaited.isOn = this.#state === 'waits' ? this.isWanted : this.isShared
   }
 }
 
-/** One promise that somebody waits for. */
-class Caller<V> {
+/** Who waits by a promise. */
+class PromiseCaller<K extends CacheKey, V> extends Caller<K, V> {
   readonly promise: Promise<V | undefined>
-  /** How many were given it. */
-  count = 0
-  /** What is to be taken back when it settles. */
-  readonly ends: Cancel[] = []
-  #resolve!: (value: V | undefined) => void
-  #reject!: (error: unknown) => void
 
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+  constructor(asker: Asker<K, V>) {
+    const { promise, give } = promised<V>()
+    super(asker, give)
+    this.promise = promise
   }
+}
 
-  settle(outcome: Outcome<V>): void {
-    for (const end of this.ends) end()
-    if ('error' in outcome) this.#reject(outcome.error)
-    else this.#resolve(outcome.value)
-  }
+function promised<V>() {
+  let give!: (outcome: Outcome<V>) => void
+  const promise = new Promise<V | undefined>((resolve, reject) => {
+    give = outcome => {
+      if ('error' in outcome) reject(outcome.error)
+      else resolve(outcome.value)
+    }
+  })
+  return { promise, give }
 }

@@ -76,7 +76,9 @@ export class Freshness<K extends CacheKey, V> {
 
   /** The life of a value that was loaded, in milliseconds; `undefined` for the cache's default. */
   life(key: K, value: V, load: LoadState<V>): number | undefined {
-    return this.#lives.of(load.ttl === undefined ? undefined : { ttl: load.ttl }, value, key)
+    const { ttl, jitter } = load
+    const plain = ttl === undefined && jitter === undefined
+    return this.#lives.of(plain ? undefined : { ttl, jitter }, value, key)
   }
 
   /** Whether a value that another process stored is about to be loaded anew. */

@@ -1,4 +1,5 @@
 // What a loader is, and what it is told of the load that it does.
+import type { Awaited } from '../base/awaited.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 
 /**
@@ -58,6 +59,8 @@ export class LoadState<V> implements Load<V> {
   tags: readonly string[] | undefined
   version: number | undefined
   keep = true
+  /** How much the ttl is drawn by. @internal */
+  readonly jitter: number | undefined
   #controller: AbortController | undefined
 
   constructor(
@@ -66,12 +69,16 @@ export class LoadState<V> implements Load<V> {
       ttl?: Duration | undefined
       tags?: readonly string[] | undefined
       version?: number | undefined
+      jitter?: number | undefined
     },
+    /** Whether anybody waits for it. @internal */
+    readonly awaited: Awaited,
   ) {
     this.stale = stale
     this.ttl = given.ttl
     this.tags = given.tags
     this.version = given.version
+    this.jitter = given.jitter
   }
 
   get signal(): AbortSignal {
@@ -81,8 +88,8 @@ export class LoadState<V> implements Load<V> {
   }
 
   /** Nobody wants the value any more. */
-  abort(reason: unknown): void {
+  abort(): void {
     this.#controller ??= new AbortController()
-    this.#controller.abort(reason)
+    this.#controller.abort(new DOMException('Nobody waits for this load any more', 'AbortError'))
   }
 }

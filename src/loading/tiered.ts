@@ -3,17 +3,20 @@
 
 import type { CacheKey } from '../base/types.ts'
 import type { Origin } from '../guard/origin.ts'
-import type { Second } from '../tier/second.ts'
 import type { TierLease, TierMark, TierValue } from '../tier/contract.ts'
-import type { BackOff } from './backoff.ts'
-import type { Flight } from './flight.ts'
+import type { Second } from '../tier/second.ts'
+import type { Asker, Flight } from './flight.ts'
 import type { Freshness } from './freshness.ts'
-import type { Inside } from './inside.ts'
+import { graceOfCall } from './grace.ts'
+import type { LoadingHost } from './host.ts'
 import type { Loader, LoadState } from './load.ts'
+import type { RecentFailures } from './recent-failures.ts'
 
 /** What a load brought. */
 export interface Loaded<V> {
   readonly value: V | undefined | null
+  /** Nobody could be asked but the second tier, which has nothing. */
+  readonly unable?: boolean
   /** It is stale, and the origin is left alone: it is not stored. */
   readonly stale?: boolean
   /** Where the second tier had it: as it is stored. */
@@ -28,7 +31,8 @@ export interface Loaded<V> {
 export interface Wanted<K extends CacheKey, V> {
   readonly flight: Flight<K, V>
   readonly load: LoadState<V>
-  readonly loader: Loader<K, V>
+  /** Whose loader is called. */
+  readonly asker: Asker<K, V>
   /** Whether only the loader will do. */
   readonly anew: boolean
   /** As of when what it brings is known; later if it takes a while until the loader is called. */
@@ -46,7 +50,7 @@ export interface Known {
 /** What decides with it. */
 export interface Rules<K extends CacheKey, V> {
   readonly freshness: Freshness<K, V>
-  readonly backOff: BackOff<K>
+  readonly failures: RecentFailures<K>
   present(): Known
 }
 
@@ -55,13 +59,13 @@ const LOOK_AGAIN = 1_000
 
 /** Loads by way of a second tier. */
 export class Tiered<K extends CacheKey, V> {
-  readonly #inside: Inside<K, V>
+  readonly #host: LoadingHost<K, V>
   readonly #origin: Origin
   readonly #second: Second
   readonly #rules: Rules<K, V>
 
-  constructor(inside: Inside<K, V>, origin: Origin, second: Second, rules: Rules<K, V>) {
-    this.#inside = inside
+  constructor(host: LoadingHost<K, V>, origin: Origin, second: Second, rules: Rules<K, V>) {
+    this.#host = host
     this.#origin = origin
     this.#second = second
     this.#rules = rules
@@ -70,21 +74,23 @@ export class Tiered<K extends CacheKey, V> {
   /** What the second tier has, or else what the loader gives. */
   async load(wanted: Wanted<K, V>): Promise<Loaded<V>> {
     const mark: TierMark = {}
-    const found = await this.#find(wanted.flight, mark)
+    const found = await this.#find(wanted, mark)
     if (found !== undefined && !wanted.anew) return found
     const { stale, key } = wanted.flight
     if (stale !== undefined && !wanted.anew && this.#holds(key)) {
       return { value: stale[0], stale: true }
     }
+    if (wanted.asker.loader === undefined) return { value: undefined, unable: true }
     return this.#second.leases ? this.#loadByLease(wanted, mark) : this.#loadHere(wanted, mark)
   }
 
   #holds(key: K): boolean {
-    return this.#rules.backOff.holds(key, this.#inside.timers.now())
+    return this.#rules.failures.holds(key, this.#host.timers.now())
   }
 
   async #loadHere(wanted: Wanted<K, V>, mark: TierMark): Promise<Loaded<V>> {
-    const { loader, flight, load } = wanted
+    const { flight, load } = wanted
+    const loader = wanted.asker.loader as Loader<K, V>
     const { since = 0 } = mark
     wanted.known = this.#rules.present()
     const value = await this.#origin.run(() => loader(flight.key, load), load, !flight.kept)
@@ -93,14 +99,14 @@ export class Tiered<K extends CacheKey, V> {
 
   /** Loads if no other process does; waits for it otherwise, though not for ever. */
   async #loadByLease(wanted: Wanted<K, V>, mark: TierMark): Promise<Loaded<V>> {
-    const { policy, timers } = this.#inside
+    const { policy, timers } = this.#host
     const { session } = this.#second
     const { key } = wanted.flight
     const end = timers.now() + policy.lockTimeout
     for (let left = policy.lockTimeout; left > 0; left = end - timers.now()) {
       const lease = await session.lease(key, policy.lockTimeout)
       // Who had it before may have loaded just now.
-      const found = await this.#find(wanted.flight, mark)
+      const found = await this.#find(wanted, mark)
       if (found !== undefined && !wanted.anew) {
         await lease?.release()
         return found
@@ -121,8 +127,8 @@ export class Tiered<K extends CacheKey, V> {
   }
 
   /** What the second tier has, if it is fresh; what is stale is kept for the case of an error. */
-  async #find(flight: Flight<K, V>, mark: TierMark): Promise<Loaded<V> | undefined> {
-    const { timers } = this.#inside
+  async #find({ flight, asker }: Wanted<K, V>, mark: TierMark): Promise<Loaded<V> | undefined> {
+    const { timers } = this.#host
     const asked = timers.now()
     const answer = await this.#second.session.get(flight.key, mark)
     if (answer === undefined) return undefined
@@ -132,13 +138,14 @@ export class Tiered<K extends CacheKey, V> {
     const held = { encoded, freshFor, cost, version, tags }
     let value: V
     try {
-      value = this.#inside.values.decode(held.encoded)
+      value = this.#host.values.decode(held.encoded)
     } catch (error) {
       this.#second.failed('decode', error)
       return undefined
     }
     if (held.freshFor <= 0) {
-      if (-held.freshFor < this.#inside.policy.staleIfError) flight.stale ??= [value]
+      const { staleIfError } = graceOfCall(this.#host.policy, asker.options)
+      if (-held.freshFor < staleIfError) flight.stale ??= [value]
       return undefined
     }
     // A value that is to be loaded anew is not replaced by one that is as old.

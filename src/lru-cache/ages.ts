@@ -1,6 +1,7 @@
 // How old entries are: when each began its life, how long that may be, and the clock.
-import { Purge } from './purge.ts'
-import type { Milliseconds, Perf, Status } from './types.ts'
+import { FOREVER, Purge, unref } from './purge.ts'
+import type { Report } from './status.ts'
+import type { Milliseconds, Perf } from './types.ts'
 
 /** What a cache tells its ages. */
 export interface Clocked {
@@ -11,7 +12,7 @@ export interface Clocked {
 }
 
 /** What a status says of an entry's age. */
-type AgeStatus = Pick<Status<unknown, unknown>, 'ttl' | 'start' | 'now' | 'remainingTTL'>
+type AgeStatus = Pick<Report<unknown, unknown>, 'ttl' | 'start' | 'now' | 'remainingTTL'>
 
 /** The ages of a cache, made when the first entry may expire. */
 export class Ages {
@@ -40,6 +41,11 @@ export class Ages {
     this.#purge?.watch(slot)
   }
 
+  /** An entry has left. */
+  end(slot: number): void {
+    this.#purge?.forget(slot)
+  }
+
   /** An entry's life begins anew. */
   renew(slot: number): void {
     const ttl = this.ttl(slot)
@@ -58,7 +64,8 @@ export class Ages {
 
   /** Whether an entry can expire. */
   mortal(slot: number): boolean {
-    return this.ttl(slot) !== 0 && this.start(slot) !== 0
+    // Neither is checked, and what is no number is none.
+    return Boolean(this.ttl(slot)) && Boolean(this.start(slot))
   }
 
   /** Whether an entry is older than it may be. */
@@ -97,7 +104,9 @@ export class Ages {
     const { ttlResolution } = this.#clock
     if (ttlResolution > 0) {
       this.#now = now
-      unref(setTimeout(() => (this.#now = 0), ttlResolution))
+      // What is longer than a timer can wait a timer does not wait for at all.
+      const wait = ttlResolution > FOREVER ? 1 : ttlResolution
+      unref(setTimeout(() => (this.#now = 0), wait))
     }
     return now
   }
@@ -107,11 +116,4 @@ export class Ages {
     lives.set(this.#lives)
     this.#lives = lives
   }
-}
-
-/** Lets the process end before the timer does. */
-export function unref(timer: NodeJS.Timeout): NodeJS.Timeout {
-  // A browser's timer is a number.
-  timer.unref?.()
-  return timer
 }

@@ -1,17 +1,18 @@
 // The parts of a cache, and how entries enter and leave them.
+import { checkJitter, drawLife } from '../base/jitter.ts'
 import { Ages } from './ages.ts'
 import { Flights } from './flights.ts'
 import { Hooks } from './hooks.ts'
-import type { LRUCache } from './index.ts'
+import type { OptionsBase } from './interface.ts'
 import type { Keys } from './keys/keys.ts'
 import { MapKeys } from './keys/map.ts'
 import { moveOut } from './keys/packed.ts'
-import { checkJitter } from './options.ts'
 import { Lfu } from './policy/lfu.ts'
+import type { Settings } from './settings.ts'
 import { type SizeStatus, Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
 import { Counts } from './stats.ts'
-import type { Count, DisposeReason, Milliseconds, OptionsBase, Size } from './types.ts'
+import type { Count, DisposeReason, Milliseconds, Size } from './types.ts'
 
 /** Room is made for so many entries at first. */
 const FIRST = 256
@@ -41,7 +42,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   readonly sizes: Sizes | undefined
   /** The order of entries, if it is not that of their use. */
   readonly lfu: Lfu | undefined
-  readonly flights: Flights<K, V, FC> | undefined
+  readonly flights: Flights<V> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
   /** With how many entries the keys are moved off the V8 heap; -1: they are. */
@@ -56,7 +57,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** @param options - checked. */
   constructor(
-    readonly cache: LRUCache<K, V, FC>,
+    readonly cache: Settings<K, V, FC>,
     options: OptionsBase<K, V, FC>,
   ) {
     const { max = 0, maxSize = 0, fetchMethod } = options
@@ -106,8 +107,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** How long an entry lives, of its ttl: drawn, if there is a jitter. */
   draw(ttl: Milliseconds, jitter = this.cache.jitter): Milliseconds {
     if (jitter === 0 || ttl === 0) return ttl
-    // Rounded to whole milliseconds, and never down to none.
-    return Math.max(1, Math.round(ttl * (1 + checkJitter(jitter) * (2 * this.cache.random() - 1))))
+    return drawLife(ttl, checkJitter(jitter), this.cache.random)
   }
 
   /** Puts in a key that was looked for last and is not there, when there is room. */
@@ -221,6 +221,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     this.keys.remove(slot)
     this.values[slot] = undefined
     this.sizes?.remove(slot)
+    this.ages?.end(slot)
     this.flights?.end(slot)
     this.slots.unlink(slot)
     this.slots.release(slot)

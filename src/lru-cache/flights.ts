@@ -1,28 +1,28 @@
-// Fetches that are under way, and what becomes of their results.
-import type { Core } from './core.ts'
-import { reserve, store } from './storing.ts'
-import type { Fetcher, FetcherFetchOptions, FetcherOptions, Milliseconds, Status } from './types.ts'
+// Which slots wait for fetches that are under way.
 
-type Some = NonNullable<unknown>
-
-/** What a fetch is made with. */
-export interface FlightOptions<K, V, FC> extends FetcherFetchOptions<K, V, FC> {
-  ttl: Milliseconds
-  status: Status<K, V, FC>
-  signal: AbortSignal
+/** A fetch that is under way. */
+export interface Pending<V> {
+  /** What it replaces. */
+  readonly stale: V | undefined
+  /** What becomes of it. */
+  readonly promise: Promise<V | undefined>
+  /** Whether somebody waits for it, who must hear of its failure. */
+  awaited: boolean
+  /** Tells the fetch method that nobody needs its result. */
+  abort(reason: string): void
 }
 
 /** The fetches of a cache, by the slots that wait for them. */
-export class Flights<K extends Some, V extends Some, FC> {
-  readonly #flights = new Map<number, Flight<K, V, FC>>()
+export class Flights<V> {
+  readonly #flights = new Map<number, Pending<V>>()
 
   /** The fetch that a slot waits for. */
-  at(slot: number): Flight<K, V, FC> | undefined {
+  at(slot: number): Pending<V> | undefined {
     return this.#flights.size === 0 ? undefined : this.#flights.get(slot)
   }
 
   /** A slot waits for a fetch. */
-  begin(slot: number, flight: Flight<K, V, FC>): void {
+  begin(slot: number, flight: Pending<V>): void {
     this.#flights.set(slot, flight)
   }
 
@@ -34,154 +34,5 @@ export class Flights<K extends Some, V extends Some, FC> {
   /** No slot waits. */
   clear(): void {
     this.#flights.clear()
-  }
-}
-
-/** One fetch: the call of a fetch method, until its result is stored or of no use. */
-export class Flight<K extends Some, V extends Some, FC> {
-  readonly #core: Core<K, V, FC>
-  readonly #key: K
-  readonly #options: FlightOptions<K, V, FC>
-  readonly #controller = new AbortController()
-  /** What it replaces. */
-  readonly stale: V | undefined
-  /** What becomes of it. */
-  readonly promise: Promise<V | undefined>
-  /** Whether somebody waits for it, who must hear of its failure. */
-  awaited = false
-  #slot: number
-
-  /** @param slot - of the entry that is to be refreshed; 0 if there is none. */
-  constructor(
-    core: Core<K, V, FC>,
-    key: K,
-    slot: number,
-    options: FlightOptions<K, V, FC>,
-    context: FC,
-  ) {
-    this.#core = core
-    this.#key = key
-    this.#slot = slot
-    this.#options = options
-    this.stale = core.values[slot]
-    const { signal } = this.#controller
-    options.signal?.addEventListener('abort', () => this.#controller.abort(options.signal.reason), {
-      signal,
-    })
-    if (options.status) options.status.fetchDispatched = true
-    this.promise = this.#call({ signal, options, context }).then(
-      value => this.#settle(value, false),
-      error => this.#reject(error),
-    )
-    this.#wait()
-  }
-
-  /** Tells the fetch method that nobody needs its result. */
-  abort(reason: string): void {
-    this.#controller.abort(new Error(reason))
-  }
-
-  /** What the fetch method gives, or `undefined` as soon as it is aborted. */
-  #call(told: FetcherOptions<K, V, FC>): Promise<V | undefined> {
-    const { cache } = this.#core
-    const options = this.#options
-    return new Promise((resolve, reject) => {
-      const fetcher = cache.fetchMethod as Fetcher<K, V, FC>
-      const result = fetcher.call(cache, this.#key, this.stale, told)
-      let give = (value: V | undefined): void => resolve(value)
-      told.signal.addEventListener('abort', () => {
-        if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return
-        resolve(undefined)
-        // What comes later is stored all the same, if that was asked for.
-        if (options.allowStaleOnFetchAbort) give = value => void this.#settle(value, true)
-      })
-      if (result instanceof Promise) result.then(value => give(value as V | undefined), reject)
-      else give(result as V | undefined)
-    })
-  }
-
-  /** Takes the place in the cache where the result is expected. */
-  #wait(): void {
-    const { keys, flights } = this.#core
-    // The fetch method itself may have changed the cache.
-    if (this.#slot === 0 || keys.find(this.#key) !== this.#slot) {
-      const { status: _, ...options } = this.#options
-      this.#slot = reserve(this.#core, this.#key, options)
-    }
-    if (this.#slot !== 0) flights?.begin(this.#slot, this)
-  }
-
-  get #inPlace(): boolean {
-    return this.#slot !== 0 && this.#core.flights?.at(this.#slot) === this
-  }
-
-  /** Nothing has taken the place of a fetch that was removed. */
-  get #vacant(): boolean {
-    const { flights, values } = this.#core
-    return values[this.#slot] === undefined && flights?.at(this.#slot) === undefined
-  }
-
-  /** The fetch method has given something. `late`: after it was aborted. */
-  #settle(value: V | undefined, late: boolean): V | undefined {
-    const { aborted, reason } = this.#controller.signal
-    const options = this.#options
-    const ignored = options.ignoreFetchAbort === true && value !== undefined
-    if (options.status && aborted && !late) {
-      options.status.fetchAborted = true
-      options.status.fetchError = reason
-      if (ignored) options.status.fetchAbortIgnored = true
-    } else if (options.status) {
-      options.status.fetchResolved = true
-    }
-    if (aborted && !ignored && !late) {
-      const goesOn =
-        options.ignoreFetchAbort || (options.allowStaleOnFetchAbort && value !== undefined)
-      return this.#fail(reason, goesOn === true)
-    }
-    if (this.#inPlace || (ignored && late && this.#vacant)) this.#land(value)
-    return value
-  }
-
-  #land(value: V | undefined): void {
-    if (value !== undefined) {
-      if (this.#options.status) this.#options.status.fetchUpdated = true
-      store(this.#core, this.#key, value, this.#options, this)
-    } else if (this.stale !== undefined) {
-      this.#core.flights?.end(this.#slot)
-    } else {
-      this.#core.delete(this.#key, 'fetch')
-    }
-  }
-
-  #reject(error: unknown): V | undefined {
-    const { status } = this.#options
-    if (status) {
-      status.fetchRejected = true
-      status.fetchError = error as Error
-    }
-    return this.#fail(error, false)
-  }
-
-  /** Gives the stale value, if that is allowed. `goesOn`: a result may still come. */
-  #fail(error: unknown, goesOn: boolean): V | undefined {
-    const options = this.#options
-    const keepsStale = this.#keepsStale
-    const givesStale = keepsStale || options.allowStaleOnFetchRejection
-    if (this.#inPlace) {
-      const stays = givesStale || options.noDeleteOnFetchRejection
-      const comesToNothing = this.stale === undefined && !(goesOn && keepsStale)
-      if (!stays || comesToNothing) this.#core.delete(this.#key, 'fetch')
-      else if (!keepsStale) this.#core.flights?.end(this.#slot)
-    }
-    if (givesStale) {
-      if (options.status && this.stale !== undefined) options.status.returnedStale = true
-      return this.stale
-    }
-    if (this.awaited) throw error
-    return undefined
-  }
-
-  get #keepsStale(): boolean {
-    return this.#controller.signal.aborted && this.#options.allowStaleOnFetchAbort === true
   }
 }

@@ -1,7 +1,9 @@
 // Checks the options that cannot be changed later.
 import { InvalidOptionError } from '../base/errors.ts'
+import { checkJitter } from '../base/jitter.ts'
+import type { Fetcher, Memoizer, OptionsBase } from './interface.ts'
 import { isPositive } from './sizes.ts'
-import type { Disposer, Fetcher, Inserter, Memoizer, OptionsBase, Perf, Policy } from './types.ts'
+import type { Disposer, Inserter, Perf, Policy } from './types.ts'
 
 const policies: readonly unknown[] = ['lru', 'lfu'] satisfies Policy[]
 
@@ -87,12 +89,6 @@ export function checkMax(max: unknown): void {
 export function checkPositive(option: string, value: unknown): void {
   if (isPositive(value)) return
   throw new TypeError(`${option} must be a whole number above 0, not ${String(value)}`)
-}
-
-/** Checks a jitter. */
-export function checkJitter(jitter: number): number {
-  if (typeof jitter === 'number' && jitter >= 0 && jitter < 1) return jitter
-  throw new InvalidOptionError('jitter', jitter, 'a number from 0 up to, not including, 1')
 }
 
 /** The clock, if none is given. */

@@ -1,9 +1,18 @@
 // Takes entries out when their time is over: one timer for all of them, set to the next deadline.
-import { unref } from './ages.ts'
 import type { Milliseconds, Perf } from './types.ts'
 
 /** The longest that a timer can wait. */
-const FOREVER = 2 ** 31 - 1
+export const FOREVER = 2 ** 31 - 1
+
+/** A heap may have so many deadlines more than are watched, besides as many again. */
+const SPARE = 64
+
+/** Lets the process end before the timer does. */
+export function unref(timer: ReturnType<typeof setTimeout>): ReturnType<typeof setTimeout> {
+  // A browser's timer is a number.
+  timer.unref?.()
+  return timer
+}
 
 /** What is known of an entry's age. */
 interface Lives {
@@ -21,7 +30,7 @@ export class Purge {
   readonly #deadlines: Milliseconds[] = []
   /** The earliest deadline in the heap of a slot, for those that are in it. */
   readonly #watched = new Map<number, Milliseconds>()
-  #timer: NodeJS.Timeout | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
   #wakes = Number.POSITIVE_INFINITY
 
   constructor(perf: Perf, lives: Lives, expire: (slot: number) => void) {
@@ -32,7 +41,10 @@ export class Purge {
 
   /** Sees to it that a slot's entry leaves at its deadline. */
   watch(slot: number): void {
-    if (!this.#lives.mortal(slot)) return
+    if (!this.#lives.mortal(slot)) {
+      this.forget(slot)
+      return
+    }
     const deadline = this.#deadline(slot)
     const known = this.#watched.get(slot)
     // A deadline that moved back is looked up again when the known one comes.
@@ -42,6 +54,16 @@ export class Purge {
     if (deadline < this.#wakes) this.#sleep()
   }
 
+  /**
+   * A slot's entry has left, or lives for ever. Without entries to wait for there is no timer: it
+   * would keep the cache from being collected.
+   */
+  forget(slot: number): void {
+    if (!this.#watched.delete(slot)) return
+    if (this.#watched.size === 0) this.clear()
+    else if (this.#slots.length > 2 * this.#watched.size + SPARE) this.#tidy()
+  }
+
   /** Forgets all slots. */
   clear(): void {
     this.#slots.length = 0
@@ -49,6 +71,14 @@ export class Purge {
     this.#watched.clear()
     clearTimeout(this.#timer)
     this.#wakes = Number.POSITIVE_INFINITY
+  }
+
+  /** Takes out of the heap what is watched no more. */
+  #tidy(): void {
+    const watched = [...this.#watched]
+    this.#slots.length = 0
+    this.#deadlines.length = 0
+    for (const [slot, deadline] of watched) this.#push(slot, deadline)
   }
 
   #deadline(slot: number): Milliseconds {

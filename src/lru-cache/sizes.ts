@@ -1,5 +1,6 @@
 // How large entries are, in a unit of the user's own, and what they add up to.
-import type { Size, SizeCalculator, Status } from './types.ts'
+import type { Report } from './status.ts'
+import type { Size, SizeCalculator } from './types.ts'
 
 /** Whether a value is a whole number above 0. */
 export function isPositive(value: unknown): value is number {
@@ -7,7 +8,7 @@ export function isPositive(value: unknown): value is number {
 }
 
 /** What a status says of an entry's size. */
-export type SizeStatus = Pick<Status<unknown, unknown>, 'entrySize' | 'totalCalculatedSize'>
+export type SizeStatus = Pick<Report<unknown, unknown>, 'entrySize' | 'totalCalculatedSize'>
 
 /** The sizes of a cache's entries. */
 export class Sizes {

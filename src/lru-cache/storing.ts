@@ -1,8 +1,9 @@
 // How values are stored: what `set` does when there is more to it than a key and a value.
 import type { Core } from './core.ts'
-import type { Flight } from './flights.ts'
-import { refuseSize, sizeOf } from './sizes.ts'
-import type { SetOptions, Size, Status } from './types.ts'
+import type { Pending } from './flights.ts'
+import type { SetOptions, Status } from './interface.ts'
+import { isPositive, refuseSize, sizeOf } from './sizes.ts'
+import type { Size } from './types.ts'
 
 type Some = NonNullable<unknown>
 
@@ -12,7 +13,7 @@ export function store<K extends Some, V extends Some, FC>(
   key: K,
   value: V | undefined,
   options: SetOptions<K, V, FC>,
-  flight?: Flight<K, V, FC>,
+  flight?: Pending<V>,
 ): void {
   const { cache } = core
   const { status, noDisposeOnSet = cache.noDisposeOnSet } = options
@@ -55,7 +56,7 @@ export function reserve<K extends Some, V extends Some, FC>(
   if (core.sizes === undefined) {
     refuseSize(options.size, options.sizeCalculation ?? cache.sizeCalculation)
   } else {
-    size = sizeOf(key, undefined, options.size || cache.backgroundFetchSize, undefined)
+    size = isPositive(options.size) ? options.size : cache.backgroundFetchSize
   }
   if (!fits(core, key, size, undefined)) return 0
   let slot = find(core, key)
@@ -108,7 +109,7 @@ function find<K extends Some, V extends Some, FC>(core: Core<K, V, FC>, key: K):
 interface Change<K, V, FC> {
   noDisposeOnSet: boolean
   status: Status<K, V, FC> | undefined
-  flight: Flight<K & Some, V & Some, FC> | undefined
+  flight: Pending<V> | undefined
 }
 
 /** A value takes the place of another. */
@@ -146,7 +147,7 @@ function leave<K extends Some, V extends Some, FC>(
   key: K,
   value: V | undefined,
   noDisposeOnSet: boolean,
-  flight: Flight<K, V, FC> | undefined,
+  flight: Pending<V> | undefined,
 ): void {
   if (noDisposeOnSet) return
   const old = core.values[slot]

@@ -26,12 +26,19 @@ declare module '#binding' {
     readonly systemClock: boolean
     /** How long entries stay after their end, in milliseconds. */
     readonly grace: number
+    readonly shards: number
+    /** Whether the clock that was given, if any was, is the cache's. */
+    readonly sameClock: boolean
+    /** Names the process. */
+    readonly process: string
   }
 
   /** What the facade and the native side share in one isolate. */
   interface Shared {
     fail(code: string, ...details: never[]): Error
     deliver(removals: unknown[]): void
+    /** Has `nextTurn` called when the event loop has turned. */
+    later(): void
     fly(news: unknown[]): void
     scratch: Buffer
     receivers: import('./removals.ts').Receivers
@@ -41,8 +48,10 @@ declare module '#binding' {
   interface Binding {
     setup(shared: Shared): Shared
     open(options: object): Native
-    attach(id: number): Native
+    attach(id: number, process: string, clock?: object): Native
     take(bytes: Uint8Array): void
+    /** Delivers removals that were left for the next turn of the event loop. */
+    nextTurn(): void
     createClock(): object
     advanceClock(clock: object, ms: number): void
     readClock(clock: object): number
@@ -53,10 +62,12 @@ declare module '#binding' {
     getNear(at: number, key: Key): Stored | undefined
     /** The version words and the port. */
     openNear(at: number): [ArrayBuffer, ArrayBuffer] | undefined
-    /** The port, where there is no near cache as well. */
-    openPort(at: number): ArrayBuffer
+    /** The port, also where there is no near cache; `undefined` where no memory can be shared. */
+    openPort(at: number): ArrayBuffer | undefined
     /** As `getNear`, also of what is stale or negative: the port says which. */
-    look(at: number, key: Key): Stored | undefined
+    getWithState(at: number, key: Key): Stored | undefined
+    /** As `getWithState`, where no memory can be shared: the port without its log is left in `area`. */
+    getWithStateInto(at: number, key: Key, area: Uint8Array): Stored | undefined
     setNoted(at: number, key: Key, value: unknown, ttl: number | undefined, note: Note): boolean
     bury(at: number, key: Key, version: number, ttl: number): boolean
     epoch(at: number): number
@@ -76,6 +87,8 @@ declare module '#binding' {
     leave(at: number, flight: number): void
     cancel(at: number, lease: number): boolean
     handOver(at: number, flight: number): boolean
+    /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */
+    overdue(at: number, flight: number): boolean
     used(at: number, records: number): void
     now(at: number): number
     peek(at: number, key: Key): Stored | undefined

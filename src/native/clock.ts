@@ -2,18 +2,17 @@
 import binding from '#binding'
 import type { ManualClock } from '../base/clock.ts'
 
-/** One for each clock, made when a cache first needs it. */
-const handles = new WeakMap<ManualClock, object>()
+/** Leads from a clock to the engine's, whichever copy of this package made it. */
+const HANDLE = Symbol.for('breakwater.clock.handle')
 
 /** The engine's clock that moves with this one. */
 export function nativeClock(clock: ManualClock): object {
-  let handle = handles.get(clock)
-  if (handle === undefined) {
-    const made = binding.createClock()
-    binding.advanceClock(made, clock.now)
-    clock.follow(ms => binding.advanceClock(made, ms))
-    handles.set(clock, made)
-    handle = made
-  }
+  const known = (clock as { [HANDLE]?: object })[HANDLE]
+  if (known !== undefined) return known
+  // Made when a cache first needs it.
+  const handle = binding.createClock()
+  binding.advanceClock(handle, clock.now)
+  clock.follow(ms => binding.advanceClock(handle, ms))
+  Object.defineProperty(clock, HANDLE, { value: handle })
   return handle
 }

@@ -1,5 +1,7 @@
 // The native module, made ready for this isolate.
+import { setImmediate } from 'node:timers'
 import binding, { type Native, type Stored } from '#binding'
+import { inNeutralContext } from '../base/context.ts'
 import { fail } from '../base/errors.ts'
 import { fly } from './mail.ts'
 import { deliver } from './removals.ts'
@@ -13,10 +15,11 @@ const SCRATCH = 64 * 1024
  */
 const { scratch, receivers, flyers } = binding.setup({
   fail,
-  deliver: removals => deliver(receivers, removals),
+  deliver: inNeutralContext(removals => deliver(receivers, removals)),
+  later: inNeutralContext(() => void setImmediate(() => binding.nextTurn())),
   // Not pooled: the native side writes to it.
   scratch: Buffer.allocUnsafeSlow(SCRATCH),
-  fly: news => fly(flyers, news),
+  fly: inNeutralContext(news => fly(flyers, news)),
   receivers: new Map(),
   flyers: new Map(),
 })

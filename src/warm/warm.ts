@@ -1,6 +1,6 @@
 // Warm starts: the keys that are read most are remembered, in a file or by the fleet, and a new
 // process has their values before it says that it is ready.
-import { existsSync } from 'node:fs'
+import { builtin } from '../base/builtin.ts'
 import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError, SnapshotIoError } from '../base/errors.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
@@ -158,7 +158,7 @@ export class Warm<K extends CacheKey> {
   /** Whether an error only says that there is no file yet. */
   #isFirst(error: unknown): boolean {
     const { from } = this.#options
-    return error instanceof SnapshotIoError && !existsSync(from)
+    return error instanceof SnapshotIoError && !builtin('node:fs').existsSync(from)
   }
 
   async #start(progress: { loaded: number; over: boolean }): Promise<void> {

@@ -1,5 +1,5 @@
 // Lets what is pending be written before a signal ends the process.
-import { isMainThread } from 'node:worker_threads'
+import { builtin } from '../base/builtin.ts'
 
 /** Something that has to be written before the end. */
 export interface Flushable {
@@ -19,7 +19,7 @@ const hooks = new Map<NodeJS.Signals, { pending: Set<Flushable>; listener: Liste
 
 /** From now on these signals wait for it. Only the main thread hears of signals. */
 export function hook(flushable: Flushable, signals: readonly NodeJS.Signals[]): void {
-  if (!isMainThread) return
+  if (!builtin('node:worker_threads').isMainThread) return
   for (const signal of signals) {
     const { pending } = hooks.get(signal) ?? listen(signal)
     pending.add(flushable)

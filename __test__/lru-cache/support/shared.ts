@@ -1,5 +1,6 @@
 // Shared caches of a test's own.
 import { LRUCache } from '../../../src/lru-cache/index.ts'
+import '../../../src/lru-cache/shared/index.ts'
 import { ManualClock } from '../../../src/testing.ts'
 
 let made = 0

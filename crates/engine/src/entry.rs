@@ -6,6 +6,7 @@
 use crate::key::{Key, KeyKind};
 use crate::memory;
 use crate::note::{Draft, NoteRef, flag};
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -174,8 +175,7 @@ impl EntryPtr {
     /// It is not freed during `'a`: the thread is pinned, or owns it.
     #[inline]
     pub(crate) unsafe fn read<'a>(self) -> EntryRef<'a> {
-        // SAFETY: by contract the header is alive during 'a; it is only shared.
-        EntryRef(unsafe { &*self.0.as_ptr().cast::<Header>() })
+        EntryRef(self.0, PhantomData)
     }
 
     /// The links of an entry created with them.
@@ -190,19 +190,33 @@ impl EntryPtr {
 }
 
 /// An entry, for as long as the closure that it was handed to runs.
+///
+/// It is a pointer to the header that may be used for the whole allocation: one that is made from a
+/// reference to the header may not be used for what lies behind it.
 #[derive(Clone, Copy)]
-pub struct EntryRef<'a>(&'a Header);
+pub struct EntryRef<'a>(NonNull<u8>, PhantomData<&'a Header>);
+
+// SAFETY: the header is atomics, and the rest does not change: it may be shared between threads.
+unsafe impl Send for EntryRef<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for EntryRef<'_> {}
 
 impl<'a> EntryRef<'a> {
     #[inline]
+    fn header(&self) -> &'a Header {
+        // SAFETY: `EntryPtr::read` promises that the entry is alive during 'a; it is only shared.
+        unsafe { self.0.cast::<Header>().as_ref() }
+    }
+
+    #[inline]
     fn body(&self) -> *const u8 {
-        ptr::from_ref(self.0).cast::<u8>().wrapping_add(HEADER)
+        self.0.as_ptr().wrapping_add(HEADER)
     }
 
     #[inline]
     fn key_len(&self) -> usize {
         // Relaxed: the length never changes, and the word came with the pointer.
-        (self.0.deadline_and_key_len.load(Ordering::Relaxed) & 0xFFFF) as usize
+        (self.header().deadline_and_key_len.load(Ordering::Relaxed) & 0xFFFF) as usize
     }
 
     /// The key.
@@ -210,13 +224,13 @@ impl<'a> EntryRef<'a> {
     pub fn key(&self) -> Key<'a> {
         // SAFETY: the key lies behind the header, in the same allocation, and never changes.
         let bytes = unsafe { slice::from_raw_parts(self.body(), self.key_len()) };
-        Key { kind: KeyKind::from_bits(self.0.kind), bytes }
+        Key { kind: KeyKind::from_bits(self.header().kind), bytes }
     }
 
     /// The bytes of key, value and note.
     #[inline]
     fn len(&self) -> usize {
-        let payload = self.key_len() + self.0.value_len as usize;
+        let payload = self.key_len() + self.header().value_len as usize;
         if self.has_note() { payload + self.note_len() } else { payload }
     }
 
@@ -237,7 +251,7 @@ impl<'a> EntryRef<'a> {
         if !self.has_note() {
             return None;
         }
-        let at = self.body().wrapping_add(self.key_len() + self.0.value_len as usize);
+        let at = self.body().wrapping_add(self.key_len() + self.header().value_len as usize);
         // SAFETY: the note lies behind the value, in the same allocation, and never changes.
         Some(unsafe { NoteRef::at(at) })
     }
@@ -245,28 +259,28 @@ impl<'a> EntryRef<'a> {
     /// Whether it says anything beside key and value.
     #[inline]
     pub(crate) fn has_note(&self) -> bool {
-        self.0.kind & flag::NOTED != 0
+        self.header().kind & flag::NOTED != 0
     }
 
     /// Whether more than its deadline decides whether it may be read.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
-        self.0.kind & (flag::TAGGED | flag::ABSENT) != 0
+        self.header().kind & (flag::TAGGED | flag::ABSENT) != 0
     }
 
     /// Whether it has tags.
     pub(crate) fn is_tagged(&self) -> bool {
-        self.0.kind & flag::TAGGED != 0
+        self.header().kind & flag::TAGGED != 0
     }
 
     /// Whether it says that there is no value.
     pub(crate) fn is_absent(&self) -> bool {
-        self.0.kind & flag::ABSENT != 0
+        self.header().kind & flag::ABSENT != 0
     }
 
     /// Whether it only keeps older versions away.
     pub(crate) fn is_tombstone(&self) -> bool {
-        self.0.kind & flag::TOMBSTONE != 0
+        self.header().kind & flag::TOMBSTONE != 0
     }
 
     /// The value.
@@ -274,8 +288,8 @@ impl<'a> EntryRef<'a> {
     pub fn value(&self) -> Value<'a> {
         let at = self.body().wrapping_add(self.key_len());
         // SAFETY: the value lies behind the key, in the same allocation, and never changes.
-        let bytes = unsafe { slice::from_raw_parts(at, self.0.value_len as usize) };
-        Value { format: self.0.format, bytes }
+        let bytes = unsafe { slice::from_raw_parts(at, self.header().value_len as usize) };
+        Value { format: self.header().format, bytes }
     }
 
     /// The millisecond of the cache's clock at which the entry ends; `None` if it does not.
@@ -299,7 +313,7 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub(crate) fn raw_deadline(&self) -> u64 {
         // Relaxed: a deadline publishes nothing but itself.
-        self.0.deadline_and_key_len.load(Ordering::Relaxed) >> 16
+        self.header().deadline_and_key_len.load(Ordering::Relaxed) >> 16
     }
 
     /// When the entry is to be removed, 0 for never: so many milliseconds after its deadline, which
@@ -312,30 +326,30 @@ impl<'a> EntryRef<'a> {
     /// Changes the deadline, 0 for none.
     pub(crate) fn set_deadline(&self, deadline: u64) {
         let len = self.key_len() as u64;
-        self.0.deadline_and_key_len.store(deadline << 16 | len, Ordering::Relaxed);
+        self.header().deadline_and_key_len.store(deadline << 16 | len, Ordering::Relaxed);
     }
 
     /// The generation of the entry's node in the timer wheel, 0 for none. It is written under the
     /// shard's lock; who reads it without sees a hint.
     #[inline]
     pub(crate) fn timer(&self) -> u16 {
-        self.0.timer.load(Ordering::Relaxed)
+        self.header().timer.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_timer(&self, generation: u16) {
-        self.0.timer.store(generation, Ordering::Relaxed);
+        self.header().timer.store(generation, Ordering::Relaxed);
     }
 
     /// Whether the entry has this key.
     #[inline]
     pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
-        self.0.kind & flag::KEY == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
+        self.header().kind & flag::KEY == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
     }
 
     /// The bytes of key and value.
     #[inline]
     pub fn payload(&self) -> u64 {
-        (self.key_len() + self.0.value_len as usize) as u64
+        (self.key_len() + self.header().value_len as usize) as u64
     }
 }
 

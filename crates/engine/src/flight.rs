@@ -83,6 +83,8 @@ struct Flight {
     lease: u64,
     owner: u64,
     killed: bool,
+    /// Its leader took too long while nobody waited: whoever joins next leads in its place.
+    overdue: bool,
     key: OwnedKey,
     /// By whose invalidation it is killed.
     tags: Box<[u32]>,
@@ -136,12 +138,15 @@ impl FlightTable {
         self.is_idle()
     }
 
-    /// Waits for the key's flight, or leads it if there is none.
+    /// Waits for the key's flight, or leads it if there is none, or only one that is overdue.
     ///
     /// `tags`: an invalidation of one of them kills the flight, see [`FlightTable::kill_tagged`].
     pub fn join(&self, key: Key<'_>, owner: u64, tags: &[u32]) -> Role {
         let hash = self.hash(key);
         let mut shard = self.lock(hash);
+        if let Some(overdue) = overdue(&mut shard, hash, key) {
+            self.remove(&mut shard, overdue);
+        }
         let flights = shard.entry(hash).or_default();
         if let Some(flight) = living(flights, key) {
             let new = flight.owner != owner && !flight.waiters.contains(&owner);
@@ -156,6 +161,7 @@ impl FlightTable {
             lease: number,
             owner,
             killed: false,
+            overdue: false,
             key: OwnedKey::new(key),
             tags: tags.into(),
             waiters: Vec::new(),
@@ -224,6 +230,20 @@ impl FlightTable {
         let mut shard = self.lock(ticket.hash);
         match find(&mut shard, ticket) {
             Some(flight) if flight.lease != lease => Handover::Since(flight.lease),
+            _ => self.pass_on(&mut shard, ticket, true),
+        }
+    }
+
+    /// As [`FlightTable::hand_over`], but where nobody waits the flight stays, and with it the
+    /// leader's right to store, until somebody joins: who does leads in its place.
+    pub fn overdue(&self, ticket: Ticket, lease: u64) -> Handover {
+        let mut shard = self.lock(ticket.hash);
+        match find(&mut shard, ticket) {
+            Some(flight) if flight.lease != lease => Handover::Since(flight.lease),
+            Some(flight) if flight.waiters.is_empty() => {
+                flight.overdue = true;
+                Handover::Empty
+            }
             _ => self.pass_on(&mut shard, ticket, true),
         }
     }
@@ -387,6 +407,11 @@ impl FlightTable {
 
 fn living<'a>(flights: &'a mut [Flight], key: Key<'_>) -> Option<&'a mut Flight> {
     flights.iter_mut().find(|flight| !flight.killed && flight.key.borrow() == key)
+}
+
+fn overdue(shard: &mut Shard, hash: u64, key: Key<'_>) -> Option<Ticket> {
+    let flight = living(shard.get_mut(&hash)?, key)?;
+    flight.overdue.then(|| flight.ticket(hash))
 }
 
 fn find(shard: &mut Shard, ticket: Ticket) -> Option<&mut Flight> {

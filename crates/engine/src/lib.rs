@@ -34,6 +34,7 @@ mod cache;
 mod clock;
 mod config;
 mod entry;
+mod fifo;
 mod flight;
 mod hash;
 mod hot;

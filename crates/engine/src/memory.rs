@@ -3,7 +3,6 @@
 //! and not merely what was asked for. Under miri, and where address errors are looked for, it is
 //! the system's allocator, which is watched.
 
-#[cfg(not(loom))]
 use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -33,6 +32,9 @@ fn small_footprints() -> &'static [u16; SMALL] {
 /// At least `size` bytes, not initialised; `None` when the system has none left.
 #[inline]
 pub(crate) fn allocate(size: usize) -> Option<NonNull<u8>> {
+    if scarcity::refuses() {
+        return None;
+    }
     let block = NonNull::new(heap::allocate(size))?;
     // The index keeps 44 bits of a pointer. No supported system hands out higher addresses unless
     // it is asked to.
@@ -54,6 +56,9 @@ pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
 /// Zeroed memory of this layout, for a table; `None` when the system has none left.
 #[cfg(not(loom))]
 pub(crate) fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
+    if scarcity::refuses() {
+        return None;
+    }
     NonNull::new(heap::allocate_zeroed(layout))
 }
 
@@ -65,6 +70,64 @@ pub(crate) fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
 pub(crate) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
     // SAFETY: by contract.
     unsafe { heap::free_zeroed(block, layout) };
+}
+
+/// A box of std's, for what is small; `None` when the system has no memory left.
+pub(crate) fn try_box<T>(value: T) -> Option<Box<T>> {
+    const { assert!(size_of::<T>() > 0) };
+    if scarcity::refuses() {
+        return None;
+    }
+    // SAFETY: the size is not zero.
+    let block = NonNull::new(unsafe { std::alloc::alloc(Layout::new::<T>()) }.cast::<T>())?;
+    // SAFETY: the block is ours, has the layout that a box frees, and is written before it is one.
+    unsafe {
+        block.write(value);
+        Some(Box::from_raw(block.as_ptr()))
+    }
+}
+
+/// An empty vector with room for so many; `None` when the system has no memory left.
+pub(crate) fn try_vec<T>(capacity: usize) -> Option<Vec<T>> {
+    let mut vec = Vec::new();
+    (!scarcity::refuses() && vec.try_reserve_exact(capacity).is_ok()).then_some(vec)
+}
+
+/// What stands for a system that has no memory left.
+#[cfg(test)]
+pub(crate) mod scarcity {
+    use std::cell::Cell;
+
+    thread_local! {
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Of the allocations that `f` asks for on this thread only the first `n` succeed.
+    pub(crate) fn after<R>(n: u32, f: impl FnOnce() -> R) -> R {
+        LEFT.set(Some(n));
+        let result = f();
+        LEFT.set(None);
+        result
+    }
+
+    pub(super) fn refuses() -> bool {
+        match LEFT.get() {
+            None => false,
+            Some(0) => true,
+            Some(n) => {
+                LEFT.set(Some(n - 1));
+                false
+            }
+        }
+    }
+}
+
+#[cfg(not(test))]
+mod scarcity {
+    #[inline(always)]
+    pub(super) fn refuses() -> bool {
+        false
+    }
 }
 
 #[cfg(not(any(miri, fuzzing)))]

@@ -7,8 +7,9 @@
 
 use crate::config::Policy;
 use crate::entry::{EntryPtr, EntryRef};
+use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
-use crate::index::{Host, Index, Table};
+use crate::index::{Host, Index, Part, Shortage};
 use crate::ledger::{Account, Ledger};
 use crate::policy::Order;
 use crate::thread::{self, Thread};
@@ -22,9 +23,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Buckets that a shard begins with.
 pub(crate) const FIRST_BUCKETS: usize = 8;
 
-/// Garbage above which a shard tries to free some: so many pieces, or so many bytes.
+/// A shard tries to free garbage after so many pieces, and whenever there are so many bytes of it.
 const LIMBO_PIECES: usize = 32;
 const LIMBO_BYTES: u64 = 64 * 1024;
+
+/// The most pieces that are freed at once.
+const FREED_AT_ONCE: usize = 128;
+
+/// Nodes of the wheel that an insertion looks at while the wheel is tidied.
+const TIDIED_AT_ONCE: u32 = 8;
 
 /// Policy and wheel, under one lock.
 pub(crate) struct Guarded {
@@ -32,6 +39,8 @@ pub(crate) struct Guarded {
     pub(crate) wheel: Wheel,
     /// Evictions since readers who keep copies were last pressed.
     pub(crate) evicted: u64,
+    /// Insertions into the index, none of which happens without the lock.
+    pub(crate) insertions: u64,
     /// Milliseconds that entries stay after their deadline.
     grace: u64,
 }
@@ -43,26 +52,46 @@ impl Guarded {
         entry.end(self.grace)
     }
 
-    /// Makes sure that policy and wheel can remember one more entry; the bytes that were refused,
-    /// if not.
+    /// Makes sure that policy and wheel can remember one more entry.
     #[inline]
-    pub(crate) fn prepare(&mut self, host: &impl Host, timed: bool) -> Result<(), u64> {
+    pub(crate) fn prepare(&mut self, host: &impl Host, timed: bool) -> Result<(), Shortage> {
         self.order.prepare(host)?;
         if timed { self.wheel.prepare(host) } else { Ok(()) }
     }
 
-    /// Drops records and nodes of entries that are gone, once there are many. The caller is pinned.
+    /// Drops some records and nodes of entries that are gone, once there are many. The caller is
+    /// pinned.
     #[inline]
     pub(crate) fn tidy(&mut self, shard: &ShardRef<'_>) {
         let live = shard.entries();
         self.order.tidy(&shard.index, shard, live);
-        if self.wheel.len() as u64 > 2 * live + SLACK {
+        self.wheel.tidy(2 * live + SLACK, TIDIED_AT_ONCE, |hash, generation| {
             // SAFETY: the caller is pinned: what the index holds is not freed.
             let timer = |entry: EntryPtr| unsafe { entry.read() }.timer();
-            self.wheel.retain(|hash, generation| {
-                shard.index.find_by_hash(hash, |_, entry| timer(entry) == generation).is_some()
-            });
-        }
+            shard.index.find_by_hash(hash, |_, entry| timer(entry) == generation).is_some()
+        });
+    }
+
+    /// Takes the records and nodes of what is in the index, which is about to be cleared: they are
+    /// to be dropped without the lock.
+    pub(crate) fn take_records(&mut self) -> Records {
+        Records { order: self.order.take_records(), wheel: self.wheel.take_nodes() }
+    }
+}
+
+/// What policy and wheel knew of entries that are about to be cleared.
+pub(crate) struct Records {
+    order: Option<Order>,
+    wheel: Wheel,
+}
+
+impl Records {
+    /// Frees them.
+    pub(crate) fn free(self, host: &impl Host) {
+        let order = self.order.as_ref().map_or(0, Order::footprint);
+        let bytes = order + self.wheel.footprint();
+        drop(self);
+        host.release(bytes);
     }
 }
 
@@ -81,6 +110,8 @@ pub(crate) struct Shard {
     payload: AtomicU64,
     limbo: Mutex<Limbo>,
     limbo_bytes: AtomicU64,
+    /// Bytes that stay charged and are never freed: there was no memory to note them in.
+    lost_bytes: AtomicU64,
     /// Whether entries have links in front of them.
     linked: bool,
 }
@@ -94,35 +125,38 @@ fn count(counter: &AtomicU64) -> u64 {
 /// What was unlinked and may still be read.
 #[derive(Default)]
 struct Limbo {
-    garbage: Vec<(u64, Garbage)>,
-    /// Pieces at which freeing is tried again.
-    patience: usize,
+    /// Each with its tag, in the order in which they came: about that of their tags.
+    garbage: Fifo<(u64, Garbage)>,
+    /// Pieces that came since freeing was tried.
+    fresh: usize,
     /// Entries that `clear` dropped, and has not reported yet.
     cleared: Vec<EntryPtr>,
 }
 
 enum Garbage {
     Entry(EntryPtr, u64),
-    Table(Box<Table>),
+    Part(Part),
 }
 
 impl Garbage {
     fn bytes(&self) -> u64 {
         match self {
             Self::Entry(_, bytes) => *bytes,
-            Self::Table(table) => table.footprint(),
+            Self::Part(part) => part.bytes(),
         }
     }
 }
 
 impl Shard {
-    pub(crate) fn new(policy: Policy, grace: u64) -> Self {
-        Self {
-            index: CachePadded::new(Index::new(FIRST_BUCKETS)),
+    /// An empty shard; `None` when the system has no memory left.
+    pub(crate) fn new(policy: Policy, grace: u64) -> Option<Self> {
+        Some(Self {
+            index: CachePadded::new(Index::new(FIRST_BUCKETS)?),
             guarded: CachePadded::new(Mutex::new(Guarded {
                 order: Order::new(policy),
                 wheel: Wheel::new(),
                 evicted: 0,
+                insertions: 0,
                 grace,
             })),
             account: CachePadded::new(Account::new()),
@@ -130,8 +164,9 @@ impl Shard {
             payload: AtomicU64::new(0),
             limbo: Mutex::default(),
             limbo_bytes: AtomicU64::new(0),
+            lost_bytes: AtomicU64::new(0),
             linked: policy == Policy::Lru,
-        }
+        })
     }
 
     /// What a new shard has to be charged.
@@ -174,48 +209,60 @@ impl Shard {
         self.limbo_bytes.load(Ordering::Relaxed)
     }
 
+    /// Bytes that are lost, for want of memory to note what was to be freed.
+    pub(crate) fn lost_bytes(&self) -> u64 {
+        self.lost_bytes.load(Ordering::Relaxed)
+    }
+
     fn defer(&self, ledger: &Ledger, garbage: Garbage) {
         let tag = thread::tag();
         let bytes = self.limbo_bytes.fetch_add(garbage.bytes(), Ordering::Relaxed);
         let mut limbo = self.limbo.lock();
-        limbo.garbage.push((tag, garbage));
-        let full = limbo.garbage.len() >= limbo.patience.max(LIMBO_PIECES);
+        if limbo.garbage.has_room() || limbo.garbage.extend() {
+            limbo.garbage.push((tag, garbage));
+        } else {
+            // The system has not even memory for this note: better lost than freed too early. Nobody
+            // is to wait for it.
+            self.limbo_bytes.fetch_sub(garbage.bytes(), Ordering::Relaxed);
+            self.lost_bytes.fetch_add(garbage.bytes(), Ordering::Relaxed);
+            std::mem::forget(garbage);
+        }
+        limbo.fresh += 1;
+        let full = limbo.fresh >= LIMBO_PIECES;
         drop(limbo);
         if full || bytes > LIMBO_BYTES {
             self.collect(ledger);
         }
     }
 
-    /// Frees what nobody can be reading any more.
-    pub(crate) fn collect(&self, ledger: &Ledger) {
+    /// Frees some of what nobody can be reading any more; whether there may be more of it.
+    pub(crate) fn collect(&self, ledger: &Ledger) -> bool {
         let mut free = Vec::new();
         {
             let mut limbo = self.limbo.lock();
             if limbo.garbage.is_empty() {
-                return;
+                return false;
             }
+            limbo.fresh = 0;
             let horizon = thread::horizon();
-            let mut at = 0;
-            while at < limbo.garbage.len() {
-                if limbo.garbage[at].0 < horizon {
-                    free.push(limbo.garbage.swap_remove(at).1);
-                } else {
-                    at += 1;
-                }
+            while free.len() < FREED_AT_ONCE
+                && limbo.garbage.front().is_some_and(|&(tag, _)| tag < horizon)
+            {
+                free.extend(limbo.garbage.pop().map(|((_, garbage), _)| garbage));
             }
-            // While a reader sleeps nothing can be freed: do not look again at every piece.
-            limbo.patience = limbo.garbage.len() + LIMBO_PIECES;
         }
+        let more = free.len() == FREED_AT_ONCE;
         for garbage in free {
             let bytes = garbage.bytes();
             match garbage {
                 // SAFETY: unlinked before the horizon: nobody reads it.
                 Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(self.linked) },
-                Garbage::Table(table) => drop(table),
+                Garbage::Part(part) => drop(part),
             }
             self.limbo_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.account.release(ledger, bytes);
         }
+        more
     }
 
     /// Entries that were dropped because the index was cleared.
@@ -237,9 +284,9 @@ impl Drop for Shard {
             }
         }
         let limbo = std::mem::take(self.limbo.get_mut());
-        let retired = limbo.garbage.into_iter().filter_map(|(_, garbage)| match garbage {
+        let retired = limbo.garbage.into_items().filter_map(|(_, garbage)| match garbage {
             Garbage::Entry(entry, _) => Some(entry),
-            Garbage::Table(_) => None,
+            Garbage::Part(_) => None,
         });
         for entry in retired.chain(limbo.cleared) {
             // SAFETY: as above.
@@ -299,8 +346,8 @@ impl Host for ShardRef<'_> {
         self.shard.account.release(self.ledger, bytes);
     }
 
-    fn retire_table(&self, table: Box<Table>) {
-        self.shard.defer(self.ledger, Garbage::Table(table));
+    fn retire_part(&self, part: Part) {
+        self.shard.defer(self.ledger, Garbage::Part(part));
     }
 
     fn discard(&self, entry: EntryPtr) {

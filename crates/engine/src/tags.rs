@@ -17,6 +17,7 @@
 //! raised, and the value's source after that: what was written there before the invalidation began
 //! is in the value.
 
+use crate::memory;
 use crate::note::NoteRef;
 use crate::shim::{AtomicU64, Ordering};
 use parking_lot::Mutex;
@@ -156,9 +157,12 @@ impl Tags {
         self.table.get().is_some()
     }
 
-    /// Makes the table; false if somebody else did.
-    pub(crate) fn make_ready(&self) -> bool {
-        self.table.set((0..self.groups).map(|_| Group::new()).collect()).is_ok()
+    /// Makes the table; `Some(false)` if somebody else did, `None` when the system has no memory
+    /// left.
+    pub(crate) fn make_ready(&self) -> Option<bool> {
+        let mut table = memory::try_vec(self.groups)?;
+        table.extend((0..self.groups).map(|_| Group::new()));
+        Some(self.table.set(table.into()).is_ok())
     }
 
     /// The group of a tag with this hash.
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn what_came_before_an_invalidation_of_its_group_is_invalid() {
         let tags = Tags::new(None);
-        assert!(tags.make_ready() && !tags.make_ready());
+        assert_eq!((tags.make_ready(), tags.make_ready()), (Some(true), Some(false)));
         let before = tags.epoch();
         tags.invalidate(5);
         assert_eq!(check(&tags, before, &[1, 5]), Validity::Invalid);
@@ -260,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_stale_stays_so_for_its_grace_however_often_its_tag_is_invalidated() {
         let tags = Tags::new(None);
-        tags.make_ready();
+        tags.make_ready().unwrap();
         let first = tags.epoch();
         tags.invalidate_softly(5, 100, 10);
         let second = tags.epoch();
@@ -283,7 +287,7 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(check(&tags, before, &[6]), Validity::Invalid);
             assert_eq!(check(&tags, tags.epoch(), &[6]), Validity::Valid);
-            tags.make_ready();
+            tags.make_ready().unwrap();
         }
     }
 }

@@ -3,10 +3,14 @@
 //!
 //! A node names an entry by 48 bits of its key's hash and a generation, never by a pointer: the
 //! index is asked when the node is due. An entry whose deadline moved back keeps its node, which
-//! is put in again when it fires. Nodes lie in one slab and move between slots by their links, so
+//! is put in again when it fires. Nodes lie in one slab and move between lists by their links, so
 //! that only a new node can need memory.
+//!
+//! However many nodes fire at once, each step takes a bounded number of them: a slot whose time has
+//! come becomes a list of those that are due, and is worked off from there.
 
-use crate::index::Host;
+use crate::index::{Host, Shortage};
+use crate::memory;
 
 /// The finest slot, in milliseconds: how late an expired entry's memory may come back. What is
 /// read is checked to the millisecond.
@@ -18,30 +22,39 @@ const SLOTS: usize = 1 << SLOT_BITS;
 /// Eight levels of 64 slots of 8 ms cover 71,000 years.
 const LEVELS: usize = 8;
 
+/// Lists: of each slot of each level, and of what is due of each level.
+const LISTS: usize = LEVELS * SLOTS + LEVELS;
+
 const NIL: u32 = u32::MAX;
+
+/// In `previous` of the first node of a list: the rest is the list's number.
+const FIRST: u32 = 1 << 31;
 
 #[derive(Clone, Copy)]
 struct Node {
     /// The hash without bits 34 to 49, which choose neither bucket nor tag: their place holds the
-    /// generation.
+    /// generation, 0 while the node is free.
     key: u64,
     next: u32,
+    previous: u32,
 }
 
 const GENERATION_SHIFT: u32 = 34;
 const GENERATION: u64 = 0xFFFF << GENERATION_SHIFT;
 
 pub(crate) struct Wheel {
-    nodes: Vec<Node>,
+    nodes: Slab,
     free: u32,
     live: usize,
-    /// Heads of the slots; empty until the first deadline.
-    slots: Vec<[u32; SLOTS]>,
+    /// The first node of each list; empty until the first deadline.
+    lists: Vec<u32>,
     /// One bit for each slot that is not empty.
     occupied: [u64; LEVELS],
-    /// The tick up to which everything has fired.
+    /// The tick up to which everything has fired, but for what is due.
     now: u64,
     generation: u16,
+    /// The node that tidying looks at next; `NIL` while there is no tidying.
+    untidy: u32,
 }
 
 /// A node that is due.
@@ -53,57 +66,64 @@ pub(crate) struct Due {
     node: u32,
 }
 
+impl Due {
+    fn of(key: u64, node: u32) -> Self {
+        Self { hash: key & !GENERATION, generation: (key >> GENERATION_SHIFT) as u16, node }
+    }
+}
+
+/// The list of what is due of a level.
+fn due_of(level: usize) -> usize {
+    LEVELS * SLOTS + level
+}
+
 impl Wheel {
     pub(crate) fn new() -> Self {
         Self {
-            nodes: Vec::new(),
+            nodes: Slab::default(),
             free: NIL,
             live: 0,
-            slots: Vec::new(),
+            lists: Vec::new(),
             occupied: [0; LEVELS],
             now: 0,
             generation: 0,
+            untidy: NIL,
         }
     }
 
     /// Nodes in the wheel.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.live
     }
 
-    /// Makes sure that one more node fits; the bytes that were refused, if not.
+    /// Makes sure that one more node fits.
     #[inline]
-    pub(crate) fn prepare(&mut self, host: &impl Host) -> Result<(), u64> {
-        if self.free != NIL || (self.nodes.len() < self.nodes.capacity() && !self.slots.is_empty())
-        {
+    pub(crate) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
+        if self.free != NIL || (self.nodes.has_room() && !self.lists.is_empty()) {
             return Ok(());
         }
         self.extend(host)
     }
 
     #[cold]
-    fn extend(&mut self, host: &impl Host) -> Result<(), u64> {
-        if self.slots.is_empty() {
-            let bytes = size_of::<[[u32; SLOTS]; LEVELS]>() as u64;
-            if !host.charge(bytes) {
-                return Err(bytes);
-            }
-            self.slots = vec![[NIL; SLOTS]; LEVELS];
+    fn extend(&mut self, host: &impl Host) -> Result<(), Shortage> {
+        if self.lists.is_empty() {
+            self.lists = charged(host, (LISTS * size_of::<u32>()) as u64, || {
+                let mut lists = memory::try_vec(LISTS)?;
+                lists.resize(LISTS, NIL);
+                Some(lists)
+            })?;
         }
-        // A quarter at a time: a slab that doubled would hold three times its use for a moment.
-        let more = (self.nodes.capacity() / 4).max(16);
-        let bytes = (more * size_of::<Node>()) as u64;
-        if !host.charge(bytes) {
-            return Err(bytes);
+        if self.nodes.has_room() {
+            return Ok(());
         }
-        self.nodes.reserve_exact(self.nodes.capacity() + more - self.nodes.len());
-        Ok(())
+        charged(host, self.nodes.next_bytes(), || self.nodes.extend().then_some(()))
     }
 
     /// What the wheel is charged.
     pub(crate) fn footprint(&self) -> u64 {
-        let slots = self.slots.len() * size_of::<[u32; SLOTS]>();
-        (slots + self.nodes.capacity() * size_of::<Node>()) as u64
+        (self.lists.len() * size_of::<u32>()) as u64 + self.nodes.footprint()
     }
 
     /// Adds a node that is due at `deadline`, for which [`Wheel::prepare`] made room; its
@@ -113,13 +133,11 @@ impl Wheel {
         let generation = self.generation;
         let key = hash & !GENERATION | u64::from(generation) << GENERATION_SHIFT;
         let node = match self.free {
-            NIL => {
-                self.nodes.push(Node { key, next: NIL });
-                self.nodes.len() as u32 - 1
-            }
+            NIL => self.nodes.push(Node { key, next: NIL, previous: NIL }),
             free => {
-                self.free = self.nodes[free as usize].next;
-                self.nodes[free as usize].key = key;
+                let node = self.nodes.at(free);
+                self.free = node.next;
+                node.key = key;
                 free
             }
         };
@@ -134,9 +152,31 @@ impl Wheel {
         let ahead = tick ^ self.now;
         let level = ((63 - ahead.leading_zeros()) / SLOT_BITS).min(LEVELS as u32 - 1) as usize;
         let slot = (tick >> (level as u32 * SLOT_BITS)) as usize % SLOTS;
-        self.nodes[node as usize].next = self.slots[level][slot];
-        self.slots[level][slot] = node;
         self.occupied[level] |= 1 << slot;
+        let list = level * SLOTS + slot;
+        let next = std::mem::replace(&mut self.lists[list], node);
+        if next != NIL {
+            self.nodes.at(next).previous = node;
+        }
+        let links = self.nodes.at(node);
+        (links.next, links.previous) = (next, FIRST | list as u32);
+    }
+
+    /// Takes a node out of its list.
+    fn unlink(&mut self, node: u32) {
+        let Node { next, previous, .. } = *self.nodes.at(node);
+        if next != NIL {
+            self.nodes.at(next).previous = previous;
+        }
+        if previous & FIRST == 0 {
+            self.nodes.at(previous).next = next;
+            return;
+        }
+        let list = (previous & !FIRST) as usize;
+        self.lists[list] = next;
+        if next == NIL && list < LEVELS * SLOTS {
+            self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
+        }
     }
 
     /// Puts a node that fired too early back, to fire at `deadline`.
@@ -146,25 +186,43 @@ impl Wheel {
 
     /// Gives up a node that fired.
     pub(crate) fn release(&mut self, due: Due) {
-        self.nodes[due.node as usize].next = self.free;
+        let free = self.free;
+        let node = self.nodes.at(due.node);
+        (node.key, node.next) = (0, free);
         self.free = due.node;
         self.live -= 1;
     }
 
-    /// Moves on towards `now`, in milliseconds, until `due` holds at least `limit` nodes. Each of
-    /// them must be given to [`Wheel::postpone`] or [`Wheel::release`]. Whether it has arrived.
+    /// Moves on towards `now`, in milliseconds, until `due` holds `limit` nodes. Each of them must be
+    /// given to [`Wheel::postpone`] or [`Wheel::release`]. Whether it has arrived.
     pub(crate) fn advance(&mut self, now: u64, limit: usize, due: &mut Vec<Due>) -> bool {
+        if self.lists.is_empty() {
+            self.now = self.now.max(now / TICK);
+            return true;
+        }
         let target = now / TICK;
-        while self.now < target {
-            if due.len() >= limit {
-                return false;
+        loop {
+            while let Some(list) = self.first_due() {
+                if due.len() >= limit {
+                    return false;
+                }
+                let node = self.lists[list];
+                self.unlink(node);
+                due.push(Due::of(self.nodes.at(node).key, node));
+            }
+            if self.now >= target {
+                return true;
             }
             match self.next_tick() {
-                Some(tick) if tick <= target => self.arrive(tick, due),
+                Some(tick) if tick <= target => self.arrive(tick),
                 _ => self.now = target,
             }
         }
-        true
+    }
+
+    /// A list of what is due, from the coarsest level down: what is spread may fire at once.
+    fn first_due(&self) -> Option<usize> {
+        (0..LEVELS).rev().map(due_of).find(|&list| self.lists[list] != NIL)
     }
 
     /// The next tick at which a slot fires or has to be spread over finer ones.
@@ -179,62 +237,143 @@ impl Wheel {
         self.occupied.iter().enumerate().filter_map(next).min()
     }
 
-    /// Goes to `tick`, where something happens.
-    fn arrive(&mut self, tick: u64, due: &mut Vec<Due>) {
+    /// Goes to `tick`, where something happens. Nothing is due any more from before.
+    fn arrive(&mut self, tick: u64) {
         self.now = tick;
-        // From the coarsest level down: what is spread may fire at once.
         for level in (0..LEVELS).rev() {
             let shift = level as u32 * SLOT_BITS;
-            if tick & ((1u64 << shift) - 1) != 0 {
-                continue;
-            }
             let slot = (tick >> shift) as usize % SLOTS;
-            if self.occupied[level] & 1 << slot == 0 {
+            if tick & ((1u64 << shift) - 1) != 0 || self.occupied[level] & 1 << slot == 0 {
                 continue;
             }
             self.occupied[level] &= !(1 << slot);
-            let mut at = std::mem::replace(&mut self.slots[level][slot], NIL);
-            while at != NIL {
-                let Node { key, next } = self.nodes[at as usize];
-                let generation = (key >> GENERATION_SHIFT) as u16;
-                due.push(Due { hash: key & !GENERATION, generation, node: at });
-                at = next;
-            }
+            let first = std::mem::replace(&mut self.lists[level * SLOTS + slot], NIL);
+            self.lists[due_of(level)] = first;
+            self.nodes.at(first).previous = FIRST | due_of(level) as u32;
         }
     }
 
     /// Milliseconds on the clock at which the wheel wants to be moved on; `None` while it is empty.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
+        if !self.lists.is_empty() && self.first_due().is_some() {
+            return Some(self.now * TICK);
+        }
         self.next_tick().map(|tick| tick * TICK)
     }
 
-    /// Drops the nodes that are not `wanted`. The order within a slot does not matter.
-    pub(crate) fn retain(&mut self, wanted: impl Fn(u64, u16) -> bool) {
-        for level in 0..self.slots.len() {
-            for slot in 0..SLOTS {
-                let mut at = std::mem::replace(&mut self.slots[level][slot], NIL);
-                self.occupied[level] &= !(1 << slot);
-                while at != NIL {
-                    let Node { key, next } = self.nodes[at as usize];
-                    let generation = (key >> GENERATION_SHIFT) as u16;
-                    let due = Due { hash: key & !GENERATION, generation, node: at };
-                    if wanted(due.hash, generation) {
-                        self.nodes[at as usize].next = self.slots[level][slot];
-                        self.slots[level][slot] = at;
-                        self.occupied[level] |= 1 << slot;
-                    } else {
-                        self.release(due);
-                    }
-                    at = next;
-                }
-            }
+    /// Drops nodes that are not `wanted`, once there are more than `most`: looks at up to `count`
+    /// each time, until it has looked at all.
+    #[inline]
+    pub(crate) fn tidy(&mut self, most: u64, count: u32, wanted: impl Fn(u64, u16) -> bool) {
+        if self.untidy != NIL || self.live as u64 > most {
+            self.tidy_some(count, wanted);
         }
     }
 
-    /// Forgets every node.
-    pub(crate) fn forget(&mut self, host: &impl Host) {
-        host.release(self.footprint());
-        *self = Self { now: self.now, generation: self.generation, ..Self::new() };
+    #[cold]
+    fn tidy_some(&mut self, count: u32, wanted: impl Fn(u64, u16) -> bool) {
+        if self.untidy == NIL {
+            self.untidy = 0;
+        }
+        let end = self.nodes.len();
+        for node in self.untidy..(self.untidy + count).min(end) {
+            let due = Due::of(self.nodes.at(node).key, node);
+            if due.generation != 0 && !wanted(due.hash, due.generation) {
+                self.unlink(node);
+                self.release(due);
+            }
+        }
+        self.untidy = if end - self.untidy <= count { NIL } else { self.untidy + count };
+    }
+
+    /// Takes all nodes; the wheel that holds them now.
+    pub(crate) fn take_nodes(&mut self) -> Self {
+        let rest = Self { now: self.now, generation: self.generation, ..Self::new() };
+        std::mem::replace(self, rest)
+    }
+}
+
+/// Makes something once its bytes are charged.
+fn charged<R>(
+    host: &impl Host,
+    bytes: u64,
+    make: impl FnOnce() -> Option<R>,
+) -> Result<R, Shortage> {
+    if !host.charge(bytes) {
+        return Err(Shortage::Bytes(bytes));
+    }
+    let made = make();
+    if made.is_none() {
+        host.release(bytes);
+    }
+    made.ok_or(Shortage::Memory)
+}
+
+/// Nodes by their numbers, in chunks: a new chunk moves none of those that there are. Only the first
+/// one grows.
+#[derive(Default)]
+struct Slab {
+    chunks: Vec<Vec<Node>>,
+}
+
+const CHUNK: usize = 256;
+const FIRST_CHUNK: usize = 16;
+
+impl Slab {
+    fn len(&self) -> u32 {
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        (full + self.chunks.last().map_or(0, Vec::len)) as u32
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.chunks.last().is_some_and(|chunk| chunk.len() < chunk.capacity())
+    }
+
+    /// What [`Slab::extend`] adds, in nodes.
+    fn more(&self) -> usize {
+        match self.chunks.as_slice() {
+            [] => FIRST_CHUNK,
+            [first] if first.capacity() < CHUNK => first.capacity(),
+            _ => CHUNK,
+        }
+    }
+
+    fn next_bytes(&self) -> u64 {
+        (self.more() * size_of::<Node>()) as u64
+    }
+
+    /// Makes room for more nodes; false when the system has no memory left.
+    fn extend(&mut self) -> bool {
+        let more = self.more();
+        if let [first] = self.chunks.as_mut_slice()
+            && first.capacity() < CHUNK
+        {
+            let Some(mut larger) = memory::try_vec(first.capacity() + more) else { return false };
+            larger.extend_from_slice(first);
+            *first = larger;
+            return true;
+        }
+        let chunk = memory::try_vec(more).filter(|_| self.chunks.try_reserve(1).is_ok());
+        chunk.map(|chunk| self.chunks.push(chunk)).is_some()
+    }
+
+    /// Adds a node, for which there is room; its number.
+    fn push(&mut self, node: Node) -> u32 {
+        let number = self.len();
+        if let Some(last) = self.chunks.last_mut() {
+            last.push(node);
+        }
+        number
+    }
+
+    #[inline]
+    fn at(&mut self, node: u32) -> &mut Node {
+        &mut self.chunks[node as usize / CHUNK][node as usize % CHUNK]
+    }
+
+    fn footprint(&self) -> u64 {
+        self.chunks.iter().map(|chunk| (chunk.capacity() * size_of::<Node>()) as u64).sum()
     }
 }
 
@@ -257,6 +396,7 @@ mod tests {
         while now <= last {
             let mut due = Vec::new();
             while !wheel.advance(now, 100, &mut due) || !due.is_empty() {
+                assert!(due.len() <= 100, "a step is bounded");
                 for due in due.drain(..) {
                     let deadline = deadlines[due.hash as usize];
                     if deadline <= now {
@@ -270,8 +410,7 @@ mod tests {
             now += step;
         }
         assert_eq!(wheel.len(), 0);
-        wheel.forget(&purse);
-        assert_eq!(purse.charged(), 0);
+        assert_eq!(purse.charged(), wheel.footprint());
         fired
     }
 
@@ -301,14 +440,35 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_is_dropped() {
+    fn of_those_that_share_a_deadline_each_step_takes_a_few() {
+        let deadlines = [80; 5_000].into_iter().chain([1 << 30; 5_000]).collect::<Vec<_>>();
+        assert!(fire(&deadlines, 1 << 26).iter().all(|&fired| fired > 0));
+    }
+
+    #[test]
+    fn what_nobody_wants_is_dropped_a_little_at_a_time() {
         let purse = Purse::default();
         let mut wheel = Wheel::new();
-        for n in 0..100 {
+        for n in 0..1_000 {
             wheel.prepare(&purse).unwrap();
-            wheel.schedule(n, 1_000 * n);
+            wheel.schedule(n, 1_000 * (n % 7));
         }
-        wheel.retain(|hash, _| hash % 10 == 0);
-        assert_eq!(wheel.len(), 10);
+        let mut steps = 0;
+        while wheel.len() > 100 {
+            wheel.tidy(100, 8, |hash, _| hash % 10 == 0);
+            steps += 1;
+        }
+        assert_eq!(steps, 125);
+        // What is left is where it was, and all memory is used again.
+        let mut due = Vec::new();
+        assert!(wheel.advance(10_000, 1_000, &mut due));
+        assert_eq!(due.len(), 100);
+        due.into_iter().for_each(|due| wheel.release(due));
+        let before = purse.charged();
+        for n in 0..1_000 {
+            wheel.prepare(&purse).unwrap();
+            wheel.schedule(n, 20_000);
+        }
+        assert_eq!((wheel.len(), purse.charged()), (1_000, before));
     }
 }

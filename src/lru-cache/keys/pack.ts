@@ -1,5 +1,5 @@
 // Strings and numbers as words, with a hash that nobody outside can foresee.
-import { randomFillSync } from 'node:crypto'
+import { builtin } from '../../base/builtin.ts'
 
 /** The kind of a number. That of a string is its length, and 1. */
 export const NUMBER = -1
@@ -10,10 +10,18 @@ export const WORDS = new Int32Array(32)
 /** What else is known of that key: how many words it has, 0 if it cannot be packed. */
 export const packed = { length: 0, kind: 0, hash: 0 }
 
-const [seed, factor] = randomFillSync(new Int32Array(2)) as unknown as [number, number]
-const SEED = seed
-/** Odd, so that no bit of a word is lost. */
-const FACTOR = factor | 1
+/** What hashes begin with, and are multiplied by; 0 until they are drawn. */
+let seed = 0
+let factor = 0
+
+/** Draws what hashes depend on, once: before the first is asked for. */
+export function drawSeed(): void {
+  if (factor !== 0) return
+  const drawn = builtin('node:crypto').randomFillSync(new Int32Array(2))
+  seed = drawn[0]!
+  // Odd, so that no bit of a word is lost.
+  factor = drawn[1]! | 1
+}
 
 const float = new Float64Array(1)
 const halves = new Int32Array(float.buffer)
@@ -34,7 +42,7 @@ function packText(key: string, room: number): number {
   const { length } = key
   packed.length = 0
   if (length > 4 * room) return 0
-  let hash = SEED ^ (length + 1)
+  let hash = seed ^ (length + 1)
   let all = 0
   let count = 0
   let i = 0
@@ -73,7 +81,7 @@ function packNumber(key: number): number {
   WORDS[1] = halves[1]!
   packed.length = 2
   packed.kind = NUMBER
-  packed.hash = finish(mix(mix(SEED ^ NUMBER, halves[0]!), halves[1]!))
+  packed.hash = finish(mix(mix(seed ^ NUMBER, halves[0]!), halves[1]!))
   return 2
 }
 
@@ -100,7 +108,7 @@ export function hashKey(key: unknown): number {
 
 function hashText(key: string): number {
   const { length } = key
-  let hash = SEED ^ (length + 1)
+  let hash = seed ^ (length + 1)
   for (let i = 0; i < length; i += 4) {
     let word = 0
     for (let j = 0; j < 4 && i + j < length; j++) word |= key.charCodeAt(i + j) << (8 * j)
@@ -112,13 +120,13 @@ function hashText(key: string): number {
 /** The hash of a key that lies in words. */
 export function hashOf(kind: number, words: Int32Array, at: number): number {
   const count = kind === NUMBER ? 2 : (kind + 2) >> 2
-  let hash = SEED ^ kind
+  let hash = seed ^ kind
   for (let i = 0; i < count; i++) hash = mix(hash, words[at + i]!)
   return finish(hash)
 }
 
 function mix(hash: number, word: number): number {
-  const mixed = Math.imul(hash ^ word, FACTOR)
+  const mixed = Math.imul(hash ^ word, factor)
   return mixed ^ (mixed >>> 15)
 }
 

@@ -2,7 +2,7 @@
 import type { Slots } from '../slots.ts'
 import type { Keys } from './keys.ts'
 import { MapKeys } from './map.ts'
-import { hashOf, NUMBER, numberOf, pack, packed, WORDS } from './pack.ts'
+import { drawSeed, hashOf, NUMBER, numberOf, pack, packed, WORDS } from './pack.ts'
 import { Table } from './table.ts'
 
 /** The kind of a key that is beside the records: it cannot be packed, */
@@ -33,6 +33,7 @@ const SHARE = 0.9
  * @param capacity - how many slots to make room for.
  */
 export function moveOut<K>(from: Keys<K>, slots: Slots, capacity: number): Keys<K> | undefined {
+  drawSeed()
   const shift = shapeFor(from, slots.used)
   if (shift === undefined) return undefined
   slots.reshape(shift, capacity)

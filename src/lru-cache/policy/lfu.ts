@@ -3,6 +3,7 @@
 // New keys enter a small queue of a tenth of the entries. Those read twice there go on to the main
 // queue; the others leave, and are remembered as ghosts: a ghost that comes back enters the main
 // queue at once. In the main queue an entry that was read since its last turn gets another.
+import { drawSeed } from '../keys/pack.ts'
 import type { Slots } from '../slots.ts'
 import { Ghost } from './ghost.ts'
 
@@ -35,6 +36,8 @@ export class Lfu {
     this.#slots = slots
     this.#marks = new Uint8Array(slots.capacity + 1)
     this.#divide()
+    // Ghosts are hashes of keys.
+    drawSeed()
   }
 
   /** An entry was used. */

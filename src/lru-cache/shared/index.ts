@@ -3,17 +3,18 @@
 import { EntryTooLargeError, OptionCombinationError } from '../../base/errors.ts'
 import type { CacheKey, SetOptions } from '../../base/types.ts'
 import type { Cache } from '../../cache/cache.ts'
-import type { LRUCache } from '../index.ts'
-import type * as Types from '../types.ts'
+import type * as Types from '../interface.ts'
+import { type OpenShared, offer, SHARED } from '../sharing.ts'
+import type * as Words from '../types.ts'
 import { Flights } from './flights.ts'
-import { open, refuse, type SharedOptions } from './options.ts'
+import { open, refuse } from './options.ts'
 import { Unshared } from './unshared.ts'
 
 type Some = NonNullable<unknown>
 
 /** What the compiler can compare: neither overloads nor what gives the cache itself. */
 type Methods<K extends Some, V extends Some, FC> = Omit<
-  LRUCache<K, V, FC>,
+  Types.LRUCache<K, V, FC>,
   'fetch' | 'forceFetch' | 'memo' | 'set' | 'setMany'
 >
 
@@ -27,19 +28,24 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
 {
   readonly #cache: Cache<K & CacheKey, V>
   readonly #flights = new Flights<V>()
-  readonly #options: SharedOptions<K, V, FC>
-  #max: Types.Count
+  readonly #options: Types.SharedOptions<K, V, FC>
+  #max: Words.Count
   /** How long an entry lives whose `set` does not say; 0: as the cache was made. */
-  ttl: Types.Milliseconds
+  ttl: Words.Milliseconds
   updateAgeOnGet: boolean
   updateAgeOnHas: boolean
   noUpdateTTL: boolean
   allowStaleOnFetchRejection: boolean
   ignoreFetchAbort: boolean
 
-  constructor(options: SharedOptions<K, V, FC>) {
+  /** An `LRUCache` to `instanceof`. */
+  get [SHARED](): true {
+    return true
+  }
+
+  constructor(options: Types.SharedOptions<K, V, FC>) {
     super()
-    this.#cache = open<K & CacheKey, V>(options as SharedOptions<K & CacheKey, V, unknown>)
+    this.#cache = open<K & CacheKey, V>(options as Types.SharedOptions<K & CacheKey, V, unknown>)
     this.#options = { ...options, shared: options.shared }
     this.#max = options.max || 0
     this.ttl = options.ttl || 0
@@ -54,31 +60,31 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     return this.#options.shared
   }
 
-  get codec(): SharedOptions<K, V, FC>['codec'] {
+  get codec(): Types.SharedOptions<K, V, FC>['codec'] {
     return this.#options.codec
   }
 
-  get near(): SharedOptions<K, V, FC>['near'] {
+  get near(): Types.SharedOptions<K, V, FC>['near'] {
     return this.#options.near
   }
 
-  get maxBytes(): SharedOptions<K, V, FC>['maxBytes'] {
+  get maxBytes(): Types.SharedOptions<K, V, FC>['maxBytes'] {
     return this.#options.maxBytes
   }
 
-  get max(): Types.Count {
+  get max(): Words.Count {
     return this.#max
   }
 
-  get size(): Types.Count {
+  get size(): Words.Count {
     return this.#cache.size
   }
 
-  get calculatedSize(): Types.Size {
+  get calculatedSize(): Words.Size {
     return this.#cache.bytes
   }
 
-  get policy(): Types.Policy {
+  get policy(): Words.Policy {
     return this.#options.policy ?? 'lru'
   }
 
@@ -181,7 +187,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   find(
-    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => boolean,
+    fn: Types.Visitor<K, V, FC, boolean>,
     options: Types.GetOptions<K, V, FC> = {},
   ): V | undefined {
     for (const [key, value] of this.entries()) {
@@ -190,17 +196,11 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     return undefined
   }
 
-  forEach(
-    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => unknown,
-    self: unknown = this,
-  ): void {
+  forEach(fn: Types.Visitor<K, V, FC, unknown>, self: unknown = this): void {
     for (const [key, value] of this.entries()) fn.call(self, value, key, this.#asLRUCache)
   }
 
-  rforEach(
-    fn: (value: V, key: K, cache: LRUCache<K, V, FC>) => unknown,
-    self: unknown = this,
-  ): void {
+  rforEach(fn: Types.Visitor<K, V, FC, unknown>, self: unknown = this): void {
     this.forEach(fn, self)
   }
 
@@ -232,15 +232,15 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     return this.entries()
   }
 
-  info(key: K): Types.Entry<V> | undefined {
+  info(key: K): Words.Entry<V> | undefined {
     const value = this.#cache.peek(key as K & CacheKey)
     if (value === undefined) return undefined
     const ttl = this.getRemainingTTL(key)
     return ttl === Number.POSITIVE_INFINITY ? { value } : { value, ttl, start: Date.now() }
   }
 
-  dump(): [K, Types.Entry<V>][] {
-    const entries: [K, Types.Entry<V>][] = []
+  dump(): [K, Words.Entry<V>][] {
+    const entries: [K, Words.Entry<V>][] = []
     for (const [key, value] of this.entries()) {
       const left = this.getRemainingTTL(key)
       // Another worker may have deleted it just now.
@@ -251,7 +251,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     return entries
   }
 
-  load(entries: Iterable<[K, Types.Entry<V>]>): void {
+  load(entries: Iterable<[K, Words.Entry<V>]>): void {
     this.clear()
     for (const [key, { value, ttl, start }] of entries) {
       const age = start ? Date.now() - start : 0
@@ -260,7 +260,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     }
   }
 
-  getRemainingTTL(key: K): Types.Milliseconds {
+  getRemainingTTL(key: K): Words.Milliseconds {
     return this.#cache.ttl(key as K & CacheKey) ?? 0
   }
 
@@ -274,7 +274,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     throw new OptionCombinationError('pop', 'called', 'shared', 'delete a key instead')
   }
 
-  stats(): Types.Stats {
+  stats(): Words.Stats {
     const {
       nearHits: _,
       removalsDropped: __,
@@ -289,7 +289,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     this.#cache.resetStats()
   }
 
-  resize({ max, maxBytes, ...rest }: Types.ResizeOptions): void {
+  resize({ max, maxBytes, ...rest }: Words.ResizeOptions): void {
     refuse(rest)
     const bounds = { max, maxBytes }
     const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
@@ -306,8 +306,8 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     this.close()
   }
 
-  get #asLRUCache(): LRUCache<K, V, FC> {
-    return this as unknown as LRUCache<K, V, FC>
+  get #asLRUCache(): Types.LRUCache<K, V, FC> {
+    return this as unknown as Types.LRUCache<K, V, FC>
   }
 
   #renew(key: K): void {
@@ -384,3 +384,10 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     })
   }
 }
+
+/** Makes a shared cache. */
+export const openShared: OpenShared = <K extends Some, V extends Some, FC>(
+  options: Types.SharedOptions<K, V, FC>,
+) => new SharedCache(options) as unknown as Types.LRUCache<K, V, FC>
+
+offer(openShared)

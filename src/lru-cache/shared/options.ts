@@ -1,66 +1,15 @@
 // What a shared cache is built from, and what cannot be combined with sharing.
 
-import type { ManualClock } from '../../base/clock.ts'
 import {
   InvalidOptionError,
   OptionCombinationError,
   OptionConflictError,
 } from '../../base/errors.ts'
-import type { CacheKey, NearOptions } from '../../base/types.ts'
+import type { CacheKey } from '../../base/types.ts'
 import { Cache } from '../../cache/cache.ts'
 import type { StoreOptions } from '../../cache/options.ts'
-import type { Codec, CodecName } from '../../codec/codecs.ts'
+import type { SharedOptions } from '../interface.ts'
 import { defaultPerf } from '../options.ts'
-import type * as Types from '../types.ts'
-
-/** The options of a cache that every worker of the process shares. Beyond lru-cache. */
-export interface SharedOptions<K, V, FC> {
-  /**
-   * The cache's name: the same name in any worker of the process is the same cache. Options that
-   * are given must be those of the cache that exists; those left out are taken from it.
-   */
-  shared: string
-  /** The most entries. */
-  max?: Types.Count
-  /** The most bytes, or text as `'256mb'`; without `max` and this: `'25%'` of the memory. */
-  maxBytes?: number | string
-  /** How long an entry lives, in milliseconds; for ever, if left out or 0. */
-  ttl?: Types.Milliseconds
-  /** Each entry lives its ttl x (1 ± `jitter`): from 0 up to, not including, 1. */
-  jitter?: number
-  /** Which entry leaves when another needs its room; `'lru'` if left out. */
-  policy?: Types.Policy
-  /** How values are stored, so that all workers can read them; `'structured'` if left out. */
-  codec?: Codec<V> | CodecName
-  /**
-   * What this worker keeps decoded, so that it need not be decoded again: on by default. Its
-   * objects are shared by all who read them in this worker; `{ freeze: true }` lets a change of one
-   * throw, `false` gives each reader a copy of its own.
-   */
-  near?: boolean | NearOptions
-  /** A `get` begins the entry's life anew, with the cache's `ttl`. */
-  updateAgeOnGet?: boolean
-  /** A `has` begins the entry's life anew, with the cache's `ttl`. */
-  updateAgeOnHas?: boolean
-  /** A `set` of a key that is there leaves its life as it is. */
-  noUpdateTTL?: boolean
-  /** Where `fetch` takes values from; one call at a time for each key in each worker. */
-  fetchMethod?: Types.Fetcher<K, V, FC>
-  /** Where `memo` takes values from. */
-  memoMethod?: Types.Memoizer<K, V, FC>
-  /** A refresh that fails gives the value that was there. */
-  allowStaleOnFetchRejection?: boolean
-  /** A fetch that is aborted goes on all the same. */
-  ignoreFetchAbort?: boolean
-  /** Of no effect: a fetch that fails leaves what is there. */
-  noDeleteOnFetchRejection?: boolean
-  /** Of no effect: the engine removes entries when their time is over. */
-  ttlAutopurge?: boolean
-  /** Time that stands still until a test moves it, from `breakwater/testing`. */
-  clock?: ManualClock
-  /** Draws the jitter: evenly from 0 up to, not including, 1. `Math.random` if left out. */
-  random?: () => number
-}
 
 const BYTES = 'bound the cache by maxBytes instead'
 const FRESH = 'a shared cache gives no stale values'
@@ -103,22 +52,6 @@ export function refuse(options: object): void {
   }
 }
 
-/** Whether options are those of a shared cache. `direct`: they are not a subclass's. */
-export function shareable<K, V, FC>(
-  options: object,
-  direct: boolean,
-): options is SharedOptions<K, V, FC> {
-  const { shared, codec, maxBytes, near } = (options ?? {}) as Partial<SharedOptions<K, V, FC>>
-  for (const [option, value] of Object.entries({ codec, maxBytes, near })) {
-    if (value === undefined || shared !== undefined) continue
-    throw new OptionCombinationError(option, value, 'a cache of one worker', 'give shared as well')
-  }
-  if (shared !== undefined && !direct) {
-    throw new OptionCombinationError('shared', shared, 'a subclass', 'wrap the cache instead')
-  }
-  return shared !== undefined
-}
-
 /** What is taken if an option is left out, unless the cache exists already and has another. */
 const defaults = { policy: 'lru', codec: 'structured' } as const
 
@@ -141,9 +74,9 @@ export function open<K extends CacheKey, V>(
 }
 
 function checked<K, V>(options: SharedOptions<K, V, unknown>): StoreOptions<V> {
-  const { shared: name, codec, policy } = options
-  if (typeof name !== 'string' || name === '') {
-    throw new InvalidOptionError('shared', name, 'a text of 1 to 256 characters')
+  const { shared, codec, policy } = options
+  if (typeof shared !== 'string' || shared === '') {
+    throw new InvalidOptionError('shared', shared, 'a text of 1 to 256 characters')
   }
   refuse(options)
   for (const method of ['fetchMethod', 'memoMethod'] as const) {
@@ -152,14 +85,15 @@ function checked<K, V>(options: SharedOptions<K, V, unknown>): StoreOptions<V> {
       throw new TypeError(`${method} must be a function, not ${typeof value}`)
     }
   }
-  if (codec === 'heap' || (codec as { name?: unknown } | undefined)?.name === 'heap') {
+  const name = typeof codec === 'object' ? codec?.name : String(codec)
+  if (name === 'heap') {
     throw new OptionCombinationError('codec', 'heap', 'shared', 'its objects belong to one worker')
   }
   if (policy !== undefined && policy !== 'lru' && policy !== 'lfu') {
     throw new InvalidOptionError('policy', policy, 'one of lru, lfu')
   }
   const given: StoreOptions<V> = {
-    name,
+    name: shared,
     // lru-cache takes 0 for none.
     max: options.max || undefined,
     maxBytes: options.maxBytes,

@@ -1,14 +1,14 @@
 // What a cache has and a shared one has not: fields that cannot be changed.
 import { defaultPerf } from '../options.ts'
-import type * as Types from '../types.ts'
+import type { Milliseconds, Perf, Size } from '../types.ts'
 
 /** Each is as in a cache that was not given the option, or as the engine does it anyhow. */
 export class Unshared {
-  get maxSize(): Types.Size {
+  get maxSize(): Size {
     return 0
   }
 
-  get maxEntrySize(): Types.Size {
+  get maxEntrySize(): Size {
     return 0
   }
 
@@ -20,11 +20,11 @@ export class Unshared {
     return 1
   }
 
-  get perf(): Types.Perf {
+  get perf(): Perf {
     return defaultPerf
   }
 
-  get ttlResolution(): Types.Milliseconds {
+  get ttlResolution(): Milliseconds {
     return 1
   }
 

@@ -57,7 +57,7 @@ impl Cache {
         }
         let guarded = shard.guarded.lock();
         counted.bytes += guarded.order.footprint() + guarded.wheel.footprint();
-        counted.bytes += shard.index.footprint() + shard.limbo_bytes();
+        counted.bytes += shard.index.footprint() + shard.limbo_bytes() + shard.lost_bytes();
         counted
     }
 }

@@ -2,12 +2,16 @@
 
 use super::Cache;
 use crate::entry::{EntryPtr, EntryRef};
-use crate::index::{Host, Word};
+use crate::index::{Clearing, Host, Word};
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, ShardRef};
+use crate::shim::Backoff;
 use crate::stats::Count;
 use crate::thread;
 use parking_lot::MutexGuard;
+
+/// Buckets moved, or looked at, in one step.
+const SETTLED_AT_ONCE: usize = 64;
 
 impl Cache {
     /// A replaced entry leaves; whether it was still alive.
@@ -125,41 +129,90 @@ impl Cache {
         self.flights.kill_all();
     }
 
+    /// Drops the entries that the shard has now, and all tables but a small one: bucket by bucket,
+    /// while others use it.
     fn clear_shard(&self, shard: ShardRef<'_>) {
-        self.clear_locked(shard, shard.guarded.lock());
-    }
-
-    /// Drops the tables of a shard, unless it has entries.
-    pub(super) fn drop_tables_of(&self, shard: ShardRef<'_>) {
-        // Nothing is inserted while the lock is held.
-        let guarded = shard.guarded.lock();
-        let guard = shard.here.pin();
-        let empty = shard.index.is_empty();
-        drop(guard);
-        if empty {
-            self.clear_locked(shard, guarded);
-        }
-    }
-
-    fn clear_locked(&self, shard: ShardRef<'_>, mut guarded: MutexGuard<'_, Guarded>) {
-        guarded.order.forget(&shard);
-        guarded.wheel.forget(&shard);
-        let guard = shard.here.pin();
-        let swept = shard.index.clear(&shard, FIRST_BUCKETS);
-        drop(guard);
-        drop(guarded);
-        for entry in shard.take_cleared() {
-            self.leave_unlinked(shard, entry, Reason::Cleared);
-        }
-        if !swept {
-            self.clear_one_by_one(shard);
+        let begun = loop {
+            match self.begin_clearing(shard, shard.guarded.lock()) {
+                Clearing::Moving => self.settle(shard),
+                begun => break begun,
+            }
+        };
+        if begun == Clearing::Begun {
+            self.settle(shard);
+        } else {
+            // It cannot even pay the smallest table.
+            self.take_all(shard, |_| true, |entry| self.leave(shard, entry, Reason::Cleared));
         }
         shard.collect(&self.ledger);
     }
 
-    /// For a shard that cannot even pay the smallest table.
-    fn clear_one_by_one(&self, shard: ShardRef<'_>) {
-        self.take_all(shard, |_| true, |entry| self.leave(shard, entry, Reason::Cleared));
+    /// Drops the tables of a shard, unless it has entries.
+    pub(super) fn drop_tables_of(&self, shard: ShardRef<'_>) {
+        let insertions = shard.guarded.lock().insertions;
+        if !self.is_empty_now(shard) {
+            return;
+        }
+        let guarded = shard.guarded.lock();
+        // Nothing is inserted while the lock is held, and nothing was since the look.
+        if guarded.insertions == insertions
+            && self.begin_clearing(shard, guarded) == Clearing::Begun
+        {
+            self.settle(shard);
+        }
+    }
+
+    fn is_empty_now(&self, shard: ShardRef<'_>) -> bool {
+        let (mut cursor, mut found) = (0, false);
+        loop {
+            let guard = shard.here.pin();
+            for _ in 0..SETTLED_AT_ONCE {
+                cursor = shard.index.visit(cursor, |_, _| found = true);
+                if found || cursor == 0 {
+                    return !found;
+                }
+            }
+            drop(guard);
+        }
+    }
+
+    /// Announces an empty table. What policy and wheel know is of what is in the old one, which
+    /// nobody can insert into any more.
+    fn begin_clearing(
+        &self,
+        shard: ShardRef<'_>,
+        mut guarded: MutexGuard<'_, Guarded>,
+    ) -> Clearing {
+        let guard = shard.here.pin();
+        let clearing = shard.index.begin_clearing(&shard, FIRST_BUCKETS);
+        drop(guard);
+        if clearing == Clearing::Begun {
+            let records = guarded.take_records();
+            drop(guarded);
+            records.free(&shard);
+        }
+        clearing
+    }
+
+    /// Finishes the move that is under way, in steps; what it drops leaves.
+    fn settle(&self, shard: ShardRef<'_>) {
+        let backoff = Backoff::new();
+        loop {
+            let guard = shard.here.pin();
+            let moving = shard.index.settle_some(&shard, SETTLED_AT_ONCE);
+            drop(guard);
+            let cleared = shard.take_cleared();
+            if moving && cleared.is_empty() {
+                // Others may have claimed the last buckets.
+                backoff.snooze();
+            }
+            for entry in cleared {
+                self.leave(shard, entry, Reason::Cleared);
+            }
+            if !moving {
+                return;
+            }
+        }
     }
 
     /// Takes all entries of a shard out of the index that are `wanted`, for `f` to let them leave.

@@ -11,6 +11,8 @@ mod liveness;
 mod near;
 mod room;
 mod scan;
+#[cfg(all(test, not(loom)))]
+mod scarce;
 mod store;
 mod tags;
 mod update;
@@ -115,7 +117,15 @@ impl Cache {
         };
         let grace = config.grace.min(LAST_DEADLINE);
         let ledger = Ledger::new(config.max_bytes.unwrap_or(u64::MAX));
-        let shards: Box<[Shard]> = (0..shards).map(|_| Shard::new(config.policy, grace)).collect();
+        let shards: Option<Box<[Shard]>> =
+            (0..shards).map(|_| Shard::new(config.policy, grace)).collect();
+        let Some(shards) = shards else {
+            return Err(ConfigError {
+                option: "shards",
+                value: config.shards.unwrap_or_default().to_string(),
+                allowed: "few enough for the memory that the system has left",
+            });
+        };
         if !shards.iter().all(|shard| shard.account.charge(&ledger, Shard::first_charge())) {
             return Err(ConfigError {
                 option: "shards",
@@ -287,6 +297,11 @@ impl Cache {
     /// Entries, expired ones that nobody has met yet included.
     pub fn len(&self) -> u64 {
         self.shards.iter().map(Shard::entries).sum()
+    }
+
+    /// How many parts the cache is cut into.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
     }
 
     /// Whether there are none.

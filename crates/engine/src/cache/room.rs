@@ -4,6 +4,7 @@ use super::Cache;
 use crate::config::{ConfigError, Error, Policy};
 use crate::entry::EntryPtr;
 use crate::index::Host;
+use crate::policy::Eviction;
 use crate::removal::Reason;
 use crate::shard::{Shard, ShardRef};
 use crate::stats::Count;
@@ -43,13 +44,16 @@ impl Cache {
         let batch = bytes.max((cap / BATCH_SHARE).min(MAX_BATCH));
         let mut waits = 0;
         loop {
-            shard.collect(&self.ledger);
+            let mut more = shard.collect(&self.ledger);
             if shard.charge(bytes) {
                 return Ok(());
             }
-            self.call_in();
+            more |= self.call_in();
             if shard.charge(bytes) {
                 return Ok(());
+            }
+            if more {
+                continue;
             }
             let pending = self.pending();
             if pending < bytes && (self.evict_bytes(shard, batch) || self.drop_tables()) {
@@ -81,12 +85,15 @@ impl Cache {
         self.shards.iter().map(Shard::limbo_bytes).sum()
     }
 
-    /// Frees what can be freed and calls in the leases, of every shard.
-    fn call_in(&self) {
+    /// Frees some of what can be freed and calls in the leases, of every shard; whether there may be
+    /// more to free.
+    fn call_in(&self) -> bool {
+        let mut more = false;
         for shard in &self.shards {
-            shard.collect(&self.ledger);
+            more |= shard.collect(&self.ledger);
             shard.account.surrender(&self.ledger, 0);
         }
+        more
     }
 
     /// Evicts entries of at least so many bytes, from this shard first; whether there was one.
@@ -145,10 +152,24 @@ impl Cache {
     }
 
     fn evict_from(&self, shard: ShardRef<'_>) -> Option<EntryPtr> {
+        loop {
+            // Each step has lock and pin for itself.
+            match self.evict_step(shard) {
+                Eviction::Victim(victim) => return Some(victim),
+                Eviction::Again => {}
+                Eviction::Nothing => return None,
+            }
+        }
+    }
+
+    fn evict_step(&self, shard: ShardRef<'_>) -> Eviction {
         let _guard = shard.here.pin();
         let mut guarded = shard.guarded.lock();
         let entries = shard.entries();
-        let victim = guarded.order.evict(&shard.index, &shard, entries)?;
+        let eviction = guarded.order.evict(&shard.index, &shard, entries);
+        if !matches!(eviction, Eviction::Victim(_)) {
+            return eviction;
+        }
         if let Some(versions) = shard.versions
             && ptr::eq(shard.shard, &self.shards[0])
         {
@@ -159,7 +180,7 @@ impl Cache {
                 versions.press();
             }
         }
-        Some(victim)
+        eviction
     }
 
     fn leave_evicted(&self, shard: ShardRef<'_>, victim: EntryPtr) {
@@ -225,9 +246,12 @@ impl Cache {
         while self.entry_ledger.used() > entries && self.evict_anywhere() {}
         let mut waits = 0;
         loop {
-            self.call_in();
+            let more = self.call_in();
             if self.ledger.used() <= bytes {
                 break;
+            }
+            if more {
+                continue;
             }
             let excess = self.ledger.used().saturating_sub(bytes);
             let goes_on = if self.pending() >= excess {
@@ -272,7 +296,7 @@ impl Cache {
         for shard in self.shards.iter().filter(|shard| shard.entries() == 0) {
             self.drop_tables_of(self.shard_ref(shard));
         }
-        self.call_in();
+        while self.call_in() {}
         self.ledger.used() < before
     }
 }

@@ -3,9 +3,10 @@
 use super::Cache;
 use crate::config::{Error, Policy};
 use crate::entry::{EntryPtr, EntryRef, Value};
-use crate::index::{Expect, Host, Index, Put, Word};
+use crate::index::{Expect, Host, Index, Put, Shortage, Word};
 use crate::key::{Key, MAX_KEY_LEN};
 use crate::note::Draft;
+use crate::policy::Admission;
 use crate::shard::{Guarded, ShardRef};
 use crate::stats::Count;
 
@@ -110,7 +111,7 @@ impl Cache {
                 self.store_locked(shard, hash, key, entry, replacing, reservation.keeps)
             } else {
                 // It concerns neither policy nor wheel: no lock.
-                match self.put(shard, hash, key, entry, replacing, false) {
+                match self.put(shard, hash, key, entry, replacing, Admission::PLAIN) {
                     Put::Replaced(word) => over(word),
                     _ => Stored::Refused,
                 }
@@ -147,13 +148,19 @@ impl Cache {
             new.set_deadline(unsafe { old.read() }.raw_deadline());
         }
         let deadline = new.raw_deadline();
-        if let Err(bytes) = guarded.prepare(&shard, deadline != 0) {
-            return Stored::Missing(bytes);
+        match guarded.prepare(&shard, deadline != 0) {
+            Ok(()) => {}
+            Err(Shortage::Bytes(bytes)) => return Stored::Missing(bytes),
+            Err(Shortage::Memory) => return Stored::Failed(Error::Full),
         }
-        let main = expect != Expect::Present && guarded.order.admits_to_main(hash);
-        match self.put(shard, hash, key, entry, expect, main) {
+        let replaces = expect == Expect::Present;
+        let admission = if replaces { Admission::PLAIN } else { guarded.order.admit(hash) };
+        match self.put(shard, hash, key, entry, expect, admission) {
             Put::Inserted => {
-                guarded.order.inserted(hash, entry, main);
+                guarded.insertions += 1;
+                guarded.order.inserted(hash, entry, admission.main);
+                // Nobody else inserts while the lock is held.
+                shard.index.trim(&shard, hash);
                 if deadline != 0 {
                     let end = guarded.end_of(new);
                     new.set_timer(guarded.wheel.schedule(hash, end));
@@ -172,6 +179,7 @@ impl Cache {
             }
             Put::Refused => Stored::Refused,
             Put::NoRoom => Stored::Missing(Index::MOST_FOR_AN_INSERTION),
+            Put::NoMemory => Stored::Failed(Error::Full),
         }
     }
 
@@ -183,12 +191,14 @@ impl Cache {
         key: Key<'_>,
         entry: EntryPtr,
         expect: Expect,
-        main: bool,
+        admission: Admission,
     ) -> Put {
         let index = &shard.index;
         // SAFETY: pinned: what the index holds is not freed.
         let matches = |held: EntryPtr| unsafe { held.read() }.has_key(key);
-        index.put(&shard, hash, entry, expect, matches, |word| word.with_main(main))
+        index.put(&shard, hash, entry, expect, matches, |word| {
+            word.with_main(admission.main).with_round(admission.round)
+        })
     }
 }
 

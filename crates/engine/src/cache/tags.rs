@@ -117,9 +117,10 @@ impl Cache {
         if !shard.charge(bytes) {
             self.make_room(shard, bytes)?;
         }
-        if !self.tags.make_ready() {
+        let made = self.tags.make_ready();
+        if made != Some(true) {
             shard.release(bytes);
         }
-        Ok(())
+        if made.is_some() { Ok(()) } else { Err(Error::Full) }
     }
 }

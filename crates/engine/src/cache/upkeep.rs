@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Timers looked at before the lock is given up for a moment.
-const STEP: usize = 256;
+const STEP: usize = 64;
 
 /// Milliseconds until removed bytes that a reader holds are tried again.
 const LIMBO_PAUSE: u64 = 20;
@@ -27,7 +27,7 @@ impl Cache {
         self.sweep();
         let mut next = u64::MAX;
         for shard in &self.shards {
-            shard.collect(&self.ledger);
+            while shard.collect(&self.ledger) {}
             if shard.limbo_bytes() > 0 {
                 next = next.min(self.clock.now() + LIMBO_PAUSE);
             }

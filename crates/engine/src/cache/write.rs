@@ -7,7 +7,7 @@ use super::update::Edit;
 use crate::config::Error;
 use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
 use crate::flight::{Finish, FlightTable, Landing, Lease};
-use crate::index::{Expect, Host, Word};
+use crate::index::{Expect, Host, Shortage, Word};
 use crate::key::Key;
 use crate::note::{Draft, Nature, Note};
 use crate::shard::{Guarded, ShardRef};
@@ -344,7 +344,7 @@ impl Cache {
         loop {
             let guard = shard.here.pin();
             let mut guarded = shard.guarded.lock();
-            let Err(bytes) = guarded.wheel.prepare(&shard) else {
+            let Err(shortage) = guarded.wheel.prepare(&shard) else {
                 // SAFETY: pinned: what the index holds is not freed.
                 let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
                 let hit = shard.index.find(hash, same);
@@ -362,6 +362,7 @@ impl Cache {
             };
             drop(guarded);
             drop(guard);
+            let Shortage::Bytes(bytes) = shortage else { return Err(Error::Full) };
             self.make_room(shard, bytes)?;
             shard.release(bytes);
         }

@@ -90,7 +90,7 @@ pub enum Handover {
     },
     /// Another one leads since than who took too long, by the lease of this number: nothing changed.
     Since(u64),
-    /// There is nobody to tell, and the flight has ended.
+    /// There is nobody to tell, and the flight has ended, or is left to whoever joins next.
     Empty,
 }
 

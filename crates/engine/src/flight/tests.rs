@@ -126,6 +126,35 @@ fn a_flight_is_cancelled_only_while_nobody_waits() {
 }
 
 #[test]
+fn a_load_that_is_overdue_stores_unless_somebody_began_another() {
+    let table = FlightTable::new();
+    let slow = lead(&table, ME);
+    assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+    assert_eq!(table.finish(&slow, || 7), landing(&[], Some(7)));
+    for next in [ME, OTHER] {
+        let slow = lead(&table, ME);
+        assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+        let lease = lead(&table, next);
+        assert_eq!(table.finish(&slow, || 6), None, "another load began");
+        assert_eq!(table.finish(&lease, || 7), landing(&[], Some(7)));
+    }
+    let slow = lead(&table, ME);
+    assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+    table.kill(KEY);
+    assert_eq!(table.finish(&slow, || panic!("must not store")), landing(&[], None));
+    let slow = lead(&table, ME);
+    wait(&table, OTHER);
+    match table.overdue(slow.ticket(), slow.number()) {
+        Handover::Next { lease, deposed } => {
+            assert_eq!((lease.owner(), deposed), (OTHER, Some(ME)));
+            assert_eq!(table.finish(&lease, || 7), landing(&[ME], Some(7)));
+        }
+        handover => panic!("{handover:?}"),
+    }
+    assert!(table.is_idle());
+}
+
+#[test]
 fn a_flight_that_is_handed_over_goes_to_the_one_that_waited_longest() {
     let table = FlightTable::new();
     let first = lead(&table, ME);

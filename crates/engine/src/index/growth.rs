@@ -1,9 +1,9 @@
 //! Growing and clearing: how a table moves into its successor, bucket by bucket.
 
-use super::table::{BUCKET, Bucket, CLAIMED, MOVED, Table};
+use super::table::{BUCKET, Bucket, CLAIMED, MOVED, Part, Table};
 use super::{Host, Index, Word};
 use crate::shim::{Backoff, Ordering};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Entries for each bucket above which the table grows: five of seven slots.
 const CROWDED: u64 = 5;
@@ -11,6 +11,16 @@ const CROWDED: u64 = 5;
 /// The most buckets: what names an entry by its hash keeps 34 low bits of it, and so many buckets
 /// would be a table of a terabyte.
 const MAX_BUCKETS: usize = 1 << 34;
+
+/// What became of an attempt to begin clearing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Clearing {
+    Begun,
+    /// Something else moves: it has to be finished before.
+    Moving,
+    /// There is no memory for the table.
+    Refused,
+}
 
 impl Index {
     /// Moves up to `count` buckets that nobody has begun.
@@ -50,9 +60,13 @@ impl Index {
         }
         let discards = table.discards.load(Ordering::Relaxed);
         let mut bucket = home;
+        let mut behind = 0;
         loop {
             // Claiming before following: nothing is linked behind a claimed bucket any more.
             let info = bucket.info.fetch_or(CLAIMED, Ordering::AcqRel);
+            if ptr::eq(bucket, home) {
+                behind = info;
+            }
             for slot in &bucket.slots {
                 let word = Word(slot.fetch_or(Word::frozen_bit(), Ordering::AcqRel));
                 match word.entry() {
@@ -69,6 +83,11 @@ impl Index {
         }
         // Release: whoever sees the mark sees the words in the next table.
         home.info.fetch_or(MOVED, Ordering::Release);
+        // SAFETY: it has moved, and only the thread that claimed it comes here.
+        for bucket in unsafe { Table::take_chain(behind) } {
+            table.withdraw_overflow();
+            host.retire_part(bucket);
+        }
         if table.moved.fetch_add(1, Ordering::AcqRel) + 1 == table.len() {
             self.finish(host, table, next);
         }
@@ -76,27 +95,37 @@ impl Index {
 
     /// Makes the next table the current one. Called once a table, by whoever moved the last bucket.
     fn finish(&self, host: &impl Host, table: &Table, next: &Table) {
-        host.release(next.forgo_prepaid() as u64 * BUCKET);
-        let old = ptr::from_ref(table).cast_mut();
-        self.current.store(ptr::from_ref(next).cast_mut(), Ordering::Release);
-        // SAFETY: made by Box::into_raw; no longer reachable, and finished only once.
-        host.retire_table(unsafe { Box::from_raw(old) });
+        host.release(next.drop_spares() as u64 * BUCKET);
+        // The pointer itself, not one that was made from a reference: what frees the table needs it.
+        let next = table.next.load(Ordering::Acquire);
+        let old = self.current.swap(next, Ordering::AcqRel);
+        debug_assert!(ptr::eq(old, table));
+        if let Some(old) = NonNull::new(old) {
+            // SAFETY: no longer reachable, and finished only once.
+            host.retire_part(unsafe { Part::table(old) });
+        }
     }
 
-    /// Announces a successor for the current table; false if there is one, or it was not paid.
+    /// Announces a successor for the current table; false if there is one, or if there is no memory
+    /// for another.
     fn announce(&self, host: &impl Host, len: impl Fn(usize) -> usize, discards: bool) -> bool {
         let table = self.current();
         let Some(overflowed) = table.seal() else { return false };
         // Whoever sealed is the only one to set `next`, and a sealed table stays so once it has.
         let len = len(table.len());
-        let prepaid = if discards { 0 } else { overflowed };
-        if !host.charge(Table::price(len) + prepaid as u64 * BUCKET) {
+        let spares = if discards { 0 } else { overflowed };
+        let price = Table::price(len) + spares as u64 * BUCKET;
+        if !host.charge(price) {
             table.unseal();
             return false;
         }
+        let Some(next) = Table::new(len, spares) else {
+            host.release(price);
+            table.unseal();
+            return false;
+        };
         table.discards.store(discards, Ordering::Relaxed);
-        let next = Box::into_raw(Box::new(Table::new(len, prepaid)));
-        table.next.store(next, Ordering::Release);
+        table.next.store(Box::into_raw(next), Ordering::Release);
         true
     }
 
@@ -119,30 +148,23 @@ impl Index {
         Table::price(table.len() * 2) + table.overflowed() as u64 * BUCKET
     }
 
-    /// Drops every entry that is there now, and all tables but one of `buckets` buckets; false if
-    /// that table's bytes were refused.
-    pub(crate) fn clear(&self, host: &impl Host, buckets: usize) -> bool {
-        let backoff = Backoff::new();
-        self.settle(host);
-        while !self.announce(host, |_| buckets, true) {
-            if self.current().next.load(Ordering::Acquire).is_null() {
-                return false;
-            }
-            self.settle(host);
-            // Whoever moved the last bucket may not have made the next table the current one yet.
-            backoff.snooze();
+    /// Announces a table of `buckets` buckets, into which no entry moves that is there now: who moves
+    /// a bucket discards them.
+    pub(crate) fn begin_clearing(&self, host: &impl Host, buckets: usize) -> Clearing {
+        if self.announce(host, |_| buckets, true) {
+            Clearing::Begun
+        } else if Self::next(self.current()).is_some() {
+            Clearing::Moving
+        } else {
+            Clearing::Refused
         }
-        self.settle(host);
-        true
     }
 
-    /// Finishes the move that is under way.
-    fn settle(&self, host: &impl Host) {
+    /// Moves up to `count` buckets; false if nothing is left to move.
+    pub(crate) fn settle_some(&self, host: &impl Host, count: usize) -> bool {
         let table = self.current();
-        if let Some(next) = Self::next(table) {
-            for at in 0..table.len() {
-                self.move_bucket(host, table, next, at);
-            }
-        }
+        let Some(next) = Self::next(table) else { return false };
+        self.help(host, table, next, count);
+        true
     }
 }

@@ -5,6 +5,8 @@
 //! - An insertion puts a *tentative* word into a free slot, looks whether another slot has the
 //!   key, and then makes the word final: of two insertions of a key at least one sees the other
 //!   (Chandramouli et al., "FASTER", SIGMOD 2018, section 3.2).
+//! - A bucket that is full gets an overflow bucket, and a chain whose last one is empty gives it
+//!   back, retired as entries are, while nobody inserts.
 //! - To grow, a table of twice the size is announced, and whoever writes moves the bucket that it
 //!   needs and a few more: it freezes each word, so that no compare-and-swap succeeds any more,
 //!   copies them, and marks the bucket as moved. Readers go on in the old bucket until it is
@@ -20,17 +22,28 @@ mod table;
 mod word;
 
 use crate::entry::EntryPtr;
+use crate::memory;
 use crate::shim::{AtomicPtr, AtomicU64, Backoff, Ordering, fence};
 use crate::versions::Changing;
 use std::ptr;
-use table::{BUCKET, Bucket, MOVED};
+use table::{BUCKET, Bucket, MOVED, Table};
 
-pub(crate) use table::Table;
+pub(crate) use growth::Clearing;
+pub(crate) use table::Part;
 pub(crate) use word::{MAX_FREQUENCY, Word};
 
 /// Buckets moved by each write while the table grows. Two suffice: a table of n buckets takes more
 /// than n/2 insertions to fill its successor to the mark.
 const MOVES_PER_WRITE: usize = 2;
+
+/// What is missing to go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shortage {
+    /// So many bytes were asked for and refused.
+    Bytes(u64),
+    /// The system has no memory left.
+    Memory,
+}
 
 /// What the index needs of the shard that it belongs to.
 pub(crate) trait Host {
@@ -40,8 +53,8 @@ pub(crate) trait Host {
     fn charge(&self, bytes: u64) -> bool;
     /// Releases bytes that were charged and not used.
     fn release(&self, bytes: u64);
-    /// Takes a table that nobody new can reach, frees it in time, and then releases its footprint.
-    fn retire_table(&self, table: Box<Table>);
+    /// Takes what nobody new can reach, frees it in time, and then releases what it was charged.
+    fn retire_part(&self, part: Part);
     /// Takes an entry that was dropped because the index is being cleared.
     fn discard(&self, entry: EntryPtr);
     /// What a key of this hash has changes until the guard is dropped.
@@ -68,6 +81,8 @@ pub(crate) enum Put {
     Refused,
     /// An overflow bucket is needed, and its bytes were refused.
     NoRoom,
+    /// The system has no memory left for an overflow bucket.
+    NoMemory,
 }
 
 /// A slot as a reader saw it.
@@ -105,9 +120,10 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An index of `buckets` buckets, a power of two, which the caller has charged.
-    pub(crate) fn new(buckets: usize) -> Self {
-        Self { current: AtomicPtr::new(Box::into_raw(Box::new(Table::new(buckets, 0)))) }
+    /// An index of `buckets` buckets, a power of two, which the caller charges; `None` when the
+    /// system has no memory left.
+    pub(crate) fn new(buckets: usize) -> Option<Self> {
+        Some(Self { current: AtomicPtr::new(Box::into_raw(Table::new(buckets, 0)?)) })
     }
 
     /// The most bytes that an insertion asks its host for: an overflow bucket.
@@ -270,8 +286,8 @@ impl Index {
         let slot = match vacant {
             Some(slot) => slot,
             None => match Self::append(host, table, last)? {
-                Some(bucket) => &bucket.slots[0],
-                None => return Some(Put::NoRoom),
+                Ok(bucket) => &bucket.slots[0],
+                Err(refused) => return Some(refused),
             },
         };
         if !swap(slot, Word::EMPTY, fresh.tentative()) {
@@ -334,29 +350,58 @@ impl Index {
         true
     }
 
-    /// A new overflow bucket behind `last`; `Some(None)` if it was not paid, `None` if something
-    /// moved meanwhile.
-    fn append<'a>(host: &impl Host, table: &Table, last: &'a Bucket) -> Option<Option<&'a Bucket>> {
+    /// A new overflow bucket behind `last`, or why there is none; `None` if something moved
+    /// meanwhile.
+    fn append<'a>(
+        host: &impl Host,
+        table: &Table,
+        last: &'a Bucket,
+    ) -> Option<Result<&'a Bucket, Put>> {
         if !table.announce_overflow() {
             return None;
         }
-        // Not from what is prepaid: buckets that have yet to move here count on it.
+        // None of the spare ones: buckets that have yet to move here count on them.
         if !host.charge(BUCKET) {
             table.withdraw_overflow();
-            return Some(None);
+            return Some(Err(Put::NoRoom));
         }
-        let bucket = Box::into_raw(Box::new(Bucket::default()));
+        let Some(bucket) = memory::try_box(Bucket::default()) else {
+            host.release(BUCKET);
+            table.withdraw_overflow();
+            return Some(Err(Put::NoMemory));
+        };
+        let bucket = Box::into_raw(bucket);
         let address = bucket.expose_provenance() as u64;
         // No flags and no successor: a mover that has claimed the bucket makes this fail.
         if last.info.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            // SAFETY: it lives as long as the table, which the caller's pin protects.
-            return Some(Some(unsafe { &*bucket }));
+            // SAFETY: once it is unlinked it is retired, which the caller's pin protects from.
+            return Some(Ok(unsafe { &*bucket }));
         }
         // SAFETY: it was not linked: nobody else knows it.
         drop(unsafe { Box::from_raw(bucket) });
         host.release(BUCKET);
         table.withdraw_overflow();
         None
+    }
+
+    /// Gives back the last overflow bucket of the hash's chain, if it is empty: chains must not be as
+    /// long for ever as they were at their fullest. Nobody inserts into the index meanwhile.
+    #[inline]
+    pub(crate) fn trim(&self, host: &impl Host, hash: u64) {
+        let table = self.current();
+        let home = table.home(hash);
+        let info = home.info.load(Ordering::Acquire);
+        // Behind a bucket that has moved there may be nothing any more.
+        if info & MOVED == 0 && Bucket::overflow_of(info).is_some() {
+            Self::trim_chain(host, table, home);
+        }
+    }
+
+    #[cold]
+    fn trim_chain(host: &impl Host, table: &Table, home: &Bucket) {
+        if let Some(bucket) = table.unlink_last(home) {
+            host.retire_part(bucket);
+        }
     }
 
     /// Changes the first word that is `selected`; what it was. An empty word removes the entry.
@@ -426,7 +471,9 @@ impl Index {
         if home.info.load(Ordering::Acquire) & MOVED == 0 {
             Self::visit_chain(home, &mut visit);
         } else if let Some(next) = Self::next(table) {
-            for at in (at..next.len()).step_by(table.len()) {
+            // A smaller table: what comes from several buckets is met once for each of them.
+            let first = at & (next.len() - 1);
+            for at in (first..next.len()).step_by(table.len()) {
                 Self::visit_chain(&next.buckets[at], &mut visit);
             }
         }
@@ -441,17 +488,6 @@ impl Index {
                 && !word.is_tentative()
             {
                 visit(word, entry);
-            }
-        }
-    }
-
-    /// Whether there is no entry.
-    pub(crate) fn is_empty(&self) -> bool {
-        let (mut cursor, mut found) = (0, false);
-        loop {
-            cursor = self.visit(cursor, |_, _| found = true);
-            if found || cursor == 0 {
-                return !found;
             }
         }
     }

@@ -29,7 +29,8 @@ fn hash_of(key: u64) -> u64 {
 #[derive(Default)]
 struct Books {
     charged: Mutex<u64>,
-    retired: Mutex<Vec<Box<Table>>>,
+    /// What was retired, and the bytes that will be released for it.
+    retired: Mutex<Vec<(u64, Part)>>,
     discarded: Mutex<Vec<EntryPtr>>,
 }
 
@@ -42,10 +43,11 @@ impl Host for Books {
         true
     }
     fn release(&self, bytes: u64) {
-        *self.charged.lock().unwrap() -= bytes;
+        let mut charged = self.charged.lock().unwrap();
+        *charged = charged.checked_sub(bytes).expect("more is released than was charged");
     }
-    fn retire_table(&self, table: Box<Table>) {
-        self.retired.lock().unwrap().push(table);
+    fn retire_part(&self, part: Part) {
+        self.retired.lock().unwrap().push((part.bytes(), part));
     }
     fn discard(&self, entry: EntryPtr) {
         self.discarded.lock().unwrap().push(entry);
@@ -64,7 +66,7 @@ impl World {
     }
 
     fn of(buckets: usize, keys: &[u64]) -> Arc<Self> {
-        let world = Self { index: Index::new(buckets), books: Books::default() };
+        let world = Self { index: Index::new(buckets).unwrap(), books: Books::default() };
         world.books.charge(Index::price(buckets));
         for &key in keys {
             assert_eq!(world.put(key, 1, Expect::Absent), Put::Inserted);
@@ -99,10 +101,33 @@ impl World {
         for &entry in &found {
             assert_eq!(self.find(key_of(entry)), Some(entry), "visited and not found");
         }
-        let retired: u64 = self.books.retired.lock().unwrap().iter().map(|t| t.footprint()).sum();
+        for (bytes, part) in self.books.retired.lock().unwrap().drain(..) {
+            assert_eq!(part.bytes(), bytes, "what is released is not what was recorded");
+            self.books.release(bytes);
+        }
         let charged = *self.books.charged.lock().unwrap();
-        assert_eq!(charged, self.index.footprint() + retired, "the books are wrong");
+        assert_eq!(charged, self.index.footprint(), "the books are wrong");
         found
+    }
+
+    /// As a cache does it; whether there was memory.
+    fn clear(&self) -> bool {
+        let backoff = Backoff::new();
+        loop {
+            match self.index.begin_clearing(&self.books, 1) {
+                Clearing::Begun => break,
+                Clearing::Refused => return false,
+                Clearing::Moving => self.settle(&backoff),
+            }
+        }
+        self.settle(&backoff);
+        true
+    }
+
+    fn settle(&self, backoff: &Backoff) {
+        while self.index.settle_some(&self.books, 1) {
+            backoff.snooze();
+        }
     }
 
     fn discarded(&self) -> Vec<EntryPtr> {
@@ -325,6 +350,75 @@ fn a_walk_meets_what_is_there_all_the_time() {
     );
 }
 
+/// Gives back the overflow bucket of key 3, which has just left it, while something else happens.
+/// Insertions keep away, as under the lock of a shard.
+fn while_it_is_trimmed<R: 'static>(
+    act: impl FnOnce(&World) -> R + Copy + Send + Sync + 'static,
+    check: impl Fn(&World, R) + Send + Sync + 'static,
+) {
+    model(3, move || {
+        let world = World::with(&[1, 2, 3]);
+        assert_eq!(world.index.footprint(), 2 * Index::price(1));
+        let actor = spawn(&world, act);
+        assert_eq!(world.remove(3), Some(entry(3, 1)));
+        world.index.trim(&world.books, hash_of(3));
+        check(&world, actor.join().unwrap());
+    });
+}
+
+#[test]
+fn a_key_is_found_while_its_chain_is_trimmed() {
+    while_it_is_trimmed(
+        |world| [1, 2, 3].map(|key| world.find(key)),
+        |world, [first, second, third]| {
+            assert_eq!([first, second], [Some(entry(1, 1)), Some(entry(2, 1))]);
+            assert!(third.is_none() || third == Some(entry(3, 1)));
+            assert_eq!(world.contents(), entries([(1, 1), (2, 1)]));
+            assert_eq!(world.index.footprint(), Index::price(1), "it was given back");
+        },
+    );
+}
+
+#[test]
+fn a_replacement_and_a_removal_stay_while_the_chain_is_trimmed() {
+    while_it_is_trimmed(
+        |world| (world.put(1, 2, Expect::Any), world.remove(2)),
+        |world, (replaced, removed)| {
+            assert!(matches!(replaced, Put::Replaced(word) if word.entry() == Some(entry(1, 1))));
+            assert_eq!(removed, Some(entry(2, 1)));
+            assert_eq!(world.contents(), entries([(1, 2)]));
+        },
+    );
+}
+
+#[test]
+fn a_chain_that_is_trimmed_while_its_bucket_moves_loses_nothing_and_is_paid_once() {
+    while_it_is_trimmed(
+        |world| (world.index.grow(&world.books), world.put(1, 2, Expect::Any)),
+        |world, (grown, replaced)| {
+            assert!(grown && matches!(replaced, Put::Replaced(_)));
+            assert_eq!(world.contents(), entries([(1, 2), (2, 1)]));
+            assert_eq!(world.put(3, 2, Expect::Any), Put::Inserted);
+            assert_eq!(world.contents(), entries([(1, 2), (2, 1), (3, 2)]));
+        },
+    );
+}
+
+#[test]
+fn a_chain_is_trimmed_once_and_can_grow_again() {
+    model(3, || {
+        let world = World::with(&[1, 2, 3]);
+        assert_eq!(world.remove(3), Some(entry(3, 1)));
+        let other = spawn(&world, |world| world.find(2));
+        world.index.trim(&world.books, hash_of(3));
+        world.index.trim(&world.books, hash_of(3));
+        assert_eq!(world.put(5, 1, Expect::Absent), Put::Inserted);
+        assert_eq!(other.join().unwrap(), Some(entry(2, 1)));
+        assert_eq!(world.contents(), entries([(1, 1), (2, 1), (5, 1)]));
+        assert_eq!(world.index.footprint(), 2 * Index::price(1));
+    });
+}
+
 /// While a table grows its writes must not use up what the buckets still to be moved will need.
 #[test]
 fn an_overflow_bucket_that_moves_is_paid_for() {
@@ -351,7 +445,7 @@ fn clearing_drops_each_entry_once_and_spares_what_comes_later() {
             let replaced = world.put(1, 2, Expect::Any);
             (replaced, world.put(3, 1, Expect::Absent))
         });
-        assert!(world.index.clear(&world.books, 1));
+        assert!(world.clear());
         let (replaced, inserted) = other.join().unwrap();
         assert_eq!(inserted, Put::Inserted);
         // Each of the four is in the index, or dropped, or was replaced: once.
@@ -374,7 +468,7 @@ fn clearing_meets_growing() {
             world.index.grow(&world.books);
             world.put(3, 1, Expect::Absent)
         });
-        let cleared = world.index.clear(&world.books, 1);
+        let cleared = world.clear();
         assert_eq!(grower.join().unwrap(), Put::Inserted);
         let mut all = world.contents();
         assert!(!cleared || !all.contains(&entry(1, 1)), "it was there when clear began");

@@ -1,10 +1,9 @@
 //! Tables: a power of two of 64-byte buckets, and the overflow buckets that hang on them.
 
 use super::word::Word;
+use crate::memory;
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::ptr;
-#[cfg(not(loom))]
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// Fewer when the models run: so that few entries need an overflow bucket.
 pub(super) const SLOTS: usize = if cfg!(loom) { 2 } else { 7 };
@@ -21,7 +20,7 @@ const FLAGS: u64 = 63;
 /// One cache line: flags and the address of the overflow bucket, and seven words.
 #[repr(C, align(64))]
 #[derive(Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     pub(super) info: AtomicU64,
     pub(super) slots: [AtomicU64; SLOTS],
 }
@@ -30,7 +29,8 @@ impl Bucket {
     /// The overflow bucket that an info word names.
     pub(super) fn overflow_of<'a>(info: u64) -> Option<&'a Self> {
         let at = ptr::with_exposed_provenance::<Self>((info & !FLAGS) as usize);
-        // SAFETY: an overflow bucket lives as long as its table, which the caller's pin protects.
+        // SAFETY: an overflow bucket is retired once it is unlinked, or has moved, and the caller is
+        // pinned.
         unsafe { at.as_ref() }
     }
 
@@ -66,25 +66,83 @@ pub(crate) struct Table {
     pub(super) moved: AtomicUsize,
     /// Overflow buckets, twice; the lowest bit forbids new ones while a successor is prepared.
     overflow: AtomicUsize,
-    /// Overflow buckets charged already, for what the predecessor's overflow may need here.
-    prepaid: AtomicUsize,
+    /// Overflow buckets made and charged already, for what the predecessor's overflow may need here:
+    /// a list, linked by the addresses in their info words.
+    spare: AtomicU64,
+    /// How many those are.
+    spares: AtomicUsize,
+}
+
+/// What of an index nobody new can reach. It is to be dropped once nobody can be reading it: until
+/// then others share it, which a box would deny.
+pub(crate) struct Part {
+    what: What,
+    /// What it was charged when it was made, in bytes.
+    charged: u64,
+}
+
+enum What {
+    Table(NonNull<Table>),
+    Overflow(NonNull<Bucket>),
+}
+
+// SAFETY: tables and buckets may be read and dropped by any thread.
+unsafe impl Send for Part {}
+
+impl Part {
+    /// # Safety
+    /// The table came from [`Table::new`], nobody new can reach it, and this is called once.
+    pub(super) unsafe fn table(table: NonNull<Table>) -> Self {
+        // SAFETY: it is not freed before this is dropped.
+        let charged = Table::price(unsafe { table.as_ref() }.len());
+        Self { what: What::Table(table), charged }
+    }
+
+    fn overflow(bucket: NonNull<Bucket>) -> Self {
+        Self { what: What::Overflow(bucket), charged: BUCKET }
+    }
+
+    /// What is released once it is dropped: what it was charged, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.charged
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        match self.what {
+            // SAFETY: made by Box::into_raw, and taken from the index once.
+            What::Table(table) => drop(unsafe { Box::from_raw(table.as_ptr()) }),
+            // SAFETY: as above.
+            What::Overflow(bucket) => drop(unsafe { Box::from_raw(bucket.as_ptr()) }),
+        }
+    }
 }
 
 const SEALED: usize = 1;
 const ONE: usize = 2;
 
 impl Table {
-    pub(super) fn new(len: usize, prepaid: usize) -> Self {
+    /// A table of `len` buckets, with `spares` overflow buckets beside it; `None` when the system has
+    /// no memory left.
+    pub(super) fn new(len: usize, spares: usize) -> Option<Box<Self>> {
         debug_assert!(len.is_power_of_two());
-        Self {
-            buckets: Buckets::new(len),
+        let table = memory::try_box(Self {
+            buckets: Buckets::new(len)?,
             next: AtomicPtr::new(ptr::null_mut()),
             discards: AtomicBool::new(false),
             cursor: AtomicUsize::new(0),
             moved: AtomicUsize::new(0),
             overflow: AtomicUsize::new(0),
-            prepaid: AtomicUsize::new(prepaid),
+            spare: AtomicU64::new(0),
+            spares: AtomicUsize::new(spares),
+        })?;
+        for _ in 0..spares {
+            let bucket = memory::try_box(Bucket::default())?;
+            bucket.info.store(table.spare.load(Ordering::Relaxed), Ordering::Relaxed);
+            table.spare.store(address_of(bucket), Ordering::Relaxed);
         }
+        Some(table)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -96,11 +154,11 @@ impl Table {
         len as u64 * BUCKET
     }
 
-    /// What the table has been charged in all; exact once nothing writes to it.
+    /// What the table and its overflow buckets have been charged; exact while nobody writes.
     pub(crate) fn footprint(&self) -> u64 {
         let overflow = self.overflow.load(Ordering::Acquire) / ONE;
-        let prepaid = self.prepaid.load(Ordering::Acquire);
-        Self::price(self.len()) + (overflow + prepaid) as u64 * BUCKET
+        let spares = self.spares.load(Ordering::Acquire);
+        Self::price(self.len()) + (overflow + spares) as u64 * BUCKET
     }
 
     #[inline]
@@ -137,15 +195,29 @@ impl Table {
         self.overflow.fetch_sub(ONE, Ordering::AcqRel);
     }
 
-    /// Takes one of the overflow buckets that are paid already.
-    pub(super) fn take_prepaid(&self) -> bool {
-        let take = |prepaid: usize| prepaid.checked_sub(1);
-        self.prepaid.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take).is_ok()
+    /// Takes one of the overflow buckets that were made beforehand.
+    fn take_spare(&self) -> Option<Box<Bucket>> {
+        let mut first = self.spare.load(Ordering::Acquire);
+        loop {
+            // Another thread may have taken it meanwhile, and have changed its info word: then the
+            // first one is another, and never this one again.
+            let next = Bucket::overflow_of(first)?.info.load(Ordering::Relaxed);
+            match self.spare.compare_exchange(first, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(now) => first = now,
+            }
+        }
+        self.spares.fetch_sub(1, Ordering::AcqRel);
+        // SAFETY: out of the list, into which `new` put a box: nobody else takes it.
+        let bucket = unsafe { Box::from_raw(at_address(first)) };
+        bucket.info.store(0, Ordering::Relaxed);
+        Some(bucket)
     }
 
-    /// Gives up the overflow buckets that are paid and were not needed; how many.
-    pub(super) fn forgo_prepaid(&self) -> usize {
-        self.prepaid.swap(0, Ordering::AcqRel)
+    /// Frees the overflow buckets that were made beforehand and not needed; how many. Nothing moves
+    /// into the table any more.
+    pub(super) fn drop_spares(&self) -> usize {
+        std::iter::from_fn(|| self.take_spare()).count()
     }
 
     /// Places a word that comes from the predecessor. The caller alone writes to this bucket.
@@ -161,30 +233,73 @@ impl Table {
             }
             last = bucket;
         }
-        // n full buckets divide into two chains with at most as many overflow buckets as before:
-        // the predecessor's count was charged for this when it was sealed.
-        let paid = self.take_prepaid();
-        debug_assert!(paid, "an overflow bucket that nobody paid");
+        // n full buckets divide into two chains with at most as many overflow buckets as before: as
+        // many as the predecessor had when it was sealed were made for this.
+        let bucket = self.take_spare().expect("as many were made as may be needed");
         self.overflow.fetch_add(ONE, Ordering::AcqRel);
-        let bucket = Box::new(Bucket::default());
         bucket.slots[0].store(word.0, Ordering::Relaxed);
-        let address = Box::into_raw(bucket).expose_provenance() as u64;
-        last.info.fetch_or(address, Ordering::Release);
+        last.info.fetch_or(address_of(bucket), Ordering::Release);
+    }
+
+    /// Unlinks the last bucket of a chain, if it is empty; the bucket. Nobody inserts into the chain
+    /// meanwhile, and what is empty stays so.
+    pub(super) fn unlink_last(&self, home: &Bucket) -> Option<Part> {
+        let (mut before, mut at) = (home, home.info.load(Ordering::Acquire));
+        let last = loop {
+            let bucket = Bucket::overflow_of(at)?;
+            let next = bucket.info.load(Ordering::Acquire);
+            if next & !FLAGS == 0 {
+                break bucket;
+            }
+            (before, at) = (bucket, next);
+        };
+        if last.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0) {
+            return None;
+        }
+        // Without flags: a mover that has claimed the bucket before it makes this fail. One that
+        // claims it later does not see the last one any more.
+        let at = at & !FLAGS;
+        before.info.compare_exchange(at, 0, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+        self.withdraw_overflow();
+        NonNull::new(at_address(at)).map(Part::overflow)
+    }
+
+    /// The overflow buckets behind a bucket whose info word was this: nobody new can reach them.
+    ///
+    /// # Safety
+    /// The bucket has moved, and this is called once.
+    pub(super) unsafe fn take_chain(mut info: u64) -> impl Iterator<Item = Part> {
+        std::iter::from_fn(move || {
+            let bucket = NonNull::new(at_address(info & !FLAGS))?;
+            // SAFETY: it is freed when the caller drops it, after this.
+            info = unsafe { bucket.as_ref() }.info.load(Ordering::Acquire);
+            Some(Part::overflow(bucket))
+        })
     }
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
-        for bucket in self.buckets.iter() {
-            let mut info = bucket.info.load(Ordering::Relaxed);
-            while info & !FLAGS != 0 {
-                let at = ptr::with_exposed_provenance_mut::<Bucket>((info & !FLAGS) as usize);
-                // SAFETY: made by Box::into_raw; whoever drops the table is its last user.
-                let overflow = unsafe { Box::from_raw(at) };
-                info = overflow.info.load(Ordering::Relaxed);
+        self.drop_spares();
+        // What has moved has given up its overflow buckets: nothing to look for.
+        if self.moved.load(Ordering::Relaxed) < self.len() {
+            for bucket in self.buckets.iter() {
+                let info = bucket.info.load(Ordering::Relaxed);
+                if info & MOVED == 0 {
+                    // SAFETY: whoever drops the table is its last user: nobody reaches anything.
+                    unsafe { Self::take_chain(info) }.for_each(drop);
+                }
             }
         }
     }
+}
+
+fn address_of(bucket: Box<Bucket>) -> u64 {
+    Box::into_raw(bucket).expose_provenance() as u64
+}
+
+fn at_address(address: u64) -> *mut Bucket {
+    ptr::with_exposed_provenance_mut(address as usize)
 }
 
 /// The buckets of a table, in memory of the engine's allocator: what a table that was outgrown
@@ -199,17 +314,16 @@ pub(super) struct Buckets {
 mod buckets {
     use super::{Bucket, Buckets};
     use crate::memory;
-    use std::alloc::{Layout, handle_alloc_error};
+    use std::alloc::Layout;
     use std::ops::Deref;
     use std::slice;
 
     impl Buckets {
-        pub(super) fn new(len: usize) -> Self {
-            let layout = Layout::array::<Bucket>(len).expect("a table fits the address space");
-            let block = memory::allocate_zeroed(layout);
+        pub(super) fn new(len: usize) -> Option<Self> {
+            let layout = Layout::array::<Bucket>(len).ok()?;
             // A bucket of zeroes is an empty one.
-            let first = block.unwrap_or_else(|| handle_alloc_error(layout)).cast();
-            Self { first, len }
+            let first = memory::allocate_zeroed(layout)?.cast();
+            Some(Self { first, len })
         }
     }
 
@@ -242,8 +356,8 @@ pub(super) struct Buckets(Box<[Bucket]>);
 
 #[cfg(loom)]
 impl Buckets {
-    fn new(len: usize) -> Self {
-        Self((0..len).map(|_| Bucket::default()).collect())
+    fn new(len: usize) -> Option<Self> {
+        Some(Self((0..len).map(|_| Bucket::default()).collect()))
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! 63                        20 19        6 5   4 3    2      1         0
-//! | address of the entry / 16 | tag of hash | freq | main | - | tentative | frozen |
+//! | address of the entry / 16 | tag of hash | freq | main | round | tentative | frozen |
 //! ```
 
 use crate::entry::EntryPtr;
 
 const FROZEN: u64 = 1;
 const TENTATIVE: u64 = 1 << 1;
+const ROUND: u64 = 1 << 2;
 const MAIN: u64 = 1 << 3;
 const FREQUENCY_SHIFT: u32 = 4;
 const FREQUENCY: u64 = 3 << FREQUENCY_SHIFT;
@@ -103,6 +104,17 @@ impl Word {
     #[inline]
     pub(crate) fn is_main(self) -> bool {
         self.0 & MAIN != 0
+    }
+
+    /// The round of tidying in which the entry's record was looked at last: odd or even.
+    #[inline]
+    pub(crate) fn round(self) -> bool {
+        self.0 & ROUND != 0
+    }
+
+    #[inline]
+    pub(crate) fn with_round(self, round: bool) -> Self {
+        Self(if round { self.0 | ROUND } else { self.0 & !ROUND })
     }
 
     #[inline]

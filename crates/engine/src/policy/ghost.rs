@@ -4,6 +4,7 @@
 //! which the oldest makes room. A key passes for a ghost by mistake once in four thousand times.
 
 use crate::index::Host;
+use crate::memory;
 
 const WAYS: usize = 16;
 
@@ -73,19 +74,19 @@ impl Ghost {
         if !host.charge(bytes(wanted)) {
             return;
         }
+        let Some(mut buckets) = memory::try_vec(wanted) else {
+            host.release(bytes(wanted));
+            return;
+        };
+        buckets.resize(wanted, [0; WAYS]);
         host.release(bytes(self.buckets.len()));
-        self.buckets = vec![[0; WAYS]; wanted];
+        self.buckets = buckets;
         self.unit = ((wanted * WAYS) as u64 / UNITS).max(1);
     }
 
     /// What the table is charged.
     pub(super) fn footprint(&self) -> u64 {
         (self.buckets.len() * size_of::<Bucket>()) as u64
-    }
-
-    pub(super) fn forget(&mut self, host: &impl Host) {
-        host.release(self.footprint());
-        *self = Self::default();
     }
 }
 
@@ -112,7 +113,6 @@ mod tests {
         assert!(known(&mut ghost, 9_050..10_000) > 900);
         assert!(known(&mut ghost, 0..8_900) < 50);
         assert_eq!(known(&mut ghost, 9_050..10_000), 0, "taken once");
-        ghost.forget(&purse);
-        assert_eq!(purse.charged(), 0);
+        assert_eq!(purse.charged(), ghost.footprint());
     }
 }

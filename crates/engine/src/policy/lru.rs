@@ -3,7 +3,7 @@
 //! An entry in the list is alive: whoever removes one from the index unlinks it under the shard's
 //! lock before it is retired.
 
-use super::take;
+use super::{Eviction, TURNS, take};
 use crate::entry::EntryPtr;
 use crate::index::{Host, Index};
 use std::ptr;
@@ -69,21 +69,16 @@ impl Recency {
         }
     }
 
-    pub(super) fn evict(&mut self, index: &Index, host: &impl Host) -> Option<EntryPtr> {
-        while let Some(oldest) = EntryPtr::from_raw(self.oldest) {
+    pub(super) fn evict(&mut self, index: &Index, host: &impl Host) -> Eviction {
+        for _ in 0..TURNS {
+            let Some(oldest) = EntryPtr::from_raw(self.oldest) else { return Eviction::Nothing };
             let hash = host.hash_of(oldest);
             self.unlink(oldest);
             // Where it is gone already, whoever removed it is about to unlink it, and retires it.
             if let Some(victim) = take(index, host, hash, |_, entry| entry == oldest) {
-                return Some(victim);
+                return Eviction::Victim(victim);
             }
         }
-        None
-    }
-
-    pub(super) fn forget(&mut self) {
-        while let Some(entry) = EntryPtr::from_raw(self.oldest) {
-            self.unlink(entry);
-        }
+        Eviction::Again
     }
 }

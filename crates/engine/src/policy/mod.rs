@@ -9,15 +9,45 @@ mod lfu;
 mod lru;
 mod queue;
 mod random;
+mod sweep;
 
 use crate::config::Policy;
 use crate::entry::EntryPtr;
-use crate::index::{Host, Index, Word};
+use crate::index::{Host, Index, Shortage, Word};
 use lfu::S3Fifo;
 use lru::Recency;
 use random::Lottery;
 
+/// Records or buckets looked at in one step of an eviction, under the shard's lock.
+const TURNS: usize = 64;
+
+/// What became of a step of an eviction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Eviction {
+    /// Taken out of the index.
+    Victim(EntryPtr),
+    /// None was found so far: others may have the lock before the next step.
+    Again,
+    /// There is nothing.
+    Nothing,
+}
+
+/// What the policy's bits of a new entry's word are.
+#[derive(Clone, Copy)]
+pub(crate) struct Admission {
+    /// Whether it goes to the main queue at once.
+    pub(crate) main: bool,
+    /// See [`Word::round`].
+    pub(crate) round: bool,
+}
+
+impl Admission {
+    /// Where the bits mean nothing.
+    pub(crate) const PLAIN: Self = Self { main: false, round: false };
+}
+
 /// The state of a shard's policy, under the shard's lock.
+#[expect(clippy::large_enum_variant, reason = "there is one for each shard, and writes look at it")]
 pub(crate) enum Order {
     Lru(Recency),
     Lfu(S3Fifo),
@@ -29,27 +59,27 @@ impl Order {
     pub(crate) fn new(policy: Policy) -> Self {
         match policy {
             Policy::Lru => Self::Lru(Recency::new()),
-            Policy::Lfu => Self::Lfu(S3Fifo::new()),
+            Policy::Lfu => Self::Lfu(S3Fifo::default()),
             Policy::Random => Self::Random(Lottery::new()),
             Policy::None => Self::None,
         }
     }
 
-    /// Makes sure that one more entry can be remembered; the bytes that were refused, if not.
+    /// Makes sure that one more entry can be remembered.
     #[inline]
-    pub(crate) fn prepare(&mut self, host: &impl Host) -> Result<(), u64> {
+    pub(crate) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
         match self {
             Self::Lfu(queues) => queues.prepare(host),
             _ => Ok(()),
         }
     }
 
-    /// Whether a key that comes in goes to the main queue at once.
+    /// How a key comes in.
     #[inline]
-    pub(crate) fn admits_to_main(&mut self, hash: u64) -> bool {
+    pub(crate) fn admit(&mut self, hash: u64) -> Admission {
         match self {
-            Self::Lfu(queues) => queues.admits_to_main(hash),
-            _ => false,
+            Self::Lfu(queues) => queues.admit(hash),
+            _ => Admission::PLAIN,
         }
     }
 
@@ -87,21 +117,19 @@ impl Order {
         }
     }
 
-    /// Takes the entry that leaves out of the index. The caller is pinned.
-    pub(crate) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
+    /// Takes the entry that leaves out of the index, in a bounded step. The caller is pinned.
+    pub(crate) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Eviction {
         match self {
             Self::Lru(list) => list.evict(index, host),
-            // A record is a hint: an entry that none leads to can still be found.
-            Self::Lfu(queues) => queues
-                .evict(index, host, live)
-                .or_else(|| if live > 0 { Lottery::evict_first(index, host) } else { None }),
+            Self::Lfu(queues) => queues.evict(index, host, live),
             Self::Random(lottery) => lottery.evict(index, host),
-            Self::None => None,
+            Self::None => Eviction::Nothing,
         }
     }
 
-    /// Forgets the records of keys that are gone, when there are many of them. The caller is
+    /// Forgets some records of keys that are gone, when there are many of them. The caller is
     /// pinned.
+    #[inline]
     pub(crate) fn tidy(&mut self, index: &Index, host: &impl Host, live: u64) {
         if let Self::Lfu(queues) = self {
             queues.tidy(index, host, live);
@@ -116,30 +144,32 @@ impl Order {
         }
     }
 
-    /// Forgets everything: the index is about to be cleared.
-    pub(crate) fn forget(&mut self, host: &impl Host) {
+    /// Takes the records of what is in the index, which is about to be cleared. An entry that is
+    /// linked stays so until it is removed.
+    pub(crate) fn take_records(&mut self) -> Option<Self> {
         match self {
-            Self::Lru(list) => list.forget(),
-            Self::Lfu(queues) => queues.forget(host),
-            _ => {}
+            Self::Lfu(queues) => Some(Self::Lfu(std::mem::take(queues))),
+            _ => None,
         }
     }
 }
 
-/// Removes the word if the index still has it; the entry.
+/// Removes the word if the index still has it; the entry. Under the shard's lock.
 fn take(
     index: &Index,
     host: &impl Host,
     hash: u64,
     selected: impl Fn(Word, EntryPtr) -> bool,
 ) -> Option<EntryPtr> {
-    index.edit(host, hash, selected, |_| Word::EMPTY)?.entry()
+    let word = index.edit(host, hash, selected, |_| Word::EMPTY)?;
+    index.trim(host, hash);
+    word.entry()
 }
 
 #[cfg(all(test, not(loom)))]
 pub(crate) mod tests {
     use super::*;
-    use crate::index::Table;
+    use crate::index::Part;
     use std::cell::Cell;
 
     /// A host that only counts what it is asked to pay.
@@ -163,7 +193,7 @@ pub(crate) mod tests {
         fn release(&self, bytes: u64) {
             self.0.set(self.0.get() - bytes);
         }
-        fn retire_table(&self, _: Box<Table>) {}
+        fn retire_part(&self, _: Part) {}
         fn discard(&self, _: EntryPtr) {}
     }
 

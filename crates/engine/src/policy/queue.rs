@@ -1,123 +1,118 @@
-//! A first-in-first-out queue of hashes, in chunks of one page, each charged before it is made.
+//! A queue of hashes, each chunk charged before it is made.
+//!
+//! What is stale is dropped in *rounds*, a few records at a time: what was looked at in the round and
+//! kept stands in front of the rest, in its order. A bit of the word that a record leads to tells
+//! whether the round has met a record of it. Of two records of a key the later one is dropped.
 
-use crate::index::Host;
-use std::collections::VecDeque;
-
-const CHUNK: usize = 512;
-
-/// The smallest chunk: a shard with few entries should not pay a page for each queue.
-const FIRST: usize = 16;
+use crate::fifo::Fifo;
+use crate::index::{Host, Shortage};
 
 #[derive(Default)]
 pub(super) struct Queue {
-    chunks: VecDeque<Vec<u64>>,
-    /// Where the first chunk begins.
-    head: usize,
-    len: usize,
+    /// What was looked at since tidying began, and is older than the rest.
+    tidied: Fifo<u64>,
+    rest: Fifo<u64>,
+    /// Whether a round is under way.
+    is_tidying: bool,
+    /// The bit of the words that the latest round has met.
+    met: bool,
 }
 
 impl Queue {
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    fn has_room(&self) -> bool {
-        self.chunks.back().is_some_and(|chunk| chunk.len() < chunk.capacity())
-    }
-
-    /// Makes room for one more hash; the bytes that were refused, if there is none.
     #[inline]
-    pub(super) fn prepare(&mut self, host: &impl Host) -> Result<(), u64> {
-        if self.has_room() { Ok(()) } else { self.add_chunk(host) }
+    pub(super) fn len(&self) -> usize {
+        self.tidied.len() + self.rest.len()
     }
 
-    #[cold]
-    fn add_chunk(&mut self, host: &impl Host) -> Result<(), u64> {
-        let capacity = match self.chunks.back() {
-            None => FIRST,
-            Some(last) => (last.capacity() * 2).min(CHUNK),
-        };
-        let bytes = (capacity * size_of::<u64>()) as u64;
-        if !host.charge(bytes) {
-            return Err(bytes);
-        }
-        self.chunks.push_back(Vec::with_capacity(capacity));
-        Ok(())
+    /// Makes room for one more hash.
+    #[inline]
+    pub(super) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
+        if self.rest.has_room() { Ok(()) } else { extend(&mut self.rest, host) }
     }
 
     /// Appends a hash. [`Queue::prepare`] has made room for it, or a pop has.
     #[inline]
     pub(super) fn push(&mut self, hash: u64) {
-        debug_assert!(self.has_room());
-        if let Some(chunk) = self.chunks.back_mut() {
-            chunk.push(hash);
-            self.len += 1;
-        }
+        self.rest.push(hash);
     }
 
     pub(super) fn pop(&mut self, host: &impl Host) -> Option<u64> {
-        let first = self.chunks.front()?;
-        let hash = *first.get(self.head)?;
-        self.head += 1;
-        self.len -= 1;
-        if self.head == first.capacity() {
-            self.head = 0;
-            self.drop_first(host);
+        pop(&mut self.tidied, host).or_else(|| pop(&mut self.rest, host))
+    }
+
+    #[inline]
+    pub(super) fn is_tidying(&self) -> bool {
+        self.is_tidying
+    }
+
+    /// The bit of a word whose record is pushed: the round under way has yet to meet it, or else the
+    /// next one.
+    #[inline]
+    pub(super) fn unmet(&self) -> bool {
+        self.met != self.is_tidying
+    }
+
+    /// Begins a round, unless one is under way.
+    pub(super) fn begin_round(&mut self) {
+        if !self.is_tidying {
+            (self.is_tidying, self.met) = (true, !self.met);
         }
-        Some(hash)
+    }
+
+    /// Looks at up to `count` records of the round under way, if one is. `meet` tells whether a word
+    /// with another bit than this is there, to which it then gives it: else the record is dropped.
+    pub(super) fn tidy(
+        &mut self,
+        host: &impl Host,
+        count: usize,
+        mut meet: impl FnMut(u64, bool) -> bool,
+    ) {
+        if !self.is_tidying {
+            return;
+        }
+        for _ in 0..count {
+            if !self.tidied.has_room() && extend(&mut self.tidied, host).is_err() {
+                // Another time.
+                return;
+            }
+            match pop(&mut self.rest, host) {
+                None => {
+                    host.release(self.rest.footprint());
+                    self.rest = std::mem::take(&mut self.tidied);
+                    self.is_tidying = false;
+                    return;
+                }
+                Some(hash) if meet(hash, self.met) => self.tidied.push(hash),
+                Some(_) => {}
+            }
+        }
     }
 
     /// What the chunks are charged.
     pub(super) fn footprint(&self) -> u64 {
-        self.chunks.iter().map(|chunk| (chunk.capacity() * size_of::<u64>()) as u64).sum()
+        self.tidied.footprint() + self.rest.footprint()
     }
+}
 
-    fn drop_first(&mut self, host: &impl Host) {
-        if let Some(chunk) = self.chunks.pop_front() {
-            host.release((chunk.capacity() * size_of::<u64>()) as u64);
-        }
+#[cold]
+fn extend(queue: &mut Fifo<u64>, host: &impl Host) -> Result<(), Shortage> {
+    let bytes = queue.next_chunk();
+    if !host.charge(bytes) {
+        return Err(Shortage::Bytes(bytes));
     }
+    if queue.extend() {
+        return Ok(());
+    }
+    host.release(bytes);
+    Err(Shortage::Memory)
+}
 
-    /// Keeps the hashes that `keep` wants, in their order and in place, and frees what is left.
-    pub(super) fn retain(&mut self, host: &impl Host, mut keep: impl FnMut(u64) -> bool) {
-        let (mut to, mut at, mut kept) = (0, 0, 0);
-        for from in 0..self.chunks.len() {
-            let head = if from == 0 { self.head } else { 0 };
-            for read in head..self.chunks[from].len() {
-                let hash = self.chunks[from][read];
-                if !keep(hash) {
-                    continue;
-                }
-                if at == self.chunks[to].capacity() {
-                    (to, at) = (to + 1, 0);
-                }
-                self.chunks[to][at] = hash;
-                at += 1;
-                kept += 1;
-            }
-        }
-        (self.head, self.len) = (0, kept);
-        while self.chunks.len() > to + 1 {
-            self.drop_last(host);
-        }
-        if let Some(last) = self.chunks.back_mut() {
-            last.truncate(at);
-        }
+fn pop(queue: &mut Fifo<u64>, host: &impl Host) -> Option<u64> {
+    let (hash, freed) = queue.pop()?;
+    if freed > 0 {
+        host.release(freed);
     }
-
-    fn drop_last(&mut self, host: &impl Host) {
-        if let Some(chunk) = self.chunks.pop_back() {
-            host.release((chunk.capacity() * size_of::<u64>()) as u64);
-        }
-    }
-
-    /// Forgets everything.
-    pub(super) fn forget(&mut self, host: &impl Host) {
-        while !self.chunks.is_empty() {
-            self.drop_last(host);
-        }
-        (self.head, self.len) = (0, 0);
-    }
+    Some(hash)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -126,22 +121,38 @@ mod tests {
     use crate::policy::tests::Purse;
 
     #[test]
-    fn it_is_first_in_first_out_and_pays_for_its_chunks_and_no_more() {
+    fn it_keeps_its_order_while_it_is_tidied_and_pays_for_its_chunks_and_no_more() {
         let purse = Purse::default();
         let mut queue = Queue::default();
-        for hash in 0..5_000 {
+        let (mut next, mut expected) = (0, std::collections::VecDeque::new());
+        let mut push = |queue: &mut Queue, expected: &mut std::collections::VecDeque<u64>| {
             queue.prepare(&purse).unwrap();
-            queue.push(hash);
+            queue.push(next);
+            expected.push_back(next);
+            next += 1;
+        };
+        for _ in 0..5_000 {
+            push(&mut queue, &mut expected);
         }
         assert!(purse.charged() >= 5_000 * 8);
-        for hash in 0..1_000 {
-            assert_eq!(queue.pop(&purse), Some(hash));
+        // It is used while it is tidied: what is pushed meanwhile is looked at as well.
+        let mut steps = 0;
+        queue.begin_round();
+        while queue.is_tidying() {
+            queue.tidy(&purse, 8, |hash, _| hash % 3 == 0);
+            steps += 1;
+            if steps % 2 == 0 {
+                push(&mut queue, &mut expected);
+            }
+            if steps % 5 == 0 {
+                let popped = queue.pop(&purse).unwrap();
+                expected.retain(|&hash| hash > popped);
+            }
         }
-        queue.retain(&purse, |hash| hash % 3 == 0);
+        expected.retain(|hash| hash % 3 == 0);
         assert!(purse.charged() < 2_500 * 8);
         let rest: Vec<u64> = std::iter::from_fn(|| queue.pop(&purse)).collect();
-        assert_eq!(rest, (1_000..5_000).filter(|hash| hash % 3 == 0).collect::<Vec<_>>());
-        queue.forget(&purse);
-        assert_eq!(purse.charged(), 0);
+        assert_eq!(rest, Vec::from(expected));
+        assert_eq!((queue.len(), purse.charged()), (0, queue.footprint()));
     }
 }

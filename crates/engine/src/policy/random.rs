@@ -1,28 +1,32 @@
 //! `random`: the first entry of a bucket drawn by lot.
 
-use super::take;
-use crate::entry::EntryPtr;
+use super::sweep::Sweep;
+use super::{Eviction, take};
 use crate::index::{Host, Index};
 
 /// Draws before the buckets are tried one after the other.
 const DRAWS: usize = 32;
 
-pub(crate) struct Lottery(u64);
+pub(crate) struct Lottery {
+    state: u64,
+    sweep: Sweep,
+}
 
 impl Lottery {
     pub(super) fn new() -> Self {
-        Self(getrandom::u64().unwrap_or(0x9E37_79B9_7F4A_7C15) | 1)
+        let state = getrandom::u64().unwrap_or(0x9E37_79B9_7F4A_7C15) | 1;
+        Self { state, sweep: Sweep::default() }
     }
 
     /// Marsaglia's xorshift: no more than spread is asked for.
     fn draw(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
     }
 
-    pub(super) fn evict(&mut self, index: &Index, host: &impl Host) -> Option<EntryPtr> {
+    pub(super) fn evict(&mut self, index: &Index, host: &impl Host) -> Eviction {
         for _ in 0..DRAWS {
             let lot = self.draw();
             let mut found = Vec::new();
@@ -31,29 +35,11 @@ impl Lottery {
                 continue;
             }
             let chosen = found[(lot >> 32) as usize % found.len()];
-            if let Some(victim) = Self::take_exactly(index, host, chosen) {
-                return Some(victim);
+            let hash = host.hash_of(chosen);
+            if let Some(victim) = take(index, host, hash, |_, entry| entry == chosen) {
+                return Eviction::Victim(victim);
             }
         }
-        Self::evict_first(index, host)
-    }
-
-    pub(super) fn evict_first(index: &Index, host: &impl Host) -> Option<EntryPtr> {
-        let mut cursor = 0;
-        loop {
-            let mut found = Vec::new();
-            cursor = index.visit(cursor, |_, entry| found.push(entry));
-            let mut victims = found.into_iter();
-            if let Some(victim) = victims.find_map(|entry| Self::take_exactly(index, host, entry)) {
-                return Some(victim);
-            }
-            if cursor == 0 {
-                return None;
-            }
-        }
-    }
-
-    fn take_exactly(index: &Index, host: &impl Host, chosen: EntryPtr) -> Option<EntryPtr> {
-        take(index, host, host.hash_of(chosen), |_, entry| entry == chosen)
+        self.sweep.evict(index, host)
     }
 }

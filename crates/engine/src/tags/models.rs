@@ -24,7 +24,7 @@ struct World {
 impl World {
     fn new(early: bool) -> Arc<Self> {
         let tags = Tags::new(Some(1));
-        tags.make_ready();
+        tags.make_ready().unwrap();
         Arc::new(Self {
             tags,
             early,
@@ -106,7 +106,7 @@ const GRACE: u64 = 10;
 fn what_has_been_stale_for_its_grace_is_not_younger_after_another_invalidation() {
     loom::model(|| {
         let tags = Arc::new(Tags::new(Some(1)));
-        tags.make_ready();
+        tags.make_ready().unwrap();
         let epoch = tags.epoch();
         tags.invalidate_softly(3, 0, GRACE);
         let again = [GRACE, GRACE + 1].map(|now| {

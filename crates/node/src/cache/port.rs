@@ -18,7 +18,7 @@ const HASH: usize = 3;
 const LENGTH: usize = 4;
 /// 1 if the value may be kept.
 const STAMPED: usize = 5;
-/// What `look` found: 0 nothing, 1 what is fresh, 2 and to be loaded anew soon, 3 what is stale, and
+/// What `getWithState` found: 0 nothing, 1 what is fresh, 2 and to be loaded anew soon, 3 what is stale, and
 /// the kinds of [`crate::js::format::negative_kind`].
 const STATE: usize = 6;
 /// Milliseconds until its deadline; of what is stale, since then.
@@ -72,6 +72,13 @@ impl Port {
         &self.0
     }
 
+    /// Copies the fields before the log: as many as fit.
+    pub fn copy_to(&self, area: &mut [u8]) {
+        for (field, to) in area.chunks_exact_mut(8).take(LOG).enumerate() {
+            to.copy_from_slice(&self.at(field).to_ne_bytes());
+        }
+    }
+
     /// Tells the cache of the first `count` copies in the log.
     pub fn report(&self, cache: &Cache, count: usize) {
         for record in (LOG..).step_by(2).take(count.min(RECORDS)) {
@@ -83,7 +90,7 @@ impl Port {
         }
     }
 
-    /// Tells what `look` found.
+    /// Tells what `getWithState` found.
     pub fn tell(&self, state: u8, left: f64, cost: u32) {
         self.put(STATE, f64::from(state).to_bits());
         self.put(LEFT, left.to_bits());

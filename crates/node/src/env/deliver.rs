@@ -14,23 +14,61 @@ use std::sync::Arc;
 /// Removals handed over at once.
 const BATCH: usize = 256;
 
+/// Removals that are told between two turns of the event loop, beside those that a call itself
+/// caused: listeners that cause more of them, and other threads, leave time for all else.
+const TURN: usize = 10_000;
+
 impl Env {
-    /// Hands over what waits, unless that is what is being done: a listener's own calls add to the
-    /// end of the queue.
+    /// The end of a call: hands over what it caused, unless that is what is being done. What
+    /// listeners cause meanwhile goes to the end of the queue, and at the end of a turn's share to
+    /// the next turn.
     #[cold]
     pub fn deliver(&self, js: Js<'_>) {
+        let waiting = self.outbox.waiting();
+        // A few of them wait for the next turn as well, so that it comes.
+        if !self.comes_back.get() || waiting >= BATCH {
+            self.drain(js, waiting);
+        }
+    }
+
+    /// The next turn of the event loop.
+    pub fn next_turn(&self, js: Js<'_>) {
+        self.comes_back.set(false);
+        self.told.set(0);
+        self.drain(js, 0);
+    }
+
+    /// Hands over this many, and more while the turn's share lasts.
+    fn drain(&self, js: Js<'_>, mut due: usize) {
         if self.delivering.replace(true) {
             return;
         }
         self.keeping_value(|| {
-            while self.outbox.is_pending() {
+            while self.outbox.is_pending() && (due > 0 || self.told.get() < TURN) {
                 let batch = self.outbox.take(BATCH);
+                due = due.saturating_sub(batch.len());
+                self.told.set(self.told.get() + batch.len());
                 if js.scoped(|js| self.hand_over(js, &batch)).is_err() {
                     break;
                 }
             }
         });
         self.delivering.set(false);
+        if self.outbox.is_pending() {
+            self.come_back(js);
+        }
+    }
+
+    /// Has the facade call `nextTurn` in the next turn of the event loop, once.
+    fn come_back(&self, js: Js<'_>) {
+        if self.comes_back.replace(true) {
+            return;
+        }
+        let asked = js.scoped(|js| js.call(self.later_function(js)?, &[]).map(drop));
+        if asked.is_err() {
+            self.comes_back.set(false);
+            self.outbox.ring();
+        }
     }
 
     /// Calls the facade with `[listener, key, value, reason]` of each removal, flat.
@@ -54,7 +92,9 @@ impl Env {
     fn answer(&self, js: Js<'_>) {
         // The letters are taken first: what is queued after that rings again.
         let letters = self.outbox.take_letters();
-        self.deliver(js);
+        if !self.comes_back.get() {
+            self.drain(js, 0);
+        }
         if !letters.is_empty() {
             self.read_letters(js, letters);
         }

@@ -13,8 +13,8 @@ pub struct Listener {
     pub id: u64,
     /// Where its removals go.
     pub outbox: Arc<Outbox>,
-    /// Whether each removal must arrive: an object is let go by it. There are at most as many as
-    /// the cache had entries, since each call of the owner empties the outbox.
+    /// Whether each removal must arrive: an object is let go by it. There are at most a few
+    /// more than the cache had entries, since the owner's calls empty the outbox.
     pub must: bool,
     /// Removals that found the outbox full.
     pub dropped: AtomicU64,

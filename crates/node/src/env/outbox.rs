@@ -1,7 +1,7 @@
 //! What is on its way to an environment: removals that it listens to, and letters about flights.
 //!
 //! Each environment has one outbox. Removals that its own thread causes are delivered at the end of
-//! the call that caused them; what others cause, and every letter, is announced by one threadsafe
+//! the call that caused them, or in the next turn of the event loop if they are many; what others cause, and every letter, is announced by one threadsafe
 //! function, the bell, which keeps the process alive only while an instance waits for a flight.
 
 use super::letter::Letter;
@@ -59,6 +59,11 @@ impl Outbox {
         // Relaxed: the queue's lock orders the rest. What this thread queued it sees; what others
         // queue right now, the bell announces.
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// How many removals wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.lock().removals.len()
     }
 
     /// Whether the environment can be woken.

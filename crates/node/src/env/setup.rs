@@ -5,10 +5,19 @@ use super::state::Env;
 use crate::js::{Fail, Val};
 
 /// These functions.
-pub const EXPORTS: &[Function<Env>] =
-    &[function!(Env, c"setup", setup), function!(Env, c"take", take)];
+pub const EXPORTS: &[Function<Env>] = &[
+    function!(Env, c"setup", setup),
+    function!(Env, c"take", take),
+    function!(Env, c"nextTurn", next_turn),
+];
 
-/// `setup({ fail, deliver, fly, scratch, ... })`: see [`Env::set_up`]. Gives back the object that
+/// `nextTurn()`: the event loop has turned since the facade was asked to call this.
+fn next_turn<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    call.on.next_turn(call.js);
+    Ok(Val::UNDEFINED)
+}
+
+/// `setup({ fail, deliver, later, fly, scratch, ... })`: see [`Env::set_up`]. Gives back the object that
 /// the first facade of the environment brought: a second one (CommonJS beside ES modules) works
 /// with that.
 fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {

@@ -20,6 +20,10 @@ pub struct Env {
     pub parked: RefCell<Vec<u8>>,
     /// Set while removals are handed to JavaScript.
     pub delivering: Cell<bool>,
+    /// Removals told since the event loop last turned.
+    pub told: Cell<usize>,
+    /// Whether the facade comes back for more of them in the loop's next turn.
+    pub comes_back: Cell<bool>,
     this: Weak<Self>,
     scratch: Cell<*mut u8>,
     /// Bytes of the scratch area that the last value took.
@@ -38,6 +42,7 @@ type LetterReader = Box<dyn Fn(Js<'_>, Vec<Letter>)>;
 struct Facade {
     fail: sys::napi_ref,
     deliver: sys::napi_ref,
+    later: sys::napi_ref,
     fly: sys::napi_ref,
     /// The object that holds the others.
     shared: sys::napi_ref,
@@ -50,6 +55,8 @@ impl Env {
             outbox: Arc::new(Outbox::new()),
             parked: RefCell::default(),
             delivering: Cell::new(false),
+            told: Cell::new(0),
+            comes_back: Cell::new(false),
             this: this.clone(),
             scratch: Cell::new(ptr::null_mut()),
             left: Cell::new(0),
@@ -85,6 +92,7 @@ impl Env {
         self.facade.set(Some(Facade {
             fail: js.keep(js.prop(given, c"fail")?)?,
             deliver: js.keep(js.prop(given, c"deliver")?)?,
+            later: js.keep(js.prop(given, c"later")?)?,
             fly: js.keep(js.prop(given, c"fly")?)?,
             shared: js.keep(given)?,
         }));
@@ -121,6 +129,13 @@ impl Env {
         let facade = self.facade.get().ok_or(Fail::PENDING)?;
         // SAFETY: as in `facade`.
         unsafe { js.kept(facade.deliver) }
+    }
+
+    /// The facade's function that calls `nextTurn` in the event loop's next turn.
+    pub fn later_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
+        let facade = self.facade.get().ok_or(Fail::PENDING)?;
+        // SAFETY: as in `facade`.
+        unsafe { js.kept(facade.later) }
     }
 
     /// The facade's function that takes news of flights.

@@ -4,7 +4,9 @@ use crate::cache::flights::{appoint, tell};
 use crate::cache::{Handle, Shared, ValueBuf, note};
 use crate::env::{Call, Enclosure, News, Returns, mail};
 use crate::js::{Fail, Js, KeyBuf, Val, format};
-use breakwater_engine::{Cache, Error, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value};
+use breakwater_engine::{
+    Cache, Error, FlightTable, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value,
+};
 
 /// Which values make a load needless, `join`'s second argument: fresh ones, or those that are not
 /// about to be loaded anew either.
@@ -69,6 +71,7 @@ pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let value = read(&mut buf, call, kind, &shared)?;
     let Some(lease) = take(call)? else { return js.boolean(false) };
     let Some(landing) = shared.cache.land(&lease, value, expiry, note.as_ref()) else {
+        stand_back(call, &shared, &lease);
         return js.boolean(false);
     };
     tell_value(&landing.waiters, lease.ticket(), kind, value);
@@ -100,6 +103,9 @@ pub fn give<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let value = read(&mut buf, call, kind, &shared)?;
     let Some(lease) = take(call)? else { return js.boolean(false) };
     let waiters = shared.cache.flights().fail(&lease);
+    if waiters.is_none() {
+        stand_back(call, &shared, &lease);
+    }
     tell_value(waiters.as_deref().unwrap_or_default(), lease.ticket(), kind, value);
     js.boolean(waiters.is_some())
 }
@@ -111,8 +117,18 @@ pub fn fail<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let text = read(&mut buf, call, format::ERROR, &shared)?;
     let Some(lease) = take(call)? else { return js.boolean(false) };
     let waiters = shared.cache.flights().fail(&lease);
+    if waiters.is_none() {
+        stand_back(call, &shared, &lease);
+    }
     tell_value(waiters.as_deref().unwrap_or_default(), lease.ticket(), FAILED, text);
     js.boolean(waiters.is_some())
+}
+
+/// Another one leads, which this instance is yet to hear: it does not wait for that.
+fn stand_back(call: &Call<'_, Handle>, shared: &Shared, lease: &Lease) {
+    if let Left::Alone(leader) = shared.cache.flights().leave(lease.ticket(), call.on.owner) {
+        mail::send(leader, lease.ticket().flight, News::Alone);
+    }
 }
 
 /// `leave(flight)`: this instance no longer waits.
@@ -138,11 +154,32 @@ pub fn cancel<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 /// `handOver(flight)`: has who waited longest lead, unless somebody else does already than when this
 /// instance joined, or last called this; false if nobody waits, and the flight has ended.
 pub fn hand_over<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
-    let (js, on) = (call.js, call.on);
+    let flight = number(call.js, call.arg::<0>())?;
+    let passed = pass_on(call, flight, FlightTable::hand_over)?;
+    if !passed {
+        call.on.flights.stop_leading(flight);
+    }
+    call.js.boolean(passed)
+}
+
+/// `overdue(flight)`: as `handOver`, of a load that takes too long: if nobody waits, which it says by
+/// false, it may go on, and its value is stored unless somebody has begun another load by then.
+pub fn overdue<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let flight = number(call.js, call.arg::<0>())?;
+    let passed = pass_on(call, flight, FlightTable::overdue)?;
+    call.js.boolean(passed)
+}
+
+/// Has another one lead; whether one does.
+fn pass_on(
+    call: &Call<'_, Handle>,
+    flight: u64,
+    hand_over: fn(&FlightTable, Ticket, u64) -> Handover,
+) -> Result<bool, Fail> {
+    let on = call.on;
     let shared = on.shared()?;
-    let flight = number(js, call.arg::<0>())?;
-    let Some((ticket, lease)) = on.flights.patience(flight) else { return js.boolean(false) };
-    match shared.cache.flights().hand_over(ticket, lease) {
+    let Some((ticket, lease)) = on.flights.patience(flight) else { return Ok(false) };
+    match hand_over(shared.cache.flights(), ticket, lease) {
         Handover::Next { lease, deposed } => {
             wait_anew(call, flight, lease.number());
             // This instance itself knows.
@@ -150,16 +187,13 @@ pub fn hand_over<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
                 mail::send(deposed, flight, News::Overtaken);
             }
             appoint(lease);
-            js.boolean(true)
+            Ok(true)
         }
         Handover::Since(lease) => {
             wait_anew(call, flight, lease);
-            js.boolean(true)
+            Ok(true)
         }
-        Handover::Empty => {
-            on.flights.stop_leading(flight);
-            js.boolean(false)
-        }
+        Handover::Empty => Ok(false),
     }
 }
 

@@ -3,13 +3,13 @@
 mod admin;
 mod clock;
 mod flights;
-mod look;
 mod many;
 mod near;
 mod open;
 mod persist;
 mod read;
 mod scan;
+mod with_state;
 mod write;
 
 use crate::cache::{Instances, method};
@@ -61,11 +61,13 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"leave", flights::leave),
     method!(c"cancel", flights::cancel),
     method!(c"handOver", flights::hand_over),
+    method!(c"overdue", flights::overdue),
     method!(c"close", admin::close),
     method!(c"save", persist::save),
     method!(c"load", persist::load),
     method!(c"openPort", near::open_port),
-    method!(c"look", look::look, 2),
+    method!(c"getWithState", with_state::get, 2),
+    method!(c"getWithStateInto", with_state::get_into),
     method!(c"setNoted", write::set_noted, 5),
     method!(c"bury", write::bury),
     method!(c"epoch", write::epoch),

@@ -3,12 +3,12 @@
 /** The most keys remembered; a key too many only means one try too many. */
 const MOST = 10_000
 
-/** When keys may be loaded again. */
-export class BackOff<K> {
+/** The keys whose loads failed lately, and until when they are left alone. */
+export class RecentFailures<K> {
   readonly #until = new Map<K, number>()
 
   /** A load of the key failed: no other one before `until`. */
-  failed(key: K, until: number): void {
+  add(key: K, until: number): void {
     this.#until.delete(key)
     this.#until.set(key, until)
     if (this.#until.size > MOST) {
@@ -18,7 +18,7 @@ export class BackOff<K> {
   }
 
   /** A load of the key succeeded. */
-  succeeded(key: K): void {
+  forget(key: K): void {
     if (this.#until.size > 0) this.#until.delete(key)
   }
 

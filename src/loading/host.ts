@@ -1,4 +1,4 @@
-// What loading sees of the cache that it loads for.
+// What loading needs of the cache that it loads for.
 
 import type { Lifetimes } from '../base/lifetimes.ts'
 import type { Timers } from '../base/timers.ts'
@@ -9,8 +9,8 @@ import type { Stored } from '../native/native.ts'
 import type { WriteEntry } from '../writing/queue.ts'
 import type { LoadingPolicy } from './options.ts'
 
-/** The inside of a cache. */
-export interface Inside<K extends CacheKey, V> {
+/** A cache, as its loads see it. */
+export interface LoadingHost<K extends CacheKey, V> {
   readonly name: string | undefined
   /** The instance's number. */
   readonly at: number
@@ -20,16 +20,18 @@ export interface Inside<K extends CacheKey, V> {
   readonly lives: Lifetimes<K, V>
   readonly timers: Timers
   readonly policy: LoadingPolicy
+  /** Milliseconds that the cache keeps values after their end. */
+  readonly grace: number
   readonly events: Events<K>
   /** Whether the codec takes `null`. */
   readonly takesNull: boolean
   isClosed(): boolean
   /** The write of a key that its origin has not taken yet. */
   pending?: ((key: K) => WriteEntry<K, V> | undefined) | undefined
-  /** What a copy gives for a key, if there is one that is good. */
-  copyOf(key: K): V | undefined
-  /** What the engine has for a key; the port says what that is. */
-  lookup(key: K): Stored | undefined
-  /** Decodes what `lookup` has just found and keeps a copy if it is worth that. */
-  keep(key: K, stored: Stored): V
+  /** The near copy of a key's value, if there is one that is good. Asked before each `find`. */
+  nearCopy(key: K): V | undefined
+  /** What the cache has for a key, stale or not; the port says what that is. */
+  find(key: K): Stored | undefined
+  /** The value of what `find` has just found; a near copy is kept if it is worth that. */
+  take(key: K, stored: Stored): V
 }

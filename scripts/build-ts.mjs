@@ -1,0 +1,130 @@
+// Builds the published JavaScript and its types from src: dist for ES modules, dist/cjs for CommonJS.
+// Each entry of package.json is one file and what entries share is in chunks, since a process that
+// imports sixty files waits for each of them. Nothing is minified: stack traces name our functions.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+const cjs = join(dist, 'cjs')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** The files of dist that are entries, without their extension. */
+const entries = Object.values(manifest.exports)
+  .filter(entry => entry.import)
+  .map(entry => entry.import.default.replace(/^\.\/dist\/|\.js$/g, ''))
+/** Files that are run beside them: the thread of a router. */
+const programs = ['router/worker']
+
+const common = {
+  absWorkingDir: root,
+  outbase: join(root, 'src'),
+  platform: 'node',
+  target: 'node20',
+  write: false,
+  bundle: true,
+  packages: 'external',
+  external: ['#binding', '#shared'],
+  logLevel: 'warning',
+}
+const source = name => join(root, 'src', `${name}.ts`)
+
+clean()
+types()
+const modules = await build({
+  ...common,
+  entryPoints: [...entries, ...programs].map(source),
+  outdir: dist,
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+})
+write(modules.outputFiles)
+write((await commandLine()).outputFiles)
+await commonjs(modules.outputFiles)
+
+/** Takes away what an earlier build left, but the native module. */
+function clean() {
+  mkdirSync(dist, { recursive: true })
+  for (const name of readdirSync(dist)) {
+    if (name !== 'binding') rmSync(join(dist, name), { recursive: true, force: true })
+  }
+}
+
+/** Writes the declarations, with names that every compiler knows for the files that they import. */
+function types() {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) process.exit(status ?? 1)
+  for (const file of readdirSync(dist, { recursive: true })) {
+    if (!file.endsWith('.d.ts')) continue
+    const text = readFileSync(join(dist, file), 'utf8').replace(
+      /(\bfrom |\bimport\(|\bimport )(['"])(\.[^'"]*)\.ts\2/g,
+      '$1$2$3.js$2',
+    )
+    for (const path of [join(dist, file), join(cjs, file)]) put(path, text)
+  }
+}
+
+/** The program `breakwater`: it imports the entry of the router rather than its parts. */
+function commandLine() {
+  const router = {
+    name: 'router',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /\/router\/index\.ts$/ }, () => ({
+        path: './router/index.js',
+        external: true,
+      })),
+  }
+  return build({
+    ...common,
+    entryPoints: [source('cli')],
+    outdir: dist,
+    format: 'esm',
+    plugins: [router],
+  })
+}
+
+/** Derives the CommonJS files from the ES modules, chunk by chunk: both share as much. */
+async function commonjs(files) {
+  for (const { path, text } of files) {
+    const { outputFiles } = await build({
+      stdin: { contents: text, sourcefile: path, resolveDir: dirname(path) },
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20',
+      // CommonJS has no import.meta; workers are found beside the file that starts them.
+      banner: text.includes('import.meta.url')
+        ? { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' }
+        : {},
+      define: { 'import.meta.url': 'importMetaUrl' },
+      write: false,
+    })
+    const to = join(cjs, relative(dist, path))
+    // The names of package.json's `imports` end at the package.json in this folder.
+    let code = outputFiles[0].text
+    for (const [name, target] of Object.entries(manifest.imports)) {
+      const beside = relative(dirname(to), join(root, target)).replaceAll('\\', '/')
+      code = code.replaceAll(
+        `"${name}"`,
+        JSON.stringify(`${beside[0] === '.' ? '' : './'}${beside}`),
+      )
+    }
+    put(to, code)
+  }
+  put(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')
+}
+
+function write(files) {
+  for (const { path, text } of files) put(path, text)
+}
+
+function put(path, text) {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}

@@ -1,0 +1,20 @@
+// The asynchronous context (AsyncLocalStorage) that a function of the user is called in.
+import { AsyncResource } from 'node:async_hooks'
+
+/** The context of a call, to return to later. */
+export interface Context {
+  runInAsyncScope<T, A extends unknown[]>(f: (...args: A) => T, self: undefined, ...args: A): T
+}
+
+/** The context of the present call. */
+export function presentContext(): Context {
+  return new AsyncResource('breakwater', { requireManualDestroy: true })
+}
+
+/** The context in which this package was loaded: that of no request. */
+const neutral = presentContext()
+
+/** `f`, called in the context of nobody: for what the native side calls. */
+export function inNeutralContext<A extends unknown[]>(f: (...args: A) => void) {
+  return (...args: A): void => neutral.runInAsyncScope(f, undefined, ...args)
+}
