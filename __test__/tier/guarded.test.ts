@@ -116,7 +116,7 @@ for (const setup of servers.all) {
       for (const kind of [undefined, 0, 1, 7, 255]) {
         t.true(await session.set('k', fresh(encoded, { kind, tags: ['t'] })))
         const found = await session.get('k')
-        t.is(found?.kind, kind ?? 0)
+        t.is(found?.kind ?? 0, kind ?? 0)
         t.deepEqual(found?.tags, ['t'])
       }
     }

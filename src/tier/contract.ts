@@ -7,7 +7,7 @@ import type { CacheKey } from '../base/types.ts'
 export interface TierValue {
   /** What the codec made of the value. */
   readonly encoded: string | number | Uint8Array
-  /** What the codec has to know of it, from 0 to 255: comes back as it was given; 0 if left out. */
+  /** What the codec has to know of it, from 0 to 255: comes back as it was given; 0 is none. */
   readonly kind?: number | undefined
   /**
    * Milliseconds that it is fresh from now on. Below 0: it has been stale for so long. `Infinity`: it

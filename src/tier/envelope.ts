@@ -209,9 +209,10 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
   const read = (bytes: Uint8Array): TierValue => {
     const version = stored.readDoubleBE(Head.VERSION)
     const cost = stored.readFloatBE(Head.VERSION + 8)
+    const kind = stored.readUInt8(Head.VERSION + 16)
     return {
       encoded: fromBytes(form & 15, bytes),
-      kind: stored.readUInt8(Head.VERSION + 16),
+      ...(kind === 0 ? {} : { kind }),
       freshFor: freshUntil - now / 1000,
       cost: Number.isFinite(cost) ? cost : 0,
       version: Number.isNaN(version) ? undefined : version,
