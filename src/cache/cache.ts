@@ -1,5 +1,5 @@
 // The cache that a user sees: what never waits, of store.ts, and what loads.
-import { InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
+import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { type Timers, timersOf } from '../base/timers.ts'
 import type { CacheHandle, CacheKey, CacheStats, SetOptions } from '../base/types.ts'
 import { type CacheEventName, type CacheListener, Events } from '../events/events.ts'
@@ -69,8 +69,6 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   readonly #warm: Warm<K> | undefined
   #writes: Writing<K, V> | undefined
   #closing: Promise<void> | undefined
-  /** Ends what tells of evictions. */
-  #evictions: (() => void) | undefined
   #loads: Loading<K, V> | undefined
 
   /**
@@ -94,6 +92,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
       const host = () => this.loadingHost(this.#timers, this.#events)
       this.#second = openSecond(given, host, () => this.clearHere())
       if (this.#second !== undefined) this.attachSecond(this.#second)
+      this.#events.tellRemovals(listener => this.onRemoval(listener))
       this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
     } catch (error) {
       super.close()
@@ -431,12 +430,18 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
 
   async #close(): Promise<void> {
     const save = this.#warm?.close()
+    this.#events.endRemovals()
     this.#loads?.close()
     const written = this.#writes?.close()
     super.close()
-    await written
-    await save?.()
-    await this.#second?.close()
+    try {
+      await written
+      await save?.()
+    } finally {
+      await this.#second?.close()
+      // What was written last was told as well.
+      this.#events.close()
+    }
   }
 
   get #writing(): Writing<K, V> {
@@ -447,6 +452,11 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
           await this.storeAll(key, value, options)
         },
         forget: async key => this.forgetAll([key]),
+        tell: (by, keys, begun, failed) => {
+          const { write } = this.#events
+          if (!write.isHeard) return
+          write.emit({ by, keys, duration: this.#timers.now() - begun, failed })
+        },
       },
       this.#timers,
     )
@@ -474,9 +484,22 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   on<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    const off = this.#events.on(event, listener)
-    if (event === 'evict') this.#tellEvictions()
-    return off
+    if (this.closed) throw new CacheClosedError()
+    return this.#events.on(event, listener)
+  }
+
+  /** As {@link Cache.on}, of the next event alone. */
+  once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
+    if (this.closed) throw new CacheClosedError()
+    return this.#events.once(event, listener)
+  }
+
+  /**
+   * Removes a listener that {@link Cache.on} or {@link Cache.once} added; of several of one function
+   * the last that was added. Nothing happens if there is none, or the cache is closed.
+   */
+  off<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): void {
+    this.#events.off(event, listener)
   }
 
   /**
@@ -536,13 +559,6 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
     return count
   }
 
-  /** As {@link Cache.on}, of the next event alone. */
-  once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    const off = this.#events.once(event, listener)
-    if (event === 'evict') this.#tellEvictions()
-    return off
-  }
-
   /**
    * A view of this cache whose keys begin with `name` and a colon: for versions of what values are, for
    * tenants. Its `clear` takes one step.
@@ -592,12 +608,6 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
         return saver(this, copy, keys, path)
       },
     }
-  }
-
-  #tellEvictions(): void {
-    this.#evictions ??= this.onRemoval((key, _, reason) => {
-      if (this.#events.evict.isHeard) this.#events.evict.emit({ key, reason })
-    })
   }
 
   get #loading(): Loading<K, V> {
