@@ -2,6 +2,7 @@
 import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { type Timers, timersOf } from '../base/timers.ts'
 import type { CacheHandle, CacheKey, CacheStats, SetOptions } from '../base/types.ts'
+import type { CodecName } from '../codec/codecs.ts'
 import { type CacheEventName, type CacheListener, Events } from '../events/events.ts'
 import type { BatchLoader } from '../loading/batch.ts'
 import { type LoadStats, noLoads } from '../loading/counts.ts'
@@ -603,7 +604,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
       publishHot: keys => session().publishHot(keys),
       load: path => this.load(path),
       saver: (keys, path) => {
-        const codec = this.#options.codec
+        const codec = this.#options.codec ?? (this.codecName as CodecName)
         const copy = new Cache<K, V>({ max: Math.max(1, keys.length), codec, near: false })
         return saver(this, copy, keys, path)
       },

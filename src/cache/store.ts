@@ -140,6 +140,14 @@ export class Store<K extends CacheKey = string, V = string> {
     return this.#at
   }
 
+  /**
+   * The name of its codec.
+   * @internal
+   */
+  protected get codecName(): string {
+    return this.#native.codec
+  }
+
   /** The name, if it has one. */
   get name(): string | undefined {
     return this.#native.name
@@ -286,14 +294,16 @@ export class Store<K extends CacheKey = string, V = string> {
     const keys: K[] = []
     const values: unknown[] = []
     const lives: number[] = []
+    let isDefault = true
     for (const [key, value] of entries) {
       const life = this.#lives.of(options, value, key)
       keys.push(key)
       values.push(this.#values.encode(value))
-      if (life !== undefined) lives.push(life)
+      if (life !== undefined) isDefault = false
+      lives.push(life ?? this.#endless)
     }
     this.#near?.tell()
-    binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
+    binding.setMany(this.#at, keys, values, isDefault ? undefined : lives)
     return this
   }
 

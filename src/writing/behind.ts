@@ -15,7 +15,7 @@ import {
   WriteFailedError,
   WriteQueueFullError,
 } from '../base/errors.ts'
-import { report } from '../base/report.ts'
+import { report, textOf } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 import { Retry } from '../guard/retry.ts'
@@ -335,13 +335,4 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function warn(message: string): void {
   process.emitWarning(message, { type: 'BreakwaterWarning', code: 'ERR_WRITE_FAILED' })
-}
-
-/** A thrown value as text, whatever it is. */
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown)
-  } catch {
-    return 'a value that has no text'
-  }
 }
