@@ -352,11 +352,13 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   async put(key: K, value: V, options?: SetOptions): Promise<void> {
+    this.needOpen()
     return this.#writing.put(key, value, options)
   }
 
   /** Removes a key as {@link Cache.put} stores one. */
   async remove(key: K): Promise<void> {
+    this.needOpen()
     return this.#writing.remove(key)
   }
 
@@ -375,11 +377,13 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   async invalidate(key: K, options?: InvalidateOptions): Promise<void> {
+    this.needOpen()
     return this.#writing.invalidate(key, options)
   }
 
   /** Resolves when the writes that came before have reached the origin, or were given up. */
   async flush(): Promise<void> {
+    this.needOpen()
     await this.#writes?.flush()
   }
 
@@ -409,6 +413,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
 
   /** What became of writes behind; `undefined` if there are none. */
   get writeStats(): WriteBehindStats | undefined {
+    this.needOpen()
     return this.#writes?.stats
   }
 
@@ -485,13 +490,13 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   on<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    if (this.closed) throw new CacheClosedError()
+    this.needOpen()
     return this.#events.on(event, listener)
   }
 
   /** As {@link Cache.on}, of the next event alone. */
   once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    if (this.closed) throw new CacheClosedError()
+    this.needOpen()
     return this.#events.once(event, listener)
   }
 
@@ -516,6 +521,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   get ready(): Promise<WarmStart> {
+    if (this.closed) return Promise.reject(new CacheClosedError())
     if (this.#warm !== undefined) return this.#warm.ready
     const heard = this.#second?.session.ready ?? Promise.resolve()
     return heard.then(() => ({ loaded: 0, complete: true }))
@@ -548,6 +554,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   async consume(
     events: AsyncIterable<Invalidation<K>> | Iterable<Invalidation<K>>,
   ): Promise<number> {
+    this.needOpen()
     let count = 0
     for await (const event of events) {
       if (this.closed) break
@@ -577,6 +584,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * ```
    */
   namespace(name: string): Namespace<V> {
+    this.needOpen()
     return new Namespace(this as unknown as NamespaceHost<V>, name)
   }
 

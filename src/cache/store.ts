@@ -1,6 +1,6 @@
 // What is there and what is not: the methods of a cache that never wait, each one native call.
 import { plainArray } from '../base/checks.ts'
-import { InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
+import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { filePath } from '../base/file-path.ts'
 import { Lifetimes } from '../base/lifetimes.ts'
 import type { Timers } from '../base/timers.ts'
@@ -138,6 +138,16 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   protected get at(): number {
     return this.#at
+  }
+
+  /**
+   * For what does not ask the native side at once.
+   *
+   * @throws CacheClosedError `ERR_CACHE_CLOSED`: this instance was closed.
+   * @internal
+   */
+  protected needOpen(): void {
+    if (this.#closed) throw new CacheClosedError()
   }
 
   /**
