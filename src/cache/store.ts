@@ -24,8 +24,10 @@ import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding, type Native, receivers, type Stored } from '../native/native.ts'
 import { openPort, STATE, State } from '../native/port.ts'
-import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from '../near/near.ts'
+import { Near } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
+import { ConditionalWrites, type IncrementOptions, type Prepared } from './conditional.ts'
+import { type EntryInfo, infoOf } from './info.ts'
 import {
   agreedCoding,
   type CacheOptions,
@@ -35,13 +37,15 @@ import {
   checkGrace,
   checkNear,
   checkObject,
+  checkTouch,
+  kindOfValues,
+  type NearLimits,
   needBound,
-  needsDecoding,
   type OpenOptions,
 } from './options.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
-const { get, getNear, peek, has, set, delete: remove } = binding
+const { get, getAndTouch, getNear, peek, has, set, delete: remove } = binding
 
 /** How long the version of a value that was removed is remembered, in milliseconds. */
 const REMEMBERED = 60_000
@@ -62,7 +66,7 @@ function make(options: OpenOptions): Native {
  * Reads and writes of a cache, all of them done when they return. See {@link Cache}, which loads as
  * well.
  */
-export class Store<K extends CacheKey = string, V = string> {
+export class Store<K extends CacheKey = string, V = unknown> {
   readonly #policy: LoadingPolicy
   readonly #native: Native
   /** What the native side knows this instance by. */
@@ -70,18 +74,21 @@ export class Store<K extends CacheKey = string, V = string> {
   readonly #values: Values<V>
   readonly #lives: Lifetimes<K, V>
   readonly #listeners: Listeners<K, V>
-  /** Whether a `set` without options needs nothing done here. */
-  readonly #plainIn: boolean
+  /** Whether a `set` of text or a number without options needs nothing done here. */
+  readonly #textIn: boolean
+  /** Whether a `set` of any other value does neither. */
+  readonly #otherIn: boolean
   /** Whether values are loaded anew before their end, also those that were set. */
   readonly #refreshes: boolean
-  /** Whether values come out as they are. */
-  readonly #plainOut: boolean
+  /** Whether what does not come out as bytes comes out as it is. */
+  readonly #textOut: boolean
   #near: Near<V> | undefined
-  /** Longer keys are not looked for in the near cache. */
-  readonly #longest: number
   /** The near cache, unless it rests. */
   #reads: Near<V> | undefined
   readonly #read: (stored: Stored) => V
+  /** Whether each read that hits begins an entry's life anew. */
+  readonly #touches: boolean
+  #conditionalWrites: ConditionalWrites<K, V> | undefined
   #closed = false
   /** What is written here goes there as well. */
   #second: Second | undefined
@@ -96,12 +103,13 @@ export class Store<K extends CacheKey = string, V = string> {
       if (!this.#native.created) checkAgreement(options, asked, this.#native)
       checkGrace(this.#policy, this.#native)
       const coding = agreedCoding(codingOf(options.codec), this.#native)
-      const near = checkNear(options.near, coding, this.#native.max)
-      this.#longest = near?.longestKey ?? 0
+      this.#touches = checkTouch(options)
+      // A copy would answer where the cache is to know of the read.
+      const near = this.#touches ? undefined : checkNear(options.near, coding, this.#native.max)
       this.#values = new Values(coding, near?.freeze ?? false)
-      this.#plainOut = this.#values.plainOut
+      this.#textOut = this.#values.textOut
       this.#read = stored => this.#values.read(stored)
-      this.#near = near && this.#openNear(near.bounds)
+      this.#near = near && this.#openNear(near)
       this.#reads = this.#near
     } catch (error) {
       binding.close(this.#at)
@@ -111,8 +119,9 @@ export class Store<K extends CacheKey = string, V = string> {
     const ttlOf = typeof options.ttl === 'function' ? options.ttl : undefined
     this.#lives = new Lifetimes(ttl, jitter, options.random ?? Math.random, ttlOf)
     this.#refreshes = this.#policy.refreshAhead !== undefined
-    const asGiven = this.#values.plainIn && !this.#lives.drawn
-    this.#plainIn = asGiven && !this.#refreshes && options.tier === undefined
+    const asGiven = !this.#lives.drawn && !this.#refreshes && options.tier === undefined
+    this.#textIn = asGiven && this.#values.textIn
+    this.#otherIn = asGiven && this.#values.allIn
     const must = this.#values.slots === undefined ? 0 : 1
     this.#listeners = new Listeners(receivers, this.#values, {
       on: () => binding.listen(this.#at, must),
@@ -120,15 +129,15 @@ export class Store<K extends CacheKey = string, V = string> {
     })
   }
 
-  #openNear(bounds: NearBounds): Near<V> | undefined {
+  #openNear({ bounds, longestKey }: NearLimits): Near<V> | undefined {
     const { policy, codec, systemClock } = this.#native
     return Near.open<V>({
       ...bounds,
       at: this.#at,
       exact: policy === 'lru',
       systemClock,
-      copiesBytes: codec === 'bytes',
-      ...(needsDecoding(codec) ? worthOfDecoded : worthOfPlain),
+      values: kindOfValues(codec),
+      longestKey,
     })
   }
 
@@ -183,15 +192,13 @@ export class Store<K extends CacheKey = string, V = string> {
   get(key: K): V | undefined {
     const near = this.#reads
     // What has no length, as a number, compares as not greater.
-    if (near !== undefined && !(((key as string | undefined)?.length as number) > this.#longest)) {
+    if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
       const place = near.find(key)
       return place < 0 ? this.#load(near, key) : near.at(place)
     }
     if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
-    const stored = get(this.#at, key)
-    return this.#plainOut || stored === undefined
-      ? (stored as V | undefined)
-      : this.#values.read(stored)
+    const stored = this.#touches ? getAndTouch(this.#at, key) : get(this.#at, key)
+    return this.#textOut && stored !== true ? (stored as V | undefined) : this.#decode(stored)
   }
 
   /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
@@ -200,9 +207,13 @@ export class Store<K extends CacheKey = string, V = string> {
     const place = near?.glance(key) ?? -1
     if (place >= 0) return near?.at(place)
     const stored = peek(this.#at, key)
-    return this.#plainOut || stored === undefined
-      ? (stored as V | undefined)
-      : this.#values.read(stored)
+    return this.#textOut && stored !== true ? (stored as V | undefined) : this.#decode(stored)
+  }
+
+  #decode(stored: Stored | undefined): V | undefined {
+    if (stored === undefined) return undefined
+    this.#near?.decoded()
+    return this.#values.read(stored)
   }
 
   #load(near: Near<V>, key: K): V | undefined {
@@ -242,7 +253,8 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   set(key: K, value: V, options?: SetOptions): this {
     this.#near?.tell()
-    if (this.#plainIn && options === undefined) {
+    const isText = typeof value === 'string' || typeof value === 'number'
+    if (options === undefined && (isText ? this.#textIn : this.#otherIn)) {
       set(this.#at, key, value)
     } else {
       this.#store(key, value, options)
@@ -272,16 +284,16 @@ export class Store<K extends CacheKey = string, V = string> {
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
     // What a copy spares of decoding is more than what calling once spares of calls.
-    if (this.#near !== undefined && !this.#plainOut) {
+    if (this.#near?.spares === true || this.#touches) {
       return Array.from(plainArray('keys', keys), key => this.get(key))
     }
     const list = binding.getMany(this.#at, plainArray('keys', keys))
-    if (this.#plainOut) return list as (V | undefined)[]
-    const bytes = this.#values.givesBytes ? new BytesOf(list) : undefined
-    return list.map(stored => {
-      if (stored === undefined) return undefined
-      return this.#values.decode(bytes === undefined ? stored : bytes.next(stored))
-    })
+    const bytes = new BytesOf(list)
+    if (this.#textOut && bytes.areNone) return list as (V | undefined)[]
+    this.#near?.decoded()
+    return list.map(stored =>
+      stored === undefined ? undefined : this.#values.decode(bytes.next(stored)),
+    )
   }
 
   /**
@@ -294,6 +306,7 @@ export class Store<K extends CacheKey = string, V = string> {
     const noted = options?.tags !== undefined || options?.version !== undefined
     if (
       noted ||
+      this.#touches ||
       this.#refreshes ||
       this.#second !== undefined ||
       this.#values.slots !== undefined
@@ -305,15 +318,18 @@ export class Store<K extends CacheKey = string, V = string> {
     const values: unknown[] = []
     const lives: number[] = []
     let isDefault = true
-    for (const [key, value] of entries) {
-      const life = this.#lives.of(options, value, key)
-      keys.push(key)
-      values.push(this.#values.encode(value))
-      if (life !== undefined) isDefault = false
-      lives.push(life ?? this.#endless)
+    try {
+      for (const [key, value] of entries) {
+        const life = this.#lives.of(options, value, key)
+        values.push(this.#values.encode(value))
+        keys.push(key)
+        lives.push(life ?? this.#endless)
+        if (life !== undefined) isDefault = false
+      }
+    } finally {
+      this.#near?.tell()
+      binding.setMany(this.#at, keys, values, isDefault ? undefined : lives)
     }
-    this.#near?.tell()
-    binding.setMany(this.#at, keys, values, isDefault ? undefined : lives)
     return this
   }
 
@@ -360,6 +376,116 @@ export class Store<K extends CacheKey = string, V = string> {
     return binding.expire(this.#at, key, milliseconds('ttl', ttl))
   }
 
+  /**
+   * Starts an entry's life anew: it ends when it would if it was stored now. The ttl is the cache's, or
+   * with {@link CacheOptions.touch} that of its own `set`. What does not end stays so.
+   *
+   * @returns whether there was one.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   * import { ManualClock } from 'breakwater/testing'
+   *
+   * const clock = new ManualClock()
+   * const cache = new Cache({ max: 100, ttl: '10m', clock })
+   * cache.set('session', 'alice')
+   * clock.advance('9m')
+   * assert.equal(cache.touch('session'), true)
+   * assert.equal(cache.ttl('session'), 600_000)
+   * ```
+   */
+  touch(key: K): boolean {
+    return binding.touch(this.#at, key)
+  }
+
+  /**
+   * What is known of an entry. It counts no hit.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100, ttl: '1m' })
+   * cache.set('a', '1', { tags: ['letters'], version: 7 })
+   * const info = cache.info('a')
+   * assert.equal(info?.version, 7)
+   * assert.equal(info?.tags, 1)
+   * assert.ok(info!.ttl > 59_000)
+   * assert.equal(cache.info('b'), undefined)
+   * ```
+   */
+  info(key: K): EntryInfo | undefined {
+    return infoOf(binding.info(this.#at, key))
+  }
+
+  /**
+   * Adds to a number, in one step across all threads; a key that is not there counts from `initial`.
+   *
+   * @param options - `ttl` and `jitter` are those of an entry that this makes: one that is there keeps
+   * its end.
+   * @returns the sum.
+   * @throws InvalidValueError `ERR_INVALID_VALUE`: the key has no number, or the sum is not finite.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache<string, number>({ max: 100 })
+   * assert.equal(cache.increment('visits'), 1)
+   * assert.equal(cache.increment('visits', 5), 6)
+   * assert.equal(cache.increment('stock', -1, { initial: 10, ttl: '1h' }), 9)
+   * ```
+   */
+  increment(key: K, by = 1, options?: IncrementOptions): number {
+    return this.#conditional.increment(key, by, options)
+  }
+
+  /**
+   * Stores a value unless the key has one, in one step across all threads.
+   *
+   * @returns whether it was stored.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const locks = new Cache({ max: 100 })
+   * assert.equal(locks.setIfAbsent('report', 'worker 1', { ttl: '30s' }), true)
+   * assert.equal(locks.setIfAbsent('report', 'worker 2', { ttl: '30s' }), false)
+   * ```
+   */
+  setIfAbsent(key: K, value: V, options?: SetOptions): boolean {
+    return this.#conditional.setIfAbsent(key, value, options)
+  }
+
+  /**
+   * Makes a value of the one that the key has, in one step across all threads.
+   *
+   * @param change - given the value, or `undefined`; gives the new one, or `undefined` to remove it.
+   * It is called again if another thread was faster, and must not wait.
+   * @param options - without `ttl` an entry keeps its end.
+   * @returns the new value.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const carts = new Cache<string, string[]>({ max: 100 })
+   * carts.update('alice', cart => [...(cart ?? []), 'apple'])
+   * assert.deepEqual(carts.update('alice', cart => [...(cart ?? []), 'pear']), ['apple', 'pear'])
+   * carts.update('alice', () => undefined)
+   * assert.equal(carts.has('alice'), false)
+   * ```
+   */
+  update(
+    key: K,
+    change: (value: V | undefined) => V | undefined,
+    options?: SetOptions,
+  ): V | undefined {
+    return this.#conditional.update(key, change, options)
+  }
+
   /** Entries now, with those that expired and were not collected yet. */
   get size(): number {
     return binding.size(this.#at)
@@ -386,7 +512,7 @@ export class Store<K extends CacheKey = string, V = string> {
 
   /** The entries, as {@link Cache.keys} iterates. */
   entries(): Generator<[K, V], undefined, undefined> {
-    return entries<K, V>(this.#at, this.#values.givesBytes, stored => this.#values.decode(stored))
+    return entries<K, V>(this.#at, stored => this.#values.decode(stored))
   }
 
   /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
@@ -500,7 +626,7 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   protected nearCopy(key: K): V | undefined {
     const near = this.#reads
-    if (near !== undefined && !(((key as string | undefined)?.length as number) > this.#longest)) {
+    if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
       const place = near.find(key)
       return place < 0 ? undefined : near.at(place)
     }
@@ -532,19 +658,21 @@ export class Store<K extends CacheKey = string, V = string> {
       policy: this.#policy,
       grace: this.#native.grace,
       events,
-      takesNull: !this.#values.plainIn,
+      takesNull: !this.#values.allIn,
       isClosed: () => this.#closed,
       nearCopy: key => this.nearCopy(key),
       find: key => {
         this.#reads?.order()
         const stored = getWithState(this.#at, key)
-        if (port[STATE] !== State.FRESH && port[STATE] !== State.EARLY) this.#reads?.miss()
+        const isFresh = port[STATE] === State.FRESH || port[STATE] === State.EARLY
+        if (isFresh && this.#touches) binding.touch(this.#at, key)
+        if (!isFresh) this.#reads?.miss()
         return stored
       },
       take: (key, stored) => {
         const near = this.#reads
-        if (near === undefined || ((key as string).length as number) > this.#longest) {
-          return this.#values.read(stored)
+        if (near === undefined || ((key as string).length as number) > near.longest) {
+          return this.#decode(stored) as V
         }
         const value = near.keep(key, stored, this.#read)
         if (near.rests) this.#reads = undefined
@@ -591,22 +719,60 @@ export class Store<K extends CacheKey = string, V = string> {
   }
 
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
-    const second = this.#second
     const life = this.#lives.of(options, value, key)
+    const { here, note, own } = this.#prepare(options, life)
+    const encoded = this.#values.encode(value)
+    const isPlain = note === undefined && own === 0
+    let stored = false
+    try {
+      if (isPlain) set(this.#at, key, encoded, here)
+      stored = isPlain || binding.setNoted(this.#at, key, encoded, here, note, own)
+    } finally {
+      if (!stored) this.#values.slots?.free(encoded as number)
+    }
+    return stored ? this.#send(key, encoded, options, life) : undefined
+  }
+
+  /** How a value is stored whose life is known; `undefined`: that of the cache. */
+  #prepare(options: SetOptions | undefined, life: number | undefined): Prepared {
+    const second = this.#second
     const freshFor = life ?? this.#endless
     const here = second === undefined ? life : second.life(freshFor)
     const early = this.#refreshes ? earlyWindow(this.#policy, freshFor, here ?? freshFor, 0) : 0
     const note = noteOf({ ...options, cover: second?.cover, early })
-    const encoded = this.#values.encode(value)
-    let stored = false
-    try {
-      if (note === undefined) set(this.#at, key, encoded, here)
-      stored = note === undefined || binding.setNoted(this.#at, key, encoded, here, note)
-    } finally {
-      if (!stored) this.#values.slots?.free(encoded as number)
-    }
-    if (!stored || second === undefined) return undefined
-    return second.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
+    const isOwn = options?.ttl !== undefined || this.#lives.ttlOf !== undefined
+    const ends = here !== undefined && here !== Number.POSITIVE_INFINITY
+    return { here, note, own: this.#touches && isOwn && ends ? 1 : 0 }
+  }
+
+  /** A value was stored: it goes to the second tier as well. */
+  #send(
+    key: K,
+    encoded: unknown,
+    options: SetOptions | undefined,
+    life: number | undefined,
+  ): Promise<unknown> | undefined {
+    const freshFor = life ?? this.#endless
+    return this.#second?.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
+  }
+
+  /** Writes on a condition; made when they are first needed. */
+  get #conditional(): ConditionalWrites<K, V> {
+    this.#conditionalWrites ??= new ConditionalWrites<K, V>({
+      at: this.#at,
+      codec: this.#native.codec,
+      values: this.#values,
+      lives: this.#lives,
+      tellReads: () => this.#near?.tell(),
+      prepare: (options, life) => this.#prepare(options, life),
+      stored: (...stored) => void this.#send(...stored),
+      peek: key => this.peek(key),
+      ttl: key => this.ttl(key),
+      set: (key, value, options) => this.set(key, value, options),
+      delete: key => this.delete(key),
+      removed: key => void this.#second?.session.delete([key]),
+    })
+    return this.#conditionalWrites
   }
 
   /** How long values live that are told nothing else, in milliseconds. */
