@@ -1,5 +1,7 @@
 // Every error that a cache throws, each with a code that does not change between versions.
 
+import './platform.ts'
+
 /** Marks the errors of this package, whichever copy of it made them. */
 const BRAND: unique symbol = Symbol.for('breakwater.error') as never
 
