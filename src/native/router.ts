@@ -13,6 +13,8 @@ export interface NativeRouter {
    * {@link take}.
    */
   feed(session: number, chunk: Uint8Array, area: Uint8Array): number
+  /** As {@link feed}, but no command runs: the client has yet to take its replies. */
+  hold(session: number, chunk: Uint8Array, area: Uint8Array): number
   /** Copies the replies of the last chunk, which did not fit its area. */
   take(into: Uint8Array): number
   /** Clients that a command ended, on whichever thread they are. */
@@ -29,12 +31,22 @@ export interface NativeRouter {
   close(): void
 }
 
+/** The sockets of one thread, served natively. */
+export interface NativeSockets {
+  /** How many clients are connected. */
+  clients(): number
+  /** Accepts no more, answers what was received and ends all connections. */
+  drain(): void
+  /** Ends everything at once. */
+  close(): void
+}
+
 /** What a driver does once it has written the replies to a chunk. */
 export const Next = { read: 0, resume: 1, close: 2 } as const
 
 /** What {@link NativeBinding.createRouter} takes, checked and complete. */
 export interface NativeOptions {
-  maxMemory: number | undefined
+  maxBytes: number | undefined
   policy: string
   maxClients: number
   threads: number
@@ -46,6 +58,9 @@ interface NativeBinding {
   createRouter(options: NativeOptions): NativeRouter
   attachRouter(id: number): NativeRouter
   duplicateFd(fd: number): number
+  /** Missing on Windows; gives `undefined` where the event loop cannot be reached. */
+  startSockets?: (router: number, fd: number) => NativeSockets | undefined
 }
 
-export const { createRouter, attachRouter, duplicateFd } = binding as unknown as NativeBinding
+export const { createRouter, attachRouter, duplicateFd, startSockets } =
+  binding as unknown as NativeBinding

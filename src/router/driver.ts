@@ -1,4 +1,6 @@
-// Sockets of one thread: bytes from each to the native core, replies back, slow readers paused.
+// Sockets of one thread: bytes from each to the native core, replies back. Commands of a client that
+// does not read its replies wait in the core, up to a bound; it is read from all the same, since a
+// client that writes a whole pipeline before it reads must not be waited for.
 import type { Server, Socket } from 'node:net'
 import { BroadcastChannel } from 'node:worker_threads'
 import { type NativeRouter, Next } from '../native/router.ts'
@@ -62,7 +64,9 @@ export class Driver {
 
   /** Feeds a chunk and writes the replies; what comes next. */
   #feed(session: number, connection: Connection, chunk: Uint8Array): number {
-    const result = this.#router.feed(session, chunk, this.#area)
+    const result = connection.isFull
+      ? this.#router.hold(session, chunk, this.#area)
+      : this.#router.feed(session, chunk, this.#area)
     // Lengths may exceed 32 bits: no bit operations.
     const flags = result % 8
     const length = (result - flags) / 8
@@ -94,26 +98,39 @@ class Connection {
   /** Commands wait in the core until the client has taken its replies. */
   #waiting = false
   #finishing = false
+  #linger = LINGER
   #ended = false
 
   constructor(socket: Socket, feed: (chunk: Uint8Array) => number) {
     this.socket = socket
     this.#feed = feed
     socket.on('data', chunk => this.#receive(chunk as Buffer))
-    socket.on('drain', () => this.#drained())
+    socket.on('drain', () => this.#resume())
     socket.on('error', () => socket.destroy())
+    // It may still read what it asked for, in its own time.
+    socket.on('end', () => this.finish(Number.POSITIVE_INFINITY))
+  }
+
+  /** Whether it has replies to take before another command runs. */
+  get isFull(): boolean {
+    return this.socket.writableNeedDrain
   }
 
   /** Writes replies; whether the kernel took them all at once. */
   write(replies: Buffer): boolean {
     if (this.socket.destroyed) return true
-    if (!this.socket.write(replies)) this.socket.pause()
+    this.socket.write(replies)
     return this.socket.writableLength === 0
   }
 
-  /** Ends the connection once everything received is answered. */
-  finish(): void {
+  /**
+   * Ends the connection once everything received is answered.
+   *
+   * @param linger - how long the client may take to accept that, in milliseconds.
+   */
+  finish(linger = LINGER): void {
     this.#finishing = true
+    this.#linger = linger
     if (!this.#waiting) this.#end()
   }
 
@@ -130,25 +147,17 @@ class Connection {
     this.#waiting = next === Next.resume
     if (next === Next.close) {
       this.#end()
-    } else if (this.#waiting) {
-      this.socket.pause()
-      // Others get their turn between two batches of replies.
-      if (!this.socket.writableNeedDrain) setImmediate(() => this.#resume())
+    } else if (this.#waiting && !this.isFull) {
+      // Others get their turn between two batches of commands.
+      setImmediate(() => this.#resume())
     }
   }
 
-  #drained(): void {
-    if (this.#waiting) this.#resume()
-    else this.socket.resume()
-  }
-
   #resume(): void {
-    if (!this.#waiting || this.socket.destroyed) return
+    if (!this.#waiting || this.isFull || this.socket.destroyed) return
     this.#waiting = false
     this.#receive(NOTHING)
-    if (this.#waiting) return
-    if (this.#finishing) this.#end()
-    else if (!this.socket.writableNeedDrain) this.socket.resume()
+    if (this.#finishing && !this.#waiting) this.#end()
   }
 
   /**
@@ -160,7 +169,8 @@ class Connection {
     this.#ended = true
     this.socket.end()
     this.socket.resume()
-    const timer = setTimeout(() => this.socket.destroy(), LINGER)
+    if (this.#linger === Number.POSITIVE_INFINITY) return
+    const timer = setTimeout(() => this.socket.destroy(), this.#linger)
     this.socket.once('close', () => clearTimeout(timer))
   }
 }

@@ -1,15 +1,16 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { readFileSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { BreakwaterError } from '../base/errors.ts'
+import { BreakwaterError, NativeDriverError } from '../base/errors.ts'
 import { createRouter as createNative, type NativeRouter } from '../native/router.ts'
 import { Driver } from './driver.ts'
 import { Listener, type ListenOptions, listen, SERVER } from './listener.ts'
-import { check, checkAddress, type RouterOptions } from './options.ts'
+import { check, checkAddress, type DriverName, type RouterOptions } from './options.ts'
+import { isNative, serveNatively, type ThreadDriver } from './sockets.ts'
 import { Threads } from './threads.ts'
 
 export type { ListenOptions } from './listener.ts'
-export type { Permission, RouterOptions, RouterUser } from './options.ts'
+export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
 
 /** The port that a router listens on if none is given; 6379 is left to Redis. */
 export const DEFAULT_PORT = 6380
@@ -57,6 +58,8 @@ export interface Router {
   address(): AddressInfo | null
   /** Counts since the start. */
   stats(): RouterStats
+  /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
+  readonly driver: 'native' | 'net' | undefined
 }
 
 /**
@@ -64,9 +67,9 @@ export interface Router {
  *
  * @example
  * ```ts
- * import { createRouter } from 'breakwater'
+ * import { createRouter } from 'breakwater/router'
  *
- * const router = createRouter({ maxMemory: '64mb', threads: 1 })
+ * const router = createRouter({ maxBytes: '64mb', threads: 1 })
  * const { port } = await router.listen({ port: 0 })
  * // redis-cli -p ${port} set harbour calm
  * await router.close()
@@ -76,7 +79,7 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
-  return new ThreadedRouter(createNative(checked), checked.threads)
+  return new ThreadedRouter(createNative(checked), checked.threads, options.driver ?? 'auto')
 }
 
 /** This package's version. */
@@ -95,15 +98,18 @@ export function version(): string {
 class ThreadedRouter implements Router {
   readonly #native: NativeRouter
   readonly #threads: number
+  readonly #wanted: DriverName
+  #driver: 'native' | 'net' | undefined
   #address: AddressInfo | null = null
   #state: 'new' | 'open' | 'closed' = 'new'
   #stop: (() => Promise<void>) | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
-  constructor(native: NativeRouter, threads: number) {
+  constructor(native: NativeRouter, threads: number, driver: DriverName) {
     this.#native = native
     this.#threads = threads
+    this.#wanted = driver
   }
 
   async listen({ port = DEFAULT_PORT, host = DEFAULT_HOST }: ListenOptions = {}) {
@@ -136,26 +142,68 @@ class ThreadedRouter implements Router {
     return this.#last ?? (this.#native.stats() as unknown as RouterStats)
   }
 
+  get driver(): 'native' | 'net' | undefined {
+    return this.#driver
+  }
+
   async #serve(port: number, host: string): Promise<AddressInfo> {
-    const listener = this.#threads > 0 ? await Listener.open(port, host) : undefined
-    if (listener === undefined) return this.#serveHere(port, host)
-    const threads = new Threads(this.#native.id, listener, error => process.emitWarning(error))
+    const listener = await Listener.open(port, host)
+    if (listener === undefined) {
+      if (this.#wanted === 'native') throw new NativeDriverError()
+      return this.#serveByNet(port, host)
+    }
+    if (this.#threads === 0) return this.#serveHere(listener)
+    const { id } = this.#native
+    const warn = (error: Error) => process.emitWarning(error)
+    const threads = new Threads(id, listener, this.#wanted, warn)
     try {
       await threads.start(this.#threads)
     } catch (error) {
       await threads.stop()
       throw error
     }
+    this.#uses(threads.driver)
     this.#stop = () => threads.stop()
     return listener.address
   }
 
-  async #serveHere(port: number, host: string): Promise<AddressInfo> {
+  /** Serves on this thread. */
+  async #serveHere(listener: Listener): Promise<AddressInfo> {
+    const { address } = listener
+    const sockets = this.#serveNatively(listener)
+    if (sockets !== undefined) {
+      this.#uses('native')
+      this.#stop = () => sockets.drain()
+      return address
+    }
+    if (this.#wanted === 'native') throw new NativeDriverError()
+    return this.#serveByNet(address.port, address.address)
+  }
+
+  /** Hands the listener over to the native driver, or closes it. */
+  #serveNatively(listener: Listener): ThreadDriver | undefined {
+    const fd = this.#wanted === 'net' ? -1 : listener.share()
+    listener.close()
+    if (fd < 0) return undefined
+    const sockets = serveNatively(this.#native.id, fd)
+    if (sockets === undefined) closeSync(fd)
+    return sockets
+  }
+
+  async #serveByNet(port: number, host: string): Promise<AddressInfo> {
     const driver = new Driver(this.#native)
     const server = createServer(SERVER, socket => driver.accept(socket))
     const address = await listen(server, port, host)
+    this.#uses('net')
     this.#stop = () => driver.drain(server)
     return address
+  }
+
+  /** Says once if the native driver was to be expected and is not there. */
+  #uses(driver: 'native' | 'net' | undefined): void {
+    this.#driver = driver
+    if (driver !== 'net' || this.#wanted === 'net' || !isNative()) return
+    process.emitWarning(new NativeDriverError(), { code: 'BREAKWATER_NET_DRIVER' })
   }
 
   async #close(): Promise<void> {

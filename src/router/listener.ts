@@ -5,6 +5,8 @@ import { duplicateFd } from '../native/router.ts'
 
 /** How sockets are set up on every thread. */
 export const SERVER: ServerOpts = {
+  // A client that has sent everything may still read the replies.
+  allowHalfOpen: true,
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: 300_000,

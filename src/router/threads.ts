@@ -2,7 +2,8 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Listener } from './listener.ts'
-import type { Assignment } from './worker.ts'
+import type { DriverName } from './options.ts'
+import type { Assignment, Listening } from './worker.ts'
 
 /** How long clients may take to accept their last replies, in milliseconds. */
 const DRAIN = 5000
@@ -14,14 +15,27 @@ export class Threads {
   readonly #workers = new Set<Worker>()
   readonly #router: number
   readonly #listener: Listener
+  readonly #wanted: DriverName
   readonly #failed: (error: Error) => void
+  #driver: 'native' | 'net' | undefined
   #stopping = false
 
   /** `failed` hears of each worker that fails; its connections are lost, and it is replaced. */
-  constructor(router: number, listener: Listener, failed: (error: Error) => void) {
+  constructor(
+    router: number,
+    listener: Listener,
+    driver: DriverName,
+    failed: (error: Error) => void,
+  ) {
     this.#router = router
     this.#listener = listener
+    this.#wanted = driver
     this.#failed = failed
+  }
+
+  /** Which driver the workers use; `undefined` before one of them listens. */
+  get driver(): 'native' | 'net' | undefined {
+    return this.#driver
   }
 
   /** Starts so many workers; done when all of them listen. */
@@ -37,7 +51,11 @@ export class Threads {
   }
 
   #start(): Promise<void> {
-    const assignment: Assignment = { router: this.#router, fd: this.#listener.share() }
+    const assignment: Assignment = {
+      router: this.#router,
+      fd: this.#listener.share(),
+      driver: this.#wanted,
+    }
     const file = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
     const worker = new Worker(file, { workerData: assignment, name: 'breakwater-router' })
     this.#workers.add(worker)
@@ -46,8 +64,9 @@ export class Threads {
       failure = error as Error
     })
     return new Promise((resolve, reject) => {
-      worker.once('message', () => {
+      worker.once('message', (message: Listening) => {
         listening = true
+        this.#driver = message.driver
         resolve()
       })
       worker.once('exit', () => {

@@ -68,6 +68,7 @@ impl Owner for Driver {
 const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"connect", connect),
     function!(Driver, c"feed", feed),
+    function!(Driver, c"hold", hold),
     function!(Driver, c"take", take),
     function!(Driver, c"kills", kills),
     function!(Driver, c"clientId", client_id),
@@ -106,7 +107,7 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
     };
-    let session = match router.connect(peer, now()) {
+    let session = match Session::open(&router, peer, now()) {
         Ok(session) => session,
         Err(refusal) => return js.buffer(refusal),
     };
@@ -128,6 +129,21 @@ fn index<T>(js: Js<'_>, call: &Call<'_, T>) -> usize {
 /// `area` if they fit, otherwise `take` has them.
 #[inline]
 fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    give(call, |session, chunk, output| session.feed(chunk, now(), output))
+}
+
+/// `hold(session, chunk, area)`: as `feed`, but no command runs: the client has yet to take its
+/// replies. What it comes to is a refusal, if too much waits.
+fn hold<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    give(call, Session::hold)
+}
+
+/// Gives a chunk to a session; what it came to, as `feed` says.
+#[inline]
+fn give<'s>(
+    call: &Call<'s, Driver>,
+    take: impl FnOnce(&mut Session, &[u8], &mut Output) -> Next,
+) -> Returns<'s> {
     let js = call.js;
     let mut sessions = call.on.sessions.borrow_mut();
     let session =
@@ -139,7 +155,7 @@ fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     // SAFETY: no JavaScript runs until this returns, and the two do not overlap: the one comes
     // from the socket, the other from the driver.
     let (chunk, area) = unsafe { (js.to_bytes(call.arg::<1>()), js.to_bytes(call.arg::<2>())) };
-    let next = session.feed(chunk.unwrap_or_default(), now(), output);
+    let next = take(session, chunk.unwrap_or_default(), output);
     let len = output.bytes.len();
     if let Some(area) = area.and_then(|area| area.get_mut(..len)) {
         area.copy_from_slice(&output.bytes);

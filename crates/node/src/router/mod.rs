@@ -1,8 +1,12 @@
-//! The routing node as JavaScript's sockets drive it.
+//! The routing node: driven by JavaScript's sockets, or natively in the event loop of a thread.
 
 mod driver;
 mod list;
 mod open;
+#[cfg(unix)]
+mod sockets;
+#[cfg(unix)]
+mod uv;
 
 use crate::env::{Env, Function, function};
 
@@ -11,4 +15,6 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"createRouter", open::create),
     function!(Env, c"attachRouter", open::attach),
     function!(Env, c"duplicateFd", open::duplicate_fd),
+    #[cfg(unix)]
+    function!(Env, c"startSockets", sockets::start),
 ];

@@ -1,0 +1,244 @@
+// What every driver of sockets must do, whichever it is: one table of tests for all of them.
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { createRouter } from 'breakwater/router'
+import { encode, Raw, serve } from './support.ts'
+
+const KB = 1024
+const MB = 1024 * KB
+
+/** A socket and all that it has received. */
+async function open(port: number): Promise<{ socket: Socket; received: () => Buffer }> {
+  const socket = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const chunks: Buffer[] = []
+  socket.on('data', chunk => chunks.push(chunk))
+  await once(socket, 'connect')
+  return { socket, received: () => Buffer.concat(chunks) }
+}
+
+/** Waits until `isTrue`, looking again and again. */
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await sleep(5)
+}
+
+for (const driver of ['native', 'net'] as const) {
+  const start = (t: Parameters<typeof serve>[0], threads = 2, ...more: string[]) =>
+    serve(t, '--driver', driver, '--threads', `${threads}`, '--max-bytes', '256mb', ...more)
+
+  for (const threads of [0, 1, 2]) {
+    test(`${driver}, ${threads} threads: it says what drives the sockets, serves and stops`, async t => {
+      const router = createRouter({ driver, threads, maxBytes: '16mb' })
+      t.is(router.driver, undefined)
+      const { port } = await router.listen({ port: 0 })
+      t.is(router.driver, driver)
+      const client = await Raw.open(t, port)
+      t.is(await client.send('SET', 'a', '1'), '+OK\r\n')
+      t.is(await client.send('GET', 'a'), '$1\r\n1\r\n')
+      t.is(router.stats().clients, 1)
+      await router.close()
+      t.deepEqual(await client.rest(), Buffer.alloc(0))
+    })
+  }
+
+  test(`${driver}: commands may come a byte at a time, and many at once`, async t => {
+    const { port } = await start(t, 1)
+    const { socket, received } = await open(port)
+    socket.setNoDelay(true)
+    const commands = Buffer.concat([encode(['SET', 'a', 'x'.repeat(40)]), encode(['GET', 'a'])])
+    for (const byte of commands) {
+      socket.write(Buffer.of(byte))
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    const once = `+OK\r\n$40\r\n${'x'.repeat(40)}\r\n`
+    await until(() => received().length >= once.length)
+    socket.write(Buffer.concat(Array.from({ length: 5000 }, () => commands)))
+    await until(() => received().length >= once.length * 5001)
+    t.is(received().toString(), once.repeat(5001))
+    socket.destroy()
+  })
+
+  test(`${driver}: a client may write a whole pipeline before it reads`, async t => {
+    const { port } = await start(t, 1)
+    const { socket, received } = await open(port)
+    socket.pause()
+    const value = 'v'.repeat(10 * KB)
+    const pair = Buffer.concat([encode(['SET', 'k', value]), encode(['GET', 'k'])])
+    for (let n = 0; n < 3000; n++) {
+      // All of it, as a client does that reads only when it has written.
+      if (!socket.write(pair)) await once(socket, 'drain')
+    }
+    socket.resume()
+    const reply = `+OK\r\n$${value.length}\r\n${value}\r\n`
+    await until(() => received().length >= reply.length * 3000)
+    t.is(received().length, reply.length * 3000)
+    t.is(received().subarray(-reply.length).toString(), reply)
+    socket.destroy()
+  })
+
+  test(`${driver}: a client that never reads is told and ended when too much waits`, async t => {
+    const { port } = await start(t, 1)
+    const good = await Raw.open(t, port)
+    await good.send('SET', 'large', 'x'.repeat(MB))
+    const { socket, received } = await open(port)
+    socket.on('error', () => {})
+    socket.pause()
+    const gets = Buffer.concat(Array.from({ length: 100 }, () => encode(['GET', 'large'])))
+    socket.write(gets)
+    const filler = encode(['SET', 'filler', 'y'.repeat(MB)])
+    let ended = false
+    socket.once('close', () => {
+      ended = true
+    })
+    for (let n = 0; n < 100 && !ended; n++) {
+      if (!socket.write(filler))
+        await Promise.race([once(socket, 'drain').catch(() => {}), sleep(200)])
+    }
+    t.is(await good.send('PING'), '+PONG\r\n')
+    socket.resume()
+    await until(() => ended || received().includes('wait for replies to be read'))
+    t.is(await good.send('PING'), '+PONG\r\n')
+    socket.destroy()
+  })
+
+  test(`${driver}: a client that has sent its last gets all replies, then the end`, async t => {
+    const { port } = await start(t, 1)
+    const { socket, received } = await open(port)
+    const count = 20_000
+    socket.end(Buffer.concat(Array.from({ length: count }, () => encode(['PING']))))
+    await once(socket, 'end')
+    t.is(received().toString(), '+PONG\r\n'.repeat(count))
+    socket.destroy()
+  })
+
+  test(`${driver}: an unfinished command at the end of a client is dropped`, async t => {
+    const { port } = await start(t, 1)
+    const { socket, received } = await open(port)
+    socket.end('PING\r\n*2\r\n$3\r\nGET\r\n$5\r\nab')
+    await once(socket, 'end')
+    t.is(received().toString(), '+PONG\r\n')
+    socket.destroy()
+  })
+
+  test(`${driver}: connections that are reset trouble nobody else`, async t => {
+    const { port } = await start(t)
+    const good = await Raw.open(t, port)
+    for (let round = 0; round < 20; round++) {
+      const opened = await Promise.all(Array.from({ length: 20 }, () => open(port)))
+      for (const { socket } of opened) {
+        socket.on('error', () => {})
+        socket.write(encode(['SET', 'a', 'b'.repeat(100 * KB)]).subarray(0, 70 * KB))
+        socket.resetAndDestroy()
+      }
+      t.is(await good.send('PING'), '+PONG\r\n')
+    }
+    await until(async () => {
+      const list = await good.send('CLIENT', 'LIST')
+      return list.split('\n').filter(line => line.startsWith('id=')).length === 1
+    })
+    t.pass()
+  })
+
+  test(`${driver}: QUIT answers what came before it and ends the connection`, async t => {
+    const { port } = await start(t, 1)
+    const { socket, received } = await open(port)
+    socket.write('PING\r\nQUIT\r\nPING\r\n')
+    await once(socket, 'end')
+    t.is(received().toString(), '+PONG\r\n+OK\r\n')
+    socket.destroy()
+  })
+
+  test(`${driver}: a client is killed from any thread`, async t => {
+    const { port } = await start(t, 2)
+    const clients = await Promise.all(Array.from({ length: 16 }, () => Raw.open(t, port)))
+    const ids = await Promise.all(clients.map(client => client.send('CLIENT', 'ID')))
+    const [killer, ...victims] = clients
+    for (const id of ids.slice(1)) {
+      t.is(await killer!.send('CLIENT', 'KILL', 'ID', id.slice(1, -2)), ':1\r\n')
+    }
+    for (const victim of victims) t.deepEqual(await victim.rest(), Buffer.alloc(0))
+    t.is(await killer!.send('PING'), '+PONG\r\n')
+  })
+
+  test(`${driver}: clients beyond the bound are told so`, async t => {
+    const { port } = await start(t, 1, '--max-clients', '2')
+    const first = await Raw.open(t, port)
+    const second = await Raw.open(t, port)
+    t.is(await first.send('PING'), '+PONG\r\n')
+    t.is(await second.send('PING'), '+PONG\r\n')
+    const third = await Raw.open(t, port)
+    t.is((await third.rest()).toString(), '-ERR max number of clients reached\r\n')
+  })
+
+  test(`${driver}: a stop answers what was received, then ends all connections`, async t => {
+    const { port, stop } = await start(t)
+    const clients = await Promise.all(Array.from({ length: 20 }, () => Raw.open(t, port)))
+    for (const client of clients) client.write(Buffer.concat(Array(50).fill(encode(['PING']))))
+    // The last command of another connection is answered, so these were received.
+    const late = await Raw.open(t, port)
+    t.is(await late.send('PING'), '+PONG\r\n')
+    const stopped = stop()
+    for (const client of clients) {
+      t.is((await client.rest()).toString(), '+PONG\r\n'.repeat(50))
+    }
+    t.is(await stopped, 0)
+  })
+
+  test(`${driver}: a stop does not wait for a client that never reads`, async t => {
+    const { port, stop } = await start(t, 1)
+    const good = await Raw.open(t, port)
+    await good.send('SET', 'large', 'x'.repeat(4 * MB))
+    const { socket } = await open(port)
+    socket.on('error', () => {})
+    socket.pause()
+    for (let n = 0; n < 10; n++) socket.write(encode(['GET', 'large']))
+    t.is(await good.send('PING'), '+PONG\r\n')
+    t.is(await stop(), 0)
+    socket.destroy()
+  })
+
+  test.serial(`${driver}: thousands of connections at once`, async t => {
+    t.timeout(120_000)
+    const { port } = await start(t, 2, '--max-clients', '20000')
+    const count = Number(process.env.BREAKWATER_CONNECTIONS ?? 2000)
+    const sockets: Socket[] = []
+    for (let n = 0; n < count; n += 200) {
+      const opened = await Promise.all(Array.from({ length: 200 }, () => open(port)))
+      sockets.push(...opened.map(({ socket }) => socket))
+    }
+    const answers = sockets.map(async socket => {
+      const [chunk] = await once(socket, 'data')
+      return chunk.toString() as string
+    })
+    for (const socket of sockets) socket.write('PING\r\n')
+    t.deepEqual(new Set(await Promise.all(answers)), new Set(['+PONG\r\n']))
+    for (const socket of sockets) socket.destroy()
+    const good = await Raw.open(t, port)
+    await until(async () => {
+      const list = await good.send('CLIENT', 'LIST')
+      return list.split('\n').filter(line => line.startsWith('id=')).length === 1
+    })
+  })
+
+  test(`${driver}: timers and other work of a thread go on under full load`, async t => {
+    const router = createRouter({ driver, threads: 0, maxBytes: '16mb' })
+    t.teardown(() => router.close())
+    const { port } = await router.listen({ port: 0 })
+    const { socket } = await open(port)
+    socket.on('error', () => {})
+    const pings = Buffer.concat(Array.from({ length: 2000 }, () => encode(['PING'])))
+    let flowing = true
+    const flood = () => {
+      if (flowing) socket.write(pings, () => setImmediate(flood))
+    }
+    flood()
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    await until(() => ticks >= 100)
+    clearInterval(timer)
+    flowing = false
+    t.true(router.stats().commands > 0)
+    socket.destroy()
+  })
+}

@@ -1,0 +1,22 @@
+//! The sockets of Breakwater's routing node.
+//!
+//! A [`Driver`] owns the connections of one thread and drives the sans-IO core
+//! (`breakwater-router`): it accepts, reads, feeds, writes and closes. It has no thread and no loop
+//! of its own. Its host, the event loop of a worker thread of Node.js or a loop in a test, watches
+//! one descriptor ([`Driver::descriptor`]) and one time-out ([`Driver::timeout`]) and calls
+//! [`Driver::turn`] when either is due.
+//!
+//! Drivers of one router in several threads form a [`Group`]: what one of them has to tell the
+//! others, as the clients that `CLIENT KILL` ends, goes through it.
+
+#![forbid(unsafe_code)]
+
+mod backlog;
+mod client;
+mod deadlines;
+mod driver;
+mod group;
+mod listener;
+
+pub use driver::{Driver, Settings};
+pub use group::Group;

@@ -1,0 +1,207 @@
+//! The native driver in the event loop of a thread: libuv tells when its poller has something, and a
+//! turn of the driver does it. No JavaScript runs for a client.
+//!
+//! ```text
+//! Running    started; libuv calls `ready` and `due`
+//! Closing    the driver is gone, its handles are being closed; by `close()`, or by the end of the
+//!            environment, whichever comes first
+//! Closed     libuv has let go of both handles: the watch is freed
+//! ```
+
+use super::list;
+use super::uv::{self, Handle, Uv};
+use crate::env::{Call, Env, Function, Owner, Returns, define, function};
+use crate::js::Fail;
+use breakwater_net::{Driver, Settings};
+use napi_sys as sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::net::TcpListener;
+use std::os::fd::FromRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What libuv's handles belong to. It lives until both are closed.
+struct Watch {
+    uv: Uv,
+    /// `None` once closing.
+    driver: RefCell<Option<Driver>>,
+    handles: Cell<Option<[Handle; 2]>>,
+    /// Handles that libuv has not let go of.
+    open: Cell<u8>,
+    /// What is told when the environment ends, until it is taken back.
+    hook: Cell<sys::napi_async_cleanup_hook_handle>,
+}
+
+/// What JavaScript has of it.
+struct Sockets {
+    env: Rc<Env>,
+    /// Null once closed.
+    watch: Cell<*const Watch>,
+}
+
+impl Owner for Sockets {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+}
+
+const METHODS: &[Function<Sockets>] = &[
+    function!(Sockets, c"clients", clients),
+    function!(Sockets, c"drain", drain),
+    function!(Sockets, c"close", close),
+];
+
+/// `startSockets(router, descriptor)`: serves who connects to a listening socket, in the event loop
+/// of the calling thread, and closes it in the end; `undefined`, and the descriptor untouched, where
+/// that loop cannot be reached.
+pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let js = call.js;
+    let id = js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
+    let descriptor = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)? as c_int;
+    let (router, group) = list::find(id).ok_or_else(Fail::handle)?;
+    let mut event_loop = ptr::null_mut();
+    // SAFETY: the environment is the one that calls.
+    let status = unsafe { sys::napi_get_uv_event_loop(js.raw(), &mut event_loop) };
+    let (Some(uv), 0) = (Uv::find(), status) else { return js.undefined() };
+    // SAFETY: a descriptor of its own, which the caller gives away.
+    let listener = unsafe { TcpListener::from_raw_fd(descriptor) };
+    let started = listener
+        .set_nonblocking(true)
+        .and_then(|()| Driver::new(router, &group, listener, Settings::default()));
+    let driver = started.map_err(|error| Fail::internal(&format!("no sockets: {error}")))?;
+    let poller = driver.descriptor();
+    let watch = Box::into_raw(Box::new(Watch {
+        uv,
+        driver: RefCell::new(Some(driver)),
+        handles: Cell::new(None),
+        open: Cell::new(0),
+        hook: Cell::new(ptr::null_mut()),
+    }));
+    // SAFETY: the loop is this thread's; the watch lives until both handles are closed.
+    unsafe {
+        let poll = match uv.watch(event_loop.cast(), poller, watch.cast(), ready) {
+            Ok(poll) => poll,
+            Err(status) => {
+                drop(Box::from_raw(watch));
+                return Err(Fail::internal(&format!("no poll handle: {status}")));
+            }
+        };
+        let timer = uv.timer(event_loop.cast(), watch.cast());
+        (*watch).handles.set(Some([poll, timer]));
+        (*watch).open.set(2);
+        let mut hook = ptr::null_mut();
+        sys::napi_add_async_cleanup_hook(js.raw(), Some(ended), watch.cast(), &mut hook);
+        (*watch).hook.set(hook);
+        turn(&*watch);
+    }
+    let object = js.object()?;
+    let sockets = Sockets { env: call.on.this()?, watch: Cell::new(watch) };
+    define(js, object, METHODS, &Rc::new(sockets))?;
+    Ok(object)
+}
+
+/// One turn of the driver, and the timer for what it comes back for. A panic, which no client's bytes
+/// can cause (those cost the client its connection), ends the driver and not the process.
+fn turn(watch: &Watch) {
+    if catch_unwind(AssertUnwindSafe(|| try_turn(watch))).is_err() {
+        shut(watch);
+    }
+}
+
+fn try_turn(watch: &Watch) {
+    let mut driver = watch.driver.borrow_mut();
+    let (Some(driver), Some([_, timer])) = (driver.as_mut(), watch.handles.get()) else { return };
+    driver.turn();
+    // Until the next turn this thread reads nothing: what others remove is freed without asking it.
+    breakwater_engine::rest();
+    // SAFETY: the handles are open as long as there is a driver.
+    unsafe {
+        match driver.timeout(Instant::now()) {
+            // Rounded up: a turn too early would find nothing.
+            Some(wait) => watch.uv.set(timer, due, wait.as_millis() as u64 + 1),
+            None => watch.uv.unset(timer),
+        }
+    }
+}
+
+unsafe extern "C" fn ready(handle: *mut c_void, _status: c_int, _events: c_int) {
+    // SAFETY: the owner of an open handle lives.
+    turn(unsafe { &*uv::owner(handle).cast::<Watch>() });
+}
+
+unsafe extern "C" fn due(handle: *mut c_void) {
+    // SAFETY: as in `ready`.
+    turn(unsafe { &*uv::owner(handle).cast::<Watch>() });
+}
+
+/// Ends the driver and its handles; the watch is freed when libuv has let go of them.
+fn shut(watch: &Watch) {
+    let driver = watch.driver.borrow_mut().take();
+    if let Some(handles) = watch.handles.take() {
+        for handle in handles {
+            // SAFETY: both are open, and of this thread.
+            unsafe { watch.uv.close(handle, closed) };
+        }
+    }
+    // After libuv has ceased to watch its descriptor.
+    drop(driver);
+}
+
+unsafe extern "C" fn closed(handle: *mut c_void) {
+    // SAFETY: libuv has let go of the handle; after the last one nobody knows the watch, but for
+    // the hook, which is taken back.
+    unsafe {
+        let watch = uv::owner(handle).cast::<Watch>();
+        uv::free(handle);
+        let open = (*watch).open.get() - 1;
+        (*watch).open.set(open);
+        if open == 0 {
+            let watch = Box::from_raw(watch);
+            if !watch.hook.get().is_null() {
+                sys::napi_remove_async_cleanup_hook(watch.hook.get());
+            }
+        }
+    }
+}
+
+/// The environment ends: it waits until the hook is taken back.
+unsafe extern "C" fn ended(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
+    // SAFETY: the watch lives until it has taken the hook back.
+    let watch = unsafe { &*data.cast::<Watch>() };
+    watch.hook.set(hook);
+    shut(watch);
+}
+
+impl Sockets {
+    fn watch(&self) -> Result<&Watch, Fail> {
+        // SAFETY: the pointer is cleared by `close`; the end of the environment, which frees the
+        // watch as well, leaves no JavaScript to call.
+        unsafe { self.watch.get().as_ref() }.ok_or_else(Fail::closed)
+    }
+}
+
+/// `clients()`: how many clients this thread serves.
+fn clients<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let driver = call.on.watch()?.driver.borrow();
+    call.js.number(driver.as_ref().map_or(0, Driver::clients) as f64)
+}
+
+/// `drain()`: accepts no more, answers what was received and ends all connections.
+fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let watch = call.on.watch()?;
+    if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+        driver.drain();
+    }
+    turn(watch);
+    call.js.undefined()
+}
+
+/// `close()`: ends everything at once.
+fn close<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    shut(call.on.watch()?);
+    call.on.watch.set(ptr::null());
+    call.js.undefined()
+}

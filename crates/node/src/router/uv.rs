@@ -1,0 +1,161 @@
+//! The event loop of Node.js: the few functions of libuv that a driver needs, by the symbols that the
+//! running binary exports.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem;
+use std::ptr::{self, NonNull};
+
+/// A handle of libuv, whose first member is free for its owner.
+pub type Handle = NonNull<c_void>;
+
+type PollCallback = unsafe extern "C" fn(*mut c_void, c_int, c_int);
+type Callback = unsafe extern "C" fn(*mut c_void);
+
+/// libuv's numbers of the kinds of handles, which are part of its stable interface.
+const POLL: c_int = 8;
+const TIMER: c_int = 13;
+/// `UV_READABLE`.
+const READABLE: c_int = 1;
+
+/// What is used of libuv.
+#[derive(Clone, Copy)]
+pub struct Uv {
+    poll_init: unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> c_int,
+    poll_start: unsafe extern "C" fn(*mut c_void, c_int, PollCallback) -> c_int,
+    timer_init: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+    timer_start: unsafe extern "C" fn(*mut c_void, Callback, u64, u64) -> c_int,
+    timer_stop: unsafe extern "C" fn(*mut c_void) -> c_int,
+    close: unsafe extern "C" fn(*mut c_void, Callback),
+    handle_size: unsafe extern "C" fn(c_int) -> usize,
+}
+
+impl Uv {
+    /// The functions; `None` where the running binary does not export all of them.
+    pub fn find() -> Option<Self> {
+        // SAFETY: each type is that of the function in libuv's headers, unchanged since its 1.0.
+        unsafe {
+            Some(Self {
+                poll_init: symbol(c"uv_poll_init")?,
+                poll_start: symbol(c"uv_poll_start")?,
+                timer_init: symbol(c"uv_timer_init")?,
+                timer_start: symbol(c"uv_timer_start")?,
+                timer_stop: symbol(c"uv_timer_stop")?,
+                close: symbol(c"uv_close")?,
+                handle_size: symbol(c"uv_handle_size")?,
+            })
+        }
+    }
+
+    /// Has `ready` called, with the handle, whenever `descriptor` is readable, from the next turn of
+    /// the loop on.
+    ///
+    /// # Safety
+    /// The loop is that of the calling thread; `owner` lives until the handle is closed.
+    pub unsafe fn watch(
+        &self,
+        event_loop: *mut c_void,
+        descriptor: c_int,
+        owner: *mut c_void,
+        ready: PollCallback,
+    ) -> Result<Handle, c_int> {
+        // SAFETY: the handle has the size that libuv asks for, and is freed by its closing alone.
+        unsafe {
+            let handle = self.allocate(POLL, owner);
+            let status = (self.poll_init)(event_loop, handle.as_ptr(), descriptor);
+            if status != 0 {
+                free(handle.as_ptr());
+                return Err(status);
+            }
+            match (self.poll_start)(handle.as_ptr(), READABLE, ready) {
+                0 => Ok(handle),
+                status => {
+                    (self.close)(handle.as_ptr(), free);
+                    Err(status)
+                }
+            }
+        }
+    }
+
+    /// A timer that is not set.
+    ///
+    /// # Safety
+    /// As for [`Uv::watch`].
+    pub unsafe fn timer(&self, event_loop: *mut c_void, owner: *mut c_void) -> Handle {
+        // SAFETY: as in `watch`. Making a timer cannot fail.
+        unsafe {
+            let handle = self.allocate(TIMER, owner);
+            (self.timer_init)(event_loop, handle.as_ptr());
+            handle
+        }
+    }
+
+    /// Has `due` called once, with the timer, after so many milliseconds.
+    ///
+    /// # Safety
+    /// The timer is open and of the calling thread.
+    pub unsafe fn set(&self, timer: Handle, due: Callback, ms: u64) {
+        // SAFETY: the caller's.
+        unsafe { (self.timer_start)(timer.as_ptr(), due, ms, 0) };
+    }
+
+    /// Takes the timer back.
+    ///
+    /// # Safety
+    /// As for [`Uv::set`].
+    pub unsafe fn unset(&self, timer: Handle) {
+        // SAFETY: the caller's.
+        unsafe { (self.timer_stop)(timer.as_ptr()) };
+    }
+
+    /// Ends a handle; `closed` is called with it when libuv has let go of it, and frees it by
+    /// [`free`].
+    ///
+    /// # Safety
+    /// The handle is open and of the calling thread.
+    pub unsafe fn close(&self, handle: Handle, closed: Callback) {
+        // SAFETY: the caller's.
+        unsafe { (self.close)(handle.as_ptr(), closed) };
+    }
+
+    unsafe fn allocate(&self, kind: c_int, owner: *mut c_void) -> Handle {
+        // SAFETY: no memory of this size means that nothing can go on.
+        unsafe {
+            let handle = libc::calloc(1, (self.handle_size)(kind));
+            let Some(handle) = NonNull::new(handle) else { std::process::abort() };
+            // `uv_handle_t.data`, its first member.
+            handle.cast::<*mut c_void>().write(owner);
+            handle
+        }
+    }
+}
+
+/// The owner of a handle.
+///
+/// # Safety
+/// The handle was made here.
+pub unsafe fn owner(handle: *mut c_void) -> *mut c_void {
+    // SAFETY: the caller's.
+    unsafe { *handle.cast::<*mut c_void>() }
+}
+
+/// Frees a handle that is closed.
+///
+/// # Safety
+/// libuv has let go of it.
+pub unsafe extern "C" fn free(handle: *mut c_void) {
+    // SAFETY: the caller's; it came from `calloc`.
+    unsafe { libc::free(handle) };
+}
+
+/// A function that the process exports.
+///
+/// # Safety
+/// `F` is the type of the function of this name.
+unsafe fn symbol<F: Copy>(name: &CStr) -> Option<F> {
+    const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+    // SAFETY: a look-up; the caller vouches for the type.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
+        (!ptr::eq(found, ptr::null())).then(|| mem::transmute_copy::<*mut c_void, F>(&found))
+    }
+}

@@ -1,0 +1,31 @@
+//! How much of everything a client may send or make wait.
+
+/// The bounds of one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Once this many bytes of replies wait to be written, no further command is run until the
+    /// driver has written them. One command's reply may go beyond it.
+    pub output: usize,
+    /// The most commands that one chunk runs: the rest waits until other clients had their turn.
+    pub batch: u64,
+    /// The most bytes of an unfinished command kept for one client; a client that sends more is told
+    /// so and disconnected.
+    pub input: usize,
+    /// The most bytes of commands that wait because the client does not read its replies; a client
+    /// that sends more is told so and disconnected.
+    pub waiting: usize,
+    /// The most clients at once.
+    pub clients: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            output: 1024 * 1024,
+            batch: 512,
+            input: 1024 * 1024 * 1024,
+            waiting: 64 * 1024 * 1024,
+            clients: 10_000,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// The native driver of one thread: its sockets are served in its event loop, without JavaScript.
+import { startSockets } from '../native/router.ts'
+
+/** How often a thread looks whether its last connection has ended, in milliseconds. */
+const LOOK = 5
+
+/** What serves the connections of one thread. */
+export interface ThreadDriver {
+  /** Accepts no more, answers what was received, ends all connections; done when they are closed. */
+  drain(): Promise<void>
+}
+
+/**
+ * Whether this runtime has the event loop that the native driver lives in. Bun has the functions and
+ * ends the process when they are called.
+ */
+export function isNative(): boolean {
+  const { bun, deno } = process.versions
+  return process.platform !== 'win32' && bun === undefined && deno === undefined
+}
+
+/**
+ * Serves who connects to a listening socket.
+ *
+ * @param fd - a descriptor of its own, which the driver closes in the end.
+ * @returns `undefined` where that cannot be: the descriptor is the caller's still.
+ */
+export function serveNatively(router: number, fd: number): ThreadDriver | undefined {
+  const sockets = isNative() ? startSockets?.(router, fd) : undefined
+  if (sockets === undefined) return undefined
+  return {
+    async drain() {
+      sockets.drain()
+      while (sockets.clients() > 0) await new Promise(resolve => setTimeout(resolve, LOOK))
+      sockets.close()
+    },
+  }
+}
