@@ -16,13 +16,18 @@ interface System {
 /** What the loader gives on a system, and what it asked for. */
 function load({ platform = 'linux', arch = 'x64', glibc, installed }: System) {
   const asked: string[] = []
-  const require = (path: string) => {
+  const resolve = (path: string) => {
     asked.push(path)
+    if (path in installed) return path
+    throw Object.assign(new Error(`Cannot find module '${path}'`), { code: 'MODULE_NOT_FOUND' })
+  }
+  const require = (path: string) => {
     const found = installed[path]
     if (found instanceof Error) throw found
     if (found !== undefined) return found
     throw Object.assign(new Error(`Cannot find module '${path}'`), { code: 'MODULE_NOT_FOUND' })
   }
+  require.resolve = resolve
   const report = {
     excludeNetwork: false,
     getReport: () => ({ header: glibc === undefined ? {} : { glibcVersionRuntime: glibc } }),
