@@ -13,7 +13,7 @@ const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 const SLOW = ['crypto', 'zlib', 'net', 'worker_threads', 'child_process', 'cluster', 'http', 'tls']
 
 /** Entries that load no native module, and those that need a slow module at once. */
-const JAVASCRIPT = ['./lru-cache', './testing']
+const JAVASCRIPT = ['./lru-cache', './redis', './testing']
 const NEEDS: Record<string, readonly string[]> = {
   './redis': ['crypto', 'zlib'],
   './router': ['net', 'worker_threads'],

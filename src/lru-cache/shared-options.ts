@@ -3,7 +3,7 @@ import type { ManualClock } from '../base/clock.ts'
 import type { NearOptions } from '../base/types.ts'
 
 /** How values are stored, by name. */
-export type SharedCodec = 'string' | 'bytes' | 'number' | 'json' | 'structured'
+export type SharedCodec = 'any' | 'string' | 'bytes' | 'number' | 'json' | 'structured'
 
 /** How values are stored: a `Codec` of `breakwater` is one. */
 export interface ValueCodec<V> {
