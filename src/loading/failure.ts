@@ -1,6 +1,6 @@
 // Errors as text, for waiters in other threads and for entries that remember a failure.
 import { types } from 'node:util'
-import { adopt, isOurs } from '../base/errors.ts'
+import { adopt, isBreakwaterError } from '../base/errors.ts'
 
 /** The most characters that a failure takes. */
 const LONGEST = 32_768
@@ -55,7 +55,7 @@ function describe(error: Error): string {
     name: textOf(error, 'name') ?? 'Error',
     message: textOf(error, 'message') ?? '',
     stack: textOf(error, 'stack'),
-    ours: isOurs(error) || undefined,
+    ours: isBreakwaterError(error) || undefined,
     fields: {},
   }
   const head = JSON.stringify(failure)
