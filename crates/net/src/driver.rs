@@ -4,8 +4,9 @@
 use crate::client::{Client, Rest, Workspace};
 use crate::deadlines::Deadlines;
 use crate::group::{Group, Membership};
+use crate::links::{Links, link_of};
 use crate::listener::{Accepted, accept};
-use breakwater_router::{ClientId, Output, Peer, Router, Session};
+use breakwater_router::{ClientId, LinkId, Output, Peer, Relay, Router, Session};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
@@ -51,6 +52,8 @@ impl Default for Settings {
 enum Task {
     Accept,
     Serve(DefaultKey),
+    /// The store may have sent something.
+    Link(LinkId),
 }
 
 /// What is due at a time.
@@ -58,6 +61,8 @@ enum Task {
 enum Due {
     Accept,
     End(DefaultKey),
+    /// A connection to the store is to be tried again.
+    Connect,
 }
 
 /// The connections of one thread.
@@ -73,6 +78,9 @@ pub struct Driver {
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
     membership: Membership,
+    links: Links,
+    /// When the store is tried again, in Unix milliseconds.
+    retry: Option<u64>,
     work: Workspace,
     /// Whether it only ends what it has.
     draining: bool,
@@ -89,6 +97,7 @@ impl Driver {
         listener: std::net::TcpListener,
         settings: Settings,
     ) -> io::Result<Self> {
+        let relay = Relay::new(&router);
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut listener = TcpListener::from_std(listener);
@@ -105,10 +114,13 @@ impl Driver {
             deadlines: Deadlines::default(),
             membership: group.join(waker.clone()),
             waker,
+            links: Links::default(),
+            retry: None,
             work: Workspace {
                 input: vec![0; INPUT].into_boxed_slice(),
                 output: Output::default(),
                 now: 0,
+                relay,
             },
             draining: false,
         })
@@ -136,11 +148,13 @@ impl Driver {
         let begun = Instant::now();
         self.work.now = unix_millis();
         self.expire(begun);
+        self.connect();
         while self.gather() || !self.queue.is_empty() {
             while let Some(task) = self.queue.pop_front() {
                 match task {
                     Task::Accept => self.accept(),
                     Task::Serve(key) => self.serve(key),
+                    Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
                     return self.pause();
@@ -203,6 +217,9 @@ impl Driver {
             match event.token() {
                 LISTENER => self.queue.push_back(Task::Accept),
                 WAKER => woken = true,
+                token if link_of(token).is_some() => {
+                    self.queue.extend(link_of(token).map(Task::Link));
+                }
                 Token(token) => {
                     let key = DefaultKey::from(KeyData::from_ffi(token as u64));
                     // An event of a connection that is gone means nobody.
@@ -238,6 +255,47 @@ impl Driver {
             match due {
                 Due::Accept => self.queue.push_back(Task::Accept),
                 Due::End(key) => self.end(key),
+                // Each turn looks.
+                Due::Connect => {}
+            }
+        }
+    }
+
+    /// Opens connections to the store whose time has come.
+    fn connect(&mut self) {
+        let Some(relay) = &mut self.work.relay else { return };
+        self.links.connect(relay, self.poll.registry(), self.work.now);
+        let due = relay.due();
+        if let Some(at) = due
+            && self.retry != due
+        {
+            let wait = Duration::from_millis(at.saturating_sub(self.work.now) + 1);
+            self.deadlines.add(Instant::now() + wait, Due::Connect);
+        }
+        self.retry = due;
+        self.exchange();
+    }
+
+    /// Receives from the store.
+    fn receive(&mut self, id: LinkId) {
+        let Workspace { relay: Some(relay), input, now, .. } = &mut self.work else { return };
+        if self.links.ready(id, relay, input, *now) {
+            self.queue.push_back(Task::Link(id));
+        }
+        self.exchange();
+    }
+
+    /// Writes to the store what is for it, and hands its replies to their clients.
+    fn exchange(&mut self) {
+        let Some(relay) = &mut self.work.relay else { return };
+        self.links.flush(relay, self.work.now);
+        for delivery in relay.deliveries() {
+            let Some(&key) = self.by_id.get(&delivery.client) else { continue };
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            client.deliver(&delivery);
+            if !client.queued {
+                client.queued = true;
+                self.queue.push_back(Task::Serve(key));
             }
         }
     }
@@ -295,6 +353,7 @@ impl Driver {
             Rest::Idle => {}
             Rest::Gone => self.end(key),
         }
+        self.exchange();
         if !self.work.output.kills.is_empty() {
             self.membership.kill(&self.work.output.kills);
             self.work.output.kills.clear();
@@ -305,6 +364,10 @@ impl Driver {
     fn end(&mut self, key: DefaultKey) {
         let Some(mut client) = self.clients.remove(key) else { return };
         self.by_id.remove(&client.id());
+        if let Some(relay) = &mut self.work.relay {
+            client.release(relay);
+            self.links.flush(relay, self.work.now);
+        }
         // Closing the descriptor does the same where it is the last of its socket.
         let _ = self.poll.registry().deregister(client.socket());
     }

@@ -5,7 +5,7 @@ use super::list;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError, Policy};
-use breakwater_router::{Limits, Options, Permissions, Router, User, Users};
+use breakwater_router::{Limits, Options, Permissions, Router, StoreAddress, User, Users};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -43,6 +43,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
+        upstream: upstream(js, js.prop(options, c"store")?)?,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -59,6 +60,19 @@ pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 
 fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
     Ok(js.to_whole(js.prop(options, name)?))
+}
+
+/// The store of `{ host, port, user?, password? }`; none if there is no object.
+fn upstream<'s>(js: Js<'s>, store: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
+    if js.to_number(js.prop(js.object_or_empty(store)?, c"port")?).is_none() {
+        return Ok(None);
+    }
+    Ok(Some(StoreAddress {
+        host: js.to_text(js.prop(store, c"host")?).unwrap_or_default(),
+        port: number(js, store, c"port")?.unwrap_or(6379) as u16,
+        user: js.to_text(js.prop(store, c"user")?),
+        password: js.to_text(js.prop(store, c"password")?),
+    }))
 }
 
 /// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.
