@@ -4,7 +4,7 @@ use super::driver::{instance, now};
 use super::list;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
-use breakwater_engine::{Cache, Config, ConfigError, Policy};
+use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{Limits, Options, Permissions, Router, StoreAddress, User, Users};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,25 +12,13 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-const POLICIES: [(&str, Policy); 4] = [
-    ("lru", Policy::Lru),
-    ("lfu", Policy::Lfu),
-    ("random", Policy::Random),
-    ("none", Policy::None),
-];
-
 /// `createRouter(options)`: a router with a cache of its own. The facade has checked the options.
 pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
-    let name = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
-    let policy = POLICIES.iter().find(|(known, _)| *known == name).map(|(_, policy)| *policy);
+    let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
     let cache = Cache::new(Config {
-        max_bytes: number(js, options, c"maxMemory")?,
-        policy: policy.ok_or(ConfigError {
-            option: "policy",
-            value: name,
-            allowed: "lru, lfu, random or none",
-        })?,
+        max_bytes: number(js, options, c"maxBytes")?,
+        policy: policy.parse()?,
         ..Config::default()
     })?;
     let limits = Limits {
@@ -43,7 +31,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
-        upstream: upstream(js, js.prop(options, c"store")?)?,
+        upstream: upstream(js, options)?,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -62,16 +50,14 @@ fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, 
     Ok(js.to_whole(js.prop(options, name)?))
 }
 
-/// The store of `{ host, port, user?, password? }`; none if there is no object.
-fn upstream<'s>(js: Js<'s>, store: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
-    if js.to_number(js.prop(js.object_or_empty(store)?, c"port")?).is_none() {
-        return Ok(None);
-    }
+/// The store of `storeHost`, `storePort`, `storeUser` and `storePassword`; none without a host.
+fn upstream<'s>(js: Js<'s>, options: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
+    let Some(host) = js.to_text(js.prop(options, c"storeHost")?) else { return Ok(None) };
     Ok(Some(StoreAddress {
-        host: js.to_text(js.prop(store, c"host")?).unwrap_or_default(),
-        port: number(js, store, c"port")?.unwrap_or(6379) as u16,
-        user: js.to_text(js.prop(store, c"user")?),
-        password: js.to_text(js.prop(store, c"password")?),
+        host,
+        port: number(js, options, c"storePort")?.unwrap_or(6379) as u16,
+        user: js.to_text(js.prop(options, c"storeUser")?),
+        password: js.to_text(js.prop(options, c"storePassword")?),
     }))
 }
 
