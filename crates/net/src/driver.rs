@@ -288,7 +288,7 @@ impl Driver {
     /// Writes to the store what is for it, and hands its replies to their clients.
     fn exchange(&mut self) {
         let Some(relay) = &mut self.work.relay else { return };
-        self.links.flush(relay, self.work.now);
+        self.links.flush(relay, self.poll.registry(), self.work.now);
         for delivery in relay.deliveries() {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(client) = self.clients.get_mut(key) else { continue };
@@ -366,7 +366,7 @@ impl Driver {
         self.by_id.remove(&client.id());
         if let Some(relay) = &mut self.work.relay {
             client.release(relay);
-            self.links.flush(relay, self.work.now);
+            self.links.flush(relay, self.poll.registry(), self.work.now);
         }
         // Closing the descriptor does the same where it is the last of its socket.
         let _ = self.poll.registry().deregister(client.socket());

@@ -52,9 +52,14 @@ impl Links {
         }
     }
 
-    /// Writes what the relay has for its connections, and closes those that it has let go of.
-    pub fn flush(&mut self, relay: &mut Relay, now: u64) {
-        for id in relay.touched() {
+    /// Writes what the relay has for its connections, opens new ones, and closes those that it has
+    /// let go of.
+    pub fn flush(&mut self, relay: &mut Relay, registry: &Registry, now: u64) {
+        let touched = relay.touched();
+        if touched.iter().any(|id| !self.links.contains_key(id)) {
+            self.connect(relay, registry, now);
+        }
+        for id in touched {
             let Some(link) = self.links.get_mut(&id) else { continue };
             let Some(output) = relay.output(id) else {
                 self.links.remove(&id);

@@ -24,7 +24,7 @@ use crate::policy::{Permissions, User};
 use crate::shared::{ClientId, Router};
 use crate::store::DbKey;
 use crate::upstream::{Arrival, StoreAddress, Upstream};
-use breakwater_engine::{Lease, Role};
+use breakwater_engine::{Lease, Role, Ticket};
 use breakwater_resp::{Args, Frame, Kind, Protocol, Reply, ReplyWriter, number, write_request};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -146,6 +146,19 @@ pub(crate) struct Course {
     link: LinkId,
     /// The connection of its own.
     pinned: Option<LinkId>,
+    /// Whether it is between `MULTI` and `EXEC`.
+    queues: bool,
+}
+
+impl Course {
+    /// Follows what a request on a connection of its own begins or ends.
+    fn follow(&mut self, words: Args<'_>) {
+        if words.is(0, "multi") {
+            self.queues = true;
+        } else if words.is(0, "exec") || words.is(0, "discard") {
+            self.queues = false;
+        }
+    }
 }
 
 impl Relay {
@@ -293,14 +306,22 @@ impl Relay {
     ) -> Result<Taken, Failure> {
         self.now = now;
         let known = table::find(request.args.word(0));
-        let class = self.classify(known, request)?;
+        let class = match self.classify(known, request) {
+            // What it is owed comes first.
+            Err(_) if self.owes(course) => return Ok(Taken::Later),
+            class => class?,
+        };
         match class {
             Class::Local => return self.local(request, course),
             Class::Refused => return Err("ERR this command is for servers".into()),
             _ => {}
         }
         if let Some(id) = course.pinned {
-            return self.pass_on(id, known, class, request);
+            let taken = self.pass_on(id, known, class, request)?;
+            if let Taken::Done = taken {
+                course.follow(request.args);
+            }
+            return Ok(taken);
         }
         if class == Class::Pinned {
             return self.pin(known, request, course);
@@ -341,14 +362,6 @@ impl Relay {
                     "NOPERM this user has no permissions to run the '{name}' command"
                 )));
             }
-        }
-        if let Some(known) = known
-            && !known.takes(words.len())
-        {
-            let name = known.name;
-            return Err(Failure::new(format!(
-                "ERR wrong number of arguments for '{name}' command"
-            )));
         }
         Ok(match class {
             Class::MayBlock if words.iter().any(|word| word.eq_ignore_ascii_case(b"block")) => {
@@ -391,37 +404,43 @@ impl Relay {
         let waiter = (request.client, ticket, request.protocol);
         course.link = TRACKING;
         self.databases |= 1 << request.db;
-        let joined = self.by_key.get(key.bytes()).copied();
-        if let Some(number) = joined
-            && let Some(read) = self.reads.get_mut(&number)
-            && read.value.is_none()
-            && self.router.cache().flights().leads(&read.lease)
-        {
-            read.waiters.push(waiter);
-            return Ok(Taken::Done);
+        match self.router.cache().flights().join(key.key(), self.number, &[]) {
+            Role::Lead(lease) => self.read(request, lease, waiter),
+            Role::Wait { ticket, new, .. } => self.wait(request, &key, ticket, new, waiter),
         }
-        self.read(request, key, waiter);
         Ok(Taken::Done)
     }
 
+    /// Waits for a read that is under way and that no change has overtaken: this thread's, if its value
+    /// is still to come. Otherwise it is read beside it, and not kept.
+    fn wait(
+        &mut self,
+        request: &Request<'_>,
+        key: &DbKey,
+        flight: Ticket,
+        new: bool,
+        waiter: (ClientId, u64, Protocol),
+    ) {
+        let read = self.by_key.get(key.bytes()).and_then(|number| self.reads.get_mut(number));
+        if let Some(read) = read
+            && read.lease.ticket() == flight
+            && read.value.is_none()
+        {
+            return read.waiters.push(waiter);
+        }
+        if new {
+            self.router.cache().flights().leave(flight, self.number);
+        }
+        let (client, ticket, _) = waiter;
+        let to = To::Client { client, ticket, changes: Changes::Nothing };
+        self.send(TRACKING, request.db, request.bytes, to);
+    }
+
     /// Reads a key, and how long it lives, with the store's promise to tell of its next change.
-    fn read(&mut self, request: &Request<'_>, key: DbKey, waiter: (ClientId, u64, Protocol)) {
-        let flights = self.router.cache().flights();
-        let lease = match flights.join(key.key(), self.number, &[]) {
-            Role::Lead(lease) => lease,
-            // Another thread reads it, or an older read of ours was overtaken: this one is not kept.
-            Role::Wait { ticket, new, .. } => {
-                if new {
-                    flights.leave(ticket, self.number);
-                }
-                let (client, ticket, _) = waiter;
-                let to = To::Client { client, ticket, changes: Changes::Nothing };
-                return self.send(TRACKING, request.db, request.bytes, to);
-            }
-        };
+    fn read(&mut self, request: &Request<'_>, lease: Lease, waiter: (ClientId, u64, Protocol)) {
         self.last_read += 1;
         let number = self.last_read;
-        self.by_key.insert(key.bytes().to_vec(), number);
+        self.by_key.insert(lease.key().bytes.to_vec(), number);
         self.reads.insert(number, Read { lease, waiters: vec![waiter], value: None });
         let word = request.args.word(1);
         let mut words = vec![];
@@ -454,6 +473,7 @@ impl Relay {
         self.links.insert(id, Link { upstream, owner: Some(request.client) });
         course.pinned = Some(id);
         self.touched.push(id);
+        // It is taken again when the connection is there.
         self.pass_on(id, known, Class::Pinned, request)
     }
 
@@ -476,13 +496,29 @@ impl Relay {
     }
 
     /// What the node answers by itself.
-    fn local(&self, request: &Request<'_>, course: &Course) -> Result<Taken, Failure> {
+    fn local(&mut self, request: &Request<'_>, course: &Course) -> Result<Taken, Failure> {
         let Some(id) = course.pinned else { return Ok(Taken::Local) };
-        if request.args.is(0, "auth") || request.args.is(0, "reset") {
+        let words = request.args;
+        let is = |name: &str| words.is(0, name);
+        let signs_in = is("auth") || is("reset") || (is("hello") && words.len() > 2);
+        let own = is("client") || is("info") || is("command");
+        // What a transaction queues, the store queues; and it knows what its connection is.
+        if !signs_in && (!own || course.queues) {
+            return self.pass_on(id, None, Class::Local, request);
+        }
+        if self.owes(course) {
+            return Ok(Taken::Later);
+        }
+        if signs_in {
             return Err("ERR not on a connection that has subscribed, watched or waited".into());
         }
-        let owed = self.links.get(&id).is_some_and(|link| link.upstream.in_flight() > 0);
-        Ok(if owed { Taken::Later } else { Taken::Local })
+        Ok(Taken::Local)
+    }
+
+    /// Whether replies are to come over a client's own connection.
+    fn owes(&self, course: &Course) -> bool {
+        let link = course.pinned.and_then(|id| self.links.get(&id));
+        link.is_some_and(|link| link.upstream.in_flight() > 0)
     }
 
     /// The connection that a client's next request goes over: that of its protocol, once it is owed
