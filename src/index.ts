@@ -20,6 +20,7 @@ export type { Invalidation } from './cache/invalidations.ts'
 export { Namespace } from './cache/namespace.ts'
 export type { CacheOptions, StoreOptions } from './cache/options.ts'
 export {
+  any,
   bytes,
   type Codec,
   type CodecName,
@@ -53,7 +54,16 @@ export type {
   RouterStats,
   RouterUser,
 } from './router/index.ts'
-export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/contract.ts'
+export type {
+  Kin,
+  Tier,
+  TierHost,
+  TierLease,
+  TierMark,
+  TierMoment,
+  TierSession,
+  TierValue,
+} from './tier/contract.ts'
 export type { SecondOptions } from './tier/second.ts'
 export type { WarmOptions, WarmStart } from './warm/warm.ts'
 export type {

@@ -79,8 +79,9 @@ pub struct Driver {
     deadlines: Deadlines<Due>,
     membership: Membership,
     links: Links,
-    /// When the store is tried again, in Unix milliseconds.
+    /// When the connections to the store are woken, in milliseconds of `made`.
     retry: Option<u64>,
+    made: Instant,
     work: Workspace,
     /// Whether it only ends what it has.
     draining: bool,
@@ -116,6 +117,7 @@ impl Driver {
             waker,
             links: Links::default(),
             retry: None,
+            made: Instant::now(),
             work: Workspace {
                 input: vec![0; INPUT].into_boxed_slice(),
                 output: Output::default(),
@@ -148,7 +150,7 @@ impl Driver {
         let begun = Instant::now();
         self.work.now = unix_millis();
         self.expire(begun);
-        self.connect();
+        self.wake_relay();
         while self.gather() || !self.queue.is_empty() {
             while let Some(task) = self.queue.pop_front() {
                 match task {
@@ -261,25 +263,31 @@ impl Driver {
         }
     }
 
-    /// Opens connections to the store whose time has come.
-    fn connect(&mut self) {
+    /// Has the connections to the store do what is due, and comes back for what is due later.
+    fn wake_relay(&mut self) {
+        let now = self.clock();
         let Some(relay) = &mut self.work.relay else { return };
-        self.links.connect(relay, self.poll.registry(), self.work.now);
-        let due = relay.due();
+        relay.wake(now);
+        let due = relay.wake_at();
         if let Some(at) = due
-            && self.retry != due
+            && self.retry.is_none_or(|known| at < known || known <= now)
         {
-            let wait = Duration::from_millis(at.saturating_sub(self.work.now) + 1);
+            let wait = Duration::from_millis(at.saturating_sub(now).min(60_000) + 1);
             self.deadlines.add(Instant::now() + wait, Due::Connect);
+            self.retry = due;
         }
-        self.retry = due;
         self.exchange();
+    }
+
+    /// Milliseconds since the driver was made.
+    fn clock(&self) -> u64 {
+        self.made.elapsed().as_millis() as u64
     }
 
     /// Receives from the store.
     fn receive(&mut self, id: LinkId) {
-        let Workspace { relay: Some(relay), input, now, .. } = &mut self.work else { return };
-        if self.links.ready(id, relay, input, *now) {
+        let Workspace { relay: Some(relay), input, .. } = &mut self.work else { return };
+        if self.links.ready(id, relay, input) {
             self.queue.push_back(Task::Link(id));
         }
         self.exchange();
@@ -288,7 +296,7 @@ impl Driver {
     /// Writes to the store what is for it, and hands its replies to their clients.
     fn exchange(&mut self) {
         let Some(relay) = &mut self.work.relay else { return };
-        self.links.flush(relay, self.poll.registry(), self.work.now);
+        self.links.serve(relay, self.poll.registry());
         for delivery in relay.deliveries() {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(client) = self.clients.get_mut(key) else { continue };
@@ -366,7 +374,7 @@ impl Driver {
         self.by_id.remove(&client.id());
         if let Some(relay) = &mut self.work.relay {
             client.release(relay);
-            self.links.flush(relay, self.poll.registry(), self.work.now);
+            self.links.serve(relay, self.poll.registry());
         }
         // Closing the descriptor does the same where it is the last of its socket.
         let _ = self.poll.registry().deregister(client.socket());

@@ -36,8 +36,8 @@ pub fn link_of(token: Token) -> Option<LinkId> {
 
 impl Links {
     /// Opens what the relay wants opened.
-    pub fn connect(&mut self, relay: &mut Relay, registry: &Registry, now: u64) {
-        for id in relay.connects(now) {
+    fn open(&mut self, relay: &mut Relay, registry: &Registry) {
+        for id in relay.opens() {
             let opened = resolve(relay).and_then(|address| {
                 let mut socket = TcpStream::connect(address)?;
                 let interest = Interest::READABLE | Interest::WRITABLE;
@@ -47,42 +47,37 @@ impl Links {
             });
             match opened {
                 Ok(link) => drop(self.links.insert(id, link)),
-                Err(error) => relay.lost(id, now, &error.to_string()),
+                Err(error) => relay.lost(id, &error.to_string()),
             }
         }
     }
 
-    /// Writes what the relay has for its connections, opens new ones, and closes those that it has
-    /// let go of.
-    pub fn flush(&mut self, relay: &mut Relay, registry: &Registry, now: u64) {
-        let touched = relay.touched();
-        if touched.iter().any(|id| !self.links.contains_key(id)) {
-            self.connect(relay, registry, now);
+    /// Does what the relay wants done: closes sockets, opens others, and writes.
+    pub fn serve(&mut self, relay: &mut Relay, registry: &Registry) {
+        for id in relay.closes() {
+            self.links.remove(&id);
         }
-        for id in touched {
-            let Some(link) = self.links.get_mut(&id) else { continue };
-            let Some(output) = relay.output(id) else {
-                self.links.remove(&id);
+        self.open(relay, registry);
+        for id in relay.touched() {
+            let Some(link) = self.links.get_mut(&id).filter(|link| link.connected) else {
                 continue;
             };
-            if !link.connected {
-                continue;
-            }
+            let Some(output) = relay.output(id) else { continue };
             let sent = link.backlog.send(output, &mut link.socket);
             output.clear();
             output.shrink_to(64 * 1024);
             if let Err(error) = sent {
-                self.lose(id, relay, now, &error.to_string());
+                self.lose(id, relay, &error.to_string());
             }
         }
     }
 
     /// A connection may have become ready; whether it may have more to be received.
-    pub fn ready(&mut self, id: LinkId, relay: &mut Relay, input: &mut [u8], now: u64) -> bool {
-        match self.try_ready(id, relay, input, now) {
+    pub fn ready(&mut self, id: LinkId, relay: &mut Relay, input: &mut [u8]) -> bool {
+        match self.try_ready(id, relay, input) {
             Ok(more) => more,
             Err(why) => {
-                self.lose(id, relay, now, &why);
+                self.lose(id, relay, &why);
                 false
             }
         }
@@ -93,7 +88,6 @@ impl Links {
         id: LinkId,
         relay: &mut Relay,
         input: &mut [u8],
-        now: u64,
     ) -> Result<bool, String> {
         let Some(link) = self.links.get_mut(&id) else { return Ok(false) };
         let text = |error: io::Error| error.to_string();
@@ -111,7 +105,7 @@ impl Links {
         for _ in 0..PIECES {
             match link.socket.read(input) {
                 Ok(0) => return Err("it closed the connection".to_owned()),
-                Ok(count) => relay.receive(id, &input[..count], now)?,
+                Ok(count) => relay.receive(id, &input[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.to_string()),
@@ -120,9 +114,9 @@ impl Links {
         Ok(true)
     }
 
-    fn lose(&mut self, id: LinkId, relay: &mut Relay, now: u64, why: &str) {
+    fn lose(&mut self, id: LinkId, relay: &mut Relay, why: &str) {
         self.links.remove(&id);
-        relay.lost(id, now, why);
+        relay.lost(id, why);
     }
 }
 

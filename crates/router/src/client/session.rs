@@ -245,7 +245,7 @@ impl Way<'_> {
             bytes,
         };
         let mark = output.bytes.len();
-        match self.relay.take(&request, self.course, now as u64, &mut output.bytes) {
+        match self.relay.take(&request, self.course, &mut output.bytes) {
             Ok(Taken::Later) => return false,
             Ok(Taken::Done) => return true,
             Ok(Taken::Local) => execute(self.state, self.router, args, now, output),

@@ -23,20 +23,18 @@ use crate::failure::Failure;
 use crate::policy::{Permissions, User};
 use crate::shared::{ClientId, Router};
 use crate::store::DbKey;
-use crate::upstream::{Arrival, StoreAddress, Upstream};
+use crate::upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};
 use breakwater_engine::{Lease, Role, Ticket};
-use breakwater_resp::{Args, Frame, Kind, Protocol, Reply, ReplyWriter, number, write_request};
-use std::collections::HashMap;
+use breakwater_resp::{Args, Kind, Protocol, Reply, ReplyWriter, number, write_request};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Names a connection to the store within its thread.
 pub type LinkId = u32;
 
-/// The connections that all clients share, by protocol.
-const SHARED: [(LinkId, Protocol); 2] = [(0, Protocol::Resp2), (1, Protocol::Resp3)];
-/// The one that reads for the cache: the store tells of changes on it.
-const TRACKING: LinkId = 1;
+/// How long, in milliseconds, a client's own connection may take to answer: as long as it likes.
+const NEVER: u64 = u64::MAX / 4;
 
 /// The most requests of one client that have no reply yet; further ones wait in its session.
 const IN_FLIGHT: usize = 1024;
@@ -53,13 +51,6 @@ pub struct Delivery {
     pub bytes: Vec<u8>,
     /// Whether the connection ends with it.
     pub ends: bool,
-}
-
-impl Delivery {
-    /// Nothing but the news that its client may go on.
-    fn nothing(client: ClientId) -> Self {
-        Self { client, ticket: None, bytes: vec![], ends: false }
-    }
 }
 
 /// What became of a request.
@@ -95,15 +86,72 @@ enum Changes {
 
 /// A read of a key, for one client or many.
 struct Read {
-    lease: Lease,
+    /// The right to store it; none if it is for one client alone.
+    lease: Option<Lease>,
     waiters: Vec<(ClientId, u64, Protocol)>,
     /// The reply, from when it has come until its life is known.
     value: Option<Vec<u8>>,
 }
 
+impl Read {
+    fn flight(&self) -> Option<Ticket> {
+        self.lease.as_ref().map(Lease::ticket)
+    }
+}
+
+/// A connection to the store.
 struct Link {
-    upstream: Upstream<To>,
+    upstream: Upstream,
+    /// Whose replies are to come, by their tokens.
+    to: HashMap<u64, To>,
+    last: u64,
     owner: Option<ClientId>,
+    tracks: bool,
+    /// Why it is down, for people, from its first failure until it is ready.
+    down: Option<String>,
+    /// What the driver said of its socket last.
+    why: String,
+}
+
+/// What a connection said in one call.
+enum Heard {
+    Connect,
+    Close,
+    Reply(u64, Kind, Vec<u8>),
+    Lost(u64, Lost),
+    Push(Vec<u8>),
+    Ready,
+    Down(Option<Vec<u8>>),
+}
+
+impl Sink for VecDeque<Heard> {
+    fn connect(&mut self, _attempt: u64) {
+        self.push_back(Heard::Connect);
+    }
+
+    fn close(&mut self, _attempt: u64) {
+        self.push_back(Heard::Close);
+    }
+
+    fn reply(&mut self, token: u64, kind: Kind, bytes: &[u8]) {
+        self.push_back(Heard::Reply(token, kind, bytes.to_vec()));
+    }
+
+    fn lost(&mut self, token: u64, why: Lost) {
+        self.push_back(Heard::Lost(token, why));
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.push_back(Heard::Push(bytes.to_vec()));
+    }
+
+    fn ready(&mut self) {
+        self.push_back(Heard::Ready);
+    }
+
+    fn down(&mut self, refusal: Option<&[u8]>) {
+        self.push_back(Heard::Down(refusal.map(<[u8]>::to_vec)));
+    }
 }
 
 /// What the requests of one thread share.
@@ -114,15 +162,18 @@ pub struct Relay {
     number: u64,
     links: HashMap<LinkId, Link>,
     last_link: LinkId,
-    /// Connections with something to write, or to be opened or closed.
+    /// The connections that all clients share.
+    shared: HashMap<(Protocol, u8), LinkId>,
+    /// Connections with something to write.
     touched: Vec<LinkId>,
+    /// Connections to be opened, and to be closed.
+    opens: Vec<LinkId>,
+    closes: Vec<LinkId>,
     reads: HashMap<u64, Read>,
     by_key: HashMap<Vec<u8>, u64>,
     last_read: u64,
     /// Databases that values were read of.
     databases: u16,
-    /// Clients that wait for the first connection.
-    parked: Vec<ClientId>,
     deliveries: Vec<Delivery>,
     now: u64,
 }
@@ -166,23 +217,21 @@ impl Relay {
     pub fn new(router: &Arc<Router>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let address = Arc::new(router.options.upstream.clone()?);
-        let links = SHARED.iter().map(|&(id, protocol)| {
-            let upstream = Upstream::new(address.clone(), protocol, id == TRACKING);
-            (id, Link { upstream, owner: None })
-        });
         Some(Self {
             router: router.clone(),
-            links: links.collect(),
+            links: HashMap::new(),
+            shared: HashMap::new(),
             address,
             // Relaxed: the numbers only have to differ.
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
-            last_link: TRACKING,
+            last_link: 0,
             touched: vec![],
+            opens: vec![],
+            closes: vec![],
             reads: HashMap::new(),
             by_key: HashMap::new(),
             last_read: 0,
             databases: 0,
-            parked: vec![],
             deliveries: vec![],
             now: 0,
         })
@@ -195,89 +244,129 @@ impl Relay {
 
     // ---- what the driver does
 
-    /// Connections that are to be opened now; `now` in Unix milliseconds.
-    pub fn connects(&mut self, now: u64) -> Vec<LinkId> {
+    /// Does what is due; `now` in milliseconds of a clock that never goes back.
+    pub fn wake(&mut self, now: u64) {
         self.now = now;
-        let due = self
-            .links
-            .iter_mut()
-            .filter_map(|(id, link)| link.upstream.connect(now).then_some(*id));
-        due.collect()
-    }
-
-    /// When [`Relay::connects`] has something again, in Unix milliseconds.
-    pub fn due(&self) -> Option<u64> {
-        self.links.values().filter_map(|link| link.upstream.due()).min()
-    }
-
-    /// The socket of a connection is open.
-    pub fn connected(&mut self, id: LinkId) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.upstream.connected();
-            self.touched.push(id);
+        let due = |link: &Link| link.upstream.wake_at().is_some_and(|at| at <= now);
+        let ids: Vec<_> =
+            self.links.iter().filter(|(_, link)| due(link)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.tell(id, |upstream, heard| upstream.wake(now, heard));
         }
     }
 
-    /// The socket of a connection is gone, or could not be opened.
-    pub fn lost(&mut self, id: LinkId, now: u64, why: &str) {
-        self.now = now;
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let why = format!("the store at {} is unreachable: {why}", self.address.place());
-        let owed = link.upstream.lost(now, &why);
-        let owner = link.owner;
-        for to in owed {
-            self.fail(to, owner, &why);
-        }
-        if let Some(client) = owner {
-            self.links.remove(&id);
-            self.deliveries.push(Delivery { client, ticket: None, bytes: vec![], ends: true });
-        }
-        self.unpark();
-        if id == TRACKING {
-            // What it has read may change from now on, and nobody would hear of it.
-            self.router.store.flush_all();
-        }
+    /// When [`Relay::wake`] has something to do again.
+    pub fn wake_at(&self) -> Option<u64> {
+        self.links.values().filter_map(|link| link.upstream.wake_at()).min()
     }
 
-    /// Connections to look at: they have something to write ([`Relay::output`]), or are over.
+    /// Connections that are to be opened.
+    pub fn opens(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.opens)
+    }
+
+    /// Connections whose sockets are to be closed.
+    pub fn closes(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.closes)
+    }
+
+    /// Connections with something to write: see [`Relay::output`].
     pub fn touched(&mut self) -> Vec<LinkId> {
         std::mem::take(&mut self.touched)
     }
 
-    /// What is to be written to a connection; `None` if it is to be closed.
+    /// What is to be written to a connection.
     pub fn output(&mut self, id: LinkId) -> Option<&mut Vec<u8>> {
         self.links.get_mut(&id).map(|link| link.upstream.output())
     }
 
+    /// The socket of a connection is open.
+    pub fn connected(&mut self, id: LinkId) {
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.opened(upstream.attempt(), now, heard));
+    }
+
+    /// The socket of a connection is gone, or could not be opened.
+    pub fn lost(&mut self, id: LinkId, why: &str) {
+        let now = self.now;
+        if let Some(link) = self.links.get_mut(&id) {
+            link.why = why.to_owned();
+        }
+        self.tell(id, |upstream, heard| upstream.cut(upstream.attempt(), now, heard));
+    }
+
     /// Takes what the store sent.
-    ///
-    /// # Errors
-    /// Why the connection must be closed: then [`Relay::lost`] is to be called.
-    pub fn receive(&mut self, id: LinkId, chunk: &[u8], now: u64) -> Result<(), String> {
-        self.now = now;
-        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
+    pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
+    }
+
+    /// Tells a connection something, and does what it says to that.
+    fn tell(&mut self, id: LinkId, what: impl FnOnce(&mut Upstream, &mut VecDeque<Heard>)) {
+        let mut heard = VecDeque::new();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        what(&mut link.upstream, &mut heard);
+        if !link.upstream.output().is_empty() {
+            self.touched.push(id);
+        }
+        for heard in heard {
+            self.hear(id, heard);
+        }
+    }
+
+    fn hear(&mut self, id: LinkId, heard: Heard) {
+        let Some(link) = self.links.get_mut(&id) else { return };
         let owner = link.owner;
-        let was_ready = link.upstream.is_ready();
-        // Taken out, since what arrives concerns the relay as a whole.
-        let mut arrived: Vec<(Option<To>, Frame, Vec<u8>)> = vec![];
-        let result = link.upstream.receive(chunk, |arrival| match arrival {
-            Arrival::Reply(to, frame, reply) => arrived.push((Some(to), frame, reply.to_vec())),
-            Arrival::Push(reply) => {
-                let frame = Frame { len: reply.len(), kind: Kind::Push };
-                arrived.push((None, frame, reply.to_vec()));
+        match heard {
+            Heard::Connect => self.opens.push(id),
+            Heard::Close => self.closes.push(id),
+            Heard::Ready => link.down = None,
+            Heard::Down(refusal) => self.down(id, refusal),
+            Heard::Push(push) => self.pushed(owner, push),
+            Heard::Reply(token, kind, reply) => {
+                if let Some(to) = link.to.remove(&token) {
+                    self.replied(to, kind, reply, owner);
+                }
             }
+            Heard::Lost(token, why) => {
+                if let Some(to) = link.to.remove(&token) {
+                    let reason = match why {
+                        Lost::Late => "the store has not answered in time".to_owned(),
+                        _ => self.reason(id),
+                    };
+                    self.fail(to, owner, &reason);
+                }
+            }
+        }
+    }
+
+    /// A connection is down: what it was told of is not known any more.
+    fn down(&mut self, id: LinkId, refusal: Option<Vec<u8>>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.down = Some(match refusal {
+            Some(error) => {
+                let text = String::from_utf8_lossy(&error);
+                format!("it answers {}", text.trim_start_matches('-').trim_end())
+            }
+            None if link.why.is_empty() => "it does not answer, or speaks no RESP".to_owned(),
+            None => std::mem::take(&mut link.why),
         });
-        if !was_ready && link.upstream.is_ready() {
-            self.parked.extend(owner);
-            self.unpark();
+        let owner = link.owner;
+        if link.tracks {
+            // What it has read may change from now on, and nobody would hear of it.
+            self.router.store.flush_all();
         }
-        for (to, frame, reply) in arrived {
-            match to {
-                Some(to) => self.replied(to, frame, reply, owner),
-                None => self.pushed(owner, reply),
-            }
+        if let Some(client) = owner {
+            self.deliveries.push(Delivery { client, ticket: None, bytes: vec![], ends: true });
+            self.closes.push(id);
         }
-        result
+    }
+
+    /// Why a connection is down, for clients.
+    fn reason(&self, id: LinkId) -> String {
+        let why = self.links.get(&id).and_then(|link| link.down.as_deref());
+        let why = why.unwrap_or("it is not connected yet");
+        format!("the store at {} is unreachable: {why}", self.address.place())
     }
 
     /// Replies for clients of this thread.
@@ -290,7 +379,7 @@ impl Relay {
         if let Some(id) = course.pinned
             && self.links.remove(&id).is_some()
         {
-            self.touched.push(id);
+            self.closes.push(id);
         }
     }
 
@@ -301,10 +390,8 @@ impl Relay {
         &mut self,
         request: &Request<'_>,
         course: &mut Course,
-        now: u64,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        self.now = now;
         let known = table::find(request.args.word(0));
         let class = match self.classify(known, request) {
             // What it is owed comes first.
@@ -337,7 +424,7 @@ impl Relay {
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         let to = To::Client { client: request.client, ticket, changes };
-        self.send(link, request.db, request.bytes, to);
+        self.send(link, request.bytes, to);
         course.link = link;
         Ok(Taken::Done)
     }
@@ -390,68 +477,84 @@ impl Relay {
             }
             return Ok(Taken::Done);
         }
+        let reader = self.shared(Protocol::Resp3, request.db);
         // Its own requests before this one may change the key: the store is to see them first.
-        let elsewhere = !course.replies.is_empty() && course.link != TRACKING;
-        if elsewhere || !self.is_ready(TRACKING) || key.is_too_long() {
+        let elsewhere = !course.replies.is_empty() && course.link != reader;
+        if elsewhere || key.is_too_long() || self.refuses(reader) {
             let Some(link) = self.link_for(request, course)? else { return Ok(Taken::Later) };
             let ticket = course.replies.owe();
             let to = To::Client { client: request.client, ticket, changes: Changes::Nothing };
-            self.send(link, request.db, request.bytes, to);
+            self.send(link, request.bytes, to);
             course.link = link;
             return Ok(Taken::Done);
         }
         let ticket = course.replies.owe();
         let waiter = (request.client, ticket, request.protocol);
-        course.link = TRACKING;
+        course.link = reader;
         self.databases |= 1 << request.db;
         match self.router.cache().flights().join(key.key(), self.number, &[]) {
-            Role::Lead(lease) => self.read(request, lease, waiter),
-            Role::Wait { ticket, new, .. } => self.wait(request, &key, ticket, new, waiter),
+            Role::Lead(lease) => self.read(request, reader, lease, waiter),
+            Role::Wait { ticket, new, .. } => {
+                if !self.join(&key, ticket, waiter) {
+                    self.read_beside(request, reader, ticket, new, waiter);
+                }
+            }
         }
         Ok(Taken::Done)
     }
 
-    /// Waits for a read that is under way and that no change has overtaken: this thread's, if its value
-    /// is still to come. Otherwise it is read beside it, and not kept.
-    fn wait(
+    /// Waits for a read of this thread that is under way and that no change has overtaken; whether
+    /// there is one whose value is still to come.
+    fn join(&mut self, key: &DbKey, flight: Ticket, waiter: (ClientId, u64, Protocol)) -> bool {
+        let read = self.by_key.get(key.bytes()).and_then(|number| self.reads.get_mut(number));
+        match read {
+            Some(read) if read.flight() == Some(flight) && read.value.is_none() => {
+                read.waiters.push(waiter);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads a key beside another read, for one client, and does not keep it.
+    fn read_beside(
         &mut self,
         request: &Request<'_>,
-        key: &DbKey,
+        reader: LinkId,
         flight: Ticket,
         new: bool,
         waiter: (ClientId, u64, Protocol),
     ) {
-        let read = self.by_key.get(key.bytes()).and_then(|number| self.reads.get_mut(number));
-        if let Some(read) = read
-            && read.lease.ticket() == flight
-            && read.value.is_none()
-        {
-            return read.waiters.push(waiter);
-        }
         if new {
             self.router.cache().flights().leave(flight, self.number);
         }
-        let (client, ticket, _) = waiter;
-        let to = To::Client { client, ticket, changes: Changes::Nothing };
-        self.send(TRACKING, request.db, request.bytes, to);
+        self.last_read += 1;
+        self.reads.insert(self.last_read, Read { lease: None, waiters: vec![waiter], value: None });
+        self.send(reader, request.bytes, To::Value(self.last_read));
     }
 
     /// Reads a key, and how long it lives, with the store's promise to tell of its next change.
-    fn read(&mut self, request: &Request<'_>, lease: Lease, waiter: (ClientId, u64, Protocol)) {
+    fn read(
+        &mut self,
+        request: &Request<'_>,
+        reader: LinkId,
+        lease: Lease,
+        waiter: (ClientId, u64, Protocol),
+    ) {
         self.last_read += 1;
         let number = self.last_read;
         self.by_key.insert(lease.key().bytes.to_vec(), number);
-        self.reads.insert(number, Read { lease, waiters: vec![waiter], value: None });
+        self.reads.insert(number, Read { lease: Some(lease), waiters: vec![waiter], value: None });
         let word = request.args.word(1);
         let mut words = vec![];
         write_request(&mut words, &["CLIENT", "CACHING", "YES"]);
-        self.send(TRACKING, request.db, &words, To::Nobody);
+        self.send(reader, &words, To::Nobody);
         words.clear();
         write_request(&mut words, &[b"GET".as_slice(), word]);
-        self.send(TRACKING, request.db, &words, To::Value(number));
+        self.send(reader, &words, To::Value(number));
         words.clear();
         write_request(&mut words, &[b"PTTL".as_slice(), word]);
-        self.send(TRACKING, request.db, &words, To::Life(number));
+        self.send(reader, &words, To::Life(number));
     }
 
     /// Gives a client a connection of its own, once all that it is owed has come.
@@ -464,17 +567,19 @@ impl Relay {
         if !course.replies.is_empty() {
             return Ok(Taken::Later);
         }
-        if self.links.len() - SHARED.len() >= PINNED {
+        if self.links.len() - self.shared.len() >= PINNED {
             return Err("ERR too many clients have a connection of their own to the store".into());
         }
-        self.last_link += 1;
-        let id = self.last_link;
-        let upstream = Upstream::new(self.address.clone(), request.protocol, false);
-        self.links.insert(id, Link { upstream, owner: Some(request.client) });
+        let options = UpstreamOptions {
+            timeout: NEVER,
+            silence: NEVER,
+            ..self.options(request.protocol, request.db)
+        };
+        let id = self.open(options, Some(request.client));
         course.pinned = Some(id);
-        self.touched.push(id);
-        // It is taken again when the connection is there.
-        self.pass_on(id, known, Class::Pinned, request)
+        let taken = self.pass_on(id, known, Class::Pinned, request)?;
+        course.follow(request.args);
+        Ok(taken)
     }
 
     /// Sends a request over its client's own connection.
@@ -485,13 +590,12 @@ impl Relay {
         class: Class,
         request: &Request<'_>,
     ) -> Result<Taken, Failure> {
-        let Some(link) = self.links.get_mut(&id) else { return Err("ERR connection lost".into()) };
-        if !link.upstream.is_ready() {
-            return Ok(Taken::Later);
+        if !self.links.contains_key(&id) {
+            return Err("ERR the connection to the store is lost".into());
         }
         let changes = self.changes(known, class, request);
         self.invalidate(&changes);
-        self.send(id, request.db, request.bytes, To::Owner { changes });
+        self.send(id, request.bytes, To::Owner { changes });
         Ok(Taken::Done)
     }
 
@@ -518,50 +622,88 @@ impl Relay {
     /// Whether replies are to come over a client's own connection.
     fn owes(&self, course: &Course) -> bool {
         let link = course.pinned.and_then(|id| self.links.get(&id));
-        link.is_some_and(|link| link.upstream.in_flight() > 0)
+        link.is_some_and(|link| link.upstream.waiting() > 0)
     }
 
-    /// The connection that a client's next request goes over: that of its protocol, once it is owed
-    /// nothing that comes over another one.
+    // ---- connections
+
+    /// The connection that a client's next request goes over: that of its protocol and database, once
+    /// it is owed nothing that comes over another one.
     fn link_for(
         &mut self,
         request: &Request<'_>,
         course: &Course,
     ) -> Result<Option<LinkId>, Failure> {
-        let own = SHARED.iter().find(|(_, protocol)| *protocol == request.protocol);
-        let own = own.map_or(0, |(id, _)| *id);
+        let own = self.shared(request.protocol, request.db);
         if !course.replies.is_empty() && course.link != own {
             return Ok(None);
         }
-        let Some(link) = self.links.get(&own) else { return Ok(None) };
-        if link.upstream.is_ready() {
-            return Ok(Some(own));
+        if self.refuses(own) {
+            return Err(Failure::new(format!("ERR {}", self.reason(own))));
         }
-        if link.upstream.is_new() {
-            // It has never been told that the store is away: it waits for the first answer.
-            self.parked.push(request.client);
-            return Ok(None);
-        }
-        Err(Failure::new(format!("ERR {}", link.upstream.reason())))
+        Ok(Some(own))
     }
 
-    /// Has the clients go on that wait for a connection.
-    fn unpark(&mut self) {
-        for client in std::mem::take(&mut self.parked) {
-            self.deliveries.push(Delivery::nothing(client));
+    /// Whether a connection has failed and is not ready again: requests are not held for it.
+    fn refuses(&self, id: LinkId) -> bool {
+        self.links
+            .get(&id)
+            .is_none_or(|link| link.down.is_some() && link.upstream.phase() != Phase::Ready)
+    }
+
+    /// The connection of a protocol and a database that all clients share.
+    fn shared(&mut self, protocol: Protocol, db: u8) -> LinkId {
+        if let Some(&id) = self.shared.get(&(protocol, db)) {
+            return id;
+        }
+        let id = self.open(self.options(protocol, db), None);
+        self.shared.insert((protocol, db), id);
+        id
+    }
+
+    fn options(&self, protocol: Protocol, db: u8) -> UpstreamOptions {
+        UpstreamOptions {
+            protocol,
+            user: self.address.user.clone(),
+            password: self.address.password.clone(),
+            name: "breakwater".to_owned(),
+            db: u32::from(db),
+            ..UpstreamOptions::default()
         }
     }
 
-    fn is_ready(&self, id: LinkId) -> bool {
-        self.links.get(&id).is_some_and(|link| link.upstream.is_ready())
+    /// Opens a connection, for all clients or one. Those of RESP3 that all share tell of changes.
+    fn open(&mut self, options: UpstreamOptions, owner: Option<ClientId>) -> LinkId {
+        self.last_link += 1;
+        let id = self.last_link;
+        let tracks = owner.is_none() && options.protocol == Protocol::Resp3;
+        let seed = self.number << 32 | u64::from(id);
+        let upstream = Upstream::new(UpstreamOptions { tracks, ..options }, seed);
+        let (to, down, why) = (HashMap::new(), None, String::new());
+        self.links.insert(id, Link { upstream, to, last: 0, owner, tracks, down, why });
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.wake(now, heard));
+        id
     }
 
-    fn send(&mut self, id: LinkId, db: u8, request: &[u8], to: To) {
-        if let Some(link) = self.links.get_mut(&id) {
-            if link.upstream.output().is_empty() {
+    fn send(&mut self, id: LinkId, request: &[u8], to: To) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.last += 1;
+        let owner = link.owner;
+        match link.upstream.send(link.last, request, now) {
+            Ok(()) => {
+                link.to.insert(link.last, to);
                 self.touched.push(id);
             }
-            link.upstream.send(db, request, to);
+            Err(busy) => {
+                let why = match busy {
+                    Busy::Requests => "too many requests wait for the store",
+                    Busy::Bytes => "too many bytes wait for the store",
+                    Busy::Ended => "the connection to the store has ended",
+                };
+                self.fail(to, owner, why);
+            }
         }
     }
 
@@ -601,25 +743,24 @@ impl Relay {
 
     // ---- replies
 
-    fn replied(&mut self, to: To, frame: Frame, reply: Vec<u8>, owner: Option<ClientId>) {
+    fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>, owner: Option<ClientId>) {
         match to {
             To::Nobody => {}
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
-                self.deliveries.push(Delivery {
-                    client,
-                    ticket: Some(ticket),
-                    bytes: reply,
-                    ends: false,
-                });
+                self.answer(client, ticket, reply);
             }
             To::Owner { changes } => {
                 self.invalidate(&changes);
                 self.pass_back(owner, reply);
             }
-            To::Value(number) => self.value(number, frame, reply),
+            To::Value(number) => self.value(number, kind, reply),
             To::Life(number) => self.life(number, &reply),
         }
+    }
+
+    fn answer(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>) {
+        self.deliveries.push(Delivery { client, ticket: Some(ticket), bytes, ends: false });
     }
 
     fn pass_back(&mut self, owner: Option<ClientId>, bytes: Vec<u8>) {
@@ -629,40 +770,45 @@ impl Relay {
     }
 
     /// The value of a key has come: all who wait get it, in the protocol of each.
-    fn value(&mut self, number: u64, frame: Frame, reply: Vec<u8>) {
+    fn value(&mut self, number: u64, kind: Kind, reply: Vec<u8>) {
         let Some(read) = self.reads.get_mut(&number) else { return };
-        for (client, ticket, protocol) in read.waiters.drain(..) {
-            let bytes = match (frame.kind, protocol) {
+        for (client, ticket, protocol) in std::mem::take(&mut read.waiters) {
+            let bytes = match (kind, protocol) {
                 (Kind::Null, Protocol::Resp2) => b"$-1\r\n".to_vec(),
                 _ => reply.clone(),
             };
             self.deliveries.push(Delivery { client, ticket: Some(ticket), bytes, ends: false });
         }
-        read.value = Some(if frame.kind == Kind::Bulk { reply } else { vec![] });
+        if read.lease.is_none() {
+            self.reads.remove(&number);
+            return;
+        }
+        read.value = Some(if kind == Kind::Bulk { reply } else { vec![] });
     }
 
     /// How long it lives has come too: it is stored, unless its key has changed since it was read.
     fn life(&mut self, number: u64, reply: &[u8]) {
-        let Some(read) = self.reads.remove(&number) else { return };
-        self.forget_read(number, &read);
+        let Some((lease, value)) = self.take_read(number) else { return };
         let life = match Reply::decode(reply) {
             Ok(Reply::Integer(life)) => life,
             _ => -2,
         };
-        let value = match read.value.as_deref().map(Reply::decode) {
-            Some(Ok(Reply::Bulk(value))) if life == -1 || life > 0 => value,
-            _ => {
-                self.router.cache().flights().fail(&read.lease);
-                return;
+        match value.as_deref().map(Reply::decode) {
+            Some(Ok(Reply::Bulk(value))) if life == -1 || life > 0 => {
+                self.router.store.land(&lease, &value, (life > 0).then_some(life as u64));
             }
-        };
-        self.router.store.land(&read.lease, &value, (life > 0).then_some(life as u64));
+            _ => drop(self.router.cache().flights().fail(&lease)),
+        }
     }
 
-    fn forget_read(&mut self, number: u64, read: &Read) {
-        if self.by_key.get(read.lease.key().bytes) == Some(&number) {
-            self.by_key.remove(read.lease.key().bytes);
+    /// Takes out a read that is at its end.
+    fn take_read(&mut self, number: u64) -> Option<(Lease, Option<Vec<u8>>)> {
+        let Read { lease, value, .. } = self.reads.remove(&number)?;
+        let lease = lease?;
+        if self.by_key.get(lease.key().bytes) == Some(&number) {
+            self.by_key.remove(lease.key().bytes);
         }
+        Some((lease, value))
     }
 
     /// What answers no request: news of changes, or what a client subscribed to.
@@ -688,19 +834,14 @@ impl Relay {
         }
     }
 
-    /// A request was lost with its connection.
+    /// A request gets no reply.
     fn fail(&mut self, to: To, owner: Option<ClientId>, why: &str) {
         let error = format!("-ERR {why}\r\n").into_bytes();
         match to {
             To::Nobody => {}
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
-                self.deliveries.push(Delivery {
-                    client,
-                    ticket: Some(ticket),
-                    bytes: error,
-                    ends: false,
-                });
+                self.answer(client, ticket, error);
             }
             To::Owner { changes } => {
                 self.invalidate(&changes);
@@ -708,20 +849,18 @@ impl Relay {
             }
             To::Value(number) => {
                 let Some(read) = self.reads.get_mut(&number) else { return };
-                for (client, ticket, _) in read.waiters.drain(..) {
-                    let bytes = error.clone();
-                    self.deliveries.push(Delivery {
-                        client,
-                        ticket: Some(ticket),
-                        bytes,
-                        ends: false,
-                    });
+                let waiters = std::mem::take(&mut read.waiters);
+                read.value = Some(vec![]);
+                if read.lease.is_none() {
+                    self.reads.remove(&number);
+                }
+                for (client, ticket, _) in waiters {
+                    self.answer(client, ticket, error.clone());
                 }
             }
             To::Life(number) => {
-                if let Some(read) = self.reads.remove(&number) {
-                    self.forget_read(number, &read);
-                    self.router.cache().flights().fail(&read.lease);
+                if let Some((lease, _)) = self.take_read(number) {
+                    self.router.cache().flights().fail(&lease);
                 }
             }
         }

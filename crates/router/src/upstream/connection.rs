@@ -1,241 +1,282 @@
-//! One connection to a store: requests go out in the order in which they are given, and replies
-//! belong to them first in, first out.
-//!
-//! ```text
-//! state      begins with          what it does                          goes on to
-//! Down       the start, a loss    nothing, until its time has come      Connecting
-//! Connecting `connect`            the driver opens a socket             Greeting, Down
-//! Greeting   `connected`          says who it is, and how it speaks     Ready, Down
-//! Ready      all greetings are    sends requests, hands replies out     Down
-//!            answered well
-//! ```
-//! What has no reply when a connection is lost has failed: nobody knows whether the store did it.
+//! One connection to a server, which many callers share: requests go out as they are, and replies
+//! come back as they are, first in, first out.
 
-use super::address::StoreAddress;
-use breakwater_resp::{Frame, Kind, Protocol, ReplyParser, write_request};
-use std::collections::VecDeque;
-use std::sync::Arc;
+use super::back_off::BackOff;
+use super::greeting;
+use super::options::UpstreamOptions;
+use super::phase::{self, Effect, Event, Phase};
+use super::waiters::{Busy, Lost, Waiters};
+use breakwater_resp::{Frame, Kind, ReplyParser};
+use std::mem;
 
-/// The first wait after a loss, which doubles with each that follows, and the longest, in
-/// milliseconds.
-const FIRST_WAIT: u64 = 50;
-const LONGEST_WAIT: u64 = 2_000;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    Down { until: u64 },
-    Connecting,
-    Greeting { left: usize },
-    Ready,
+/// What a driver does for a connection, and what callers hear of it.
+pub trait Sink {
+    /// Connect; the attempt has this number, by which the driver tells of it.
+    fn connect(&mut self, attempt: u64);
+    /// Close the socket of this attempt, or stop connecting.
+    fn close(&mut self, attempt: u64);
+    /// The reply to a request, byte for byte as the server sent it.
+    fn reply(&mut self, token: u64, kind: Kind, bytes: &[u8]);
+    /// No reply comes.
+    fn lost(&mut self, token: u64, why: Lost);
+    /// The server said something unasked.
+    fn push(&mut self, bytes: &[u8]);
+    /// Requests are forwarded from now on: whatever the server had noted of an earlier connection,
+    /// as the keys that it would tell of, it has forgotten.
+    fn ready(&mut self);
+    /// Requests are not forwarded any more. `refusal` is the error by which the server refused the
+    /// greeting, if that is why.
+    fn down(&mut self, refusal: Option<&[u8]>);
 }
 
-/// Whose reply it is.
-enum Place<T> {
-    /// The connection's own: a greeting, or the choice of a database.
-    Own,
-    Theirs(T),
-}
-
-/// What came from the store.
-pub(crate) enum Arrival<'a, T> {
-    /// The reply to a request.
-    Reply(T, Frame, &'a [u8]),
-    /// Something that answers no request.
-    Push(&'a [u8]),
-}
-
-/// A connection to a store.
-pub(crate) struct Upstream<T> {
-    address: Arc<StoreAddress>,
-    protocol: Protocol,
-    tracks: bool,
-    state: State,
-    /// Bytes to be written.
-    output: Vec<u8>,
-    /// Received bytes of a reply that is not complete.
-    pending: Vec<u8>,
+/// A connection. Its driver tells it what happens, with the time in milliseconds of a clock that
+/// never goes back, and writes what [`Upstream::output`] has after each call.
+pub struct Upstream {
+    options: UpstreamOptions,
+    phase: Phase,
+    /// The number of the last attempt to connect.
+    attempt: u64,
+    /// When the phase ends by itself.
+    due: Option<u64>,
+    /// Since when the server has sent nothing while it owed a reply.
+    quiet_since: u64,
+    back_off: BackOff,
     parser: ReplyParser,
-    places: VecDeque<Place<T>>,
-    /// The database that the store has chosen for it, once all that is sent is done.
-    db: u8,
-    /// Losses since it was last ready.
-    losses: u32,
-    /// Why it is not ready, for people.
-    reason: String,
+    /// The beginning of a reply whose end has not come.
+    input: Vec<u8>,
+    output: Vec<u8>,
+    waiters: Waiters,
+    /// Replies to the greeting that are still to come.
+    greetings: usize,
 }
 
-impl<T> Upstream<T> {
-    /// A connection that is down. `tracks`: whether the store tells of changes of what is read.
-    pub(crate) fn new(address: Arc<StoreAddress>, protocol: Protocol, tracks: bool) -> Self {
+impl Upstream {
+    /// A connection that connects as soon as it is woken. Connections of different seeds wait
+    /// differently before they try again.
+    pub fn new(options: UpstreamOptions, seed: u64) -> Self {
         Self {
-            address,
-            protocol,
-            tracks,
-            state: State::Down { until: 0 },
+            phase: Phase::Waiting,
+            attempt: 0,
+            due: Some(0),
+            quiet_since: 0,
+            back_off: BackOff::new(options.retry_least, options.retry_most, seed),
+            parser: ReplyParser::new(options.limits),
+            input: vec![],
             output: vec![],
-            pending: vec![],
-            parser: ReplyParser::default(),
-            places: VecDeque::new(),
-            db: 0,
-            losses: 0,
-            reason: "not connected yet".to_owned(),
+            waiters: Waiters::default(),
+            greetings: 0,
+            options,
         }
     }
 
-    /// Whether requests can be sent.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.state == State::Ready
+    /// Where it is.
+    pub fn phase(&self) -> Phase {
+        self.phase
     }
 
-    /// Whether it was neither made nor failed yet.
-    pub(crate) fn is_new(&self) -> bool {
-        self.losses == 0 && !self.is_ready()
+    /// The number of the last attempt to connect.
+    pub fn attempt(&self) -> u64 {
+        self.attempt
     }
 
-    /// Whether it is to be tried now; if so it is being connected from now on.
-    pub(crate) fn connect(&mut self, now: u64) -> bool {
-        let due = matches!(self.state, State::Down { until } if until <= now);
-        if due {
-            self.state = State::Connecting;
-        }
-        due
+    /// How many requests wait for replies, those included whose callers have gone.
+    pub fn waiting(&self) -> usize {
+        self.waiters.len()
     }
 
-    /// When it is to be tried again, in Unix milliseconds.
-    pub(crate) fn due(&self) -> Option<u64> {
-        match self.state {
-            State::Down { until } => Some(until),
-            _ => None,
-        }
-    }
-
-    /// Why requests cannot be sent, for people.
-    pub(crate) fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// The socket is open: says who it is.
-    pub(crate) fn connected(&mut self) {
-        let mut left = 0;
-        let mut say = |words: &[&str]| {
-            write_request(&mut self.output, words);
-            left += 1;
-        };
-        let StoreAddress { user, password, .. } = &*self.address;
-        match (user, password) {
-            (Some(user), Some(password)) => say(&["AUTH", user, password]),
-            (None, Some(password)) => say(&["AUTH", password]),
-            _ => {}
-        }
-        match self.protocol {
-            Protocol::Resp2 => say(&["PING"]),
-            Protocol::Resp3 => say(&["HELLO", "3"]),
-        }
-        if self.tracks {
-            say(&["CLIENT", "TRACKING", "ON", "OPTIN"]);
-        }
-        self.places.extend((0..left).map(|_| Place::Own));
-        self.state = State::Greeting { left };
-    }
-
-    /// The connection is gone, or could not be made. What had no reply yet is handed back.
-    pub(crate) fn lost(&mut self, now: u64, why: &str) -> Vec<T> {
-        self.losses += 1;
-        let wait = FIRST_WAIT.saturating_mul(1 << (self.losses - 1).min(16)).min(LONGEST_WAIT);
-        self.state = State::Down { until: now + wait };
-        if self.losses == 1 || !why.is_empty() {
-            self.reason = why.to_owned();
-        }
-        self.output.clear();
-        self.pending.clear();
-        self.parser = ReplyParser::default();
-        self.db = 0;
-        let places = std::mem::take(&mut self.places);
-        places
-            .into_iter()
-            .filter_map(|place| if let Place::Theirs(to) = place { Some(to) } else { None })
-            .collect()
-    }
-
-    /// Sends a request, verbatim, in a database; its reply is `to`'s. The connection is ready.
-    pub(crate) fn send(&mut self, db: u8, request: &[u8], to: T) {
-        debug_assert!(self.is_ready());
-        if db != self.db {
-            write_request(&mut self.output, &[b"SELECT".as_slice(), db.to_string().as_bytes()]);
-            self.places.push_back(Place::Own);
-            self.db = db;
-        }
-        self.output.extend_from_slice(request);
-        self.places.push_back(Place::Theirs(to));
-    }
-
-    /// Requests that have no reply yet.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.places.len()
-    }
-
-    /// What is to be written.
-    pub(crate) fn output(&mut self) -> &mut Vec<u8> {
+    /// What is to be written to the socket; the driver takes out what it wrote.
+    pub fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
     }
 
-    /// Takes what the store sent, in pieces of any size.
-    ///
-    /// # Errors
-    /// Why the connection must be given up: the store refuses the node, or speaks no RESP.
-    pub(crate) fn receive(
-        &mut self,
-        chunk: &[u8],
-        mut on: impl FnMut(Arrival<'_, T>),
-    ) -> Result<(), String> {
-        if self.pending.is_empty() {
-            let used = self.take(chunk, &mut on)?;
-            self.pending.extend_from_slice(&chunk[used..]);
+    /// When it is to be woken at the latest.
+    pub fn wake_at(&self) -> Option<u64> {
+        let silent = (self.phase == Phase::Ready && self.waiters.owes())
+            .then(|| self.quiet_since.saturating_add(self.options.silence));
+        [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
+    /// knows it by.
+    pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        if self.phase == Phase::Ended {
+            return Err(Busy::Ended);
+        }
+        if self.waiters.len() >= self.options.requests {
+            return Err(Busy::Requests);
+        }
+        let waiting = self.output.len() + self.waiters.held_bytes();
+        if waiting.saturating_add(request.len()) > self.options.bytes {
+            return Err(Busy::Bytes);
+        }
+        let deadline = now.saturating_add(self.options.timeout);
+        if self.phase != Phase::Ready {
+            self.waiters.hold(token, deadline, request);
             return Ok(());
         }
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.extend_from_slice(chunk);
-        let used = self.take(&pending, &mut on)?;
-        pending.drain(..used);
-        self.pending = pending;
+        if !self.waiters.owes() {
+            self.quiet_since = now;
+        }
+        self.output.extend_from_slice(request);
+        self.waiters.write(token, deadline);
         Ok(())
     }
 
-    fn take(&mut self, bytes: &[u8], on: &mut impl FnMut(Arrival<'_, T>)) -> Result<usize, String> {
-        let mut used = 0;
-        while let Some(frame) = self
-            .parser
-            .parse(&bytes[used..])
-            .map_err(|error| format!("it speaks no RESP: {error}"))?
-        {
-            let reply = &bytes[used..used + frame.len];
-            used += frame.len;
-            if frame.kind == Kind::Push {
-                on(Arrival::Push(reply));
-                continue;
-            }
-            match self.places.pop_front() {
-                Some(Place::Theirs(to)) => on(Arrival::Reply(to, frame, reply)),
-                Some(Place::Own) => self.own(frame, reply)?,
-                None => return Err("it answers what nobody asked".to_owned()),
-            }
-        }
-        Ok(used)
+    /// A caller waits no more; whether it did. If its request was written the reply is dropped when
+    /// its turn comes.
+    pub fn leave(&mut self, token: u64) -> bool {
+        self.waiters.leave(token)
     }
 
-    /// A reply to what the connection said by itself.
-    fn own(&mut self, frame: Frame, reply: &[u8]) -> Result<(), String> {
-        if frame.kind.is_error() {
-            let text = String::from_utf8_lossy(reply);
-            return Err(format!("it answers {}", text.trim_end().trim_start_matches('-')));
+    /// The time that [`Upstream::wake_at`] said has come.
+    pub fn wake(&mut self, now: u64, sink: &mut impl Sink) {
+        self.waiters.expire(now, |token, why| sink.lost(token, why));
+        if self.wake_at().is_some_and(|at| at <= now) {
+            let event = if self.phase == Phase::Waiting { Event::Due } else { Event::Silent };
+            self.happen(event, now, None, sink);
         }
-        if let State::Greeting { left } = &mut self.state {
-            *left -= 1;
-            if *left == 0 {
-                self.state = State::Ready;
-                self.losses = 0;
+    }
+
+    /// The attempt of this number has connected.
+    pub fn opened(&mut self, attempt: u64, now: u64, sink: &mut impl Sink) {
+        if attempt == self.attempt {
+            self.happen(Event::Opened, now, None, sink);
+        }
+    }
+
+    /// The attempt of this number failed, or its connection was cut.
+    pub fn cut(&mut self, attempt: u64, now: u64, sink: &mut impl Sink) {
+        if attempt == self.attempt {
+            self.happen(Event::Cut, now, None, sink);
+        }
+    }
+
+    /// Ends the connection. What was written and not answered may have been done.
+    pub fn end(&mut self, now: u64, sink: &mut impl Sink) {
+        self.happen(Event::End, now, None, sink);
+    }
+
+    /// The server sent these bytes.
+    pub fn received(&mut self, attempt: u64, bytes: &[u8], now: u64, sink: &mut impl Sink) {
+        if attempt != self.attempt || !matches!(self.phase, Phase::Greeting | Phase::Ready) {
+            return;
+        }
+        self.quiet_since = now;
+        if self.input.is_empty() {
+            // The usual case: whole replies, read where they lie.
+            let used = self.take(bytes, now, sink);
+            self.keep(&bytes[used..]);
+            return;
+        }
+        let mut input = mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let used = self.take(&input, now, sink);
+        if used == 0 {
+            self.input = input;
+        } else {
+            self.keep(&input[used..]);
+        }
+    }
+
+    /// Keeps the beginning of a reply, unless the connection was given up.
+    fn keep(&mut self, rest: &[u8]) {
+        self.input = rest.to_vec();
+    }
+
+    /// Takes the replies at the head of `bytes`; how many bytes they had, or all, if the connection
+    /// was given up.
+    fn take(&mut self, bytes: &[u8], now: u64, sink: &mut impl Sink) -> usize {
+        let (attempt, mut used) = (self.attempt, 0);
+        while attempt == self.attempt && matches!(self.phase, Phase::Greeting | Phase::Ready) {
+            match self.parser.parse(&bytes[used..]) {
+                Ok(None) => return used,
+                Ok(Some(frame)) => {
+                    self.reply(frame, &bytes[used..used + frame.len], now, sink);
+                    used += frame.len;
+                }
+                Err(_) => self.happen(Event::Broken, now, None, sink),
             }
         }
-        Ok(())
+        bytes.len()
+    }
+
+    /// Hands a reply to whom it is for.
+    fn reply(&mut self, frame: Frame, bytes: &[u8], now: u64, sink: &mut impl Sink) {
+        if frame.kind == Kind::Push {
+            return sink.push(bytes);
+        }
+        let pushes = self.parser.pushes();
+        pushes.iter().for_each(|push| sink.push(&bytes[push.clone()]));
+        if self.phase == Phase::Greeting {
+            self.greetings -= 1;
+            match self.greetings {
+                _ if frame.kind.is_error() => self.happen(Event::Broken, now, Some(bytes), sink),
+                0 => self.happen(Event::Greeted, now, None, sink),
+                _ => {}
+            }
+            return;
+        }
+        match self.waiters.answered() {
+            None => self.happen(Event::Broken, now, None, sink),
+            // It came too late, and is dropped in its turn.
+            Some(None) => {}
+            Some(Some(token)) if pushes.is_empty() => sink.reply(token, frame.kind, bytes),
+            Some(Some(token)) => {
+                let (mut clean, mut from) = (Vec::with_capacity(bytes.len()), 0);
+                for push in pushes {
+                    clean.extend_from_slice(&bytes[from..push.start]);
+                    from = push.end;
+                }
+                clean.extend_from_slice(&bytes[from..]);
+                sink.reply(token, frame.kind, &clean);
+            }
+        }
+    }
+
+    /// Goes from one phase to the next, as the table says.
+    fn happen(&mut self, event: Event, now: u64, refusal: Option<&[u8]>, sink: &mut impl Sink) {
+        let Some((to, effect)) = phase::next(self.phase, event) else { return };
+        let from = mem::replace(&mut self.phase, to);
+        self.due = match to {
+            Phase::Waiting => Some(now.saturating_add(self.back_off.next())),
+            Phase::Connecting | Phase::Greeting => {
+                Some(now.saturating_add(self.options.connect_timeout))
+            }
+            Phase::Ready | Phase::Ended => None,
+        };
+        match effect {
+            Effect::Connect => {
+                self.attempt += 1;
+                sink.connect(self.attempt);
+            }
+            Effect::Greet => self.greetings = greeting::write(&self.options, &mut self.output),
+            Effect::Serve => {
+                self.back_off.reset();
+                self.quiet_since = now;
+                sink.ready();
+                self.waiters.write_held(&mut self.output);
+            }
+            Effect::BackOff => self.forget(refusal, sink),
+            Effect::CloseAndBackOff => {
+                sink.close(self.attempt);
+                self.forget(refusal, sink);
+            }
+            Effect::Stop => {
+                if from != Phase::Waiting {
+                    sink.close(self.attempt);
+                }
+                self.forget(refusal, sink);
+                self.waiters.release(|token, why| sink.lost(token, why));
+            }
+        }
+    }
+
+    /// Forgets all that was of the socket.
+    fn forget(&mut self, refusal: Option<&[u8]>, sink: &mut impl Sink) {
+        self.parser = ReplyParser::new(self.options.limits);
+        (self.input, self.output) = (vec![], vec![]);
+        // Whoever hears of a lost request knows already that the connection is down.
+        sink.down(refusal);
+        self.waiters.cut(|token, why| sink.lost(token, why));
     }
 }
