@@ -1,3 +1,4 @@
+import '../helpers/host-time.ts'
 import test from 'ava'
 import { createCache } from 'cache-manager'
 import { Keyv } from 'keyv'
@@ -5,7 +6,7 @@ import { Keyv as Keyv6 } from 'keyv6'
 import { createStore } from '../../src/adapters/cache-manager.ts'
 import { KeyvStore } from '../../src/adapters/keyv.ts'
 import { Cache } from '../../src/index.ts'
-import { ManualClock } from '../../src/testing.ts'
+import { clock } from '../helpers/host-time.ts'
 import { random } from '../helpers/random.ts'
 
 // Programs of calls, drawn by chance, run against a library's own store in memory and against ours:
@@ -13,18 +14,6 @@ import { random } from '../helpers/random.ts'
 
 const PROGRAMS = 25
 const STEPS = 80
-
-/** The library reads `Date.now`, our cache a clock: both are moved here. */
-function time() {
-  const clock = new ManualClock()
-  const begin = Date.now()
-  const real = Date.now
-  Date.now = () => begin + clock.now
-  const restore = () => {
-    Date.now = real
-  }
-  return { clock, restore }
-}
 
 type Draw = <T>(list: readonly T[]) => T
 
@@ -86,8 +75,6 @@ for (const { name, Class, off } of versions) {
     for (const ttl of [undefined, 50]) {
       const how = `${text ? 'as text' : 'as they are'}, ttl ${ttl}`
       test.serial(`Keyv ${name}, values ${how}: its own store and ours answer alike`, async t => {
-        const { clock, restore } = time()
-        t.teardown(restore)
         for (let seed = 1; seed <= PROGRAMS; seed++) {
           const draw = chance(seed)
           const cache = new Cache<string, unknown>({ max: 1000, clock })
@@ -166,8 +153,6 @@ const finite = (end: unknown) => (end === Number.POSITIVE_INFINITY ? undefined :
 
 for (const ttl of [undefined, 50]) {
   test.serial(`cache-manager, ttl ${ttl}: its own store and ours answer alike`, async t => {
-    const { clock, restore } = time()
-    t.teardown(restore)
     for (let seed = 1; seed <= PROGRAMS; seed++) {
       const draw = chance(seed)
       const options = ttl === undefined ? {} : { ttl }

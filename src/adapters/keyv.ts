@@ -35,7 +35,7 @@ export interface KeyvStoreEntry<V> {
  * assert.deepEqual(await users.get('1'), { name: 'Alice' })
  * ```
  */
-export class KeyvStore<V = unknown> {
+export class KeyvStore<V = string> {
   /** The cache that keeps it all. */
   readonly cache: Cache<string, V>
   /** Keyv 5 iterates over a store only if it names a dialect that Keyv knows. */
