@@ -54,6 +54,7 @@ const calls: Record<string, (cache: Closed) => unknown> = {
   fetchSync: cache => cache.fetchSync('a', { loader: load }),
   getOrSet: cache => cache.getOrSet('a', load),
   getOrSetSync: cache => cache.getOrSetSync('a', load),
+  fetchHas: cache => cache.fetchHas('a'),
   fetchMany: cache => cache.fetchMany(['a'], keys => [...keys]),
   invalidateTag: cache => cache.invalidateTag('tag'),
   put: cache => cache.put('a', '1'),
