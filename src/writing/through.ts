@@ -13,7 +13,7 @@ export type EntryWriter<K, V> = (
 ) => PromiseLike<unknown> | unknown
 
 /** What writing through does to the cache. `O` is what a write asks of it, as its life. */
-export interface Store<K, V, O> {
+export interface WriteTarget<K, V, O> {
   store(key: K, value: V, options: O): PromiseLike<unknown> | unknown
   forget(key: K): PromiseLike<unknown> | unknown
 }
@@ -51,7 +51,7 @@ export function checkWriteThrough(
  */
 export class WriteThrough<K extends CacheKey, V, O = undefined> {
   readonly #writer: EntryWriter<K, V>
-  readonly #store: Store<K, V, O>
+  readonly #store: WriteTarget<K, V, O>
   readonly #timeout: number
   readonly #timers: Timers
   readonly #tell: TellWrite<K>
@@ -60,7 +60,7 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
 
   constructor(
     writer: EntryWriter<K, V>,
-    store: Store<K, V, O>,
+    store: WriteTarget<K, V, O>,
     options: WriteThroughOptions | undefined,
     timers: Timers,
     tell: TellWrite<K> = () => {},
@@ -145,11 +145,13 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
   #toOrigin(entry: WriteEntry<K, V>): Promise<unknown> {
     const controller = new AbortController()
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(this.#timeout, () => {
-        const late = new Error(`the origin took longer than ${this.#timeout} ms`)
-        reject(late)
-        controller.abort(late)
-      })
+      const late = () => {
+        const error = new Error(`the origin took longer than ${this.#timeout} ms`)
+        reject(error)
+        controller.abort(error)
+      }
+      // The one who writes waits for it.
+      const cancel = this.#timers.after(this.#timeout, late, true)
       const call = async () => this.#writer(entry, { signal: controller.signal })
       call().then(resolve, reject).then(cancel)
     })
