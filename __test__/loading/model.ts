@@ -127,6 +127,14 @@ export class Batch {
   }
 
   async run(rounds: number): Promise<void> {
+    try {
+      await this.#go(rounds)
+    } finally {
+      for (const cache of this.#caches) await cache.close()
+    }
+  }
+
+  async #go(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       this.#isStepping = true
       for (const key of this.#keys) this.#step(key)
@@ -139,7 +147,6 @@ export class Batch {
       for (const key of this.#keys) this.#check(key)
     }
     await this.#drain()
-    for (const cache of this.#caches) await cache.close()
   }
 
   #open(instance: number): Cache<string, number> {
