@@ -113,7 +113,7 @@ function walk(type: ts.Type, path: string, fields: Set<string>): void {
 export function sources(folder = 'src'): Map<string, string> {
   return new Map(
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter(file => /\.(m?ts|mjs|rs)$/.test(file) && !/node_modules|target/.test(file))
+      .filter(file => /\.(m?ts|[mc]js|rs)$/.test(file) && !/node_modules|target/.test(file))
       .map(file => [join(folder, file), readFileSync(join(root, folder, file), 'utf8')]),
   )
 }

@@ -2,6 +2,7 @@
 import { channel } from 'node:diagnostics_channel'
 import test from 'ava'
 import * as breakwater from 'breakwater'
+import { serve } from '../../src/cli/serve.ts'
 import { fieldsOf, sources } from './code.ts'
 import { difference, page, rowsOf, same, sectionsOf } from './page.ts'
 
@@ -113,6 +114,23 @@ for (const [name, text] of sectionsOf('reference/metrics.md')) {
     t.deepEqual(difference(documented, fieldsOf(entry, name)), same)
   })
 }
+
+test('docs/serve.md lists every flag of the command, with its default', t => {
+  const rows = rowsOf(page('serve.md').replace(/^\| `createRouter[\s\S]*/m, ''))
+  const flags = serve.options.map(({ long }) => long ?? '')
+  t.deepEqual(
+    difference(
+      rows.map(({ name }) => name),
+      flags,
+    ),
+    same,
+  )
+  for (const { name, cells } of rows) {
+    const option = serve.options.find(({ long }) => long === name)
+    if (option?.defaultValue === undefined) continue
+    t.is(String(option.defaultValue), cells.default, name)
+  }
+})
 
 test('every environment variable that the code reads is documented', t => {
   const names = found(
