@@ -44,6 +44,7 @@ for (const { file, line, code } of inPages) {
   const needsServer = code.includes('REDIS_URL')
   const check = !needsServer || installed('redis-server') ? test.serial : test.skip
   check(`the example at ${file}:${line} runs`, async t => {
+    t.timeout(60_000)
     if (needsServer) process.env.REDIS_URL = `redis://127.0.0.1:${(await redis(t)).port}`
     await t.notThrowsAsync(run(code))
   })
