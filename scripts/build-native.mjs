@@ -1,12 +1,14 @@
-// Builds the native module into dist/binding, with the loader that picks it for the platform.
+// Builds the native module into dist/binding, with the loader that picks it for the platform and
+// its symbols beside it.
 // `--debug` makes it quickly and unoptimised; other arguments go to `napi build`, as
 // `--target x86_64-unknown-linux-musl`.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readNapiConfig, writeJsBinding } from '@napi-rs/cli'
+import { environment, host, keepApart } from './symbols.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const require = createRequire(import.meta.url)
@@ -17,7 +19,12 @@ const debug = process.argv.includes('--debug')
 const given = process.argv.slice(2).filter(argument => argument !== '--debug')
 const profile = debug || given.includes('--profile') ? [] : ['--release']
 
-mkdirSync(join(root, 'dist/binding'), { recursive: true })
+const named = given.indexOf('--target')
+const target = named < 0 ? host : given[named + 1]
+
+const binding = join(root, 'dist/binding')
+mkdirSync(binding, { recursive: true })
+const began = Date.now()
 const napi = spawnSync(
   process.execPath,
   [
@@ -29,16 +36,26 @@ const napi = spawnSync(
     ...['--output-dir', 'dist/binding'],
     ...given,
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: { ...process.env, ...environment(target) } },
 )
 if (napi.status !== 0) process.exit(napi.status ?? 1)
+
+if (profile.includes('--release')) {
+  const targets = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
+  const modules = readdirSync(binding).filter(file => file.endsWith('.node'))
+  for (const module of modules.map(file => join(binding, file))) {
+    // Those of other targets were built before.
+    if (statSync(module).mtimeMs < began - 1000) continue
+    keepApart(module, target, join(targets, target, 'release'))
+  }
+}
 
 // The command writes a loader only for what the #[napi] macro exports, and the binding is raw.
 const { binaryName, packageName, packageJson } = await readNapiConfig(join(root, 'package.json'))
 await writeJsBinding({
   platform: true,
   jsBinding: 'index.cjs',
-  outputDir: join(root, 'dist/binding'),
+  outputDir: binding,
   idents: ['open'],
   version: packageJson.version,
   binaryName,

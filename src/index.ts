@@ -15,7 +15,7 @@ export type {
   SetOptions,
   Size,
 } from './base/types.ts'
-export { type AttachOptions, Cache } from './cache/cache.ts'
+export { Cache, type OpenCacheOptions } from './cache/cache.ts'
 export type { Invalidation } from './cache/invalidations.ts'
 export { Namespace } from './cache/namespace.ts'
 export type { CacheOptions, StoreOptions } from './cache/options.ts'
@@ -45,14 +45,13 @@ export type { BatchContext, BatchLoader, BatchOptions, BatchResult } from './loa
 export type { LoadStats } from './loading/counts.ts'
 export type { Load, Loader } from './loading/load.ts'
 export type { FetchOptions, LoadingOptions } from './loading/options.ts'
-export {
-  createRouter,
-  type ListenOptions,
-  type Permission,
-  type Router,
-  type RouterOptions,
-  type RouterStats,
-  type RouterUser,
+export type {
+  ListenOptions,
+  Permission,
+  Router,
+  RouterOptions,
+  RouterStats,
+  RouterUser,
 } from './router/index.ts'
 export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/contract.ts'
 export type { SecondOptions } from './tier/second.ts'

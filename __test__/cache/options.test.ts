@@ -64,7 +64,7 @@ test('an option that does not exist is refused, not ignored', t => {
   const options = { max: 10, maxSize: 10 }
   t.throws(() => new Cache(options), {
     code: 'ERR_INVALID_OPTION',
-    message: /maxSize .*options are/,
+    message: "unknown option 'maxSize'; did you mean 'maxBytes'?",
   })
   t.throws(() => new Cache(5 as never), {
     code: 'ERR_INVALID_OPTION',
@@ -87,10 +87,60 @@ test('options of single calls are checked as well', t => {
   t.is(cache.size, 0)
 })
 
-test('without bounds a cache takes at most a quarter of the memory', t => {
-  const cache = new Cache()
-  t.is(cache.set('a', '1').get('a'), '1')
+test('a cache without a bound is refused, and told what a bound is', t => {
+  for (const options of [{}, { ttl: '5m' }, { max: undefined }] as CacheOptions[]) {
+    const error = t.throws(() => new Cache(options), {
+      instanceOf: InvalidOptionError,
+      code: 'ERR_INVALID_OPTION',
+      message: /a cache needs a bound: max must be .* above 0, or maxBytes a size such as '256mb'/,
+    })
+    t.is(error.option, 'max')
+  }
+  t.throws(() => new Cache(undefined as never), { code: 'ERR_INVALID_OPTION', message: /options/ })
+  t.is(new Cache({ maxBytes: '25%' }).set('a', '1').get('a'), '1')
 })
+
+const unknown: [object, string][] = [
+  [{ lodaer: () => 1 }, "unknown option 'lodaer'; did you mean 'loader'?"],
+  [{ maxbytes: 5 }, "unknown option 'maxbytes'; did you mean 'maxBytes'?"],
+  [{ stalewhilerevalidat: 5 }, "; did you mean 'staleWhileRevalidate'?"],
+  [{ near: { frezee: true } }, "unknown option 'near.frezee'; did you mean 'near.freeze'?"],
+  [{ origin: { retires: 2 } }, "unknown option 'origin.retires'; did you mean 'origin.retry'?"],
+  [
+    { origin: { retry: { retires: 2 } } },
+    "'origin.retry.retires'; did you mean 'origin.retry.retries'?",
+  ],
+  [
+    { origin: { retry: { retries: 1, backOff: { intial: 2 } } } },
+    "'origin.retry.backOff.initial'?",
+  ],
+  [{ origin: { rate: { limt: 1 } } }, "'origin.rate.limt'; did you mean 'origin.rate.limit'?"],
+  [{ origin: { breaker: { failure: 1 } } }, "did you mean 'origin.breaker.failures'?"],
+  [{ earlyRefresh: { bet: 1 } }, "did you mean 'earlyRefresh.beta'?"],
+  [{ batch: { maxbatch: 1 } }, "did you mean 'batch.maxBatch'?"],
+  [{ warm: { form: 'x' } }, "did you mean 'warm.from'?"],
+  [{ writeThrough: { timeuot: 1 } }, "did you mean 'writeThrough.timeout'?"],
+  [{ writeBehind: { writer: () => {}, maxDely: 1 } }, "did you mean 'writeBehind.maxDelay'?"],
+  [{ quux: 1 }, "unknown option 'quux': options are name, max, "],
+  [{ ['x'.repeat(1000)]: 1 }, `unknown option '${'x'.repeat(64)}...': options are `],
+  [{ constructor: 1 }, "unknown option 'constructor': options are "],
+]
+
+for (const [options, message] of unknown) {
+  test(`an option that does not exist is refused, with the one that was meant: ${message}`, t => {
+    const error = t.throws(() => new Cache({ max: 10, ...options }), { code: 'ERR_INVALID_OPTION' })
+    t.true(error.message.includes(message), error.message)
+  })
+}
+
+for (const name of ['breaker', 'concurrency', 'queue', 'rate', 'retry']) {
+  test(`the old spelling of origin.${name} is refused, and the new one named`, t => {
+    t.throws(() => new Cache({ max: 10, [name]: undefined }), {
+      code: 'ERR_INVALID_OPTION',
+      message: `unknown option '${name}'; write 'origin.${name}', its new name`,
+    })
+  })
+}
 
 test('durations are written in the usual units', t => {
   const texts = ['250ms', '30s', '5m', '2h', '1d', '1w', '1.5 h', ' 10S ']

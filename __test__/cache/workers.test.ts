@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { bytes, Cache, type CacheOptions, json } from '../../src/index.ts'
+import { bytes, Cache, type CacheOptions, json, NoSuchCacheError } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing.ts'
 import { inWorker, start } from '../helpers/worker.ts'
 
 test('the same name is the same cache in every worker', async t => {
@@ -55,6 +56,7 @@ test('a handle of a closed cache, or of none, is refused', async t => {
   }
 })
 
+const clock = new ManualClock()
 const conflicts: [CacheOptions<never>, RegExp][] = [
   [{ max: 5 }, /has max 10, which conflicts with 5/],
   [{ maxBytes: '2mb' }, /has maxBytes 1048576, which conflicts with 2097152/],
@@ -62,22 +64,102 @@ const conflicts: [CacheOptions<never>, RegExp][] = [
   [{ ttl: '2s' }, /has ttl 1000, which conflicts with 2000/],
   [{ jitter: 0.5 }, /has jitter 0.1, which conflicts with 0.5/],
   [{ codec: 'json' }, /has codec 'string', which conflicts with 'json'/],
+  [{ shards: 4 }, /has shards 2, which conflicts with 4/],
+  [{ clock: new ManualClock() }, /has clock 'another ManualClock', which conflicts with an object/],
+  [{ near: true }, /has near false, which conflicts with true/],
+  [{ near: { max: 5 } }, /has near false, which conflicts with an object/],
+  [{ staleIfError: '2m' }, /has staleIfError 60000, which conflicts with 120000/],
+  [{ staleWhileRevalidate: '1h' }, /has staleWhileRevalidate 60000, which conflicts with 3600000/],
 ]
 
 for (const [i, [option, message]] of conflicts.entries()) {
-  test(`a named cache cannot have another ${Object.keys(option)}`, t => {
+  test(`a named cache cannot have another ${Object.keys(option)}: ${i}`, t => {
     const name = `conflict ${i}`
-    const options = { name, max: 10, maxBytes: '1mb', ttl: '1s', jitter: 0.1 }
+    const bounds = { max: 10, maxBytes: '1mb' }
+    const asked = { ttl: '1s', jitter: 0.1, shards: 2, staleIfError: '1m', near: false, clock }
+    const options = { name, ...bounds, ...asked }
     const cache = new Cache(options)
-    t.throws(() => new Cache({ name, ...option }), { code: 'ERR_OPTION_CONFLICT', message })
-    // The same options, or none, are fine, and the failed attempt left nothing behind.
+    const conflict = { code: 'ERR_OPTION_CONFLICT', message }
+    t.throws(() => new Cache({ name, ...option }), conflict)
+    t.throws(() => Cache.open(name, option), conflict)
+    t.throws(() => Cache.attach(cache.handle, option), conflict)
+    // The same options, or none, are fine, and the failed attempts left nothing behind.
     new Cache(options).close()
     new Cache({ name }).close()
+    Cache.open(name).close()
+    Cache.open(name, { ...bounds, ...asked }).close()
+    Cache.attach(cache.handle, { ...bounds, ...asked }).close()
     cache.set('a', '1')
     cache.close()
-    t.is(new Cache({ name, ...option }).get('a'), undefined)
+    t.is(new Cache({ name, ...bounds, ...option }).get('a'), undefined)
   })
 }
+
+test('a cache of the system clock conflicts with a manual one, and a handle with another name', t => {
+  const cache = new Cache({ name: 'system', max: 10 })
+  t.throws(() => Cache.open('system', { clock }), {
+    code: 'ERR_OPTION_CONFLICT',
+    message: /the cache 'system' has clock 'system'/,
+  })
+  const other = { name: 'other' } as object
+  t.throws(() => Cache.attach(cache.handle, other), {
+    code: 'ERR_OPTION_CONFLICT',
+    message: /has name 'system', which conflicts with 'other'/,
+  })
+  t.throws(() => Cache.attach(new Cache({ max: 5 }).handle, { max: 6 }), {
+    code: 'ERR_OPTION_CONFLICT',
+    message: /this cache has max 5, which conflicts with 6/,
+  })
+})
+
+test('a name opens the cache that is there, and never makes one', t => {
+  const missing = { code: 'ERR_NO_SUCH_CACHE', instanceOf: NoSuchCacheError }
+  const error = t.throws(() => Cache.open('nobody'), {
+    ...missing,
+    message: /named 'nobody': the first to open it gives a bound, max or maxBytes/,
+  })
+  t.is(error.cache, 'nobody')
+  t.throws(() => new Cache({ name: 'nobody' }), missing)
+  // Whoever opens may know the bounds; making it is the constructor's.
+  t.throws(() => Cache.open('nobody', { max: 10 }), missing)
+  for (const wrong of ['', 5, undefined, 'x'.repeat(257)]) {
+    t.throws(() => Cache.open(wrong as never), { code: 'ERR_INVALID_OPTION', message: /name/ })
+  }
+  t.throws(() => Cache.open('nobody', null as never), { code: 'ERR_INVALID_OPTION' })
+  const cache = new Cache({ name: 'somebody', max: 10 })
+  Cache.open('somebody').set('a', '1')
+  t.is(cache.get('a'), '1')
+})
+
+test('whoever opens a cache takes all that whoever makes one takes', async t => {
+  const name = 'all options'
+  const cache = new Cache<string, { n: number }>({ name, max: 100, codec: json() })
+  const written: string[] = []
+  const options = {
+    codec: json<{ n: number }>(),
+    near: { freeze: true },
+    loader: (key: string) => ({ n: Number(key) }),
+    writer: ({ key }: { key: string }) => void written.push(key),
+    ttl: (value: { n: number }) => value.n * 1000,
+    origin: { concurrency: 2 },
+  }
+  for (const open of [
+    () => Cache.open<string, { n: number }>(name, options),
+    () => Cache.attach<string, { n: number }>(cache.handle, options),
+    () => new Cache<string, { n: number }>({ name, ...options }),
+  ]) {
+    const opened = open()
+    t.deepEqual(await opened.fetch('5'), { n: 5 })
+    await opened.put('7', { n: 7 })
+    const [five, seven] = [cache.ttl('5') as number, cache.ttl('7') as number]
+    t.true(five <= 5001 && five > 4000, String(five))
+    t.true(seven <= 7001 && seven > 6000, String(seven))
+    t.true(Object.isFrozen(opened.get('7')))
+    cache.clear()
+    void opened.close()
+  }
+  t.deepEqual(written, ['7', '7', '7'])
+})
 
 test('after a resize both the first bounds and the present ones are agreeable', t => {
   const cache = new Cache({ name: 'resized', max: 10 })

@@ -63,8 +63,8 @@ test('a heap cache belongs to one isolate and one process', async t => {
   t.throws(() => new Cache(shared), { code: 'ERR_INVALID_OPTION', message: /name .*heap/ })
   t.throws(() => cache.handle, { code: 'ERR_INVALID_HANDLE', message: /heap/ })
   // The number of a cache made just before it leads to its own.
-  const { breakwater } = new Cache({ max: 10 }).handle
-  const forged = { breakwater: breakwater - 1 }
+  const { breakwater, process } = new Cache({ max: 10 }).handle
+  const forged = { breakwater: breakwater - 1, process }
   t.throws(() => Cache.attach(forged), { code: 'ERR_INVALID_HANDLE', message: /heap/ })
   await t.throwsAsync(cache.save('unused'), { code: 'ERR_INVALID_OPTION', message: /codec/ })
   await t.throwsAsync(cache.load('unused'), { code: 'ERR_INVALID_OPTION', message: /codec/ })

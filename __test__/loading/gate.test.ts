@@ -270,14 +270,14 @@ test('whatever comes, ends and is aborted: bounds hold, order is kept, nobody is
 
 test('options that cannot be are named', t => {
   const bad: [unknown, string][] = [
-    [{ concurrency: 0 }, 'concurrency'],
-    [{ concurrency: '4' }, 'concurrency'],
-    [{ queue: -1 }, 'queue'],
-    [{ rate: 10 }, 'rate'],
-    [{ rate: { limit: 10 } }, 'rate.per'],
-    [{ rate: { per: '1s' } }, 'rate.limit'],
-    [{ rate: { limit: 0.5, per: '1s' } }, 'rate.limit'],
-    [{ rate: { limit: 1, per: '1s', burst: 1 } }, 'rate.burst'],
+    [{ concurrency: 0 }, 'origin.concurrency'],
+    [{ concurrency: '4' }, 'origin.concurrency'],
+    [{ queue: -1 }, 'origin.queue'],
+    [{ rate: 10 }, 'origin.rate'],
+    [{ rate: { limit: 10 } }, 'origin.rate.per'],
+    [{ rate: { per: '1s' } }, 'origin.rate.limit'],
+    [{ rate: { limit: 0.5, per: '1s' } }, 'origin.rate.limit'],
+    [{ rate: { limit: 1, per: '1s', burst: 1 } }, 'origin.rate.burst'],
   ]
   for (const [options, option] of bad) {
     const error = t.throws(() => setUp(options as GateOptions), { instanceOf: InvalidOptionError })

@@ -419,7 +419,7 @@ const wrong: [unknown, RegExp][] = [
   [{ maxBytes: 'much' }, /near\.maxBytes must be .* not 'much'/],
   [{ maxBytes: -1 }, /near\.maxBytes/],
   [{ freeze: 'yes' }, /near\.freeze must be true or false, not 'yes'/],
-  [{ size: 1 }, /near\.size must be left out: near has max, maxBytes, freeze/],
+  [{ size: 1 }, /unknown option 'near\.size': options are near\.max, near\.maxBytes, near\.freeze/],
   ['on', /near must be true, false or an object/],
   [null, /near must be true, false or an object/],
 ]

@@ -106,6 +106,14 @@ test('the platform package holds the binary alone', t => {
   t.deepEqual(others, [])
 })
 
+test('the binary has no symbols but those that Node.js looks for', t => {
+  const [binary = ''] = installed.platform.files.filter(file => file.endsWith('.node'))
+  const bytes = readFileSync(join(root, 'dist/binding', binary))
+  t.true(bytes.includes('napi_register_module_v1'))
+  // As the compiler spells the names of the engine's functions.
+  t.false(bytes.includes('17breakwater_engine'))
+})
+
 test('every target has a platform package of the same version', t => {
   const { version, napi } = manifest('package.json')
   const platforms: Record<string, string> = {

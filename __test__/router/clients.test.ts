@@ -126,7 +126,7 @@ test('pipelines of many clients keep their order', async t => {
 })
 
 test('values of megabytes come back as they went, whatever their bytes', async t => {
-  const { port } = await serve(t, '--threads', '2', '--max-memory', '256mb')
+  const { port } = await serve(t, '--threads', '2', '--max-bytes', '256mb')
   const client = new Redis({ port, host: '127.0.0.1' })
   t.teardown(() => client.disconnect())
   const value = Buffer.alloc(20 * 1024 * 1024, '\r\n$5\0\xff', 'latin1')

@@ -15,7 +15,7 @@ type Words = (string | Buffer)[]
 async function pair(t: ExecutionContext, redisArgs: string[] = [], ourArgs: string[] = []) {
   const [theirs, ours] = await Promise.all([
     redis(t, ...redisArgs),
-    serve(t, '--threads', '1', '--max-memory', '256mb', ...ourArgs),
+    serve(t, '--threads', '1', '--max-bytes', '256mb', ...ourArgs),
   ])
   return async () => [await Raw.open(t, theirs.port), await Raw.open(t, ours.port)] as const
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { createRouter } from 'breakwater'
+import { createRouter } from 'breakwater/router'
 import { encode, Raw, serve } from './support.ts'
 
 const KB = 1024
@@ -25,11 +25,11 @@ async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
 
 for (const driver of ['native', 'net'] as const) {
   const start = (t: Parameters<typeof serve>[0], threads = 2, ...more: string[]) =>
-    serve(t, '--driver', driver, '--threads', `${threads}`, '--max-memory', '256mb', ...more)
+    serve(t, '--driver', driver, '--threads', `${threads}`, '--max-bytes', '256mb', ...more)
 
   for (const threads of [0, 1, 2]) {
     test(`${driver}, ${threads} threads: it says what drives the sockets, serves and stops`, async t => {
-      const router = createRouter({ driver, threads, maxMemory: '16mb' })
+      const router = createRouter({ driver, threads, maxBytes: '16mb' })
       t.is(router.driver, undefined)
       const { port } = await router.listen({ port: 0 })
       t.is(router.driver, driver)
@@ -222,7 +222,7 @@ for (const driver of ['native', 'net'] as const) {
   })
 
   test(`${driver}: timers and other work of a thread go on under full load`, async t => {
-    const router = createRouter({ driver, threads: 0, maxMemory: '16mb' })
+    const router = createRouter({ driver, threads: 0, maxBytes: '16mb' })
     t.teardown(() => router.close())
     const { port } = await router.listen({ port: 0 })
     const { socket } = await open(port)

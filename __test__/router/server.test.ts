@@ -1,13 +1,15 @@
 // The server as a process: hostile clients, killed clients, full sockets, stopping, the command line.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { createRouter, InvalidOptionError } from '../../src/index.ts'
+import { InvalidOptionError } from '../../src/index.ts'
+import { createRouter } from '../../src/router/index.ts'
 import { encode, Raw, run, serve } from './support.ts'
 
 test('a router inside a program serves, tells what it did and stops', async t => {
-  const router = createRouter({ threads: 0, maxMemory: '16mb' })
+  const router = createRouter({ threads: 0, maxBytes: '16mb' })
   const { port, address } = await router.listen({ port: 0 })
   t.is(address, '127.0.0.1')
   const client = await Raw.open(t, port)
@@ -42,7 +44,7 @@ test('options that cannot be are refused by name', t => {
   }
   refused({ threads: -1 }, 'threads')
   refused({ threads: 1.5 }, 'threads')
-  refused({ maxMemory: 'lots' }, 'maxMemory')
+  refused({ maxBytes: 'lots' }, 'maxBytes')
   refused({ policy: 'fifo' }, 'policy')
   refused({ password: '' }, 'password')
   refused({ password: 'a', users: [] }, 'password')
@@ -50,6 +52,24 @@ test('options that cannot be are refused by name', t => {
   refused({ users: [{ name: 'a', permissions: ['fly'] }] }, 'permissions')
   refused({ maxClients: 0 }, 'maxClients')
   refused({ colour: 'red' }, 'colour')
+  refused({ maxMemory: '64mb' }, 'maxMemory')
+})
+
+test('the old spellings are refused, and the new ones named', async t => {
+  t.throws(() => createRouter({ maxMemory: '64mb' } as object), {
+    message: "unknown option 'maxMemory'; write 'maxBytes', its new name",
+  })
+  const { code, output } = await run('serve', '--max-memory', '64mb')
+  t.is(code, 2)
+  t.regex(output, /--max-memory.*Write '--max-bytes', its new name/)
+})
+
+test('a router is made by its own entry alone', async t => {
+  t.false('createRouter' in (await import('../../src/index.ts')))
+  const { exports } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  )
+  t.is(exports['./router'].import.default, './dist/router/index.js')
 })
 
 test('users may do what they are permitted', async t => {
@@ -82,7 +102,7 @@ test('a client that breaks the protocol is told and disconnected; others are ser
 })
 
 test('an announced value that never comes costs no memory', async t => {
-  const { port, process } = await serve(t, '--threads', '1', '--max-memory', '64mb')
+  const { port, process } = await serve(t, '--threads', '1', '--max-bytes', '64mb')
   const before = await resident(process.pid!)
   for (let n = 0; n < 20; n++) {
     const client = await Raw.open(t, port)
@@ -94,7 +114,7 @@ test('an announced value that never comes costs no memory', async t => {
 })
 
 test('a client that never reads its replies is paused, and others are served', async t => {
-  const { port, process } = await serve(t, '--threads', '1', '--max-memory', '64mb')
+  const { port, process } = await serve(t, '--threads', '1', '--max-bytes', '64mb')
   const good = await Raw.open(t, port)
   await good.send('SET', 'large', 'x'.repeat(MB))
   const before = await resident(process.pid!)
@@ -204,7 +224,7 @@ test('bad options are errors that name the option, the value and what is allowed
     [['--port', 'x'], /--port.*'x'.*whole number/],
     [['--port', '70000'], /--port must be a whole number from 0 to 65535, not 70000/],
     [['--policy', 'fifo'], /--policy.*'fifo'.*lru, lfu, random, none/],
-    [['--max-memory', 'lots'], /--max-memory must be .*'25%', not 'lots'/],
+    [['--max-bytes', 'lots'], /--max-bytes must be .*'25%', not 'lots'/],
     [['--threads', '9999'], /--threads must be .* from 0 to 1024, not 9999/],
     [['--user', 'a'], /--user.*'a'.*name:password/],
     [['--user', 'a:b:fly'], /--user must be some of read, write, admin, all, not 'fly'/],
@@ -220,7 +240,7 @@ test('bad options are errors that name the option, the value and what is allowed
 test('help and version are printed', async t => {
   const help = await run('serve', '--help')
   t.is(help.code, 0)
-  for (const option of ['--port', '--host', '--threads', '--max-memory', '--policy']) {
+  for (const option of ['--port', '--host', '--threads', '--max-bytes', '--policy']) {
     t.true(help.output.includes(option))
   }
   t.regex((await run('--version')).output, /^\d+\.\d+\.\d+\n$/)

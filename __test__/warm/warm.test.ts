@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
-import { Cache, json } from '../../src/index.ts'
+import { Cache, type InvalidOptionError, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-warm-'))
@@ -80,7 +80,8 @@ for (const [name, warm] of [
     const error = t.throws(() => new Cache({ max: 1, warm: warm as never }), {
       code: 'ERR_INVALID_OPTION',
     })
-    t.true(error?.message.startsWith(name), error?.message)
+    t.regex(error.message, new RegExp(`^(unknown option ')?${name}`))
+    t.is((error as InvalidOptionError).option, name)
   })
 }
 

@@ -1,8 +1,45 @@
 // Checks that options share. Each error names the option, what was given and what is allowed.
 import { types } from 'node:util'
+import { closest } from './closest.ts'
 import { InvalidOptionError } from './errors.ts'
 import type { Duration } from './types.ts'
 import { milliseconds } from './units.ts'
+
+/** Options that had another name once, and how they are written now. */
+export type Renamed = Readonly<Record<string, string>>
+
+/**
+ * Refuses options that do not exist.
+ *
+ * @param path - what the options are a part of, with a dot at its end; empty for those of the top.
+ */
+export function checkKnown(
+  path: string,
+  given: object,
+  known: readonly string[],
+  renamed: Renamed = {},
+): void {
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) throw unknownOption(path, name, known, renamed)
+  }
+}
+
+function unknownOption(
+  path: string,
+  name: string,
+  known: readonly string[],
+  renamed: Renamed,
+): InvalidOptionError {
+  const now = Object.hasOwn(renamed, name) ? renamed[name] : undefined
+  const meant = closest(name, known)
+  const allowed = `options are ${known.map(each => path + each).join(', ')}`
+  let hint = `: ${allowed}`
+  if (now !== undefined) hint = `; write '${now}', its new name`
+  else if (meant !== undefined) hint = `; did you mean '${path}${meant}'?`
+  const shown = name.length > 64 ? `${name.slice(0, 64)}...` : name
+  const message = `unknown option '${path}${shown}'${hint}`
+  return new InvalidOptionError(path + name, 'given', allowed, { message })
+}
 
 /** An object that has only these members, or `{}` if it was left out. */
 export function checkShape<T extends object>(
@@ -14,12 +51,7 @@ export function checkShape<T extends object>(
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new InvalidOptionError(option, given, `an object { ${known.join(', ')} }`)
   }
-  for (const name of Object.keys(given)) {
-    if (!(known as readonly string[]).includes(name)) {
-      const allowed = `left out: ${option} has ${known.join(', ')}`
-      throw new InvalidOptionError(`${option}.${name}`, 'given', allowed)
-    }
-  }
+  checkKnown(`${option}.`, given, known)
   return given
 }
 

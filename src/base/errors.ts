@@ -52,9 +52,16 @@ export class InvalidOptionError extends BreakwaterError {
   /** What would have been allowed. */
   readonly allowed: string
 
-  constructor(option: string, value: unknown, allowed: string, options?: ErrorOptions) {
+  /** @param options - `message`: says it in other words. */
+  constructor(
+    option: string,
+    value: unknown,
+    allowed: string,
+    options?: ErrorOptions & { message?: string | undefined },
+  ) {
     const text = describe(value)
-    super('ERR_INVALID_OPTION', `${option} must be ${allowed}, not ${text}`, options)
+    const { message = `${option} must be ${allowed}, not ${text}` } = options ?? {}
+    super('ERR_INVALID_OPTION', message, options)
     this.option = option
     this.value = text
     this.allowed = allowed
@@ -70,15 +77,30 @@ export class OptionConflictError extends BreakwaterError {
   /** What the cache has, as text. */
   readonly has: string
 
-  constructor(name: string, option: string, value: unknown, has: unknown) {
+  constructor(name: string | undefined, option: string, value: unknown, has: unknown) {
     const [given, existing] = [describe(value), describe(has)]
+    const cache = name === undefined ? 'this cache' : `the cache '${name}'`
     super(
       'ERR_OPTION_CONFLICT',
-      `the cache '${name}' has ${option} ${existing}, which conflicts with ${given}: give the same or leave it out`,
+      `${cache} has ${option} ${existing}, which conflicts with ${given}: give the same or leave it out`,
     )
     this.option = option
     this.value = given
     this.has = existing
+  }
+}
+
+/** `ERR_NO_SUCH_CACHE`: a cache was opened by its name, and no cache of this process has it. */
+export class NoSuchCacheError extends BreakwaterError {
+  /** The name. */
+  readonly cache: string
+
+  constructor(name: string) {
+    super(
+      'ERR_NO_SUCH_CACHE',
+      `no cache of this process is named '${name}': the first to open it gives a bound, max or maxBytes`,
+    )
+    this.cache = name
   }
 }
 
@@ -315,6 +337,7 @@ const makers: Record<string, (a: never, b: never, c: never) => BreakwaterError> 
   ERR_CACHE_FULL: () => new CacheFullError(),
   ERR_CACHE_CLOSED: () => new CacheClosedError(),
   ERR_INVALID_HANDLE: () => new InvalidHandleError(),
+  ERR_NO_SUCH_CACHE: (name: string) => new NoSuchCacheError(name),
   ERR_INVALID_OPTION: (option: string, value: string, allowed: string) =>
     new InvalidOptionError(camel(option), new Verbatim(value), allowed),
   ERR_SNAPSHOT_DAMAGED: (what: string) => new SnapshotDamagedError(what),

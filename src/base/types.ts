@@ -16,6 +16,9 @@ export type CacheKey = string | number | Uint8Array
  */
 export type Policy = 'lru' | 'lfu' | 'random' | 'none'
 
+/** All policies. */
+export const policies: readonly Policy[] = ['lru', 'lfu', 'random', 'none']
+
 /** A span of time: milliseconds, or text as `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`, `'1w'`. */
 export type Duration = number | string
 
@@ -102,4 +105,6 @@ export interface HotKey<K> {
 export interface CacheHandle {
   /** The cache's number. */
   readonly breakwater: number
+  /** The process in which it has that number. */
+  readonly process: string
 }

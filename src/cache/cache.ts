@@ -8,28 +8,29 @@ import { type LoadStats, noLoads } from '../loading/counts.ts'
 import { checkTag } from '../loading/freshness.ts'
 import type { Loader } from '../loading/load.ts'
 import { Loading } from '../loading/loading.ts'
-import { checkLoader, type FetchOptions, type LoadingOptions } from '../loading/options.ts'
-import { binding, type Native } from '../native/native.ts'
+import { checkLoader, type FetchOptions } from '../loading/options.ts'
+import { binding } from '../native/native.ts'
 import type { Second } from '../tier/second.ts'
 import { hottest, roomOf, saver } from '../warm/hot-set.ts'
 import { checkWarm, Warm, type WarmHost, type WarmStart } from '../warm/warm.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
-import { type InvalidateOptions, Writing, type WritingOptions } from '../writing/writing.ts'
+import { type InvalidateOptions, Writing } from '../writing/writing.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import { Namespace, type NamespaceHost } from './namespace.ts'
-import type { CacheOptions } from './options.ts'
+import { type CacheOptions, checkObject } from './options.ts'
 import { openSecond } from './second-tier.ts'
-import { Store } from './store.ts'
+import { HEAP_HAS_NO_HANDLE, type Open, Store } from './store.ts'
 
-/** What a worker that attaches to a cache says of its own side. */
-export type AttachOptions<V, K extends CacheKey> = Pick<CacheOptions<V, K>, 'codec' | 'near'> &
-  LoadingOptions<K, V> &
-  WritingOptions<K, V>
+/** How a cache that is there already is opened; what is left out is as the cache has it. */
+export type OpenCacheOptions<V = string, K extends CacheKey = CacheKey> = Omit<
+  CacheOptions<V, K>,
+  'name'
+>
 
-/** Made by `attach`: what the constructor takes instead of options. */
-class Attachment {
+/** What the constructor takes instead of options, by `open` and `attach`. */
+class Opening {
   constructor(
-    readonly native: Native,
+    readonly open: Open,
     readonly options: object,
   ) {}
 }
@@ -73,16 +74,18 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   #loads: Loading<K, V> | undefined
 
   /**
-   * Makes a cache, or opens the one of this `name`.
+   * Makes a cache, or opens the one of this `name`. A cache that has to be made needs a bound.
    *
+   * @throws NoSuchCacheError `ERR_NO_SUCH_CACHE`: there is no bound, and no cache of this `name`.
    * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
    * @throws OptionCombinationError `ERR_OPTION_COMBINATION`: options that do not go together.
    * @throws OptionConflictError `ERR_OPTION_CONFLICT`: the cache of this name is different.
    */
-  constructor(options: CacheOptions<V, K> = {}) {
-    const attachment = options instanceof Attachment ? options : undefined
-    const given = attachment === undefined ? options : (attachment.options as CacheOptions<V, K>)
-    super(given, attachment?.native)
+  constructor(options: CacheOptions<V, K>) {
+    const opening = options instanceof Opening ? options : undefined
+    const given = opening === undefined ? options : (opening.options as CacheOptions<V, K>)
+    checkObject('options', given)
+    super(given, opening?.open)
     this.#options = given
     this.#timers = timersOf(given.clock)
     this.#events = new Events(this.name)
@@ -100,11 +103,42 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
   }
 
   /**
+   * Opens the cache of a name, which must be there already.
+   *
+   * @param options - as those of the constructor: how this instance loads and writes, and whatever it
+   * relies on. `codec`: needed if the cache has a codec of your own.
+   * @throws NoSuchCacheError `ERR_NO_SUCH_CACHE`: no open cache of this process has this name.
+   * @throws OptionConflictError `ERR_OPTION_CONFLICT`: the cache of this name is different.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const first = new Cache({ name: 'pages', max: 100 })
+   * const same = Cache.open('pages')
+   * first.set('/', 'home')
+   * assert.equal(same.get('/'), 'home')
+   * ```
+   */
+  static open<K extends CacheKey = string, V = string>(
+    name: string,
+    options: OpenCacheOptions<V, K> = {},
+  ): Cache<K, V> {
+    checkObject('options', options)
+    const open: Open = asked => {
+      if (asked.name === undefined)
+        throw new InvalidOptionError('name', name, 'the name of a cache')
+      return binding.open({ ...asked, max: undefined, maxBytes: undefined })
+    }
+    return new Cache<K, V>(new Opening(open, { ...options, name }) as unknown as CacheOptions<V, K>)
+  }
+
+  /**
    * Opens the cache of a handle that another worker posted.
    *
-   * @param options - `codec`: needed if the cache has a codec of your own. `near` and how values are
-   * loaded: as when a cache is made.
+   * @param options - as those of {@link Cache.open}.
    * @throws InvalidHandleError `ERR_INVALID_HANDLE`: it is closed, or of another process.
+   * @throws OptionConflictError `ERR_OPTION_CONFLICT`: the cache of this handle is different.
    *
    * @example
    * ```ts
@@ -119,14 +153,20 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    */
   static attach<K extends CacheKey = string, V = string>(
     handle: CacheHandle,
-    options: AttachOptions<V, K> = {},
+    options: OpenCacheOptions<V, K> = {},
   ): Cache<K, V> {
-    const id: unknown = handle?.breakwater
-    if (typeof id !== 'number') {
+    checkObject('options', options)
+    const { breakwater: id, process }: Partial<CacheHandle> = handle ?? {}
+    if (typeof id !== 'number' || typeof process !== 'string') {
       throw new InvalidHandleError('a handle must be the `handle` of a cache')
     }
-    const attachment = new Attachment(binding.attach(id), options)
-    return new Cache<K, V>(attachment as unknown as CacheOptions<V, K>)
+    const open: Open = ({ clock }) => {
+      const native = binding.attach(id, process, clock)
+      if (native.codec !== 'heap') return native
+      binding.close(native.number)
+      throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
+    }
+    return new Cache<K, V>(new Opening(open, options) as unknown as CacheOptions<V, K>)
   }
 
   /**
@@ -548,7 +588,8 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
       load: path => this.load(path),
       saver: (keys, path) => {
         const codec = this.#options.codec
-        return saver(this, new Cache<K, V>({ codec, near: false }), keys, path)
+        const copy = new Cache<K, V>({ max: Math.max(1, keys.length), codec, near: false })
+        return saver(this, copy, keys, path)
       },
     }
   }

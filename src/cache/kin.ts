@@ -34,7 +34,7 @@ export class SharedKin implements Kin {
 
 class Texts extends Store<string, string> {
   constructor(name: string) {
-    super({ name, maxBytes: MOST, policy: 'lru', near: false }, undefined)
+    super({ name, maxBytes: MOST, policy: 'lru', near: false })
   }
 }
 

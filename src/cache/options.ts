@@ -1,20 +1,36 @@
 // The options of a cache: their shapes, their checks, and what a named cache must agree on.
 
+import { checkKnown, checkOneOf, checkShape } from '../base/checks.ts'
 import { ManualClock } from '../base/clock.ts'
 import { InvalidOptionError, OptionConflictError } from '../base/errors.ts'
 import { checkJitter } from '../base/jitter.ts'
 import type { TtlOf } from '../base/lifetimes.ts'
-import type { CacheKey, Duration, NearOptions, Policy, Size } from '../base/types.ts'
+import {
+  type CacheKey,
+  type Duration,
+  type NearOptions,
+  type Policy,
+  policies,
+  type Size,
+} from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
 import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from '../codec/codecs.ts'
-import { type LoadingOptions, type LoadingPolicy, loadingOptions } from '../loading/options.ts'
+import {
+  type LoadingOptions,
+  type LoadingPolicy,
+  loadingOptions,
+  renamedLoading,
+} from '../loading/options.ts'
 import { nativeClock } from '../native/clock.ts'
 import { binding, type Native } from '../native/native.ts'
 import type { NearBounds } from '../near/near.ts'
 import type { WarmOptions } from '../warm/warm.ts'
 import { checkWriting, type WritingOptions, writingOptions } from '../writing/writing.ts'
 
-/** How to build a {@link Cache}. Without `max` and `maxBytes`, `maxBytes` is `'25%'`. */
+/**
+ * How to build or open a {@link Cache}. A new one needs a bound, `max` or `maxBytes`; with a `name` and
+ * no bound the cache of that name is opened, which must be there.
+ */
 export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
   extends Omit<StoreOptions<V>, 'ttl'>,
     LoadingOptions<K, V>,
@@ -79,8 +95,6 @@ export interface OpenOptions {
   grace: number
 }
 
-const policies: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
-
 /** How much a near cache keeps unless told otherwise: see docs/decisions/0009-near-cache.md. */
 const NEAR_MAX = 8192
 const NEAR_MAX_BYTES = 16 * 1024 * 1024
@@ -91,7 +105,7 @@ const NEAR_MAX_BYTES = 16 * 1024 * 1024
  */
 const NEAR_LONGEST_KEY = 12
 
-const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
+const known: readonly (keyof CacheOptions)[] = [
   'name',
   'max',
   'maxBytes',
@@ -106,34 +120,28 @@ const known: ReadonlySet<string> = new Set<keyof CacheOptions>([
   ...loadingOptions,
   ...writingOptions,
   'warm',
-])
+]
 
 /** Checks that options are some. */
-export function checkObject(options: unknown): void {
+export function checkObject(option: string, options: unknown): void {
   if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError('options', options, 'an object')
+    throw new InvalidOptionError(option, options, 'an object')
   }
 }
 
-/** Checks the options and fills in what was left out. */
+/**
+ * Checks the options and fills in what was left out.
+ *
+ * @param grace - how long entries stay after their end, in milliseconds.
+ */
 export function check<V, K extends CacheKey>(
   options: CacheOptions<V, K>,
-): Omit<OpenOptions, 'grace'> {
-  for (const option of Object.keys(options)) {
-    if (!known.has(option)) {
-      throw new InvalidOptionError(
-        option,
-        'given',
-        `left out: options are ${[...known].join(', ')}`,
-      )
-    }
-  }
+  grace: number,
+): OpenOptions {
+  checkKnown('', options, known, renamedLoading)
   const { name, policy = 'lfu', clock, random } = options
   if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 256)) {
     throw new InvalidOptionError('name', name, 'a text of 1 to 256 characters')
-  }
-  if (!policies.includes(policy)) {
-    throw new InvalidOptionError('policy', policy, `one of ${policies.join(', ')}`)
   }
   if (clock !== undefined && !(clock instanceof ManualClock)) {
     throw new InvalidOptionError('clock', clock, 'a ManualClock of breakwater/testing')
@@ -146,14 +154,10 @@ export function check<V, K extends CacheKey>(
     throw new InvalidOptionError('name', name, "left out: a cache of codec 'heap' is not shared")
   }
   checkWriting(options)
-  const bounds = checkBounds(options)
-  if (bounds.max === undefined && bounds.maxBytes === undefined) {
-    bounds.maxBytes = byteCount('maxBytes', '25%')
-  }
   return {
     name,
-    ...bounds,
-    policy,
+    ...checkBounds(options),
+    policy: checkOneOf('policy', policy, policies),
     ttl: fixedTtl(options.ttl),
     jitter: checkJitter(options.jitter) ?? 0,
     shards: options.shards === undefined ? undefined : checkShards(options.shards),
@@ -162,7 +166,16 @@ export function check<V, K extends CacheKey>(
     accepts: coding.accepts,
     clock: clock && nativeClock(clock),
     near: options.near === false ? 0 : 1,
+    grace,
   }
+}
+
+/** Checks that a cache that may have to be made has a bound. */
+export function needBound({ name, max, maxBytes }: OpenOptions): void {
+  if (name !== undefined || max !== undefined || maxBytes !== undefined) return
+  const allowed = "a whole number of entries above 0, or maxBytes a size such as '256mb'"
+  const message = `a cache needs a bound: max must be ${allowed}`
+  throw new InvalidOptionError('max', undefined, allowed, { message })
 }
 
 /** The life that the cache gives its entries; none if a function does. */
@@ -205,16 +218,8 @@ export function checkNear(
   if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionError('near', near, 'true, false or an object { max, maxBytes, freeze }')
   }
-  for (const option of Object.keys(given)) {
-    if (!['max', 'maxBytes', 'freeze'].includes(option)) {
-      throw new InvalidOptionError(
-        `near.${option}`,
-        'given',
-        'left out: near has max, maxBytes, freeze',
-      )
-    }
-  }
-  const { max: copies = NEAR_MAX, maxBytes = NEAR_MAX_BYTES, freeze = false } = given
+  const shape = checkShape('near', given, ['max', 'maxBytes', 'freeze'])
+  const { max: copies = NEAR_MAX, maxBytes = NEAR_MAX_BYTES, freeze = false } = shape
   if (!Number.isSafeInteger(copies) || copies <= 0) {
     throw new InvalidOptionError('near.max', copies, 'a whole number of copies above 0')
   }
@@ -247,32 +252,39 @@ function checkShards(shards: number): number {
 
 /**
  * Fails if an option that was given differs from what the cache, which existed already, has.
+ *
+ * @param asked - the options that were given, checked.
  * @internal
  */
 export function checkAgreement<V, K extends CacheKey>(
   given: CacheOptions<V, K>,
-  options: OpenOptions,
+  asked: OpenOptions,
   native: Native,
 ): void {
+  const conflict = (option: keyof CacheOptions, value: unknown, has: unknown) =>
+    new OptionConflictError(native.name, option, value, has)
   const [max, maxBytes] = binding.bounds(native.number)
   // Bounds may have been resized: the present ones are as good as those it began with.
-  const has: Record<string, unknown[]> = {
+  const has: Partial<Record<keyof CacheOptions & keyof OpenOptions, unknown[]>> = {
+    name: [native.name],
     max: [native.max, max],
     maxBytes: [native.maxBytes, maxBytes],
     policy: [native.policy],
     ttl: [native.ttl],
     jitter: [native.jitter],
     codec: [native.codec],
+    shards: [native.shards],
+  }
+  for (const [option, values] of Object.entries(has) as [keyof typeof has, unknown[]][]) {
+    if (given[option] === undefined || values.includes(asked[option])) continue
+    throw conflict(option, asked[option] ?? given[option], values.at(-1))
+  }
+  if (given.clock !== undefined && !native.sameClock) {
+    throw conflict('clock', given.clock, native.systemClock ? 'system' : 'another ManualClock')
   }
   // Whoever wants none has none, whatever the others have.
   if (given.near !== undefined && given.near !== false && !native.near) {
-    throw new OptionConflictError(native.name ?? '', 'near', given.near, false)
-  }
-  for (const [option, values] of Object.entries(has)) {
-    const value = options[option as keyof OpenOptions]
-    if (given[option as keyof CacheOptions] !== undefined && !values.includes(value)) {
-      throw new OptionConflictError(native.name ?? '', option, value, values.at(-1))
-    }
+    throw conflict('near', given.near, false)
   }
 }
 
@@ -283,7 +295,7 @@ export function checkAgreement<V, K extends CacheKey>(
 export function checkGrace(policy: LoadingPolicy, native: Native): void {
   for (const option of ['staleWhileRevalidate', 'staleIfError'] as const) {
     if (policy[option] > native.grace) {
-      throw new OptionConflictError(native.name ?? '', option, policy[option], native.grace)
+      throw new OptionConflictError(native.name, option, policy[option], native.grace)
     }
   }
 }
@@ -293,7 +305,7 @@ export function checkGrace(policy: LoadingPolicy, native: Native): void {
  * @internal
  */
 export function agreedCoding(given: Coding | undefined, native: Native): Coding {
-  const { name = '', codec } = native
+  const { name, codec } = native
   const coding = given ?? codingNamed(codec)
   if (coding === undefined) {
     throw new InvalidOptionError('codec', undefined, `the codec '${codec}' of this cache`)

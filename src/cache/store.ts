@@ -14,7 +14,7 @@ import type {
   SetOptions,
 } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
-import { type Coding, codingOf } from '../codec/codecs.ts'
+import { codingOf } from '../codec/codecs.ts'
 import { Values } from '../codec/values.ts'
 import type { Events } from '../events/events.ts'
 import { Listeners } from '../events/removal-listeners.ts'
@@ -23,7 +23,7 @@ import type { LoadingHost } from '../loading/host.ts'
 import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding, type Native, receivers, type Stored } from '../native/native.ts'
-import { STATE, State } from '../native/port.ts'
+import { openPort, STATE, State } from '../native/port.ts'
 import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
 import {
@@ -35,7 +35,9 @@ import {
   checkGrace,
   checkNear,
   checkObject,
+  needBound,
   needsDecoding,
+  type OpenOptions,
 } from './options.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
@@ -44,7 +46,17 @@ const { get, getNear, peek, has, set, delete: remove } = binding
 /** How long the version of a value that was removed is remembered, in milliseconds. */
 const REMEMBERED = 60_000
 
-const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
+/** Why a cache has no handle. */
+export const HEAP_HAS_NO_HANDLE = "a cache of codec 'heap' belongs to one isolate: it has no handle"
+
+/** Opens a cache. */
+export type Open = (options: OpenOptions) => Native
+
+/** The cache of this name, or else a new one. */
+function make(options: OpenOptions): Native {
+  needBound(options)
+  return binding.open(options)
+}
 
 /**
  * Reads and writes of a cache, all of them done when they return. See {@link Cache}, which loads as
@@ -74,15 +86,16 @@ export class Store<K extends CacheKey = string, V = string> {
   /** What is written here goes there as well. */
   #second: Second | undefined
 
-  /** @param native - the cache, if it is there already. */
-  protected constructor(options: CacheOptions<V, K>, native: object | undefined) {
-    checkObject(options)
+  /** @param open - opens the cache of these options. */
+  protected constructor(options: CacheOptions<V, K>, open: Open = make) {
     this.#policy = checkLoading(options)
-    this.#native = (native as Native | undefined) ?? this.#open(options, graceOf(this.#policy))
+    const asked = check(options, graceOf(this.#policy))
+    this.#native = open(asked)
     this.#at = this.#native.number
     try {
+      if (!this.#native.created) checkAgreement(options, asked, this.#native)
       checkGrace(this.#policy, this.#native)
-      const coding = this.#coding(options, native !== undefined)
+      const coding = agreedCoding(codingOf(options.codec), this.#native)
       const near = checkNear(options.near, coding, this.#native.max)
       this.#longest = near?.longestKey ?? 0
       this.#values = new Values(coding, near?.freeze ?? false)
@@ -119,24 +132,6 @@ export class Store<K extends CacheKey = string, V = string> {
     })
   }
 
-  #coding(given: CacheOptions<V, K>, attached: boolean): Coding {
-    const coding = agreedCoding(codingOf(given.codec), this.#native)
-    if (attached && coding.name === 'heap') throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
-    return coding
-  }
-
-  #open(given: CacheOptions<V, K>, grace: number): Native {
-    const options = { ...check(given), grace }
-    const native = binding.open(options)
-    try {
-      if (!native.created) checkAgreement(given, options, native)
-      return native
-    } catch (error) {
-      binding.close(native.number)
-      throw error
-    }
-  }
-
   /**
    * What the native side knows this instance by.
    * @internal
@@ -158,7 +153,7 @@ export class Store<K extends CacheKey = string, V = string> {
   get handle(): CacheHandle {
     if (this.#values.slots !== undefined) throw new InvalidHandleError(HEAP_HAS_NO_HANDLE)
     binding.size(this.#at)
-    return { breakwater: this.#native.id }
+    return { breakwater: this.#native.id, process: this.#native.process }
   }
 
   /** Whether this instance was closed. */
@@ -410,6 +405,7 @@ export class Store<K extends CacheKey = string, V = string> {
 
   /** Changes the bounds and evicts what no longer fits. A bound that is left out stays. */
   resize(bounds: Pick<CacheOptions, 'max' | 'maxBytes'>): void {
+    checkObject('bounds', bounds)
     const { max, maxBytes } = checkBounds(bounds)
     const [hadMax, hadMaxBytes] = binding.bounds(this.#at)
     binding.resize(this.#at, max ?? hadMax, maxBytes ?? hadMaxBytes)
@@ -505,7 +501,7 @@ export class Store<K extends CacheKey = string, V = string> {
    * @internal
    */
   protected loadingHost(timers: Timers, events: Events<K>): LoadingHost<K, V> {
-    const port = new Float64Array(binding.openPort(this.#at))
+    const { port, getWithState } = openPort(this.#at)
     return {
       name: this.name,
       at: this.#at,
@@ -521,7 +517,7 @@ export class Store<K extends CacheKey = string, V = string> {
       nearCopy: key => this.nearCopy(key),
       find: key => {
         this.#reads?.order()
-        const stored = binding.getWithState(this.#at, key)
+        const stored = getWithState(this.#at, key)
         if (port[STATE] !== State.FRESH && port[STATE] !== State.EARLY) this.#reads?.miss()
         return stored
       },

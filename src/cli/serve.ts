@@ -1,7 +1,7 @@
 // `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
-import type { Policy, Size } from '../base/types.ts'
+import { type Policy, policies, type Size } from '../base/types.ts'
 import {
   createRouter,
   DEFAULT_HOST,
@@ -18,7 +18,7 @@ interface Flags {
   port: number
   host: string
   threads?: number
-  maxMemory: string
+  maxBytes: string
   maxClients: number
   policy: Policy
   driver: DriverName
@@ -31,7 +31,7 @@ const FLAGS: Record<string, string> = {
   port: '--port',
   host: '--host',
   threads: '--threads',
-  maxMemory: '--max-memory',
+  maxBytes: '--max-bytes',
   maxClients: '--max-clients',
   driver: '--driver',
   policy: '--policy',
@@ -45,11 +45,16 @@ export const serve = new Command('serve')
   .option('-p, --port <port>', 'TCP port; 0 takes any free one', wholeNumber, DEFAULT_PORT)
   .option('-H, --host <address>', 'address to bind to', DEFAULT_HOST)
   .option('-t, --threads <count>', 'worker threads (default: one a processor)', wholeNumber)
-  .option('-m, --max-memory <size>', "memory for the store, as '256mb' or '25%'", '25%')
+  .option('-m, --max-bytes <size>', "memory for the store, as '256mb' or '25%'", '25%')
+  .addOption(
+    new Option('--max-memory <size>').hideHelp().argParser(() => {
+      throw new InvalidArgumentError("Write '--max-bytes', its new name.")
+    }),
+  )
   .option('--max-clients <count>', 'clients at once', wholeNumber, 10_000)
   .addOption(
     new Option('--policy <policy>', 'which entry leaves when memory is full')
-      .choices(['lru', 'lfu', 'random', 'none'])
+      .choices([...policies])
       .default('lfu'),
   )
   .addOption(
@@ -70,7 +75,7 @@ Passwords on the command line are seen by other users of the machine; the enviro
 BREAKWATER_PASSWORD does what --requirepass does, unseen.
 
 Example:
-  breakwater serve --port 6380 --max-memory 256mb
+  breakwater serve --port 6380 --max-bytes 256mb
   redis-cli -p 6380 set harbour calm`,
   )
   .action(run)
@@ -96,7 +101,7 @@ function options(flags: Flags): RouterOptions {
   const password = flags.requirepass ?? process.env.BREAKWATER_PASSWORD
   return {
     threads: flags.threads,
-    maxMemory: (/^\d+$/.test(flags.maxMemory) ? Number(flags.maxMemory) : flags.maxMemory) as Size,
+    maxBytes: (/^\d+$/.test(flags.maxBytes) ? Number(flags.maxBytes) : flags.maxBytes) as Size,
     maxClients: flags.maxClients,
     driver: flags.driver,
     policy: flags.policy,

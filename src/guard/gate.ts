@@ -54,23 +54,23 @@ interface Waiter {
 const NEARLY = 1e-6
 
 /** Checks the options of a gate and fills in what was left out. */
-export function checkGate(given: GateOptions | undefined) {
+export function checkGate(given: GateOptions | undefined, option = 'origin') {
   const {
     concurrency = Number.POSITIVE_INFINITY,
     rate,
     queue = 1000,
-  } = checkShape('gate', given, ['concurrency', 'rate', 'queue'])
+  } = checkShape(option, given, ['concurrency', 'rate', 'queue'])
   const endless = { endless: true }
   return {
-    concurrency: checkCount('concurrency', concurrency, endless),
-    rate: rate === undefined ? undefined : checkRate(rate),
-    queue: checkCount('queue', queue, { least: 0, endless: true }),
+    concurrency: checkCount(`${option}.concurrency`, concurrency, endless),
+    rate: rate === undefined ? undefined : checkRate(`${option}.rate`, rate),
+    queue: checkCount(`${option}.queue`, queue, { least: 0, endless: true }),
   }
 }
 
-function checkRate(given: Rate): { limit: number; per: number } {
-  const { limit, per } = checkShape('rate', given, ['limit', 'per'])
-  return { limit: checkCount('rate.limit', limit!), per: checkDuration('rate.per', per!) }
+function checkRate(option: string, given: Rate): { limit: number; per: number } {
+  const { limit, per } = checkShape(option, given, ['limit', 'per'])
+  return { limit: checkCount(`${option}.limit`, limit!), per: checkDuration(`${option}.per`, per!) }
 }
 
 /** Lets loads through, in the order in which they came. Has no timer while nothing waits. */

@@ -1,5 +1,6 @@
 // The way from a flight to its loader: a breaker, a gate and another try protect what is behind.
 import type { Awaited } from '../base/awaited.ts'
+import { checkShape } from '../base/checks.ts'
 import type { Timers } from '../base/timers.ts'
 import { Breaker, type BreakerOptions, type BreakerState, checkBreaker } from './breaker.ts'
 import { checkGate, Gate, type GateOptions } from './gate.ts'
@@ -21,9 +22,11 @@ interface Wanted {
 }
 
 /** Checks how the source is protected. */
-export function checkOrigin({ breaker, retry, concurrency, rate, queue }: OriginOptions): void {
-  checkBreaker(breakerOf(breaker))
-  checkRetry(retry)
+export function checkOrigin(given: OriginOptions | undefined): void {
+  const known = ['concurrency', 'rate', 'queue', 'retry', 'breaker'] as const
+  const { breaker, retry, concurrency, rate, queue } = checkShape('origin', given, known)
+  checkBreaker(breakerOf(breaker), 'origin.breaker')
+  checkRetry(retry, 'origin.retry')
   checkGate({ concurrency, rate, queue })
 }
 
@@ -37,8 +40,12 @@ export class Origin {
   readonly #gate: Gate | undefined
   readonly #retry: Retry | undefined
 
-  constructor(options: OriginOptions, timers: Timers, onState: (state: BreakerState) => void) {
-    const { breaker, retry, concurrency, rate, queue } = options
+  constructor(
+    options: OriginOptions | undefined,
+    timers: Timers,
+    onState: (state: BreakerState) => void,
+  ) {
+    const { breaker, retry, concurrency, rate, queue } = options ?? {}
     const isGated = concurrency !== undefined || rate !== undefined
     this.#breaker = breaker ? new Breaker(breakerOf(breaker), timers, onState) : undefined
     this.#gate = isGated ? new Gate({ concurrency, rate, queue }, timers) : undefined

@@ -46,7 +46,7 @@ export class Loading<K extends CacheKey, V> {
     this.#options = options
     this.#loader = options.loader ?? (options.batchLoader && this.batched(options.batchLoader))
     this.#hasTier = second !== undefined
-    this.#origin = new Origin(options, host.timers, state => {
+    this.#origin = new Origin(options.origin, host.timers, state => {
       const { breaker } = host.events
       if (breaker.isHeard) breaker.emit({ of: 'loader', state })
     })

@@ -1,5 +1,5 @@
 // The options of loading: their shapes, their defaults and their checks.
-import { checkFunction } from '../base/checks.ts'
+import { checkFunction, checkShape, type Renamed } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import type { CacheKey, Duration, SetOptions } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
@@ -9,9 +9,7 @@ import { type BatchLoader, type BatchOptions, checkBatch } from './batch.ts'
 import type { Loader } from './load.ts'
 
 /** How a cache loads what it does not have, and when it loads anew. */
-export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown>
-  extends OriginOptions,
-    SecondOptions {
+export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown> extends SecondOptions {
   /** What `fetch` calls for a key that has no value. */
   loader?: Loader<K, V> | undefined
   /** As `loader`, for all keys that are missed in one tick. Not together with `loader`. */
@@ -62,6 +60,8 @@ export interface LoadingOptions<K extends CacheKey = CacheKey, V = unknown>
    * next one tries. `'share'` if left out.
    */
   leaderError?: 'share' | 'next' | undefined
+  /** How the source that loaders ask is protected. */
+  origin?: OriginOptions | undefined
 }
 
 /** How one call differs from the cache's options. */
@@ -113,13 +113,14 @@ export const loadingOptions: readonly (keyof LoadingOptions)[] = [
   'timeout',
   'lockTimeout',
   'leaderError',
-  'breaker',
-  'retry',
-  'concurrency',
-  'rate',
-  'queue',
+  'origin',
   ...secondOptions,
 ]
+
+/** Options that had another name once. */
+export const renamedLoading: Renamed = Object.fromEntries(
+  ['concurrency', 'rate', 'queue', 'retry', 'breaker'].map(name => [name, `origin.${name}`]),
+)
 
 /** Checks the options and fills in what was left out. */
 export function checkLoading<K extends CacheKey, V>(options: LoadingOptions<K, V>): LoadingPolicy {
@@ -141,7 +142,7 @@ export function checkLoading<K extends CacheKey, V>(options: LoadingOptions<K, V
   if (leaderError !== 'share' && leaderError !== 'next') {
     throw new InvalidOptionError('leaderError', leaderError, "'share' or 'next'")
   }
-  checkOrigin(options)
+  checkOrigin(options.origin)
   checkSecond(options)
   const beta = checkEarly(options.earlyRefresh)
   if (beta !== undefined && refreshAhead !== undefined) {
@@ -184,7 +185,7 @@ function checkEarly(early: LoadingOptions['earlyRefresh']): number | undefined {
   if (early !== true && (typeof early !== 'object' || early === null)) {
     throw new InvalidOptionError('earlyRefresh', early, 'true, false or an object { beta }')
   }
-  const { beta = 1 } = early === true ? {} : early
+  const { beta = 1 } = early === true ? {} : checkShape('earlyRefresh', early, ['beta'])
   if (typeof beta === 'number' && beta > 0 && Number.isFinite(beta)) return beta
   throw new InvalidOptionError('earlyRefresh.beta', beta, 'a number above 0')
 }

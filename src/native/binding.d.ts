@@ -26,6 +26,11 @@ declare module '#binding' {
     readonly systemClock: boolean
     /** How long entries stay after their end, in milliseconds. */
     readonly grace: number
+    readonly shards: number
+    /** Whether the clock that was given, if any was, is the cache's. */
+    readonly sameClock: boolean
+    /** Names the process. */
+    readonly process: string
   }
 
   /** What the facade and the native side share in one isolate. */
@@ -43,7 +48,7 @@ declare module '#binding' {
   interface Binding {
     setup(shared: Shared): Shared
     open(options: object): Native
-    attach(id: number): Native
+    attach(id: number, process: string, clock?: object): Native
     take(bytes: Uint8Array): void
     /** Delivers removals that were left for the next turn of the event loop. */
     nextTurn(): void
@@ -57,10 +62,12 @@ declare module '#binding' {
     getNear(at: number, key: Key): Stored | undefined
     /** The version words and the port. */
     openNear(at: number): [ArrayBuffer, ArrayBuffer] | undefined
-    /** The port, where there is no near cache as well. */
-    openPort(at: number): ArrayBuffer
+    /** The port, also where there is no near cache; `undefined` where no memory can be shared. */
+    openPort(at: number): ArrayBuffer | undefined
     /** As `getNear`, also of what is stale or negative: the port says which. */
     getWithState(at: number, key: Key): Stored | undefined
+    /** As `getWithState`, where no memory can be shared: the port without its log is left in `area`. */
+    getWithStateInto(at: number, key: Key, area: Uint8Array): Stored | undefined
     setNoted(at: number, key: Key, value: unknown, ttl: number | undefined, note: Note): boolean
     bury(at: number, key: Key, version: number, ttl: number): boolean
     epoch(at: number): number

@@ -1,4 +1,5 @@
 // The memory that an instance and the native side share: crates/node/src/cache/port.rs knows it as well.
+import { binding, type Stored } from './native.ts'
 
 /** The fields, 8 bytes each. */
 export const HITS = 0
@@ -31,3 +32,20 @@ export const State = {
   /** The last load failed: the value is its error as text. */
   ERROR: 6,
 } as const
+
+/** As `getWithState` of the binding. */
+export type GetWithState = (at: number, key: string | number | Uint8Array) => Stored | undefined
+
+/** An instance's port, and the function that fills it. */
+export function openPort(at: number): {
+  port: Float64Array
+  getWithState: GetWithState
+} {
+  const memory = binding.openPort(at)
+  if (memory !== undefined)
+    return { port: new Float64Array(memory), getWithState: binding.getWithState }
+  // Some runtimes (Electron) take no memory from outside: what is found is copied.
+  const port = new Float64Array(LOG)
+  const area = new Uint8Array(port.buffer)
+  return { port, getWithState: (at, key) => binding.getWithStateInto(at, key, area) }
+}

@@ -46,7 +46,7 @@ export const Next = { read: 0, resume: 1, close: 2 } as const
 
 /** What {@link NativeBinding.createRouter} takes, checked and complete. */
 export interface NativeOptions {
-  maxMemory: number | undefined
+  maxBytes: number | undefined
   policy: string
   maxClients: number
   threads: number

@@ -67,9 +67,9 @@ export interface Router {
  *
  * @example
  * ```ts
- * import { createRouter } from 'breakwater'
+ * import { createRouter } from 'breakwater/router'
  *
- * const router = createRouter({ maxMemory: '64mb', threads: 1 })
+ * const router = createRouter({ maxBytes: '64mb', threads: 1 })
  * const { port } = await router.listen({ port: 0 })
  * // redis-cli -p ${port} set harbour calm
  * await router.close()

@@ -1,7 +1,8 @@
 // The options of a router: their shapes, and their checks.
 import { availableParallelism } from 'node:os'
+import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import type { Policy, Size } from '../base/types.ts'
+import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
 
@@ -33,7 +34,7 @@ export interface RouterOptions {
    */
   threads?: number | undefined
   /** The most memory for the store: bytes, or text as `'256mb'` or `'25%'`. Default: `'25%'`. */
-  maxMemory?: Size | undefined
+  maxBytes?: Size | undefined
   /** Which entry leaves when a new one needs its room. Default: `'lfu'`. */
   policy?: Policy | undefined
   /** The password of the user `default`, who may do everything. */
@@ -46,12 +47,11 @@ export interface RouterOptions {
   driver?: DriverName | undefined
 }
 
-const POLICIES: readonly string[] = ['lru', 'lfu', 'random', 'none'] satisfies Policy[]
-const DRIVERS: readonly string[] = ['auto', 'native', 'net'] satisfies DriverName[]
+const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
 const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
 const KNOWN: readonly string[] = [
   'threads',
-  'maxMemory',
+  'maxBytes',
   'policy',
   'password',
   'users',
@@ -64,26 +64,17 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError('options', options, 'an object')
   }
-  for (const option of Object.keys(options)) {
-    if (!KNOWN.includes(option)) {
-      throw new InvalidOptionError(option, 'given', `left out: options are ${KNOWN.join(', ')}`)
-    }
-  }
+  checkKnown('', options, KNOWN, { maxMemory: 'maxBytes' })
   const { policy = 'lfu', password, users } = options
-  if (!POLICIES.includes(policy)) {
-    throw new InvalidOptionError('policy', policy, `one of ${POLICIES.join(', ')}`)
-  }
-  if (!DRIVERS.includes(options.driver ?? 'auto')) {
-    throw new InvalidOptionError('driver', options.driver, `one of ${DRIVERS.join(', ')}`)
-  }
+  checkOneOf('driver', options.driver ?? 'auto', DRIVERS)
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
   return {
     threads: whole('threads', options.threads ?? availableParallelism(), 0, 1024),
-    maxMemory: byteCount('maxMemory', options.maxMemory ?? '25%'),
+    maxBytes: byteCount('maxBytes', options.maxBytes ?? '25%'),
     maxClients: whole('maxClients', options.maxClients ?? 10_000, 1, 10_000_000),
-    policy,
+    policy: checkOneOf('policy', policy, policies),
     version,
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
   }

@@ -3,7 +3,7 @@ const assert = require('node:assert/strict')
 const { Cache } = require('breakwater')
 const { LRUCache } = require('breakwater/lru-cache')
 
-const required = new Cache({ name: 'both' })
+const required = new Cache({ name: 'both', max: 10 })
 required.set('a', '1')
 const shared = new LRUCache({ shared: 'both lru', max: 10 }).set('a', [1])
 Promise.all([import('breakwater'), import('breakwater/lru-cache')]).then(([module, lru]) => {

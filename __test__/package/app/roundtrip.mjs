@@ -18,7 +18,7 @@ assert.deepEqual([...texts.getMany(['a', 'none'])], ['1', undefined])
 assert.equal(texts.delete('a'), true)
 assert.equal(texts.has('a'), false)
 
-const blobs = new Cache({ codec: bytes() })
+const blobs = new Cache({ max: 10, codec: bytes() })
 blobs.set(7, Buffer.from([0, 1, 255]))
 assert.deepEqual([...blobs.get(7)], [0, 1, 255])
 

@@ -13,9 +13,10 @@ users.set('1', { name: 'Alice' })
 export const name: string | undefined = users.get('1')?.name
 export const many: (User | undefined)[] = users.getMany(['1', '2'])
 
-export const blob: Uint8Array | undefined = new Cache<string, Uint8Array>({ codec: bytes() }).get(
-  'a',
-)
+export const blob: Uint8Array | undefined = new Cache<string, Uint8Array>({
+  max: 10,
+  codec: bytes(),
+}).get('a')
 
 // @ts-expect-error a key has the cache's type
 users.get(1)

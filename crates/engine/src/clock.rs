@@ -60,6 +60,15 @@ impl Clock {
         }
     }
 
+    /// Whether two clocks tell the same time: both the operating system's, or one manual clock.
+    pub fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Source::System(_), Source::System(_)) => true,
+            (Source::Manual(a), Source::Manual(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// Whether the time is the operating system's.
     pub fn is_system(&self) -> bool {
         matches!(self.0, Source::System(_))

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use std::fmt;
+use std::str::FromStr;
 
 /// Which entry leaves when a new one needs its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -16,6 +17,25 @@ pub enum Policy {
     Random,
     /// None: a set that does not fit fails with [`Error::Full`].
     None,
+}
+
+impl FromStr for Policy {
+    type Err = ConfigError;
+
+    /// The policy of a name: `lru`, `lfu`, `random` or `none`.
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        match name {
+            "lru" => Ok(Self::Lru),
+            "lfu" => Ok(Self::Lfu),
+            "random" => Ok(Self::Random),
+            "none" => Ok(Self::None),
+            _ => Err(ConfigError {
+                option: "policy",
+                value: name.to_owned(),
+                allowed: "lru, lfu, random or none",
+            }),
+        }
+    }
 }
 
 /// How to build a [`crate::Cache`].

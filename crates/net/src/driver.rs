@@ -5,7 +5,7 @@ use crate::client::{Client, Rest, Workspace};
 use crate::deadlines::Deadlines;
 use crate::group::{Group, Membership};
 use crate::listener::{Accepted, accept};
-use breakwater_router::{ClientId, Output, Peer, Router};
+use breakwater_router::{ClientId, Output, Peer, Router, Session};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
@@ -258,7 +258,7 @@ impl Driver {
 
     fn open(&mut self, mut socket: TcpStream) {
         let peer = Peer { address: text(socket.peer_addr()), local: text(socket.local_addr()) };
-        let session = match self.router.connect(peer, self.work.now) {
+        let session = match Session::open(&self.router, peer, self.work.now) {
             Ok(session) => session,
             Err(refusal) => {
                 let _ = socket.write(refusal);

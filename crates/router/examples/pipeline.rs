@@ -1,7 +1,7 @@
 //! How long a pipelined command takes in the core: `cargo run --release --example pipeline`.
 
 use breakwater_engine::{Cache, Config};
-use breakwater_router::{Options, Output, Peer, Router};
+use breakwater_router::{Options, Output, Peer, Router, Session};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ const CHUNKS: usize = 200_000;
 fn main() {
     let cache = Arc::new(Cache::new(Config::default()).expect("the defaults are valid"));
     let router = Arc::new(Router::new(cache, Options::default(), 0));
-    let mut session = router.connect(Peer::default(), 0).expect("there is room");
+    let mut session = Session::open(&router, Peer::default(), 0).expect("there is room");
     let mut output = Output::default();
     let value = "x".repeat(64);
     for name in ["SET", "GET", "INCR", "PING"] {

@@ -1,17 +1,20 @@
 //! The sans-IO core of Breakwater's routing node: bytes of a client in, bytes for the client out.
 //!
 //! It owns no socket and no clock. A driver accepts connections, opens a [`Session`] for each with
-//! [`Router::connect`], hands it what it read with [`Session::feed`], writes what [`Output`] holds,
+//! [`Session::open`], hands it what it read with [`Session::feed`], writes what [`Output`] holds,
 //! and does what [`Next`] says. One [`Router`] serves any number of threads.
+//!
+//! From the bottom up: `policy` (who may do what), `store` (the embedded store), `shared` (what all
+//! sessions share), `command` (what a request does), `client` (sessions).
 //!
 //! ```
 //! use breakwater_engine::{Cache, Config};
-//! use breakwater_router::{Options, Output, Peer, Router};
+//! use breakwater_router::{Options, Output, Peer, Router, Session};
 //! use std::sync::Arc;
 //!
 //! let cache = Arc::new(Cache::new(Config::default()).unwrap());
 //! let router = Arc::new(Router::new(cache, Options::default(), 1_700_000_000_000));
-//! let mut session = router.connect(Peer::default(), 1_700_000_000_000).unwrap();
+//! let mut session = Session::open(&router, Peer::default(), 1_700_000_000_000).unwrap();
 //! let mut output = Output::default();
 //! session.feed(b"SET boat moored\r\nGET boat\r\n", 1_700_000_000_000, &mut output);
 //! assert_eq!(output.bytes, b"+OK\r\n$6\r\nmoored\r\n");
@@ -21,14 +24,11 @@
 
 mod client;
 mod command;
-mod limits;
-mod router;
-mod session;
+mod failure;
+mod policy;
+mod shared;
 mod store;
-mod users;
 
-pub use client::{ClientId, Peer};
-pub use limits::Limits;
-pub use router::{Counts, Options, Router};
-pub use session::{Next, Output, Session};
-pub use users::{Permissions, User, Users};
+pub use client::{Next, Output, Session};
+pub use policy::{Permissions, User, Users};
+pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};

@@ -4,7 +4,7 @@ mod support;
 
 use breakwater_engine::Config;
 use breakwater_engine::Policy;
-use breakwater_router::{Limits, Next, Options, Output, Peer, Permissions, User, Users};
+use breakwater_router::{Limits, Next, Options, Output, Peer, Permissions, Session, User, Users};
 use support::{Node, START, command};
 
 #[test]
@@ -94,7 +94,7 @@ fn clients_beyond_the_limit_are_turned_away() {
     let limits = Limits { clients: 1, ..Limits::default() };
     let node = Node::new(Config::default(), Options { limits, ..Options::default() });
     let first = node.connect();
-    let refusal = node.router.connect(Peer::default(), START).err();
+    let refusal = Session::open(&node.router, Peer::default(), START).err();
     assert_eq!(refusal, Some(&b"-ERR max number of clients reached\r\n"[..]));
     drop(first);
     node.connect();

@@ -1,13 +1,13 @@
 // The options of the Next.js handlers, and the caches that they open.
 
-import { InvalidOptionError } from '../../base/errors.ts'
+import { InvalidOptionError, NoSuchCacheError } from '../../base/errors.ts'
 import { Cache } from '../../cache/cache.ts'
-import type { StoreOptions } from '../../cache/options.ts'
+import type { CacheOptions, StoreOptions } from '../../cache/options.ts'
 import { Tags } from './tags.ts'
 
 /**
  * How a handler keeps entries. In a process, handlers of the same `name` share them, and what is
- * known of tags, in all threads.
+ * known of tags, in all threads. Without `max` and `maxBytes` the first of them takes `maxBytes: '25%'`.
  */
 export interface NextOptions
   extends Pick<StoreOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'near' | 'clock'> {
@@ -43,8 +43,18 @@ export function openStore<V>(kind: string, options: NextOptions): Store<V> {
   const { clock } = rest
   const now = clock ? () => clock.now : () => performance.timeOrigin + performance.now()
   return {
-    entries: new Cache<string, V>({ ...rest, name: `${name} ${kind}`, codec: 'structured' }),
+    entries: open({ ...rest, name: `${name} ${kind}`, codec: 'structured' }),
     tags: new Tags(name, maxTags, now),
     now,
+  }
+}
+
+/** The cache of this name as others bounded it; or else a new one, bounded by what is usual here. */
+function open<V>(options: CacheOptions<V, string>): Cache<string, V> {
+  try {
+    return new Cache<string, V>(options)
+  } catch (error) {
+    if (!(error instanceof NoSuchCacheError)) throw error
+    return new Cache<string, V>({ ...options, maxBytes: '25%' })
   }
 }

@@ -299,6 +299,11 @@ impl Cache {
         self.shards.iter().map(Shard::entries).sum()
     }
 
+    /// How many parts the cache is cut into.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -107,17 +107,23 @@ impl Handle {
 
     /// Lets the cache go. The last user to do so frees it.
     pub fn close(&self) {
-        self.unlisten();
-        if let Some(shared) = self.shared.take() {
-            if let Some(port) = self.port.get() {
-                shared.ports.remove(port);
-            }
-            if self.moved_in.replace(false) {
-                flights::owner_gone(shared.cache.flights(), self.owner);
-                self.env.forget_waits(self.flights.close());
-            }
+        if let Some(shared) = self.leave() {
             registry::release(shared);
         }
+    }
+
+    /// Stops working; the cache, of which this is a user until it is released.
+    pub fn leave(&self) -> Option<Arc<Shared>> {
+        self.unlisten();
+        let shared = self.shared.take()?;
+        if let Some(port) = self.port.get() {
+            shared.ports.remove(port);
+        }
+        if self.moved_in.replace(false) {
+            flights::owner_gone(shared.cache.flights(), self.owner);
+            self.env.forget_waits(self.flights.close());
+        }
+        Some(shared)
     }
 }
 

@@ -2,26 +2,37 @@
 
 use super::handle::Handle;
 use super::letters;
+use super::registry;
+use super::shared::Shared;
 use crate::env::{Env, Owner};
 use crate::js::{Fail, Js, Val};
 use napi_sys as sys;
 use slab::Slab;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 /// All instances of one environment.
 pub struct Instances {
     env: Rc<Env>,
     this: Weak<Self>,
     handles: RefCell<Slab<Rc<Handle>>>,
+    /// Named caches that were opened here, never closed, and collected: they stay as they are until
+    /// the environment ends, since nobody sees a garbage collection come.
+    kept: RefCell<HashMap<u64, Arc<Shared>>>,
 }
 
 impl Instances {
     /// None yet; ties their end to the environment's.
     pub fn install(js: Js<'_>, env: Rc<Env>) -> Result<Rc<Self>, Fail> {
-        let instances =
-            Rc::new_cyclic(|this| Self { env, this: this.clone(), handles: RefCell::default() });
+        let instances = Rc::new_cyclic(|this| Self {
+            env,
+            this: this.clone(),
+            handles: RefCell::default(),
+            kept: RefCell::default(),
+        });
         let reader = instances.this.clone();
         instances.env.read_letters_by(move |js, all| {
             if let Some(instances) = reader.upgrade() {
@@ -41,7 +52,20 @@ impl Instances {
         self.handles.borrow().get(number).cloned()
     }
 
-    /// Gives an instance a number, and closes it when `token` is collected, or else when the
+    /// An instance was collected that may not have been closed.
+    fn collected(&self, handle: &Handle) {
+        let Some(shared) = handle.leave() else { return };
+        // One use keeps it as well as many do.
+        let is_released =
+            shared.description.name.is_none() || self.kept.borrow().contains_key(&shared.id);
+        if is_released {
+            registry::release(shared);
+        } else {
+            self.kept.borrow_mut().insert(shared.id, shared);
+        }
+    }
+
+    /// Gives an instance a number, and ends it when `token` is collected, or else when the
     /// environment ends.
     pub fn adopt(&self, js: Js<'_>, token: Val<'_>, handle: Handle) -> Result<usize, Fail> {
         let handle = Rc::new(handle);
@@ -67,7 +91,7 @@ impl Owner for Instances {
     }
 }
 
-/// A token was collected: its instance is closed and its number free.
+/// A token was collected: its instance ends and its number is free.
 ///
 /// # Safety
 /// `instances` and `number` are those of [`Instances::adopt`].
@@ -75,8 +99,10 @@ unsafe extern "C" fn forget(_env: sys::napi_env, instances: *mut c_void, number:
     // SAFETY: as the caller promises; this is the count that `adopt` left.
     let instances = unsafe { Rc::from_raw(instances as *const Instances) };
     let handle = instances.handles.borrow_mut().try_remove(number as usize);
-    // Closing may free a large cache: not while the list is borrowed.
-    drop(handle);
+    // This may free a large cache: not while the list is borrowed.
+    if let Some(handle) = handle {
+        instances.collected(&handle);
+    }
 }
 
 /// The environment ends: its instances are closed and nobody wakes it any more.
@@ -89,4 +115,7 @@ unsafe extern "C" fn end(data: *mut c_void) {
     instances.env.outbox.close();
     let handles = instances.handles.take();
     drop(handles);
+    for shared in instances.kept.take().into_values() {
+        registry::release(shared);
+    }
 }

@@ -9,6 +9,7 @@ pub mod maintenance;
 mod method;
 pub mod note;
 mod port;
+pub mod process;
 pub mod registry;
 mod shared;
 mod values;

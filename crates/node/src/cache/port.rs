@@ -72,6 +72,13 @@ impl Port {
         &self.0
     }
 
+    /// Copies the fields before the log: as many as fit.
+    pub fn copy_to(&self, area: &mut [u8]) {
+        for (field, to) in area.chunks_exact_mut(8).take(LOG).enumerate() {
+            to.copy_from_slice(&self.at(field).to_ne_bytes());
+        }
+    }
+
     /// Tells the cache of the first `count` copies in the log.
     pub fn report(&self, cache: &Cache, count: usize) {
         for record in (LOG..).step_by(2).take(count.min(RECORDS)) {

@@ -19,22 +19,22 @@ fn with<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
     f(REGISTRY.lock().get_or_insert_default())
 }
 
-/// The cache of this name, or the one that `make` makes; whether it was made now.
+/// The cache of this name, or the one that `make` makes.
 pub fn open(
     name: Option<&str>,
     make: impl FnOnce() -> Result<Shared, Fail>,
-) -> Result<(Arc<Shared>, bool), Fail> {
+) -> Result<Arc<Shared>, Fail> {
     with(|registry| {
         let known = name.and_then(|name| registry.names.get(name)).copied();
         if let Some(shared) = known.and_then(|id| registry.join(id)) {
-            return Ok((shared, false));
+            return Ok(shared);
         }
         let shared = Arc::new(make()?);
         if let Some(name) = name {
             registry.names.insert(name.to_owned(), shared.id);
         }
         registry.caches.insert(shared.id, (shared.clone(), 1));
-        Ok((shared, true))
+        Ok(shared)
     })
 }
 

@@ -100,6 +100,12 @@ impl Fail {
         failure!("ERR_INVALID_HANDLE")
     }
 
+    /// No open cache has this name.
+    #[cold]
+    pub fn no_such_cache(name: &str) -> Self {
+        failure!("ERR_NO_SUCH_CACHE", name)
+    }
+
     /// A bug of ours.
     #[cold]
     pub fn internal(what: &str) -> Self {

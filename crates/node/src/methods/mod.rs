@@ -67,6 +67,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"load", persist::load),
     method!(c"openPort", near::open_port),
     method!(c"getWithState", with_state::get, 2),
+    method!(c"getWithStateInto", with_state::get_into),
     method!(c"setNoted", write::set_noted, 5),
     method!(c"bury", write::bury),
     method!(c"epoch", write::epoch),

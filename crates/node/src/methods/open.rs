@@ -1,22 +1,14 @@
 //! Opening a cache and attaching to one.
 
 use super::clock;
-use crate::cache::{Description, Handle, Instances, Shared, maintenance, registry};
+use crate::cache::{Description, Handle, Instances, Shared, maintenance, process, registry};
 use crate::env::{Call, Owner, Returns};
 use crate::js::{Fail, Js};
-use breakwater_engine::{Cache, Clock, Config, ConfigError, Policy};
+use breakwater_engine::{Cache, Clock, Config};
 use std::sync::Arc;
 
-/// The policies' names.
-const POLICIES: [(&str, Policy); 4] = [
-    ("lru", Policy::Lru),
-    ("lfu", Policy::Lfu),
-    ("random", Policy::Random),
-    ("none", Policy::None),
-];
-
-/// `open(options)`: a new cache, or the one of this name. The facade has checked the options and
-/// compares them with what the cache turns out to be.
+/// `open(options)`: the cache of this name; or else a new one, if there is a bound. The facade has
+/// checked the options and compares them with what the cache turns out to be.
 pub fn open<'s>(call: &Call<'s, Instances>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
     let description = Description {
@@ -35,30 +27,32 @@ pub fn open<'s>(call: &Call<'s, Instances>) -> Returns<'s> {
     let shards = js.to_whole(js.prop(options, c"shards")?).map(|n| n as usize);
     let clock = clock::from_js(js, js.prop(options, c"clock")?);
     let name = description.name.clone();
-    let (shared, created) = registry::open(name.as_deref(), || {
-        make(description, shards, clock.unwrap_or_else(Clock::system))
+    let mut created = false;
+    let shared = registry::open(name.as_deref(), || {
+        created = true;
+        make(description, shards, clock.clone().unwrap_or_else(Clock::system))
     })?;
-    instance(call, shared, created)
+    instance(call, shared, created, clock)
 }
 
-/// `attach(id)`: the cache of this number.
+/// `attach(id, process, clock?)`: the cache of this number in the process of this name.
 pub fn attach<'s>(call: &Call<'s, Instances>) -> Returns<'s> {
-    let id = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)?;
-    let shared = registry::attach(id as u64).ok_or_else(Fail::handle)?;
-    instance(call, shared, false)
+    let js = call.js;
+    let id = js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)?;
+    let here = js.to_text(call.arg::<1>()).is_some_and(|name| name == process::name());
+    let shared = here.then(|| registry::attach(id as u64)).flatten().ok_or_else(Fail::handle)?;
+    let clock = clock::from_js(js, call.arg::<2>());
+    instance(call, shared, false, clock)
 }
 
 fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result<Shared, Fail> {
-    let policy = POLICIES.iter().find(|(name, _)| *name == description.policy);
-    let (_, policy) = policy.ok_or_else(|| ConfigError {
-        option: "policy",
-        value: description.policy.clone(),
-        allowed: "lru, lfu, random or none",
-    })?;
+    if let (Some(name), None, None) = (&description.name, description.max, description.max_bytes) {
+        return Err(Fail::no_such_cache(name));
+    }
     let cache = Cache::new(Config {
         max_entries: description.max,
         max_bytes: description.max_bytes,
-        policy: *policy,
+        policy: description.policy.parse()?,
         shards,
         clock,
         near_copies: description.near,
@@ -71,11 +65,20 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
 
 /// What the cache is, with the number by which this environment's methods know it. When the object
 /// is collected the cache is closed.
-fn instance<'s>(call: &Call<'s, Instances>, shared: Arc<Shared>, created: bool) -> Returns<'s> {
+///
+/// `clock` is the one that was given, if any was: whether it is the cache's is told.
+fn instance<'s>(
+    call: &Call<'s, Instances>,
+    shared: Arc<Shared>,
+    created: bool,
+    clock: Option<Clock>,
+) -> Returns<'s> {
     let js = call.js;
     // First of all: what fails from here on lets the cache go again.
     let handle = Handle::new(call.on.env().this()?, shared.clone());
     let object = describe(js, &shared, created)?;
+    let same_clock = clock.is_none_or(|clock| clock.is(shared.cache.clock()));
+    js.put(object, c"sameClock", js.boolean(same_clock)?)?;
     let number = call.on.adopt(js, object, handle)?;
     js.put_number(object, c"number", number as f64)?;
     Ok(object)
@@ -85,6 +88,7 @@ fn instance<'s>(call: &Call<'s, Instances>, shared: Arc<Shared>, created: bool) 
 fn describe<'s>(js: Js<'s>, shared: &Shared, created: bool) -> Returns<'s> {
     let (object, description) = (js.object()?, &shared.description);
     js.put_number(object, c"id", shared.id as f64)?;
+    js.put(object, c"process", js.text(process::name())?)?;
     js.put(object, c"created", js.boolean(created)?)?;
     if let Some(name) = &description.name {
         js.put(object, c"name", js.text(name)?)?;
@@ -95,6 +99,7 @@ fn describe<'s>(js: Js<'s>, shared: &Shared, created: bool) -> Returns<'s> {
     js.put(object, c"systemClock", js.boolean(shared.cache.clock().is_system())?)?;
     js.put_number(object, c"jitter", description.jitter)?;
     js.put_number(object, c"grace", description.grace)?;
+    js.put_number(object, c"shards", shared.cache.shards() as f64)?;
     let numbers = [
         (c"max", description.max.map(|n| n as f64)),
         (c"maxBytes", description.max_bytes.map(|n| n as f64)),

@@ -3,7 +3,7 @@
 use crate::cache::{Copied, Handle, Port};
 use crate::env::{Call, Returns};
 use crate::js::format::negative_kind;
-use crate::js::{KeyBuf, Val};
+use crate::js::{Fail, KeyBuf, Val};
 use breakwater_engine::{Found, Freshness, NoteRef};
 
 /// `getWithState(key)`: as `getNear`, also of what is stale or negative. What it found is left in the port.
@@ -21,6 +21,16 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
         return Ok(Val::UNDEFINED);
     }
     value.to_js(call.js, &shared.description)
+}
+
+/// `getWithStateInto(key, area)`: as `getWithState`, where the runtime takes no foreign memory: what it
+/// found is left in `area` as well, the bytes of a port without its log.
+pub fn get_into<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let found = get(call)?;
+    // SAFETY: no JavaScript runs before this function returns.
+    let area = unsafe { call.js.to_bytes(call.arg::<1>()) }.ok_or_else(Fail::argument)?;
+    call.on.with_port(|port| port.copy_to(area));
+    Ok(found)
 }
 
 fn describe(port: &Port, found: &Found<'_>) {

@@ -107,7 +107,7 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
     };
-    let session = match router.connect(peer, now()) {
+    let session = match Session::open(&router, peer, now()) {
         Ok(session) => session,
         Err(refusal) => return js.buffer(refusal),
     };

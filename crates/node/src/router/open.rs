@@ -4,7 +4,7 @@ use super::driver::{instance, now};
 use super::list;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
-use breakwater_engine::{Cache, Config, ConfigError, Policy};
+use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{Limits, Options, Permissions, Router, User, Users};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,25 +12,13 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-const POLICIES: [(&str, Policy); 4] = [
-    ("lru", Policy::Lru),
-    ("lfu", Policy::Lfu),
-    ("random", Policy::Random),
-    ("none", Policy::None),
-];
-
 /// `createRouter(options)`: a router with a cache of its own. The facade has checked the options.
 pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
-    let name = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
-    let policy = POLICIES.iter().find(|(known, _)| *known == name).map(|(_, policy)| *policy);
+    let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
     let cache = Cache::new(Config {
-        max_bytes: number(js, options, c"maxMemory")?,
-        policy: policy.ok_or(ConfigError {
-            option: "policy",
-            value: name,
-            allowed: "lru, lfu, random or none",
-        })?,
+        max_bytes: number(js, options, c"maxBytes")?,
+        policy: policy.parse()?,
         ..Config::default()
     })?;
     let limits = Limits {

@@ -39,7 +39,7 @@ fn answer(choice: u8, bytes: &[u8], step: usize) -> (Vec<u8>, bool) {
     let users = if choice & 1 == 0 { Users::open() } else { Users::with_password(b"p") };
     let options = Options { users, limits: LIMITS, ..Options::default() };
     let router = Arc::new(Router::new(Arc::new(cache.unwrap()), options, NOW));
-    let mut session = router.connect(Peer::default(), NOW).unwrap();
+    let mut session = Session::open(&router, Peer::default(), NOW).unwrap();
     let mut replies = vec![];
     for piece in bytes.chunks(step) {
         if feed(&mut session, piece, &mut replies) == Next::Close {

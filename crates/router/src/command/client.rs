@@ -1,10 +1,11 @@
 //! `CLIENT`: who is connected, and ending it.
 
-use super::introspect::help;
+use super::call::{Call, SYNTAX};
+use super::help::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, CONNECTION, LOADING, NOSCRIPT, STALE};
-use super::{Call, Failure, SYNTAX};
-use crate::client::Client;
+use crate::failure::Failure;
+use crate::shared::Client;
 use breakwater_resp::Args;
 use breakwater_resp::number;
 
@@ -80,9 +81,8 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
 
 /// Shows this client as it is within its chunk.
 fn catch_up(call: &mut Call<'_>) {
-    let mut profile = call.state.client.profile.lock();
-    profile.follow(call.state, call.now as u64, 0);
-    profile.output = call.reply.mark();
+    call.state.show(call.now as u64, 0);
+    call.state.client.profile.lock().output = call.reply.mark();
 }
 
 fn list(call: &mut Call<'_>) -> Result<(), Failure> {

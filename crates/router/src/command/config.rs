@@ -1,12 +1,13 @@
 //! `CONFIG`: settings, under the names that Redis has for them.
 
+use super::call::Call;
 use super::glob;
-use super::introspect::help;
+use super::help::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, DANGEROUS, LOADING, NOSCRIPT, STALE};
-use super::{Call, Failure};
-use crate::limits::DATABASES;
-use crate::router::Router;
+use crate::failure::Failure;
+use crate::shared::Router;
+use crate::store::DATABASES;
 use breakwater_engine::Policy;
 use breakwater_resp::limits::MAX_BULK;
 

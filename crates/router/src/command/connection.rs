@@ -1,10 +1,11 @@
 //! A client's own connection.
 
+use super::call::{Call, SYNTAX};
 use super::generic::database;
 use super::spec::Command;
 use super::spec::flag::{ALLOW_BUSY, CONNECTION, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE};
-use super::{Call, Failure, SYNTAX};
-use crate::users::DEFAULT;
+use crate::failure::Failure;
+use crate::policy::DEFAULT;
 use breakwater_resp::Protocol;
 use breakwater_resp::number;
 

@@ -1,9 +1,10 @@
 //! Values that are numbers.
 
+use super::call::{Call, NOT_AN_INTEGER};
 use super::long_double::LongDouble;
 use super::spec::flag::{DENYOOM, FAST, STRING, WRITE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure, NOT_AN_INTEGER};
+use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::number;
 

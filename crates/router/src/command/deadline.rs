@@ -1,6 +1,7 @@
 //! Times that clients give: how long a key is to live, or until when.
 
-use super::{Failure, NOT_AN_INTEGER};
+use super::call::NOT_AN_INTEGER;
+use crate::failure::Failure;
 use breakwater_resp::number;
 
 /// What a time is counted in and from.

@@ -1,9 +1,10 @@
 //! When keys end.
 
+use super::call::Call;
 use super::deadline::{MILLIS, Measure, SECONDS, UNIX_MILLIS, UNIX_SECONDS};
 use super::spec::flag::{FAST, KEYSPACE, READONLY, WRITE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure};
+use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::Args;
 

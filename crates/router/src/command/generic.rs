@@ -1,9 +1,10 @@
 //! Keys, whatever they hold.
 
+use super::call::{Call, NOT_AN_INTEGER, SYNTAX};
 use super::spec::flag::{DENYOOM, FAST, KEYSPACE, READONLY, WRITE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure, NOT_AN_INTEGER, SYNTAX};
-use crate::limits::DATABASES;
+use crate::failure::Failure;
+use crate::store::DATABASES;
 use crate::store::DbKey;
 use breakwater_engine::{Edit, EntryRef, Expiry};
 use breakwater_resp::number;

@@ -1,12 +1,13 @@
 //! `INFO`: the state of the node, in the sections and under the names that Redis has.
 
+use super::call::Call;
 use super::config::policy;
 use super::connection::COMPATIBLE;
 use super::spec::Command;
 use super::spec::flag::{DANGEROUS, LOADING, STALE};
-use super::{Call, Failure};
-use crate::limits::DATABASES;
-use crate::router::Router;
+use crate::failure::Failure;
+use crate::shared::Router;
+use crate::store::DATABASES;
 use std::fmt::Write;
 
 pub(super) static COMMANDS: &[Command] =

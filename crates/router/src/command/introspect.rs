@@ -1,9 +1,12 @@
 //! `COMMAND`: the commands themselves.
 
+use super::call::{Call, SYNTAX};
+use super::families::FAMILIES;
 use super::glob;
+use super::help::help;
 use super::spec::flag::{CONNECTION, LOADING, STALE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure, SYNTAX, all, find};
+use crate::failure::Failure;
 use breakwater_resp::{Args, ReplyWriter};
 
 const FLAGS: u32 = LOADING | STALE | CONNECTION;
@@ -44,6 +47,16 @@ pub(super) static COMMANDS: &[Command] = &[Command::new("command", -1, FLAGS, ev
             "Lists these subcommands.",
         ),
     ])];
+
+/// All commands.
+pub(super) fn all() -> impl Iterator<Item = &'static Command> {
+    FAMILIES.iter().copied().chain([COMMANDS]).flatten()
+}
+
+/// The command of this name, in any case.
+fn find(name: &[u8]) -> Option<&'static Command> {
+    all().find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
+}
 
 fn everything(call: &mut Call<'_>) -> Result<(), Failure> {
     call.reply.array(all().count());
@@ -207,17 +220,5 @@ fn getkeys(call: &mut Call<'_>) -> Result<(), Failure> {
     let places = command.key_places(args.len());
     call.reply.array(places.len());
     places.iter().for_each(|place| call.reply.bulk(args.word(*place)));
-    Ok(())
-}
-
-/// Lists a command's subcommands, for people.
-pub(super) fn help(call: &mut Call<'_>, command: &Command) -> Result<(), Failure> {
-    let name = command.name.to_uppercase();
-    call.reply.array(1 + command.subcommands.len() * 2);
-    call.reply.simple(format!("{name} has these subcommands:"));
-    for subcommand in command.subcommands {
-        call.reply.simple(subcommand.short_name().to_uppercase());
-        call.reply.simple(format!("    {}", subcommand.summary));
-    }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! A database as a whole.
 
+use super::call::{Call, SYNTAX};
 use super::glob;
 use super::spec::Command;
 use super::spec::flag::{DANGEROUS, FAST, KEYSPACE, READONLY, WRITE};
-use super::{Call, Failure, SYNTAX};
+use crate::failure::Failure;
 use breakwater_resp::number;
 use breakwater_resp::{Protocol, ReplyWriter};
 
@@ -62,7 +63,7 @@ fn scan(call: &mut Call<'_>) -> Result<(), Failure> {
             b"match" => pattern = value,
             b"type" => strings = value.eq_ignore_ascii_case(b"string"),
             b"count" => {
-                step = number::integer(value).ok_or(super::NOT_AN_INTEGER)?;
+                step = number::integer(value).ok_or(super::call::NOT_AN_INTEGER)?;
                 if step < 1 {
                     return Err(SYNTAX.into());
                 }

@@ -1,8 +1,9 @@
 //! Several keys with their values at once.
 
+use super::call::Call;
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure};
+use crate::failure::Failure;
 use crate::store::DbKey;
 use breakwater_engine::Expiry;
 

@@ -1,8 +1,9 @@
 //! Parts of a value.
 
+use super::call::Call;
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure};
+use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::limits::MAX_BULK;
 

@@ -1,7 +1,8 @@
 //! What is known of a command besides how it runs.
 
-use super::{Call, Failure};
-use crate::users::Permissions;
+use super::call::Call;
+use crate::failure::Failure;
+use crate::policy::Permissions;
 use breakwater_resp::Args;
 
 /// Properties and categories of commands, one bit each.

@@ -1,9 +1,10 @@
 //! One key, one value: `GET`, `SET` and their kin.
 
+use super::call::{Call, SYNTAX};
 use super::deadline::{MILLIS, Measure, SECONDS, UNIX_MILLIS, UNIX_SECONDS};
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
 use super::spec::{Command, Keys};
-use super::{Call, Failure, SYNTAX};
+use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::Args;
 

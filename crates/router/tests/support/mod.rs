@@ -31,7 +31,7 @@ impl Node {
 
     pub fn connect(&self) -> Client<'_> {
         let peer = Peer { address: "10.0.0.1:5000".into(), local: "10.0.0.2:6380".into() };
-        let session = self.router.connect(peer, self.now()).unwrap();
+        let session = Session::open(&self.router, peer, self.now()).unwrap();
         Client { node: self, session }
     }
 }

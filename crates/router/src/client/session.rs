@@ -1,9 +1,7 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
-use crate::client::{Client, ClientId, Profile};
-use crate::command::{self, Call};
-use crate::router::Router;
-use crate::users::{DEFAULT, User};
+use crate::command::{self, Call, State};
+use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
 use std::sync::Arc;
@@ -15,6 +13,13 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// Clients of this router whose connections must be closed now, whichever thread has them.
     pub kills: Vec<ClientId>,
+}
+
+impl Output {
+    /// The last reply to a client that broke the protocol.
+    fn error(&mut self, text: &[u8]) {
+        ReplyWriter::new(&mut self.bytes, Protocol::Resp2).error(text);
+    }
 }
 
 /// What the driver does once it has written the output.
@@ -37,25 +42,14 @@ pub struct Session {
     state: State,
 }
 
-/// What commands see of a session.
-pub(crate) struct State {
-    pub(crate) client: Arc<Client>,
-    /// Who it is; nobody, if it still has to authenticate.
-    pub(crate) user: Option<Arc<User>>,
-    pub(crate) db: u8,
-    pub(crate) protocol: Protocol,
-    /// The command that ran last.
-    pub(crate) last: &'static str,
-    /// No further command is to be run.
-    pub(crate) closing: bool,
-}
-
 impl Session {
-    pub(crate) fn new(router: Arc<Router>, client: Arc<Client>) -> Self {
-        let user = router.options.users.anonymous();
-        let state =
-            State { client, user, db: 0, protocol: Protocol::Resp2, last: "", closing: false };
-        Self { router, requests: RequestParser::default(), pending: vec![], state }
+    /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients,
+    /// the bytes to send to this one before it is disconnected.
+    pub fn open(router: &Arc<Router>, peer: Peer, now: u64) -> Result<Self, &'static [u8]> {
+        let client = router.join(peer, now)?;
+        let state = State::new(client, router.options.users.anonymous());
+        let requests = RequestParser::default();
+        Ok(Self { router: router.clone(), requests, pending: vec![], state })
     }
 
     /// The client's number.
@@ -74,7 +68,7 @@ impl Session {
         let before = output.bytes.len();
         let next = self.take(chunk, now, output);
         let sent = output.bytes.len() - before;
-        self.state.client.profile.lock().follow(&self.state, now, self.pending.len());
+        self.state.show(now, self.pending.len());
         self.router.count(0, chunk.len(), sent);
         next
     }
@@ -101,7 +95,7 @@ impl Session {
     fn refuse(&mut self, why: &[u8], output: &mut Output) -> Next {
         self.state.closing = true;
         self.pending = vec![];
-        self.state.reply(output).error(why);
+        output.error(why);
         Next::Close
     }
 
@@ -152,13 +146,13 @@ impl Session {
                     let args = requests.args(&rest[..len]);
                     if !args.is_empty() {
                         commands += 1;
-                        state.execute(router, args, now, output);
+                        execute(state, router, args, now, output);
                     }
                     used += len;
                 }
                 Parsed::Invalid(violation) => {
                     state.closing = true;
-                    state.reply(output).error(&violation.message());
+                    output.error(&violation.message());
                 }
             }
         };
@@ -173,36 +167,10 @@ impl Drop for Session {
     }
 }
 
-impl State {
-    pub(crate) fn reply<'a>(&self, output: &'a mut Output) -> ReplyWriter<'a> {
-        ReplyWriter::new(&mut output.bytes, self.protocol)
-    }
-
-    #[inline]
-    fn execute(&mut self, router: &Router, args: Args<'_>, now: i64, output: &mut Output) {
-        let Output { bytes, kills } = output;
-        let reply = ReplyWriter::new(bytes, self.protocol);
-        command::run(&mut Call { router, state: self, args, reply, now, kills });
-    }
-
-    /// Forgets everything but the connection.
-    pub(crate) fn reset(&mut self, router: &Router) {
-        self.user = router.options.users.anonymous();
-        (self.db, self.protocol) = (0, Protocol::Resp2);
-        let mut profile = self.client.profile.lock();
-        profile.name.clear();
-        (profile.no_evict, profile.no_touch) = (false, false);
-    }
-}
-
-impl Profile {
-    /// Catches up with the session.
-    pub(crate) fn follow(&mut self, state: &State, now: u64, input: usize) {
-        let user = state.user.as_ref().map_or(DEFAULT, |user| &user.name);
-        if self.user != user {
-            self.user = user.into();
-        }
-        (self.db, self.protocol, self.command) = (state.db, state.protocol, state.last);
-        (self.active, self.input) = (now, input);
-    }
+/// Runs one command for the session.
+#[inline]
+fn execute(state: &mut State, router: &Router, args: Args<'_>, now: i64, output: &mut Output) {
+    let Output { bytes, kills } = output;
+    let reply = ReplyWriter::new(bytes, state.protocol);
+    command::run(&mut Call { router, state, args, reply, now, kills });
 }

@@ -1,10 +1,9 @@
-//! What all sessions of all threads share.
+//! The shared part of the node: the store, the users, the clients, the counts.
 
-use crate::client::{ClientId, Peer, Registry};
-use crate::limits::Limits;
-use crate::session::Session;
+use super::clients::{Client, ClientId, Peer, Registry};
+use super::limits::Limits;
+use crate::policy::Users;
 use crate::store::Store;
-use crate::users::Users;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -91,11 +90,10 @@ impl Router {
         *self.address.lock() = (host.into(), port);
     }
 
-    /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients,
-    /// the bytes to send to this one before it is disconnected.
-    pub fn connect(self: &Arc<Self>, peer: Peer, now: u64) -> Result<Session, &'static [u8]> {
+    /// Takes in a client, or says what to send to it before it is disconnected.
+    pub(crate) fn join(&self, peer: Peer, now: u64) -> Result<Arc<Client>, &'static [u8]> {
         match self.registry.join(peer, now, self.options.limits.clients) {
-            Some(client) => Ok(Session::new(self.clone(), client)),
+            Some(client) => Ok(client),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(b"-ERR max number of clients reached\r\n")

@@ -4,8 +4,7 @@
 //! one key is atomic. Writes of several keys exclude each other, so that two `MSETNX` never mix,
 //! but a client that reads, or writes one key, may see them half done.
 
-use crate::command::Failure;
-use crate::limits::DATABASES;
+use crate::failure::Failure;
 use breakwater_engine::{
     Cache, Edit, EntryRef, Error, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener, Value,
 };
@@ -14,6 +13,8 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+/// How many databases `SELECT` chooses from.
+pub(crate) const DATABASES: usize = 16;
 /// A wall clock that is this far, in milliseconds, from where it should be was set anew.
 const STEP: i64 = 1000;
 /// Entries that one call of a walk visits.

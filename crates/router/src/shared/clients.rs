@@ -1,6 +1,6 @@
 //! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
 
-use crate::users::DEFAULT;
+use crate::policy::DEFAULT;
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;

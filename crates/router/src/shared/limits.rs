@@ -1,8 +1,5 @@
 //! How much of everything a client may send or make wait.
 
-/// How many databases `SELECT` chooses from.
-pub(crate) const DATABASES: usize = 16;
-
 /// The bounds of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -1,0 +1,5 @@
+//! Clients' side of the node: their bytes in, their replies out.
+
+mod session;
+
+pub use session::{Next, Output, Session};

@@ -1,0 +1,21 @@
+//! The families of commands, one file each, but for the commands about commands.
+
+use super::spec::Command;
+use super::{
+    client, config, connection, counter, expire, generic, info, keyspace, many, range, string,
+};
+
+/// What each family has.
+pub(super) static FAMILIES: [&[Command]; 11] = [
+    connection::COMMANDS,
+    client::COMMANDS,
+    info::COMMANDS,
+    config::COMMANDS,
+    string::COMMANDS,
+    range::COMMANDS,
+    counter::COMMANDS,
+    many::COMMANDS,
+    generic::COMMANDS,
+    expire::COMMANDS,
+    keyspace::COMMANDS,
+];

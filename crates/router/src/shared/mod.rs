@@ -1,0 +1,10 @@
+//! What all sessions of all threads share.
+
+mod clients;
+mod limits;
+mod router;
+
+pub(crate) use clients::Client;
+pub use clients::{ClientId, Peer};
+pub use limits::Limits;
+pub use router::{Counts, Options, Router};
