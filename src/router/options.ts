@@ -25,7 +25,7 @@ export interface RouterUser {
  */
 export type DriverName = 'auto' | 'native' | 'net'
 
-/** How to set up a router with {@link createRouter}. */
+/** How to set up a router with `createRouter` of `breakwater/router`. */
 export interface RouterOptions {
   /**
    * Worker threads that serve clients; all share one store. 0 serves on the thread that creates
