@@ -53,7 +53,16 @@ export type {
   RouterStats,
   RouterUser,
 } from './router/index.ts'
-export type { Tier, TierHost, TierLease, TierSession, TierValue } from './tier/contract.ts'
+export type {
+  Kin,
+  Tier,
+  TierHost,
+  TierLease,
+  TierMark,
+  TierMoment,
+  TierSession,
+  TierValue,
+} from './tier/contract.ts'
 export type { SecondOptions } from './tier/second.ts'
 export type { WarmOptions, WarmStart } from './warm/warm.ts'
 export type {
