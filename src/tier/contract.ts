@@ -5,6 +5,7 @@ import type { CacheKey } from '../base/types.ts'
 
 /** A value as a tier keeps it: encoded once, by the cache's codec. */
 export interface TierValue {
+  /** What the codec made of the value. */
   readonly encoded: string | number | Uint8Array
   /**
    * Milliseconds that it is fresh from now on. Below 0: it has been stale for so long. `Infinity`: it
@@ -15,6 +16,7 @@ export interface TierValue {
   readonly cost: number
   /** Never takes the place of a higher one. */
   readonly version?: number | undefined
+  /** Names by which {@link TierSession.invalidateTag} removes the value. */
   readonly tags?: readonly string[] | undefined
   /**
    * Of a value that was loaded: the {@link TierMark.since} of the `get` before the load. It is not
@@ -38,7 +40,9 @@ export interface TierMark {
  * values. The oldest are forgotten.
  */
 export interface Kin {
+  /** Remembers a text. */
   add(text: string): void
+  /** Whether a text is remembered. */
   has(text: string): boolean
 }
 
@@ -82,8 +86,11 @@ export interface TierSession {
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined>
   /** Stores a value; `false` if there is a newer one, or the store does not answer. */
   set(key: CacheKey, value: TierValue): Promise<boolean>
+  /** Removes the values of keys, and keeps loads that began before from storing theirs. */
   delete(keys: readonly CacheKey[]): Promise<void>
+  /** Removes the values that have a tag, and those that loads which began before may still store. */
   invalidateTag(tag: string): Promise<void>
+  /** Removes all values of the cache. */
   clear(): Promise<void>
   /**
    * The right to load a key, of which the fleet has one; `undefined` if another process has it. Given
@@ -96,10 +103,12 @@ export interface TierSession {
   publishHot(keys: readonly { key: CacheKey; count: number }[]): Promise<void>
   /** The keys that the fleet reads most, most first. */
   fleetHot(limit: number): Promise<CacheKey[]>
+  /** Lets go of what it holds: connections, timers. The client stays open. */
   close(): Promise<void>
 }
 
 /** The right of one process to load a key. */
 export interface TierLease {
+  /** Gives the right back. */
   release(): Promise<void>
 }

@@ -15,21 +15,29 @@ export interface CacheControl {
 export interface IncrementalEntry<V = never> {
   /** Milliseconds since 1970; -1: to be made anew before it is served. */
   lastModified: number
+  /** What Next.js stored: a page, a response, a result of `fetch`. */
   value: V
+  /** How long it may be served. */
   cacheControl?: CacheControl
 }
 
 /** What Next.js says of the entry that it wants. */
 export interface IncrementalGetContext {
+  /** What the entry is: `FETCH`, `APP_PAGE`, `APP_ROUTE` and others. */
   kind?: string
+  /** Tags that the caller gave. */
   tags?: string[]
+  /** Tags of the path that is being rendered. */
   softTags?: string[]
 }
 
 /** What Next.js says of the entry that it stores. */
 export interface IncrementalSetContext {
+  /** What the entry is. */
   kind?: string
+  /** Tags of the entry. */
   tags?: string[]
+  /** How long it may be served. */
   cacheControl?: CacheControl | undefined
 }
 
