@@ -24,10 +24,10 @@ export const events = {
   /** The instance has the lease: it joined first, or who led is too slow, has given up or is dead. */
   appointed: ['caller', 'native'],
   /** Another instance has the lease now. */
-  overtaken: ['native', 'timer'],
+  overtaken: ['native', 'timer', 'loader'],
   /** The load brought a value or an error for those who wait. */
   brought: ['loader'],
-  /** The load has no answer for all who wait here: one of them can load. */
+  /** The load has no answer for all who wait here, and has given its lease up: one of them can load. */
   unable: ['loader'],
   /** The load has no answer, nobody waits here any more, and another instance leads. */
   passedOn: ['loader'],
@@ -95,7 +95,7 @@ export const moves: Readonly<
   },
   leads: {
     brought: to('ended', 'answer'),
-    unable: to('leads', 'load'),
+    unable: to('late', 'askAgain'),
     passedOn: to('ended', 'leave'),
     told: to('ended', 'answer'),
     overtaken: to('late', 'follow'),

@@ -30,12 +30,25 @@ export interface Waiting {
 }
 
 /** Somebody who waits, or many who do so alike. */
-export interface Caller<K extends CacheKey, V> {
-  readonly asker: Asker<K, V>
+export class Caller<K extends CacheKey, V> {
   /** How many they are. */
-  count: number
+  count = 1
+  /** What is to be taken back when it has its answer. */
+  readonly ends: Cancel[] = []
+  readonly #give: (outcome: Outcome<V>) => void
+
+  constructor(
+    readonly asker: Asker<K, V>,
+    give: (outcome: Outcome<V>) => void,
+  ) {
+    this.#give = give
+  }
+
   /** Gives the answer, once. */
-  settle(outcome: Outcome<V>): void
+  settle(outcome: Outcome<V>): void {
+    for (const end of this.ends.splice(0)) end()
+    this.#give(outcome)
+  }
 }
 
 /** One load of one key, by its number on the native side. See flight-states.ts. */
@@ -53,8 +66,10 @@ export class Flight<K extends CacheKey, V> {
   kept = false
   /** Whose loader is called if nobody waits. */
   background: Asker<K, V> | undefined
-  /** Takes its caller out of the flight whose answer it waits for. */
-  unfollow: ((keepsOther: boolean) => void) | undefined
+  /** Whether those who wait, wait for another flight as well. */
+  follows = false
+  /** That flight, unless the key is looked up again. */
+  followed: Flight<K, V> | undefined
   /** Takes back the timer of `lockTimeout`. */
   unlock: Cancel | undefined
   /** Whether anybody waits for its load. */
@@ -99,9 +114,9 @@ export class Flight<K extends CacheKey, V> {
     return this.#callers.some(({ asker, count }) => asker !== this.#loadsFor || count > 1)
   }
 
-  /** How many wait. */
-  get count(): number {
-    return this.#callers.reduce((sum, { count }) => sum + count, 0)
+  /** All who wait. */
+  get callers(): readonly Caller<K, V>[] {
+    return this.#callers
   }
 
   /** Whose loader is called next: the first who has one, other than whose is called now. */
@@ -188,6 +203,13 @@ export class Flight<K extends CacheKey, V> {
     this.#settle(this.#callers.splice(0), outcome)
   }
 
+  /** One of those who wait gets what another flight came to. */
+  settleOne(caller: Caller<K, V>, outcome: Outcome<V>): void {
+    this.drop(caller)
+    if (caller === this.#common) this.#common = undefined
+    caller.settle(outcome)
+  }
+
   /** Only who waited longest gets it. */
   settleFirst(outcome: Outcome<V>): void {
     this.#settle(this.#callers.splice(0, 1), outcome)
@@ -209,6 +231,7 @@ export class Flight<K extends CacheKey, V> {
   /** A caller has waited long enough: the load goes on for the cache. */
   #release(caller: Caller<K, V>, outcome: Outcome<V>): void {
     this.kept = true
+    this.background ??= caller.asker
     this.drop(caller)
     caller.settle(outcome)
   }
@@ -220,24 +243,23 @@ export class Flight<K extends CacheKey, V> {
 }
 
 /** Who waits by a promise. */
-class PromiseCaller<K extends CacheKey, V> implements Caller<K, V> {
+class PromiseCaller<K extends CacheKey, V> extends Caller<K, V> {
   readonly promise: Promise<V | undefined>
-  count = 1
-  /** What is to be taken back when it settles. */
-  readonly ends: Cancel[] = []
-  #resolve!: (value: V | undefined) => void
-  #reject!: (error: unknown) => void
 
-  constructor(readonly asker: Asker<K, V>) {
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+  constructor(asker: Asker<K, V>) {
+    const { promise, give } = promised<V>()
+    super(asker, give)
+    this.promise = promise
   }
+}
 
-  settle(outcome: Outcome<V>): void {
-    for (const end of this.ends) end()
-    if ('error' in outcome) this.#reject(outcome.error)
-    else this.#resolve(outcome.value)
-  }
+function promised<V>() {
+  let give!: (outcome: Outcome<V>) => void
+  const promise = new Promise<V | undefined>((resolve, reject) => {
+    give = outcome => {
+      if ('error' in outcome) reject(outcome.error)
+      else resolve(outcome.value)
+    }
+  })
+  return { promise, give }
 }

@@ -6,7 +6,7 @@ import { ALONE, type Fly, GONE, LEAD, OVERTAKEN } from '../native/mail.ts'
 import { binding, flyers } from '../native/native.ts'
 import type { AttemptEnds } from './attempts.ts'
 import type { LoadStats } from './counts.ts'
-import { type Asker, type Caller, Flight, type Outcome } from './flight.ts'
+import { type Asker, Caller, Flight, type Outcome } from './flight.ts'
 import { type FlightEffect, type FlightEvent, moveOf } from './flight-states.ts'
 import type { LoadingHost } from './host.ts'
 import { outcomeOf } from './outcome.ts'
@@ -102,7 +102,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   failed(flight: Flight<K, V>, error: unknown, land: () => void): void {
     const { policy, timers } = this.#host
     flight.load = undefined
-    if (flight.unfollow !== undefined) {
+    if (flight.follows) {
       this.#fire(flight, 'failedBeside')
       return
     }
@@ -130,12 +130,15 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
       this.#fire(flight, 'brought', { error: new CacheClosedError() })
       return
     }
+    const { at } = this.#host
     if (flight.isWanted) {
-      this.#fire(flight, 'unable')
+      // Those here try, unless somebody waits elsewhere: then they follow.
+      const isAlone = binding.cancel(at, flight.lease) || !binding.handOver(at, flight.number)
+      this.#fire(flight, isAlone ? 'unable' : 'overtaken')
       return
     }
     // Who waits elsewhere may be able to.
-    const isOver = !binding.overdue(this.#host.at, flight.number)
+    const isOver = !binding.overdue(at, flight.number)
     if (isOver) land()
     this.#fire(flight, isOver ? 'brought' : 'passedOn', { value: undefined })
   }
@@ -202,18 +205,18 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   }
 
   #answer(flight: Flight<K, V>, outcome: Outcome<V>): void {
+    const { followed } = flight
     // What its own load brought nobody stores: the other one goes on for the cache.
-    this.#abort(flight, 'value' in outcome)
+    if ('value' in outcome && followed?.state === 'leads') followed.kept = true
+    this.#abort(flight)
     flight.settle(this.#orStale(flight, outcome))
   }
 
-  /** Its own load, and the one that it follows, have nobody here to answer any more. */
-  #abort(flight: Flight<K, V>, keepsOther = false): void {
-    const { load, unfollow } = flight
+  /** Its own load, if it goes on, has nobody to answer any more. */
+  #abort(flight: Flight<K, V>): void {
+    const { load } = flight
     flight.load = undefined
-    flight.unfollow = undefined
     load?.abort()
-    unfollow?.(keepsOther)
   }
 
   /** What a caller gets: a stale value rather than an error, where that is allowed. */
@@ -242,17 +245,19 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
 
   /** Who waits for a flight waits for another one as well. */
   #listen(flight: Flight<K, V>, other: Flight<K, V>): void {
-    const { nextAsker: asker, count } = flight
-    const settle = (outcome: Outcome<V>) => {
-      flight.unfollow = undefined
-      this.#fire(flight, 'told', outcome)
-    }
-    const caller: Caller<K, V> = { asker: asker!, count, settle }
-    other.add(caller)
-    flight.unfollow = keepsOther => {
-      if (keepsOther && other.state === 'leads') other.kept = true
-      other.drop(caller)
-      this.left(other)
+    flight.follows = true
+    flight.followed = other
+    for (const caller of flight.callers) {
+      const follower = new Caller(caller.asker, outcome => {
+        flight.settleOne(caller, outcome)
+        if (!flight.isWanted) this.#fire(flight, 'told', outcome)
+      })
+      follower.count = caller.count
+      caller.ends.push(() => {
+        other.drop(follower)
+        this.left(other)
+      })
+      other.add(follower)
     }
   }
 
@@ -262,11 +267,13 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     const { key, stale } = flight
     const asker = flight.nextAsker
     if (!flight.isWanted || asker === undefined) return
+    // The lease is of no use any more; nobody waits for it elsewhere.
+    if (flight.lease !== 0) binding.cancel(at, flight.lease)
     const { fresh, tags } = asker.options ?? {}
     const number = binding.join(at, key, fresh === true ? ALWAYS : UNLESS_FRESH, tags)
     if (number === 0) {
       // There is a value.
-      flight.unfollow = () => {}
+      flight.follows = true
       const found = new Promise<V | undefined>(resolve => resolve(this.#loads.fetch(key, asker)))
       found.then(
         value => this.#fire(flight, 'told', { value }),

@@ -68,7 +68,66 @@ declare module '#binding' {
     getWithState(at: number, key: Key): Stored | undefined
     /** As `getWithState`, where no memory can be shared: the port without its log is left in `area`. */
     getWithStateInto(at: number, key: Key, area: Uint8Array): Stored | undefined
-    setNoted(at: number, key: Key, value: unknown, ttl: number | undefined, note: Note): boolean
+    /** `own`: 1 if `touch` is to know the ttl as the entry's own, not the cache's. */
+    setNoted(
+      at: number,
+      key: Key,
+      value: unknown,
+      ttl: number | undefined,
+      note: Note,
+      own?: 0 | 1,
+    ): boolean
+    /**
+     * The sum. Without a ttl an entry keeps its deadline, and a new one gets the cache's. Fails with
+     * `ERR_INVALID_VALUE` if the key has no number, or the sum is not finite.
+     */
+    increment(at: number, key: Key, by: number, initial: number, ttl?: number): number
+    /** Whether it was stored: the key had nothing, or only what is over. */
+    setIfAbsent(
+      at: number,
+      key: Key,
+      value: unknown,
+      ttl?: number,
+      note?: Note,
+      own?: 0 | 1,
+    ): boolean
+    /**
+     * Stores `value` if the key still has `expected`, as the codec encodes it (`undefined`: nothing);
+     * whether it did. Without a ttl an entry keeps its deadline, without a note it keeps that.
+     */
+    compareAndSet(
+      at: number,
+      key: Key,
+      expected: unknown,
+      value: unknown,
+      ttl?: number,
+      note?: Note,
+      own?: 0 | 1,
+    ): boolean
+    /** Has the entry end when it would if it was stored now; whether there was one. */
+    touch(at: number, key: Key): boolean
+    /** As `get`, and `touch` if there is an entry. */
+    getAndTouch(at: number, key: Key): Stored | undefined
+    /**
+     * State (1 fresh, 2 early, 3 stale, 4 negative), milliseconds left (infinity: it does not end) and
+     * since it was stored or touched, bytes charged, number of tags, version, reads of late (0 to 3,
+     * under `lfu`), milliseconds that loading it took. -1 is for what is not known.
+     */
+    info(
+      at: number,
+      key: Key,
+    ):
+      | [
+          state: 1 | 2 | 3 | 4,
+          left: number,
+          age: number,
+          bytes: number,
+          tags: number,
+          version: number,
+          hits: number,
+          cost: number,
+        ]
+      | undefined
     bury(at: number, key: Key, version: number, ttl: number): boolean
     epoch(at: number): number
     invalidateTag(at: number, tag: string, soft: 0 | 1): void

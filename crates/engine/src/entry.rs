@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 /// A borrowed value: bytes, and what they mean to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a> {
-    /// What the bytes mean. The engine keeps it and never looks at it.
+    /// What the bytes mean. The engine keeps it and never looks at it: all 256 numbers are the
+    /// caller's. The binding has the codec's number in the high half; of the low half, the kinds of
+    /// values, 0 to 7 are taken and 8 to 15 free.
     pub format: u8,
     /// At most 4,294,967,295 bytes.
     pub bytes: &'a [u8],

@@ -55,7 +55,7 @@ mod thread;
 mod versions;
 mod wheel;
 
-pub use cache::{Cache, Edit, Found, Freshness};
+pub use cache::{Cache, Edit, Found, Freshness, Info};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
 pub use entry::{EntryRef, Expiry, Value};

@@ -2,8 +2,10 @@
 //! there is to say lies behind the value, and bits of the header tell that it does.
 //!
 //! ```text
-//! early u32, cost u32, version u64 (all ones: none), epoch u64, tags u32, group u32 each
+//! early u32, cost u32, version u64 (all ones: none), epoch u64, tags u32, group u32 each, life u64
 //! ```
+//!
+//! The highest bit of the number of tags tells whether there is a life.
 
 use std::ptr;
 
@@ -36,6 +38,8 @@ pub struct Note {
     pub epoch: Option<u64>,
     /// The groups of its tags, at most [`MOST_TAGS`]: see [`crate::Cache::tag_group`].
     pub tags: Vec<u32>,
+    /// Milliseconds that it lives from now on, if that is its own: for [`crate::Cache::touch`].
+    pub life: Option<u64>,
     /// What the entry is to those who read it.
     pub nature: Nature,
 }
@@ -58,6 +62,9 @@ const NO_VERSION: u64 = u64::MAX;
 
 /// What comes before the groups, and where the epoch lies in it.
 const FIXED: usize = 28;
+/// What comes behind them, in some notes.
+const LIFE: usize = 8;
+const HAS_LIFE: u32 = 1 << 31;
 const EPOCH: usize = 16;
 
 /// A note that is about to be stored.
@@ -80,12 +87,20 @@ impl Draft<'_> {
 
     fn is_written(&self) -> bool {
         let note = self.note;
-        note.early != 0 || note.cost != 0 || note.version.is_some() || !note.tags.is_empty()
+        note.early != 0
+            || note.cost != 0
+            || note.version.is_some()
+            || note.life.is_some()
+            || !note.tags.is_empty()
     }
 
     /// The bytes that it takes behind the value.
     pub(crate) fn len(&self) -> usize {
-        if self.is_written() { FIXED + size_of_val(self.note.tags.as_slice()) } else { 0 }
+        if !self.is_written() {
+            return 0;
+        }
+        let life = if self.note.life.is_some() { LIFE } else { 0 };
+        FIXED + size_of_val(self.note.tags.as_slice()) + life
     }
 
     /// # Safety
@@ -100,13 +115,17 @@ impl Draft<'_> {
         fixed[4..8].copy_from_slice(&note.cost.to_ne_bytes());
         fixed[8..16].copy_from_slice(&note.version.unwrap_or(NO_VERSION).to_ne_bytes());
         fixed[EPOCH..EPOCH + 8].copy_from_slice(&self.epoch.to_ne_bytes());
-        fixed[24..28].copy_from_slice(&(note.tags.len() as u32).to_ne_bytes());
+        let has_life = if note.life.is_some() { HAS_LIFE } else { 0 };
+        fixed[24..28].copy_from_slice(&(note.tags.len() as u32 | has_life).to_ne_bytes());
         let groups = note.tags.as_slice();
         // SAFETY: by contract; nothing overlaps with memory that is not yet anybody's.
         unsafe {
             ptr::copy_nonoverlapping(fixed.as_ptr(), to, FIXED);
             let (from, len) = (groups.as_ptr().cast::<u8>(), size_of_val(groups));
             ptr::copy_nonoverlapping(from, to.add(FIXED), len);
+            if let Some(life) = note.life {
+                to.add(FIXED + len).cast::<[u8; LIFE]>().write(life.to_ne_bytes());
+            }
         }
     }
 }
@@ -122,7 +141,9 @@ impl<'a> NoteRef<'a> {
         // SAFETY: by contract; the fixed part says how many groups follow.
         unsafe {
             let fixed = Self(std::slice::from_raw_parts(at, FIXED));
-            let len = FIXED + fixed.u32(24) as usize * size_of::<u32>();
+            let life = if fixed.u32(24) & HAS_LIFE != 0 { LIFE } else { 0 };
+            let tags = (fixed.u32(24) & !HAS_LIFE) as usize;
+            let len = FIXED + tags * size_of::<u32>() + life;
             Self(std::slice::from_raw_parts(at, len))
         }
     }
@@ -147,6 +168,28 @@ impl<'a> NoteRef<'a> {
         self.0[at..at + 8].try_into().map_or(0, u64::from_ne_bytes)
     }
 
+    fn has_life(self) -> bool {
+        self.u32(24) & HAS_LIFE != 0
+    }
+
+    /// Milliseconds that the entry lives from when it was stored or touched last, if that is its own.
+    pub fn life(self) -> Option<u64> {
+        self.has_life().then(|| self.u64(self.0.len() - LIFE))
+    }
+
+    /// All that it says, for a note that is to say the same.
+    pub(crate) fn to_note(self) -> Note {
+        Note {
+            early: self.early(),
+            cost: self.cost(),
+            version: self.version(),
+            epoch: Some(self.epoch()),
+            tags: self.tags().collect(),
+            life: self.life(),
+            nature: Nature::Value,
+        }
+    }
+
     /// Milliseconds before the entry's deadline from which on it should be loaded anew.
     pub fn early(self) -> u32 {
         self.u32(0)
@@ -169,7 +212,8 @@ impl<'a> NoteRef<'a> {
 
     /// The groups of its tags.
     pub fn tags(self) -> impl Iterator<Item = u32> + use<'a> {
-        let groups = self.0[FIXED..].chunks_exact(size_of::<u32>());
+        let life = if self.has_life() { LIFE } else { 0 };
+        let groups = self.0[FIXED..self.0.len() - life].chunks_exact(size_of::<u32>());
         groups.map(|group| group.try_into().map_or(0, u32::from_ne_bytes))
     }
 }

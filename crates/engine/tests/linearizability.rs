@@ -3,7 +3,9 @@
 //! histories are recorded and such an order is searched for, key by key (Wing & Gong, "Testing and
 //! verifying concurrent objects", 1993; Lowe's memory of configurations, 2017).
 
-use breakwater_engine::{Cache, Config, Edit, Error, Expiry, Key, Note, Policy, Stamp, Value};
+use breakwater_engine::{
+    Cache, Config, Edit, EntryRef, Error, Expiry, Key, Note, Policy, Stamp, Value,
+};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +54,10 @@ enum Action {
     Add(u64, Held),
     /// Written if it was `from`: what was there before.
     Swap { from: Held, to: u64, seen: Held },
+    /// Written if nothing was there; whether it was.
+    SetIfAbsent(u64, bool),
+    /// Written if it was `from`, keeping tags; whether it was.
+    CompareAndSet { from: Held, to: u64, stored: bool },
     /// All keys were cleared.
     Clear,
     /// The tag was invalidated.
@@ -99,6 +105,21 @@ impl Action {
             Self::Add(n, seen) => saw(seen).then_some(State::plain(Some(seen.unwrap_or(0) + n))),
             Self::Swap { from, to, seen } => {
                 saw(seen).then_some(if seen == from { State::plain(Some(to)) } else { left(seen) })
+            }
+            Self::SetIfAbsent(to, true) => {
+                (held.is_none() || evicts).then_some(State::plain(Some(to)))
+            }
+            Self::SetIfAbsent(_, false) => held.is_some().then_some(state),
+            Self::CompareAndSet { from, to, stored: true } if from == held => {
+                let kept = if held.is_some() { state } else { State::default() };
+                Some(State { held: Some(to), ..kept })
+            }
+            Self::CompareAndSet { from, to, stored: true } => {
+                (evicts && from.is_none()).then_some(State::plain(Some(to)))
+            }
+            Self::CompareAndSet { from, stored: false, .. } => {
+                // Nothing may have been there, having been evicted.
+                (from != held || (evicts && from.is_some())).then_some(state)
             }
             Self::Clear => Some(State::default()),
             Self::Invalidate => Some(if state.tagged { State::default() } else { state }),
@@ -150,7 +171,12 @@ fn the_checker_tells_right_from_wrong() {
     assert!(!is_explained(&[newer, older(Some(true))], true), "an older version");
     let deleted = event(Action::DeleteVersioned(5, true), 0, 1);
     assert!(!is_explained(&[deleted, older(Some(false))], false), "an older version came back");
+    let absent = [event(Action::Set(1, false), 0, 1), event(Action::SetIfAbsent(2, true), 2, 3)];
+    assert!(!is_explained(&absent, false), "something was there");
     let tagged = event(Action::SetTagged(7, false), 0, 1);
+    let swap = event(Action::CompareAndSet { from: Some(7), to: 8, stored: true }, 2, 3);
+    let [over, read] = [event(Action::Invalidate, 4, 5), event(Action::Get(Some(8)), 6, 7)];
+    assert!(!is_explained(&[tagged, swap, over, read], true), "its tag was kept");
     let after = [tagged, event(Action::Invalidate, 2, 3), event(Action::Get(Some(7)), 4, 5)];
     assert!(!is_explained(&after, true), "it was invalidated");
 }
@@ -188,7 +214,7 @@ impl Recorder<'_> {
     fn step(&mut self) {
         let key = self.draw(KEYS as u64) as usize;
         self.next += THREADS * 1_000;
-        let (to, lot) = (self.next, self.draw(14));
+        let (to, lot) = (self.next, self.draw(18));
         // A swap succeeds if it expects what a read has just found.
         let from = self.events.iter().rev().find_map(|event| match event.action {
             Action::Get(seen) if event.key == key => Some(seen),
@@ -217,6 +243,24 @@ impl Recorder<'_> {
                     version,
                     cache.delete_versioned(key, version, Expiry::Never),
                 )
+            }
+            14 => {
+                let (value, note) = (to.to_le_bytes(), to.is_multiple_of(2).then(|| tagged(cache)));
+                let stored =
+                    cache.set_if_absent(key, Value::bytes(&value), Expiry::Never, note.as_ref());
+                match note {
+                    Some(_) if stored == Ok(true) => Action::SetTagged(to, false),
+                    _ => Action::SetIfAbsent(to, stored.unwrap()),
+                }
+            }
+            15..=17 => {
+                let (from, value) = (from.flatten(), to.to_le_bytes());
+                let is_it = |held: Option<EntryRef<'_>>| {
+                    held.map(|entry| number(entry.value().bytes)) == from
+                };
+                let stored =
+                    cache.compare_and_set(key, is_it, Value::bytes(&value), Expiry::Keep, None);
+                Action::CompareAndSet { from, to, stored: stored.unwrap() }
             }
             7 => Action::Add(1, update(cache, key, |seen| Some(seen.unwrap_or(0) + 1))),
             _ => {

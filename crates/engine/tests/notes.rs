@@ -45,6 +45,7 @@ fn a_note_stays_with_its_entry_and_is_charged() {
                 version: Some(9),
                 epoch: Some(3),
                 tags: (0..tags).map(|n| n * 3).collect(),
+                life: Some(1 << 40).filter(|_| tags != 1),
                 nature: Nature::Value,
             };
             cache.set_noted(KEY, VALUE, Expiry::At(9_000), &note).unwrap();
@@ -57,6 +58,7 @@ fn a_note_stays_with_its_entry_and_is_charged() {
                     version: note.version(),
                     epoch: Some(note.epoch()),
                     tags: note.tags().collect(),
+                    life: note.life(),
                     nature: Nature::Value,
                 }
             });

@@ -8,6 +8,8 @@ use notes::{Extras, Invalidations, Mark, extras};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
+#[path = "state_machine/conditional.rs"]
+mod conditional;
 #[path = "state_machine/notes.rs"]
 mod notes;
 
@@ -20,6 +22,10 @@ enum Op {
     GetWithFreshness(u16),
     Get(u16),
     Append(u16),
+    SetIfAbsent(u16, u16, Time, u8),
+    CompareAndSet(u16, u16, Time, bool),
+    Touch(u16),
+    Info(u16),
     Remove(u16),
     Delete(u16),
     Expire(u16, Time),
@@ -57,6 +63,12 @@ fn op(keys: u16) -> impl Strategy<Value = Op> {
         15 => key.clone().prop_map(Op::GetWithFreshness),
         20 => key.clone().prop_map(Op::Get),
         5 => key.clone().prop_map(Op::Append),
+        8 => (key.clone(), 0..700u16, time(), 0..1u8 << notes::TAGS)
+            .prop_map(|(k, len, t, tags)| Op::SetIfAbsent(k, len, t, tags)),
+        8 => (key.clone(), 0..700u16, time(), any::<bool>())
+            .prop_map(|(k, len, t, rightly)| Op::CompareAndSet(k, len, t, rightly)),
+        4 => key.clone().prop_map(Op::Touch),
+        4 => key.clone().prop_map(Op::Info),
         3 => key.clone().prop_map(Op::Remove),
         8 => key.clone().prop_map(Op::Delete),
         4 => (key, time()).prop_map(|(k, t)| Op::Expire(k, t)),
@@ -214,6 +226,12 @@ impl Pair {
                 self.copy(key);
             }
             Op::Append(key) => self.append(key),
+            Op::SetIfAbsent(key, len, time, tags) => self.set_if_absent(key, len, time, tags),
+            Op::CompareAndSet(key, len, time, rightly) => {
+                self.compare_and_set(key, len, time, rightly);
+            }
+            Op::Touch(key) => self.touch(key),
+            Op::Info(key) => self.info(key),
             Op::Remove(key) => {
                 self.check(key);
                 with_key(key, |key| self.cache.update(key, |_, _| (Edit::Remove, ()))).unwrap();

@@ -56,7 +56,7 @@ impl Cache {
     }
 
     /// `None` if there is nothing to see.
-    fn examine<'a>(&self, entry: EntryRef<'a>, stamp: Stamp) -> Option<Found<'a>> {
+    pub(super) fn examine<'a>(&self, entry: EntryRef<'a>, stamp: Stamp) -> Option<Found<'a>> {
         if entry.is_tombstone() || self.is_gone(entry) {
             return None;
         }

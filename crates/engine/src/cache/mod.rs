@@ -1,11 +1,14 @@
-//! The cache: shards behind one face. This file builds it and reads from it; `write` and `update`
-//! change a key through `store`, `freshness` and `near` serve readers who want to know more,
-//! `liveness` tells whether an entry is there, `tags` ends many at once, `leave` is how entries go,
-//! `room` makes room for others, `upkeep` does what time asks for, `scan` visits them all, `audit`
-//! checks the books.
+//! The cache: shards behind one face. This file builds it and reads from it; `write`, `update`,
+//! `conditional` and `deadline` change a key, through `store`. `freshness`, `near` and `info` serve
+//! readers who want to know more, `liveness` tells whether an entry is there, `tags` ends many at
+//! once, `leave` is how entries go, `room` makes room for others, `upkeep` does what time asks for,
+//! `scan` visits them all, `audit` checks the books.
 
 mod audit;
+mod conditional;
+mod deadline;
 mod freshness;
+mod info;
 mod leave;
 mod liveness;
 mod near;
@@ -20,6 +23,7 @@ mod upkeep;
 mod write;
 
 pub use freshness::{Found, Freshness};
+pub use info::Info;
 pub use update::Edit;
 
 use crate::clock::Clock;

@@ -16,8 +16,10 @@ pub(super) enum Stored {
     Over(EntryPtr),
     /// The key has not what was expected.
     Refused,
-    /// It is not to be stored.
-    Failed(Error),
+    /// The system has no memory left for it.
+    Full,
+    /// What the cache knows is newer.
+    Outdated,
     /// So many bytes are missing, for something other than the entry.
     Missing(u64),
     /// There are as many entries as there may be.
@@ -151,7 +153,7 @@ impl Cache {
         match guarded.prepare(&shard, deadline != 0) {
             Ok(()) => {}
             Err(Shortage::Bytes(bytes)) => return Stored::Missing(bytes),
-            Err(Shortage::Memory) => return Stored::Failed(Error::Full),
+            Err(Shortage::Memory) => return Stored::Full,
         }
         let replaces = expect == Expect::Present;
         let admission = if replaces { Admission::PLAIN } else { guarded.order.admit(hash) };
@@ -179,7 +181,7 @@ impl Cache {
             }
             Put::Refused => Stored::Refused,
             Put::NoRoom => Stored::Missing(Index::MOST_FOR_AN_INSERTION),
-            Put::NoMemory => Stored::Failed(Error::Full),
+            Put::NoMemory => Stored::Full,
         }
     }
 

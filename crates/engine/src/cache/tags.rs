@@ -108,6 +108,16 @@ impl Cache {
         Ok(Draft { note, epoch })
     }
 
+    /// As [`Cache::draft`], while no tag is invalidated: settles the epoch as well. The table of tags
+    /// is there.
+    pub(super) fn draft_in_order<'a>(&self, note: &'a Note) -> Result<Draft<'a>, Error> {
+        let epoch = note.epoch.unwrap_or_else(|| self.tags.epoch());
+        if !note.tags.is_empty() {
+            self.check_epoch(note, epoch)?;
+        }
+        Ok(Draft { note, epoch })
+    }
+
     /// Pays for the table of tags, unless it is there.
     fn prepare_tags(&self) -> Result<(), Error> {
         if self.tags.is_ready() {

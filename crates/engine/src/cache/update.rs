@@ -6,6 +6,7 @@ use crate::config::Error;
 use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value};
 use crate::index::{Expect, Host};
 use crate::key::Key;
+use crate::note::{Note, NoteRef};
 use crate::shard::ShardRef;
 use crate::stats::Count;
 
@@ -23,6 +24,13 @@ pub enum Edit {
         /// When the entry ends.
         expiry: Expiry,
     },
+    /// As `Put`, with the note that the live entry has which is replaced: its tags and all.
+    Change {
+        /// The value's format.
+        format: u8,
+        /// When the entry ends.
+        expiry: Expiry,
+    },
 }
 
 impl Cache {
@@ -34,9 +42,26 @@ impl Cache {
     pub fn update<R>(
         &self,
         key: Key<'_>,
+        f: impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
+    ) -> Result<R, Error> {
+        self.update_noted(key, None, f)
+    }
+
+    /// As [`Cache::update`], with the note for a value that is stored.
+    ///
+    /// # Errors
+    /// When the new value cannot be stored, or is older than what the cache knows; what the key had
+    /// stays.
+    pub fn update_noted<R>(
+        &self,
+        key: Key<'_>,
+        note: Option<&Note>,
         mut f: impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
     ) -> Result<R, Error> {
         check_key(key)?;
+        if let Some(note) = note {
+            self.draft(note)?;
+        }
         self.flights.kill(key);
         let hash = self.hasher.hash(key);
         let shard = self.shard_of(hash);
@@ -46,15 +71,8 @@ impl Cache {
         let mut reservation = Reservation::default();
         let result = loop {
             out.clear();
-            match self.try_update(
-                shard,
-                hash,
-                key,
-                &mut f,
-                &mut out,
-                &mut granted,
-                &mut reservation,
-            ) {
+            let room = (&mut out, &mut granted, &mut reservation);
+            match self.try_update(shard, hash, key, note, &mut f, room) {
                 Attempt::Done(result) => break Ok(result),
                 Attempt::Again => {}
                 Attempt::Missing { size, extra } => {
@@ -79,16 +97,14 @@ impl Cache {
         result
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one attempt of `update`, which owns the state")]
     fn try_update<R>(
         &self,
         shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
+        given: Option<&Note>,
         f: &mut impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
-        out: &mut Vec<u8>,
-        granted: &mut u64,
-        reservation: &mut Reservation,
+        (out, granted, reservation): (&mut Vec<u8>, &mut u64, &mut Reservation),
     ) -> Attempt<R> {
         let guard = shard.here.pin();
         // SAFETY: pinned until `guard` is dropped: what the index holds is not freed.
@@ -112,27 +128,45 @@ impl Cache {
                     None => Attempt::Again,
                 };
             }
-            Edit::Put { format, expiry } => (format, expiry),
+            Edit::Put { format, expiry } | Edit::Change { format, expiry } => (format, expiry),
+        };
+        let held_note = live.filter(|_| matches!(edit, Edit::Change { .. })).and_then(|e| e.note());
+        let kept = held_note.map(NoteRef::to_note);
+        let note = kept.as_ref().or(given);
+        let tagged = live.is_some_and(|entry| entry.is_tagged())
+            || note.is_some_and(|note| !note.tags.is_empty());
+        let in_order = tagged.then(|| self.tag_order.read());
+        let is_older = |held| {
+            note.and_then(|note| note.version).is_some_and(|version| self.is_newer(held, version))
+        };
+        if old.is_some_and(is_older) {
+            return Attempt::Failed(Error::Outdated);
+        }
+        let draft = match note.map(|note| self.draft_in_order(note)) {
+            None => None,
+            Some(Ok(draft)) => Some(draft),
+            // It was invalidated since `f` saw it.
+            Some(Err(_)) if kept.is_some() => return Attempt::Again,
+            Some(Err(error)) => return Attempt::Failed(error),
         };
         let deadline = match expiry {
             Expiry::Never => 0,
             Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
             Expiry::Keep => live.map_or(0, |entry| entry.raw_deadline()),
         };
-        let size = self.size_of(key, out.len(), None);
+        let size = self.size_of(key, out.len(), draft);
         if *granted == size {
             *granted = 0;
         } else if !shard.charge(size) {
             return Attempt::Missing { size, extra: 0 };
         }
         let value = Value { format, bytes: out };
-        let entry = match self.create(shard, key, value, deadline, None, size) {
+        let entry = match self.create(shard, key, value, deadline, draft, size) {
             Ok(entry) => entry,
             Err(error) => return Attempt::Failed(error),
         };
         let expect = held.map_or(Expect::Absent, Expect::Exactly);
         reservation.keeps = expiry == Expiry::Keep && live.is_some();
-        let in_order = live.filter(EntryRef::is_tagged).map(|_| self.tag_order.read());
         let stored = match live.filter(|&old| self.is_revoked(old)) {
             // It was invalidated since `f` saw it.
             Some(_) => Stored::Refused,
@@ -152,7 +186,8 @@ impl Cache {
             Stored::Missing(extra) => Attempt::Missing { size, extra },
             Stored::Crowded => Attempt::Crowded,
             Stored::Refused => Attempt::Again,
-            Stored::Failed(error) => Attempt::Failed(error),
+            Stored::Full => Attempt::Failed(Error::Full),
+            Stored::Outdated => Attempt::Failed(Error::Outdated),
         };
         match attempt {
             Attempt::Done(_) => self.expect_at(deadline, self.grace),

@@ -1,16 +1,16 @@
-//! Writing one key: set, land, delete, expire.
+//! Writing one key: set, land, delete.
 
 use super::Cache;
 use super::store::{Reservation, Stored, check_key, entry_payload};
 use super::tags::InOrder;
 use super::update::Edit;
 use crate::config::Error;
-use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE, Value};
+use crate::entry::{EntryPtr, Expiry, LAST_DEADLINE, Value};
 use crate::flight::{Finish, FlightTable, Landing, Lease};
-use crate::index::{Expect, Host, Shortage, Word};
+use crate::index::{Expect, Host, Word};
 use crate::key::Key;
 use crate::note::{Draft, Nature, Note};
-use crate::shard::{Guarded, ShardRef};
+use crate::shard::ShardRef;
 use crate::stats::Count;
 use std::cell::Cell;
 
@@ -203,7 +203,7 @@ impl Cache {
                     None => (Expect::Any, None),
                     Some(draft) => match self.admit(shard, hash, key, draft, entry) {
                         Ok(admitted) => admitted,
-                        Err(error) => return Stored::Failed(error),
+                        Err(_) => return Stored::Outdated,
                     },
                 };
                 let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
@@ -232,8 +232,8 @@ impl Cache {
                     Err(error) => break Some(Err(error)),
                 },
                 Stored::Crowded if self.vacate(shard) => reservation.held = true,
-                Stored::Crowded => break Some(Err(Error::Full)),
-                Stored::Failed(error) => break Some(Err(error)),
+                Stored::Crowded | Stored::Full => break Some(Err(Error::Full)),
+                Stored::Outdated => break Some(Err(Error::Outdated)),
             }
         };
         self.give_back(reservation);
@@ -333,40 +333,6 @@ impl Cache {
         }
         !refused.get()
     }
-
-    /// Changes when a live entry ends; whether there was one. [`Expiry::Keep`] changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::Full`] when the wheel needs memory that the bound does not leave.
-    pub fn expire(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Error> {
-        let hash = self.hasher.hash(key);
-        let shard = self.shard_of(hash);
-        loop {
-            let guard = shard.here.pin();
-            let mut guarded = shard.guarded.lock();
-            let Err(shortage) = guarded.wheel.prepare(&shard) else {
-                // SAFETY: pinned: what the index holds is not freed.
-                let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
-                let hit = shard.index.find(hash, same);
-                // SAFETY: as above.
-                let entry = hit.map(|hit| unsafe { hit.entry().read() });
-                let Some(entry) = entry.filter(|&entry| !self.is_over(entry)) else {
-                    return Ok(false);
-                };
-                let _changing = shard.changing(hash);
-                let deadline = postpone(&mut guarded, hash, entry, expiry);
-                guarded.tidy(&shard);
-                drop(guarded);
-                self.expect_at(deadline, self.grace);
-                return Ok(true);
-            };
-            drop(guarded);
-            drop(guard);
-            let Shortage::Bytes(bytes) = shortage else { return Err(Error::Full) };
-            self.make_room(shard, bytes)?;
-            shard.release(bytes);
-        }
-    }
 }
 
 /// Under what an entry is put into the index.
@@ -397,7 +363,9 @@ impl Gate for AtLanding<'_> {
     fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored> {
         let mut unfinished = None;
         let finish = self.flights.try_finish(self.lease, || match attempt() {
-            stored @ (Stored::New | Stored::Over(_) | Stored::Failed(_)) => Some(stored),
+            stored @ (Stored::New | Stored::Over(_) | Stored::Full | Stored::Outdated) => {
+                Some(stored)
+            }
             other => {
                 unfinished = Some(other);
                 None
@@ -420,21 +388,4 @@ fn deadline(expiry: Expiry) -> u64 {
         Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
         Expiry::Never | Expiry::Keep => 0,
     }
-}
-
-/// Gives an entry another deadline, and a node in the wheel if the one that it has fires too late;
-/// the deadline that it has then.
-fn postpone(guarded: &mut Guarded, hash: u64, entry: EntryRef<'_>, expiry: Expiry) -> u64 {
-    let deadline = match expiry {
-        Expiry::Keep => entry.raw_deadline(),
-        Expiry::Never => 0,
-        Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
-    };
-    let before = entry.raw_deadline();
-    entry.set_deadline(deadline);
-    if deadline != 0 && (entry.timer() == 0 || before == 0 || deadline < before) {
-        let end = guarded.end_of(entry);
-        entry.set_timer(guarded.wheel.schedule(hash, end));
-    }
-    deadline
 }

@@ -98,6 +98,11 @@ impl Hit<'_> {
         self.entry
     }
 
+    /// The reads that the word remembers.
+    pub(crate) fn frequency(&self) -> u64 {
+        self.word.frequency()
+    }
+
     /// Counts a read in the word, unless its counter is saturated. Lost now and then to a writer.
     #[inline]
     pub(crate) fn count_read(&self) {

@@ -10,10 +10,10 @@ pub const TAGS: usize = 4;
 /// What the model knows of an entry that has a note.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    note: Note,
-    epoch: u64,
+    pub note: Note,
+    pub epoch: u64,
     /// Which of [`TAGS`] it has.
-    tags: u8,
+    pub tags: u8,
 }
 
 /// A note of a random history.
@@ -88,6 +88,11 @@ impl Pair {
         with_key(0, |key| self.cache.delete(key));
     }
 
+    /// The name of a tag.
+    pub fn tag(&self, tag: usize) -> &str {
+        &self.invalidations.names[tag]
+    }
+
     fn state(&self, key: u16) -> State {
         let Some(held) = self.model.get(&key) else { return State::Gone };
         let mark = self.marks.get(&key);
@@ -134,6 +139,7 @@ impl Pair {
             version: extras.version,
             epoch,
             tags: tags.map(|(_, name)| self.cache.tag_group(name)).collect(),
+            life: None,
             nature: if extras.negative { Nature::Negative } else { Nature::Value },
         };
         let value = Value { format, bytes: &bytes };

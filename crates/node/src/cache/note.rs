@@ -18,6 +18,7 @@ pub fn read(js: Js<'_>, array: Val<'_>, cache: &Cache) -> Result<Note, Fail> {
         version: unless_negative(number(2)?),
         epoch: unless_negative(number(3)?),
         tags: slots_from(js, array, TAGS, tags, cache)?,
+        life: None,
         nature: Nature::Value,
     })
 }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub type Raw = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// The most arguments that a callback takes.
-const ARGS: usize = 6;
+const ARGS: usize = 7;
 
 /// What a callback gives back.
 pub type Returns<'s> = Result<Val<'s>, Fail>;
@@ -48,8 +48,8 @@ impl<'s, T> Call<'s, T> {
     /// up.
     #[inline(always)]
     pub fn shift<U>(&self, on: &'s U) -> Call<'s, U> {
-        let [number, a, b, c, d, e] = self.args;
-        Call { js: self.js, on, args: [a, b, c, d, e, number], given: self.given - 1 }
+        let [number, a, b, c, d, e, f] = self.args;
+        Call { js: self.js, on, args: [a, b, c, d, e, f, number], given: self.given - 1 }
     }
 }
 

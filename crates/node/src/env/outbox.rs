@@ -1,14 +1,16 @@
 //! What is on its way to an environment: removals that it listens to, and letters about flights.
 //!
-//! Each environment has one outbox. Removals that its own thread causes are delivered at the end of
-//! the call that caused them, or in the next turn of the event loop if they are many; what others cause, and every letter, is announced by one threadsafe
-//! function, the bell, which keeps the process alive only while an instance waits for a flight.
+//! Each environment has one outbox. Removals that its own calls cause are delivered at the end of
+//! the call, or in the next turn of the event loop if they are many. What others cause, on its thread
+//! or not, and every letter, is announced by one threadsafe function, the bell. It keeps the process
+//! alive only while an instance waits for a flight.
 
 use super::letter::Letter;
 use super::removal::Removal;
 use crate::js::Js;
 use napi_sys as sys;
 use parking_lot::Mutex;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,11 @@ use std::thread::{self, ThreadId};
 
 /// The most bytes of keys and values of removals that wait in one environment's outbox.
 pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+
+thread_local! {
+    /// Environments that began on this thread: a module that is loaded twice has two.
+    static ENVIRONMENTS: Cell<usize> = const { Cell::new(0) };
+}
 
 /// What waits for one environment.
 pub struct Outbox {
@@ -46,6 +53,7 @@ unsafe impl Send for Bell {}
 impl Outbox {
     /// An empty one of the environment that runs on this thread.
     pub fn new() -> Self {
+        ENVIRONMENTS.set(ENVIRONMENTS.get() + 1);
         Self {
             owner: thread::current().id(),
             pending: AtomicBool::new(false),
@@ -140,7 +148,8 @@ impl Outbox {
         queue.removals.push_back(removal);
         // Relaxed: as in `is_pending`.
         self.pending.store(true, Ordering::Relaxed);
-        if thread::current().id() != self.owner {
+        // Another environment of this thread may have caused it, whose call does not end here.
+        if thread::current().id() != self.owner || ENVIRONMENTS.get() > 1 {
             queue.ring();
         }
         true

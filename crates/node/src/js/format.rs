@@ -15,6 +15,8 @@ pub const NUMBER: u8 = 2;
 /// Bytes as they are.
 pub const BYTES: u8 = 3;
 
+// 8 to 15 are free for more kinds of values.
+
 /// Not values, but the knowledge that there is none: no other read than `look` meets them.
 pub const UNDEFINED: u8 = 4;
 /// The same of `null`.
@@ -26,7 +28,7 @@ pub const TWO_BYTE_ERROR: u8 = 7;
 
 /// The representation, without the codec's number.
 #[inline]
-fn representation(format: u8) -> u8 {
+pub fn representation(format: u8) -> u8 {
     format & 0xf
 }
 

@@ -2,7 +2,9 @@
 
 mod admin;
 mod clock;
+mod conditional;
 mod flights;
+mod info;
 mod many;
 mod near;
 mod open;
@@ -68,7 +70,13 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"openPort", near::open_port),
     method!(c"getWithState", with_state::get, 2),
     method!(c"getWithStateInto", with_state::get_into),
-    method!(c"setNoted", write::set_noted, 5),
+    method!(c"setNoted", write::set_noted, 6),
+    method!(c"increment", conditional::increment, 5),
+    method!(c"setIfAbsent", conditional::set_if_absent, 6),
+    method!(c"compareAndSet", conditional::compare_and_set, 7),
+    method!(c"touch", info::touch, 2),
+    method!(c"getAndTouch", info::get_and_touch, 2),
+    method!(c"info", info::info, 2),
     method!(c"bury", write::bury),
     method!(c"epoch", write::epoch),
     method!(c"invalidateTag", write::invalidate_tag),

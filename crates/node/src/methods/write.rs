@@ -1,6 +1,7 @@
 //! Writing one key, and clearing.
 
-use crate::cache::{Handle, ValueBuf, maintenance, note};
+use super::conditional::read_note;
+use crate::cache::{Handle, ValueBuf, maintenance};
 use crate::env::{Call, Returns};
 use crate::js::{Fail, KeyBuf, Val};
 use breakwater_engine::Error;
@@ -18,16 +19,18 @@ pub fn set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     Ok(Val::UNDEFINED)
 }
 
-/// `setNoted(key, value, ttl | undefined, note)`: whether it was stored; not if a higher version is
-/// there.
+/// `setNoted(key, value, ttl | undefined, note, own?)`: whether it was stored; not if a higher version
+/// is there. `own`: 1 if `touch` is to know the ttl as the entry's own.
 pub fn set_noted<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     // All JavaScript that may run does so before the value's bytes are borrowed.
-    let note = note::read(js, call.arg::<3>(), &shared.cache)?;
+    let ttl = js.to_number(call.arg::<2>());
+    let note = read_note(js, call.arg::<3>(), call.arg::<4>(), ttl, &shared)?;
+    let note = note.ok_or_else(Fail::argument)?;
     let (mut key, mut value) = (KeyBuf::new(), ValueBuf::new());
     let key = key.read(js, call.arg::<0>())?;
     let value = value.read(js, call.arg::<1>(), &shared.description)?;
-    let expiry = shared.expiry_or_default(js.to_number(call.arg::<2>()));
+    let expiry = shared.expiry_or_default(ttl);
     match shared.cache.set_noted(key, value, expiry, &note) {
         Ok(_) => js.boolean(true),
         Err(Error::Outdated) => js.boolean(false),

@@ -1,0 +1,46 @@
+// A native module that one thread loads twice, as test runners with a registry a file do.
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import test from 'ava'
+
+const folder = join(import.meta.dirname, '../../dist/binding')
+
+// biome-ignore lint/suspicious/noExplicitAny: the native side as it is, without the facade
+type Raw = any
+
+/** Loads the module once more; what it hears of removals goes to `heard`. */
+function load(heard: unknown[]): Raw {
+  const module = { exports: {} as Raw }
+  const file = readdirSync(folder).find(name => name.endsWith('.node'))
+  process.dlopen(module, join(folder, file ?? ''))
+  module.exports.setup({
+    fail: (code: string) => new Error(code),
+    deliver: (removals: unknown[]) => heard.push(...removals),
+    later: () => {},
+    fly: () => {},
+    scratch: Buffer.allocUnsafeSlow(64 * 1024),
+    receivers: new Map(),
+    flyers: new Map(),
+  })
+  return module.exports
+}
+
+test('what one environment of a thread removes another one hears of by itself', async t => {
+  t.true(existsSync(folder))
+  const heard: unknown[] = []
+  const [one, other] = [load([]), load(heard)]
+  const options = { max: 10, policy: 'lru', codec: 'string', codecId: 1, accepts: 1 }
+  const cache = one.open({ ...options, jitter: 0, grace: 0 })
+  const guest = other.attach(cache.id)
+  other.listen(guest.number, 0)
+  for (const key of ['a', 'b']) {
+    one.set(cache.number, key, key)
+    one.delete(cache.number, key)
+    // Nobody calls the other environment meanwhile.
+    for (let turn = 0; turn < 500 && !heard.includes(key); turn++) await setTimeout(10)
+    t.true(heard.includes(key))
+  }
+  one.close(cache.number)
+  other.close(guest.number)
+})
