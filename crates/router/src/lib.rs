@@ -5,7 +5,8 @@
 //! and does what [`Next`] says. One [`Router`] serves any number of threads.
 //!
 //! From the bottom up: `policy` (who may do what), `store` (the embedded store), `shared` (what all
-//! sessions share), `command` (what a request does), `client` (sessions).
+//! sessions share), `command` (what a request does), `client` (sessions). Beside them
+//! `upstream` (connections to servers).
 //!
 //! ```
 //! use breakwater_engine::{Cache, Config};
@@ -28,7 +29,9 @@ mod failure;
 mod policy;
 mod shared;
 mod store;
+mod upstream;
 
 pub use client::{Next, Output, Session};
 pub use policy::{Permissions, User, Users};
 pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
+pub use upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};

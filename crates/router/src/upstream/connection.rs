@@ -1,0 +1,277 @@
+//! One connection to a server, which many callers share: requests go out as they are, and replies
+//! come back as they are, first in, first out.
+
+use super::back_off::BackOff;
+use super::greeting;
+use super::options::UpstreamOptions;
+use super::phase::{self, Effect, Event, Phase};
+use super::waiters::{Busy, Lost, Waiters};
+use breakwater_resp::{Frame, Kind, ReplyParser};
+use std::mem;
+
+/// What a driver does for a connection, and what callers hear of it.
+pub trait Sink {
+    /// Connect; the attempt has this number, by which the driver tells of it.
+    fn connect(&mut self, attempt: u64);
+    /// Close the socket of this attempt, or stop connecting.
+    fn close(&mut self, attempt: u64);
+    /// The reply to a request, byte for byte as the server sent it.
+    fn reply(&mut self, token: u64, kind: Kind, bytes: &[u8]);
+    /// No reply comes.
+    fn lost(&mut self, token: u64, why: Lost);
+    /// The server said something unasked.
+    fn push(&mut self, bytes: &[u8]);
+    /// Requests are forwarded from now on: whatever the server had noted of an earlier connection,
+    /// as the keys that it would tell of, it has forgotten.
+    fn ready(&mut self);
+    /// Requests are not forwarded any more. `refusal` is the error by which the server refused the
+    /// greeting, if that is why.
+    fn down(&mut self, refusal: Option<&[u8]>);
+}
+
+/// A connection. Its driver tells it what happens, with the time in milliseconds of a clock that
+/// never goes back, and writes what [`Upstream::output`] has after each call.
+pub struct Upstream {
+    options: UpstreamOptions,
+    phase: Phase,
+    /// The number of the last attempt to connect.
+    attempt: u64,
+    /// When the phase ends by itself.
+    due: Option<u64>,
+    /// Since when the server has sent nothing while it owed a reply.
+    quiet_since: u64,
+    back_off: BackOff,
+    parser: ReplyParser,
+    /// The beginning of a reply whose end has not come.
+    input: Vec<u8>,
+    output: Vec<u8>,
+    waiters: Waiters,
+    /// Replies to the greeting that are still to come.
+    greetings: usize,
+}
+
+impl Upstream {
+    /// A connection that connects as soon as it is woken. Connections of different seeds wait
+    /// differently before they try again.
+    pub fn new(options: UpstreamOptions, seed: u64) -> Self {
+        Self {
+            phase: Phase::Waiting,
+            attempt: 0,
+            due: Some(0),
+            quiet_since: 0,
+            back_off: BackOff::new(options.retry_least, options.retry_most, seed),
+            parser: ReplyParser::new(options.limits),
+            input: vec![],
+            output: vec![],
+            waiters: Waiters::default(),
+            greetings: 0,
+            options,
+        }
+    }
+
+    /// Where it is.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How many requests wait for replies, those included whose callers have gone.
+    pub fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// What is to be written to the socket; the driver takes out what it wrote.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// When it is to be woken at the latest.
+    pub fn wake_at(&self) -> Option<u64> {
+        let silent = (self.phase == Phase::Ready && self.waiters.owes())
+            .then(|| self.quiet_since.saturating_add(self.options.silence));
+        [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
+    /// knows it by.
+    pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        if self.phase == Phase::Ended {
+            return Err(Busy::Ended);
+        }
+        if self.waiters.len() >= self.options.requests {
+            return Err(Busy::Requests);
+        }
+        let waiting = self.output.len() + self.waiters.held_bytes();
+        if waiting.saturating_add(request.len()) > self.options.bytes {
+            return Err(Busy::Bytes);
+        }
+        let deadline = now.saturating_add(self.options.timeout);
+        if self.phase != Phase::Ready {
+            self.waiters.hold(token, deadline, request);
+            return Ok(());
+        }
+        if !self.waiters.owes() {
+            self.quiet_since = now;
+        }
+        self.output.extend_from_slice(request);
+        self.waiters.write(token, deadline);
+        Ok(())
+    }
+
+    /// A caller waits no more; whether it did. If its request was written the reply is dropped when
+    /// its turn comes.
+    pub fn leave(&mut self, token: u64) -> bool {
+        self.waiters.leave(token)
+    }
+
+    /// The time that [`Upstream::wake_at`] said has come.
+    pub fn wake(&mut self, now: u64, sink: &mut impl Sink) {
+        self.waiters.expire(now, |token, why| sink.lost(token, why));
+        if self.wake_at().is_some_and(|at| at <= now) {
+            let event = if self.phase == Phase::Waiting { Event::Due } else { Event::Silent };
+            self.happen(event, now, None, sink);
+        }
+    }
+
+    /// The attempt of this number has connected.
+    pub fn opened(&mut self, attempt: u64, now: u64, sink: &mut impl Sink) {
+        if attempt == self.attempt {
+            self.happen(Event::Opened, now, None, sink);
+        }
+    }
+
+    /// The attempt of this number failed, or its connection was cut.
+    pub fn cut(&mut self, attempt: u64, now: u64, sink: &mut impl Sink) {
+        if attempt == self.attempt {
+            self.happen(Event::Cut, now, None, sink);
+        }
+    }
+
+    /// Ends the connection. What was written and not answered may have been done.
+    pub fn end(&mut self, now: u64, sink: &mut impl Sink) {
+        self.happen(Event::End, now, None, sink);
+    }
+
+    /// The server sent these bytes.
+    pub fn received(&mut self, attempt: u64, bytes: &[u8], now: u64, sink: &mut impl Sink) {
+        if attempt != self.attempt || !matches!(self.phase, Phase::Greeting | Phase::Ready) {
+            return;
+        }
+        self.quiet_since = now;
+        if self.input.is_empty() {
+            // The usual case: whole replies, read where they lie.
+            let used = self.take(bytes, now, sink);
+            self.keep(&bytes[used..]);
+            return;
+        }
+        let mut input = mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let used = self.take(&input, now, sink);
+        if used == 0 {
+            self.input = input;
+        } else {
+            self.keep(&input[used..]);
+        }
+    }
+
+    /// Keeps the beginning of a reply, unless the connection was given up.
+    fn keep(&mut self, rest: &[u8]) {
+        self.input = rest.to_vec();
+    }
+
+    /// Takes the replies at the head of `bytes`; how many bytes they had, or all, if the connection
+    /// was given up.
+    fn take(&mut self, bytes: &[u8], now: u64, sink: &mut impl Sink) -> usize {
+        let (attempt, mut used) = (self.attempt, 0);
+        while attempt == self.attempt && matches!(self.phase, Phase::Greeting | Phase::Ready) {
+            match self.parser.parse(&bytes[used..]) {
+                Ok(None) => return used,
+                Ok(Some(frame)) => {
+                    self.reply(frame, &bytes[used..used + frame.len], now, sink);
+                    used += frame.len;
+                }
+                Err(_) => self.happen(Event::Broken, now, None, sink),
+            }
+        }
+        bytes.len()
+    }
+
+    /// Hands a reply to whom it is for.
+    fn reply(&mut self, frame: Frame, bytes: &[u8], now: u64, sink: &mut impl Sink) {
+        if frame.kind == Kind::Push {
+            return sink.push(bytes);
+        }
+        let pushes = self.parser.pushes();
+        pushes.iter().for_each(|push| sink.push(&bytes[push.clone()]));
+        if self.phase == Phase::Greeting {
+            self.greetings -= 1;
+            match self.greetings {
+                _ if frame.kind.is_error() => self.happen(Event::Broken, now, Some(bytes), sink),
+                0 => self.happen(Event::Greeted, now, None, sink),
+                _ => {}
+            }
+            return;
+        }
+        match self.waiters.answered() {
+            None => self.happen(Event::Broken, now, None, sink),
+            // It came too late, and is dropped in its turn.
+            Some(None) => {}
+            Some(Some(token)) if pushes.is_empty() => sink.reply(token, frame.kind, bytes),
+            Some(Some(token)) => {
+                let (mut clean, mut from) = (Vec::with_capacity(bytes.len()), 0);
+                for push in pushes {
+                    clean.extend_from_slice(&bytes[from..push.start]);
+                    from = push.end;
+                }
+                clean.extend_from_slice(&bytes[from..]);
+                sink.reply(token, frame.kind, &clean);
+            }
+        }
+    }
+
+    /// Goes from one phase to the next, as the table says.
+    fn happen(&mut self, event: Event, now: u64, refusal: Option<&[u8]>, sink: &mut impl Sink) {
+        let Some((to, effect)) = phase::next(self.phase, event) else { return };
+        let from = mem::replace(&mut self.phase, to);
+        self.due = match to {
+            Phase::Waiting => Some(now.saturating_add(self.back_off.next())),
+            Phase::Connecting | Phase::Greeting => {
+                Some(now.saturating_add(self.options.connect_timeout))
+            }
+            Phase::Ready | Phase::Ended => None,
+        };
+        match effect {
+            Effect::Connect => {
+                self.attempt += 1;
+                sink.connect(self.attempt);
+            }
+            Effect::Greet => self.greetings = greeting::write(&self.options, &mut self.output),
+            Effect::Serve => {
+                self.back_off.reset();
+                self.quiet_since = now;
+                sink.ready();
+                self.waiters.write_held(&mut self.output);
+            }
+            Effect::BackOff => self.forget(refusal, sink),
+            Effect::CloseAndBackOff => {
+                sink.close(self.attempt);
+                self.forget(refusal, sink);
+            }
+            Effect::Stop => {
+                if from != Phase::Waiting {
+                    sink.close(self.attempt);
+                }
+                self.forget(refusal, sink);
+                self.waiters.release(|token, why| sink.lost(token, why));
+            }
+        }
+    }
+
+    /// Forgets all that was of the socket.
+    fn forget(&mut self, refusal: Option<&[u8]>, sink: &mut impl Sink) {
+        self.parser = ReplyParser::new(self.options.limits);
+        (self.input, self.output) = (vec![], vec![]);
+        // Whoever hears of a lost request knows already that the connection is down.
+        sink.down(refusal);
+        self.waiters.cut(|token, why| sink.lost(token, why));
+    }
+}

@@ -1,0 +1,37 @@
+//! What a connection says before it is used: who it is, the protocol, its name, its database.
+
+use super::options::UpstreamOptions;
+use breakwater_resp::{Protocol, write_request};
+
+/// Appends the greeting; how many replies it gets.
+pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
+    let mut count = 0;
+    let mut say = |words: &[&[u8]]| {
+        write_request(out, words);
+        count += 1;
+    };
+    let credentials = options.password.as_ref().map(|password| {
+        (options.user.as_deref().unwrap_or("default").as_bytes(), password.as_bytes())
+    });
+    match (options.protocol, credentials) {
+        (Protocol::Resp3, Some((user, password))) => {
+            say(&[b"HELLO", b"3", b"AUTH", user, password]);
+        }
+        (Protocol::Resp3, None) => say(&[b"HELLO", b"3"]),
+        // Servers before 6.0 have no users.
+        (Protocol::Resp2, Some((_, password))) if options.user.is_none() => {
+            say(&[b"AUTH", password]);
+        }
+        (Protocol::Resp2, Some((user, password))) => say(&[b"AUTH", user, password]),
+        (Protocol::Resp2, None) => {}
+    }
+    if !options.name.is_empty() {
+        say(&[b"CLIENT", b"SETNAME", options.name.as_bytes()]);
+    }
+    if options.db != 0 {
+        say(&[b"SELECT", options.db.to_string().as_bytes()]);
+    }
+    // Whatever was said, the server has answered once.
+    say(&[b"PING"]);
+    count
+}

@@ -1,0 +1,14 @@
+//! Connections to the servers behind the node. They own no socket and no clock: a driver connects,
+//! reads, writes and wakes them, and hears by [`Sink`] what came of it.
+
+mod back_off;
+mod connection;
+mod greeting;
+mod options;
+mod phase;
+mod waiters;
+
+pub use connection::{Sink, Upstream};
+pub use options::UpstreamOptions;
+pub use phase::Phase;
+pub use waiters::{Busy, Lost};
