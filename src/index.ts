@@ -20,6 +20,7 @@ export type { Invalidation } from './cache/invalidations.ts'
 export { Namespace } from './cache/namespace.ts'
 export type { CacheOptions, StoreOptions } from './cache/options.ts'
 export {
+  any,
   bytes,
   type Codec,
   type CodecName,

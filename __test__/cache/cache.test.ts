@@ -141,14 +141,17 @@ test('many keys are read, written and removed in one call', t => {
 })
 
 test('of many values those before the one that is refused are stored', t => {
-  const cache = new Cache({ max: 10 })
-  const pairs = [
-    ['a', '1'],
-    ['b', 2],
-    ['c', '3'],
-  ] as [string, string][]
-  t.throws(() => cache.setMany(pairs), { code: 'ERR_INVALID_VALUE' })
-  t.deepEqual(cache.getMany(['a', 'b', 'c']), ['1', undefined, undefined])
+  for (const codec of ['any', 'string', 'json'] as const) {
+    const cache = new Cache({ max: 10, codec })
+    const pairs: [string, unknown][] = [
+      ['a', '1'],
+      ['b', codec === 'string' ? 2 : 2n],
+      ['c', '3'],
+    ]
+    if (codec === 'any') pairs[1] = ['b', Symbol('b')]
+    t.throws(() => cache.setMany(pairs as [string, never][]), { code: 'ERR_INVALID_VALUE' })
+    t.deepEqual(cache.getMany(['a', 'b', 'c']), ['1', undefined, undefined] as never[])
+  }
 })
 
 test('a getter that closes the cache in the middle of a call harms nobody', t => {

@@ -35,7 +35,7 @@ const bad: [keyof CacheOptions | 'options', unknown, RegExp][] = [
   ['jitter', 1, /jitter must be a number from 0 up to, not including, 1, not 1/],
   ['jitter', -0.1, /not -0.1/],
   ['jitter', '0.1', /not '0.1'/],
-  ['codec', 'yaml', /codec must be one of string, bytes, number, json, structured, heap, or/],
+  ['codec', 'yaml', /codec must be one of any, string, bytes, number, json, structured, heap, or/],
   ['codec', { encode: () => '' }, /or an object \{ encode, decode \}, not an object/],
   ['codec', null, /not null/],
   ['codec', () => 1, /not a function/],

@@ -63,7 +63,7 @@ const conflicts: [CacheOptions<never>, RegExp][] = [
   [{ policy: 'lru' }, /has policy 'lfu', which conflicts with 'lru'/],
   [{ ttl: '2s' }, /has ttl 1000, which conflicts with 2000/],
   [{ jitter: 0.5 }, /has jitter 0.1, which conflicts with 0.5/],
-  [{ codec: 'json' }, /has codec 'string', which conflicts with 'json'/],
+  [{ codec: 'json' }, /has codec 'any', which conflicts with 'json'/],
   [{ shards: 4 }, /has shards 2, which conflicts with 4/],
   [{ clock: new ManualClock() }, /has clock 'another ManualClock', which conflicts with an object/],
   [{ near: true }, /has near false, which conflicts with true/],

@@ -216,7 +216,7 @@ test('who alone waits for a load that is overdue gets its value, and others begi
 
 test('undefined and null are given and, unless told otherwise, not kept', async t => {
   let loads = 0
-  const cache = new Cache<string, string>({ max: 10 })
+  const cache = new Cache<string, string>({ max: 10, codec: 'string' })
   for (const nothing of [undefined, null]) {
     const loader = () => {
       loads++

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
-import { bytes, Cache, type CacheOptions } from '../../src/index.ts'
+import { bytes, Cache, type CacheOptions, type CodecName } from '../../src/index.ts'
 import { start } from '../helpers/worker.ts'
 
 /** A worker that waits for what this thread loads, and tells what came. */
-function waiter<V>(name: string, codec: 'string' | 'bytes' | 'number' | 'json', abortable = false) {
+function waiter<V>(name: string, codec: CodecName, abortable = false) {
   const worker = start(
     async ({ breakwater, data, port }) => {
       const cache = new breakwater.Cache<string, unknown>({ name: data.name, codec: data.codec })
@@ -32,9 +32,10 @@ function waiter<V>(name: string, codec: 'string' | 'bytes' | 'number' | 'json', 
   return { worker, waits: once(worker, 'message'), result }
 }
 
-/** A cache of this thread whose load ends when the test says so. */
+/** A cache of this thread whose load ends when the test says so, however long a worker takes to start. */
 function leader<V>(name: string, options: CacheOptions<V>) {
-  const cache = new Cache<string, V>({ name, max: 100, ...options } as CacheOptions<V, string>)
+  const given = { name, max: 100, lockTimeout: '1h', ...options }
+  const cache = new Cache<string, V>(given as CacheOptions<V, string>)
   let end = (_: V | Promise<V>) => {}
   let signal: AbortSignal | undefined
   const controller = new AbortController()
@@ -56,6 +57,8 @@ const values = [
   ['bytes', Buffer.from('bytes'), new Uint8Array(Buffer.from('bytes'))],
   ['bytes', Buffer.alloc(1 << 20, 7), new Uint8Array(Buffer.alloc(1 << 20, 7))],
   ['json', { deep: [1, null, '\ud800'] }, { deep: [1, null, '\ud800'] }],
+  ['any', null, null],
+  ['any', new Map([['date', new Date(0)]]), new Map([['date', new Date(0)]])],
 ] as const
 for (const [codec, value, seen] of values) {
   test(`another thread gets what was loaded: ${codec} ${String(value).slice(0, 12)}`, async t => {
@@ -78,7 +81,7 @@ test('another thread gets the error of a load, by name, message and fields', asy
     secret = () => {}
   }
   const { cache, loaded, end } = leader<string>('threads error', {})
-  const { waits, result } = waiter<Record<string, unknown>>('threads error', 'string')
+  const { waits, result } = waiter<Record<string, unknown>>('threads error', 'any')
   await waits
   const error = new NotFound('no such user')
   end(Promise.reject(error))
@@ -96,7 +99,7 @@ test('another thread gets the error of a load, by name, message and fields', asy
 
 test('a load goes on while somebody waits in another thread, and ends with the last of them', async t => {
   const { cache, loaded, controller, signal } = leader<string>('threads abort', {})
-  const { worker, waits, result } = waiter<Record<string, unknown>>('threads abort', 'string', true)
+  const { worker, waits, result } = waiter<Record<string, unknown>>('threads abort', 'any', true)
   await waits
   controller.abort(new Error('left here'))
   await t.throwsAsync(loaded, { message: 'left here' })
@@ -114,7 +117,7 @@ test('a load goes on while somebody waits in another thread, and ends with the l
 test('a thread that waits when the leader is closed loads by itself', async t => {
   const { cache, loaded, end } = leader<string>('threads close', {})
   const keeper = new Cache({ name: 'threads close' })
-  const { waits, result } = waiter<{ value: string }>('threads close', 'string')
+  const { waits, result } = waiter<{ value: string }>('threads close', 'any')
   await waits
   cache.close()
   t.is((await result).value, 'the worker loaded')

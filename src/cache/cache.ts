@@ -22,7 +22,7 @@ import { openSecond } from './second-tier.ts'
 import { HEAP_HAS_NO_HANDLE, type Open, Store } from './store.ts'
 
 /** How a cache that is there already is opened; what is left out is as the cache has it. */
-export type OpenCacheOptions<V = string, K extends CacheKey = CacheKey> = Omit<
+export type OpenCacheOptions<V = unknown, K extends CacheKey = CacheKey> = Omit<
   CacheOptions<V, K>,
   'name'
 >
@@ -61,7 +61,7 @@ class Opening {
  * assert.equal(users.get('2'), undefined)
  * ```
  */
-export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> {
+export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V> {
   readonly #options: CacheOptions<V, K>
   readonly #timers: Timers
   readonly #events: Events<K>
@@ -120,7 +120,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * assert.equal(same.get('/'), 'home')
    * ```
    */
-  static open<K extends CacheKey = string, V = string>(
+  static open<K extends CacheKey = string, V = unknown>(
     name: string,
     options: OpenCacheOptions<V, K> = {},
   ): Cache<K, V> {
@@ -151,7 +151,7 @@ export class Cache<K extends CacheKey = string, V = string> extends Store<K, V> 
    * assert.equal(same.get('key'), 'value')
    * ```
    */
-  static attach<K extends CacheKey = string, V = string>(
+  static attach<K extends CacheKey = string, V = unknown>(
     handle: CacheHandle,
     options: OpenCacheOptions<V, K> = {},
   ): Cache<K, V> {

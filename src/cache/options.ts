@@ -23,7 +23,7 @@ import {
 } from '../loading/options.ts'
 import { nativeClock } from '../native/clock.ts'
 import { binding, type Native } from '../native/native.ts'
-import type { NearBounds } from '../near/near.ts'
+import type { NearBase, NearBounds } from '../near/near.ts'
 import type { WarmOptions } from '../warm/warm.ts'
 import { checkWriting, type WritingOptions, writingOptions } from '../writing/writing.ts'
 
@@ -31,7 +31,7 @@ import { checkWriting, type WritingOptions, writingOptions } from '../writing/wr
  * How to build or open a {@link Cache}. A new one needs a bound, `max` or `maxBytes`; with a `name` and
  * no bound the cache of that name is opened, which must be there.
  */
-export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
+export interface CacheOptions<V = unknown, K extends CacheKey = CacheKey>
   extends Omit<StoreOptions<V>, 'ttl'>,
     LoadingOptions<K, V>,
     WritingOptions<K, V> {
@@ -42,7 +42,7 @@ export interface CacheOptions<V = string, K extends CacheKey = CacheKey>
 }
 
 /** What a cache is told beside how it loads. */
-export interface StoreOptions<V = string> {
+export interface StoreOptions<V = unknown> {
   /**
    * The same name in any worker of the process is the same cache. Options that are given must be
    * those of the cache that exists; those left out are taken from it. At most 256 characters.
@@ -58,14 +58,14 @@ export interface StoreOptions<V = string> {
   ttl?: Duration | undefined
   /** Each entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
   jitter?: number | undefined
-  /** How values are stored; strings as they are if left out. */
+  /** How values are stored; `any` value if left out. */
   codec?: Codec<V> | CodecName | undefined
   /** How many parts the cache is cut into, a power of two; decided by its bounds if left out. */
   shards?: number | undefined
   /**
    * Whether each isolate keeps copies of decoded values in front of the cache, on its own heap. If
-   * left out it does; of values that need no decoding (codecs `string`, `number`, `bytes`, `heap`)
-   * only under keys of up to 12 characters. A copy is only ever used while it is what the cache has,
+   * left out it does; of values that need no decoding (codecs `string`, `number`, `bytes`, `heap`, and
+   * `any` until a value had to be decoded) only under keys of up to 12 characters. A copy is only ever used while it is what the cache has,
    * for all threads. Callers that get the same object share it: who changes it changes it for all in
    * the isolate, unless `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy
    * of its own.
@@ -149,7 +149,7 @@ export function check<V, K extends CacheKey>(
   if (random !== undefined && typeof random !== 'function') {
     throw new InvalidOptionError('random', random, 'a function that gives numbers from 0 to 1')
   }
-  const coding = codingOf(options.codec) ?? (codingNamed('string') as Coding)
+  const coding = codingOf(options.codec) ?? (codingNamed('any') as Coding)
   if (coding.name === 'heap' && name !== undefined) {
     throw new InvalidOptionError('name', name, "left out: a cache of codec 'heap' is not shared")
   }
@@ -196,12 +196,30 @@ export function checkBounds({ max, maxBytes }: Pick<StoreOptions, 'max' | 'maxBy
   return { max, maxBytes: maxBytes === undefined ? undefined : byteCount('maxBytes', maxBytes) }
 }
 
+const kindsOfValues: Readonly<Record<string, NearBase['values']>> = {
+  any: 'mixed',
+  string: 'plain',
+  number: 'plain',
+  heap: 'plain',
+  bytes: 'bytes',
+}
+
 /**
- * Whether values of a codec have to be decoded at each read that no copy answers.
+ * What values of a codec are to a near cache.
  * @internal
  */
-export function needsDecoding(codec: string): boolean {
-  return !['string', 'number', 'bytes', 'heap'].includes(codec)
+export function kindOfValues(codec: string): NearBase['values'] {
+  return kindsOfValues[codec] ?? 'decoded'
+}
+
+/**
+ * What a near cache may take, and whether it freezes.
+ * @internal
+ */
+export interface NearLimits {
+  bounds: NearBounds
+  freeze: boolean
+  longestKey: number
 }
 
 /**
@@ -212,7 +230,7 @@ export function checkNear(
   near: boolean | NearOptions | undefined,
   coding: Coding,
   max: number | undefined,
-): { bounds: NearBounds; freeze: boolean; longestKey: number } | undefined {
+): NearLimits | undefined {
   if (near === false) return undefined
   const given = near === undefined || near === true ? {} : near
   if (typeof given !== 'object' || given === null) {
@@ -234,7 +252,7 @@ export function checkNear(
     max: Math.min(copies, max ?? copies),
     maxBytes: byteCount('near.maxBytes', maxBytes),
   }
-  const unasked = near === undefined && !needsDecoding(coding.name)
+  const unasked = near === undefined && kindOfValues(coding.name) !== 'decoded'
   return { bounds, freeze, longestKey: unasked ? NEAR_LONGEST_KEY : Number.POSITIVE_INFINITY }
 }
 

@@ -24,7 +24,7 @@ import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding, type Native, receivers, type Stored } from '../native/native.ts'
 import { openPort, STATE, State } from '../native/port.ts'
-import { Near, type NearBounds, worthOfDecoded, worthOfPlain } from '../near/near.ts'
+import { Near } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
 import {
   agreedCoding,
@@ -35,8 +35,9 @@ import {
   checkGrace,
   checkNear,
   checkObject,
+  kindOfValues,
+  type NearLimits,
   needBound,
-  needsDecoding,
   type OpenOptions,
 } from './options.ts'
 
@@ -62,7 +63,7 @@ function make(options: OpenOptions): Native {
  * Reads and writes of a cache, all of them done when they return. See {@link Cache}, which loads as
  * well.
  */
-export class Store<K extends CacheKey = string, V = string> {
+export class Store<K extends CacheKey = string, V = unknown> {
   readonly #policy: LoadingPolicy
   readonly #native: Native
   /** What the native side knows this instance by. */
@@ -70,15 +71,15 @@ export class Store<K extends CacheKey = string, V = string> {
   readonly #values: Values<V>
   readonly #lives: Lifetimes<K, V>
   readonly #listeners: Listeners<K, V>
-  /** Whether a `set` without options needs nothing done here. */
-  readonly #plainIn: boolean
+  /** Whether a `set` of text or a number without options needs nothing done here. */
+  readonly #textIn: boolean
+  /** Whether a `set` of any other value does neither. */
+  readonly #otherIn: boolean
   /** Whether values are loaded anew before their end, also those that were set. */
   readonly #refreshes: boolean
-  /** Whether values come out as they are. */
-  readonly #plainOut: boolean
+  /** Whether what does not come out as bytes comes out as it is. */
+  readonly #textOut: boolean
   #near: Near<V> | undefined
-  /** Longer keys are not looked for in the near cache. */
-  readonly #longest: number
   /** The near cache, unless it rests. */
   #reads: Near<V> | undefined
   readonly #read: (stored: Stored) => V
@@ -97,11 +98,10 @@ export class Store<K extends CacheKey = string, V = string> {
       checkGrace(this.#policy, this.#native)
       const coding = agreedCoding(codingOf(options.codec), this.#native)
       const near = checkNear(options.near, coding, this.#native.max)
-      this.#longest = near?.longestKey ?? 0
       this.#values = new Values(coding, near?.freeze ?? false)
-      this.#plainOut = this.#values.plainOut
+      this.#textOut = this.#values.textOut
       this.#read = stored => this.#values.read(stored)
-      this.#near = near && this.#openNear(near.bounds)
+      this.#near = near && this.#openNear(near)
       this.#reads = this.#near
     } catch (error) {
       binding.close(this.#at)
@@ -111,8 +111,9 @@ export class Store<K extends CacheKey = string, V = string> {
     const ttlOf = typeof options.ttl === 'function' ? options.ttl : undefined
     this.#lives = new Lifetimes(ttl, jitter, options.random ?? Math.random, ttlOf)
     this.#refreshes = this.#policy.refreshAhead !== undefined
-    const asGiven = this.#values.plainIn && !this.#lives.drawn
-    this.#plainIn = asGiven && !this.#refreshes && options.tier === undefined
+    const asGiven = !this.#lives.drawn && !this.#refreshes && options.tier === undefined
+    this.#textIn = asGiven && this.#values.textIn
+    this.#otherIn = asGiven && this.#values.allIn
     const must = this.#values.slots === undefined ? 0 : 1
     this.#listeners = new Listeners(receivers, this.#values, {
       on: () => binding.listen(this.#at, must),
@@ -120,15 +121,15 @@ export class Store<K extends CacheKey = string, V = string> {
     })
   }
 
-  #openNear(bounds: NearBounds): Near<V> | undefined {
+  #openNear({ bounds, longestKey }: NearLimits): Near<V> | undefined {
     const { policy, codec, systemClock } = this.#native
     return Near.open<V>({
       ...bounds,
       at: this.#at,
       exact: policy === 'lru',
       systemClock,
-      copiesBytes: codec === 'bytes',
-      ...(needsDecoding(codec) ? worthOfDecoded : worthOfPlain),
+      values: kindOfValues(codec),
+      longestKey,
     })
   }
 
@@ -165,15 +166,13 @@ export class Store<K extends CacheKey = string, V = string> {
   get(key: K): V | undefined {
     const near = this.#reads
     // What has no length, as a number, compares as not greater.
-    if (near !== undefined && !(((key as string | undefined)?.length as number) > this.#longest)) {
+    if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
       const place = near.find(key)
       return place < 0 ? this.#load(near, key) : near.at(place)
     }
     if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
     const stored = get(this.#at, key)
-    return this.#plainOut || stored === undefined
-      ? (stored as V | undefined)
-      : this.#values.read(stored)
+    return this.#textOut && stored !== true ? (stored as V | undefined) : this.#decode(stored)
   }
 
   /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
@@ -182,9 +181,13 @@ export class Store<K extends CacheKey = string, V = string> {
     const place = near?.glance(key) ?? -1
     if (place >= 0) return near?.at(place)
     const stored = peek(this.#at, key)
-    return this.#plainOut || stored === undefined
-      ? (stored as V | undefined)
-      : this.#values.read(stored)
+    return this.#textOut && stored !== true ? (stored as V | undefined) : this.#decode(stored)
+  }
+
+  #decode(stored: Stored | undefined): V | undefined {
+    if (stored === undefined) return undefined
+    this.#near?.decoded()
+    return this.#values.read(stored)
   }
 
   #load(near: Near<V>, key: K): V | undefined {
@@ -224,7 +227,8 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   set(key: K, value: V, options?: SetOptions): this {
     this.#near?.tell()
-    if (this.#plainIn && options === undefined) {
+    const isText = typeof value === 'string' || typeof value === 'number'
+    if (options === undefined && (isText ? this.#textIn : this.#otherIn)) {
       set(this.#at, key, value)
     } else {
       this.#store(key, value, options)
@@ -254,16 +258,16 @@ export class Store<K extends CacheKey = string, V = string> {
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
     // What a copy spares of decoding is more than what calling once spares of calls.
-    if (this.#near !== undefined && !this.#plainOut) {
+    if (this.#near?.spares === true) {
       return Array.from(plainArray('keys', keys), key => this.get(key))
     }
     const list = binding.getMany(this.#at, plainArray('keys', keys))
-    if (this.#plainOut) return list as (V | undefined)[]
-    const bytes = this.#values.givesBytes ? new BytesOf(list) : undefined
-    return list.map(stored => {
-      if (stored === undefined) return undefined
-      return this.#values.decode(bytes === undefined ? stored : bytes.next(stored))
-    })
+    const bytes = new BytesOf(list)
+    if (this.#textOut && bytes.areNone) return list as (V | undefined)[]
+    this.#near?.decoded()
+    return list.map(stored =>
+      stored === undefined ? undefined : this.#values.decode(bytes.next(stored)),
+    )
   }
 
   /**
@@ -286,14 +290,17 @@ export class Store<K extends CacheKey = string, V = string> {
     const keys: K[] = []
     const values: unknown[] = []
     const lives: number[] = []
-    for (const [key, value] of entries) {
-      const life = this.#lives.of(options, value, key)
-      keys.push(key)
-      values.push(this.#values.encode(value))
-      if (life !== undefined) lives.push(life)
+    try {
+      for (const [key, value] of entries) {
+        const life = this.#lives.of(options, value, key)
+        values.push(this.#values.encode(value))
+        keys.push(key)
+        if (life !== undefined) lives.push(life)
+      }
+    } finally {
+      this.#near?.tell()
+      binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
     }
-    this.#near?.tell()
-    binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
     return this
   }
 
@@ -366,7 +373,7 @@ export class Store<K extends CacheKey = string, V = string> {
 
   /** The entries, as {@link Cache.keys} iterates. */
   entries(): Generator<[K, V], undefined, undefined> {
-    return entries<K, V>(this.#at, this.#values.givesBytes, stored => this.#values.decode(stored))
+    return entries<K, V>(this.#at, stored => this.#values.decode(stored))
   }
 
   /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
@@ -480,7 +487,7 @@ export class Store<K extends CacheKey = string, V = string> {
    */
   protected nearCopy(key: K): V | undefined {
     const near = this.#reads
-    if (near !== undefined && !(((key as string | undefined)?.length as number) > this.#longest)) {
+    if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
       const place = near.find(key)
       return place < 0 ? undefined : near.at(place)
     }
@@ -512,7 +519,7 @@ export class Store<K extends CacheKey = string, V = string> {
       policy: this.#policy,
       grace: this.#native.grace,
       events,
-      takesNull: !this.#values.plainIn,
+      takesNull: !this.#values.allIn,
       isClosed: () => this.#closed,
       nearCopy: key => this.nearCopy(key),
       find: key => {
@@ -523,8 +530,8 @@ export class Store<K extends CacheKey = string, V = string> {
       },
       take: (key, stored) => {
         const near = this.#reads
-        if (near === undefined || ((key as string).length as number) > this.#longest) {
-          return this.#values.read(stored)
+        if (near === undefined || ((key as string).length as number) > near.longest) {
+          return this.#decode(stored) as V
         }
         const value = near.keep(key, stored, this.#read)
         if (near.rests) this.#reads = undefined

@@ -1,6 +1,7 @@
 // Codecs: how values become text, numbers or bytes off the V8 heap, and back.
-import { deserialize, serialize } from 'node:v8'
 import { InvalidOptionError } from '../base/errors.ts'
+import { decodeAny, encodeAny } from './any.ts'
+import { fromClone, toClone } from './clone.ts'
 
 /**
  * Turns values into text or bytes, and back.
@@ -29,19 +30,21 @@ export interface Codec<V> {
 }
 
 /** The codecs that have a name of their own. */
-export type CodecName = 'string' | 'bytes' | 'number' | 'json' | 'structured' | 'heap'
+export type CodecName = 'any' | 'string' | 'bytes' | 'number' | 'json' | 'structured' | 'heap'
 
 /** What the native side may be given: a set. */
 const TEXT = 1
 const NUMBER = 2
 const BYTES = 4
+/** The bytes that it is given begin with a tag: see any.ts. */
+const TAGGED = 8
 
 /** A codec as the cache uses it. */
 export interface Coding {
   readonly name: string
   /** Marks stored values, so that no other codec reads them. */
   readonly id: number
-  /** A set of TEXT, NUMBER and BYTES. */
+  /** A set of TEXT, NUMBER and BYTES, and TAGGED. */
   readonly accepts: number
   /** Left out if values go in as they are. */
   readonly encode?: ((value: never) => unknown) | undefined
@@ -50,16 +53,27 @@ export interface Coding {
 }
 
 const codings = {
+  any: {
+    name: 'any',
+    id: 7,
+    accepts: TEXT | NUMBER | BYTES | TAGGED,
+    encode: encodeAny,
+    decode: decodeAny,
+  },
   string: { name: 'string', id: 0, accepts: TEXT },
   bytes: { name: 'bytes', id: 1, accepts: BYTES },
   number: { name: 'number', id: 2, accepts: NUMBER },
   json: { name: 'json', id: 3, accepts: TEXT, encode: JSON.stringify, decode: parse },
-  structured: { name: 'structured', id: 4, accepts: BYTES, encode: serialize, decode: deserialize },
+  structured: { name: 'structured', id: 4, accepts: BYTES, encode: clone, decode: fromClone },
   // Its encode and decode are the instance's own: see heap.ts.
   heap: { name: 'heap', id: 5, accepts: NUMBER },
 } satisfies Record<CodecName, Coding>
 
 const CUSTOM = 6
+
+function clone(value: unknown): Buffer {
+  return toClone('structured', value)
+}
 
 function parse(text: string): unknown {
   return JSON.parse(text)
@@ -76,13 +90,31 @@ function builtin<V>(name: CodecName): Codec<V> {
 }
 
 /**
- * Strings, the default. Those of characters below U+0100 take one byte a character, others two.
+ * Any value, the default: text, numbers, booleans, `null`, bigints, bytes, and whatever the structured
+ * clone algorithm copies. What it would lose is refused: functions, symbols, objects of classes.
+ * docs/codecs.md lists what comes back of which value.
  *
  * @example
  * ```ts
  * import { Cache } from 'breakwater'
  *
- * const pages = new Cache({ maxBytes: '64mb' })
+ * const users = new Cache({ max: 1000 })
+ * users.set('ada', { name: 'Ada', born: new Date(0) })
+ * assert.deepEqual(users.get('ada'), { name: 'Ada', born: new Date(0) })
+ * ```
+ */
+export function any<V = unknown>(): Codec<V> {
+  return builtin('any')
+}
+
+/**
+ * Strings. Those of characters below U+0100 take one byte a character, others two.
+ *
+ * @example
+ * ```ts
+ * import { Cache, string } from 'breakwater'
+ *
+ * const pages = new Cache({ maxBytes: '64mb', codec: string() })
  * pages.set('/', '<h1>Hello</h1>')
  * assert.equal(pages.get('/'), '<h1>Hello</h1>')
  * ```
@@ -211,7 +243,7 @@ function custom(codec: Partial<Codec<unknown>>): Coding | undefined {
   }
 }
 
-/** Whether a number from the native side is a length of bytes left behind, not a value. */
-export function givesBytes(coding: Coding): boolean {
-  return (coding.accepts & BYTES) !== 0
+/** Whether text and numbers pass as they are, though other values do not. */
+export function passesText({ accepts }: Coding): boolean {
+  return (accepts & TAGGED) !== 0
 }

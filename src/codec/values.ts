@@ -1,19 +1,19 @@
 // Values on their way between a user and the native side, by the codec.
 
 import { DecodeError, InvalidValueError } from '../base/errors.ts'
-import { takeBytes } from '../native/native.ts'
-import { type Coding, givesBytes } from './codecs.ts'
+import { type Stored, takeBytes } from '../native/native.ts'
+import { type Coding, passesText } from './codecs.ts'
 import { deepFreeze } from './freeze.ts'
 import { Slots } from './heap.ts'
 
 /** The values of one instance. */
 export class Values<V> {
-  /** Whether values go in as they are. */
-  readonly plainIn: boolean
-  /** Whether values come out as they are. */
-  readonly plainOut: boolean
-  /** Whether a number that comes out is a length of bytes left behind. */
-  readonly givesBytes: boolean
+  /** Whether text and numbers go in as they are. */
+  readonly textIn: boolean
+  /** Whether all values do. */
+  readonly allIn: boolean
+  /** Whether what does not come out as bytes comes out as it is. */
+  readonly textOut: boolean
   /** The objects, if the codec is `heap`. */
   readonly slots: Slots | undefined
   readonly #name: string
@@ -35,17 +35,18 @@ export class Values<V> {
       this.#encode = coding.encode
       this.#decode = coding.decode
     }
-    this.givesBytes = givesBytes(coding)
-    this.plainIn = this.#encode === undefined
-    this.plainOut = this.#decode === undefined && !this.givesBytes
+    this.allIn = this.#encode === undefined
+    this.textIn = this.allIn || passesText(coding)
+    this.textOut = this.#decode === undefined || passesText(coding)
   }
 
-  /** What the native side stores of a value. */
+  /** What the native side stores of a value, and a second tier: text, a number or bytes. */
   encode(value: V): unknown {
     if (this.#encode === undefined) return value
     try {
       return this.#encode(value as never)
     } catch (cause) {
+      if (cause instanceof InvalidValueError) throw cause
       throw new InvalidValueError(this.#name, 'this value', { cause })
     }
   }
@@ -62,8 +63,7 @@ export class Values<V> {
   }
 
   /** The value of what a `get` gave: bytes are still to be taken. */
-  read(stored: unknown): V {
-    const left = this.givesBytes && typeof stored === 'number'
-    return this.decode(left ? takeBytes(stored) : stored)
+  read(stored: Stored): V {
+    return this.decode(stored === true ? takeBytes() : stored)
   }
 }

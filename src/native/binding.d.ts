@@ -3,8 +3,8 @@ declare module '#binding' {
   type Note = import('./note.ts').Note
   type Key = string | number | Uint8Array
 
-  /** What a value is to the native side; a `number` stands for bytes left in the scratch area. */
-  type Stored = string | number
+  /** What a value is to the native side; `true` stands for bytes left in the scratch area. */
+  type Stored = string | number | true
 
   /** What a cache was asked to be. When this object is collected the instance is closed. */
   interface Native {

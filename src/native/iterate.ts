@@ -1,5 +1,6 @@
 // Iteration over a cache, a batch of entries per native call.
 
+import { types } from 'node:util'
 import type { CacheKey } from '../base/types.ts'
 import { binding } from './native.ts'
 
@@ -19,14 +20,13 @@ export function* keys<K extends CacheKey>(at: number): Generator<K, undefined, u
 /** The entries. */
 export function* entries<K extends CacheKey, V>(
   at: number,
-  givesBytes: boolean,
   decode: Decode<V>,
 ): Generator<[K, V], undefined, undefined> {
   for (const batch of batches(at, 1)) {
-    const bytes = givesBytes ? new BytesOf(batch) : undefined
+    const bytes = new BytesOf(batch)
     // What a batch holds is decoded as it is asked for, but cut out in order.
     for (let i = 1; i + 1 < batch.length; i += 2) {
-      const stored = bytes === undefined ? batch[i + 1] : bytes.next(batch[i + 1])
+      const stored = bytes.next(batch[i + 1])
       yield [batch[i] as K, decode(stored)]
     }
   }
@@ -43,26 +43,33 @@ function* batches(at: number, values: 0 | 1): Generator<unknown[], undefined, un
 
 /**
  * Cuts byte values out of the ArrayBuffer that the native side appends to a list when there are
- * any. In the list their lengths stand for them.
+ * any, each behind its length. In the list `true` stands for them.
  */
 export class BytesOf {
-  readonly #all: Buffer
+  readonly #all: Buffer | undefined
   #at = 0
 
   /** Takes the ArrayBuffer off the list. */
   constructor(list: unknown[]) {
     const last = list.at(-1)
-    this.#all = last instanceof ArrayBuffer ? Buffer.from(last) : Buffer.alloc(0)
-    if (last instanceof ArrayBuffer) list.pop()
+    if (!types.isArrayBuffer(last)) return
+    this.#all = Buffer.from(last)
+    list.pop()
   }
 
-  /** The next value: a copy of its own, if a length stands for it. */
+  /** Whether there are none. */
+  get areNone(): boolean {
+    return this.#all === undefined
+  }
+
+  /** The next value: a copy of its own, if it is bytes. */
   next(stored: unknown): unknown {
-    if (typeof stored !== 'number') return stored
-    const end = this.#at + stored
-    const bytes = Buffer.allocUnsafe(stored)
-    this.#all.copy(bytes, 0, this.#at, end)
-    this.#at = end
+    if (stored !== true || this.#all === undefined) return stored
+    const start = this.#at + Uint32Array.BYTES_PER_ELEMENT
+    const length = this.#all.readUInt32LE(this.#at)
+    this.#at = start + length
+    const bytes = Buffer.allocUnsafe(length)
+    this.#all.copy(bytes, 0, start, this.#at)
     return bytes
   }
 }

@@ -17,15 +17,18 @@ const { scratch, receivers, flyers } = binding.setup({
   fail,
   deliver: inNeutralContext(removals => deliver(receivers, removals)),
   later: inNeutralContext(() => void setImmediate(() => binding.nextTurn())),
-  // Not pooled: the native side writes to it.
-  scratch: Buffer.allocUnsafeSlow(SCRATCH),
+  // Not pooled: the native side writes to it. Behind the bytes lies their length.
+  scratch: Buffer.allocUnsafeSlow(SCRATCH + Uint32Array.BYTES_PER_ELEMENT),
   fly: inNeutralContext(news => fly(flyers, news)),
   receivers: new Map(),
   flyers: new Map(),
 })
 
-/** A Buffer of its own with the `length` bytes that the native side left. */
-export function takeBytes(length: number): Buffer {
+const lengthLeft = new Uint32Array(scratch.buffer, scratch.byteOffset + SCRATCH, 1)
+
+/** A Buffer of its own with the bytes that the native side left. */
+export function takeBytes(): Buffer {
+  const length = lengthLeft[0] as number
   if (length <= SCRATCH) {
     const bytes = Buffer.allocUnsafe(length)
     scratch.copy(bytes, 0, 0, length)

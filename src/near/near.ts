@@ -56,20 +56,21 @@ export interface NearBase extends NearBounds {
   exact: boolean
   /** Whether the cache's time is the system's. */
   systemClock: boolean
-  /** Whether values are bytes, of which each caller gets its own: they cannot be frozen. */
-  copiesBytes: boolean
-  /** Misses that a key's copy is worth while there is room for more. */
-  misses: number
-  /** The share of hits below which the near cache costs more than it saves. */
-  worth: number
+  /**
+   * What values are: `plain` ones come out as they are, `bytes` belong to who reads them, `decoded`
+   * ones are decoded at each read; `mixed` is any of these.
+   */
+  values: 'plain' | 'bytes' | 'decoded' | 'mixed'
+  /** Longer keys are looked for only once a value had to be decoded. */
+  longestKey: number
 }
 
 /**
- * When a near cache saves more than it costs: the misses from which on a copy is made, the share of
- * hits from which on there is a near cache. See docs/decisions/0009-near-cache.md.
+ * Misses that a key's copy is worth while there is room for more: see
+ * docs/decisions/0009-near-cache.md.
  */
-export const worthOfDecoded = { misses: 1, worth: 0.1 }
-export const worthOfPlain = { misses: 2, worth: 0.9 }
+const MISSES_OF_DECODED = 1
+const MISSES_OF_PLAIN = 2
 
 /** The bytes in memory of their own: a part of a pool would keep the whole pool. */
 function ownBytes<V>(value: V): V {
@@ -78,8 +79,14 @@ function ownBytes<V>(value: V): V {
 
 /** The copies of one instance. */
 export class Near<V> {
+  /** Longer keys are not to be looked for. */
+  longest: number
+  /** Whether a hit spares decoding, not only a call. */
+  spares: boolean
   readonly #base: NearBase
   readonly #copiesBytes: boolean
+  /** Whether some values are bytes, which belong to who reads them, and others are not. */
+  readonly #mixed: boolean
   /** Halves of the version words and, behind them, of the pressure. */
   readonly #words: Int32Array
   readonly #mask: number
@@ -115,13 +122,16 @@ export class Near<V> {
 
   private constructor(base: NearBase, [words, port]: [ArrayBuffer, ArrayBuffer]) {
     this.#base = base
-    this.#copiesBytes = base.copiesBytes
+    this.longest = base.longestKey
+    this.spares = base.values === 'bytes' || base.values === 'decoded'
+    this.#copiesBytes = base.values === 'bytes'
+    this.#mixed = base.values === 'mixed'
     this.#words = new Int32Array(words)
     this.#pressureAt = this.#words.length - 2 * BEHIND
     this.#mask = this.#pressureAt / 2 - 1
     this.#port = new Float64Array(port)
     this.#halves = new Int32Array(port)
-    this.#rest = new Rest(base.worth, base.max)
+    this.#rest = new Rest(base.max)
     this.#records = new Int32Array(Math.min(base.max, 64) * FIELDS)
     this.#ends = new Float64Array(Math.min(base.max, 64))
     if (base.systemClock) this.#setClock()
@@ -154,6 +164,14 @@ export class Near<V> {
   /** A read passed it by while it rested. */
   passed(): void {
     this.#rest.passed()
+  }
+
+  /** A read that passed it by had to decode a value: copies are worth more than they seemed. */
+  decoded(): void {
+    if (this.#mixed && !this.spares) {
+      this.spares = true
+      this.longest = Number.POSITIVE_INFINITY
+    }
   }
 
   /** As {@link Near.find}, but nothing is counted and the engine is not told. */
@@ -207,11 +225,16 @@ export class Near<V> {
     const stamped = halves[2 * STAMPED] !== 0
     const end = this.#port[DEADLINE]!
     const bytes = this.#port[LENGTH]! + OVERHEAD
+    const decoded = this.#isDecoded(stored)
+    this.#rest.brought(decoded)
     this.#rest.missed(this.#port[HITS]!)
     // A codec may use the cache: from here on the port is somebody else's.
     const value = decode(stored)
     if (!stamped || bytes > this.#base.maxBytes / LARGEST_SHARE) return value
-    const place = spoilt !== NONE && this.#keys[spoilt] === key ? spoilt : this.#take(key, hashHigh)
+    if (this.#mixed && ArrayBuffer.isView(value)) return value
+    const misses = decoded ? MISSES_OF_DECODED : MISSES_OF_PLAIN
+    const again = spoilt !== NONE && this.#keys[spoilt] === key
+    const place = again ? spoilt : this.#take(key, hashHigh, misses)
     if (place === NONE) return value
     const records = this.#records
     const record = place * FIELDS
@@ -230,6 +253,13 @@ export class Near<V> {
     if (end !== 0 && this.#base.systemClock && this.#now() >= end) this.#setClock()
     if (this.#bytes > this.#base.maxBytes) this.#shrink(place)
     return value
+  }
+
+  #isDecoded(stored: Stored): boolean {
+    if (!this.#mixed) return this.#base.values === 'decoded'
+    if (stored !== true) return false
+    this.decoded()
+    return true
   }
 
   /** Has the engine know the order of uses up to now, if it wants to. */
@@ -298,11 +328,11 @@ export class Near<V> {
   }
 
   /** A place for another key, if that is worth one: a new one, or that of a key that leaves. */
-  #take(key: unknown, hash: number): number {
+  #take(key: unknown, hash: number, misses: number): number {
     if (typeof key !== 'string' && typeof key !== 'number') return NONE
     let place = this.#keys.length
     if (place < this.#base.max) {
-      if (!this.#missedOften(hash, this.#base.misses)) return NONE
+      if (!this.#missedOften(hash, misses)) return NONE
       this.#keys.push(key)
       this.#values.push(undefined)
       if (place === this.#ends.length) this.#grow()

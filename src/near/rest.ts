@@ -8,23 +8,28 @@ const LEAST_MISSES = 1024
 const SHORTEST_REST = 2
 const LONGEST_REST = 32
 
+/**
+ * What a hit saves, in what a miss costs: of values that are decoded at each read, and of others. See
+ * docs/decisions/0009-near-cache.md.
+ */
+const SAVED_DECODED = 9
+const SAVED_PLAIN = 1 / 9
+
 /** Whether a near cache works or rests. */
 export class Rest {
-  readonly #worth: number
   readonly #period: number
   readonly #shortest: number
   readonly #longest: number
   #misses = 0
   #hits = 0
+  /** Values that misses brought, and those of them that had to be decoded. */
+  #values = 0
+  #decoded = 0
   #next: number
   #left = 0
 
-  /**
-   * @param worth - the share of hits from which on the near cache saves more than it costs.
-   * @param copies - the most copies.
-   */
-  constructor(worth: number, copies: number) {
-    this.#worth = worth
+  /** @param copies - the most copies. */
+  constructor(copies: number) {
     this.#period = Math.max(copies * MISSES_A_COPY, LEAST_MISSES)
     this.#shortest = this.#period * SHORTEST_REST
     this.#longest = this.#period * LONGEST_REST
@@ -41,11 +46,17 @@ export class Rest {
     this.#left--
   }
 
+  /** It missed a value, which had to be decoded or not. */
+  brought(decoded: boolean): void {
+    this.#values++
+    if (decoded) this.#decoded++
+  }
+
   /** It missed, and has hit `hits` times in all. */
   missed(hits: number): void {
     if (++this.#misses < this.#period) return
     const found = hits - this.#hits
-    if (found / (found + this.#misses) < this.#worth) {
+    if (found / (found + this.#misses) < this.#worth()) {
       this.#left = this.#next
       this.#next = Math.min(2 * this.#next, this.#longest)
     } else {
@@ -53,5 +64,13 @@ export class Rest {
     }
     this.#misses = 0
     this.#hits = hits
+    this.#values = 0
+    this.#decoded = 0
+  }
+
+  /** The share of hits from which on the near cache saves more than it costs. */
+  #worth(): number {
+    const share = this.#decoded / Math.max(this.#values, 1)
+    return 1 / (1 + share * SAVED_DECODED + (1 - share) * SAVED_PLAIN)
   }
 }

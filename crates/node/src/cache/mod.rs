@@ -20,4 +20,4 @@ pub use method::enter_cache;
 pub(crate) use method::method;
 pub use port::Port;
 pub use shared::{Description, Shared};
-pub use values::{Copied, ValueBuf};
+pub use values::{Copied, ValueBuf, raw_bytes};

@@ -37,7 +37,7 @@ pub struct Description {
     pub codec: String,
     /// The codec's number, kept in the high half of each value's format.
     pub codec_id: u8,
-    /// What the codec's encoding may be: a set of `values::ACCEPT_*`.
+    /// What the codec's encoding may be: a set of `values::ACCEPT_*` and `values::TAGGED`.
     pub accepts: u8,
     /// How long entries live unless told otherwise, in milliseconds.
     pub ttl: Option<f64>,

@@ -13,6 +13,21 @@ pub const ACCEPT_TEXT: u8 = 1;
 pub const ACCEPT_NUMBER: u8 = 2;
 /// The codec's encoding may be a Buffer or Uint8Array.
 pub const ACCEPT_BYTES: u8 = 4;
+/// The codec's bytes begin with a tag; [`raw_bytes`] knows which stand for bytes as they are.
+pub const TAGGED: u8 = 8;
+
+/// The bytes that a user stored, of what the codec made of them; `None` if it stored another thing.
+/// src/codec/any.ts knows the tags as well: 0 of a Buffer, 1 of a Uint8Array.
+pub fn raw_bytes<'a>(value: Value<'a>, description: &Description) -> Option<&'a [u8]> {
+    if !is_bytes(value.format) || value.format >> 4 != description.codec_id {
+        return None;
+    }
+    match value.bytes {
+        bytes if description.accepts & TAGGED == 0 => Some(bytes),
+        [0 | 1, bytes @ ..] => Some(bytes),
+        _ => None,
+    }
+}
 
 /// Room for a value on its way in.
 pub struct ValueBuf {
@@ -124,14 +139,14 @@ impl Copied {
         }
     }
 
-    /// The value for the facade: for bytes, how many were left. Fails if another codec wrote it.
+    /// The value for the facade: `true` for bytes that were left. Fails if another codec wrote it.
     #[inline(always)]
     pub fn to_js<'s>(&self, js: Js<'s>, description: &Description) -> Result<Val<'s>, Fail> {
         if self.format >> 4 != description.codec_id {
             return Err(Fail::codec());
         }
         if is_bytes(self.format) {
-            return js.number(self.len as f64);
+            return js.boolean(true);
         }
         let bytes = if self.len <= INLINE {
             // SAFETY: `copy` wrote `len` bytes.

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Bytes of the area that byte values leave through; longer ones take another way.
 pub const SCRATCH: usize = 64 * 1024;
 
+/// Bytes behind the area, for the length of the value that was left last.
+const LENGTH: usize = size_of::<u32>();
+
 /// An environment. All but the outbox is touched by its own thread alone.
 pub struct Env {
     /// Removals on their way to this environment's listeners.
@@ -26,7 +29,7 @@ pub struct Env {
     pub comes_back: Cell<bool>,
     this: Weak<Self>,
     scratch: Cell<*mut u8>,
-    /// Bytes of the scratch area that the last value took.
+    /// Bytes of the value that was left last.
     left: Cell<usize>,
     facade: Cell<Option<Facade>>,
     /// Flights that instances of this environment wait for.
@@ -84,11 +87,12 @@ impl Env {
         self.this.upgrade().ok_or(Fail::PENDING)
     }
 
-    /// Takes the facade's functions and the area of [`SCRATCH`] bytes that it shares with us.
+    /// Takes the facade's functions and the area that it shares with us: [`SCRATCH`] bytes, and a
+    /// length behind them.
     pub fn set_up(&self, js: Js<'_>, given: Val<'_>) -> Result<(), Fail> {
         // SAFETY: nothing is read or written here. The reference below keeps the area where it is.
         let area = unsafe { js.to_bytes(js.prop(given, c"scratch")?) };
-        let area = area.filter(|area| area.len() >= SCRATCH).ok_or_else(Fail::argument)?;
+        let area = area.filter(|area| area.len() >= SCRATCH + LENGTH).ok_or_else(Fail::argument)?;
         self.facade.set(Some(Facade {
             fail: js.keep(js.prop(given, c"fail")?)?,
             deliver: js.keep(js.prop(given, c"deliver")?)?,
@@ -166,31 +170,45 @@ impl Env {
         self.waits.set(self.waits.get().saturating_sub(less));
     }
 
-    /// Leaves a byte value for the facade to copy: in the scratch area if it fits.
+    /// Leaves a byte value for the facade to copy: in the scratch area if it fits. Before `setup`
+    /// nobody can ask for one.
     #[inline]
     pub fn leave(&self, bytes: &[u8]) {
         let scratch = self.scratch.get();
-        if bytes.len() <= SCRATCH && !scratch.is_null() {
+        if scratch.is_null() {
+            return;
+        }
+        self.announce(bytes.len());
+        if bytes.len() <= SCRATCH {
             // SAFETY: the area has SCRATCH bytes, is kept by a reference and is touched by this
             // thread alone.
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), scratch, bytes.len()) };
-            self.left.set(bytes.len());
         } else {
             self.parked.replace(bytes.to_vec());
         }
     }
 
+    /// Tells the facade the length of the value that is left. No value has more than 32 bits of it.
+    #[inline]
+    fn announce(&self, len: usize) {
+        self.left.set(len);
+        // SAFETY: as in `leave`; room for a length lies behind the area's SCRATCH bytes.
+        unsafe { self.scratch.get().add(SCRATCH).cast::<u32>().write_unaligned(len as u32) };
+    }
+
     /// Runs `f`, which may run JavaScript, and then has the value that waits for the facade again.
     pub fn keeping_value(&self, f: impl FnOnce()) {
-        let parked = self.parked.take();
-        let len = self.left.replace(0);
-        // SAFETY: `leave` wrote `len` bytes there.
-        let left = (len > 0)
-            .then(|| unsafe { std::slice::from_raw_parts(self.scratch.get(), len) }.to_vec());
-        f();
-        self.parked.replace(parked);
-        if let Some(left) = left {
-            self.leave(&left);
+        let (scratch, len) = (self.scratch.get(), self.left.get());
+        if scratch.is_null() {
+            return f();
         }
+        let parked = self.parked.take();
+        let short = if len <= SCRATCH { len } else { 0 };
+        // SAFETY: `leave` wrote so many bytes there.
+        let left = unsafe { std::slice::from_raw_parts(scratch, short) }.to_vec();
+        f();
+        self.leave(&left);
+        self.announce(len);
+        self.parked.replace(parked);
     }
 }

@@ -4,13 +4,14 @@ use super::fail::Fail;
 use super::value::{Js, Val};
 use std::ptr;
 
-/// Byte values of one answer, one after the other.
+/// Byte values of one answer, one after the other, each behind its length of 32 bits.
 #[derive(Default)]
 pub struct Bytes(Vec<u8>);
 
 impl Bytes {
     /// Adds a value.
     pub fn add(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
         self.0.extend_from_slice(bytes);
     }
 

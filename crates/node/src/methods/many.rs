@@ -7,7 +7,7 @@ use crate::js::format::{is_bytes, to_js};
 use crate::js::{Bytes, Fail, KeyBuf, Val};
 
 /// `getMany(keys)`: an array of what `get` gives for each, and after them one ArrayBuffer if any
-/// are bytes: they lie there one after the other.
+/// are bytes: they lie there one after the other, each behind its length.
 pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let keys = call.arg::<0>();
@@ -27,15 +27,15 @@ pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
                 } else {
                     copy.extend_from_slice(value.bytes);
                 }
-                (value.format, value.bytes.len())
+                value.format
             });
             let value = match found {
                 None => js.undefined()?,
-                Some((format, _)) if format >> 4 != shared.description.codec_id => {
+                Some(format) if format >> 4 != shared.description.codec_id => {
                     return Err(Fail::codec());
                 }
-                Some((format, len)) if is_bytes(format) => js.number(len as f64)?,
-                Some((format, _)) => to_js(js, format, &copy)?,
+                Some(format) if is_bytes(format) => js.boolean(true)?,
+                Some(format) => to_js(js, format, &copy)?,
             };
             js.put_at(values, i, value)
         })?;

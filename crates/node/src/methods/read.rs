@@ -1,11 +1,10 @@
 //! Reading one key.
 
-use crate::cache::{Copied, Handle};
+use crate::cache::{Copied, Handle, raw_bytes};
 use crate::env::{Call, Returns};
-use crate::js::format::is_bytes;
 use crate::js::{Fail, KeyBuf, Val};
 
-/// `get(key)`: the value as the codec encoded it (bytes: how many were left), or `undefined`.
+/// `get(key)`: the value as the codec encoded it (`true` for bytes that were left), or `undefined`.
 #[inline]
 pub fn get<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = call.on.shared()?;
@@ -46,14 +45,11 @@ pub fn get_into<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     // SAFETY: no JavaScript runs before this function returns.
     let out = unsafe { call.js.to_bytes(call.arg::<1>()) }.ok_or_else(Fail::argument)?;
     let found = shared.cache.get(key, |entry| {
-        let value = entry.value();
-        if !is_bytes(value.format) || value.format >> 4 != shared.description.codec_id {
-            return Err(Fail::codec());
+        let bytes = raw_bytes(entry.value(), &shared.description).ok_or_else(Fail::codec)?;
+        if let Some(out) = out.get_mut(..bytes.len()) {
+            out.copy_from_slice(bytes);
         }
-        if let Some(out) = out.get_mut(..value.bytes.len()) {
-            out.copy_from_slice(value.bytes);
-        }
-        Ok(value.bytes.len())
+        Ok::<_, Fail>(bytes.len())
     });
     match found {
         Some(len) => call.js.number(len? as f64),

@@ -53,7 +53,7 @@ pub fn scan<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
             let value = &bytes[entry.value.clone()];
             let value = if format::is_bytes(entry.format) {
                 all.add(value);
-                js.number(value.len() as f64)?
+                js.boolean(true)?
             } else {
                 format::to_js(js, entry.format, value)?
             };
