@@ -3,11 +3,10 @@
 // `--debug` makes it quickly and unoptimised; other arguments go to `napi build`, as
 // `--target x86_64-unknown-linux-musl`.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readNapiConfig, writeJsBinding } from '@napi-rs/cli'
 import { environment, host, keepApart } from './symbols.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -50,14 +49,4 @@ if (profile.includes('--release')) {
   }
 }
 
-// The command writes a loader only for what the #[napi] macro exports, and the binding is raw.
-const { binaryName, packageName, packageJson } = await readNapiConfig(join(root, 'package.json'))
-await writeJsBinding({
-  platform: true,
-  jsBinding: 'index.cjs',
-  outputDir: binding,
-  idents: ['open'],
-  version: packageJson.version,
-  binaryName,
-  packageName,
-})
+copyFileSync(join(root, 'scripts/loader.cjs'), join(binding, 'index.cjs'))

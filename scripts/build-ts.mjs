@@ -42,9 +42,10 @@ const modules = await build({
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
 })
-write(modules.outputFiles)
+const files = modules.outputFiles.map(({ path, text }) => ({ path, text: named(text) }))
+write(files)
 write((await commandLine()).outputFiles)
-await commonjs(modules.outputFiles)
+await commonjs(files)
 
 /** Takes away what an earlier build left, but the native module. */
 function clean() {
@@ -118,6 +119,15 @@ async function commonjs(files) {
     put(to, code)
   }
   put(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')
+}
+
+/** Gives classes their names: esbuild calls one that names itself `_Cache`. */
+function named(text) {
+  const classes = text.matchAll(/^var (\w+) = class _\1\b/gm)
+  return [...classes].reduce(
+    (text, [, name]) => text.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name),
+    text,
+  )
 }
 
 function write(files) {

@@ -79,9 +79,7 @@ test.serial('publint has nothing to say', async t => {
 test.serial('arethetypeswrong finds every entry resolvable', async t => {
   t.timeout(120_000)
   const attw = program('@arethetypeswrong/cli', 'attw')
-  await t.notThrowsAsync(
-    run(process.execPath, [attw, installed.main.tarball, '--profile', 'node16']),
-  )
+  await t.notThrowsAsync(run(process.execPath, [attw, installed.main.tarball]))
 })
 
 test('the tarball holds what was built and no binary, source or test', t => {
@@ -104,6 +102,13 @@ test('the platform package holds the binary alone', t => {
   const [binary, ...others] = installed.platform.files.filter(file => file.endsWith('.node'))
   t.truthy(binary)
   t.deepEqual(others, [])
+})
+
+test('compilers that know no exports find the types of each entry too', t => {
+  const { exports, typesVersions } = manifest('package.json')
+  const entries = Object.keys(exports).filter(entry => !['.', './package.json'].includes(entry))
+  const types = entries.map(entry => [entry.slice(2), [exports[entry].require.types]])
+  t.deepEqual(typesVersions, { '*': Object.fromEntries(types) })
 })
 
 test('the binary has no symbols but those that Node.js looks for', t => {

@@ -1,5 +1,7 @@
 // Every error that a cache throws, each with a code that does not change between versions.
 
+import './platform.ts'
+
 /** Marks the errors of this package, whichever copy of it made them. */
 const BRAND: unique symbol = Symbol.for('breakwater.error') as never
 
@@ -8,7 +10,13 @@ export class BreakwaterError extends Error {
   /** Says what went wrong; never changes between versions. */
   readonly code: string
 
-  /** An error that the CommonJS files of this package made is one to its ES modules, and back. */
+  /** The code of all errors of a class. */
+  static readonly code: string | undefined = undefined
+
+  /**
+   * An error that another copy of this package made is an instance as well, whichever module
+   * registry or realm it was made in: all have a brand and their class's code.
+   */
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: the class that is asked for, which may be another
     return isInstance(this, value)
@@ -31,20 +39,36 @@ export function adopt(error: Error): void {
   Object.defineProperty(error, BRAND, { value: true })
 }
 
-/** Whether an error is one of this package, whichever copy of it made it. */
-export function isOurs(error: Error): boolean {
-  return BRAND in error
+/**
+ * Whether a value is an error of this package, whichever copy of it made it.
+ *
+ * @example
+ * ```ts
+ * import { Cache, isBreakwaterError } from 'breakwater'
+ *
+ * try {
+ *   new Cache({ max: -1 })
+ * } catch (error) {
+ *   assert.ok(isBreakwaterError(error) && error.code === 'ERR_INVALID_OPTION')
+ * }
+ * ```
+ */
+export function isBreakwaterError(value: unknown): value is BreakwaterError {
+  return typeof value === 'object' && value !== null && BRAND in value
 }
 
 /** Whether the class made the value, in this copy of the package or in another. */
 function isInstance(type: typeof BreakwaterError, value: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(type, value)) return true
-  if (!(value instanceof Error && BRAND in value)) return false
-  return type === BreakwaterError || value.name === type.name
+  if (!isBreakwaterError(value)) return false
+  // A class that a user derived has no code of its own, and is known by its prototype alone.
+  return type === BreakwaterError || (Object.hasOwn(type, 'code') && value.code === type.code)
 }
 
 /** `ERR_INVALID_OPTION`: an option or argument that cannot be. */
 export class InvalidOptionError extends BreakwaterError {
+  static override readonly code = 'ERR_INVALID_OPTION'
+
   /** The option's name. */
   readonly option: string
   /** What was given, as text. */
@@ -70,6 +94,8 @@ export class InvalidOptionError extends BreakwaterError {
 
 /** `ERR_OPTION_CONFLICT`: a named cache exists already, and differs in an option. */
 export class OptionConflictError extends BreakwaterError {
+  static override readonly code = 'ERR_OPTION_CONFLICT'
+
   /** The option's name. */
   readonly option: string
   /** What was given, as text. */
@@ -92,6 +118,8 @@ export class OptionConflictError extends BreakwaterError {
 
 /** `ERR_NO_SUCH_CACHE`: a cache was opened by its name, and no cache of this process has it. */
 export class NoSuchCacheError extends BreakwaterError {
+  static override readonly code = 'ERR_NO_SUCH_CACHE'
+
   /** The name. */
   readonly cache: string
 
@@ -106,6 +134,8 @@ export class NoSuchCacheError extends BreakwaterError {
 
 /** `ERR_OPTION_COMBINATION`: an option, or a method, that does not go with another option. */
 export class OptionCombinationError extends BreakwaterError {
+  static override readonly code = 'ERR_OPTION_COMBINATION'
+
   /** The option's name. */
   readonly option: string
   /** What was given, as text. */
@@ -127,6 +157,8 @@ export class OptionCombinationError extends BreakwaterError {
 
 /** `ERR_INVALID_KEY`: a key that is neither string, number, Buffer nor Uint8Array. */
 export class InvalidKeyError extends BreakwaterError {
+  static override readonly code = 'ERR_INVALID_KEY'
+
   constructor(got: string, allowed = 'a string, a number, a Buffer or a Uint8Array') {
     super('ERR_INVALID_KEY', `a key must be ${allowed}, not ${got}`)
   }
@@ -134,6 +166,8 @@ export class InvalidKeyError extends BreakwaterError {
 
 /** `ERR_KEY_TOO_LONG`: a key of more than 65,535 bytes. */
 export class KeyTooLongError extends BreakwaterError {
+  static override readonly code = 'ERR_KEY_TOO_LONG'
+
   /** The key's length: bytes, or characters if even those are too many. */
   readonly length: number
 
@@ -145,6 +179,8 @@ export class KeyTooLongError extends BreakwaterError {
 
 /** `ERR_INVALID_VALUE`: a value that the cache's codec does not take. */
 export class InvalidValueError extends BreakwaterError {
+  static override readonly code = 'ERR_INVALID_VALUE'
+
   /** The codec's name. */
   readonly codec: string
 
@@ -156,6 +192,8 @@ export class InvalidValueError extends BreakwaterError {
 
 /** `ERR_DECODE`: a stored value that the cache's codec could not read; `cause` says why. */
 export class DecodeError extends BreakwaterError {
+  static override readonly code = 'ERR_DECODE'
+
   /** The codec's name. */
   readonly codec: string
 
@@ -167,6 +205,8 @@ export class DecodeError extends BreakwaterError {
 
 /** `ERR_CODEC_MISMATCH`: a stored value was written by another codec, or the codec has no bytes. */
 export class CodecMismatchError extends BreakwaterError {
+  static override readonly code = 'ERR_CODEC_MISMATCH'
+
   constructor() {
     super(
       'ERR_CODEC_MISMATCH',
@@ -177,6 +217,8 @@ export class CodecMismatchError extends BreakwaterError {
 
 /** `ERR_ENTRY_TOO_LARGE`: an entry that is larger than the whole cache may be. */
 export class EntryTooLargeError extends BreakwaterError {
+  static override readonly code = 'ERR_ENTRY_TOO_LARGE'
+
   /** What the entry would be charged, in bytes. */
   readonly size: number
   /** What the cache may hold, in bytes. */
@@ -194,6 +236,8 @@ export class EntryTooLargeError extends BreakwaterError {
 
 /** `ERR_CACHE_FULL`: the bounds are reached and the policy is `none`. */
 export class CacheFullError extends BreakwaterError {
+  static override readonly code = 'ERR_CACHE_FULL'
+
   constructor() {
     super(
       'ERR_CACHE_FULL',
@@ -204,6 +248,8 @@ export class CacheFullError extends BreakwaterError {
 
 /** `ERR_CACHE_CLOSED`: a method of a cache after `close()`. */
 export class CacheClosedError extends BreakwaterError {
+  static override readonly code = 'ERR_CACHE_CLOSED'
+
   constructor() {
     super('ERR_CACHE_CLOSED', 'the cache is closed')
   }
@@ -211,6 +257,8 @@ export class CacheClosedError extends BreakwaterError {
 
 /** `ERR_INVALID_HANDLE`: no cache of this process that is still open has this handle. */
 export class InvalidHandleError extends BreakwaterError {
+  static override readonly code = 'ERR_INVALID_HANDLE'
+
   constructor(message = 'no open cache of this process has this handle') {
     super('ERR_INVALID_HANDLE', message)
   }
@@ -218,6 +266,8 @@ export class InvalidHandleError extends BreakwaterError {
 
 /** `ERR_SNAPSHOT_DAMAGED`: a file that is no intact snapshot. The cache keeps what it had. */
 export class SnapshotDamagedError extends BreakwaterError {
+  static override readonly code = 'ERR_SNAPSHOT_DAMAGED'
+
   constructor(what: string) {
     super('ERR_SNAPSHOT_DAMAGED', `the file is not an intact snapshot: ${what}`)
   }
@@ -225,6 +275,8 @@ export class SnapshotDamagedError extends BreakwaterError {
 
 /** `ERR_SNAPSHOT_IO`: a snapshot could not be read or written. */
 export class SnapshotIoError extends BreakwaterError {
+  static override readonly code = 'ERR_SNAPSHOT_IO'
+
   constructor(what: string) {
     super('ERR_SNAPSHOT_IO', `the snapshot could not be read or written: ${what}`)
   }
@@ -232,6 +284,8 @@ export class SnapshotIoError extends BreakwaterError {
 
 /** `ERR_SNAPSHOT_NO_ROOM`: an intact snapshot does not fit; what came before was loaded. */
 export class SnapshotNoRoomError extends BreakwaterError {
+  static override readonly code = 'ERR_SNAPSHOT_NO_ROOM'
+
   /** How many entries were loaded. */
   readonly loaded: number
 
@@ -243,6 +297,8 @@ export class SnapshotNoRoomError extends BreakwaterError {
 
 /** `ERR_NO_LOADER`: a `fetch` of a key without a value, by a cache that was given no loader and has no second tier. */
 export class NoLoaderError extends BreakwaterError {
+  static override readonly code = 'ERR_NO_LOADER'
+
   constructor() {
     super(
       'ERR_NO_LOADER',
@@ -253,6 +309,8 @@ export class NoLoaderError extends BreakwaterError {
 
 /** `ERR_BREAKER_OPEN`: what is behind a breaker failed too often of late and was not called. */
 export class BreakerOpenError extends BreakwaterError {
+  static override readonly code = 'ERR_BREAKER_OPEN'
+
   /** How many milliseconds are left until it is tried again; 0 while a try is under way. */
   readonly retryAfter: number
 
@@ -265,6 +323,8 @@ export class BreakerOpenError extends BreakwaterError {
 
 /** `ERR_ORIGIN_BUSY`: as many loads as may wait for the origin wait already. */
 export class OriginBusyError extends BreakwaterError {
+  static override readonly code = 'ERR_ORIGIN_BUSY'
+
   /** How many waited. */
   readonly waiting: number
 
@@ -276,6 +336,8 @@ export class OriginBusyError extends BreakwaterError {
 
 /** `ERR_BATCH_RESULT`: a batch loader gave something else than a value for each of its keys. */
 export class BatchResultError extends BreakwaterError {
+  static override readonly code = 'ERR_BATCH_RESULT'
+
   constructor(keys: number, got: string) {
     super(
       'ERR_BATCH_RESULT',
@@ -286,6 +348,8 @@ export class BatchResultError extends BreakwaterError {
 
 /** `ERR_LOAD_TIMEOUT`: a load took longer than a caller's `timeout`. It goes on for the cache. */
 export class LoadTimeoutError extends BreakwaterError {
+  static override readonly code = 'ERR_LOAD_TIMEOUT'
+
   /** How long the caller waited, in milliseconds. */
   readonly timeout: number
 
@@ -297,6 +361,8 @@ export class LoadTimeoutError extends BreakwaterError {
 
 /** `ERR_WRITE_FAILED`: a write did not reach the origin, as far as is known; `cause` says why. */
 export class WriteFailedError extends BreakwaterError {
+  static override readonly code = 'ERR_WRITE_FAILED'
+
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_WRITE_FAILED', message, options)
   }
@@ -304,6 +370,8 @@ export class WriteFailedError extends BreakwaterError {
 
 /** `ERR_WRITE_QUEUE_FULL`: as many writes as may wait for the origin wait already. */
 export class WriteQueueFullError extends BreakwaterError {
+  static override readonly code = 'ERR_WRITE_QUEUE_FULL'
+
   /** How many wait. */
   readonly pending: number
 
@@ -315,6 +383,8 @@ export class WriteQueueFullError extends BreakwaterError {
 
 /** `ERR_TIER`: the second tier did not do what it was asked; `cause` says why, if that is known. */
 export class TierError extends BreakwaterError {
+  static override readonly code = 'ERR_TIER'
+
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_TIER', message, options)
   }
@@ -322,6 +392,8 @@ export class TierError extends BreakwaterError {
 
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
+  static override readonly code = 'ERR_INTERNAL'
+
   constructor(what: string) {
     super('ERR_INTERNAL', `this is a bug in breakwater, please report it: ${what}`)
   }
@@ -393,6 +465,8 @@ function describe(value: unknown): string {
 
 /** `ERR_NATIVE_DRIVER`: the event loop cannot be reached natively: see `RouterOptions.driver`. */
 export class NativeDriverError extends BreakwaterError {
+  static override readonly code = 'ERR_NATIVE_DRIVER'
+
   /** @internal */
   constructor() {
     super(

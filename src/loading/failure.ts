@@ -1,5 +1,5 @@
 // Errors as text, for waiters in other threads and for entries that remember a failure.
-import { adopt, isOurs } from '../base/errors.ts'
+import { adopt, isBreakwaterError } from '../base/errors.ts'
 
 /** The most characters that a failure takes. */
 const LONGEST = 32_768
@@ -47,7 +47,7 @@ export function fromText(text: string): unknown {
 
 function describe(error: Error): string | undefined {
   const { name, message, stack } = error
-  const ours = isOurs(error) || undefined
+  const ours = isBreakwaterError(error) || undefined
   const failure: Failure = { name: String(name), message: String(message), stack, ours, fields: {} }
   try {
     for (const field of Object.keys(error)) {

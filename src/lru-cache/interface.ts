@@ -1,5 +1,6 @@
 // What a cache is to the compiler: its options, its methods and what they tell, which speak of one
 // another and so stand in one file.
+import '../base/platform.ts'
 import type { SharedStore } from './shared-options.ts'
 import type { Report } from './status.ts'
 import type {

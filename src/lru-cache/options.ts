@@ -7,6 +7,9 @@ import type { Disposer, Inserter, Perf, Policy } from './types.ts'
 
 const policies: readonly unknown[] = ['lru', 'lfu'] satisfies Policy[]
 
+/** An array has at most so many elements. */
+const MOST = 2 ** 32 - 1
+
 let warned = false
 
 /**
@@ -79,10 +82,12 @@ function callable<T>(given: T | undefined): T | undefined {
 }
 
 /** Checks the bound of entries: 0 is none. */
-export function checkMax(max: unknown): void {
+export function checkMax(max: unknown): asserts max is number {
   if (max !== 0 && !isPositive(max)) {
     throw new TypeError(`max must be a whole number from 0, not ${String(max)}`)
   }
+  if (max > Number.MAX_SAFE_INTEGER) throw new Error(`max is too large: ${max}`)
+  if (max > MOST) throw new RangeError(`max must be below 2 ** 32, not ${max}`)
 }
 
 /** Checks a bound or a ttl. */
@@ -104,9 +109,9 @@ function checkFunction(option: string, value: unknown): void {
 function warn(): void {
   if (warned) return
   warned = true
-  process.emitWarning(
-    'a cache with a ttl but without ttlAutopurge, max and maxSize may grow without bound',
-    'UnboundedCacheWarning',
-    'LRU_CACHE_UNBOUNDED',
-  )
+  const [name, code] = ['UnboundedCacheWarning', 'LRU_CACHE_UNBOUNDED']
+  const text = 'a cache with a ttl but without ttlAutopurge, max and maxSize may grow without bound'
+  // A browser has no process, and a process that is faked no warnings.
+  if (typeof globalThis.process?.emitWarning === 'function') process.emitWarning(text, name, code)
+  else console.error(`[${code}] ${name}: ${text}`)
 }

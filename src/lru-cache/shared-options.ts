@@ -3,7 +3,7 @@ import type { ManualClock } from '../base/clock.ts'
 import type { NearOptions } from '../base/types.ts'
 
 /** How values are stored, by name. */
-export type SharedCodec = 'string' | 'bytes' | 'number' | 'json' | 'structured'
+export type SharedCodec = 'any' | 'string' | 'bytes' | 'number' | 'json' | 'structured'
 
 /** How values are stored: a `Codec` of `breakwater` is one. */
 export interface ValueCodec<V> {
@@ -22,7 +22,7 @@ export interface SharedStore<V> {
    * are given must be those of the cache that exists; those left out are taken from it.
    */
   shared: string
-  /** The most bytes, or text as `'256mb'`; without `max` and this: `'25%'` of the memory. */
+  /** The most bytes, or text as `'256mb'`. Without `max` and this, the cache must exist already. */
   maxBytes?: number | string
   /** How values are stored, so that all workers can read them; `'structured'` if left out. */
   codec?: ValueCodec<V> | SharedCodec

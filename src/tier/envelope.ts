@@ -30,7 +30,7 @@ export const Head = {
 } as const
 
 /** What every stored value begins with. */
-export const MAGIC = Buffer.from([0xb7, 2])
+export const MAGIC: Buffer = Buffer.from([0xb7, 2])
 
 const Kind = { ASCII: 0, UTF8: 1, UTF16: 2, NUMBER: 3, BYTES: 4, TOMBSTONE: 15 } as const
 

@@ -45,7 +45,6 @@ pub use roles::{Gone, Handover, Landing, Lease, Left, Role, Ticket};
 
 use crate::key::Key;
 use crate::thread;
-pub(crate) use roles::Finish;
 use roles::OwnedKey;
 use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
@@ -177,29 +176,17 @@ impl FlightTable {
     /// lock and must only link the value into the index: no callback, no second flight, no waiting.
     /// `None` if the lease has ended already. If `store` panics the flight stays up.
     pub fn finish<R>(&self, lease: &Lease, store: impl FnOnce() -> R) -> Option<Landing<R>> {
-        match self.try_finish(lease, || Some(store())) {
-            Finish::Landed(landing) => Some(landing),
-            Finish::Again | Finish::Ended => None,
-        }
+        let finishing = self.begin_finish(lease)?;
+        let stored = (!finishing.is_killed()).then(store);
+        Some(Landing { waiters: finishing.finish(), stored })
     }
 
-    /// As [`FlightTable::finish`], for a store that may find that it has to wait for something
-    /// first. It must not do so under the lock: it gives `None`, and the flight stays up.
-    pub(crate) fn try_finish<R>(
-        &self,
-        lease: &Lease,
-        store: impl FnOnce() -> Option<R>,
-    ) -> Finish<R> {
+    /// [`FlightTable::finish`] in two steps, for a store that may find that it has to wait first: it
+    /// drops what this gives, and the flight stays up. `None` if the lease has ended already.
+    pub(crate) fn begin_finish(&self, lease: &Lease) -> Option<Finishing<'_>> {
         let mut shard = self.lock(lease.ticket.hash);
-        let Some(flight) = led(&mut shard, lease) else { return Finish::Ended };
-        let stored = if flight.killed { None } else { store() };
-        if stored.is_none() && !flight.killed {
-            return Finish::Again;
-        }
-        match self.remove(&mut shard, lease.ticket) {
-            Some(flight) => Finish::Landed(Landing { waiters: flight.waiters, stored }),
-            None => Finish::Ended,
-        }
+        let killed = led(&mut shard, lease)?.killed;
+        Some(Finishing { table: self, shard, ticket: lease.ticket, killed })
     }
 
     /// Ends a lease without a value to store: those who waited. `None` if the lease has ended
@@ -402,6 +389,27 @@ impl FlightTable {
     fn enter(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
         thread::assert_unpinned();
         shard.lock()
+    }
+}
+
+/// A flight that is about to finish. While this lives its shard is locked.
+pub(crate) struct Finishing<'a> {
+    table: &'a FlightTable,
+    shard: MutexGuard<'a, Shard>,
+    ticket: Ticket,
+    killed: bool,
+}
+
+impl Finishing<'_> {
+    /// Whether nothing is to be stored any more.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Ends the flight; those who waited.
+    pub(crate) fn finish(mut self) -> Vec<u64> {
+        let flight = self.table.remove(&mut self.shard, self.ticket);
+        flight.map_or_else(Vec::new, |flight| flight.waiters)
     }
 }
 

@@ -25,15 +25,17 @@ fn a_full_cache_takes_as_much_after_a_hundred_turnovers_as_after_one() {
         let max_entries = Some(ENTRIES);
         let cache = Cache::new(Config { max_entries, policy, ..Config::default() }).unwrap();
         let mut next = 0;
-        // Once to fill it, and then once over.
-        turn_over(&cache, &mut next, 2);
-        let once = overhead(&cache);
-        for (times, more) in [(10, 9), (100, 90)] {
+        // Once to fill it, and then once over. Where chance decides, a third of the first entries is
+        // still there then: the ages of entries settle later.
+        let first = if policy == Policy::Random { 6 } else { 1 };
+        turn_over(&cache, &mut next, 1 + first);
+        let before = overhead(&cache);
+        for (times, more) in [(10, 10 - first), (100, 90)] {
             turn_over(&cache, &mut next, more);
             let now = overhead(&cache);
             assert!(
-                (now / once - 1.0).abs() <= 0.05,
-                "{policy:?}: {now:.1} bytes after {times} turnovers, {once:.1} after one"
+                (now / before - 1.0).abs() <= 0.05,
+                "{policy:?}: {now:.1} bytes after {times} turnovers, {before:.1} after {first}"
             );
         }
         cache.audit().unwrap();

@@ -44,7 +44,7 @@ fn where_the_system_has_no_memory_calls_say_full_and_nothing_is_lost() {
     for policy in POLICIES {
         let mut refused = 0;
         // Each allocation fails in its turn, and so do all after it.
-        for n in (0..600).chain((600..6_000).step_by(97)) {
+        for n in (0..150).chain((150..4_000).step_by(191)) {
             let config = Config { max_bytes: Some(150_000), policy, ..Config::default() };
             let cache = Cache::new(config).unwrap();
             refused += scarcity::after(n, || use_all(&cache));

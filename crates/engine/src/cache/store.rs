@@ -18,8 +18,6 @@ pub(super) enum Stored {
     Refused,
     /// The system has no memory left for it.
     Full,
-    /// What the cache knows is newer.
-    Outdated,
     /// So many bytes are missing, for something other than the entry.
     Missing(u64),
     /// There are as many entries as there may be.

@@ -187,7 +187,6 @@ impl Cache {
             Stored::Crowded => Attempt::Crowded,
             Stored::Refused => Attempt::Again,
             Stored::Full => Attempt::Failed(Error::Full),
-            Stored::Outdated => Attempt::Failed(Error::Outdated),
         };
         match attempt {
             Attempt::Done(_) => self.expect_at(deadline, self.grace),

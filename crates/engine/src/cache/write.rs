@@ -6,7 +6,7 @@ use super::tags::InOrder;
 use super::update::Edit;
 use crate::config::Error;
 use crate::entry::{EntryPtr, Expiry, LAST_DEADLINE, Value};
-use crate::flight::{Finish, FlightTable, Landing, Lease};
+use crate::flight::{Finishing, FlightTable, Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
 use crate::note::{Draft, Nature, Note};
@@ -64,22 +64,24 @@ impl Cache {
         note: Option<&Note>,
     ) -> Option<Landing<Result<bool, Error>>> {
         let (key, deadline) = (lease.key(), deadline(expiry));
-        let mut gate = AtLanding { flights: &self.flights, lease, waiters: None };
+        let mut gate = AtLanding { flights: &self.flights, lease, waiters: None, is_closed: false };
         let stored = match note {
             None => self.set_new_at(&mut gate, key, value, deadline),
             Some(note) => self.set_drafted_at(&mut gate, key, value, deadline, note),
         };
-        match (gate.waiters, stored) {
-            (Some(waiters), stored) => Some(Landing { waiters, stored }),
+        match gate {
+            AtLanding { waiters: Some(waiters), is_closed, .. } => {
+                Some(Landing { waiters, stored: (!is_closed).then_some(stored) })
+            }
+            AtLanding { is_closed: true, .. } => None,
             // There was no room, or the key is too long: the flight has not been asked yet.
-            (None, Some(refused)) => self.flights.finish(lease, || refused),
-            (None, None) => None,
+            AtLanding { .. } => self.flights.finish(lease, || stored),
         }
     }
 
     #[inline]
     fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
-        self.set_new_at(&mut Open, key, value, deadline).unwrap_or(Err(Error::Outdated))
+        self.set_new_at(&mut Open, key, value, deadline)
     }
 
     /// As [`Cache::set_new`], with a note.
@@ -90,11 +92,10 @@ impl Cache {
         deadline: u64,
         note: &Note,
     ) -> Result<bool, Error> {
-        let stored = self.set_drafted_at(&mut Open, key, value, deadline, note);
-        stored.unwrap_or(Err(Error::Outdated))
+        self.set_drafted_at(&mut Open, key, value, deadline, note)
     }
 
-    /// Stores an entry if `gate` lets it; `None` if it does not.
+    /// Stores an entry if `gate` lets it; some error if it does not.
     #[inline(always)]
     fn set_new_at(
         &self,
@@ -102,14 +103,14 @@ impl Cache {
         key: Key<'_>,
         value: Value<'_>,
         deadline: u64,
-    ) -> Option<Result<bool, Error>> {
+    ) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
         let shard = self.shard_of(hash);
         let stored = self.try_set(gate, shard, hash, key, value, deadline, None);
         match stored {
-            Some(Ok(_)) => self.expect_at(deadline, self.grace),
-            Some(Err(_)) => _ = self.counters.add(shard.here, Count::Rejected),
-            None => {}
+            Ok(_) => self.expect_at(deadline, self.grace),
+            Err(_) if gate.is_closed() => {}
+            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
         }
         stored
     }
@@ -122,18 +123,18 @@ impl Cache {
         value: Value<'_>,
         deadline: u64,
         note: &Note,
-    ) -> Option<Result<bool, Error>> {
+    ) -> Result<bool, Error> {
         let hash = self.hasher.hash(key);
         let shard = self.shard_of(hash);
         let stored = match self.draft(note) {
             Ok(draft) => self.try_set(gate, shard, hash, key, value, deadline, Some(draft)),
-            Err(error) => Some(Err(error)),
+            Err(error) => Err(error),
         };
         let grace = if note.nature == Nature::Value { self.grace } else { 0 };
         match stored {
-            Some(Ok(_)) => self.expect_at(deadline, grace),
-            Some(Err(_)) => _ = self.counters.add(shard.here, Count::Rejected),
-            None => {}
+            Ok(_) => self.expect_at(deadline, grace),
+            Err(_) if gate.is_closed() => {}
+            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
         }
         stored
     }
@@ -150,93 +151,60 @@ impl Cache {
         value: Value<'_>,
         deadline: u64,
         draft: Option<Draft<'_>>,
-    ) -> Option<Result<bool, Error>> {
-        let entry = match self.prepare_entry(shard, key, value, deadline, draft) {
-            Ok(entry) => entry,
-            Err(error) => return Some(Err(error)),
-        };
-        let stored = self.store_at(gate, shard, hash, key, value, entry, draft);
-        if !matches!(stored, Some(Ok(_))) {
-            shard.retire(entry);
-        }
-        stored
-    }
-
-    /// Makes an entry and charges it.
-    #[inline(always)]
-    fn prepare_entry(
-        &self,
-        shard: ShardRef<'_>,
-        key: Key<'_>,
-        value: Value<'_>,
-        deadline: u64,
-        draft: Option<Draft<'_>>,
-    ) -> Result<EntryPtr, Error> {
+    ) -> Result<bool, Error> {
         check_key(key)?;
         let size = self.size_of(key, value.bytes.len(), draft);
         if !shard.charge(size) {
             self.make_room(shard, size)?;
         }
-        self.create(shard, key, value, deadline, draft, size)
-    }
-
-    /// Stores an entry that is still the caller's if this does not give `Ok`.
-    #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "inlined into those who know most of them")]
-    fn store_at(
-        &self,
-        gate: &mut impl Gate,
-        shard: ShardRef<'_>,
-        hash: u64,
-        key: Key<'_>,
-        value: Value<'_>,
-        entry: EntryPtr,
-        draft: Option<Draft<'_>>,
-    ) -> Option<Result<bool, Error>> {
+        let entry = self.create(shard, key, value, deadline, draft, size)?;
         let mut reservation = Reservation::default();
         let buries = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
         let payload = entry_payload(key, value);
         let result = loop {
-            let attempt = || {
-                let guard = shard.here.pin();
-                let (expect, in_order) = match draft {
-                    None => (Expect::Any, None),
-                    Some(draft) => match self.admit(shard, hash, key, draft, entry) {
-                        Ok(admitted) => admitted,
-                        Err(_) => return Stored::Outdated,
-                    },
-                };
-                let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
-                drop(in_order);
-                drop(guard);
-                stored
+            let Some(pass) = gate.enter() else { break Err(Error::Outdated) };
+            let guard = shard.here.pin();
+            let (expect, in_order) = match draft {
+                None => (Expect::Any, None),
+                Some(draft) => match self.admit(shard, hash, key, draft, entry) {
+                    Ok(admitted) => admitted,
+                    Err(error) => {
+                        gate.leave(pass, true);
+                        break Err(error);
+                    }
+                },
             };
-            let Some(stored) = gate.pass(attempt) else { break None };
+            let stored = self.store(shard, hash, key, entry, expect, &mut reservation);
+            drop(in_order);
+            drop(guard);
+            gate.leave(pass, matches!(stored, Stored::New | Stored::Over(_) | Stored::Full));
             match stored {
                 Stored::New if buries => {
                     self.welcome_uncounted(shard, payload);
-                    break Some(Ok(false));
+                    break Ok(false);
                 }
                 Stored::New => {
                     self.welcome(shard, payload);
-                    break Some(Ok(false));
+                    break Ok(false);
                 }
                 Stored::Over(old) if buries => {
-                    break Some(Ok(self.leave_under_tombstone(shard, old, payload)));
+                    break Ok(self.leave_under_tombstone(shard, old, payload));
                 }
-                Stored::Over(old) => break Some(Ok(self.leave_replaced(shard, old, payload))),
+                Stored::Over(old) => break Ok(self.leave_replaced(shard, old, payload)),
                 // Another thread was faster; what it left may be newer.
-                Stored::Refused => {}
+                Stored::Refused if expect != Expect::Any => {}
                 Stored::Missing(bytes) => match self.make_room(shard, bytes) {
                     Ok(()) => shard.release(bytes),
-                    Err(error) => break Some(Err(error)),
+                    Err(error) => break Err(error),
                 },
                 Stored::Crowded if self.vacate(shard) => reservation.held = true,
-                Stored::Crowded | Stored::Full => break Some(Err(Error::Full)),
-                Stored::Outdated => break Some(Err(Error::Outdated)),
+                Stored::Crowded | Stored::Refused | Stored::Full => break Err(Error::Full),
             }
         };
         self.give_back(reservation);
+        if result.is_err() {
+            shard.retire(entry);
+        }
         result
     }
 
@@ -335,50 +303,72 @@ impl Cache {
     }
 }
 
-/// Under what an entry is put into the index.
+/// What an attempt to put an entry into the index has to pass.
 trait Gate {
-    /// Runs `attempt`, which does not wait; `None` if nothing is to be stored any more.
-    fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored>;
+    /// What is held during an attempt, which does not wait.
+    type Pass;
+
+    /// Begins an attempt; `None` if nothing is to be stored any more.
+    fn enter(&mut self) -> Option<Self::Pass>;
+
+    /// The attempt is over; `done`: it is the last one.
+    fn leave(&mut self, pass: Self::Pass, done: bool);
+
+    /// Whether it has told that nothing is to be stored.
+    fn is_closed(&self) -> bool;
 }
 
 /// Nothing is in the way.
 struct Open;
 
 impl Gate for Open {
+    type Pass = ();
+
     #[inline(always)]
-    fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored> {
-        Some(attempt())
+    fn enter(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, (): (), _: bool) {}
+
+    #[inline(always)]
+    fn is_closed(&self) -> bool {
+        false
     }
 }
 
-/// A flight must be up and not killed, and ends with the attempt that stores or fails for good.
+/// A flight must be up and not killed, and ends with the last attempt.
 struct AtLanding<'a> {
     flights: &'a FlightTable,
     lease: &'a Lease,
     /// Those who waited, once it has ended.
     waiters: Option<Vec<u64>>,
+    is_closed: bool,
 }
 
-impl Gate for AtLanding<'_> {
-    fn pass(&mut self, attempt: impl FnOnce() -> Stored) -> Option<Stored> {
-        let mut unfinished = None;
-        let finish = self.flights.try_finish(self.lease, || match attempt() {
-            stored @ (Stored::New | Stored::Over(_) | Stored::Full | Stored::Outdated) => {
-                Some(stored)
-            }
-            other => {
-                unfinished = Some(other);
-                None
-            }
-        });
-        match finish {
-            Finish::Landed(Landing { waiters, stored }) => {
-                self.waiters = Some(waiters);
-                stored
-            }
-            Finish::Again => unfinished,
-            Finish::Ended => None,
+impl<'a> Gate for AtLanding<'a> {
+    type Pass = Finishing<'a>;
+
+    fn enter(&mut self) -> Option<Finishing<'a>> {
+        let finishing = self.flights.begin_finish(self.lease);
+        self.is_closed = finishing.as_ref().is_none_or(Finishing::is_killed);
+        let finishing = finishing?;
+        if self.is_closed {
+            self.waiters = Some(finishing.finish());
+            return None;
         }
+        Some(finishing)
+    }
+
+    fn leave(&mut self, finishing: Finishing<'a>, done: bool) {
+        if done {
+            self.waiters = Some(finishing.finish());
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed
     }
 }
 

@@ -67,17 +67,6 @@ pub struct Landing<R> {
     pub stored: Option<R>,
 }
 
-/// What became of an attempt to finish a flight.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Finish<R> {
-    /// It has landed.
-    Landed(Landing<R>),
-    /// What was to be stored has to wait for something: the flight is still up.
-    Again,
-    /// The lease had ended before.
-    Ended,
-}
-
 /// Who leads a flight whose leader is gone, or takes too long.
 #[derive(Debug)]
 pub enum Handover {

@@ -18,11 +18,13 @@ fn next_turn<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 }
 
 /// `setup({ fail, deliver, later, fly, scratch, ... })`: see [`Env::set_up`]. Gives back the object that
-/// the first facade of the environment brought: a second one (CommonJS beside ES modules) works
-/// with that.
+/// the first facade of the environment brought: a second one (CommonJS beside ES modules, or that of
+/// another module registry) works with that. Errors are from now on made by the last one, whose
+/// classes and realm are those of the code that runs.
 fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, given) = (call.js, call.arg::<0>());
     if let Some(facade) = call.on.facade(js) {
+        call.on.fail_by(js, js.prop(given, c"fail")?)?;
         return facade;
     }
     call.on.set_up(js, given)?;

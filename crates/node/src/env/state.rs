@@ -104,6 +104,17 @@ impl Env {
         Ok(())
     }
 
+    /// Has another facade make the errors; the one that did is let go.
+    pub fn fail_by(&self, js: Js<'_>, fail: Val<'_>) -> Result<(), Fail> {
+        if let Some(mut facade) = self.facade.get() {
+            let last = std::mem::replace(&mut facade.fail, js.keep(fail)?);
+            self.facade.set(Some(facade));
+            // SAFETY: `keep` made it in this environment, and nothing leads to it any more.
+            unsafe { js.let_go(last) };
+        }
+        Ok(())
+    }
+
     /// The object that [`Env::set_up`] took; `None` before that.
     pub fn facade<'s>(&self, js: Js<'s>) -> Option<Result<Val<'s>, Fail>> {
         // SAFETY: `set_up` made the reference in this environment.

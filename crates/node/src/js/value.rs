@@ -348,6 +348,15 @@ impl<'s> Js<'s> {
         Ok(reference)
     }
 
+    /// Ends a reference: it keeps the value alive no more.
+    ///
+    /// # Safety
+    /// The reference was made by [`Js::keep`] in this environment and is not used again.
+    pub unsafe fn let_go(self, reference: sys::napi_ref) {
+        // SAFETY: the caller vouches for the reference.
+        unsafe { sys::napi_delete_reference(self.0, reference) };
+    }
+
     /// What a reference keeps.
     ///
     /// # Safety

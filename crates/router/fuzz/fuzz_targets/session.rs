@@ -9,7 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
 const NOW: u64 = 1_700_000_000_000;
-const LIMITS: Limits = Limits { output: 4096, input: 1 << 20, clients: 10 };
+/// Tight ones, so that they are met.
+fn limits() -> Limits {
+    Limits { output: 4096, input: 1 << 20, clients: 10, batch: 3, ..Limits::default() }
+}
 
 fuzz_target!(|data: &[u8]| {
     // The first byte chooses whether a password is asked for and where the bytes are cut.
@@ -37,7 +40,7 @@ fn answer(choice: u8, bytes: &[u8], step: usize) -> (Vec<u8>, bool) {
         ..Config::default()
     });
     let users = if choice & 1 == 0 { Users::open() } else { Users::with_password(b"p") };
-    let options = Options { users, limits: LIMITS, ..Options::default() };
+    let options = Options { users, limits: limits(), ..Options::default() };
     let router = Arc::new(Router::new(Arc::new(cache.unwrap()), options, NOW));
     let mut session = Session::open(&router, Peer::default(), NOW).unwrap();
     let mut replies = vec![];
