@@ -23,6 +23,7 @@ const EXPORTED: Record<string, string> = {
   CacheOptions: 'breakwater',
   SetOptions: 'breakwater',
   FetchOptions: 'breakwater',
+  IncrementOptions: 'breakwater',
   InvalidateOptions: 'breakwater',
   RedisTierOptions: 'breakwater/redis',
   RouterOptions: 'breakwater/router',
