@@ -16,6 +16,8 @@ export type {
   Size,
 } from './base/types.ts'
 export { Cache, type OpenCacheOptions } from './cache/cache.ts'
+export type { IncrementOptions } from './cache/conditional.ts'
+export type { EntryInfo } from './cache/info.ts'
 export type { Invalidation } from './cache/invalidations.ts'
 export { Namespace } from './cache/namespace.ts'
 export type { CacheOptions, StoreOptions } from './cache/options.ts'

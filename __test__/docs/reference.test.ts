@@ -42,7 +42,7 @@ test('every class of errors is documented', t => {
   const { BreakwaterError } = breakwater
   const classes = Object.entries(breakwater).filter(
     ([name, value]) =>
-      typeof value === 'function' && /Error$/.test(name) && name !== 'BreakwaterError',
+      typeof value === 'function' && /^[A-Z]\w*Error$/.test(name) && name !== 'BreakwaterError',
   )
   t.true(
     classes.every(([, value]) => (value as object) && value.prototype instanceof BreakwaterError),

@@ -13,6 +13,7 @@ const names: CacheEventName[] = [
   'coalesced',
   'refresh',
   'evict',
+  'expire',
   'breaker',
   'tier',
   'write',

@@ -59,7 +59,7 @@ test('a file that is damaged is reported, and the start is a cold one', async t 
   writeFileSync(from, 'not a snapshot')
   const warned = new Promise<Error>(resolve => process.once('warning', resolve))
   const cache = new Cache({ max: 10, warm: { from } })
-  t.deepEqual(await cache.ready, { loaded: 0, complete: true })
+  t.deepEqual(await cache.ready, { loaded: 0, complete: false })
   t.is(((await warned) as Error & { code: string }).code, 'ERR_SNAPSHOT_DAMAGED')
   await cache.close()
   t.deepEqual(await new Cache({ max: 10, warm: { from } }).ready, { loaded: 0, complete: true })

@@ -1,5 +1,7 @@
 // A store for cache-manager, version 7: what it asks of a Keyv, without the Keyv between.
+
 import type { CreateCacheOptions } from 'cache-manager'
+import { dateNow } from '../base/runtime.ts'
 import { type CacheOrOptions, withCodec } from './given.ts'
 import { KeyvStore } from './keyv.ts'
 
@@ -48,6 +50,6 @@ class ManagedStore<V> extends KeyvStore<V> {
     const left = this.cache.ttl(key)
     return left === undefined || left === Number.POSITIVE_INFINITY
       ? { value }
-      : { value, expires: Date.now() + left }
+      : { value, expires: dateNow() + left }
   }
 }

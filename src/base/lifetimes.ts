@@ -3,8 +3,8 @@ import { checkJitter, drawLife } from './jitter.ts'
 import type { CacheKey, Duration, SetOptions } from './types.ts'
 import { milliseconds } from './units.ts'
 
-/** Decides how long an entry lives by what it is. */
-export type TtlOf<K extends CacheKey, V> = (value: V, key: K) => Duration
+/** Decides how long an entry lives by what it is; for ever if it gives `undefined`. */
+export type TtlOf<K extends CacheKey, V> = (value: V, key: K) => Duration | undefined
 
 /** How long the entries of one instance live. */
 export class Lifetimes<K extends CacheKey = CacheKey, V = unknown> {

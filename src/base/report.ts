@@ -1,8 +1,9 @@
 // What becomes of errors that no caller is to blame for.
+import { nextTick } from './runtime.ts'
 
 /** Makes an error of a listener an uncaught exception. */
 export function report(error: unknown): void {
-  process.nextTick(() => {
+  nextTick(() => {
     throw error
   })
 }
@@ -13,5 +14,19 @@ export function tell<A extends unknown[]>(f: (...args: A) => void, ...args: A): 
     f(...args)
   } catch (error) {
     report(error)
+  }
+}
+
+/** Tells the process of an error that nobody waits for, and goes on. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error(textOf(error)))
+}
+
+/** A thrown value as text, whatever it is. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'a value that has no text'
   }
 }

@@ -1,6 +1,8 @@
 // When things are to happen: by the system's timers, or by a clock that a test moves.
+
 import type { Awaited } from './awaited.ts'
 import type { Cancel, ManualClock } from './clock.ts'
+import { clearTimeout, now, setTimeout } from './runtime.ts'
 
 export type { Cancel }
 
@@ -21,25 +23,29 @@ export interface Timers {
 }
 
 const system: Timers = {
-  now: () => performance.now(),
+  now,
   after(ms, f, keeps = false) {
     if (ms === Number.POSITIVE_INFINITY) return () => {}
+    if (ms > LONGEST) return inTurns(ms, f, keeps)
     if (typeof keeps === 'object') return afterFor(keeps, ms, f)
-    const timer = setTimeout(f, Math.min(Math.ceil(ms), LONGEST))
+    const timer = setTimeout(f, Math.ceil(ms))
     if (!keeps) timer.unref()
     return () => clearTimeout(timer)
   },
 }
 
+/** Waits for longer than one timer can. */
+function inTurns(ms: number, f: () => void, keeps: boolean | Awaited): Cancel {
+  let cancel = system.after(LONGEST, () => (cancel = system.after(ms - LONGEST, f, keeps)), keeps)
+  return () => cancel()
+}
+
 /** Keeps the process while somebody waits. */
 function afterFor(awaited: Awaited, ms: number, f: () => void): Cancel {
-  const timer = setTimeout(
-    () => {
-      letGo()
-      f()
-    },
-    Math.min(Math.ceil(ms), LONGEST),
-  )
+  const timer = setTimeout(() => {
+    letGo()
+    f()
+  }, Math.ceil(ms))
   const letGo = awaited.hold(timer)
   return () => {
     letGo()

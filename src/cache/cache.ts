@@ -1,7 +1,8 @@
 // The cache that a user sees: what never waits, of store.ts, and what loads.
-import { InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
+import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { type Timers, timersOf } from '../base/timers.ts'
 import type { CacheHandle, CacheKey, CacheStats, SetOptions } from '../base/types.ts'
+import type { CodecName } from '../codec/codecs.ts'
 import { type CacheEventName, type CacheListener, Events } from '../events/events.ts'
 import type { BatchLoader } from '../loading/batch.ts'
 import { type LoadStats, noLoads } from '../loading/counts.ts'
@@ -69,8 +70,6 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
   readonly #warm: Warm<K> | undefined
   #writes: Writing<K, V> | undefined
   #closing: Promise<void> | undefined
-  /** Ends what tells of evictions. */
-  #evictions: (() => void) | undefined
   #loads: Loading<K, V> | undefined
 
   /**
@@ -94,6 +93,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
       const host = () => this.loadingHost(this.#timers, this.#events)
       this.#second = openSecond(given, host, () => this.clearHere())
       if (this.#second !== undefined) this.attachSecond(this.#second)
+      this.#events.tellRemovals(listener => this.onRemoval(listener))
       this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
     } catch (error) {
       super.close()
@@ -352,11 +352,13 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
    * ```
    */
   async put(key: K, value: V, options?: SetOptions): Promise<void> {
+    this.needOpen()
     return this.#writing.put(key, value, options)
   }
 
   /** Removes a key as {@link Cache.put} stores one. */
   async remove(key: K): Promise<void> {
+    this.needOpen()
     return this.#writing.remove(key)
   }
 
@@ -375,11 +377,13 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
    * ```
    */
   async invalidate(key: K, options?: InvalidateOptions): Promise<void> {
+    this.needOpen()
     return this.#writing.invalidate(key, options)
   }
 
   /** Resolves when the writes that came before have reached the origin, or were given up. */
   async flush(): Promise<void> {
+    this.needOpen()
     await this.#writes?.flush()
   }
 
@@ -409,6 +413,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
 
   /** What became of writes behind; `undefined` if there are none. */
   get writeStats(): WriteBehindStats | undefined {
+    this.needOpen()
     return this.#writes?.stats
   }
 
@@ -431,12 +436,18 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
 
   async #close(): Promise<void> {
     const save = this.#warm?.close()
+    this.#events.endRemovals()
     this.#loads?.close()
     const written = this.#writes?.close()
     super.close()
-    await written
-    await save?.()
-    await this.#second?.close()
+    try {
+      await written
+      await save?.()
+    } finally {
+      await this.#second?.close()
+      // What was written last was told as well.
+      this.#events.close()
+    }
   }
 
   get #writing(): Writing<K, V> {
@@ -447,6 +458,11 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
           await this.storeAll(key, value, options)
         },
         forget: async key => this.forgetAll([key]),
+        tell: (by, keys, begun, failed) => {
+          const { write } = this.#events
+          if (!write.isHeard) return
+          write.emit({ by, keys, duration: this.#timers.now() - begun, failed })
+        },
       },
       this.#timers,
     )
@@ -474,9 +490,22 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
    * ```
    */
   on<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    const off = this.#events.on(event, listener)
-    if (event === 'evict') this.#tellEvictions()
-    return off
+    this.needOpen()
+    return this.#events.on(event, listener)
+  }
+
+  /** As {@link Cache.on}, of the next event alone. */
+  once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
+    this.needOpen()
+    return this.#events.once(event, listener)
+  }
+
+  /**
+   * Removes a listener that {@link Cache.on} or {@link Cache.once} added; of several of one function
+   * the last that was added. Nothing happens if there is none, or the cache is closed.
+   */
+  off<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): void {
+    this.#events.off(event, listener)
   }
 
   /**
@@ -492,6 +521,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
    * ```
    */
   get ready(): Promise<WarmStart> {
+    if (this.closed) return Promise.reject(new CacheClosedError())
     if (this.#warm !== undefined) return this.#warm.ready
     const heard = this.#second?.session.ready ?? Promise.resolve()
     return heard.then(() => ({ loaded: 0, complete: true }))
@@ -524,6 +554,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
   async consume(
     events: AsyncIterable<Invalidation<K>> | Iterable<Invalidation<K>>,
   ): Promise<number> {
+    this.needOpen()
     let count = 0
     for await (const event of events) {
       if (this.closed) break
@@ -534,13 +565,6 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
       count++
     }
     return count
-  }
-
-  /** As {@link Cache.on}, of the next event alone. */
-  once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    const off = this.#events.once(event, listener)
-    if (event === 'evict') this.#tellEvictions()
-    return off
   }
 
   /**
@@ -560,6 +584,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
    * ```
    */
   namespace(name: string): Namespace<V> {
+    this.needOpen()
     return new Namespace(this as unknown as NamespaceHost<V>, name)
   }
 
@@ -587,17 +612,11 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
       publishHot: keys => session().publishHot(keys),
       load: path => this.load(path),
       saver: (keys, path) => {
-        const codec = this.#options.codec
+        const codec = this.#options.codec ?? (this.codecName as CodecName)
         const copy = new Cache<K, V>({ max: Math.max(1, keys.length), codec, near: false })
         return saver(this, copy, keys, path)
       },
     }
-  }
-
-  #tellEvictions(): void {
-    this.#evictions ??= this.onRemoval((key, _, reason) => {
-      if (this.#events.evict.isHeard) this.#events.evict.emit({ key, reason })
-    })
   }
 
   get #loading(): Loading<K, V> {

@@ -7,6 +7,8 @@ import { checkTags } from '../loading/freshness.ts'
 import type { Load, Loader } from '../loading/load.ts'
 import type { FetchOptions } from '../loading/options.ts'
 import type { InvalidateOptions } from '../writing/writing.ts'
+import type { IncrementOptions } from './conditional.ts'
+import type { EntryInfo } from './info.ts'
 
 /** The most characters of a name. */
 const LONGEST = 128
@@ -43,6 +45,11 @@ export interface NamespaceHost<V> {
     batchLoader?: BatchLoader<string, V>,
     options?: Omit<FetchOptions<string, V>, 'loader'>,
   ): Promise<Value<V>[]>
+  increment(key: string, by?: number, options?: IncrementOptions): number
+  setIfAbsent(key: string, value: V, options?: SetOptions): boolean
+  update(key: string, change: (value: Value<V>) => Value<V>, options?: SetOptions): Value<V>
+  touch(key: string): boolean
+  info(key: string): EntryInfo | undefined
   put(key: string, value: V, options?: SetOptions): Promise<void>
   remove(key: string): Promise<void>
   invalidate(key: string, options?: InvalidateOptions): Promise<void>
@@ -191,6 +198,48 @@ export class Namespace<V> {
     // What is no function is for the cache to refuse.
     const own = typeof batchLoader === 'function' ? this.#ownBatch(batchLoader) : batchLoader
     return this.#host.fetchMany(full, own, this.#tagged(options))
+  }
+
+  /**
+   * See {@link Cache.increment}.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const views = new Cache<string, number>({ max: 100 }).namespace('views')
+   * assert.equal(views.increment('/home'), 1)
+   * assert.equal(views.increment('/home'), 2)
+   * views.clear()
+   * assert.equal(views.increment('/home'), 1)
+   * ```
+   */
+  increment(key: string, by = 1, options?: IncrementOptions): number {
+    return this.#host.increment(this.#full(key), by, this.#tagged(options))
+  }
+
+  /** See {@link Cache.setIfAbsent}. */
+  setIfAbsent(key: string, value: V, options?: SetOptions): boolean {
+    return this.#host.setIfAbsent(this.#full(key), value, this.#tagged(options))
+  }
+
+  /** See {@link Cache.update}. */
+  update(
+    key: string,
+    change: (value: V | undefined) => V | undefined,
+    options?: SetOptions,
+  ): V | undefined {
+    return this.#host.update(this.#full(key), change, this.#tagged(options))
+  }
+
+  /** See {@link Cache.touch}. */
+  touch(key: string): boolean {
+    return this.#host.touch(this.#full(key))
+  }
+
+  /** See {@link Cache.info}. */
+  info(key: string): EntryInfo | undefined {
+    return this.#host.info(this.#full(key))
   }
 
   /** See {@link Cache.put}. A writer is given the whole key. */

@@ -1,8 +1,8 @@
 // The options of a cache: their shapes, their checks, and what a named cache must agree on.
 
-import { checkKnown, checkOneOf, checkShape } from '../base/checks.ts'
+import { checkFlag, checkKnown, checkOneOf, checkShape } from '../base/checks.ts'
 import { ManualClock } from '../base/clock.ts'
-import { InvalidOptionError, OptionConflictError } from '../base/errors.ts'
+import { InvalidOptionError, OptionCombinationError, OptionConflictError } from '../base/errors.ts'
 import { checkJitter } from '../base/jitter.ts'
 import type { TtlOf } from '../base/lifetimes.ts'
 import {
@@ -58,6 +58,11 @@ export interface StoreOptions<V = unknown> {
   ttl?: Duration | undefined
   /** Each entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
   jitter?: number | undefined
+  /**
+   * Whether each `get` and each hit of `fetch` begins an entry's life anew, so that it ends when it was
+   * not read for its ttl. The cache then knows of every read: there is no near cache.
+   */
+  touch?: boolean | undefined
   /** How values are stored; `any` value if left out. */
   codec?: Codec<V> | CodecName | undefined
   /** How many parts the cache is cut into, a power of two; decided by its bounds if left out. */
@@ -112,6 +117,7 @@ const known: readonly (keyof CacheOptions)[] = [
   'policy',
   'ttl',
   'jitter',
+  'touch',
   'codec',
   'shards',
   'near',
@@ -254,6 +260,18 @@ export function checkNear(
   }
   const unasked = near === undefined && kindOfValues(coding.name) !== 'decoded'
   return { bounds, freeze, longestKey: unasked ? NEAR_LONGEST_KEY : Number.POSITIVE_INFINITY }
+}
+
+/**
+ * Whether reads begin lives anew.
+ * @internal
+ */
+export function checkTouch({ touch = false, near }: Pick<StoreOptions, 'touch' | 'near'>): boolean {
+  checkFlag('touch', touch)
+  if (touch && near !== undefined && near !== false) {
+    throw new OptionCombinationError('near', near, 'touch', 'the cache is to know of every read')
+  }
+  return touch
 }
 
 function checkShards(shards: number): number {

@@ -1,6 +1,6 @@
 // What is there and what is not: the methods of a cache that never wait, each one native call.
 import { plainArray } from '../base/checks.ts'
-import { InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
+import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { filePath } from '../base/file-path.ts'
 import { Lifetimes } from '../base/lifetimes.ts'
 import type { Timers } from '../base/timers.ts'
@@ -26,6 +26,8 @@ import { binding, type Native, receivers, type Stored } from '../native/native.t
 import { openPort, STATE, State } from '../native/port.ts'
 import { Near } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
+import { ConditionalWrites, type IncrementOptions, type Prepared } from './conditional.ts'
+import { type EntryInfo, infoOf } from './info.ts'
 import {
   agreedCoding,
   type CacheOptions,
@@ -35,6 +37,7 @@ import {
   checkGrace,
   checkNear,
   checkObject,
+  checkTouch,
   kindOfValues,
   type NearLimits,
   needBound,
@@ -42,7 +45,7 @@ import {
 } from './options.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
-const { get, getNear, peek, has, set, delete: remove } = binding
+const { get, getAndTouch, getNear, peek, has, set, delete: remove } = binding
 
 /** How long the version of a value that was removed is remembered, in milliseconds. */
 const REMEMBERED = 60_000
@@ -83,6 +86,9 @@ export class Store<K extends CacheKey = string, V = unknown> {
   /** The near cache, unless it rests. */
   #reads: Near<V> | undefined
   readonly #read: (stored: Stored) => V
+  /** Whether each read that hits begins an entry's life anew. */
+  readonly #touches: boolean
+  #conditionalWrites: ConditionalWrites<K, V> | undefined
   #closed = false
   /** What is written here goes there as well. */
   #second: Second | undefined
@@ -97,7 +103,9 @@ export class Store<K extends CacheKey = string, V = unknown> {
       if (!this.#native.created) checkAgreement(options, asked, this.#native)
       checkGrace(this.#policy, this.#native)
       const coding = agreedCoding(codingOf(options.codec), this.#native)
-      const near = checkNear(options.near, coding, this.#native.max)
+      this.#touches = checkTouch(options)
+      // A copy would answer where the cache is to know of the read.
+      const near = this.#touches ? undefined : checkNear(options.near, coding, this.#native.max)
       this.#values = new Values(coding, near?.freeze ?? false)
       this.#textOut = this.#values.textOut
       this.#read = stored => this.#values.read(stored)
@@ -141,6 +149,24 @@ export class Store<K extends CacheKey = string, V = unknown> {
     return this.#at
   }
 
+  /**
+   * For what does not ask the native side at once.
+   *
+   * @throws CacheClosedError `ERR_CACHE_CLOSED`: this instance was closed.
+   * @internal
+   */
+  protected needOpen(): void {
+    if (this.#closed) throw new CacheClosedError()
+  }
+
+  /**
+   * The name of its codec.
+   * @internal
+   */
+  protected get codecName(): string {
+    return this.#native.codec
+  }
+
   /** The name, if it has one. */
   get name(): string | undefined {
     return this.#native.name
@@ -171,7 +197,7 @@ export class Store<K extends CacheKey = string, V = unknown> {
       return place < 0 ? this.#load(near, key) : near.at(place)
     }
     if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
-    const stored = get(this.#at, key)
+    const stored = this.#touches ? getAndTouch(this.#at, key) : get(this.#at, key)
     return this.#textOut && stored !== true ? (stored as V | undefined) : this.#decode(stored)
   }
 
@@ -258,7 +284,7 @@ export class Store<K extends CacheKey = string, V = unknown> {
   /** The values of many keys in one native call, in their order; `undefined` where there is none. */
   getMany(keys: readonly K[]): (V | undefined)[] {
     // What a copy spares of decoding is more than what calling once spares of calls.
-    if (this.#near?.spares === true) {
+    if (this.#near?.spares === true || this.#touches) {
       return Array.from(plainArray('keys', keys), key => this.get(key))
     }
     const list = binding.getMany(this.#at, plainArray('keys', keys))
@@ -280,6 +306,7 @@ export class Store<K extends CacheKey = string, V = unknown> {
     const noted = options?.tags !== undefined || options?.version !== undefined
     if (
       noted ||
+      this.#touches ||
       this.#refreshes ||
       this.#second !== undefined ||
       this.#values.slots !== undefined
@@ -290,16 +317,18 @@ export class Store<K extends CacheKey = string, V = unknown> {
     const keys: K[] = []
     const values: unknown[] = []
     const lives: number[] = []
+    let isDefault = true
     try {
       for (const [key, value] of entries) {
         const life = this.#lives.of(options, value, key)
         values.push(this.#values.encode(value))
         keys.push(key)
-        if (life !== undefined) lives.push(life)
+        lives.push(life ?? this.#endless)
+        if (life !== undefined) isDefault = false
       }
     } finally {
       this.#near?.tell()
-      binding.setMany(this.#at, keys, values, lives.length > 0 ? lives : undefined)
+      binding.setMany(this.#at, keys, values, isDefault ? undefined : lives)
     }
     return this
   }
@@ -345,6 +374,116 @@ export class Store<K extends CacheKey = string, V = unknown> {
   /** Gives a value `ttl` from now, without jitter; whether there was one. */
   expire(key: K, ttl: Duration): boolean {
     return binding.expire(this.#at, key, milliseconds('ttl', ttl))
+  }
+
+  /**
+   * Starts an entry's life anew: it ends when it would if it was stored now. The ttl is the cache's, or
+   * with {@link CacheOptions.touch} that of its own `set`. What does not end stays so.
+   *
+   * @returns whether there was one.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   * import { ManualClock } from 'breakwater/testing'
+   *
+   * const clock = new ManualClock()
+   * const cache = new Cache({ max: 100, ttl: '10m', clock })
+   * cache.set('session', 'alice')
+   * clock.advance('9m')
+   * assert.equal(cache.touch('session'), true)
+   * assert.equal(cache.ttl('session'), 600_000)
+   * ```
+   */
+  touch(key: K): boolean {
+    return binding.touch(this.#at, key)
+  }
+
+  /**
+   * What is known of an entry. It counts no hit.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 100, ttl: '1m' })
+   * cache.set('a', '1', { tags: ['letters'], version: 7 })
+   * const info = cache.info('a')
+   * assert.equal(info?.version, 7)
+   * assert.equal(info?.tags, 1)
+   * assert.ok(info!.ttl > 59_000)
+   * assert.equal(cache.info('b'), undefined)
+   * ```
+   */
+  info(key: K): EntryInfo | undefined {
+    return infoOf(binding.info(this.#at, key))
+  }
+
+  /**
+   * Adds to a number, in one step across all threads; a key that is not there counts from `initial`.
+   *
+   * @param options - `ttl` and `jitter` are those of an entry that this makes: one that is there keeps
+   * its end.
+   * @returns the sum.
+   * @throws InvalidValueError `ERR_INVALID_VALUE`: the key has no number, or the sum is not finite.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache<string, number>({ max: 100 })
+   * assert.equal(cache.increment('visits'), 1)
+   * assert.equal(cache.increment('visits', 5), 6)
+   * assert.equal(cache.increment('stock', -1, { initial: 10, ttl: '1h' }), 9)
+   * ```
+   */
+  increment(key: K, by = 1, options?: IncrementOptions): number {
+    return this.#conditional.increment(key, by, options)
+  }
+
+  /**
+   * Stores a value unless the key has one, in one step across all threads.
+   *
+   * @returns whether it was stored.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const locks = new Cache({ max: 100 })
+   * assert.equal(locks.setIfAbsent('report', 'worker 1', { ttl: '30s' }), true)
+   * assert.equal(locks.setIfAbsent('report', 'worker 2', { ttl: '30s' }), false)
+   * ```
+   */
+  setIfAbsent(key: K, value: V, options?: SetOptions): boolean {
+    return this.#conditional.setIfAbsent(key, value, options)
+  }
+
+  /**
+   * Makes a value of the one that the key has, in one step across all threads.
+   *
+   * @param change - given the value, or `undefined`; gives the new one, or `undefined` to remove it.
+   * It is called again if another thread was faster, and must not wait.
+   * @param options - without `ttl` an entry keeps its end.
+   * @returns the new value.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const carts = new Cache<string, string[]>({ max: 100 })
+   * carts.update('alice', cart => [...(cart ?? []), 'apple'])
+   * assert.deepEqual(carts.update('alice', cart => [...(cart ?? []), 'pear']), ['apple', 'pear'])
+   * carts.update('alice', () => undefined)
+   * assert.equal(carts.has('alice'), false)
+   * ```
+   */
+  update(
+    key: K,
+    change: (value: V | undefined) => V | undefined,
+    options?: SetOptions,
+  ): V | undefined {
+    return this.#conditional.update(key, change, options)
   }
 
   /** Entries now, with those that expired and were not collected yet. */
@@ -525,7 +664,9 @@ export class Store<K extends CacheKey = string, V = unknown> {
       find: key => {
         this.#reads?.order()
         const stored = getWithState(this.#at, key)
-        if (port[STATE] !== State.FRESH && port[STATE] !== State.EARLY) this.#reads?.miss()
+        const isFresh = port[STATE] === State.FRESH || port[STATE] === State.EARLY
+        if (isFresh && this.#touches) binding.touch(this.#at, key)
+        if (!isFresh) this.#reads?.miss()
         return stored
       },
       take: (key, stored) => {
@@ -578,22 +719,60 @@ export class Store<K extends CacheKey = string, V = unknown> {
   }
 
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
-    const second = this.#second
     const life = this.#lives.of(options, value, key)
+    const { here, note, own } = this.#prepare(options, life)
+    const encoded = this.#values.encode(value)
+    const isPlain = note === undefined && own === 0
+    let stored = false
+    try {
+      if (isPlain) set(this.#at, key, encoded, here)
+      stored = isPlain || binding.setNoted(this.#at, key, encoded, here, note, own)
+    } finally {
+      if (!stored) this.#values.slots?.free(encoded as number)
+    }
+    return stored ? this.#send(key, encoded, options, life) : undefined
+  }
+
+  /** How a value is stored whose life is known; `undefined`: that of the cache. */
+  #prepare(options: SetOptions | undefined, life: number | undefined): Prepared {
+    const second = this.#second
     const freshFor = life ?? this.#endless
     const here = second === undefined ? life : second.life(freshFor)
     const early = this.#refreshes ? earlyWindow(this.#policy, freshFor, here ?? freshFor, 0) : 0
     const note = noteOf({ ...options, cover: second?.cover, early })
-    const encoded = this.#values.encode(value)
-    let stored = false
-    try {
-      if (note === undefined) set(this.#at, key, encoded, here)
-      stored = note === undefined || binding.setNoted(this.#at, key, encoded, here, note)
-    } finally {
-      if (!stored) this.#values.slots?.free(encoded as number)
-    }
-    if (!stored || second === undefined) return undefined
-    return second.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
+    const isOwn = options?.ttl !== undefined || this.#lives.ttlOf !== undefined
+    const ends = here !== undefined && here !== Number.POSITIVE_INFINITY
+    return { here, note, own: this.#touches && isOwn && ends ? 1 : 0 }
+  }
+
+  /** A value was stored: it goes to the second tier as well. */
+  #send(
+    key: K,
+    encoded: unknown,
+    options: SetOptions | undefined,
+    life: number | undefined,
+  ): Promise<unknown> | undefined {
+    const freshFor = life ?? this.#endless
+    return this.#second?.store(key, { ...options, encoded: encoded as string, freshFor, cost: 0 })
+  }
+
+  /** Writes on a condition; made when they are first needed. */
+  get #conditional(): ConditionalWrites<K, V> {
+    this.#conditionalWrites ??= new ConditionalWrites<K, V>({
+      at: this.#at,
+      codec: this.#native.codec,
+      values: this.#values,
+      lives: this.#lives,
+      tellReads: () => this.#near?.tell(),
+      prepare: (options, life) => this.#prepare(options, life),
+      stored: (...stored) => void this.#send(...stored),
+      peek: key => this.peek(key),
+      ttl: key => this.ttl(key),
+      set: (key, value, options) => this.set(key, value, options),
+      delete: key => this.delete(key),
+      removed: key => void this.#second?.session.delete([key]),
+    })
+    return this.#conditionalWrites
   }
 
   /** How long values live that are told nothing else, in milliseconds. */

@@ -1,10 +1,11 @@
 // What a cache tells of what it does: to its listeners, and to whoever subscribed to the channels of
 // the process (node:diagnostics_channel).
-import { type Channel, channel, tracingChannel } from 'node:diagnostics_channel'
+import { type Channel, tracingChannel } from 'node:diagnostics_channel'
 import { needFunction } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { tell } from '../base/report.ts'
-import type { RemovalReason } from '../base/types.ts'
+import type { RemovalListener } from '../base/types.ts'
+import { channels, onSubscribers } from './channels.ts'
 
 /**
  * The events of a cache and what they tell. They carry keys, which may be of strangers or name
@@ -39,11 +40,13 @@ export interface CacheEvents<K = unknown> {
   /** A value is being loaded anew in the background. */
   refresh: {
     readonly key: K
-    /** Why: its end is near, it is past, or the key is hot. */
-    readonly reason: 'early' | 'stale' | 'hot'
+    /** Why: its end is near, or past. */
+    readonly reason: 'early' | 'stale'
   }
-  /** An entry left. */
-  evict: { readonly key: K; readonly reason: RemovalReason }
+  /** An entry made room for others. */
+  evict: { readonly key: K }
+  /** An entry's life ended, and it was removed. */
+  expire: { readonly key: K }
   /** A breaker changed its state. */
   breaker: {
     readonly of: 'loader' | 'tier'
@@ -90,23 +93,6 @@ export interface LoadTrace {
   error?: unknown
 }
 
-/**
- * The channels, by event: `breakwater:hit` and so on. Held for good, so that a channel is the same
- * object whoever asks for it.
- */
-const channels: Readonly<Record<CacheEventName, Channel>> = {
-  hit: channel('breakwater:hit'),
-  miss: channel('breakwater:miss'),
-  stale: channel('breakwater:stale'),
-  load: channel('breakwater:load'),
-  coalesced: channel('breakwater:coalesced'),
-  refresh: channel('breakwater:refresh'),
-  evict: channel('breakwater:evict'),
-  breaker: channel('breakwater:breaker'),
-  tier: channel('breakwater:tier'),
-  write: channel('breakwater:write'),
-}
-
 /** `tracing:breakwater:load:start` and so on. */
 const loads = tracingChannel<'breakwater:load', LoadTrace>('breakwater:load')
 
@@ -127,16 +113,25 @@ export function traceLoad<T>(load: () => Promise<T>, trace: LoadTrace): Promise<
   return isTraced() ? loads.tracePromise(load, trace) : load()
 }
 
+interface Listening<E extends CacheEventName, K> {
+  /** What was given to `on`. */
+  readonly given: unknown
+  readonly call: CacheListener<E, K>
+}
+
 /** One event of one cache. */
 export class Topic<E extends CacheEventName, K> {
   /** Never changed: who is called now does not depend on what listeners add and take away. */
-  #listeners: readonly CacheListener<E, K>[] = []
+  #listeners: readonly Listening<E, K>[] = []
   readonly #channel: Channel
   readonly #cache: string | undefined
+  readonly #changed: () => void
 
-  constructor(event: E, cache: string | undefined) {
+  /** @param changed - called when listeners come and go. */
+  constructor(event: E, cache: string | undefined, changed: () => void = () => {}) {
     this.#channel = channels[event]
     this.#cache = cache
+    this.#changed = changed
   }
 
   /**
@@ -152,26 +147,35 @@ export class Topic<E extends CacheEventName, K> {
     return this.#listeners.length > 0
   }
 
-  /** Adds a listener; the result takes it away. */
-  add(listener: CacheListener<E, K>): () => void {
-    // A function of its own, so that the same listener can be added twice.
-    const own: CacheListener<E, K> = event => listener(event)
-    this.#listeners = [...this.#listeners, own]
-    return () => {
-      this.#listeners = this.#listeners.filter(each => each !== own)
-    }
+  /** Adds a listener, under the function that {@link Topic.remove} takes; the result removes it. */
+  add(call: CacheListener<E, K>, given: unknown = call): () => void {
+    // An object of its own, so that the same listener can be added twice.
+    const listening = { given, call }
+    this.#set([...this.#listeners, listening])
+    return () => this.#set(this.#listeners.filter(each => each !== listening))
+  }
+
+  /** Removes a listener: of several of one function the last that was added. */
+  remove(given: unknown): void {
+    const last = this.#listeners.findLast(listening => listening.given === given)
+    if (last !== undefined) this.#set(this.#listeners.filter(each => each !== last))
   }
 
   /** Tells all who listen. */
   emit(details: CacheEvents<K>[E]): void {
     const event: CacheEvent<E, K> = { cache: this.#cache, ...details }
-    for (const listener of this.#listeners) tell(listener, event)
+    for (const { call } of this.#listeners) tell(call, event)
     if (this.#channel.hasSubscribers) this.#channel.publish(event)
   }
 
-  /** Takes all listeners away. */
+  /** Removes all listeners. */
   clear(): void {
-    this.#listeners = []
+    this.#set([])
+  }
+
+  #set(listeners: readonly Listening<E, K>[]): void {
+    this.#listeners = listeners
+    this.#changed()
   }
 }
 
@@ -186,9 +190,13 @@ export class Events<K> implements Topics<K> {
   readonly coalesced: Topic<'coalesced', K>
   readonly refresh: Topic<'refresh', K>
   readonly evict: Topic<'evict', K>
+  readonly expire: Topic<'expire', K>
   readonly breaker: Topic<'breaker', K>
   readonly tier: Topic<'tier', K>
   readonly write: Topic<'write', K>
+  /** Ends hearing of removals. */
+  #ceaseRemovals: (() => void) | undefined
+  #hearRemovals: ((listener: RemovalListener<K, unknown>) => () => void) | undefined
 
   /** @param cache - the cache's name, which each event tells. */
   constructor(cache: string | undefined) {
@@ -198,10 +206,22 @@ export class Events<K> implements Topics<K> {
     this.load = new Topic('load', cache)
     this.coalesced = new Topic('coalesced', cache)
     this.refresh = new Topic('refresh', cache)
-    this.evict = new Topic('evict', cache)
+    this.evict = new Topic('evict', cache, () => this.#onRemovalListeners())
+    this.expire = new Topic('expire', cache, () => this.#onRemovalListeners())
     this.breaker = new Topic('breaker', cache)
     this.tier = new Topic('tier', cache)
     this.write = new Topic('write', cache)
+  }
+
+  /**
+   * Makes `evict` and `expire` of removals, which are listened to only while one of the two is heard.
+   *
+   * @param hear - adds a listener of removals; the result removes it.
+   */
+  tellRemovals(hear: (listener: RemovalListener<K, unknown>) => () => void): void {
+    this.#hearRemovals = hear
+    onSubscribers(this.#onRemovalListeners)
+    this.#onRemovalListeners()
   }
 
   /**
@@ -217,21 +237,50 @@ export class Events<K> implements Topics<K> {
 
   /** Calls `listener` at the next such event. See {@link Events.on}. */
   once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
+    const topic = this.#topic(event)
     needFunction('listener', listener)
     let isDone = false
-    const off = this.on(event, details => {
+    const own: CacheListener<E, K> = details => {
       // An event that comes while the listener runs is not the next.
       if (isDone) return
       isDone = true
-      off()
+      cease()
       listener(details)
-    })
-    return off
+    }
+    const cease = topic.add(own, listener)
+    return cease
   }
 
-  /** Takes all listeners away. */
+  /** Removes a listener that `on` or `once` added; nothing happens if there is none. */
+  off<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): void {
+    this.#topic(event).remove(needFunction('listener', listener))
+  }
+
+  /** Tells of no more removals. */
+  endRemovals(): void {
+    this.#hearRemovals = undefined
+    this.#onRemovalListeners()
+  }
+
+  /** Removes all listeners. */
   close(): void {
+    this.endRemovals()
     for (const event of Object.keys(channels)) this.#topic(event as CacheEventName).clear()
+  }
+
+  /** A field, since those who tell it of subscribers hold it weakly. */
+  readonly #onRemovalListeners = (): void => {
+    const isHeard = this.#hearRemovals !== undefined && (this.evict.isHeard || this.expire.isHeard)
+    if (isHeard) this.#ceaseRemovals ??= this.#hearRemovals?.(this.#removed)
+    else {
+      this.#ceaseRemovals?.()
+      this.#ceaseRemovals = undefined
+    }
+  }
+
+  readonly #removed: RemovalListener<K, unknown> = (key, _, reason) => {
+    const topic = reason === 'evicted' ? this.evict : reason === 'expired' ? this.expire : undefined
+    if (topic?.isHeard) topic.emit({ key })
   }
 
   #topic<E extends CacheEventName>(event: E): Topic<E, K> {

@@ -1,5 +1,5 @@
 // Who listens to the removals of an instance.
-import { report } from '../base/report.ts'
+import { report, warn } from '../base/report.ts'
 import type { RemovalListener, RemovalReason } from '../base/types.ts'
 import type { Values } from '../codec/values.ts'
 import type { Receiver, Receivers } from '../native/removals.ts'
@@ -63,6 +63,9 @@ export class Listeners<K, V> {
   readonly #receive: Receiver = (key, stored, reason) => {
     try {
       if (this.#all.size > 0) this.#tell(key as K, this.#values.decode(stored), reason)
+    } catch (error) {
+      // Nobody is told of a value that cannot be read.
+      warn(error)
     } finally {
       this.#values.slots?.free(stored as number)
     }

@@ -1,9 +1,11 @@
 // Loads of single keys, gathered into batches.
+
 import { types } from 'node:util'
 import { Awaited } from '../base/awaited.ts'
 import { checkCount, checkDuration, checkShape, needFunction } from '../base/checks.ts'
 import { type Context, presentContext } from '../base/context.ts'
 import { article, BatchResultError } from '../base/errors.ts'
+import { nextTick, queueMicrotask } from '../base/runtime.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 
@@ -197,7 +199,7 @@ function nameOf(value: unknown): string {
 function atEndOfTick(f: () => void): Cancel {
   let isCancelled = false
   queueMicrotask(() => {
-    process.nextTick(() => {
+    nextTick(() => {
       if (!isCancelled) f()
     })
   })

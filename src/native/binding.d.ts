@@ -74,11 +74,11 @@ declare module '#binding' {
       key: Key,
       value: unknown,
       ttl: number | undefined,
-      note: Note,
+      note: Note | undefined,
       own?: 0 | 1,
     ): boolean
     /**
-     * The sum. Without a ttl an entry keeps its deadline, and a new one gets the cache's. Fails with
+     * The sum. An entry keeps its deadline; a new one gets this ttl, or the cache's. Fails with
      * `ERR_INVALID_VALUE` if the key has no number, or the sum is not finite.
      */
     increment(at: number, key: Key, by: number, initial: number, ttl?: number): number
@@ -104,6 +104,8 @@ declare module '#binding' {
       note?: Note,
       own?: 0 | 1,
     ): boolean
+    /** Removes the key if it still has `expected`, as the codec encodes it; whether it did. */
+    compareAndDelete(at: number, key: Key, expected: unknown): boolean
     /** Has the entry end when it would if it was stored now; whether there was one. */
     touch(at: number, key: Key): boolean
     /** As `get`, and `touch` if there is an entry. */

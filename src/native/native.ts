@@ -1,8 +1,9 @@
 // The native module, made ready for this isolate.
-import { setImmediate } from 'node:timers'
+
 import binding, { type Native, type Stored } from '#binding'
 import { inNeutralContext } from '../base/context.ts'
 import { fail } from '../base/errors.ts'
+import { setImmediate } from '../base/runtime.ts'
 import { fly } from './mail.ts'
 import { deliver } from './removals.ts'
 

@@ -6,6 +6,7 @@ const MOST = 255
 
 /** Counts, and misses until they are halved, for each copy there may be. */
 const COUNTS_A_COPY = 16
+const MOST_COUNTS = 2 ** 24
 const MISSES_A_COPY = 8
 
 /** The misses of a near cache. Keys of the same hash are taken for one. */
@@ -16,7 +17,8 @@ export class Admission {
 
   /** @param copies - the most copies. */
   constructor(copies: number) {
-    this.#counts = new Uint8Array(2 ** Math.ceil(Math.log2(copies * COUNTS_A_COPY)))
+    const counts = Math.min(copies * COUNTS_A_COPY, MOST_COUNTS)
+    this.#counts = new Uint8Array(2 ** Math.ceil(Math.log2(counts)))
     this.#period = copies * MISSES_A_COPY
   }
 

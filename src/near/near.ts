@@ -1,5 +1,6 @@
 // The near cache: copies of decoded values in this isolate, each good as long as the version word of
 // its key stands. See crates/engine/src/versions.rs for why such a copy is as good as a read.
+import { now } from '../base/runtime.ts'
 import { binding, type Stored } from '../native/native.ts'
 import { DEADLINE, HASH, HITS, LENGTH, LOG, RECORDS, STAMPED, VERSION } from '../native/port.ts'
 import { Admission } from './admission.ts'
@@ -302,12 +303,12 @@ export class Near<V> {
   /** Milliseconds on the cache's clock, or a little more. */
   #now(): number {
     const { systemClock, at } = this.#base
-    return systemClock ? performance.now() + this.#ahead : binding.now(at)
+    return systemClock ? now() + this.#ahead : binding.now(at)
   }
 
   #setClock(): void {
     // In this order, or the copies would live too long by what the call takes.
-    const here = performance.now()
+    const here = now()
     this.#ahead = binding.now(this.#base.at) - here
   }
 

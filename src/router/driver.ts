@@ -1,8 +1,10 @@
 // Sockets of one thread: bytes from each to the native core, replies back. Commands of a client that
 // does not read its replies wait in the core, up to a bound; it is read from all the same, since a
 // client that writes a whole pipeline before it reads must not be waited for.
+
 import type { Server, Socket } from 'node:net'
 import { BroadcastChannel } from 'node:worker_threads'
+import { clearTimeout, setImmediate, setTimeout } from '../base/runtime.ts'
 import { type NativeRouter, Next } from '../native/router.ts'
 
 /** Replies up to this length, in bytes, leave through one area that is used again and again. */

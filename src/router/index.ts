@@ -7,6 +7,7 @@ import { Driver } from './driver.ts'
 import { Listener, type ListenOptions, listen, SERVER } from './listener.ts'
 import { check, checkAddress, type DriverName, type RouterOptions } from './options.ts'
 import { isNative, serveNatively, type ThreadDriver } from './sockets.ts'
+import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
 
 export type { ListenOptions } from './listener.ts'
@@ -101,7 +102,9 @@ class ThreadedRouter implements Router {
   readonly #wanted: DriverName
   #driver: 'native' | 'net' | undefined
   #address: AddressInfo | null = null
-  #state: 'new' | 'open' | 'closed' = 'new'
+  #state: State = 'idle'
+  /** Settles when it listens or cannot; never rejects. */
+  #opening: Promise<unknown> = Promise.resolve()
   #stop: (() => Promise<void>) | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
@@ -113,25 +116,36 @@ class ThreadedRouter implements Router {
   }
 
   async listen({ port = DEFAULT_PORT, host = DEFAULT_HOST }: ListenOptions = {}) {
-    if (this.#state !== 'new') {
-      throw new BreakwaterError('ERR_ROUTER_STATE', 'a router listens once')
-    }
     checkAddress(port, host)
-    this.#state = 'open'
+    this.#step('listen')
+    const opening = this.#serve(port, host)
+    this.#opening = opening.catch(() => {})
     try {
-      const address = await this.#serve(port, host)
+      const address = await opening
+      this.#step('listening')
+      if (this.#state !== 'open') throw stateError('the router was closed before it listened')
       this.#native.setAddress(address.address, address.port)
       this.#address = address
       return address
     } catch (error) {
-      this.#state = 'new'
+      if (this.#state === 'opening') this.#step('failed')
       throw error
     }
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    if (this.#closed === undefined) {
+      this.#step('close')
+      this.#closed = this.#close()
+    }
     return this.#closed
+  }
+
+  /** Moves on; throws where that cannot be. */
+  #step(step: Step): void {
+    const next = steps[this.#state][step]
+    if (next === undefined) throw stateError(`a router that is ${this.#state} cannot ${step}`)
+    this.#state = next
   }
 
   address(): AddressInfo | null {
@@ -208,9 +222,15 @@ class ThreadedRouter implements Router {
 
   async #close(): Promise<void> {
     this.#last = this.stats()
-    this.#state = 'closed'
     this.#address = null
+    // What is opening is there only then to be closed.
+    await this.#opening
     await this.#stop?.()
     this.#native.close()
+    this.#step('ended')
   }
+}
+
+function stateError(message: string): BreakwaterError {
+  return new BreakwaterError('ERR_ROUTER_STATE', message)
 }

@@ -1,4 +1,5 @@
 // The native driver of one thread: its sockets are served in its event loop, without JavaScript.
+import { setTimeout } from '../base/runtime.ts'
 import { startSockets } from '../native/router.ts'
 
 /** How often a thread looks whether its last connection has ended, in milliseconds. */

@@ -1,6 +1,8 @@
 // The worker threads of a router: started, replaced when one fails, stopped.
+
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { clearTimeout, setTimeout } from '../base/runtime.ts'
 import type { Listener } from './listener.ts'
 import type { DriverName } from './options.ts'
 import type { Assignment, Listening } from './worker.ts'

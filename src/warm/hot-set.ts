@@ -58,10 +58,15 @@ export function saver<K extends CacheKey, V>(
   keys: readonly K[],
   path: string | URL,
 ): () => Promise<void> {
-  for (const key of keys) {
-    const ttl = cache.ttl(key)
-    const value = ttl === undefined ? undefined : cache.peek(key)
-    if (value !== undefined) copy.set(key, value, { ttl, jitter: 0 })
+  try {
+    for (const key of keys) {
+      const ttl = cache.ttl(key)
+      const value = ttl === undefined ? undefined : cache.peek(key)
+      if (value !== undefined) copy.set(key, value, { ttl, jitter: 0 })
+    }
+  } catch (error) {
+    copy.close()
+    throw error
   }
   return async () => {
     try {

@@ -3,6 +3,7 @@
 import { builtin } from '../base/builtin.ts'
 import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError, SnapshotIoError } from '../base/errors.ts'
+import { warn } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 
@@ -56,8 +57,6 @@ export interface WarmHost<K extends CacheKey> {
 /** Keys that are asked for at once. */
 const BATCH = 250
 
-const COLD: WarmStart = { loaded: 0, complete: true }
-
 /** Checks how a cache starts warm. */
 export function checkWarm(given: WarmOptions | undefined, hasTier: boolean) {
   if (given === undefined) return undefined
@@ -105,13 +104,17 @@ export class Warm<K extends CacheKey> {
     this.#again()
   }
 
-  /** Takes the hot set as it is now; the result saves it. */
+  /** Takes the hot set as it is now; the result saves it. Throws nothing: the result rejects. */
   save(): () => Promise<void> {
     const { from, keys } = this.#options
-    const hot = this.#host.hottest(keys)
-    if (from === 'tier') return () => this.#host.publishHot(hot)
-    const list = hot.map(({ key }) => key)
-    return this.#host.saver(list, from)
+    try {
+      const hot = this.#host.hottest(keys)
+      if (from === 'tier') return () => this.#host.publishHot(hot)
+      const list = hot.map(({ key }) => key)
+      return this.#host.saver(list, from)
+    } catch (error) {
+      return () => Promise.reject(error)
+    }
   }
 
   /** Takes the hot set for the last time; the result saves it. */
@@ -124,7 +127,7 @@ export class Warm<K extends CacheKey> {
   #again(): void {
     this.#cancel = this.#timers.after(this.#options.every, () => {
       if (this.#closed) return
-      this.save()().catch(error => process.emitWarning(error))
+      this.save()().catch(warn)
       this.#again()
     })
   }
@@ -148,8 +151,10 @@ export class Warm<K extends CacheKey> {
         },
         error => {
           cancel()
-          if (!this.#isFirst(error)) process.emitWarning(error as Error)
-          resolve(COLD)
+          // Where there is no file yet there is no more to be had.
+          const complete = this.#isFirst(error)
+          if (!complete) warn(error)
+          resolve({ loaded: progress.loaded, complete })
         },
       )
     })

@@ -1,7 +1,7 @@
 // Invalidations that are done once more after a while: whoever read the origin before the write, or
 // a replica of it that lagged behind, may have stored what it read since the first.
 
-import { report } from '../base/report.ts'
+import { warn } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey } from '../base/types.ts'
 import { type Identity, identityOf } from './identity.ts'
@@ -26,7 +26,7 @@ export class Again<K extends CacheKey> {
   readonly #repeats = new Map<Identity, Repeat<K>>()
 
   /**
-   * @param forget - invalidates a key; what it throws is reported as uncaught.
+   * @param forget - invalidates a key; what it throws becomes a warning of the process.
    * @param max - if more keys have one to come, that of the key that came first is done early.
    */
   constructor(forget: (key: K) => PromiseLike<unknown> | unknown, timers: Timers, max = MAX) {
@@ -79,7 +79,7 @@ export class Again<K extends CacheKey> {
     try {
       await this.#forget(repeat.key)
     } catch (error) {
-      report(error)
+      warn(error)
     }
   }
 }

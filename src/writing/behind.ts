@@ -15,13 +15,14 @@ import {
   WriteFailedError,
   WriteQueueFullError,
 } from '../base/errors.ts'
-import { report } from '../base/report.ts'
+import { report, textOf } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 import { Retry } from '../guard/retry.ts'
 import { type BackOffOptions, checkBackOff } from '../guard/waits.ts'
 import { type WriteEntry, WriteQueue } from './queue.ts'
 import { hook, unhook } from './signals.ts'
+import type { TellWrite } from './through.ts'
 
 /** What a function that writes a batch is told besides the entries. */
 export interface WriteContext {
@@ -149,6 +150,7 @@ export class WriteBehind<K extends CacheKey, V> {
   readonly #writer: BatchWriter<K, V>
   readonly #options: ReturnType<typeof checkWriteBehind<K, V>>
   readonly #timers: Timers
+  readonly #tell: TellWrite<K>
   readonly #retry: Retry
   readonly #queue: WriteQueue<K, V>
   readonly #cutOff = new AbortController()
@@ -166,8 +168,9 @@ export class WriteBehind<K extends CacheKey, V> {
     writer: BatchWriter<K, V>,
     options: WriteBehindOptions<K, V> | undefined,
     timers: Timers,
-    random = Math.random,
+    { random = Math.random, tell = () => {} }: { random?: () => number; tell?: TellWrite<K> } = {},
   ) {
+    this.#tell = tell
     this.#writer = needFunction('writer', writer)
     this.#options = checkWriteBehind(options)
     this.#timers = timers
@@ -273,13 +276,17 @@ export class WriteBehind<K extends CacheKey, V> {
     this.#cancel?.()
     this.#cancel = undefined
     const entries = this.#queue.take(this.#options.maxBatch)
+    const keys = entries.map(({ key }) => key)
+    const begun = this.#timers.now()
     const { signal } = this.#cutOff
     try {
       const attempt = async (failures: number) => this.#writer(entries, { signal, failures })
       await untilAborted(this.#retry.run(attempt, signal), signal)
       this.#written += entries.length
+      this.#tell(keys, begun, undefined)
     } catch (error) {
       this.#failed += entries.length
+      this.#tell(keys, begun, { error })
       await this.#giveUp(error, entries)
     }
     this.#isWriting = false
@@ -328,13 +335,4 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function warn(message: string): void {
   process.emitWarning(message, { type: 'BreakwaterWarning', code: 'ERR_WRITE_FAILED' })
-}
-
-/** A thrown value as text, whatever it is. */
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown)
-  } catch {
-    return 'a value that has no text'
-  }
 }

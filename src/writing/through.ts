@@ -18,6 +18,13 @@ export interface Store<K, V, O> {
   forget(key: K): PromiseLike<unknown> | unknown
 }
 
+/** Told when writes reached the origin or were given up; `begun` by the timers. */
+export type TellWrite<K> = (
+  keys: readonly K[],
+  begun: number,
+  failed: { readonly error: unknown } | undefined,
+) => void
+
 /** How writes go through. */
 export interface WriteThroughOptions {
   /**
@@ -47,6 +54,7 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
   readonly #store: Store<K, V, O>
   readonly #timeout: number
   readonly #timers: Timers
+  readonly #tell: TellWrite<K>
   /** The last turn of each key that has one. None fails. */
   readonly #turns = new Map<Identity, Promise<void>>()
 
@@ -55,7 +63,9 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
     store: Store<K, V, O>,
     options: WriteThroughOptions | undefined,
     timers: Timers,
+    tell: TellWrite<K> = () => {},
   ) {
+    this.#tell = tell
     this.#writer = needFunction('writer', writer)
     this.#store = store
     this.#timeout = checkWriteThrough(options).timeout
@@ -105,9 +115,12 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
   }
 
   async #write(entry: WriteEntry<K, V>, keep: () => unknown): Promise<void> {
+    const begun = this.#timers.now()
     try {
       await this.#toOrigin(entry)
+      this.#tell([entry.key], begun, undefined)
     } catch (cause) {
+      this.#tell([entry.key], begun, { error: cause })
       const causes = await this.#forget(entry.key, cause)
       throw new WriteFailedError(`the origin failed to take a ${entry.kind}`, { cause: causes })
     }

@@ -16,6 +16,7 @@ import type { WriteEntry } from './queue.ts'
 import {
   checkWriteThrough,
   type EntryWriter,
+  type TellWrite,
   WriteThrough,
   type WriteThroughOptions,
 } from './through.ts'
@@ -44,6 +45,8 @@ export interface InvalidateOptions {
 
 /** What writing does to the cache. */
 export interface Written<K extends CacheKey, V> {
+  /** Writes reached the origin, or were given up. */
+  tell(by: 'through' | 'behind', ...write: Parameters<TellWrite<K>>): void
   store(key: K, value: V, options: SetOptions | undefined): Promise<void>
   forget(key: K): Promise<void>
 }
@@ -84,10 +87,16 @@ export class Writing<K extends CacheKey, V> {
   constructor(options: WritingOptions<K, V>, cache: Written<K, V>, timers: Timers) {
     const { writer, writeThrough, writeBehind } = options
     this.#cache = cache
-    this.#through = writer && new WriteThrough(writer, cache, writeThrough, timers)
+    this.#through =
+      writer &&
+      new WriteThrough(writer, cache, writeThrough, timers, (...write) =>
+        cache.tell('through', ...write),
+      )
     if (writeBehind !== undefined) {
       const { writer: batchWriter, ...rest } = writeBehind
-      this.#behind = new WriteBehind(batchWriter, rest, timers)
+      this.#behind = new WriteBehind(batchWriter, rest, timers, {
+        tell: (...write) => cache.tell('behind', ...write),
+      })
     }
     this.#again = new Again(key => cache.forget(key), timers)
   }

@@ -1,6 +1,7 @@
 // The options of the Next.js handlers, and the caches that they open.
 
 import { InvalidOptionError, NoSuchCacheError } from '../../base/errors.ts'
+import { now as monotonic, timeOrigin } from '../../base/runtime.ts'
 import { Cache } from '../../cache/cache.ts'
 import type { CacheOptions, StoreOptions } from '../../cache/options.ts'
 import { Tags } from './tags.ts'
@@ -41,7 +42,7 @@ export function openStore<V>(kind: string, options: NextOptions): Store<V> {
     throw new InvalidOptionError('maxTags', maxTags, 'a whole number of tags above 0')
   }
   const { clock } = rest
-  const now = clock ? () => clock.now : () => performance.timeOrigin + performance.now()
+  const now = clock ? () => clock.now : () => timeOrigin + monotonic()
   return {
     entries: open({ ...rest, name: `${name} ${kind}`, codec: 'structured' }),
     tags: new Tags(name, maxTags, now),

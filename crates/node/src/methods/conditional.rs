@@ -7,7 +7,7 @@ use crate::js::{Fail, Js, KeyBuf, Val, keys};
 use breakwater_engine::{Edit, EntryRef, Error, Expiry, Note, Value};
 
 /// `increment(key, by, initial, ttl?)`: the number that the key has then. A key that is not there
-/// counts from `initial`. Without a ttl an entry keeps its deadline, and a new one gets the default.
+/// counts from `initial` and gets this ttl, or the default; one that is there keeps its deadline.
 pub fn increment<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
     let mut key = KeyBuf::new();
@@ -16,18 +16,23 @@ pub fn increment<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let initial = js.to_number(call.arg::<2>()).ok_or_else(Fail::argument)?;
     let ttl = js.to_number(call.arg::<3>());
     let format = shared.description.codec_id << 4 | NUMBER;
+    let refused = |what| Fail::value_type(&shared.description.codec, what);
     let sum = shared.cache.update(key, |held, out| {
         let before = match held.map(|entry| entry.value()) {
             None => initial,
             Some(value) if value.format == format => keys::to_number(value.bytes),
-            Some(_) => return (Edit::Keep, Err(Fail::value_type("number", "something else"))),
+            Some(_) => return (Edit::Keep, Err(refused("sum with what is no number"))),
         };
         let sum = before + by;
         if !sum.is_finite() {
-            return (Edit::Keep, Err(Fail::value_type("number", "a sum that is not finite")));
+            return (Edit::Keep, Err(refused("sum that is not finite")));
         }
         out.extend(sum.to_ne_bytes());
-        (Edit::Change { format, expiry: expiry(&shared, held, ttl) }, Ok(sum))
+        let expiry = match held {
+            Some(_) => Expiry::Keep,
+            None => shared.expiry_or_default(ttl),
+        };
+        (Edit::Change { format, expiry }, Ok(sum))
     });
     js.number(sum??)
 }
@@ -72,6 +77,19 @@ pub fn compare_and_set<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     stored(js, shared.cache.compare_and_set(key, is_expected, value, expiry, note.as_ref()))
 }
 
+/// `compareAndDelete(key, expected)`: removes the key if it has what is expected; whether it did.
+pub fn compare_and_delete<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.owned()?);
+    let (mut key, mut expected) = (KeyBuf::new(), ValueBuf::new());
+    let key = key.read(js, call.arg::<0>())?;
+    let expected = expected.read(js, call.arg::<1>(), &shared.description)?;
+    let removed = shared.cache.update(key, |held, _| match held {
+        Some(held) if same(held.value(), expected) => (Edit::Remove, true),
+        _ => (Edit::Keep, false),
+    })?;
+    js.boolean(removed)
+}
+
 /// Whether JavaScript could not tell the two apart.
 fn same(held: Value<'_>, expected: Value<'_>) -> bool {
     let is_nan = |value: Value<'_>| {
@@ -97,13 +115,6 @@ pub fn read_note(
         None => note,
         Some(life) => Some(Note { life: Some(life.ceil() as u64), ..note.unwrap_or_default() }),
     })
-}
-
-fn expiry(shared: &Shared, held: Option<EntryRef<'_>>, ttl: Option<f64>) -> Expiry {
-    match (ttl, held) {
-        (None, Some(_)) => Expiry::Keep,
-        (ttl, _) => shared.expiry_or_default(ttl),
-    }
 }
 
 fn stored<'s>(js: Js<'s>, stored: Result<bool, Error>) -> Returns<'s> {

@@ -74,6 +74,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"increment", conditional::increment, 5),
     method!(c"setIfAbsent", conditional::set_if_absent, 6),
     method!(c"compareAndSet", conditional::compare_and_set, 7),
+    method!(c"compareAndDelete", conditional::compare_and_delete),
     method!(c"touch", info::touch, 2),
     method!(c"getAndTouch", info::get_and_touch, 2),
     method!(c"info", info::info, 2),

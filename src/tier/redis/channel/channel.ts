@@ -1,5 +1,7 @@
 // How a cache hears what other processes change in the store: by tracking, by the bus, or not at all.
+
 import { randomBytes } from 'node:crypto'
+import { setImmediate } from '../../../base/runtime.ts'
 import type { Cancel } from '../../../base/timers.ts'
 import type { Client } from '../clients/client.ts'
 import { closedError } from '../clients/connection.ts'

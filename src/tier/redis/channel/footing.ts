@@ -1,6 +1,8 @@
 // Keeps the channel standing: makes its connections, asks them for signs of life, and when one of them
 // is down begins anew with all, after a pause.
+
 import { TierError } from '../../../base/errors.ts'
+import { setImmediate } from '../../../base/runtime.ts'
 import type { Cancel } from '../../../base/timers.ts'
 import type { TierHost } from '../../contract.ts'
 import type { Holder } from '../clients/reach.ts'

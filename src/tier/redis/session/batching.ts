@@ -1,4 +1,5 @@
 // What is asked for in one tick goes to the store together.
+import { nextTick, queueMicrotask } from '../../../base/runtime.ts'
 
 /** Collects items, and hands them over when the promises that settle in this tick have been followed. */
 export class Batching<T> {
@@ -12,7 +13,7 @@ export class Batching<T> {
   add(item: T): void {
     this.#items.push(item)
     if (this.#items.length > 1) return
-    queueMicrotask(() => process.nextTick(() => this.flush()))
+    queueMicrotask(() => nextTick(() => this.flush()))
   }
 
   /** Hands over what there is now. */

@@ -1,5 +1,6 @@
 // Values as they are read: what is damaged, or was invalidated since, counts as missing.
 
+import { now } from '../../../base/runtime.ts'
 import type { CacheKey } from '../../../base/types.ts'
 import type { TierMark, TierValue } from '../../contract.ts'
 import { type Found, unseal } from '../../envelope.ts'
@@ -63,7 +64,7 @@ export class Reader {
     const places = [keys.epochWord, ...wanted.map(({ key }) => keys.word(key))]
     const guess = this.#clock.now(connection)
     const withTime = guess === undefined || this.#hasMissed
-    const begun = performance.now()
+    const begun = now()
     const [at, ...values] = await store.read(connection, places, withTime)
     if (at?.now !== undefined) this.#clock.learn(connection, at.now, begun)
     // No value is to seem fresher than it is.
@@ -118,7 +119,7 @@ export class Reader {
   }
 
   async #time(connection: Connection): Promise<number | undefined> {
-    const asked = performance.now()
+    const asked = now()
     const [reply] = await this.#parts.store.send('get', connection, [TIME])
     if (!Array.isArray(reply)) return undefined
     const time = timeOf(reply)

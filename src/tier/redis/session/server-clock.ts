@@ -1,5 +1,6 @@
 // The time of a server, as far as it is known without asking. It is good enough to say how fresh a value
 // is, and not to say what came first.
+import { dateNow, now } from '../../../base/runtime.ts'
 import type { Connection } from '../clients/connection.ts'
 
 /** Milliseconds after which the server is asked again. */
@@ -26,15 +27,15 @@ export class ServerClock {
   learn(connection: Connection, told: number, asked: number): void {
     this.#connection = connection
     this.#told = told
-    this.#at = performance.now()
+    this.#at = now()
     this.#late = (this.#at - asked) * 1000
-    this.#wall = Date.now()
+    this.#wall = dateNow()
   }
 
   /** Microseconds of the server, or a little less; `undefined` if it has to be asked. */
   now(connection: Connection): number | undefined {
-    const passed = performance.now() - this.#at
-    const isApart = Math.abs(Date.now() - this.#wall - passed) > APART
+    const passed = now() - this.#at
+    const isApart = Math.abs(dateNow() - this.#wall - passed) > APART
     if (connection !== this.#connection || passed > LIFE || isApart) return undefined
     return this.#told + Math.floor(passed * 1000)
   }
