@@ -12,6 +12,8 @@ const dist = join(root, 'dist')
 const cjs = join(dist, 'cjs')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
+/** The entry that stands in one file, for it is measured against a library that does. */
+const ALONE = 'lru-cache/index'
 /** The files of dist that are entries, without their extension. */
 const entries = Object.values(manifest.exports)
   .filter(entry => entry.import)
@@ -36,13 +38,19 @@ clean()
 types()
 const modules = await build({
   ...common,
-  entryPoints: [...entries, ...programs].map(source),
+  entryPoints: [...entries.filter(entry => entry !== ALONE), ...programs].map(source),
   outdir: dist,
   format: 'esm',
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
 })
-const files = modules.outputFiles.map(({ path, text }) => ({ path, text: named(text) }))
+const alone = await build({
+  ...common,
+  entryPoints: [source(ALONE)],
+  outdir: dist,
+  format: 'esm',
+})
+const files = [...modules.outputFiles, ...alone.outputFiles]
 write(files)
 write((await commandLine()).outputFiles)
 await commonjs(files)
@@ -116,22 +124,27 @@ async function commonjs(files) {
         JSON.stringify(`${beside[0] === '.' ? '' : './'}${beside}`),
       )
     }
-    put(to, code)
+    put(to, named(code))
   }
   put(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')
 }
 
-/** Gives classes their names: esbuild calls one that names itself `_Cache`. */
+/** Gives classes their names: esbuild calls one that names itself `_Cache`, and a second one `Cache2`. */
 function named(text) {
-  const classes = text.matchAll(/^var (\w+) = class _\1\b/gm)
-  return [...classes].reduce(
-    (text, [, name]) => text.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name),
+  const themselves = text.matchAll(/^var (\w+) = class _\1\b/gm)
+  const code = [...themselves].reduce(
+    (code, [, name]) => code.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name),
     text,
+  )
+  return code.replaceAll(
+    /^var (([A-Z]\w*?)\d+) = class\b[\s\S]*?^\};$/gm,
+    (text, local, name) =>
+      `${text}\nObject.defineProperty(${local}, "name", { value: "${name}" });`,
   )
 }
 
 function write(files) {
-  for (const { path, text } of files) put(path, text)
+  for (const { path, text } of files) put(path, named(text))
 }
 
 function put(path, text) {

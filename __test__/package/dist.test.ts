@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -56,5 +57,18 @@ test('both ways into the package share their caches', async t => {
   for (const { Cache, BreakwaterError } of [esm, commonjs]) {
     const error = t.throws(() => new Cache({ max: 1 }).get(null as never))
     t.true(error instanceof BreakwaterError)
+  }
+})
+
+test('exported classes are called by the names that they are exported by', async t => {
+  const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  const require = createRequire(import.meta.url)
+  for (const entry of Object.keys(exports).filter(entry => entry !== './package.json')) {
+    const specifier = `breakwater${entry.slice(1)}`
+    for (const module of [await import(specifier), require(specifier)]) {
+      for (const [name, value] of Object.entries(module)) {
+        if (/^[A-Z]/.test(name) && typeof value === 'function') t.is(value.name, name)
+      }
+    }
   }
 })

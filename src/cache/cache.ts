@@ -263,6 +263,24 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V>
   }
 
   /**
+   * Whether a key has a value here, or in the second tier. Nothing is loaded.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 }).set('a', 1)
+   * assert.equal(await cache.fetchHas('a'), true)
+   * assert.equal(await cache.fetchHas('b'), false)
+   * ```
+   */
+  async fetchHas(key: K): Promise<boolean> {
+    if (this.has(key)) return true
+    const held = await this.#second?.session.get(key)
+    return held !== undefined && held.freshFor > 0
+  }
+
+  /**
    * The values of many keys, in their order: those that the cache does not have are loaded together
    * with all others that are missed in this tick, at most `batch.maxBatch` at a time, and each of them
    * once for all who ask.

@@ -35,11 +35,18 @@ export interface NamespaceHost<V> {
   setMany(entries: Iterable<readonly [string, V]>, options?: SetOptions): unknown
   deleteMany(keys: readonly string[]): number
   fetch(key: string, options?: FetchOptions<string, V>): Promise<Value<V>>
+  fetchSync(key: string, options?: FetchOptions<string, V>): Value<V> | Promise<Value<V>>
   getOrSet(
     key: string,
     loader: Loader<string, V>,
     options?: FetchOptions<string, V>,
   ): Promise<Value<V>>
+  getOrSetSync(
+    key: string,
+    loader: Loader<string, V>,
+    options?: FetchOptions<string, V>,
+  ): Value<V> | Promise<Value<V>>
+  fetchHas(key: string): Promise<boolean>
   fetchMany(
     keys: readonly string[],
     batchLoader?: BatchLoader<string, V>,
@@ -155,9 +162,16 @@ export class Namespace<V> {
    * cache the whole one.
    */
   async fetch(key: string, options?: FetchOptions<string, V>): Promise<V | undefined> {
-    const full = this.#full(key)
+    return this.fetchSync(key, options)
+  }
+
+  /** See {@link Cache.fetchSync}, and {@link Namespace.fetch}. */
+  fetchSync(
+    key: string,
+    options?: FetchOptions<string, V>,
+  ): V | undefined | Promise<V | undefined> {
     const loader = options?.loader ? this.#own(options.loader) : this.#host.loader
-    return this.#host.fetch(full, {
+    return this.#host.fetchSync(this.#full(key), {
       ...this.#tagged(options),
       ...(loader && { loader: this.#tagging(loader) }),
     })
@@ -169,9 +183,23 @@ export class Namespace<V> {
     loader: Loader<string, V>,
     options?: FetchOptions<string, V>,
   ): Promise<V | undefined> {
+    return this.getOrSetSync(key, loader, options)
+  }
+
+  /** See {@link Cache.getOrSetSync}. The loader is given the key as it is here. */
+  getOrSetSync(
+    key: string,
+    loader: Loader<string, V>,
+    options?: FetchOptions<string, V>,
+  ): V | undefined | Promise<V | undefined> {
     // What is no function is for the cache to refuse.
     const own = typeof loader === 'function' ? this.#tagging(this.#own(loader)) : loader
-    return this.#host.getOrSet(this.#full(key), own, this.#tagged(options))
+    return this.#host.getOrSetSync(this.#full(key), own, this.#tagged(options))
+  }
+
+  /** See {@link Cache.fetchHas}. */
+  async fetchHas(key: string): Promise<boolean> {
+    return this.#host.fetchHas(this.#full(key))
   }
 
   /**

@@ -582,7 +582,8 @@ export class Store<K extends CacheKey = string, V = unknown> {
 
   /**
    * Tells `listener` of entries that leave, whichever worker caused it. What this isolate causes
-   * it is told of at the end of the call that caused it, the rest soon after. It does not keep the
+   * it is told of at the end of the call that caused it, or soon after when thousands were told in one
+   * turn of the event loop; the rest soon after. It does not keep the
    * process alive. Removals wait in a queue of at most 64 MB for each isolate: those that find it
    * full are not told but counted in `stats().removalsDropped`.
    *

@@ -1,4 +1,5 @@
 // Errors as text, for waiters in other threads and for entries that remember a failure.
+import { types } from 'node:util'
 import { adopt, isBreakwaterError } from '../base/errors.ts'
 
 /** The most characters that a failure takes. */
@@ -18,9 +19,12 @@ interface Failure {
   fields: Record<string, unknown>
 }
 
+/** The most fields that are kept. */
+const MOST_FIELDS = 64
+
 /** A thrown value as text. */
 export function toText(error: unknown): string {
-  const text = error instanceof Error ? describe(error) : thrown(error)
+  const text = isAnError(error) ? describe(error) : thrown(error)
   return text !== undefined && text.length <= LONGEST ? text : brief(error)
 }
 
@@ -45,19 +49,54 @@ export function fromText(text: string): unknown {
   return error
 }
 
-function describe(error: Error): string | undefined {
-  const { name, message, stack } = error
-  const ours = isBreakwaterError(error) || undefined
-  const failure: Failure = { name: String(name), message: String(message), stack, ours, fields: {} }
-  try {
-    for (const field of Object.keys(error)) {
-      const value = (error as unknown as Record<string, unknown>)[field]
-      if (JSON.stringify(value) !== undefined) failure.fields[field] = value
+/** Each field for itself: one that cannot be read, written or held leaves the others alone. */
+function describe(error: Error): string {
+  const failure: Failure = {
+    name: textOf(error, 'name') ?? 'Error',
+    message: textOf(error, 'message') ?? '',
+    stack: textOf(error, 'stack'),
+    ours: isBreakwaterError(error) || undefined,
+    fields: {},
+  }
+  const head = JSON.stringify(failure)
+  const fields: string[] = []
+  let room = LONGEST - head.length
+  for (const field of fieldsOf(error)) {
+    const value = jsonOf(error, field)
+    if (value === undefined) continue
+    const text = `${JSON.stringify(field)}:${value}`
+    if (text.length < room) {
+      fields.push(text)
+      room -= text.length + 1
     }
-    return JSON.stringify(failure)
+  }
+  // The fields are the last of the head, and there are none in it yet.
+  return `${head.slice(0, -2)}${fields.join(',')}}}`
+}
+
+function fieldsOf(error: Error): string[] {
+  try {
+    return Object.keys(error).slice(0, MOST_FIELDS)
   } catch {
-    // A field that JSON does not take, such as a cycle.
-    return JSON.stringify({ ...failure, fields: {} })
+    return []
+  }
+}
+
+/** A field as JSON; `undefined` if there is none. */
+function jsonOf(error: Error, field: string): string | undefined {
+  try {
+    return JSON.stringify((error as unknown as Record<string, unknown>)[field])
+  } catch {
+    return undefined
+  }
+}
+
+function textOf(error: Error, field: 'name' | 'message' | 'stack'): string | undefined {
+  try {
+    const text: unknown = error[field]
+    return text === undefined ? undefined : String(text)
+  } catch {
+    return undefined
   }
 }
 
@@ -70,7 +109,24 @@ function thrown(value: unknown): string | undefined {
 }
 
 function brief(error: unknown): string {
-  const name = error instanceof Error ? error.name : typeof error
-  const message = error instanceof Error ? error.message : 'a loader threw a value of this type'
-  return JSON.stringify({ name: name.slice(0, 256), message: message.slice(0, 4096), fields: {} })
+  const isError = isAnError(error)
+  const name = (isError ? textOf(error, 'name') : undefined) ?? typeof error
+  const message = isError ? textOf(error, 'message') : 'a loader threw a value of this type'
+  const short = { name: name.slice(0, 256), message: (message ?? '').slice(0, 4096) }
+  return JSON.stringify({ ...short, fields: codeOf(error) })
+}
+
+/** What programs ask errors for, of an error that is too long as a whole. */
+function codeOf(error: unknown): Record<string, unknown> {
+  const fields: Record<string, unknown> = {}
+  for (const field of ['code', 'status', 'statusCode', 'errno']) {
+    const json = isAnError(error) ? jsonOf(error, field) : undefined
+    if (json !== undefined && json.length < 256) fields[field] = JSON.parse(json)
+  }
+  return fields
+}
+
+/** Whether it is an error, of whatever realm. */
+function isAnError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error)
 }

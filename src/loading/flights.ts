@@ -247,7 +247,10 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   #listen(flight: Flight<K, V>, other: Flight<K, V>): void {
     flight.follows = true
     flight.followed = other
-    for (const caller of flight.callers) {
+    // Whoever has not tried yet comes first.
+    const tried = ({ asker }: Caller<K, V>) => (asker === flight.loadsFor ? 1 : 0)
+    const callers = [...flight.callers].sort((a, b) => tried(a) - tried(b))
+    for (const caller of callers) {
       const follower = new Caller(caller.asker, outcome => {
         flight.settleOne(caller, outcome)
         if (!flight.isWanted) this.#fire(flight, 'told', outcome)

@@ -14,17 +14,20 @@ export type OpenShared = <K extends Some, V extends Some, FC>(
 /** Marks shared caches, whichever copy of this package made them. */
 export const SHARED: unique symbol = Symbol.for('breakwater.lru-cache.shared') as never
 
-let opener: OpenShared | undefined
+/** Where who makes shared caches is found, whichever copy of this package was imported. */
+const OPENER = Symbol.for('breakwater.lru-cache.open')
+
+const realm = globalThis as { [OPENER]?: OpenShared }
 
 /** Says how shared caches are made: `breakwater/lru-cache/shared` does when it is imported. */
 export function offer(open: OpenShared): void {
-  opener = open
+  realm[OPENER] = open
 }
 
 /** A shared cache. */
 export const openShared: OpenShared = options => {
-  opener ??= load(options.shared)
-  return opener(options)
+  const open = realm[OPENER] ?? load(options.shared)
+  return open(options)
 }
 
 /** Whether a value is a shared cache. */

@@ -7,6 +7,8 @@ import type { CacheKey } from '../base/types.ts'
 export interface TierValue {
   /** What the codec made of the value. */
   readonly encoded: string | number | Uint8Array
+  /** What the codec has to know of it, from 0 to 255: comes back as it was given; 0 is none. */
+  readonly kind?: number | undefined
   /**
    * Milliseconds that it is fresh from now on. Below 0: it has been stale for so long. `Infinity`: it
    * does not end.
@@ -84,6 +86,11 @@ export interface TierSession {
   readonly ready: Promise<void>
   /** The value of a key; `undefined` also if the store does not answer. */
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined>
+  /**
+   * Whether it has a fresh value of a key, without reading that; `false` if it does not answer. Where it
+   * is left out, the value is read.
+   */
+  has?(key: CacheKey): Promise<boolean>
   /** Stores a value; `false` if there is a newer one, or the store does not answer. */
   set(key: CacheKey, value: TierValue): Promise<boolean>
   /** Removes the values of keys, and keeps loads that began before from storing theirs. */

@@ -8,7 +8,8 @@
 //   at 19  its version; NaN if it has none                    }
 //   at 27  milliseconds that loading it took                 float32
 //   at 31  the length of the value before it was compressed  uint32
-//   at 35  the length of the tags, which are JSON            uint32
+//   at 35  what the codec has to know of it                  uint8
+//   at 36  the length of the tags, which are JSON            uint24
 //   at 39  the generation in which it was known               } float64
 //   at 47  and how far the clock of tags was                  }
 //   at 55  the session that wrote it                         8 bytes
@@ -73,6 +74,15 @@ export function isTombstone(stored: Buffer): boolean {
   return stored[Head.KIND] === Kind.TOMBSTONE
 }
 
+/** The most characters of the tags of a value: their bytes are counted by three. */
+const MOST_TAGS = 1_000_000
+
+/** Where the head of a value ends, with its tags; `undefined` if it is none that says so. */
+export function headEnd(stored: Buffer): number | undefined {
+  if (stored.length < Head.SIZE || !stored.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  return Head.SIZE + stored.readUIntBE(Head.VERSION + 17, 3)
+}
+
 /** A value in parts: between them goes what only the store knows. */
 export interface Sealed {
   /** What comes before the times. */
@@ -91,6 +101,9 @@ export function seal(
   max: number,
 ): Sealed | TierError | Promise<Sealed> {
   const { encoded } = value
+  if (value.tags && JSON.stringify(value.tags).length > MOST_TAGS) {
+    return new TierError('the tags of a value are longer than a million characters')
+  }
   // A character is a byte or more: so large a text is not even made into bytes.
   if (typeof encoded !== 'number' && encoded.length > max) return tooLarge(encoded.length, max)
   const { kind, bytes } = toBytes(encoded)
@@ -115,7 +128,8 @@ function assemble(
   middle.writeDoubleBE(value.version ?? Number.NaN, 0)
   middle.writeFloatBE(value.cost, 8)
   middle.writeUInt32BE(length, 12)
-  middle.writeUInt32BE(tags.length, 16)
+  middle.writeUInt8(value.kind ?? 0, 16)
+  middle.writeUIntBE(tags.length, 17, 3)
   return {
     head: Buffer.from([...MAGIC, kind | (code << 4)]),
     middle,
@@ -153,6 +167,8 @@ export interface Found {
   /** The epoch in which it was. */
   readonly generation: number
   readonly clock: number
+  /** Until when it is fresh, in milliseconds of the store. */
+  readonly freshUntil: number
   /** Who wrote it, as it is stored. */
   readonly signature: Buffer
   readonly tags: readonly string[] | undefined
@@ -184,7 +200,7 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
   const known = stored.readDoubleBE(Head.KNOWN)
   const freshUntil = stored.readDoubleBE(Head.FRESH_UNTIL)
   const length = stored.readUInt32BE(Head.VERSION + 12)
-  const end = Head.SIZE + stored.readUInt32BE(Head.VERSION + 16)
+  const end = Head.SIZE + stored.readUIntBE(Head.VERSION + 17, 3)
   if (end > stored.length || Number.isNaN(known) || Number.isNaN(freshUntil)) {
     throw new TierError('a stored value is damaged')
   }
@@ -193,8 +209,10 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
   const read = (bytes: Uint8Array): TierValue => {
     const version = stored.readDoubleBE(Head.VERSION)
     const cost = stored.readFloatBE(Head.VERSION + 8)
+    const kind = stored.readUInt8(Head.VERSION + 16)
     return {
       encoded: fromBytes(form & 15, bytes),
+      ...(kind === 0 ? {} : { kind }),
       freshFor: freshUntil - now / 1000,
       cost: Number.isFinite(cost) ? cost : 0,
       version: Number.isNaN(version) ? undefined : version,
@@ -203,6 +221,7 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
   }
   return {
     known,
+    freshUntil,
     generation: stored.readDoubleBE(Head.GENERATION),
     clock: stored.readDoubleBE(Head.CLOCK),
     signature: stored.subarray(Head.WRITER, Head.SIZE),

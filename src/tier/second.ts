@@ -4,7 +4,8 @@ import { InvalidOptionError } from '../base/errors.ts'
 import type { Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
-import type { Kin, Tier, TierHost, TierSession, TierValue } from './contract.ts'
+import type { Kin, Tier, TierHost, TierValue } from './contract.ts'
+import { GuardedSession } from './guarded.ts'
 
 /** How a cache uses its second tier. */
 export interface SecondOptions {
@@ -84,7 +85,7 @@ export function checkSecond(options: SecondOptions): { localTtl: number; uncover
 
 /** The second tier of one instance. */
 export class Second {
-  readonly session: TierSession
+  readonly session: GuardedSession
   /** Whether of all processes one loads a key. */
   readonly leases: boolean
   readonly #front: Front
@@ -103,7 +104,9 @@ export class Second {
     this.#uncoveredTtl = Math.min(localTtl, uncoveredTtl)
     this.leases = options.tierLease ?? false
     try {
-      this.session = tier.open(this.#host())
+      this.session = new GuardedSession(tier.open(this.#host()), (operation, error) =>
+        front.tell('failed', operation, error),
+      )
     } catch (error) {
       front.kin.close()
       throw error
@@ -142,13 +145,14 @@ export class Second {
       name: front.name,
       timers: front.timers,
       kin: front.kin,
-      changed: keys => front.forget(keys),
+      changed: keys => this.#hear(() => front.forget(keys)),
       // The store is about to be lost: all that was known by it is stale by then.
-      doubted: keys => (this.#soft ? this.#forgetAll() : front.forget(keys)),
-      tagged: tags => {
-        for (const tag of tags) front.forgetTag(tag, false)
-      },
-      cleared: () => this.#forgetAll(),
+      doubted: keys => this.#hear(() => (this.#soft ? this.#forgetAll() : front.forget(keys))),
+      tagged: tags =>
+        this.#hear(() => {
+          for (const tag of tags) front.forgetTag(tag, false)
+        }),
+      cleared: () => this.#hear(() => this.#forgetAll()),
       lost: () => {
         this.#covered = false
         this.#forgetAll()
@@ -162,6 +166,16 @@ export class Second {
       },
       failed: (operation, error) => front.tell('failed', operation, error),
       breaker: state => front.breaker(state),
+    }
+  }
+
+  /** What is heard may be of strangers: where the cache cannot follow it forgets everything. */
+  #hear(forget: () => void): void {
+    try {
+      forget()
+    } catch (error) {
+      this.failed('invalidation', error)
+      this.#front.clear()
     }
   }
 

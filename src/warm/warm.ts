@@ -1,5 +1,7 @@
 // Warm starts: the keys that are read most are remembered, in a file or by the fleet, and a new
 // process has their values before it says that it is ready.
+
+import { Awaited } from '../base/awaited.ts'
 import { builtin } from '../base/builtin.ts'
 import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError, SnapshotIoError } from '../base/errors.ts'
@@ -89,8 +91,9 @@ export class Warm<K extends CacheKey> {
   readonly #timers: Timers
   #cancel: Cancel = () => {}
   #closed = false
-  /** What the start brought. */
-  readonly ready: Promise<WarmStart>
+  readonly #ready: Promise<WarmStart>
+  /** Whether anybody waits for the start. */
+  readonly #awaited = new Awaited()
 
   constructor(
     options: NonNullable<ReturnType<typeof checkWarm>>,
@@ -100,8 +103,14 @@ export class Warm<K extends CacheKey> {
     this.#options = options
     this.#host = host
     this.#timers = timers
-    this.ready = this.#withinBudget()
+    this.#ready = this.#withinBudget()
     this.#again()
+  }
+
+  /** What the start brought. */
+  get ready(): Promise<WarmStart> {
+    this.#awaited.isOn = true
+    return this.#ready
   }
 
   /** Takes the hot set as it is now; the result saves it. Throws nothing: the result rejects. */
@@ -142,7 +151,7 @@ export class Warm<K extends CacheKey> {
           progress.over = true
           resolve({ loaded: progress.loaded, complete: false })
         },
-        true,
+        this.#awaited,
       )
       this.#start(progress).then(
         () => {
@@ -190,7 +199,7 @@ export class Warm<K extends CacheKey> {
   #pause(ms: number): Promise<void> | undefined {
     if (!(ms > 0)) return undefined
     return new Promise(resolve => {
-      this.#timers.after(ms, resolve, true)
+      this.#timers.after(ms, resolve, this.#awaited)
     })
   }
 }

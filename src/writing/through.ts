@@ -145,11 +145,13 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
   #toOrigin(entry: WriteEntry<K, V>): Promise<unknown> {
     const controller = new AbortController()
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(this.#timeout, () => {
-        const late = new Error(`the origin took longer than ${this.#timeout} ms`)
-        reject(late)
-        controller.abort(late)
-      })
+      const late = () => {
+        const error = new Error(`the origin took longer than ${this.#timeout} ms`)
+        reject(error)
+        controller.abort(error)
+      }
+      // The one who writes waits for it.
+      const cancel = this.#timers.after(this.#timeout, late, true)
       const call = async () => this.#writer(entry, { signal: controller.signal })
       call().then(resolve, reject).then(cancel)
     })

@@ -20,14 +20,18 @@ const TURN: usize = 10_000;
 
 impl Env {
     /// The end of a call: hands over what it caused, unless that is what is being done. What
-    /// listeners cause meanwhile goes to the end of the queue, and at the end of a turn's share to
-    /// the next turn.
+    /// listeners cause meanwhile goes to the end of the queue. When the turn has had its share, a
+    /// few removals wait for the next turn, so that it comes.
     #[cold]
     pub fn deliver(&self, js: Js<'_>) {
+        if self.turned.take() {
+            return;
+        }
         let waiting = self.outbox.waiting();
-        // A few of them wait for the next turn as well, so that it comes.
-        if !self.comes_back.get() || waiting >= BATCH {
+        if self.told.get() < TURN || waiting >= BATCH {
             self.drain(js, waiting);
+        } else {
+            self.come_back(js);
         }
     }
 
@@ -36,6 +40,7 @@ impl Env {
         self.comes_back.set(false);
         self.told.set(0);
         self.drain(js, 0);
+        self.turned.set(self.outbox.is_pending());
     }
 
     /// Hands over this many, and more while the turn's share lasts.

@@ -27,6 +27,8 @@ pub struct Env {
     pub told: Cell<usize>,
     /// Whether the facade comes back for more of them in the loop's next turn.
     pub comes_back: Cell<bool>,
+    /// Whether the call that ends is that one.
+    pub turned: Cell<bool>,
     this: Weak<Self>,
     scratch: Cell<*mut u8>,
     /// Bytes of the value that was left last.
@@ -60,6 +62,7 @@ impl Env {
             delivering: Cell::new(false),
             told: Cell::new(0),
             comes_back: Cell::new(false),
+            turned: Cell::new(false),
             this: this.clone(),
             scratch: Cell::new(ptr::null_mut()),
             left: Cell::new(0),

@@ -11,7 +11,12 @@ import {
   wanted,
   watch,
 } from './reach.ts'
-import { checkAlike, isUnknownUser, notAlike, SetupQuestion } from './setup.ts'
+import { checkAlike, SetupQuestion } from './setup.ts'
+
+interface Options {
+  keyPrefix?: string
+  enableAutoPipelining?: boolean
+}
 
 /** What both kinds have. */
 interface Common extends Emitter {
@@ -21,19 +26,19 @@ interface Common extends Emitter {
   disconnect(): void
   call(...args: string[]): Promise<unknown>
   callBuffer(...words: unknown[]): Promise<Reply>
+  pipeline(): Pipeline
 }
 
 interface Redis extends Common {
-  readonly options: { keyPrefix?: string; role?: unknown; monitor?: unknown; db?: number }
+  readonly options: Options & { role?: unknown; monitor?: unknown; db?: number }
   /** How the connection is now. */
   readonly condition?: { select?: number } | null
   duplicate(options: object): Redis
   subscribe(channel: string): Promise<unknown>
-  pipeline(): Pipeline
 }
 
 interface Cluster extends Common {
-  readonly options: { keyPrefix?: string; scaleReads?: unknown }
+  readonly options: Options & { scaleReads?: unknown }
   duplicate(nodes: never[], options: object): Cluster
   nodes(role: 'master'): Redis[]
 }
@@ -88,8 +93,24 @@ abstract class IoClient<C extends Redis | Cluster> implements Client {
     }
   }
 
+  /** Commands one by one, in their order. */
   protected each(commands: readonly Command[]): Promise<Reply>[] {
+    // Collecting them by itself, the library takes commands of words for others.
+    if (this.of.options.enableAutoPipelining === true)
+      return commands.map(command => this.#alone(command))
     return commands.map(({ words }) => this.of.callBuffer(...words.map(bytesOf)))
+  }
+
+  async #alone(command: Command): Promise<Reply> {
+    const [reply] = await this.together([command])
+    if (reply instanceof Error) throw reply
+    return reply as Reply
+  }
+
+  protected async together(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+    const pipeline = this.of.pipeline()
+    for (const { words } of commands) pipeline.callBuffer(...words.map(bytesOf))
+    return ((await pipeline.exec()) ?? []).map(([error, reply]) => error ?? reply)
   }
 }
 
@@ -109,15 +130,16 @@ class IoRedis extends IoClient<Redis> {
     if (monitor === true) {
       throw new InvalidOptionError('client', 'a monitor', 'one that takes commands')
     }
-    const send = (...args: string[]) => client.call(...args)
+    const send = async (...words: string[]) => {
+      const [reply] = await this.together([{ words, key: '' }])
+      if (reply instanceof Error) throw reply
+      return reply
+    }
     this.#setup = new SetupQuestion(send, () => this.state === 'ready')
   }
 
   sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> | Promise<Reply>[] {
-    if (commands.length === 1) return this.each(commands)
-    const pipeline = this.of.pipeline()
-    for (const { words } of commands) pipeline.callBuffer(...words.map(bytesOf))
-    return pipeline.exec().then(replies => (replies ?? []).map(([error, reply]) => error ?? reply))
+    return commands.length === 1 ? this.each(commands) : this.together(commands)
   }
 
   async reach(holder: Holder): Promise<Reach> {
@@ -151,7 +173,11 @@ class IoCluster extends IoClient<Cluster> {
 
   async reach(holder: Holder): Promise<Reach> {
     wanted(holder)
-    const options = { lazyConnect: true, clusterRetryStrategy: () => null }
+    const options = {
+      lazyConnect: true,
+      clusterRetryStrategy: () => null,
+      enableAutoPipelining: false,
+    }
     const copy = this.of.duplicate([], options)
     // While it connects it says what it finds out, which is no change.
     watch(copy, holder, ['error', 'close', 'end'])
@@ -172,16 +198,13 @@ async function open(client: Redis, holder: Holder, options: object): Promise<Red
     reconnectOnError: null,
     enableOfflineQueue: false,
     autoResubscribe: false,
+    replyMapping: 'legacy',
+    enableAutoPipelining: false,
     ...options,
   })
   watch(copy, holder)
   holder.keep(() => copy.disconnect())
-  // The library says why by an event, and rejects with less.
-  let reason: unknown
-  copy.on('error', error => (reason ??= error))
-  await copy.connect().catch(error => {
-    throw isUnknownUser(reason) ? notAlike('user', reason) : (reason ?? error)
-  })
+  await copy.connect()
   return copy
 }
 

@@ -12,7 +12,7 @@ import {
   wanted,
   watch,
 } from './reach.ts'
-import { checkAlike, isUnknownUser, notAlike, SetupQuestion } from './setup.ts'
+import { checkAlike, explained, SetupQuestion } from './setup.ts'
 
 type Subscribe = (channel: string, f: (payload: Payload) => void, buffers: true) => Promise<unknown>
 
@@ -59,7 +59,7 @@ interface Sentinel extends Common {
 
 /** Whether a client is of this library. */
 export function isNodeRedis(client: object): boolean {
-  return 'sendCommand' in client && 'duplicate' in client && 'isOpen' in client
+  return 'sendCommand' in client && 'isOpen' in client
 }
 
 /** A client of this library. */
@@ -204,6 +204,8 @@ async function open(client: Single, holder: Holder, options: object): Promise<Si
   const copy = client.duplicate({
     socket: { ...client.options.socket, reconnectStrategy: false },
     disableOfflineQueue: true,
+    // What it says is in the options already, and would go before what was set up since.
+    url: undefined,
     // Tracking is the tier's own.
     clientSideCache: undefined,
     emitInvalidate: false,
@@ -223,7 +225,7 @@ async function open(client: Single, holder: Holder, options: object): Promise<Si
     if (connected) destroy(copy)
   })
   await copy.connect().catch(error => {
-    throw isUnknownUser(error) ? notAlike('user', error) : error
+    throw explained(error)
   })
   return copy
 }

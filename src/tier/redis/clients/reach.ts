@@ -2,6 +2,7 @@
 // made once: one that is down stays down, and whoever uses it begins anew. So no connection is taken for
 // another, and nothing waits in a queue for a server that is gone.
 import { TierError } from '../../../base/errors.ts'
+import { explained } from './setup.ts'
 
 /** A message of a channel: bytes, or a list of them, or `null`, as Redis tells of keys. */
 export type Payload = Buffer | readonly Buffer[] | null
@@ -78,7 +79,7 @@ export function watch<C extends Pick<Emitter, 'on'>>(
   for (const event of events) {
     client.on(event, detail => {
       const error = detail instanceof Error ? detail : new Error(`the connection is down: ${event}`)
-      holder.fail(error)
+      holder.fail(explained(error))
     })
   }
   return client

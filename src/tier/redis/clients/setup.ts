@@ -52,22 +52,20 @@ export class SetupQuestion {
 
 /** Throws if a connection of ours has not become what the user's is. */
 export async function checkAlike(like: Setup | undefined, send: Send): Promise<void> {
-  if (like === undefined) return
-  const made = await setupOf(send).catch(error => {
-    throw isUnknownUser(error) ? notAlike('user', error) : error
-  })
-  if (made === undefined) return
+  const made = like && (await setupOf(send))
+  if (like === undefined || made === undefined) return
   if (made.user !== like.user) throw notAlike('user')
   if (made.database !== like.database) throw notAlike('database')
 }
 
-/** Whether a server does not know who we are. */
-export function isUnknownUser(error: unknown): boolean {
-  return error instanceof Error && /^(NOAUTH|WRONGPASS)\b/.test(error.message)
+/** An error of connecting; one that says what to do where the server does not know who we are. */
+export function explained(error: unknown): unknown {
+  const isUnknown = error instanceof Error && /^(NOAUTH|WRONGPASS)\b/.test(error.message)
+  return isUnknown ? notAlike('user', error) : error
 }
 
 /** What was set up by a command and cannot be copied. */
-export function notAlike(what: 'user' | 'database', cause?: unknown): TierError {
+function notAlike(what: 'user' | 'database', cause?: unknown): TierError {
   const how =
     what === 'user'
       ? 'give `username` and `password` in its options, instead of sending AUTH'

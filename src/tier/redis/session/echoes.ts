@@ -61,7 +61,7 @@ export class Echoes {
       else foreign.push(key)
     }
     if (foreign.length > 0) this.#host.changed(foreign)
-    if (both.length > 0) void this.#look(both)
+    if (both.length > 0) void this.#look(both).catch(error => this.#lookFailed(error))
   }
 
   /** Takes what another thread of this process tells; `false` if it is another process's. */
@@ -94,6 +94,11 @@ export class Echoes {
     }
     if (changed.length > 0) this.#host.changed(changed)
     if (unsure.length > 0) this.#host.doubted(unsure)
+  }
+
+  #lookFailed(error: unknown): void {
+    this.#host.failed('invalidation', error)
+    this.#host.cleared()
   }
 
   /** Whether what the store has may be other than what is here. */

@@ -67,7 +67,12 @@ export class Owed {
   }
 
   #schedule(): void {
-    this.#cancel ??= this.#host.timers.after(PAUSE, () => void this.#try())
+    this.#cancel ??= this.#host.timers.after(PAUSE, () => {
+      this.#try().catch(error => {
+        this.#cancel = undefined
+        this.#host.failed('delete', error)
+      })
+    })
   }
 
   async #try(): Promise<void> {

@@ -3,7 +3,7 @@
 import { now } from '../../../base/runtime.ts'
 import type { CacheKey } from '../../../base/types.ts'
 import type { TierMark, TierValue } from '../../contract.ts'
-import { type Found, unseal } from '../../envelope.ts'
+import { type Found, headEnd, unseal } from '../../envelope.ts'
 import type { Connection } from '../clients/connection.ts'
 import { Batching } from './batching.ts'
 import type { Epoch, Epochs } from './epochs.ts'
@@ -17,6 +17,9 @@ import type { Writer } from './writer.ts'
 
 /** Microseconds by which the guess of the server's time may be ahead. */
 const MARGIN = 100_000
+
+/** How much is read of a value to see whether it is there: its head, and as many tags as most have. */
+const PEEK = 1024
 
 /** A key that is asked for. */
 interface Wanted {
@@ -43,7 +46,9 @@ export class Reader {
   readonly #clock = new ServerClock()
   /** Whether something was missing of late: then the time is asked for as well. */
   #hasMissed = true
-  readonly #batching = new Batching<Wanted>(wanted => void this.#read(wanted))
+  readonly #batching = new Batching<Wanted>(
+    wanted => void this.#read(wanted).catch(error => this.#fail(wanted, error)),
+  )
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -52,6 +57,33 @@ export class Reader {
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
     if (this.#parts.writer.owed.hasKey(key)) return Promise.resolve(undefined)
     return new Promise(resolve => this.#batching.add({ key, mark, resolve }))
+  }
+
+  /** Whether there is a fresh value: what comes before it is read, and what it takes to say so. */
+  async has(key: CacheKey): Promise<boolean> {
+    const { writer, keys, store, epochs } = this.#parts
+    const { sent } = writer
+    if (sent !== undefined) await sent
+    if (writer.owed.hasKey(key)) return false
+    const connection = this.#parts.connection()
+    const place = keys.word(key)
+    const [epochText, bytes] = await store.send('get', connection, [
+      { words: ['GET', keys.epochWord], key: keys.epochWord },
+      { words: ['GETRANGE', place, '0', String(PEEK - 1)], key: place },
+    ])
+    const epoch = epochs.read(epochText)
+    if (epoch === undefined || !Buffer.isBuffer(bytes)) return false
+    const end = headEnd(bytes)
+    if (end === undefined) return false
+    // So many tags are read with the value.
+    if (end > bytes.length) return (await this.get(key)) !== undefined
+    const now = this.#clock.now(connection) ?? (await this.#time(connection))
+    const found = [this.#unseal({ now: undefined, bytes }, now, epoch)]
+    const [one] = found
+    if (one === undefined || now === undefined || writer.owed.hasTag(one.tags)) return false
+    if (one.freshUntil * 1000 <= now + this.#clock.late) return false
+    if (one.tags && one.clock !== epoch.clock) await this.#dropOutdated(connection, found, [one])
+    return found[0] !== undefined
   }
 
   async #read(wanted: Wanted[]): Promise<void> {
@@ -145,6 +177,12 @@ export class Reader {
     } catch (error) {
       resolve(this.#damaged(error))
     }
+  }
+
+  /** Whoever asked is answered, whatever went wrong. */
+  #fail(wanted: readonly Wanted[], error: unknown): void {
+    this.#damaged(error)
+    for (const { resolve } of wanted) resolve(undefined)
   }
 
   #damaged(error: unknown): undefined {

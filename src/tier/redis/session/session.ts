@@ -78,6 +78,10 @@ export class RedisSession implements TierSession {
     return this.#closed ? Promise.resolve(undefined) : this.#reader.get(key, mark)
   }
 
+  async has(key: CacheKey): Promise<boolean> {
+    return this.#closed ? false : this.#reader.has(key)
+  }
+
   async set(key: CacheKey, value: TierValue): Promise<boolean> {
     return this.#closed ? false : this.#writer.set(key, value)
   }

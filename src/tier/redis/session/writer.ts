@@ -79,9 +79,11 @@ export class Writer {
     const [stamp] = await this.#send({ operation: 'set', isOfNow, made })
     // What a load brought was missing before.
     if (stamp === undefined && isOfNow) this.owed.add({ keys: [key] })
-    if (stamp === undefined || stamp === null) return false
-    if (isOfNow) this.owed.settle(key)
+    if (stamp === null) return false
+    // What was not answered may have been done.
     this.#tell({ keys: [key] }, signature)
+    if (stamp === undefined) return false
+    if (isOfNow) this.owed.settle(key)
     return true
   }
 
@@ -183,7 +185,18 @@ export class Writer {
     const parts = this.#parts.connection().isCluster ? apart(writes) : [writes]
     for (const part of parts) {
       this.#unsent++
-      this.#sent = this.#sent.then(() => this.#start(part)).finally(() => this.#unsent--)
+      this.#sent = this.#sent
+        .then(() => this.#start(part))
+        .catch(error => this.#fail(part, error))
+        .finally(() => this.#unsent--)
+    }
+  }
+
+  /** Whoever asked is answered, whatever went wrong. */
+  #fail(writes: readonly Write[], error: unknown): void {
+    for (const { operation, resolve } of writes) {
+      this.#parts.store.failed(operation, error)
+      resolve([])
     }
   }
 
@@ -197,9 +210,9 @@ export class Writer {
       if (typeof one !== 'function') return one ?? []
       return connection.isCluster && writes[i]?.isOfNow && !epoch ? [] : [one(epoch)]
     })
-    const answered = this.#write(connection, writes, commands).finally(() =>
-      this.#unanswered.delete(answered),
-    )
+    const answered = this.#write(connection, writes, commands)
+      .catch(error => this.#fail(writes, error))
+      .finally(() => this.#unanswered.delete(answered))
     this.#unanswered.add(answered)
   }
 
