@@ -29,7 +29,7 @@ export class Lifetimes<K extends CacheKey = CacheKey, V = unknown> {
   /** How long an entry lives, in milliseconds; `undefined` for the native side's default. */
   of(options: SetOptions | undefined, value: V, key: K): number | undefined {
     if (options === undefined && !this.drawn) return undefined
-    const given = options?.ttl ?? this.ttlOf?.(value, key)
+    const given = options?.ttl === undefined ? this.ttlOf?.(value, key) : options.ttl
     const ttl = given === undefined ? this.ttl : milliseconds('ttl', given)
     const jitter = checkJitter(options?.jitter) ?? this.jitter
     if (ttl === undefined || jitter === 0) return ttl

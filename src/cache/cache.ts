@@ -16,11 +16,12 @@ import { hottest, roomOf, saver } from '../warm/hot-set.ts'
 import { checkWarm, Warm, type WarmHost, type WarmStart } from '../warm/warm.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
 import { type InvalidateOptions, Writing } from '../writing/writing.ts'
+import { Collection } from './collection.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import { Namespace, type NamespaceHost } from './namespace.ts'
+import { HEAP_HAS_NO_HANDLE, type Open } from './opening.ts'
 import { type CacheOptions, checkObject } from './options.ts'
 import { openSecond } from './second-tier.ts'
-import { HEAP_HAS_NO_HANDLE, type Open, Store } from './store.ts'
 
 /** How a cache that is there already is opened; what is left out is as the cache has it. */
 export type OpenCacheOptions<V = unknown, K extends CacheKey = CacheKey> = Omit<
@@ -62,7 +63,7 @@ class Opening {
  * assert.equal(users.get('2'), undefined)
  * ```
  */
-export class Cache<K extends CacheKey = string, V = unknown> extends Store<K, V> {
+export class Cache<K extends CacheKey = string, V = unknown> extends Collection<K, V> {
   readonly #options: CacheOptions<V, K>
   readonly #timers: Timers
   readonly #events: Events<K>

@@ -2,7 +2,7 @@
 // theirs, and what these have written of late. It is kept where they keep their values, in the engine.
 import { builtin } from '../base/builtin.ts'
 import type { Kin } from '../tier/contract.ts'
-import { Store } from './store.ts'
+import { Collection } from './collection.ts'
 
 /** What is forgotten is taken for somebody else's. */
 const MOST = '1mb'
@@ -32,7 +32,7 @@ export class SharedKin implements Kin {
   }
 }
 
-class Texts extends Store<string, string> {
+class Texts extends Collection<string, string> {
   constructor(name: string) {
     super({ name, maxBytes: MOST, policy: 'lru', near: false })
   }

@@ -65,15 +65,16 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     throw new InvalidOptionError('options', options, 'an object')
   }
   checkKnown('', options, KNOWN, { maxMemory: 'maxBytes' })
-  const { policy = 'lfu', password, users } = options
+  const { policy = 'lfu', password, users, maxBytes = '25%', maxClients = 10_000 } = options
+  const { threads = availableParallelism() } = options
   checkOneOf('driver', options.driver ?? 'auto', DRIVERS)
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
   return {
-    threads: whole('threads', options.threads ?? availableParallelism(), 0, 1024),
-    maxBytes: byteCount('maxBytes', options.maxBytes ?? '25%'),
-    maxClients: whole('maxClients', options.maxClients ?? 10_000, 1, 10_000_000),
+    threads: whole('threads', threads, 0, 1024),
+    maxBytes: byteCount('maxBytes', maxBytes),
+    maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],

@@ -13,7 +13,7 @@ export type EntryWriter<K, V> = (
 ) => PromiseLike<unknown> | unknown
 
 /** What writing through does to the cache. `O` is what a write asks of it, as its life. */
-export interface Store<K, V, O> {
+export interface WriteTarget<K, V, O> {
   store(key: K, value: V, options: O): PromiseLike<unknown> | unknown
   forget(key: K): PromiseLike<unknown> | unknown
 }
@@ -51,7 +51,7 @@ export function checkWriteThrough(
  */
 export class WriteThrough<K extends CacheKey, V, O = undefined> {
   readonly #writer: EntryWriter<K, V>
-  readonly #store: Store<K, V, O>
+  readonly #store: WriteTarget<K, V, O>
   readonly #timeout: number
   readonly #timers: Timers
   readonly #tell: TellWrite<K>
@@ -60,7 +60,7 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
 
   constructor(
     writer: EntryWriter<K, V>,
-    store: Store<K, V, O>,
+    store: WriteTarget<K, V, O>,
     options: WriteThroughOptions | undefined,
     timers: Timers,
     tell: TellWrite<K> = () => {},
