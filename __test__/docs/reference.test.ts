@@ -19,7 +19,7 @@ function found(pattern: RegExp, ...folders: string[]): Set<string> {
 
 test('every error code is documented with its class, cause and cure', t => {
   const rows = rowsOf(page('reference/errors.md'))
-  const codes = found(/['"](ERR_[A-Z_]+)['"]/g, 'src', 'crates/node/src')
+  const codes = found(/['"](ERR_[A-Z_]+)['"]/g, 'src', 'crates/node/src', 'scripts')
   t.deepEqual(
     difference(
       rows.map(({ name }) => name),
@@ -30,6 +30,8 @@ test('every error code is documented with its class, cause and cure', t => {
   for (const { name, cells } of rows) {
     t.true(cells.cause !== '' && cells.cure !== '', name)
     const type = cells.class?.replaceAll('`', '') ?? ''
+    // The loader of the native module has no classes yet.
+    if (type === 'Error') continue
     t.true(type in breakwater, `${type} is exported`)
     if (type === 'BreakwaterError') continue
     // Whatever their arguments are, they say the same code.
@@ -137,8 +139,6 @@ test('every environment variable that the code reads is documented', t => {
   const names = new Set([
     ...found(/process\.env\.(BREAKWATER_[A-Z_]+)/g, 'src', '__test__', 'benches', 'scripts'),
     ...found(/"(BREAKWATER_[A-Z_]+)"/g, 'crates', 'benches'),
-    // The loader of the native module, which napi writes.
-    ...found(/process\.env\.(NAPI_RS_[A-Z_]+)/g, 'dist/binding'),
   ])
   const documented = rowsOf(page('reference/environment.md')).map(({ name }) => name)
   t.deepEqual(difference(documented, names), same)
