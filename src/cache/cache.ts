@@ -1,4 +1,4 @@
-// The cache that a user sees: what never waits, of store.ts, and what loads.
+// The cache that a user sees: what never waits (collection.ts), and what loads, writes and tells.
 import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { type Timers, timersOf } from '../base/timers.ts'
 import type { CacheHandle, CacheKey, CacheStats, SetOptions } from '../base/types.ts'
