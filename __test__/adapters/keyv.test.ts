@@ -124,13 +124,15 @@ test('stores of one name share their entries', async t => {
   t.is(await b?.get('key'), 'value')
 })
 
-test('a value that is undefined or has no time to live is none', async t => {
-  const store = new KeyvStore<string>({ max: 10 })
-  for (const ttl of [0, -1]) {
-    await store.set('key', 'value')
-    t.true(await store.set('key', 'value', ttl))
-    t.is(await store.get('key'), undefined)
-  }
+test('a value that is undefined or ended before now is none, and one with a ttl of 0 does not end', async t => {
+  const clock = new ManualClock()
+  const store = new KeyvStore<string>({ max: 10, ttl: 10, clock })
+  await store.set('key', 'value')
+  t.true(await store.set('key', 'value', -1))
+  t.is(await store.get('key'), undefined)
+  t.true(await store.set('key', 'value', 0))
+  clock.advance('1h')
+  t.is(await store.get('key'), 'value')
   await store.set('key', 'value')
   await store.set('key', undefined as never)
   t.false(await store.has('key'))

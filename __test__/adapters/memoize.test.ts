@@ -87,7 +87,7 @@ test('a result is remembered whatever it is, undefined included', t => {
   }
 })
 
-for (const codec of ['json', 'structured', json<unknown>()] as const) {
+for (const codec of ['any', 'json', 'structured', json<unknown>()] as const) {
   const name = typeof codec === 'string' ? codec : 'of an object'
   test(`results pass the codec ${name}, promised or not, undefined included`, async t => {
     for (const value of [undefined, null, 0, 'text', { a: [1, { b: '\u20ac' }] }]) {
@@ -285,7 +285,7 @@ test('bad options are refused by name', t => {
   for (const codec of codecs) {
     t.throws(() => memoize(f, { codec: codec as never }), {
       code,
-      message: /^codec must be one of heap, json, structured, string, bytes, or an object/,
+      message: /^codec must be one of heap, any, json, structured, string, bytes, or an object/,
     })
   }
   t.throws(() => memoize(f, { name: 'm', codec: 'heap' }), { code, message: /^name must be left/ })

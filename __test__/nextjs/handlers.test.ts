@@ -16,6 +16,46 @@ const { IncrementalCache } = require('next/dist/server/lib/incremental-cache') a
 let names = 0
 const nameOf = () => `next test ${++names}`
 
+/** Writes into all that an answer holds. */
+function scribble(answer: unknown): void {
+  if (typeof answer !== 'object' || answer === null) return
+  if (answer instanceof Uint8Array) answer.fill(7)
+  else if (answer instanceof Map) answer.clear()
+  else {
+    for (const value of Object.values(answer)) scribble(value)
+    if (Array.isArray(answer)) answer.length = 0
+    else for (const name of Object.keys(answer)) Reflect.set(answer, name, 'scribbled')
+  }
+}
+
+test('what a request writes into an entry that it got, the next one does not see', async t => {
+  const Handler = createCacheHandler({ name: nameOf(), max: 10 })
+  const page = () => pageOf(['a']) as { html: string }
+  const given = page()
+  await new Handler().set('/page', given, { kind: 'APP_PAGE', tags: ['a'] })
+  scribble(given)
+  for (let request = 0; request < 5; request++) {
+    const entry = await new Handler().get('/page', { kind: 'APP_PAGE' })
+    t.deepEqual(entry?.value, page() as never)
+    scribble(entry)
+  }
+
+  const handler = createUseCacheHandler({ name: nameOf(), max: 10 })
+  const tags = ['a']
+  const value = new Blob(['value']).stream()
+  const made = { value, tags, stale: 1, timestamp: Date.now(), expire: 100, revalidate: 50 }
+  await handler.set('key', Promise.resolve(made))
+  scribble(tags)
+  for (let request = 0; request < 5; request++) {
+    const entry = await handler.get('key', [])
+    t.deepEqual(entry?.tags, ['a'])
+    const { value: bytes } = (await entry?.value.getReader().read()) ?? {}
+    t.is(Buffer.from(bytes ?? []).toString(), 'value')
+    scribble(bytes)
+    scribble(entry?.tags)
+  }
+})
+
 // Next.js's own incremental cache, on our handler.
 
 /** As Next.js makes one for each request. */

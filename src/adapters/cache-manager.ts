@@ -2,7 +2,7 @@
 
 import type { CreateCacheOptions } from 'cache-manager'
 import { dateNow } from '../base/runtime.ts'
-import { type CacheOrOptions, withCodec } from './given.ts'
+import type { CacheOrOptions } from './given.ts'
 import { KeyvStore } from './keyv.ts'
 
 /** What cache-manager calls a store. */
@@ -16,8 +16,7 @@ interface Raw<V> {
 }
 
 /**
- * A store for `createCache` of cache-manager. Takes a cache, or the options of one; the codec is
- * `'json'` if the options name none.
+ * A store for `createCache` of cache-manager. Takes a cache, or the options of one.
  *
  * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
  *
@@ -37,7 +36,7 @@ interface Raw<V> {
  * ```
  */
 export function createStore<V = unknown>(cacheOrOptions: CacheOrOptions<V> = {}): Store {
-  return new ManagedStore(withCodec(cacheOrOptions, 'json')) as unknown as Store
+  return new ManagedStore(cacheOrOptions) as unknown as Store
 }
 
 /** Serves a Keyv as well, for frameworks that put one around every store. */

@@ -3,7 +3,6 @@
 import { InvalidOptionError } from '../base/errors.ts'
 import { Cache } from '../cache/cache.ts'
 import type { StoreOptions } from '../cache/options.ts'
-import type { CodecName } from '../codec/codecs.ts'
 
 /** What an adapter is given. */
 export type CacheOrOptions<V> = Cache<string, V> | StoreOptions<V>
@@ -13,11 +12,6 @@ export function cacheOf<V>(given: CacheOrOptions<V>): { cache: Cache<string, V>;
   return isCache(given)
     ? { cache: given, own: false }
     : { cache: new Cache<string, V>(given), own: true }
-}
-
-/** The same, where options that name no codec have this one. */
-export function withCodec<V>(given: CacheOrOptions<V>, codec: CodecName): CacheOrOptions<V> {
-  return isCache(given) ? given : { ...given, codec: given.codec ?? codec }
 }
 
 /** Whether it is a cache, of this copy of the package or of its CommonJS one. */

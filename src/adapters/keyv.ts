@@ -15,8 +15,8 @@ export interface KeyvStoreEntry<V> {
 /**
  * Keeps what a Keyv stores in a {@link Cache}. Takes a cache, or the options of one.
  *
- * Keyv turns values into text by itself. Where it is told not to, give a codec for what it stores
- * then, which are objects `{ value, expires }`: `'structured'`, `'json'` or `'heap'`.
+ * Keyv turns values into text by itself. Where it is told not to, the cache's codec keeps what it
+ * stores then, which are objects `{ value, expires }`.
  *
  * A store belongs to one Keyv. Several share a cache, each under its own namespace, through a
  * store each.
@@ -65,9 +65,10 @@ export class KeyvStore<V = string> {
   }
 
   /**
-   * Stores a value. One that is `undefined`, or has no time to live, removes the key.
+   * Stores a value. One that is `undefined`, or that ends before now, removes the key.
    *
-   * @param ttl - how long it lives, in milliseconds; as the cache says if left out.
+   * @param ttl - how long it lives, in milliseconds; as the cache says if left out. As in Keyv, 0 and
+   * what is no finite number mean that it does not end.
    */
   async set(key: string, value: V, ttl?: number): Promise<boolean> {
     this.#set(key, value, ttl)
@@ -81,9 +82,10 @@ export class KeyvStore<V = string> {
   }
 
   #set(key: string, value: V, ttl: number | undefined): void {
-    const none = value === undefined || (ttl !== undefined && ttl <= 0)
+    const life = lifeOf(ttl)
+    const none = value === undefined || (life !== undefined && life < 0)
     if (none) this.cache.delete(key)
-    else this.cache.set(key, value, ttl === undefined ? undefined : { ttl })
+    else this.cache.set(key, value, life === undefined ? undefined : { ttl: life })
   }
 
   // There is no deleteMany: Keyv deletes one by one then, and tells of each key what became of it.
@@ -129,4 +131,11 @@ export class KeyvStore<V = string> {
       if (typeof key === 'string' && key.startsWith(prefix)) yield key
     }
   }
+}
+
+/** What Keyv means by a ttl: `undefined` leaves it to the cache. */
+function lifeOf(ttl: unknown): number | undefined {
+  if (ttl === undefined || ttl === null) return undefined
+  const ends = typeof ttl === 'number' && Number.isFinite(ttl) && ttl !== 0
+  return ends ? ttl : Number.POSITIVE_INFINITY
 }

@@ -2,6 +2,7 @@
 
 import { InvalidOptionError } from '../base/errors.ts'
 import {
+  any,
   bytes,
   type Codec,
   type CodecName,
@@ -24,6 +25,7 @@ export type MemoizeCodec<V> = Codec<V> | Exclude<CodecName, 'number'>
 
 const named = new Map<unknown, () => Codec<never>>([
   ['heap', heap],
+  ['any', any],
   ['json', json],
   ['structured', structured],
   ['string', string as () => Codec<never>],
@@ -46,6 +48,7 @@ export function codecOfResults<V>(given: MemoizeCodec<V>): Codec<Result<V>> {
     throw new InvalidOptionError('codec', given, allowed)
   }
   if (name === 'heap') return heap()
+  if (name === 'any') return any()
   return {
     name: `memoize ${name}`,
     encode: result => marked(mark(result), codec as Codec<V>, result.value),

@@ -12,6 +12,11 @@ import { Tags } from './tags.ts'
  */
 export interface NextOptions
   extends Pick<StoreOptions, 'max' | 'maxBytes' | 'policy' | 'ttl' | 'jitter' | 'near' | 'clock'> {
+  /**
+   * Whether a process keeps decoded entries: `false` if left out, so that each request gets an entry
+   * of its own. With it requests share entries, and none may write into them.
+   */
+  near?: StoreOptions['near']
   /** `'next'` if left out. */
   name?: string | undefined
   /**
@@ -44,7 +49,7 @@ export function openStore<V>(kind: string, options: NextOptions): Store<V> {
   const { clock } = rest
   const now = clock ? () => clock.now : () => timeOrigin + monotonic()
   return {
-    entries: open({ ...rest, name: `${name} ${kind}`, codec: 'structured' }),
+    entries: open({ near: false, ...rest, name: `${name} ${kind}` }),
     tags: new Tags(name, maxTags, now),
     now,
   }
