@@ -628,6 +628,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
       fetchFromTier: async key => (await this.#loading.fromTier(key)) !== undefined,
       tierReady: () => session().ready,
       fleetHot: limit => session().fleetHot(limit),
+      failures: () => this.#second?.failures ?? 0,
       publishHot: keys => session().publishHot(keys),
       load: path => this.load(path),
       saver: (keys, path) => {
