@@ -81,7 +81,13 @@ for (const driver of ['native', 'net'] as const) {
     const { port } = await start(t, 1)
     const good = await Raw.open(t, port)
     await good.send('SET', 'large', 'x'.repeat(MB))
-    const { socket, received } = await open(port)
+    const { socket } = await open(port)
+    // Of a hundred megabytes only the end matters.
+    let tail = ''
+    socket.removeAllListeners('data')
+    socket.on('data', chunk => {
+      tail = (tail + chunk.subarray(-200).toString('latin1')).slice(-400)
+    })
     socket.on('error', () => {})
     socket.pause()
     const gets = Buffer.concat(Array.from({ length: 100 }, () => encode(['GET', 'large'])))
@@ -97,7 +103,7 @@ for (const driver of ['native', 'net'] as const) {
     }
     t.is(await good.send('PING'), '+PONG\r\n')
     socket.resume()
-    await until(() => ended || received().includes('wait for replies to be read'))
+    await until(() => ended || tail.includes('wait for replies to be read'))
     t.is(await good.send('PING'), '+PONG\r\n')
     socket.destroy()
   })

@@ -22,6 +22,7 @@ interface Flags {
   maxClients: number
   policy: Policy
   driver: DriverName
+  store?: string
   requirepass?: string
   user?: RouterUser[]
 }
@@ -34,6 +35,7 @@ const FLAGS: Record<string, string> = {
   maxBytes: '--max-bytes',
   maxClients: '--max-clients',
   driver: '--driver',
+  store: '--store',
   policy: '--policy',
   password: '--requirepass',
   users: '--user',
@@ -41,7 +43,9 @@ const FLAGS: Record<string, string> = {
 }
 
 export const serve = new Command('serve')
-  .description('Serve Redis clients from an embedded store until SIGTERM or SIGINT.')
+  .description(
+    'Serve Redis clients, from a store of its own or in front of a Redis, until SIGTERM or SIGINT.',
+  )
   .option('-p, --port <port>', 'TCP port; 0 takes any free one', wholeNumber, DEFAULT_PORT)
   .option('-H, --host <address>', 'address to bind to', DEFAULT_HOST)
   .option('-t, --threads <count>', 'worker threads (default: one a processor)', wholeNumber)
@@ -62,6 +66,7 @@ export const serve = new Command('serve')
       .choices(['auto', 'native', 'net'])
       .default('auto'),
   )
+  .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
   .option('--requirepass <password>', 'password that clients must give')
   .option(
     '--user <name:password:permissions>',
@@ -72,7 +77,7 @@ export const serve = new Command('serve')
     'after',
     `
 Passwords on the command line are seen by other users of the machine; the environment variable
-BREAKWATER_PASSWORD does what --requirepass does, unseen.
+BREAKWATER_PASSWORD does what --requirepass does, unseen, and BREAKWATER_STORE what --store does.
 
 Example:
   breakwater serve --port 6380 --max-bytes 256mb
@@ -104,6 +109,7 @@ function options(flags: Flags): RouterOptions {
     maxBytes: (/^\d+$/.test(flags.maxBytes) ? Number(flags.maxBytes) : flags.maxBytes) as Size,
     maxClients: flags.maxClients,
     driver: flags.driver,
+    store: flags.store ?? process.env.BREAKWATER_STORE,
     policy: flags.policy,
     password,
     users: flags.user,

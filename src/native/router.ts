@@ -51,6 +51,10 @@ export interface NativeOptions {
   maxClients: number
   threads: number
   version: string
+  storeHost?: string
+  storePort?: number
+  storeUser?: string | undefined
+  storePassword?: string | undefined
   users: { name: string; password: string | undefined; permissions: string }[] | undefined
 }
 

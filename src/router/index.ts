@@ -80,7 +80,12 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
-  return new ThreadedRouter(createNative(checked), checked.threads, options.driver ?? 'auto')
+  return new ThreadedRouter(createNative(checked), checked.threads, driverOf(options))
+}
+
+/** A store is reached by the native driver alone. */
+function driverOf({ driver = 'auto', store }: RouterOptions): DriverName {
+  return store === undefined ? driver : 'native'
 }
 
 /** This package's version. */

@@ -1,10 +1,11 @@
 // The options of a router: their shapes, and their checks.
 import { availableParallelism } from 'node:os'
 import { checkKnown, checkOneOf } from '../base/checks.ts'
-import { InvalidOptionError } from '../base/errors.ts'
+import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
+import { checkStore } from './store-url.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
 export type Permission = 'read' | 'write' | 'admin' | 'all'
@@ -45,6 +46,13 @@ export interface RouterOptions {
   maxClients?: number | undefined
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
+  /**
+   * The Redis or Valkey server behind the node, as `'redis://[[user]:password@]host[:port]'`. The
+   * node then answers `GET` from its own memory, which it keeps true by the server's client
+   * tracking, and passes everything else on. Needs the native driver. Without it, the node serves a
+   * store of its own.
+   */
+  store?: string | undefined
 }
 
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
@@ -57,6 +65,7 @@ const KNOWN: readonly string[] = [
   'users',
   'maxClients',
   'driver',
+  'store',
 ] satisfies (keyof RouterOptions)[]
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -68,6 +77,14 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   const { policy = 'lfu', password, users, maxBytes = '25%', maxClients = 10_000 } = options
   const { threads = availableParallelism() } = options
   checkOneOf('driver', options.driver ?? 'auto', DRIVERS)
+  if (options.store !== undefined && options.driver === 'net') {
+    throw new OptionCombinationError(
+      'store',
+      'given',
+      "driver 'net'",
+      'a store needs the native one',
+    )
+  }
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
@@ -77,6 +94,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
+    ...(options.store === undefined ? {} : checkStore(options.store)),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
   }
 }

@@ -34,6 +34,11 @@ impl Backlog {
         Ok(())
     }
 
+    /// Where bytes go that are to be written behind what waits.
+    pub fn behind(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
     /// Writes what waits, as far as the socket takes it.
     ///
     /// # Errors

@@ -16,7 +16,7 @@
 //! must not be waited for. What it may have waiting is bounded by the core.
 
 use crate::backlog::Backlog;
-use breakwater_router::{Next, Output, Session};
+use breakwater_router::{Delivery, Next, Output, Relay, Session};
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
@@ -49,6 +49,8 @@ pub struct Workspace {
     pub output: Output,
     /// The time of the turn, in Unix milliseconds.
     pub now: u64,
+    /// The way to the store, where the node has one.
+    pub relay: Option<Relay>,
 }
 
 /// A client.
@@ -63,6 +65,8 @@ pub struct Client {
     ended: bool,
     /// Commands wait in the core for replies to be taken.
     waits: bool,
+    /// Commands wait in the core for a reply of the store.
+    awaits: bool,
     /// Its end is ours to bring about, by `QUIT`, an error or the driver's end.
     closing: bool,
     /// It stands in the driver's queue.
@@ -82,6 +86,7 @@ impl Client {
             readable: true,
             ended: false,
             waits: false,
+            awaits: false,
             closing: false,
             queued: false,
             timed: false,
@@ -120,6 +125,23 @@ impl Client {
             self.phase = Phase::Finishing;
             self.readable = true;
         }
+    }
+
+    /// Takes a reply of the store, to be written in the next step.
+    pub fn deliver(&mut self, delivery: &Delivery) {
+        self.session.deliver(delivery, self.backlog.behind());
+        self.waits |= self.awaits;
+        self.awaits = false;
+        if delivery.ends {
+            self.closing = true;
+            self.readable = false;
+            self.phase = Phase::Finishing;
+        }
+    }
+
+    /// Lets go of what it had of the store.
+    pub fn release(&self, relay: &mut Relay) {
+        self.session.end(relay);
     }
 
     /// One step: writes what waits, then receives and runs what fits a step.
@@ -166,21 +188,22 @@ impl Client {
 
     /// Has the core take the first `count` bytes of the input and writes what that gives.
     fn run(&mut self, count: usize, work: &mut Workspace) -> io::Result<()> {
-        let Workspace { input, output, now } = work;
+        let Workspace { input, output, now, relay } = work;
         let (session, chunk) = (&mut self.session, &input[..count]);
-        let takes_replies = self.backlog.is_empty();
+        let takes_replies = self.backlog.is_empty() && !self.awaits;
         output.bytes.clear();
         // A bug in the core costs this client its connection and nobody else anything.
         let next = catch_unwind(AssertUnwindSafe(|| {
             if takes_replies {
-                session.feed(chunk, *now, output)
+                session.feed_through(chunk, *now, output, relay.as_mut())
             } else {
                 session.hold(chunk, output)
             }
         }))
         .map_err(|_| ErrorKind::Other)?;
         self.backlog.send(&output.bytes, &mut self.socket)?;
-        self.waits = next == Next::Resume;
+        self.waits = next == Next::Resume && !self.awaits;
+        self.awaits |= next == Next::Await;
         if next == Next::Close {
             self.closing = true;
             self.waits = false;
@@ -196,7 +219,8 @@ impl Client {
         if self.readable || (self.waits && !full) {
             return Ok(Rest::More);
         }
-        if self.phase == Phase::Finishing && !full {
+        let owed = self.awaits || self.session.is_owed();
+        if self.phase == Phase::Finishing && !full && !owed {
             self.phase = Phase::Lingering;
             self.readable = true;
             // It may be gone already.

@@ -4,8 +4,9 @@
 use crate::client::{Client, Rest, Workspace};
 use crate::deadlines::Deadlines;
 use crate::group::{Group, Membership};
+use crate::links::{Links, link_of};
 use crate::listener::{Accepted, accept};
-use breakwater_router::{ClientId, Output, Peer, Router, Session};
+use breakwater_router::{ClientId, LinkId, Output, Peer, Relay, Router, Session};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
@@ -51,6 +52,8 @@ impl Default for Settings {
 enum Task {
     Accept,
     Serve(DefaultKey),
+    /// The store may have sent something.
+    Link(LinkId),
 }
 
 /// What is due at a time.
@@ -58,6 +61,8 @@ enum Task {
 enum Due {
     Accept,
     End(DefaultKey),
+    /// A connection to the store is to be tried again.
+    Connect,
 }
 
 /// The connections of one thread.
@@ -73,6 +78,10 @@ pub struct Driver {
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
     membership: Membership,
+    links: Links,
+    /// When the connections to the store are woken, in milliseconds of `made`.
+    retry: Option<u64>,
+    made: Instant,
     work: Workspace,
     /// Whether it only ends what it has.
     draining: bool,
@@ -89,6 +98,7 @@ impl Driver {
         listener: std::net::TcpListener,
         settings: Settings,
     ) -> io::Result<Self> {
+        let relay = Relay::new(&router);
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut listener = TcpListener::from_std(listener);
@@ -105,10 +115,14 @@ impl Driver {
             deadlines: Deadlines::default(),
             membership: group.join(waker.clone()),
             waker,
+            links: Links::default(),
+            retry: None,
+            made: Instant::now(),
             work: Workspace {
                 input: vec![0; INPUT].into_boxed_slice(),
                 output: Output::default(),
                 now: 0,
+                relay,
             },
             draining: false,
         })
@@ -136,11 +150,13 @@ impl Driver {
         let begun = Instant::now();
         self.work.now = unix_millis();
         self.expire(begun);
+        self.wake_relay();
         while self.gather() || !self.queue.is_empty() {
             while let Some(task) = self.queue.pop_front() {
                 match task {
                     Task::Accept => self.accept(),
                     Task::Serve(key) => self.serve(key),
+                    Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
                     return self.pause();
@@ -203,6 +219,9 @@ impl Driver {
             match event.token() {
                 LISTENER => self.queue.push_back(Task::Accept),
                 WAKER => woken = true,
+                token if link_of(token).is_some() => {
+                    self.queue.extend(link_of(token).map(Task::Link));
+                }
                 Token(token) => {
                     let key = DefaultKey::from(KeyData::from_ffi(token as u64));
                     // An event of a connection that is gone means nobody.
@@ -238,6 +257,53 @@ impl Driver {
             match due {
                 Due::Accept => self.queue.push_back(Task::Accept),
                 Due::End(key) => self.end(key),
+                // Each turn looks.
+                Due::Connect => {}
+            }
+        }
+    }
+
+    /// Has the connections to the store do what is due, and comes back for what is due later.
+    fn wake_relay(&mut self) {
+        let now = self.clock();
+        let Some(relay) = &mut self.work.relay else { return };
+        relay.wake(now);
+        let due = relay.wake_at();
+        if let Some(at) = due
+            && self.retry.is_none_or(|known| at < known || known <= now)
+        {
+            let wait = Duration::from_millis(at.saturating_sub(now).min(60_000) + 1);
+            self.deadlines.add(Instant::now() + wait, Due::Connect);
+            self.retry = due;
+        }
+        self.exchange();
+    }
+
+    /// Milliseconds since the driver was made.
+    fn clock(&self) -> u64 {
+        self.made.elapsed().as_millis() as u64
+    }
+
+    /// Receives from the store.
+    fn receive(&mut self, id: LinkId) {
+        let Workspace { relay: Some(relay), input, .. } = &mut self.work else { return };
+        if self.links.ready(id, relay, input) {
+            self.queue.push_back(Task::Link(id));
+        }
+        self.exchange();
+    }
+
+    /// Writes to the store what is for it, and hands its replies to their clients.
+    fn exchange(&mut self) {
+        let Some(relay) = &mut self.work.relay else { return };
+        self.links.serve(relay, self.poll.registry());
+        for delivery in relay.deliveries() {
+            let Some(&key) = self.by_id.get(&delivery.client) else { continue };
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            client.deliver(&delivery);
+            if !client.queued {
+                client.queued = true;
+                self.queue.push_back(Task::Serve(key));
             }
         }
     }
@@ -295,6 +361,7 @@ impl Driver {
             Rest::Idle => {}
             Rest::Gone => self.end(key),
         }
+        self.exchange();
         if !self.work.output.kills.is_empty() {
             self.membership.kill(&self.work.output.kills);
             self.work.output.kills.clear();
@@ -305,6 +372,10 @@ impl Driver {
     fn end(&mut self, key: DefaultKey) {
         let Some(mut client) = self.clients.remove(key) else { return };
         self.by_id.remove(&client.id());
+        if let Some(relay) = &mut self.work.relay {
+            client.release(relay);
+            self.links.serve(relay, self.poll.registry());
+        }
         // Closing the descriptor does the same where it is the last of its socket.
         let _ = self.poll.registry().deregister(client.socket());
     }

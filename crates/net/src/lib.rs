@@ -16,6 +16,7 @@ mod client;
 mod deadlines;
 mod driver;
 mod group;
+mod links;
 mod listener;
 
 pub use driver::{Driver, Settings};

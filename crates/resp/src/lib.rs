@@ -20,7 +20,7 @@ pub use reply::{Frame, Kind, Reply, ReplyError, ReplyLimits, ReplyParser, ReplyW
 pub use request::{Args, Parsed, RequestParser, Violation, write_request};
 
 /// The version of the protocol that a client or a server speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// The one that a connection begins with.
     #[default]

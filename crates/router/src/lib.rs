@@ -26,12 +26,14 @@
 mod client;
 mod command;
 mod failure;
+mod path;
 mod policy;
 mod shared;
 mod store;
 mod upstream;
 
 pub use client::{Next, Output, Session};
+pub use path::{Delivery, LinkId, Relay};
 pub use policy::{Permissions, User, Users};
 pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
-pub use upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
+pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

@@ -161,7 +161,8 @@ fn give<'s>(
         area.copy_from_slice(&output.bytes);
     }
     let next = match next {
-        Next::Read => 0.0,
+        // Without a store nothing waits for one.
+        Next::Read | Next::Await => 0.0,
         Next::Resume => 1.0,
         Next::Close => 2.0,
     };

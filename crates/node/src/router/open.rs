@@ -5,7 +5,7 @@ use super::list;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
-use breakwater_router::{Limits, Options, Permissions, Router, User, Users};
+use breakwater_router::{Limits, Options, Permissions, Router, StoreAddress, User, Users};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -31,6 +31,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
+        upstream: upstream(js, options)?,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -47,6 +48,17 @@ pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 
 fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
     Ok(js.to_whole(js.prop(options, name)?))
+}
+
+/// The store of `storeHost`, `storePort`, `storeUser` and `storePassword`; none without a host.
+fn upstream<'s>(js: Js<'s>, options: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
+    let Some(host) = js.to_text(js.prop(options, c"storeHost")?) else { return Ok(None) };
+    Ok(Some(StoreAddress {
+        host,
+        port: number(js, options, c"storePort")?.unwrap_or(6379) as u16,
+        user: js.to_text(js.prop(options, c"storeUser")?),
+        password: js.to_text(js.prop(options, c"storePassword")?),
+    }))
 }
 
 /// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.

@@ -1,6 +1,8 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
 use crate::command::{self, Call, State};
+use crate::failure::Failure;
+use crate::path::{Course, Delivery, Relay, Request, Taken};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
@@ -29,6 +31,8 @@ pub enum Next {
     Read,
     /// Feeds nothing, an empty chunk, as soon as the client has taken the output: commands wait.
     Resume,
+    /// Holds what comes until a reply of the store is delivered: commands wait for it.
+    Await,
     /// Closes the connection.
     Close,
 }
@@ -40,6 +44,8 @@ pub struct Session {
     /// The beginning of a command whose end has not come, or commands that wait.
     pending: Vec<u8>,
     state: State,
+    /// Its way to the store, if the node has one.
+    course: Course,
 }
 
 impl Session {
@@ -49,7 +55,8 @@ impl Session {
         let client = router.join(peer, now)?;
         let state = State::new(client, router.options.users.anonymous());
         let requests = RequestParser::default();
-        Ok(Self { router: router.clone(), requests, pending: vec![], state })
+        let course = Course::default();
+        Ok(Self { router: router.clone(), requests, pending: vec![], state, course })
     }
 
     /// The client's number.
@@ -65,8 +72,19 @@ impl Session {
     /// Takes what the client sent, in pieces of any size, runs every command that is complete and
     /// appends the replies to `output`; `now` in Unix milliseconds.
     pub fn feed(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
+        self.feed_through(chunk, now, output, None)
+    }
+
+    /// As [`Session::feed`], with the thread's way to the store where the node has one.
+    pub fn feed_through(
+        &mut self,
+        chunk: &[u8],
+        now: u64,
+        output: &mut Output,
+        relay: Option<&mut Relay>,
+    ) -> Next {
         let before = output.bytes.len();
-        let next = self.take(chunk, now, output);
+        let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
         self.state.show(now, self.pending.len());
         self.router.count(0, chunk.len(), sent);
@@ -91,6 +109,25 @@ impl Session {
         Next::Resume
     }
 
+    /// Whether the store owes it replies.
+    pub fn is_owed(&self) -> bool {
+        !self.course.replies.is_empty()
+    }
+
+    /// Takes a reply of the store; appends to `out` what can leave now.
+    pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
+        match delivery.ticket {
+            Some(ticket) => self.course.replies.fill(ticket, &delivery.bytes, out),
+            None => out.extend_from_slice(&delivery.bytes),
+        }
+        self.state.closing |= delivery.ends;
+    }
+
+    /// The client is gone: its connection to the store goes as well, if it had one of its own.
+    pub fn end(&self, relay: &mut Relay) {
+        relay.release(&self.course);
+    }
+
     /// Says why the connection ends, and forgets what waits.
     fn refuse(&mut self, why: &[u8], output: &mut Output) -> Next {
         self.state.closing = true;
@@ -99,11 +136,17 @@ impl Session {
         Next::Close
     }
 
-    fn take(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
+    fn take(
+        &mut self,
+        chunk: &[u8],
+        now: u64,
+        output: &mut Output,
+        relay: Option<&mut Relay>,
+    ) -> Next {
         let now = self.router.store.synchronize(now);
         if self.pending.is_empty() {
             // The usual case: whole commands, read where they lie.
-            let (used, next) = self.run(chunk, now, output);
+            let (used, next) = self.run(chunk, now, output, relay);
             if next != Next::Close {
                 self.pending.extend_from_slice(&chunk[used..]);
             }
@@ -114,7 +157,7 @@ impl Session {
         }
         self.pending.extend_from_slice(chunk);
         let mut pending = mem::take(&mut self.pending);
-        let (used, next) = self.run(&pending, now, output);
+        let (used, next) = self.run(&pending, now, output, relay);
         if next != Next::Close && used < pending.len() {
             pending.drain(..used);
             // What a large command needed is given back with it.
@@ -125,8 +168,14 @@ impl Session {
     }
 
     /// Runs commands from the head of `bytes`; how many bytes they had.
-    fn run(&mut self, bytes: &[u8], now: i64, output: &mut Output) -> (usize, Next) {
-        let Self { router, requests, state, .. } = self;
+    fn run(
+        &mut self,
+        bytes: &[u8],
+        now: i64,
+        output: &mut Output,
+        mut relay: Option<&mut Relay>,
+    ) -> (usize, Next) {
+        let Self { router, requests, state, course, .. } = self;
         let limit = router.options.limits.output;
         let mut used = 0;
         let mut commands: u64 = 0;
@@ -145,8 +194,16 @@ impl Session {
                 Parsed::Command(len) => {
                     let args = requests.args(&rest[..len]);
                     if !args.is_empty() {
+                        match relay.as_deref_mut() {
+                            None => execute(state, router, args, now, output),
+                            Some(relay) => {
+                                let mut way = Way { state, router, course, relay };
+                                if !way.send(&rest[..len], args, now, output) {
+                                    break Next::Await;
+                                }
+                            }
+                        }
                         commands += 1;
-                        execute(state, router, args, now, output);
                     }
                     used += len;
                 }
@@ -164,6 +221,42 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.router.registry.leave(self.state.client.id);
+    }
+}
+
+/// A session of a node with a store, while it takes a command.
+struct Way<'a> {
+    state: &'a mut State,
+    router: &'a Router,
+    course: &'a mut Course,
+    relay: &'a mut Relay,
+}
+
+impl Way<'_> {
+    /// Sends a command on its way, or answers it; `false` if it has to wait.
+    fn send(&mut self, bytes: &[u8], args: Args<'_>, now: i64, output: &mut Output) -> bool {
+        let user = self.state.user.clone();
+        let request = Request {
+            client: self.state.client.id,
+            user: user.as_deref(),
+            db: self.state.db,
+            protocol: self.state.protocol,
+            args,
+            bytes,
+        };
+        let mark = output.bytes.len();
+        match self.relay.take(&request, self.course, &mut output.bytes) {
+            Ok(Taken::Later) => return false,
+            Ok(Taken::Done) => return true,
+            Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
+            Err(Failure(text)) => {
+                ReplyWriter::new(&mut output.bytes, self.state.protocol).error(&text);
+            }
+        }
+        if !self.course.replies.is_empty() {
+            self.course.replies.make(&output.bytes.split_off(mark));
+        }
+        true
     }
 }
 

@@ -4,6 +4,7 @@ use super::clients::{Client, ClientId, Peer, Registry};
 use super::limits::Limits;
 use crate::policy::Users;
 use crate::store::Store;
+use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Options {
     pub process: u32,
     /// How many threads serve, for `INFO`.
     pub threads: u32,
+    /// The store behind the node, whose values its own store caches; none if that is all there is.
+    pub upstream: Option<StoreAddress>,
 }
 
 impl Default for Options {
@@ -32,6 +35,7 @@ impl Default for Options {
             version: env!("CARGO_PKG_VERSION").into(),
             process: 0,
             threads: 1,
+            upstream: None,
         }
     }
 }

@@ -74,6 +74,11 @@ impl Upstream {
         self.phase
     }
 
+    /// The number of the last attempt to connect.
+    pub fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
     /// How many requests wait for replies, those included whose callers have gone.
     pub fn waiting(&self) -> usize {
         self.waiters.len()

@@ -1,6 +1,7 @@
 //! Connections to the servers behind the node. They own no socket and no clock: a driver connects,
 //! reads, writes and wakes them, and hears by [`Sink`] what came of it.
 
+mod address;
 mod back_off;
 mod connection;
 mod greeting;
@@ -8,6 +9,7 @@ mod options;
 mod phase;
 mod waiters;
 
+pub use address::StoreAddress;
 pub use connection::{Sink, Upstream};
 pub use options::UpstreamOptions;
 pub use phase::Phase;

@@ -16,6 +16,9 @@ pub struct UpstreamOptions {
     pub name: String,
     /// The database that it selects.
     pub db: u32,
+    /// Whether the server is asked to tell of changes of what is read after `CLIENT CACHING YES`: by
+    /// pushes, which RESP3 alone has.
+    pub tracks: bool,
     /// The most requests that wait for replies.
     pub requests: usize,
     /// The most bytes of requests that wait to be written.
@@ -42,6 +45,7 @@ impl Default for UpstreamOptions {
             password: None,
             name: String::new(),
             db: 0,
+            tracks: false,
             requests: 10_000,
             bytes: 16 << 20,
             timeout: 2_000,

@@ -1,0 +1,27 @@
+//! Where a store is, and who the node is there.
+
+/// A store: a server of Redis or Valkey.
+#[derive(Clone)]
+pub struct StoreAddress {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who the node is there; `default` if only a password is given.
+    pub user: Option<String>,
+    /// The node's password there.
+    pub password: Option<String>,
+}
+
+impl StoreAddress {
+    /// Its place, for people: no secret in it.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl std::fmt::Debug for StoreAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.place())
+    }
+}
