@@ -65,22 +65,24 @@ const table: Record<string, [body: string, printed: string[]]> = {
     `${tier}
      const warm = { from: 'tier', every: 1000 }
      const cache = new Cache({ name: 'n', max: 10, clock, warm, tier: session({ publishHot: failing }) })
+     cache.on('tier', ({ operation }) => console.log('told', operation))
      await cache.ready
      clock.advance(1000)
      await turn()
      console.log(cache.set('a', '1').get('a'))`,
-    ['warned the tier is sick', '1'],
+    ['told hot', '1'],
   ],
   'a warm start that fails is not complete': [
     `${tier}
      const one = new Cache({ name: 'n', max: 10, warm: { from: 'tier' }, tier: session({ fleetHot: failing }) })
+     one.on('tier', ({ operation }) => console.log('told', operation))
      console.log(JSON.stringify(await one.ready))
      writeFileSync(folder + '/damaged', 'no snapshot')
      const two = new Cache({ max: 10, warm: { from: folder + '/damaged' } })
      console.log(JSON.stringify(await two.ready))
      await turn()`,
     [
-      'warned the tier is sick',
+      'told hot',
       '{"loaded":0,"complete":false}',
       'warned ERR_SNAPSHOT_DAMAGED',
       '{"loaded":0,"complete":false}',
@@ -92,11 +94,12 @@ const table: Record<string, [body: string, printed: string[]]> = {
      const more = { delete: async () => { if (fails) throw new Error('the tier is sick') } }
      const cache = new Cache({ name: 'n', max: 10, clock, tier: session(more) })
      await cache.invalidate('a', { again: 100 })
+     cache.on('tier', ({ operation }) => console.log('told', operation))
      fails = true
      clock.advance(100)
      await turn()
      console.log(cache.set('a', '1').get('a'))`,
-    ['warned the tier is sick', '1'],
+    ['told delete', '1'],
   ],
   'a removal whose value cannot be read': [
     `const codec = { name: 'sick', encode: value => value, decode: () => { throw new Error('sick') } }

@@ -1,4 +1,4 @@
-// The cache that a user sees: what never waits, of store.ts, and what loads.
+// The cache that a user sees: what never waits (collection.ts), and what loads, writes and tells.
 import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import { type Timers, timersOf } from '../base/timers.ts'
 import type { CacheHandle, CacheKey, CacheStats, SetOptions } from '../base/types.ts'
@@ -628,6 +628,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
       fetchFromTier: async key => (await this.#loading.fromTier(key)) !== undefined,
       tierReady: () => session().ready,
       fleetHot: limit => session().fleetHot(limit),
+      failures: () => this.#second?.failures ?? 0,
       publishHot: keys => session().publishHot(keys),
       load: path => this.load(path),
       saver: (keys, path) => {

@@ -93,6 +93,7 @@ export class Second {
   readonly #localTtl: number
   readonly #uncoveredTtl: number
   #covered = true
+  #failures = 0
   /** Times that have ended, each by a loss or by its end. */
   #times = 0
 
@@ -105,7 +106,7 @@ export class Second {
     this.leases = options.tierLease ?? false
     try {
       this.session = new GuardedSession(tier.open(this.#host()), (operation, error) =>
-        front.tell('failed', operation, error),
+        this.failed(operation, error),
       )
     } catch (error) {
       front.kin.close()
@@ -136,7 +137,13 @@ export class Second {
 
   /** An operation failed and was passed over. */
   failed(operation: string, error: unknown): void {
+    this.#failures++
     this.#front.tell('failed', operation, error)
+  }
+
+  /** How many operations have failed. */
+  get failures(): number {
+    return this.#failures
   }
 
   #host(): TierHost {
@@ -164,7 +171,7 @@ export class Second {
         this.#covered = true
         front.tell('regained')
       },
-      failed: (operation, error) => front.tell('failed', operation, error),
+      failed: (operation, error) => this.failed(operation, error),
       breaker: state => front.breaker(state),
     }
   }

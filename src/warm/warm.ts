@@ -49,6 +49,8 @@ export interface WarmHost<K extends CacheKey> {
   /** When changes in the second tier are heard of. */
   tierReady(): Promise<void>
   fleetHot(limit: number): Promise<CacheKey[]>
+  /** How many operations of the tier have failed, which were told as events. */
+  failures(): number
   publishHot(keys: readonly { key: CacheKey; count: number }[]): Promise<void>
   /** Adds the entries of a file; how many. */
   load(path: string | URL): Promise<number>
@@ -145,6 +147,7 @@ export class Warm<K extends CacheKey> {
   #withinBudget(): Promise<WarmStart> {
     return new Promise(resolve => {
       const progress = { loaded: 0, over: false }
+      const failures = this.#host.failures()
       const cancel = this.#timers.after(
         this.#options.budget,
         () => {
@@ -156,7 +159,8 @@ export class Warm<K extends CacheKey> {
       this.#start(progress).then(
         () => {
           cancel()
-          resolve({ loaded: progress.loaded, complete: !progress.over })
+          const complete = !progress.over && this.#host.failures() === failures
+          resolve({ loaded: progress.loaded, complete })
         },
         error => {
           cancel()
