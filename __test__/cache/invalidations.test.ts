@@ -21,7 +21,7 @@ interface Example {
 
 /** The example, as it stands in the guide. */
 async function example(): Promise<Example> {
-  const block = blocksOf('loading.md').find(({ code }) =>
+  const block = blocksOf('docs/loading.md').find(({ code }) =>
     code.includes('export async function* changes'),
   )
   return (await run(block!.code)) as unknown as Example

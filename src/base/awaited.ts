@@ -9,7 +9,9 @@ interface Timer {
 /** Something that may be waited for, and the timers that belong to it. */
 export class Awaited {
   #isOn = false
-  #timers: Set<Timer> | undefined
+  /** Most have one. */
+  #timer: Timer | undefined
+  #others: Set<Timer> | undefined
 
   /** Whether somebody waits. */
   get isOn(): boolean {
@@ -19,15 +21,25 @@ export class Awaited {
   set isOn(isOn: boolean) {
     if (isOn === this.#isOn) return
     this.#isOn = isOn
-    for (const timer of this.#timers ?? []) keep(timer, isOn)
+    if (this.#timer !== undefined) keep(this.#timer, isOn)
+    for (const timer of this.#others ?? []) keep(timer, isOn)
   }
 
-  /** A timer belongs to it from now on; the result takes it out. */
-  hold(timer: Timer): () => void {
-    this.#timers ??= new Set()
-    this.#timers.add(timer)
-    keep(timer, this.#isOn)
-    return () => this.#timers?.delete(timer)
+  /** A timer belongs to it from now on. */
+  hold(timer: Timer): void {
+    if (this.#timer === undefined) {
+      this.#timer = timer
+    } else {
+      this.#others ??= new Set()
+      this.#others.add(timer)
+    }
+    if (!this.#isOn) timer.unref()
+  }
+
+  /** A timer has fired or was taken back. */
+  letGo(timer: Timer): void {
+    if (this.#timer === timer) this.#timer = undefined
+    else this.#others?.delete(timer)
   }
 }
 

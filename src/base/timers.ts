@@ -43,12 +43,12 @@ function inTurns(ms: number, f: () => void, keeps: boolean | Awaited): Cancel {
 /** Keeps the process while somebody waits. */
 function afterFor(awaited: Awaited, ms: number, f: () => void): Cancel {
   const timer = setTimeout(() => {
-    letGo()
+    awaited.letGo(timer)
     f()
   }, Math.ceil(ms))
-  const letGo = awaited.hold(timer)
+  awaited.hold(timer)
   return () => {
-    letGo()
+    awaited.letGo(timer)
     clearTimeout(timer)
   }
 }

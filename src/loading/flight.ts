@@ -111,7 +111,10 @@ export class Flight<K extends CacheKey, V> {
 
   /** Whether anybody waits beside who has it loaded. */
   get isShared(): boolean {
-    return this.#callers.some(({ asker, count }) => asker !== this.#loadsFor || count > 1)
+    for (const { asker, count } of this.#callers) {
+      if (asker !== this.#loadsFor || count > 1) return true
+    }
+    return false
   }
 
   /** All who wait. */
@@ -121,9 +124,13 @@ export class Flight<K extends CacheKey, V> {
 
   /** Whose loader is called next: the first who has one, other than whose is called now. */
   get nextAsker(): Asker<K, V> | undefined {
-    const able = this.#callers.filter(({ asker }) => asker.loader !== undefined)
-    const other = able.find(({ asker }) => asker !== this.#loadsFor)
-    return (other ?? able[0] ?? this.#callers[0])?.asker ?? this.background
+    let asker: Asker<K, V> | undefined
+    for (const caller of this.#callers) {
+      if (caller.asker.loader === undefined) continue
+      if (caller.asker !== this.#loadsFor) return caller.asker
+      asker ??= caller.asker
+    }
+    return asker ?? this.#callers[0]?.asker ?? this.background
   }
 
   /** The promise that all share who wait without conditions, if there is one. */

@@ -1,0 +1,13 @@
+// The programs in examples/ do what they say.
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { root } from './code.ts'
+
+test('examples/workers.mjs: four workers compute each report once', async t => {
+  const file = join(root, 'examples/workers.mjs')
+  const { stdout } = await promisify(execFile)(process.execPath, [file])
+  t.regex(stdout, /^4 workers asked 40000 times for 100 reports\.$/m)
+  t.regex(stdout, /^Computed: 100, by the workers: /m)
+})
