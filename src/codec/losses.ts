@@ -24,8 +24,11 @@ let budget = 0
 
 /** The quick look: `false` if something is lost, or if there is too much to say so. */
 function isKept(value: unknown): boolean {
-  if (typeof value !== 'object') return typeof value !== 'function' && typeof value !== 'symbol'
-  if (value === null) return true
+  if (typeof value === 'object') return value === null || isKeptObject(value)
+  return typeof value !== 'function' && typeof value !== 'symbol'
+}
+
+function isKeptObject(value: object): boolean {
   if (--budget < 0) return false
   const proto = Object.getPrototypeOf(value)
   if (proto === Object.prototype) {
