@@ -70,12 +70,17 @@ function types() {
     stdio: 'inherit',
   })
   if (status !== 0) process.exit(status ?? 1)
+  // What is said of the native module belongs to a module that only this repository knows by name.
+  const binding = readFileSync(join(root, 'src/native/binding.d.ts'), 'utf8')
+  const inside = binding.slice(binding.indexOf('{') + 1, binding.lastIndexOf('}'))
+  put(join(dist, 'native/binding.d.ts'), inside.replace('const binding', 'declare const binding'))
   for (const file of readdirSync(dist, { recursive: true })) {
     if (!file.endsWith('.d.ts')) continue
-    const text = readFileSync(join(dist, file), 'utf8').replace(
-      /(\bfrom |\bimport\(|\bimport )(['"])(\.[^'"]*)\.ts\2/g,
-      '$1$2$3.js$2',
-    )
+    const text = readFileSync(join(dist, file), 'utf8')
+      .replace(/'#binding'/g, "'./binding.js'")
+      // Libraries before ES2021 have none.
+      .replace(/\bWeakRef<(\w+)>/g, '{ deref(): $1 | undefined }')
+      .replace(/(\bfrom |\bimport\(|\bimport )(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.js$2')
     for (const path of [join(dist, file), join(cjs, file)]) put(path, text)
   }
 }

@@ -46,6 +46,7 @@ interface Caller {
   readonly softTimeout: number | undefined
   readonly controller: AbortController | undefined
   isDone: boolean
+  doneAt: number
 }
 
 /** One key, and what is known of it. */
@@ -126,6 +127,14 @@ export class Batch {
   }
 
   async run(rounds: number): Promise<void> {
+    try {
+      await this.#go(rounds)
+    } finally {
+      for (const cache of this.#caches) await cache.close()
+    }
+  }
+
+  async #go(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       this.#isStepping = true
       for (const key of this.#keys) this.#step(key)
@@ -138,7 +147,6 @@ export class Batch {
       for (const key of this.#keys) this.#check(key)
     }
     await this.#drain()
-    for (const cache of this.#caches) await cache.close()
   }
 
   #open(instance: number): Cache<string, number> {
@@ -208,8 +216,9 @@ export class Batch {
     const pending = key.loads.filter(load => !load.isOver)
     // Who waited for such a load loads in its place.
     if (pending.some(load => now - load.begun >= LOCK || load.instance < 0)) return
-    // Who asked before a write has loads of its own.
-    if (key.callers.some(({ isDone, kills }) => !isDone && kills < key.kills)) return
+    // Who asked before a write has loads of its own; mail comes when time has passed.
+    const waits = ({ isDone, doneAt }: Caller) => !isDone || doneAt >= this.#passedFrom
+    if (key.callers.some(caller => waits(caller) && caller.kills < key.kills)) return
     const current = pending.filter(load => this.#isCurrent(key, load))
     if (current.length === 0) return
     this.#failure ??= () => this.#broken(key, 'a second load of what is being loaded')
@@ -269,6 +278,7 @@ export class Batch {
       softTimeout,
       controller,
       isDone: false,
+      doneAt: 0,
     }
     key.callers.push(caller)
     const failures = key.failures
@@ -276,6 +286,7 @@ export class Batch {
     this.#caches[instance]!.fetch(key.name, plain ? undefined : options).then(
       value => {
         caller.isDone = true
+        caller.doneAt = this.#clock.now
         key.steps.push(`${number} gets ${value}`)
         if (value === undefined || value >= caller.told || this.#setting.stale) return
         this.#failure ??= () =>
@@ -283,6 +294,7 @@ export class Batch {
       },
       error => {
         caller.isDone = true
+        caller.doneAt = this.#clock.now
         key.steps.push(`${number} gets ${error.code ?? error.message}`)
         const now = this.#clock.now
         const late = caller.timeout !== undefined && now - caller.asked >= caller.timeout

@@ -339,12 +339,12 @@ test('iteration shows each entry once, in no particular order', t => {
 })
 
 test('info, dump and load', t => {
-  const { cache, clock } = timed({ ttl: 100 })
+  const { cache, clock } = timed({ ttl: 100_000 })
   cache.set('a', 1).set('ever', 2, { ttl: 0 })
-  clock.advance(30)
+  clock.advance(30_000)
   t.is(cache.info('x'), undefined)
   t.deepEqual(cache.info('ever'), { value: 2 })
-  t.is(cache.info('a')?.ttl, 70)
+  t.is(cache.info('a')?.ttl, 70_000)
   const dumped = cache.dump()
   t.is(dumped.length, 2)
   const other = timed({ ttl: 999 }).cache
@@ -352,7 +352,7 @@ test('info, dump and load', t => {
   other.load(dumped)
   t.false(other.has('old'))
   t.is(other.get('a'), 1)
-  t.true(other.getRemainingTTL('a') <= 70)
+  t.true(other.getRemainingTTL('a') <= 70_000)
   t.is(other.getRemainingTTL('ever'), Number.POSITIVE_INFINITY)
   const hour = 3_600_000
   other.load([

@@ -194,6 +194,26 @@ fn a_load_that_is_taken_over_is_landed_once() {
 }
 
 #[test]
+fn an_overdue_load_stores_or_whoever_joined_loads_in_its_place() {
+    model(|| {
+        let world = World::new();
+        let slow = world.lead(1);
+        assert!(matches!(world.table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+        let late = thread::spawn({
+            let world = Arc::clone(&world);
+            move || world.table.finish(&slow, || world.cache.store(1, Ordering::Release))
+        });
+        let loaded = world.fetch(2);
+        let late = late.join().unwrap();
+        // Nobody ever waits for the slow load: it stores, or another one does.
+        assert!(loaded || late.is_some());
+        assert!(late.is_none_or(|landing| landing.waiters.is_empty()));
+        assert!(world.table.is_idle());
+        assert_eq!(world.cache.load(Ordering::Acquire), 1);
+    });
+}
+
+#[test]
 fn a_load_is_taken_over_once_though_all_lose_patience_at_once() {
     model(|| {
         let world = World::new();
