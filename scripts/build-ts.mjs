@@ -149,7 +149,15 @@ function named(text) {
 }
 
 function write(files) {
-  for (const { path, text } of files) put(path, named(text))
+  for (const { path, text } of files) put(path, constant(named(text)))
+}
+
+/**
+ * Makes constants again of what a bundle makes variables of, at the top of a file: V8 folds them, and
+ * knows what the hottest methods call.
+ */
+function constant(text) {
+  return text.replace(/^var (?=[A-Z][A-Z0-9_]* = |\w+ = class\b|\{ )/gm, 'const ')
 }
 
 function put(path, text) {
