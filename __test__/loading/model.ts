@@ -26,7 +26,7 @@ interface Pending {
   /** Writes that were told before it began, and tags of any key that were invalidated. */
   readonly kills: number
   readonly tags: number
-  /** Callers who had asked when it began; -1 if more than one waited. */
+  /** Callers who had asked when it began; -1 if any waited but the one whom it is for. */
   readonly callers: number
   /** What it read at its origin. */
   read: number
@@ -188,7 +188,7 @@ export class Batch {
         begun: this.#isStepping ? this.#clock.now : this.#passedFrom,
         kills: key.kills,
         tags: this.#tags,
-        callers: key.callers.filter(({ isDone }) => !isDone).length > 1 ? -1 : key.callers.length,
+        callers: this.#isForOne(key, instance) ? key.callers.length : -1,
         read: key.origin,
         hangs: this.#chance(0.1),
         isOver: false,
@@ -222,6 +222,11 @@ export class Batch {
     const current = pending.filter(load => this.#isCurrent(key, load))
     if (current.length === 0) return
     this.#failure ??= () => this.#broken(key, 'a second load of what is being loaded')
+  }
+
+  #isForOne(key: Key, instance: number): boolean {
+    const waiting = key.callers.filter(({ isDone }) => !isDone)
+    return waiting.length <= 1 && waiting.every(caller => caller.instance === instance)
   }
 
   /** Whether nothing took its right to store. */
