@@ -32,7 +32,7 @@ test('what one environment of a thread removes another one hears of by itself', 
   const [one, other] = [load([]), load(heard)]
   const options = { max: 10, policy: 'lru', codec: 'string', codecId: 1, accepts: 1 }
   const cache = one.open({ ...options, jitter: 0, grace: 0 })
-  const guest = other.attach(cache.id)
+  const guest = other.attach(cache.id, cache.process)
   other.listen(guest.number, 0)
   for (const key of ['a', 'b']) {
     one.set(cache.number, key, key)
