@@ -19,7 +19,7 @@ function load(heard: unknown[]): Raw {
     deliver: (removals: unknown[]) => heard.push(...removals),
     later: () => {},
     fly: () => {},
-    scratch: Buffer.allocUnsafeSlow(64 * 1024),
+    scratch: Buffer.allocUnsafeSlow(64 * 1024 + Uint32Array.BYTES_PER_ELEMENT),
     receivers: new Map(),
     flyers: new Map(),
   })
