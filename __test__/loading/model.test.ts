@@ -22,7 +22,8 @@ const settings: Setting[] = [1, 2, 3].flatMap(instances =>
 )
 
 test('every caller is answered within its bounds, no load is one too many, nothing stale is kept', async t => {
-  const { BREAKWATER_FLIGHTS: asked, BREAKWATER_SEED: given } = process.env
+  const asked = process.env.BREAKWATER_FLIGHTS
+  const given = process.env.BREAKWATER_SEED
   const time = asked === undefined ? 0 : milliseconds('BREAKWATER_FLIGHTS', asked)
   t.timeout(time + 300_000)
   const seed = Number(given ?? (asked === undefined ? SEED : Date.now() % 1_000_000))
