@@ -1,7 +1,7 @@
 //! The table of commands against a server: what it says of each, and where it finds the keys of
 //! thousands of random commands.
 
-mod support;
+mod redis;
 
 use breakwater_resp::{Parsed, Reply, RequestParser, write_request};
 use breakwater_router::Permissions;
@@ -9,8 +9,8 @@ use breakwater_router::catalog::{Class, Known, find, known};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use redis::Redis;
 use std::collections::HashSet;
-use support::redis::Redis;
 
 /// A command as the server describes it.
 struct Told {
@@ -104,14 +104,29 @@ fn it_says_of_every_command_what_a_server_says() {
 
 /// Words of which some are options with keys behind them, and counts.
 fn word() -> impl Strategy<Value = String> {
-    let options = [
-        "STORE", "store", "STOREDIST", "STREAMS", "BLOCK", "COUNT", "GROUP", "NOACK", "KEYS", "BY",
-        "GET", "LIMIT", "AUTH", "AUTH2", "COPY", "WEIGHTS", "",
+    const OPTIONS: &[&str] = &[
+        "STORE",
+        "store",
+        "STOREDIST",
+        "STREAMS",
+        "BLOCK",
+        "COUNT",
+        "GROUP",
+        "NOACK",
+        "KEYS",
+        "BY",
+        "GET",
+        "LIMIT",
+        "AUTH",
+        "AUTH2",
+        "COPY",
+        "WEIGHTS",
+        "",
     ];
     prop_oneof![
         4 => "[a-d]{1,2}",
         3 => (0..5u8).prop_map(|count| count.to_string()),
-        2 => prop::sample::select(&options[..]).prop_map(str::to_owned),
+        2 => prop::sample::select(OPTIONS).prop_map(str::to_owned),
     ]
 }
 
@@ -121,28 +136,41 @@ fn it_finds_the_keys_that_a_server_finds() {
     let mut runner = TestRunner::deterministic();
     let (mut compared, mut found) = (0, 0);
     for Told { name, arity, flags } in told(&mut redis) {
-        // Commands of parts are their parts; pub/sub has channels, not keys.
-        let known = row(&name).unwrap();
+        // Publishing and subscribing has channels, not keys.
         if flags.contains("pubsub") || flags.contains("admin") {
             continue;
         }
-        let names: Vec<String> = name.split('|').map(str::to_owned).collect();
+        let mut names: Vec<String> = name.split('|').map(str::to_owned).collect();
+        if name == "xreadgroup" {
+            // The server looks for streams behind these, whatever they are.
+            names.extend(["GROUP", "g", "me"].map(str::to_owned));
+        }
         let least = (arity.unsigned_abs() as usize).max(names.len()) - names.len();
         let most = if arity < 0 { least + 9 } else { least };
         let rest = prop::collection::vec(word(), least..=most);
         for _ in 0..60 {
             let rest = rest.new_tree(&mut runner).unwrap().current();
+            let stores = |word: &&String| word.to_lowercase().starts_with("store");
+            if name.starts_with("georadius") && rest.iter().filter(stores).count() > 1 {
+                // The server names them all, and stores in one.
+                continue;
+            }
             let words = [names.clone(), rest].concat();
             let question = [vec!["COMMAND".to_owned(), "GETKEYS".to_owned()], words.clone()];
             let reply = redis.ask(&question.concat());
             let mut ours = vec![];
             with_args(&words, |args| {
-                assert_eq!(find(args).unwrap().name, name);
+                let known = find(args).unwrap();
+                assert!(known.name.starts_with(&name), "{words:?}");
                 ours.extend(known.key_places(args).into_iter().map(|at| words[at].clone()));
             });
             match Reply::decode(&reply).unwrap() {
                 Reply::Array(theirs) => {
                     let mut theirs: Vec<_> = theirs.iter().map(text).collect();
+                    if name == "migrate" {
+                        // An empty one says that the keys stand elsewhere.
+                        theirs.retain(|key| !key.is_empty());
+                    }
                     theirs.sort();
                     ours.sort();
                     assert_eq!(ours, theirs, "{words:?}");

@@ -2,10 +2,12 @@
 //! Redis 7 and 8, of Valkey 8 and of RedisJSON; `tests/catalog.rs` holds them against a server.
 
 mod class;
+mod find;
 mod known;
 mod places;
 mod rows;
 
 pub use class::{Class, Effect};
-pub use known::{Known, find, known};
+pub use find::{find, known};
+pub use known::Known;
 pub use places::Keys;

@@ -19,8 +19,8 @@ pub(super) enum Places {
     Counted(usize, usize),
     /// Behind the last `STORE` of `SORT`.
     SortStore,
-    /// Behind the last `STORE` or `STOREDIST` of `GEORADIUS`.
-    GeoStore,
+    /// Behind the last `STORE` or `STOREDIST`, which stands at this place or later.
+    GeoStore(usize),
     /// The first half of what follows `STREAMS`.
     Streams,
     /// The word at 3, or if that is empty, all that follows `KEYS`.
@@ -51,12 +51,10 @@ impl Keys {
                 }
             }
             Places::SortStore => sort_store(args).into_iter().for_each(tell),
-            Places::GeoStore => geo_store(args).into_iter().for_each(tell),
+            Places::GeoStore(from) => geo_store(args, from).into_iter().for_each(tell),
             Places::Streams => {
                 let rest = streams(args).map_or(0..0, |at| at..words);
-                if rest.len().is_multiple_of(2) {
-                    (rest.start..rest.start + rest.len() / 2).for_each(tell);
-                }
+                (rest.start..rest.start + rest.len() / 2).for_each(tell);
             }
             Places::Migrate if !args.word(3).is_empty() => tell(3),
             Places::Migrate => migrate_keys(args).into_iter().flatten().for_each(tell),
@@ -83,8 +81,8 @@ fn sort_store(args: Args<'_>) -> Option<usize> {
 }
 
 /// Where `GEORADIUS` and `GEORADIUSBYMEMBER` store.
-fn geo_store(args: Args<'_>) -> Option<usize> {
-    let (mut at, mut found) = (5, None);
+fn geo_store(args: Args<'_>, from: usize) -> Option<usize> {
+    let (mut at, mut found) = (from, None);
     while at + 1 < args.len() {
         if args.is(at, "store") || args.is(at, "storedist") {
             found = Some(at + 1);
@@ -117,8 +115,7 @@ fn streams(args: Args<'_>) -> Option<usize> {
             () if args.is(at, "streams") => return Some(at + 1),
             () if args.is(at, "block") || args.is(at, "count") => 2,
             () if args.is(at, "group") => 3,
-            () if args.is(at, "noack") => 1,
-            () => return None,
+            () => 1,
         };
     }
     None

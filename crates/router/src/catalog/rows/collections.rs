@@ -1,6 +1,9 @@
 //! Hashes, lists, sets, sorted sets, vectors and places.
 
-use super::{GEO_STORE, READ, WRITE, counted, counted_writes, reads, reads_from, row, writes, writes_from};
+use super::{
+    GEO_STORE, MEMBER_STORE, READ, WRITE, counted, counted_writes, reads, reads_from, row, writes,
+    writes_from,
+};
 use crate::catalog::Known;
 use crate::catalog::class::Class::{Blocks, Read, Write};
 
@@ -20,7 +23,7 @@ pub(super) static ROWS: &[Known] = &[
     row("geopos", -2, Read, READ, &[reads(1)]).cached(),
     row("georadius", -6, Write, WRITE, &[reads(1), GEO_STORE]),
     row("georadius_ro", -6, Read, READ, &[reads(1)]).cached(),
-    row("georadiusbymember", -5, Write, WRITE, &[reads(1), GEO_STORE]),
+    row("georadiusbymember", -5, Write, WRITE, &[reads(1), MEMBER_STORE]),
     row("georadiusbymember_ro", -5, Read, READ, &[reads(1)]).cached(),
     row("geosearch", -7, Read, READ, &[reads(1)]).cached(),
     row("geosearchstore", -8, Write, WRITE, &[writes(1), reads(2)]),

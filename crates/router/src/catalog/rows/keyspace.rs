@@ -1,6 +1,6 @@
 //! Keys of any type.
 
-use super::{MIGRATE, NONE, SORT_STORE, READ, WRITE, reads, reads_from, row, writes, writes_from};
+use super::{MIGRATE, NONE, READ, SORT_STORE, WRITE, reads, reads_from, row, writes, writes_from};
 use crate::catalog::Known;
 use crate::catalog::class::Class::{Other, Read, Waits, Write};
 

@@ -82,7 +82,8 @@ const fn counted_writes(place: usize, step: usize) -> Keys {
 }
 
 const SORT_STORE: Keys = Keys::new(Places::SortStore, true);
-const GEO_STORE: Keys = Keys::new(Places::GeoStore, true);
+const GEO_STORE: Keys = Keys::new(Places::GeoStore(6), true);
+const MEMBER_STORE: Keys = Keys::new(Places::GeoStore(5), true);
 const STREAMS: Keys = Keys::new(Places::Streams, true);
 const STREAMS_READ: Keys = Keys::new(Places::Streams, false);
 const MIGRATE: Keys = Keys::new(Places::Migrate, true);

@@ -2,7 +2,9 @@
 
 use super::{ADMIN, DEBUGGER, NONE, READ, WRITE, counted, counted_writes, reads, reads_from, row};
 use crate::catalog::Known;
-use crate::catalog::class::Class::{Discard, Exec, Local, Multi, Other, Read, Refused, Script, Subscribes, Unwatch, Watch};
+use crate::catalog::class::Class::{
+    Discard, Exec, Local, Multi, Other, Read, Refused, Script, Subscribes, Unwatch, Watch,
+};
 
 #[rustfmt::skip]
 pub(super) static ROWS: &[Known] = &[

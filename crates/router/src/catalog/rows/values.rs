@@ -1,6 +1,8 @@
 //! Strings, bitmaps, HyperLogLogs.
 
-use super::{ADMIN, READ, SERVERS, WRITE, counted_writes, reads, reads_from, row, writes, writes_from};
+use super::{
+    ADMIN, READ, SERVERS, WRITE, counted_writes, reads, reads_from, row, writes, writes_from,
+};
 use crate::catalog::Known;
 use crate::catalog::class::Class::{Read, Refused, Write};
 
