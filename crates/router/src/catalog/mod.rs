@@ -4,10 +4,12 @@
 mod class;
 mod find;
 mod known;
+mod learn;
 mod places;
 mod rows;
 
 pub use class::{Class, Effect};
 pub use find::{find, known};
 pub use known::Known;
+pub use learn::learn;
 pub use places::Keys;
