@@ -127,8 +127,13 @@ impl Client {
         }
     }
 
-    /// Takes a reply of the store, to be written in the next step.
-    pub fn deliver(&mut self, delivery: &Delivery) {
+    /// Takes a reply of the store, to be written in the next step; `false` if more messages wait
+    /// than may, because the client does not take them.
+    pub fn deliver(&mut self, delivery: &Delivery) -> bool {
+        let may = !delivery.is_push() || self.backlog.len() <= self.session.most_messages();
+        if !may {
+            return false;
+        }
         self.session.deliver(delivery, self.backlog.behind());
         self.waits |= self.awaits;
         self.awaits = false;
@@ -137,10 +142,11 @@ impl Client {
             self.readable = false;
             self.phase = Phase::Finishing;
         }
+        true
     }
 
     /// Lets go of what it had of the store.
-    pub fn release(&self, relay: &mut Relay) {
+    pub fn release(&mut self, relay: &mut Relay) {
         self.session.end(relay);
     }
 
@@ -219,7 +225,8 @@ impl Client {
         if self.readable || (self.waits && !full) {
             return Ok(Rest::More);
         }
-        let owed = self.awaits || self.session.is_owed();
+        // A client that is gone is not answered what it may wait for without end.
+        let owed = (self.awaits || self.session.is_owed()) && !self.session.is_blocked();
         if self.phase == Phase::Finishing && !full && !owed {
             self.phase = Phase::Lingering;
             self.readable = true;

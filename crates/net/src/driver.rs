@@ -300,7 +300,10 @@ impl Driver {
         for delivery in relay.deliveries() {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(client) = self.clients.get_mut(key) else { continue };
-            client.deliver(&delivery);
+            if !client.deliver(&delivery) {
+                self.end(key);
+                continue;
+            }
             if !client.queued {
                 client.queued = true;
                 self.queue.push_back(Task::Serve(key));

@@ -5,6 +5,42 @@ use crate::shared::{Client, Router};
 use breakwater_resp::Protocol;
 use std::sync::Arc;
 
+/// Whether a client gets replies: what `CLIENT REPLY` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Replying {
+    #[default]
+    On,
+    Off,
+    /// Not to the next command.
+    Skip,
+    /// Not to this one.
+    Skipping,
+}
+
+impl Replying {
+    /// A command begins; whether its reply is for nobody.
+    pub(crate) fn begin(&mut self) -> bool {
+        *self = match *self {
+            Self::Skip => Self::Skipping,
+            Self::Skipping => Self::On,
+            other => other,
+        };
+        self.is_mute()
+    }
+
+    /// The command begins again later.
+    pub(crate) fn again(&mut self, mute: bool) {
+        if mute && *self == Self::Skipping {
+            *self = Self::Skip;
+        }
+    }
+
+    /// Whether replies are for nobody.
+    pub(crate) fn is_mute(self) -> bool {
+        matches!(self, Self::Off | Self::Skipping)
+    }
+}
+
 /// A session: who the client is and what it chose.
 pub(crate) struct State {
     pub(crate) client: Arc<Client>,
@@ -12,6 +48,8 @@ pub(crate) struct State {
     pub(crate) user: Option<Arc<User>>,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
+    /// Whether it gets replies.
+    pub(crate) replying: Replying,
     /// The command that ran last.
     pub(crate) last: &'static str,
     /// No further command is to be run.
@@ -20,7 +58,9 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(client: Arc<Client>, user: Option<Arc<User>>) -> Self {
-        Self { client, user, db: 0, protocol: Protocol::Resp2, last: "", closing: false }
+        let replying = Replying::On;
+        let (db, protocol) = (0, Protocol::Resp2);
+        Self { client, user, db, protocol, replying, last: "", closing: false }
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
@@ -38,6 +78,7 @@ impl State {
     pub(crate) fn reset(&mut self, router: &Router) {
         self.user = router.options.users.anonymous();
         (self.db, self.protocol) = (0, Protocol::Resp2);
+        self.replying = Replying::On;
         let mut profile = self.client.profile.lock();
         profile.name.clear();
         (profile.no_evict, profile.no_touch) = (false, false);

@@ -8,6 +8,8 @@ pub(crate) type Ticket = u64;
 /// One reply, or several that were made one after the other.
 enum Slot {
     Owed,
+    /// Owed, and for nobody when it comes.
+    Muted,
     Made(Vec<u8>),
 }
 
@@ -30,10 +32,27 @@ impl Replies {
         self.slots.len()
     }
 
+    /// The ticket of the next slot.
+    pub(crate) fn end(&self) -> Ticket {
+        self.first + self.slots.len() as u64
+    }
+
+    /// Whether the reply of this ticket has left.
+    pub(crate) fn has_left(&self, ticket: Ticket) -> bool {
+        ticket < self.first
+    }
+
+    /// The last reply that is owed is for nobody when it comes.
+    pub(crate) fn mute_last(&mut self) {
+        if let Some(slot @ Slot::Owed) = self.slots.back_mut() {
+            *slot = Slot::Muted;
+        }
+    }
+
     /// A place for a reply that comes later.
     pub(crate) fn owe(&mut self) -> Ticket {
         self.slots.push_back(Slot::Owed);
-        self.first + self.slots.len() as u64 - 1
+        self.end() - 1
     }
 
     /// A reply that was made now, behind those that are owed.
@@ -49,6 +68,7 @@ impl Replies {
     pub(crate) fn fill(&mut self, ticket: Ticket, reply: &[u8], out: &mut Vec<u8>) {
         let Some(at) = ticket.checked_sub(self.first) else { return };
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        let reply = if matches!(slot, Slot::Muted) { &[] } else { reply };
         if at == 0 {
             // The usual case: no copy is made.
             self.slots.pop_front();

@@ -2,16 +2,29 @@
 
 use super::Relay;
 use crate::catalog::{Effect, Known};
-use crate::path::course::Request;
+use crate::path::course::{Delivery, Request};
 use crate::shared::ClientId;
 use crate::store::DbKey;
 use breakwater_resp::Reply;
 
 /// What a request changes.
-pub(super) enum Changes {
+#[derive(Default)]
+pub(crate) enum Changes {
+    #[default]
     Nothing,
     Keys(Vec<DbKey>),
     Everything,
+}
+
+impl Changes {
+    /// Adds others.
+    pub(super) fn merge(&mut self, others: Self) {
+        match (&mut *self, others) {
+            (Self::Everything, _) | (_, Self::Nothing) => {}
+            (Self::Keys(keys), Self::Keys(more)) => keys.extend(more),
+            (_, others) => *self = others,
+        }
+    }
 }
 
 impl Relay {
@@ -41,8 +54,8 @@ impl Relay {
 
     /// What answers no request: news of changes, or what a client subscribed to.
     pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
-        if owner.is_some() {
-            return self.pass_back(owner, push);
+        if let Some(client) = owner {
+            return self.deliveries.push(Delivery::push(client, push));
         }
         let Ok(Reply::Push(parts)) = Reply::decode(&push) else { return };
         let [what, keys] = &parts[..] else { return };

@@ -137,7 +137,7 @@ impl Relay {
                 (Kind::Null, Protocol::Resp2) => b"$-1\r\n".to_vec(),
                 _ => reply.clone(),
             };
-            self.deliveries.push(Delivery { client, ticket: Some(ticket), bytes, ends: false });
+            self.deliveries.push(Delivery::reply(client, ticket, bytes));
         }
         if read.lease.is_none() {
             self.reads.remove(&number);

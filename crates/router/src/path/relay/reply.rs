@@ -2,6 +2,7 @@
 
 use super::Relay;
 use super::changes::Changes;
+use super::sessions::Step;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use breakwater_resp::Kind;
@@ -10,8 +11,8 @@ use breakwater_resp::Kind;
 pub(super) enum To {
     /// A client's, and what its request changes.
     Client { client: ClientId, ticket: u64, changes: Changes },
-    /// Passed on to the client that the connection belongs to.
-    Owner { changes: Changes },
+    /// A client's, whose session it changes.
+    Session(Step),
     /// Nobody's.
     Nobody,
     /// The value of a key, for all who wait for it.
@@ -21,16 +22,12 @@ pub(super) enum To {
 }
 
 impl Relay {
-    pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>, owner: Option<ClientId>) {
+    pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
-            To::Nobody => {}
+            To::Nobody | To::Session(_) => {}
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
-            }
-            To::Owner { changes } => {
-                self.invalidate(&changes);
-                self.pass_back(owner, reply);
             }
             To::Value(number) => self.value(number, kind, reply),
             To::Life(number) => self.life(number, &reply),
@@ -38,17 +35,11 @@ impl Relay {
     }
 
     pub(super) fn answer(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>) {
-        self.deliveries.push(Delivery { client, ticket: Some(ticket), bytes, ends: false });
-    }
-
-    pub(super) fn pass_back(&mut self, owner: Option<ClientId>, bytes: Vec<u8>) {
-        if let Some(client) = owner {
-            self.deliveries.push(Delivery { client, ticket: None, bytes, ends: false });
-        }
+        self.deliveries.push(Delivery::reply(client, ticket, bytes));
     }
 
     /// A request gets no reply.
-    pub(super) fn fail(&mut self, to: To, owner: Option<ClientId>, why: &str) {
+    pub(super) fn fail(&mut self, to: To, why: &str) {
         let error = format!("-ERR {why}\r\n").into_bytes();
         match to {
             To::Nobody => {}
@@ -56,10 +47,7 @@ impl Relay {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error);
             }
-            To::Owner { changes } => {
-                self.invalidate(&changes);
-                self.pass_back(owner, error);
-            }
+            To::Session(step) => self.failed_session(step, error),
             To::Value(number) => {
                 let Some(read) = self.reads.get_mut(&number) else { return };
                 let waiters = std::mem::take(&mut read.waiters);
