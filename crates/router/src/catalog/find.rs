@@ -1,5 +1,6 @@
 //! Finding a command by its words.
 
+use super::class::Class;
 use super::known::Known;
 use super::rows;
 use breakwater_resp::Args;
@@ -16,6 +17,11 @@ pub fn find(args: Args<'_>) -> Option<&'static Known> {
         return Some(command);
     }
     Some(args.get(1).and_then(|part| lookup(&[name, b"|", part])).unwrap_or(command))
+}
+
+/// Whether these words begin or end subscriptions.
+pub(crate) fn subscribes(args: Args<'_>) -> bool {
+    find(args).is_some_and(|known| known.class == Class::Subscribes)
 }
 
 /// All commands and parts of commands.

@@ -9,6 +9,7 @@ mod places;
 mod rows;
 
 pub use class::{Class, Effect};
+pub(crate) use find::subscribes;
 pub use find::{find, known};
 pub use known::Known;
 pub use learn::learn;

@@ -1,5 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
+use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Delivery, Note, Relay, Request, Taken, as_message};
@@ -131,9 +132,6 @@ impl Session {
 
     /// Takes a message or news, in the form of the client's protocol.
     fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        if self.state.replying.is_mute() {
-            return;
-        }
         match (self.state.protocol, bytes) {
             (Protocol::Resp2, [b'>', rest @ ..]) => {
                 let message = as_message(bytes).unwrap_or_else(|| [b"*", rest].concat());
@@ -281,21 +279,22 @@ impl Way<'_> {
             args,
             bytes,
         };
-        let (mark, owed) = (output.bytes.len(), self.course.replies.end());
-        let mute = self.state.replying.begin();
+        let mark = output.bytes.len();
+        // What is said of subscriptions is said to all.
+        let begun = self.state.replying.begin();
+        let mute = begun && !catalog::subscribes(args);
+        self.course.replies.mute(mute);
         let taken = self.relay.take(&request, self.course, &mut output.bytes);
+        self.course.replies.mute(false);
         let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
         match taken {
             Ok(Taken::Later) => {
-                self.state.replying.again(mute);
+                self.state.replying.again(begun);
                 return false;
             }
             Ok(Taken::Done) => {
                 if mute {
                     output.bytes.truncate(mark);
-                    if self.course.replies.end() > owed {
-                        self.course.replies.mute_last();
-                    }
                 }
                 return true;
             }

@@ -19,6 +19,8 @@ pub(crate) struct Replies {
     /// The ticket of the first slot.
     first: Ticket,
     slots: VecDeque<Slot>,
+    /// Whether what is asked for now is for nobody.
+    muted: bool,
 }
 
 impl Replies {
@@ -42,21 +44,22 @@ impl Replies {
         ticket < self.first
     }
 
-    /// The last reply that is owed is for nobody when it comes.
-    pub(crate) fn mute_last(&mut self) {
-        if let Some(slot @ Slot::Owed) = self.slots.back_mut() {
-            *slot = Slot::Muted;
-        }
+    /// From now on replies are for nobody, or not.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     /// A place for a reply that comes later.
     pub(crate) fn owe(&mut self) -> Ticket {
-        self.slots.push_back(Slot::Owed);
+        self.slots.push_back(if self.muted { Slot::Muted } else { Slot::Owed });
         self.end() - 1
     }
 
     /// A reply that was made now, behind those that are owed.
     pub(crate) fn make(&mut self, reply: &[u8]) {
+        if self.muted {
+            return;
+        }
         match self.slots.back_mut() {
             Some(Slot::Made(made)) => made.extend_from_slice(reply),
             _ => self.slots.push_back(Slot::Made(reply.to_vec())),

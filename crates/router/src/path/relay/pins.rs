@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, LinkId, Request};
 use crate::path::transaction::command;
 use crate::shared::ClientId;
-use crate::upstream::{Phase, UpstreamOptions};
+use crate::upstream::UpstreamOptions;
 use breakwater_resp::Protocol;
 use std::collections::{HashMap, VecDeque};
 
@@ -182,12 +182,10 @@ impl Relay {
         }
     }
 
-    /// A connection comes back, clean: somebody who waits gets it.
+    /// A connection comes back, clean: somebody who waits gets it. Replies may still be owed over it.
     pub(super) fn give_back(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(db) = link.pin.filter(|_| link.upstream.phase() == Phase::Ready) else {
-            return self.close_pin(id);
-        };
+        let Some(db) = link.pin else { return };
         link.owner = None;
         let protocol = link.protocol;
         self.set_patient(id, false);
@@ -239,8 +237,8 @@ impl Relay {
         }
         let Some(id) = self.own(client, course) else { return };
         let own = std::mem::take(&mut course.own);
-        let busy = self.links.get(&id).is_none_or(|link| !link.to.is_empty());
-        if busy || own.keeps {
+        // Of a command that waits nobody knows how long it would.
+        if course.is_blocked() || own.keeps {
             return self.close_pin(id);
         }
         if own.watches {

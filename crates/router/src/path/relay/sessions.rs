@@ -116,15 +116,22 @@ impl Relay {
                 }
                 Err("ERR the protocol cannot change while keys are watched or tracked".into())
             }
-            "reset" if request.args.len() == 1 => {
-                self.leave(request.client, course);
-                Ok(Taken::Local)
-            }
+            "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
                 self.track(known, request, course)
             }
             _ => Ok(Taken::Local),
         }
+    }
+
+    /// A client is to be as one that has just begun, once what it is owed has come over a connection
+    /// that ends with it.
+    fn reset(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
+        if course.own.keeps && !course.replies.is_empty() {
+            return Taken::Later;
+        }
+        self.leave(request.client, course);
+        Taken::Local
     }
 
     /// A client is gone.
@@ -265,7 +272,13 @@ impl Relay {
         let Some(known) = known else {
             return Err(Refusal::Kept(command::unknown(request.args)));
         };
-        check_words(known, request).map_err(Refusal::Kept)?;
+        if let Err(why) = check_words(known, request) {
+            if known.class != Class::Exec {
+                return Err(Refusal::Kept(why));
+            }
+            self.unwatch(request, course);
+            return Err(Refusal::Ended(aborted(&why)));
+        }
         let name = &*known.name;
         match known.class {
             Class::Exec => return self.exec(request, course),
@@ -280,16 +293,19 @@ impl Relay {
                         course.settle(ticket);
                         Ok(Taken::Done)
                     }
-                    _ => Ok(Taken::Said("OK")),
+                    _ => {
+                        self.unwatch(request, course);
+                        Ok(Taken::Said("OK"))
+                    }
                 };
             }
             Class::Multi => return Ok(Taken::Refused("ERR MULTI calls can not be nested")),
             Class::Watch => return Ok(Taken::Refused("ERR WATCH inside MULTI is not allowed")),
             Class::Local if matches!(name, "quit" | "reset") => {
-                if name == "reset" {
-                    self.leave(request.client, course);
-                }
-                return Ok(Taken::Local);
+                return Ok(match name {
+                    "reset" => self.reset(request, course),
+                    _ => Taken::Local,
+                });
             }
             Class::Local if !matches!(name, "ping" | "echo" | "select" | "info") => {
                 return Err(Refusal::Kept(NOT_QUEUED.into()));
@@ -312,12 +328,19 @@ impl Relay {
         Ok(Taken::Said("QUEUED"))
     }
 
+    /// A transaction is over that nothing was sent of: no key is watched any more.
+    fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
+        let Some(id) = self.own(request.client, course) else { return };
+        match course.own.keeps {
+            true => self.send(id, &word("UNWATCH"), To::Nobody),
+            false => self.unpin(request.client, course),
+        }
+    }
+
     fn exec(&mut self, request: &Request<'_>, course: &mut Course) -> Result<Taken, Refusal> {
         let Some(transaction) = &course.transaction else { return Ok(Taken::Later) };
         if transaction.is_refused() {
-            if course.own.watches && !course.own.keeps {
-                self.unpin(request.client, course);
-            }
+            self.unwatch(request, course);
             let why = "EXECABORT Transaction discarded because of previous errors.";
             return Err(Refusal::Ended(why.into()));
         }
@@ -434,11 +457,18 @@ fn check_subscriber(known: &Known, request: &Request<'_>, course: &Course) -> Re
         return Ok(());
     }
     check_words(known, request)?;
-    Err(Failure::new(format!(
+    let why = Failure::new(format!(
         "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
          allowed in this context",
         known.name
-    )))
+    ));
+    Err(if known.class == Class::Exec { aborted(&why) } else { why })
+}
+
+/// Why `EXEC` itself is refused.
+fn aborted(Failure(why): &Failure) -> Failure {
+    let why = why.strip_prefix(b"ERR ").unwrap_or(why);
+    Failure::new([b"EXECABORT Transaction discarded because of: ", why].concat())
 }
 
 impl Course {
