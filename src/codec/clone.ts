@@ -30,7 +30,7 @@ export function toClone(codec: string, value: unknown): Buffer {
 export function fromClone(bytes: Uint8Array): unknown {
   loaded ??= load()
   if (BUN) return loaded.deserialize(bytes.subarray(1))
-  const reader = new loaded.Reader(bytes)
+  const reader = new loaded.CloneReader(bytes)
   reader.readHeader()
   return reader.readValue()
 }
@@ -46,7 +46,7 @@ function load() {
   const { DefaultDeserializer, deserialize, serialize } = builtin('node:v8')
 
   /** Reads typed arrays into memory of their own: Node.js makes them views of the bytes it reads. */
-  class Reader extends DefaultDeserializer {
+  class CloneReader extends DefaultDeserializer {
     override _readHostObject(): NodeJS.ArrayBufferView {
       const view = super._readHostObject()
       if (Buffer.isBuffer(view)) return Buffer.from(view)
@@ -58,5 +58,5 @@ function load() {
     }
   }
 
-  return { Reader, deserialize, serialize }
+  return { CloneReader, deserialize, serialize }
 }
