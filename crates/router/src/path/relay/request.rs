@@ -2,10 +2,9 @@
 
 use super::reply::To;
 use super::{IN_FLIGHT, Relay};
+use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
-use crate::path::class::Class;
 use crate::path::course::{Course, Request, Taken};
-use crate::path::table::{self, Known};
 use crate::policy::Permissions;
 
 impl Relay {
@@ -16,7 +15,7 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        let known = table::find(request.args.word(0));
+        let known = catalog::find(request.args);
         let class = match self.classify(known, request) {
             // What it is owed comes first.
             Err(_) if self.owes(course) => return Ok(Taken::Later),
@@ -24,17 +23,17 @@ impl Relay {
         };
         match class {
             Class::Local => return self.local(request, course),
-            Class::Refused => return Err("ERR this command is for servers".into()),
+            Class::Refused(why) => return Err(why.into()),
             _ => {}
         }
         if let Some(id) = course.pinned {
-            let taken = self.pass_on(id, known, class, request)?;
+            let taken = self.pass_on(id, known, request)?;
             if let Taken::Done = taken {
                 course.follow(request.args);
             }
             return Ok(taken);
         }
-        if class == Class::Pinned {
+        if is_own(class) || known.is_some_and(|known| known.blocks(request.args)) {
             return self.pin(known, request, course);
         }
         if course.replies.len() >= IN_FLIGHT {
@@ -44,7 +43,7 @@ impl Relay {
             return self.get(request, course, out);
         }
         let Some(link) = self.link_for(request, course)? else { return Ok(Taken::Later) };
-        let changes = self.changes(known, class, request);
+        let changes = self.changes(known, request);
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         let to = To::Client { client: request.client, ticket, changes };
@@ -78,12 +77,12 @@ impl Relay {
                 )));
             }
         }
-        Ok(match class {
-            Class::MayBlock if words.iter().any(|word| word.eq_ignore_ascii_case(b"block")) => {
-                Class::Pinned
-            }
-            Class::MayBlock => Class::Write,
-            class => class,
-        })
+        Ok(class)
     }
+}
+
+/// Whether a command needs a connection of its client's own.
+fn is_own(class: Class) -> bool {
+    use Class::{Discard, Exec, Monitors, Multi, Subscribes, Unwatch, Waits, Watch};
+    matches!(class, Discard | Exec | Monitors | Multi | Subscribes | Unwatch | Waits | Watch)
 }
