@@ -117,7 +117,10 @@ impl Session {
     /// Takes a reply of the store; appends to `out` what can leave now.
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
         match delivery.ticket {
-            Some(ticket) => self.course.replies.fill(ticket, &delivery.bytes, out),
+            Some(ticket) => {
+                self.course.pending.settle(ticket);
+                self.course.replies.fill(ticket, &delivery.bytes, out);
+            }
             None => out.extend_from_slice(&delivery.bytes),
         }
         self.state.closing |= delivery.ends;
@@ -241,6 +244,7 @@ impl Way<'_> {
             user: user.as_deref(),
             db: self.state.db,
             protocol: self.state.protocol,
+            concern: self.state.concern.or(user.as_ref().and_then(|user| user.concern)),
             args,
             bytes,
         };

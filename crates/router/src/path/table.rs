@@ -20,6 +20,67 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// Whether its reply depends on its keys alone.
+    pub(crate) fn cacheable(&self) -> bool {
+        const YES: &[&str] = &[
+            "bitcount",
+            "bitfield_ro",
+            "bitpos",
+            "exists",
+            "geodist",
+            "geohash",
+            "geopos",
+            "georadius_ro",
+            "georadiusbymember_ro",
+            "geosearch",
+            "get",
+            "getbit",
+            "getrange",
+            "hexists",
+            "hget",
+            "hgetall",
+            "hkeys",
+            "hlen",
+            "hmget",
+            "hstrlen",
+            "hvals",
+            "lcs",
+            "lindex",
+            "llen",
+            "lpos",
+            "lrange",
+            "mget",
+            "pfcount",
+            "scard",
+            "sdiff",
+            "sinter",
+            "sismember",
+            "smembers",
+            "smismember",
+            "strlen",
+            "substr",
+            "sunion",
+            "type",
+            "xlen",
+            "xrange",
+            "xrevrange",
+            "zcard",
+            "zcount",
+            "zlexcount",
+            "zmscore",
+            "zrange",
+            "zrangebylex",
+            "zrangebyscore",
+            "zrank",
+            "zrevrange",
+            "zrevrangebylex",
+            "zrevrangebyscore",
+            "zrevrank",
+            "zscore",
+        ];
+        YES.contains(&self.name)
+    }
+
     /// The words that are keys.
     pub(crate) fn keys(&self, words: usize) -> impl Iterator<Item = usize> + use<> {
         let (first, last, step) = self.keys;

@@ -1,18 +1,30 @@
 //! Invalidation: what a request changes, by itself or by the store's news, leaves the cache.
 
 use super::Relay;
+use crate::cache::KeyList;
 use crate::path::class::Class;
 use crate::path::course::Request;
+use crate::path::pending::Scope;
 use crate::path::table::Known;
 use crate::shared::ClientId;
-use crate::store::DbKey;
 use breakwater_resp::{Reply, number};
 
 /// What a request changes.
 pub(super) enum Changes {
     Nothing,
-    Keys(Vec<DbKey>),
+    Keys(KeyList),
     Everything,
+}
+
+impl Changes {
+    /// The keys that they concern.
+    pub(super) fn scope(&self) -> Scope {
+        match self {
+            Self::Nothing => Scope::Nothing,
+            Self::Keys(keys) => Scope::of(keys.iter()),
+            Self::Everything => Scope::All,
+        }
+    }
 }
 
 impl Relay {
@@ -23,10 +35,10 @@ impl Relay {
         request: &Request<'_>,
     ) -> Changes {
         let words = request.args;
-        let key = |at: usize| DbKey::new(request.db, words.word(at));
+        let key = |at: usize| words.word(at);
         match (class, known) {
             (Class::Write | Class::Pinned, Some(known)) => {
-                let keys: Vec<_> = known.keys(words.len()).map(key).collect();
+                let keys: KeyList = known.keys(words.len()).map(key).collect();
                 if keys.is_empty() { Changes::Nothing } else { Changes::Keys(keys) }
             }
             (Class::Script(at), _) => match words.get(at).and_then(number::integer) {
@@ -45,11 +57,9 @@ impl Relay {
         match changes {
             Changes::Nothing => {}
             Changes::Keys(keys) => {
-                for key in keys {
-                    self.router.store.forget(key);
-                }
+                keys.iter().for_each(|key| self.router.replies.forget(key));
             }
-            Changes::Everything => self.router.store.flush_all(),
+            Changes::Everything => self.router.replies.flush(),
         }
     }
 
@@ -65,14 +75,11 @@ impl Relay {
         }
         match keys {
             Reply::Array(keys) => {
-                for key in keys.iter().filter_map(Reply::text) {
-                    // News name no database.
-                    for db in (0..16).filter(|db| self.databases & 1 << db != 0) {
-                        self.router.store.forget(&DbKey::new(db, key));
-                    }
-                }
+                // News name no database, and nor does what is remembered of a key.
+                let keys = keys.iter().filter_map(Reply::text);
+                keys.for_each(|key| self.router.replies.forget(key));
             }
-            _ => self.router.store.flush_all(),
+            _ => self.router.replies.flush(),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::changes::Changes;
 use super::reply::To;
 use super::{IN_FLIGHT, Relay};
 use crate::failure::Failure;
 use crate::path::class::Class;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::Scope;
 use crate::path::table::{self, Known};
 use crate::policy::Permissions;
+use smallvec::SmallVec;
 
 impl Relay {
     /// Takes a request; errors are for the client.
@@ -40,17 +43,44 @@ impl Relay {
         if course.replies.len() >= IN_FLIGHT {
             return Ok(Taken::Later);
         }
-        if class == Class::Read && request.args.len() == 2 && request.args.is(0, "get") {
-            return self.get(request, course, out);
+        if let Some(known) = known.filter(|known| known.cacheable())
+            && request.args.len() > 1
+        {
+            let places: SmallVec<[usize; 4]> = known.keys(request.args.len()).collect();
+            if self.recall(known.name, request, &places, course, out) {
+                return Ok(Taken::Done);
+            }
         }
-        let Some(link) = self.link_for(request, course)? else { return Ok(Taken::Later) };
         let changes = self.changes(known, class, request);
+        let (scope, writes) = self.scope(known, class, request, &changes);
+        let Some(link) = self.link_for(request, course, (&scope, writes))? else {
+            return Ok(Taken::Later);
+        };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
-        let to = To::Client { client: request.client, ticket, changes };
-        self.send(link, request.bytes, to);
-        course.link = link;
+        course.pending.add(ticket, link, &scope, writes);
+        self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
         Ok(Taken::Done)
+    }
+
+    /// The keys that a request concerns, and whether it is more than a read of them.
+    fn scope(
+        &self,
+        known: Option<&Known>,
+        class: Class,
+        request: &Request<'_>,
+        changes: &Changes,
+    ) -> (Scope, bool) {
+        match (class, known) {
+            (Class::Read, Some(known)) => {
+                let words = request.args;
+                let keys = known.keys(words.len()).map(|place| words.word(place));
+                let scope = Scope::of(keys);
+                (if scope == Scope::Nothing { Scope::All } else { scope }, false)
+            }
+            (Class::Other, _) => (Scope::All, true),
+            _ => (changes.scope(), true),
+        }
     }
 
     /// What a request is, if its user may make it.
