@@ -71,8 +71,7 @@ const reads: readonly ((draw: Draw) => string[])[] = [
   d => ['GEOPOS', `g${key(d)}`, place(d), place(d)],
   d => ['GEODIST', `g${key(d)}`, place(d), place(d), 'km'],
   d => ['GEOHASH', `g${key(d)}`, place(d), place(d)],
-  d =>
-    `GEOSEARCH g${key(d)} FROMLONLAT 13 38 BYRADIUS 300 km ASC WITHCOORD WITHDIST`.split(' '),
+  d => `GEOSEARCH g${key(d)} FROMLONLAT 13 38 BYRADIUS 300 km ASC WITHCOORD WITHDIST`.split(' '),
   d => ['XRANGE', key(d), '-', '+'],
   d => ['XREVRANGE', key(d), '+', '-', 'COUNT', '1'],
   d => ['XLEN', key(d)],

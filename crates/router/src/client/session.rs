@@ -1,5 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
+use super::concern;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Delivery, Relay, Request, Taken};
@@ -252,6 +253,14 @@ impl Way<'_> {
         match self.relay.take(&request, self.course, &mut output.bytes) {
             Ok(Taken::Later) => return false,
             Ok(Taken::Done) => return true,
+            Ok(Taken::Local) if concern::is_one(args) => {
+                let taken = concern::take(args, self.state);
+                let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
+                match taken {
+                    Ok(()) => reply.simple("OK"),
+                    Err(Failure(text)) => reply.error(&text),
+                }
+            }
             Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
             Err(Failure(text)) => {
                 ReplyWriter::new(&mut output.bytes, self.state.protocol).error(&text);

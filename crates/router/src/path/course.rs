@@ -1,14 +1,11 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
-use super::pending::Pending;
+use super::pending::{LinkId, Pending};
 use super::replies::Replies;
 use crate::cache::Concern;
 use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
-
-/// Names a connection to the store within its thread.
-pub type LinkId = u32;
 
 /// A reply for a client.
 pub struct Delivery {

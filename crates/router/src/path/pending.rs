@@ -4,12 +4,14 @@
 //! others over one of the client's protocol and database. The store does those of one connection in
 //! their order. A request waits only if it concerns a key of one that is on another connection.
 
-use super::course::LinkId;
 use super::replies::Ticket;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
+
+/// Names a connection to the store within its thread.
+pub type LinkId = u32;
 
 /// Requests of more keys count as of all keys.
 const MOST: usize = 16;

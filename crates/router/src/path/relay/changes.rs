@@ -2,12 +2,11 @@
 
 use super::Relay;
 use crate::cache::KeyList;
-use crate::path::class::Class;
+use crate::catalog::{Effect, Known};
 use crate::path::course::Request;
 use crate::path::pending::Scope;
-use crate::path::table::Known;
 use crate::shared::ClientId;
-use breakwater_resp::{Reply, number};
+use breakwater_resp::Reply;
 
 /// What a request changes.
 pub(super) enum Changes {
@@ -28,28 +27,14 @@ impl Changes {
 }
 
 impl Relay {
-    pub(super) fn changes(
-        &self,
-        known: Option<&Known>,
-        class: Class,
-        request: &Request<'_>,
-    ) -> Changes {
-        let words = request.args;
-        let key = |at: usize| words.word(at);
-        match (class, known) {
-            (Class::Write | Class::Pinned, Some(known)) => {
-                let keys: KeyList = known.keys(words.len()).map(key).collect();
-                if keys.is_empty() { Changes::Nothing } else { Changes::Keys(keys) }
+    pub(super) fn changes(&self, known: Option<&Known>, request: &Request<'_>) -> Changes {
+        // Of a command that it does not know, nobody knows what it changes.
+        match known.map_or(Effect::Everything, |known| known.effect(request.args)) {
+            Effect::Nothing => Changes::Nothing,
+            Effect::Keys(places) => {
+                Changes::Keys(places.into_iter().map(|at| request.args.word(at)).collect())
             }
-            (Class::Script(at), _) => match words.get(at).and_then(number::integer) {
-                Some(count @ 0..) if (count as usize) < words.len() => {
-                    let end = (at + 1 + count as usize).min(words.len());
-                    Changes::Keys((at + 1..end).map(key).collect())
-                }
-                _ => Changes::Nothing,
-            },
-            (Class::Scope, _) => Changes::Everything,
-            _ => Changes::Nothing,
+            Effect::Everything => Changes::Everything,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::Relay;
 use super::reply::To;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, LinkId, Request};
+use crate::path::course::{Course, Delivery, Request};
+use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};

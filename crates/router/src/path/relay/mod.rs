@@ -2,7 +2,7 @@
 //!
 //! The life of a request, after its client's session has read it (`client`):
 //!
-//! 1. **classify**: what the command does to keys, and whether the user may run it (`class`, `table`).
+//! 1. **classify**: what the command does to keys, and whether the user may run it (`catalog`).
 //! 2. **answer**: what speaks of the client's own connection is answered by the node; a `GET` whose
 //!    value the cache has is answered from it.
 //! 3. **join**: a `GET` of a key that is being read already waits for that read.
@@ -29,8 +29,9 @@ mod reply;
 mod request;
 mod verify;
 
-use super::course::{Delivery, LinkId};
+use super::course::Delivery;
 use super::letter::Letter;
+use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::Router;
 use crate::upstream::StoreAddress;

@@ -2,10 +2,10 @@
 
 use super::reply::To;
 use super::{NEVER, PINNED, Relay};
+use crate::catalog::{self, Known};
 use crate::failure::Failure;
-use crate::path::class::Class;
-use crate::path::course::{Course, LinkId, Request, Taken};
-use crate::path::table::Known;
+use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::LinkId;
 use crate::upstream::UpstreamOptions;
 
 impl Relay {
@@ -29,7 +29,7 @@ impl Relay {
         };
         let id = self.open(options, Some(request.client));
         course.pinned = Some(id);
-        let taken = self.pass_on(id, known, Class::Pinned, request)?;
+        let taken = self.pass_on(id, known, request)?;
         course.follow(request.args);
         Ok(taken)
     }
@@ -39,13 +39,12 @@ impl Relay {
         &mut self,
         id: LinkId,
         known: Option<&Known>,
-        class: Class,
         request: &Request<'_>,
     ) -> Result<Taken, Failure> {
         if !self.links.contains_key(&id) {
             return Err("ERR the connection to the store is lost".into());
         }
-        let changes = self.changes(known, class, request);
+        let changes = self.changes(known, request);
         self.invalidate(&changes);
         self.send(id, request.bytes, To::Owner { changes });
         Ok(Taken::Done)
@@ -61,10 +60,10 @@ impl Relay {
         let words = request.args;
         let is = |name: &str| words.is(0, name);
         let signs_in = is("auth") || is("reset") || (is("hello") && words.len() > 2);
-        let own = is("client") || is("info") || is("command");
+        let own = is("bw") || is("client") || is("info") || is("command");
         // What a transaction queues, the store queues; and it knows what its connection is.
         if !signs_in && (!own || course.queues) {
-            return self.pass_on(id, None, Class::Local, request);
+            return self.pass_on(id, catalog::find(words), request);
         }
         if self.owes(course) {
             return Ok(Taken::Later);

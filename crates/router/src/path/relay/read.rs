@@ -2,7 +2,7 @@
 //! through, as one table.
 
 use crate::cache::{Generations, Shelf};
-use crate::path::course::LinkId;
+use crate::path::pending::LinkId;
 use crate::shared::ClientId;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol};

@@ -5,7 +5,9 @@ use super::Relay;
 use super::read::{Read, Stage, Waiter};
 use super::reply::To;
 use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
-use crate::path::course::{Course, LinkId, Request};
+use crate::catalog::Known;
+use crate::path::course::{Course, Request};
+use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
@@ -31,13 +33,12 @@ impl Relay {
     /// on like any other command.
     pub(super) fn recall(
         &mut self,
-        name: &'static str,
+        known: &'static Known,
         request: &Request<'_>,
-        places: &[usize],
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> bool {
-        let Some(ask) = self.ask(name, request, places, course) else { return false };
+        let Some(ask) = self.ask(known, request, course) else { return false };
         let mark = out.len();
         let (db, protocol) = (request.db, request.protocol);
         let router = &self.router;
@@ -76,29 +77,30 @@ impl Relay {
     /// What is to be known of a read that may be answered from memory; `None` if it may not.
     fn ask<'a, 'r>(
         &mut self,
-        name: &'static str,
+        known: &'static Known,
         request: &'a Request<'r>,
-        places: &[usize],
         course: &Course,
     ) -> Option<Ask<'a, 'r>> {
         let words = request.args;
-        let form = Form::of(name, words.len());
+        let mut keys = KeyList::default();
+        known.each_key(words, |place, _| keys.push(words.word(place)));
+        let form = Form::of(known.name, words.len());
         let routes = &self.router.options.routes;
-        let route = routes.of(words.get(*places.first()?)?);
+        let route = routes.of(keys.first());
         let of = &routes.all()[route];
-        let one = places.iter().all(|place| routes.of(words.word(*place)) == route);
+        let one = || keys.iter().all(|key| routes.of(key) == route);
         let concern = request.concern.unwrap_or(of.concern);
-        let fits = one && places.len() <= MOST_KEYS && form.suits(request.protocol);
-        if !fits || concern == Concern::Consistent || !of.takes(name) {
+        let few = (1..=MOST_KEYS).contains(&keys.len());
+        let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
+        if !fits || concern == Concern::Consistent || !of.takes(known.name) {
             self.pass(route);
             return None;
         }
-        let keys = || places.iter().map(|place| words.word(*place));
         let ahead = match course.pending.is_empty() {
             true => None,
-            false => course.pending.touching(&Scope::of(keys())),
+            false => course.pending.touching(&Scope::of(keys.iter())),
         };
-        Some(Ask { request, name, form, route, keys: keys().collect(), ahead })
+        Some(Ask { request, name: known.name, form, route, keys, ahead })
     }
 
     fn pass(&mut self, route: usize) -> bool {

@@ -3,11 +3,10 @@
 use super::Relay;
 use super::changes::Changes;
 use super::read::{News, Waiter};
-use super::verify::Given;
-use crate::cache::Form;
+use crate::cache::{Form, Generations, Shelf};
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
-use breakwater_resp::Kind;
+use breakwater_resp::{Kind, Protocol};
 
 /// Whose reply it is that the store gives.
 pub(super) enum To {
@@ -25,6 +24,17 @@ pub(super) enum To {
     Life(u64),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
+}
+
+/// A reply that was given from memory and is compared.
+pub(super) struct Given {
+    pub(super) route: usize,
+    pub(super) shelf: Shelf,
+    pub(super) generations: Generations,
+    pub(super) protocol: Protocol,
+    /// How old it was, in milliseconds.
+    pub(super) age: u64,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Relay {

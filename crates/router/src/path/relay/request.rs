@@ -3,13 +3,12 @@
 use super::changes::Changes;
 use super::reply::To;
 use super::{IN_FLIGHT, Relay};
+use crate::cache::KeyList;
+use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
-use crate::path::class::Class;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::Scope;
-use crate::path::table::{self, Known};
 use crate::policy::Permissions;
-use smallvec::SmallVec;
 
 impl Relay {
     /// Takes a request; errors are for the client.
@@ -19,7 +18,7 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        let known = table::find(request.args.word(0));
+        let known = catalog::find(request.args);
         let class = match self.classify(known, request) {
             // What it is owed comes first.
             Err(_) if self.owes(course) => return Ok(Taken::Later),
@@ -27,32 +26,30 @@ impl Relay {
         };
         match class {
             Class::Local => return self.local(request, course),
-            Class::Refused => return Err("ERR this command is for servers".into()),
+            Class::Refused(why) => return Err(why.into()),
             _ => {}
         }
         if let Some(id) = course.pinned {
-            let taken = self.pass_on(id, known, class, request)?;
+            let taken = self.pass_on(id, known, request)?;
             if let Taken::Done = taken {
                 course.follow(request.args);
             }
             return Ok(taken);
         }
-        if class == Class::Pinned {
+        if is_own(class) || known.is_some_and(|known| known.blocks(request.args)) {
             return self.pin(known, request, course);
         }
         if course.replies.len() >= IN_FLIGHT {
             return Ok(Taken::Later);
         }
-        if let Some(known) = known.filter(|known| known.cacheable())
-            && request.args.len() > 1
+        if let Some(known) = known.filter(|known| known.cacheable)
+            && known.takes(request.args.len())
+            && self.recall(known, request, course, out)
         {
-            let places: SmallVec<[usize; 4]> = known.keys(request.args.len()).collect();
-            if self.recall(known.name, request, &places, course, out) {
-                return Ok(Taken::Done);
-            }
+            return Ok(Taken::Done);
         }
-        let changes = self.changes(known, class, request);
-        let (scope, writes) = self.scope(known, class, request, &changes);
+        let changes = self.changes(known, request);
+        let (scope, writes) = scope(known, request, &changes);
         let Some(link) = self.link_for(request, course, (&scope, writes))? else {
             return Ok(Taken::Later);
         };
@@ -61,26 +58,6 @@ impl Relay {
         course.pending.add(ticket, link, &scope, writes);
         self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
         Ok(Taken::Done)
-    }
-
-    /// The keys that a request concerns, and whether it is more than a read of them.
-    fn scope(
-        &self,
-        known: Option<&Known>,
-        class: Class,
-        request: &Request<'_>,
-        changes: &Changes,
-    ) -> (Scope, bool) {
-        match (class, known) {
-            (Class::Read, Some(known)) => {
-                let words = request.args;
-                let keys = known.keys(words.len()).map(|place| words.word(place));
-                let scope = Scope::of(keys);
-                (if scope == Scope::Nothing { Scope::All } else { scope }, false)
-            }
-            (Class::Other, _) => (Scope::All, true),
-            _ => (changes.scope(), true),
-        }
     }
 
     /// What a request is, if its user may make it.
@@ -108,12 +85,27 @@ impl Relay {
                 )));
             }
         }
-        Ok(match class {
-            Class::MayBlock if words.iter().any(|word| word.eq_ignore_ascii_case(b"block")) => {
-                Class::Pinned
-            }
-            Class::MayBlock => Class::Write,
-            class => class,
-        })
+        Ok(class)
+    }
+}
+
+/// Whether a command needs a connection of its client's own.
+fn is_own(class: Class) -> bool {
+    use Class::{Discard, Exec, Monitors, Multi, Subscribes, Unwatch, Waits, Watch};
+    matches!(class, Discard | Exec | Monitors | Multi | Subscribes | Unwatch | Waits | Watch)
+}
+
+/// The keys that a request concerns, and whether it is more than a read of them.
+fn scope(known: Option<&Known>, request: &Request<'_>, changes: &Changes) -> (Scope, bool) {
+    match known {
+        Some(known) if known.class == Class::Read => {
+            let words = request.args;
+            let mut keys = KeyList::default();
+            known.each_key(words, |place, _| keys.push(words.word(place)));
+            let scope = if keys.is_empty() { Scope::All } else { Scope::of(keys.iter()) };
+            (scope, false)
+        }
+        Some(known) if known.class == Class::Other => (Scope::All, true),
+        _ => (changes.scope(), true),
     }
 }

@@ -1,21 +1,10 @@
 //! Replies from memory that are compared with the store's: a small share, to be sure.
 
 use super::Relay;
-use super::reply::To;
-use crate::cache::{Count, Form, Generations, Hit, Shelf};
+use super::reply::{Given, To};
+use crate::cache::{Count, Form, Hit, Shelf};
 use crate::path::course::Request;
 use breakwater_resp::{Kind, Protocol};
-
-/// A reply that was given from memory and is compared.
-pub(super) struct Given {
-    route: usize,
-    shelf: Shelf,
-    generations: Generations,
-    protocol: Protocol,
-    /// How old it was, in milliseconds.
-    age: u64,
-    bytes: Vec<u8>,
-}
 
 impl Relay {
     /// Has a reply compared that was found in memory, if the lot falls on it.
