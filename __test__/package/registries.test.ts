@@ -89,31 +89,34 @@ test.serial('numbers of caches of one copy mean nothing to another', t => {
   t.is(other.Cache.attach<string, unknown>(a?.handle as never).get('key'), 'of one')
 })
 
-test.serial('a load of one copy answers those who wait in another, and in another thread', async t => {
-  t.timeout(120_000)
-  const [one, other] = [registry().breakwater, registry().breakwater]
-  const name = unused()
-  let land = (_value: string) => {}
-  const leader = new one.Cache<string, string>({ name, max: 10 })
-  const loaded = leader.fetch('key', {
-    loader: () => new Promise<string>(resolve => (land = resolve)),
-  })
-  const waits = new other.Cache<string, string>({ name, max: 10 }).fetch('key', {
-    loader: () => 'of the one who waits',
-  })
-  const worker = start(({ breakwater, data, port }) => {
-    const cache = new breakwater.Cache<string, string>({ name: data })
-    const waits = cache.fetch('key', { loader: () => 'of the worker' })
-    port.postMessage('waits')
-    return waits
-  }, name)
-  await once(worker, 'message')
-  const answer = once(worker, 'message')
-  land('loaded')
-  t.deepEqual(await Promise.all([loaded, waits]), ['loaded', 'loaded'])
-  t.deepEqual((await answer)[0], { value: 'loaded' })
-  await once(worker, 'exit')
-})
+test.serial(
+  'a load of one copy answers those who wait in another, and in another thread',
+  async t => {
+    t.timeout(120_000)
+    const [one, other] = [registry().breakwater, registry().breakwater]
+    const name = unused()
+    let land = (_value: string) => {}
+    const leader = new one.Cache<string, string>({ name, max: 10 })
+    const loaded = leader.fetch('key', {
+      loader: () => new Promise<string>(resolve => (land = resolve)),
+    })
+    const waits = new other.Cache<string, string>({ name, max: 10 }).fetch('key', {
+      loader: () => 'of the one who waits',
+    })
+    const worker = start(({ breakwater, data, port }) => {
+      const cache = new breakwater.Cache<string, string>({ name: data })
+      const waits = cache.fetch('key', { loader: () => 'of the worker' })
+      port.postMessage('waits')
+      return waits
+    }, name)
+    await once(worker, 'message')
+    const answer = once(worker, 'message')
+    land('loaded')
+    t.deepEqual(await Promise.all([loaded, waits]), ['loaded', 'loaded'])
+    t.deepEqual((await answer)[0], { value: 'loaded' })
+    await once(worker, 'exit')
+  },
+)
 
 /** A copy that opened caches of all kinds, listens, has loaded and failed, and closed nothing. */
 async function used(name: string): Promise<WeakRef<object>[]> {
