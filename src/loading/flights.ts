@@ -306,6 +306,11 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   #overdue(flight: Flight<K, V>): void {
     const { at, isClosed } = this.#host
     if (isClosed()) return
+    if (flight.state === 'waits' && !flight.isWanted) {
+      // It waits for the cache only, and whoever leads loads for that.
+      this.#fire(flight, 'impatient')
+      return
+    }
     // If it is this instance's turn mail says so.
     const became = binding.overdue(at, flight.number)
     if (flight.state === 'waits') this.#fire(flight, 'impatient')
@@ -335,13 +340,16 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     // It may have led, lost its lease and got it back before it heard of either.
     if (flight?.state === 'leads') this.#fire(flight, 'overtaken')
     const heir = this.#flights.get(number)
-    if (heir !== undefined) this.appoint(heir, lease)
-    else this.#decline(number)
+    // For the cache only a load is of no use if the cache would not keep what it brings.
+    const isUseful = heir?.isWanted === true || binding.mayStore(this.#host.at, lease)
+    if (heir !== undefined && isUseful) this.appoint(heir, lease)
+    else this.#decline(number, heir)
   }
 
-  /** Whoever wanted the flight has left: others are to have it. */
-  #decline(number: number): void {
+  /** Nobody here wants the flight: others are to have it. */
+  #decline(number: number, heir: Flight<K, V> | undefined): void {
     const { at } = this.#host
     if (binding.handOver(at, number) !== ALONE_HERE) binding.leave(at, number)
+    if (heir !== undefined) this.#fire(heir, 'left')
   }
 }

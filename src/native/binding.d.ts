@@ -152,6 +152,8 @@ declare module '#binding' {
     give(at: number, lease: number, value: unknown, kind?: number): void
     /** Takes no part in a flight any more; false if it leads and others wait for what it loads. */
     leave(at: number, flight: number): boolean
+    /** Whether what a lease brings is stored if nothing happens until then. */
+    mayStore(at: number, lease: number): boolean
     /** Who waited longest leads instead; if nobody waits the flight has ended. See mail.ts for what it tells. */
     handOver(at: number, flight: number): number
     /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */

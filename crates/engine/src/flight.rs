@@ -245,6 +245,11 @@ impl FlightTable {
         led(&mut self.lock(lease.ticket.hash), lease).is_some()
     }
 
+    /// Whether what a lease brings is stored if nothing happens until then.
+    pub fn may_store(&self, lease: &Lease) -> bool {
+        led(&mut self.lock(lease.ticket.hash), lease).is_some_and(|flight| !flight.killed)
+    }
+
     /// The number of the lease that the owner waits for; `None` if it does not wait for the flight.
     pub fn waits_for(&self, ticket: Ticket, owner: u64) -> Option<u64> {
         let mut shard = self.lock(ticket.hash);

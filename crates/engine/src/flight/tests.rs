@@ -232,6 +232,7 @@ fn a_killed_flight_that_is_handed_over_stores_nothing_beside_a_living_one() {
     table.kill(KEY);
     let new = lead(&table, THIRD);
     let Handover::Next { lease, .. } = table.hand_over(ticket, old.number()) else { panic!() };
+    assert!(table.may_store(&new) && !table.may_store(&lease) && !table.may_store(&old));
     assert_eq!(table.finish(&lease, || 7), landing(&[ME], None));
     assert_eq!(table.finish(&new, || 8), landing(&[], Some(8)));
     assert_eq!(table.finish(&old, || 6), None);

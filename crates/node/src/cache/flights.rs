@@ -105,6 +105,11 @@ impl Flights {
         Some(lead.lease.number())
     }
 
+    /// Whether what a lease of the instance brings is stored if nothing happens until then.
+    pub fn may_store(&self, lease: u64, table: &FlightTable) -> bool {
+        self.leads.borrow().get(&lease).is_some_and(|lead| table.may_store(&lead.lease))
+    }
+
     /// The flight is left to whoever joins next.
     pub fn set_overdue(&self, lease: u64) {
         if let Some(lead) = self.leads.borrow_mut().get_mut(&lease) {

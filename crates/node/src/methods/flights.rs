@@ -157,6 +157,13 @@ pub fn leave<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     js.boolean(call.on.flights.cancel(flight, table, call.on.owner))
 }
 
+/// `mayStore(lease)`: whether what a lease brings is stored if nothing happens until then.
+pub fn may_store<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let lease = number(js, call.arg::<0>())?;
+    js.boolean(call.on.flights.may_store(lease, shared.cache.flights()))
+}
+
 /// What `handOver` and `overdue` tell, as src/native/mail.ts knows it.
 enum Became {
     /// Nobody waits elsewhere.
