@@ -4,7 +4,7 @@
 //! [`Session::open`], hands it what it read with [`Session::feed`], writes what [`Output`] holds,
 //! and does what [`Next`] says. One [`Router`] serves any number of threads.
 //!
-//! From the bottom up: `policy` (who may do what), `store` (the embedded store), `shared` (what all
+//! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
 //! `upstream` (connections to servers).
 //!
@@ -23,6 +23,8 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
+pub mod catalog;
 mod client;
 mod command;
 mod failure;
@@ -32,8 +34,9 @@ mod shared;
 mod store;
 mod upstream;
 
+pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
 pub use client::{Next, Output, Session};
-pub use path::{Delivery, LinkId, Relay};
+pub use path::{Delivery, Letter, LinkId, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
 pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

@@ -6,8 +6,7 @@
 
 use crate::failure::Failure;
 use breakwater_engine::{
-    Cache, Edit, EntryRef, Error, Expiry, Key, Landing, Lease, MAX_KEY_LEN, Reason,
-    RemovalListener, Value,
+    Cache, Edit, EntryRef, Error, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener, Value,
 };
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
@@ -42,10 +41,6 @@ impl DbKey {
     #[inline]
     pub(crate) fn is_too_long(&self) -> bool {
         self.0.len() > MAX_KEY_LEN
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
     }
 
     fn db(&self) -> usize {
@@ -87,10 +82,13 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds.
-    pub(crate) fn new(cache: Arc<Cache>, now: u64) -> Self {
+    /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds. If
+    /// it is not `used`, the cache holds other things.
+    pub(crate) fn new(cache: Arc<Cache>, now: u64, used: bool) -> Self {
         let counts = Arc::new(Counts::default());
-        cache.listen(counts.clone());
+        if used {
+            cache.listen(counts.clone());
+        }
         let epoch = AtomicI64::new(now as i64 - cache.clock().now() as i64);
         Self { cache, counts, epoch, several: Mutex::new(()) }
     }
@@ -181,24 +179,6 @@ impl Store {
 
     pub(crate) fn delete(&self, key: &DbKey) -> bool {
         !key.is_too_long() && self.cache.delete(key.key())
-    }
-
-    /// Forgets what was read of a key, and takes the right to store it from reads that are under way.
-    pub(crate) fn forget(&self, key: &DbKey) {
-        self.delete(key);
-    }
-
-    /// Stores what was read, for so many milliseconds, unless its key was forgotten since; a value
-    /// that does not fit is not stored.
-    pub(crate) fn land(&self, lease: &Lease, value: &[u8], life: Option<u64>) {
-        let now = self.cache.clock().now();
-        let expiry = life.map_or(Expiry::Never, |life| Expiry::At(now.saturating_add(life)));
-        let landed = self.cache.land(lease, Value::bytes(value), expiry, None);
-        if let Some(Landing { stored: Some(Ok(false)), .. }) = landed
-            && let Some(db) = lease.key().bytes.first()
-        {
-            self.counts.add(usize::from(*db), 1);
-        }
     }
 
     /// Changes when a key ends; whether it is there.

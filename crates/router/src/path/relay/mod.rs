@@ -1,0 +1,198 @@
+//! One thread's requests on their way to the store, and replies on their way back.
+//!
+//! The life of a request, after its client's session has read it (`client`):
+//!
+//! 1. **classify**: what the command does to keys, and whether the user may run it (`catalog`).
+//! 2. **answer**: what speaks of the client's own connection is answered by the node; a `GET` whose
+//!    value the cache has is answered from it.
+//! 3. **join**: a `GET` of a key that is being read already waits for that read.
+//! 4. **send**: the rest goes to the store, verbatim, over a connection that all clients of the
+//!    thread share; what changes keys is invalidated first. What needs a connection of its own gets
+//!    one.
+//! 5. **receive**: replies belong to requests first in, first out. What changed keys is invalidated
+//!    once more; a value that was read is stored, unless a change of its key was heard of since.
+//! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
+//!
+//! `request` is 1 and what leads to the others, `pins` and `reads` are 2 and 3, `link` is 4, `reply`
+//! is 5 and 6; `changes` invalidates.
+//!
+//! A client's requests that have no reply yet are all on one connection: the store does them in
+//! their order.
+
+mod changes;
+mod landing;
+mod link;
+mod pins;
+mod read;
+mod reads;
+mod reply;
+mod request;
+mod verify;
+
+use super::course::Delivery;
+use super::letter::Letter;
+use super::pending::LinkId;
+use crate::cache::RouteTally;
+use crate::shared::Router;
+use crate::upstream::StoreAddress;
+use breakwater_engine::Ticket;
+use breakwater_resp::Protocol;
+use foldhash::fast::FixedState;
+use link::Link;
+use read::Read;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How long, in milliseconds, a client's own connection may take to answer: as long as it likes.
+const NEVER: u64 = u64::MAX / 4;
+
+/// The most requests of one client that have no reply yet; further ones wait in its session.
+const IN_FLIGHT: usize = 1024;
+/// The most connections of a thread that belong to single clients.
+const PINNED: usize = 1024;
+
+/// What the requests of one thread share.
+pub struct Relay {
+    router: Arc<Router>,
+    address: Arc<StoreAddress>,
+    /// Who this thread is among those that read.
+    number: u64,
+    links: HashMap<LinkId, Link>,
+    last_link: LinkId,
+    /// The connections that all clients share.
+    shared: HashMap<(Protocol, u8), LinkId>,
+    /// Connections with something to write.
+    touched: Vec<LinkId>,
+    /// Connections to be opened, and to be closed.
+    opens: Vec<LinkId>,
+    closes: Vec<LinkId>,
+    /// Reads whose replies are to be remembered, by the numbers of their flights.
+    reads: HashMap<u64, Read, FixedState>,
+    /// Flights of other threads that are waited for, and until when.
+    waits: VecDeque<(u64, Ticket)>,
+    letters: Vec<Letter>,
+    tally: RouteTally,
+    /// The state of the numbers that lots are drawn by.
+    lots: u64,
+    deliveries: Vec<Delivery>,
+    now: u64,
+}
+
+impl Relay {
+    /// The relay of one thread of a node with a store; `None` if the node has none.
+    pub fn new(router: &Arc<Router>) -> Option<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let address = Arc::new(router.options.upstream.clone()?);
+        // Relaxed: the numbers only have to differ.
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        Some(Self {
+            router: router.clone(),
+            links: HashMap::new(),
+            shared: HashMap::new(),
+            address,
+            number,
+            last_link: 0,
+            touched: vec![],
+            opens: vec![],
+            closes: vec![],
+            reads: HashMap::default(),
+            waits: VecDeque::new(),
+            letters: vec![],
+            tally: RouteTally::new(router.totals.len()),
+            lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            deliveries: vec![],
+            now: 0,
+        })
+    }
+
+    /// Where the store is.
+    pub fn address(&self) -> &StoreAddress {
+        &self.address
+    }
+
+    /// Does what is due; `now` in milliseconds of a clock that never goes back.
+    pub fn wake(&mut self, now: u64) {
+        self.now = now;
+        let due = |link: &Link| link.upstream.wake_at().is_some_and(|at| at <= now);
+        let ids: Vec<_> =
+            self.links.iter().filter(|(_, link)| due(link)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.tell(id, |upstream, heard| upstream.wake(now, heard));
+        }
+        self.give_up_waiting();
+        self.tally.settle(&self.router.totals);
+    }
+
+    /// Its number, by which other threads write to it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What is to be told to other threads.
+    pub fn letters(&mut self) -> Vec<Letter> {
+        std::mem::take(&mut self.letters)
+    }
+
+    /// A lot: from 0 to 1.
+    fn chance(&mut self) -> f64 {
+        // Xorshift (Marsaglia, 2003).
+        self.lots ^= self.lots << 13;
+        self.lots ^= self.lots >> 7;
+        self.lots ^= self.lots << 17;
+        (self.lots >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// When [`Relay::wake`] has something to do again.
+    pub fn wake_at(&self) -> Option<u64> {
+        let links = self.links.values().filter_map(|link| link.upstream.wake_at()).min();
+        let waits = self.waits.front().map(|(due, _)| *due);
+        links.into_iter().chain(waits).min()
+    }
+
+    /// Connections that are to be opened.
+    pub fn opens(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.opens)
+    }
+
+    /// Connections whose sockets are to be closed.
+    pub fn closes(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.closes)
+    }
+
+    /// Connections with something to write: see [`Relay::output`].
+    pub fn touched(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// What is to be written to a connection.
+    pub fn output(&mut self, id: LinkId) -> Option<&mut Vec<u8>> {
+        self.links.get_mut(&id).map(|link| link.upstream.output())
+    }
+
+    /// The socket of a connection is open.
+    pub fn connected(&mut self, id: LinkId) {
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.opened(upstream.attempt(), now, heard));
+    }
+
+    /// The socket of a connection is gone, or could not be opened.
+    pub fn lost(&mut self, id: LinkId, why: &str) {
+        let now = self.now;
+        if let Some(link) = self.links.get_mut(&id) {
+            link.why = why.to_owned();
+        }
+        self.tell(id, |upstream, heard| upstream.cut(upstream.attempt(), now, heard));
+    }
+
+    /// Takes what the store sent.
+    pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
+    }
+
+    /// Replies for clients of this thread.
+    pub fn deliveries(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
+    }
+}
