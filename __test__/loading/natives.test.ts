@@ -156,7 +156,7 @@ const ends: Record<
   leave: [(at, flight) => binding.leave(at, flight), true, false],
 }
 
-for (const [name, [end, tells, waits]] of Object.entries(ends)) {
+for (const [name, [act, tells, waits]] of Object.entries(ends)) {
   for (const isOver of [false, true]) {
     const when = isOver ? 'and whose heir has answered' : 'and has not heard of it'
     test.serial(`a leader who lost its lease ${when} is told so: ${name}`, async t => {
@@ -164,16 +164,17 @@ for (const [name, [end, tells, waits]] of Object.entries(ends)) {
       const a = openInstance(t, t.title)
       const gate = new Int32Array(new SharedArrayBuffer(4))
       const heir = startHeir(optionsOf(t.title), gate, isOver)
+      const end = once(heir, 'exit')
       t.teardown(() => heir.terminate())
       t.is(await next(heir), 'here')
       // No mail is read from here on until it ends.
       const flight = a.join()
       pass(gate, JOIN)
       Atomics.wait(gate, 0, JOIN)
-      t.is(end(a.at, flight), tells)
+      t.is(act(a.at, flight), tells)
       pass(gate, ENDED)
       const [isAwaited] = (await next(heir)) as [boolean]
-      await once(heir, 'exit')
+      await end
       t.is(isAwaited, isOver || waits, 'the heir loads for who waits')
       t.deepEqual(await a.mail(), isAwaited ? [[flight, VALUE, 'value']] : [])
     })
@@ -249,6 +250,7 @@ test('values of every kind reach another thread as they are', async t => {
   const leaders = values.map(([codec], i) => openInstance(t, `${t.title} ${i}`, codec))
   const flights = leaders.map(leader => leader.join())
   const worker = startWaiting(values.map(([codec], i) => optionsOf(`${t.title} ${i}`, codec)))
+  const end = once(worker, 'exit')
   t.deepEqual(await next(worker), flights)
   for (const [i, [, value]] of values.entries()) {
     t.is(binding.land(leaders[i]!.at, flights[i]!, value, undefined, undefined), 1)
@@ -256,7 +258,7 @@ test('values of every kind reach another thread as they are', async t => {
     t.deepEqual([which, kind], [i, VALUE])
     t.deepEqual(typeof value === 'object' ? Buffer.from(got as Uint8Array) : got, value)
   }
-  await once(worker, 'exit')
+  await end
 })
 
 test('a thread that is terminated while it waits leaves its leader alone', async t => {
@@ -274,8 +276,9 @@ test('a thread that waits ends by itself once its instance is closed', async t =
   const leader = openInstance(t, t.title)
   const flight = leader.join()
   const worker = startWaiting([optionsOf(t.title)], 'close')
+  const end = once(worker, 'exit')
   t.deepEqual(await next(worker), [flight])
-  await once(worker, 'exit')
+  await end
   t.true(binding.leave(leader.at, flight))
 })
 
