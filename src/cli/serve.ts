@@ -3,19 +3,27 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
 import { type Policy, policies, type Size } from '../base/types.ts'
 import {
+  type ClientAuth,
   createRouter,
   DEFAULT_HOST,
   DEFAULT_PORT,
   type DriverName,
   type Permission,
   type Router,
+  type RouterAddress,
   type RouterOptions,
   type RouterUser,
+  type TlsOptions,
   version,
 } from '../router/index.ts'
 
 interface Flags {
-  port: number
+  port?: number
+  tlsPort?: number
+  tlsCert?: string[]
+  tlsKey?: string[]
+  tlsCa?: string
+  tlsAuthClients?: ClientAuth
   host: string
   threads?: number
   maxBytes: string
@@ -40,13 +48,23 @@ const FLAGS: Record<string, string> = {
   password: '--requirepass',
   users: '--user',
   permissions: '--user',
+  tlsPort: '--tls-port',
+  tls: '--tls-cert',
+  'tls.cert': '--tls-cert',
+  'tls.key': '--tls-key',
+  'tls.ca': '--tls-ca',
+  'tls.authClients': '--tls-auth-clients',
 }
 
 export const serve = new Command('serve')
   .description(
     'Serve Redis clients, from a store of its own or in front of a Redis, until SIGTERM or SIGINT.',
   )
-  .option('-p, --port <port>', 'TCP port; 0 takes any free one', wholeNumber, DEFAULT_PORT)
+  .option(
+    '-p, --port <port>',
+    `TCP port; 0 takes any free one (default: ${DEFAULT_PORT}; none with --tls-port)`,
+    wholeNumber,
+  )
   .option('-H, --host <address>', 'address to bind to', DEFAULT_HOST)
   .option('-t, --threads <count>', 'worker threads (default: one a processor)', wholeNumber)
   .option('-m, --max-bytes <size>', "memory for the store, as '256mb' or '25%'", '25%')
@@ -73,6 +91,16 @@ export const serve = new Command('serve')
     'a user, whose permissions are some of read,write,admin or all; may be repeated',
     user,
   )
+  .option('--tls-port <port>', 'TCP port for TLS; without it, --port speaks TLS', wholeNumber)
+  .option('--tls-cert <file>', 'certificate, as PEM; may be repeated, for other names', more)
+  .option('--tls-key <file>', 'its private key, as PEM; one for each certificate', more)
+  .option('--tls-ca <file>', "authorities of clients' certificates, as PEM")
+  .addOption(
+    new Option(
+      '--tls-auth-clients <which>',
+      'whether clients show certificates (default: yes with --tls-ca)',
+    ).choices(['yes', 'no', 'optional']),
+  )
   .addHelpText(
     'after',
     `
@@ -89,7 +117,8 @@ async function run(flags: Flags, command: Command): Promise<void> {
   let router: Router
   try {
     router = createRouter(options(flags))
-    await router.listen({ port: flags.port, host: flags.host })
+    const { port, tlsPort, host } = flags
+    await router.listen({ port, tlsPort, host })
   } catch (error) {
     if (error instanceof InvalidOptionError) {
       const { option, value, allowed } = error
@@ -99,6 +128,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     process.exit(1)
   }
   stopOnSignal(router)
+  reloadOnSignal(router)
   greet(router, flags)
 }
 
@@ -113,32 +143,46 @@ function options(flags: Flags): RouterOptions {
     policy: flags.policy,
     password,
     users: flags.user,
+    tls: tls(flags),
   }
 }
 
-/** Why the port could not be opened, in a line. */
-function explain(error: unknown, { host, port }: Flags): string {
+function tls({ tlsCert, tlsKey, tlsCa, tlsAuthClients }: Flags): TlsOptions | undefined {
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined
+  return { cert: tlsCert ?? [], key: tlsKey ?? [], ca: tlsCa, authClients: tlsAuthClients }
+}
+
+/** Why it could not listen, in a line. */
+function explain(error: unknown, flags: Flags): string {
   if (error instanceof BreakwaterError) return error.message
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message, port = flags.port ?? DEFAULT_PORT } = error as SystemError
   switch (code) {
     case 'EADDRINUSE':
-      return `port ${port} of ${host} is in use: stop what listens there, or give another --port`
+      return `port ${port} of ${flags.host} is in use: stop what listens there, or give another --port`
     case 'EACCES':
       return `port ${port} may not be opened by this user: give a --port above 1023`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${host} is no address of this machine: give another --host`
+      return `${flags.host} is no address of this machine: give another --host`
     default:
       return message
   }
 }
 
+/** An error of the system about a port. */
+interface SystemError extends NodeJS.ErrnoException {
+  port?: number
+}
+
 function greet(router: Router, flags: Flags): void {
-  const { address, port } = router.address()!
-  const to = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
+  const { address, port, secure } = router.address()!
+  const host = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
+  const to = secure ? `--tls --cacert FILE ${host}` : host
+  const others = router.addresses().slice(1)
+  const also = others.map(other => `, and on ${other.address}:${other.port}${spoken(other)}`)
   const locked = options(flags).password !== undefined || flags.user !== undefined
   process.stdout.write(
-    `Breakwater ${version()} listens on ${address}:${port} (process ${process.pid}). Try:
+    `Breakwater ${version()} listens on ${address}:${port}${spoken(router.address()!)}${also.join('')} (process ${process.pid}). Try:
 
   redis-cli ${to} set harbour calm
   redis-cli ${to} get harbour
@@ -155,6 +199,11 @@ Stop it with Ctrl+C.
   }
 }
 
+/** What is spoken at an address, where that is not plain. */
+function spoken({ secure }: RouterAddress): string {
+  return secure ? ' (TLS)' : ''
+}
+
 /** Ends in order on the first signal, at once on the second. */
 function stopOnSignal(router: Router): void {
   let asked = false
@@ -166,6 +215,22 @@ function stopOnSignal(router: Router): void {
       process.exit(0)
     })
   }
+}
+
+/** Reads the certificates anew on SIGHUP; what was read before stays where a file is wrong. */
+function reloadOnSignal(router: Router): void {
+  process.on('SIGHUP', async () => {
+    try {
+      await router.reload()
+      process.stdout.write('breakwater: reloaded\n')
+    } catch (error) {
+      process.stderr.write(`breakwater: not reloaded: ${(error as Error).message}\n`)
+    }
+  })
+}
+
+function more(text: string, previous: string[] = []): string[] {
+  return [...previous, text]
 }
 
 function wholeNumber(text: string): number {

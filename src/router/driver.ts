@@ -50,8 +50,8 @@ export class Driver {
   }
 
   /** Answers what has been received, then ends all connections; done when the last is closed. */
-  async drain(server: Server): Promise<void> {
-    server.close()
+  async drain(servers: readonly Server[]): Promise<void> {
+    for (const server of servers) server.close()
     // One turn of the event loop reads what the kernel holds, the next one answers it.
     await turn()
     await turn()

@@ -6,6 +6,7 @@ import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
 import { checkStore } from './store-url.ts'
+import type { TlsOptions } from './tls.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
 export type Permission = 'read' | 'write' | 'admin' | 'all'
@@ -53,6 +54,8 @@ export interface RouterOptions {
    * store of its own.
    */
   store?: string | undefined
+  /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
+  tls?: TlsOptions | undefined
 }
 
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
@@ -66,6 +69,7 @@ const KNOWN: readonly string[] = [
   'maxClients',
   'driver',
   'store',
+  'tls',
 ] satisfies (keyof RouterOptions)[]
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -96,14 +100,6 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     version,
     ...(options.store === undefined ? {} : checkStore(options.store)),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
-  }
-}
-
-/** Checks a port and a host. Throws {@link InvalidOptionError}. */
-export function checkAddress(port: number, host: string): void {
-  whole('port', port, 0, 65_535)
-  if (typeof host !== 'string' || host === '') {
-    throw new InvalidOptionError('host', host, 'an address or a name')
   }
 }
 

@@ -1,0 +1,113 @@
+// The driver of Node.js's own sockets: a server for each entrance, of TLS where clients speak it.
+import { createServer, type Server, type ServerOpts } from 'node:net'
+import type { SecureContext, SecureContextOptions, Server as TlsServer } from 'node:tls'
+import { attachRouter, Entering, type NativeRouter, type NativeTls } from '../native/router.ts'
+import { Driver } from './driver.ts'
+import { described, listen, type Plan, type RouterAddress, type Share } from './entrances.ts'
+import type { ThreadDriver } from './sockets.ts'
+
+/** How sockets are set up on every thread. */
+const SERVER: ServerOpts = {
+  // A client that has sent everything may still read the replies.
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 300_000,
+  highWaterMark: 64 * 1024,
+}
+/** How long a client may take to agree on keys, in milliseconds. */
+const HANDSHAKE = 10_000
+
+/** TLS as a thread of this driver gets it. */
+export interface NetTls extends NativeTls {
+  /** The keys of session tickets, the same on all threads. */
+  ticketKeys: Uint8Array
+}
+
+/** Servers of one thread. */
+export class NetServers implements ThreadDriver {
+  readonly #driver: Driver
+  readonly #servers: Server[] = []
+  #tls: NetTls | undefined
+  #contexts = new Map<string, SecureContext>()
+
+  constructor(router: NativeRouter, tls: NetTls | undefined) {
+    this.#driver = new Driver(router)
+    this.#tls = tls
+  }
+
+  /** Of a router of this process, on another thread. */
+  static attach(router: number, tls: NetTls | undefined): NetServers {
+    return new NetServers(attachRouter(router), tls)
+  }
+
+  /** Opens entrances, or takes over shared ones. */
+  async open(entrances: readonly (Plan | Share)[]): Promise<RouterAddress[]> {
+    const addresses: RouterAddress[] = []
+    for (const entrance of entrances) {
+      const { kind } = entrance
+      const server = (kind & Entering.secure) === 0 ? this.#plain() : await this.#secure()
+      this.#servers.push(server)
+      addresses.push(described(await listen(server, entrance), kind))
+    }
+    return addresses
+  }
+
+  /** Meets clients this way from now on. */
+  async setTls(tls: NetTls): Promise<void> {
+    this.#tls = tls
+    const { createSecureContext } = await import('node:tls')
+    const options = optionsOf(tls)
+    this.#contexts = new Map()
+    for (const { chain, key, names } of tls.certificates) {
+      const context = createSecureContext({ ...options, cert: chain, key })
+      for (const name of names) {
+        if (!this.#contexts.has(name.toLowerCase())) {
+          this.#contexts.set(name.toLowerCase(), context)
+        }
+      }
+    }
+    for (const server of this.#servers) {
+      if ('setSecureContext' in server) (server as TlsServer).setSecureContext(options)
+    }
+  }
+
+  async drain(): Promise<void> {
+    await this.#driver.drain(this.#servers)
+  }
+
+  #plain(): Server {
+    return createServer(SERVER, socket => this.#driver.accept(socket))
+  }
+
+  async #secure(): Promise<Server> {
+    const tls = this.#tls
+    if (tls === undefined) throw new Error('an entrance of TLS without certificates')
+    const { createServer: createTlsServer } = await import('node:tls')
+    await this.setTls(tls)
+    const options = {
+      ...SERVER,
+      ...optionsOf(tls),
+      ticketKeys: Buffer.from(tls.ticketKeys),
+      handshakeTimeout: HANDSHAKE,
+      requestCert: tls.clients !== 'no',
+      rejectUnauthorized: tls.clients !== 'no',
+      SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) =>
+        done(null, this.#contextFor(name)),
+    }
+    const server = createTlsServer(options, socket => this.#driver.accept(socket))
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    return server
+  }
+
+  /** The certificate for a name; that of the server, if there is none. */
+  #contextFor(name: string): SecureContext | undefined {
+    const asked = name.toLowerCase()
+    return this.#contexts.get(asked) ?? this.#contexts.get(asked.replace(/^[^.]+/, '*'))
+  }
+}
+
+function optionsOf({ certificates, ca }: NetTls): SecureContextOptions {
+  const [first] = certificates
+  return { cert: first?.chain, key: first?.key, ca }
+}
