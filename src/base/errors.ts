@@ -419,13 +419,13 @@ const makers: Record<string, (a: never, b: never, c: never) => BreakwaterError> 
 }
 
 /** Makes the error that the native side throws. */
-export function fail(code: string, ...details: never[]): BreakwaterError {
+export function makeError(code: string, ...details: never[]): BreakwaterError {
   const make = makers[code]
   if (!make) return new InternalError(code)
   const [a, b, c] = details
   const error = make(a as never, b as never, c as never)
   // The stack begins where the user called.
-  Error.captureStackTrace?.(error, fail)
+  Error.captureStackTrace?.(error, makeError)
   return error
 }
 

@@ -33,20 +33,19 @@ declare module '#binding' {
     readonly process: string
   }
 
-  /** What the facade and the native side share in one isolate. */
-  interface Shared {
-    fail(code: string, ...details: never[]): Error
+  /** What a facade, one load of this package's JavaScript, offers to the native side. */
+  interface Facade {
+    makeError(code: string, ...details: never[]): Error
     deliver(removals: unknown[]): void
     /** Has `nextTurn` called when the event loop has turned. */
     later(): void
     fly(news: unknown[]): void
+    /** The area that byte values leave through. */
     scratch: Buffer
-    receivers: import('./removals.ts').Receivers
-    flyers: import('./mail.ts').Flyers
   }
 
-  interface Binding {
-    setup(shared: Shared): Shared
+  /** What the native side offers to one facade, beside what that brought. */
+  interface Binding extends Facade {
     open(options: object): Native
     attach(id: number, process: string, clock?: object): Native
     take(bytes: Uint8Array): void
@@ -184,8 +183,16 @@ declare module '#binding' {
     load(at: number, path: string): Promise<number>
   }
 
-  export type { Native, Stored }
+  export type { Binding, Native, Stored }
 
-  const binding: Binding
-  export default binding
+  interface Module {
+    /**
+     * Adds the functions of `Binding` to the object. They know the instances of this facade alone, and
+     * are let go with it.
+     */
+    setup(facade: Facade): Binding
+  }
+
+  const native: Module
+  export default native
 }

@@ -16,7 +16,7 @@ const NOTHING = Buffer.alloc(0)
 /** Serves the connections that it is given, with one session of the router for each. */
 export class Driver {
   readonly #router: NativeRouter
-  readonly #connections = new Map<number, Connection>()
+  readonly #connections = new Map<number, ClientSocket>()
   readonly #channel: BroadcastChannel
   #area = Buffer.allocUnsafeSlow(AREA)
   #emptied: (() => void) | undefined
@@ -40,7 +40,7 @@ export class Driver {
       return
     }
     const id = this.#router.clientId(session)
-    const connection = new Connection(socket, chunk => this.#feed(session, connection, chunk))
+    const connection = new ClientSocket(socket, chunk => this.#feed(session, connection, chunk))
     this.#connections.set(id, connection)
     socket.once('close', () => {
       this.#connections.delete(id)
@@ -65,7 +65,7 @@ export class Driver {
   }
 
   /** Feeds a chunk and writes the replies; what comes next. */
-  #feed(session: number, connection: Connection, chunk: Uint8Array): number {
+  #feed(session: number, connection: ClientSocket, chunk: Uint8Array): number {
     const result = connection.isFull
       ? this.#router.hold(session, chunk, this.#area)
       : this.#router.feed(session, chunk, this.#area)
@@ -94,7 +94,7 @@ export class Driver {
 }
 
 /** One client's socket, and whether we listen to it. */
-class Connection {
+class ClientSocket {
   readonly socket: Socket
   readonly #feed: (chunk: Uint8Array) => number
   /** Commands wait in the core until the client has taken its replies. */

@@ -4,7 +4,7 @@
 //! [`Session::open`], hands it what it read with [`Session::feed`], writes what [`Output`] holds,
 //! and does what [`Next`] says. One [`Router`] serves any number of threads.
 //!
-//! From the bottom up: `policy` (who may do what), `store` (the embedded store), `shared` (what all
+//! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
 //! `upstream` (connections to servers).
 //!
@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 mod client;
 mod command;
 mod failure;

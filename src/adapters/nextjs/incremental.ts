@@ -85,14 +85,14 @@ export function createCacheHandler(
   context?: IncrementalContext,
 ) => IncrementalHandler {
   const store = openStore<Kept>('incremental', options)
-  return class BreakwaterCacheHandler extends Handler {
+  return class BreakwaterCacheHandler extends Incremental {
     constructor(context?: IncrementalContext) {
       super(store, context?.revalidatedTags ?? [])
     }
   }
 }
 
-class Handler implements IncrementalHandler {
+class Incremental implements IncrementalHandler {
   readonly #store: Store<Kept>
   readonly #revalidated: readonly string[]
 

@@ -1,5 +1,6 @@
 // The handler of the option `cacheHandlers`: what 'use cache' keeps.
 import { EntryTooLargeError } from '../../base/errors.ts'
+import { Pending } from '../../base/pending.ts'
 import { shortKey } from '../short-key.ts'
 import { type NextOptions, openStore, type Store } from './options.ts'
 
@@ -55,13 +56,13 @@ const LEAST = 300
  * ```
  */
 export function createUseCacheHandler(options: NextOptions = {}): UseCacheHandler {
-  return new Handler(openStore<Kept>('use cache', options))
+  return new UseCache(openStore<Kept>('use cache', options))
 }
 
-class Handler implements UseCacheHandler {
+class UseCache implements UseCacheHandler {
   readonly #store: Store<Kept>
   /** Entries that are being stored, which a `get` waits for. */
-  readonly #pending = new Map<string, Promise<void>>()
+  readonly #pending = new Pending<string, Promise<void>>()
 
   constructor(store: Store<Kept>) {
     this.#store = store
@@ -69,7 +70,7 @@ class Handler implements UseCacheHandler {
 
   async get(cacheKey: string, softTags: string[]): Promise<UseCacheEntry | undefined> {
     const key = shortKey(cacheKey)
-    await this.#pending.get(key)
+    await this.#pending.of(key)
     const kept = this.#store.entries.get(key)
     if (kept === undefined) return undefined
     const state = this.#store.tags.judge([...kept.tags, ...(softTags ?? [])], kept.timestamp)
@@ -81,11 +82,11 @@ class Handler implements UseCacheHandler {
   async set(cacheKey: string, pendingEntry: Promise<UseCacheEntry>): Promise<void> {
     const key = shortKey(cacheKey)
     const storing = this.#keep(key, pendingEntry)
-    this.#pending.set(key, storing)
+    this.#pending.begin(key, storing)
     try {
       await storing
     } finally {
-      if (this.#pending.get(key) === storing) this.#pending.delete(key)
+      this.#pending.end(key, storing)
     }
   }
 

@@ -1,0 +1,44 @@
+//! Finding a command by its words.
+
+use super::known::Known;
+use super::rows;
+use breakwater_resp::Args;
+use foldhash::fast::FixedState;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+/// The command that these words begin with, in any case; the part of it that the second word names,
+/// if it has parts and that is one.
+pub fn find(args: Args<'_>) -> Option<&'static Known> {
+    let name = args.word(0);
+    let command = lookup(&[name])?;
+    if !PARTED.contains(command.name) {
+        return Some(command);
+    }
+    Some(args.get(1).and_then(|part| lookup(&[name, b"|", part])).unwrap_or(command))
+}
+
+/// All commands and parts of commands.
+pub fn known() -> impl Iterator<Item = &'static Known> {
+    rows::ALL.iter().copied().flatten()
+}
+
+static TABLE: LazyLock<HashMap<&'static [u8], &'static Known, FixedState>> =
+    LazyLock::new(|| known().map(|known| (known.name.as_bytes(), known)).collect());
+
+/// The commands that have parts.
+static PARTED: LazyLock<HashSet<&'static str, FixedState>> = LazyLock::new(|| {
+    known().filter_map(|known| known.name.split_once('|')).map(|(name, _)| name).collect()
+});
+
+fn lookup(pieces: &[&[u8]]) -> Option<&'static Known> {
+    let mut lower = [0; 40];
+    let mut len = 0;
+    for piece in pieces {
+        lower.get_mut(len..len + piece.len())?.copy_from_slice(piece);
+        len += piece.len();
+    }
+    let lower = &mut lower[..len];
+    lower.make_ascii_lowercase();
+    TABLE.get(&*lower).copied()
+}

@@ -1,0 +1,70 @@
+//! One command: its row of the table, and what follows from it.
+
+use super::class::{Class, Effect};
+use super::places::{self, Keys};
+use crate::policy::Permissions;
+use breakwater_resp::Args;
+
+/// A command of the store, or a part of one, as `xgroup|create`.
+#[derive(Debug)]
+pub struct Known {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// How many words it has, its name included; at least so many, if negative.
+    pub arity: i32,
+    /// How the node treats it.
+    pub class: Class,
+    /// What a user needs to run it.
+    pub permissions: Permissions,
+    /// Whether its reply depends on the values of its keys and on nothing else, so that it may be
+    /// kept until one of them changes.
+    pub cacheable: bool,
+    pub(super) keys: &'static [Keys],
+}
+
+impl Known {
+    /// Whether it can have so many words.
+    pub fn takes(&self, words: usize) -> bool {
+        let arity = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { words >= arity } else { words == arity }
+    }
+
+    /// Tells of the place of each key, and whether the command may change it.
+    pub fn each_key(&self, args: Args<'_>, mut tell: impl FnMut(usize, bool)) {
+        for keys in self.keys {
+            keys.each(args, |place| tell(place, keys.changes));
+        }
+    }
+
+    /// The places of its keys.
+    pub fn key_places(&self, args: Args<'_>) -> Vec<usize> {
+        let mut places = vec![];
+        self.each_key(args, |place, _| places.push(place));
+        places
+    }
+
+    /// What it changes.
+    pub fn effect(&self, args: Args<'_>) -> Effect {
+        match self.class {
+            Class::Scope => return Effect::Everything,
+            Class::Write | Class::Script | Class::Blocks | Class::MayBlock => {}
+            _ => return Effect::Nothing,
+        }
+        let mut places = vec![];
+        self.each_key(args, |place, changes| places.extend(changes.then_some(place)));
+        match (places.is_empty(), self.class) {
+            (false, _) => Effect::Keys(places),
+            (true, Class::Script) => Effect::Everything,
+            (true, _) => Effect::Nothing,
+        }
+    }
+
+    /// Whether it may wait for its keys.
+    pub fn blocks(&self, args: Args<'_>) -> bool {
+        match self.class {
+            Class::Blocks => true,
+            Class::MayBlock => places::blocks(args),
+            _ => false,
+        }
+    }
+}

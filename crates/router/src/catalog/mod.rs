@@ -1,0 +1,13 @@
+//! The commands of a store: what each does to keys, to its connection, and who may run it. Those of
+//! Redis 7 and 8, of Valkey 8 and of RedisJSON; `tests/catalog.rs` holds them against a server.
+
+mod class;
+mod find;
+mod known;
+mod places;
+mod rows;
+
+pub use class::{Class, Effect};
+pub use find::{find, known};
+pub use known::Known;
+pub use places::Keys;

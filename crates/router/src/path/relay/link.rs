@@ -1,0 +1,219 @@
+//! Connections to the store: opened, shared by clients, told what happens, and heard.
+
+use super::Relay;
+use super::reply::To;
+use crate::failure::Failure;
+use crate::path::course::{Course, Delivery, LinkId, Request};
+use crate::shared::ClientId;
+use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
+use breakwater_resp::{Kind, Protocol};
+use std::collections::{HashMap, VecDeque};
+
+/// A connection to the store.
+pub(super) struct Link {
+    pub(super) upstream: Upstream,
+    /// Whose replies are to come, by their tokens.
+    pub(super) to: HashMap<u64, To>,
+    pub(super) last: u64,
+    pub(super) owner: Option<ClientId>,
+    pub(super) tracks: bool,
+    /// Why it is down, for people, from its first failure until it is ready.
+    pub(super) down: Option<String>,
+    /// What the driver said of its socket last.
+    pub(super) why: String,
+}
+
+/// What a connection said in one call.
+pub(super) enum Heard {
+    Connect,
+    Close,
+    Reply(u64, Kind, Vec<u8>),
+    Lost(u64, Lost),
+    Push(Vec<u8>),
+    Ready,
+    Down(Option<Vec<u8>>),
+}
+
+impl Sink for VecDeque<Heard> {
+    fn connect(&mut self, _attempt: u64) {
+        self.push_back(Heard::Connect);
+    }
+
+    fn close(&mut self, _attempt: u64) {
+        self.push_back(Heard::Close);
+    }
+
+    fn reply(&mut self, token: u64, kind: Kind, bytes: &[u8]) {
+        self.push_back(Heard::Reply(token, kind, bytes.to_vec()));
+    }
+
+    fn lost(&mut self, token: u64, why: Lost) {
+        self.push_back(Heard::Lost(token, why));
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.push_back(Heard::Push(bytes.to_vec()));
+    }
+
+    fn ready(&mut self) {
+        self.push_back(Heard::Ready);
+    }
+
+    fn down(&mut self, refusal: Option<&[u8]>) {
+        self.push_back(Heard::Down(refusal.map(<[u8]>::to_vec)));
+    }
+}
+
+impl Relay {
+    /// The connection that a client's next request goes over: that of its protocol and database, once
+    /// it is owed nothing that comes over another one.
+    pub(super) fn link_for(
+        &mut self,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> Result<Option<LinkId>, Failure> {
+        let own = self.shared(request.protocol, request.db);
+        if !course.replies.is_empty() && course.link != own {
+            return Ok(None);
+        }
+        if self.refuses(own) {
+            return Err(Failure::new(format!("ERR {}", self.reason(own))));
+        }
+        Ok(Some(own))
+    }
+
+    /// Whether a connection has failed and is not ready again: requests are not held for it.
+    pub(super) fn refuses(&self, id: LinkId) -> bool {
+        self.links
+            .get(&id)
+            .is_none_or(|link| link.down.is_some() && link.upstream.phase() != Phase::Ready)
+    }
+
+    /// The connection of a protocol and a database that all clients share.
+    pub(super) fn shared(&mut self, protocol: Protocol, db: u8) -> LinkId {
+        if let Some(&id) = self.shared.get(&(protocol, db)) {
+            return id;
+        }
+        let id = self.open(self.options(protocol, db), None);
+        self.shared.insert((protocol, db), id);
+        id
+    }
+
+    pub(super) fn options(&self, protocol: Protocol, db: u8) -> UpstreamOptions {
+        UpstreamOptions {
+            protocol,
+            user: self.address.user.clone(),
+            password: self.address.password.clone(),
+            name: "breakwater".to_owned(),
+            db: u32::from(db),
+            ..UpstreamOptions::default()
+        }
+    }
+
+    /// Opens a connection, for all clients or one. Those of RESP3 that all share tell of changes.
+    pub(super) fn open(&mut self, options: UpstreamOptions, owner: Option<ClientId>) -> LinkId {
+        self.last_link += 1;
+        let id = self.last_link;
+        let tracks = owner.is_none() && options.protocol == Protocol::Resp3;
+        let seed = self.number << 32 | u64::from(id);
+        let upstream = Upstream::new(UpstreamOptions { tracks, ..options }, seed);
+        let (to, down, why) = (HashMap::new(), None, String::new());
+        self.links.insert(id, Link { upstream, to, last: 0, owner, tracks, down, why });
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.wake(now, heard));
+        id
+    }
+
+    pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.last += 1;
+        let owner = link.owner;
+        match link.upstream.send(link.last, request, now) {
+            Ok(()) => {
+                link.to.insert(link.last, to);
+                self.touched.push(id);
+            }
+            Err(busy) => {
+                let why = match busy {
+                    Busy::Requests => "too many requests wait for the store",
+                    Busy::Bytes => "too many bytes wait for the store",
+                    Busy::Ended => "the connection to the store has ended",
+                };
+                self.fail(to, owner, why);
+            }
+        }
+    }
+
+    /// Tells a connection something, and does what it says to that.
+    pub(super) fn tell(
+        &mut self,
+        id: LinkId,
+        what: impl FnOnce(&mut Upstream, &mut VecDeque<Heard>),
+    ) {
+        let mut heard = VecDeque::new();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        what(&mut link.upstream, &mut heard);
+        if !link.upstream.output().is_empty() {
+            self.touched.push(id);
+        }
+        for heard in heard {
+            self.hear(id, heard);
+        }
+    }
+
+    pub(super) fn hear(&mut self, id: LinkId, heard: Heard) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let owner = link.owner;
+        match heard {
+            Heard::Connect => self.opens.push(id),
+            Heard::Close => self.closes.push(id),
+            Heard::Ready => link.down = None,
+            Heard::Down(refusal) => self.down(id, refusal),
+            Heard::Push(push) => self.pushed(owner, push),
+            Heard::Reply(token, kind, reply) => {
+                if let Some(to) = link.to.remove(&token) {
+                    self.replied(to, kind, reply, owner);
+                }
+            }
+            Heard::Lost(token, why) => {
+                if let Some(to) = link.to.remove(&token) {
+                    let reason = match why {
+                        Lost::Late => "the store has not answered in time".to_owned(),
+                        _ => self.reason(id),
+                    };
+                    self.fail(to, owner, &reason);
+                }
+            }
+        }
+    }
+
+    /// A connection is down: what it was told of is not known any more.
+    pub(super) fn down(&mut self, id: LinkId, refusal: Option<Vec<u8>>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.down = Some(match refusal {
+            Some(error) => {
+                let text = String::from_utf8_lossy(&error);
+                format!("it answers {}", text.trim_start_matches('-').trim_end())
+            }
+            None if link.why.is_empty() => "it does not answer, or speaks no RESP".to_owned(),
+            None => std::mem::take(&mut link.why),
+        });
+        let owner = link.owner;
+        if link.tracks {
+            // What it has read may change from now on, and nobody would hear of it.
+            self.router.store.flush_all();
+        }
+        if let Some(client) = owner {
+            self.deliveries.push(Delivery { client, ticket: None, bytes: vec![], ends: true });
+            self.closes.push(id);
+        }
+    }
+
+    /// Why a connection is down, for clients.
+    pub(super) fn reason(&self, id: LinkId) -> String {
+        let why = self.links.get(&id).and_then(|link| link.down.as_deref());
+        let why = why.unwrap_or("it is not connected yet");
+        format!("the store at {} is unreachable: {why}", self.address.place())
+    }
+}

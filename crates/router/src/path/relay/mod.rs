@@ -1,0 +1,162 @@
+//! One thread's requests on their way to the store, and replies on their way back.
+//!
+//! The life of a request, after its client's session has read it (`client`):
+//!
+//! 1. **classify**: what the command does to keys, and whether the user may run it (`catalog`).
+//! 2. **answer**: what speaks of the client's own connection is answered by the node; a `GET` whose
+//!    value the cache has is answered from it.
+//! 3. **join**: a `GET` of a key that is being read already waits for that read.
+//! 4. **send**: the rest goes to the store, verbatim, over a connection that all clients of the
+//!    thread share; what changes keys is invalidated first. What needs a connection of its own gets
+//!    one.
+//! 5. **receive**: replies belong to requests first in, first out. What changed keys is invalidated
+//!    once more; a value that was read is stored, unless a change of its key was heard of since.
+//! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
+//!
+//! `request` is 1 and what leads to the others, `pins` and `reads` are 2 and 3, `link` is 4, `reply`
+//! is 5 and 6; `changes` invalidates.
+//!
+//! A client's requests that have no reply yet are all on one connection: the store does them in
+//! their order.
+
+mod changes;
+mod link;
+mod pins;
+mod reads;
+mod reply;
+mod request;
+
+use super::course::{Delivery, LinkId};
+use crate::shared::Router;
+use crate::upstream::StoreAddress;
+use breakwater_resp::Protocol;
+use link::Link;
+use reads::Read;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How long, in milliseconds, a client's own connection may take to answer: as long as it likes.
+const NEVER: u64 = u64::MAX / 4;
+
+/// The most requests of one client that have no reply yet; further ones wait in its session.
+const IN_FLIGHT: usize = 1024;
+/// The most connections of a thread that belong to single clients.
+const PINNED: usize = 1024;
+
+/// What the requests of one thread share.
+pub struct Relay {
+    router: Arc<Router>,
+    address: Arc<StoreAddress>,
+    /// Who this thread is among those that read.
+    number: u64,
+    links: HashMap<LinkId, Link>,
+    last_link: LinkId,
+    /// The connections that all clients share.
+    shared: HashMap<(Protocol, u8), LinkId>,
+    /// Connections with something to write.
+    touched: Vec<LinkId>,
+    /// Connections to be opened, and to be closed.
+    opens: Vec<LinkId>,
+    closes: Vec<LinkId>,
+    reads: HashMap<u64, Read>,
+    by_key: HashMap<Vec<u8>, u64>,
+    last_read: u64,
+    /// Databases that values were read of.
+    databases: u16,
+    deliveries: Vec<Delivery>,
+    now: u64,
+}
+
+impl Relay {
+    /// The relay of one thread of a node with a store; `None` if the node has none.
+    pub fn new(router: &Arc<Router>) -> Option<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let address = Arc::new(router.options.upstream.clone()?);
+        Some(Self {
+            router: router.clone(),
+            links: HashMap::new(),
+            shared: HashMap::new(),
+            address,
+            // Relaxed: the numbers only have to differ.
+            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+            last_link: 0,
+            touched: vec![],
+            opens: vec![],
+            closes: vec![],
+            reads: HashMap::new(),
+            by_key: HashMap::new(),
+            last_read: 0,
+            databases: 0,
+            deliveries: vec![],
+            now: 0,
+        })
+    }
+
+    /// Where the store is.
+    pub fn address(&self) -> &StoreAddress {
+        &self.address
+    }
+
+    /// Does what is due; `now` in milliseconds of a clock that never goes back.
+    pub fn wake(&mut self, now: u64) {
+        self.now = now;
+        let due = |link: &Link| link.upstream.wake_at().is_some_and(|at| at <= now);
+        let ids: Vec<_> =
+            self.links.iter().filter(|(_, link)| due(link)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.tell(id, |upstream, heard| upstream.wake(now, heard));
+        }
+    }
+
+    /// When [`Relay::wake`] has something to do again.
+    pub fn wake_at(&self) -> Option<u64> {
+        self.links.values().filter_map(|link| link.upstream.wake_at()).min()
+    }
+
+    /// Connections that are to be opened.
+    pub fn opens(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.opens)
+    }
+
+    /// Connections whose sockets are to be closed.
+    pub fn closes(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.closes)
+    }
+
+    /// Connections with something to write: see [`Relay::output`].
+    pub fn touched(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// What is to be written to a connection.
+    pub fn output(&mut self, id: LinkId) -> Option<&mut Vec<u8>> {
+        self.links.get_mut(&id).map(|link| link.upstream.output())
+    }
+
+    /// The socket of a connection is open.
+    pub fn connected(&mut self, id: LinkId) {
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.opened(upstream.attempt(), now, heard));
+    }
+
+    /// The socket of a connection is gone, or could not be opened.
+    pub fn lost(&mut self, id: LinkId, why: &str) {
+        let now = self.now;
+        if let Some(link) = self.links.get_mut(&id) {
+            link.why = why.to_owned();
+        }
+        self.tell(id, |upstream, heard| upstream.cut(upstream.attempt(), now, heard));
+    }
+
+    /// Takes what the store sent.
+    pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
+        let now = self.now;
+        self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
+    }
+
+    /// Replies for clients of this thread.
+    pub fn deliveries(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
+    }
+}

@@ -1,0 +1,198 @@
+//! The table of commands against a server: what it says of each, and where it finds the keys of
+//! thousands of random commands.
+
+mod redis;
+
+use breakwater_resp::{Parsed, Reply, RequestParser, write_request};
+use breakwater_router::Permissions;
+use breakwater_router::catalog::{Class, Known, find, known};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use redis::Redis;
+use std::collections::HashSet;
+
+/// A command as the server describes it.
+struct Told {
+    name: String,
+    arity: i64,
+    flags: HashSet<String>,
+}
+
+fn text(reply: &Reply<'_>) -> String {
+    String::from_utf8_lossy(reply.text().unwrap()).into_owned()
+}
+
+fn parts<'a>(reply: &'a Reply<'_>) -> &'a [Reply<'a>] {
+    match reply {
+        Reply::Array(parts) | Reply::Set(parts) => parts,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn describe(reply: &Reply<'_>, all: &mut Vec<Told>) {
+    let fields = parts(reply);
+    let Reply::Integer(arity) = fields[1] else { panic!("{fields:?}") };
+    let flags = parts(&fields[2]).iter().map(text).collect();
+    all.push(Told { name: text(&fields[0]), arity, flags });
+    parts(&fields[9]).iter().for_each(|part| describe(part, all));
+}
+
+/// All that the server knows.
+fn told(redis: &mut Redis) -> Vec<Told> {
+    let mut all = vec![];
+    let reply = redis.ask(&["COMMAND"]);
+    parts(&Reply::decode(&reply).unwrap()).iter().for_each(|each| describe(each, &mut all));
+    all
+}
+
+fn row(name: &str) -> Option<&'static Known> {
+    known().find(|known| known.name == name)
+}
+
+#[test]
+fn no_command_has_two_rows_and_each_is_found_by_its_words() {
+    let mut names = HashSet::new();
+    for known in known() {
+        assert!(names.insert(known.name), "{}", known.name);
+        let words: Vec<String> = known.name.split('|').map(str::to_uppercase).collect();
+        with_args(&words, |args| assert_eq!(find(args).unwrap().name, known.name));
+        assert!(!known.cacheable || known.class == Class::Read, "{}", known.name);
+    }
+    with_args(&["get|set".into()], |args| assert!(find(args).is_none()));
+    with_args(&["xgroup".into(), "nosuch".into()], |args| {
+        assert_eq!(find(args).unwrap().name, "xgroup");
+    });
+}
+
+#[test]
+fn it_says_of_every_command_what_a_server_says() {
+    let Some(mut redis) = Redis::start() else { return };
+    let all = told(&mut redis);
+    assert!(all.len() > 300);
+    for Told { name, arity, flags } in all {
+        let Some(known) = row(&name) else { panic!("{name} has no row") };
+        let wider = known.arity < 0 && i64::from(-known.arity) <= arity.abs();
+        assert!(i64::from(known.arity) == arity || wider, "{name}: {} {arity}", known.arity);
+        let has = |flag: &str| flags.contains(flag);
+        let class = known.class;
+        if matches!(class, Class::Refused(_)) {
+            continue;
+        }
+        if has("write") {
+            assert!(!matches!(class, Class::Read | Class::Local), "{name} writes");
+            let needed = Permissions::WRITE | Permissions::ADMIN;
+            assert!(known.permissions.intersects(needed), "{name} writes");
+        }
+        if has("readonly") {
+            let reads = matches!(class, Class::Read | Class::MayBlock | Class::Other);
+            assert!(reads && !known.permissions.is_empty(), "{name} reads");
+        }
+        if has("blocking") {
+            assert!(matches!(class, Class::Blocks | Class::MayBlock | Class::Waits), "{name}");
+        }
+        if has("admin") {
+            let admin = known.permissions.contains(Permissions::ADMIN);
+            assert!(admin || class == Class::Local, "{name} is for administrators");
+        }
+        if has("pubsub") {
+            let publishes = name.ends_with("publish") || name.starts_with("pubsub");
+            assert_eq!(class == Class::Subscribes, !publishes, "{name}");
+        }
+    }
+}
+
+/// Words of which some are options with keys behind them, and counts.
+fn word() -> impl Strategy<Value = String> {
+    const OPTIONS: &[&str] = &[
+        "STORE",
+        "store",
+        "STOREDIST",
+        "STREAMS",
+        "BLOCK",
+        "COUNT",
+        "GROUP",
+        "NOACK",
+        "KEYS",
+        "BY",
+        "GET",
+        "LIMIT",
+        "AUTH",
+        "AUTH2",
+        "COPY",
+        "WEIGHTS",
+        "",
+    ];
+    prop_oneof![
+        4 => "[a-d]{1,2}",
+        3 => (0..5u8).prop_map(|count| count.to_string()),
+        2 => prop::sample::select(OPTIONS).prop_map(str::to_owned),
+    ]
+}
+
+#[test]
+fn it_finds_the_keys_that_a_server_finds() {
+    let Some(mut redis) = Redis::start() else { return };
+    let mut runner = TestRunner::deterministic();
+    let (mut compared, mut found) = (0, 0);
+    for Told { name, arity, flags } in told(&mut redis) {
+        // Publishing and subscribing has channels, not keys.
+        if flags.contains("pubsub") || flags.contains("admin") {
+            continue;
+        }
+        let mut names: Vec<String> = name.split('|').map(str::to_owned).collect();
+        if name == "xreadgroup" {
+            // The server looks for streams behind these, whatever they are.
+            names.extend(["GROUP", "g", "me"].map(str::to_owned));
+        }
+        let least = (arity.unsigned_abs() as usize).max(names.len()) - names.len();
+        let most = if arity < 0 { least + 9 } else { least };
+        let rest = prop::collection::vec(word(), least..=most);
+        for _ in 0..60 {
+            let rest = rest.new_tree(&mut runner).unwrap().current();
+            let stores = |word: &&String| word.to_lowercase().starts_with("store");
+            if name.starts_with("georadius") && rest.iter().filter(stores).count() > 1 {
+                // The server names them all, and stores in one.
+                continue;
+            }
+            let words = [names.clone(), rest].concat();
+            let question = [vec!["COMMAND".to_owned(), "GETKEYS".to_owned()], words.clone()];
+            let reply = redis.ask(&question.concat());
+            let mut ours = vec![];
+            with_args(&words, |args| {
+                let known = find(args).unwrap();
+                assert!(known.name.starts_with(&name), "{words:?}");
+                ours.extend(known.key_places(args).into_iter().map(|at| words[at].clone()));
+            });
+            match Reply::decode(&reply).unwrap() {
+                Reply::Array(theirs) => {
+                    let mut theirs: Vec<_> = theirs.iter().map(text).collect();
+                    if name == "migrate" {
+                        // An empty one says that the keys stand elsewhere.
+                        theirs.retain(|key| !key.is_empty());
+                    }
+                    theirs.sort();
+                    ours.sort();
+                    assert_eq!(ours, theirs, "{words:?}");
+                    found += ours.len();
+                }
+                Reply::Error(error) if error.starts_with(b"ERR The command has no key") => {
+                    assert!(ours.is_empty(), "{words:?}");
+                }
+                // What it cannot read it does not do either.
+                Reply::Error(_) => continue,
+                other => panic!("{other:?}"),
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 5_000 && found > 5_000, "{compared} {found}");
+}
+
+fn with_args(words: &[String], test: impl FnOnce(breakwater_resp::Args<'_>)) {
+    let mut bytes = vec![];
+    write_request(&mut bytes, words);
+    let mut parser = RequestParser::default();
+    assert_eq!(parser.parse(&bytes, true), Parsed::Command(bytes.len()));
+    test(parser.args(&bytes));
+}
