@@ -4,6 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+const ALGORITHMS = {
+  ec: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+  rsa: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'],
+  ed25519: ['-algorithm', 'ED25519'],
+}
+
 /** The files of a certificate and its key. */
 export interface Certificate {
   cert: string
@@ -30,11 +36,11 @@ export class Authority implements Certificate {
   }
 
   /** A certificate for these names. `days` below 0: one that has expired. */
-  sign(names: string[] = ['localhost'], days = 30): Certificate {
+  sign(names = ['localhost'], days = 30, algorithm: keyof typeof ALGORITHMS = 'ec'): Certificate {
     this.#last += 1
     const file = (kind: string) => join(this.dir, `${this.#last}.${kind}`)
     const [cert, key, request, extensions] = ['pem', 'key', 'csr', 'ext'].map(file)
-    this.#openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', key!)
+    this.#openssl('genpkey', ...ALGORITHMS[algorithm], '-out', key!)
     this.#openssl('req', '-new', '-key', key!, '-subj', `/CN=${names[0]}`, '-out', request!)
     const list = [...names.map(name => `DNS:${name}`), 'IP:127.0.0.1'].join(',')
     writeFileSync(extensions!, `subjectAltName=${list}\n`)

@@ -13,6 +13,7 @@ import {
   type RouterAddress,
   type RouterOptions,
   type RouterUser,
+  type StoreTlsOptions,
   type TlsOptions,
   version,
 } from '../router/index.ts'
@@ -24,6 +25,13 @@ interface Flags {
   tlsKey?: string[]
   tlsCa?: string
   tlsAuthClients?: ClientAuth
+  unix?: string
+  unixPermissions?: number
+  proxyProtocol?: boolean
+  storeTlsCa?: string
+  storeTlsCert?: string
+  storeTlsKey?: string
+  storeTlsName?: string
   host: string
   threads?: number
   maxBytes: string
@@ -49,6 +57,13 @@ const FLAGS: Record<string, string> = {
   users: '--user',
   permissions: '--user',
   tlsPort: '--tls-port',
+  unix: '--unix',
+  unixPermissions: '--unix-permissions',
+  proxyProtocol: '--proxy-protocol',
+  'storeTls.ca': '--store-tls-ca',
+  'storeTls.cert': '--store-tls-cert',
+  'storeTls.key': '--store-tls-key',
+  'storeTls.serverName': '--store-tls-name',
   tls: '--tls-cert',
   'tls.cert': '--tls-cert',
   'tls.key': '--tls-key',
@@ -62,7 +77,7 @@ export const serve = new Command('serve')
   )
   .option(
     '-p, --port <port>',
-    `TCP port; 0 takes any free one (default: ${DEFAULT_PORT}; none with --tls-port)`,
+    `TCP port; 0 takes any free one (default: ${DEFAULT_PORT}; none with --tls-port or --unix)`,
     wholeNumber,
   )
   .option('-H, --host <address>', 'address to bind to', DEFAULT_HOST)
@@ -85,6 +100,13 @@ export const serve = new Command('serve')
       .default('auto'),
   )
   .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
+  .option('--store-tls-ca <file>', "authorities of the store's certificate, for rediss://, as PEM")
+  .option('--store-tls-cert <file>', "the node's own certificate for the store, as PEM")
+  .option('--store-tls-key <file>', 'its private key, as PEM')
+  .option('--store-tls-name <name>', "the name in the store's certificate, if not that of --store")
+  .option('--unix <path>', 'a socket of this machine to listen on')
+  .option('--unix-permissions <octal>', 'permissions of its file (default: 700)', octal)
+  .option('--proxy-protocol', 'connections to the ports begin with a header of the PROXY protocol')
   .option('--requirepass <password>', 'password that clients must give')
   .option(
     '--user <name:password:permissions>',
@@ -117,8 +139,8 @@ async function run(flags: Flags, command: Command): Promise<void> {
   let router: Router
   try {
     router = createRouter(options(flags))
-    const { port, tlsPort, host } = flags
-    await router.listen({ port, tlsPort, host })
+    const { port, tlsPort, host, unix, unixPermissions, proxyProtocol } = flags
+    await router.listen({ port, tlsPort, host, unix, unixPermissions, proxyProtocol })
   } catch (error) {
     if (error instanceof InvalidOptionError) {
       const { option, value, allowed } = error
@@ -144,7 +166,14 @@ function options(flags: Flags): RouterOptions {
     password,
     users: flags.user,
     tls: tls(flags),
+    storeTls: storeTls(flags),
   }
+}
+
+function storeTls(flags: Flags): StoreTlsOptions | undefined {
+  const { storeTlsCa: ca, storeTlsCert: cert, storeTlsKey: key, storeTlsName: serverName } = flags
+  const given = [ca, cert, key, serverName].some(each => each !== undefined)
+  return given ? { ca, cert, key, serverName } : undefined
 }
 
 function tls({ tlsCert, tlsKey, tlsCa, tlsAuthClients }: Flags): TlsOptions | undefined {
@@ -175,14 +204,12 @@ interface SystemError extends NodeJS.ErrnoException {
 }
 
 function greet(router: Router, flags: Flags): void {
-  const { address, port, secure } = router.address()!
-  const host = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
-  const to = secure ? `--tls --cacert FILE ${host}` : host
-  const others = router.addresses().slice(1)
-  const also = others.map(other => `, and on ${other.address}:${other.port}${spoken(other)}`)
+  const [first, ...others] = router.addresses()
+  const to = way(first!)
+  const also = others.map(other => `, and on ${place(other)}`)
   const locked = options(flags).password !== undefined || flags.user !== undefined
   process.stdout.write(
-    `Breakwater ${version()} listens on ${address}:${port}${spoken(router.address()!)}${also.join('')} (process ${process.pid}). Try:
+    `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}). Try:
 
   redis-cli ${to} set harbour calm
   redis-cli ${to} get harbour
@@ -191,7 +218,8 @@ function greet(router: Router, flags: Flags): void {
 Stop it with Ctrl+C.
 `,
   )
-  if (!locked && !/^(127\.|::1$)/.test(address)) {
+  const { address, family } = first!
+  if (!locked && family !== 'unix' && !/^(127\.|::1$)/.test(address)) {
     process.stderr.write(
       `breakwater: warning: whoever reaches ${address} may read and write everything: ` +
         'give --requirepass, or bind to 127.0.0.1\n',
@@ -199,9 +227,17 @@ Stop it with Ctrl+C.
   }
 }
 
-/** What is spoken at an address, where that is not plain. */
-function spoken({ secure }: RouterAddress): string {
-  return secure ? ' (TLS)' : ''
+/** An address, for people. */
+function place({ address, port, secure, family }: RouterAddress): string {
+  if (family === 'unix') return address
+  return `${address}:${port}${secure ? ' (TLS)' : ''}`
+}
+
+/** How redis-cli reaches an address. */
+function way({ address, port, secure, family }: RouterAddress): string {
+  if (family === 'unix') return `-s ${address}`
+  const host = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
+  return secure ? `--tls --cacert FILE ${host}` : host
 }
 
 /** Ends in order on the first signal, at once on the second. */
@@ -227,6 +263,11 @@ function reloadOnSignal(router: Router): void {
       process.stderr.write(`breakwater: not reloaded: ${(error as Error).message}\n`)
     }
   })
+}
+
+function octal(text: string): number {
+  if (/^[0-7]{1,3}$/.test(text)) return Number.parseInt(text, 8)
+  throw new InvalidArgumentError('It must be three octal digits, as 770.')
 }
 
 function more(text: string, previous: string[] = []): string[] {

@@ -52,6 +52,15 @@ export interface NativeTls {
   ca: string | undefined
 }
 
+/** How a store is met by TLS: texts of PEM, checked. */
+export interface NativeStoreTls {
+  ca: string
+  chain: string | undefined
+  key: string | undefined
+  /** The name in the store's certificate, if that is not the one of its address. */
+  name: string | undefined
+}
+
 /** What a driver does once it has written the replies to a chunk. */
 export const Next = { read: 0, resume: 1, close: 2 } as const
 
@@ -62,6 +71,7 @@ export interface NativeOptions {
   maxClients: number
   threads: number
   version: string
+  storeKind?: 'tcp' | 'tls' | 'unix'
   storeHost?: string
   storePort?: number
   storeUser?: string | undefined
@@ -75,6 +85,10 @@ interface NativeBinding {
   duplicateFd(fd: number): number
   /** Has the native drivers of a router meet clients this way from now on. */
   setTls(router: number, tls: NativeTls): void
+  /** Has them meet the store this way from now on. */
+  setStoreTls(router: number, tls: NativeStoreTls): void
+  /** Missing on Windows: a descriptor of a socket of this machine; its file has these permissions. */
+  listenUnix?: (path: string, mode: number) => number
   /**
    * Missing on Windows; gives `undefined` where the event loop cannot be reached. Each entrance is
    * two numbers: a descriptor, and its kind in bits of {@link Entering}.
@@ -82,5 +96,12 @@ interface NativeBinding {
   startSockets?: (router: number, entrances: number[]) => NativeSockets | undefined
 }
 
-export const { createRouter, attachRouter, duplicateFd, setTls, startSockets } =
-  binding as unknown as NativeBinding
+export const {
+  createRouter,
+  attachRouter,
+  duplicateFd,
+  setTls,
+  setStoreTls,
+  listenUnix,
+  startSockets,
+} = binding as unknown as NativeBinding

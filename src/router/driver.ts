@@ -29,9 +29,9 @@ export class Driver {
     this.#channel.unref()
   }
 
-  /** Serves a connection until either side ends it. */
-  accept(socket: Socket): void {
-    const { remoteAddress, remotePort, localAddress, localPort } = socket
+  /** Serves a connection until either side ends it; `path` is that of a socket of this machine. */
+  accept(socket: Socket, path?: string): void {
+    const { remoteAddress = path, remotePort, localAddress = path, localPort } = socket
     const local = endpoint(localAddress, localPort)
     const session = this.#router.connect(endpoint(remoteAddress, remotePort), local)
     if (typeof session !== 'number') {

@@ -1,19 +1,25 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
 import { randomBytes } from 'node:crypto'
 import { closeSync, readFileSync } from 'node:fs'
-import { BreakwaterError, NativeDriverError } from '../base/errors.ts'
-import { createRouter as createNative, type NativeRouter, setTls } from '../native/router.ts'
+import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
+import {
+  createRouter as createNative,
+  type NativeRouter,
+  type NativeStoreTls,
+  setStoreTls,
+  setTls,
+} from '../native/router.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
 import { check, type DriverName, type RouterOptions } from './options.ts'
 import { isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
-import { readTls, type TlsOptions } from './tls.ts'
+import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
-export type { ClientAuth, TlsOptions } from './tls.ts'
+export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** How many bytes the keys of session tickets have. */
 const TICKET_KEYS = 48
@@ -60,7 +66,7 @@ export interface Router {
   /** Everywhere that it listens. */
   addresses(): RouterAddress[]
   /**
-   * Reads the files of {@link RouterOptions.tls} anew. Connections go on as they are; new ones are
+   * Reads the files of {@link RouterOptions.tls} and {@link RouterOptions.storeTls} anew. Connections go on as they are; new ones are
    * met by what was read. Rejects with `InvalidOptionError`, and changes nothing, if a file is wrong.
    */
   reload(): Promise<void>
@@ -87,12 +93,15 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
-  const tls = options.tls && certificates(options.tls)
-  return new ThreadedRouter(createNative(checked), checked.threads, driverOf(options), tls)
+  const files: Files = {
+    tls: options.tls && certificates(options.tls),
+    storeTls: checked.storeKind === 'tls' ? once(() => readStoreTls(options.storeTls)) : undefined,
+  }
+  return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)
 }
 
-/** A store is reached by the native driver alone. */
-function driverOf({ driver = 'auto', store }: RouterOptions): DriverName {
+/** A store, and a proxy, is understood by the native driver alone. */
+function wantedDriver({ driver = 'auto', store }: RouterOptions): DriverName {
   return store === undefined ? driver : 'native'
 }
 
@@ -109,15 +118,24 @@ export function version(): string {
   return 'unknown'
 }
 
-/** Reads the files of TLS, now and whenever they are asked for. */
+/** What is read of files, whenever it is asked for. */
+interface Files {
+  tls: (() => NetTls) | undefined
+  storeTls: (() => NativeStoreTls) | undefined
+}
+
 function certificates(options: TlsOptions): () => NetTls {
   const ticketKeys = randomBytes(TICKET_KEYS)
-  const read = () => ({ ...readTls(options), ticketKeys })
-  let first: NetTls | undefined = read()
+  return once(() => ({ ...readTls(options), ticketKeys }))
+}
+
+/** Reads at once, so that what is wrong is known before anything is made, and later anew. */
+function once<T>(read: () => T): () => T {
+  let first: T | undefined = read()
   return () => {
-    const tls = first ?? read()
+    const result = first ?? read()
     first = undefined
-    return tls
+    return result
   }
 }
 
@@ -125,7 +143,7 @@ class ThreadedRouter implements Router {
   readonly #native: NativeRouter
   readonly #threads: number
   readonly #wanted: DriverName
-  readonly #readTls: (() => NetTls) | undefined
+  readonly #files: Files
   #tls: NetTls | undefined
   #driver: 'native' | 'net' | undefined
   #addresses: RouterAddress[] = []
@@ -138,21 +156,20 @@ class ThreadedRouter implements Router {
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
-  constructor(
-    native: NativeRouter,
-    threads: number,
-    driver: DriverName,
-    tls: (() => NetTls) | undefined,
-  ) {
+  constructor(native: NativeRouter, threads: number, driver: DriverName, files: Files) {
     this.#native = native
     this.#threads = threads
     this.#wanted = driver
-    this.#readTls = tls
+    this.#files = files
     this.#takeTls()
   }
 
   async listen(options: ListenOptions = {}) {
     const plans = plan(options, this.#tls !== undefined)
+    if (options.proxyProtocol && this.#wanted === 'net') {
+      const why = 'headers of proxies need the native one'
+      throw new OptionCombinationError('proxyProtocol', true, "driver 'net'", why)
+    }
     this.#step('listen')
     const opening = this.#serve(plans)
     this.#opening = opening.catch(() => {})
@@ -206,10 +223,12 @@ class ThreadedRouter implements Router {
     return this.#driver
   }
 
-  /** Reads the certificates; the native drivers have them from now on. */
+  /** Reads the files of TLS; the native drivers have them from now on. */
   #takeTls(): NetTls | undefined {
-    const tls = this.#readTls?.()
-    if (tls !== undefined) setTls(this.#native.id, tls)
+    const { id } = this.#native
+    const [tls, storeTls] = [this.#files.tls?.(), this.#files.storeTls?.()]
+    if (tls !== undefined) setTls(id, tls)
+    if (storeTls !== undefined) setStoreTls(id, storeTls)
     this.#tls = tls
     return tls
   }
@@ -218,7 +237,7 @@ class ThreadedRouter implements Router {
     const entrances = await openAll(plans)
     if (entrances === undefined) {
       if (this.#wanted === 'native') throw new NativeDriverError()
-      return this.#serveByNet(plans)
+      return this.#serveByNet(plans.filter(each => 'port' in each))
     }
     if (this.#threads === 0) return this.#serveHere(entrances)
     const { id } = this.#native
@@ -227,12 +246,23 @@ class ThreadedRouter implements Router {
     try {
       await threads.start(this.#threads)
     } catch (error) {
+      for (const entrance of entrances) entrance.remove()
       await threads.stop()
       throw error
     }
     this.#uses(threads.driver)
     this.#stop = () => threads.stop()
     this.#spread = tls => threads.setTls(tls)
+    return this.#opened(entrances)
+  }
+
+  /** Where they are; they are taken away in the end. */
+  #opened(entrances: Entrance[]): RouterAddress[] {
+    const stop = this.#stop
+    this.#stop = async () => {
+      for (const entrance of entrances) entrance.remove()
+      await stop?.()
+    }
     return entrances.map(({ address }) => address)
   }
 
@@ -244,9 +274,12 @@ class ThreadedRouter implements Router {
     if (sockets !== undefined) {
       this.#uses('native')
       this.#stop = () => sockets.drain()
-      return entrances.map(({ address }) => address)
+      return this.#opened(entrances)
     }
-    if (this.#wanted !== 'native') return this.#serveByNet(shares)
+    if (this.#wanted !== 'native') {
+      await this.#serveByNet(shares)
+      return this.#opened(entrances)
+    }
     for (const { fd } of shares) closeSync(fd)
     throw new NativeDriverError()
   }
@@ -289,7 +322,10 @@ async function openAll(plans: Plan[]): Promise<Entrance[] | undefined> {
     }
     return entrances
   } catch (error) {
-    for (const entrance of entrances) entrance.close()
+    for (const entrance of entrances) {
+      entrance.remove()
+      entrance.close()
+    }
     throw error
   }
 }

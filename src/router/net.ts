@@ -1,9 +1,9 @@
 // The driver of Node.js's own sockets: a server for each entrance, of TLS where clients speak it.
 import { createServer, type Server, type ServerOpts } from 'node:net'
-import type { SecureContext, SecureContextOptions, Server as TlsServer } from 'node:tls'
+import type { SecureContext, SecureContextOptions, TLSSocket, Server as TlsServer } from 'node:tls'
 import { attachRouter, Entering, type NativeRouter, type NativeTls } from '../native/router.ts'
 import { Driver } from './driver.ts'
-import { described, listen, type Plan, type RouterAddress, type Share } from './entrances.ts'
+import { described, listen, type PortPlan, type RouterAddress, type Share } from './entrances.ts'
 import type { ThreadDriver } from './sockets.ts'
 
 /** How sockets are set up on every thread. */
@@ -42,13 +42,15 @@ export class NetServers implements ThreadDriver {
   }
 
   /** Opens entrances, or takes over shared ones. */
-  async open(entrances: readonly (Plan | Share)[]): Promise<RouterAddress[]> {
+  async open(entrances: readonly (PortPlan | Share)[]): Promise<RouterAddress[]> {
     const addresses: RouterAddress[] = []
     for (const entrance of entrances) {
       const { kind } = entrance
-      const server = (kind & Entering.secure) === 0 ? this.#plain() : await this.#secure()
+      const secure = (kind & Entering.secure) !== 0
+      const server = secure ? await this.#secure() : this.#plain(pathOf(entrance))
       this.#servers.push(server)
-      addresses.push(described(await listen(server, entrance), kind))
+      const address = await listen(server, entrance)
+      addresses.push('address' in entrance ? entrance.address : described(address, kind))
     }
     return addresses
   }
@@ -76,8 +78,8 @@ export class NetServers implements ThreadDriver {
     await this.#driver.drain(this.#servers)
   }
 
-  #plain(): Server {
-    return createServer(SERVER, socket => this.#driver.accept(socket))
+  #plain(path: string | undefined): Server {
+    return createServer(SERVER, socket => this.#driver.accept(socket, path))
   }
 
   async #secure(): Promise<Server> {
@@ -91,11 +93,15 @@ export class NetServers implements ThreadDriver {
       ticketKeys: Buffer.from(tls.ticketKeys),
       handshakeTimeout: HANDSHAKE,
       requestCert: tls.clients !== 'no',
-      rejectUnauthorized: tls.clients !== 'no',
+      rejectUnauthorized: tls.clients === 'yes',
       SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) =>
         done(null, this.#contextFor(name)),
     }
-    const server = createTlsServer(options, socket => this.#driver.accept(socket))
+    const server = createTlsServer(options, socket => {
+      const wrong = tls.clients === 'optional' && !socket.authorized && shows(socket)
+      if (wrong) socket.destroy()
+      else this.#driver.accept(socket)
+    })
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
   }
@@ -105,6 +111,18 @@ export class NetServers implements ThreadDriver {
     const asked = name.toLowerCase()
     return this.#contexts.get(asked) ?? this.#contexts.get(asked.replace(/^[^.]+/, '*'))
   }
+}
+
+/** Whether a client has shown a certificate. */
+function shows(socket: TLSSocket): boolean {
+  return Object.keys(socket.getPeerCertificate() ?? {}).length > 0
+}
+
+/** The path of a socket of this machine. */
+function pathOf(entrance: PortPlan | Share): string | undefined {
+  return entrance.kind & Entering.unix && 'address' in entrance
+    ? entrance.address.address
+    : undefined
 }
 
 function optionsOf({ certificates, ca }: NetTls): SecureContextOptions {

@@ -6,7 +6,7 @@ import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
 import { checkStore } from './store-url.ts'
-import type { TlsOptions } from './tls.ts'
+import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
 export type Permission = 'read' | 'write' | 'admin' | 'all'
@@ -48,12 +48,14 @@ export interface RouterOptions {
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
-   * The Redis or Valkey server behind the node, as `'redis://[[user]:password@]host[:port]'`. The
-   * node then answers `GET` from its own memory, which it keeps true by the server's client
-   * tracking, and passes everything else on. Needs the native driver. Without it, the node serves a
-   * store of its own.
+   * The Redis or Valkey server behind the node, as `'redis://[[user]:password@]host[:port]'`,
+   * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
+   * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
+   * everything else on. Needs the native driver. Without it, the node serves a store of its own.
    */
   store?: string | undefined
+  /** How a store of `rediss://` is met. */
+  storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
   tls?: TlsOptions | undefined
 }
@@ -69,6 +71,7 @@ const KNOWN: readonly string[] = [
   'maxClients',
   'driver',
   'store',
+  'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
 
@@ -89,6 +92,15 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'a store needs the native one',
     )
   }
+  const address = options.store === undefined ? undefined : checkStore(options.store)
+  if (options.storeTls !== undefined && address?.storeKind !== 'tls') {
+    throw new OptionCombinationError(
+      'storeTls',
+      'given',
+      'a store without TLS',
+      'it is for stores of rediss://',
+    )
+  }
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
@@ -98,7 +110,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
-    ...(options.store === undefined ? {} : checkStore(options.store)),
+    ...address,
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
   }
 }

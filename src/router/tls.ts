@@ -2,9 +2,10 @@
 // the file and its role, never what is in it.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { rootCertificates } from 'node:tls'
 import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import type { NativeTls } from '../native/router.ts'
+import type { NativeStoreTls, NativeTls } from '../native/router.ts'
 
 /** Whether clients show certificates: they must, they need not, they may. */
 export type ClientAuth = 'yes' | 'no' | 'optional'
@@ -22,6 +23,18 @@ export interface TlsOptions {
   ca?: string | undefined
   /** Whether clients show certificates. Default: `'yes'` with `ca`, otherwise `'no'`. */
   authClients?: ClientAuth | undefined
+}
+
+/** How a store is met whose URL begins with `rediss://`. All files are PEM, and read anew as well. */
+export interface StoreTlsOptions {
+  /** The file of the authorities of the store's certificate. Default: those of Node.js. */
+  ca?: string | undefined
+  /** The file of the node's own certificate, if the store asks for one. */
+  cert?: string | undefined
+  /** The file of its private key. */
+  key?: string | undefined
+  /** The name in the store's certificate. Default: that in the URL. */
+  serverName?: string | undefined
 }
 
 const AUTH: readonly ClientAuth[] = ['yes', 'no', 'optional']
@@ -47,6 +60,36 @@ export function readTls(options: TlsOptions): NativeTls {
     certificates: certs.map((cert, at) => identity('tls', cert, keys[at]!)),
     clients: authClients,
     ca: ca === undefined ? undefined : authorities('tls.ca', ca),
+  }
+}
+
+const KNOWN_OF_STORE: readonly string[] = [
+  'ca',
+  'cert',
+  'key',
+  'serverName',
+] satisfies (keyof StoreTlsOptions)[]
+
+/** Reads and checks the files for the store. Throws {@link InvalidOptionError}. */
+export function readStoreTls(options: StoreTlsOptions = {}): NativeStoreTls {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('storeTls', options, 'an object')
+  }
+  checkKnown('storeTls.', options, KNOWN_OF_STORE)
+  const { ca, cert, key, serverName } = options
+  if ((cert === undefined) !== (key === undefined)) {
+    const [missing, given] = cert === undefined ? ['cert', key] : ['key', cert]
+    throw new InvalidOptionError(`storeTls.${missing}`, undefined, `given with ${given}`)
+  }
+  if (serverName !== undefined && (typeof serverName !== 'string' || serverName === '')) {
+    throw new InvalidOptionError('storeTls.serverName', serverName, 'a name or an address')
+  }
+  const own = cert === undefined || key === undefined ? undefined : identity('storeTls', cert, key)
+  return {
+    ca: ca === undefined ? rootCertificates.join('\n') : authorities('storeTls.ca', ca),
+    chain: own?.chain,
+    key: own?.key,
+    name: serverName,
   }
 }
 

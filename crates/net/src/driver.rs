@@ -9,6 +9,7 @@ use crate::deadlines::Deadlines;
 use crate::group::{Group, Membership};
 use crate::links::{Links, link_of};
 use crate::listener::{Accepted, Entrance, Listener};
+use crate::tls::StoreTls;
 use breakwater_router::{ClientId, LinkId, Output, Relay, Router, Session};
 use mio::{Events, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
@@ -87,6 +88,8 @@ pub struct Driver {
     deadlines: Deadlines<Due>,
     membership: Membership,
     links: Links,
+    /// How the store is met, as of this turn.
+    store_tls: Option<StoreTls>,
     /// When the connections to the store are woken, in milliseconds of `made`.
     retry: Option<u64>,
     made: Instant,
@@ -125,14 +128,10 @@ impl Driver {
             membership: group.join(waker.clone()),
             waker,
             links: Links::default(),
+            store_tls: None,
             retry: None,
             made: Instant::now(),
-            work: Workspace {
-                space: Space::default(),
-                output: Output::default(),
-                now: 0,
-                relay,
-            },
+            work: Workspace { space: Space::default(), output: Output::default(), now: 0, relay },
             draining: false,
         })
     }
@@ -158,6 +157,7 @@ impl Driver {
     pub fn turn(&mut self) {
         let begun = Instant::now();
         self.work.now = unix_millis();
+        self.store_tls = self.work.relay.as_ref().and_then(|_| self.membership.store_tls());
         self.expire(begun);
         self.wake_relay();
         while self.gather() || !self.queue.is_empty() {
@@ -318,7 +318,7 @@ impl Driver {
     /// Writes to the store what is for it, and hands its replies to their clients.
     fn exchange(&mut self) {
         let Some(relay) = &mut self.work.relay else { return };
-        self.links.serve(relay, self.poll.registry());
+        self.links.serve(relay, self.store_tls.as_ref(), self.poll.registry());
         for delivery in relay.deliveries() {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(connection) = self.connections.get_mut(key) else { continue };
@@ -464,7 +464,7 @@ impl Driver {
         self.by_id.remove(&client.id());
         if let Some(relay) = &mut self.work.relay {
             client.release(relay);
-            self.links.serve(relay, self.poll.registry());
+            self.links.serve(relay, self.store_tls.as_ref(), self.poll.registry());
         }
     }
 

@@ -3,7 +3,8 @@
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Space};
 use crate::socket::Socket;
-use breakwater_router::{LinkId, Relay};
+use crate::tls::StoreTls;
+use breakwater_router::{LinkId, Relay, StoreAddress};
 use mio::net::TcpStream;
 use mio::{Registry, Token};
 use rustls::pki_types::ServerName;
@@ -45,9 +46,9 @@ pub fn link_of(token: Token) -> Option<LinkId> {
 
 impl Links {
     /// Opens what the relay wants opened.
-    fn open(&mut self, relay: &mut Relay, registry: &Registry) {
+    fn open(&mut self, relay: &mut Relay, tls: Option<&StoreTls>, registry: &Registry) {
         for id in relay.opens() {
-            match connect(relay, id, registry) {
+            match connect(relay, tls, id, registry) {
                 Ok(link) => drop(self.links.insert(id, link)),
                 Err(error) => relay.lost(id, &error.to_string()),
             }
@@ -55,11 +56,11 @@ impl Links {
     }
 
     /// Does what the relay wants done: closes sockets, opens others, and writes.
-    pub fn serve(&mut self, relay: &mut Relay, registry: &Registry) {
+    pub fn serve(&mut self, relay: &mut Relay, tls: Option<&StoreTls>, registry: &Registry) {
         for id in relay.closes() {
             self.links.remove(&id);
         }
-        self.open(relay, registry);
+        self.open(relay, tls, registry);
         for id in relay.touched() {
             let Some(link) = self.links.get_mut(&id).filter(|link| link.open) else {
                 continue;
@@ -131,12 +132,36 @@ impl Links {
 }
 
 /// Begins to connect to the store.
-fn connect(relay: &Relay, id: LinkId, registry: &Registry) -> io::Result<Link> {
-    let mut socket = Socket::Tcp(TcpStream::connect(resolve(relay)?)?);
+fn connect(
+    relay: &Relay,
+    tls: Option<&StoreTls>,
+    id: LinkId,
+    registry: &Registry,
+) -> io::Result<Link> {
+    let address = relay.address();
+    let tls = address.tls.then(|| handshake(address, tls)).transpose()?;
+    let mut socket = if address.unix {
+        Socket::connect_unix(&address.host)?
+    } else {
+        Socket::Tcp(TcpStream::connect(resolve(relay)?)?)
+    };
     socket.watch(registry, token(id))?;
     socket.set_up();
     let (channel, backlog) = (Channel::new(socket), Backlog::default());
-    Ok(Link { channel, backlog, tls: None, connected: false, open: false })
+    Ok(Link { channel, backlog, tls, connected: false, open: false })
+}
+
+/// How the store is met by TLS.
+fn handshake(
+    address: &StoreAddress,
+    tls: Option<&StoreTls>,
+) -> io::Result<(Arc<ClientConfig>, ServerName<'static>)> {
+    let tls = tls.ok_or_else(|| io::Error::other("there are no certificates to check it by"))?;
+    let name = match &tls.name {
+        Some(name) => name.clone(),
+        None => ServerName::try_from(address.host.clone()).map_err(io::Error::other)?,
+    };
+    Ok((tls.config.clone(), name))
 }
 
 /// The address of the store. Names are looked up where the thread stands still for that: a store is

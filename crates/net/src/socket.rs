@@ -1,9 +1,9 @@
 //! A connection's socket: of TCP, or of this machine alone.
 
 use mio::event::Source;
+use mio::net::TcpStream;
 #[cfg(unix)]
 use mio::net::UnixStream;
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice, Read, Write};
@@ -34,6 +34,17 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Begins to connect to a socket of this machine.
+    ///
+    /// # Errors
+    /// The system refuses, or has no such sockets.
+    pub fn connect_unix(path: &str) -> io::Result<Self> {
+        #[cfg(unix)]
+        return UnixStream::connect(path).map(Self::Unix);
+        #[cfg(not(unix))]
+        return Err(io::Error::new(io::ErrorKind::Unsupported, path));
+    }
+
     /// Has replies leave at once, and ends that vanished be found. A socket without either works too.
     pub fn set_up(&self) {
         if let Self::Tcp(socket) = self {

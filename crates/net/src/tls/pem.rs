@@ -46,8 +46,6 @@ pub fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
 /// The authorities of a text.
 pub fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in chain(pem, "ca")? {
-        roots.add(certificate).map_err(|error| wrong("ca", error))?;
-    }
-    Ok(roots)
+    let (added, _) = roots.add_parsable_certificates(chain(pem, "ca")?);
+    if added > 0 { Ok(roots) } else { Err(wrong("ca", "there is no authority in it")) }
 }

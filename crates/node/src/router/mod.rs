@@ -17,6 +17,9 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"attachRouter", open::attach),
     function!(Env, c"duplicateFd", open::duplicate_fd),
     function!(Env, c"setTls", edge::set_tls),
+    function!(Env, c"setStoreTls", edge::set_store_tls),
+    #[cfg(unix)]
+    function!(Env, c"listenUnix", open::listen_unix),
     #[cfg(unix)]
     function!(Env, c"startSockets", sockets::start),
 ];
