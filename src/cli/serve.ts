@@ -39,6 +39,7 @@ interface Flags {
   policy: Policy
   driver: DriverName
   store?: string
+  route?: string[]
   requirepass?: string
   user?: RouterUser[]
 }
@@ -52,6 +53,7 @@ const FLAGS: Record<string, string> = {
   maxClients: '--max-clients',
   driver: '--driver',
   store: '--store',
+  routes: '--route',
   policy: '--policy',
   password: '--requirepass',
   users: '--user',
@@ -100,6 +102,11 @@ export const serve = new Command('serve')
       .default('auto'),
   )
   .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
+  .option(
+    '--route <pattern,option=value,...>',
+    "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
+    (value: string, before: string[] = []) => [...before, value],
+  )
   .option('--store-tls-ca <file>', "authorities of the store's certificate, for rediss://, as PEM")
   .option('--store-tls-cert <file>', "the node's own certificate for the store, as PEM")
   .option('--store-tls-key <file>', 'its private key, as PEM')
@@ -144,7 +151,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   } catch (error) {
     if (error instanceof InvalidOptionError) {
       const { option, value, allowed } = error
-      return command.error(`error: ${FLAGS[option] ?? option} must be ${allowed}, not ${value}`)
+      return command.error(`error: ${flagOf(option)} must be ${allowed}, not ${value}`)
     }
     process.stderr.write(`breakwater: ${explain(error, flags)}\n`)
     process.exit(1)
@@ -162,6 +169,7 @@ function options(flags: Flags): RouterOptions {
     maxClients: flags.maxClients,
     driver: flags.driver,
     store: flags.store ?? process.env.BREAKWATER_STORE,
+    routes: flags.route,
     policy: flags.policy,
     password,
     users: flags.user,
@@ -179,6 +187,13 @@ function storeTls(flags: Flags): StoreTlsOptions | undefined {
 function tls({ tlsCert, tlsKey, tlsCa, tlsAuthClients }: Flags): TlsOptions | undefined {
   if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined
   return { cert: tlsCert ?? [], key: tlsKey ?? [], ca: tlsCa, authClients: tlsAuthClients }
+}
+
+/** The command line's name of an option, with the part of it that an error names. */
+function flagOf(option: string): string {
+  if (FLAGS[option] !== undefined) return FLAGS[option]
+  const [, name = option, rest = ''] = /^(\w+)(.*)$/.exec(option) ?? []
+  return (FLAGS[name] ?? name) + rest
 }
 
 /** Why it could not listen, in a line. */

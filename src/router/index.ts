@@ -19,6 +19,7 @@ import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
+export type { ReadConcern, RouterRoute } from './routes.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** How many bytes the keys of session tickets have. */
@@ -50,6 +51,38 @@ export interface RouterStats {
   entries: number
   /** Bytes charged to the store now. */
   bytes: number
+  /** What came of the reads of each route, in front of a store. */
+  routes: RouteStats[]
+}
+
+/** What came of the reads of a route since the start. */
+export interface RouteStats {
+  /** Its keys: see {@link RouterRoute.match}. */
+  match: string
+  /** Replies from memory. */
+  hits: number
+  /** Reads that the store answered, to be remembered. */
+  misses: number
+  /** Reads that waited for another one's reply. */
+  joined: number
+  /** Replies that are remembered. */
+  stored: number
+  /** Replies that are not: their keys changed meanwhile, or they did not fit. */
+  dropped: number
+  /** Reads that passed by the memory. */
+  passed: number
+  /** What memory would have answered, in shadow mode. */
+  shadowed: number
+  /** Replies given beyond their time since the store was unreachable. */
+  staleGiven: number
+  /** Reads before a reply's end, to replace it. */
+  refreshed: number
+  /** Reads of keys that were left out since they are written too often. */
+  leftOut: number
+  /** Replies from memory that were compared with the store's. */
+  verified: number
+  /** Of these, those that were different, by age: up to 20 ms, 200 ms, 2 s, 20 s, and older. */
+  stale: number[]
 }
 
 /** A routing node. */

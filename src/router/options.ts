@@ -5,6 +5,7 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
+import { CONCERNS, checkRoutes, type ReadConcern, type RouterRoute } from './routes.ts'
 import { checkStore } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
@@ -19,6 +20,8 @@ export interface RouterUser {
   password?: string | undefined
   /** What it may do. Default: `['all']`. */
   permissions?: Permission[] | undefined
+  /** Where its reads are answered from. Default: as their {@link RouterRoute} says. */
+  readConcern?: ReadConcern | undefined
 }
 
 /**
@@ -54,6 +57,11 @@ export interface RouterOptions {
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
    */
   store?: string | undefined
+  /**
+   * What is remembered of the store, by the beginnings of keys: objects, or texts such as
+   * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
+   */
+  routes?: (RouterRoute | string)[] | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
@@ -71,6 +79,7 @@ const KNOWN: readonly string[] = [
   'maxClients',
   'driver',
   'store',
+  'routes',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -101,6 +110,14 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'it is for stores of rediss://',
     )
   }
+  if (options.routes !== undefined && options.store === undefined) {
+    throw new OptionCombinationError(
+      'routes',
+      'given',
+      'no store',
+      'routes are for what is remembered of one',
+    )
+  }
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
@@ -111,6 +128,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     policy: checkOneOf('policy', policy, policies),
     version,
     ...address,
+    ...(options.routes === undefined ? {} : { routes: checkRoutes(options.routes) }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
   }
 }
@@ -131,7 +149,7 @@ function admin(password: string) {
 }
 
 function checkUser(user: RouterUser) {
-  const { name, password, permissions = ['all'] } = user
+  const { name, password, permissions = ['all'], readConcern } = user
   if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
     throw new InvalidOptionError('users', name, 'users with names of one word without colons')
   }
@@ -143,5 +161,7 @@ function checkUser(user: RouterUser) {
     name,
     password: password === undefined ? undefined : checkPassword(password),
     permissions: permissions.join(','),
+    readConcern:
+      readConcern === undefined ? undefined : checkOneOf('readConcern', readConcern, CONCERNS),
   }
 }

@@ -17,6 +17,7 @@ use crate::channel::{Channel, Space};
 use crate::client::{Client, Rest};
 
 /// How far a connection has come.
+#[allow(clippy::large_enum_variant, reason = "almost all connections are served")]
 pub enum Stage {
     Arriving(Arrival),
     Serving(Client),

@@ -4,6 +4,7 @@ mod driver;
 mod edge;
 mod list;
 mod open;
+mod routes;
 #[cfg(unix)]
 mod sockets;
 #[cfg(unix)]
