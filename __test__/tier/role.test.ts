@@ -136,6 +136,7 @@ for (const library of libraries) {
 
     check(`after a failover the way to the new master is taken: ${library}, ${mode}`, async t => {
       t.timeout(180_000)
+      const long = { freshFor: 3_600_000 }
       // Else a replica waits for others that may come.
       const soon = ['--repl-diskless-sync-delay', '0']
       const [first, second] = [await redis(t, ...soon), await redis(t, ...soon)]
@@ -149,16 +150,17 @@ for (const library of libraries) {
       const proxy = await passing(t, () => to)
       const { client } = await connect(t, library, proxy)
       const { host, session } = await open(t, client, mode)
-      t.true(await session.set('k', fresh('v')))
+      t.true(await session.set('k', fresh('v', long)))
       while ((await old.wait(1, 1_000)) < 1);
       await replica.replicaof('NO', 'ONE')
-      await old.replicaof('127.0.0.1', `${second.port}`)
+      // It hears no more of what is written.
+      await old.replicaof('127.0.0.1', '1')
       to = second.port
       await host.is('lost')
       await host.is('regained')
       // The user's own connection still leads to the old one: the cache's do not.
       if (mode === 'tracking') {
-        t.true(await session.set('k', fresh('new')))
+        t.true(await session.set('k', fresh('new', long)))
         t.is((await session.get('k'))?.encoded, 'new')
       }
       const other = await connect(t, library, second.port)

@@ -23,6 +23,7 @@ interface Flags {
   policy: Policy
   driver: DriverName
   store?: string
+  route?: string[]
   requirepass?: string
   user?: RouterUser[]
 }
@@ -36,6 +37,7 @@ const FLAGS: Record<string, string> = {
   maxClients: '--max-clients',
   driver: '--driver',
   store: '--store',
+  routes: '--route',
   policy: '--policy',
   password: '--requirepass',
   users: '--user',
@@ -67,6 +69,11 @@ export const serve = new Command('serve')
       .default('auto'),
   )
   .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
+  .option(
+    '--route <pattern,option=value,...>',
+    "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
+    (value: string, before: string[] = []) => [...before, value],
+  )
   .option('--requirepass <password>', 'password that clients must give')
   .option(
     '--user <name:password:permissions>',
@@ -93,7 +100,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   } catch (error) {
     if (error instanceof InvalidOptionError) {
       const { option, value, allowed } = error
-      return command.error(`error: ${FLAGS[option] ?? option} must be ${allowed}, not ${value}`)
+      return command.error(`error: ${flagOf(option)} must be ${allowed}, not ${value}`)
     }
     process.stderr.write(`breakwater: ${explain(error, flags)}\n`)
     process.exit(1)
@@ -110,10 +117,17 @@ function options(flags: Flags): RouterOptions {
     maxClients: flags.maxClients,
     driver: flags.driver,
     store: flags.store ?? process.env.BREAKWATER_STORE,
+    routes: flags.route,
     policy: flags.policy,
     password,
     users: flags.user,
   }
+}
+
+/** The command line's name of an option, with the part of it that an error names. */
+function flagOf(option: string): string {
+  const [, name = option, rest = ''] = /^(\w+)(.*)$/.exec(option) ?? []
+  return (FLAGS[name] ?? name) + rest
 }
 
 /** Why the port could not be opened, in a line. */

@@ -55,7 +55,31 @@ export interface NativeOptions {
   storePort?: number
   storeUser?: string | undefined
   storePassword?: string | undefined
-  users: { name: string; password: string | undefined; permissions: string }[] | undefined
+  users:
+    | {
+        name: string
+        password: string | undefined
+        permissions: string
+        readConcern?: string | undefined
+      }[]
+    | undefined
+  routes?: NativeRoute[]
+}
+
+/** A route, checked and complete. Times are in milliseconds; a `ttl` that is left out never ends. */
+export interface NativeRoute {
+  prefix: string
+  mode: string
+  readConcern: string
+  ttl: number | undefined
+  jitter: number
+  negativeTtl: number
+  staleIfError: number
+  commands: string | undefined
+  maxReplyBytes: number
+  verify: number
+  refreshAhead: number
+  admission: boolean
 }
 
 interface NativeBinding {

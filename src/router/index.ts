@@ -12,6 +12,7 @@ import { Threads } from './threads.ts'
 
 export type { ListenOptions } from './listener.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
+export type { ReadConcern, RouterRoute } from './routes.ts'
 
 /** The port that a router listens on if none is given; 6379 is left to Redis. */
 export const DEFAULT_PORT = 6380
@@ -44,6 +45,38 @@ export interface RouterStats {
   entries: number
   /** Bytes charged to the store now. */
   bytes: number
+  /** What came of the reads of each route, in front of a store. */
+  routes: RouteStats[]
+}
+
+/** What came of the reads of a route since the start. */
+export interface RouteStats {
+  /** Its keys: see {@link RouterRoute.match}. */
+  match: string
+  /** Replies from memory. */
+  hits: number
+  /** Reads that the store answered, to be remembered. */
+  misses: number
+  /** Reads that waited for another one's reply. */
+  joined: number
+  /** Replies that are remembered. */
+  stored: number
+  /** Replies that are not: their keys changed meanwhile, or they did not fit. */
+  dropped: number
+  /** Reads that passed by the memory. */
+  passed: number
+  /** What memory would have answered, in shadow mode. */
+  shadowed: number
+  /** Replies given beyond their time since the store was unreachable. */
+  staleGiven: number
+  /** Reads before a reply's end, to replace it. */
+  refreshed: number
+  /** Reads of keys that were left out since they are written too often. */
+  leftOut: number
+  /** Replies from memory that were compared with the store's. */
+  verified: number
+  /** Of these, those that were different, by age: up to 20 ms, 200 ms, 2 s, 20 s, and older. */
+  stale: number[]
 }
 
 /** A routing node. */

@@ -5,6 +5,7 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
+import { CONCERNS, checkRoutes, type ReadConcern, type RouterRoute } from './routes.ts'
 import { checkStore } from './store-url.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
@@ -18,6 +19,8 @@ export interface RouterUser {
   password?: string | undefined
   /** What it may do. Default: `['all']`. */
   permissions?: Permission[] | undefined
+  /** Where its reads are answered from. Default: as their {@link RouterRoute} says. */
+  readConcern?: ReadConcern | undefined
 }
 
 /**
@@ -53,6 +56,11 @@ export interface RouterOptions {
    * store of its own.
    */
   store?: string | undefined
+  /**
+   * What is remembered of the store, by the beginnings of keys: objects, or texts such as
+   * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
+   */
+  routes?: (RouterRoute | string)[] | undefined
 }
 
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
@@ -66,6 +74,7 @@ const KNOWN: readonly string[] = [
   'maxClients',
   'driver',
   'store',
+  'routes',
 ] satisfies (keyof RouterOptions)[]
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -85,6 +94,14 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'a store needs the native one',
     )
   }
+  if (options.routes !== undefined && options.store === undefined) {
+    throw new OptionCombinationError(
+      'routes',
+      'given',
+      'no store',
+      'routes are for what is remembered of one',
+    )
+  }
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
@@ -95,6 +112,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     policy: checkOneOf('policy', policy, policies),
     version,
     ...(options.store === undefined ? {} : checkStore(options.store)),
+    ...(options.routes === undefined ? {} : { routes: checkRoutes(options.routes) }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
   }
 }
@@ -123,7 +141,7 @@ function admin(password: string) {
 }
 
 function checkUser(user: RouterUser) {
-  const { name, password, permissions = ['all'] } = user
+  const { name, password, permissions = ['all'], readConcern } = user
   if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
     throw new InvalidOptionError('users', name, 'users with names of one word without colons')
   }
@@ -135,5 +153,7 @@ function checkUser(user: RouterUser) {
     name,
     password: password === undefined ? undefined : checkPassword(password),
     permissions: permissions.join(','),
+    readConcern:
+      readConcern === undefined ? undefined : checkOneOf('readConcern', readConcern, CONCERNS),
   }
 }

@@ -113,7 +113,7 @@ impl Driver {
             by_id: HashMap::new(),
             queue: VecDeque::from([Task::Accept]),
             deadlines: Deadlines::default(),
-            membership: group.join(waker.clone()),
+            membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
             waker,
             links: Links::default(),
             retry: None,
@@ -237,13 +237,23 @@ impl Driver {
             }
         }
         if woken {
-            for id in self.membership.kills() {
-                if let Some(&key) = self.by_id.get(&id) {
-                    self.end(key);
-                }
-            }
+            self.open_mail();
         }
         !self.events.is_empty()
+    }
+
+    /// Does what other drivers ask for.
+    fn open_mail(&mut self) {
+        let (kills, letters) = self.membership.take();
+        for id in kills {
+            if let Some(&key) = self.by_id.get(&id) {
+                self.end(key);
+            }
+        }
+        if let Some(relay) = &mut self.work.relay {
+            letters.into_iter().for_each(|letter| relay.read_letter(letter));
+            self.exchange();
+        }
     }
 
     /// Comes back as soon as the host has had its turn.
@@ -297,6 +307,10 @@ impl Driver {
     fn exchange(&mut self) {
         let Some(relay) = &mut self.work.relay else { return };
         self.links.serve(relay, self.poll.registry());
+        let letters = relay.letters();
+        if !letters.is_empty() {
+            self.membership.post(letters);
+        }
         for delivery in relay.deliveries() {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(client) = self.clients.get_mut(key) else { continue };
@@ -378,6 +392,15 @@ impl Driver {
         }
         // Closing the descriptor does the same where it is the last of its socket.
         let _ = self.poll.registry().deregister(client.socket());
+    }
+}
+
+impl Drop for Driver {
+    /// Reads of the store that other threads wait for are handed to them.
+    fn drop(&mut self) {
+        if let Some(relay) = &mut self.work.relay {
+            self.membership.post(relay.leave());
+        }
     }
 }
 

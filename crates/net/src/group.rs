@@ -1,6 +1,6 @@
 //! The drivers of one router, one in each thread that serves, and what they tell each other.
 
-use breakwater_router::ClientId;
+use breakwater_router::{ClientId, Letter};
 use mio::Waker;
 use parking_lot::Mutex;
 use std::mem;
@@ -10,10 +10,13 @@ use std::sync::Arc;
 #[derive(Default)]
 struct Inbox {
     kills: Vec<ClientId>,
+    letters: Vec<Letter>,
 }
 
 /// A driver as the others see it.
 struct Member {
+    /// The number of its relay; 0 if it has none.
+    number: u64,
     inbox: Mutex<Inbox>,
     waker: Arc<Waker>,
 }
@@ -25,9 +28,9 @@ pub struct Group {
 }
 
 impl Group {
-    /// Takes a driver in, which `waker` wakes.
-    pub(crate) fn join(self: &Arc<Self>, waker: Arc<Waker>) -> Membership {
-        let member = Arc::new(Member { inbox: Mutex::default(), waker });
+    /// Takes a driver in, whose relay has this number, and which `waker` wakes.
+    pub(crate) fn join(self: &Arc<Self>, number: u64, waker: Arc<Waker>) -> Membership {
+        let member = Arc::new(Member { number, inbox: Mutex::default(), waker });
         self.members.lock().push(member.clone());
         Membership { group: self.clone(), member }
     }
@@ -38,6 +41,24 @@ impl Group {
             member.inbox.lock().kills.extend_from_slice(clients);
             // A driver that cannot be woken is about to end.
             let _ = member.waker.wake();
+        }
+    }
+}
+
+impl Group {
+    /// Brings letters to the relays that they are for, and wakes each driver once. Those for a relay
+    /// that is gone are dropped: nobody waits there.
+    fn post(&self, mut letters: Vec<Letter>) {
+        letters.sort_by_key(|letter| letter.to);
+        let members = self.members.lock();
+        let mut letters = letters.into_iter().peekable();
+        while let Some(to) = letters.peek().map(|letter| letter.to) {
+            let batch: Vec<_> =
+                std::iter::from_fn(|| letters.next_if(|letter| letter.to == to)).collect();
+            if let Some(member) = members.iter().find(|member| member.number == to) {
+                member.inbox.lock().letters.extend(batch);
+                let _ = member.waker.wake();
+            }
         }
     }
 }
@@ -54,9 +75,15 @@ impl Membership {
         self.group.kill(clients);
     }
 
-    /// The clients that this driver is to end if it has them.
-    pub(crate) fn kills(&self) -> Vec<ClientId> {
-        mem::take(&mut self.member.inbox.lock().kills)
+    /// Brings letters to the relays of other drivers.
+    pub(crate) fn post(&self, letters: Vec<Letter>) {
+        self.group.post(letters);
+    }
+
+    /// The clients that this driver is to end if it has them, and what its relay is told.
+    pub(crate) fn take(&self) -> (Vec<ClientId>, Vec<Letter>) {
+        let mut inbox = self.member.inbox.lock();
+        (mem::take(&mut inbox.kills), mem::take(&mut inbox.letters))
     }
 }
 

@@ -3,6 +3,7 @@
 mod driver;
 mod list;
 mod open;
+mod routes;
 #[cfg(unix)]
 mod sockets;
 #[cfg(unix)]

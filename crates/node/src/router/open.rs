@@ -2,10 +2,11 @@
 
 use super::driver::{instance, now};
 use super::list;
+use super::routes::routes;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
-use breakwater_router::{Limits, Options, Permissions, Router, StoreAddress, User, Users};
+use breakwater_router::{Concern, Limits, Options, Permissions, Router, StoreAddress, User, Users};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -16,9 +17,11 @@ use std::time::Duration;
 pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
     let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
+    let routes = routes(js, js.prop(options, c"routes")?)?;
     let cache = Cache::new(Config {
         max_bytes: number(js, options, c"maxBytes")?,
         policy: policy.parse()?,
+        grace: routes.grace(),
         ..Config::default()
     })?;
     let limits = Limits {
@@ -32,6 +35,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
         upstream: upstream(js, options)?,
+        routes,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -75,7 +79,10 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
             value: names.clone(),
             allowed: "read, write, admin or all, separated by commas",
         })?;
-        users.push(User::new(name, password.as_ref().map(|text| text.as_bytes()), permissions));
+        let concern = js.to_text(js.prop(user, c"readConcern")?);
+        let concern = concern.and_then(|name| Concern::parse(name.as_bytes()));
+        let password = password.as_ref().map(|text| text.as_bytes());
+        users.push(User::new(name, password, permissions).reads(concern));
     }
     Ok(Users::new(users))
 }

@@ -33,13 +33,17 @@ struct Watch {
     open: Cell<u8>,
     /// What is told when the environment ends, until it is taken back.
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
+    /// Where JavaScript finds it.
+    place: Rc<Place>,
 }
+
+/// Where a watch is; null from the moment on that it closes, whoever closes it.
+type Place = Cell<*const Watch>;
 
 /// What JavaScript has of it.
 struct Sockets {
     env: Rc<Env>,
-    /// Null once closed.
-    watch: Cell<*const Watch>,
+    place: Rc<Place>,
 }
 
 impl Owner for Sockets {
@@ -73,12 +77,14 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         .and_then(|()| Driver::new(router, &group, listener, Settings::default()));
     let driver = started.map_err(|error| Fail::internal(&format!("no sockets: {error}")))?;
     let poller = driver.descriptor();
+    let place = Rc::new(Place::new(ptr::null()));
     let watch = Box::into_raw(Box::new(Watch {
         uv,
         driver: RefCell::new(Some(driver)),
         handles: Cell::new(None),
         open: Cell::new(0),
         hook: Cell::new(ptr::null_mut()),
+        place: place.clone(),
     }));
     // SAFETY: the loop is this thread's; the watch lives until both handles are closed.
     unsafe {
@@ -95,10 +101,11 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         let mut hook = ptr::null_mut();
         sys::napi_add_async_cleanup_hook(js.raw(), Some(ended), watch.cast(), &mut hook);
         (*watch).hook.set(hook);
+        place.set(watch);
         turn(&*watch);
     }
     let object = js.object()?;
-    let sockets = Sockets { env: call.on.this()?, watch: Cell::new(watch) };
+    let sockets = Sockets { env: call.on.this()?, place };
     define(js, object, METHODS, &Rc::new(sockets))?;
     Ok(object)
 }
@@ -139,6 +146,7 @@ unsafe extern "C" fn due(handle: *mut c_void) {
 
 /// Ends the driver and its handles; the watch is freed when libuv has let go of them.
 fn shut(watch: &Watch) {
+    watch.place.set(ptr::null());
     let driver = watch.driver.borrow_mut().take();
     if let Some(handles) = watch.handles.take() {
         for handle in handles {
@@ -176,32 +184,34 @@ unsafe extern "C" fn ended(hook: sys::napi_async_cleanup_hook_handle, data: *mut
 }
 
 impl Sockets {
-    fn watch(&self) -> Result<&Watch, Fail> {
-        // SAFETY: the pointer is cleared by `close`; the end of the environment, which frees the
-        // watch as well, leaves no JavaScript to call.
-        unsafe { self.watch.get().as_ref() }.ok_or_else(Fail::closed)
+    /// `None` once it is closing: after a panic nobody asked for it.
+    fn watch(&self) -> Option<&Watch> {
+        // SAFETY: a watch is freed after it began to close, which clears its place.
+        unsafe { self.place.get().as_ref() }
     }
 }
 
 /// `clients()`: how many clients this thread serves.
 fn clients<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
-    let driver = call.on.watch()?.driver.borrow();
-    call.js.number(driver.as_ref().map_or(0, Driver::clients) as f64)
+    let count = |watch: &Watch| watch.driver.borrow().as_ref().map_or(0, Driver::clients);
+    call.js.number(call.on.watch().map_or(0, count) as f64)
 }
 
 /// `drain()`: accepts no more, answers what was received and ends all connections.
 fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
-    let watch = call.on.watch()?;
-    if let Some(driver) = watch.driver.borrow_mut().as_mut() {
-        driver.drain();
+    if let Some(watch) = call.on.watch() {
+        if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+            driver.drain();
+        }
+        turn(watch);
     }
-    turn(watch);
     call.js.undefined()
 }
 
 /// `close()`: ends everything at once.
 fn close<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
-    shut(call.on.watch()?);
-    call.on.watch.set(ptr::null());
+    if let Some(watch) = call.on.watch() {
+        shut(watch);
+    }
     call.js.undefined()
 }

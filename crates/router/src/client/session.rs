@@ -1,5 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
+use super::concern;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Delivery, Relay, Request, Taken};
@@ -117,7 +118,10 @@ impl Session {
     /// Takes a reply of the store; appends to `out` what can leave now.
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
         match delivery.ticket {
-            Some(ticket) => self.course.replies.fill(ticket, &delivery.bytes, out),
+            Some(ticket) => {
+                self.course.pending.settle(ticket);
+                self.course.replies.fill(ticket, &delivery.bytes, out);
+            }
             None => out.extend_from_slice(&delivery.bytes),
         }
         self.state.closing |= delivery.ends;
@@ -241,6 +245,7 @@ impl Way<'_> {
             user: user.as_deref(),
             db: self.state.db,
             protocol: self.state.protocol,
+            concern: self.state.concern.or(user.as_ref().and_then(|user| user.concern)),
             args,
             bytes,
         };
@@ -248,6 +253,14 @@ impl Way<'_> {
         match self.relay.take(&request, self.course, &mut output.bytes) {
             Ok(Taken::Later) => return false,
             Ok(Taken::Done) => return true,
+            Ok(Taken::Local) if concern::is_one(args) => {
+                let taken = concern::take(args, self.state);
+                let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
+                match taken {
+                    Ok(()) => reply.simple("OK"),
+                    Err(Failure(text)) => reply.error(&text),
+                }
+            }
             Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
             Err(Failure(text)) => {
                 ReplyWriter::new(&mut output.bytes, self.state.protocol).error(&text);

@@ -1,5 +1,6 @@
 //! What commands see of a client's session.
 
+use crate::cache::Concern;
 use crate::policy::{DEFAULT, User};
 use crate::shared::{Client, Router};
 use breakwater_resp::Protocol;
@@ -12,6 +13,8 @@ pub(crate) struct State {
     pub(crate) user: Option<Arc<User>>,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
+    /// Where it wants its reads to be answered from, if it said so.
+    pub(crate) concern: Option<Concern>,
     /// The command that ran last.
     pub(crate) last: &'static str,
     /// No further command is to be run.
@@ -20,7 +23,15 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(client: Arc<Client>, user: Option<Arc<User>>) -> Self {
-        Self { client, user, db: 0, protocol: Protocol::Resp2, last: "", closing: false }
+        Self {
+            client,
+            user,
+            db: 0,
+            protocol: Protocol::Resp2,
+            concern: None,
+            last: "",
+            closing: false,
+        }
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
@@ -37,7 +48,7 @@ impl State {
     /// Forgets everything but the connection.
     pub(crate) fn reset(&mut self, router: &Router) {
         self.user = router.options.users.anonymous();
-        (self.db, self.protocol) = (0, Protocol::Resp2);
+        (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
         let mut profile = self.client.profile.lock();
         profile.name.clear();
         (profile.no_evict, profile.no_touch) = (false, false);

@@ -4,7 +4,8 @@ use super::reply::To;
 use super::{NEVER, PINNED, Relay};
 use crate::catalog::{self, Known};
 use crate::failure::Failure;
-use crate::path::course::{Course, LinkId, Request, Taken};
+use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::LinkId;
 use crate::upstream::UpstreamOptions;
 
 impl Relay {
@@ -59,7 +60,7 @@ impl Relay {
         let words = request.args;
         let is = |name: &str| words.is(0, name);
         let signs_in = is("auth") || is("reset") || (is("hello") && words.len() > 2);
-        let own = is("client") || is("info") || is("command");
+        let own = is("bw") || is("client") || is("info") || is("command");
         // What a transaction queues, the store queues; and it knows what its connection is.
         if !signs_in && (!own || course.queues) {
             return self.pass_on(id, catalog::find(words), request);

@@ -1,10 +1,13 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::changes::Changes;
 use super::reply::To;
 use super::{IN_FLIGHT, Relay};
+use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::Scope;
 use crate::policy::Permissions;
 
 impl Relay {
@@ -39,16 +42,21 @@ impl Relay {
         if course.replies.len() >= IN_FLIGHT {
             return Ok(Taken::Later);
         }
-        if class == Class::Read && request.args.len() == 2 && request.args.is(0, "get") {
-            return self.get(request, course, out);
+        if let Some(known) = known.filter(|known| known.cacheable)
+            && known.takes(request.args.len())
+            && self.recall(known, request, course, out)
+        {
+            return Ok(Taken::Done);
         }
-        let Some(link) = self.link_for(request, course)? else { return Ok(Taken::Later) };
         let changes = self.changes(known, request);
+        let (scope, writes) = scope(known, request, &changes);
+        let Some(link) = self.link_for(request, course, (&scope, writes))? else {
+            return Ok(Taken::Later);
+        };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
-        let to = To::Client { client: request.client, ticket, changes };
-        self.send(link, request.bytes, to);
-        course.link = link;
+        course.pending.add(ticket, link, &scope, writes);
+        self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
         Ok(Taken::Done)
     }
 
@@ -85,4 +93,19 @@ impl Relay {
 fn is_own(class: Class) -> bool {
     use Class::{Discard, Exec, Monitors, Multi, Subscribes, Unwatch, Waits, Watch};
     matches!(class, Discard | Exec | Monitors | Multi | Subscribes | Unwatch | Waits | Watch)
+}
+
+/// The keys that a request concerns, and whether it is more than a read of them.
+fn scope(known: Option<&Known>, request: &Request<'_>, changes: &Changes) -> (Scope, bool) {
+    match known {
+        Some(known) if known.class == Class::Read => {
+            let words = request.args;
+            let mut keys = KeyList::default();
+            known.each_key(words, |place, _| keys.push(words.word(place)));
+            let scope = if keys.is_empty() { Scope::All } else { Scope::of(keys.iter()) };
+            (scope, false)
+        }
+        Some(known) if known.class == Class::Other => (Scope::All, true),
+        _ => (changes.scope(), true),
+    }
 }
