@@ -1,9 +1,8 @@
-// Builds the native module into dist/binding, with the loader that picks it for the platform and
-// its symbols beside it.
+// Builds the native module into dist/binding, with its symbols beside it.
 // `--debug` makes it quickly and unoptimised; other arguments go to `napi build`, as
 // `--target x86_64-unknown-linux-musl`.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -48,5 +47,3 @@ if (profile.includes('--release')) {
     keepApart(module, target, join(targets, target, 'release'))
   }
 }
-
-copyFileSync(join(root, 'scripts/loader.cjs'), join(binding, 'index.cjs'))

@@ -1,5 +1,5 @@
-// Loads the native module that fits the running process. scripts/build-native.mjs copies this file to
-// dist/binding/index.cjs.
+// Loads the native module that fits the running process. scripts/build-ts.mjs makes dist/binding/index.cjs
+// of this file, and an ES module.
 'use strict'
 
 /** The builds that there are: the target of a package's name, without the C library. */

@@ -63,8 +63,13 @@ test('external, CommonJS', async t => {
   t.is(await bundled(t, { format: 'cjs', external, outExtension: out }), 'a 1\n')
 })
 
-test('bundled, with the native module beside the bundle', async t => {
-  const options = { format: 'cjs', outExtension: { '.js': '.cjs' } } as const
-  const silent = { 'empty-import-meta': 'silent' } as const
-  t.is(await bundled(t, { ...options, logOverride: silent }), 'a 1\n')
-})
+for (const [format, extension] of [
+  ['cjs', '.cjs'],
+  ['esm', '.mjs'],
+] as const) {
+  test(`bundled as ${format}, with the native module beside the bundle`, async t => {
+    const options = { format, outExtension: { '.js': extension } }
+    const silent = { 'empty-import-meta': 'silent' } as const
+    t.is(await bundled(t, { ...options, logOverride: silent }), 'a 1\n')
+  })
+}

@@ -27,6 +27,7 @@ const EXPORTED: Record<string, string> = {
   InvalidateOptions: 'breakwater',
   RedisTierOptions: 'breakwater/redis',
   RouterOptions: 'breakwater/router',
+  RouterRoute: 'breakwater/router',
   RouterUser: 'breakwater/router',
   ListenOptions: 'breakwater/router',
   MemoizeOptions: 'breakwater/memoize',

@@ -10,7 +10,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
 /** Modules of Node.js that take longer to load than most of ours. */
-const SLOW = ['crypto', 'zlib', 'net', 'worker_threads', 'child_process', 'cluster', 'http', 'tls']
+const SLOW = [
+  ...['crypto', 'zlib', 'net', 'worker_threads', 'child_process', 'cluster', 'http', 'tls'],
+  ...['v8', 'stream'],
+]
 
 /** Entries that load no native module, and those that need a slow module at once. */
 const JAVASCRIPT = ['./lru-cache', './redis', './testing']

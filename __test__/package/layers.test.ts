@@ -112,6 +112,21 @@ test('at the root of src there are doors only', t => {
   t.true(files.length <= 5)
 })
 
+test('no two classes have one name', t => {
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  const texts = files
+    .filter(file => file.endsWith('.ts'))
+    .map(file => readFileSync(join(root, 'src', file), 'utf8'))
+  const names = texts.flatMap(text =>
+    [...text.matchAll(/^ *(?:export )?(?:abstract )?class (\w+)/gm)].map(match => match[1]),
+  )
+  t.true(names.length > 50)
+  t.deepEqual(
+    names.filter((name, at) => names.indexOf(name) !== at),
+    [],
+  )
+})
+
 test('only src/native imports the native module', t => {
   const importers = modules
     .filter(({ dependencies }) => dependencies.some(({ module }) => module === '#binding'))

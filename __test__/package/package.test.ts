@@ -89,6 +89,7 @@ test('the tarball holds what was built and no binary, source or test', t => {
     'dist/index.d.ts',
     'dist/cjs/index.js',
     'dist/binding/index.cjs',
+    'dist/binding/index.js',
   ]) {
     t.true(files.includes(file), file)
   }

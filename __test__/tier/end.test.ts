@@ -5,11 +5,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { Redis } from 'ioredis'
+import { type Cluster, Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
 import { installed, redis } from '../router/support.ts'
-import { cluster, connections, connectSentinel, sends } from './invalidation.ts'
+import { cluster, connectCluster, connections, connectSentinel, sends } from './invalidation.ts'
 import { fresh, Host } from './sessions.ts'
 
 const check = installed('redis-server') ? test.serial : test.skip
@@ -86,6 +86,38 @@ for (const library of ['ioredis', 'node-redis'] as const) {
     },
   )
 }
+
+check('nothing is sent behind a QUIT, which would cost the caller its answer', async t => {
+  t.timeout(60_000)
+  const { port } = await redis(t)
+  const client = new Redis({ port, host: '127.0.0.1' })
+  const sentinel = await connectSentinel(t, 'ioredis', await redis(t))
+  const fleet = await connectCluster(t, 'ioredis', await cluster(t))
+  for (const of of [client, sentinel.client, fleet.client] as Redis[]) {
+    of.on('error', () => {})
+    if (of.status !== 'ready') await once(of, 'ready')
+    const host = new Host(`quit${Math.random()}`)
+    const session = redisTier(of, { timeout: '20s' }).open(host)
+    await session.ready
+    t.true(await session.set('k', fresh('v')))
+    const sent: string[] = []
+    const nodes = of.isCluster ? (of as never as Cluster).nodes() : [of]
+    // What the write left to be read has been asked for.
+    await Promise.all(nodes.map(node => node.ping()))
+    for (const node of nodes) {
+      const send = node.sendCommand
+      node.sendCommand = (command, ...rest) => {
+        sent.push(command.name)
+        return send.call(node, command, ...rest)
+      }
+    }
+    const quit = of.quit()
+    await Promise.all([session.get('k'), session.get('other'), session.set('k', fresh('w'))])
+    t.is(await quit, 'OK')
+    t.deepEqual(sent, Array(nodes.length).fill('quit'))
+    await session.close()
+  }
+})
 
 test('a client that was never opened is waited for, and keeps no process', async t => {
   const client = createClient()

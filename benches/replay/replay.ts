@@ -1,13 +1,14 @@
 /** Replays requests through caches: each is a `get`, each miss a `set`; entries have unit size. */
 import { LRUCache as Peer } from 'lru-cache'
+import { type Policy as AnyPolicy, policies } from '../../src/base/types.ts'
 import { Cache } from '../lib/breakwater.ts'
 import { LRUCache } from '../lib/drop-in.ts'
 import type { Id } from './formats.ts'
 
+/** A policy that can be replayed: one that makes room by itself. */
+export type Policy = Exclude<AnyPolicy, 'none'>
 /** The policies that can be replayed. */
-export const POLICIES = ['lru', 'lfu', 'random'] as const
-/** One of {@link POLICIES}. */
-export type Policy = (typeof POLICIES)[number]
+export const POLICIES = policies.filter(policy => policy !== 'none')
 
 /** The classes that a trace can run through: `Cache`, the drop-in and lru-cache itself. */
 export const CLASSES = ['Cache', 'drop-in', 'lru-cache'] as const

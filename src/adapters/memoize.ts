@@ -1,6 +1,7 @@
 // A function that remembers its results in a cache.
 
 import { CacheFullError, EntryTooLargeError, InvalidOptionError } from '../base/errors.ts'
+import { Pending } from '../base/pending.ts'
 import { Cache } from '../cache/cache.ts'
 import type { StoreOptions } from '../cache/options.ts'
 import type { Codec } from '../codec/codecs.ts'
@@ -95,7 +96,7 @@ class Memo<F extends Fn> {
   readonly #cache: Cache<string | number, Result<Awaited<ReturnType<F>>>>
   readonly #key: ((...args: Parameters<F>) => string | number) | undefined
   /** What is being made. */
-  readonly #pending = new Map<string | number, Promise<unknown>>()
+  readonly #pending = new Pending<string | number, Promise<unknown>>()
 
   constructor(fn: F, options: MemoizeOptions<F>) {
     if (typeof options !== 'object' || options === null) {
@@ -119,7 +120,7 @@ class Memo<F extends Fn> {
       const key = memo.#keyOf(args)
       const kept = memo.#cache.get(key)
       if (kept !== undefined) return kept.promised ? Promise.resolve(kept.value) : kept.value
-      return memo.#pending.get(key) ?? memo.#make(key, fn.apply(this as never, args))
+      return memo.#pending.of(key) ?? memo.#make(key, fn.apply(this as never, args))
     }
     const { name, length } = fn
     Object.defineProperties(memoized, {
@@ -147,23 +148,18 @@ class Memo<F extends Fn> {
     }
     const pending: Promise<unknown> = Promise.resolve(result).then(
       value => {
-        if (this.#settle(key, pending)) {
+        if (this.#pending.end(key, pending)) {
           this.#keep(key, { promised: true, value: value as Awaited<ReturnType<F>> })
         }
         return value
       },
       error => {
-        this.#settle(key, pending)
+        this.#pending.end(key, pending)
         throw error
       },
     )
-    this.#pending.set(key, pending)
+    this.#pending.begin(key, pending)
     return pending
-  }
-
-  /** Whether this is what the key waits for, and was not forgotten meanwhile. */
-  #settle(key: string | number, pending: Promise<unknown>): boolean {
-    return this.#pending.get(key) === pending && this.#pending.delete(key)
   }
 
   #keep(key: string | number, result: Result<Awaited<ReturnType<F>>>): void {
@@ -175,7 +171,7 @@ class Memo<F extends Fn> {
   }
 
   #forget(key: string | number): boolean {
-    const pending = this.#pending.delete(key)
+    const pending = this.#pending.forget(key) !== undefined
     return this.#cache.delete(key) || pending
   }
 

@@ -2,12 +2,10 @@
 
 import type { Awaited } from './awaited.ts'
 import type { Cancel, ManualClock } from './clock.ts'
+import { LONGEST_TIMER } from './longest-timer.ts'
 import { clearTimeout, now, setTimeout } from './runtime.ts'
 
 export type { Cancel }
-
-/** The most milliseconds that a timer of Node.js takes. */
-const LONGEST = 2 ** 31 - 1
 
 /** Where waiting is done. */
 export interface Timers {
@@ -26,7 +24,7 @@ const system: Timers = {
   now,
   after(ms, f, keeps = false) {
     if (ms === Number.POSITIVE_INFINITY) return () => {}
-    if (ms > LONGEST) return inTurns(ms, f, keeps)
+    if (ms > LONGEST_TIMER) return inTurns(ms, f, keeps)
     if (typeof keeps === 'object') return afterFor(keeps, ms, f)
     const timer = setTimeout(f, Math.ceil(ms))
     if (!keeps) timer.unref()
@@ -36,7 +34,11 @@ const system: Timers = {
 
 /** Waits for longer than one timer can. */
 function inTurns(ms: number, f: () => void, keeps: boolean | Awaited): Cancel {
-  let cancel = system.after(LONGEST, () => (cancel = system.after(ms - LONGEST, f, keeps)), keeps)
+  let cancel = system.after(
+    LONGEST_TIMER,
+    () => (cancel = system.after(ms - LONGEST_TIMER, f, keeps)),
+    keeps,
+  )
   return () => cancel()
 }
 

@@ -1,7 +1,7 @@
 // The objects of a `heap` cache. The engine holds a number for each and decides how long it stays.
 
 /** Objects by number. A number is used once. */
-export class Slots {
+export class HeapObjects {
   #last = 0
   readonly #objects = new Map<number, unknown>()
 

@@ -4,7 +4,7 @@ import { DecodeError, InvalidValueError } from '../base/errors.ts'
 import { type Stored, takeBytes } from '../native/native.ts'
 import { type Coding, passesText } from './codecs.ts'
 import { deepFreeze } from './freeze.ts'
-import { Slots } from './heap.ts'
+import { HeapObjects } from './heap.ts'
 
 /** The values of one instance. */
 export class Values<V> {
@@ -15,7 +15,7 @@ export class Values<V> {
   /** Whether what does not come out as bytes comes out as it is. */
   readonly textOut: boolean
   /** The objects, if the codec is `heap`. */
-  readonly slots: Slots | undefined
+  readonly slots: HeapObjects | undefined
   readonly #name: string
   readonly #encode: ((value: never) => unknown) | undefined
   readonly #decode: ((stored: never) => unknown) | undefined
@@ -26,7 +26,7 @@ export class Values<V> {
     this.#name = coding.name
     this.#freeze = freeze
     if (coding.name === 'heap') {
-      const slots = new Slots()
+      const slots = new HeapObjects()
       this.slots = slots
       this.#encode = object => slots.put(object)
       this.#decode = slot => slots.at(slot)

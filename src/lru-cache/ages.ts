@@ -1,5 +1,6 @@
 // How old entries are: when each began its life, how long that may be, and the clock.
-import { FOREVER, Purge, unref } from './purge.ts'
+import { LONGEST_TIMER } from '../base/longest-timer.ts'
+import { Purge, unref } from './purge.ts'
 import type { Report } from './status.ts'
 import type { Milliseconds, Perf } from './types.ts'
 
@@ -105,7 +106,7 @@ export class Ages {
     if (ttlResolution > 0) {
       this.#now = now
       // What is longer than a timer can wait a timer does not wait for at all.
-      const wait = ttlResolution > FOREVER ? 1 : ttlResolution
+      const wait = ttlResolution > LONGEST_TIMER ? 1 : ttlResolution
       unref(setTimeout(() => (this.#now = 0), wait))
     }
     return now

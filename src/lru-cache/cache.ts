@@ -107,7 +107,7 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
     if (options !== undefined) return holds(core, key, this.#told('has', key, options))
     if (core.ages !== undefined) return holds(core, key, NONE)
     const slot = core.keys.find(key)
-    return core.flights === undefined ? slot !== 0 : core.values[slot] !== undefined
+    return core.fetches === undefined ? slot !== 0 : core.values[slot] !== undefined
   }
 
   delete(key: K): boolean {

@@ -1,13 +1,14 @@
 // The parts of a cache, and how entries enter and leave them.
 import { checkJitter, drawLife } from '../base/jitter.ts'
+import { Pending } from '../base/pending.ts'
 import { Ages } from './ages.ts'
-import { Flights } from './flights.ts'
 import { Hooks } from './hooks.ts'
 import type { OptionsBase } from './interface.ts'
 import type { Keys } from './keys/keys.ts'
 import { MapKeys } from './keys/map.ts'
 import { moveOut } from './keys/packed.ts'
 import { Lfu } from './policy/lfu.ts'
+import type { RunningFetch } from './running-fetch.ts'
 import type { Settings } from './settings.ts'
 import { type SizeStatus, Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
@@ -42,7 +43,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   readonly sizes: Sizes | undefined
   /** The order of entries, if it is not that of their use. */
   readonly lfu: Lfu | undefined
-  readonly flights: Flights<V> | undefined
+  /** The fetches that are under way, by the slots that wait for them. */
+  readonly fetches: Pending<number, RunningFetch<V>> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
   /** With how many entries the keys are moved off the V8 heap; -1: they are. */
@@ -68,7 +70,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     this.lfu = options.policy === 'lfu' ? new Lfu(this.slots) : undefined
     const sized = maxSize !== 0 || Boolean(options.maxEntrySize)
     this.sizes = sized ? new Sizes(this.slots.capacity) : undefined
-    this.flights = fetchMethod === undefined ? undefined : new Flights()
+    this.fetches = fetchMethod === undefined ? undefined : new Pending()
     this.plain = !sized && !this.hooks.some && fetchMethod === undefined
   }
 
@@ -85,7 +87,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** Whether a slot's entry is being fetched. */
   fetching(slot: number): boolean {
-    return this.flights?.at(slot) !== undefined
+    return this.fetches?.of(slot) !== undefined
   }
 
   /** An entry was used. */
@@ -142,12 +144,12 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   /** Evicts the entry that is needed least, except for one. */
   evict(except = 0): void {
     const slot = this.victim(except)
-    const flight = this.flights?.at(slot)
+    const fetch = this.fetches?.of(slot)
     const value = this.values[slot]
     this.counts.evictions++
-    if (flight !== undefined || this.hooks.leaving) {
+    if (fetch !== undefined || this.hooks.leaving) {
       const key = this.keys.keyOf(slot)
-      flight?.abort('evicted')
+      fetch?.abort('evicted')
       if (value !== undefined) this.hooks.leaves(value, key, 'evict')
       // Those who were told may have taken it out themselves.
       if (this.keys.find(key) !== slot) return
@@ -222,7 +224,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     this.values[slot] = undefined
     this.sizes?.remove(slot)
     this.ages?.end(slot)
-    this.flights?.end(slot)
+    this.fetches?.forget(slot)
     this.slots.unlink(slot)
     this.slots.release(slot)
     this.size--
@@ -230,14 +232,14 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** Takes all entries out, from the oldest on. */
   clear(): void {
-    if (this.hooks.leaving || this.flights !== undefined) this.#tellAll()
+    if (this.hooks.leaving || this.fetches !== undefined) this.#tellAll()
     this.keys.clear()
     this.values.length = 1
     this.slots.clear()
     this.lfu?.clear()
     this.ages?.clear()
     this.sizes?.clear()
-    this.flights?.clear()
+    this.fetches?.clear()
     this.size = 0
     this.hooks.settle()
   }
@@ -252,8 +254,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** Tells of an entry that is about to leave; whether anybody was told. */
   #tell(slot: number, key: K, reason: DisposeReason): boolean {
-    const flight = this.flights?.at(slot)
-    if (flight !== undefined) flight.abort('deleted')
+    const fetch = this.fetches?.of(slot)
+    if (fetch !== undefined) fetch.abort('deleted')
     else if (this.hooks.leaving) this.hooks.leaves(this.values[slot] as V, key, reason)
     else return false
     return true

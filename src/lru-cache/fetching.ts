@@ -1,9 +1,9 @@
 // What `fetch` does: gives a fresh value, joins a fetch that is under way, or begins one.
 import type { Core } from './core.ts'
-import { Flight, type FlightOptions } from './flight.ts'
-import type { Pending } from './flights.ts'
+import { Fetch, type RunOptions } from './fetch.ts'
 import type { FetchOptions } from './interface.ts'
 import { read } from './reading.ts'
+import type { RunningFetch } from './running-fetch.ts'
 
 type Some = NonNullable<unknown>
 
@@ -17,21 +17,21 @@ export async function fetch<K extends Some, V extends Some, FC>(
   const { status, forceRefresh = false } = given
   if (status && forceRefresh) status.forceRefresh = true
   const options = resolved(core, given)
-  if (core.flights === undefined) {
+  if (core.fetches === undefined) {
     if (status) status.fetch = 'get'
     return read(core, key, options)
   }
   const slot = core.keys.find(key)
-  const flight = core.flights.at(slot)
+  const running = core.fetches.of(slot)
   if (slot === 0) {
     core.counts.misses++
     if (status) status.fetch = 'miss'
-  } else if (flight !== undefined) {
+  } else if (running !== undefined) {
     core.counts.misses++
     if (status) status.fetch = 'inflight'
-    if (!options.allowStale || flight.stale === undefined) return awaited(flight)
+    if (!options.allowStale || running.stale === undefined) return awaited(running)
     if (status) status.returnedStale = true
-    return flight.stale
+    return running.stale
   }
   const stale = slot !== 0 && core.stale(slot)
   if (slot !== 0 && !stale && !forceRefresh) {
@@ -43,16 +43,16 @@ export async function fetch<K extends Some, V extends Some, FC>(
     return core.values[slot]
   }
   if (slot !== 0) core.counts.misses++
-  const begun = new Flight(core, key, slot, options, given.context as FC)
+  const begun = new Fetch(core, key, slot, options, given.context as FC)
   if (status && slot !== 0) status.fetch = stale ? 'stale' : 'refresh'
   if (!options.allowStale || begun.stale === undefined) return awaited(begun)
   if (status && stale) status.returnedStale = true
   return begun.stale
 }
 
-function awaited<V>(flight: Pending<V>): Promise<V | undefined> {
-  flight.awaited = true
-  return flight.promise
+function awaited<V>(fetch: RunningFetch<V>): Promise<V | undefined> {
+  fetch.awaited = true
+  return fetch.promise
 }
 
 /** The options of a fetch, with the cache's own where none are given. */
@@ -74,7 +74,7 @@ function resolved<K extends Some, V extends Some, FC>(
     status,
     signal,
   }: FetchOptions<K, V, FC>,
-): FlightOptions<K, V, FC> {
+): RunOptions<K, V, FC> {
   return {
     allowStale,
     updateAgeOnGet,
@@ -90,5 +90,5 @@ function resolved<K extends Some, V extends Some, FC>(
     ignoreFetchAbort,
     status,
     signal,
-  } as FlightOptions<K, V, FC>
+  } as RunOptions<K, V, FC>
 }

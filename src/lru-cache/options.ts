@@ -3,9 +3,7 @@ import { InvalidOptionError } from '../base/errors.ts'
 import { checkJitter } from '../base/jitter.ts'
 import type { Fetcher, Memoizer, OptionsBase } from './interface.ts'
 import { isPositive } from './sizes.ts'
-import type { Disposer, Inserter, Perf, Policy } from './types.ts'
-
-const policies: readonly unknown[] = ['lru', 'lfu'] satisfies Policy[]
+import { type Disposer, type Inserter, type Perf, type Policy, policies } from './types.ts'
 
 /** An array has at most so many elements. */
 const MOST = 2 ** 32 - 1
@@ -41,9 +39,7 @@ export function check<K, V, FC>(options: OptionsBase<K, V, FC>): void {
   if (max === 0 && !ttl && maxSize === 0) {
     throw new TypeError('a cache needs a bound: give at least one of max, maxSize and ttl')
   }
-  if (policy !== undefined && !policies.includes(policy)) {
-    throw new InvalidOptionError('policy', policy, `one of ${policies.join(', ')}`)
-  }
+  checkPolicy(policy)
   if (jitter !== undefined) checkJitter(jitter)
   if (random !== undefined && typeof random !== 'function') {
     throw new InvalidOptionError('random', random, 'a function that gives numbers from 0 to 1')
@@ -79,6 +75,12 @@ export function fix<K, V, FC>(given: OptionsBase<K, V, FC>): Fixed<K, V, FC> {
 /** Anything but a function is as good as nothing. */
 function callable<T>(given: T | undefined): T | undefined {
   return typeof given === 'function' ? given : undefined
+}
+
+/** Checks a policy, if there is one. */
+export function checkPolicy(policy: unknown): void {
+  if (policy === undefined || policies.includes(policy as Policy)) return
+  throw new InvalidOptionError('policy', policy, `one of ${policies.join(', ')}`)
 }
 
 /** Checks the bound of entries: 0 is none. */

@@ -1,8 +1,6 @@
 // Takes entries out when their time is over: one timer for all of them, set to the next deadline.
+import { LONGEST_TIMER } from '../base/longest-timer.ts'
 import type { Milliseconds, Perf } from './types.ts'
-
-/** The longest that a timer can wait. */
-export const FOREVER = 2 ** 31 - 1
 
 /** A heap may have so many deadlines more than are watched, besides as many again. */
 const SPARE = 64
@@ -92,7 +90,7 @@ export class Purge {
     if (deadline === undefined) return
     // At its deadline itself an entry is not stale yet.
     const wait = Math.max(0, Math.ceil(deadline - this.#perf.now())) + 1
-    this.#timer = unref(setTimeout(() => this.#wake(), Math.min(wait, FOREVER)))
+    this.#timer = unref(setTimeout(() => this.#wake(), Math.min(wait, LONGEST_TIMER)))
   }
 
   #wake(): void {

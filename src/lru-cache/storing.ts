@@ -1,19 +1,19 @@
 // How values are stored: what `set` does when there is more to it than a key and a value.
 import type { Core } from './core.ts'
-import type { Pending } from './flights.ts'
 import type { SetOptions, Status } from './interface.ts'
+import type { RunningFetch } from './running-fetch.ts'
 import { isPositive, refuseSize, sizeOf } from './sizes.ts'
 import type { Size } from './types.ts'
 
 type Some = NonNullable<unknown>
 
-/** Stores a value; `undefined` deletes. `flight`: the fetch that the value comes from. */
+/** Stores a value; `undefined` deletes. `fetch`: the one that the value comes from. */
 export function store<K extends Some, V extends Some, FC>(
   core: Core<K, V, FC>,
   key: K,
   value: V | undefined,
   options: SetOptions<K, V, FC>,
-  flight?: Pending<V>,
+  fetch?: RunningFetch<V>,
 ): void {
   const { cache } = core
   const { status, noDisposeOnSet = cache.noDisposeOnSet } = options
@@ -38,7 +38,7 @@ export function store<K extends Some, V extends Some, FC>(
     core.hooks.came(value, key, 'add')
   } else {
     core.use(slot)
-    change(core, slot, key, value, size, { noDisposeOnSet, status, flight })
+    change(core, slot, key, value, size, { noDisposeOnSet, status, fetch })
   }
   age(core, slot, options, added)
   if (!noDisposeOnSet) core.hooks.settle()
@@ -109,7 +109,7 @@ function find<K extends Some, V extends Some, FC>(core: Core<K, V, FC>, key: K):
 interface Change<K, V, FC> {
   noDisposeOnSet: boolean
   status: Status<K, V, FC> | undefined
-  flight: Pending<V> | undefined
+  fetch: RunningFetch<V> | undefined
 }
 
 /** A value takes the place of another. */
@@ -119,7 +119,7 @@ function change<K extends Some, V extends Some, FC>(
   key: K,
   value: V,
   size: Size,
-  { noDisposeOnSet, status, flight }: Change<K, V, FC>,
+  { noDisposeOnSet, status, fetch }: Change<K, V, FC>,
 ): void {
   const old = core.values[slot]
   if (old === value && !core.fetching(slot)) {
@@ -127,8 +127,8 @@ function change<K extends Some, V extends Some, FC>(
     core.hooks.came(value, key, 'update')
     return
   }
-  leave(core, slot, key, value, noDisposeOnSet, flight)
-  core.flights?.end(slot)
+  leave(core, slot, key, value, noDisposeOnSet, fetch)
+  core.fetches?.forget(slot)
   core.sizes?.remove(slot)
   core.weigh(slot, size, status)
   core.values[slot] = value
@@ -147,12 +147,12 @@ function leave<K extends Some, V extends Some, FC>(
   key: K,
   value: V | undefined,
   noDisposeOnSet: boolean,
-  flight: Pending<V> | undefined,
+  fetch: RunningFetch<V> | undefined,
 ): void {
   if (noDisposeOnSet) return
   const old = core.values[slot]
-  const replaced = core.flights?.at(slot)
-  if (replaced !== flight) replaced?.abort('replaced')
+  const replaced = core.fetches?.of(slot)
+  if (replaced !== fetch) replaced?.abort('replaced')
   if (old !== undefined && old !== value && core.hooks.leaving) core.hooks.leaves(old, key, 'set')
 }
 

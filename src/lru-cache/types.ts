@@ -15,11 +15,14 @@ export type Milliseconds = number
 /** A number of entries. */
 export type Count = number
 
+/** The names of the policies. */
+export const policies = ['lru', 'lfu'] as const
+
 /**
  * Which entry leaves when another needs its room: the one not used for longest, or one seldom
  * used. `lfu` finds more in a cache of the same size and resists scans.
  */
-export type Policy = 'lru' | 'lfu'
+export type Policy = (typeof policies)[number]
 
 /**
  * Why an entry left: it was the least useful of a full cache, a new value took its place, it was

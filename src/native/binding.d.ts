@@ -33,20 +33,19 @@ declare module '#binding' {
     readonly process: string
   }
 
-  /** What the facade and the native side share in one isolate. */
-  interface Shared {
-    fail(code: string, ...details: never[]): Error
+  /** What a facade, one load of this package's JavaScript, offers to the native side. */
+  interface Facade {
+    makeError(code: string, ...details: never[]): Error
     deliver(removals: unknown[]): void
     /** Has `nextTurn` called when the event loop has turned. */
     later(): void
     fly(news: unknown[]): void
+    /** The area that byte values leave through. */
     scratch: Buffer
-    receivers: import('./removals.ts').Receivers
-    flyers: import('./mail.ts').Flyers
   }
 
-  interface Binding {
-    setup(shared: Shared): Shared
+  /** What the native side offers to one facade, beside what that brought. */
+  interface Binding extends Facade {
     open(options: object): Native
     attach(id: number, process: string, clock?: object): Native
     take(bytes: Uint8Array): void
@@ -135,6 +134,10 @@ declare module '#binding' {
     invalidateTag(at: number, tag: string, soft: 0 | 1): void
     /** Above 0: lead, by this lease, which is the flight's number; below: wait for that flight; 0: look again. */
     join(at: number, key: Key, unless: number, tags?: readonly string[]): number
+    /**
+     * Ends a flight with what was loaded: above 0 if it was stored. Below 0 if it was a failure and the
+     * lease is another's: as of `fail`.
+     */
     land(
       at: number,
       lease: number,
@@ -142,14 +145,18 @@ declare module '#binding' {
       ttl: number | undefined,
       note: Note | undefined,
       kind?: number,
-    ): boolean
+    ): number
+    /** False if another one leads meanwhile, or has: this instance waits for what that tells. */
     fail(at: number, lease: number, text: string): boolean
-    give(at: number, lease: number, value: unknown, kind?: number): boolean
-    leave(at: number, flight: number): void
-    cancel(at: number, lease: number): boolean
-    handOver(at: number, flight: number): boolean
+    give(at: number, lease: number, value: unknown, kind?: number): void
+    /** Takes no part in a flight any more; false if it leads and others wait for what it loads. */
+    leave(at: number, flight: number): boolean
+    /** Whether what a lease brings is stored if nothing happens until then. */
+    mayStore(at: number, lease: number): boolean
+    /** Who waited longest leads instead; if nobody waits the flight has ended. See mail.ts for what it tells. */
+    handOver(at: number, flight: number): number
     /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */
-    overdue(at: number, flight: number): boolean
+    overdue(at: number, flight: number): number
     used(at: number, records: number): void
     now(at: number): number
     peek(at: number, key: Key): Stored | undefined
@@ -184,8 +191,16 @@ declare module '#binding' {
     load(at: number, path: string): Promise<number>
   }
 
-  export type { Native, Stored }
+  export type { Binding, Native, Stored }
 
-  const binding: Binding
-  export default binding
+  interface Module {
+    /**
+     * Adds the functions of `Binding` to the object. They know the instances of this facade alone, and
+     * are let go with it.
+     */
+    setup(facade: Facade): Binding
+  }
+
+  const native: Module
+  export default native
 }

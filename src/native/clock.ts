@@ -1,6 +1,6 @@
 // The engine's clocks for those that tests move by hand.
-import binding from '#binding'
 import type { ManualClock } from '../base/clock.ts'
+import { binding } from './native.ts'
 
 /** Leads from a clock to the engine's, whichever copy of this package made it. */
 const HANDLE = Symbol.for('breakwater.clock.handle')

@@ -1,28 +1,31 @@
-// The native module, made ready for this isolate.
+// The native module, made ready for this facade: one load of this package's JavaScript. A thread has
+// several where both ES modules and CommonJS files are loaded, or a test runner has a registry for each
+// file. They share caches, and nothing that is told or thrown.
 
-import binding, { type Native, type Stored } from '#binding'
+import native, { type Binding, type Native, type Stored } from '#binding'
 import { inNeutralContext } from '../base/context.ts'
-import { fail } from '../base/errors.ts'
+import { makeError } from '../base/native-errors.ts'
 import { setImmediate } from '../base/runtime.ts'
-import { fly } from './mail.ts'
-import { deliver } from './removals.ts'
+import { type Flyers, fly } from './mail.ts'
+import { deliver, type Receivers } from './removals.ts'
 
 /** Bytes of the area that byte values leave through; the native side knows the number as well. */
 const SCRATCH = 64 * 1024
 
-/**
- * What all copies of this package in one isolate share, as when both its ES modules and its
- * CommonJS files are loaded: the first one brings it.
- */
-const { scratch, receivers, flyers } = binding.setup({
-  fail,
+/** Who hears of removals. */
+const receivers: Receivers = new Map()
+/** Who hears of flights. */
+const flyers: Flyers = new Map()
+// Not pooled: the native side writes to it. Behind the bytes lies their length.
+const scratch = Buffer.allocUnsafeSlow(SCRATCH + Uint32Array.BYTES_PER_ELEMENT)
+
+/** The native side's functions. It holds this object, and what leads from it, by a weak reference. */
+const binding: Binding = native.setup({
+  makeError,
   deliver: inNeutralContext(removals => deliver(receivers, removals)),
   later: inNeutralContext(() => void setImmediate(() => binding.nextTurn())),
-  // Not pooled: the native side writes to it. Behind the bytes lies their length.
-  scratch: Buffer.allocUnsafeSlow(SCRATCH + Uint32Array.BYTES_PER_ELEMENT),
   fly: inNeutralContext(news => fly(flyers, news)),
-  receivers: new Map(),
-  flyers: new Map(),
+  scratch,
 })
 
 const lengthLeft = new Uint32Array(scratch.buffer, scratch.byteOffset + SCRATCH, 1)

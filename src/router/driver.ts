@@ -16,7 +16,7 @@ const NOTHING = Buffer.alloc(0)
 /** Serves the connections that it is given, with one session of the router for each. */
 export class Driver {
   readonly #router: NativeRouter
-  readonly #connections = new Map<number, Connection>()
+  readonly #connections = new Map<number, ClientSocket>()
   readonly #channel: BroadcastChannel
   #area = Buffer.allocUnsafeSlow(AREA)
   #emptied: (() => void) | undefined
@@ -29,9 +29,9 @@ export class Driver {
     this.#channel.unref()
   }
 
-  /** Serves a connection until either side ends it. */
-  accept(socket: Socket): void {
-    const { remoteAddress, remotePort, localAddress, localPort } = socket
+  /** Serves a connection until either side ends it; `path` is that of a socket of this machine. */
+  accept(socket: Socket, path?: string): void {
+    const { remoteAddress = path, remotePort, localAddress = path, localPort } = socket
     const local = endpoint(localAddress, localPort)
     const session = this.#router.connect(endpoint(remoteAddress, remotePort), local)
     if (typeof session !== 'number') {
@@ -40,7 +40,7 @@ export class Driver {
       return
     }
     const id = this.#router.clientId(session)
-    const connection = new Connection(socket, chunk => this.#feed(session, connection, chunk))
+    const connection = new ClientSocket(socket, chunk => this.#feed(session, connection, chunk))
     this.#connections.set(id, connection)
     socket.once('close', () => {
       this.#connections.delete(id)
@@ -50,8 +50,8 @@ export class Driver {
   }
 
   /** Answers what has been received, then ends all connections; done when the last is closed. */
-  async drain(server: Server): Promise<void> {
-    server.close()
+  async drain(servers: readonly Server[]): Promise<void> {
+    for (const server of servers) server.close()
     // One turn of the event loop reads what the kernel holds, the next one answers it.
     await turn()
     await turn()
@@ -65,7 +65,7 @@ export class Driver {
   }
 
   /** Feeds a chunk and writes the replies; what comes next. */
-  #feed(session: number, connection: Connection, chunk: Uint8Array): number {
+  #feed(session: number, connection: ClientSocket, chunk: Uint8Array): number {
     const result = connection.isFull
       ? this.#router.hold(session, chunk, this.#area)
       : this.#router.feed(session, chunk, this.#area)
@@ -94,7 +94,7 @@ export class Driver {
 }
 
 /** One client's socket, and whether we listen to it. */
-class Connection {
+class ClientSocket {
   readonly socket: Socket
   readonly #feed: (chunk: Uint8Array) => number
   /** Commands wait in the core until the client has taken its replies. */

@@ -1,10 +1,10 @@
 // Invalidations that are done once more after a while: whoever read the origin before the write, or
 // a replica of it that lagged behind, may have stored what it read since the first.
 
+import { type Identity, identityOf } from '../base/identity.ts'
 import { warn } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey } from '../base/types.ts'
-import { type Identity, identityOf } from './identity.ts'
 
 interface Repeat<K> {
   readonly key: K

@@ -1,6 +1,7 @@
 // The writes that the origin has not taken yet, in their order and within their bound.
+
+import { type Identity, identityOf } from '../base/identity.ts'
 import type { CacheKey } from '../base/types.ts'
-import { type Identity, identityOf } from './identity.ts'
 
 /** One write. */
 export type WriteEntry<K, V> =

@@ -1,9 +1,10 @@
 // Writes that reach the origin first and the cache then.
 import { checkDuration, checkShape, needFunction } from '../base/checks.ts'
 import { WriteFailedError } from '../base/errors.ts'
+import { type Identity, identityOf } from '../base/identity.ts'
+import { Pending } from '../base/pending.ts'
 import type { Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
-import { type Identity, identityOf } from './identity.ts'
 import type { WriteEntry } from './queue.ts'
 
 /** Writes one entry to the origin. The signal aborts when it takes too long. */
@@ -56,7 +57,7 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
   readonly #timers: Timers
   readonly #tell: TellWrite<K>
   /** The last turn of each key that has one. None fails. */
-  readonly #turns = new Map<Identity, Promise<void>>()
+  readonly #turns = new Pending<Identity, Promise<void>>()
 
   constructor(
     writer: EntryWriter<K, V>,
@@ -98,19 +99,17 @@ export class WriteThrough<K extends CacheKey, V, O = undefined> {
 
   /** Resolves when the writes that are under way now have ended. */
   async idle(): Promise<void> {
-    await Promise.all(this.#turns.values())
+    await Promise.all(this.#turns.all())
   }
 
   #inTurn(entry: WriteEntry<K, V>, keep: () => unknown): Promise<void> {
     const id = identityOf(entry.key)
     const write = () => this.#write(entry, keep)
-    const before = this.#turns.get(id)
+    const before = this.#turns.of(id)
     const result = before === undefined ? write() : before.then(write)
-    const done = () => {
-      if (this.#turns.get(id) === turn) this.#turns.delete(id)
-    }
+    const done = () => void this.#turns.end(id, turn)
     const turn: Promise<void> = result.then(done, done)
-    this.#turns.set(id, turn)
+    this.#turns.begin(id, turn)
     return result
   }
 

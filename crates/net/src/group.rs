@@ -1,8 +1,10 @@
 //! The drivers of one router, one in each thread that serves, and what they tell each other.
 
-use breakwater_router::ClientId;
+use crate::tls::{ServerTls, StoreTls, TlsError, Trust, acceptor};
+use breakwater_router::{ClientId, Letter};
 use mio::Waker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use rustls::ServerConfig;
 use std::mem;
 use std::sync::Arc;
 
@@ -10,10 +12,13 @@ use std::sync::Arc;
 #[derive(Default)]
 struct Inbox {
     kills: Vec<ClientId>,
+    letters: Vec<Letter>,
 }
 
 /// A driver as the others see it.
 struct Member {
+    /// The number of its relay; 0 if it has none.
+    number: u64,
     inbox: Mutex<Inbox>,
     waker: Arc<Waker>,
 }
@@ -22,14 +27,37 @@ struct Member {
 #[derive(Default)]
 pub struct Group {
     members: Mutex<Vec<Arc<Member>>>,
+    /// How clients are met from now on.
+    tls: RwLock<Option<(Arc<ServerConfig>, Trust)>>,
+    /// How the store is met from now on.
+    store: RwLock<Option<StoreTls>>,
 }
 
 impl Group {
-    /// Takes a driver in, which `waker` wakes.
-    pub(crate) fn join(self: &Arc<Self>, waker: Arc<Waker>) -> Membership {
-        let member = Arc::new(Member { inbox: Mutex::default(), waker });
+    /// Takes a driver in, whose relay has this number, and which `waker` wakes.
+    pub(crate) fn join(self: &Arc<Self>, number: u64, waker: Arc<Waker>) -> Membership {
+        let member = Arc::new(Member { number, inbox: Mutex::default(), waker });
         self.members.lock().push(member.clone());
         Membership { group: self.clone(), member }
+    }
+
+    /// Meets clients this way from now on; connections go on as they are. Sessions are resumed as
+    /// long as the same clients are trusted.
+    ///
+    /// # Errors
+    /// A text that is no PEM, or that does not fit another one: all stays as it was.
+    pub fn set_tls(&self, tls: &ServerTls) -> Result<(), TlsError> {
+        let mut current = self.tls.write();
+        let trust = tls.trust();
+        let same = current.as_ref().filter(|(_, known)| *known == trust);
+        let config = acceptor(tls, same.map(|(config, _)| &config.ticketer))?;
+        *current = Some((Arc::new(config), trust));
+        Ok(())
+    }
+
+    /// Meets the store this way from now on.
+    pub fn set_store_tls(&self, tls: StoreTls) {
+        *self.store.write() = Some(tls);
     }
 
     /// Ends clients, whichever driver has them.
@@ -38,6 +66,24 @@ impl Group {
             member.inbox.lock().kills.extend_from_slice(clients);
             // A driver that cannot be woken is about to end.
             let _ = member.waker.wake();
+        }
+    }
+}
+
+impl Group {
+    /// Brings letters to the relays that they are for, and wakes each driver once. Those for a relay
+    /// that is gone are dropped: nobody waits there.
+    fn post(&self, mut letters: Vec<Letter>) {
+        letters.sort_by_key(|letter| letter.to);
+        let members = self.members.lock();
+        let mut letters = letters.into_iter().peekable();
+        while let Some(to) = letters.peek().map(|letter| letter.to) {
+            let batch: Vec<_> =
+                std::iter::from_fn(|| letters.next_if(|letter| letter.to == to)).collect();
+            if let Some(member) = members.iter().find(|member| member.number == to) {
+                member.inbox.lock().letters.extend(batch);
+                let _ = member.waker.wake();
+            }
         }
     }
 }
@@ -54,9 +100,25 @@ impl Membership {
         self.group.kill(clients);
     }
 
-    /// The clients that this driver is to end if it has them.
-    pub(crate) fn kills(&self) -> Vec<ClientId> {
-        mem::take(&mut self.member.inbox.lock().kills)
+    /// How clients are met now.
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.group.tls.read().as_ref().map(|(config, _)| config.clone())
+    }
+
+    /// How the store is met now.
+    pub(crate) fn store_tls(&self) -> Option<StoreTls> {
+        self.group.store.read().clone()
+    }
+
+    /// Brings letters to the relays of other drivers.
+    pub(crate) fn post(&self, letters: Vec<Letter>) {
+        self.group.post(letters);
+    }
+
+    /// The clients that this driver is to end if it has them, and what its relay is told.
+    pub(crate) fn take(&self) -> (Vec<ClientId>, Vec<Letter>) {
+        let mut inbox = self.member.inbox.lock();
+        (mem::take(&mut inbox.kills), mem::take(&mut inbox.letters))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The N-API binding: raw callbacks between JavaScript and the engine, and nothing more.
 //!
-//! A JavaScript `Cache` knows its [`cache::Handle`] by a number. A handle belongs to one environment
-//! (the main thread or a worker) and points to a cache that the whole process shares
-//! ([`cache::registry`]). What an environment owns hangs on [`Env`].
+//! A JavaScript `Cache` knows its [`cache::Handle`] by a number. A handle belongs to one facade (the
+//! package's JavaScript, as the main thread, a worker or a test runner's registry loaded it) and points
+//! to a cache that the whole process shares ([`cache::registry`]). What a facade owns hangs on [`Env`].
 //!
 //! Calls are raw `extern "C"` callbacks ([`env::Call`]), not `#[napi]` methods: those take a mutex
 //! that all threads of the process share.
@@ -18,7 +18,7 @@ mod methods;
 mod router;
 
 use cache::Instances;
-use env::Env;
+use env::{Call, Env, Returns, function};
 use js::{Fail, Js, Val};
 use napi_sys as sys;
 
@@ -40,10 +40,19 @@ pub unsafe extern "C" fn napi_register_module_v1(
 }
 
 fn install<'s>(js: Js<'s>, exports: Val<'s>) -> Result<(), Fail> {
-    let env = Env::new();
-    env::define(js, exports, env::setup::EXPORTS, &env)?;
-    env::define(js, exports, methods::CLOCKS, &env)?;
-    env::define(js, exports, router::EXPORTS, &env)?;
-    let instances = Instances::install(js, env)?;
-    env::define(js, exports, methods::METHODS, &instances)
+    env::define(js, exports, &[function!(Env, c"setup", setup)], &Env::new())
+}
+
+/// `setup(facade)`: the same object, with all other functions, which are of this facade alone: its
+/// instances and their numbers, its deliveries, its errors. It has `makeError`, `deliver`, `later`, `fly`
+/// and `scratch`: see [`Env::set_up`].
+fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let (js, facade, env) = (call.js, call.arg::<0>(), Env::new());
+    env.set_up(js, facade)?;
+    let instances = Instances::install(js, env.clone(), facade)?;
+    env::define(js, facade, env::setup::EXPORTS, &env)?;
+    env::define(js, facade, methods::CLOCKS, &env)?;
+    env::define(js, facade, router::EXPORTS, &env)?;
+    env::define(js, facade, methods::METHODS, &instances)?;
+    Ok(facade)
 }

@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
 pub mod catalog;
 mod client;
 mod command;
@@ -33,8 +34,9 @@ mod shared;
 mod store;
 mod upstream;
 
+pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
 pub use client::{Next, Output, Session};
-pub use path::{Delivery, LinkId, Relay};
+pub use path::{Delivery, Letter, LinkId, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
 pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

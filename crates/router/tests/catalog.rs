@@ -43,6 +43,8 @@ fn told(redis: &mut Redis) -> Vec<Told> {
     let mut all = vec![];
     let reply = redis.ask(&["COMMAND"]);
     parts(&Reply::decode(&reply).unwrap()).iter().for_each(|each| describe(each, &mut all));
+    // Each run tries the same commands.
+    all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
 
@@ -186,6 +188,12 @@ fn it_finds_the_keys_that_a_server_finds() {
             let stores = |word: &&String| word.to_lowercase().starts_with("store");
             if name.starts_with("georadius") && rest.iter().filter(stores).count() > 1 {
                 // The server names them all, and stores in one.
+                continue;
+            }
+            // What an option takes can be named as another one: we know, the server does not look.
+            let takes = ["BLOCK", "COUNT", "GROUP", "AUTH", "AUTH2"];
+            let looks = name.starts_with("xread") || name == "migrate";
+            if looks && rest.iter().any(|word| takes.contains(&&**word)) {
                 continue;
             }
             let words = [names.clone(), rest].concat();

@@ -1,5 +1,6 @@
 // The handler of the option `cacheHandlers`: what 'use cache' keeps.
 import { EntryTooLargeError } from '../../base/errors.ts'
+import { Pending } from '../../base/pending.ts'
 import { shortKey } from '../short-key.ts'
 import { type NextOptions, openStore, type Store } from './options.ts'
 
@@ -40,7 +41,7 @@ interface Kept extends Omit<UseCacheEntry, 'value'> {
 }
 
 /** Next.js in development uses every entry so many seconds, however short its `expire`. */
-const LEAST = 300
+const least = () => (process.env.__NEXT_DEV_SERVER ? 300 : 0)
 
 /**
  * The handler that Next.js wants of a file that its option `cacheHandlers` names.
@@ -55,13 +56,13 @@ const LEAST = 300
  * ```
  */
 export function createUseCacheHandler(options: NextOptions = {}): UseCacheHandler {
-  return new Handler(openStore<Kept>('use cache', options))
+  return new UseCache(openStore<Kept>('use cache', options))
 }
 
-class Handler implements UseCacheHandler {
+class UseCache implements UseCacheHandler {
   readonly #store: Store<Kept>
   /** Entries that are being stored, which a `get` waits for. */
-  readonly #pending = new Map<string, Promise<void>>()
+  readonly #pending = new Pending<string, Promise<void>>()
 
   constructor(store: Store<Kept>) {
     this.#store = store
@@ -69,7 +70,7 @@ class Handler implements UseCacheHandler {
 
   async get(cacheKey: string, softTags: string[]): Promise<UseCacheEntry | undefined> {
     const key = shortKey(cacheKey)
-    await this.#pending.get(key)
+    await this.#pending.of(key)
     const kept = this.#store.entries.get(key)
     if (kept === undefined) return undefined
     const state = this.#store.tags.judge([...kept.tags, ...(softTags ?? [])], kept.timestamp)
@@ -81,20 +82,26 @@ class Handler implements UseCacheHandler {
   async set(cacheKey: string, pendingEntry: Promise<UseCacheEntry>): Promise<void> {
     const key = shortKey(cacheKey)
     const storing = this.#keep(key, pendingEntry)
-    this.#pending.set(key, storing)
+    this.#pending.begin(key, storing)
     try {
       await storing
     } finally {
-      if (this.#pending.get(key) === storing) this.#pending.delete(key)
+      this.#pending.end(key, storing)
     }
   }
 
   async #keep(key: string, pendingEntry: Promise<UseCacheEntry>): Promise<void> {
     const kept = await bufferedEntry(pendingEntry)
     if (kept === undefined) return
-    const ttl = Number.isFinite(kept.expire) ? Math.max(kept.expire, LEAST) * 1000 : undefined
+    const { entries, now } = this.#store
+    const seconds = Math.max(kept.expire, least())
+    const ttl = kept.timestamp + seconds * 1000 - now()
+    // By an entry that expired before it was made Next.js takes away the one before it.
+    if (kept.expire < 0 || (seconds > 0 && ttl <= 0)) return void entries.delete(key)
+    // What does not live at all is made for each request anew.
+    if (seconds === 0) return
     try {
-      this.#store.entries.set(key, kept, { ttl })
+      entries.set(key, kept, { ttl: Number.isFinite(ttl) ? ttl : undefined })
     } catch (error) {
       // It is made again for the next request, as if it had been evicted.
       if (!(error instanceof EntryTooLargeError)) throw error

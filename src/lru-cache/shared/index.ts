@@ -1,12 +1,13 @@
 // The cache that every worker of the process shares, with the methods of the drop-in.
 
 import { EntryTooLargeError, OptionCombinationError } from '../../base/errors.ts'
+import { type Identity, identityOf } from '../../base/identity.ts'
+import { Pending } from '../../base/pending.ts'
 import type { CacheKey, SetOptions } from '../../base/types.ts'
 import type { Cache } from '../../cache/cache.ts'
 import type * as Types from '../interface.ts'
 import { type OpenShared, offer, SHARED } from '../sharing.ts'
 import type * as Words from '../types.ts'
-import { Flights } from './flights.ts'
 import { open, refuse } from './options.ts'
 import { Unshared } from './unshared.ts'
 
@@ -21,13 +22,21 @@ type Methods<K extends Some, V extends Some, FC> = Omit<
 /** How an entry is stored. */
 type Saving = Pick<Types.SetOptions<unknown, unknown, unknown>, 'ttl' | 'jitter' | 'noUpdateTTL'>
 
+/** The call of a fetch method. */
+interface Call<V> {
+  readonly controller: AbortController
+  /** What becomes of it. */
+  readonly promise: Promise<V | undefined>
+}
+
 /** What `new LRUCache({ shared })` gives: its methods, over a {@link Cache}. */
 export class SharedCache<K extends Some, V extends Some, FC = unknown>
   extends Unshared
   implements Methods<K, V, FC>
 {
   readonly #cache: Cache<K & CacheKey, V>
-  readonly #flights = new Flights<V>()
+  /** The calls of this worker that are under way: one for each key. */
+  readonly #calls = new Pending<Identity, Call<V>>()
   readonly #options: Types.SharedOptions<K, V, FC>
   #max: Words.Count
   /** How long an entry lives whose `set` does not say; 0: as the cache was made. */
@@ -125,19 +134,19 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
 
   set(key: K, value: V | undefined, options?: Types.SetOptions<K, V, FC>): this {
     if (options !== undefined) refuse(options)
-    this.#flights.abort(key as K & CacheKey, value === undefined ? 'deleted' : 'replaced')
+    this.#abort(key, value === undefined ? 'deleted' : 'replaced')
     if (value === undefined) this.#cache.delete(key as K & CacheKey)
     else this.#store(key, value, options)
     return this
   }
 
   delete(key: K): boolean {
-    this.#flights.abort(key as K & CacheKey, 'deleted')
+    this.#abort(key, 'deleted')
     return this.#cache.delete(key as K & CacheKey)
   }
 
   clear(): void {
-    this.#flights.clear('deleted')
+    this.#abortAll('deleted')
     this.#cache.clear()
   }
 
@@ -160,12 +169,14 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   async fetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V | undefined> {
     refuse(options)
     if (this.fetchMethod === undefined) return this.get(key, options)
-    const flight = this.#flights.of(key as K & CacheKey)
-    if (flight !== undefined) return flight.promise
+    if (this.#calls.size > 0) {
+      const call = this.#calls.of(identityOf(key as K & CacheKey))
+      if (call !== undefined) return call.promise
+    }
     options.signal?.throwIfAborted()
     const old = this.get(key, options)
     if (old !== undefined && !options.forceRefresh) return old
-    return this.#fly(key, old, options)
+    return this.#begin(key, old, options)
   }
 
   async forceFetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V> {
@@ -298,7 +309,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   close(): void {
-    this.#flights.clear('closed')
+    this.#abortAll('closed')
     this.#cache.close()
   }
 
@@ -339,7 +350,23 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     return { ttl: ttl === 0 ? Number.POSITIVE_INFINITY : ttl, jitter }
   }
 
-  #fly(key: K, old: V | undefined, options: Types.FetchOptions<K, V, FC>): Promise<V | undefined> {
+  /** Nobody needs the call for a key any more. */
+  #abort(key: K, reason: string): void {
+    if (this.#calls.size === 0) return
+    this.#calls.forget(identityOf(key as K & CacheKey))?.controller.abort(new Error(reason))
+  }
+
+  /** Nobody needs any call any more. */
+  #abortAll(reason: string): void {
+    for (const { controller } of this.#calls.clear()) controller.abort(new Error(reason))
+  }
+
+  #begin(
+    key: K,
+    old: V | undefined,
+    options: Types.FetchOptions<K, V, FC>,
+  ): Promise<V | undefined> {
+    const id = identityOf(key as K & CacheKey)
     const controller = new AbortController()
     const { signal } = controller
     const given = options.signal
@@ -353,7 +380,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     } = options
     const told = { signal, options: saving, context: context as FC }
     const land = (value: V | undefined): V | undefined => {
-      const inPlace = this.#flights.of(key as K & CacheKey) === flight
+      const inPlace = this.#calls.of(id) === call
       if (value !== undefined && inPlace) this.#store(key, value, saving)
       return value
     }
@@ -362,8 +389,10 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
       throw error
     }
     const promise = this.#call(key, old, told, ignoreFetchAbort).then(land).catch(fail)
-    const flight = { controller, promise }
-    this.#flights.begin(key as K & CacheKey, flight)
+    const call = { controller, promise }
+    const end = () => void this.#calls.end(id, call)
+    this.#calls.begin(id, call)
+    promise.then(end, end)
     return promise
   }
 

@@ -9,7 +9,7 @@ import type { CacheKey } from '../../base/types.ts'
 import { Cache } from '../../cache/cache.ts'
 import type { StoreOptions } from '../../cache/options.ts'
 import type { SharedOptions } from '../interface.ts'
-import { defaultPerf } from '../options.ts'
+import { checkPolicy, defaultPerf } from '../options.ts'
 
 const BYTES = 'bound the cache by maxBytes instead'
 const FRESH = 'a shared cache gives no stale values'
@@ -89,9 +89,7 @@ function checked<K, V>(options: SharedOptions<K, V, unknown>): StoreOptions<V> {
   if (name === 'heap') {
     throw new OptionCombinationError('codec', 'heap', 'shared', 'its objects belong to one worker')
   }
-  if (policy !== undefined && policy !== 'lru' && policy !== 'lfu') {
-    throw new InvalidOptionError('policy', policy, 'one of lru, lfu')
-  }
+  checkPolicy(policy)
   const given: StoreOptions<V> = {
     name: shared,
     // lru-cache takes 0 for none.

@@ -1,4 +1,4 @@
-//! The instances of an environment, by the numbers that JavaScript knows them by.
+//! The instances of a facade, by the numbers that JavaScript knows them by.
 
 use super::handle::Handle;
 use super::letters;
@@ -8,30 +8,34 @@ use crate::env::{Env, Owner};
 use crate::js::{Fail, Js, Val};
 use napi_sys as sys;
 use slab::Slab;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-/// All instances of one environment.
+/// All instances of one facade.
 pub struct Instances {
     env: Rc<Env>,
     this: Weak<Self>,
     handles: RefCell<Slab<Rc<Handle>>>,
     /// Named caches that were opened here, never closed, and collected: they stay as they are until
-    /// the environment ends, since nobody sees a garbage collection come.
+    /// the facade ends, since nobody sees a garbage collection come.
     kept: RefCell<HashMap<u64, Arc<Shared>>>,
+    /// Whether they have ended.
+    ended: Cell<bool>,
 }
 
 impl Instances {
-    /// None yet; ties their end to the environment's.
-    pub fn install(js: Js<'_>, env: Rc<Env>) -> Result<Rc<Self>, Fail> {
+    /// None yet; ties their end to that of `facade`, the object, and of the runtime.
+    pub fn install(js: Js<'_>, env: Rc<Env>, facade: Val<'_>) -> Result<Rc<Self>, Fail> {
         let instances = Rc::new_cyclic(|this| Self {
             env,
             this: this.clone(),
             handles: RefCell::default(),
             kept: RefCell::default(),
+            ended: Cell::new(false),
         });
         let reader = instances.this.clone();
         instances.env.read_letters_by(move |js, all| {
@@ -40,10 +44,28 @@ impl Instances {
             }
         });
         let data = Rc::into_raw(instances.clone()) as *mut c_void;
-        // SAFETY: the environment is live; the count in `data` is taken back by `end`, which runs
-        // once, on this thread.
-        let status = unsafe { sys::napi_add_env_cleanup_hook(js.raw(), Some(end), data) };
+        let hint = ptr::null_mut();
+        // SAFETY: `facade_ended` takes back the count in `data`, once, on this thread.
+        let kept = unsafe { js.on_collected(facade, data, Some(facade_ended), hint) };
+        if kept.is_err() {
+            // SAFETY: nobody else will take it back.
+            drop(unsafe { Rc::from_raw(data as *const Self) });
+        }
+        kept?;
+        // SAFETY: the environment is live. Until `facade_ended` takes the hook back, the count above
+        // keeps `data`.
+        let status = unsafe { sys::napi_add_env_cleanup_hook(js.raw(), Some(runtime_ends), data) };
         if status == sys::Status::napi_ok { Ok(instances) } else { Err(Fail::PENDING) }
+    }
+
+    /// Closes all instances.
+    fn end(&self) {
+        self.env.outbox.close();
+        let handles = self.handles.take();
+        drop(handles);
+        for shared in self.kept.take().into_values() {
+            registry::release(shared);
+        }
     }
 
     /// The instance of this number.
@@ -105,17 +127,31 @@ unsafe extern "C" fn forget(_env: sys::napi_env, instances: *mut c_void, number:
     }
 }
 
-/// The environment ends: its instances are closed and nobody wakes it any more.
+/// The facade was collected, or its environment ended.
 ///
 /// # Safety
 /// `data` came from [`Instances::install`].
-unsafe extern "C" fn end(data: *mut c_void) {
+unsafe extern "C" fn facade_ended(env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: as the caller promises; this is the count that `install` left.
     let instances = unsafe { Rc::from_raw(data as *const Instances) };
-    instances.env.outbox.close();
-    let handles = instances.handles.take();
-    drop(handles);
-    for shared in instances.kept.take().into_values() {
-        registry::release(shared);
+    if instances.ended.replace(true) {
+        return;
+    }
+    // SAFETY: the hook was not called yet, and leads to nothing that lives from here on.
+    unsafe { sys::napi_remove_env_cleanup_hook(env, Some(runtime_ends), data) };
+    // SAFETY: the environment is live, and makes no values here.
+    instances.env.let_go(unsafe { Js::new(env) });
+    instances.end();
+}
+
+/// The environment ends: its instances are closed and nobody wakes it any more.
+///
+/// # Safety
+/// `data` came from [`Instances::install`], and its count has not been taken back.
+unsafe extern "C" fn runtime_ends(data: *mut c_void) {
+    // SAFETY: as the caller promises.
+    let instances = unsafe { &*(data as *const Instances) };
+    if !instances.ended.replace(true) {
+        instances.end();
     }
 }

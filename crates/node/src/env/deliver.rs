@@ -138,9 +138,8 @@ impl Env {
             }
             return Err(Fail::PENDING);
         }
-        // SAFETY: the function was just made. Unreferenced, it does not keep the process alive.
-        unsafe { sys::napi_unref_threadsafe_function(js.raw(), bell) };
         self.outbox.set_bell(bell);
+        self.outbox.keep_alive(js, self.holds());
         Ok(())
     }
 }

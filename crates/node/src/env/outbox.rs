@@ -1,6 +1,6 @@
 //! What is on its way to an environment: removals that it listens to, and letters about flights.
 //!
-//! Each environment has one outbox. Removals that its own calls cause are delivered at the end of
+//! Each facade has one outbox. Removals that its own calls cause are delivered at the end of
 //! the call, or in the next turn of the event loop if they are many. What others cause, on its thread
 //! or not, and every letter, is announced by one threadsafe function, the bell. It keeps the process
 //! alive only while an instance waits for a flight.
@@ -20,8 +20,8 @@ use std::thread::{self, ThreadId};
 pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
 
 thread_local! {
-    /// Environments that began on this thread: a module that is loaded twice has two.
-    static ENVIRONMENTS: Cell<usize> = const { Cell::new(0) };
+    /// Facades that live on this thread: a module that is loaded twice has two.
+    static FACADES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What waits for one environment.
@@ -53,7 +53,6 @@ unsafe impl Send for Bell {}
 impl Outbox {
     /// An empty one of the environment that runs on this thread.
     pub fn new() -> Self {
-        ENVIRONMENTS.set(ENVIRONMENTS.get() + 1);
         Self {
             owner: thread::current().id(),
             pending: AtomicBool::new(false),
@@ -82,6 +81,23 @@ impl Outbox {
     /// How to wake the environment from now on.
     pub fn set_bell(&self, bell: sys::napi_threadsafe_function) {
         self.queue.lock().bell = Some(Bell(bell));
+    }
+
+    /// Its facade begins, on this thread.
+    pub fn begin(&self) {
+        FACADES.set(FACADES.get() + 1);
+    }
+
+    /// Its facade is gone, which was of this thread: nothing is queued any more, and nobody rings.
+    pub fn take_down(&self) {
+        FACADES.set(FACADES.get() - 1);
+        let bell = self.queue.lock().bell.take();
+        self.close();
+        if let Some(Bell(bell)) = bell {
+            let mode = sys::ThreadsafeFunctionReleaseMode::abort;
+            // SAFETY: nobody else knows the function any more; it is finalized once.
+            unsafe { sys::napi_release_threadsafe_function(bell, mode) };
+        }
     }
 
     /// The environment ends, or its bell does: nothing is queued any more.
@@ -148,8 +164,8 @@ impl Outbox {
         queue.removals.push_back(removal);
         // Relaxed: as in `is_pending`.
         self.pending.store(true, Ordering::Relaxed);
-        // Another environment of this thread may have caused it, whose call does not end here.
-        if thread::current().id() != self.owner || ENVIRONMENTS.get() > 1 {
+        // Another facade of this thread may have caused it, whose call does not end here.
+        if thread::current().id() != self.owner || FACADES.get() > 1 {
             queue.ring();
         }
         true

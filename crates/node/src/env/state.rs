@@ -1,10 +1,12 @@
-//! What an environment (the main thread, a worker) owns, whatever it is used for.
+//! What a facade owns, whatever it is used for. Each load of the package's JavaScript is a facade: a
+//! thread has one, or more of them, as with a test runner's registry for each file.
 
 use super::letter::Letter;
 use super::outbox::Outbox;
 use crate::js::{Detail, Fail, Js, Val};
 use napi_sys as sys;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::CStr;
 use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -15,7 +17,10 @@ pub const SCRATCH: usize = 64 * 1024;
 /// Bytes behind the area, for the length of the value that was left last.
 const LENGTH: usize = size_of::<u32>();
 
-/// An environment. All but the outbox is touched by its own thread alone.
+/// A facade's side of the runtime. All but the outbox is touched by its own thread alone.
+///
+/// It leads to the facade's object weakly, since the object's functions lead here: who drops the
+/// package's modules drops both. While somebody waits for news, it holds the object.
 pub struct Env {
     /// Removals on their way to this environment's listeners.
     pub outbox: Arc<Outbox>,
@@ -34,8 +39,10 @@ pub struct Env {
     /// Bytes of the value that was left last.
     left: Cell<usize>,
     facade: Cell<Option<Facade>>,
-    /// Flights that instances of this environment wait for.
+    /// What is waited for: flights, and files that are written or read.
     waits: Cell<usize>,
+    /// Whether the facade is held for them.
+    holds: Cell<bool>,
     reader: OnceCell<LetterReader>,
 }
 
@@ -45,16 +52,14 @@ type LetterReader = Box<dyn Fn(Js<'_>, Vec<Letter>)>;
 /// What the facade gave at `setup`.
 #[derive(Clone, Copy)]
 struct Facade {
-    fail: sys::napi_ref,
-    deliver: sys::napi_ref,
-    later: sys::napi_ref,
-    fly: sys::napi_ref,
-    /// The object that holds the others.
-    shared: sys::napi_ref,
+    /// Its object, weakly.
+    object: sys::napi_ref,
+    /// The area, which leads nowhere.
+    scratch: sys::napi_ref,
 }
 
 impl Env {
-    /// The state of the environment that runs on this thread.
+    /// That of a facade on this thread, before it is set up.
     pub fn new() -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             outbox: Arc::new(Outbox::new()),
@@ -68,6 +73,7 @@ impl Env {
             left: Cell::new(0),
             facade: Cell::new(None),
             waits: Cell::new(0),
+            holds: Cell::new(false),
             reader: OnceCell::new(),
         })
     }
@@ -90,38 +96,39 @@ impl Env {
         self.this.upgrade().ok_or(Fail::PENDING)
     }
 
-    /// Takes the facade's functions and the area that it shares with us: [`SCRATCH`] bytes, and a
-    /// length behind them.
-    pub fn set_up(&self, js: Js<'_>, given: Val<'_>) -> Result<(), Fail> {
+    /// Takes the facade's object, which has `makeError`, `deliver`, `later`, `fly`, and `scratch`: the area
+    /// that both share, [`SCRATCH`] bytes with a length behind them.
+    pub fn set_up(&self, js: Js<'_>, facade: Val<'_>) -> Result<(), Fail> {
+        let scratch = js.prop(facade, c"scratch")?;
         // SAFETY: nothing is read or written here. The reference below keeps the area where it is.
-        let area = unsafe { js.to_bytes(js.prop(given, c"scratch")?) };
+        let area = unsafe { js.to_bytes(scratch) };
         let area = area.filter(|area| area.len() >= SCRATCH + LENGTH).ok_or_else(Fail::argument)?;
-        self.facade.set(Some(Facade {
-            fail: js.keep(js.prop(given, c"fail")?)?,
-            deliver: js.keep(js.prop(given, c"deliver")?)?,
-            later: js.keep(js.prop(given, c"later")?)?,
-            fly: js.keep(js.prop(given, c"fly")?)?,
-            shared: js.keep(given)?,
-        }));
+        let (object, scratch) = (js.weak(facade)?, js.keep(scratch)?);
+        self.facade.set(Some(Facade { object, scratch }));
         self.scratch.set(area.as_mut_ptr());
+        self.outbox.begin();
         Ok(())
     }
 
-    /// Has another facade make the errors; the one that did is let go.
-    pub fn fail_by(&self, js: Js<'_>, fail: Val<'_>) -> Result<(), Fail> {
-        if let Some(mut facade) = self.facade.get() {
-            let last = std::mem::replace(&mut facade.fail, js.keep(fail)?);
-            self.facade.set(Some(facade));
-            // SAFETY: `keep` made it in this environment, and nothing leads to it any more.
-            unsafe { js.let_go(last) };
+    /// The facade was collected. Nothing of it is touched any more.
+    pub fn let_go(&self, js: Js<'_>) {
+        self.scratch.set(ptr::null_mut());
+        if let Some(facade) = self.facade.take() {
+            // SAFETY: `set_up` made them in this environment, and nothing leads to them any more.
+            unsafe {
+                js.let_go(facade.object);
+                js.let_go(facade.scratch);
+            }
         }
-        Ok(())
+        self.outbox.take_down();
     }
 
-    /// The object that [`Env::set_up`] took; `None` before that.
-    pub fn facade<'s>(&self, js: Js<'s>) -> Option<Result<Val<'s>, Fail>> {
+    /// A function of the facade.
+    fn function<'s>(&self, js: Js<'s>, name: &CStr) -> Result<Val<'s>, Fail> {
+        let facade = self.facade.get().ok_or(Fail::PENDING)?;
         // SAFETY: `set_up` made the reference in this environment.
-        self.facade.get().map(|facade| unsafe { js.kept(facade.shared) })
+        let object = unsafe { js.referent(facade.object) };
+        js.prop(object.ok_or(Fail::PENDING)?, name)
     }
 
     /// The JavaScript error that a failure becomes; `None` if an exception is pending or none can
@@ -137,51 +144,58 @@ impl Env {
             };
             args.push(detail.ok()?);
         }
-        // SAFETY: as in `facade`.
-        let make = unsafe { js.kept(self.facade.get()?.fail) };
-        js.call(make.ok()?, &args).ok()
+        js.call(self.function(js, c"makeError").ok()?, &args).ok()
     }
 
     /// The facade's function that takes removals.
     pub fn deliver_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
-        let facade = self.facade.get().ok_or(Fail::PENDING)?;
-        // SAFETY: as in `facade`.
-        unsafe { js.kept(facade.deliver) }
+        self.function(js, c"deliver")
     }
 
     /// The facade's function that calls `nextTurn` in the event loop's next turn.
     pub fn later_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
-        let facade = self.facade.get().ok_or(Fail::PENDING)?;
-        // SAFETY: as in `facade`.
-        unsafe { js.kept(facade.later) }
+        self.function(js, c"later")
     }
 
     /// The facade's function that takes news of flights.
     pub fn fly_function<'s>(&self, js: Js<'s>) -> Result<Val<'s>, Fail> {
-        let facade = self.facade.get().ok_or(Fail::PENDING)?;
-        // SAFETY: as in `facade`.
-        unsafe { js.kept(facade.fly) }
+        self.function(js, c"fly")
     }
 
-    /// Instances wait for more flights: the process is to live until they have landed.
+    /// More is waited for: the process and the facade are to live until it came.
     pub fn waits_more(&self, js: Js<'_>, more: usize) {
-        if self.waits.replace(self.waits.get() + more) == 0 {
-            self.outbox.keep_alive(js, true);
-        }
+        self.waits.set(self.waits.get() + more);
+        self.hold(js);
     }
 
-    /// Instances wait for fewer flights.
+    /// Less is waited for.
     pub fn waits_less(&self, js: Js<'_>, less: usize) {
         self.forget_waits(less);
-        if self.waits.get() == 0 {
-            self.outbox.keep_alive(js, false);
-        }
+        self.hold(js);
     }
 
     /// As [`Env::waits_less`], where nothing can be told to the runtime: it is told with the next
     /// letter.
     pub fn forget_waits(&self, less: usize) {
         self.waits.set(self.waits.get().saturating_sub(less));
+    }
+
+    /// Whether something is waited for.
+    pub fn holds(&self) -> bool {
+        self.holds.get()
+    }
+
+    /// Holds the process and the facade if something is waited for.
+    fn hold(&self, js: Js<'_>) {
+        let holds = self.waits.get() > 0;
+        if self.holds.replace(holds) == holds {
+            return;
+        }
+        self.outbox.keep_alive(js, holds);
+        if let Some(facade) = self.facade.get() {
+            // SAFETY: `set_up` made the reference in this environment.
+            unsafe { js.hold(facade.object, holds) };
+        }
     }
 
     /// Leaves a byte value for the facade to copy: in the scratch area if it fits. Before `setup`

@@ -340,30 +340,56 @@ impl<'s> Js<'s> {
         unsafe { sys::napi_throw(self.0, error.0) };
     }
 
-    /// A reference that keeps the value alive until the environment ends.
+    /// A reference that keeps the value alive, until it is let go or the environment ends.
     pub fn keep(self, value: Val<'_>) -> Result<sys::napi_ref, Fail> {
+        self.reference(value, 1)
+    }
+
+    /// A reference that leads to the value for as long as it lives, and does not keep it alive.
+    pub fn weak(self, value: Val<'_>) -> Result<sys::napi_ref, Fail> {
+        self.reference(value, 0)
+    }
+
+    fn reference(self, value: Val<'_>, count: u32) -> Result<sys::napi_ref, Fail> {
         let mut reference = ptr::null_mut();
         // SAFETY: as in `number`; the value belongs to an open scope.
-        ok(unsafe { sys::napi_create_reference(self.0, value.0, 1, &mut reference) })?;
+        ok(unsafe { sys::napi_create_reference(self.0, value.0, count, &mut reference) })?;
         Ok(reference)
     }
 
-    /// Ends a reference: it keeps the value alive no more.
+    /// Has a weak reference keep its value alive, or again not.
     ///
     /// # Safety
-    /// The reference was made by [`Js::keep`] in this environment and is not used again.
+    /// The reference was made by [`Js::weak`] in this environment.
+    pub unsafe fn hold(self, reference: sys::napi_ref, hold: bool) {
+        // SAFETY: the caller vouches for the reference; nobody wants the count.
+        unsafe {
+            if hold {
+                sys::napi_reference_ref(self.0, reference, ptr::null_mut());
+            } else {
+                sys::napi_reference_unref(self.0, reference, ptr::null_mut());
+            }
+        }
+    }
+
+    /// Ends a reference.
+    ///
+    /// # Safety
+    /// The reference was made in this environment and is not used again.
     pub unsafe fn let_go(self, reference: sys::napi_ref) {
         // SAFETY: the caller vouches for the reference.
         unsafe { sys::napi_delete_reference(self.0, reference) };
     }
 
-    /// What a reference keeps.
+    /// What a reference leads to, if that still lives.
     ///
     /// # Safety
-    /// The reference was made by [`Js::keep`] in this environment.
-    pub unsafe fn kept(self, reference: sys::napi_ref) -> Result<Val<'s>, Fail> {
+    /// The reference was made in this environment.
+    pub unsafe fn referent(self, reference: sys::napi_ref) -> Option<Val<'s>> {
         // SAFETY: as in `number`; the caller vouches for the reference.
         self.make(|env, out| unsafe { sys::napi_get_reference_value(env, reference, out) })
+            .ok()
+            .filter(|value| !value.0.is_null())
     }
 
     /// Hands `data` and `hint` to `finalize` when the object is collected or the environment ends.

@@ -74,6 +74,7 @@ fn start<'s>(call: &Call<'s, Handle>, work: Work) -> Returns<'s> {
         drop(unsafe { Box::from_raw(job) });
         return Err(Fail::PENDING);
     }
+    call.on.env.waits_more(js, 1);
     // SAFETY: the promise was just made in the callback's scope.
     Ok(unsafe { Val::new(promise) })
 }
@@ -101,6 +102,7 @@ unsafe extern "C" fn complete(env: sys::napi_env, _status: sys::napi_status, job
     let (job, js) = unsafe { (Box::from_raw(job.cast::<Job>()), Js::new(env)) };
     // SAFETY: the work is done; its handle is of no more use.
     unsafe { sys::napi_delete_async_work(env, job.handle) };
+    job.env.waits_less(js, 1);
     let cancelled = || Err(Fail::internal("cancelled"));
     match job.result.unwrap_or_else(cancelled).and_then(|count| js.number(count as f64)) {
         Ok(count) => {

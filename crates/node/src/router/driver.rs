@@ -238,7 +238,40 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     ] {
         js.put_number(object, name, value as f64)?;
     }
+    js.put(object, c"routes", route_counts(js, &router)?)?;
     Ok(object)
+}
+
+/// What came of the reads of each route: an object for each, `{ match, hits, ... }`.
+fn route_counts<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
+    let all = router.route_counts();
+    let routes = js.array(all.len())?;
+    for (at, (pattern, counts)) in all.into_iter().enumerate() {
+        let object = js.object()?;
+        js.put(object, c"match", js.text(&pattern)?)?;
+        for (name, value) in [
+            (c"hits", counts.hits),
+            (c"misses", counts.misses),
+            (c"joined", counts.joined),
+            (c"stored", counts.stored),
+            (c"dropped", counts.dropped),
+            (c"passed", counts.passed),
+            (c"shadowed", counts.shadowed),
+            (c"staleGiven", counts.stale_given),
+            (c"refreshed", counts.refreshed),
+            (c"leftOut", counts.left_out),
+            (c"verified", counts.verified),
+        ] {
+            js.put_number(object, name, value as f64)?;
+        }
+        let stale = js.array(counts.stale.len())?;
+        for (age, count) in counts.stale.into_iter().enumerate() {
+            js.put_at(stale, age, js.number(count as f64)?)?;
+        }
+        js.put(object, c"stale", stale)?;
+        js.put_at(routes, at, object)?;
+    }
+    Ok(routes)
 }
 
 /// `close()`: ends all sessions of this driver and lets the router go.

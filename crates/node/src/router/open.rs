@@ -2,10 +2,11 @@
 
 use super::driver::{instance, now};
 use super::list;
+use super::routes::routes;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
-use breakwater_router::{Limits, Options, Permissions, Router, StoreAddress, User, Users};
+use breakwater_router::{Concern, Limits, Options, Permissions, Router, StoreAddress, User, Users};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -16,9 +17,11 @@ use std::time::Duration;
 pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
     let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
+    let routes = routes(js, js.prop(options, c"routes")?)?;
     let cache = Cache::new(Config {
         max_bytes: number(js, options, c"maxBytes")?,
         policy: policy.parse()?,
+        grace: routes.grace(),
         ..Config::default()
     })?;
     let limits = Limits {
@@ -32,6 +35,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
         upstream: upstream(js, options)?,
+        routes,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -50,12 +54,15 @@ fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, 
     Ok(js.to_whole(js.prop(options, name)?))
 }
 
-/// The store of `storeHost`, `storePort`, `storeUser` and `storePassword`; none without a host.
+/// The store of `storeHost`, `storePort`, `storeKind` (`tcp`, `tls`, `unix`), `storeUser` and
+/// `storePassword`; none without a host.
 fn upstream<'s>(js: Js<'s>, options: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
     let Some(host) = js.to_text(js.prop(options, c"storeHost")?) else { return Ok(None) };
     Ok(Some(StoreAddress {
         host,
-        port: number(js, options, c"storePort")?.unwrap_or(6379) as u16,
+        port: number(js, options, c"storePort")?.unwrap_or(0) as u16,
+        unix: js.to_text(js.prop(options, c"storeKind")?).as_deref() == Some("unix"),
+        tls: js.to_text(js.prop(options, c"storeKind")?).as_deref() == Some("tls"),
         user: js.to_text(js.prop(options, c"storeUser")?),
         password: js.to_text(js.prop(options, c"storePassword")?),
     }))
@@ -75,7 +82,10 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
             value: names.clone(),
             allowed: "read, write, admin or all, separated by commas",
         })?;
-        users.push(User::new(name, password.as_ref().map(|text| text.as_bytes()), permissions));
+        let concern = js.to_text(js.prop(user, c"readConcern")?);
+        let concern = concern.and_then(|name| Concern::parse(name.as_bytes()));
+        let password = password.as_ref().map(|text| text.as_bytes());
+        users.push(User::new(name, password, permissions).reads(concern));
     }
     Ok(Users::new(users))
 }
@@ -96,6 +106,24 @@ fn maintain(router: Weak<Router>) {
     };
     // Without a thread, what expired waits for the reads and writes that find it.
     let _ = thread::Builder::new().name("breakwater-router".to_owned()).spawn(run);
+}
+
+/// `listenUnix(path, mode)`: the descriptor of a socket of this machine that is listened on; its file
+/// has these permissions.
+#[cfg(unix)]
+pub fn listen_unix<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    use std::os::fd::IntoRawFd;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+    let js = call.js;
+    let path = js.to_text(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let mode = js.to_whole(call.arg::<1>()).ok_or_else(Fail::argument)? as u32;
+    let listener = UnixListener::bind(&path).and_then(|listener| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        Ok(listener)
+    });
+    let listener = listener.map_err(|error| Fail::internal(&error.to_string()))?;
+    js.number(f64::from(listener.into_raw_fd()))
 }
 
 /// `duplicateFd(fd)`: another descriptor of the same socket, -1 where there is none.

@@ -1,5 +1,6 @@
 //! Clients' side of the node: their bytes in, their replies out.
 
+mod concern;
 mod session;
 
 pub use session::{Next, Output, Session};

@@ -1,5 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
+use super::concern;
 use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
@@ -120,6 +121,7 @@ impl Session {
         match (delivery.note, delivery.ticket) {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (note, Some(ticket)) => {
+                self.course.pending.settle(ticket);
                 self.course.replies.fill(ticket, &delivery.bytes, out);
                 if let Note::Database(db) = note {
                     self.state.db = db;
@@ -276,6 +278,7 @@ impl Way<'_> {
             user: user.as_deref(),
             db: self.state.db,
             protocol: self.state.protocol,
+            concern: self.state.concern.or(user.as_ref().and_then(|user| user.concern)),
             args,
             bytes,
         };
@@ -301,6 +304,10 @@ impl Way<'_> {
             Ok(Taken::Made) => {}
             Ok(Taken::Said(text)) => reply.simple(text),
             Ok(Taken::Refused(text)) => reply.error(text.as_bytes()),
+            Ok(Taken::Local) if concern::is_one(args) => match concern::take(args, self.state) {
+                Ok(()) => reply.simple("OK"),
+                Err(Failure(text)) => reply.error(&text),
+            },
             Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
             Err(Failure(text)) => reply.error(&text),
         }

@@ -1,5 +1,6 @@
 //! What commands see of a client's session.
 
+use crate::cache::Concern;
 use crate::policy::{DEFAULT, User};
 use crate::shared::{Client, Router};
 use breakwater_resp::Protocol;
@@ -50,6 +51,8 @@ pub(crate) struct State {
     pub(crate) protocol: Protocol,
     /// Whether it gets replies.
     pub(crate) replying: Replying,
+    /// Where it wants its reads to be answered from, if it said so.
+    pub(crate) concern: Option<Concern>,
     /// The command that ran last.
     pub(crate) last: &'static str,
     /// No further command is to be run.
@@ -58,9 +61,8 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(client: Arc<Client>, user: Option<Arc<User>>) -> Self {
-        let replying = Replying::On;
-        let (db, protocol) = (0, Protocol::Resp2);
-        Self { client, user, db, protocol, replying, last: "", closing: false }
+        let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
+        Self { client, user, db, protocol, replying, concern: None, last: "", closing: false }
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
@@ -77,7 +79,7 @@ impl State {
     /// Forgets everything but the connection.
     pub(crate) fn reset(&mut self, router: &Router) {
         self.user = router.options.users.anonymous();
-        (self.db, self.protocol) = (0, Protocol::Resp2);
+        (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
         self.replying = Replying::On;
         let mut profile = self.client.profile.lock();
         profile.name.clear();

@@ -1,15 +1,14 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
+use super::pending::Pending;
 use super::relay::{Changes, Own};
-use super::replies::{Replies, Ticket};
+use super::replies::{OwedReplies, Ticket};
 use super::topics::Topics;
 use super::transaction::Transaction;
+use crate::cache::Concern;
 use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
-
-/// Names a connection to the store within its thread.
-pub type LinkId = u32;
 
 /// What a delivery is, beside a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +90,8 @@ pub(crate) struct Request<'a> {
     pub(crate) user: Option<&'a User>,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
+    /// What the client says of where its reads are answered from.
+    pub(crate) concern: Option<Concern>,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],
@@ -99,9 +100,9 @@ pub(crate) struct Request<'a> {
 /// What a session keeps for the relay.
 #[derive(Default)]
 pub(crate) struct Course {
-    pub(crate) replies: Replies,
-    /// The connection that its requests without replies are on.
-    pub(super) link: LinkId,
+    pub(crate) replies: OwedReplies,
+    /// What its requests without replies do to keys.
+    pub(crate) pending: Pending,
     /// Its own connection.
     pub(super) own: Own,
     /// What it has queued.

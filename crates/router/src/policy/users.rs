@@ -1,5 +1,6 @@
 //! Who may do what: static users with passwords and permissions.
 
+use crate::cache::Concern;
 use bitflags::bitflags;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -49,6 +50,8 @@ pub struct User {
     /// SHA-256 of the password; `None` takes any.
     password: Option<[u8; 32]>,
     pub(crate) permissions: Permissions,
+    /// Where its reads are answered from, if it has a say in that.
+    pub(crate) concern: Option<Concern>,
 }
 
 impl User {
@@ -58,7 +61,13 @@ impl User {
             name: name.into(),
             password: password.map(|password| Sha256::digest(password).into()),
             permissions,
+            concern: None,
         }
+    }
+
+    /// Its reads are answered from there, whatever the routes say.
+    pub fn reads(self, concern: Option<Concern>) -> Self {
+        Self { concern, ..self }
     }
 
     fn accepts(&self, password: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 use super::clients::{Client, ClientId, Peer, Registry};
 use super::limits::Limits;
+use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::policy::Users;
 use crate::store::Store;
 use crate::upstream::StoreAddress;
@@ -25,6 +26,8 @@ pub struct Options {
     pub threads: u32,
     /// The store behind the node, whose values its own store caches; none if that is all there is.
     pub upstream: Option<StoreAddress>,
+    /// What is remembered of it.
+    pub routes: Routes,
 }
 
 impl Default for Options {
@@ -36,6 +39,7 @@ impl Default for Options {
             process: 0,
             threads: 1,
             upstream: None,
+            routes: Routes::default(),
         }
     }
 }
@@ -60,6 +64,10 @@ pub struct Counts {
 /// The shared part of a routing node: the store, the users, the clients.
 pub struct Router {
     pub(crate) store: Store,
+    /// What is remembered of the store behind the node.
+    pub(crate) replies: Replies,
+    /// What came of the reads of each route.
+    pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
@@ -76,8 +84,12 @@ impl Router {
     /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
+        let own = options.upstream.is_none();
+        let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
         Self {
-            store: Store::new(cache, now),
+            replies: Replies::new(cache.clone()),
+            totals,
+            store: Store::new(cache, now, own),
             registry: Registry::default(),
             options,
             started: now,
@@ -127,6 +139,12 @@ impl Router {
         }
     }
 
+    /// What came of the reads of each route since the start: its pattern, and its counts.
+    pub fn route_counts(&self) -> Vec<(String, RouteCounts)> {
+        let routes = self.options.routes.all().iter().zip(&self.totals);
+        routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
+    }
+
     /// Counts what one chunk came to. Relaxed: sums of independent steps.
     pub(crate) fn count(&self, commands: u64, received: usize, sent: usize) {
         self.commands.fetch_add(commands, Ordering::Relaxed);
@@ -138,6 +156,7 @@ impl Router {
         for count in [&self.refused, &self.commands, &self.received, &self.sent] {
             count.store(0, Ordering::Relaxed);
         }
+        self.totals.iter().for_each(RouteTotals::reset);
         self.store.cache().reset_stats();
     }
 }

@@ -6,11 +6,12 @@
 
 use crate::failure::Failure;
 use breakwater_engine::{
-    Cache, Edit, EntryRef, Error, Expiry, Key, Landing, Lease, MAX_KEY_LEN, Reason,
-    RemovalListener, Value,
+    Cache, Edit, EntryRef, Error, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener, Value,
+    run_to_end,
 };
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -44,10 +45,6 @@ impl DbKey {
         self.0.len() > MAX_KEY_LEN
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
     fn db(&self) -> usize {
         usize::from(self.0[0])
     }
@@ -55,9 +52,9 @@ impl DbKey {
 
 /// How many keys each database has, expired but uncollected ones included.
 #[derive(Default)]
-struct Counts([AtomicI64; DATABASES]);
+struct KeyCounts([AtomicI64; DATABASES]);
 
-impl Counts {
+impl KeyCounts {
     // Relaxed: sums of independent steps. An entry may leave before its arrival was counted, so a
     // count can be -1 for a moment.
     fn add(&self, db: usize, delta: i64) {
@@ -69,7 +66,7 @@ impl Counts {
     }
 }
 
-impl RemovalListener for Counts {
+impl RemovalListener for KeyCounts {
     fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
         if let (Some(db), false) = (entry.key().bytes.first(), reason == Reason::Replaced) {
             self.add(usize::from(*db), -1);
@@ -80,17 +77,20 @@ impl RemovalListener for Counts {
 /// The databases.
 pub(crate) struct Store {
     cache: Arc<Cache>,
-    counts: Arc<Counts>,
+    counts: Arc<KeyCounts>,
     /// Unix milliseconds at the zero of the cache's clock.
     epoch: AtomicI64,
     several: Mutex<()>,
 }
 
 impl Store {
-    /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds.
-    pub(crate) fn new(cache: Arc<Cache>, now: u64) -> Self {
-        let counts = Arc::new(Counts::default());
-        cache.listen(counts.clone());
+    /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds. If
+    /// it is not `used`, the cache holds other things.
+    pub(crate) fn new(cache: Arc<Cache>, now: u64, used: bool) -> Self {
+        let counts = Arc::new(KeyCounts::default());
+        if used {
+            cache.listen(counts.clone());
+        }
         let epoch = AtomicI64::new(now as i64 - cache.clock().now() as i64);
         Self { cache, counts, epoch, several: Mutex::new(()) }
     }
@@ -183,24 +183,6 @@ impl Store {
         !key.is_too_long() && self.cache.delete(key.key())
     }
 
-    /// Forgets what was read of a key, and takes the right to store it from reads that are under way.
-    pub(crate) fn forget(&self, key: &DbKey) {
-        self.delete(key);
-    }
-
-    /// Stores what was read, for so many milliseconds, unless its key was forgotten since; a value
-    /// that does not fit is not stored.
-    pub(crate) fn land(&self, lease: &Lease, value: &[u8], life: Option<u64>) {
-        let now = self.cache.clock().now();
-        let expiry = life.map_or(Expiry::Never, |life| Expiry::At(now.saturating_add(life)));
-        let landed = self.cache.land(lease, Value::bytes(value), expiry, None);
-        if let Some(Landing { stored: Some(Ok(false)), .. }) = landed
-            && let Some(db) = lease.key().bytes.first()
-        {
-            self.counts.add(usize::from(*db), 1);
-        }
-    }
-
     /// Changes when a key ends; whether it is there.
     pub(crate) fn expire(&self, key: &DbKey, expiry: Expiry) -> Result<bool, Failure> {
         Ok(!key.is_too_long() && self.cache.expire(key.key(), expiry).map_err(refusal)?)
@@ -234,13 +216,7 @@ impl Store {
 
     /// Visits all keys of a database, one that stays at least once.
     pub(crate) fn walk(&self, db: u8, mut f: impl FnMut(&[u8], EntryRef<'_>)) {
-        let mut cursor = 0;
-        loop {
-            cursor = self.scan(db, cursor, BATCH, &mut f);
-            if cursor == 0 {
-                return;
-            }
-        }
+        run_to_end::<()>(|cursor| Continue(self.scan(db, cursor, BATCH, &mut f)));
     }
 
     /// Hands a random key of a database to `f`.
@@ -269,17 +245,14 @@ impl Store {
 
     /// Removes every key that a database had when this began.
     pub(crate) fn flush(&self, db: u8) {
-        let mut cursor = 0;
         let mut keys: Vec<DbKey> = vec![];
-        loop {
-            cursor = self.scan(db, cursor, BATCH, |name, _| keys.push(DbKey::new(db, name)));
+        run_to_end::<()>(|cursor| {
+            let next = self.scan(db, cursor, BATCH, |name, _| keys.push(DbKey::new(db, name)));
             for key in keys.drain(..) {
                 self.delete(&key);
             }
-            if cursor == 0 {
-                return;
-            }
-        }
+            Continue(next)
+        });
     }
 
     /// Removes every key of all databases.

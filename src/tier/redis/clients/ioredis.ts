@@ -21,6 +21,8 @@ interface Options {
 /** What both kinds have. */
 interface Common extends Emitter {
   readonly status: string
+  /** Whether it was told to end: it still takes commands, which its server no longer reads. */
+  readonly manuallyClosing?: boolean
   readonly isCluster: boolean
   connect(): Promise<unknown>
   disconnect(): void
@@ -65,6 +67,8 @@ function isCluster(client: Redis | Cluster): client is Cluster {
 
 /** The status of one that does not connect again by itself. */
 const CLOSED = 'end'
+/** Those in which it may be on its way there. */
+const LEAVING = ['ready', 'disconnecting']
 
 abstract class IoClient<C extends Redis | Cluster> implements Client {
   readonly of: C
@@ -78,7 +82,10 @@ abstract class IoClient<C extends Redis | Cluster> implements Client {
   }
 
   get state(): ClientState {
-    const { status } = this.of
+    const { status, manuallyClosing } = this.of
+    // A command behind a QUIT would also cost the caller the answer to it: the server resets a
+    // connection that it closes with something unread.
+    if (manuallyClosing === true && LEAVING.includes(status)) return 'closed'
     if (status === 'ready') return 'ready'
     return status === CLOSED ? 'closed' : 'busy'
   }

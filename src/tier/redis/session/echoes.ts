@@ -16,7 +16,7 @@ import type { Asked, Recent } from './recent.ts'
 /** What is known in this process of its own writes. */
 export class Echoes {
   readonly #host: TierHost
-  readonly #connection: Connection
+  readonly #connection: () => Connection
   readonly #store: GuardedStore
   readonly #keys: Keys
   readonly #kin: Kin
@@ -25,7 +25,7 @@ export class Echoes {
 
   constructor(
     host: TierHost,
-    connection: Connection,
+    connection: () => Connection,
     store: GuardedStore,
     keys: Keys,
     origin: string,
@@ -84,7 +84,7 @@ export class Echoes {
       words: ['GETRANGE', place, '0', String(Head.SIZE - 1)],
       key: place,
     }))
-    const found = await this.#store.send('invalidation', this.#connection, commands)
+    const found = await this.#store.send('invalidation', this.#connection(), commands)
     const changed: CacheKey[] = []
     const unsure: CacheKey[] = []
     for (const [i, { key }] of both.entries()) {

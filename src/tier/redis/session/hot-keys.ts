@@ -23,12 +23,12 @@ interface Hot {
 
 /** The hot keys of one cache. */
 export class HotKeys {
-  readonly #connection: Connection
+  readonly #connection: () => Connection
   readonly #store: GuardedStore
   readonly #keys: Keys
   readonly #process = randomUUID()
 
-  constructor(connection: Connection, store: GuardedStore, keys: Keys) {
+  constructor(connection: () => Connection, store: GuardedStore, keys: Keys) {
     this.#connection = connection
     this.#store = store
     this.#keys = keys
@@ -38,7 +38,7 @@ export class HotKeys {
     const own = this.#keys.hotOf(this.#process)
     const index = this.#keys.hot
     const text = JSON.stringify(hot.map(({ key, count }) => [toText(key), count]))
-    await this.#store.send('hot', this.#connection, [
+    await this.#store.send('hot', this.#connection(), [
       { words: ['SET', own, text, 'PX', String(LIFE)], key: own },
       { words: ['SADD', index, this.#process], key: index },
       { words: ['PEXPIRE', index, String(LIFE)], key: index },
@@ -86,7 +86,7 @@ export class HotKeys {
   }
 
   #send(commands: { words: string[]; key: string }[]): Promise<(Reply | undefined)[]> {
-    return this.#store.send('hot', this.#connection, commands)
+    return this.#store.send('hot', this.#connection(), commands)
   }
 
   #parse(reply: Reply): [text: string, count: number][] {

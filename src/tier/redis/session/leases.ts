@@ -16,14 +16,14 @@ const MOST = 250
 /** The locks of one session, and who waits for them. */
 export class Leases {
   readonly #host: TierHost
-  readonly #connection: Connection
+  readonly #connection: () => Connection
   readonly #store: GuardedStore
   readonly #keys: Keys
   /** Who waits for a key, by the key as text. */
   readonly #waiting = new Map<string, Set<() => void>>()
   #closed = false
 
-  constructor(host: TierHost, connection: Connection, store: GuardedStore, keys: Keys) {
+  constructor(host: TierHost, connection: () => Connection, store: GuardedStore, keys: Keys) {
     this.#host = host
     this.#connection = connection
     this.#store = store
@@ -34,13 +34,13 @@ export class Leases {
     const lock = this.#keys.lock(key)
     const token = randomUUID()
     const words = ['SET', lock, token, 'NX', 'PX', wholeMs(ms)]
-    const [reply] = await this.#store.send('lease', this.#connection, [{ words, key: lock }])
+    const [reply] = await this.#store.send('lease', this.#connection(), [{ words, key: lock }])
     if (reply === null) return undefined
     // Without an answer everybody may load: better twice than not at all.
     if (reply === undefined) return { release: async () => {} }
     return {
       release: async () => {
-        await this.#store.send('lease', this.#connection, [call(RELEASE, [lock], [token])])
+        await this.#store.send('lease', this.#connection(), [call(RELEASE, [lock], [token])])
       },
     }
   }
@@ -110,7 +110,7 @@ export class Leases {
   async #isFree(key: CacheKey): Promise<boolean> {
     const lock = this.#keys.lock(key)
     const command = { words: ['EXISTS', lock], key: lock }
-    const [reply] = await this.#store.send('lease', this.#connection, [command])
+    const [reply] = await this.#store.send('lease', this.#connection(), [command])
     return reply !== undefined && Number(reply) === 0
   }
 }

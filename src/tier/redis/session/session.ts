@@ -43,13 +43,13 @@ export class RedisSession implements TierSession {
     const root = addsPrefix ? prefix : keyPrefix + prefix
     const keys = new Keys(root, host.name, keyPrefix + prefix)
     this.#store = new GuardedStore(host, options.breaker, () => this.#channel.doubt())
-    this.#leases = new Leases(host, this.#connection, this.#store, keys)
+    const connection = () => this.#by()
+    this.#leases = new Leases(host, connection, this.#store, keys)
     const origin = drawOrigin()
     const recent = new Recent(host)
-    this.#echoes = new Echoes(host, this.#connection, this.#store, keys, origin, recent)
+    this.#echoes = new Echoes(host, connection, this.#store, keys, origin, recent)
     this.#channel = openChannel(client, options.invalidation, this.#heard(), keys, origin)
     const epochs = new Epochs(this.#store, keys)
-    const connection = () => this.#by()
     const store = this.#store
     this.#writer = new Writer({
       host,
@@ -70,7 +70,7 @@ export class RedisSession implements TierSession {
       recent,
       maxValueSize: options.maxValueSize,
     })
-    this.#hot = new HotKeys(this.#connection, this.#store, keys)
+    this.#hot = new HotKeys(connection, this.#store, keys)
     this.ready = this.#channel.ready
   }
 
@@ -127,7 +127,10 @@ export class RedisSession implements TierSession {
     await this.#channel.close()
   }
 
-  /** What to read and write by: the channel's connection, of whose writes the server does not tell us. */
+  /**
+   * What all commands go by: the channel's connection, of whose writes the server does not tell us. After
+   * a failover the user's own may lead to the old server for long, which knows nothing of what is heard.
+   */
   #by(): Connection {
     const client = this.#channel.writer()
     if (client === undefined) return this.#connection

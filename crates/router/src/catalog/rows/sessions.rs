@@ -9,6 +9,7 @@ use crate::catalog::class::Class::{
 #[rustfmt::skip]
 pub(super) static ROWS: &[Known] = &[
     row("auth", -2, Local, NONE, &[]),
+    row("bw", -1, Local, NONE, &[]),
     row("client", -2, Local, NONE, &[]).parted(),
     row("client|caching", 3, Local, NONE, &[]),
     row("client|capa", -3, Local, NONE, &[]),

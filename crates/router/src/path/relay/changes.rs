@@ -1,10 +1,11 @@
 //! Invalidation: what a request changes, by itself or by the store's news, leaves the cache.
 
 use super::Relay;
+use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
 use crate::path::course::{Delivery, Request};
+use crate::path::pending::Scope;
 use crate::shared::ClientId;
-use crate::store::DbKey;
 use breakwater_resp::Reply;
 
 /// What a request changes.
@@ -12,7 +13,7 @@ use breakwater_resp::Reply;
 pub(crate) enum Changes {
     #[default]
     Nothing,
-    Keys(Vec<DbKey>),
+    Keys(KeyList),
     Everything,
 }
 
@@ -21,8 +22,17 @@ impl Changes {
     pub(super) fn merge(&mut self, others: Self) {
         match (&mut *self, others) {
             (Self::Everything, _) | (_, Self::Nothing) => {}
-            (Self::Keys(keys), Self::Keys(more)) => keys.extend(more),
+            (Self::Keys(keys), Self::Keys(more)) => more.iter().for_each(|key| keys.push(key)),
             (_, others) => *self = others,
+        }
+    }
+
+    /// The keys that they concern.
+    pub(super) fn scope(&self) -> Scope {
+        match self {
+            Self::Nothing => Scope::Nothing,
+            Self::Keys(keys) => Scope::of(keys.iter()),
+            Self::Everything => Scope::All,
         }
     }
 }
@@ -33,8 +43,7 @@ impl Relay {
         match known.map_or(Effect::Everything, |known| known.effect(request.args)) {
             Effect::Nothing => Changes::Nothing,
             Effect::Keys(places) => {
-                let key = |at: usize| DbKey::new(request.db, request.args.word(at));
-                Changes::Keys(places.into_iter().map(key).collect())
+                Changes::Keys(places.into_iter().map(|at| request.args.word(at)).collect())
             }
             Effect::Everything => Changes::Everything,
         }
@@ -44,11 +53,9 @@ impl Relay {
         match changes {
             Changes::Nothing => {}
             Changes::Keys(keys) => {
-                for key in keys {
-                    self.router.store.forget(key);
-                }
+                keys.iter().for_each(|key| self.router.replies.forget(key));
             }
-            Changes::Everything => self.router.store.flush_all(),
+            Changes::Everything => self.router.replies.flush(),
         }
     }
 
@@ -64,14 +71,11 @@ impl Relay {
         }
         match keys {
             Reply::Array(keys) => {
-                for key in keys.iter().filter_map(Reply::text) {
-                    // News name no database.
-                    for db in (0..16).filter(|db| self.databases & 1 << db != 0) {
-                        self.router.store.forget(&DbKey::new(db, key));
-                    }
-                }
+                // News name no database, and nor does what is remembered of a key.
+                let keys = keys.iter().filter_map(Reply::text);
+                keys.for_each(|key| self.router.replies.forget(key));
             }
-            _ => self.router.store.flush_all(),
+            _ => self.router.replies.flush(),
         }
     }
 }

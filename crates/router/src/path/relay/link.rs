@@ -3,7 +3,9 @@
 use super::Relay;
 use super::reply::To;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, LinkId, Request};
+use crate::path::course::{Course, Delivery, Request};
+use crate::path::pending::LinkId;
+use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
 use breakwater_resp::{Kind, Protocol};
@@ -69,15 +71,16 @@ impl Sink for VecDeque<Heard> {
 }
 
 impl Relay {
-    /// The connection that a client's next request goes over: that of its protocol and database, once
-    /// it is owed nothing that comes over another one.
+    /// The connection that a request goes over that is not remembered: that of its protocol and
+    /// database. `None` if it has to wait for one that is ahead of it on another connection.
     pub(super) fn link_for(
         &mut self,
         request: &Request<'_>,
         course: &Course,
+        (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
         let own = self.shared(request.protocol, request.db);
-        if !course.replies.is_empty() && course.link != own {
+        if course.pending.blocks(own, scope, writes) {
             return Ok(None);
         }
         if self.refuses(own) {
@@ -145,12 +148,12 @@ impl Relay {
         request: &Request<'_>,
         course: &Course,
     ) -> Result<Option<LinkId>, Failure> {
-        self.link_for(request, course)
+        self.link_for(request, course, (&Scope::All, true))
     }
 
     /// A request that concerns any key has been sent.
-    pub(super) fn follow(&self, _ticket: u64, link: LinkId, course: &mut Course) {
-        course.link = link;
+    pub(super) fn follow(&self, ticket: u64, link: LinkId, course: &mut Course) {
+        course.pending.add(ticket, link, &Scope::All, true);
     }
 
     /// Whether so many requests would be taken together.
@@ -237,7 +240,7 @@ impl Relay {
         let owner = link.owner;
         if link.tracks {
             // What it has read may change from now on, and nobody would hear of it.
-            self.router.store.flush_all();
+            self.router.replies.lose();
         }
         if self.is_ear(id) {
             self.deafen();

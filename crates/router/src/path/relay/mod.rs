@@ -22,27 +22,35 @@
 //! their order.
 
 mod changes;
+mod landing;
 mod link;
 mod pins;
 mod pubsub;
+mod read;
 mod reads;
 mod reply;
 mod request;
 mod sessions;
 mod tracking;
 mod unknown;
+mod verify;
 
-use super::course::{Delivery, LinkId};
+use super::course::Delivery;
+use super::letter::Letter;
+use super::pending::LinkId;
+use crate::cache::RouteTally;
 use crate::shared::Router;
 use crate::upstream::StoreAddress;
+use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 pub(super) use changes::Changes;
+use foldhash::fast::FixedState;
 use link::Link;
 pub(super) use pins::Own;
 use pins::Pins;
 use pubsub::Ear;
-use reads::Read;
-use std::collections::HashMap;
+use read::Read;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use tracking::as_message;
@@ -71,11 +79,14 @@ pub struct Relay {
     ear: Ear,
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
-    reads: HashMap<u64, Read>,
-    by_key: HashMap<Vec<u8>, u64>,
-    last_read: u64,
-    /// Databases that values were read of.
-    databases: u16,
+    /// Reads whose replies are to be remembered, by the numbers of their flights.
+    reads: HashMap<u64, Read, FixedState>,
+    /// Flights of other threads that are waited for, and until when.
+    waits: VecDeque<(u64, Ticket)>,
+    letters: Vec<Letter>,
+    tally: RouteTally,
+    /// The state of the numbers that lots are drawn by.
+    lots: u64,
     deliveries: Vec<Delivery>,
     now: u64,
 }
@@ -85,13 +96,14 @@ impl Relay {
     pub fn new(router: &Arc<Router>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let address = Arc::new(router.options.upstream.clone()?);
+        // Relaxed: the numbers only have to differ.
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         Some(Self {
             router: router.clone(),
             links: HashMap::new(),
             shared: HashMap::new(),
             address,
-            // Relaxed: the numbers only have to differ.
-            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+            number,
             last_link: 0,
             touched: vec![],
             opens: vec![],
@@ -99,10 +111,11 @@ impl Relay {
             pins: Pins::default(),
             ear: Ear::default(),
             answers: HashMap::new(),
-            reads: HashMap::new(),
-            by_key: HashMap::new(),
-            last_read: 0,
-            databases: 0,
+            reads: HashMap::default(),
+            waits: VecDeque::new(),
+            letters: vec![],
+            tally: RouteTally::new(router.totals.len()),
+            lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             now: 0,
         })
@@ -123,12 +136,34 @@ impl Relay {
             self.tell(id, |upstream, heard| upstream.wake(now, heard));
         }
         self.wake_pins();
+        self.give_up_waiting();
+        self.tally.settle(&self.router.totals);
+    }
+
+    /// Its number, by which other threads write to it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What is to be told to other threads.
+    pub fn letters(&mut self) -> Vec<Letter> {
+        std::mem::take(&mut self.letters)
+    }
+
+    /// A lot: from 0 to 1.
+    fn chance(&mut self) -> f64 {
+        // Xorshift (Marsaglia, 2003).
+        self.lots ^= self.lots << 13;
+        self.lots ^= self.lots >> 7;
+        self.lots ^= self.lots << 17;
+        (self.lots >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// When [`Relay::wake`] has something to do again.
     pub fn wake_at(&self) -> Option<u64> {
-        let links = self.links.values().filter_map(|link| link.upstream.wake_at());
-        links.chain(self.pins.wake_at()).min()
+        let links = self.links.values().filter_map(|link| link.upstream.wake_at()).min();
+        let waits = self.waits.front().map(|(due, _)| *due);
+        links.into_iter().chain(waits).chain(self.pins.wake_at()).min()
     }
 
     /// Connections that are to be opened.

@@ -14,7 +14,8 @@
 use super::Relay;
 use super::reply::To;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, LinkId, Request};
+use crate::path::course::{Course, Delivery, Request};
+use crate::path::pending::LinkId;
 use crate::path::transaction::command;
 use crate::shared::ClientId;
 use crate::upstream::UpstreamOptions;
@@ -203,10 +204,10 @@ impl Relay {
             self.close_pin(id);
             self.open_pin(waiting.protocol, waiting.db)
         };
-        self.give(id, waiting.client);
+        self.give_pin(id, waiting.client);
     }
 
-    fn give(&mut self, id: LinkId, client: ClientId) {
+    fn give_pin(&mut self, id: LinkId, client: ClientId) {
         if let Some(link) = self.links.get_mut(&id) {
             link.owner = Some(client);
         }
@@ -225,7 +226,7 @@ impl Relay {
         self.pins.given.retain(|_, given| *given != id);
         if let Some(Waiting { client, protocol, db, .. }) = self.pins.waiting.pop_front() {
             let id = self.open_pin(protocol, db);
-            self.give(id, client);
+            self.give_pin(id, client);
         }
     }
 

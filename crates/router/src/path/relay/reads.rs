@@ -1,173 +1,268 @@
-//! Reads that the cache answers, or that fill it: hits, flights, values and how long they live.
+//! Reads whose replies may be remembered, on their way in: from memory, from a read that is under
+//! way in any thread, or by one of their own.
 
 use super::Relay;
-use super::changes::Changes;
+use super::read::{Read, Stage, Waiter};
 use super::reply::To;
-use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, LinkId, Request, Taken};
-use crate::shared::ClientId;
-use crate::store::DbKey;
-use breakwater_engine::{Lease, Role, Ticket};
-use breakwater_resp::{Kind, Protocol, Reply, ReplyWriter, write_request};
+use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
+use crate::catalog::Known;
+use crate::path::course::{Course, Request};
+use crate::path::pending::LinkId;
+use crate::path::pending::Scope;
+use breakwater_engine::{Key, Lease, Role};
+use breakwater_resp::{Protocol, write_request};
 
-/// A read of a key, for one client or many.
-pub(super) struct Read {
-    /// The right to store it; none if it is for one client alone.
-    pub(super) lease: Option<Lease>,
-    pub(super) waiters: Vec<(ClientId, u64, Protocol)>,
-    /// The reply, from when it has come until its life is known.
-    pub(super) value: Option<Vec<u8>>,
-}
+/// Reads of more keys are not remembered.
+const MOST_KEYS: usize = 64;
+/// How long, in milliseconds, a thread waits for another one's read.
+const PATIENCE: u64 = 5_000;
 
-impl Read {
-    fn flight(&self) -> Option<Ticket> {
-        self.lease.as_ref().map(Lease::ticket)
-    }
+/// A read, seen from its way in.
+struct Ask<'a, 'r> {
+    request: &'a Request<'r>,
+    name: &'static str,
+    form: Form,
+    route: usize,
+    keys: KeyList,
+    /// A connection on which there is a request ahead that concerns one of its keys.
+    ahead: Option<LinkId>,
 }
 
 impl Relay {
-    /// A `GET`: from the cache, from a read that is under way, or by a read of its own.
-    pub(super) fn get(
+    /// Answers a read, or sends it so that its reply is remembered; `false` if it has to be passed
+    /// on like any other command.
+    pub(super) fn recall(
         &mut self,
+        known: &'static Known,
         request: &Request<'_>,
         course: &mut Course,
         out: &mut Vec<u8>,
-    ) -> Result<Taken, Failure> {
-        let key = DbKey::new(request.db, request.args.word(1));
+    ) -> bool {
+        let Some(ask) = self.ask(known, request, course) else { return false };
         let mark = out.len();
-        let found = self.router.store.get(&key, |entry| {
-            ReplyWriter::new(out, request.protocol).bulk(entry.value().bytes);
-        });
-        if found.is_some() {
-            if !course.replies.is_empty() {
-                course.replies.make(&out.split_off(mark));
+        let (db, protocol) = (request.db, request.protocol);
+        let router = &self.router;
+        let route = &router.options.routes.all()[ask.route];
+        let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
+        // The usual case, before anything is made for the others.
+        let get = ask.name == "get" && request.args.len() == 2;
+        let plain = get && ask.ahead.is_none() && mode == Mode::On && !checks;
+        if plain && router.replies.get(db, request.args.word(1), protocol, out).is_some() {
+            return self.hit(&ask, course, out, mark);
+        }
+        let form = ask.form;
+        let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
+        let Some(shelf) = shelf else { return self.pass(ask.route) };
+        if ask.ahead.is_none() {
+            let hit = self.router.replies.find(&shelf, protocol, Staleness::Refused, out);
+            match (hit, mode) {
+                (Some(hit), Mode::Shadow) => {
+                    out.truncate(mark);
+                    self.tally.add(ask.route, Count::Shadowed);
+                    self.refresh(&ask, shelf, hit);
+                    return false;
+                }
+                (Some(hit), _) => {
+                    let given = &out[mark..];
+                    self.verify(ask.route, request, &shelf, hit, given);
+                    self.refresh(&ask, shelf, hit);
+                    return self.hit(&ask, course, out, mark);
+                }
+                (None, _) => {}
             }
-            return Ok(Taken::Done);
         }
+        self.miss(&ask, shelf, course, out)
+    }
+
+    /// What is to be known of a read that may be answered from memory; `None` if it may not.
+    fn ask<'a, 'r>(
+        &mut self,
+        known: &'static Known,
+        request: &'a Request<'r>,
+        course: &Course,
+    ) -> Option<Ask<'a, 'r>> {
+        let words = request.args;
+        let mut keys = KeyList::default();
+        known.each_key(words, |place, _| keys.push(words.word(place)));
+        let form = Form::of(&known.name, words.len());
+        let routes = &self.router.options.routes;
+        let route = routes.of(keys.first());
+        let of = &routes.all()[route];
+        let one = || keys.iter().all(|key| routes.of(key) == route);
+        let concern = request.concern.unwrap_or(of.concern);
+        let few = (1..=MOST_KEYS).contains(&keys.len());
+        let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
+        if !fits || concern == Concern::Consistent || !of.takes(&known.name) {
+            self.pass(route);
+            return None;
+        }
+        let ahead = match course.pending.is_empty() {
+            true => None,
+            false => course.pending.touching(&Scope::of(keys.iter())),
+        };
+        Some(Ask { request, name: &known.name, form, route, keys, ahead })
+    }
+
+    fn pass(&mut self, route: usize) -> bool {
+        self.tally.add(route, Count::Passed);
+        false
+    }
+
+    /// What was found is in the output: it leaves behind what the client is owed.
+    fn hit(
+        &mut self,
+        ask: &Ask<'_, '_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+        mark: usize,
+    ) -> bool {
+        self.tally.add(ask.route, Count::Hits);
+        if !course.replies.is_empty() {
+            course.replies.make(&out[mark..]);
+            out.truncate(mark);
+        }
+        true
+    }
+
+    /// A read that memory does not answer.
+    fn miss(
+        &mut self,
+        ask: &Ask<'_, '_>,
+        shelf: Shelf,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let request = ask.request;
         let reader = self.shared(Protocol::Resp3, request.db);
-        // Its own requests before this one may change the key: the store is to see them first.
-        let elsewhere = !course.replies.is_empty() && course.link != reader;
-        if elsewhere || key.is_too_long() || self.refuses(reader) {
-            let Some(link) = self.link_for(request, course)? else { return Ok(Taken::Later) };
-            let ticket = course.replies.owe();
-            let to = To::Client { client: request.client, ticket, changes: Changes::Nothing };
-            self.send(link, request.bytes, to);
-            course.link = link;
-            return Ok(Taken::Done);
+        // Its own requests before this one may change its keys: the store is to see them first.
+        if ask.ahead.is_some_and(|link| link != reader) {
+            return self.pass(ask.route);
         }
+        if self.refuses(reader) {
+            return self.give_stale(ask, &shelf, course, out);
+        }
+        let route = &self.router.options.routes.all()[ask.route];
+        let (life, patience) = (route.ttl, route.stale_if_error);
+        let mut stale = None;
+        if patience > 0 {
+            let mut kept = vec![];
+            let taken = Staleness::Taken(patience);
+            let found = self.router.replies.find(&shelf, request.protocol, taken, &mut kept);
+            stale = found.map(|_| kept);
+        }
+        let Some(generations) = self.router.replies.begin(&shelf, life) else {
+            return self.pass(ask.route);
+        };
+        let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
         let ticket = course.replies.owe();
-        let waiter = (request.client, ticket, request.protocol);
-        course.link = reader;
-        self.databases |= 1 << request.db;
-        match self.router.cache().flights().join(key.key(), self.number, &[]) {
-            Role::Lead(lease) => self.read(request, reader, lease, waiter),
-            Role::Wait { ticket, new, .. } => {
-                if !self.join(&key, ticket, waiter) {
-                    self.read_beside(request, reader, ticket, new, waiter);
+        let scope = Scope::of(shelf.keys.iter());
+        course.pending.add(ticket, reader, &scope, false);
+        let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
+        let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
+        read.stale = stale;
+        read.add(waiter);
+        match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
+            Role::Lead(lease) => {
+                self.tally.add(ask.route, Count::Misses);
+                self.begin(read, lease);
+            }
+            Role::Wait { ticket: flight, new, .. } => {
+                let known = self.reads.get_mut(&flight.flight);
+                // What another thread asks may be done before this client's own requests.
+                let follows =
+                    |known: &&mut Read| ask.ahead.is_none() || known.stage != Stage::Elsewhere;
+                match known.filter(follows) {
+                    Some(known) => {
+                        self.tally.add(ask.route, Count::Joined);
+                        known.add(waiter);
+                    }
+                    None if new && ask.ahead.is_none() => {
+                        self.tally.add(ask.route, Count::Joined);
+                        read.stage = Stage::Elsewhere;
+                        self.waits.push_back((self.now + PATIENCE, flight));
+                        self.reads.insert(flight.flight, read);
+                    }
+                    None => {
+                        if new {
+                            self.router.cache().flights().leave(flight, self.number);
+                        }
+                        self.tally.add(ask.route, Count::Passed);
+                        self.send(reader, request.bytes, To::Beside { waiter, form: ask.form });
+                    }
                 }
             }
         }
-        Ok(Taken::Done)
+        true
     }
 
-    /// Waits for a read of this thread that is under way and that no change has overtaken; whether
-    /// there is one whose value is still to come.
-    pub(super) fn join(
+    /// The store is unreachable: what is beyond its time is given, where the route allows it.
+    fn give_stale(
         &mut self,
-        key: &DbKey,
-        flight: Ticket,
-        waiter: (ClientId, u64, Protocol),
+        ask: &Ask<'_, '_>,
+        shelf: &Shelf,
+        course: &mut Course,
+        out: &mut Vec<u8>,
     ) -> bool {
-        let read = self.by_key.get(key.bytes()).and_then(|number| self.reads.get_mut(number));
-        match read {
-            Some(read) if read.flight() == Some(flight) && read.value.is_none() => {
-                read.waiters.push(waiter);
-                true
-            }
-            _ => false,
+        let patience = self.router.options.routes.all()[ask.route].stale_if_error;
+        if patience == 0 || ask.ahead.is_some() {
+            return self.pass(ask.route);
         }
+        let (mark, taken) = (out.len(), Staleness::Taken(patience));
+        if self.router.replies.find(shelf, ask.request.protocol, taken, out).is_none() {
+            return self.pass(ask.route);
+        }
+        self.tally.add(ask.route, Count::StaleGiven);
+        self.hit(ask, course, out, mark)
     }
 
-    /// Reads a key beside another read, for one client, and does not keep it.
-    pub(super) fn read_beside(
-        &mut self,
-        request: &Request<'_>,
-        reader: LinkId,
-        flight: Ticket,
-        new: bool,
-        waiter: (ClientId, u64, Protocol),
-    ) {
-        if new {
-            self.router.cache().flights().leave(flight, self.number);
-        }
-        self.last_read += 1;
-        self.reads.insert(self.last_read, Read { lease: None, waiters: vec![waiter], value: None });
-        self.send(reader, request.bytes, To::Value(self.last_read));
-    }
-
-    /// Reads a key, and how long it lives, with the store's promise to tell of its next change.
-    pub(super) fn read(
-        &mut self,
-        request: &Request<'_>,
-        reader: LinkId,
-        lease: Lease,
-        waiter: (ClientId, u64, Protocol),
-    ) {
-        self.last_read += 1;
-        let number = self.last_read;
-        self.by_key.insert(lease.key().bytes.to_vec(), number);
-        self.reads.insert(number, Read { lease: Some(lease), waiters: vec![waiter], value: None });
-        let word = request.args.word(1);
-        let mut words = vec![];
-        write_request(&mut words, &["CLIENT", "CACHING", "YES"]);
-        self.send(reader, &words, To::Nobody);
-        words.clear();
-        write_request(&mut words, &[b"GET".as_slice(), word]);
-        self.send(reader, &words, To::Value(number));
-        words.clear();
-        write_request(&mut words, &[b"PTTL".as_slice(), word]);
-        self.send(reader, &words, To::Life(number));
-    }
-
-    /// The value of a key has come: all who wait get it, in the protocol of each.
-    pub(super) fn value(&mut self, number: u64, kind: Kind, reply: Vec<u8>) {
-        let Some(read) = self.reads.get_mut(&number) else { return };
-        for (client, ticket, protocol) in std::mem::take(&mut read.waiters) {
-            let bytes = match (kind, protocol) {
-                (Kind::Null, Protocol::Resp2) => b"$-1\r\n".to_vec(),
-                _ => reply.clone(),
-            };
-            self.deliveries.push(Delivery::reply(client, ticket, bytes));
-        }
-        if read.lease.is_none() {
-            self.reads.remove(&number);
+    /// Reads a reply anew that is about to end, while others are still given it.
+    fn refresh(&mut self, ask: &Ask<'_, '_>, shelf: Shelf, hit: Hit) {
+        let share = self.router.options.routes.all()[ask.route].refresh_ahead;
+        let Some(deadline) = hit.deadline.filter(|_| share > 0.0) else { return };
+        let (whole, now) = (deadline.saturating_sub(hit.when), self.router.replies.now());
+        if deadline.saturating_sub(now) as f64 > whole as f64 * share {
             return;
         }
-        read.value = Some(if kind == Kind::Bulk { reply } else { vec![] });
-    }
-
-    /// How long it lives has come too: it is stored, unless its key has changed since it was read.
-    pub(super) fn life(&mut self, number: u64, reply: &[u8]) {
-        let Some((lease, value)) = self.take_read(number) else { return };
-        let life = match Reply::decode(reply) {
-            Ok(Reply::Integer(life)) => life,
-            _ => -2,
-        };
-        match value.as_deref().map(Reply::decode) {
-            Some(Ok(Reply::Bulk(value))) if life == -1 || life > 0 => {
-                self.router.store.land(&lease, &value, (life > 0).then_some(life as u64));
+        let request = ask.request;
+        let reader = self.shared(Protocol::Resp3, request.db);
+        let Some(generations) = self.router.replies.generations(&shelf) else { return };
+        let Some(name) = shelf.flight(&generations) else { return };
+        if self.refuses(reader) {
+            return;
+        }
+        match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
+            Role::Lead(lease) => {
+                self.tally.add(ask.route, Count::Refreshed);
+                let known = (shelf, generations);
+                let mut read = Read::new(known, ask.route, reader, request.bytes);
+                read.wants(request.protocol);
+                self.begin(read, lease);
             }
-            _ => drop(self.router.cache().flights().fail(&lease)),
+            Role::Wait { ticket, new: true, .. } => {
+                self.router.cache().flights().leave(ticket, self.number);
+            }
+            Role::Wait { .. } => {}
         }
     }
 
-    /// Takes out a read that is at its end.
-    pub(super) fn take_read(&mut self, number: u64) -> Option<(Lease, Option<Vec<u8>>)> {
-        let Read { lease, value, .. } = self.reads.remove(&number)?;
-        let lease = lease?;
-        if self.by_key.get(lease.key().bytes) == Some(&number) {
-            self.by_key.remove(lease.key().bytes);
+    /// Asks the store, and how long each key lives, with its promise to tell of their next change.
+    pub(super) fn begin(&mut self, mut read: Read, lease: Lease) {
+        let flight = lease.ticket().flight;
+        let (link, request) = (read.link, read.request.clone());
+        let keys = read.shelf.keys.clone();
+        read.stage = Stage::Asked;
+        read.lease = Some(lease);
+        // The time before it is asked: a life that is counted from here ends no later than the key.
+        read.when = self.router.replies.now();
+        self.reads.insert(flight, read);
+        let mut words = vec![];
+        write_request(&mut words, &["CLIENT", "CACHING", "YES"]);
+        self.send(link, &words, To::Promise(flight));
+        self.send(link, &request, To::Value(flight));
+        for key in keys.iter() {
+            words.clear();
+            write_request(&mut words, &[b"PTTL".as_slice(), key]);
+            self.send(link, &words, To::Life(flight));
         }
-        Some((lease, value))
     }
 }

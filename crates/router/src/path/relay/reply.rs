@@ -2,23 +2,42 @@
 
 use super::Relay;
 use super::changes::Changes;
+use super::read::{News, Waiter};
 use super::sessions::Step;
+use crate::cache::{Form, Generations, Shelf};
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
-use breakwater_resp::Kind;
+use breakwater_resp::{Kind, Protocol};
 
 /// Whose reply it is that the store gives.
 pub(super) enum To {
     /// A client's, and what its request changes.
     Client { client: ClientId, ticket: u64, changes: Changes },
+    /// A client's, in RESP3; it gets it in the form of its own protocol.
+    Beside { waiter: Waiter, form: Form },
     /// A client's, whose session it changes.
     Session(Step),
     /// Nobody's.
     Nobody,
-    /// The value of a key, for all who wait for it.
+    /// Says whether changes will be told of what the read of this flight asks for.
+    Promise(u64),
+    /// The reply to the read of this flight, for all who wait for it.
     Value(u64),
-    /// How long it lives, in milliseconds.
+    /// How long a key of it lives, in milliseconds.
     Life(u64),
+    /// It is compared with what was given from memory.
+    Compare(Box<Given>),
+}
+
+/// A reply that was given from memory and is compared.
+pub(super) struct Given {
+    pub(super) route: usize,
+    pub(super) shelf: Shelf,
+    pub(super) generations: Generations,
+    pub(super) protocol: Protocol,
+    /// How old it was, in milliseconds.
+    pub(super) age: u64,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Relay {
@@ -29,8 +48,14 @@ impl Relay {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
             }
-            To::Value(number) => self.value(number, kind, reply),
-            To::Life(number) => self.life(number, &reply),
+            To::Beside { waiter, form } => {
+                let reply = form.convert(kind, &reply, waiter.protocol);
+                self.answer(waiter.client, waiter.ticket, reply.into_owned());
+            }
+            To::Promise(flight) => self.promised(flight, kind),
+            To::Value(flight) => self.value(flight, kind, reply),
+            To::Life(flight) => self.life(flight, &reply),
+            To::Compare(given) => self.compare(&given, kind, &reply),
         }
     }
 
@@ -40,30 +65,18 @@ impl Relay {
 
     /// A request gets no reply.
     pub(super) fn fail(&mut self, to: To, why: &str) {
-        let error = format!("-ERR {why}\r\n").into_bytes();
+        let error = || format!("-ERR {why}\r\n").into_bytes();
         match to {
-            To::Nobody => {}
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
-                self.answer(client, ticket, error);
+                self.answer(client, ticket, error());
             }
-            To::Session(step) => self.failed_session(step, error),
-            To::Value(number) => {
-                let Some(read) = self.reads.get_mut(&number) else { return };
-                let waiters = std::mem::take(&mut read.waiters);
-                read.value = Some(vec![]);
-                if read.lease.is_none() {
-                    self.reads.remove(&number);
-                }
-                for (client, ticket, _) in waiters {
-                    self.answer(client, ticket, error.clone());
-                }
-            }
-            To::Life(number) => {
-                if let Some((lease, _)) = self.take_read(number) {
-                    self.router.cache().flights().fail(&lease);
-                }
-            }
+            To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
+            To::Session(step) => self.failed_session(step, error()),
+            To::Nobody => {}
+            To::Promise(flight) => self.promised(flight, Kind::Error),
+            To::Value(flight) | To::Life(flight) => self.happen(flight, News::Lost, why),
+            To::Compare(_) => {}
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::changes::Changes;
 use super::reply::To;
 use super::{IN_FLIGHT, Relay};
+use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::Scope;
 use crate::policy::Permissions;
 
 impl Relay {
@@ -19,7 +22,8 @@ impl Relay {
             return Ok(Taken::Later);
         }
         let learned;
-        let mut known = catalog::find(request.args);
+        let listed = catalog::find(request.args);
+        let mut known = listed;
         if known.is_none() && request.user.is_some() {
             match self.learn(request).inspect_err(|_| course.refuse_transaction())? {
                 Some(answer) => learned = answer,
@@ -31,17 +35,21 @@ impl Relay {
         if let Some(taken) = self.take_session(known, request, course, out)? {
             return Ok(taken);
         }
-        let is_read = known.is_some_and(|known| known.class == Class::Read);
-        if is_read && request.args.len() == 2 && request.args.is(0, "get") {
-            return self.get(request, course, out);
+        if let Some(known) = listed.filter(|known| known.cacheable)
+            && known.takes(request.args.len())
+            && self.recall(known, request, course, out)
+        {
+            return Ok(Taken::Done);
         }
-        let Some(link) = self.link_for(request, course)? else { return Ok(Taken::Later) };
         let changes = self.changes(known, request);
+        let (scope, writes) = scope(known, request, &changes);
+        let Some(link) = self.link_for(request, course, (&scope, writes))? else {
+            return Ok(Taken::Later);
+        };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
-        let to = To::Client { client: request.client, ticket, changes };
-        self.send(link, request.bytes, to);
-        course.link = link;
+        course.pending.add(ticket, link, &scope, writes);
+        self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
         Ok(Taken::Done)
     }
 }
@@ -65,5 +73,20 @@ fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failur
                 "NOPERM this user has no permissions to run the '{name}' command"
             )))
         }
+    }
+}
+
+/// The keys that a request concerns, and whether it is more than a read of them.
+fn scope(known: Option<&Known>, request: &Request<'_>, changes: &Changes) -> (Scope, bool) {
+    match known {
+        Some(known) if known.class == Class::Read => {
+            let words = request.args;
+            let mut keys = KeyList::default();
+            known.each_key(words, |place, _| keys.push(words.word(place)));
+            let scope = if keys.is_empty() { Scope::All } else { Scope::of(keys.iter()) };
+            (scope, false)
+        }
+        Some(known) if known.class == Class::Other => (Scope::All, true),
+        _ => (changes.scope(), true),
     }
 }

@@ -10,7 +10,8 @@ use super::reply::To;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, LinkId, Request, Taken};
+use crate::path::course::{Course, Delivery, Request, Taken};
+use crate::path::pending::LinkId;
 use crate::path::topics::Topic;
 use crate::path::transaction::{Transaction, command as word};
 use crate::shared::ClientId;
@@ -130,17 +131,17 @@ impl Relay {
         if course.own.keeps && !course.replies.is_empty() {
             return Taken::Later;
         }
-        self.leave(request.client, course);
+        self.leave_all(request.client, course);
         Taken::Local
     }
 
     /// A client is gone.
     pub(crate) fn release(&mut self, client: ClientId, course: &mut Course) {
-        self.leave(client, course);
+        self.leave_all(client, course);
     }
 
     /// A client ends, or is as one that has just begun.
-    pub(super) fn leave(&mut self, client: ClientId, course: &mut Course) {
+    fn leave_all(&mut self, client: ClientId, course: &mut Course) {
         course.transaction = None;
         course.monitors = false;
         course.redirects = None;

@@ -1,24 +1,24 @@
 // One fetch: the call of a fetch method, until its result is stored or of no use.
 import type { Core } from './core.ts'
-import type { Pending } from './flights.ts'
 import type { Fetcher, FetcherFetchOptions, FetcherOptions, Status } from './interface.ts'
+import type { RunningFetch } from './running-fetch.ts'
 import { reserve, store } from './storing.ts'
 import type { Milliseconds } from './types.ts'
 
 type Some = NonNullable<unknown>
 
 /** What a fetch is made with. */
-export interface FlightOptions<K, V, FC> extends FetcherFetchOptions<K, V, FC> {
+export interface RunOptions<K, V, FC> extends FetcherFetchOptions<K, V, FC> {
   ttl: Milliseconds
   status: Status<K, V, FC>
   signal: AbortSignal
 }
 
 /** A fetch that is under way. */
-export class Flight<K extends Some, V extends Some, FC> implements Pending<V> {
+export class Fetch<K extends Some, V extends Some, FC> implements RunningFetch<V> {
   readonly #core: Core<K, V, FC>
   readonly #key: K
-  readonly #options: FlightOptions<K, V, FC>
+  readonly #options: RunOptions<K, V, FC>
   readonly #controller = new AbortController()
   /** What it replaces. */
   readonly stale: V | undefined
@@ -33,7 +33,7 @@ export class Flight<K extends Some, V extends Some, FC> implements Pending<V> {
     core: Core<K, V, FC>,
     key: K,
     slot: number,
-    options: FlightOptions<K, V, FC>,
+    options: RunOptions<K, V, FC>,
     context: FC,
   ) {
     this.#core = core
@@ -79,23 +79,23 @@ export class Flight<K extends Some, V extends Some, FC> implements Pending<V> {
 
   /** Takes the place in the cache where the result is expected. */
   #wait(): void {
-    const { keys, flights } = this.#core
+    const { keys, fetches } = this.#core
     // The fetch method itself may have changed the cache.
     if (this.#slot === 0 || keys.find(this.#key) !== this.#slot) {
       const { status: _, ...options } = this.#options
       this.#slot = reserve(this.#core, this.#key, options)
     }
-    if (this.#slot !== 0) flights?.begin(this.#slot, this)
+    if (this.#slot !== 0) fetches?.begin(this.#slot, this)
   }
 
   get #inPlace(): boolean {
-    return this.#slot !== 0 && this.#core.flights?.at(this.#slot) === this
+    return this.#slot !== 0 && this.#core.fetches?.of(this.#slot) === this
   }
 
   /** Nothing has taken the place of a fetch that was removed. */
   get #vacant(): boolean {
-    const { flights, values } = this.#core
-    return values[this.#slot] === undefined && flights?.at(this.#slot) === undefined
+    const { fetches, values } = this.#core
+    return values[this.#slot] === undefined && fetches?.of(this.#slot) === undefined
   }
 
   /** The fetch method has given something. `late`: after it was aborted. */
@@ -124,7 +124,7 @@ export class Flight<K extends Some, V extends Some, FC> implements Pending<V> {
       if (this.#options.status) this.#options.status.fetchUpdated = true
       store(this.#core, this.#key, value, this.#options, this)
     } else if (this.stale !== undefined) {
-      this.#core.flights?.end(this.#slot)
+      this.#core.fetches?.forget(this.#slot)
     } else {
       this.#core.delete(this.#key, 'fetch')
     }
@@ -148,7 +148,7 @@ export class Flight<K extends Some, V extends Some, FC> implements Pending<V> {
       const stays = givesStale || options.noDeleteOnFetchRejection
       const comesToNothing = this.stale === undefined && !(goesOn && keepsStale)
       if (!stays || comesToNothing) this.#core.delete(this.#key, 'fetch')
-      else if (!keepsStale) this.#core.flights?.end(this.#slot)
+      else if (!keepsStale) this.#core.fetches?.forget(this.#slot)
     }
     if (givesStale) {
       if (options.status && this.stale !== undefined) options.status.returnedStale = true

@@ -1,5 +1,5 @@
 // What stands for a key where keys are compared: bytes by what they hold, types never by accident.
-import type { CacheKey } from '../base/types.ts'
+import type { CacheKey } from './types.ts'
 
 /** Equal for equal keys of one type, and only for those. */
 export type Identity = string | number

@@ -1,0 +1,4 @@
+// The other file: it runs in the same process, after the first.
+const { brings } = require('./errors.cjs')
+
+brings('other')

@@ -1,0 +1,185 @@
+//! How a reply lies in the engine.
+//!
+//! ```text
+//! of a key:    generation u64, when u64, database u8, the reply to its GET or nothing
+//! of a read:   when u64, the generation of each key u64, the reply
+//! ```
+//!
+//! A reply is the bytes that the store sent. `NULL` stands for "no value", which each protocol has
+//! bytes of its own for. `when` is the millisecond of the engine's clock at which the store was
+//! asked.
+
+use breakwater_engine::EntryRef;
+use breakwater_resp::{Kind, Protocol, Reply, ReplyWriter};
+use std::borrow::Cow;
+
+/// What the bytes of an entry hold, as its format.
+pub(super) const EMPTY: u8 = 0;
+pub(super) const REPLY: u8 = 1;
+pub(super) const NULL: u8 = 2;
+
+/// How the replies to a command differ between the protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// They have the same bytes, unless there is no value.
+    Alike,
+    /// Each protocol has types of its own for them.
+    Typed,
+    /// As `Typed`; and members with scores are pairs, where RESP2 has them one after the other.
+    Scored,
+    /// As `Typed`; and where there is nothing within, RESP2 has no array in its place.
+    Places,
+    /// Nobody knows: they are kept for RESP3 alone, in which the store is asked.
+    Foreign,
+}
+
+impl Form {
+    /// The form of the replies to a command, its name in lower case.
+    pub(crate) fn of(name: &str, words: usize) -> Self {
+        match name {
+            "zrank" | "zrevrank" if words > 3 => Self::Foreign,
+            "geohash"
+            | "georadius_ro"
+            | "georadiusbymember_ro"
+            | "geosearch"
+            | "hgetall"
+            | "hmget"
+            | "lcs"
+            | "mget"
+            | "sdiff"
+            | "sinter"
+            | "smembers"
+            | "sunion"
+            | "zmscore"
+            | "zscore" => Self::Typed,
+            "zrange" | "zrangebylex" | "zrangebyscore" | "zrevrange" | "zrevrangebylex"
+            | "zrevrangebyscore" | "zdiff" | "zinter" | "zunion" => Self::Scored,
+            "geopos" => Self::Places,
+            "digest" => Self::Foreign,
+            _ if name.starts_with("json.") => Self::Foreign,
+            "vcard" | "vdim" | "vemb" | "vgetattr" | "vismember" | "vlinks" | "vrange" => {
+                Self::Foreign
+            }
+            _ => Self::Alike,
+        }
+    }
+
+    /// Whether a client of a protocol can be given what the store sent in RESP3.
+    pub(crate) fn suits(self, protocol: Protocol) -> bool {
+        self != Self::Foreign || protocol == Protocol::Resp3
+    }
+
+    /// A reply of the store in RESP3 in the bytes that a protocol has for it.
+    pub(crate) fn convert<'a>(
+        self,
+        kind: Kind,
+        reply: &'a [u8],
+        protocol: Protocol,
+    ) -> Cow<'a, [u8]> {
+        let same = match (protocol, self) {
+            (Protocol::Resp3, _) => true,
+            (_, Self::Alike) => kind != Kind::Null,
+            _ => kind == Kind::Error,
+        };
+        if same {
+            return reply.into();
+        }
+        let mut converted = vec![];
+        match Reply::decode(reply) {
+            Ok(reply) => self.write_resp2(&reply, &mut converted),
+            // It was found whole; what it says is nothing that RESP2 could say.
+            Err(_) => converted.extend_from_slice(b"-ERR the store's reply is broken\r\n"),
+        }
+        converted.into()
+    }
+
+    /// Appends a reply of RESP3 in the form that RESP2 has for it.
+    pub(crate) fn write_resp2(self, reply: &Reply<'_>, out: &mut Vec<u8>) {
+        let mut writer = ReplyWriter::new(out, Protocol::Resp2);
+        match (self, reply) {
+            (Self::Scored, Reply::Array(all)) if matches!(all.first(), Some(Reply::Array(_))) => {
+                let pairs = all.iter().filter_map(|pair| match pair {
+                    Reply::Array(pair) => Some(pair),
+                    _ => None,
+                });
+                let flat: Vec<_> = pairs.flatten().collect();
+                writer.array(flat.len());
+                flat.iter().for_each(|reply| reply.write(&mut writer));
+            }
+            (Self::Places, Reply::Array(all)) => {
+                writer.array(all.len());
+                for reply in all {
+                    let reply = if *reply == Reply::Null { &Reply::NullArray } else { reply };
+                    reply.write(&mut writer);
+                }
+            }
+            _ => reply.write(&mut writer),
+        }
+    }
+}
+
+/// The bytes of "no value".
+pub(super) fn null(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Resp2 => b"$-1\r\n",
+        Protocol::Resp3 => b"_\r\n",
+    }
+}
+
+/// The number at the head of `bytes`, and what follows.
+#[inline]
+pub(super) fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk()?;
+    Some((u64::from_ne_bytes(*head), rest))
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) generation: u64,
+    pub(super) when: u64,
+    pub(super) db: u8,
+    /// [`EMPTY`], [`REPLY`] or [`NULL`].
+    pub(super) format: u8,
+    pub(super) reply: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    #[inline]
+    pub(super) fn read(entry: EntryRef<'a>) -> Option<Self> {
+        let value = entry.value();
+        let (generation, rest) = number(value.bytes)?;
+        let (when, rest) = number(rest)?;
+        let (db, reply) = rest.split_first()?;
+        Some(Self { generation, when, db: *db, format: value.format, reply })
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.generation.to_ne_bytes());
+        out.extend_from_slice(&self.when.to_ne_bytes());
+        out.push(self.db);
+        out.extend_from_slice(self.reply);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Form;
+    use breakwater_resp::Reply;
+
+    #[test]
+    fn resp2_has_its_own_forms() {
+        for (form, resp3, resp2) in [
+            (Form::Typed, "%1\r\n+a\r\n,1.5\r\n", "*2\r\n+a\r\n$3\r\n1.5\r\n"),
+            (Form::Typed, "*2\r\n_\r\n$1\r\nx\r\n", "*2\r\n$-1\r\n$1\r\nx\r\n"),
+            (Form::Scored, "*1\r\n*2\r\n$1\r\na\r\n,2\r\n", "*2\r\n$1\r\na\r\n$1\r\n2\r\n"),
+            (Form::Scored, "*1\r\n$1\r\na\r\n", "*1\r\n$1\r\na\r\n"),
+            (Form::Scored, "*0\r\n", "*0\r\n"),
+            (Form::Places, "*2\r\n_\r\n*1\r\n,2\r\n", "*2\r\n*-1\r\n*1\r\n$1\r\n2\r\n"),
+        ] {
+            let mut out = vec![];
+            form.write_resp2(&Reply::decode(resp3.as_bytes()).unwrap(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), resp2);
+        }
+    }
+}

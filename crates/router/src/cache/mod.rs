@@ -1,0 +1,16 @@
+//! What the node remembers of the store behind it. From the bottom up: `route` (what is remembered of
+//! which keys, and for how long), `counts` (what came of it), `keys`, `entry` (how a reply lies in
+//! the engine), `replies` (replies, and how one change of a key ends all that was read of it).
+
+mod counts;
+mod entry;
+mod keys;
+mod replies;
+mod route;
+
+pub use counts::{AGES, RouteCounts};
+pub(crate) use counts::{Count, RouteTally, RouteTotals};
+pub(crate) use entry::Form;
+pub(crate) use keys::KeyList;
+pub(crate) use replies::{Generations, Hit, Replies, Shelf, Staleness};
+pub use route::{Concern, Mode, Route, Routes};

@@ -1,0 +1,380 @@
+//! Replies of the store, and how one change of a key ends all that was read of it.
+//!
+//! Each key of which anything was read has a *generation*: a number that is drawn once. A reply
+//! carries the generation that its key had before the store was asked, and counts only as long as
+//! the key has that very one. A change of the key removes its generation, in one step, whatever was
+//! read of it, in whichever database, by whichever command. So does the eviction of the key's entry.
+//!
+//! - *A late reply* to a question from before the change carries a generation that is no more: it
+//!   is never given.
+//! - *A read after the change* draws another generation: it cannot wait for a read from before it,
+//!   since flights are known by their generations as well.
+//!
+//! The reply to `GET` lies with the generation itself: that it is found says that it counts. A `GET`
+//! that hits costs one lookup, any other read two.
+//!
+//! Generations are drawn in ascending order, so that a *floor* below which none counts ends all of
+//! them in one step: `flushed` for what must never be given again, `fresh` for what may have changed
+//! unheard, and is good only for those who take stale replies.
+
+use super::entry::{self, EMPTY, Form, Head, NULL, REPLY};
+use super::keys::KeyList;
+use breakwater_engine::{Cache, Edit, EntryRef, Expiry, Freshness, Key, MAX_KEY_LEN, Value};
+use breakwater_resp::{Args, Kind, Protocol, Reply};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The generations of the keys of a read, in the order of the keys.
+pub(crate) type Generations = SmallVec<[u64; 2]>;
+
+/// Whether a reply beyond its time will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Staleness {
+    /// It will not.
+    Refused,
+    /// It will, for so many milliseconds.
+    Taken(u64),
+}
+
+/// A reply that was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit {
+    /// When the store was asked, in milliseconds of the engine's clock.
+    pub(crate) when: u64,
+    /// When it ends.
+    pub(crate) deadline: Option<u64>,
+    /// The generation of its first key.
+    pub(crate) generation: u64,
+}
+
+/// Where the replies to a read lie.
+#[derive(Clone)]
+pub(crate) struct Shelf {
+    pub(crate) db: u8,
+    pub(crate) keys: KeyList,
+    /// Its database, its command and its words: one for each protocol if the reply has several
+    /// forms. The first byte says which.
+    own: SmallVec<[u8; 96]>,
+    pub(crate) form: Form,
+    /// Whether the reply may lie with the generation of its key: that of `GET`.
+    plain: bool,
+}
+
+impl Shelf {
+    /// The shelf of a read of `keys`; `None` if it is too long for one.
+    pub(crate) fn new(
+        db: u8,
+        name: &str,
+        words: Args<'_>,
+        keys: KeyList,
+        form: Form,
+    ) -> Option<Self> {
+        let mut own = SmallVec::new();
+        own.push(db);
+        own.extend_from_slice(name.as_bytes());
+        for word in words.from(1).iter() {
+            own.extend_from_slice(&(word.len() as u32).to_ne_bytes());
+            own.extend_from_slice(word);
+        }
+        let fits = !keys.is_empty() && own.len() <= MAX_KEY_LEN;
+        fits.then_some(Self { db, keys, own, form, plain: name == "get" && words.len() == 2 })
+    }
+
+    /// The name of a flight of such generations; `None` if it is too long for one.
+    pub(crate) fn flight(&self, generations: &Generations) -> Option<SmallVec<[u8; 128]>> {
+        let mut name: SmallVec<[u8; 128]> =
+            generations.iter().flat_map(|generation| generation.to_ne_bytes()).collect();
+        name.extend_from_slice(&self.own);
+        (name.len() <= MAX_KEY_LEN).then_some(name)
+    }
+
+    /// Its own place in the engine, for replies in the form of a protocol.
+    fn place(&self, protocol: Protocol) -> SmallVec<[u8; 96]> {
+        let mut own = self.own.clone();
+        if self.form != Form::Alike && protocol == Protocol::Resp2 {
+            own[0] |= 1 << 7;
+        }
+        own
+    }
+}
+
+/// What is remembered.
+pub(crate) struct Replies {
+    cache: Arc<Cache>,
+    /// The generation to be drawn next.
+    next: AtomicU64,
+    /// Generations below it do not count, for anybody.
+    flushed: AtomicU64,
+    /// Generations below it may have changed unheard.
+    fresh: AtomicU64,
+    /// Since which millisecond.
+    lost: AtomicU64,
+}
+
+impl Replies {
+    pub(crate) fn new(cache: Arc<Cache>) -> Self {
+        let [next, flushed, fresh, lost] = [1, 0, 0, 0].map(AtomicU64::new);
+        Self { cache, next, flushed, fresh, lost }
+    }
+
+    /// The present, in milliseconds of the engine's clock.
+    pub(crate) fn now(&self) -> u64 {
+        self.cache.clock().now()
+    }
+
+    /// The reply to a `GET` of `key`: appends it to `out`. `None` if it is not known, or does not
+    /// lie with the generation of its key.
+    #[inline]
+    pub(crate) fn get(
+        &self,
+        db: u8,
+        key: &[u8],
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+    ) -> Option<Hit> {
+        // Acquire: who has heard that what it knew may have changed takes none of it.
+        let floor = self.fresh.load(Ordering::Acquire);
+        self.cache.get(Key::bytes(key), |entry| {
+            let head = Head::read(entry)?;
+            if head.generation < floor || head.db != db {
+                return None;
+            }
+            write(head.format, head.reply, protocol, out)?;
+            Some(Hit { when: head.when, deadline: entry.deadline(), generation: head.generation })
+        })?
+    }
+
+    /// The reply to a read: appends it to `out`.
+    pub(crate) fn find(
+        &self,
+        shelf: &Shelf,
+        protocol: Protocol,
+        staleness: Staleness,
+        out: &mut Vec<u8>,
+    ) -> Option<Hit> {
+        if shelf.plain
+            && let Some(hit) = self.find_plain(shelf, protocol, staleness, out)
+        {
+            return Some(hit);
+        }
+        let mut generations = Generations::new();
+        for key in shelf.keys.iter() {
+            let see = |entry: EntryRef<'_>| Head::read(entry).map(|head| head.generation);
+            generations.push(self.see(Key::bytes(key), staleness, see)?);
+        }
+        if !generations.iter().all(|generation| self.counts(*generation, staleness)) {
+            return None;
+        }
+        self.see(Key::text(&shelf.place(protocol)), staleness, |entry| {
+            let value = entry.value();
+            let (when, mut rest) = entry::number(value.bytes)?;
+            for generation in &generations {
+                let (of_reply, others) = entry::number(rest)?;
+                if of_reply != *generation {
+                    return None;
+                }
+                rest = others;
+            }
+            write(value.format, rest, protocol, out)?;
+            Some(Hit { when, deadline: entry.deadline(), generation: generations[0] })
+        })
+    }
+
+    fn find_plain(
+        &self,
+        shelf: &Shelf,
+        protocol: Protocol,
+        staleness: Staleness,
+        out: &mut Vec<u8>,
+    ) -> Option<Hit> {
+        self.see(Key::bytes(shelf.keys.first()), staleness, |entry| {
+            let head = Head::read(entry)?;
+            if head.db != shelf.db || !self.counts(head.generation, staleness) {
+                return None;
+            }
+            write(head.format, head.reply, protocol, out)?;
+            Some(Hit { when: head.when, deadline: entry.deadline(), generation: head.generation })
+        })
+    }
+
+    /// Looks at an entry that is not over, or not so for longer than it may be.
+    fn see<R>(
+        &self,
+        key: Key<'_>,
+        staleness: Staleness,
+        see: impl FnOnce(EntryRef<'_>) -> Option<R>,
+    ) -> Option<R> {
+        let Staleness::Taken(most) = staleness else { return self.cache.get(key, see)? };
+        self.cache.get_with_freshness(key, |found| {
+            let since = if found.freshness == Freshness::Stale { found.left } else { None };
+            if since.is_some_and(|since| since > most) { None } else { see(found.entry) }
+        })?
+    }
+
+    /// Whether replies of a generation may be given.
+    fn counts(&self, generation: u64, staleness: Staleness) -> bool {
+        // Acquire: as in `get`.
+        match staleness {
+            _ if generation >= self.fresh.load(Ordering::Acquire) => true,
+            Staleness::Refused => false,
+            Staleness::Taken(most) => {
+                let since = self.now().saturating_sub(self.lost.load(Ordering::Acquire));
+                generation >= self.flushed.load(Ordering::Acquire) && since <= most
+            }
+        }
+    }
+
+    /// The generations of the keys of a read that is about to be sent, drawn where a key has none,
+    /// which then lasts for `life` milliseconds. `None` if there is no room to remember them.
+    pub(crate) fn begin(&self, shelf: &Shelf, life: Option<u64>) -> Option<Generations> {
+        let expiry = self.until(life);
+        shelf.keys.iter().map(|key| self.generation(shelf.db, key, expiry)).collect()
+    }
+
+    fn generation(&self, db: u8, key: &[u8], expiry: Expiry) -> Option<u64> {
+        let drawn = self.cache.update(Key::bytes(key), |held, out| {
+            let known = held.and_then(Head::read).map(|head| head.generation);
+            // Acquire: as in `get`.
+            if let Some(known) = known
+                && known >= self.fresh.load(Ordering::Acquire)
+            {
+                return (Edit::Keep, known);
+            }
+            let generation = self.draw();
+            Head { generation, when: 0, db, format: EMPTY, reply: &[] }.write(out);
+            (Edit::Put { format: EMPTY, expiry }, generation)
+        });
+        drawn.ok()
+    }
+
+    fn draw(&self) -> u64 {
+        // AcqRel: what is drawn after a flush is above its floor.
+        self.next.fetch_add(1, Ordering::AcqRel)
+    }
+
+    /// The generations of the keys of a read, if all of them have one.
+    pub(crate) fn generations(&self, shelf: &Shelf) -> Option<Generations> {
+        let see = |entry: EntryRef<'_>| Head::read(entry).map(|head| head.generation);
+        let of = |key| self.cache.peek(Key::bytes(key), see).flatten();
+        shelf.keys.iter().map(of).collect()
+    }
+
+    /// Whether the keys of a read still have these generations.
+    pub(crate) fn stands(&self, shelf: &Shelf, generations: &Generations) -> bool {
+        self.generations(shelf).is_some_and(|held| {
+            held == *generations && held.iter().all(|one| self.counts(*one, Staleness::Refused))
+        })
+    }
+
+    /// Remembers a reply, as the store sent it in RESP3, for `life` milliseconds after `when`, in the
+    /// form of the protocols that ask for it; whether it is remembered.
+    pub(crate) fn land(
+        &self,
+        shelf: &Shelf,
+        generations: &Generations,
+        (kind, reply): (Kind, &[u8]),
+        (when, life): (u64, Option<u64>),
+        protocols: &[Protocol],
+    ) -> bool {
+        let expiry = life.map_or(Expiry::Never, |life| Expiry::At(when.saturating_add(life)));
+        let format = if kind == Kind::Null { NULL } else { REPLY };
+        let reply = if kind == Kind::Null { &[] } else { reply };
+        if shelf.plain
+            && let Some(landed) =
+                self.land_plain(shelf, generations[0], format, reply, when, expiry)
+        {
+            return landed;
+        }
+        if !self.stands(shelf, generations) {
+            return false;
+        }
+        let mut value: Vec<u8> = when.to_ne_bytes().to_vec();
+        generations.iter().for_each(|of| value.extend_from_slice(&of.to_ne_bytes()));
+        let head = value.len();
+        let mut landed = true;
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let alike = shelf.form == Form::Alike;
+            if !alike && !protocols.contains(&protocol) {
+                continue;
+            }
+            value.truncate(head);
+            if alike || protocol == Protocol::Resp3 || format == NULL {
+                value.extend_from_slice(reply);
+            } else if let Ok(reply) = Reply::decode(reply) {
+                shelf.form.write_resp2(&reply, &mut value);
+            }
+            let place = shelf.place(protocol);
+            let value = Value { format, bytes: &value };
+            landed &= self.cache.set(Key::text(&place), value, expiry).is_ok();
+            if alike {
+                break;
+            }
+        }
+        landed
+    }
+
+    /// Remembers the reply to a `GET` with the generation of its key; `None` if that of another
+    /// database lies there.
+    fn land_plain(
+        &self,
+        shelf: &Shelf,
+        generation: u64,
+        format: u8,
+        reply: &[u8],
+        when: u64,
+        expiry: Expiry,
+    ) -> Option<bool> {
+        let landed = self.cache.update(Key::bytes(shelf.keys.first()), |held, out| {
+            match held.and_then(Head::read) {
+                Some(head) if head.generation == generation => {
+                    if head.format != EMPTY && head.db != shelf.db {
+                        return (Edit::Keep, None);
+                    }
+                    Head { generation, when, db: shelf.db, format, reply }.write(out);
+                    (Edit::Put { format, expiry }, Some(true))
+                }
+                _ => (Edit::Keep, Some(false)),
+            }
+        });
+        landed.unwrap_or(Some(false))
+    }
+
+    /// A key has changed, or is about to: nothing that was read of it counts any more.
+    pub(crate) fn forget(&self, key: &[u8]) {
+        if key.len() <= MAX_KEY_LEN {
+            self.cache.delete(Key::bytes(key));
+        }
+    }
+
+    /// Any key may have changed: nothing that was read counts any more.
+    pub(crate) fn flush(&self) {
+        let floor = self.draw() + 1;
+        // Release: who sees it takes nothing that was read before.
+        self.flushed.fetch_max(floor, Ordering::AcqRel);
+        self.fresh.fetch_max(floor, Ordering::AcqRel);
+    }
+
+    /// From now on keys may change unheard: what was read of them is stale.
+    pub(crate) fn lose(&self) {
+        // What was stale before is no better for it.
+        self.flushed.fetch_max(self.fresh.load(Ordering::Acquire), Ordering::AcqRel);
+        self.lost.store(self.now(), Ordering::Release);
+        self.fresh.fetch_max(self.draw() + 1, Ordering::AcqRel);
+    }
+
+    fn until(&self, life: Option<u64>) -> Expiry {
+        life.map_or(Expiry::Never, |life| Expiry::At(self.now().saturating_add(life)))
+    }
+}
+
+/// Appends a reply in the bytes of a protocol; `None` if there is none.
+#[inline]
+fn write(format: u8, reply: &[u8], protocol: Protocol, out: &mut Vec<u8>) -> Option<()> {
+    match format {
+        REPLY => out.extend_from_slice(reply),
+        NULL => out.extend_from_slice(entry::null(protocol)),
+        _ => return None,
+    }
+    Some(())
+}

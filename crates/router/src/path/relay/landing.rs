@@ -1,0 +1,197 @@
+//! Reads whose replies are remembered, on their way out: what came is kept, remembered, and given to
+//! all who wait, in this thread and in others.
+
+use super::Relay;
+use super::read::{self, Deed, Life, News, Read, Stage};
+use crate::cache::Count;
+use crate::path::letter::{Letter, Word};
+use breakwater_engine::Lease;
+use breakwater_resp::{Kind, Protocol, Reply};
+use std::sync::Arc;
+
+impl Relay {
+    /// The store has, or has not, promised to tell of changes of what is read next.
+    pub(super) fn promised(&mut self, flight: u64, kind: Kind) {
+        if let Some(read) = self.reads.get_mut(&flight) {
+            read.tracked &= !kind.is_error();
+        }
+    }
+
+    /// The reply has come.
+    pub(super) fn value(&mut self, flight: u64, kind: Kind, reply: Vec<u8>) {
+        if let Some(read) = self.reads.get_mut(&flight) {
+            read.reply = Some((kind, reply));
+            self.happen(flight, News::Reply, "");
+        }
+    }
+
+    /// How long one of its keys lives has come.
+    pub(super) fn life(&mut self, flight: u64, reply: &[u8]) {
+        let Some(read) = self.reads.get_mut(&flight) else { return };
+        let pttl = match Reply::decode(reply) {
+            Ok(Reply::Integer(pttl)) => Some(pttl),
+            _ => None,
+        };
+        read.life = read.life.zip(pttl).and_then(|(life, pttl)| life.with(pttl));
+        read.lives -= 1;
+        if read.lives == 0 {
+            self.happen(flight, News::Lives, "");
+        }
+    }
+
+    /// Takes what the relay of another thread tells.
+    pub fn read_letter(&mut self, letter: Letter) {
+        match letter.word {
+            Word::Reply { flight, kind, bytes } => {
+                if let Some(read) = self.reads.get_mut(&flight) {
+                    read.reply = Some((kind, bytes.to_vec()));
+                    self.happen(flight, News::Told, "");
+                }
+            }
+            Word::Failed { flight, why } => self.happen(flight, News::Failed, &why),
+            Word::Lead(lease) => self.inherit(lease),
+        }
+    }
+
+    /// This thread is to ask in another one's place.
+    fn inherit(&mut self, lease: Lease) {
+        let flight = lease.ticket().flight;
+        match self.reads.get_mut(&flight) {
+            Some(read) if read.stage == Stage::Elsewhere => {
+                read.lease = Some(lease);
+                self.happen(flight, News::Inherited, "");
+            }
+            // It waits no more: there is nothing to ask with.
+            _ => self.tell_failed(&lease, "the thread that asked the store has ended"),
+        }
+    }
+
+    /// Those who waited for another thread too long are told so.
+    pub(super) fn give_up_waiting(&mut self) {
+        while let Some((due, flight)) = self.waits.front().copied()
+            && due <= self.now
+        {
+            self.waits.pop_front();
+            if self.reads.get(&flight.flight).is_some_and(|read| read.stage == Stage::Elsewhere) {
+                self.router.cache().flights().leave(flight, self.number);
+                self.happen(flight.flight, News::Failed, "the store has not answered in time");
+            }
+        }
+    }
+
+    /// Goes from one stage to the next, as the table says.
+    pub(super) fn happen(&mut self, flight: u64, news: News, why: &str) {
+        let Some(held) = self.reads.get_mut(&flight) else { return };
+        let Some((to, deed)) = read::next(held.stage, news) else { return };
+        held.stage = to;
+        if deed == Deed::Keep {
+            return;
+        }
+        let Some(mut read) = self.reads.remove(&flight) else { return };
+        match deed {
+            Deed::Keep => {}
+            Deed::Ask => {
+                if let Some(lease) = read.lease.take() {
+                    self.begin(read, lease);
+                }
+            }
+            Deed::Land => {
+                self.land(&read);
+                self.give(read, true);
+            }
+            Deed::Give => self.give(read, true),
+            Deed::GiveHere => self.give(read, false),
+            Deed::Fail => {
+                if let Some(lease) = read.lease.take() {
+                    self.tell_failed(&lease, why);
+                }
+                self.give_error(read, why);
+            }
+            Deed::FailHere => self.give_error(read, why),
+        }
+    }
+
+    /// Remembers a reply, if it is one to be remembered and nothing has changed since.
+    fn land(&mut self, read: &Read) {
+        let Some((kind, reply)) = &read.reply else { return };
+        let chance = self.chance();
+        let route = &self.router.options.routes.all()[read.route];
+        let life = match read.life {
+            Some(Life::Absent) => Some(route.negative_life(chance)),
+            Some(Life::Endless) => route.life(None, chance),
+            Some(Life::Ends(life)) => route.life(Some(life), chance),
+            None => Some(0),
+        };
+        let fits = reply.len() <= route.largest && !kind.is_error() && life != Some(0);
+        let landed = read.tracked
+            && fits
+            && self.router.replies.land(
+                &read.shelf,
+                &read.generations,
+                (*kind, reply),
+                (read.when, life),
+                &read.protocols,
+            );
+        self.tally.add(read.route, if landed { Count::Stored } else { Count::Dropped });
+    }
+
+    /// Gives a reply to all who wait, in the bytes of the protocol of each.
+    fn give(&mut self, mut read: Read, everywhere: bool) {
+        let Some((kind, reply)) = read.reply.take() else { return };
+        if let (Some(lease), true) = (&read.lease, everywhere) {
+            let others = self.router.cache().flights().fail(lease).unwrap_or_default();
+            if !others.is_empty() {
+                let bytes: Arc<[u8]> = reply.as_slice().into();
+                let flight = lease.ticket().flight;
+                self.letters.extend(others.into_iter().map(|to| Letter {
+                    to,
+                    word: Word::Reply { flight, kind, bytes: bytes.clone() },
+                }));
+            }
+        }
+        let resp2 = read.waiters.iter().any(|waiter| waiter.protocol == Protocol::Resp2);
+        let converted = resp2.then(|| read.shelf.form.convert(kind, &reply, Protocol::Resp2));
+        for waiter in &read.waiters {
+            let bytes = match (waiter.protocol, &converted) {
+                (Protocol::Resp2, Some(converted)) => converted,
+                _ => reply.as_slice(),
+            };
+            self.answer(waiter.client, waiter.ticket, bytes.to_vec());
+        }
+    }
+
+    /// Gives those who wait in this thread an error, or what is kept for that case.
+    fn give_error(&mut self, read: Read, why: &str) {
+        let error = format!("-ERR {why}\r\n").into_bytes();
+        for (at, waiter) in read.waiters.iter().enumerate() {
+            // It was kept for the first, in its protocol.
+            let same = at == 0 || waiter.protocol == read.waiters[0].protocol;
+            let stale = read.stale.as_ref().filter(|_| same);
+            if stale.is_some() {
+                self.tally.add(read.route, Count::StaleGiven);
+            }
+            let bytes = stale.unwrap_or(&error).clone();
+            self.answer(waiter.client, waiter.ticket, bytes);
+        }
+    }
+
+    /// Ends a flight without a reply, and tells the threads that wait for it.
+    fn tell_failed(&mut self, lease: &Lease, why: &str) {
+        let others = self.router.cache().flights().fail(lease).unwrap_or_default();
+        let (flight, why): (u64, Arc<str>) = (lease.ticket().flight, why.into());
+        self.letters.extend(
+            others
+                .into_iter()
+                .map(|to| Letter { to, word: Word::Failed { flight, why: why.clone() } }),
+        );
+    }
+
+    /// The thread ends: those of other threads that waited for its reads are to ask themselves.
+    pub fn leave(&mut self) -> Vec<Letter> {
+        let gone = self.router.cache().flights().owner_gone(self.number);
+        let heirs = gone.heirs.into_iter();
+        self.letters
+            .extend(heirs.map(|lease| Letter { to: lease.owner(), word: Word::Lead(lease) }));
+        std::mem::take(&mut self.letters)
+    }
+}
