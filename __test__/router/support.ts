@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
@@ -18,6 +19,8 @@ export interface Served {
   process: ChildProcess
   /** What it printed so far. */
   output(): string
+  /** What it printed, once it has said this. */
+  says(words: RegExp): Promise<string>
   /** Ends it with a signal; its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -28,6 +31,10 @@ function served(process: ChildProcess, port: number, output: () => string): Serv
     port,
     process,
     output,
+    async says(words) {
+      while (!words.test(output())) await sleep(5)
+      return output()
+    },
     async stop(signal = 'SIGTERM') {
       process.kill(signal)
       const [code] = await exited
