@@ -159,11 +159,20 @@ impl Driver {
                     Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
+                    self.settle();
                     return self.pause();
                 }
             }
         }
+        self.settle();
         self.work.output.bytes.shrink_to(KEPT);
+    }
+
+    /// Makes known what the turn has counted.
+    fn settle(&mut self) {
+        if let Some(relay) = &mut self.work.relay {
+            relay.settle();
+        }
     }
 
     /// Waits for something to do, at most for `limit`, and does it: for hosts without a loop.

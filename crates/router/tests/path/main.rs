@@ -316,3 +316,29 @@ fn a_share_of_the_replies_is_compared_with_the_store() {
     let counts = world.router.route_counts().remove(0).1;
     assert_eq!((counts.verified, counts.stale), (3, [0, 1, 0, 0, 0]));
 }
+
+#[test]
+fn a_key_that_is_written_all_the_time_is_left_out_until_its_replies_are_of_use() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    for n in 0..200 {
+        world.server.set("k", Some(&format!("v{n}")), None);
+        world.settle();
+        assert!(world.ask(client, "GET k").contains(&format!("v{n}")));
+    }
+    let counts = |world: &World| world.router.route_counts().remove(0).1;
+    let left_out = counts(&world).left_out;
+    assert!(left_out > 150, "{left_out}");
+    // It is written no more: soon a reply is remembered, and given.
+    (0..1000).for_each(|_| drop(world.ask(client, "GET k")));
+    world.settle();
+    assert!(counts(&world).hits > 500);
+    let stored = counts(&world).stored;
+    for n in 0..20 {
+        world.server.set("k", Some(&format!("w{n}")), None);
+        world.settle();
+        (0..3).for_each(|_| drop(world.ask(client, "GET k")));
+    }
+    world.settle();
+    assert_eq!(counts(&world).stored - stored, 20, "its replies are of use again");
+}

@@ -121,6 +121,11 @@ impl Relay {
             self.tell(id, |upstream, heard| upstream.wake(now, heard));
         }
         self.give_up_waiting();
+        self.settle();
+    }
+
+    /// Adds what was counted to what all threads have counted.
+    pub fn settle(&mut self) {
         self.tally.settle(&self.router.totals);
     }
 

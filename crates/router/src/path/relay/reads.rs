@@ -139,8 +139,13 @@ impl Relay {
         if self.refuses(reader) {
             return self.give_stale(ask, &shelf, course, out);
         }
+        let chance = self.chance();
         let route = &self.router.options.routes.all()[ask.route];
         let (life, patience) = (route.ttl, route.stale_if_error);
+        if route.admission && !self.router.replies.admits(&shelf, chance) {
+            self.tally.add(ask.route, Count::LeftOut);
+            return false;
+        }
         let mut stale = None;
         if patience > 0 {
             let mut kept = vec![];
