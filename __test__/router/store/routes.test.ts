@@ -24,10 +24,7 @@ for (const [routes, message] of [
   [[{ match: '*', jitter: 2 }], /routes\[0\]\.jitter must be a number from 0 to 1, not 2/],
   [[{ match: '*', mode: 'of' }], /routes\[0\]\.mode must be .* not 'of'/],
   [['*,readConcern=strong'], /routes\[0\]\.readConcern must be/],
-  [
-    ['*,commands=get+scan'],
-    /commands must be commands whose replies can be remembered.* not scan/,
-  ],
+  [['*,commands=get+scan'], /commands must be commands whose replies can be remembered.* not scan/],
   [[{ match: '*', commands: [] }], /routes\[0\]\.commands must be names of commands/],
   [['*,maxReplyBytes=none'], /routes\[0\]\.maxReplyBytes must be/],
   [[{ match: '*', admission: 'yes' }], /routes\[0\]\.admission must be true or false, not 'yes'/],
@@ -45,7 +42,7 @@ test('routes are for a node with a store', t => {
 test('the command line names the part of a route that is wrong', async t => {
   const { code, output } = await run('serve', '--store', store, '--route', 'user:*,ttl=soon')
   t.is(code, 2)
-  t.regex(output, /--route\[0\]\.ttl must be .* not soon/)
+  t.regex(output, /--route\[0\]\.ttl must be .* not 'soon'/)
 })
 
 fronted('clients of all threads that ask for one key at once cause one read', async t => {
@@ -57,21 +54,30 @@ fronted('clients of all threads that ask for one key at once cause one read', as
   const { port } = await router.listen({ port: 0 })
   const direct = await Raw.open(t, behind.port)
   const clients = await Promise.all(Array.from({ length: 120 }, () => Raw.open(t, port)))
-  await Promise.all(clients.map(client => client.send('EXISTS', 'warm')))
-  await direct.send('SET', 'cold', 'x'.repeat(1000))
-  const before = await calls(direct, 'get')
+  // Each thread has its connection to the store.
+  await Promise.all(clients.map((client, n) => client.send('GET', `warm${n}`)))
   const counted = () => {
     const { misses, joined } = router.stats().routes[0]!
     return misses + joined
   }
-  const known = counted()
-  // The store stands still until all have asked.
-  await direct.send('CLIENT', 'PAUSE', '60000', 'ALL')
-  const answers = clients.map(client => client.send('GET', 'cold'))
-  while (counted() < known + 120) await sleep(1)
-  await direct.send('CLIENT', 'UNPAUSE')
-  t.deepEqual([...new Set(await Promise.all(answers))], [`$1000\r\n${'x'.repeat(1000)}\r\n`])
-  t.is((await calls(direct, 'get')) - before, 1)
+  while (counted() < 120) await sleep(1)
+  const value = `$1000\r\n${'x'.repeat(1000)}\r\n`
+  // Where the machine is so slow that the node gives the store up meanwhile, it is tried again.
+  for (let attempt = 0; ; attempt++) {
+    await direct.send('SET', `cold${attempt}`, 'x'.repeat(1000))
+    const [before, known] = [await calls(direct, 'get'), counted()]
+    // The store stands still until all have asked.
+    behind.process.kill('SIGSTOP')
+    const answers = clients.map(client => client.send('GET', `cold${attempt}`))
+    while (counted() < known + 120) await sleep(1)
+    behind.process.kill('SIGCONT')
+    const given = new Set(await Promise.all(answers))
+    if (given.size === 1 && given.has(value)) {
+      t.is((await calls(direct, 'get')) - before, 1)
+      return
+    }
+    t.true([...given].every(each => each === value || each.startsWith('-ERR the store')))
+  }
 })
 
 fronted('what came of each route is counted', async t => {

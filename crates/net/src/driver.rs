@@ -7,6 +7,7 @@ use crate::group::{Group, Membership};
 use crate::links::{Links, link_of};
 use crate::listener::{Accepted, accept};
 use breakwater_router::{ClientId, LinkId, Output, Peer, Relay, Router, Session};
+use foldhash::fast::FixedState;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
@@ -74,7 +75,7 @@ pub struct Driver {
     events: Events,
     listener: Option<TcpListener>,
     clients: SlotMap<DefaultKey, Client>,
-    by_id: HashMap<ClientId, DefaultKey>,
+    by_id: HashMap<ClientId, DefaultKey, FixedState>,
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
     membership: Membership,
@@ -110,7 +111,7 @@ impl Driver {
             events: Events::with_capacity(EVENTS),
             listener: Some(listener),
             clients: SlotMap::new(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             queue: VecDeque::from([Task::Accept]),
             deadlines: Deadlines::default(),
             membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
@@ -159,20 +160,13 @@ impl Driver {
                     Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
-                    self.settle();
+                    self.rest_relay();
                     return self.pause();
                 }
             }
         }
-        self.settle();
+        self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);
-    }
-
-    /// Makes known what the turn has counted.
-    fn settle(&mut self) {
-        if let Some(relay) = &mut self.work.relay {
-            relay.settle();
-        }
     }
 
     /// Waits for something to do, at most for `limit`, and does it: for hosts without a loop.
@@ -282,20 +276,28 @@ impl Driver {
         }
     }
 
-    /// Has the connections to the store do what is due, and comes back for what is due later.
+    /// Has the connections to the store do what is due.
     fn wake_relay(&mut self) {
         let now = self.clock();
+        if let Some(relay) = &mut self.work.relay {
+            relay.wake(now);
+            self.exchange();
+        }
+    }
+
+    /// Comes back for what the connections to the store have to do next, and makes known what was
+    /// counted: a turn may leave them something to wait for, and nothing else may ever happen.
+    fn rest_relay(&mut self) {
+        let now = self.clock();
         let Some(relay) = &mut self.work.relay else { return };
-        relay.wake(now);
-        let due = relay.wake_at();
-        if let Some(at) = due
+        relay.settle();
+        if let Some(at) = relay.wake_at()
             && self.retry.is_none_or(|known| at < known || known <= now)
         {
             let wait = Duration::from_millis(at.saturating_sub(now).min(60_000) + 1);
             self.deadlines.add(Instant::now() + wait, Due::Connect);
-            self.retry = due;
+            self.retry = Some(at);
         }
-        self.exchange();
     }
 
     /// Milliseconds since the driver was made.

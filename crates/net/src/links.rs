@@ -2,6 +2,7 @@
 
 use crate::backlog::Backlog;
 use breakwater_router::{LinkId, Relay};
+use foldhash::fast::FixedState;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ struct Link {
 /// The sockets of one thread's connections to the store, by the numbers that the relay gives them.
 #[derive(Default)]
 pub struct Links {
-    links: HashMap<LinkId, Link>,
+    links: HashMap<LinkId, Link, FixedState>,
 }
 
 /// The token of a connection: those of clients have a generation in their upper half, which is

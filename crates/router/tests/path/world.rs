@@ -263,6 +263,7 @@ impl World {
                 self.letters.extend(relay.letters());
                 let deliveries = relay.deliveries();
                 if deliveries.is_empty() {
+                    relay.settle();
                     break;
                 }
                 for delivery in deliveries {

@@ -181,6 +181,7 @@ impl Relay {
                         self.tally.add(ask.route, Count::Joined);
                         read.stage = Stage::Elsewhere;
                         self.waits.push_back((self.now + PATIENCE, flight));
+                        self.wake_by(Some(self.now + PATIENCE));
                         self.reads.insert(flight.flight, read);
                     }
                     None => {
