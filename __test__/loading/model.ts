@@ -22,12 +22,10 @@ const GRACE = 3_600_000
 interface Pending {
   readonly key: string
   readonly instance: number
+  /** Since when it has its turn, at the earliest. */
   readonly begun: number
-  /** Writes that were told before it began, and tags of any key that were invalidated. */
+  /** Writes that were told before it began. */
   readonly kills: number
-  readonly tags: number
-  /** Callers who had asked when it began; -1 if any waited but the one whom it is for. */
-  readonly callers: number
   /** What it read at its origin. */
   read: number
   hangs: boolean
@@ -59,6 +57,8 @@ class Key {
   readonly loads: Pending[] = []
   readonly callers: Caller[] = []
   readonly steps: string[] = []
+  /** Those whose tags share a place in the table of tags with its own: see docs/loading.md. */
+  sharing: readonly Key[] = []
   constructor(readonly name: string) {}
 }
 
@@ -112,18 +112,31 @@ export class Batch {
   readonly #name = `model ${process.pid} ${++names}`
   readonly #tier = new SlowTier()
   readonly #caches: Cache<string, number>[] = []
-  #generation = 0
   #isStepping = false
   /** When time last began to pass. */
   #passedFrom = 0
-  /** Tags that were invalidated: two tags may share their mark. */
-  #tags = 0
-
   constructor(setting: Setting, keys: number, random: () => number) {
     this.#setting = setting
     this.#random = random
     this.#keys = Array.from({ length: keys }, (_, n) => new Key(`k${n}`))
     for (let i = 0; i < setting.instances; i++) this.#caches.push(this.#open(i))
+  }
+
+  /** Invalidating a tag may take entries of another one with it: a new cache shows which. */
+  #findSharing(): void {
+    const cache = new Cache({ name: this.#name, max: 100_000, codec: 'number', clock: this.#clock })
+    for (const key of this.#keys) key.sharing = []
+    for (const { name } of this.#keys) cache.set(name, 0, { tags: [name] })
+    for (const key of this.#keys) {
+      if (!cache.has(key.name)) continue
+      cache.invalidateTag(key.name)
+      const gone = this.#keys.filter(
+        ({ name, sharing }) => sharing.length === 0 && !cache.has(name),
+      )
+      for (const other of gone) other.sharing = gone
+    }
+    for (const key of this.#keys) key.sharing = key.sharing.filter(other => other !== key)
+    void cache.close()
   }
 
   async run(rounds: number): Promise<void> {
@@ -151,8 +164,7 @@ export class Batch {
 
   #open(instance: number): Cache<string, number> {
     const { leaderError, stale, tier } = this.#setting
-    const generation = ++this.#generation
-    return new Cache<string, number>({
+    const cache = new Cache<string, number>({
       name: this.#name,
       max: 100_000,
       codec: 'number',
@@ -161,8 +173,11 @@ export class Batch {
       leaderError,
       ...(stale && { staleIfError: GRACE }),
       ...(tier && { tier: this.#tier }),
-      loader: (key, load) => this.#load(key, load, instance, generation),
+      loader: (key, load) => this.#load(key, load, instance),
     })
+    // It is the first of its cache.
+    if (this.#setting.tagged && this.#caches.length <= 1) this.#findSharing()
+    return cache
   }
 
   #pick<T>(list: readonly T[]): T | undefined {
@@ -177,18 +192,17 @@ export class Batch {
     return this.#keys[Number(name.slice(1))]!
   }
 
-  #load(name: string, load: Load<number>, instance: number, _: number): Promise<number> {
+  #load(name: string, load: Load<number>, instance: number): Promise<number> {
     const key = this.#keyOf(name)
     this.#mayLoad(key)
     return new Promise((resolve, reject) => {
       const pending: Pending = {
         key: name,
         instance,
-        // What mail began may have its lease since time began to pass.
+        // `lockTimeout` counts from when it is an instance's turn. It hears of that in the next turn of
+        // its event loop, and here time passes within one.
         begun: this.#isStepping ? this.#clock.now : this.#passedFrom,
         kills: key.kills,
-        tags: this.#tags,
-        callers: this.#isForOne(key, instance) ? key.callers.length : -1,
         read: key.origin,
         hangs: this.#chance(0.1),
         isOver: false,
@@ -216,23 +230,27 @@ export class Batch {
     const pending = key.loads.filter(load => !load.isOver)
     // Who waited for such a load loads in its place.
     if (pending.some(load => now - load.begun >= LOCK || load.instance < 0)) return
-    // Who asked before a write has loads of its own; mail comes when time has passed.
-    const waits = ({ isDone, doneAt }: Caller) => !isDone || doneAt >= this.#passedFrom
-    if (key.callers.some(caller => waits(caller) && caller.kills < key.kills)) return
+    // Who asked before a write has loads of its own.
+    if (key.callers.some(({ isDone, kills }) => !isDone && kills < key.kills)) return
     const current = pending.filter(load => this.#isCurrent(key, load))
     if (current.length === 0) return
     this.#failure ??= () => this.#broken(key, 'a second load of what is being loaded')
   }
 
-  #isForOne(key: Key, instance: number): boolean {
-    const waiting = key.callers.filter(({ isDone }) => !isDone)
-    return waiting.length <= 1 && waiting.every(caller => caller.instance === instance)
+  /**
+   * Whether a slow load is certain to have its right to store: nobody but one caller of its instance
+   * has waited since `lockTimeout` was over, to whom that right might have been offered.
+   */
+  #isItsOwn({ begun, instance }: Pending, key: Key): boolean {
+    const end = begun + LOCK
+    if (this.#clock.now < end) return true
+    const waited = key.callers.filter(({ isDone, doneAt }) => !isDone || doneAt >= end)
+    return waited.length <= 1 && waited.every(caller => caller.instance === instance)
   }
 
   /** Whether nothing took its right to store. */
   #isCurrent(key: Key, load: Pending): boolean {
-    const isAsItWas = load.kills === key.kills && load.tags === this.#tags
-    return isAsItWas && !load.signal.aborted && load.instance >= 0
+    return load.kills === key.kills && !load.signal.aborted && load.instance >= 0
   }
 
   #broken(key: Key, what: string): never {
@@ -330,23 +348,21 @@ export class Batch {
       // It is kept if it had the right to be: with a tier a load begins before its loader is called.
       const isCurrent = this.#isCurrent(key, load) && load.read >= key.told
       const isAlone = key.loads.every(({ isOver }, i) => isOver || i === number)
-      // If it is overdue somebody may have taken its right, and left.
-      const isOwn = this.#clock.now - load.begun < LOCK || key.callers.length === load.callers
-      const isKept = isCurrent && isAlone && isOwn && key.loads.at(-1) === load
+      const isKept = isCurrent && isAlone && this.#isItsOwn(load, key) && key.loads.at(-1) === load
       if (isKept && !this.#setting.tier) {
-        this.#kept.push([key, key.kills, key.loads.length, this.#tags])
+        this.#kept.push([key, key.kills, key.loads.length])
       }
       load.end(load.read)
     }
   }
 
   /** Keys that must have a value at the next check, if nothing was written since. */
-  #kept: [key: Key, kills: number, loads: number, tags: number][] = []
+  #kept: [key: Key, kills: number, loads: number][] = []
 
   #write(key: Key): void {
     const cache = this.#pick(this.#caches)!
-    key.kills++
     const draw = this.#random()
+    key.kills++
     if (draw < 0.3) {
       key.origin++
       key.told = key.origin
@@ -356,7 +372,10 @@ export class Batch {
       key.told = key.origin
       const stale = this.#chance(0.5)
       key.steps.push(`invalidate, ${stale}`)
-      this.#tags++
+      for (const other of key.sharing) {
+        other.kills++
+        other.steps.push(`invalidate the tag of ${key.name}, ${stale}`)
+      }
       cache.invalidateTag(key.name, { stale })
     } else {
       key.told = key.origin
@@ -427,8 +446,8 @@ export class Batch {
     }
     const kept = this.#kept
     this.#kept = []
-    for (const [key, kills, loads, tags] of kept) {
-      const isLast = key.kills === kills && key.loads.length === loads && this.#tags === tags
+    for (const [key, kills, loads] of kept) {
+      const isLast = key.kills === kills && key.loads.length === loads
       if (isLast && this.#caches[0]!.peek(key.name) === undefined) {
         this.#broken(key, 'what was loaded last, and not written since, is not kept')
       }

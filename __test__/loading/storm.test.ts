@@ -18,6 +18,7 @@ interface Storm {
 async function weather({ native: { binding, flyers }, data, port }: Inside<Storm>) {
   const LEAD = 8
   const ALONE = 9
+  const ALONE_HERE = 0
   const OVERTAKEN = 10
   const { gate, options, steps, threads } = data
   const heard = { values: 0, turns: 0, wrong: [] as string[] }
@@ -73,10 +74,15 @@ async function weather({ native: { binding, flyers }, data, port }: Inside<Storm
     const how = below(5)
     if (how === 0) binding.land(at, lease, 'value', undefined, undefined)
     else if (how === 1) binding.give(at, lease, 'value')
-    else if (how === 2) binding.fail(at, lease, 'failed')
-    else if (how === 3 && !binding.cancel(at, lease)) leads.set(lease, flight)
-    else if (how === 4 && binding.handOver(at, flight)) waits.add(flight)
-    else if (how === 4) binding.cancel(at, lease)
+    else if (how === 2 && !binding.fail(at, lease, 'failed')) waits.add(flight)
+    else if (how === 3 && !binding.leave(at, flight)) leads.set(lease, flight)
+    else if (how === 4 && binding.handOver(at, flight) !== ALONE_HERE) waits.add(flight)
+  }
+  const linger = () => {
+    const [lease, flight] = anyOf(leads)
+    if (binding.overdue(at, flight) === ALONE_HERE) return
+    leads.delete(lease)
+    waits.add(flight)
   }
   const leave = () => {
     const flight = anyOf(waits)
@@ -88,7 +94,8 @@ async function weather({ native: { binding, flyers }, data, port }: Inside<Storm
     if (what < 40 && leads.size < 2) join()
     else if (what < 50 && leads.size > 0) end()
     else if (what < 60 && waits.size > 0) leave()
-    else if (what < 70 && waits.size > 0) binding.handOver(at, anyOf(waits))
+    else if (what < 68 && waits.size > 0) binding.overdue(at, anyOf(waits))
+    else if (what < 70 && leads.size > 0) linger()
     else if (what < 73) binding.set(at, key(), 'written', 1)
     else if (what < 76) binding.delete(at, key())
     else if (what < 77) open()

@@ -17,6 +17,18 @@ for (const name of names) {
     t.deepEqual(circles(sourcesOf(`${crates}${name}/src`)), [])
   })
 
+  test(`no two types of crates/${name} have one name`, t => {
+    const seen = new Map<string, string>()
+    for (const [path, source] of sourcesOf(`${crates}${name}/src`)) {
+      if (/(^|::)(tests|models)($|::)/.test(path)) continue
+      for (const type of typesOf(source)) {
+        t.is(seen.get(type), undefined, `${type} stands in ${path} too`)
+        seen.set(type, path)
+      }
+    }
+    t.true(seen.size > 0)
+  })
+
   test(`crates/${name} depends on no crate beside or above it`, t => {
     const rowOf = (crate: string) => ROWS.findIndex(row => row.includes(crate))
     t.true(rowOf(name) >= 0, 'it has no row')
@@ -77,6 +89,13 @@ test('a module and its children, tests, comments and texts make no circle', t =>
   const sources = Object.entries(files).map(([file, text]) => [moduleOf(file), text] as const)
   t.deepEqual(circles(new Map(sources)), [])
 })
+
+/** The types that a file declares; those for one system and for another are one. */
+function typesOf(source: string): Set<string> {
+  const shipped = source.split(/^#\[cfg\((?:all\()?test/m)[0] ?? ''
+  const found = shipped.matchAll(/^ *(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) (\w+)/gm)
+  return new Set([...found].map(match => match[1] ?? ''))
+}
 
 function sourcesOf(folder: string): Map<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -109,12 +109,13 @@ test.serial(
       port.postMessage('waits')
       return waits
     }, name)
+    const end = once(worker, 'exit')
     await once(worker, 'message')
     const answer = once(worker, 'message')
     land('loaded')
     t.deepEqual(await Promise.all([loaded, waits]), ['loaded', 'loaded'])
     t.deepEqual((await answer)[0], { value: 'loaded' })
-    await once(worker, 'exit')
+    await end
   },
 )
 
@@ -177,6 +178,7 @@ test.serial('a copy that somebody waits for is held until it has answered', asyn
     port.postMessage('leads')
     return loaded
   }, name)
+  const end = once(worker, 'exit')
   await once(worker, 'message')
   const waits = (() => {
     const { Cache } = registry().breakwater
@@ -188,7 +190,7 @@ test.serial('a copy that somebody waits for is held until it has answered', asyn
   }
   worker.postMessage('land')
   t.is(await waits, 'of the worker')
-  await once(worker, 'exit')
+  await end
 })
 
 test.serial('a file is written and read for a copy that nobody holds', async t => {

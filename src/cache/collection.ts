@@ -3,6 +3,7 @@ import { plainArray } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { filePath } from '../base/file-path.ts'
 import type { CacheKey, CacheStats, HotKey, RemovalListener, SetOptions } from '../base/types.ts'
+import { checkTag } from '../loading/freshness.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding } from '../native/native.ts'
 import { ConditionalWrites, type IncrementOptions } from './conditional.ts'
@@ -65,6 +66,31 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
     const removed = binding.deleteMany(this.at, list)
     if (this.second !== undefined) void this.second.session.delete(list)
     return removed
+  }
+
+  /**
+   * Removes all values that were stored with a tag, however many, in one step. A load that is under
+   * way keeps its right to store only if it does not have the tag.
+   *
+   * @param options - `stale`: they stay for who takes stale values, as if they had come to their end.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * cache.set('a', '1', { tags: ['letters'] }).set('b', '2', { tags: ['letters', 'other'] })
+   * cache.invalidateTag('letters')
+   * assert.equal(cache.get('b'), undefined)
+   * ```
+   */
+  invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
+    const soft = options?.stale ?? false
+    if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
+    checkTag(tag)
+    // Before it is done here: what another thread reads from now on is looked at again.
+    if (this.second !== undefined) void this.second.session.invalidateTag(tag)
+    binding.invalidateTag(this.at, tag, soft ? 1 : 0)
   }
 
   /**

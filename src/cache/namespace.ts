@@ -1,6 +1,7 @@
 // Namespaces: views of a cache whose keys begin with a name, and which are cleared in one step.
 import { types } from 'node:util'
-import { article, InvalidKeyError, InvalidOptionError } from '../base/errors.ts'
+import { article } from '../base/describe.ts'
+import { InvalidKeyError, InvalidOptionError } from '../base/errors.ts'
 import type { Duration, SetOptions } from '../base/types.ts'
 import type { BatchLoader } from '../loading/batch.ts'
 import { checkTags } from '../loading/freshness.ts'

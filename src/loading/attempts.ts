@@ -34,9 +34,10 @@ export interface AttemptEnds<K extends CacheKey, V> {
   /**
    * It failed.
    *
-   * @param land - says so to who waits elsewhere, and remembers it if it is to be.
+   * @param land - says so to who waits elsewhere, and remembers it if it is to be; false if another
+   * instance leads, or has: this one waits for what that tells.
    */
-  failed(flight: Flight<K, V>, error: unknown, land: () => void): void
+  failed(flight: Flight<K, V>, error: unknown, land: () => boolean): void
   /**
    * It could only ask the second tier, which has nothing.
    *
@@ -190,7 +191,7 @@ export class Attempts<K extends CacheKey, V> {
     const note = this.#noteOf(entry, life, attempt)
     let stored = false
     try {
-      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note)
+      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note) > 0
       else binding.give(at, lease, entry.encoded)
     } catch (error) {
       // It is as good a value although it does not fit.
@@ -255,17 +256,16 @@ export class Attempts<K extends CacheKey, V> {
     this.#ends.failed(flight, error, () => this.#landError(attempt, error))
   }
 
-  #landError({ flight, lease, asker, known }: Attempt<K, V>, error: unknown): void {
+  #landError({ flight, lease, asker, known }: Attempt<K, V>, error: unknown): boolean {
     const { at, policy } = this.#host
-    if (this.#host.isClosed()) return
+    if (this.#host.isClosed()) return true
     const text = toText(error)
     // What is stale is worth more than the memory of a failure.
     if (policy.errorTtl === undefined || flight.stale !== undefined) {
-      binding.fail(at, lease, text)
-    } else {
-      // Of the options, which are checked: what the loader set may be what failed.
-      const note = noteOf({ tags: asker.options?.tags, ...known })
-      binding.land(at, lease, text, policy.errorTtl, note, State.ERROR)
+      return binding.fail(at, lease, text)
     }
+    // Of the options, which are checked: what the loader set may be what failed.
+    const note = noteOf({ tags: asker.options?.tags, ...known })
+    return binding.land(at, lease, text, policy.errorTtl, note, State.ERROR) >= 0
   }
 }

@@ -23,16 +23,14 @@ export type FlightCause = 'caller' | 'loader' | 'native' | 'timer' | 'close'
 export const events = {
   /** The instance has the lease: it joined first, or who led is too slow, has given up or is dead. */
   appointed: ['caller', 'native'],
-  /** Another instance has the lease now. */
+  /** Another instance has the lease now; or had it and has told what it loaded, which is on its way. */
   overtaken: ['native', 'timer', 'loader'],
   /** The load brought a value or an error for those who wait. */
   brought: ['loader'],
-  /** The load has no answer for all who wait here, and has given its lease up: one of them can load. */
+  /** The load has no answer for all who wait here, and nobody waits elsewhere: one of them can load. */
   unable: ['loader'],
-  /** The load has no answer, nobody waits here any more, and another instance leads. */
-  passedOn: ['loader'],
-  /** The load failed, and another one for the same callers is under way. */
-  failedBeside: ['loader'],
+  /** The load has no answer, and another one for the same callers is under way. */
+  beside: ['loader'],
   /** The load that this flight waits for came to an answer. */
   told: ['native'],
   /** That load ended and brought nothing. */
@@ -60,14 +58,12 @@ export type FlightEffect =
   | 'load'
   /** All who wait get the answer; a load of its own that goes on is told to end. */
   | 'answer'
-  /** Waits, beside its own load, for the instance that leads now. */
+  /** Waits, beside its own load, for the instance that leads now, or leaves if nobody waits here. */
   | 'follow'
   /** Asks for the key once more, and waits for that. */
   | 'askAgain'
   /** Gives who leads as much time again. */
   | 'waitOn'
-  /** Waits no more for who leads. */
-  | 'leave'
   /** Tells its loader that nobody waits, and waits for no other flight. */
   | 'abort'
   /** All who wait get `ERR_CACHE_CLOSED`. */
@@ -90,13 +86,12 @@ export const moves: Readonly<
     told: to('ended', 'answer'),
     gone: to('late', 'askAgain'),
     impatient: to('waits', 'waitOn'),
-    left: to('ended', 'leave'),
+    left: to('ended', 'none'),
     closed: to('ended', 'refuse'),
   },
   leads: {
     brought: to('ended', 'answer'),
     unable: to('late', 'askAgain'),
-    passedOn: to('ended', 'leave'),
     told: to('ended', 'answer'),
     overtaken: to('late', 'follow'),
     overdueShared: to('late', 'askAgain'),
@@ -106,14 +101,12 @@ export const moves: Readonly<
   },
   overdue: {
     brought: to('ended', 'answer'),
-    passedOn: to('ended', 'leave'),
-    told: to('ended', 'answer'),
     left: to('ended', 'abort'),
     closed: to('late', 'none'),
   },
   late: {
     brought: to('ended', 'answer'),
-    failedBeside: to('late', 'none'),
+    beside: to('late', 'none'),
     told: to('ended', 'answer'),
     left: to('ended', 'abort'),
     closed: to('late', 'none'),

@@ -54,7 +54,7 @@ export class Caller<K extends CacheKey, V> {
 /** One load of one key, by its number on the native side. See flight-states.ts. */
 export class Flight<K extends CacheKey, V> {
   #state: FlightState = 'waits'
-  /** The right to store its value, once this isolate leads. */
+  /** The right to store its value, once this isolate leads; it may have lost it and not know yet. */
   lease = 0
   /** What this isolate does, once it leads. */
   load: LoadState<V> | undefined
@@ -115,6 +115,11 @@ export class Flight<K extends CacheKey, V> {
       if (asker !== this.#loadsFor || count > 1) return true
     }
     return false
+  }
+
+  /** Whether somebody who waits has a loader. */
+  get isAble(): boolean {
+    return this.#callers.some(({ asker }) => asker.loader !== undefined)
   }
 
   /** All who wait. */

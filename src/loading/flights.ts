@@ -2,7 +2,7 @@
 // states and what moves them.
 import { BreakerOpenError, CacheClosedError, OriginBusyError } from '../base/errors.ts'
 import type { CacheKey } from '../base/types.ts'
-import { ALONE, type Fly, GONE, LEAD, OVERTAKEN } from '../native/mail.ts'
+import { ALONE, ALONE_HERE, type Fly, GONE, LEAD, LOST, OVERTAKEN } from '../native/mail.ts'
 import { binding, flyers } from '../native/native.ts'
 import type { AttemptEnds } from './attempts.ts'
 import type { LoadStats } from './counts.ts'
@@ -78,10 +78,9 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
 
   /** A caller no longer waits. */
   left(flight: Flight<K, V>): void {
-    if (flight.isWanted || flight.kept || flight.state === 'ended') return
-    const isOurs = flight.state === 'leads' || flight.state === 'overdue'
+    if (flight.isWanted || flight.kept) return
     // Somebody may wait in another isolate.
-    if (isOurs && !binding.cancel(this.#host.at, flight.lease)) return
+    if (this.#takesPart(flight) && !binding.leave(this.#host.at, flight.number)) return
     this.#fire(flight, 'left')
   }
 
@@ -94,27 +93,40 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   /** See {@link AttemptEnds}. */
   unable(flight: Flight<K, V>, land: () => void): void {
     flight.load = undefined
-    flight.settleUnable({ value: undefined })
-    this.#unable(flight, land)
+    if (flight.follows) {
+      this.#fire(flight, 'beside')
+    } else if (this.#host.isClosed()) {
+      flight.settleUnable({ value: undefined })
+      this.#fire(flight, 'brought', { error: new CacheClosedError() })
+    } else {
+      const { at } = this.#host
+      const { isAble, number } = flight
+      // Who waits elsewhere may be able to. What nobody waits for may be remembered.
+      const became = isAble ? binding.handOver(at, number) : binding.overdue(at, number)
+      if (became !== LOST) flight.settleUnable({ value: undefined })
+      if (became === ALONE_HERE && !isAble) land()
+      this.#gaveUp(flight, became, { value: undefined })
+    }
   }
 
   /** See {@link AttemptEnds}. */
-  failed(flight: Flight<K, V>, error: unknown, land: () => void): void {
+  failed(flight: Flight<K, V>, error: unknown, land: () => boolean): void {
     const { policy, timers } = this.#host
     flight.load = undefined
     if (flight.follows) {
-      this.#fire(flight, 'failedBeside')
+      this.#fire(flight, 'beside')
       return
     }
     if (flight.stale !== undefined) {
       this.#failures.add(flight.key, timers.now() + policy.retryAfter)
     }
     if (policy.leaderError === 'next' && flight.stale === undefined && !this.#host.isClosed()) {
-      flight.settleFirst({ error })
-      this.#unable(flight, () => binding.cancel(this.#host.at, flight.lease))
+      const became = binding.handOver(this.#host.at, flight.number)
+      // It is the answer of one, unless the others are being answered already.
+      if (became !== LOST) flight.settleFirst({ error })
+      this.#gaveUp(flight, became, { error })
     } else {
-      land()
-      this.#fire(flight, 'brought', { error })
+      this.#fire(flight, land() ? 'brought' : 'overtaken', { error })
     }
   }
 
@@ -125,22 +137,15 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     busy.delete(this)
   }
 
-  #unable(flight: Flight<K, V>, land: () => void): void {
-    if (this.#host.isClosed()) {
-      this.#fire(flight, 'brought', { error: new CacheClosedError() })
-      return
-    }
-    const { at } = this.#host
-    if (flight.isWanted) {
-      // Those here try, unless somebody waits elsewhere: then they follow.
-      const isAlone = binding.cancel(at, flight.lease) || !binding.handOver(at, flight.number)
-      this.#fire(flight, isAlone ? 'unable' : 'overtaken')
-      return
-    }
-    // Who waits elsewhere may be able to.
-    const isOver = !binding.overdue(at, flight.number)
-    if (isOver) land()
-    this.#fire(flight, isOver ? 'brought' : 'passedOn', { value: undefined })
+  /** The load has no answer for those who wait, and has given its lease up. */
+  #gaveUp(flight: Flight<K, V>, became: number, outcome: Outcome<V>): void {
+    if (became !== ALONE_HERE) this.#fire(flight, 'overtaken')
+    else this.#fire(flight, flight.isWanted ? 'unable' : 'brought', outcome)
+  }
+
+  /** Whether the native side knows its number as one that this flight has a part in. */
+  #takesPart(flight: Flight<K, V>): boolean {
+    return this.#flights.get(flight.number) === flight
   }
 
   #begin(key: K, number: number): Flight<K, V> {
@@ -179,9 +184,6 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
       case 'waitOn':
         this.#watch(flight)
         break
-      case 'leave':
-        if (!this.#host.isClosed()) binding.leave(this.#host.at, flight.number)
-        break
       case 'abort':
         this.#abort(flight)
         break
@@ -192,7 +194,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   /** Out of what is found by number, and out of time. */
   #forget(flight: Flight<K, V>): void {
     flight.unlock?.()
-    if (this.#flights.get(flight.number) === flight) this.#flights.delete(flight.number)
+    if (this.#takesPart(flight)) this.#flights.delete(flight.number)
     if (this.#flights.size === 0) busy.delete(this)
   }
 
@@ -270,8 +272,8 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     const { key, stale } = flight
     const asker = flight.nextAsker
     if (!flight.isWanted || asker === undefined) return
-    // The lease is of no use any more; nobody waits for it elsewhere.
-    if (flight.lease !== 0) binding.cancel(at, flight.lease)
+    // Its lease, if it has one still, is of no use any more.
+    binding.leave(at, flight.number)
     const { fresh, tags } = asker.options ?? {}
     const number = binding.join(at, key, fresh === true ? ALWAYS : UNLESS_FRESH, tags)
     if (number === 0) {
@@ -304,10 +306,15 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   #overdue(flight: Flight<K, V>): void {
     const { at, isClosed } = this.#host
     if (isClosed()) return
+    if (flight.state === 'waits' && !flight.isWanted) {
+      // It waits for the cache only, and whoever leads loads for that.
+      this.#fire(flight, 'impatient')
+      return
+    }
     // If it is this instance's turn mail says so.
-    const isLedElsewhere = binding.overdue(at, flight.number)
+    const became = binding.overdue(at, flight.number)
     if (flight.state === 'waits') this.#fire(flight, 'impatient')
-    else if (isLedElsewhere) this.#fire(flight, 'overtaken')
+    else if (became !== ALONE_HERE) this.#fire(flight, 'overtaken')
     else this.#fire(flight, flight.isShared ? 'overdueShared' : 'overdueAlone')
   }
 
@@ -325,8 +332,6 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     } else if (kind === GONE) {
       this.#fire(flight, 'gone')
     } else {
-      // It may have lost its lease before it heard of that.
-      if (flight.state !== 'waits') binding.cancel(this.#host.at, flight.lease)
       this.#fire(flight, 'told', outcomeOf(this.#host.values, kind, value))
     }
   }
@@ -335,14 +340,16 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     // It may have led, lost its lease and got it back before it heard of either.
     if (flight?.state === 'leads') this.#fire(flight, 'overtaken')
     const heir = this.#flights.get(number)
-    if (heir !== undefined) this.appoint(heir, lease)
-    else this.#decline(number, lease)
+    // For the cache only a load is of no use if the cache would not keep what it brings.
+    const isUseful = heir?.isWanted === true || binding.mayStore(this.#host.at, lease)
+    if (heir !== undefined && isUseful) this.appoint(heir, lease)
+    else this.#decline(number, heir)
   }
 
-  /** Whoever wanted the flight has left: others are to have it. */
-  #decline(number: number, lease: number): void {
+  /** Nobody here wants the flight: others are to have it. */
+  #decline(number: number, heir: Flight<K, V> | undefined): void {
     const { at } = this.#host
-    if (binding.handOver(at, number)) binding.leave(at, number)
-    else binding.cancel(at, lease)
+    if (binding.handOver(at, number) !== ALONE_HERE) binding.leave(at, number)
+    if (heir !== undefined) this.#fire(heir, 'left')
   }
 }

@@ -134,6 +134,10 @@ declare module '#binding' {
     invalidateTag(at: number, tag: string, soft: 0 | 1): void
     /** Above 0: lead, by this lease, which is the flight's number; below: wait for that flight; 0: look again. */
     join(at: number, key: Key, unless: number, tags?: readonly string[]): number
+    /**
+     * Ends a flight with what was loaded: above 0 if it was stored. Below 0 if it was a failure and the
+     * lease is another's: as of `fail`.
+     */
     land(
       at: number,
       lease: number,
@@ -141,14 +145,18 @@ declare module '#binding' {
       ttl: number | undefined,
       note: Note | undefined,
       kind?: number,
-    ): boolean
+    ): number
+    /** False if another one leads meanwhile, or has: this instance waits for what that tells. */
     fail(at: number, lease: number, text: string): boolean
-    give(at: number, lease: number, value: unknown, kind?: number): boolean
-    leave(at: number, flight: number): void
-    cancel(at: number, lease: number): boolean
-    handOver(at: number, flight: number): boolean
+    give(at: number, lease: number, value: unknown, kind?: number): void
+    /** Takes no part in a flight any more; false if it leads and others wait for what it loads. */
+    leave(at: number, flight: number): boolean
+    /** Whether what a lease brings is stored if nothing happens until then. */
+    mayStore(at: number, lease: number): boolean
+    /** Who waited longest leads instead; if nobody waits the flight has ended. See mail.ts for what it tells. */
+    handOver(at: number, flight: number): number
     /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */
-    overdue(at: number, flight: number): boolean
+    overdue(at: number, flight: number): number
     used(at: number, records: number): void
     now(at: number): number
     peek(at: number, key: Key): Stored | undefined

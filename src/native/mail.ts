@@ -13,6 +13,13 @@ export const OVERTAKEN = 10
 /** It ended and brought nothing. */
 export const GONE = 11
 
+/** What `handOver` and `overdue` of the binding tell: nobody waits elsewhere. */
+export const ALONE_HERE = 0
+/** Who waited longest leads, and this instance waits. */
+export const PASSED = 1
+/** Another one led already, or has told what it loaded: this instance waits for that. */
+export const LOST = 2
+
 /** An instance that takes part in flights. */
 export type Fly = (flight: number, kind: number, value: unknown) => void
 

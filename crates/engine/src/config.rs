@@ -19,22 +19,31 @@ pub enum Policy {
     None,
 }
 
+impl Policy {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Lru, Self::Lfu, Self::Random, Self::None];
+
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lru => "lru",
+            Self::Lfu => "lfu",
+            Self::Random => "random",
+            Self::None => "none",
+        }
+    }
+}
+
 impl FromStr for Policy {
     type Err = ConfigError;
 
-    /// The policy of a name: `lru`, `lfu`, `random` or `none`.
+    /// The policy of a [`Policy::name`].
     fn from_str(name: &str) -> Result<Self, ConfigError> {
-        match name {
-            "lru" => Ok(Self::Lru),
-            "lfu" => Ok(Self::Lfu),
-            "random" => Ok(Self::Random),
-            "none" => Ok(Self::None),
-            _ => Err(ConfigError {
-                option: "policy",
-                value: name.to_owned(),
-                allowed: "lru, lfu, random or none",
-            }),
-        }
+        Self::ALL.into_iter().find(|policy| policy.name() == name).ok_or_else(|| ConfigError {
+            option: "policy",
+            value: name.to_owned(),
+            allowed: "lru, lfu, random or none",
+        })
     }
 }
 

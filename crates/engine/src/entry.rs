@@ -40,6 +40,18 @@ pub enum Expiry {
     Keep,
 }
 
+impl Expiry {
+    /// The deadline of an entry that ends so, 0 for none; `kept` is that of the one it replaces.
+    #[inline]
+    pub(crate) fn deadline(self, kept: u64) -> u64 {
+        match self {
+            Self::Never => 0,
+            Self::At(at) => at.clamp(1, LAST_DEADLINE),
+            Self::Keep => kept,
+        }
+    }
+}
+
 /// Deadlines have 48 bits: 8,900 years in milliseconds. Zero stands for none. Nor is a grace longer.
 pub(crate) const LAST_DEADLINE: u64 = (1 << 48) - 1;
 

@@ -41,7 +41,7 @@
 
 mod roles;
 
-pub use roles::{Gone, Handover, Landing, Lease, Left, Role, Ticket};
+pub use roles::{Cancelled, Gone, Handover, Landing, Lease, Left, Role, Ticket};
 
 use crate::key::Key;
 use crate::thread;
@@ -197,19 +197,22 @@ impl FlightTable {
         Some(self.remove(&mut shard, lease.ticket)?.waiters)
     }
 
-    /// Ends a lease that nobody waits for; whether it did, or had ended already.
-    pub fn cancel(&self, lease: &Lease) -> bool {
+    /// Ends a lease that nobody waits for.
+    pub fn cancel(&self, lease: &Lease) -> Cancelled {
         let mut shard = self.lock(lease.ticket.hash);
         match led(&mut shard, lease) {
-            Some(flight) if !flight.waiters.is_empty() => false,
-            Some(_) => self.remove(&mut shard, lease.ticket).is_some(),
-            None => true,
+            Some(flight) if !flight.waiters.is_empty() => Cancelled::Awaited,
+            Some(_) => {
+                self.remove(&mut shard, lease.ticket);
+                Cancelled::Ended
+            }
+            None => Cancelled::Lost,
         }
     }
 
     /// Has the one that waited longest lead instead of who takes too long, who waits from now on.
     /// The new lease is alive even if the old one was killed, since its load begins now; unless
-    /// another flight of the key is up. `Empty` as well if the flight has ended already.
+    /// another flight of the key is up.
     ///
     /// `lease`: the number of the lease that the caller has waited for. All who wait lose patience
     /// at about the same time: only the first of them takes the flight from its leader.
@@ -217,7 +220,8 @@ impl FlightTable {
         let mut shard = self.lock(ticket.hash);
         match find(&mut shard, ticket) {
             Some(flight) if flight.lease != lease => Handover::Since(flight.lease),
-            _ => self.pass_on(&mut shard, ticket, true),
+            Some(_) => self.pass_on(&mut shard, ticket, true),
+            None => Handover::Over,
         }
     }
 
@@ -229,9 +233,10 @@ impl FlightTable {
             Some(flight) if flight.lease != lease => Handover::Since(flight.lease),
             Some(flight) if flight.waiters.is_empty() => {
                 flight.overdue = true;
-                Handover::Empty
+                Handover::Alone
             }
-            _ => self.pass_on(&mut shard, ticket, true),
+            Some(_) => self.pass_on(&mut shard, ticket, true),
+            None => Handover::Over,
         }
     }
 
@@ -240,10 +245,16 @@ impl FlightTable {
         led(&mut self.lock(lease.ticket.hash), lease).is_some()
     }
 
-    /// Whether the owner waits for the flight.
-    pub fn waits(&self, ticket: Ticket, owner: u64) -> bool {
+    /// Whether what a lease brings is stored if nothing happens until then.
+    pub fn may_store(&self, lease: &Lease) -> bool {
+        led(&mut self.lock(lease.ticket.hash), lease).is_some_and(|flight| !flight.killed)
+    }
+
+    /// The number of the lease that the owner waits for; `None` if it does not wait for the flight.
+    pub fn waits_for(&self, ticket: Ticket, owner: u64) -> Option<u64> {
         let mut shard = self.lock(ticket.hash);
-        find(&mut shard, ticket).is_some_and(|flight| flight.waiters.contains(&owner))
+        let flight = find(&mut shard, ticket)?;
+        flight.waiters.contains(&owner).then_some(flight.lease)
     }
 
     /// The owner no longer waits for the flight.
@@ -324,10 +335,10 @@ impl FlightTable {
     }
 
     fn pass_on(&self, shard: &mut Shard, ticket: Ticket, stays: bool) -> Handover {
-        let Some(flight) = find(shard, ticket) else { return Handover::Empty };
+        let Some(flight) = find(shard, ticket) else { return Handover::Over };
         if flight.waiters.is_empty() {
             self.remove(shard, ticket);
-            return Handover::Empty;
+            return Handover::Alone;
         }
         let before = flight.owner;
         flight.owner = flight.waiters.remove(0);
@@ -339,7 +350,7 @@ impl FlightTable {
         let lease = find(shard, ticket).map(|flight| flight.lease(ticket.hash));
         match lease {
             Some(lease) => Handover::Next { lease, deposed: stays.then_some(before) },
-            None => Handover::Empty,
+            None => Handover::Over,
         }
     }
 

@@ -32,13 +32,13 @@ pub struct HotKey {
 /// Counters of the keys that are read most.
 #[derive(Debug)]
 pub struct HotKeys {
-    counters: Mutex<Counters>,
+    counters: Mutex<HotCounters>,
     /// Bytes held by `counters`, to be read without its lock.
     footprint: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Counters {
+struct HotCounters {
     capacity: usize,
     slots: Vec<Slot>,
     by_hash: HashMap<u64, u32, foldhash::fast::RandomState>,
@@ -63,7 +63,7 @@ struct Slot {
 impl HotKeys {
     /// `capacity` counters, at least one. They are allocated as keys come.
     pub fn new(capacity: usize) -> Self {
-        let counters = Counters {
+        let counters = HotCounters {
             capacity: capacity.max(1),
             slots: Vec::new(),
             by_hash: HashMap::default(),
@@ -111,7 +111,7 @@ impl HotKeys {
         self.footprint.load(Ordering::Relaxed)
     }
 
-    fn publish(&self, counters: &Counters) {
+    fn publish(&self, counters: &HotCounters) {
         self.footprint.store(counters.footprint(), Ordering::Relaxed);
     }
 }
@@ -122,7 +122,7 @@ impl Slot {
     }
 }
 
-impl Counters {
+impl HotCounters {
     fn record(&mut self, hash: u64, key: Key<'_>, weight: u64) {
         if let Some(&at) = self.by_hash.get(&hash) {
             self.slots[at as usize].count += weight;

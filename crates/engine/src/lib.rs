@@ -33,6 +33,7 @@
 mod cache;
 mod clock;
 mod config;
+mod cursor;
 mod entry;
 mod fifo;
 mod flight;
@@ -58,8 +59,9 @@ mod wheel;
 pub use cache::{Cache, Edit, Found, Freshness, Info};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
+pub use cursor::run_to_end;
 pub use entry::{EntryRef, Expiry, Value};
-pub use flight::{FlightTable, Gone, Handover, Landing, Lease, Left, Role, Ticket};
+pub use flight::{Cancelled, FlightTable, Gone, Handover, Landing, Lease, Left, Role, Ticket};
 pub use hot::{HotKey, HotKeys};
 pub use key::{Key, KeyKind, MAX_KEY_LEN};
 pub use note::{MOST_TAGS, Nature, Note, NoteRef};

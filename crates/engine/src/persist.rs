@@ -11,11 +11,13 @@
 
 use crate::cache::Cache;
 use crate::config::Error;
+use crate::cursor::run_to_end;
 use crate::entry::{EntryRef, Expiry, Value};
 use crate::key::{Key, KeyKind};
 use crc32fast::Hasher;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow::{Break, Continue};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -94,21 +96,20 @@ impl Cache {
         out.write_all(MAGIC)?;
         out.write_all(&VERSION.to_le_bytes())?;
         out.write_all(&unix_now().to_le_bytes())?;
-        let (mut entries, mut cursor, mut copied) = (0u64, 0, Vec::new());
-        loop {
+        let (mut entries, mut copied) = (0u64, Vec::new());
+        let failed = run_to_end(|cursor| {
             // Copied first and written after: nothing is pinned while a disk works.
-            cursor = self.scan(cursor, BATCH, |entry| {
+            let next = self.scan(cursor, BATCH, |entry| {
                 if !entry.is_tagged() {
                     self.append(entry, &mut copied);
                     entries += 1;
                 }
             });
-            out.write_all(&copied)?;
+            let written = out.write_all(&copied);
             copied.clear();
-            if cursor == 0 {
-                break;
-            }
-        }
+            written.map_or_else(Break, |()| Continue(next))
+        });
+        failed.map_or(Ok(()), Err)?;
         out.write_all(&[END])?;
         out.write_all(&entries.to_le_bytes())?;
         let sum = out.sum.clone().finalize();

@@ -6,6 +6,7 @@
 //! `lru`, which tries `order` and goes on without when it is taken. Listeners run under none.
 
 use crate::config::Policy;
+use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
@@ -17,6 +18,7 @@ use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
+use std::ops::ControlFlow::Continue;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -273,16 +275,12 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        let mut cursor = 0;
-        loop {
-            cursor = self.index.visit(cursor, |_, entry| {
+        run_to_end::<()>(|cursor| {
+            Continue(self.index.visit(cursor, |_, entry| {
                 // SAFETY: the cache is being dropped: nobody reads or writes.
                 unsafe { entry.destroy(self.linked) };
-            });
-            if cursor == 0 {
-                break;
-            }
-        }
+            }))
+        });
         let limbo = std::mem::take(self.limbo.get_mut());
         let retired = limbo.garbage.into_items().filter_map(|(_, garbage)| match garbage {
             Garbage::Entry(entry, _) => Some(entry),

@@ -1,13 +1,11 @@
 //! The grace after a deadline, on a clock that is set by hand.
 
-use breakwater_engine::{
-    Cache, Clock, Config, Edit, EntryRef, Expiry, Freshness, Key, Nature, Note, Policy, Reason,
-    RemovalListener, Value,
-};
-use std::sync::{Arc, Mutex};
+mod support;
 
-const KEY: Key<'static> = Key::text(b"key");
-const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
+use breakwater_engine::{
+    Cache, Clock, Config, Edit, Expiry, Freshness, Key, Nature, Note, Policy, Reason, Value,
+};
+use support::{KEY, Told, deadline, with_clock};
 
 /// Milliseconds that an entry may be kept beyond its deadline before upkeep drops it.
 const TICK: u64 = 8;
@@ -16,37 +14,8 @@ fn set(cache: &Cache, key: Key<'_>, expiry: Expiry) -> bool {
     cache.set(key, Value::bytes(b"value"), expiry).unwrap()
 }
 
-fn deadline(cache: &Cache) -> Option<Option<u64>> {
-    cache.peek(KEY, |entry| entry.deadline())
-}
-
-#[derive(Default)]
-struct Told(Mutex<Vec<(Vec<u8>, Reason)>>);
-
-impl RemovalListener for Told {
-    fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
-        self.0.lock().unwrap().push((entry.key().bytes.to_vec(), reason));
-    }
-}
-
-impl Told {
-    fn by(cache: &Cache) -> Arc<Self> {
-        let told = Arc::new(Self::default());
-        cache.listen(told.clone());
-        told
-    }
-
-    fn take(&self) -> Vec<(Vec<u8>, Reason)> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
 fn with_grace(policy: Policy, grace: u64) -> (Cache, Clock) {
-    let clock = Clock::manual();
-    clock.advance(1_000);
-    let config =
-        Config { policy, grace, near_copies: true, clock: clock.clone(), ..Config::default() };
-    (Cache::new(config).unwrap(), clock)
+    with_clock(Config { policy, grace, near_copies: true, ..Config::default() })
 }
 
 fn seen(cache: &Cache) -> Option<(Freshness, Option<u64>)> {
@@ -55,7 +24,7 @@ fn seen(cache: &Cache) -> Option<(Freshness, Option<u64>)> {
 
 #[test]
 fn within_the_grace_an_entry_is_there_for_who_takes_stale_values_and_for_nobody_else() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = with_grace(policy, 100);
         let told = Told::by(&cache);
         set(&cache, KEY, Expiry::At(1_010));
@@ -87,7 +56,7 @@ fn within_the_grace_an_entry_is_there_for_who_takes_stale_values_and_for_nobody_
 
 #[test]
 fn upkeep_drops_an_entry_when_its_grace_is_over() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = with_grace(policy, 5_000);
         set(&cache, KEY, Expiry::At(1_100));
         clock.advance(5_099);
@@ -102,7 +71,7 @@ fn upkeep_drops_an_entry_when_its_grace_is_over() {
 
 #[test]
 fn what_replaces_or_removes_a_stale_entry_finds_nothing() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = with_grace(policy, 100);
         let told = Told::by(&cache);
         let stale = |act: &dyn Fn()| {
@@ -128,7 +97,7 @@ fn what_replaces_or_removes_a_stale_entry_finds_nothing() {
 #[test]
 fn a_timer_serves_what_takes_the_place_of_an_entry_with_another_grace() {
     let negative = Note { nature: Nature::Negative, ..Note::default() };
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         for grace in [0, 30, 1_000] {
             let (cache, clock) = with_grace(policy, grace);
             let learn = |at| cache.set_noted(KEY, Value::bytes(b""), Expiry::At(at), &negative);

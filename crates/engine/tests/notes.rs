@@ -1,20 +1,16 @@
 //! Notes: what entries say beside key and value, and what those who look closely see of it.
 
-use breakwater_engine::{
-    Cache, Clock, Config, EntryRef, Expiry, Freshness, Key, Nature, Note, Policy, Reason,
-    RemovalListener, Role, Value,
-};
-use std::sync::{Arc, Mutex};
+mod support;
 
-const KEY: Key<'static> = Key::text(b"key");
+use breakwater_engine::{
+    Cache, Clock, Config, Expiry, Freshness, Nature, Note, Policy, Reason, Role, Value,
+};
+use support::{KEY, Told, with_clock};
+
 const VALUE: Value<'static> = Value { format: 7, bytes: b"value" };
-const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
 
 fn new(policy: Policy) -> (Cache, Clock) {
-    let clock = Clock::manual();
-    clock.advance(1_000);
-    let config = Config { policy, clock: clock.clone(), near_copies: true, ..Config::default() };
-    (Cache::new(config).unwrap(), clock)
+    with_clock(Config { policy, near_copies: true, ..Config::default() })
 }
 
 fn negative() -> Note {
@@ -25,18 +21,9 @@ fn seen(cache: &Cache) -> Option<(Freshness, bool, Option<u64>)> {
     cache.get_with_freshness(KEY, |found| (found.freshness, found.negative, found.left))
 }
 
-#[derive(Default)]
-struct Told(Mutex<Vec<Reason>>);
-
-impl RemovalListener for Told {
-    fn removed(&self, _: EntryRef<'_>, reason: Reason) {
-        self.0.lock().unwrap().push(reason);
-    }
-}
-
 #[test]
 fn a_note_stays_with_its_entry_and_is_charged() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, _) = new(policy);
         for tags in [0, 1, 64] {
             let note = Note {
@@ -95,10 +82,9 @@ fn from_its_early_window_on_an_entry_is_early_and_no_copy_is_kept() {
 
 #[test]
 fn a_negative_is_there_for_who_looks_and_for_nobody_else() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
-        let told = Arc::new(Told::default());
-        cache.listen(told.clone());
+        let told = Told::by(&cache);
         let learn = || cache.set_noted(KEY, VALUE, Expiry::At(clock.now() + 10), &negative());
         learn().unwrap();
         assert_eq!(seen(&cache), Some((Freshness::Fresh, true, Some(10))));
@@ -116,7 +102,7 @@ fn a_negative_is_there_for_who_looks_and_for_nobody_else() {
         learn().unwrap();
         clock.advance(10);
         assert_eq!(seen(&cache), None, "it ends");
-        assert_eq!(*told.0.lock().unwrap(), [Reason::Replaced], "nobody is told of it");
+        assert_eq!(told.reasons(), [Reason::Replaced], "nobody is told of it");
         cache.audit().unwrap();
     }
 }

@@ -1,22 +1,17 @@
 //! Tags: entries that are invalidated together, and loads that come too late for that.
 
-use breakwater_engine::{
-    Cache, Clock, Config, EntryRef, Error, Expiry, Freshness, Key, Nature, Note, Policy, Reason,
-    RemovalListener, Role, Value,
-};
-use std::sync::{Arc, Mutex};
+mod support;
 
-const KEY: Key<'static> = Key::text(b"key");
+use breakwater_engine::{
+    Cache, Clock, Config, Error, Expiry, Freshness, Key, Nature, Note, Policy, Reason, Role, Value,
+};
+use support::{KEY, Told, with_clock};
+
 const OTHER: Key<'static> = Key::text(b"other");
 const VALUE: Value<'static> = Value::bytes(b"value");
-const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
 
 fn new(policy: Policy, grace: u64) -> (Cache, Clock) {
-    let clock = Clock::manual();
-    clock.advance(1_000);
-    let config =
-        Config { policy, grace, clock: clock.clone(), near_copies: true, ..Config::default() };
-    (Cache::new(config).unwrap(), clock)
+    with_clock(Config { policy, grace, near_copies: true, ..Config::default() })
 }
 
 /// Names of tags that do not share a group.
@@ -39,22 +34,12 @@ fn set(cache: &Cache, key: Key<'_>, expiry: Expiry, tags: &[&str]) -> Result<boo
     cache.set_noted(key, VALUE, expiry, &tagged(cache, tags))
 }
 
-#[derive(Default)]
-struct Told(Mutex<Vec<Reason>>);
-
-impl RemovalListener for Told {
-    fn removed(&self, _: EntryRef<'_>, reason: Reason) {
-        self.0.lock().unwrap().push(reason);
-    }
-}
-
 #[test]
 fn an_invalidation_ends_what_has_its_tag_and_nothing_else() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, _) = new(policy, 0);
         let [a, b, c] = names(&cache);
-        let told = Arc::new(Told::default());
-        cache.listen(told.clone());
+        let told = Told::by(&cache);
         set(&cache, KEY, Expiry::Never, &[&a, &b]).unwrap();
         set(&cache, OTHER, Expiry::Never, &[&c]).unwrap();
         let (_, stamp) = cache.get_stamped(KEY, |_| ()).unwrap();
@@ -63,7 +48,7 @@ fn an_invalidation_ends_what_has_its_tag_and_nothing_else() {
         assert_eq!(cache.scan(0, 100, |entry| assert_eq!(entry.key(), OTHER)), 0);
         assert!(!cache.contains(KEY) && cache.contains(OTHER));
         assert_eq!(cache.len(), 1, "who met it dropped it");
-        assert_eq!(*told.0.lock().unwrap(), [Reason::Expired]);
+        assert_eq!(told.reasons(), [Reason::Expired]);
         assert_eq!(set(&cache, KEY, Expiry::Never, &[&a, &b]), Ok(false));
         assert!(cache.contains(KEY), "what came after it is valid");
         cache.invalidate_tag(&a, false);
@@ -78,7 +63,7 @@ fn an_invalidation_ends_what_has_its_tag_and_nothing_else() {
 
 #[test]
 fn a_soft_invalidation_makes_stale_what_may_be_stale() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy, 100);
         let seen = || cache.get_with_freshness(KEY, |found| (found.freshness, found.left));
         set(&cache, KEY, Expiry::At(1_050), &["a"]).unwrap();
@@ -106,7 +91,7 @@ fn a_soft_invalidation_makes_stale_what_may_be_stale() {
 
 #[test]
 fn what_is_stale_by_its_tag_ends_with_its_grace_however_often_that_is_invalidated() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy, 100);
         let age = |key| cache.get_with_freshness(key, |found| found.left);
         set(&cache, KEY, Expiry::Never, &["a"]).unwrap();

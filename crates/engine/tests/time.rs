@@ -1,57 +1,26 @@
 //! Deadlines, on a clock that is set by hand.
 
-use breakwater_engine::{
-    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, Policy, Reason, RemovalListener,
-    Value,
-};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+mod support;
 
-const KEY: Key<'static> = Key::text(b"key");
-const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
+use breakwater_engine::{Cache, Clock, Config, Edit, Error, Expiry, Key, Policy, Reason, Value};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use support::{KEY, Told, deadline, with_clock};
 
 /// Milliseconds that an entry may be kept beyond its deadline before upkeep drops it.
 const TICK: u64 = 8;
 
 fn new(policy: Policy) -> (Cache, Clock) {
-    let clock = Clock::manual();
-    clock.advance(1_000);
-    let config = Config { policy, clock: clock.clone(), ..Config::default() };
-    (Cache::new(config).unwrap(), clock)
+    with_clock(Config { policy, ..Config::default() })
 }
 
 fn set(cache: &Cache, key: Key<'_>, expiry: Expiry) -> bool {
     cache.set(key, Value::bytes(b"value"), expiry).unwrap()
 }
 
-fn deadline(cache: &Cache) -> Option<Option<u64>> {
-    cache.peek(KEY, |entry| entry.deadline())
-}
-
-#[derive(Default)]
-struct Told(Mutex<Vec<(Vec<u8>, Reason)>>);
-
-impl RemovalListener for Told {
-    fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
-        self.0.lock().unwrap().push((entry.key().bytes.to_vec(), reason));
-    }
-}
-
-impl Told {
-    fn by(cache: &Cache) -> Arc<Self> {
-        let told = Arc::new(Self::default());
-        cache.listen(told.clone());
-        told
-    }
-
-    fn take(&self) -> Vec<(Vec<u8>, Reason)> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
 #[test]
 fn a_read_finds_nothing_from_the_very_millisecond_of_the_deadline_on() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
         let told = Told::by(&cache);
         set(&cache, KEY, Expiry::At(1_005));
@@ -70,7 +39,7 @@ fn a_read_finds_nothing_from_the_very_millisecond_of_the_deadline_on() {
 
 #[test]
 fn what_expired_is_absent_for_every_operation() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
         let told = Told::by(&cache);
         let expired = |act: &dyn Fn()| {
@@ -107,7 +76,7 @@ fn what_expired_is_absent_for_every_operation() {
 
 #[test]
 fn upkeep_drops_what_expired_a_tick_late_at_most_and_never_early() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
         let told = Told::by(&cache);
         let deadlines: Vec<u64> =
@@ -148,7 +117,7 @@ fn deadlines_past_and_far_are_what_they_say() {
 
 #[test]
 fn keep_keeps_the_deadline_and_never_invents_one() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
         assert!(!set(&cache, KEY, Expiry::Keep));
         assert_eq!(deadline(&cache), Some(None));
@@ -166,7 +135,7 @@ fn keep_keeps_the_deadline_and_never_invents_one() {
 
 #[test]
 fn expire_moves_the_end_both_ways() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
         assert_eq!(cache.expire(KEY, Expiry::At(9_999)), Ok(false), "nothing is there");
         set(&cache, KEY, Expiry::At(1_100));
@@ -294,7 +263,7 @@ fn what_expired_makes_room_where_nothing_is_evicted() {
 /// and comes back.
 #[test]
 fn a_deadline_that_does_not_fit_is_refused() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         for bound in (4_096..9_000).step_by(100) {
             let config = Config {
                 policy,

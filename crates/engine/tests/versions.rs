@@ -1,19 +1,14 @@
 //! Versions of values: an older one never takes the place of a newer one.
 
-use breakwater_engine::{
-    Cache, Clock, Config, EntryRef, Error, Expiry, Freshness, Key, Nature, Note, Policy, Reason,
-    RemovalListener, Role, Value,
-};
-use std::sync::{Arc, Mutex};
+mod support;
 
-const KEY: Key<'static> = Key::text(b"key");
-const POLICIES: [Policy; 4] = [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None];
+use breakwater_engine::{
+    Cache, Clock, Config, Error, Expiry, Freshness, Key, Nature, Note, Policy, Reason, Role, Value,
+};
+use support::{KEY, Told, with_clock};
 
 fn new(policy: Policy) -> (Cache, Clock) {
-    let clock = Clock::manual();
-    clock.advance(1_000);
-    let config = Config { policy, grace: 50, clock: clock.clone(), ..Config::default() };
-    (Cache::new(config).unwrap(), clock)
+    with_clock(Config { policy, grace: 50, ..Config::default() })
 }
 
 fn note(version: u64) -> Note {
@@ -30,18 +25,9 @@ fn held(cache: &Cache) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.try_into().unwrap()))
 }
 
-#[derive(Default)]
-struct Told(Mutex<Vec<Reason>>);
-
-impl RemovalListener for Told {
-    fn removed(&self, _: EntryRef<'_>, reason: Reason) {
-        self.0.lock().unwrap().push(reason);
-    }
-}
-
 #[test]
 fn a_higher_version_stays_and_an_equal_one_gives_way() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, _) = new(policy);
         assert_eq!(set(&cache, 5, Expiry::Never), Ok(false));
         assert_eq!(set(&cache, 4, Expiry::Never), Err(Error::Outdated));
@@ -62,7 +48,7 @@ fn a_higher_version_stays_and_an_equal_one_gives_way() {
 
 #[test]
 fn a_stale_version_counts_as_long_as_it_is_there() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
         set(&cache, 5, Expiry::At(1_010)).unwrap();
         clock.advance(59);
@@ -77,10 +63,9 @@ fn a_stale_version_counts_as_long_as_it_is_there() {
 
 #[test]
 fn what_is_buried_keeps_older_versions_away_for_its_time() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let (cache, clock) = new(policy);
-        let told = Arc::new(Told::default());
-        cache.listen(told.clone());
+        let told = Told::by(&cache);
         set(&cache, 5, Expiry::Never).unwrap();
         assert!(!cache.delete_versioned(KEY, 4, Expiry::At(1_100)), "it is newer");
         assert_eq!(held(&cache), Some(5));
@@ -96,7 +81,7 @@ fn what_is_buried_keeps_older_versions_away_for_its_time() {
         assert_eq!(set(&cache, 5, Expiry::Never), Ok(false), "it has no grace");
         assert!(cache.delete_versioned(KEY, 7, Expiry::At(2_000)));
         assert_eq!(set(&cache, 7, Expiry::Never), Ok(false), "an equal one may come back");
-        assert_eq!(*told.0.lock().unwrap(), [Reason::Deleted, Reason::Deleted]);
+        assert_eq!(told.reasons(), [Reason::Deleted, Reason::Deleted]);
         let stats = cache.stats();
         assert_eq!((stats.sets, stats.deletes), (3, 2));
         cache.audit().unwrap();
@@ -128,7 +113,7 @@ fn what_cannot_have_a_tombstone_goes_all_the_same() {
 
 #[test]
 fn of_versions_that_meet_the_highest_stays() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         for _ in 0..50 {
             let (cache, _) = new(policy);
             std::thread::scope(|scope| {

@@ -44,6 +44,10 @@ impl Backlog {
     /// # Errors
     /// The connection is gone.
     pub fn flush(&mut self, socket: &mut impl Write) -> io::Result<()> {
+        socket.flush()?;
+        if self.is_empty() {
+            return Ok(());
+        }
         self.written += write(&self.bytes[self.written..], socket)?;
         if self.is_empty() {
             self.bytes.clear();

@@ -13,17 +13,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A policy of ours and the reference that it is measured by.
-const POLICIES: [(&str, Policy, &str); 3] = [
-    ("lru", Policy::Lru, "lru"),
-    ("lfu", Policy::Lfu, "s3-fifo"),
-    ("random", Policy::Random, "lru"),
-];
+/// The reference that a policy of ours is measured by; one that makes no room has none.
+const fn reference_of(policy: Policy) -> Option<&'static str> {
+    match policy {
+        Policy::Lru | Policy::Random => Some("lru"),
+        Policy::Lfu => Some("s3-fifo"),
+        Policy::None => None,
+    }
+}
 
 struct Args {
     dir: PathBuf,
     only: Option<String>,
-    policies: Vec<(&'static str, Policy, &'static str)>,
+    policies: Vec<(Policy, &'static str)>,
     shards: Option<usize>,
 }
 
@@ -51,7 +53,8 @@ fn parse() -> Result<Args, Box<dyn Error>> {
         }
     }
     let known = |name: &str| {
-        let found = POLICIES.iter().find(|policy| policy.0 == name).copied();
+        let policy: Option<Policy> = name.parse().ok();
+        let found = policy.and_then(|policy| Some((policy, reference_of(policy)?)));
         found.ok_or_else(|| format!("--policy must be of lru, lfu, random, not {name}"))
     };
     Ok(Args {
@@ -88,7 +91,7 @@ fn replay_all(args: &Args, table: &Table, traces: &Traces) -> Vec<Vec<f64>> {
                     // Relaxed: each number is drawn once, that is all.
                     let job = next.fetch_add(1, Ordering::Relaxed);
                     let Some(row) = table.rows.get(job / policies) else { return };
-                    let policy = args.policies[job % policies].1;
+                    let policy = args.policies[job % policies].0;
                     let trace = &traces[&row.trace];
                     let ratio = trace::hit_ratio(trace, row.entries, policy, args.shards);
                     results.lock().expect("no replay panics")[job / policies][job % policies] =
@@ -104,8 +107,8 @@ fn print(args: &Args, table: &Table, ours: &[Vec<f64>]) -> Result<(), Box<dyn Er
     let measure = |name: &str| table.column(name).ok_or(format!("reference.tsv lacks {name}"));
     print!("{:<11}{:>8}", "trace", "entries");
     table.columns.iter().for_each(|column| print!("{:>11.10}", column));
-    for (name, _, by) in &args.policies {
-        print!(" | {:>7} {:>9}", name, format!("-{by}"));
+    for (policy, by) in &args.policies {
+        print!(" | {:>7} {:>9}", policy.name(), format!("-{by}"));
     }
     println!();
     let mut lines: Vec<(String, Vec<f64>, &[f64])> = Vec::new();
@@ -121,12 +124,13 @@ fn print(args: &Args, table: &Table, ours: &[Vec<f64>]) -> Result<(), Box<dyn Er
     for (head, ratios, ours) in &lines {
         print!("{head}");
         ratios.iter().for_each(|ratio| print!("{ratio:>11.2}"));
-        for ((_, _, by), ours) in args.policies.iter().zip(*ours) {
+        for ((_, by), ours) in args.policies.iter().zip(*ours) {
             print!(" | {ours:>7.2} {:>+9.2}", ours - ratios[measure(by)?]);
         }
         println!();
     }
-    for (at, (name, _, by)) in args.policies.iter().enumerate() {
+    for (at, (policy, by)) in args.policies.iter().enumerate() {
+        let name = policy.name();
         let by_column = measure(by)?;
         let off = lines[..rows].iter().map(|(_, ratios, ours)| ours[at] - ratios[by_column]);
         let (low, high) = off

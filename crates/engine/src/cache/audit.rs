@@ -1,7 +1,9 @@
 //! The audit: does what is charged equal what is there? For tests and fuzzers.
 
 use super::Cache;
+use crate::cursor::run_to_end;
 use crate::shard::ShardRef;
+use std::ops::ControlFlow::Continue;
 
 impl Cache {
     /// Counts everything anew and compares it with the books: what each shard is charged, what the
@@ -42,19 +44,15 @@ impl Cache {
     fn count_bytes(&self, shard: ShardRef<'_>) -> Counted {
         let _guard = shard.here.pin();
         let mut counted = Counted::default();
-        let mut cursor = 0;
-        loop {
-            cursor = shard.index.visit(cursor, |_, entry| {
+        run_to_end::<()>(|cursor| {
+            Continue(shard.index.visit(cursor, |_, entry| {
                 // SAFETY: pinned: what the index holds is not freed.
                 let read = unsafe { entry.read() };
                 counted.entries += 1;
                 counted.payload += read.payload();
                 counted.bytes += read.footprint(self.is_linked());
-            });
-            if cursor == 0 {
-                break;
-            }
-        }
+            }))
+        });
         let guarded = shard.guarded.lock();
         counted.bytes += guarded.order.footprint() + guarded.wheel.footprint();
         counted.bytes += shard.index.footprint() + shard.limbo_bytes() + shard.lost_bytes();

@@ -2,7 +2,7 @@
 
 use super::Cache;
 use crate::config::Error;
-use crate::entry::{EntryPtr, EntryRef, Expiry, LAST_DEADLINE};
+use crate::entry::{EntryPtr, EntryRef, Expiry};
 use crate::index::{Host, Shortage};
 use crate::key::Key;
 use crate::note::NoteRef;
@@ -73,12 +73,8 @@ impl Cache {
 /// Gives an entry another deadline, and a node in the wheel if the one that it has fires too late;
 /// the deadline that it has then.
 fn postpone(guarded: &mut Guarded, hash: u64, entry: EntryRef<'_>, expiry: Expiry) -> u64 {
-    let deadline = match expiry {
-        Expiry::Keep => entry.raw_deadline(),
-        Expiry::Never => 0,
-        Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
-    };
     let before = entry.raw_deadline();
+    let deadline = expiry.deadline(before);
     entry.set_deadline(deadline);
     if deadline != 0 && (entry.timer() == 0 || before == 0 || deadline < before) {
         let end = guarded.end_of(entry);

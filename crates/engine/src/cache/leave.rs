@@ -1,6 +1,7 @@
 //! Leaving: an entry that is out of the index is counted, reported and retired; clearing.
 
 use super::Cache;
+use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{Clearing, Host, Word};
 use crate::removal::Reason;
@@ -9,6 +10,7 @@ use crate::shim::Backoff;
 use crate::stats::Count;
 use crate::thread;
 use parking_lot::MutexGuard;
+use std::ops::ControlFlow::{Break, Continue};
 
 /// Buckets moved, or looked at, in one step.
 const SETTLED_AT_ONCE: usize = 64;
@@ -163,17 +165,21 @@ impl Cache {
     }
 
     fn is_empty_now(&self, shard: ShardRef<'_>) -> bool {
-        let (mut cursor, mut found) = (0, false);
-        loop {
-            let guard = shard.here.pin();
+        let found = run_to_end(|mut cursor| {
+            let _guard = shard.here.pin();
+            let mut found = false;
             for _ in 0..SETTLED_AT_ONCE {
                 cursor = shard.index.visit(cursor, |_, _| found = true);
-                if found || cursor == 0 {
-                    return !found;
+                if found {
+                    return Break(());
+                }
+                if cursor == 0 {
+                    break;
                 }
             }
-            drop(guard);
-        }
+            Continue(cursor)
+        });
+        found.is_none()
     }
 
     /// Announces an empty table. What policy and wheel know is of what is in the old one, which
@@ -222,11 +228,10 @@ impl Cache {
         wanted: impl Fn(EntryRef<'_>) -> bool,
         mut f: impl FnMut(EntryPtr),
     ) {
-        let mut cursor = 0;
-        loop {
+        run_to_end::<()>(|cursor| {
             let guard = shard.here.pin();
             let mut found = Vec::new();
-            cursor = shard.index.visit(cursor, |_, entry| found.push(entry));
+            let next = shard.index.visit(cursor, |_, entry| found.push(entry));
             found.retain(|&entry| {
                 // SAFETY: pinned: what the index holds is not freed.
                 wanted(unsafe { entry.read() })
@@ -234,9 +239,7 @@ impl Cache {
             });
             drop(guard);
             found.into_iter().for_each(&mut f);
-            if cursor == 0 {
-                return;
-            }
-        }
+            Continue(next)
+        });
     }
 }

@@ -1,9 +1,11 @@
 //! Visiting entries: in slices of the index, or one at random.
 
 use super::Cache;
+use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{MAX_FREQUENCY, Word};
 use crate::thread;
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets drawn before the entries are looked for one after the other.
@@ -79,14 +81,10 @@ impl Cache {
     /// Visits all entries, in slices of the index, pinned.
     fn each(&self, mut f: impl FnMut(Word, EntryPtr)) {
         for shard in self.shard_refs() {
-            let mut cursor = 0;
-            loop {
+            run_to_end::<()>(|cursor| {
                 let _guard = thread::here().pin();
-                cursor = shard.index.visit(cursor, &mut f);
-                if cursor == 0 {
-                    break;
-                }
-            }
+                Continue(shard.index.visit(cursor, &mut f))
+            });
         }
     }
 
@@ -113,25 +111,19 @@ impl Cache {
 
     fn first<R>(&self, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
         let _guard = thread::here().pin();
-        for shard in self.shard_refs() {
-            let mut cursor = 0;
-            loop {
+        let found = self.shard_refs().find_map(|shard| {
+            run_to_end(|cursor| {
                 let mut found = None;
-                cursor = shard.index.visit(cursor, |_, entry| {
+                let next = shard.index.visit(cursor, |_, entry| {
                     // SAFETY: pinned: what the index holds is not freed.
                     let entry = unsafe { entry.read() };
                     if !self.is_over(entry) {
                         found = Some(entry);
                     }
                 });
-                if let Some(entry) = found {
-                    return Some(f(entry));
-                }
-                if cursor == 0 {
-                    break;
-                }
-            }
-        }
-        None
+                found.map_or(Continue(next), Break)
+            })
+        });
+        found.map(f)
     }
 }

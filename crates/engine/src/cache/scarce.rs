@@ -7,8 +7,6 @@ use crate::key::Key;
 use crate::memory::scarcity;
 use crate::note::Note;
 
-const POLICIES: [Policy; 4] = [Policy::Lru, Policy::Lfu, Policy::Random, Policy::None];
-
 /// Uses all that allocates; how many calls found no memory.
 fn use_all(cache: &Cache) -> u32 {
     let mut refused = 0;
@@ -41,7 +39,7 @@ fn use_all(cache: &Cache) -> u32 {
 
 #[test]
 fn where_the_system_has_no_memory_calls_say_full_and_nothing_is_lost() {
-    for policy in POLICIES {
+    for policy in Policy::ALL {
         let mut refused = 0;
         // Each allocation fails in its turn, and so do all after it.
         for n in (0..150).chain((150..4_000).step_by(191)) {

@@ -3,7 +3,7 @@
 use super::Cache;
 use super::store::{Reservation, Stored, check_key, entry_payload};
 use crate::config::Error;
-use crate::entry::{EntryRef, Expiry, LAST_DEADLINE, Value};
+use crate::entry::{EntryRef, Expiry, Value};
 use crate::index::{Expect, Host};
 use crate::key::Key;
 use crate::note::{Note, NoteRef};
@@ -149,11 +149,7 @@ impl Cache {
             Some(Err(_)) if kept.is_some() => return Attempt::Again,
             Some(Err(error)) => return Attempt::Failed(error),
         };
-        let deadline = match expiry {
-            Expiry::Never => 0,
-            Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
-            Expiry::Keep => live.map_or(0, |entry| entry.raw_deadline()),
-        };
+        let deadline = expiry.deadline(live.map_or(0, |entry| entry.raw_deadline()));
         let size = self.size_of(key, out.len(), draft);
         if *granted == size {
             *granted = 0;

@@ -5,7 +5,7 @@ use super::store::{Reservation, Stored, check_key, entry_payload};
 use super::tags::InOrder;
 use super::update::Edit;
 use crate::config::Error;
-use crate::entry::{EntryPtr, Expiry, LAST_DEADLINE, Value};
+use crate::entry::{EntryPtr, Expiry, Value};
 use crate::flight::{Finishing, FlightTable, Landing, Lease};
 use crate::index::{Expect, Host, Word};
 use crate::key::Key;
@@ -20,18 +20,14 @@ impl Cache {
     /// # Errors
     /// When the entry cannot be stored; what the key had stays.
     pub fn set(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Result<bool, Error> {
-        let deadline = match expiry {
-            Expiry::Never => 0,
-            Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
-            Expiry::Keep => {
-                return self.update(key, |old, out| {
-                    out.extend_from_slice(value.bytes);
-                    (Edit::Put { format: value.format, expiry }, old.is_some())
-                });
-            }
-        };
+        if expiry == Expiry::Keep {
+            return self.update(key, |old, out| {
+                out.extend_from_slice(value.bytes);
+                (Edit::Put { format: value.format, expiry }, old.is_some())
+            });
+        }
         self.flights.kill(key);
-        let stored = self.set_new(key, value, deadline);
+        let stored = self.set_new(key, value, expiry.deadline(0));
         self.flights.kill(key);
         stored
     }
@@ -49,7 +45,7 @@ impl Cache {
         note: &Note,
     ) -> Result<bool, Error> {
         self.flights.kill(key);
-        let stored = self.set_drafted(key, value, deadline(expiry), note);
+        let stored = self.set_drafted(key, value, expiry.deadline(0), note);
         self.flights.kill(key);
         stored
     }
@@ -63,7 +59,7 @@ impl Cache {
         expiry: Expiry,
         note: Option<&Note>,
     ) -> Option<Landing<Result<bool, Error>>> {
-        let (key, deadline) = (lease.key(), deadline(expiry));
+        let (key, deadline) = (lease.key(), expiry.deadline(0));
         let mut gate = AtLanding { flights: &self.flights, lease, waiters: None, is_closed: false };
         let stored = match note {
             None => self.set_new_at(&mut gate, key, value, deadline),
@@ -268,7 +264,7 @@ impl Cache {
     pub fn delete_versioned(&self, key: Key<'_>, version: u64, expiry: Expiry) -> bool {
         let note = Note { version: Some(version), nature: Nature::Tombstone, ..Note::default() };
         self.flights.kill(key);
-        let deleted = match self.set_drafted(key, Value::bytes(&[]), deadline(expiry), &note) {
+        let deleted = match self.set_drafted(key, Value::bytes(&[]), expiry.deadline(0), &note) {
             Ok(_) => true,
             Err(Error::Outdated) => false,
             // There is no room for a tombstone: the key goes all the same.
@@ -369,13 +365,5 @@ impl<'a> Gate for AtLanding<'a> {
 
     fn is_closed(&self) -> bool {
         self.is_closed
-    }
-}
-
-/// The deadline of an entry that has none to keep; 0 for none.
-fn deadline(expiry: Expiry) -> u64 {
-    match expiry {
-        Expiry::At(at) => at.clamp(1, LAST_DEADLINE),
-        Expiry::Never | Expiry::Keep => 0,
     }
 }

@@ -156,7 +156,7 @@ fn who_joins_while_a_load_is_cancelled_waits_or_leads() {
             let world = Arc::clone(&world);
             move || world.load(2).is_none()
         });
-        let cancelled = world.table.cancel(&lease);
+        let cancelled = world.table.cancel(&lease) == Cancelled::Ended;
         let served = if cancelled { 0 } else { world.land(&lease) };
         let waits = other.join().unwrap();
         assert!(!cancelled || !waits, "who waits is not left alone");
@@ -185,8 +185,8 @@ fn a_load_that_is_taken_over_is_landed_once() {
                 assert!(first.is_none() && deposed == Some(1));
                 assert_eq!(world.land(&lease), 1, "who led before is served");
             }
-            Handover::Empty => assert_eq!(first.unwrap().waiters, vec![2]),
-            Handover::Since(_) => panic!("nobody else takes it over"),
+            Handover::Over => assert_eq!(first.unwrap().waiters, vec![2]),
+            handover => panic!("nobody else takes it over: {handover:?}"),
         }
         assert!(world.table.is_idle());
         assert_eq!(world.cache.load(Ordering::Acquire), 1);
@@ -198,7 +198,7 @@ fn an_overdue_load_stores_or_whoever_joined_loads_in_its_place() {
     model(|| {
         let world = World::new();
         let slow = world.lead(1);
-        assert!(matches!(world.table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+        assert!(matches!(world.table.overdue(slow.ticket(), slow.number()), Handover::Alone));
         let late = thread::spawn({
             let world = Arc::clone(&world);
             move || world.table.finish(&slow, || world.cache.store(1, Ordering::Release))
@@ -229,11 +229,11 @@ fn a_load_is_taken_over_once_though_all_lose_patience_at_once() {
             match other.join().unwrap() {
                 Handover::Next { lease, .. } => leases.push(lease),
                 Handover::Since(lease) => assert_ne!(lease, number),
-                Handover::Empty => panic!("there are waiters"),
+                handover => panic!("there are waiters: {handover:?}"),
             }
         }
         assert_eq!(leases.len(), 1);
-        assert!(world.table.leads(&leases[0]) && world.table.waits(ticket, 1));
+        assert!(world.table.leads(&leases[0]) && world.table.waits_for(ticket, 1).is_some());
         assert_eq!(world.land(&leases[0]), 2);
         assert!(world.table.is_idle());
     });
@@ -252,7 +252,9 @@ fn who_leaves_while_the_leader_dies_leaves_no_flight_behind() {
         let mut gone = world.table.owner_gone(1);
         match (other.join().unwrap(), gone.heirs.pop()) {
             // It is the leader, and is told so: nobody waits for it.
-            (Left::Unknown, Some(heir)) => assert!(world.table.cancel(&heir)),
+            (Left::Unknown, Some(heir)) => {
+                assert_eq!(world.table.cancel(&heir), Cancelled::Ended);
+            }
             (Left::Alone(1), None) => {}
             other => panic!("{other:?}"),
         }

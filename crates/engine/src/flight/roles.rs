@@ -67,7 +67,7 @@ pub struct Landing<R> {
     pub stored: Option<R>,
 }
 
-/// Who leads a flight whose leader is gone, or takes too long.
+/// Who leads a flight whose leader gives up, is gone or takes too long.
 #[derive(Debug)]
 pub enum Handover {
     /// The one that waited longest leads now and must be told to load.
@@ -77,10 +77,24 @@ pub enum Handover {
         /// Who led before and waits now, if it is still there.
         deposed: Option<u64>,
     },
-    /// Another one leads since than who took too long, by the lease of this number: nothing changed.
+    /// Another one leads since than the one that was named, by the lease of this number: nothing
+    /// changed.
     Since(u64),
-    /// There is nobody to tell, and the flight has ended, or is left to whoever joins next.
-    Empty,
+    /// Nobody waits: the flight has ended, or is overdue and left to whoever joins next.
+    Alone,
+    /// The flight had ended before; who waited for it was told.
+    Over,
+}
+
+/// What became of a lease that its owner has no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It has ended, and its flight with it: nobody waited.
+    Ended,
+    /// It goes on: others wait.
+    Awaited,
+    /// Another one has led since, or does: its owner waits with the others, unless the flight is over.
+    Lost,
 }
 
 /// An owner that left.

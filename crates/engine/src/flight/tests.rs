@@ -117,11 +117,36 @@ fn a_flight_is_cancelled_only_while_nobody_waits() {
     let table = FlightTable::new();
     let lease = lead(&table, ME);
     let ticket = wait(&table, OTHER);
-    assert!(!table.cancel(&lease));
+    assert_eq!(table.cancel(&lease), Cancelled::Awaited);
     assert_eq!(table.leave(ticket, OTHER), Left::Alone(ME));
     assert_eq!(table.leave(ticket, OTHER), Left::Unknown);
-    assert!(table.cancel(&lease));
-    assert!(table.cancel(&lease), "it has ended already");
+    assert_eq!(table.cancel(&lease), Cancelled::Ended);
+    assert!(table.is_idle());
+}
+
+#[test]
+fn who_lost_its_lease_is_told_so_whatever_it_does_with_it() {
+    let table = FlightTable::new();
+    let first = lead(&table, ME);
+    let ticket = wait(&table, OTHER);
+    let Handover::Next { lease: second, .. } = table.hand_over(ticket, first.number()) else {
+        panic!()
+    };
+    for _ in 0..2 {
+        assert_eq!(table.cancel(&first), Cancelled::Lost);
+        assert_eq!(table.fail(&first), None);
+        let since = second.number();
+        let (given, overdue) =
+            (table.hand_over(ticket, first.number()), table.overdue(ticket, first.number()));
+        assert!(matches!(given, Handover::Since(lease) if lease == since));
+        assert!(matches!(overdue, Handover::Since(lease) if lease == since));
+    }
+    assert_eq!(table.waits_for(ticket, ME), Some(second.number()), "it waits until it leaves");
+    assert_eq!(table.fail(&second), Some(vec![ME]));
+    assert_eq!(table.cancel(&first), Cancelled::Lost);
+    assert_eq!(table.waits_for(ticket, ME), None);
+    assert!(matches!(table.hand_over(ticket, first.number()), Handover::Over));
+    assert!(matches!(table.overdue(ticket, first.number()), Handover::Over));
     assert!(table.is_idle());
 }
 
@@ -129,17 +154,17 @@ fn a_flight_is_cancelled_only_while_nobody_waits() {
 fn a_load_that_is_overdue_stores_unless_somebody_began_another() {
     let table = FlightTable::new();
     let slow = lead(&table, ME);
-    assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+    assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Alone));
     assert_eq!(table.finish(&slow, || 7), landing(&[], Some(7)));
     for next in [ME, OTHER] {
         let slow = lead(&table, ME);
-        assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+        assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Alone));
         let lease = lead(&table, next);
         assert_eq!(table.finish(&slow, || 6), None, "another load began");
         assert_eq!(table.finish(&lease, || 7), landing(&[], Some(7)));
     }
     let slow = lead(&table, ME);
-    assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Empty));
+    assert!(matches!(table.overdue(slow.ticket(), slow.number()), Handover::Alone));
     table.kill(KEY);
     assert_eq!(table.finish(&slow, || panic!("must not store")), landing(&[], None));
     let slow = lead(&table, ME);
@@ -183,7 +208,7 @@ fn a_flight_is_handed_over_by_the_first_who_lost_patience_with_its_leader() {
         other => panic!("{other:?}"),
     }
     assert!(table.leads(&second) && !table.leads(&first));
-    assert!(table.waits(ticket, ME) && !table.waits(ticket, OTHER));
+    assert!(table.waits_for(ticket, ME).is_some() && table.waits_for(ticket, OTHER).is_none());
     let Role::Wait { lease, .. } = table.join(KEY, 4, &[]) else { panic!() };
     assert_eq!(lease, second.number(), "who comes late is patient with the second");
     let Handover::Next { lease: third, deposed } = table.hand_over(ticket, lease) else { panic!() };
@@ -194,8 +219,8 @@ fn a_flight_is_handed_over_by_the_first_who_lost_patience_with_its_leader() {
 fn a_flight_that_nobody_waits_for_ends_when_it_is_handed_over() {
     let table = FlightTable::new();
     let lease = lead(&table, ME);
-    assert!(matches!(table.hand_over(lease.ticket(), lease.number()), Handover::Empty));
-    assert!(matches!(table.hand_over(lease.ticket(), lease.number()), Handover::Empty));
+    assert!(matches!(table.hand_over(lease.ticket(), lease.number()), Handover::Alone));
+    assert!(matches!(table.hand_over(lease.ticket(), lease.number()), Handover::Over));
     assert!(table.is_idle());
 }
 
@@ -207,6 +232,7 @@ fn a_killed_flight_that_is_handed_over_stores_nothing_beside_a_living_one() {
     table.kill(KEY);
     let new = lead(&table, THIRD);
     let Handover::Next { lease, .. } = table.hand_over(ticket, old.number()) else { panic!() };
+    assert!(table.may_store(&new) && !table.may_store(&lease) && !table.may_store(&old));
     assert_eq!(table.finish(&lease, || 7), landing(&[ME], None));
     assert_eq!(table.finish(&new, || 8), landing(&[], Some(8)));
     assert_eq!(table.finish(&old, || 6), None);
@@ -275,7 +301,7 @@ fn under_load_no_write_is_lost_and_every_waiter_is_served() {
                     served.fetch_add(1, Ordering::Relaxed);
                     lease = next;
                 }
-                Handover::Empty | Handover::Since(_) => return,
+                Handover::Alone | Handover::Over | Handover::Since(_) => return,
             }
         }
         let value = source[at].load(Ordering::SeqCst);

@@ -3,10 +3,12 @@
 //! meet, up to so many preemptions (`LOOM_MAX_PREEMPTIONS`).
 
 use super::*;
+use crate::cursor::run_to_end;
 use crate::reclaim::Domain;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
+use std::ops::ControlFlow::Continue;
 use std::sync::Mutex;
 
 /// Key and version of an entry that does not exist: its address says both.
@@ -90,13 +92,8 @@ impl World {
 
     /// Everything that is there; the books must agree with it.
     fn contents(&self) -> Vec<EntryPtr> {
-        let (mut found, mut cursor) = (Vec::new(), 0);
-        loop {
-            cursor = self.index.visit(cursor, |_, entry| found.push(entry));
-            if cursor == 0 {
-                break;
-            }
-        }
+        let mut found = Vec::new();
+        run_to_end::<()>(|cursor| Continue(self.index.visit(cursor, |_, entry| found.push(entry))));
         found.sort_by_key(|entry| entry.as_raw());
         for &entry in &found {
             assert_eq!(self.find(key_of(entry)), Some(entry), "visited and not found");
@@ -338,13 +335,11 @@ fn a_walk_meets_what_is_there_all_the_time() {
     while_it_grows(
         2,
         |world| {
-            let (mut seen, mut cursor) = (Vec::new(), 0);
-            loop {
-                cursor = world.index.visit(cursor, |_, entry| seen.push(key_of(entry)));
-                if cursor == 0 {
-                    return seen;
-                }
-            }
+            let mut seen = Vec::new();
+            run_to_end::<()>(|cursor| {
+                Continue(world.index.visit(cursor, |_, entry| seen.push(key_of(entry))))
+            });
+            seen
         },
         |_, seen| assert!([1, 2, 3].iter().all(|key| seen.contains(key)), "{seen:?}"),
     );

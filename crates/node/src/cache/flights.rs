@@ -5,7 +5,7 @@
 //! another one once the flight was handed over.
 
 use crate::env::{News, mail};
-use breakwater_engine::{FlightTable, Lease, Ticket};
+use breakwater_engine::{Cancelled, FlightTable, Lease, Left, Ticket};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -13,9 +13,17 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Flights {
     /// By the lease's number.
-    leads: RefCell<HashMap<u64, Lease>>,
+    leads: RefCell<HashMap<u64, Lead>>,
     /// By the flight's number.
     waits: RefCell<HashMap<u64, Wait>>,
+}
+
+/// A lease that an instance has, or had and has not heard yet that it lost it.
+pub struct Lead {
+    /// The right to store.
+    pub lease: Lease,
+    /// Whether the flight is left to whoever joins next: then no letter tells what became of it.
+    pub is_overdue: bool,
 }
 
 /// A flight that an instance waits for.
@@ -25,10 +33,17 @@ struct Wait {
     lease: u64,
 }
 
+/// A flight of an instance, and the number of the lease that is in question.
+pub enum Part {
+    Leads { ticket: Ticket, lease: u64, is_overdue: bool },
+    Waits { ticket: Ticket, lease: u64 },
+    None,
+}
+
 impl Flights {
     /// The instance leads from now on.
     pub fn lead(&self, lease: Lease) {
-        self.leads.borrow_mut().insert(lease.number(), lease);
+        self.leads.borrow_mut().insert(lease.number(), Lead { lease, is_overdue: false });
     }
 
     /// The instance leads a flight that it took part in before.
@@ -54,64 +69,89 @@ impl Flights {
             return false;
         }
         let led = self.stop_leading(flight);
-        if let Some((ticket, _)) = led {
-            self.wait(ticket, lease);
+        if let Some(led) = &led {
+            self.wait(led.lease.ticket(), lease);
         }
         led.is_some()
     }
 
     /// Another one may lead a flight that the instance led; whether it does, and the instance waits.
     pub fn overtaken(&self, flight: u64, table: &FlightTable, owner: u64) -> bool {
-        match self.led(flight) {
-            // It is patient with the new lease, as if it had lost patience with its own just now.
-            Some((ticket, lease)) if table.waits(ticket, owner) => self.wait_anew(flight, lease),
-            _ => false,
+        let Part::Leads { ticket, .. } = self.part(flight) else { return false };
+        table.waits_for(ticket, owner).is_some_and(|lease| self.wait_anew(flight, lease))
+    }
+
+    /// How the instance takes part in a flight.
+    pub fn part(&self, flight: u64) -> Part {
+        if let Some(&Wait { ticket, lease }) = self.waits.borrow().get(&flight) {
+            return Part::Waits { ticket, lease };
+        }
+        let leads = self.leads.borrow();
+        let Some(Lead { lease, is_overdue }) = self.number_of(flight).and_then(|n| leads.get(&n))
+        else {
+            return Part::None;
+        };
+        Part::Leads { ticket: lease.ticket(), lease: lease.number(), is_overdue: *is_overdue }
+    }
+
+    /// The number of the lease by which the instance leads a flight.
+    fn number_of(&self, flight: u64) -> Option<u64> {
+        let leads = self.leads.borrow();
+        // The first lease has the number of its flight.
+        if leads.contains_key(&flight) {
+            return Some(flight);
+        }
+        let lead = leads.values().find(|lead| lead.lease.ticket().flight == flight)?;
+        Some(lead.lease.number())
+    }
+
+    /// Whether what a lease of the instance brings is stored if nothing happens until then.
+    pub fn may_store(&self, lease: u64, table: &FlightTable) -> bool {
+        self.leads.borrow().get(&lease).is_some_and(|lead| table.may_store(&lead.lease))
+    }
+
+    /// The flight is left to whoever joins next.
+    pub fn set_overdue(&self, lease: u64) {
+        if let Some(lead) = self.leads.borrow_mut().get_mut(&lease) {
+            lead.is_overdue = true;
         }
     }
 
-    /// A flight that the instance takes part in, and the lease that is overdue if it loses patience.
-    pub fn patience(&self, flight: u64) -> Option<(Ticket, u64)> {
-        let waits = self.waits.borrow();
-        let wait = waits.get(&flight).map(|wait| (wait.ticket, wait.lease));
-        wait.or_else(|| self.led(flight))
-    }
-
-    /// A flight that the instance leads, and the number of the lease.
-    fn led(&self, flight: u64) -> Option<(Ticket, u64)> {
-        let leads = self.leads.borrow();
-        // The first lease has the number of its flight.
-        let lease = leads
-            .get(&flight)
-            .or_else(|| leads.values().find(|lease| lease.ticket().flight == flight))?;
-        Some((lease.ticket(), lease.number()))
-    }
-
-    /// The instance leads no more; what it led, as in [`Flights::led`].
-    pub fn stop_leading(&self, flight: u64) -> Option<(Ticket, u64)> {
-        let led = self.led(flight)?;
-        self.leads.borrow_mut().remove(&led.1);
-        Some(led)
+    /// The instance leads no more; by what it led.
+    pub fn stop_leading(&self, flight: u64) -> Option<Lead> {
+        self.take(self.number_of(flight)?)
     }
 
     /// Takes a lease that the instance has, to end its flight.
-    pub fn take(&self, lease: u64) -> Option<Lease> {
+    pub fn take(&self, lease: u64) -> Option<Lead> {
         self.leads.borrow_mut().remove(&lease)
     }
 
-    /// Ends a flight that the instance leads if nobody waits for it; whether it has ended.
-    pub fn cancel(&self, lease: u64, table: &FlightTable) -> bool {
-        let mut leads = self.leads.borrow_mut();
-        let ended = leads.get(&lease).is_none_or(|lease| table.cancel(lease));
-        if ended {
-            leads.remove(&lease);
+    /// Ends a flight that the instance leads, if nobody waits for it; whether it leads no more.
+    pub fn cancel(&self, flight: u64, table: &FlightTable, owner: u64) -> bool {
+        let Some(lead) = self.stop_leading(flight) else { return true };
+        match table.cancel(&lead.lease) {
+            Cancelled::Ended => {}
+            Cancelled::Awaited => {
+                self.leads.borrow_mut().insert(lead.lease.number(), lead);
+                return false;
+            }
+            Cancelled::Lost => stand_back(lead.lease.ticket(), table, owner),
         }
-        ended
+        true
     }
 
     /// The instance is closed; how many flights it waited for.
     pub fn close(&self) -> usize {
         self.leads.take();
         self.waits.take().len()
+    }
+}
+
+/// The owner waits for a flight no more.
+pub fn stand_back(ticket: Ticket, table: &FlightTable, owner: u64) {
+    if let Left::Alone(leader) = table.leave(ticket, owner) {
+        mail::send(leader, ticket.flight, News::Alone);
     }
 }
 

@@ -63,6 +63,10 @@ fn open<'s>(js: Js<'s>, handle: &Handle, letter: Letter) -> Result<Option<Val<'s
     if flights.end_wait(letter.flight).is_some() {
         handle.env.waits_less(js, 1);
     }
+    if !matches!(letter.news, News::Lead(_)) {
+        // Whoever led it meanwhile has ended it.
+        flights.stop_leading(letter.flight);
+    }
     let value = match letter.news {
         News::Value(Enclosure { format: kind, bytes })
         | News::Failed(_, Enclosure { format: kind, bytes }) => format::to_js(js, kind, &bytes)?,

@@ -1,12 +1,10 @@
 //! Joining a flight, ending it and leaving it.
 
-use crate::cache::flights::{appoint, tell};
+use crate::cache::flights::{Lead, Part, appoint, stand_back, tell};
 use crate::cache::{Handle, Shared, ValueBuf, note};
 use crate::env::{Call, Enclosure, News, Returns, mail};
 use crate::js::{Fail, Js, KeyBuf, Val, format};
-use breakwater_engine::{
-    Cache, Error, FlightTable, Freshness, Handover, Key, Lease, Left, Role, Ticket, Value,
-};
+use breakwater_engine::{Cache, Error, FlightTable, Freshness, Handover, Key, Role, Ticket, Value};
 
 /// Which values make a load needless, `join`'s second argument: fresh ones, or those that are not
 /// about to be loaded anew either.
@@ -55,8 +53,14 @@ fn suffices(cache: &Cache, key: Key<'_>, unless: usize) -> bool {
     }
 }
 
+/// What `land` tells, as src/native/mail.ts knows it.
+const STORED: f64 = 1.0;
+const NOT_STORED: f64 = 0.0;
+const LOST: f64 = -1.0;
+
 /// `land(lease, value, ttl | undefined, note | undefined, kind?)`: ends a flight with its value, or
-/// with the nothing or the failure that `kind` says; whether it was stored.
+/// with the nothing or the failure that `kind` says: above 0 if it was stored. Below 0 if it was a
+/// failure and the lease is another's: as of `fail`.
 pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let kind = js.to_index(call.arg::<4>()).unwrap_or_default() as u8;
@@ -69,16 +73,19 @@ pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let expiry = shared.expiry_or_default(js.to_number(call.arg::<2>()));
     let mut buf = ValueBuf::new();
     let value = read(&mut buf, call, kind, &shared)?;
-    let Some(lease) = take(call)? else { return js.boolean(false) };
+    let Some(Lead { lease, is_overdue }) = take(call)? else { return js.number(NOT_STORED) };
     let Some(landing) = shared.cache.land(&lease, value, expiry, note.as_ref()) else {
-        stand_back(call, &shared, &lease);
-        return js.boolean(false);
+        if kind == format::ERROR {
+            let is_lost = lost(call, shared.cache.flights(), &Lead { lease, is_overdue });
+            return js.number(if is_lost { LOST } else { NOT_STORED });
+        }
+        stand_back(lease.ticket(), shared.cache.flights(), call.on.owner);
+        return js.number(NOT_STORED);
     };
     tell_value(&landing.waiters, lease.ticket(), kind, value);
     match landing.stored {
-        Some(Err(Error::Outdated)) => js.boolean(false),
-        Some(stored) => stored.map_err(Fail::from).and_then(|_| js.boolean(true)),
-        None => js.boolean(false),
+        Some(Err(Error::Outdated)) | None => js.number(NOT_STORED),
+        Some(stored) => stored.map_err(Fail::from).and_then(|_| js.number(STORED)),
     }
 }
 
@@ -101,85 +108,119 @@ pub fn give<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let kind = js.to_index(call.arg::<2>()).unwrap_or_default() as u8;
     let mut buf = ValueBuf::new();
     let value = read(&mut buf, call, kind, &shared)?;
-    let Some(lease) = take(call)? else { return js.boolean(false) };
-    let waiters = shared.cache.flights().fail(&lease);
-    if waiters.is_none() {
-        stand_back(call, &shared, &lease);
-    }
-    tell_value(waiters.as_deref().unwrap_or_default(), lease.ticket(), kind, value);
-    js.boolean(waiters.is_some())
-}
-
-/// `fail(lease, text)`: ends a flight whose load failed.
-pub fn fail<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
-    let (js, shared) = (call.js, call.on.shared()?);
-    let mut buf = ValueBuf::new();
-    let text = read(&mut buf, call, format::ERROR, &shared)?;
-    let Some(lease) = take(call)? else { return js.boolean(false) };
-    let waiters = shared.cache.flights().fail(&lease);
-    if waiters.is_none() {
-        stand_back(call, &shared, &lease);
-    }
-    tell_value(waiters.as_deref().unwrap_or_default(), lease.ticket(), FAILED, text);
-    js.boolean(waiters.is_some())
-}
-
-/// Another one leads, which this instance is yet to hear: it does not wait for that.
-fn stand_back(call: &Call<'_, Handle>, shared: &Shared, lease: &Lease) {
-    if let Left::Alone(leader) = shared.cache.flights().leave(lease.ticket(), call.on.owner) {
-        mail::send(leader, lease.ticket().flight, News::Alone);
-    }
-}
-
-/// `leave(flight)`: this instance no longer waits.
-pub fn leave<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
-    let (js, shared) = (call.js, call.on.shared()?);
-    let flight = number(js, call.arg::<0>())?;
-    if let Some(ticket) = call.on.flights.end_wait(flight) {
-        call.on.env.waits_less(js, 1);
-        if let Left::Alone(leader) = shared.cache.flights().leave(ticket, call.on.owner) {
-            mail::send(leader, flight, News::Alone);
-        }
+    let Some(Lead { lease, .. }) = take(call)? else { return Ok(Val::UNDEFINED) };
+    match shared.cache.flights().fail(&lease) {
+        Some(waiters) => tell_value(&waiters, lease.ticket(), kind, value),
+        // It is an answer, whoever leads meanwhile.
+        None => stand_back(lease.ticket(), shared.cache.flights(), call.on.owner),
     }
     Ok(Val::UNDEFINED)
 }
 
-/// `cancel(lease)`: ends a flight that nobody waits for; whether it has ended.
-pub fn cancel<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+/// `fail(lease, text)`: ends a flight whose load failed. False if another one leads it meanwhile, or
+/// has: this instance waits for what that tells.
+pub fn fail<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let mut buf = ValueBuf::new();
+    let text = read(&mut buf, call, format::ERROR, &shared)?;
+    let Some(lead) = take(call)? else { return js.boolean(true) };
+    match shared.cache.flights().fail(&lead.lease) {
+        Some(waiters) => tell_value(&waiters, lead.lease.ticket(), FAILED, text),
+        None => return js.boolean(!lost(call, shared.cache.flights(), &lead)),
+    }
+    js.boolean(true)
+}
+
+/// A lease that the instance took is another's: it waits for what that one tells. False if nobody
+/// tells it, since its flight was overdue.
+fn lost(call: &Call<'_, Handle>, table: &FlightTable, lead: &Lead) -> bool {
+    if !lead.is_overdue {
+        let ticket = lead.lease.ticket();
+        let since = table.waits_for(ticket, call.on.owner);
+        call.on.flights.wait(ticket, since.unwrap_or(lead.lease.number()));
+        call.on.env.waits_more(call.js, 1);
+    }
+    !lead.is_overdue
+}
+
+/// `leave(flight)`: this instance takes no part in a flight any more; false if it leads, and others
+/// wait for what it loads.
+pub fn leave<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let flight = number(js, call.arg::<0>())?;
+    let table = shared.cache.flights();
+    if let Some(ticket) = call.on.flights.end_wait(flight) {
+        call.on.env.waits_less(js, 1);
+        stand_back(ticket, table, call.on.owner);
+        return js.boolean(true);
+    }
+    js.boolean(call.on.flights.cancel(flight, table, call.on.owner))
+}
+
+/// `mayStore(lease)`: whether what a lease brings is stored if nothing happens until then.
+pub fn may_store<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
     let lease = number(js, call.arg::<0>())?;
-    js.boolean(call.on.flights.cancel(lease, shared.cache.flights()))
+    js.boolean(call.on.flights.may_store(lease, shared.cache.flights()))
 }
 
-/// `handOver(flight)`: has who waited longest lead, unless somebody else does already than when this
-/// instance joined, or last called this; false if nobody waits, and the flight has ended.
+/// What `handOver` and `overdue` tell, as src/native/mail.ts knows it.
+enum Became {
+    /// Nobody waits elsewhere.
+    Alone = 0,
+    /// Who waited longest leads, and this instance waits.
+    Passed = 1,
+    /// Another one led already, or has told what it loaded: this instance waits for that.
+    Lost = 2,
+}
+
+/// `handOver(flight)`: has who waited longest lead in place of this instance. If nobody waits the
+/// flight has ended.
 pub fn hand_over<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let flight = number(call.js, call.arg::<0>())?;
-    let passed = pass_on(call, flight, FlightTable::hand_over)?;
-    if !passed {
+    let became = match call.on.flights.part(flight) {
+        Part::Waits { .. } => Became::Lost,
+        part => pass_on(call, flight, part, FlightTable::hand_over)?,
+    };
+    if matches!(became, Became::Alone) {
         call.on.flights.stop_leading(flight);
     }
-    call.js.boolean(passed)
+    call.js.number(f64::from(became as u8))
 }
 
-/// `overdue(flight)`: as `handOver`, of a load that takes too long: if nobody waits, which it says by
-/// false, it may go on, and its value is stored unless somebody has begun another load by then.
+/// `overdue(flight)`: the load takes too long. As `handOver`, whether this instance leads or waits;
+/// but if nobody waits the load may go on, and its value is stored unless somebody has begun another
+/// load by then.
 pub fn overdue<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let flight = number(call.js, call.arg::<0>())?;
-    let passed = pass_on(call, flight, FlightTable::overdue)?;
-    call.js.boolean(passed)
+    let part = call.on.flights.part(flight);
+    let became = pass_on(call, flight, part, FlightTable::overdue)?;
+    if let (Became::Alone, Part::Leads { lease, .. }) = (&became, call.on.flights.part(flight)) {
+        call.on.flights.set_overdue(lease);
+    }
+    call.js.number(f64::from(became as u8))
 }
 
-/// Has another one lead; whether one does.
+/// Has another one lead.
 fn pass_on(
     call: &Call<'_, Handle>,
     flight: u64,
+    part: Part,
     hand_over: fn(&FlightTable, Ticket, u64) -> Handover,
-) -> Result<bool, Fail> {
+) -> Result<Became, Fail> {
     let on = call.on;
     let shared = on.shared()?;
-    let Some((ticket, lease)) = on.flights.patience(flight) else { return Ok(false) };
-    match hand_over(shared.cache.flights(), ticket, lease) {
+    let table = shared.cache.flights();
+    let (ticket, lease, is_overdue) = match part {
+        Part::Leads { ticket, lease, is_overdue } => (ticket, lease, is_overdue),
+        // If it waits no more its turn has come, or the answer: a letter says so.
+        Part::Waits { ticket, .. } if table.waits_for(ticket, on.owner).is_none() => {
+            return Ok(Became::Lost);
+        }
+        Part::Waits { ticket, lease } => (ticket, lease, false),
+        Part::None => return Ok(Became::Alone),
+    };
+    match hand_over(table, ticket, lease) {
         Handover::Next { lease, deposed } => {
             wait_anew(call, flight, lease.number());
             // This instance itself knows.
@@ -187,13 +228,17 @@ fn pass_on(
                 mail::send(deposed, flight, News::Overtaken);
             }
             appoint(lease);
-            Ok(true)
+            Ok(Became::Passed)
         }
         Handover::Since(lease) => {
             wait_anew(call, flight, lease);
-            Ok(true)
+            Ok(Became::Lost)
         }
-        Handover::Empty => Ok(false),
+        Handover::Over if !is_overdue => {
+            wait_anew(call, flight, lease);
+            Ok(Became::Lost)
+        }
+        Handover::Alone | Handover::Over => Ok(Became::Alone),
     }
 }
 
@@ -220,7 +265,7 @@ fn tell_value(waiters: &[u64], ticket: Ticket, kind: u8, value: Value<'_>) {
 }
 
 /// The lease that the first argument is the number of, if it has not ended here.
-fn take(call: &Call<'_, Handle>) -> Result<Option<Lease>, Fail> {
+fn take(call: &Call<'_, Handle>) -> Result<Option<Lead>, Fail> {
     Ok(call.on.flights.take(number(call.js, call.arg::<0>())?))
 }
 

@@ -61,7 +61,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"give", flights::give),
     method!(c"fail", flights::fail),
     method!(c"leave", flights::leave),
-    method!(c"cancel", flights::cancel),
+    method!(c"mayStore", flights::may_store),
     method!(c"handOver", flights::hand_over),
     method!(c"overdue", flights::overdue),
     method!(c"close", admin::close),

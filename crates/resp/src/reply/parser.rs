@@ -99,7 +99,7 @@ enum Step {
 }
 
 /// How many follow.
-enum Count {
+enum Announced {
     Some(usize),
     /// There is none, as RESP2 puts it.
     Null,
@@ -185,18 +185,20 @@ impl ReplyParser {
         let outermost = matches!(self.open[..], [] | [Open::Described]);
         let step = match (self.open.last(), kind) {
             (Some(Open::Pieces), b';') => match length(kind, text)? {
-                Count::Some(0) => self.close(),
-                Count::Some(len) => Step::Body(len),
+                Announced::Some(0) => self.close(),
+                Announced::Some(len) => Step::Body(len),
                 _ => return Err(ReplyError::Line(kind)),
             },
             (Some(Open::Pieces), _) => return Err(ReplyError::Kind(kind)),
             (Some(Open::Streamed { half: false, .. }), b'.') if text.is_empty() => self.close(),
             (_, b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(') => scalar(kind, text)?,
             (_, b'$' | b'!' | b'=') => match length(kind, text)? {
-                Count::Some(len) if kind == b'=' && len < 4 => return Err(ReplyError::Line(kind)),
-                Count::Some(len) => Step::Body(len),
-                Count::Null if kind == b'$' => Step::Item,
-                Count::Streamed if kind == b'$' => Step::Inside(Open::Pieces),
+                Announced::Some(len) if kind == b'=' && len < 4 => {
+                    return Err(ReplyError::Line(kind));
+                }
+                Announced::Some(len) => Step::Body(len),
+                Announced::Null if kind == b'$' => Step::Item,
+                Announced::Streamed if kind == b'$' => Step::Inside(Open::Pieces),
                 _ => return Err(ReplyError::Line(kind)),
             },
             (_, b'*' | b'%' | b'~' | b'>' | b'|') => self.aggregate(kind, text, start)?,
@@ -225,11 +227,11 @@ impl ReplyParser {
     fn aggregate(&self, kind: u8, text: &[u8], start: usize) -> Result<Step, ReplyError> {
         let pairs = matches!(kind, b'%' | b'|');
         let count = match length(kind, text)? {
-            Count::Null if kind == b'*' => return Ok(Step::Item),
-            Count::Streamed if matches!(kind, b'*' | b'%' | b'~') => {
+            Announced::Null if kind == b'*' => return Ok(Step::Item),
+            Announced::Streamed if matches!(kind, b'*' | b'%' | b'~') => {
                 return Ok(Step::Inside(Open::Streamed { pairs, half: false }));
             }
-            Count::Some(count) => count.checked_mul(1 + usize::from(pairs)),
+            Announced::Some(count) => count.checked_mul(1 + usize::from(pairs)),
             _ => return Err(ReplyError::Line(kind)),
         };
         // Each takes three bytes at least.
@@ -310,11 +312,11 @@ impl ReplyParser {
 }
 
 /// Reads a length: of a string, or how many replies follow.
-fn length(kind: u8, text: &[u8]) -> Result<Count, ReplyError> {
+fn length(kind: u8, text: &[u8]) -> Result<Announced, ReplyError> {
     match (text, number::integer(text)) {
-        (b"?", _) => Ok(Count::Streamed),
-        (_, Some(-1)) => Ok(Count::Null),
-        (_, Some(len)) => len.try_into().map(Count::Some).map_err(|_| ReplyError::Line(kind)),
+        (b"?", _) => Ok(Announced::Streamed),
+        (_, Some(-1)) => Ok(Announced::Null),
+        (_, Some(len)) => len.try_into().map(Announced::Some).map_err(|_| ReplyError::Line(kind)),
         _ => Err(ReplyError::Line(kind)),
     }
 }

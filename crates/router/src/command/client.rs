@@ -121,7 +121,7 @@ fn is_normal(name: &[u8]) -> Result<bool, Failure> {
 }
 
 /// Whom `CLIENT KILL` is about.
-struct Filter<'a> {
+struct ClientFilter<'a> {
     id: Option<u64>,
     address: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
@@ -130,7 +130,7 @@ struct Filter<'a> {
     skip_me: bool,
 }
 
-impl<'a> Filter<'a> {
+impl<'a> ClientFilter<'a> {
     fn parse(call: &Call<'_>, args: Args<'a>) -> Result<Self, Failure> {
         let mut filter =
             Self { id: None, address: None, local: None, user: None, normal: true, skip_me: true };
@@ -177,7 +177,7 @@ fn kill(call: &mut Call<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     catch_up(call);
-    let (filter, me) = (Filter::parse(call, call.args.from(2))?, call.state.client.id);
+    let (filter, me) = (ClientFilter::parse(call, call.args.from(2))?, call.state.client.id);
     let mut chosen = call.router.registry.all();
     chosen.retain(|client| filter.takes(client, me) && !client.is_killed());
     chosen.iter().for_each(|client| end(call, client));

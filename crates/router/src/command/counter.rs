@@ -3,12 +3,12 @@
 use super::call::{Call, NOT_AN_INTEGER};
 use super::long_double::LongDouble;
 use super::spec::flag::{DENYOOM, FAST, STRING, WRITE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::number;
 
-const KEYS: &[Keys] = &[Keys::one(1, &["RW", "access", "update"])];
+const KEYS: &[KeySpec] = &[KeySpec::one(1, &["RW", "access", "update"])];
 const FLAGS: u32 = WRITE | DENYOOM | FAST | STRING;
 
 pub(super) static COMMANDS: &[Command] = &[

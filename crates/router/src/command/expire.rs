@@ -3,15 +3,15 @@
 use super::call::Call;
 use super::deadline::{MILLIS, Measure, SECONDS, UNIX_MILLIS, UNIX_SECONDS};
 use super::spec::flag::{FAST, KEYSPACE, READONLY, WRITE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::Args;
 
 const WRITES: u32 = WRITE | FAST | KEYSPACE;
 const READS: u32 = READONLY | FAST | KEYSPACE;
-const UPDATED: &[Keys] = &[Keys::one(1, &["RW", "update"])];
-const READ: &[Keys] = &[Keys::one(1, &["RO", "access"])];
+const UPDATED: &[KeySpec] = &[KeySpec::one(1, &["RW", "update"])];
+const READ: &[KeySpec] = &[KeySpec::one(1, &["RO", "access"])];
 
 pub(super) static COMMANDS: &[Command] =
     &[

@@ -2,7 +2,7 @@
 
 use super::call::{Call, NOT_AN_INTEGER, SYNTAX};
 use super::spec::flag::{DENYOOM, FAST, KEYSPACE, READONLY, WRITE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use crate::store::DATABASES;
 use crate::store::DbKey;
@@ -11,37 +11,36 @@ use breakwater_resp::number;
 
 const SUM: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
 
-pub(super) static COMMANDS: &[Command] =
-    &[
-        Command::new("del", -2, WRITE | KEYSPACE, del)
-            .keys(&[Keys::all(1, &["RM", "delete"])])
-            .tips(SUM)
-            .about("generic", "1.0.0", "Removes keys."),
-        Command::new("unlink", -2, WRITE | FAST | KEYSPACE, del)
-            .keys(&[Keys::all(1, &["RM", "delete"])])
-            .tips(SUM)
-            .about("generic", "4.0.0", "Removes keys, as DEL."),
-        Command::new("exists", -2, READONLY | FAST | KEYSPACE, exists)
-            .keys(&[Keys::all(1, &["RO"])])
-            .tips(SUM)
-            .about("generic", "1.0.0", "Counts the keys that are there."),
-        Command::new("touch", -2, READONLY | FAST | KEYSPACE, touch)
-            .keys(&[Keys::all(1, &["RO"])])
-            .tips(SUM)
-            .about("generic", "3.2.1", "Marks keys as used and counts those that are there."),
-        Command::new("type", 2, READONLY | FAST | KEYSPACE, kind)
-            .keys(&[Keys::one(1, &["RO"])])
-            .about("generic", "1.0.0", "Says what a key holds."),
-        Command::new("rename", 3, WRITE | KEYSPACE, rename)
-            .keys(&[Keys::one(1, &["RW", "access", "delete"]), Keys::one(2, &["OW", "update"])])
-            .about("generic", "1.0.0", "Gives a value another key."),
-        Command::new("renamenx", 3, WRITE | FAST | KEYSPACE, renamenx)
-            .keys(&[Keys::one(1, &["RW", "access", "delete"]), Keys::one(2, &["OW", "insert"])])
-            .about("generic", "1.0.0", "Gives a value another key that is not there."),
-        Command::new("copy", -3, WRITE | DENYOOM | KEYSPACE, copy)
-            .keys(&[Keys::one(1, &["RO", "access"]), Keys::one(2, &["OW", "update"])])
-            .about("generic", "6.2.0", "Copies a value to another key."),
-    ];
+pub(super) static COMMANDS: &[Command] = &[
+    Command::new("del", -2, WRITE | KEYSPACE, del)
+        .keys(&[KeySpec::all(1, &["RM", "delete"])])
+        .tips(SUM)
+        .about("generic", "1.0.0", "Removes keys."),
+    Command::new("unlink", -2, WRITE | FAST | KEYSPACE, del)
+        .keys(&[KeySpec::all(1, &["RM", "delete"])])
+        .tips(SUM)
+        .about("generic", "4.0.0", "Removes keys, as DEL."),
+    Command::new("exists", -2, READONLY | FAST | KEYSPACE, exists)
+        .keys(&[KeySpec::all(1, &["RO"])])
+        .tips(SUM)
+        .about("generic", "1.0.0", "Counts the keys that are there."),
+    Command::new("touch", -2, READONLY | FAST | KEYSPACE, touch)
+        .keys(&[KeySpec::all(1, &["RO"])])
+        .tips(SUM)
+        .about("generic", "3.2.1", "Marks keys as used and counts those that are there."),
+    Command::new("type", 2, READONLY | FAST | KEYSPACE, kind)
+        .keys(&[KeySpec::one(1, &["RO"])])
+        .about("generic", "1.0.0", "Says what a key holds."),
+    Command::new("rename", 3, WRITE | KEYSPACE, rename)
+        .keys(&[KeySpec::one(1, &["RW", "access", "delete"]), KeySpec::one(2, &["OW", "update"])])
+        .about("generic", "1.0.0", "Gives a value another key."),
+    Command::new("renamenx", 3, WRITE | FAST | KEYSPACE, renamenx)
+        .keys(&[KeySpec::one(1, &["RW", "access", "delete"]), KeySpec::one(2, &["OW", "insert"])])
+        .about("generic", "1.0.0", "Gives a value another key that is not there."),
+    Command::new("copy", -3, WRITE | DENYOOM | KEYSPACE, copy)
+        .keys(&[KeySpec::one(1, &["RO", "access"]), KeySpec::one(2, &["OW", "update"])])
+        .about("generic", "6.2.0", "Copies a value to another key."),
+];
 
 fn count(call: &mut Call<'_>, f: impl Fn(&DbKey) -> bool) -> Result<(), Failure> {
     let db = call.state.db;

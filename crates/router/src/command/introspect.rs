@@ -5,7 +5,7 @@ use super::families::FAMILIES;
 use super::glob;
 use super::help::help;
 use super::spec::flag::{CONNECTION, LOADING, STALE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use breakwater_resp::{Args, ReplyWriter};
 
@@ -112,7 +112,7 @@ fn describe(reply: &mut ReplyWriter<'_>, command: &Command) {
     command.subcommands.iter().for_each(|command| describe(reply, command));
 }
 
-fn describe_keys(reply: &mut ReplyWriter<'_>, keys: &Keys) {
+fn describe_keys(reply: &mut ReplyWriter<'_>, keys: &KeySpec) {
     reply.map(3);
     reply.bulk(b"flags");
     reply.set(keys.flags.len());
@@ -163,7 +163,7 @@ fn document(reply: &mut ReplyWriter<'_>, command: &Command) {
 
 fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     let names = all().flat_map(|command| std::iter::once(command).chain(command.subcommands));
-    let chosen: Vec<_> = match Filter::parse(call.args.from(2))? {
+    let chosen: Vec<_> = match CommandFilter::parse(call.args.from(2))? {
         None => all().map(|command| command.name).collect(),
         Some(filter) => names.filter(|command| filter.takes(command)).map(|c| c.name).collect(),
     };
@@ -173,13 +173,13 @@ fn list(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 /// Which commands `COMMAND LIST FILTERBY` lists.
-enum Filter<'a> {
+enum CommandFilter<'a> {
     Module,
     Category(&'a [u8]),
     Pattern(&'a [u8]),
 }
 
-impl<'a> Filter<'a> {
+impl<'a> CommandFilter<'a> {
     fn parse(args: Args<'a>) -> Result<Option<Self>, Failure> {
         if args.is_empty() {
             return Ok(None);

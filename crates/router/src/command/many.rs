@@ -2,22 +2,22 @@
 
 use super::call::Call;
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use crate::store::DbKey;
 use breakwater_engine::Expiry;
 
 pub(super) static COMMANDS: &[Command] = &[
     Command::new("mget", -2, READONLY | FAST | STRING, mget)
-        .keys(&[Keys::all(1, &["RO", "access"])])
+        .keys(&[KeySpec::all(1, &["RO", "access"])])
         .tips(&["request_policy:multi_shard"])
         .about("string", "1.0.0", "Reads several keys."),
     Command::new("mset", -3, WRITE | DENYOOM | STRING, mset)
-        .keys(&[Keys::all(2, &["OW", "update"])])
+        .keys(&[KeySpec::all(2, &["OW", "update"])])
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
         .about("string", "1.0.1", "Writes several keys."),
     Command::new("msetnx", -3, WRITE | DENYOOM | STRING, msetnx)
-        .keys(&[Keys::all(2, &["OW", "insert"])])
+        .keys(&[KeySpec::all(2, &["OW", "insert"])])
         .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
         .about("string", "1.0.1", "Writes several keys if none of them is there."),
 ];

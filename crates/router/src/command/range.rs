@@ -2,26 +2,26 @@
 
 use super::call::Call;
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::limits::MAX_BULK;
 
 pub(super) static COMMANDS: &[Command] = &[
     Command::new("append", 3, WRITE | DENYOOM | FAST | STRING, append)
-        .keys(&[Keys::one(1, &["RW", "insert"])])
+        .keys(&[KeySpec::one(1, &["RW", "insert"])])
         .about("string", "2.0.0", "Writes behind the end of a value."),
     Command::new("strlen", 2, READONLY | FAST | STRING, strlen)
-        .keys(&[Keys::one(1, &["RO"])])
+        .keys(&[KeySpec::one(1, &["RO"])])
         .about("string", "2.2.0", "Says how many bytes a value has."),
     Command::new("getrange", 4, READONLY | STRING, getrange)
-        .keys(&[Keys::one(1, &["RO", "access"])])
+        .keys(&[KeySpec::one(1, &["RO", "access"])])
         .about("string", "2.4.0", "Reads a part of a value."),
     Command::new("substr", 4, READONLY | STRING, getrange)
-        .keys(&[Keys::one(1, &["RO", "access"])])
+        .keys(&[KeySpec::one(1, &["RO", "access"])])
         .about("string", "1.0.0", "The old name of GETRANGE."),
     Command::new("setrange", 4, WRITE | DENYOOM | STRING, setrange)
-        .keys(&[Keys::one(1, &["RW", "update"])])
+        .keys(&[KeySpec::one(1, &["RW", "update"])])
         .about("string", "2.2.0", "Writes over a part of a value."),
 ];
 

@@ -41,7 +41,7 @@ pub(super) mod flag {
 pub(super) type Handler = fn(&mut Call<'_>) -> Result<(), Failure>;
 
 /// Where keys stand among the words, and what is done to them.
-pub(super) struct Keys {
+pub(super) struct KeySpec {
     /// The first one.
     pub(super) first: usize,
     /// The last one, counted from the first, or from the end if negative.
@@ -50,7 +50,7 @@ pub(super) struct Keys {
     pub(super) flags: &'static [&'static str],
 }
 
-impl Keys {
+impl KeySpec {
     pub(super) const fn one(first: usize, flags: &'static [&'static str]) -> Self {
         Self { first, last: 0, step: 1, flags }
     }
@@ -69,7 +69,7 @@ pub(super) struct Command {
     pub(super) arity: i32,
     pub(super) flags: u32,
     pub(super) run: Handler,
-    pub(super) keys: &'static [Keys],
+    pub(super) keys: &'static [KeySpec],
     pub(super) tips: &'static [&'static str],
     pub(super) subcommands: &'static [Command],
     pub(super) group: &'static str,
@@ -93,7 +93,7 @@ impl Command {
         }
     }
 
-    pub(super) const fn keys(mut self, keys: &'static [Keys]) -> Self {
+    pub(super) const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
         self
     }

@@ -3,35 +3,35 @@
 use super::call::{Call, SYNTAX};
 use super::deadline::{MILLIS, Measure, SECONDS, UNIX_MILLIS, UNIX_SECONDS};
 use super::spec::flag::{DENYOOM, FAST, READONLY, STRING, WRITE};
-use super::spec::{Command, Keys};
+use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
 use breakwater_engine::{Edit, Expiry};
 use breakwater_resp::Args;
 
 pub(super) static COMMANDS: &[Command] = &[
     Command::new("get", 2, READONLY | FAST | STRING, get)
-        .keys(&[Keys::one(1, &["RO", "access"])])
+        .keys(&[KeySpec::one(1, &["RO", "access"])])
         .about("string", "1.0.0", "Reads a key."),
     Command::new("set", -3, WRITE | DENYOOM | STRING, set)
-        .keys(&[Keys::one(1, &["RW", "access", "update", "variable_flags"])])
+        .keys(&[KeySpec::one(1, &["RW", "access", "update", "variable_flags"])])
         .about("string", "1.0.0", "Writes a key, under conditions and for a time if asked."),
     Command::new("setnx", 3, WRITE | DENYOOM | FAST | STRING, setnx)
-        .keys(&[Keys::one(1, &["OW", "insert"])])
+        .keys(&[KeySpec::one(1, &["OW", "insert"])])
         .about("string", "1.0.0", "Writes a key that is not there."),
     Command::new("setex", 4, WRITE | DENYOOM | STRING, setex)
-        .keys(&[Keys::one(1, &["OW", "update"])])
+        .keys(&[KeySpec::one(1, &["OW", "update"])])
         .about("string", "2.0.0", "Writes a key for so many seconds."),
     Command::new("psetex", 4, WRITE | DENYOOM | STRING, psetex)
-        .keys(&[Keys::one(1, &["OW", "update"])])
+        .keys(&[KeySpec::one(1, &["OW", "update"])])
         .about("string", "2.6.0", "Writes a key for so many milliseconds."),
     Command::new("getset", 3, WRITE | DENYOOM | FAST | STRING, getset)
-        .keys(&[Keys::one(1, &["RW", "access", "update"])])
+        .keys(&[KeySpec::one(1, &["RW", "access", "update"])])
         .about("string", "1.0.0", "Writes a key and replies with what it was."),
     Command::new("getdel", 2, WRITE | FAST | STRING, getdel)
-        .keys(&[Keys::one(1, &["RW", "access", "delete"])])
+        .keys(&[KeySpec::one(1, &["RW", "access", "delete"])])
         .about("string", "6.2.0", "Removes a key and replies with what it was."),
     Command::new("getex", -2, WRITE | FAST | STRING, getex)
-        .keys(&[Keys::one(1, &["RW", "access", "update"])])
+        .keys(&[KeySpec::one(1, &["RW", "access", "update"])])
         .about("string", "6.2.0", "Reads a key and changes when it ends."),
 ];
 

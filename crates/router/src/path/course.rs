@@ -1,7 +1,7 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
 use super::pending::{LinkId, Pending};
-use super::replies::Replies;
+use super::replies::OwedReplies;
 use crate::cache::Concern;
 use crate::policy::User;
 use crate::shared::ClientId;
@@ -45,7 +45,7 @@ pub(crate) struct Request<'a> {
 /// What a session keeps for the relay.
 #[derive(Default)]
 pub(crate) struct Course {
-    pub(crate) replies: Replies,
+    pub(crate) replies: OwedReplies,
     /// What its requests without replies do to keys.
     pub(crate) pending: Pending,
     /// The connection of its own.

@@ -13,13 +13,13 @@ enum Slot {
 
 /// What a client is still owed, and what waits behind that.
 #[derive(Default)]
-pub(crate) struct Replies {
+pub(crate) struct OwedReplies {
     /// The ticket of the first slot.
     first: Ticket,
     slots: VecDeque<Slot>,
 }
 
-impl Replies {
+impl OwedReplies {
     /// Whether the client is owed nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
@@ -68,7 +68,7 @@ impl Replies {
 
 #[cfg(test)]
 mod tests {
-    use super::Replies;
+    use super::OwedReplies;
     use proptest::prelude::*;
 
     proptest! {
@@ -77,7 +77,7 @@ mod tests {
             local in prop::collection::vec(any::<bool>(), 1..40),
             order in prop::collection::vec(any::<prop::sample::Index>(), 40),
         ) {
-            let (mut replies, mut out, mut expected) = (Replies::default(), vec![], vec![]);
+            let (mut replies, mut out, mut expected) = (OwedReplies::default(), vec![], vec![]);
             let mut owed = vec![];
             for (n, is_local) in local.iter().enumerate() {
                 let reply = format!("+{n}\r\n").into_bytes();

@@ -7,9 +7,11 @@
 use crate::failure::Failure;
 use breakwater_engine::{
     Cache, Edit, EntryRef, Error, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener, Value,
+    run_to_end,
 };
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -50,9 +52,9 @@ impl DbKey {
 
 /// How many keys each database has, expired but uncollected ones included.
 #[derive(Default)]
-struct Counts([AtomicI64; DATABASES]);
+struct KeyCounts([AtomicI64; DATABASES]);
 
-impl Counts {
+impl KeyCounts {
     // Relaxed: sums of independent steps. An entry may leave before its arrival was counted, so a
     // count can be -1 for a moment.
     fn add(&self, db: usize, delta: i64) {
@@ -64,7 +66,7 @@ impl Counts {
     }
 }
 
-impl RemovalListener for Counts {
+impl RemovalListener for KeyCounts {
     fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
         if let (Some(db), false) = (entry.key().bytes.first(), reason == Reason::Replaced) {
             self.add(usize::from(*db), -1);
@@ -75,7 +77,7 @@ impl RemovalListener for Counts {
 /// The databases.
 pub(crate) struct Store {
     cache: Arc<Cache>,
-    counts: Arc<Counts>,
+    counts: Arc<KeyCounts>,
     /// Unix milliseconds at the zero of the cache's clock.
     epoch: AtomicI64,
     several: Mutex<()>,
@@ -85,7 +87,7 @@ impl Store {
     /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds. If
     /// it is not `used`, the cache holds other things.
     pub(crate) fn new(cache: Arc<Cache>, now: u64, used: bool) -> Self {
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(KeyCounts::default());
         if used {
             cache.listen(counts.clone());
         }
@@ -214,13 +216,7 @@ impl Store {
 
     /// Visits all keys of a database, one that stays at least once.
     pub(crate) fn walk(&self, db: u8, mut f: impl FnMut(&[u8], EntryRef<'_>)) {
-        let mut cursor = 0;
-        loop {
-            cursor = self.scan(db, cursor, BATCH, &mut f);
-            if cursor == 0 {
-                return;
-            }
-        }
+        run_to_end::<()>(|cursor| Continue(self.scan(db, cursor, BATCH, &mut f)));
     }
 
     /// Hands a random key of a database to `f`.
@@ -249,17 +245,14 @@ impl Store {
 
     /// Removes every key that a database had when this began.
     pub(crate) fn flush(&self, db: u8) {
-        let mut cursor = 0;
         let mut keys: Vec<DbKey> = vec![];
-        loop {
-            cursor = self.scan(db, cursor, BATCH, |name, _| keys.push(DbKey::new(db, name)));
+        run_to_end::<()>(|cursor| {
+            let next = self.scan(db, cursor, BATCH, |name, _| keys.push(DbKey::new(db, name)));
             for key in keys.drain(..) {
                 self.delete(&key);
             }
-            if cursor == 0 {
-                return;
-            }
-        }
+            Continue(next)
+        });
     }
 
     /// Removes every key of all databases.

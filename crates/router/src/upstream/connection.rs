@@ -4,7 +4,7 @@
 use super::back_off::BackOff;
 use super::greeting;
 use super::options::UpstreamOptions;
-use super::phase::{self, Effect, Event, Phase};
+use super::phase::{self, Event, Phase, PhaseEffect};
 use super::waiters::{Busy, Lost, Waiters};
 use breakwater_resp::{Frame, Kind, ReplyParser};
 use std::mem;
@@ -245,23 +245,23 @@ impl Upstream {
             Phase::Ready | Phase::Ended => None,
         };
         match effect {
-            Effect::Connect => {
+            PhaseEffect::Connect => {
                 self.attempt += 1;
                 sink.connect(self.attempt);
             }
-            Effect::Greet => self.greetings = greeting::write(&self.options, &mut self.output),
-            Effect::Serve => {
+            PhaseEffect::Greet => self.greetings = greeting::write(&self.options, &mut self.output),
+            PhaseEffect::Serve => {
                 self.back_off.reset();
                 self.quiet_since = now;
                 sink.ready();
                 self.waiters.write_held(&mut self.output);
             }
-            Effect::BackOff => self.forget(refusal, sink),
-            Effect::CloseAndBackOff => {
+            PhaseEffect::BackOff => self.forget(refusal, sink),
+            PhaseEffect::CloseAndBackOff => {
                 sink.close(self.attempt);
                 self.forget(refusal, sink);
             }
-            Effect::Stop => {
+            PhaseEffect::Stop => {
                 if from != Phase::Waiting {
                     sink.close(self.attempt);
                 }

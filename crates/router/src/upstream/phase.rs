@@ -36,7 +36,7 @@ pub(super) enum Event {
 
 /// What is done on the way from one phase to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(super) enum PhaseEffect {
     /// The driver is asked to connect.
     Connect,
     /// The greeting is written.
@@ -52,10 +52,10 @@ pub(super) enum Effect {
 }
 
 /// All that can happen. What is not here has no effect: the news of a socket that was given up.
-pub(super) const TABLE: &[(Phase, Event, Phase, Effect)] = {
-    use Effect::*;
+pub(super) const TABLE: &[(Phase, Event, Phase, PhaseEffect)] = {
     use Event::*;
     use Phase::*;
+    use PhaseEffect::*;
     &[
         (Waiting, Due, Connecting, Connect),
         (Connecting, Opened, Greeting, Greet),
@@ -76,7 +76,7 @@ pub(super) const TABLE: &[(Phase, Event, Phase, Effect)] = {
 };
 
 /// What an event leads to in a phase, if to anything.
-pub(super) fn next(phase: Phase, event: Event) -> Option<(Phase, Effect)> {
+pub(super) fn next(phase: Phase, event: Event) -> Option<(Phase, PhaseEffect)> {
     let row = TABLE.iter().find(|(from, on, ..)| (*from, *on) == (phase, event))?;
     Some((row.2, row.3))
 }
@@ -105,7 +105,7 @@ mod tests {
     fn nothing_follows_the_end_and_all_phases_lead_to_it() {
         for (from, ..) in TABLE {
             assert_ne!(*from, Phase::Ended);
-            assert_eq!(next(*from, Event::End), Some((Phase::Ended, Effect::Stop)));
+            assert_eq!(next(*from, Event::End), Some((Phase::Ended, PhaseEffect::Stop)));
         }
     }
 
@@ -113,7 +113,7 @@ mod tests {
     fn a_socket_that_the_node_gives_up_is_closed() {
         for (from, on, _, effect) in TABLE {
             let gives_up = matches!(on, Event::Broken | Event::Silent | Event::End);
-            let closes = matches!(effect, Effect::CloseAndBackOff | Effect::Stop);
+            let closes = matches!(effect, PhaseEffect::CloseAndBackOff | PhaseEffect::Stop);
             assert_eq!(gives_up, closes, "{from:?} {on:?}");
         }
     }

@@ -27,7 +27,7 @@ pub enum Lost {
 
 /// A request that was written.
 #[derive(Debug)]
-struct Waiter {
+struct OpenRequest {
     /// What its caller knows it by; `None` once the caller does not wait any more.
     token: Option<u64>,
     /// When its caller stops waiting.
@@ -45,7 +45,7 @@ struct Held {
 /// The requests of a connection. All callers wait equally long, so that deadlines come in order.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    written: VecDeque<Waiter>,
+    written: VecDeque<OpenRequest>,
     held: VecDeque<Held>,
     held_bytes: usize,
 }
@@ -68,7 +68,7 @@ impl Waiters {
 
     /// A request was written.
     pub(super) fn write(&mut self, token: u64, deadline: u64) {
-        self.written.push_back(Waiter { token: Some(token), deadline });
+        self.written.push_back(OpenRequest { token: Some(token), deadline });
     }
 
     /// A request waits until it can be written.
@@ -82,7 +82,7 @@ impl Waiters {
         self.held_bytes = 0;
         for Held { token, deadline, request } in self.held.drain(..) {
             out.extend_from_slice(&request);
-            self.written.push_back(Waiter { token: Some(token), deadline });
+            self.written.push_back(OpenRequest { token: Some(token), deadline });
         }
     }
 

@@ -169,8 +169,14 @@ impl World {
         let clock = Clock::manual();
         let grace = routes.grace();
         let config = Config { clock: clock.clone(), grace, ..Config::default() };
-        let upstream =
-            StoreAddress { host: "store".into(), port: 6379, user: None, password: None };
+        let upstream = StoreAddress {
+            host: "store".into(),
+            port: 6379,
+            unix: false,
+            tls: false,
+            user: None,
+            password: None,
+        };
         let options = Options { upstream: Some(upstream), routes, ..Options::default() };
         let cache = Arc::new(Cache::new(config).unwrap());
         let router = Arc::new(Router::new(cache, options, START));
