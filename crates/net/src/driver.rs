@@ -31,7 +31,7 @@ const LISTENERS: usize = 64;
 /// Events taken from the system at once.
 const EVENTS: usize = 256;
 /// Connections accepted in a step.
-const ACCEPTS: usize = 64;
+const ACCEPTS: usize = 16;
 /// Bytes of output buffer that are kept from one turn to the next.
 const KEPT: usize = 1024 * 1024;
 /// How long a connection that we end may take to accept its last replies.
