@@ -9,14 +9,46 @@ use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
 use breakwater_resp::{Kind, Protocol};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+/// Whose replies are to come, by tokens that are given out in ascending order.
+#[derive(Default)]
+pub(super) struct Addressees {
+    first: u64,
+    all: VecDeque<Option<To>>,
+}
+
+impl Addressees {
+    /// The token of the next one.
+    fn next(&self) -> u64 {
+        self.first + self.all.len() as u64
+    }
+
+    /// Whether none is to come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    fn add(&mut self, to: To) {
+        self.all.push_back(Some(to));
+    }
+
+    /// Takes one out: mostly the first.
+    fn take(&mut self, token: u64) -> Option<To> {
+        let to = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
+        while matches!(self.all.front(), Some(None)) {
+            self.all.pop_front();
+            self.first += 1;
+        }
+        to
+    }
+}
 
 /// A connection to the store.
 pub(super) struct Link {
     pub(super) upstream: Upstream,
     /// Whose replies are to come, by their tokens.
-    pub(super) to: HashMap<u64, To>,
-    pub(super) last: u64,
+    pub(super) to: Addressees,
     pub(super) protocol: Protocol,
     /// The database of a connection that belongs to single clients.
     pub(super) pin: Option<u8>,
@@ -135,8 +167,8 @@ impl Relay {
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(options, seed);
-        let (to, down, why) = (HashMap::new(), None, String::new());
-        let link = Link { upstream, to, last: 0, protocol, pin, owner: None, tracks, down, why };
+        let (to, down, why) = (Addressees::default(), None, String::new());
+        let link = Link { upstream, to, protocol, pin, owner: None, tracks, down, why };
         self.links.insert(id, link);
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
@@ -168,11 +200,13 @@ impl Relay {
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.last += 1;
-        match link.upstream.send(link.last, request, now) {
+        match link.upstream.send(link.to.next(), request, now) {
             Ok(()) => {
-                link.to.insert(link.last, to);
+                link.to.add(to);
+                // The first that waits is the first whose time is over.
+                let due = (link.upstream.waiting() == 1).then(|| link.upstream.wake_at());
                 self.touched.push(id);
+                self.wake_by(due.flatten());
             }
             Err(busy) => self.fail(to, why(busy)),
         }
@@ -187,9 +221,11 @@ impl Relay {
         let mut heard = VecDeque::new();
         let Some(link) = self.links.get_mut(&id) else { return };
         what(&mut link.upstream, &mut heard);
+        let due = link.upstream.wake_at();
         if !link.upstream.output().is_empty() {
             self.touched.push(id);
         }
+        self.wake_by(due);
         for heard in heard {
             self.hear(id, heard);
         }
@@ -206,13 +242,13 @@ impl Relay {
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
             Heard::Push(push) => self.pushed(owner, push),
-            Heard::Reply(token, kind, reply) => match link.to.remove(&token) {
+            Heard::Reply(token, kind, reply) => match link.to.take(token) {
                 None => {}
                 Some(To::Session(step)) => self.replied_session(id, step, kind, reply),
                 Some(to) => self.replied(to, kind, reply),
             },
             Heard::Lost(token, why) => {
-                if let Some(to) = link.to.remove(&token) {
+                if let Some(to) = link.to.take(token) {
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),
@@ -255,9 +291,8 @@ impl Relay {
     fn lose_pin(&mut self, id: LinkId, owner: Option<ClientId>) {
         let why = self.reason(id);
         let to = self.links.get_mut(&id).map(|link| std::mem::take(&mut link.to));
-        let mut lost: Vec<_> = to.into_iter().flatten().collect();
-        lost.sort_by_key(|(token, _)| *token);
-        lost.into_iter().for_each(|(_, to)| self.fail(to, &why));
+        let lost = to.into_iter().flat_map(|to| to.all).flatten();
+        lost.for_each(|to| self.fail(to, &why));
         self.deliveries.extend(owner.map(Delivery::end));
         self.close_pin(id);
     }

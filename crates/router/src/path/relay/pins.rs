@@ -160,6 +160,7 @@ impl Relay {
         }
         if self.pins.waiting.iter().all(|waiting| waiting.client != client) {
             self.pins.waiting.push_back(Waiting { client, protocol, db, until });
+            self.wake_by(Some(until));
         }
         Ok(None)
     }
