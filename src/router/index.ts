@@ -17,6 +17,7 @@ import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
 import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 
+export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
 export type { ReadConcern, RouterRoute } from './routes.ts'
@@ -127,7 +128,7 @@ export interface Router {
 export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
   const files: Files = {
-    tls: options.tls && certificates(options.tls),
+    tls: options.tls === undefined ? undefined : certificates(options.tls),
     storeTls: checked.storeKind === 'tls' ? once(() => readStoreTls(options.storeTls)) : undefined,
   }
   return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)
