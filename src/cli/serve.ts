@@ -1,82 +1,28 @@
 // `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
-import { type Policy, policies, type Size } from '../base/types.ts'
+import { BreakwaterError, InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
+import { policies } from '../base/types.ts'
+import { partsOf, type RouterConfig } from '../router/config.ts'
 import {
-  type ClientAuth,
   createRouter,
   DEFAULT_HOST,
   DEFAULT_PORT,
-  type DriverName,
+  type ListenOptions,
   type Permission,
   type Router,
   type RouterAddress,
-  type RouterOptions,
   type RouterUser,
-  type StoreTlsOptions,
-  type TlsOptions,
   version,
 } from '../router/index.ts'
-
-interface Flags {
-  port?: number
-  tlsPort?: number
-  tlsCert?: string[]
-  tlsKey?: string[]
-  tlsCa?: string
-  tlsAuthClients?: ClientAuth
-  unix?: string
-  unixPermissions?: number
-  proxyProtocol?: boolean
-  storeTlsCa?: string
-  storeTlsCert?: string
-  storeTlsKey?: string
-  storeTlsName?: string
-  host: string
-  threads?: number
-  maxBytes: string
-  maxClients: number
-  policy: Policy
-  driver: DriverName
-  store?: string
-  route?: string[]
-  requirepass?: string
-  user?: RouterUser[]
-}
-
-/** The command line's name of each option that an error may name. */
-const FLAGS: Record<string, string> = {
-  port: '--port',
-  host: '--host',
-  threads: '--threads',
-  maxBytes: '--max-bytes',
-  maxClients: '--max-clients',
-  driver: '--driver',
-  store: '--store',
-  routes: '--route',
-  policy: '--policy',
-  password: '--requirepass',
-  users: '--user',
-  permissions: '--user',
-  tlsPort: '--tls-port',
-  unix: '--unix',
-  unixPermissions: '--unix-permissions',
-  proxyProtocol: '--proxy-protocol',
-  'storeTls.ca': '--store-tls-ca',
-  'storeTls.cert': '--store-tls-cert',
-  'storeTls.key': '--store-tls-key',
-  'storeTls.serverName': '--store-tls-name',
-  tls: '--tls-cert',
-  'tls.cert': '--tls-cert',
-  'tls.key': '--tls-key',
-  'tls.ca': '--tls-ca',
-  'tls.authClients': '--tls-auth-clients',
-}
+import { explained } from './check.ts'
+import { ConfigFileError } from './file.ts'
+import { type Flags, type Settings, settingsOf } from './settings.ts'
 
 export const serve = new Command('serve')
   .description(
     'Serve Redis clients, from a store of its own or in front of a Redis, until SIGTERM or SIGINT.',
   )
+  .option('-c, --config <file>', 'breakwater.config.{ts,js,json,yaml}; that of this folder, if any')
   .option(
     '-p, --port <port>',
     `TCP port; 0 takes any free one (default: ${DEFAULT_PORT}; none with --tls-port or --unix)`,
@@ -144,70 +90,37 @@ Example:
 
 async function run(flags: Flags, command: Command): Promise<void> {
   let router: Router
+  let settings: Settings | undefined
   try {
-    router = createRouter(options(flags))
-    const { port, tlsPort, host, unix, unixPermissions, proxyProtocol } = flags
-    await router.listen({ port, tlsPort, host, unix, unixPermissions, proxyProtocol })
+    settings = await settingsOf(flags, command)
+    const { options, listen } = partsOf(settings.config)
+    router = createRouter(options)
+    await router.listen(listen)
   } catch (error) {
-    if (error instanceof InvalidOptionError) {
-      const { option, value, allowed } = error
-      return command.error(`error: ${flagOf(option)} must be ${allowed}, not ${value}`)
+    const wrong = error instanceof InvalidOptionError || error instanceof OptionCombinationError
+    if (settings !== undefined && wrong) {
+      return command.error(`error: ${explained(error, settings)}`)
     }
-    process.stderr.write(`breakwater: ${explain(error, flags)}\n`)
+    process.stderr.write(`breakwater: ${explain(error, settings?.config.listen ?? {})}\n`)
     process.exit(1)
   }
   stopOnSignal(router)
   reloadOnSignal(router)
-  greet(router, flags)
-}
-
-function options(flags: Flags): RouterOptions {
-  const password = flags.requirepass ?? process.env.BREAKWATER_PASSWORD
-  return {
-    threads: flags.threads,
-    maxBytes: (/^\d+$/.test(flags.maxBytes) ? Number(flags.maxBytes) : flags.maxBytes) as Size,
-    maxClients: flags.maxClients,
-    driver: flags.driver,
-    store: flags.store ?? process.env.BREAKWATER_STORE,
-    routes: flags.route,
-    policy: flags.policy,
-    password,
-    users: flags.user,
-    tls: tls(flags),
-    storeTls: storeTls(flags),
-  }
-}
-
-function storeTls(flags: Flags): StoreTlsOptions | undefined {
-  const { storeTlsCa: ca, storeTlsCert: cert, storeTlsKey: key, storeTlsName: serverName } = flags
-  const given = [ca, cert, key, serverName].some(each => each !== undefined)
-  return given ? { ca, cert, key, serverName } : undefined
-}
-
-function tls({ tlsCert, tlsKey, tlsCa, tlsAuthClients }: Flags): TlsOptions | undefined {
-  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined
-  return { cert: tlsCert ?? [], key: tlsKey ?? [], ca: tlsCa, authClients: tlsAuthClients }
-}
-
-/** The command line's name of an option, with the part of it that an error names. */
-function flagOf(option: string): string {
-  if (FLAGS[option] !== undefined) return FLAGS[option]
-  const [, name = option, rest = ''] = /^(\w+)(.*)$/.exec(option) ?? []
-  return (FLAGS[name] ?? name) + rest
+  greet(router, settings.config)
 }
 
 /** Why it could not listen, in a line. */
-function explain(error: unknown, flags: Flags): string {
-  if (error instanceof BreakwaterError) return error.message
-  const { code, message, port = flags.port ?? DEFAULT_PORT } = error as SystemError
+function explain(error: unknown, { host = DEFAULT_HOST, port: asked }: ListenOptions): string {
+  if (error instanceof BreakwaterError || error instanceof ConfigFileError) return error.message
+  const { code, message, port = asked ?? DEFAULT_PORT } = error as SystemError
   switch (code) {
     case 'EADDRINUSE':
-      return `port ${port} of ${flags.host} is in use: stop what listens there, or give another --port`
+      return `port ${port} of ${host} is in use: stop what listens there, or give another --port`
     case 'EACCES':
       return `port ${port} may not be opened by this user: give a --port above 1023`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${flags.host} is no address of this machine: give another --host`
+      return `${host} is no address of this machine: give another --host`
     default:
       return message
   }
@@ -218,11 +131,11 @@ interface SystemError extends NodeJS.ErrnoException {
   port?: number
 }
 
-function greet(router: Router, flags: Flags): void {
+function greet(router: Router, config: RouterConfig): void {
   const [first, ...others] = router.addresses()
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
-  const locked = options(flags).password !== undefined || flags.user !== undefined
+  const locked = config.password !== undefined || config.users !== undefined
   process.stdout.write(
     `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}). Try:
 

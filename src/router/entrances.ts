@@ -141,7 +141,12 @@ export class Entrance {
 
 /** An address as routers tell it. */
 export function described(address: AddressInfo, kind: number): RouterAddress {
-  return { ...address, secure: (kind & Entering.secure) !== 0 }
+  return { ...address, secure: speaksTls(kind) }
+}
+
+/** Whether clients speak TLS at an entrance of this kind. */
+export function speaksTls(kind: number): boolean {
+  return (kind & Entering.secure) !== 0
 }
 
 /** Listens, or says why it cannot. */

@@ -17,6 +17,7 @@ import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
 import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 
+export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
 export type { ReadConcern, RouterRoute } from './routes.ts'

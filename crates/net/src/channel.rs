@@ -9,6 +9,9 @@ const INPUT: usize = 64 * 1024;
 /// The same of records. With what was left of a record before, their contents fit the input.
 const RECORDS: usize = 32 * 1024;
 
+/// Records of so many bytes need no more room than an idle connection has.
+const SMALL: usize = 4 * 1024;
+
 /// Where the connections of a thread receive.
 pub struct Space {
     /// What was received.
@@ -171,6 +174,7 @@ fn read(socket: &mut Socket, into: &mut [u8]) -> io::Result<Option<usize>> {
 /// Opens the records: their contents go to `input`.
 fn open(tls: &mut Connection, mut records: &[u8], input: &mut [u8]) -> io::Result<Received> {
     let mut received = Received::default();
+    let large = records.len() > SMALL;
     while !records.is_empty() && !received.ended {
         tls.read_tls(&mut records)?;
         let state = tls
@@ -187,5 +191,18 @@ fn open(tls: &mut Connection, mut records: &[u8], input: &mut [u8]) -> io::Resul
         }
         received.ended = state.peer_has_closed();
     }
+    if large {
+        // It keeps the room that it needed until it reads again: it reads nothing, now.
+        let _ = tls.read_tls(&mut Nothing);
+    }
     Ok(received)
+}
+
+/// A socket that has nothing to read.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
 }

@@ -11,6 +11,7 @@ use crate::links::{Links, link_of};
 use crate::listener::{Accepted, Entrance, Listener};
 use crate::tls::StoreTls;
 use breakwater_router::{ClientId, LinkId, Output, Relay, Router, Session};
+use foldhash::fast::FixedState;
 use mio::{Events, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 use std::collections::{HashMap, VecDeque};
@@ -30,7 +31,7 @@ const LISTENERS: usize = 64;
 /// Events taken from the system at once.
 const EVENTS: usize = 256;
 /// Connections accepted in a step.
-const ACCEPTS: usize = 64;
+const ACCEPTS: usize = 16;
 /// Bytes of output buffer that are kept from one turn to the next.
 const KEPT: usize = 1024 * 1024;
 /// How long a connection that we end may take to accept its last replies.
@@ -83,7 +84,7 @@ pub struct Driver {
     events: Events,
     listeners: Vec<Listener>,
     connections: SlotMap<DefaultKey, Connection>,
-    by_id: HashMap<ClientId, DefaultKey>,
+    by_id: HashMap<ClientId, DefaultKey, FixedState>,
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
     membership: Membership,
@@ -123,7 +124,7 @@ impl Driver {
             queue: (0..listeners.len()).map(Task::Accept).collect(),
             listeners,
             connections: SlotMap::new(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             deadlines: Deadlines::default(),
             membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
             waker,
@@ -168,10 +169,12 @@ impl Driver {
                     Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
+                    self.rest_relay();
                     return self.pause();
                 }
             }
         }
+        self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);
     }
 
@@ -295,20 +298,28 @@ impl Driver {
         }
     }
 
-    /// Has the connections to the store do what is due, and comes back for what is due later.
+    /// Has the connections to the store do what is due.
     fn wake_relay(&mut self) {
         let now = self.clock();
+        if let Some(relay) = &mut self.work.relay {
+            relay.wake(now);
+            self.exchange();
+        }
+    }
+
+    /// Comes back for what the connections to the store have to do next, and makes known what was
+    /// counted: a turn may leave them something to wait for, and nothing else may ever happen.
+    fn rest_relay(&mut self) {
+        let now = self.clock();
         let Some(relay) = &mut self.work.relay else { return };
-        relay.wake(now);
-        let due = relay.wake_at();
-        if let Some(at) = due
+        relay.settle();
+        if let Some(at) = relay.wake_at()
             && self.retry.is_none_or(|known| at < known || known <= now)
         {
             let wait = Duration::from_millis(at.saturating_sub(now).min(60_000) + 1);
             self.deadlines.add(Instant::now() + wait, Due::Connect);
-            self.retry = due;
+            self.retry = Some(at);
         }
-        self.exchange();
     }
 
     /// Milliseconds since the driver was made.

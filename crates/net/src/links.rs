@@ -5,6 +5,7 @@ use crate::channel::{Channel, Space};
 use crate::socket::Socket;
 use crate::tls::StoreTls;
 use breakwater_router::{LinkId, Relay, StoreAddress};
+use foldhash::fast::FixedState;
 use mio::net::TcpStream;
 use mio::{Registry, Token};
 use rustls::pki_types::ServerName;
@@ -30,7 +31,7 @@ struct Link {
 /// The sockets of one thread's connections to the store, by the numbers that the relay gives them.
 #[derive(Default)]
 pub struct Links {
-    links: HashMap<LinkId, Link>,
+    links: HashMap<LinkId, Link, FixedState>,
 }
 
 /// The token of a connection: those of clients have a generation in their upper half, which is
