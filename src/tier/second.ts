@@ -125,7 +125,7 @@ export class Second {
   }
 
   /** The life of a value here, in milliseconds: short while changes there are not heard of. */
-  life(ms: number): number {
+  lifeHere(ms: number): number {
     return Math.min(ms, this.#covered ? this.#localTtl : this.#uncoveredTtl)
   }
 
