@@ -241,7 +241,7 @@ export class Attempts<K extends CacheKey, V> {
     const { at, policy } = this.#host
     if (this.#host.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
-    if (load.keep && asker.onlyLooks !== true && policy.negativeTtl !== undefined) {
+    if (load.keep && !asker.onlyLooks && policy.negativeTtl !== undefined) {
       const note = noteOf({ tags: load.tags, version: load.version, ...known })
       binding.land(at, lease, undefined, policy.negativeTtl, note, kind)
     } else {
