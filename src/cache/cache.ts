@@ -16,6 +16,13 @@ import { hottest, roomOf, saver } from '../warm/hot-set.ts'
 import { checkWarm, Warm, type WarmHost, type WarmStart } from '../warm/warm.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
 import { type InvalidateOptions, Writing } from '../writing/writing.ts'
+import {
+  checkFetchManyOptions,
+  checkFetchOptions,
+  checkInvalidateOptions,
+  checkInvalidateTagOptions,
+  checkSetOptions,
+} from './call-options.ts'
 import { Collection } from './collection.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import { Namespace, type NamespaceHost } from './namespace.ts'
@@ -226,6 +233,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
     if (options === undefined) {
       return this.#nearHit(key) ?? this.#loading.fetch(key, undefined, undefined)
     }
+    checkFetchOptions(options)
     const { loader, fresh } = options
     if (loader !== undefined) checkLoader('loader', loader)
     const copy = fresh === true ? undefined : this.#nearHit(key)
@@ -259,6 +267,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
     options?: FetchOptions<K, V>,
   ): V | undefined | Promise<V | undefined> {
     checkLoader('loader', loader)
+    checkFetchOptions(options)
     const copy = options?.fresh === true ? undefined : this.#nearHit(key)
     return copy ?? this.#loading.fetch(key, loader, options)
   }
@@ -309,6 +318,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
   ): Promise<(V | undefined)[]> {
     if (!Array.isArray(keys)) throw new InvalidOptionError('keys', keys, 'an array')
     if (batchLoader !== undefined) checkLoader('batchLoader', batchLoader)
+    checkFetchManyOptions(options)
     const loader = batchLoader && this.#loading.batched(batchLoader)
     // A key that cannot be fails as a load does, so that no load before it is left unheard.
     return Promise.all(
@@ -336,6 +346,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
    * ```
    */
   invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
+    checkInvalidateTagOptions(options)
     const soft = options?.stale ?? false
     if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
     checkTag(tag)
@@ -372,6 +383,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
    */
   async put(key: K, value: V, options?: SetOptions): Promise<void> {
     this.needOpen()
+    checkSetOptions(options)
     return this.#writing.put(key, value, options)
   }
 
@@ -397,6 +409,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
    */
   async invalidate(key: K, options?: InvalidateOptions): Promise<void> {
     this.needOpen()
+    checkInvalidateOptions(options)
     return this.#writing.invalidate(key, options)
   }
 

@@ -5,6 +5,7 @@ import { filePath } from '../base/file-path.ts'
 import type { CacheKey, CacheStats, HotKey, RemovalListener, SetOptions } from '../base/types.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding } from '../native/native.ts'
+import { checkIncrementOptions, checkSetOptions } from './call-options.ts'
 import { ConditionalWrites, type IncrementOptions } from './conditional.ts'
 import { Entries } from './entries.ts'
 import { type EntryInfo, infoOf } from './info.ts'
@@ -35,6 +36,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * @param entries - a `Map` or any other iterable of `[key, value]`.
    */
   setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
+    checkSetOptions(options)
     const noted = options?.tags !== undefined || options?.version !== undefined
     if (noted || this.writesEach) {
       for (const [key, value] of entries) this.set(key, value, options)
@@ -154,6 +156,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * ```
    */
   increment(key: K, by = 1, options?: IncrementOptions): number {
+    checkIncrementOptions(options)
     return this.#conditional.increment(key, by, options)
   }
 
@@ -172,6 +175,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * ```
    */
   setIfAbsent(key: K, value: V, options?: SetOptions): boolean {
+    checkSetOptions(options)
     return this.#conditional.setIfAbsent(key, value, options)
   }
 
@@ -199,6 +203,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
     change: (value: V | undefined) => V | undefined,
     options?: SetOptions,
   ): V | undefined {
+    checkSetOptions(options)
     return this.#conditional.update(key, change, options)
   }
 

@@ -14,6 +14,7 @@ import { binding, type Native, receivers, type Stored } from '../native/native.t
 import { openPort, STATE, State } from '../native/port.ts'
 import { Near } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
+import { checkSetOptions } from './call-options.ts'
 import type { Prepared } from './conditional.ts'
 import { HEAP_HAS_NO_HANDLE, make, type Open } from './opening.ts'
 import {
@@ -355,6 +356,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
       timers,
       policy: this.#policy,
       grace: this.#native.grace,
+      touches: this.#touches,
       events,
       takesNull: !this.#values.allIn,
       isClosed: () => this.#closed,
@@ -412,6 +414,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   }
 
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
+    checkSetOptions(options)
     const life = this.#lives.of(options, value, key)
     const { here, note, own } = this.prepare(options, life)
     const encoded = this.#values.encode(value)

@@ -189,9 +189,10 @@ export class Attempts<K extends CacheKey, V> {
       held === undefined ? this.#newEntry(attempt, value, loaded.since) : this.#heldEntry(held)
     const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
     const note = this.#noteOf(entry, life, attempt)
+    const own = held === undefined && this.#isOwn(load, life) ? 1 : 0
     let stored = false
     try {
-      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note) > 0
+      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note, 0, own) > 0
       else binding.give(at, lease, entry.encoded)
     } catch (error) {
       // It is as good a value although it does not fit.
@@ -221,6 +222,12 @@ export class Attempts<K extends CacheKey, V> {
       tags: load.tags,
       since,
     }
+  }
+
+  /** Whether a touch gives it this life again, and not that of the cache. */
+  #isOwn(load: LoadState<V>, life: number): boolean {
+    const { lives, touches } = this.#host
+    return touches && Number.isFinite(life) && (load.ttl !== undefined || lives.ttlOf !== undefined)
   }
 
   /** What the second tier had, as it is stored here: no longer than what is loaded here. */
