@@ -128,7 +128,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * cache.set('a', '1', { tags: ['letters'], version: 7 })
    * const info = cache.info('a')
    * assert.equal(info?.version, 7)
-   * assert.equal(info?.tags, 1)
+   * assert.equal(info?.tagCount, 1)
    * assert.ok(info!.ttl > 59_000)
    * assert.equal(cache.info('b'), undefined)
    * ```
