@@ -78,7 +78,7 @@ function types() {
   // What is said of the native module belongs to a module that only this repository knows by name.
   const binding = readFileSync(join(root, 'src/native/binding.d.ts'), 'utf8')
   const inside = binding.slice(binding.indexOf('{') + 1, binding.lastIndexOf('}'))
-  put(join(dist, 'native/binding.d.ts'), inside.replace('const binding', 'declare const binding'))
+  put(join(dist, 'native/binding.d.ts'), inside.replace(/^( *)const /m, '$1declare const '))
   for (const file of readdirSync(dist, { recursive: true })) {
     if (!file.endsWith('.d.ts')) continue
     const text = readFileSync(join(dist, file), 'utf8')

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `breakwater`.
 import { Command, CommanderError } from 'commander'
+import { check } from './cli/check.ts'
 import { serve } from './cli/serve.ts'
 import { version } from './router/index.ts'
 
@@ -12,8 +13,9 @@ const program = new Command('breakwater')
   .exitOverride()
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
   .addCommand(serve)
+  .addCommand(check)
 
-for (const command of [program, serve]) command.exitOverride().copyInheritedSettings(program)
+for (const command of [program, serve, check]) command.exitOverride().copyInheritedSettings(program)
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error

@@ -20,11 +20,20 @@ async function script(body: string, env: object = {}): Promise<string[]> {
     process.on('warning', warning => {
       if (warning.name !== 'ExperimentalWarning') console.log('warned', warning.code ?? warning.message)
     })
-    const turn = () => new Promise(resolve => setTimeout(resolve, 50))
+    let lines = 0
+    const { log } = console
+    console.log = (...words) => {
+      lines++
+      log(...words)
+    }
+    const turn = () => new Promise(resolve => setTimeout(resolve, 5))
+    const until = async what => { while (!what()) await turn() }
+    /** Waits until so many lines are printed. */
+    const told = count => until(() => lines >= count)
     const clock = new ManualClock()
     ${body}`
   const flags = ['--import=tsx', '--input-type=module', '--eval', source]
-  const options = { cwd: root, timeout: 60_000, env: { ...process.env, ...env } }
+  const options = { cwd: root, timeout: 240_000, env: { ...process.env, ...env } }
   const { stdout } = await run(process.execPath, flags, options)
   return stdout.split('\n').filter(line => line !== '')
 }
@@ -57,7 +66,7 @@ const table: Record<string, [body: string, printed: string[]]> = {
      await cache.ready
      cache.set('a', '1').get('a')
      clock.advance(1000)
-     await turn()
+     await told(1)
      console.log(cache.get('a'))`,
     ['warned ERR_SNAPSHOT_IO', 'warned ERR_SNAPSHOT_IO', '1'],
   ],
@@ -68,7 +77,7 @@ const table: Record<string, [body: string, printed: string[]]> = {
      cache.on('tier', ({ operation }) => console.log('told', operation))
      await cache.ready
      clock.advance(1000)
-     await turn()
+     await told(1)
      console.log(cache.set('a', '1').get('a'))`,
     ['told hot', '1'],
   ],
@@ -80,7 +89,7 @@ const table: Record<string, [body: string, printed: string[]]> = {
      writeFileSync(folder + '/damaged', 'no snapshot')
      const two = new Cache({ max: 10, warm: { from: folder + '/damaged' } })
      console.log(JSON.stringify(await two.ready))
-     await turn()`,
+     await told(4)`,
     [
       'told hot',
       '{"loaded":0,"complete":false}',
@@ -97,7 +106,7 @@ const table: Record<string, [body: string, printed: string[]]> = {
      cache.on('tier', ({ operation }) => console.log('told', operation))
      fails = true
      clock.advance(100)
-     await turn()
+     await told(1)
      console.log(cache.set('a', '1').get('a'))`,
     ['told delete', '1'],
   ],
@@ -111,13 +120,14 @@ const table: Record<string, [body: string, printed: string[]]> = {
     ['0', 'warned ERR_DECODE'],
   ],
   'a refresh in the background': [
-    `let sick = false
-     const loader = () => { if (sick) throw new Error('sick'); return 'value' }
+    `let [sick, loads] = [false, 0]
+     const loader = () => { loads++; if (sick) throw new Error('sick'); return 'value' }
      const cache = new Cache({ max: 10, ttl: 100, clock, refreshAhead: 0.5, loader })
      await cache.fetch('a')
      sick = true
      clock.advance(60)
      console.log(await cache.fetch('a'))
+     await until(() => loads === 2)
      await turn()
      console.log(cache.get('a'))`,
     ['value', 'value'],
@@ -127,7 +137,7 @@ const table: Record<string, [body: string, printed: string[]]> = {
      const cache = new Cache({ max: 10, writeBehind: { writer, retries: 0, maxDelay: 5 } })
      await cache.put('a', '1')
      await cache.flush()
-     await turn()
+     await told(1)
      console.log(cache.get('a'))
      await cache.close()`,
     ['warned ERR_WRITE_FAILED', '1'],
@@ -150,7 +160,7 @@ test('a runtime that takes no memory from outside has no near cache, and loads a
      console.log(JSON.stringify(all), cache.get('a').n, cache.get('a').n)
      clock.advance(150)
      console.log((await cache.getOrSet('a', loader)).n)
-     await turn()
+     await until(() => cache.get('a')?.n === 2)
      console.log(cache.get('a').n, cache.stats().nearHits, cache.stats().hits > 0)
      const asked = new Cache({ max: 10, near: true })
      console.log(asked.set('a', '1').get('a'), asked.getMany(['a', 'b']).length)

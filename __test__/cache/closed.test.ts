@@ -103,6 +103,12 @@ const internal = [
   'storeAll',
   'forgetAll',
   'buryAll',
+  'options',
+  'timers',
+  'events',
+  'loading',
+  'pendingWrite',
+  'endLoads',
 ]
 
 function methods(): string[] {

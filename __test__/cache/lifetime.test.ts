@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 async function script(body: string): Promise<string> {
   const source = `import { Cache, bytes, heap } from './src/index.ts'\n${body}`
   const flags = ['--expose-gc', '--import=tsx', '--input-type=module', '--eval', source]
-  const { stdout } = await run(process.execPath, flags, { cwd: root, timeout: 60_000 })
+  const { stdout } = await run(process.execPath, flags, { cwd: root, timeout: 240_000 })
   return stdout.trim()
 }
 

@@ -24,11 +24,7 @@ export function gate<V>() {
 
 /** Waits until something is so. */
 export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 10_000; i++) {
-    if (await what()) return
-    await sleep(1)
-  }
-  throw new Error('it did not come to be so')
+  while (!(await what())) await sleep(1)
 }
 
 /** How a process of a fleet opens a cache. */

@@ -35,8 +35,7 @@ test('what one environment of a thread removes another one hears of by itself', 
     one.set(cache.number, key, key)
     one.delete(cache.number, key)
     // Nobody calls the other environment meanwhile.
-    for (let turn = 0; turn < 500 && !heard.includes(key); turn++) await setTimeout(10)
-    t.true(heard.includes(key))
+    while (!heard.includes(key)) await setTimeout(10)
   }
   one.close(cache.number)
   other.close(guest.number)

@@ -45,6 +45,7 @@ test('copies, loads, breakers, writes and timeouts keep their time when the glob
     import { Cache } from './src/index.ts'
     const { setTimeout: wait, setImmediate: turn } = globalThis
     const sleep = ms => new Promise(resolve => wait(resolve, ms))
+    const until = async what => { while (!(await what())) await sleep(10) }
     const frozen = () => { throw new Error('a replaced global was called') }
     for (const name of ['setTimeout', 'clearTimeout', 'setImmediate', 'setInterval', 'queueMicrotask']) {
       globalThis[name] = frozen
@@ -57,19 +58,20 @@ test('copies, loads, breakers, writes and timeouts keep their time when the glob
     Date.now = () => 0
 
     const seen = {}
-    const cache = new Cache({ max: 10, codec: 'json', ttl: 60, near: true })
+    const cache = new Cache({ max: 10, codec: 'json', ttl: 1000, near: true })
     cache.set('a', { n: 1 })
     seen.near = [cache.get('a')?.n, cache.get('a')?.n, cache.stats().nearHits > 0]
-    await sleep(100)
-    seen.expired = cache.get('a')
+    await until(() => cache.get('a') === undefined)
 
     let calls = 0
-    const sick = new Cache({ max: 10, origin: { breaker: { failures: 1, halfOpenAfter: 1000 } } })
+    const sick = new Cache({ max: 10, origin: { breaker: { failures: 1, halfOpenAfter: 3000 } } })
     const load = key => { if (++calls === 1) throw new Error('sick'); return key }
     const code = promise => promise.then(value => value, error => error.code ?? error.message)
     seen.breaker = [await code(sick.getOrSet('a', load)), await code(sick.getOrSet('a', load))]
-    await sleep(1100)
-    seen.breaker.push(await code(sick.getOrSet('a', load)))
+    await until(async () => {
+      seen.breaker[2] = await code(sick.getOrSet('a', load))
+      return seen.breaker[2] !== 'ERR_BREAKER_OPEN'
+    })
 
     const slow = new Cache({ max: 10, timeout: 30 })
     seen.timeout = await code(slow.getOrSet('a', () => sleep(200)))
@@ -83,13 +85,13 @@ test('copies, loads, breakers, writes and timeouts keep their time when the glob
       writeBehind: { maxDelay: 20, writer: entries => void written.push(...entries) },
     })
     await behind.put('a', '1')
-    await sleep(80)
+    await until(() => written.length > 0)
     seen.written = written.length
     await behind.close()
     console.log(JSON.stringify(seen))
   `
   const flags = ['--import=tsx', '--input-type=module', '--eval', source]
-  const { stdout } = await run(process.execPath, flags, { cwd: root, timeout: 60_000 })
+  const { stdout } = await run(process.execPath, flags, { cwd: root, timeout: 240_000 })
   t.deepEqual(JSON.parse(stdout), {
     near: [1, 1, true],
     breaker: ['sick', 'ERR_BREAKER_OPEN', 'a'],

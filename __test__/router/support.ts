@@ -5,8 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import type { Authority } from '../helpers/certificates.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -16,6 +19,8 @@ export interface Served {
   process: ChildProcess
   /** What it printed so far. */
   output(): string
+  /** What it printed, once it has said this. */
+  says(words: RegExp): Promise<string>
   /** Ends it with a signal; its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -26,6 +31,10 @@ function served(process: ChildProcess, port: number, output: () => string): Serv
     port,
     process,
     output,
+    async says(words) {
+      while (!words.test(output())) await sleep(5)
+      return output()
+    },
     async stop(signal = 'SIGTERM') {
       process.kill(signal)
       const [code] = await exited
@@ -138,6 +147,42 @@ export function replyEnd(bytes: Buffer, at: number): number {
   }
 }
 
+/** A way to reach a node. */
+export interface Way {
+  name: string
+  /** What `serve` needs for it. */
+  flags: string[]
+  /** A connection that is open; `raw` is the socket underneath. */
+  connect(port: number): Promise<{ socket: Socket; raw: Socket }>
+}
+
+/** TCP alone. */
+export const PLAIN: Way = {
+  name: 'plain',
+  flags: [],
+  async connect(port) {
+    const socket = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    await once(socket, 'connect')
+    return { socket, raw: socket }
+  },
+}
+
+/** TLS, with a certificate of an authority. */
+export function tlsWay(authority: Authority, options: ConnectionOptions = {}): Way {
+  const { cert, key } = authority.sign()
+  return {
+    name: 'TLS',
+    flags: ['--tls-cert', cert, '--tls-key', key],
+    async connect(port) {
+      const { raw } = await PLAIN.connect(port)
+      const given = { ca: authority.pem, servername: 'localhost', ...options }
+      const socket = connectTls({ socket: raw, allowHalfOpen: true, ...given } as ConnectionOptions)
+      await once(socket, 'secureConnect')
+      return { socket, raw }
+    },
+  }
+}
+
 /** A connection that knows no more than bytes. */
 export class Raw {
   readonly socket: Socket
@@ -152,16 +197,16 @@ export class Raw {
       this.#changed?.()
     })
     socket.on('error', () => {})
+    socket.on('end', () => socket.end())
     socket.on('close', () => {
       this.#closed = true
       this.#changed?.()
     })
   }
 
-  static async open(t: ExecutionContext, port: number): Promise<Raw> {
-    const socket = createConnection({ port, host: '127.0.0.1', noDelay: true })
+  static async open(t: ExecutionContext, port: number, way: Way = PLAIN): Promise<Raw> {
+    const { socket } = await way.connect(port)
     t.teardown(() => socket.destroy())
-    await once(socket, 'connect')
     return new Raw(socket)
   }
 

@@ -68,7 +68,7 @@ class Line {
 }
 
 async function until(what: () => boolean): Promise<void> {
-  for (const end = Date.now() + 20_000; !what(); await turn()) {
+  for (const end = Date.now() + 120_000; !what(); await turn()) {
     if (Date.now() > end) throw new Error('it did not come to be so')
   }
 }

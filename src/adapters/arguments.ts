@@ -1,5 +1,6 @@
 // Arguments of a call as a key: different arguments give different keys.
-import { article, InvalidOptionError } from '../base/errors.ts'
+import { article } from '../base/describe.ts'
+import { InvalidOptionError } from '../base/errors.ts'
 import { shortKey } from './short-key.ts'
 
 /** What begins a key that is not just the one argument. */

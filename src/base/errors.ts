@@ -1,69 +1,9 @@
 // Every error that a cache throws, each with a code that does not change between versions.
 
-import './platform.ts'
+import { describe } from './describe.ts'
+import { BreakwaterError } from './error.ts'
 
-/** Marks the errors of this package, whichever copy of it made them. */
-const BRAND: unique symbol = Symbol.for('breakwater.error') as never
-
-/** What all errors of this package are. Match on `code`: texts may change, codes do not. */
-export class BreakwaterError extends Error {
-  /** Says what went wrong; never changes between versions. */
-  readonly code: string
-
-  /** The code of all errors of a class. */
-  static readonly code: string | undefined = undefined
-
-  /**
-   * An error that another copy of this package made is an instance as well, whichever module
-   * registry or realm it was made in: all have a brand and their class's code.
-   */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: the class that is asked for, which may be another
-    return isInstance(this, value)
-  }
-
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true })
-  }
-
-  /** @internal */
-  get [BRAND](): true {
-    return true
-  }
-}
-
-/** Marks an error as one of this package: it came from another thread, as text. */
-export function adopt(error: Error): void {
-  Object.defineProperty(error, BRAND, { value: true })
-}
-
-/**
- * Whether a value is an error of this package, whichever copy of it made it.
- *
- * @example
- * ```ts
- * import { Cache, isBreakwaterError } from 'breakwater'
- *
- * try {
- *   new Cache({ max: -1 })
- * } catch (error) {
- *   assert.ok(isBreakwaterError(error) && error.code === 'ERR_INVALID_OPTION')
- * }
- * ```
- */
-export function isBreakwaterError(value: unknown): value is BreakwaterError {
-  return typeof value === 'object' && value !== null && BRAND in value
-}
-
-/** Whether the class made the value, in this copy of the package or in another. */
-function isInstance(type: typeof BreakwaterError, value: unknown): boolean {
-  if (Function.prototype[Symbol.hasInstance].call(type, value)) return true
-  if (!isBreakwaterError(value)) return false
-  // A class that a user derived has no code of its own, and is known by its prototype alone.
-  return type === BreakwaterError || (Object.hasOwn(type, 'code') && value.code === type.code)
-}
+export { adopt, BreakwaterError, isBreakwaterError } from './error.ts'
 
 /** `ERR_INVALID_OPTION`: an option or argument that cannot be. */
 export class InvalidOptionError extends BreakwaterError {
@@ -396,70 +336,6 @@ export class InternalError extends BreakwaterError {
 
   constructor(what: string) {
     super('ERR_INTERNAL', `this is a bug in breakwater, please report it: ${what}`)
-  }
-}
-
-/** How each code of the native side becomes an error. */
-const makers: Record<string, (a: never, b: never, c: never) => BreakwaterError> = {
-  ERR_INVALID_KEY: (got: string) => new InvalidKeyError(article(got)),
-  ERR_KEY_TOO_LONG: (length: number) => new KeyTooLongError(length),
-  ERR_INVALID_VALUE: (codec: string, got: string) => new InvalidValueError(codec, article(got)),
-  ERR_CODEC_MISMATCH: () => new CodecMismatchError(),
-  ERR_ENTRY_TOO_LARGE: (size: number, max: number) => new EntryTooLargeError(size, max),
-  ERR_CACHE_FULL: () => new CacheFullError(),
-  ERR_CACHE_CLOSED: () => new CacheClosedError(),
-  ERR_INVALID_HANDLE: () => new InvalidHandleError(),
-  ERR_NO_SUCH_CACHE: (name: string) => new NoSuchCacheError(name),
-  ERR_INVALID_OPTION: (option: string, value: string, allowed: string) =>
-    new InvalidOptionError(camel(option), new Verbatim(value), allowed),
-  ERR_SNAPSHOT_DAMAGED: (what: string) => new SnapshotDamagedError(what),
-  ERR_SNAPSHOT_IO: (what: string) => new SnapshotIoError(what),
-  ERR_SNAPSHOT_NO_ROOM: (loaded: number, why: string) => new SnapshotNoRoomError(loaded, why),
-  ERR_INTERNAL: (what: string) => new InternalError(what),
-}
-
-/** Makes the error that the native side throws. */
-export function makeError(code: string, ...details: never[]): BreakwaterError {
-  const make = makers[code]
-  if (!make) return new InternalError(code)
-  const [a, b, c] = details
-  const error = make(a as never, b as never, c as never)
-  // The stack begins where the user called.
-  Error.captureStackTrace?.(error, makeError)
-  return error
-}
-
-/** A type with its article, for messages. */
-export function article(type: string): string {
-  if (type === 'undefined' || type === 'null') return type
-  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`
-}
-
-/** The engine's options by their names here. */
-function camel(option: string): string {
-  const names: Record<string, string> = { max_entries: 'max', max_bytes: 'maxBytes' }
-  return names[option] ?? option
-}
-
-/** A text to show as it is. */
-class Verbatim {
-  constructor(readonly text: string) {}
-}
-
-/** A value of an option, short enough for a message. */
-function describe(value: unknown): string {
-  if (value instanceof Verbatim) return value.text
-  switch (typeof value) {
-    case 'string':
-      return value.length > 64 ? `'${value.slice(0, 64)}...'` : `'${value}'`
-    case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object'
-    case 'function':
-      return 'a function'
-    case 'undefined':
-      return 'none'
-    default:
-      return String(value)
   }
 }
 

@@ -1,34 +1,23 @@
-// The cache that a user sees: what never waits (collection.ts), and what loads, writes and tells.
+// The cache that a user sees: what never waits (collection.ts), what loads (loading-cache.ts), and writes,
+// warm starts and the end.
+import { checkIterable } from '../base/checks.ts'
 import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
-import { type Timers, timersOf } from '../base/timers.ts'
-import type { CacheHandle, CacheKey, CacheStats, SetOptions } from '../base/types.ts'
+import type { CacheHandle, CacheKey, SetOptions } from '../base/types.ts'
 import type { CodecName } from '../codec/codecs.ts'
-import { type CacheEventName, type CacheListener, Events } from '../events/events.ts'
-import type { BatchLoader } from '../loading/batch.ts'
-import { type LoadStats, noLoads } from '../loading/counts.ts'
-import { checkTag } from '../loading/freshness.ts'
 import type { Loader } from '../loading/load.ts'
-import { Loading } from '../loading/loading.ts'
-import { checkLoader, type FetchOptions } from '../loading/options.ts'
 import { binding } from '../native/native.ts'
 import type { Second } from '../tier/second.ts'
 import { hottest, roomOf, saver } from '../warm/hot-set.ts'
 import { checkWarm, Warm, type WarmHost, type WarmStart } from '../warm/warm.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
+import type { WriteEntry } from '../writing/queue.ts'
 import { type InvalidateOptions, Writing } from '../writing/writing.ts'
-import {
-  checkFetchManyOptions,
-  checkFetchOptions,
-  checkInvalidateOptions,
-  checkInvalidateTagOptions,
-  checkSetOptions,
-} from './call-options.ts'
-import { Collection } from './collection.ts'
+import { checkInvalidateOptions, checkSetOptions } from './call-options.ts'
 import { apply, type Invalidation } from './invalidations.ts'
+import { LoadingCache } from './loading-cache.ts'
 import { Namespace, type NamespaceHost } from './namespace.ts'
 import { HEAP_HAS_NO_HANDLE, type Open } from './opening.ts'
 import { type CacheOptions, checkObject } from './options.ts'
-import { openSecond } from './second-tier.ts'
 
 /** How a cache that is there already is opened; what is left out is as the cache has it. */
 export type OpenCacheOptions<V = unknown, K extends CacheKey = CacheKey> = Omit<
@@ -70,15 +59,10 @@ class Opening {
  * assert.equal(users.get('2'), undefined)
  * ```
  */
-export class Cache<K extends CacheKey = string, V = unknown> extends Collection<K, V> {
-  readonly #options: CacheOptions<V, K>
-  readonly #timers: Timers
-  readonly #events: Events<K>
-  readonly #second: Second | undefined
+export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCache<K, V> {
   readonly #warm: Warm<K> | undefined
   #writes: Writing<K, V> | undefined
   #closing: Promise<void> | undefined
-  #loads: Loading<K, V> | undefined
 
   /**
    * Makes a cache, or opens the one of this `name`. A cache that has to be made needs a bound.
@@ -92,22 +76,9 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
     const opening = options instanceof Opening ? options : undefined
     const given = opening === undefined ? options : (opening.options as CacheOptions<V, K>)
     checkObject('options', given)
+    const warm = checkWarm(given.warm, given.tier !== undefined)
     super(given, opening?.open)
-    this.#options = given
-    this.#timers = timersOf(given.clock)
-    this.#events = new Events(this.name)
-    try {
-      const warm = checkWarm(given.warm, given.tier !== undefined)
-      const host = () => this.loadingHost(this.#timers, this.#events)
-      this.#second = openSecond(given, host, () => this.clearHere())
-      if (this.#second !== undefined) this.attachSecond(this.#second)
-      this.#events.tellRemovals(listener => this.onRemoval(listener))
-      this.#warm = warm && new Warm(warm, this.#warmHost(), this.#timers)
-    } catch (error) {
-      super.close()
-      void this.#second?.close()
-      throw error
-    }
+    this.#warm = warm && new Warm(warm, this.#warmHost(), this.timers)
   }
 
   /**
@@ -178,184 +149,6 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
   }
 
   /**
-   * The value of a key: the one that the cache has, or else the one that the loader gives, which is
-   * called once for all who ask meanwhile, in all threads of the process.
-   *
-   * What the loader gives is handed as it is to who asked in its thread: do not change it.
-   *
-   * @returns `undefined` if the loader gave that.
-   * @throws NoLoaderError `ERR_NO_LOADER`: there is no value, and no loader was given.
-   * @throws LoadTimeoutError `ERR_LOAD_TIMEOUT`: see {@link LoadingOptions.timeout}.
-   * @throws what the loader throws. In another thread, an error of the same name, message and fields.
-   *
-   * @example
-   * ```ts
-   * import { Cache, json } from 'breakwater'
-   *
-   * interface User { name: string }
-   * let loads = 0
-   * const users = new Cache({
-   *   max: 1000,
-   *   ttl: '5m',
-   *   staleWhileRevalidate: '1m',
-   *   codec: json<User>(),
-   *   loader: async (id: string) => {
-   *     loads++
-   *     return { name: `user ${id}` }
-   *   },
-   * })
-   * const all = await Promise.all([users.fetch('1'), users.fetch('1'), users.fetch('1')])
-   * assert.deepEqual(all[2], { name: 'user 1' })
-   * assert.equal(loads, 1)
-   * ```
-   */
-  fetch(key: K, options?: FetchOptions<K, V>): Promise<V | undefined> {
-    try {
-      return Promise.resolve(this.fetchSync(key, options))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /**
-   * As {@link Cache.fetch}, but a value that the cache has is given at once, not by a promise.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10, loader: async (key: string) => key.toUpperCase() })
-   * assert.equal(await cache.fetchSync('a'), 'A')
-   * assert.equal(cache.fetchSync('a'), 'A')
-   * ```
-   */
-  fetchSync(key: K, options?: FetchOptions<K, V>): V | undefined | Promise<V | undefined> {
-    if (options === undefined) {
-      return this.#nearHit(key) ?? this.#loading.fetch(key, undefined, undefined)
-    }
-    checkFetchOptions(options)
-    const { loader, fresh } = options
-    if (loader !== undefined) checkLoader('loader', loader)
-    const copy = fresh === true ? undefined : this.#nearHit(key)
-    return copy ?? this.#loading.fetch(key, loader, options)
-  }
-
-  /**
-   * As {@link Cache.fetch} with this loader.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10 })
-   * assert.equal(await cache.getOrSet('a', async key => `value of ${key}`), 'value of a')
-   * assert.equal(cache.get('a'), 'value of a')
-   * ```
-   */
-  getOrSet(key: K, loader: Loader<K, V>, options?: FetchOptions<K, V>): Promise<V | undefined> {
-    try {
-      return Promise.resolve(this.getOrSetSync(key, loader, options))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** As {@link Cache.fetchSync} with this loader. */
-  getOrSetSync(
-    key: K,
-    loader: Loader<K, V>,
-    options?: FetchOptions<K, V>,
-  ): V | undefined | Promise<V | undefined> {
-    checkLoader('loader', loader)
-    checkFetchOptions(options)
-    const copy = options?.fresh === true ? undefined : this.#nearHit(key)
-    return copy ?? this.#loading.fetch(key, loader, options)
-  }
-
-  /**
-   * Whether a key has a value here, or in the second tier. Nothing is loaded.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10 }).set('a', 1)
-   * assert.equal(await cache.fetchHas('a'), true)
-   * assert.equal(await cache.fetchHas('b'), false)
-   * ```
-   */
-  async fetchHas(key: K): Promise<boolean> {
-    if (this.has(key)) return true
-    const held = await this.#second?.session.get(key)
-    return held !== undefined && held.freshFor > 0
-  }
-
-  /**
-   * The values of many keys, in their order: those that the cache does not have are loaded together
-   * with all others that are missed in this tick, at most `batch.maxBatch` at a time, and each of them
-   * once for all who ask.
-   *
-   * @param batchLoader - goes before the cache's.
-   * @throws what the batch loader throws, or gives for a key: the first of them.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10 })
-   * cache.set('a', 'known')
-   * const values = await cache.fetchMany(['a', 'b', 'c'], async keys => {
-   *   assert.deepEqual(keys, ['b', 'c'])
-   *   return keys.map(key => `value of ${key}`)
-   * })
-   * assert.deepEqual(values, ['known', 'value of b', 'value of c'])
-   * ```
-   */
-  async fetchMany(
-    keys: readonly K[],
-    batchLoader?: BatchLoader<K, V>,
-    options?: Omit<FetchOptions<K, V>, 'loader'>,
-  ): Promise<(V | undefined)[]> {
-    if (!Array.isArray(keys)) throw new InvalidOptionError('keys', keys, 'an array')
-    if (batchLoader !== undefined) checkLoader('batchLoader', batchLoader)
-    checkFetchManyOptions(options)
-    const loader = batchLoader && this.#loading.batched(batchLoader)
-    // A key that cannot be fails as a load does, so that no load before it is left unheard.
-    return Promise.all(
-      keys.map(async key => {
-        const copy = options?.fresh === true ? undefined : this.#nearHit(key)
-        return copy ?? this.#loading.fetch(key, loader, options)
-      }),
-    )
-  }
-
-  /**
-   * Removes all values that were stored with a tag, however many, in one step. A load that is under
-   * way keeps its right to store only if it does not have the tag.
-   *
-   * @param options - `stale`: they stay for who takes stale values, as if they had come to their end.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10 })
-   * cache.set('a', '1', { tags: ['letters'] }).set('b', '2', { tags: ['letters', 'other'] })
-   * cache.invalidateTag('letters')
-   * assert.equal(cache.get('b'), undefined)
-   * ```
-   */
-  invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
-    checkInvalidateTagOptions(options)
-    const soft = options?.stale ?? false
-    if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
-    checkTag(tag)
-    // Before it is done here: what another thread reads from now on is looked at again.
-    if (this.#second !== undefined) void this.#second.session.invalidateTag(tag)
-    binding.invalidateTag(this.at, tag, soft ? 1 : 0)
-  }
-
-  /**
    * Stores a value where it really belongs, by the `writer`, and then in the cache; or in the cache,
    * and later where it belongs, with `writeBehind`. Without either it is a `set` that waits for the
    * second tier.
@@ -419,30 +212,6 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
     await this.#writes?.flush()
   }
 
-  /**
-   * Counts of the whole cache, whoever uses it, which are exact while one thread does; and of the loads
-   * of this instance.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10, loader: async (key: string) => key.toUpperCase() })
-   * await Promise.all([cache.fetch('a'), cache.fetch('a')])
-   * await cache.fetch('a')
-   * const { hits, misses, loads, coalesced } = cache.stats()
-   * assert.deepEqual({ hits, misses, loads, coalesced }, { hits: 1, misses: 2, loads: 1, coalesced: 1 })
-   * ```
-   */
-  override stats(): CacheStats & LoadStats {
-    return { ...super.stats(), ...(this.#loads?.counts ?? noLoads()) }
-  }
-
-  override resetStats(): void {
-    super.resetStats()
-    if (this.#loads !== undefined) Object.assign(this.#loads.counts, noLoads())
-  }
-
   /** What became of writes behind; `undefined` if there are none. */
   get writeStats(): WriteBehindStats | undefined {
     this.needOpen()
@@ -468,76 +237,37 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
 
   async #close(): Promise<void> {
     const save = this.#warm?.close()
-    this.#events.endRemovals()
-    this.#loads?.close()
+    this.events.endRemovals()
+    this.endLoads()
     const written = this.#writes?.close()
     super.close()
     try {
       await written
       await save?.()
     } finally {
-      await this.#second?.close()
+      await this.second?.close()
       // What was written last was told as well.
-      this.#events.close()
+      this.events.close()
     }
   }
 
   get #writing(): Writing<K, V> {
     this.#writes ??= new Writing(
-      this.#options,
+      this.options,
       {
         store: async (key, value, options) => {
           await this.storeAll(key, value, options)
         },
         forget: async key => this.forgetAll([key]),
         tell: (by, keys, begun, failed) => {
-          const { write } = this.#events
+          const { write } = this.events
           if (!write.isHeard) return
-          write.emit({ by, keys, duration: this.#timers.now() - begun, failed })
+          write.emit({ by, keys, duration: this.timers.now() - begun, failed })
         },
       },
-      this.#timers,
+      this.timers,
     )
     return this.#writes
-  }
-
-  /**
-   * Tells `listener` of what this instance does: see {@link CacheEvents}. Events of reads are those of
-   * `fetch` and its kind; `get`s are counted by {@link Cache.stats}. What nobody listens to costs
-   * nothing; the same goes out by `node:diagnostics_channel` as `breakwater:hit` and so on.
-   *
-   * @returns a function that takes the listener away.
-   *
-   * @example
-   * ```ts
-   * import { Cache } from 'breakwater'
-   *
-   * const cache = new Cache({ max: 10, loader: (key: string) => key.toUpperCase() })
-   * const seen: string[] = []
-   * cache.on('miss', ({ key }) => seen.push(`miss ${key}`))
-   * cache.on('hit', ({ key }) => seen.push(`hit ${key}`))
-   * await cache.fetch('a')
-   * await cache.fetch('a')
-   * assert.deepEqual(seen, ['miss a', 'hit a'])
-   * ```
-   */
-  on<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    this.needOpen()
-    return this.#events.on(event, listener)
-  }
-
-  /** As {@link Cache.on}, of the next event alone. */
-  once<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): () => void {
-    this.needOpen()
-    return this.#events.once(event, listener)
-  }
-
-  /**
-   * Removes a listener that {@link Cache.on} or {@link Cache.once} added; of several of one function
-   * the last that was added. Nothing happens if there is none, or the cache is closed.
-   */
-  off<E extends CacheEventName>(event: E, listener: CacheListener<E, K>): void {
-    this.#events.off(event, listener)
   }
 
   /**
@@ -555,7 +285,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
   get ready(): Promise<WarmStart> {
     if (this.closed) return Promise.reject(new CacheClosedError())
     if (this.#warm !== undefined) return this.#warm.ready
-    const heard = this.#second?.session.ready ?? Promise.resolve()
+    const heard = this.second?.session.ready ?? Promise.resolve()
     return heard.then(() => ({ loaded: 0, complete: true }))
   }
 
@@ -587,6 +317,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
     events: AsyncIterable<Invalidation<K>> | Iterable<Invalidation<K>>,
   ): Promise<number> {
     this.needOpen()
+    checkIterable('events', events, 'an iterable of invalidations, at once or by waiting', true)
     let count = 0
     for await (const event of events) {
       if (this.closed) break
@@ -622,42 +353,31 @@ export class Cache<K extends CacheKey = string, V = unknown> extends Collection<
 
   /** What `fetch` calls, for views of this cache. @internal */
   get loader(): Loader<K, V> | undefined {
-    return this.#options.loader
+    return this.options.loader
   }
 
-  /** What a near copy gives, which is a hit. */
-  #nearHit(key: K): V | undefined {
-    const copy = this.nearCopy(key)
-    if (copy !== undefined && this.#events.hit.isHeard) this.#events.hit.emit({ key })
-    return copy
+  /** @internal */
+  protected override pendingWrite(key: K): WriteEntry<K, V> | undefined {
+    return this.#writing.find(key)
   }
 
   #warmHost(): WarmHost<K> {
-    const session = () => (this.#second as Second).session
+    const session = () => (this.second as Second).session
     return {
       hottest: limit =>
         hottest(this.hotKeys(limit), binding.hottest(this.at, limit) as (K | number)[], limit),
       room: () => roomOf(this, binding.bounds(this.at)),
-      fetchFromTier: async key => (await this.#loading.fromTier(key)) !== undefined,
+      fetchFromTier: async key => (await this.loading.fromTier(key)) !== undefined,
       tierReady: () => session().ready,
       fleetHot: limit => session().fleetHot(limit),
-      failures: () => this.#second?.failures ?? 0,
+      failures: () => this.second?.failures ?? 0,
       publishHot: keys => session().publishHot(keys),
       load: path => this.load(path),
       saver: (keys, path) => {
-        const codec = this.#options.codec ?? (this.codecName as CodecName)
+        const codec = this.options.codec ?? (this.codecName as CodecName)
         const copy = new Cache<K, V>({ max: Math.max(1, keys.length), codec, near: false })
         return saver(this, copy, keys, path)
       },
     }
-  }
-
-  get #loading(): Loading<K, V> {
-    if (this.#loads === undefined) {
-      const pending = this.#options.writeBehind && ((key: K) => this.#writing.find(key))
-      const host = { ...this.loadingHost(this.#timers, this.#events), pending }
-      this.#loads = new Loading(host, this.#options, this.#second)
-    }
-    return this.#loads
   }
 }

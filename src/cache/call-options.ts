@@ -39,16 +39,17 @@ export const checkInvalidateTagOptions = checkerOf<{ stale?: boolean | undefined
 
 /** Refuses what holds no options, a number of milliseconds say. */
 export function checkIsOptions(given: unknown, names: readonly string[] = Object.keys(set)): void {
-  if (given === undefined || (typeof given === 'object' && given !== null)) return
+  // `null` is nothing, from JavaScript.
+  if (given === undefined || typeof given === 'object') return
   throw new InvalidOptionError('options', given, `an object { ${names.join(', ')} }`)
 }
 
 /** Looks at the names alone: this is done in each call that has options. */
-function checkerOf<O extends object>(names: Names<O>): (given: object | undefined) => void {
+function checkerOf<O extends object>(names: Names<O>): (given: object | null | undefined) => void {
   const list = Object.keys(names)
   const known = new Set(list)
   return given => {
-    if (given === undefined) return
+    if (given === undefined || given === null) return
     checkIsOptions(given, list)
     for (const name in given) {
       if (!known.has(name)) checkKnown('', given, list)

@@ -1,11 +1,16 @@
 // A cache as a collection: many keys at once, writes on a condition, iteration, bounds, counts, files.
-import { plainArray } from '../base/checks.ts'
+import { pairOf, pairs, plainArray } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { filePath } from '../base/file-path.ts'
 import type { CacheKey, CacheStats, HotKey, RemovalListener, SetOptions } from '../base/types.ts'
+import { checkTag } from '../loading/freshness.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding } from '../native/native.ts'
-import { checkIncrementOptions, checkSetOptions } from './call-options.ts'
+import {
+  checkIncrementOptions,
+  checkInvalidateTagOptions,
+  checkSetOptions,
+} from './call-options.ts'
 import { ConditionalWrites, type IncrementOptions } from './conditional.ts'
 import { Entries } from './entries.ts'
 import { type EntryInfo, infoOf } from './info.ts'
@@ -39,15 +44,20 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
     checkSetOptions(options)
     const noted = options?.tags !== undefined || options?.version !== undefined
     if (noted || this.writesEach) {
-      for (const [key, value] of entries) this.set(key, value, options)
+      for (const entry of pairs(entries)) {
+        const [key, value] = pairOf(entry)
+        this.set(key, value, options)
+      }
       return this
     }
+    const given = pairs(entries)
     const keys: K[] = []
     const values: unknown[] = []
     const lives: number[] = []
     let isDefault = true
     try {
-      for (const [key, value] of entries) {
+      for (const entry of given) {
+        const [key, value] = pairOf(entry)
         const life = this.lives.of(options, value, key)
         values.push(this.stored.encode(value))
         keys.push(key)
@@ -67,6 +77,32 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
     const removed = binding.deleteMany(this.at, list)
     if (this.second !== undefined) void this.second.session.delete(list)
     return removed
+  }
+
+  /**
+   * Removes all values that were stored with a tag, however many, in one step. A load that is under
+   * way keeps its right to store only if it does not have the tag.
+   *
+   * @param options - `stale`: they stay for who takes stale values, as if they had come to their end.
+   *
+   * @example
+   * ```ts
+   * import { Cache } from 'breakwater'
+   *
+   * const cache = new Cache({ max: 10 })
+   * cache.set('a', '1', { tags: ['letters'] }).set('b', '2', { tags: ['letters', 'other'] })
+   * cache.invalidateTag('letters')
+   * assert.equal(cache.get('b'), undefined)
+   * ```
+   */
+  invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
+    checkInvalidateTagOptions(options)
+    const soft = options?.stale ?? false
+    if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
+    checkTag(tag)
+    // Before it is done here: what another thread reads from now on is looked at again.
+    if (this.second !== undefined) void this.second.session.invalidateTag(tag)
+    binding.invalidateTag(this.at, tag, soft ? 1 : 0)
   }
 
   /**
@@ -238,6 +274,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
 
   /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
   forEach(f: (value: V, key: K, cache: this) => void): void {
+    if (typeof f !== 'function') throw new InvalidOptionError('f', f, 'a function')
     for (const [key, value] of this.entries()) f(value, key, this)
   }
 

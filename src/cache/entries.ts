@@ -3,37 +3,23 @@ import { Lifetimes } from '../base/lifetimes.ts'
 import type { Timers } from '../base/timers.ts'
 import type { CacheHandle, CacheKey, Duration, SetOptions } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
-import { codingOf } from '../codec/codecs.ts'
-import { Values } from '../codec/values.ts'
+import type { Values } from '../codec/values.ts'
 import type { Events } from '../events/events.ts'
 import { Listeners } from '../events/removal-listeners.ts'
 import { earlyWindow, noteOf } from '../loading/freshness.ts'
 import type { LoadingHost } from '../loading/host.ts'
-import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'
+import type { LoadingPolicy } from '../loading/options.ts'
 import { binding, type Native, receivers, type Stored } from '../native/native.ts'
 import { openPort, STATE, State } from '../native/port.ts'
-import { Near } from '../near/near.ts'
+import type { Near } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
 import { checkSetOptions } from './call-options.ts'
 import type { Prepared } from './conditional.ts'
-import { HEAP_HAS_NO_HANDLE, make, type Open } from './opening.ts'
-import {
-  agreedCoding,
-  type CacheOptions,
-  check,
-  checkAgreement,
-  checkGrace,
-  checkNear,
-  checkTouch,
-  kindOfValues,
-  type NearLimits,
-} from './options.ts'
+import { HEAP_HAS_NO_HANDLE, make, type Open, openCache } from './opening.ts'
+import type { CacheOptions } from './options.ts'
 
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, getAndTouch, getNear, peek, has, set, delete: remove } = binding
-
-/** How long the version of a value that was removed is remembered, in milliseconds. */
-const REMEMBERED = 60_000
 
 /**
  * Reads and writes of one key, done when they return. See {@link Cache}, which has all methods.
@@ -66,26 +52,16 @@ export class Entries<K extends CacheKey = string, V = unknown> {
 
   /** @param open - opens the cache of these options. */
   protected constructor(options: CacheOptions<V, K>, open: Open = make) {
-    this.#policy = checkLoading(options)
-    const asked = check(options, graceOf(this.#policy))
-    this.#native = open(asked)
+    const opened = openCache<V>(options, open)
+    this.#policy = opened.policy
+    this.#native = opened.native
     this.#at = this.#native.number
-    try {
-      if (!this.#native.created) checkAgreement(options, asked, this.#native)
-      checkGrace(this.#policy, this.#native)
-      const coding = agreedCoding(codingOf(options.codec), this.#native)
-      this.#touches = checkTouch(options)
-      // A copy would answer where the cache is to know of the read.
-      const near = this.#touches ? undefined : checkNear(options.near, coding, this.#native.max)
-      this.#values = new Values(coding, near?.freeze ?? false)
-      this.#textOut = this.#values.textOut
-      this.#read = stored => this.#values.read(stored)
-      this.#near = near && this.#openNear(near)
-      this.#reads = this.#near
-    } catch (error) {
-      binding.close(this.#at)
-      throw error
-    }
+    this.#touches = opened.touches
+    this.#values = opened.values
+    this.#textOut = this.#values.textOut
+    this.#read = stored => this.#values.read(stored)
+    this.#near = opened.near
+    this.#reads = this.#near
     const { ttl, jitter } = this.#native
     const ttlOf = typeof options.ttl === 'function' ? options.ttl : undefined
     this.#lives = new Lifetimes(ttl, jitter, options.random ?? Math.random, ttlOf)
@@ -97,18 +73,6 @@ export class Entries<K extends CacheKey = string, V = unknown> {
     this.#listeners = new Listeners(receivers, this.#values, {
       on: () => binding.listen(this.#at, must),
       off: () => binding.unlisten(this.#at),
-    })
-  }
-
-  #openNear({ bounds, longestKey }: NearLimits): Near<V> | undefined {
-    const { policy, codec, systemClock } = this.#native
-    return Near.open<V>({
-      ...bounds,
-      at: this.#at,
-      exact: policy === 'lru',
-      systemClock,
-      values: kindOfValues(codec),
-      longestKey,
     })
   }
 
@@ -392,25 +356,6 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   ): Promise<unknown> | undefined {
     this.#near?.tell()
     return this.#store(key, value, options)
-  }
-
-  /**
-   * Forgets keys; when the second tier has as well, if there is one.
-   * @internal
-   */
-  protected forgetAll(keys: readonly K[]): Promise<void> | undefined {
-    if (!this.#closed) binding.deleteMany(this.#at, keys)
-    return this.#second?.session.delete(keys)
-  }
-
-  /**
-   * Removes a value that is older than `version`, and keeps older ones from coming back.
-   * @internal
-   */
-  protected buryAll(key: K, version: number): void {
-    if (!this.#closed && binding.bury(this.#at, key, version, REMEMBERED)) {
-      void this.#second?.session.delete([key])
-    }
   }
 
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {

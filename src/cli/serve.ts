@@ -1,54 +1,33 @@
 // `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
-import { type Policy, policies, type Size } from '../base/types.ts'
+import { BreakwaterError, InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
+import { policies } from '../base/types.ts'
+import { partsOf, type RouterConfig } from '../router/config.ts'
 import {
   createRouter,
   DEFAULT_HOST,
   DEFAULT_PORT,
-  type DriverName,
+  type ListenOptions,
   type Permission,
   type Router,
-  type RouterOptions,
+  type RouterAddress,
   type RouterUser,
   version,
 } from '../router/index.ts'
-
-interface Flags {
-  port: number
-  host: string
-  threads?: number
-  maxBytes: string
-  maxClients: number
-  policy: Policy
-  driver: DriverName
-  store?: string
-  route?: string[]
-  requirepass?: string
-  user?: RouterUser[]
-}
-
-/** The command line's name of each option that an error may name. */
-const FLAGS: Record<string, string> = {
-  port: '--port',
-  host: '--host',
-  threads: '--threads',
-  maxBytes: '--max-bytes',
-  maxClients: '--max-clients',
-  driver: '--driver',
-  store: '--store',
-  routes: '--route',
-  policy: '--policy',
-  password: '--requirepass',
-  users: '--user',
-  permissions: '--user',
-}
+import { explained } from './check.ts'
+import { ConfigFileError } from './file.ts'
+import { type Flags, type Settings, settingsOf } from './settings.ts'
 
 export const serve = new Command('serve')
   .description(
     'Serve Redis clients, from a store of its own or in front of a Redis, until SIGTERM or SIGINT.',
   )
-  .option('-p, --port <port>', 'TCP port; 0 takes any free one', wholeNumber, DEFAULT_PORT)
+  .option('-c, --config <file>', 'breakwater.config.{ts,js,json,yaml}; that of this folder, if any')
+  .option(
+    '-p, --port <port>',
+    `TCP port; 0 takes any free one (default: ${DEFAULT_PORT}; none with --tls-port or --unix)`,
+    wholeNumber,
+  )
   .option('-H, --host <address>', 'address to bind to', DEFAULT_HOST)
   .option('-t, --threads <count>', 'worker threads (default: one a processor)', wholeNumber)
   .option('-m, --max-bytes <size>', "memory for the store, as '256mb' or '25%'", '25%')
@@ -74,11 +53,28 @@ export const serve = new Command('serve')
     "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
     (value: string, before: string[] = []) => [...before, value],
   )
+  .option('--store-tls-ca <file>', "authorities of the store's certificate, for rediss://, as PEM")
+  .option('--store-tls-cert <file>', "the node's own certificate for the store, as PEM")
+  .option('--store-tls-key <file>', 'its private key, as PEM')
+  .option('--store-tls-name <name>', "the name in the store's certificate, if not that of --store")
+  .option('--unix <path>', 'a socket of this machine to listen on')
+  .option('--unix-permissions <octal>', 'permissions of its file (default: 700)', octal)
+  .option('--proxy-protocol', 'connections to the ports begin with a header of the PROXY protocol')
   .option('--requirepass <password>', 'password that clients must give')
   .option(
     '--user <name:password:permissions>',
     'a user, whose permissions are some of read,write,admin or all; may be repeated',
     user,
+  )
+  .option('--tls-port <port>', 'TCP port for TLS; without it, --port speaks TLS', wholeNumber)
+  .option('--tls-cert <file>', 'certificate, as PEM; may be repeated, for other names', more)
+  .option('--tls-key <file>', 'its private key, as PEM; one for each certificate', more)
+  .option('--tls-ca <file>', "authorities of clients' certificates, as PEM")
+  .addOption(
+    new Option(
+      '--tls-auth-clients <which>',
+      'whether clients show certificates (default: yes with --tls-ca)',
+    ).choices(['yes', 'no', 'optional']),
   )
   .addHelpText(
     'after',
@@ -94,46 +90,29 @@ Example:
 
 async function run(flags: Flags, command: Command): Promise<void> {
   let router: Router
+  let settings: Settings | undefined
   try {
-    router = createRouter(options(flags))
-    await router.listen({ port: flags.port, host: flags.host })
+    settings = await settingsOf(flags, command)
+    const { options, listen } = partsOf(settings.config)
+    router = createRouter(options)
+    await router.listen(listen)
   } catch (error) {
-    if (error instanceof InvalidOptionError) {
-      const { option, value, allowed } = error
-      return command.error(`error: ${flagOf(option)} must be ${allowed}, not ${value}`)
+    const wrong = error instanceof InvalidOptionError || error instanceof OptionCombinationError
+    if (settings !== undefined && wrong) {
+      return command.error(`error: ${explained(error, settings)}`)
     }
-    process.stderr.write(`breakwater: ${explain(error, flags)}\n`)
+    process.stderr.write(`breakwater: ${explain(error, settings?.config.listen ?? {})}\n`)
     process.exit(1)
   }
   stopOnSignal(router)
-  greet(router, flags)
+  reloadOnSignal(router)
+  greet(router, settings.config)
 }
 
-function options(flags: Flags): RouterOptions {
-  const password = flags.requirepass ?? process.env.BREAKWATER_PASSWORD
-  return {
-    threads: flags.threads,
-    maxBytes: (/^\d+$/.test(flags.maxBytes) ? Number(flags.maxBytes) : flags.maxBytes) as Size,
-    maxClients: flags.maxClients,
-    driver: flags.driver,
-    store: flags.store ?? process.env.BREAKWATER_STORE,
-    routes: flags.route,
-    policy: flags.policy,
-    password,
-    users: flags.user,
-  }
-}
-
-/** The command line's name of an option, with the part of it that an error names. */
-function flagOf(option: string): string {
-  const [, name = option, rest = ''] = /^(\w+)(.*)$/.exec(option) ?? []
-  return (FLAGS[name] ?? name) + rest
-}
-
-/** Why the port could not be opened, in a line. */
-function explain(error: unknown, { host, port }: Flags): string {
-  if (error instanceof BreakwaterError) return error.message
-  const { code, message } = error as NodeJS.ErrnoException
+/** Why it could not listen, in a line. */
+function explain(error: unknown, { host = DEFAULT_HOST, port: asked }: ListenOptions): string {
+  if (error instanceof BreakwaterError || error instanceof ConfigFileError) return error.message
+  const { code, message, port = asked ?? DEFAULT_PORT } = error as SystemError
   switch (code) {
     case 'EADDRINUSE':
       return `port ${port} of ${host} is in use: stop what listens there, or give another --port`
@@ -147,12 +126,18 @@ function explain(error: unknown, { host, port }: Flags): string {
   }
 }
 
-function greet(router: Router, flags: Flags): void {
-  const { address, port } = router.address()!
-  const to = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
-  const locked = options(flags).password !== undefined || flags.user !== undefined
+/** An error of the system about a port. */
+interface SystemError extends NodeJS.ErrnoException {
+  port?: number
+}
+
+function greet(router: Router, config: RouterConfig): void {
+  const [first, ...others] = router.addresses()
+  const to = way(first!)
+  const also = others.map(other => `, and on ${place(other)}`)
+  const locked = config.password !== undefined || config.users !== undefined
   process.stdout.write(
-    `Breakwater ${version()} listens on ${address}:${port} (process ${process.pid}). Try:
+    `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}). Try:
 
   redis-cli ${to} set harbour calm
   redis-cli ${to} get harbour
@@ -161,12 +146,26 @@ function greet(router: Router, flags: Flags): void {
 Stop it with Ctrl+C.
 `,
   )
-  if (!locked && !/^(127\.|::1$)/.test(address)) {
+  const { address, family } = first!
+  if (!locked && family !== 'unix' && !/^(127\.|::1$)/.test(address)) {
     process.stderr.write(
       `breakwater: warning: whoever reaches ${address} may read and write everything: ` +
         'give --requirepass, or bind to 127.0.0.1\n',
     )
   }
+}
+
+/** An address, for people. */
+function place({ address, port, secure, family }: RouterAddress): string {
+  if (family === 'unix') return address
+  return `${address}:${port}${secure ? ' (TLS)' : ''}`
+}
+
+/** How redis-cli reaches an address. */
+function way({ address, port, secure, family }: RouterAddress): string {
+  if (family === 'unix') return `-s ${address}`
+  const host = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
+  return secure ? `--tls --cacert FILE ${host}` : host
 }
 
 /** Ends in order on the first signal, at once on the second. */
@@ -180,6 +179,27 @@ function stopOnSignal(router: Router): void {
       process.exit(0)
     })
   }
+}
+
+/** Reads the certificates anew on SIGHUP; what was read before stays where a file is wrong. */
+function reloadOnSignal(router: Router): void {
+  process.on('SIGHUP', async () => {
+    try {
+      await router.reload()
+      process.stdout.write('breakwater: reloaded\n')
+    } catch (error) {
+      process.stderr.write(`breakwater: not reloaded: ${(error as Error).message}\n`)
+    }
+  })
+}
+
+function octal(text: string): number {
+  if (/^[0-7]{1,3}$/.test(text)) return Number.parseInt(text, 8)
+  throw new InvalidArgumentError('It must be three octal digits, as 770.')
+}
+
+function more(text: string, previous: string[] = []): string[] {
+  return [...previous, text]
 }
 
 function wholeNumber(text: string): number {

@@ -4,7 +4,7 @@
 
 import native, { type Binding, type Native, type Stored } from '#binding'
 import { inNeutralContext } from '../base/context.ts'
-import { makeError } from '../base/errors.ts'
+import { makeError } from '../base/native-errors.ts'
 import { setImmediate } from '../base/runtime.ts'
 import { type Flyers, fly } from './mail.ts'
 import { deliver, type Receivers } from './removals.ts'

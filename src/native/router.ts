@@ -41,6 +41,26 @@ export interface NativeSockets {
   close(): void
 }
 
+/** What an entrance is, in bits. */
+export const Entering = { unix: 1, secure: 2, proxied: 4 } as const
+
+/** How clients are met by TLS: texts of PEM, checked. */
+export interface NativeTls {
+  /** The first is shown where no name fits. */
+  certificates: { chain: string; key: string; names: string[] }[]
+  clients: 'yes' | 'no' | 'optional'
+  ca: string | undefined
+}
+
+/** How a store is met by TLS: texts of PEM, checked. */
+export interface NativeStoreTls {
+  ca: string
+  chain: string | undefined
+  key: string | undefined
+  /** The name in the store's certificate, if that is not the one of its address. */
+  name: string | undefined
+}
+
 /** What a driver does once it has written the replies to a chunk. */
 export const Next = { read: 0, resume: 1, close: 2 } as const
 
@@ -51,6 +71,7 @@ export interface NativeOptions {
   maxClients: number
   threads: number
   version: string
+  storeKind?: 'tcp' | 'tls' | 'unix'
   storeHost?: string
   storePort?: number
   storeUser?: string | undefined
@@ -86,9 +107,25 @@ interface NativeBinding {
   createRouter(options: NativeOptions): NativeRouter
   attachRouter(id: number): NativeRouter
   duplicateFd(fd: number): number
-  /** Missing on Windows; gives `undefined` where the event loop cannot be reached. */
-  startSockets?: (router: number, fd: number) => NativeSockets | undefined
+  /** Has the native drivers of a router meet clients this way from now on. */
+  setTls(router: number, tls: NativeTls): void
+  /** Has them meet the store this way from now on. */
+  setStoreTls(router: number, tls: NativeStoreTls): void
+  /** Missing on Windows: a descriptor of a socket of this machine; its file has these permissions. */
+  listenUnix?: (path: string, mode: number) => number
+  /**
+   * Missing on Windows; gives `undefined` where the event loop cannot be reached. Each entrance is
+   * two numbers: a descriptor, and its kind in bits of {@link Entering}.
+   */
+  startSockets?: (router: number, entrances: number[]) => NativeSockets | undefined
 }
 
-export const { createRouter, attachRouter, duplicateFd, startSockets } =
-  binding as unknown as NativeBinding
+export const {
+  createRouter,
+  attachRouter,
+  duplicateFd,
+  setTls,
+  setStoreTls,
+  listenUnix,
+  startSockets,
+} = binding as unknown as NativeBinding

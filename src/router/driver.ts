@@ -29,9 +29,9 @@ export class Driver {
     this.#channel.unref()
   }
 
-  /** Serves a connection until either side ends it. */
-  accept(socket: Socket): void {
-    const { remoteAddress, remotePort, localAddress, localPort } = socket
+  /** Serves a connection until either side ends it; `path` is that of a socket of this machine. */
+  accept(socket: Socket, path?: string): void {
+    const { remoteAddress = path, remotePort, localAddress = path, localPort } = socket
     const local = endpoint(localAddress, localPort)
     const session = this.#router.connect(endpoint(remoteAddress, remotePort), local)
     if (typeof session !== 'number') {
@@ -50,8 +50,8 @@ export class Driver {
   }
 
   /** Answers what has been received, then ends all connections; done when the last is closed. */
-  async drain(server: Server): Promise<void> {
-    server.close()
+  async drain(servers: readonly Server[]): Promise<void> {
+    for (const server of servers) server.close()
     // One turn of the event loop reads what the kernel holds, the next one answers it.
     await turn()
     await turn()

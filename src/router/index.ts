@@ -1,23 +1,30 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
+import { randomBytes } from 'node:crypto'
 import { closeSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
-import { BreakwaterError, NativeDriverError } from '../base/errors.ts'
-import { createRouter as createNative, type NativeRouter } from '../native/router.ts'
-import { Driver } from './driver.ts'
-import { Listener, type ListenOptions, listen, SERVER } from './listener.ts'
-import { check, checkAddress, type DriverName, type RouterOptions } from './options.ts'
-import { isNative, serveNatively, type ThreadDriver } from './sockets.ts'
+import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
+import {
+  createRouter as createNative,
+  type NativeRouter,
+  type NativeStoreTls,
+  setStoreTls,
+  setTls,
+} from '../native/router.ts'
+import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
+import { NetServers, type NetTls } from './net.ts'
+import { check, type DriverName, type RouterOptions } from './options.ts'
+import { isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
+import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 
-export type { ListenOptions } from './listener.ts'
+export { defineConfig, type RouterConfig } from './config.ts'
+export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
 export type { ReadConcern, RouterRoute } from './routes.ts'
+export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 
-/** The port that a router listens on if none is given; 6379 is left to Redis. */
-export const DEFAULT_PORT = 6380
-/** The address that a router binds to if none is given: reached from this machine alone. */
-export const DEFAULT_HOST = '127.0.0.1'
+/** How many bytes the keys of session tickets have. */
+const TICKET_KEYS = 48
 
 /** Counts since the start, of all threads together. */
 export interface RouterStats {
@@ -85,11 +92,18 @@ export interface Router {
    * Binds and serves. Rejects with the error of the system, whose `code` is `EADDRINUSE` where the
    * port is taken.
    */
-  listen(options?: ListenOptions): Promise<AddressInfo>
+  listen(options?: ListenOptions): Promise<RouterAddress>
   /** Stops accepting, answers what was received, ends all connections and frees the store. */
   close(): Promise<void>
-  /** Where it listens, `null` if it does not. */
-  address(): AddressInfo | null
+  /** Where it listens, `null` if it does not: the first of {@link Router.addresses}. */
+  address(): RouterAddress | null
+  /** Everywhere that it listens. */
+  addresses(): RouterAddress[]
+  /**
+   * Reads the files of {@link RouterOptions.tls} and {@link RouterOptions.storeTls} anew. Connections go on as they are; new ones are
+   * met by what was read. Rejects with `InvalidOptionError`, and changes nothing, if a file is wrong.
+   */
+  reload(): Promise<void>
   /** Counts since the start. */
   stats(): RouterStats
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
@@ -113,11 +127,15 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
-  return new ThreadedRouter(createNative(checked), checked.threads, driverOf(options))
+  const files: Files = {
+    tls: options.tls === undefined ? undefined : certificates(options.tls),
+    storeTls: checked.storeKind === 'tls' ? once(() => readStoreTls(options.storeTls)) : undefined,
+  }
+  return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)
 }
 
-/** A store is reached by the native driver alone. */
-function driverOf({ driver = 'auto', store }: RouterOptions): DriverName {
+/** A store, and a proxy, is understood by the native driver alone. */
+function wantedDriver({ driver = 'auto', store }: RouterOptions): DriverName {
   return store === undefined ? driver : 'native'
 }
 
@@ -134,37 +152,69 @@ export function version(): string {
   return 'unknown'
 }
 
+/** What is read of files, whenever it is asked for. */
+interface Files {
+  tls: (() => NetTls) | undefined
+  storeTls: (() => NativeStoreTls) | undefined
+}
+
+function certificates(options: TlsOptions): () => NetTls {
+  const ticketKeys = randomBytes(TICKET_KEYS)
+  return once(() => ({ ...readTls(options), ticketKeys }))
+}
+
+/** Reads at once, so that what is wrong is known before anything is made, and later anew. */
+function once<T>(read: () => T): () => T {
+  let first: T | undefined = read()
+  return () => {
+    const result = first ?? read()
+    first = undefined
+    return result
+  }
+}
+
 class ThreadedRouter implements Router {
   readonly #native: NativeRouter
   readonly #threads: number
   readonly #wanted: DriverName
+  readonly #files: Files
+  #tls: NetTls | undefined
   #driver: 'native' | 'net' | undefined
-  #address: AddressInfo | null = null
+  #addresses: RouterAddress[] = []
   #state: State = 'idle'
   /** Settles when it listens or cannot; never rejects. */
   #opening: Promise<unknown> = Promise.resolve()
   #stop: (() => Promise<void>) | undefined
+  /** Tells the driver `net` of new certificates. */
+  #spread: ((tls: NetTls) => void | Promise<void>) | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
-  constructor(native: NativeRouter, threads: number, driver: DriverName) {
+  constructor(native: NativeRouter, threads: number, driver: DriverName, files: Files) {
     this.#native = native
     this.#threads = threads
     this.#wanted = driver
+    this.#files = files
+    this.#takeTls()
   }
 
-  async listen({ port = DEFAULT_PORT, host = DEFAULT_HOST }: ListenOptions = {}) {
-    checkAddress(port, host)
+  async listen(options: ListenOptions = {}) {
+    const plans = plan(options, this.#tls !== undefined)
+    if (options.proxyProtocol && this.#wanted === 'net') {
+      const why = 'headers of proxies need the native one'
+      throw new OptionCombinationError('proxyProtocol', true, "driver 'net'", why)
+    }
     this.#step('listen')
-    const opening = this.#serve(port, host)
+    const opening = this.#serve(plans)
     this.#opening = opening.catch(() => {})
     try {
-      const address = await opening
+      const addresses = await opening
       this.#step('listening')
       if (this.#state !== 'open') throw stateError('the router was closed before it listened')
-      this.#native.setAddress(address.address, address.port)
-      this.#address = address
-      return address
+      this.#addresses = addresses
+      const [first] = addresses
+      this.#native.setAddress(first!.address, first!.port)
+      return first!
     } catch (error) {
       if (this.#state === 'opening') this.#step('failed')
       throw error
@@ -186,8 +236,17 @@ class ThreadedRouter implements Router {
     this.#state = next
   }
 
-  address(): AddressInfo | null {
-    return this.#address
+  address(): RouterAddress | null {
+    return this.#addresses[0] ?? null
+  }
+
+  addresses(): RouterAddress[] {
+    return [...this.#addresses]
+  }
+
+  async reload(): Promise<void> {
+    const tls = this.#takeTls()
+    if (tls !== undefined) await this.#spread?.(tls)
   }
 
   stats(): RouterStats {
@@ -198,57 +257,74 @@ class ThreadedRouter implements Router {
     return this.#driver
   }
 
-  async #serve(port: number, host: string): Promise<AddressInfo> {
-    const listener = await Listener.open(port, host)
-    if (listener === undefined) {
+  /** Reads the files of TLS; the native drivers have them from now on. */
+  #takeTls(): NetTls | undefined {
+    const { id } = this.#native
+    const [tls, storeTls] = [this.#files.tls?.(), this.#files.storeTls?.()]
+    if (tls !== undefined) setTls(id, tls)
+    if (storeTls !== undefined) setStoreTls(id, storeTls)
+    this.#tls = tls
+    return tls
+  }
+
+  async #serve(plans: Plan[]): Promise<RouterAddress[]> {
+    const entrances = await openAll(plans)
+    if (entrances === undefined) {
       if (this.#wanted === 'native') throw new NativeDriverError()
-      return this.#serveByNet(port, host)
+      return this.#serveByNet(plans.filter(each => 'port' in each))
     }
-    if (this.#threads === 0) return this.#serveHere(listener)
+    if (this.#threads === 0) return this.#serveHere(entrances)
     const { id } = this.#native
     const warn = (error: Error) => process.emitWarning(error)
-    const threads = new Threads(id, listener, this.#wanted, warn)
+    const threads = new Threads(id, entrances, this.#wanted, this.#tls, warn)
     try {
       await threads.start(this.#threads)
     } catch (error) {
+      for (const entrance of entrances) entrance.remove()
       await threads.stop()
       throw error
     }
     this.#uses(threads.driver)
     this.#stop = () => threads.stop()
-    return listener.address
+    this.#spread = tls => threads.setTls(tls)
+    return this.#opened(entrances)
+  }
+
+  /** Where they are; they are taken away in the end. */
+  #opened(entrances: Entrance[]): RouterAddress[] {
+    const stop = this.#stop
+    this.#stop = async () => {
+      for (const entrance of entrances) entrance.remove()
+      await stop?.()
+    }
+    return entrances.map(({ address }) => address)
   }
 
   /** Serves on this thread. */
-  async #serveHere(listener: Listener): Promise<AddressInfo> {
-    const { address } = listener
-    const sockets = this.#serveNatively(listener)
+  async #serveHere(entrances: Entrance[]): Promise<RouterAddress[]> {
+    const shares = entrances.map(entrance => entrance.share())
+    for (const entrance of entrances) entrance.close()
+    const sockets = this.#wanted === 'net' ? undefined : serveNatively(this.#native.id, shares)
     if (sockets !== undefined) {
       this.#uses('native')
       this.#stop = () => sockets.drain()
-      return address
+      return this.#opened(entrances)
     }
-    if (this.#wanted === 'native') throw new NativeDriverError()
-    return this.#serveByNet(address.port, address.address)
+    if (this.#wanted !== 'native') {
+      await this.#serveByNet(shares)
+      return this.#opened(entrances)
+    }
+    for (const { fd } of shares) closeSync(fd)
+    throw new NativeDriverError()
   }
 
-  /** Hands the listener over to the native driver, or closes it. */
-  #serveNatively(listener: Listener): ThreadDriver | undefined {
-    const fd = this.#wanted === 'net' ? -1 : listener.share()
-    listener.close()
-    if (fd < 0) return undefined
-    const sockets = serveNatively(this.#native.id, fd)
-    if (sockets === undefined) closeSync(fd)
-    return sockets
-  }
-
-  async #serveByNet(port: number, host: string): Promise<AddressInfo> {
-    const driver = new Driver(this.#native)
-    const server = createServer(SERVER, socket => driver.accept(socket))
-    const address = await listen(server, port, host)
+  async #serveByNet(entrances: Parameters<NetServers['open']>[0]): Promise<RouterAddress[]> {
+    const servers = new NetServers(this.#native, this.#tls)
+    this.#stop = () => servers.drain()
+    this.#spread = tls => servers.setTls(tls)
+    const addresses = await servers.open(entrances)
     this.#uses('net')
-    this.#stop = () => driver.drain(server)
-    return address
+    return addresses
   }
 
   /** Says once if the native driver was to be expected and is not there. */
@@ -260,12 +336,31 @@ class ThreadedRouter implements Router {
 
   async #close(): Promise<void> {
     this.#last = this.stats()
-    this.#address = null
+    this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening
     await this.#stop?.()
     this.#native.close()
     this.#step('ended')
+  }
+}
+
+/** Opens all or none; `undefined` where descriptors cannot be shared (Windows). */
+async function openAll(plans: Plan[]): Promise<Entrance[] | undefined> {
+  const entrances: Entrance[] = []
+  try {
+    for (const each of plans) {
+      const entrance = await Entrance.open(each)
+      if (entrance === undefined) return undefined
+      entrances.push(entrance)
+    }
+    return entrances
+  } catch (error) {
+    for (const entrance of entrances) {
+      entrance.remove()
+      entrance.close()
+    }
+    throw error
   }
 }
 

@@ -7,6 +7,7 @@ import { byteCount } from '../base/units.ts'
 import type { NativeOptions } from '../native/router.ts'
 import { CONCERNS, checkRoutes, type ReadConcern, type RouterRoute } from './routes.ts'
 import { checkStore } from './store-url.ts'
+import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
 export type Permission = 'read' | 'write' | 'admin' | 'all'
@@ -50,10 +51,10 @@ export interface RouterOptions {
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
-   * The Redis or Valkey server behind the node, as `'redis://[[user]:password@]host[:port]'`. The
-   * node then answers `GET` from its own memory, which it keeps true by the server's client
-   * tracking, and passes everything else on. Needs the native driver. Without it, the node serves a
-   * store of its own.
+   * The Redis or Valkey server behind the node, as `'redis://[[user]:password@]host[:port]'`,
+   * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
+   * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
+   * everything else on. Needs the native driver. Without it, the node serves a store of its own.
    */
   store?: string | undefined
   /**
@@ -61,6 +62,10 @@ export interface RouterOptions {
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
    */
   routes?: (RouterRoute | string)[] | undefined
+  /** How a store of `rediss://` is met. */
+  storeTls?: StoreTlsOptions | undefined
+  /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
+  tls?: TlsOptions | undefined
 }
 
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
@@ -75,6 +80,8 @@ const KNOWN: readonly string[] = [
   'driver',
   'store',
   'routes',
+  'storeTls',
+  'tls',
 ] satisfies (keyof RouterOptions)[]
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -94,6 +101,15 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'a store needs the native one',
     )
   }
+  const address = options.store === undefined ? undefined : checkStore(options.store)
+  if (options.storeTls !== undefined && address?.storeKind !== 'tls') {
+    throw new OptionCombinationError(
+      'storeTls',
+      'given',
+      'a store without TLS',
+      'it is for stores of rediss://',
+    )
+  }
   if (options.routes !== undefined && options.store === undefined) {
     throw new OptionCombinationError(
       'routes',
@@ -105,23 +121,18 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
+  if (users !== undefined && !Array.isArray(users)) {
+    throw new InvalidOptionError('users', users, 'an array of users')
+  }
   return {
     threads: whole('threads', threads, 0, 1024),
     maxBytes: byteCount('maxBytes', maxBytes),
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
-    ...(options.store === undefined ? {} : checkStore(options.store)),
+    ...address,
     ...(options.routes === undefined ? {} : { routes: checkRoutes(options.routes) }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
-  }
-}
-
-/** Checks a port and a host. Throws {@link InvalidOptionError}. */
-export function checkAddress(port: number, host: string): void {
-  whole('port', port, 0, 65_535)
-  if (typeof host !== 'string' || host === '') {
-    throw new InvalidOptionError('host', host, 'an address or a name')
   }
 }
 

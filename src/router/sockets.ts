@@ -1,6 +1,7 @@
 // The native driver of one thread: its sockets are served in its event loop, without JavaScript.
 import { setTimeout } from '../base/runtime.ts'
 import { startSockets } from '../native/router.ts'
+import type { Share } from './entrances.ts'
 
 /** How often a thread looks whether its last connection has ended, in milliseconds. */
 const LOOK = 5
@@ -21,13 +22,14 @@ export function isNative(): boolean {
 }
 
 /**
- * Serves who connects to a listening socket.
+ * Serves who connects to listening sockets.
  *
- * @param fd - a descriptor of its own, which the driver closes in the end.
- * @returns `undefined` where that cannot be: the descriptor is the caller's still.
+ * @param shares - with descriptors of its own, which the driver closes in the end.
+ * @returns `undefined` where that cannot be: the descriptors are the caller's still.
  */
-export function serveNatively(router: number, fd: number): ThreadDriver | undefined {
-  const sockets = isNative() ? startSockets?.(router, fd) : undefined
+export function serveNatively(router: number, shares: readonly Share[]): ThreadDriver | undefined {
+  const entrances = shares.flatMap(({ fd, kind }) => [fd, kind])
+  const sockets = isNative() ? startSockets?.(router, entrances) : undefined
   if (sockets === undefined) return undefined
   return {
     async drain() {

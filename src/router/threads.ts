@@ -3,34 +3,38 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { clearTimeout, setTimeout } from '../base/runtime.ts'
-import type { Listener } from './listener.ts'
+import type { Entrance } from './entrances.ts'
+import type { NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
-import type { Assignment, Listening } from './worker.ts'
+import type { Assignment, Listening, Order } from './worker.ts'
 
 /** How long clients may take to accept their last replies, in milliseconds. */
 const DRAIN = 5000
 /** How long to wait before a worker that failed is replaced, in milliseconds. */
 const PAUSE = 100
 
-/** Worker threads that accept from one listener. */
+/** Worker threads that accept from the same entrances. */
 export class Threads {
   readonly #workers = new Set<Worker>()
   readonly #router: number
-  readonly #listener: Listener
+  readonly #entrances: readonly Entrance[]
   readonly #wanted: DriverName
   readonly #failed: (error: Error) => void
   #driver: 'native' | 'net' | undefined
+  #tls: NetTls | undefined
   #stopping = false
 
   /** `failed` hears of each worker that fails; its connections are lost, and it is replaced. */
   constructor(
     router: number,
-    listener: Listener,
+    entrances: readonly Entrance[],
     driver: DriverName,
+    tls: NetTls | undefined,
     failed: (error: Error) => void,
   ) {
     this.#router = router
-    this.#listener = listener
+    this.#entrances = entrances
+    this.#tls = tls
     this.#wanted = driver
     this.#failed = failed
   }
@@ -49,14 +53,21 @@ export class Threads {
   async stop(): Promise<void> {
     this.#stopping = true
     await Promise.all(Array.from(this.#workers, stop))
-    this.#listener.close()
+    for (const entrance of this.#entrances) entrance.close()
+  }
+
+  /** Has all workers, and those to come, meet clients this way from now on. */
+  setTls(tls: NetTls): void {
+    this.#tls = tls
+    for (const worker of this.#workers) worker.postMessage({ kind: 'tls', tls } satisfies Order)
   }
 
   #start(): Promise<void> {
     const assignment: Assignment = {
       router: this.#router,
-      fd: this.#listener.share(),
+      shares: this.#entrances.map(entrance => entrance.share()),
       driver: this.#wanted,
+      tls: this.#tls,
     }
     const file = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
     const worker = new Worker(file, { workerData: assignment, name: 'breakwater-router' })
@@ -97,6 +108,6 @@ function stop(worker: Worker): Promise<void> {
       clearTimeout(timer)
       resolve()
     })
-    worker.postMessage('stop')
+    worker.postMessage({ kind: 'stop' } satisfies Order)
   })
 }

@@ -1,45 +1,61 @@
-// A worker thread of the routing node: accepts connections from the shared listener.
-import { createServer } from 'node:net'
+// A worker thread of the routing node: accepts connections from the shared entrances.
 import { parentPort, workerData } from 'node:worker_threads'
 import { NativeDriverError } from '../base/errors.ts'
-import { attachRouter } from '../native/router.ts'
-import { Driver } from './driver.ts'
-import { SERVER } from './listener.ts'
+import type { Share } from './entrances.ts'
+import { NetServers, type NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
-import { serveNatively } from './sockets.ts'
+import { serveNatively, type ThreadDriver } from './sockets.ts'
 
 /** What the main thread hands to a worker. */
 export interface Assignment {
   /** The router's number in the process. */
   router: number
-  /** A descriptor of the listening socket, this worker's own. */
-  fd: number
+  /** This worker's own descriptors of the listening sockets. */
+  shares: Share[]
   /** Which driver is to serve. */
   driver: DriverName
+  /** How `net` meets clients by TLS. */
+  tls: NetTls | undefined
 }
+
+/** What the main thread tells a worker later. */
+export type Order = { kind: 'stop' } | { kind: 'tls'; tls: NetTls }
 
 /** What a worker tells when it serves. */
 export interface Listening {
   driver: 'native' | 'net'
 }
 
-const { router, fd, driver: wanted } = workerData as Assignment
-const sockets = wanted === 'net' ? undefined : serveNatively(router, fd)
+const { router, shares, driver: wanted, tls } = workerData as Assignment
+const sockets = wanted === 'net' ? undefined : serveNatively(router, shares)
 if (sockets === undefined && wanted === 'native') throw new NativeDriverError()
 
 if (sockets === undefined) {
-  const driver = new Driver(attachRouter(router))
-  const server = createServer(SERVER, socket => driver.accept(socket))
-  server.listen({ fd }, () => serve('net', () => driver.drain(server)))
+  const servers = NetServers.attach(router, tls)
+  servers
+    .open(shares)
+    .then(() => serve('net', servers, next => servers.setTls(next)))
+    // The worker fails with it.
+    .catch(error => queueMicrotask(() => raise(error)))
 } else {
-  serve('native', () => sockets.drain())
+  // The native drivers of a router are told of new certificates all at once.
+  serve('native', sockets, async () => {})
 }
 
-/** Tells that clients are served, until any message asks for the end. */
-function serve(driver: Listening['driver'], drain: () => Promise<void>): void {
+function raise(error: unknown): never {
+  throw error
+}
+
+/** Tells that clients are served, until the end is asked for. */
+function serve(
+  driver: Listening['driver'],
+  served: ThreadDriver,
+  setTls: (tls: NetTls) => Promise<void>,
+): void {
   parentPort?.postMessage({ driver } satisfies Listening)
-  parentPort?.once('message', async () => {
-    await drain()
+  parentPort?.on('message', async (order: Order) => {
+    if (order.kind === 'tls') return void setTls(order.tls)
+    await served.drain()
     process.exit(0)
   })
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// Bytes that an empty backlog may keep for the next time.
-const KEPT: usize = 64 * 1024;
+/// Bytes that an empty backlog may keep for the next time: most connections are idle.
+const KEPT: usize = 512;
 
 /// Bytes on their way to a socket that was full.
 #[derive(Default)]
@@ -44,6 +44,10 @@ impl Backlog {
     /// # Errors
     /// The connection is gone.
     pub fn flush(&mut self, socket: &mut impl Write) -> io::Result<()> {
+        socket.flush()?;
+        if self.is_empty() {
+            return Ok(());
+        }
         self.written += write(&self.bytes[self.written..], socket)?;
         if self.is_empty() {
             self.bytes.clear();

@@ -1,42 +1,41 @@
-//! One client's connection: when its bytes are read, fed, held back, and how it ends.
+//! One client that is served: when its bytes are read, fed, held back, and how it ends.
 //!
 //! ```text
 //! phase      input goes to                    ends with
 //! Serving    the core, which runs commands    the client's end of file (then Finishing), a
-//!            while replies are taken; held    command that closes (then Lingering), an error
+//!            while replies are taken; held    command that closes (then Closing), an error
 //!            by the core, up to a bound,      of the socket (gone)
 //!            while they are not
-//! Finishing  the core, as far as the kernel   nothing left to read, run or write (Lingering)
+//! Finishing  the core, as far as the kernel   nothing left to read, run or write (leaves)
 //!            has any
-//! Lingering  nowhere: a socket that is closed the client's end of file, a deadline (gone)
-//!            over unread bytes is reset, and
-//!            the last replies would be lost
+//! Closing    nowhere yet                      nothing left to write (leaves)
 //! ```
 //! Reading never stops while replies wait: a client that writes a whole pipeline before it reads
 //! must not be waited for. What it may have waiting is bounded by the core.
 
 use crate::backlog::Backlog;
+use crate::channel::{Channel, Received, Space};
 use breakwater_router::{Delivery, Next, Output, Relay, Session};
-use mio::net::TcpStream;
-use std::io::{self, ErrorKind, Read};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// How far a connection has come.
+/// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Serving,
     Finishing,
-    Lingering,
+    Closing,
 }
 
-/// What a turn left of a connection.
+/// What a step left of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// There is more to do, when others have had their turn.
     More,
     /// Nothing, until the socket is ready again.
     Idle,
+    /// All is said: what still comes goes to nobody.
+    Leave,
     /// It is over.
     Gone,
 }
@@ -44,7 +43,7 @@ pub enum Rest {
 /// What all connections of a thread share: each turn uses it anew.
 pub struct Workspace {
     /// Where bytes are received.
-    pub input: Box<[u8]>,
+    pub space: Space,
     /// Where replies are made.
     pub output: Output,
     /// The time of the turn, in Unix milliseconds.
@@ -55,47 +54,40 @@ pub struct Workspace {
 
 /// A client.
 pub struct Client {
-    socket: TcpStream,
+    channel: Channel,
     session: Session,
     backlog: Backlog,
     phase: Phase,
-    /// Whether there may be something to receive.
-    readable: bool,
-    /// The client sends no more: what it sent before is still received, to its end.
-    ended: bool,
     /// Commands wait in the core for replies to be taken.
     waits: bool,
     /// Commands wait in the core for a reply of the store.
     awaits: bool,
     /// Its end is ours to bring about, by `QUIT`, an error or the driver's end.
     closing: bool,
-    /// It stands in the driver's queue.
-    pub queued: bool,
-    /// It is ended by force at some time.
-    pub timed: bool,
 }
 
 impl Client {
-    /// A connection that has just been accepted.
-    pub fn new(socket: TcpStream, session: Session) -> Self {
+    /// A client that is here.
+    pub fn new(channel: Channel, session: Session) -> Self {
         Self {
-            socket,
+            channel,
             session,
             backlog: Backlog::default(),
             phase: Phase::Serving,
-            readable: true,
-            ended: false,
             waits: false,
             awaits: false,
             closing: false,
-            queued: false,
-            timed: false,
         }
     }
 
-    /// The socket, to be watched.
-    pub fn socket(&mut self) -> &mut TcpStream {
-        &mut self.socket
+    /// Its connection.
+    pub fn channel(&mut self) -> &mut Channel {
+        &mut self.channel
+    }
+
+    /// Its connection alone.
+    pub fn into_channel(self) -> Channel {
+        self.channel
     }
 
     /// The client's number.
@@ -103,19 +95,10 @@ impl Client {
         self.session.id()
     }
 
-    /// The socket may have something to receive; if `ended` it has the end of it as well.
-    ///
-    /// Events tell of changes only: a piece that is received may be followed by an end that was
-    /// told before, of which nothing more is heard.
-    pub fn became_readable(&mut self, ended: bool) {
-        self.readable = true;
-        self.ended |= ended;
-    }
-
     /// Whether we end it: then it is not waited for longer than a client needs to take its last
     /// replies.
     pub fn is_closing(&self) -> bool {
-        self.closing || self.phase == Phase::Lingering
+        self.closing
     }
 
     /// Answers what was received and what the kernel holds, and ends.
@@ -123,7 +106,7 @@ impl Client {
         self.closing = true;
         if self.phase == Phase::Serving {
             self.phase = Phase::Finishing;
-            self.readable = true;
+            self.channel.became_readable(false);
         }
     }
 
@@ -134,8 +117,7 @@ impl Client {
         self.awaits = false;
         if delivery.ends {
             self.closing = true;
-            self.readable = false;
-            self.phase = Phase::Finishing;
+            self.phase = Phase::Closing;
         }
     }
 
@@ -144,53 +126,49 @@ impl Client {
         self.session.end(relay);
     }
 
+    /// Takes what was received with the last of the handshake.
+    pub fn begin(&mut self, received: Received, work: &mut Workspace) -> Rest {
+        let begun = self.take(received, work).map(|()| self.rest());
+        begun.unwrap_or(Rest::Gone)
+    }
+
     /// One step: writes what waits, then receives and runs what fits a step.
     pub fn step(&mut self, work: &mut Workspace) -> Rest {
         self.try_step(work).unwrap_or(Rest::Gone)
     }
 
     fn try_step(&mut self, work: &mut Workspace) -> io::Result<Rest> {
-        if self.phase == Phase::Lingering {
-            return self.drop_input(work);
-        }
-        if !self.backlog.is_empty() {
-            self.backlog.flush(&mut self.socket)?;
-        }
-        if self.waits && self.backlog.is_empty() {
+        self.backlog.flush(&mut self.channel)?;
+        if self.waits && !self.is_full() {
             self.run(0, work)?;
-        } else if self.readable {
-            self.receive(work)?;
+        } else if self.channel.is_readable() && self.phase != Phase::Closing {
+            let received = self.channel.receive(&mut work.space)?;
+            self.take(received, work)?;
         }
-        self.after(work)
+        Ok(self.rest())
     }
 
-    /// Receives a piece and has it run, or held while replies are not taken.
-    fn receive(&mut self, work: &mut Workspace) -> io::Result<()> {
-        match self.socket.read(&mut work.input) {
-            Ok(0) => {
-                self.readable = false;
-                self.phase = Phase::Finishing;
-                Ok(())
-            }
-            Ok(count) => {
-                // A full buffer may have left something behind.
-                self.readable = self.ended || count == work.input.len();
-                self.run(count, work)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readable = false;
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-            Err(error) => Err(error),
+    /// Whether replies wait for the socket.
+    fn is_full(&self) -> bool {
+        !self.backlog.is_empty() || self.channel.owes()
+    }
+
+    /// Has a piece run, or held while replies are not taken.
+    fn take(&mut self, received: Received, work: &mut Workspace) -> io::Result<()> {
+        if received.count > 0 {
+            self.run(received.count, work)?;
         }
+        if received.ended && self.phase == Phase::Serving {
+            self.phase = Phase::Finishing;
+        }
+        Ok(())
     }
 
     /// Has the core take the first `count` bytes of the input and writes what that gives.
     fn run(&mut self, count: usize, work: &mut Workspace) -> io::Result<()> {
-        let Workspace { input, output, now, relay } = work;
-        let (session, chunk) = (&mut self.session, &input[..count]);
-        let takes_replies = self.backlog.is_empty() && !self.awaits;
+        let takes_replies = !self.is_full() && !self.awaits;
+        let Workspace { space, output, now, relay } = work;
+        let (session, chunk) = (&mut self.session, &space.input[..count]);
         output.bytes.clear();
         // A bug in the core costs this client its connection and nobody else anything.
         let next = catch_unwind(AssertUnwindSafe(|| {
@@ -201,53 +179,25 @@ impl Client {
             }
         }))
         .map_err(|_| ErrorKind::Other)?;
-        self.backlog.send(&output.bytes, &mut self.socket)?;
+        self.backlog.send(&output.bytes, &mut self.channel)?;
         self.waits = next == Next::Resume && !self.awaits;
         self.awaits |= next == Next::Await;
         if next == Next::Close {
             self.closing = true;
             self.waits = false;
-            self.readable = false;
-            self.phase = Phase::Finishing;
+            self.phase = Phase::Closing;
         }
         Ok(())
     }
 
     /// What is left to do after a step.
-    fn after(&mut self, work: &mut Workspace) -> io::Result<Rest> {
-        let full = !self.backlog.is_empty();
-        if self.readable || (self.waits && !full) {
-            return Ok(Rest::More);
+    fn rest(&self) -> Rest {
+        let full = self.is_full();
+        let reads = self.channel.is_readable() && self.phase != Phase::Closing;
+        if reads || (self.waits && !full) {
+            return Rest::More;
         }
         let owed = self.awaits || self.session.is_owed();
-        if self.phase == Phase::Finishing && !full && !owed {
-            self.phase = Phase::Lingering;
-            self.readable = true;
-            // It may be gone already.
-            let _ = self.socket.shutdown(Shutdown::Write);
-            return self.drop_input(work);
-        }
-        Ok(Rest::Idle)
-    }
-
-    /// Receives what the client still sends, for nobody.
-    fn drop_input(&mut self, work: &mut Workspace) -> io::Result<Rest> {
-        if !self.readable {
-            return Ok(Rest::Idle);
-        }
-        match self.socket.read(&mut work.input) {
-            Ok(0) => Ok(Rest::Gone),
-            Ok(count) if self.ended || count == work.input.len() => Ok(Rest::More),
-            Ok(_) => {
-                self.readable = false;
-                Ok(Rest::Idle)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readable = false;
-                Ok(Rest::Idle)
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Rest::More),
-            Err(error) => Err(error),
-        }
+        if self.phase == Phase::Serving || full || owed { Rest::Idle } else { Rest::Leave }
     }
 }

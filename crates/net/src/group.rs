@@ -1,8 +1,10 @@
 //! The drivers of one router, one in each thread that serves, and what they tell each other.
 
+use crate::tls::{ServerTls, StoreTls, TlsError, Trust, acceptor};
 use breakwater_router::{ClientId, Letter};
 use mio::Waker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use rustls::ServerConfig;
 use std::mem;
 use std::sync::Arc;
 
@@ -25,6 +27,10 @@ struct Member {
 #[derive(Default)]
 pub struct Group {
     members: Mutex<Vec<Arc<Member>>>,
+    /// How clients are met from now on.
+    tls: RwLock<Option<(Arc<ServerConfig>, Trust)>>,
+    /// How the store is met from now on.
+    store: RwLock<Option<StoreTls>>,
 }
 
 impl Group {
@@ -33,6 +39,25 @@ impl Group {
         let member = Arc::new(Member { number, inbox: Mutex::default(), waker });
         self.members.lock().push(member.clone());
         Membership { group: self.clone(), member }
+    }
+
+    /// Meets clients this way from now on; connections go on as they are. Sessions are resumed as
+    /// long as the same clients are trusted.
+    ///
+    /// # Errors
+    /// A text that is no PEM, or that does not fit another one: all stays as it was.
+    pub fn set_tls(&self, tls: &ServerTls) -> Result<(), TlsError> {
+        let mut current = self.tls.write();
+        let trust = tls.trust();
+        let same = current.as_ref().filter(|(_, known)| *known == trust);
+        let config = acceptor(tls, same.map(|(config, _)| &config.ticketer))?;
+        *current = Some((Arc::new(config), trust));
+        Ok(())
+    }
+
+    /// Meets the store this way from now on.
+    pub fn set_store_tls(&self, tls: StoreTls) {
+        *self.store.write() = Some(tls);
     }
 
     /// Ends clients, whichever driver has them.
@@ -73,6 +98,16 @@ impl Membership {
     /// Ends clients, whichever driver has them.
     pub(crate) fn kill(&self, clients: &[ClientId]) {
         self.group.kill(clients);
+    }
+
+    /// How clients are met now.
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.group.tls.read().as_ref().map(|(config, _)| config.clone())
+    }
+
+    /// How the store is met now.
+    pub(crate) fn store_tls(&self) -> Option<StoreTls> {
+        self.group.store.read().clone()
     }
 
     /// Brings letters to the relays of other drivers.

@@ -11,13 +11,21 @@
 
 #![forbid(unsafe_code)]
 
+mod arrival;
 mod backlog;
+mod channel;
 mod client;
+mod connection;
 mod deadlines;
 mod driver;
 mod group;
 mod links;
 mod listener;
+mod proxy;
+mod socket;
+mod tls;
 
 pub use driver::{Driver, Settings};
 pub use group::Group;
+pub use listener::{Entrance, Listening};
+pub use tls::{ClientAuth, Identity, ServerTls, StoreTls, TlsError, connector};

@@ -1,26 +1,37 @@
 //! The sockets of connections to the store.
 
 use crate::backlog::Backlog;
-use breakwater_router::{LinkId, Relay};
+use crate::channel::{Channel, Space};
+use crate::socket::Socket;
+use crate::tls::StoreTls;
+use breakwater_router::{LinkId, Relay, StoreAddress};
+use foldhash::fast::FixedState;
 use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 /// Steps of receiving in a turn, for each connection.
 const PIECES: usize = 8;
 
 struct Link {
-    socket: TcpStream,
+    channel: Channel,
     backlog: Backlog,
+    /// The handshake that begins once the socket is connected.
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     connected: bool,
+    /// It is connected, and the keys are agreed on.
+    open: bool,
 }
 
 /// The sockets of one thread's connections to the store, by the numbers that the relay gives them.
 #[derive(Default)]
 pub struct Links {
-    links: HashMap<LinkId, Link>,
+    links: HashMap<LinkId, Link, FixedState>,
 }
 
 /// The token of a connection: those of clients have a generation in their upper half, which is
@@ -36,16 +47,9 @@ pub fn link_of(token: Token) -> Option<LinkId> {
 
 impl Links {
     /// Opens what the relay wants opened.
-    fn open(&mut self, relay: &mut Relay, registry: &Registry) {
+    fn open(&mut self, relay: &mut Relay, tls: Option<&StoreTls>, registry: &Registry) {
         for id in relay.opens() {
-            let opened = resolve(relay).and_then(|address| {
-                let mut socket = TcpStream::connect(address)?;
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                registry.register(&mut socket, token(id), interest)?;
-                let _ = socket.set_nodelay(true);
-                Ok(Link { socket, backlog: Backlog::default(), connected: false })
-            });
-            match opened {
+            match connect(relay, tls, id, registry) {
                 Ok(link) => drop(self.links.insert(id, link)),
                 Err(error) => relay.lost(id, &error.to_string()),
             }
@@ -53,17 +57,17 @@ impl Links {
     }
 
     /// Does what the relay wants done: closes sockets, opens others, and writes.
-    pub fn serve(&mut self, relay: &mut Relay, registry: &Registry) {
+    pub fn serve(&mut self, relay: &mut Relay, tls: Option<&StoreTls>, registry: &Registry) {
         for id in relay.closes() {
             self.links.remove(&id);
         }
-        self.open(relay, registry);
+        self.open(relay, tls, registry);
         for id in relay.touched() {
-            let Some(link) = self.links.get_mut(&id).filter(|link| link.connected) else {
+            let Some(link) = self.links.get_mut(&id).filter(|link| link.open) else {
                 continue;
             };
             let Some(output) = relay.output(id) else { continue };
-            let sent = link.backlog.send(output, &mut link.socket);
+            let sent = link.backlog.send(output, &mut link.channel);
             output.clear();
             output.shrink_to(64 * 1024);
             if let Err(error) = sent {
@@ -73,8 +77,8 @@ impl Links {
     }
 
     /// A connection may have become ready; whether it may have more to be received.
-    pub fn ready(&mut self, id: LinkId, relay: &mut Relay, input: &mut [u8]) -> bool {
-        match self.try_ready(id, relay, input) {
+    pub fn ready(&mut self, id: LinkId, relay: &mut Relay, space: &mut Space) -> bool {
+        match self.try_ready(id, relay, space) {
             Ok(more) => more,
             Err(why) => {
                 self.lose(id, relay, &why);
@@ -87,28 +91,36 @@ impl Links {
         &mut self,
         id: LinkId,
         relay: &mut Relay,
-        input: &mut [u8],
+        space: &mut Space,
     ) -> Result<bool, String> {
         let Some(link) = self.links.get_mut(&id) else { return Ok(false) };
+        link.channel.became_readable(false);
         let text = |error: io::Error| error.to_string();
         if !link.connected {
-            if let Some(error) = link.socket.take_error().map_err(text)? {
-                return Err(error.to_string());
-            }
-            if link.socket.peer_addr().is_err() {
+            if !link.channel.socket().is_connected().map_err(text)? {
                 return Ok(false);
             }
+            if let Some(tls) = link.tls.take() {
+                let tls = ClientConnection::new(tls.0, tls.1).map_err(|error| error.to_string())?;
+                link.channel.secure(tls);
+            }
             link.connected = true;
-            relay.connected(id);
         }
-        link.backlog.flush(&mut link.socket).map_err(text)?;
+        link.backlog.flush(&mut link.channel).map_err(text)?;
         for _ in 0..PIECES {
-            match link.socket.read(input) {
-                Ok(0) => return Err("it closed the connection".to_owned()),
-                Ok(count) => relay.receive(id, &input[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.to_string()),
+            let received = link.channel.receive(space).map_err(text)?;
+            if !link.open && !link.channel.is_handshaking() {
+                link.open = true;
+                relay.connected(id);
+            }
+            if received.count > 0 {
+                relay.receive(id, &space.input[..received.count]);
+            }
+            if received.ended {
+                return Err("it closed the connection".to_owned());
+            }
+            if !link.channel.is_readable() {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -118,6 +130,39 @@ impl Links {
         self.links.remove(&id);
         relay.lost(id, why);
     }
+}
+
+/// Begins to connect to the store.
+fn connect(
+    relay: &Relay,
+    tls: Option<&StoreTls>,
+    id: LinkId,
+    registry: &Registry,
+) -> io::Result<Link> {
+    let address = relay.address();
+    let tls = address.tls.then(|| handshake(address, tls)).transpose()?;
+    let mut socket = if address.unix {
+        Socket::connect_unix(&address.host)?
+    } else {
+        Socket::Tcp(TcpStream::connect(resolve(relay)?)?)
+    };
+    socket.watch(registry, token(id))?;
+    socket.set_up();
+    let (channel, backlog) = (Channel::new(socket), Backlog::default());
+    Ok(Link { channel, backlog, tls, connected: false, open: false })
+}
+
+/// How the store is met by TLS.
+fn handshake(
+    address: &StoreAddress,
+    tls: Option<&StoreTls>,
+) -> io::Result<(Arc<ClientConfig>, ServerName<'static>)> {
+    let tls = tls.ok_or_else(|| io::Error::other("there are no certificates to check it by"))?;
+    let name = match &tls.name {
+        Some(name) => name.clone(),
+        None => ServerName::try_from(address.host.clone()).map_err(io::Error::other)?,
+    };
+    Ok((tls.config.clone(), name))
 }
 
 /// The address of the store. Names are looked up where the thread stands still for that: a store is

@@ -1,44 +1,97 @@
-//! Accepting: new connections, and what to do when the system has no more descriptors.
+//! Where clients come in: listening sockets, and what to do when the system has no more descriptors.
 
-use mio::net::{TcpListener, TcpStream};
-use socket2::{SockRef, TcpKeepalive};
-use std::io::ErrorKind;
-use std::time::Duration;
+use crate::socket::Socket;
+use mio::net::TcpListener;
+#[cfg(unix)]
+use mio::net::UnixListener;
+use mio::{Interest, Registry, Token};
+use std::io::{self, ErrorKind};
 
-/// How long a connection is quiet before the system asks whether its other end is still there.
-const KEEPALIVE: Duration = Duration::from_secs(300);
+/// What is listened on.
+pub enum Listening {
+    /// A port.
+    Tcp(std::net::TcpListener),
+    /// A file of this machine.
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// A way in for clients.
+pub struct Entrance {
+    /// The listening socket.
+    pub on: Listening,
+    /// Whether clients speak TLS.
+    pub secure: bool,
+    /// Whether each connection begins with a header of the PROXY protocol. Only on ports.
+    pub proxied: bool,
+}
+
+enum Kind {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// An entrance that a driver watches.
+pub struct Listener {
+    kind: Kind,
+    pub secure: bool,
+    pub proxied: bool,
+}
 
 /// What accepting came to.
 pub enum Accepted {
     /// A connection, set up.
-    Connection(TcpStream),
+    Connection(Socket),
     /// None waits.
     Nothing,
     /// One waits and cannot be taken now: descriptors or memory are short.
     Short,
 }
 
-/// Takes one connection.
-pub fn accept(listener: &TcpListener) -> Accepted {
-    loop {
-        match listener.accept() {
-            Ok((socket, _)) => {
-                set_up(&socket);
-                return Accepted::Connection(socket);
+impl Listener {
+    /// Watches an entrance.
+    pub fn new(entrance: Entrance, registry: &Registry, token: Token) -> io::Result<Self> {
+        let Entrance { on, secure, proxied } = entrance;
+        let kind = match on {
+            Listening::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let mut listener = TcpListener::from_std(listener);
+                registry.register(&mut listener, token, Interest::READABLE)?;
+                Kind::Tcp(listener)
             }
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => return Accepted::Nothing,
-                // The client left before it was its turn.
-                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                ErrorKind::ConnectionReset => {}
-                _ => return Accepted::Short,
-            },
+            #[cfg(unix)]
+            Listening::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                let mut listener = UnixListener::from_std(listener);
+                registry.register(&mut listener, token, Interest::READABLE)?;
+                Kind::Unix(listener)
+            }
+        };
+        Ok(Self { kind, secure, proxied })
+    }
+
+    /// Takes one connection.
+    pub fn accept(&self) -> Accepted {
+        loop {
+            let accepted = match &self.kind {
+                Kind::Tcp(listener) => listener.accept().map(|(socket, _)| Socket::Tcp(socket)),
+                #[cfg(unix)]
+                Kind::Unix(listener) => listener.accept().map(|(socket, _)| Socket::Unix(socket)),
+            };
+            match accepted {
+                Ok(socket) => {
+                    socket.set_up();
+                    return Accepted::Connection(socket);
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Accepted::Nothing,
+                    // The client left before it was its turn.
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    ErrorKind::ConnectionReset => {}
+                    _ => return Accepted::Short,
+                },
+            }
         }
     }
-}
-
-/// Replies leave at once, and clients that vanished are found. A socket without either works too.
-fn set_up(socket: &TcpStream) {
-    let _ = socket.set_nodelay(true);
-    let _ = SockRef::from(socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
 }

@@ -1,7 +1,7 @@
 //! Drivers with real sockets, turned by a thread of the test instead of an event loop.
 
 use breakwater_engine::{Cache, Config};
-use breakwater_net::{Driver, Group, Settings};
+use breakwater_net::{Driver, Entrance, Group, Listening, Settings};
 use breakwater_router::{Options, Router};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -30,7 +30,9 @@ impl Node {
             let (router, group, stop) = (router.clone(), group.clone(), stop.clone());
             let listener = listener.try_clone().unwrap();
             thread::spawn(move || {
-                let mut driver = Driver::new(router, &group, listener, settings).unwrap();
+                let on = Listening::Tcp(listener);
+                let entrances = vec![Entrance { on, secure: false, proxied: false }];
+                let mut driver = Driver::new(router, &group, entrances, settings).unwrap();
                 let mut told = false;
                 while !driver.is_drained() {
                     if stop.load(Ordering::Relaxed) && !told {

@@ -64,6 +64,12 @@ interface Kept extends IncrementalEntry<unknown> {
   tags: readonly string[]
 }
 
+/**
+ * Of a fetch that is out of date: Next.js makes it anew at every age, even where it keeps fetches for
+ * 2 ** 32 seconds.
+ */
+const LONG_AGO = -1e15
+
 /** The header by which a page tells its tags. */
 const TAGS_HEADER = 'x-next-cache-tags'
 
@@ -143,7 +149,7 @@ class Incremental implements IncrementalHandler {
    * too long ago. Where Next.js makes nothing anew by age, it makes it anew first.
    */
   #outdated({ value, cacheControl }: Kept): number {
-    if (propertyOf(value, 'kind') === 'FETCH') return 1
+    if (propertyOf(value, 'kind') === 'FETCH') return LONG_AGO
     const revalidate = cacheControl?.revalidate
     return typeof revalidate === 'number' ? this.#store.now() - revalidate * 1000 - 1 : -1
   }

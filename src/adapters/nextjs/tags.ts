@@ -45,7 +45,24 @@ export class Tags {
   markStale(tags: readonly string[], seconds = Number.POSITIVE_INFINITY): void {
     const now = this.#now()
     const end = Number.isFinite(seconds) ? now + seconds * 1000 : null
-    for (const tag of tags) this.#write(STALE + tag, [now, end])
+    if (end !== null && end <= now) {
+      this.expire(tags)
+      return
+    }
+    for (const tag of tags) {
+      this.#settle(tag, now)
+      this.#write(STALE + tag, [now, end])
+    }
+  }
+
+  /** What a lifetime has made expire stays so when another one begins. */
+  #settle(tag: string, now: number): void {
+    const stale = this.#records.get(shortKey(STALE + tag))
+    if (stale === undefined) return
+    const [at, end] = stale as Stale
+    if (end === null || end > now) return
+    const expired = this.#records.get(shortKey(EXPIRED + tag)) as number | undefined
+    this.#write(EXPIRED + tag, Math.max(at, expired ?? 0))
   }
 
   /** What an entry of this time is that has these tags. */
@@ -63,10 +80,13 @@ export class Tags {
     return state
   }
 
-  /** When the last of these tags expired; 0 if none did. */
+  /** Which entries these tags have made expire: those that are no younger; 0: none. */
   lastExpired(tags: readonly string[]): number {
     let last = this.#everything()
-    for (const record of this.#read([EXPIRED], tags)) last = Math.max(last, record as number)
+    for (const record of this.#read([EXPIRED, STALE], tags)) {
+      const [at, end] = typeof record === 'number' ? [record, 0] : record
+      if (end !== null && end <= this.#now()) last = Math.max(last, at)
+    }
     return last
   }
 

@@ -41,7 +41,7 @@ interface Kept extends Omit<UseCacheEntry, 'value'> {
 }
 
 /** Next.js in development uses every entry so many seconds, however short its `expire`. */
-const LEAST = 300
+const least = () => (process.env.__NEXT_DEV_SERVER ? 300 : 0)
 
 /**
  * The handler that Next.js wants of a file that its option `cacheHandlers` names.
@@ -93,9 +93,15 @@ class UseCache implements UseCacheHandler {
   async #keep(key: string, pendingEntry: Promise<UseCacheEntry>): Promise<void> {
     const kept = await bufferedEntry(pendingEntry)
     if (kept === undefined) return
-    const ttl = Number.isFinite(kept.expire) ? Math.max(kept.expire, LEAST) * 1000 : undefined
+    const { entries, now } = this.#store
+    const seconds = Math.max(kept.expire, least())
+    const ttl = kept.timestamp + seconds * 1000 - now()
+    // By an entry that expired before it was made Next.js takes away the one before it.
+    if (kept.expire < 0 || (seconds > 0 && ttl <= 0)) return void entries.delete(key)
+    // What does not live at all is made for each request anew.
+    if (seconds === 0) return
     try {
-      this.#store.entries.set(key, kept, { ttl })
+      entries.set(key, kept, { ttl: Number.isFinite(ttl) ? ttl : undefined })
     } catch (error) {
       // It is made again for the next request, as if it had been evicted.
       if (!(error instanceof EntryTooLargeError)) throw error

@@ -5,10 +5,12 @@
 use super::*;
 use crate::cursor::run_to_end;
 use crate::reclaim::Domain;
+use crate::shim::Backoff;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 use std::ops::ControlFlow::Continue;
+use std::ptr;
 use std::sync::Mutex;
 
 /// Key and version of an entry that does not exist: its address says both.

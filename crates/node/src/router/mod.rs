@@ -1,6 +1,7 @@
 //! The routing node: driven by JavaScript's sockets, or natively in the event loop of a thread.
 
 mod driver;
+mod edge;
 mod list;
 mod open;
 mod routes;
@@ -16,6 +17,10 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"createRouter", open::create),
     function!(Env, c"attachRouter", open::attach),
     function!(Env, c"duplicateFd", open::duplicate_fd),
+    function!(Env, c"setTls", edge::set_tls),
+    function!(Env, c"setStoreTls", edge::set_store_tls),
+    #[cfg(unix)]
+    function!(Env, c"listenUnix", open::listen_unix),
     #[cfg(unix)]
     function!(Env, c"startSockets", sockets::start),
 ];

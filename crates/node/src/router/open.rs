@@ -54,12 +54,15 @@ fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, 
     Ok(js.to_whole(js.prop(options, name)?))
 }
 
-/// The store of `storeHost`, `storePort`, `storeUser` and `storePassword`; none without a host.
+/// The store of `storeHost`, `storePort`, `storeKind` (`tcp`, `tls`, `unix`), `storeUser` and
+/// `storePassword`; none without a host.
 fn upstream<'s>(js: Js<'s>, options: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
     let Some(host) = js.to_text(js.prop(options, c"storeHost")?) else { return Ok(None) };
     Ok(Some(StoreAddress {
         host,
-        port: number(js, options, c"storePort")?.unwrap_or(6379) as u16,
+        port: number(js, options, c"storePort")?.unwrap_or(0) as u16,
+        unix: js.to_text(js.prop(options, c"storeKind")?).as_deref() == Some("unix"),
+        tls: js.to_text(js.prop(options, c"storeKind")?).as_deref() == Some("tls"),
         user: js.to_text(js.prop(options, c"storeUser")?),
         password: js.to_text(js.prop(options, c"storePassword")?),
     }))
@@ -103,6 +106,24 @@ fn maintain(router: Weak<Router>) {
     };
     // Without a thread, what expired waits for the reads and writes that find it.
     let _ = thread::Builder::new().name("breakwater-router".to_owned()).spawn(run);
+}
+
+/// `listenUnix(path, mode)`: the descriptor of a socket of this machine that is listened on; its file
+/// has these permissions.
+#[cfg(unix)]
+pub fn listen_unix<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    use std::os::fd::IntoRawFd;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+    let js = call.js;
+    let path = js.to_text(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let mode = js.to_whole(call.arg::<1>()).ok_or_else(Fail::argument)? as u32;
+    let listener = UnixListener::bind(&path).and_then(|listener| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        Ok(listener)
+    });
+    let listener = listener.map_err(|error| Fail::internal(&error.to_string()))?;
+    js.number(f64::from(listener.into_raw_fd()))
 }
 
 /// `duplicateFd(fd)`: another descriptor of the same socket, -1 where there is none.

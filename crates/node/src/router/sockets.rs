@@ -12,12 +12,13 @@ use super::list;
 use super::uv::{self, Handle, Uv};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::Fail;
-use breakwater_net::{Driver, Settings};
+use breakwater_net::{Driver, Entrance, Listening, Settings};
 use napi_sys as sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::net::TcpListener;
 use std::os::fd::FromRawFd;
+use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -58,23 +59,31 @@ const METHODS: &[Function<Sockets>] = &[
     function!(Sockets, c"close", close),
 ];
 
-/// `startSockets(router, descriptor)`: serves who connects to a listening socket, in the event loop
-/// of the calling thread, and closes it in the end; `undefined`, and the descriptor untouched, where
-/// that loop cannot be reached.
+/// What an entrance is, in the bits of its second number: see [`start`].
+const UNIX: u64 = 1;
+const SECURE: u64 = 2;
+const PROXIED: u64 = 4;
+
+/// `startSockets(router, entrances)`: serves who connects to listening sockets, in the event loop of
+/// the calling thread, and closes them in the end; `undefined`, and the descriptors untouched, where
+/// that loop cannot be reached. Each entrance is two numbers: a descriptor, and what it is: 1 a Unix
+/// socket, 2 of TLS, 4 behind a proxy.
 pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let js = call.js;
     let id = js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
-    let descriptor = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)? as c_int;
     let (router, group) = list::find(id).ok_or_else(Fail::handle)?;
     let mut event_loop = ptr::null_mut();
     // SAFETY: the environment is the one that calls.
     let status = unsafe { sys::napi_get_uv_event_loop(js.raw(), &mut event_loop) };
     let (Some(uv), 0) = (Uv::find(), status) else { return js.undefined() };
-    // SAFETY: a descriptor of its own, which the caller gives away.
-    let listener = unsafe { TcpListener::from_raw_fd(descriptor) };
-    let started = listener
-        .set_nonblocking(true)
-        .and_then(|()| Driver::new(router, &group, listener, Settings::default()));
+    let numbers = call.arg::<1>();
+    let mut entrances = vec![];
+    for at in (0..js.len(numbers).ok_or_else(Fail::argument)?).step_by(2) {
+        let descriptor = js.to_number(js.at(numbers, at)?).ok_or_else(Fail::argument)? as c_int;
+        let kind = js.to_whole(js.at(numbers, at + 1)?).ok_or_else(Fail::argument)?;
+        entrances.push(entrance(descriptor, kind));
+    }
+    let started = Driver::new(router, &group, entrances, Settings::default());
     let driver = started.map_err(|error| Fail::internal(&format!("no sockets: {error}")))?;
     let poller = driver.descriptor();
     let place = Rc::new(Place::new(ptr::null()));
@@ -108,6 +117,19 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let sockets = Sockets { env: call.on.this()?, place };
     define(js, object, METHODS, &Rc::new(sockets))?;
     Ok(object)
+}
+
+/// A listening socket of this descriptor, which its caller gives away.
+fn entrance(descriptor: c_int, kind: u64) -> Entrance {
+    // SAFETY: the descriptor is its own.
+    let on = unsafe {
+        if kind & UNIX == 0 {
+            Listening::Tcp(TcpListener::from_raw_fd(descriptor))
+        } else {
+            Listening::Unix(UnixListener::from_raw_fd(descriptor))
+        }
+    };
+    Entrance { on, secure: kind & SECURE != 0, proxied: kind & PROXIED != 0 }
 }
 
 /// One turn of the driver, and the timer for what it comes back for. A panic, which no client's bytes

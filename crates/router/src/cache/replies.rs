@@ -17,6 +17,7 @@
 //! them in one step: `flushed` for what must never be given again, `fresh` for what may have changed
 //! unheard, and is good only for those who take stale replies.
 
+use super::admission::Admission;
 use super::entry::{self, EMPTY, Form, Head, NULL, REPLY};
 use super::keys::KeyList;
 use breakwater_engine::{Cache, Edit, EntryRef, Expiry, Freshness, Key, MAX_KEY_LEN, Value};
@@ -110,12 +111,13 @@ pub(crate) struct Replies {
     fresh: AtomicU64,
     /// Since which millisecond.
     lost: AtomicU64,
+    admission: Admission,
 }
 
 impl Replies {
     pub(crate) fn new(cache: Arc<Cache>) -> Self {
         let [next, flushed, fresh, lost] = [1, 0, 0, 0].map(AtomicU64::new);
-        Self { cache, next, flushed, fresh, lost }
+        Self { cache, next, flushed, fresh, lost, admission: Admission::default() }
     }
 
     /// The present, in milliseconds of the engine's clock.
@@ -342,9 +344,20 @@ impl Replies {
 
     /// A key has changed, or is about to: nothing that was read of it counts any more.
     pub(crate) fn forget(&self, key: &[u8]) {
-        if key.len() <= MAX_KEY_LEN {
-            self.cache.delete(Key::bytes(key));
+        if key.len() > MAX_KEY_LEN {
+            return;
         }
+        let known = self.cache.info(Key::bytes(key), None);
+        self.cache.delete(Key::bytes(key));
+        if let Some(hits) = known.and_then(|known| known.hits) {
+            self.admission.ended(key, hits > 0);
+        }
+    }
+
+    /// Whether replies to a read are worth to be remembered: its keys are not written all the time.
+    /// `chance` is drawn from 0 to 1.
+    pub(crate) fn admits(&self, shelf: &Shelf, chance: f64) -> bool {
+        shelf.keys.iter().all(|key| self.admission.admits(key, chance))
     }
 
     /// Any key may have changed: nothing that was read counts any more.

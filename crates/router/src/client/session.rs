@@ -239,13 +239,13 @@ struct Way<'a> {
 impl Way<'_> {
     /// Sends a command on its way, or answers it; `false` if it has to wait.
     fn send(&mut self, bytes: &[u8], args: Args<'_>, now: i64, output: &mut Output) -> bool {
-        let user = self.state.user.clone();
+        let user = self.state.user.as_deref();
         let request = Request {
             client: self.state.client.id,
-            user: user.as_deref(),
+            user,
             db: self.state.db,
             protocol: self.state.protocol,
-            concern: self.state.concern.or(user.as_ref().and_then(|user| user.concern)),
+            concern: self.state.concern.or(user.and_then(|user| user.concern)),
             args,
             bytes,
         };

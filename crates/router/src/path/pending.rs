@@ -111,13 +111,16 @@ impl Pending {
         links.retain(|(_, count)| *count > 0);
     }
 
-    /// The connection of the last request that concerns a key of the scope.
-    pub(crate) fn touching(&self, scope: &Scope) -> Option<LinkId> {
-        if self.steps.len() > SEARCHED {
-            return self.steps.back().map(|step| step.link);
-        }
-        let mut steps = self.steps.iter().rev();
-        steps.find(|step| meets(scope, step.key)).map(|step| step.link)
+    /// Whether a request concerns a key of the scope.
+    pub(crate) fn touches(&self, scope: &Scope) -> bool {
+        self.steps.len() > SEARCHED || self.steps.iter().any(|step| meets(scope, step.key))
+    }
+
+    /// Whether a request on another connection than `link` concerns a key of the scope.
+    pub(crate) fn touches_beyond(&self, link: LinkId, scope: &Scope) -> bool {
+        let mut beyond = self.steps.iter().filter(|step| step.link != link);
+        self.links.iter().any(|(id, _)| *id != link)
+            && (self.steps.len() > SEARCHED || beyond.any(|step| meets(scope, step.key)))
     }
 
     /// Whether a request on another connection than `link` has to be done before one of such a

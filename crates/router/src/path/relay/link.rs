@@ -9,14 +9,41 @@ use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
 use breakwater_resp::{Kind, Protocol};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+/// Whose replies are to come, by tokens that are given out in ascending order.
+#[derive(Default)]
+pub(super) struct Addressees {
+    first: u64,
+    all: VecDeque<Option<To>>,
+}
+
+impl Addressees {
+    /// The token of the next one.
+    fn next(&self) -> u64 {
+        self.first + self.all.len() as u64
+    }
+
+    fn add(&mut self, to: To) {
+        self.all.push_back(Some(to));
+    }
+
+    /// Takes one out: mostly the first.
+    fn take(&mut self, token: u64) -> Option<To> {
+        let to = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
+        while matches!(self.all.front(), Some(None)) {
+            self.all.pop_front();
+            self.first += 1;
+        }
+        to
+    }
+}
 
 /// A connection to the store.
 pub(super) struct Link {
     pub(super) upstream: Upstream,
     /// Whose replies are to come, by their tokens.
-    pub(super) to: HashMap<u64, To>,
-    pub(super) last: u64,
+    pub(super) to: Addressees,
     pub(super) owner: Option<ClientId>,
     pub(super) tracks: bool,
     /// Why it is down, for people, from its first failure until it is ready.
@@ -120,8 +147,8 @@ impl Relay {
         let tracks = owner.is_none() && options.protocol == Protocol::Resp3;
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(UpstreamOptions { tracks, ..options }, seed);
-        let (to, down, why) = (HashMap::new(), None, String::new());
-        self.links.insert(id, Link { upstream, to, last: 0, owner, tracks, down, why });
+        let (to, down, why) = (Addressees::default(), None, String::new());
+        self.links.insert(id, Link { upstream, to, owner, tracks, down, why });
         let now = self.now;
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
@@ -130,12 +157,14 @@ impl Relay {
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.last += 1;
         let owner = link.owner;
-        match link.upstream.send(link.last, request, now) {
+        match link.upstream.send(link.to.next(), request, now) {
             Ok(()) => {
-                link.to.insert(link.last, to);
+                link.to.add(to);
+                // The first that waits is the first whose time is over.
+                let due = (link.upstream.waiting() == 1).then(|| link.upstream.wake_at());
                 self.touched.push(id);
+                self.wake_by(due.flatten());
             }
             Err(busy) => {
                 let why = match busy {
@@ -157,9 +186,11 @@ impl Relay {
         let mut heard = VecDeque::new();
         let Some(link) = self.links.get_mut(&id) else { return };
         what(&mut link.upstream, &mut heard);
+        let due = link.upstream.wake_at();
         if !link.upstream.output().is_empty() {
             self.touched.push(id);
         }
+        self.wake_by(due);
         for heard in heard {
             self.hear(id, heard);
         }
@@ -175,12 +206,12 @@ impl Relay {
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) => self.pushed(owner, push),
             Heard::Reply(token, kind, reply) => {
-                if let Some(to) = link.to.remove(&token) {
+                if let Some(to) = link.to.take(token) {
                     self.replied(to, kind, reply, owner);
                 }
             }
             Heard::Lost(token, why) => {
-                if let Some(to) = link.to.remove(&token) {
+                if let Some(to) = link.to.take(token) {
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),

@@ -58,10 +58,10 @@ pub struct Relay {
     address: Arc<StoreAddress>,
     /// Who this thread is among those that read.
     number: u64,
-    links: HashMap<LinkId, Link>,
+    links: HashMap<LinkId, Link, FixedState>,
     last_link: LinkId,
     /// The connections that all clients share.
-    shared: HashMap<(Protocol, u8), LinkId>,
+    shared: HashMap<(Protocol, u8), LinkId, FixedState>,
     /// Connections with something to write.
     touched: Vec<LinkId>,
     /// Connections to be opened, and to be closed.
@@ -77,6 +77,8 @@ pub struct Relay {
     lots: u64,
     deliveries: Vec<Delivery>,
     now: u64,
+    /// Before this time nothing is to be done.
+    due: u64,
 }
 
 impl Relay {
@@ -88,8 +90,8 @@ impl Relay {
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         Some(Self {
             router: router.clone(),
-            links: HashMap::new(),
-            shared: HashMap::new(),
+            links: HashMap::default(),
+            shared: HashMap::default(),
             address,
             number,
             last_link: 0,
@@ -103,6 +105,7 @@ impl Relay {
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             now: 0,
+            due: 0,
         })
     }
 
@@ -114,6 +117,9 @@ impl Relay {
     /// Does what is due; `now` in milliseconds of a clock that never goes back.
     pub fn wake(&mut self, now: u64) {
         self.now = now;
+        if self.due > now {
+            return;
+        }
         let due = |link: &Link| link.upstream.wake_at().is_some_and(|at| at <= now);
         let ids: Vec<_> =
             self.links.iter().filter(|(_, link)| due(link)).map(|(id, _)| *id).collect();
@@ -121,6 +127,18 @@ impl Relay {
             self.tell(id, |upstream, heard| upstream.wake(now, heard));
         }
         self.give_up_waiting();
+        let links = self.links.values().filter_map(|link| link.upstream.wake_at());
+        let waits = self.waits.front().map(|(due, _)| *due);
+        self.due = links.chain(waits).min().unwrap_or(u64::MAX);
+    }
+
+    /// There is something to do at this time.
+    fn wake_by(&mut self, at: Option<u64>) {
+        self.due = self.due.min(at.unwrap_or(u64::MAX));
+    }
+
+    /// Adds what was counted to what all threads have counted.
+    pub fn settle(&mut self) {
         self.tally.settle(&self.router.totals);
     }
 
@@ -143,11 +161,9 @@ impl Relay {
         (self.lots >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// When [`Relay::wake`] has something to do again.
+    /// When [`Relay::wake`] may have something to do again.
     pub fn wake_at(&self) -> Option<u64> {
-        let links = self.links.values().filter_map(|link| link.upstream.wake_at()).min();
-        let waits = self.waits.front().map(|(due, _)| *due);
-        links.into_iter().chain(waits).min()
+        (self.due != u64::MAX).then_some(self.due)
     }
 
     /// Connections that are to be opened.

@@ -7,7 +7,6 @@ use super::reply::To;
 use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
 use crate::path::course::{Course, Request};
-use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
@@ -24,8 +23,8 @@ struct Ask<'a, 'r> {
     form: Form,
     route: usize,
     keys: KeyList,
-    /// A connection on which there is a request ahead that concerns one of its keys.
-    ahead: Option<LinkId>,
+    /// Whether the client has asked for something that concerns one of its keys, and waits.
+    follows: bool,
 }
 
 impl Relay {
@@ -46,14 +45,14 @@ impl Relay {
         let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
         // The usual case, before anything is made for the others.
         let get = ask.name == "get" && request.args.len() == 2;
-        let plain = get && ask.ahead.is_none() && mode == Mode::On && !checks;
+        let plain = get && !ask.follows && mode == Mode::On && !checks;
         if plain && router.replies.get(db, request.args.word(1), protocol, out).is_some() {
             return self.hit(&ask, course, out, mark);
         }
         let form = ask.form;
         let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
         let Some(shelf) = shelf else { return self.pass(ask.route) };
-        if ask.ahead.is_none() {
+        if !ask.follows {
             let hit = self.router.replies.find(&shelf, protocol, Staleness::Refused, out);
             match (hit, mode) {
                 (Some(hit), Mode::Shadow) => {
@@ -96,11 +95,9 @@ impl Relay {
             self.pass(route);
             return None;
         }
-        let ahead = match course.pending.is_empty() {
-            true => None,
-            false => course.pending.touching(&Scope::of(keys.iter())),
-        };
-        Some(Ask { request, name: known.name, form, route, keys, ahead })
+        let pending = &course.pending;
+        let follows = !pending.is_empty() && pending.touches(&Scope::of(keys.iter()));
+        Some(Ask { request, name: known.name, form, route, keys, follows })
     }
 
     fn pass(&mut self, route: usize) -> bool {
@@ -135,14 +132,20 @@ impl Relay {
         let request = ask.request;
         let reader = self.shared(Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
-        if ask.ahead.is_some_and(|link| link != reader) {
+        let scope = Scope::of(shelf.keys.iter());
+        if ask.follows && course.pending.touches_beyond(reader, &scope) {
             return self.pass(ask.route);
         }
         if self.refuses(reader) {
             return self.give_stale(ask, &shelf, course, out);
         }
+        let chance = self.chance();
         let route = &self.router.options.routes.all()[ask.route];
         let (life, patience) = (route.ttl, route.stale_if_error);
+        if route.admission && !self.router.replies.admits(&shelf, chance) {
+            self.tally.add(ask.route, Count::LeftOut);
+            return false;
+        }
         let mut stale = None;
         if patience > 0 {
             let mut kept = vec![];
@@ -155,7 +158,6 @@ impl Relay {
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
         let ticket = course.replies.owe();
-        let scope = Scope::of(shelf.keys.iter());
         course.pending.add(ticket, reader, &scope, false);
         let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
         let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
@@ -169,17 +171,17 @@ impl Relay {
             Role::Wait { ticket: flight, new, .. } => {
                 let known = self.reads.get_mut(&flight.flight);
                 // What another thread asks may be done before this client's own requests.
-                let follows =
-                    |known: &&mut Read| ask.ahead.is_none() || known.stage != Stage::Elsewhere;
+                let follows = |known: &&mut Read| !ask.follows || known.stage != Stage::Elsewhere;
                 match known.filter(follows) {
                     Some(known) => {
                         self.tally.add(ask.route, Count::Joined);
                         known.add(waiter);
                     }
-                    None if new && ask.ahead.is_none() => {
+                    None if new && !ask.follows => {
                         self.tally.add(ask.route, Count::Joined);
                         read.stage = Stage::Elsewhere;
                         self.waits.push_back((self.now + PATIENCE, flight));
+                        self.wake_by(Some(self.now + PATIENCE));
                         self.reads.insert(flight.flight, read);
                     }
                     None => {
@@ -204,7 +206,7 @@ impl Relay {
         out: &mut Vec<u8>,
     ) -> bool {
         let patience = self.router.options.routes.all()[ask.route].stale_if_error;
-        if patience == 0 || ask.ahead.is_some() {
+        if patience == 0 || ask.follows {
             return self.pass(ask.route);
         }
         let (mark, taken) = (out.len(), Staleness::Taken(patience));

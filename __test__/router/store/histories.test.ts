@@ -1,0 +1,189 @@
+// Recorded histories: clients of two nodes over one store, while the connections of the nodes are cut
+// and one of them is killed. Each key holds the highest number that was written to it.
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { Redis } from 'ioredis'
+import { freePort, Raw, random, redis, type Served, serve } from '../support.ts'
+import { hasRedis } from './support.ts'
+
+const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
+const OPERATIONS = Number(process.env.BREAKWATER_OPERATIONS ?? 6_000)
+const KEYS = 4
+const TTL = 1_000
+
+/** A write of a higher number wins, also one that arrives late: a write that failed may be done yet. */
+const WRITE = `
+  if tonumber(redis.call('get', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+    redis.call('set', KEYS[1], ARGV[1])
+  end
+  return 'OK'`
+
+/** One operation, from its call to its return in the order of the test's process. */
+interface Operation {
+  key: string
+  node: number
+  client: number
+  /** What was read, or is written. */
+  value: number
+  writes: boolean
+  call: number
+  called: number
+  /** Missing if it failed: it may be done, or not. */
+  returned?: number
+  end?: number
+}
+
+/** The highest of each key among operations as they end. */
+class Highest {
+  readonly #of = new Map<string, number>()
+
+  get(key: string): number {
+    return this.#of.get(key) ?? 0
+  }
+
+  add(key: string, value: number): void {
+    if (value > this.get(key)) this.#of.set(key, value)
+  }
+}
+
+async function start(t: ExecutionContext, store: Served, port: number): Promise<Served> {
+  const routes = ['--route', 'c:*,readConcern=consistent']
+  routes.push('--route', `b:*,ttl=${TTL}ms,jitter=0,refreshAhead=0.2`)
+  const url = `redis://127.0.0.1:${store.port}`
+  return serve(t, '--port', `${port}`, '--store', url, '--threads', '2', ...routes)
+}
+
+function connect(t: ExecutionContext, port: number): Redis {
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    retryStrategy: () => 20,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: 10_000,
+  })
+  client.on('error', () => {})
+  t.teardown(() => client.disconnect())
+  return client
+}
+
+const recorded = hasRedis ? test : test.skip
+
+recorded('no read through two nodes gives what is older than it may be', async t => {
+  t.timeout(Math.max(240_000, OPERATIONS * 5))
+  t.log(`seed ${SEED}`)
+  const draw = random(SEED)
+  const store = await redis(t)
+  const ports = [await freePort(), await freePort()]
+  const nodes = await Promise.all(ports.map(port => start(t, store, port)))
+  const direct = await Raw.open(t, store.port)
+  const clients = ports.flatMap((port, node) =>
+    Array.from({ length: 5 }, () => ({ node, redis: connect(t, port) })),
+  )
+  const history: Operation[] = []
+  let [order, number, failed] = [0, 0, 0]
+
+  /** One client's operations, one or a few at a time. */
+  async function work(client: number): Promise<void> {
+    const { node, redis } = clients[client]!
+    while (history.length < OPERATIONS) {
+      const batch = Array.from({ length: draw() < 0.3 ? 3 : 1 }, async () => {
+        const key = `${draw() < 0.3 ? 'c' : 'b'}:${Math.floor(draw() * KEYS)}`
+        const writes = draw() < 0.15
+        const value = writes ? ++number : 0
+        const call = ++order
+        const called = performance.now()
+        const operation: Operation = { key, node, client, value, writes, call, called }
+        history.push(operation)
+        try {
+          if (writes) await redis.eval(WRITE, 1, key, value)
+          else operation.value = Number((await redis.get(key)) ?? 0)
+          operation.returned = ++order
+          operation.end = performance.now()
+        } catch (error) {
+          failed++
+          if (/timed out/.test(String(error))) t.fail(`${key} of node ${node}: never answered`)
+          await sleep(5)
+        }
+      })
+      await Promise.all(batch)
+    }
+  }
+
+  /** Cuts connections of the nodes, all or one, and kills a node once. */
+  async function disturb(): Promise<void> {
+    let killed = false
+    for (let next = 200; history.length < OPERATIONS; next += 300) {
+      while (history.length < Math.min(next, OPERATIONS)) await sleep(1)
+      if (!killed && history.length > OPERATIONS / 2) {
+        killed = true
+        nodes[1]!.process.kill('SIGKILL')
+        nodes[1] = await start(t, store, ports[1]!)
+      } else if (draw() < 0.5) {
+        await direct.send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      } else {
+        const list = await direct.send('CLIENT', 'LIST')
+        const ids = [...list.matchAll(/^(?:\$\d+\r\n)?id=(\d+) .* name=breakwater /gm)]
+        const id = ids[Math.floor(draw() * ids.length)]?.[1]
+        if (id !== undefined) await direct.send('CLIENT', 'KILL', 'ID', id)
+      }
+    }
+  }
+
+  await Promise.all([disturb(), ...clients.map((_, client) => work(client))])
+  t.log(`${history.length} operations, ${failed} failed`)
+  t.true(failed < history.length / 2)
+  check(t, history)
+})
+
+/** Goes through the history in its order. */
+function check(t: ExecutionContext, history: Operation[]): void {
+  const events = history.flatMap(operation => [
+    { at: operation.call, operation, ends: false },
+    ...(operation.returned === undefined
+      ? []
+      : [{ at: operation.returned, operation, ends: true }]),
+  ])
+  events.sort((a, b) => a.at - b.at)
+  const [written, read, called] = [new Highest(), new Highest(), new Highest()]
+  const byNode = [new Highest(), new Highest()]
+  const own = new Map<number, Highest>()
+  const least = new Map<Operation, number>()
+  /** When a number was first known to be written, for each key. */
+  const times = new Map<string, { value: number; at: number }[]>()
+  let oldest = 0
+  for (const { operation, ends } of events) {
+    const { key, node, client, value, writes } = operation
+    const mine = own.get(client) ?? new Highest()
+    own.set(client, mine)
+    const strict = key.startsWith('c:')
+    if (!ends) {
+      if (writes) called.add(key, value)
+      // Consistent: all that ended. Balanced: what was written through this node, and by itself.
+      const floors = strict
+        ? [written.get(key), read.get(key)]
+        : [byNode[node]!.get(key), mine.get(key)]
+      least.set(operation, Math.max(...floors))
+      continue
+    }
+    if (writes) {
+      for (const highest of [written, byNode[node]!, mine]) highest.add(key, value)
+      const known = times.get(key) ?? []
+      times.set(key, known)
+      known.push({ value, at: operation.end! })
+      continue
+    }
+    const floor = least.get(operation)!
+    if (value < floor || value > called.get(key)) {
+      t.fail(`seed ${SEED}: ${key} gave ${value}, which is not from ${floor} to ${called.get(key)}`)
+      return
+    }
+    read.add(key, value)
+    // How long ago it was known that a higher number is there, when the read was called.
+    const newer = times.get(key)?.find(each => each.value > value)
+    if (newer !== undefined) oldest = Math.max(oldest, operation.called - newer.at)
+  }
+  t.log(`the oldest reply was ${oldest.toFixed(1)} ms behind a write`)
+  // The node measures from before it asked the store: a machine that stalls makes it no longer.
+  t.true(oldest <= TTL + 50, `a reply was ${oldest} ms old`)
+}

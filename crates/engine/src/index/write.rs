@@ -1,0 +1,254 @@
+//! Writes: putting entries into slots, taking them out, and the overflow buckets that this needs.
+
+use super::table::{BUCKET, Bucket, MOVED, Table};
+use super::{Expect, Hit, Host, Index, MOVES_PER_WRITE, Put, Word, swap};
+use crate::entry::EntryPtr;
+use crate::memory;
+use crate::shim::{AtomicU64, Backoff, Ordering, fence};
+use std::ptr;
+
+impl Index {
+    /// Stores `entry` under `hash` if what is there is as expected. `fresh` sets the policy's bits
+    /// of a word that did not exist; a replaced word's bits stay.
+    #[inline]
+    pub(crate) fn put(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        entry: EntryPtr,
+        expect: Expect,
+        matches: impl Fn(EntryPtr) -> bool,
+        fresh: impl Fn(Word) -> Word,
+    ) -> Put {
+        let fresh = fresh(Word::new(entry, hash));
+        let backoff = Backoff::new();
+        loop {
+            let table = self.writable(host, hash);
+            match Self::try_put(host, table, hash, fresh, expect, &matches) {
+                Some(outcome) => return outcome,
+                None => backoff.snooze(),
+            }
+        }
+    }
+
+    /// One attempt; `None` if something moved meanwhile.
+    #[inline]
+    fn try_put(
+        host: &impl Host,
+        table: &Table,
+        hash: u64,
+        fresh: Word,
+        expect: Expect,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> Option<Put> {
+        let tag = Word::tag_of(hash);
+        let home = table.home(hash);
+        let info = home.info.load(Ordering::Acquire);
+        if let Some(Hit { slot, word, entry }) = Self::seek(home, info, tag, matches) {
+            return Self::replace(host, hash, (slot, word, entry), fresh, expect);
+        }
+        match expect {
+            Expect::Present | Expect::Exactly(_) => Some(Put::Refused),
+            Expect::Any | Expect::Absent => Self::insert(host, table, hash, fresh, matches),
+        }
+    }
+
+    /// One attempt to insert a key that was not there a moment ago; `None` if it may be now, or if
+    /// something moved meanwhile.
+    fn insert(
+        host: &impl Host,
+        table: &Table,
+        hash: u64,
+        fresh: Word,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> Option<Put> {
+        let tag = Word::tag_of(hash);
+        let mut vacant = None;
+        let mut last = table.home(hash);
+        for bucket in table.home(hash).chain() {
+            for slot in &bucket.slots {
+                let word = Word(slot.load(Ordering::Acquire));
+                if word.is_frozen() {
+                    return None;
+                }
+                let Some(entry) = word.entry() else {
+                    vacant.get_or_insert(slot);
+                    continue;
+                };
+                if !word.has_tag(tag) || !matches(entry) {
+                    continue;
+                }
+                if word.is_tentative() {
+                    // Its owner may be asleep: it loses, and tries again.
+                    let _ = swap(slot, word, Word::EMPTY);
+                }
+                return None;
+            }
+            last = bucket;
+        }
+        let slot = match vacant {
+            Some(slot) => slot,
+            None => match Self::append(host, table, last)? {
+                Ok(bucket) => &bucket.slots[0],
+                Err(refused) => return Some(refused),
+            },
+        };
+        if !swap(slot, Word::EMPTY, fresh.tentative()) {
+            return None;
+        }
+        // The fence orders the placing before the look around, for every insertion: of two that
+        // place the same key, the later one in the order of the fences sees the other's word.
+        fence(Ordering::SeqCst);
+        if Self::is_only(table, hash, slot, matches) {
+            swap(slot, fresh.tentative(), fresh).then_some(Put::Inserted)
+        } else {
+            // Where this fails, another took the word away, or a mover froze it and drops it.
+            let _ = swap(slot, fresh.tentative(), Word::EMPTY);
+            None
+        }
+    }
+
+    fn replace(
+        host: &impl Host,
+        hash: u64,
+        (slot, word, held): (&AtomicU64, Word, EntryPtr),
+        fresh: Word,
+        expect: Expect,
+    ) -> Option<Put> {
+        match expect {
+            Expect::Absent => return Some(Put::Refused),
+            Expect::Exactly(expected) if expected != held => return Some(Put::Refused),
+            _ if word.is_frozen() => return None,
+            _ => {}
+        }
+        let entry = fresh.entry()?;
+        let _changing = host.changing(hash);
+        swap(slot, word, word.with_entry(entry)).then_some(Put::Replaced(word))
+    }
+
+    /// Whether no other slot holds the key of the tentative word in `mine`. A tentative word behind
+    /// it is taken away, so that of two insertions that meet one goes on.
+    fn is_only(
+        table: &Table,
+        hash: u64,
+        mine: &AtomicU64,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> bool {
+        let tag = Word::tag_of(hash);
+        let mut passed = false;
+        for slot in table.home(hash).chain().flat_map(|bucket| &bucket.slots) {
+            if ptr::eq(slot, mine) {
+                passed = true;
+                continue;
+            }
+            let word = Word(slot.load(Ordering::Acquire));
+            if word.is_frozen() {
+                return false;
+            }
+            let same = word.has_tag(tag) && word.entry().is_some_and(matches);
+            if same && !(passed && word.is_tentative() && swap(slot, word, Word::EMPTY)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A new overflow bucket behind `last`, or why there is none; `None` if something moved
+    /// meanwhile.
+    fn append<'a>(
+        host: &impl Host,
+        table: &Table,
+        last: &'a Bucket,
+    ) -> Option<Result<&'a Bucket, Put>> {
+        if !table.announce_overflow() {
+            return None;
+        }
+        // None of the spare ones: buckets that have yet to move here count on them.
+        if !host.charge(BUCKET) {
+            table.withdraw_overflow();
+            return Some(Err(Put::NoRoom));
+        }
+        let Some(bucket) = memory::try_box(Bucket::default()) else {
+            host.release(BUCKET);
+            table.withdraw_overflow();
+            return Some(Err(Put::NoMemory));
+        };
+        let bucket = Box::into_raw(bucket);
+        let address = bucket.expose_provenance() as u64;
+        // No flags and no successor: a mover that has claimed the bucket makes this fail.
+        if last.info.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // SAFETY: once it is unlinked it is retired, which the caller's pin protects from.
+            return Some(Ok(unsafe { &*bucket }));
+        }
+        // SAFETY: it was not linked: nobody else knows it.
+        drop(unsafe { Box::from_raw(bucket) });
+        host.release(BUCKET);
+        table.withdraw_overflow();
+        None
+    }
+
+    /// Gives back the last overflow bucket of the hash's chain, if it is empty: chains must not be as
+    /// long for ever as they were at their fullest. Nobody inserts into the index meanwhile.
+    #[inline]
+    pub(crate) fn trim(&self, host: &impl Host, hash: u64) {
+        let table = self.current();
+        let home = table.home(hash);
+        let info = home.info.load(Ordering::Acquire);
+        // Behind a bucket that has moved there may be nothing any more.
+        if info & MOVED == 0 && Bucket::overflow_of(info).is_some() {
+            Self::trim_chain(host, table, home);
+        }
+    }
+
+    #[cold]
+    fn trim_chain(host: &impl Host, table: &Table, home: &Bucket) {
+        if let Some(bucket) = table.unlink_last(home) {
+            host.retire_part(bucket);
+        }
+    }
+
+    /// Changes the first word that is `selected`; what it was. An empty word removes the entry.
+    pub(crate) fn edit(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        selected: impl Fn(Word, EntryPtr) -> bool,
+        change: impl Fn(Word) -> Word,
+    ) -> Option<Word> {
+        let tag = Word::tag_of(hash);
+        let backoff = Backoff::new();
+        'again: loop {
+            let table = self.writable(host, hash);
+            for slot in table.home(hash).chain().flat_map(|bucket| &bucket.slots) {
+                let word = Word(slot.load(Ordering::Acquire));
+                if word.is_frozen() {
+                    backoff.snooze();
+                    continue 'again;
+                }
+                if word.candidate(tag).is_some_and(|entry| selected(word, entry)) {
+                    let changed = change(word);
+                    // Bits of the policy are nothing to those who read.
+                    let _changing =
+                        if changed.entry().is_none() { host.changing(hash) } else { None };
+                    if swap(slot, word, changed) {
+                        return Some(word);
+                    }
+                    backoff.snooze();
+                    continue 'again;
+                }
+            }
+            return None;
+        }
+    }
+
+    /// The table that a write of `hash` goes to. Helps to move what has to be moved before.
+    fn writable(&self, host: &impl Host, hash: u64) -> &Table {
+        let mut table = self.current();
+        while let Some(next) = Self::next(table) {
+            self.move_bucket(host, table, next, hash as usize & (table.len() - 1));
+            self.help(host, table, next, MOVES_PER_WRITE);
+            table = next;
+        }
+        table
+    }
+}

@@ -1,0 +1,344 @@
+//! The cache on the path, without a socket: what may come late, in another order, or not at all.
+
+mod histories;
+mod world;
+
+use breakwater_resp::Protocol::{Resp2, Resp3};
+use breakwater_router::{Concern, Mode, Route, Routes};
+use world::World;
+
+fn world(relays: usize) -> World {
+    World::new(relays, Routes::default())
+}
+
+fn with(route: Route) -> World {
+    World::new(1, Routes::new(vec![route]))
+}
+
+/// How often the server has run a command.
+fn runs(world: &World, name: &str) -> usize {
+    world.server.runs.get(name).copied().unwrap_or(0)
+}
+
+#[test]
+fn a_late_reply_goes_to_its_waiters_and_is_not_remembered() {
+    let mut world = world(1);
+    let (reader, writer) = (world.connect(0, Resp3), world.connect(0, Resp2));
+    world.server.set("k", Some("old"), None);
+    world.ask(reader, "GET other");
+    world.send(reader, "GET k");
+    for line in world.open.clone() {
+        world.forward(line);
+    }
+    // The old value is on its way back while a write goes out and comes back.
+    world.send(writer, "SET k new");
+    let lines = world.open.clone();
+    let (read, written) = (lines[0], lines.get(1).copied());
+    while !world.opening.is_empty() {
+        world.open(0);
+    }
+    for line in world.open.clone().into_iter().filter(|line| *line != read) {
+        for _ in 0..4 {
+            world.forward(line);
+            world.back(line, usize::MAX);
+        }
+    }
+    assert!(written.is_none() || !world.clients[writer].replies.is_empty());
+    world.settle();
+    assert_eq!(world.clients[reader].replies.pop_front().unwrap(), b"$3\r\nold\r\n");
+    assert_eq!(world.ask(reader, "GET k"), "$3\r\nnew\r\n");
+}
+
+#[test]
+fn one_invalidation_ends_all_that_was_read_of_a_key_in_every_database() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    world.server.set("k", Some("old"), None);
+    let reads = ["GET k", "GETRANGE k 0 -1", "get k"];
+    for _ in 0..2 {
+        for db in 0..2 {
+            world.ask(client, &format!("SELECT {db}"));
+            for read in reads {
+                assert_eq!(world.ask(client, read), "$3\r\nold\r\n");
+            }
+            assert_eq!(world.ask(client, "MGET k k"), "*2\r\n$3\r\nold\r\n$3\r\nold\r\n");
+        }
+    }
+    let before = (runs(&world, "get"), runs(&world, "getrange"), runs(&world, "mget"));
+    assert_eq!(before, (2, 2, 2), "each was read once for each database");
+    world.server.set("k", Some("new"), None);
+    world.settle();
+    for db in 0..2 {
+        world.ask(client, &format!("SELECT {db}"));
+        for read in reads {
+            assert_eq!(world.ask(client, read), "$3\r\nnew\r\n");
+        }
+        assert_eq!(world.ask(client, "MGET k k"), "*2\r\n$3\r\nnew\r\n$3\r\nnew\r\n");
+    }
+}
+
+#[test]
+fn a_reply_lives_no_longer_than_its_key() {
+    let mut world = with(Route { jitter: 0.0, ..Route::default() });
+    let client = world.connect(0, Resp3);
+    world.ask(client, "GET other");
+    world.server.set("k", Some("v"), Some(100));
+    // It is asked for at 0, and the answer takes its time.
+    world.send(client, "GET k");
+    world.forward(world.open[0]);
+    world.pass(40);
+    world.settle();
+    assert_eq!(world.clients[client].replies.pop_front().unwrap(), b"$1\r\nv\r\n");
+    world.pass(59);
+    assert_eq!((world.ask(client, "GET k"), runs(&world, "get")), ("$1\r\nv\r\n".into(), 2));
+    world.pass(1);
+    assert_eq!(world.ask(client, "GET k"), "_\r\n");
+}
+
+#[test]
+fn that_a_key_does_not_exist_is_remembered_for_a_shorter_time() {
+    let mut world = with(Route { jitter: 0.0, negative_ttl: 50, ..Route::default() });
+    let client = world.connect(0, Resp2);
+    for _ in 0..3 {
+        assert_eq!(world.ask(client, "GET none"), "$-1\r\n");
+    }
+    assert_eq!(runs(&world, "get"), 1);
+    world.pass(50);
+    world.ask(client, "GET none");
+    assert_eq!(runs(&world, "get"), 2);
+}
+
+#[test]
+fn a_time_is_shortened_by_the_jitter_and_never_lengthened() {
+    let mut world = with(Route { jitter: 0.5, ttl: Some(1000), ..Route::default() });
+    let client = world.connect(0, Resp3);
+    for n in 0..100 {
+        world.server.set(&format!("k{n}"), Some("v"), None);
+        world.ask(client, &format!("GET k{n}"));
+    }
+    let read_again = |world: &mut World| {
+        let before = runs(world, "get");
+        (0..100).for_each(|n| drop(world.ask(client, &format!("GET k{n}"))));
+        runs(world, "get") - before
+    };
+    world.pass(499);
+    assert_eq!(read_again(&mut world), 0);
+    world.pass(251);
+    assert!((10..90).contains(&read_again(&mut world)));
+}
+
+#[test]
+fn what_is_lost_with_its_connection_is_never_given() {
+    let mut world = world(2);
+    let (a, b) = (world.connect(0, Resp3), world.connect(1, Resp3));
+    world.server.set("k", Some("old"), None);
+    assert_eq!(world.ask(a, "GET k"), "$3\r\nold\r\n");
+    assert_eq!(world.ask(b, "GET k"), "$3\r\nold\r\n");
+    assert_eq!(runs(&world, "get"), 1, "threads share what they read");
+    // The connection that would have told is cut, and nobody tells.
+    let line = world.open.iter().position(|line| line.0 == 0).unwrap();
+    world.cut(line);
+    world.server.set("k", Some("new"), None);
+    assert_eq!(world.ask(b, "GET k"), "$3\r\nnew\r\n");
+}
+
+#[test]
+fn threads_read_a_key_once_and_all_clients_get_it() {
+    let mut world = world(3);
+    world.server.set("k", Some("v"), None);
+    let clients: Vec<_> =
+        (0..12).map(|n| world.connect(n % 3, if n % 2 == 0 { Resp2 } else { Resp3 })).collect();
+    clients.iter().for_each(|client| world.send(*client, "GET k"));
+    world.settle();
+    for client in clients {
+        assert_eq!(world.clients[client].replies.pop_front().unwrap(), b"$1\r\nv\r\n");
+    }
+    assert_eq!(runs(&world, "get"), 1);
+}
+
+#[test]
+fn a_thread_that_ends_hands_its_reads_over() {
+    let mut world = world(3);
+    world.server.set("k", Some("v"), None);
+    let clients: Vec<_> = (0..3).map(|n| world.connect(n, Resp3)).collect();
+    clients.iter().for_each(|client| world.send(*client, "GET k"));
+    // The thread that asks ends before anything was sent.
+    let letters = world.relays[0].leave();
+    world.letters.extend(letters);
+    world.to_server.clear();
+    world.opening.retain(|line| line.0 != 0);
+    world.settle();
+    for client in &clients[1..] {
+        assert_eq!(world.clients[*client].replies.pop_front().unwrap(), b"$1\r\nv\r\n");
+    }
+}
+
+#[test]
+fn who_waits_for_a_read_that_is_lost_gets_one_clear_error() {
+    let mut world = world(2);
+    let clients: Vec<_> = (0..4).map(|n| world.connect(n % 2, Resp3)).collect();
+    world.ask(clients[0], "GET warm");
+    clients.iter().for_each(|client| world.send(*client, "GET k"));
+    let line = world.open.iter().position(|line| line.0 == 0).unwrap();
+    world.cut(line);
+    while !world.letters.is_empty() {
+        world.post();
+    }
+    let mut replies: Vec<_> = clients
+        .iter()
+        .map(|client| world.clients[*client].replies.pop_front().expect("an answer"))
+        .collect();
+    replies.dedup();
+    assert_eq!(replies.len(), 1);
+    let text = String::from_utf8(replies.remove(0)).unwrap();
+    assert_eq!(text, "-ERR the store at store:6379 is unreachable: it was cut\r\n");
+}
+
+#[test]
+fn a_client_chooses_where_its_reads_are_answered_from() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    world.server.set("k", Some("v"), None);
+    let mut asked = |line: &str, times: usize| {
+        let before = runs(&world, "get");
+        assert_eq!(world.ask(client, line), "+OK\r\n");
+        (0..times).for_each(|_| assert_eq!(world.ask(client, "GET k"), "$1\r\nv\r\n"));
+        runs(&world, "get") - before
+    };
+    assert_eq!(asked("BW READCONCERN balanced", 3), 1);
+    assert_eq!(asked("bw readconcern CONSISTENT", 3), 3);
+    assert_eq!(asked("BW READCONCERN default", 3), 0);
+    for line in ["BW", "BW READCONCERN", "BW READCONCERN never", "BW OTHER balanced"] {
+        assert!(world.ask(client, line).starts_with("-ERR "), "{line}");
+    }
+}
+
+#[test]
+fn a_route_may_leave_reads_to_the_store() {
+    let off = |prefix: &str, route: Route| Route { prefix: prefix.into(), ..route };
+    let routes = vec![
+        off("off:", Route { mode: Mode::Off, ..Route::default() }),
+        off("off:on:", Route::default()),
+        off("strict:", Route { concern: Concern::Consistent, ..Route::default() }),
+        off("only:", Route { commands: Some(vec!["getrange".into()]), ..Route::default() }),
+        off("small:", Route { largest: 8, ..Route::default() }),
+        off("shadow:", Route { mode: Mode::Shadow, ..Route::default() }),
+    ];
+    let mut world = World::new(1, Routes::new(routes));
+    let client = world.connect(0, Resp3);
+    for (key, reads) in
+        [("off:k", 3), ("off:on:k", 1), ("strict:k", 3), ("only:k", 3), ("small:k", 3), ("k", 1)]
+    {
+        world.server.set(key, Some("value"), None);
+        let before = runs(&world, "get");
+        (0..3).for_each(|_| drop(world.ask(client, &format!("GET {key}"))));
+        assert_eq!(runs(&world, "get") - before, reads, "{key}");
+    }
+    let before = runs(&world, "getrange");
+    (0..3).for_each(|_| drop(world.ask(client, "GETRANGE only:k 0 -1")));
+    assert_eq!(runs(&world, "getrange") - before, 1);
+    // A shadow is filled and counted, and the store answers.
+    let before = runs(&world, "get");
+    (0..3).for_each(|_| drop(world.ask(client, "GET shadow:k")));
+    assert_eq!(runs(&world, "get") - before, 3);
+    let counts = world.router.route_counts();
+    let of = |name: &str| counts.iter().find(|(pattern, _)| pattern == name).unwrap().1.clone();
+    assert_eq!((of("shadow:*").shadowed, of("shadow:*").hits), (2, 0));
+    assert_eq!((of("*").hits, of("*").misses, of("*").stored), (2, 1, 1));
+    assert_eq!((of("off:*").passed, of("strict:*").passed, of("only:*").hits), (3, 3, 2));
+    assert_eq!((of("small:*").dropped, of("small:*").stored), (3, 0));
+}
+
+#[test]
+fn replies_beyond_their_time_are_given_while_the_store_is_away() {
+    let mut world =
+        with(Route { jitter: 0.0, ttl: Some(100), stale_if_error: 1000, ..Route::default() });
+    let client = world.connect(0, Resp3);
+    world.server.set("k", Some("v"), None);
+    for read in ["GET k", "GETRANGE k 0 -1"] {
+        assert_eq!(world.ask(client, read), "$1\r\nv\r\n");
+    }
+    world.cut(0);
+    let ask = |world: &mut World, line: &str| {
+        world.send(client, line);
+        let reply = world.clients[client].replies.pop_front().expect("an answer");
+        String::from_utf8(reply).unwrap()
+    };
+    for (wait, given) in [(0, true), (500, true), (700, false)] {
+        world.pass(wait);
+        for read in ["GET k", "GETRANGE k 0 -1"] {
+            let reply = ask(&mut world, read);
+            assert_eq!(reply == "$1\r\nv\r\n", given, "{read}: {reply}");
+            assert!(given || reply.starts_with("-ERR the store at store:6379 is unreachable"));
+        }
+    }
+    world.server.set("k", Some("new"), None);
+    for _ in 0..3 {
+        world.pass(10_000);
+        world.settle();
+    }
+    assert_eq!(world.ask(client, "GET k"), "$3\r\nnew\r\n");
+}
+
+#[test]
+fn a_reply_is_read_anew_before_its_end() {
+    let mut world =
+        with(Route { jitter: 0.0, ttl: Some(100), refresh_ahead: 0.2, ..Route::default() });
+    let client = world.connect(0, Resp3);
+    world.server.set("k", Some("v"), None);
+    world.ask(client, "GET k");
+    let mut misses = 0;
+    for _ in 0..100 {
+        world.pass(15);
+        let before = runs(&world, "get");
+        world.send(client, "GET k");
+        misses += usize::from(world.clients[client].replies.pop_front().is_none());
+        world.send(client, "GET k");
+        world.clients[client].replies.clear();
+        world.settle();
+        assert!(runs(&world, "get") - before <= 1, "one read at a time");
+    }
+    assert_eq!(misses, 0);
+}
+
+#[test]
+fn a_share_of_the_replies_is_compared_with_the_store() {
+    let mut world = with(Route { verify: 1.0, ..Route::default() });
+    let client = world.connect(0, Resp2);
+    world.server.set("k", Some("v"), None);
+    (0..3).for_each(|_| drop(world.ask(client, "GET k")));
+    // A change that nobody is told of, as no server does.
+    world.server.past.get_mut("k").unwrap().0.push((Some("w".into()), None));
+    world.pass(100);
+    assert_eq!(world.ask(client, "GET k"), "$1\r\nv\r\n");
+    assert_eq!(world.ask(client, "GET k"), "$1\r\nw\r\n", "what was wrong is forgotten");
+    world.settle();
+    let counts = world.router.route_counts().remove(0).1;
+    assert_eq!((counts.verified, counts.stale), (3, [0, 1, 0, 0, 0]));
+}
+
+#[test]
+fn a_key_that_is_written_all_the_time_is_left_out_until_its_replies_are_of_use() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    for n in 0..200 {
+        world.server.set("k", Some(&format!("v{n}")), None);
+        world.settle();
+        assert!(world.ask(client, "GET k").contains(&format!("v{n}")));
+    }
+    let counts = |world: &World| world.router.route_counts().remove(0).1;
+    let left_out = counts(&world).left_out;
+    assert!(left_out > 150, "{left_out}");
+    // It is written no more: soon a reply is remembered, and given.
+    (0..1000).for_each(|_| drop(world.ask(client, "GET k")));
+    world.settle();
+    assert!(counts(&world).hits > 500);
+    let stored = counts(&world).stored;
+    for n in 0..20 {
+        world.server.set("k", Some(&format!("w{n}")), None);
+        world.settle();
+        (0..3).for_each(|_| drop(world.ask(client, "GET k")));
+    }
+    world.settle();
+    assert_eq!(counts(&world).stored - stored, 20, "its replies are of use again");
+}

@@ -1,0 +1,368 @@
+//! Two relays of one node, a store, and the network between them, of which the test says what moves
+//! and when. No socket, no clock but the test's.
+
+use breakwater_engine::{Cache, Clock, Config};
+use breakwater_resp::{Args, Parsed, Protocol, ReplyParser, RequestParser};
+use breakwater_router::{
+    ClientId, Letter, LinkId, Next, Options, Output, Peer, Relay, Router, Routes, Session,
+    StoreAddress,
+};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+pub const START: u64 = 1_700_000_000_000;
+
+/// Which relay, and which of its connections.
+pub type Line = (usize, LinkId);
+
+/// What a key had, in the order of its changes: `None` where it was gone.
+#[derive(Default)]
+pub struct Past(pub Vec<(Option<String>, Option<u64>)>);
+
+/// A server with tracking, as far as the node asks for it.
+#[derive(Default)]
+pub struct Server {
+    pub past: BTreeMap<String, Past>,
+    tracked: HashSet<(Line, String)>,
+    caching: HashSet<Line>,
+    protocols: HashMap<Line, Protocol>,
+    /// What it sends, on each connection.
+    pub sent: BTreeMap<Line, Vec<u8>>,
+    /// Commands that it has run, by name.
+    pub runs: HashMap<String, usize>,
+}
+
+fn bulk(value: Option<&str>, protocol: Protocol) -> String {
+    match (value, protocol) {
+        (Some(value), _) => format!("${}\r\n{value}\r\n", value.len()),
+        (None, Protocol::Resp2) => "$-1\r\n".into(),
+        (None, Protocol::Resp3) => "_\r\n".into(),
+    }
+}
+
+impl Server {
+    /// What the key has, and when that ends.
+    pub fn get(&self, key: &str, now: u64) -> (Option<&str>, Option<u64>) {
+        match self.past.get(key).and_then(|past| past.0.last()) {
+            Some((_, Some(end))) if *end <= now => (None, None),
+            Some((value, end)) => (value.as_deref(), *end),
+            None => (None, None),
+        }
+    }
+
+    pub fn set(&mut self, key: &str, value: Option<&str>, end: Option<u64>) {
+        let past = self.past.entry(key.into()).or_default();
+        past.0.push((value.map(str::to_owned), end));
+        let told: Vec<_> = self.tracked.iter().filter(|(_, of)| of == key).cloned().collect();
+        for line in told {
+            self.tracked.remove(&line);
+            let push = format!(">2\r\n+invalidate\r\n*1\r\n${}\r\n{key}\r\n", key.len());
+            self.sent.entry(line.0).or_default().extend(push.bytes());
+        }
+    }
+
+    pub fn flush(&mut self) {
+        for key in self.past.keys().cloned().collect::<Vec<_>>() {
+            self.set(&key, None, None);
+        }
+        let lines: HashSet<_> = self.tracked.drain().map(|(line, _)| line).collect();
+        for line in lines {
+            self.sent.entry(line).or_default().extend(b">2\r\n+invalidate\r\n_\r\n");
+        }
+    }
+
+    pub fn hang_up(&mut self, line: Line) {
+        self.tracked.retain(|(of, _)| *of != line);
+        self.caching.remove(&line);
+        self.protocols.remove(&line);
+        self.sent.remove(&line);
+    }
+
+    fn run(&mut self, line: Line, words: Args<'_>, now: u64) {
+        let text = |at: usize| String::from_utf8_lossy(words.word(at)).into_owned();
+        let name = text(0).to_lowercase();
+        *self.runs.entry(name.clone()).or_default() += 1;
+        let protocol = self.protocols.get(&line).copied().unwrap_or_default();
+        let caching = name != "client" && self.caching.remove(&line);
+        let track = |server: &mut Self, key: &str| {
+            if caching {
+                server.tracked.insert((line, key.into()));
+            }
+        };
+        let reply = match name.as_str() {
+            "hello" => {
+                self.protocols.insert(line, Protocol::Resp3);
+                "%0\r\n".into()
+            }
+            "client" => {
+                if words.is(1, "caching") {
+                    self.caching.insert(line);
+                }
+                "+OK\r\n".into()
+            }
+            "ping" => "+PONG\r\n".into(),
+            "get" | "getrange" => {
+                track(self, &text(1));
+                let value = self.get(&text(1), now).0;
+                bulk(value.or((name == "getrange").then_some("")), protocol)
+            }
+            "mget" => {
+                let keys: Vec<_> = (1..words.len()).map(text).collect();
+                keys.iter().for_each(|key| track(self, key));
+                let values = keys.iter().map(|key| bulk(self.get(key, now).0, protocol));
+                format!("*{}\r\n{}", keys.len(), values.collect::<String>())
+            }
+            "pttl" => match self.get(&text(1), now) {
+                (None, _) => ":-2\r\n".into(),
+                (_, None) => ":-1\r\n".into(),
+                (_, Some(end)) => format!(":{}\r\n", end - now),
+            },
+            "set" => {
+                let end = words.get(4).map(|_| now + text(4).parse::<u64>().unwrap());
+                self.set(&text(1), Some(&text(2)), end);
+                "+OK\r\n".into()
+            }
+            "del" => {
+                self.set(&text(1), None, None);
+                ":1\r\n".into()
+            }
+            "flushall" => {
+                self.flush();
+                "+OK\r\n".into()
+            }
+            "select" => "+OK\r\n".into(),
+            other => panic!("the server does not know {other}"),
+        };
+        self.sent.entry(line).or_default().extend(reply.bytes());
+    }
+}
+
+/// A client of the node.
+pub struct Client {
+    pub relay: usize,
+    session: Session,
+    awaits: bool,
+    parser: ReplyParser,
+    bytes: Vec<u8>,
+    /// Replies that have come.
+    pub replies: VecDeque<Vec<u8>>,
+}
+
+/// All there is.
+pub struct World {
+    pub router: Arc<Router>,
+    pub clock: Clock,
+    pub relays: Vec<Relay>,
+    pub server: Server,
+    pub clients: Vec<Client>,
+    ids: HashMap<ClientId, usize>,
+    /// Connections that are being made, and those that are.
+    pub opening: Vec<Line>,
+    pub open: Vec<Line>,
+    /// What is on its way to the server.
+    pub to_server: BTreeMap<Line, Vec<u8>>,
+    pub letters: Vec<Letter>,
+}
+
+impl World {
+    pub fn new(relays: usize, routes: Routes) -> Self {
+        let clock = Clock::manual();
+        let grace = routes.grace();
+        let config = Config { clock: clock.clone(), grace, ..Config::default() };
+        let upstream = StoreAddress {
+            host: "store".into(),
+            port: 6379,
+            unix: false,
+            tls: false,
+            user: None,
+            password: None,
+        };
+        let options = Options { upstream: Some(upstream), routes, ..Options::default() };
+        let cache = Arc::new(Cache::new(config).unwrap());
+        let router = Arc::new(Router::new(cache, options, START));
+        Self {
+            relays: (0..relays).map(|_| Relay::new(&router).unwrap()).collect(),
+            router,
+            clock,
+            server: Server::default(),
+            clients: vec![],
+            ids: HashMap::new(),
+            opening: vec![],
+            open: vec![],
+            to_server: BTreeMap::new(),
+            letters: vec![],
+        }
+    }
+
+    pub fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// A client of a relay.
+    pub fn connect(&mut self, relay: usize, protocol: Protocol) -> usize {
+        let session = Session::open(&self.router, Peer::default(), START).unwrap();
+        let at = self.clients.len();
+        self.ids.insert(session.id(), at);
+        let (parser, bytes, replies) = (ReplyParser::default(), vec![], VecDeque::new());
+        self.clients.push(Client { relay, session, awaits: false, parser, bytes, replies });
+        if protocol == Protocol::Resp3 {
+            self.send(at, "HELLO 3");
+            self.clients[at].replies.pop_front().unwrap();
+        }
+        at
+    }
+
+    /// A client sends a line.
+    pub fn send(&mut self, client: usize, line: &str) {
+        self.feed(client, format!("{line}\r\n").as_bytes());
+        self.settle_node();
+    }
+
+    /// Sends, lets everything arrive, and gives the reply.
+    pub fn ask(&mut self, client: usize, line: &str) -> String {
+        self.send(client, line);
+        self.settle();
+        let reply = self.clients[client].replies.pop_front().expect("a reply");
+        String::from_utf8(reply).unwrap()
+    }
+
+    fn feed(&mut self, client: usize, bytes: &[u8]) {
+        let now = START + self.now();
+        let Client { relay, session, awaits, .. } = &mut self.clients[client];
+        let mut output = Output::default();
+        let next = if *awaits {
+            session.hold(bytes, &mut output)
+        } else {
+            session.feed_through(bytes, now, &mut output, Some(&mut self.relays[*relay]))
+        };
+        *awaits |= next == Next::Await;
+        assert_ne!(next, Next::Close);
+        self.take(client, &output.bytes);
+    }
+
+    fn take(&mut self, client: usize, bytes: &[u8]) {
+        let Client { parser, bytes: kept, replies, .. } = &mut self.clients[client];
+        kept.extend(bytes);
+        while let Some(frame) = parser.parse(kept).expect("replies are well-formed") {
+            replies.push_back(kept.drain(..frame.len).collect());
+        }
+    }
+
+    /// Has the relays' wishes done, but moves nothing on the network.
+    pub fn settle_node(&mut self) {
+        for at in 0..self.relays.len() {
+            self.relays[at].wake(self.clock.now());
+            loop {
+                let relay = &mut self.relays[at];
+                for id in relay.closes() {
+                    self.opening.retain(|line| *line != (at, id));
+                    self.open.retain(|line| *line != (at, id));
+                    self.to_server.remove(&(at, id));
+                    self.server.hang_up((at, id));
+                }
+                self.opening.extend(relay.opens().into_iter().map(|id| (at, id)));
+                for id in relay.touched() {
+                    if let Some(output) = relay.output(id) {
+                        self.to_server.entry((at, id)).or_default().append(output);
+                    }
+                }
+                self.letters.extend(relay.letters());
+                let deliveries = relay.deliveries();
+                if deliveries.is_empty() {
+                    relay.settle();
+                    break;
+                }
+                for delivery in deliveries {
+                    let client = self.ids[&delivery.client];
+                    let mut out = vec![];
+                    self.clients[client].session.deliver(&delivery, &mut out);
+                    self.take(client, &out);
+                    if std::mem::take(&mut self.clients[client].awaits) {
+                        self.feed(client, &[]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A connection that was asked for is there.
+    pub fn open(&mut self, at: usize) {
+        if self.opening.is_empty() {
+            return;
+        }
+        let line = self.opening.remove(at % self.opening.len());
+        self.open.push(line);
+        self.relays[line.0].connected(line.1);
+        self.settle_node();
+    }
+
+    /// What is on its way to the server arrives, and is done.
+    pub fn forward(&mut self, line: Line) {
+        let bytes = self.to_server.remove(&line).unwrap_or_default();
+        let mut parser = RequestParser::default();
+        let (mut used, now) = (0, self.now());
+        while let Parsed::Command(len) = parser.parse(&bytes[used..], true) {
+            let args = parser.args(&bytes[used..used + len]);
+            self.server.run(line, args, now);
+            used += len;
+        }
+        assert_eq!(used, bytes.len(), "whole requests are written");
+    }
+
+    /// So many bytes of the server arrive.
+    pub fn back(&mut self, line: Line, count: usize) {
+        let Some(sent) = self.server.sent.get_mut(&line) else { return };
+        let count = count.min(sent.len());
+        let bytes: Vec<u8> = sent.drain(..count).collect();
+        self.relays[line.0].receive(line.1, &bytes);
+        self.settle_node();
+    }
+
+    /// A connection is cut: what is on its way is lost.
+    pub fn cut(&mut self, at: usize) {
+        if self.open.is_empty() {
+            return;
+        }
+        let line = self.open.remove(at % self.open.len());
+        self.to_server.remove(&line);
+        self.server.hang_up(line);
+        self.relays[line.0].lost(line.1, "it was cut");
+        self.settle_node();
+    }
+
+    /// One letter arrives.
+    pub fn post(&mut self) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let letter = self.letters.remove(0);
+        if let Some(relay) = self.relays.iter_mut().find(|relay| relay.number() == letter.to) {
+            relay.read_letter(letter);
+        }
+        self.settle_node();
+    }
+
+    pub fn pass(&mut self, ms: u64) {
+        self.clock.advance(ms);
+        self.settle_node();
+    }
+
+    /// Everything arrives.
+    pub fn settle(&mut self) {
+        for _ in 0..20 {
+            self.settle_node();
+            while !self.opening.is_empty() {
+                self.open(0);
+            }
+            for line in self.open.clone() {
+                self.forward(line);
+            }
+            for line in self.open.clone() {
+                self.back(line, usize::MAX);
+            }
+            while !self.letters.is_empty() {
+                self.post();
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// What a command is told: by flags, then the environment, then a file.
+import type { Command } from 'commander'
+import type { Policy, Size } from '../base/types.ts'
+import type { RouterConfig } from '../router/config.ts'
+import type { ClientAuth, DriverName, RouterUser } from '../router/index.ts'
+import { findConfig, readConfig } from './file.ts'
+
+/** The flags of `breakwater serve`. */
+export interface Flags {
+  config?: string
+  port?: number
+  tlsPort?: number
+  tlsCert?: string[]
+  tlsKey?: string[]
+  tlsCa?: string
+  tlsAuthClients?: ClientAuth
+  unix?: string
+  unixPermissions?: number
+  proxyProtocol?: boolean
+  storeTlsCa?: string
+  storeTlsCert?: string
+  storeTlsKey?: string
+  storeTlsName?: string
+  host: string
+  threads?: number
+  maxBytes: string
+  maxClients: number
+  policy: Policy
+  driver: DriverName
+  store?: string
+  route?: string[]
+  requirepass?: string
+  user?: RouterUser[]
+}
+
+/** The flag for each option, by its path in a configuration. */
+const FLAGS: Record<string, keyof Flags> = {
+  'listen.port': 'port',
+  'listen.tlsPort': 'tlsPort',
+  'listen.host': 'host',
+  'listen.unix': 'unix',
+  'listen.unixPermissions': 'unixPermissions',
+  'listen.proxyProtocol': 'proxyProtocol',
+  threads: 'threads',
+  maxBytes: 'maxBytes',
+  maxClients: 'maxClients',
+  policy: 'policy',
+  driver: 'driver',
+  store: 'store',
+  routes: 'route',
+  password: 'requirepass',
+  users: 'user',
+  'storeTls.ca': 'storeTlsCa',
+  'storeTls.cert': 'storeTlsCert',
+  'storeTls.key': 'storeTlsKey',
+  'storeTls.serverName': 'storeTlsName',
+  'tls.cert': 'tlsCert',
+  'tls.key': 'tlsKey',
+  'tls.ca': 'tlsCa',
+  'tls.authClients': 'tlsAuthClients',
+}
+/** What the environment says, by the option and the name of the variable. */
+const environment = (): [path: string, variable: string, value: string | undefined][] => [
+  ['password', 'BREAKWATER_PASSWORD', process.env.BREAKWATER_PASSWORD],
+  ['store', 'BREAKWATER_STORE', process.env.BREAKWATER_STORE],
+]
+
+/** A configuration, and where each part of it came from. */
+export interface Settings {
+  config: RouterConfig
+  /** The file that was read, if any. */
+  file: string | undefined
+  /** How an error names an option: by its flag, its variable, or its file and path. */
+  nameOf(option: string): string
+}
+
+/** What `flags` of `command`, the environment and the file come to. */
+export async function settingsOf(flags: Flags, command?: Command): Promise<Settings> {
+  const file = findConfig(flags.config)
+  const config = file === undefined ? {} : await readConfig(file)
+  const from = new Map<string, string>()
+  const isObject = typeof config === 'object' && config !== null && !Array.isArray(config)
+  const told: RouterConfig = isObject ? { ...config } : config
+  for (const [path, variable, value] of environment()) {
+    if (value === undefined) continue
+    put(told, path, value)
+    from.set(path, variable)
+  }
+  for (const [path, flag] of Object.entries(FLAGS)) {
+    if (command?.getOptionValueSource(flag) !== 'cli') continue
+    put(told, path, flag === 'maxBytes' ? sizeOf(flags.maxBytes) : flags[flag])
+    from.set(path, written(flag))
+  }
+  // One says who may connect: what is nearer to the command replaces what is farther.
+  if (isObject && from.has('users') && !from.has('password')) delete told.password
+  if (isObject && from.has('password') && !from.has('users')) delete told.users
+  const nameOf = (option: string) => name(option, from, file)
+  return { config: told, file, nameOf }
+}
+
+function name(option: string, from: Map<string, string>, file: string | undefined): string {
+  // Errors of `listen` name its options without their place.
+  const path = `listen.${option}` in FLAGS ? `listen.${option}` : option
+  const [top = path] = /^[^.[]+/.exec(path) ?? []
+  const own =
+    from.get(path) ?? (from.has(top) ? from.get(top)! + path.slice(top.length) : undefined)
+  if (own !== undefined) return own
+  if (file !== undefined) return `${file}: ${path}`
+  const flag = FLAGS[path] ?? FLAGS[top] ?? (top === 'tls' ? 'tlsCert' : undefined)
+  return flag === undefined ? path : written(flag)
+}
+
+/** A flag as it is written. */
+function written(flag: keyof Flags): string {
+  return `--${flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
+
+function put(config: RouterConfig, path: string, value: unknown): void {
+  const [first, second] = path.split('.') as [keyof RouterConfig, string | undefined]
+  if (second === undefined) Object.assign(config, { [first]: value })
+  else Object.assign(config, { [first]: { ...(config[first] as object), [second]: value } })
+}
+
+function sizeOf(text: string): Size {
+  return (/^\d+$/.test(text) ? Number(text) : text) as Size
+}

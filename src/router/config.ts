@@ -1,0 +1,69 @@
+// The configuration of a router in one object, as a file has it.
+import { checkKnown } from '../base/checks.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { NativeOptions } from '../native/router.ts'
+import { type ListenOptions, type Plan, plan } from './entrances.ts'
+import { check, type RouterOptions } from './options.ts'
+import { readStoreTls, readTls } from './tls.ts'
+
+/** What `breakwater.config.ts` and its kin hold: the options of a router, and where it listens. */
+export interface RouterConfig extends RouterOptions {
+  /** Where it listens: what `router.listen` takes. */
+  listen?: ListenOptions | undefined
+}
+
+/** What a configuration comes to. */
+export interface CheckedConfig {
+  options: NativeOptions
+  entrances: Plan[]
+}
+
+const LISTEN: readonly string[] = [
+  'port',
+  'tlsPort',
+  'host',
+  'unix',
+  'unixPermissions',
+  'proxyProtocol',
+] satisfies (keyof ListenOptions)[]
+
+/**
+ * Gives a configuration back as it is: for the types of `breakwater.config.ts`.
+ *
+ * @example
+ * ```ts
+ * import { defineConfig } from 'breakwater/router'
+ *
+ * export default defineConfig({
+ *   store: 'redis://127.0.0.1:6379',
+ *   maxBytes: '256mb',
+ *   routes: ['user:*,ttl=5s', '*,mode=off'],
+ *   listen: { port: 6380 },
+ * })
+ * ```
+ */
+export function defineConfig(config: RouterConfig): RouterConfig {
+  return config
+}
+
+/** The two parts of a configuration. Throws {@link InvalidOptionError}. */
+export function partsOf(config: RouterConfig): { options: RouterOptions; listen: ListenOptions } {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new InvalidOptionError('configuration', config, 'an object of options')
+  }
+  const { listen = {}, ...options } = config
+  if (typeof listen !== 'object' || listen === null) {
+    throw new InvalidOptionError('listen', listen, 'an object, as { port: 6380 }')
+  }
+  checkKnown('listen.', listen, LISTEN)
+  return { options, listen }
+}
+
+/** Checks all that can be checked without opening anything; files of TLS are read. */
+export function checkConfig(config: RouterConfig, version: string): CheckedConfig {
+  const { options, listen } = partsOf(config)
+  const checked = check(options, version)
+  if (options.tls !== undefined) readTls(options.tls)
+  if (checked.storeKind === 'tls') readStoreTls(options.storeTls)
+  return { options: checked, entrances: plan(listen, options.tls !== undefined) }
+}
