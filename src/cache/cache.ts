@@ -323,7 +323,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
       if (this.closed) break
       apply(event, {
         forget: keys => void this.forgetAll(keys),
-        bury: (key, version) => this.buryAll(key, version),
+        deleteOlder: (key, version) => this.deleteOlder(key, version),
       })
       count++
     }

@@ -381,7 +381,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   protected prepare(options: SetOptions | undefined, life: number | undefined): Prepared {
     const second = this.#second
     const freshFor = life ?? this.endless
-    const here = second === undefined ? life : second.life(freshFor)
+    const here = second === undefined ? life : second.lifeHere(freshFor)
     const early = this.#refreshes ? earlyWindow(this.#policy, freshFor, here ?? freshFor, 0) : 0
     const note = noteOf({ ...options, cover: second?.cover, early })
     const isOwn = options?.ttl !== undefined || this.#lives.ttlOf !== undefined

@@ -296,7 +296,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
    * Removes a value that is older than `version`, and keeps older ones from coming back.
    * @internal
    */
-  protected buryAll(key: K, version: number): void {
+  protected deleteOlder(key: K, version: number): void {
     if (!this.closed && binding.bury(this.at, key, version, REMEMBERED)) {
       void this.second?.session.delete([key])
     }

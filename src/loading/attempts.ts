@@ -187,7 +187,7 @@ export class Attempts<K extends CacheKey, V> {
     const { held } = loaded
     const entry =
       held === undefined ? this.#newEntry(attempt, value, loaded.since) : this.#heldEntry(held)
-    const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
+    const life = this.#second?.lifeHere(entry.freshFor) ?? entry.freshFor
     const note = this.#noteOf(entry, life, attempt)
     const own = held === undefined && this.#isOwn(load, life) ? 1 : 0
     let stored = false
@@ -213,7 +213,7 @@ export class Attempts<K extends CacheKey, V> {
   ): TierValue {
     const { lives, timers, values } = this.#host
     const cost = timers.now() - begun
-    const life = this.freshness.life(flight.key, value, load)
+    const life = this.freshness.lifeOf(flight.key, value, load)
     return {
       encoded: values.encode(value) as TierValue['encoded'],
       freshFor: life ?? lives.ttl ?? Number.POSITIVE_INFINITY,

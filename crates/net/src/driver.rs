@@ -169,10 +169,13 @@ impl Driver {
                     Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
+                    self.exchange();
                     self.rest_relay();
                     return self.pause();
                 }
             }
+            // Once for all: what many clients ask is written to the store together.
+            self.exchange();
         }
         self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);
@@ -333,7 +336,6 @@ impl Driver {
         if self.links.ready(id, relay, space) {
             self.queue.push_back(Task::Link(id));
         }
-        self.exchange();
     }
 
     /// Writes to the store what is for it, and hands its replies to their clients.
@@ -348,7 +350,10 @@ impl Driver {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(connection) = self.connections.get_mut(key) else { continue };
             let Some(client) = connection.client() else { continue };
-            client.deliver(&delivery);
+            if !client.deliver(&delivery) {
+                self.end(key);
+                continue;
+            }
             if !connection.queued {
                 connection.queued = true;
                 self.queue.push_back(Task::Serve(key));
@@ -410,7 +415,6 @@ impl Driver {
             Stage::Between => Rest::Gone,
         };
         self.settle(key, rest);
-        self.exchange();
         if !self.work.output.kills.is_empty() {
             self.membership.kill(&self.work.output.kills);
             self.work.output.kills.clear();
@@ -467,8 +471,8 @@ impl Driver {
         let rest = match rest {
             Rest::Leave => {
                 let stage = mem::replace(&mut connection.stage, Stage::Between);
-                let Stage::Serving(client) = stage else { return self.end(key) };
-                self.part(&client);
+                let Stage::Serving(mut client) = stage else { return self.end(key) };
+                self.part(&mut client);
                 self.leave(key, client.into_channel())
             }
             rest => rest,
@@ -485,7 +489,7 @@ impl Driver {
     }
 
     /// Lets go of what a client had.
-    fn part(&mut self, client: &Client) {
+    fn part(&mut self, client: &mut Client) {
         self.by_id.remove(&client.id());
         if let Some(relay) = &mut self.work.relay {
             client.release(relay);
@@ -496,7 +500,7 @@ impl Driver {
     /// Ends a connection at once.
     fn end(&mut self, key: DefaultKey) {
         let Some(mut connection) = self.connections.remove(key) else { return };
-        if let Stage::Serving(client) = &connection.stage {
+        if let Stage::Serving(client) = &mut connection.stage {
             self.part(client);
         }
         if let Some(channel) = connection.channel() {
