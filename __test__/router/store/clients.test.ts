@@ -1,5 +1,6 @@
 // Unchanged clients through a node in front of a store: what they subscribe to, wait for, watch and track.
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
@@ -235,3 +236,61 @@ fronted('redis-cli and redis-benchmark', async t => {
   ])
   t.is(stdout.match(/requests per second/g)?.length, 20)
 })
+
+for (const protocol of [2, 3] as const) {
+  fronted(`ioredis, RESP${protocol}: everyday work`, async t => {
+    t.timeout(120_000)
+    const { node } = await front(t, ['--threads', '2'])
+    const client = ioredis(t, node.port, protocol)
+    const other = ioredis(t, node.port, protocol)
+    const ear = ioredis(t, node.port, protocol)
+    await ear.subscribe('a', 'b')
+    await ear.psubscribe('c*')
+    const heard = once(ear, 'message')
+    const matched = once(ear, 'pmessage')
+    t.is(await client.publish('b', 'one'), 1)
+    t.deepEqual(await heard, ['b', 'one'])
+    await client.publish('cat', 'two')
+    t.deepEqual(await matched, ['c*', 'cat', 'two'])
+    await ear.unsubscribe('a', 'b')
+
+    await client.watch('n')
+    await other.set('n', '1')
+    t.is(await client.multi().incr('n').exec(), null)
+    t.deepEqual(await client.multi().incr('n').exec(), [[null, 2]])
+
+    client.defineCommand('double', {
+      numberOfKeys: 1,
+      lua: "return redis.call('incrby', KEYS[1], ARGV[1])",
+    })
+    const scripts = client as Redis & { double(key: string, by: number): Promise<number> }
+    t.is(await scripts.double('n', 2), 4)
+    await client.script('FLUSH')
+    t.is(await scripts.double('n', 2), 6)
+    await t.throwsAsync(client.evalsha('f'.repeat(40), 0), { message: /NOSCRIPT/ })
+
+    // A lock as redlock has it.
+    t.is(await client.set('lock', 'mine', 'PX', 10_000, 'NX'), 'OK')
+    t.is(await other.set('lock', 'yours', 'PX', 10_000, 'NX'), null)
+    const release =
+      "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+    t.is(await other.eval(release, 1, 'lock', 'yours'), 0)
+    t.is(await client.eval(release, 1, 'lock', 'mine'), 1)
+
+    await client.xgroup('CREATE', 's', 'g', '$', 'MKSTREAM')
+    const entry = other.xreadgroup('GROUP', 'g', 'me', 'BLOCK', 0, 'STREAMS', 's', '>')
+    const id = await client.xadd('s', '*', 'f', 'v')
+    t.true(JSON.stringify(await entry).includes(id!))
+    t.is(await client.xack('s', 'g', id!), 1)
+
+    await client.mset(Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`scan:${n}`, 'x'])))
+    const found = new Set<string>()
+    let cursor = '0'
+    do {
+      const [next, keys] = await client.scan(cursor, 'MATCH', 'scan:*', 'COUNT', 50)
+      for (const key of keys) found.add(key)
+      cursor = next
+    } while (cursor !== '0')
+    t.is(found.size, 500)
+  })
+}
