@@ -94,7 +94,10 @@ test('the tarball holds what was built and no binary, source or test', t => {
     t.true(files.includes(file), file)
   }
   const strange = files.filter(
-    file => !/^(dist\/[\w/-]+\.(js|cjs|d\.ts|json)|config\.schema\.json|package\.json|README\.md|LICENSE)$/.test(file),
+    file =>
+      !/^(dist\/[\w/-]+\.(js|cjs|d\.ts|json)|config\.schema\.json|package\.json|README\.md|LICENSE)$/.test(
+        file,
+      ),
   )
   t.deepEqual(strange, [])
 })
