@@ -5,9 +5,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { median, type Row, table, times } from './lib/report.ts'
 
@@ -160,7 +161,9 @@ class Lab {
       '-t',
       'set',
     ]
+    const warm = ['-c', '50', '-P', '32', '-n', `${KEYS * 12}`, '-r', `${KEYS}`, '-t', 'get']
     for (const side of sides) await this.run(side, fill)
+    for (const side of sides) await this.run(side, warm)
     const direct = sides.find(({ name }) => name === 'redis-server, TLS')!
     const through = sides.find(({ name }) => name === 'node, cached hits, TLS')!
     return { sides, stores: { store: pid, direct, through } }
@@ -216,8 +219,11 @@ class Lab {
     const lines = ['pool:', `  listen: 127.0.0.1:${port}`, '  redis: true', '  servers:']
     writeFileSync(file, `${[...lines, `   - 127.0.0.1:${store}:1`].join('\n')}\n`)
     const stats = await freePort()
-    const { pid } = await this.#start('nutcracker', ['-c', file, '-s', `${stats}`], /started on pid/)
-    return [{ name: 'twemproxy', port, pid, secure: false }]
+    const child = spawn('nutcracker', ['-c', file, '-s', `${stats}`], { stdio: 'ignore' })
+    this.#processes.push(child)
+    // It says nothing: it is ready when it accepts.
+    while (!(await accepts(port))) await sleep(20)
+    return [{ name: 'twemproxy', port, pid: child.pid!, secure: false }]
   }
 
   async #start(program: string, args: string[], ready: RegExp) {
@@ -245,6 +251,16 @@ function cpu(pid: number): number {
     .replace(/^.*\) /s, '')
     .split(' ')
   return (Number(fields[11]) + Number(fields[12])) * TICK
+}
+
+/** Whether somebody accepts at a port. */
+function accepts(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createConnection({ port, host: '127.0.0.1' })
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
 }
 
 async function freePort(): Promise<number> {
