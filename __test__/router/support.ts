@@ -136,6 +136,7 @@ export function replyEnd(bytes: Buffer, at: number): number {
       end += count < 0 ? 0 : count + 2
       return end <= bytes.length ? end : -1
     case '*':
+    case '>':
     case '~':
     case '%': {
       const parts = bytes[at] === 0x25 ? count * 2 : count

@@ -74,6 +74,32 @@ export function checkDuration(option: string, value: Duration): number {
   throw new InvalidOptionError(option, value, 'a duration that ends, such as 250 or "250ms"')
 }
 
+/** What can be walked through, at once or by waiting. */
+export function checkIterable(
+  option: string,
+  value: unknown,
+  allowed: string,
+  waits = false,
+): void {
+  const { [Symbol.iterator]: walk, [Symbol.asyncIterator]: wait } = Object(value ?? {})
+  if (typeof walk === 'function' || (waits && typeof wait === 'function')) return
+  throw new InvalidOptionError(option, value, allowed)
+}
+
+const PAIRS = 'an iterable of [key, value]'
+
+/** What gives pairs: what it gives is for {@link pairOf} to look at. */
+export function pairs<E>(entries: Iterable<E>): Iterable<E> {
+  checkIterable('entries', entries, PAIRS)
+  return entries
+}
+
+/** One of them, which can be taken apart. */
+export function pairOf<E extends readonly [unknown, unknown]>(entry: E): E {
+  if (typeof entry === 'object' && typeof entry?.[Symbol.iterator] === 'function') return entry
+  throw new InvalidOptionError('entries', entry, PAIRS)
+}
+
 /** A function, if there is one. */
 export function checkFunction<F>(option: string, value: F | undefined): F | undefined {
   if (value === undefined || typeof value === 'function') return value

@@ -1,5 +1,6 @@
 // The cache that a user sees: what never waits (collection.ts), what loads (loading-cache.ts), and writes,
 // warm starts and the end.
+import { checkIterable } from '../base/checks.ts'
 import { CacheClosedError, InvalidHandleError, InvalidOptionError } from '../base/errors.ts'
 import type { CacheHandle, CacheKey, SetOptions } from '../base/types.ts'
 import type { CodecName } from '../codec/codecs.ts'
@@ -313,6 +314,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
     events: AsyncIterable<Invalidation<K>> | Iterable<Invalidation<K>>,
   ): Promise<number> {
     this.needOpen()
+    checkIterable('events', events, 'an iterable of invalidations, at once or by waiting', true)
     let count = 0
     for await (const event of events) {
       if (this.closed) break

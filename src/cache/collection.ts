@@ -1,5 +1,5 @@
 // A cache as a collection: many keys at once, writes on a condition, iteration, bounds, counts, files.
-import { plainArray } from '../base/checks.ts'
+import { pairOf, pairs, plainArray } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { filePath } from '../base/file-path.ts'
 import type { CacheKey, CacheStats, HotKey, RemovalListener, SetOptions } from '../base/types.ts'
@@ -38,15 +38,20 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
   setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
     const noted = options?.tags !== undefined || options?.version !== undefined
     if (noted || this.writesEach) {
-      for (const [key, value] of entries) this.set(key, value, options)
+      for (const entry of pairs(entries)) {
+        const [key, value] = pairOf(entry)
+        this.set(key, value, options)
+      }
       return this
     }
+    const given = pairs(entries)
     const keys: K[] = []
     const values: unknown[] = []
     const lives: number[] = []
     let isDefault = true
     try {
-      for (const [key, value] of entries) {
+      for (const entry of given) {
+        const [key, value] = pairOf(entry)
         const life = this.lives.of(options, value, key)
         values.push(this.stored.encode(value))
         keys.push(key)
@@ -259,6 +264,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
 
   /** Calls `f` with each entry, as {@link Cache.keys} iterates. */
   forEach(f: (value: V, key: K, cache: this) => void): void {
+    if (typeof f !== 'function') throw new InvalidOptionError('f', f, 'a function')
     for (const [key, value] of this.entries()) f(value, key, this)
   }
 

@@ -56,7 +56,8 @@ export class ConditionalWrites<K extends CacheKey, V> {
   }
 
   /** Adds to a number; the sum. */
-  increment(key: K, by: number, options: IncrementOptions = {}): number {
+  increment(key: K, by: number, given?: IncrementOptions | null): number {
+    const options = given ?? {}
     const { initial = 0 } = options
     if (!Number.isFinite(by)) throw new InvalidOptionError('by', by, 'a number that is finite')
     if (!Number.isFinite(initial)) {

@@ -120,7 +120,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
    * ```
    */
   fetchSync(key: K, options?: FetchOptions<K, V>): V | undefined | Promise<V | undefined> {
-    if (options === undefined) {
+    if (options === undefined || options === null) {
       return this.#nearHit(key) ?? this.loading.fetch(key, undefined, undefined)
     }
     const { loader, fresh } = options

@@ -1,5 +1,6 @@
 // Namespaces: views of a cache whose keys begin with a name, and which are cleared in one step.
 import { types } from 'node:util'
+import { pairOf, pairs } from '../base/checks.ts'
 import { article } from '../base/describe.ts'
 import { InvalidKeyError, InvalidOptionError } from '../base/errors.ts'
 import type { Duration, SetOptions } from '../base/types.ts'
@@ -148,7 +149,10 @@ export class Namespace<V> {
   /** See {@link Cache.setMany}. */
   setMany(entries: Iterable<readonly [string, V]>, options?: SetOptions): this {
     const full: [string, V][] = []
-    for (const [key, value] of entries) full.push([this.#full(key), value])
+    for (const entry of pairs(entries)) {
+      const [key, value] = pairOf(entry)
+      full.push([this.#full(key), value])
+    }
     this.#host.setMany(full, this.#tagged(options))
     return this
   }
@@ -171,10 +175,13 @@ export class Namespace<V> {
     key: string,
     options?: FetchOptions<string, V>,
   ): V | undefined | Promise<V | undefined> {
-    const loader = options?.loader ? this.#own(options.loader) : this.#host.loader
+    const given = options?.loader
+    // What is no function is for the cache to refuse.
+    const own = typeof given === 'function' ? this.#own(given) : given
+    const loader = own ?? this.#host.loader
     return this.#host.fetchSync(this.#full(key), {
       ...this.#tagged(options),
-      ...(loader && { loader: this.#tagging(loader) }),
+      ...(typeof loader === 'function' && { loader: this.#tagging(loader) }),
     })
   }
 
@@ -331,7 +338,7 @@ export class Namespace<V> {
 
   /** The options with the tags of the namespace. */
   #tagged<O extends SetOptions>(options: O | undefined): O | SetOptions {
-    if (options === undefined) return this.#plain
+    if (options === undefined || options === null) return this.#plain
     return { ...options, tags: [...this.#tags, ...checkTags(options.tags)] }
   }
 

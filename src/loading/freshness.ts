@@ -29,7 +29,7 @@ export interface NoteParts {
 /** The note of an entry; `undefined` if it needs none. */
 export function noteOf(parts: NoteParts): Note | undefined {
   const { tags, cover, version, early = 0, cost = 0, epoch = NONE } = parts
-  const isTagged = cover !== undefined || (tags !== undefined && tags.length > 0)
+  const isTagged = cover !== undefined || (tags !== undefined && tags?.length !== 0)
   if (early === 0 && version === undefined && !isTagged) return undefined
   const note: Note = [Math.round(early), Math.ceil(cost), checkVersion(version), epoch]
   note.push(...checkTags(tags))

@@ -133,9 +133,7 @@ export class Tiered<K extends CacheKey, V> {
     const answer = await this.#second.session.get(flight.key, mark)
     if (answer === undefined) return undefined
     // It may have been read as soon as it was asked for: no moment is added to its life.
-    const { encoded, cost, version, tags } = answer
-    const freshFor = answer.freshFor - (timers.now() - asked)
-    const held = { encoded, freshFor, cost, version, tags }
+    const held = { ...answer, freshFor: answer.freshFor - (timers.now() - asked) }
     let value: V
     try {
       value = this.#host.values.decode(held.encoded)

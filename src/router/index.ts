@@ -128,7 +128,7 @@ export interface Router {
 export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
   const files: Files = {
-    tls: options.tls && certificates(options.tls),
+    tls: options.tls === undefined ? undefined : certificates(options.tls),
     storeTls: checked.storeKind === 'tls' ? once(() => readStoreTls(options.storeTls)) : undefined,
   }
   return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)

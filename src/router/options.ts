@@ -121,6 +121,9 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
+  if (users !== undefined && !Array.isArray(users)) {
+    throw new InvalidOptionError('users', users, 'an array of users')
+  }
   return {
     threads: whole('threads', threads, 0, 1024),
     maxBytes: byteCount('maxBytes', maxBytes),

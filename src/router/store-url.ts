@@ -22,6 +22,7 @@ const KINDS: Record<string, StoreAddress['storeKind']> = {
 
 /** Checks the URL of a store. Throws {@link InvalidOptionError}. */
 export function checkStore(given: string): StoreAddress {
+  if (typeof given !== 'string') throw new InvalidOptionError('store', typeof given, ALLOWED)
   const url = parse(given)
   if (url === undefined) throw new InvalidOptionError('store', shown(given), ALLOWED)
   const { protocol, hostname, port, username, password, pathname, search, hash } = url

@@ -110,8 +110,13 @@ impl Client {
         }
     }
 
-    /// Takes a reply of the store, to be written in the next step.
-    pub fn deliver(&mut self, delivery: &Delivery) {
+    /// Takes a reply of the store, to be written in the next step; `false` if more messages wait
+    /// than may, because the client does not take them.
+    pub fn deliver(&mut self, delivery: &Delivery) -> bool {
+        let may = !delivery.is_push() || self.backlog.len() <= self.session.most_messages();
+        if !may {
+            return false;
+        }
         self.session.deliver(delivery, self.backlog.behind());
         self.waits |= self.awaits;
         self.awaits = false;
@@ -119,10 +124,11 @@ impl Client {
             self.closing = true;
             self.phase = Phase::Closing;
         }
+        true
     }
 
     /// Lets go of what it had of the store.
-    pub fn release(&self, relay: &mut Relay) {
+    pub fn release(&mut self, relay: &mut Relay) {
         self.session.end(relay);
     }
 
@@ -197,7 +203,8 @@ impl Client {
         if reads || (self.waits && !full) {
             return Rest::More;
         }
-        let owed = self.awaits || self.session.is_owed();
+        // A client that is gone is not answered what it may wait for without end.
+        let owed = (self.awaits || self.session.is_owed()) && !self.session.is_blocked();
         if self.phase == Phase::Serving || full || owed { Rest::Idle } else { Rest::Leave }
     }
 }

@@ -348,7 +348,10 @@ impl Driver {
             let Some(&key) = self.by_id.get(&delivery.client) else { continue };
             let Some(connection) = self.connections.get_mut(key) else { continue };
             let Some(client) = connection.client() else { continue };
-            client.deliver(&delivery);
+            if !client.deliver(&delivery) {
+                self.end(key);
+                continue;
+            }
             if !connection.queued {
                 connection.queued = true;
                 self.queue.push_back(Task::Serve(key));
@@ -467,8 +470,8 @@ impl Driver {
         let rest = match rest {
             Rest::Leave => {
                 let stage = mem::replace(&mut connection.stage, Stage::Between);
-                let Stage::Serving(client) = stage else { return self.end(key) };
-                self.part(&client);
+                let Stage::Serving(mut client) = stage else { return self.end(key) };
+                self.part(&mut client);
                 self.leave(key, client.into_channel())
             }
             rest => rest,
@@ -485,7 +488,7 @@ impl Driver {
     }
 
     /// Lets go of what a client had.
-    fn part(&mut self, client: &Client) {
+    fn part(&mut self, client: &mut Client) {
         self.by_id.remove(&client.id());
         if let Some(relay) = &mut self.work.relay {
             client.release(relay);
@@ -496,7 +499,7 @@ impl Driver {
     /// Ends a connection at once.
     fn end(&mut self, key: DefaultKey) {
         let Some(mut connection) = self.connections.remove(key) else { return };
-        if let Stage::Serving(client) = &connection.stage {
+        if let Stage::Serving(client) = &mut connection.stage {
             self.part(client);
         }
         if let Some(channel) = connection.channel() {

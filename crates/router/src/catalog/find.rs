@@ -1,10 +1,11 @@
 //! Finding a command by its words.
 
+use super::class::Class;
 use super::known::Known;
 use super::rows;
 use breakwater_resp::Args;
 use foldhash::fast::FixedState;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The command that these words begin with, in any case; the part of it that the second word names,
@@ -12,10 +13,15 @@ use std::sync::LazyLock;
 pub fn find(args: Args<'_>) -> Option<&'static Known> {
     let name = args.word(0);
     let command = lookup(&[name])?;
-    if !PARTED.contains(command.name) {
+    if !command.parted {
         return Some(command);
     }
     Some(args.get(1).and_then(|part| lookup(&[name, b"|", part])).unwrap_or(command))
+}
+
+/// Whether these words begin or end subscriptions.
+pub(crate) fn subscribes(args: Args<'_>) -> bool {
+    find(args).is_some_and(|known| known.class == Class::Subscribes)
 }
 
 /// All commands and parts of commands.
@@ -25,11 +31,6 @@ pub fn known() -> impl Iterator<Item = &'static Known> {
 
 static TABLE: LazyLock<HashMap<&'static [u8], &'static Known, FixedState>> =
     LazyLock::new(|| known().map(|known| (known.name.as_bytes(), known)).collect());
-
-/// The commands that have parts.
-static PARTED: LazyLock<HashSet<&'static str, FixedState>> = LazyLock::new(|| {
-    known().filter_map(|known| known.name.split_once('|')).map(|(name, _)| name).collect()
-});
 
 fn lookup(pieces: &[&[u8]]) -> Option<&'static Known> {
     let mut lower = [0; 40];

@@ -4,12 +4,13 @@ use super::class::{Class, Effect};
 use super::places::{self, Keys};
 use crate::policy::Permissions;
 use breakwater_resp::Args;
+use std::borrow::Cow;
 
 /// A command of the store, or a part of one, as `xgroup|create`.
 #[derive(Debug)]
 pub struct Known {
     /// Its name, in lower case.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How many words it has, its name included; at least so many, if negative.
     pub arity: i32,
     /// How the node treats it.
@@ -19,7 +20,9 @@ pub struct Known {
     /// Whether its reply depends on the values of its keys and on nothing else, so that it may be
     /// kept until one of them changes.
     pub cacheable: bool,
-    pub(super) keys: &'static [Keys],
+    pub(super) keys: Cow<'static, [Keys]>,
+    /// Whether it is nothing but the names of its parts.
+    pub(super) parted: bool,
 }
 
 impl Known {
@@ -29,9 +32,14 @@ impl Known {
         if self.arity < 0 { words >= arity } else { words == arity }
     }
 
+    /// Whether the second word should name a part of it, and names none.
+    pub fn misses_part(&self, args: Args<'_>) -> bool {
+        self.parted && args.len() > 1
+    }
+
     /// Tells of the place of each key, and whether the command may change it.
     pub fn each_key(&self, args: Args<'_>, mut tell: impl FnMut(usize, bool)) {
-        for keys in self.keys {
+        for keys in self.keys.iter() {
             keys.each(args, |place| tell(place, keys.changes));
         }
     }

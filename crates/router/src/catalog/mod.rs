@@ -4,10 +4,13 @@
 mod class;
 mod find;
 mod known;
+mod learn;
 mod places;
 mod rows;
 
 pub use class::{Class, Effect};
+pub(crate) use find::subscribes;
 pub use find::{find, known};
 pub use known::Known;
+pub use learn::learn;
 pub use places::Keys;

@@ -1,9 +1,10 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
 use super::concern;
+use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
-use crate::path::{Course, Delivery, Relay, Request, Taken};
+use crate::path::{Course, Delivery, Note, Relay, Request, Taken, as_message};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
@@ -117,19 +118,45 @@ impl Session {
 
     /// Takes a reply of the store; appends to `out` what can leave now.
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
-        match delivery.ticket {
-            Some(ticket) => {
+        match (delivery.note, delivery.ticket) {
+            (Note::Push, _) => self.push(&delivery.bytes, out),
+            (note, Some(ticket)) => {
                 self.course.pending.settle(ticket);
                 self.course.replies.fill(ticket, &delivery.bytes, out);
+                if let Note::Database(db) = note {
+                    self.state.db = db;
+                }
             }
-            None => out.extend_from_slice(&delivery.bytes),
+            (_, None) => {}
         }
         self.state.closing |= delivery.ends;
     }
 
+    /// Takes a message or news, in the form of the client's protocol.
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match (self.state.protocol, bytes) {
+            (Protocol::Resp2, [b'>', rest @ ..]) => {
+                let message = as_message(bytes).unwrap_or_else(|| [b"*", rest].concat());
+                self.course.push(&message, out);
+            }
+            _ => self.course.push(bytes, out),
+        }
+    }
+
+    /// The most bytes of messages that may wait for it.
+    pub fn most_messages(&self) -> usize {
+        self.router.options.limits.messages
+    }
+
+    /// Whether it waits for a command that may never be answered: it is not waited for if its client
+    /// is gone.
+    pub fn is_blocked(&self) -> bool {
+        self.course.is_blocked()
+    }
+
     /// The client is gone: its connection to the store goes as well, if it had one of its own.
-    pub fn end(&self, relay: &mut Relay) {
-        relay.release(&self.course);
+    pub fn end(&mut self, relay: &mut Relay) {
+        relay.release(self.state.client.id, &mut self.course);
     }
 
     /// Says why the connection ends, and forgets what waits.
@@ -199,7 +226,13 @@ impl Session {
                     let args = requests.args(&rest[..len]);
                     if !args.is_empty() {
                         match relay.as_deref_mut() {
-                            None => execute(state, router, args, now, output),
+                            None => {
+                                let (mark, mute) = (output.bytes.len(), state.replying.begin());
+                                execute(state, router, args, now, output);
+                                if mute && state.replying.is_mute() {
+                                    output.bytes.truncate(mark);
+                                }
+                            }
                             Some(relay) => {
                                 let mut way = Way { state, router, course, relay };
                                 if !way.send(&rest[..len], args, now, output) {
@@ -250,21 +283,37 @@ impl Way<'_> {
             bytes,
         };
         let mark = output.bytes.len();
-        match self.relay.take(&request, self.course, &mut output.bytes) {
-            Ok(Taken::Later) => return false,
-            Ok(Taken::Done) => return true,
-            Ok(Taken::Local) if concern::is_one(args) => {
-                let taken = concern::take(args, self.state);
-                let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
-                match taken {
-                    Ok(()) => reply.simple("OK"),
-                    Err(Failure(text)) => reply.error(&text),
+        // What is said of subscriptions is said to all.
+        let begun = self.state.replying.begin();
+        let mute = begun && !catalog::subscribes(args);
+        self.course.replies.mute(mute);
+        let taken = self.relay.take(&request, self.course, &mut output.bytes);
+        self.course.replies.mute(false);
+        let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
+        match taken {
+            Ok(Taken::Later) => {
+                self.state.replying.again(begun);
+                return false;
+            }
+            Ok(Taken::Done) => {
+                if mute {
+                    output.bytes.truncate(mark);
                 }
+                return true;
             }
+            Ok(Taken::Made) => {}
+            Ok(Taken::Said(text)) => reply.simple(text),
+            Ok(Taken::Refused(text)) => reply.error(text.as_bytes()),
+            Ok(Taken::Local) if concern::is_one(args) => match concern::take(args, self.state) {
+                Ok(()) => reply.simple("OK"),
+                Err(Failure(text)) => reply.error(&text),
+            },
             Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
-            Err(Failure(text)) => {
-                ReplyWriter::new(&mut output.bytes, self.state.protocol).error(&text);
-            }
+            Err(Failure(text)) => reply.error(&text),
+        }
+        // `CLIENT REPLY ON` has a reply.
+        if mute && self.state.replying.is_mute() {
+            output.bytes.truncate(mark);
         }
         if !self.course.replies.is_empty() {
             self.course.replies.make(&output.bytes.split_off(mark));

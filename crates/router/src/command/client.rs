@@ -4,6 +4,7 @@ use super::call::{Call, SYNTAX};
 use super::help::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, CONNECTION, LOADING, NOSCRIPT, STALE};
+use super::state::Replying;
 use crate::failure::Failure;
 use crate::shared::Client;
 use breakwater_resp::Args;
@@ -60,6 +61,11 @@ pub(super) static COMMANDS: &[Command] = &[Command::new("client", -2, 0, |_| Ok(
             "connection",
             "7.2.0",
             "Notes that this client's reads are not to count.",
+        ),
+        Command::new("client|reply", 3, FLAGS, reply).about(
+            "connection",
+            "3.2.0",
+            "Chooses whether this client gets replies.",
         ),
         Command::new("client|help", 2, LOADING | STALE | CONNECTION, |call| {
             help(call, &COMMANDS[0])
@@ -256,4 +262,19 @@ fn switch(args: Args<'_>) -> Result<bool, Failure> {
         () if args.is(2, "off") => Ok(false),
         () => Err(SYNTAX.into()),
     }
+}
+
+fn reply(call: &mut Call<'_>) -> Result<(), Failure> {
+    call.state.replying = match () {
+        () if call.args.is(2, "on") => Replying::On,
+        () if call.args.is(2, "off") => Replying::Off,
+        // Where there are none, there is none to skip.
+        () if call.args.is(2, "skip") && call.state.replying == Replying::Off => Replying::Off,
+        () if call.args.is(2, "skip") => Replying::Skip,
+        () => return Err(SYNTAX.into()),
+    };
+    if call.state.replying == Replying::On {
+        call.reply.ok();
+    }
+    Ok(())
 }

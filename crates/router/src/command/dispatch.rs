@@ -1,10 +1,11 @@
 //! Finding a command, checking who calls it, and running it.
 
 use super::call::Call;
-use super::spec::{Command, flag};
+use super::spec::flag;
 use super::table::find;
 use crate::failure::Failure;
 use crate::policy::Permissions;
+use breakwater_resp::Args;
 
 /// Runs a command, whose name is its first word, and replies.
 #[inline]
@@ -21,10 +22,10 @@ fn attempt(call: &mut Call<'_>) -> Result<(), Failure> {
     let command = match find(call.args.word(0)) {
         Some(command) if command.subcommands.is_empty() || call.args.len() == 1 => command,
         Some(command) => command.subcommand(call.args)?,
-        None => return unknown(call),
+        None => return refuse(call),
     };
     if !command.takes(call.args.len()) {
-        return Err(wrong_arity(command));
+        return Err(wrong_arity(command.name));
     }
     call.state.last = command.name;
     match &call.state.user {
@@ -42,32 +43,47 @@ fn attempt(call: &mut Call<'_>) -> Result<(), Failure> {
     (command.run)(call)
 }
 
-fn wrong_arity(command: &Command) -> Failure {
-    Failure::new(format!("ERR wrong number of arguments for '{}' command", command.name))
+/// A command of this name has too few or too many words.
+pub(crate) fn wrong_arity(name: &str) -> Failure {
+    Failure::new(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
-/// Answers a name that is no command's with the name and the beginning of what followed it.
-fn unknown(call: &mut Call<'_>) -> Result<(), Failure> {
-    const SHOWN: usize = 128;
+/// Answers a name that is no command's.
+fn refuse(call: &mut Call<'_>) -> Result<(), Failure> {
     let name = call.args.word(0);
     // A browser that was lured into posting to us must not get to the commands in its body.
     if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
         call.state.closing = true;
         return Ok(());
     }
+    Err(unknown(call.args))
+}
+
+/// There is no such command: its name and the beginning of what followed it.
+pub(crate) fn unknown(args: Args<'_>) -> Failure {
+    const SHOWN: usize = 128;
     let until_nul = |word: &[u8], max: usize| -> Vec<u8> {
         word.iter().copied().take_while(|byte| *byte != 0).take(max).collect()
     };
     let mut shown = vec![];
-    for word in call.args.from(1).iter() {
+    for word in args.from(1).iter() {
         if shown.len() >= SHOWN {
             break;
         }
         let room = SHOWN - shown.len();
         shown.extend([&b"'"[..], &until_nul(word, room), b"' "].concat());
     }
-    let name = until_nul(name, SHOWN);
-    Err(Failure::new(
+    let name = until_nul(args.word(0), SHOWN);
+    Failure::new(
         [b"ERR unknown command '", &name[..], b"', with args beginning with: ", &shown].concat(),
-    ))
+    )
+}
+
+/// A command has no part of this name.
+pub(crate) fn unknown_part(command: &str, name: &[u8]) -> Failure {
+    let name = &name[..name.len().min(128)];
+    let own = command.to_uppercase();
+    Failure::new(
+        [b"ERR unknown subcommand '", name, b"'. Try ", own.as_bytes(), b" HELP."].concat(),
+    )
 }

@@ -147,7 +147,7 @@ fn copy(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 /// The database that a number names.
-pub(super) fn database(text: &[u8]) -> Result<u8, Failure> {
+pub(crate) fn database(text: &[u8]) -> Result<u8, Failure> {
     let number = number::integer(text).filter(|number| i32::try_from(*number).is_ok());
     match number.ok_or(NOT_AN_INTEGER)? {
         number if (0..DATABASES as i64).contains(&number) => Ok(number as u8),

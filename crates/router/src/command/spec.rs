@@ -133,13 +133,7 @@ impl Command {
             .subcommands
             .iter()
             .find(|command| command.short_name().as_bytes().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| {
-            let name = &name[..name.len().min(128)];
-            let own = self.name.to_uppercase();
-            Failure::new(
-                [b"ERR unknown subcommand '", name, b"'. Try ", own.as_bytes(), b" HELP."].concat(),
-            )
-        })
+        found.ok_or_else(|| super::dispatch::unknown_part(self.name, name))
     }
 
     /// A subcommand's name without its command's.

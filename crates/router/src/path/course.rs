@@ -1,35 +1,90 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
-use super::pending::{LinkId, Pending};
-use super::replies::OwedReplies;
+use super::pending::Pending;
+use super::relay::{Changes, Own};
+use super::replies::{OwedReplies, Ticket};
+use super::topics::Topics;
+use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
 
+/// What a delivery is, beside a reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Note {
+    #[default]
+    Nothing,
+    /// It answers nothing: a message, or news.
+    Push,
+    /// The client is in this database from now on.
+    Database(u8),
+}
+
 /// A reply for a client.
 pub struct Delivery {
     /// Whose it is.
     pub client: ClientId,
-    /// Which of its requests it answers; `None` if it is passed on as it came.
+    /// Which of its requests it answers; `None` if it answers none.
     pub ticket: Option<u64>,
     /// The reply.
     pub bytes: Vec<u8>,
     /// Whether the connection ends with it.
     pub ends: bool,
+    pub(crate) note: Note,
+}
+
+impl Delivery {
+    /// The reply to a request.
+    pub(super) fn reply(client: ClientId, ticket: u64, bytes: Vec<u8>) -> Self {
+        Self { client, ticket: Some(ticket), bytes, ends: false, note: Note::Nothing }
+    }
+
+    /// The reply to a request that chooses a database, perhaps.
+    pub(super) fn choosing(client: ClientId, ticket: u64, bytes: Vec<u8>, db: Option<u8>) -> Self {
+        let note = db.map_or(Note::Nothing, Note::Database);
+        Self { note, ..Self::reply(client, ticket, bytes) }
+    }
+
+    /// What answers no request, in RESP3.
+    pub(super) fn push(client: ClientId, bytes: Vec<u8>) -> Self {
+        Self { client, ticket: None, bytes, ends: false, note: Note::Push }
+    }
+
+    /// The client's turn has come: a request of it waits.
+    pub(super) fn wake(client: ClientId) -> Self {
+        Self { client, ticket: None, bytes: vec![], ends: false, note: Note::Nothing }
+    }
+
+    /// The client's connection ends.
+    pub(super) fn end(client: ClientId) -> Self {
+        Self { ends: true, ..Self::wake(client) }
+    }
+
+    /// Whether it is a message or news.
+    pub fn is_push(&self) -> bool {
+        self.note == Note::Push
+    }
 }
 
 /// What became of a request.
 pub(crate) enum Taken {
     /// The node answers it by itself.
     Local,
-    /// It is on its way, or answered in the output.
+    /// It is on its way, or answered in the output in its order.
     Done,
+    /// It is answered in the output, where it may have to wait for replies that are owed.
+    Made,
+    /// It is answered by this status.
+    Said(&'static str),
+    /// It is refused, and changes nothing.
+    Refused(&'static str),
     /// It has to wait until replies have come that are owed.
     Later,
 }
 
 /// What a request is to the relay.
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) client: ClientId,
     pub(crate) user: Option<&'a User>,
@@ -48,19 +103,58 @@ pub(crate) struct Course {
     pub(crate) replies: OwedReplies,
     /// What its requests without replies do to keys.
     pub(crate) pending: Pending,
-    /// The connection of its own.
-    pub(super) pinned: Option<LinkId>,
-    /// Whether it is between `MULTI` and `EXEC`.
-    pub(super) queues: bool,
+    /// Its own connection.
+    pub(super) own: Own,
+    /// What it has queued.
+    pub(super) transaction: Option<Transaction>,
+    /// What that changes.
+    pub(super) changes: Changes,
+    /// What it subscribes to.
+    pub(super) topics: Topics,
+    /// The last confirmation of a subscription that was still to come when it was asked for.
+    pub(super) confirms: Option<Ticket>,
+    /// The request that has to be answered before any other is taken.
+    settles: Option<Ticket>,
+    /// Whether that one waits for as long as it likes.
+    blocks: bool,
+    /// Whether it is told of all that the store does.
+    pub(super) monitors: bool,
+    /// Whom it has news of changes sent to.
+    pub(super) redirects: Option<i64>,
 }
 
 impl Course {
-    /// Follows what a request on a connection of its own begins or ends.
-    pub(super) fn follow(&mut self, words: Args<'_>) {
-        if words.is(0, "multi") {
-            self.queues = true;
-        } else if words.is(0, "exec") || words.is(0, "discard") {
-            self.queues = false;
+    /// No request is taken before this one is answered.
+    pub(super) fn settle(&mut self, ticket: Ticket) {
+        (self.settles, self.blocks) = (Some(ticket), false);
+    }
+
+    /// The request that is to be answered first may wait for as long as it likes.
+    pub(super) fn block(&mut self) {
+        self.blocks = true;
+    }
+
+    /// Whether a request has to be answered before any other is taken.
+    pub(super) fn is_settling(&mut self) -> bool {
+        if self.settles.is_some_and(|ticket| self.replies.has_left(ticket)) {
+            (self.settles, self.blocks) = (None, false);
+        }
+        self.settles.is_some()
+    }
+
+    /// Whether it waits for a command that may never be answered.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocks && self.settles.is_some_and(|ticket| !self.replies.has_left(ticket))
+    }
+
+    /// Takes what answers no request: behind the confirmation of what it is about.
+    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match self.confirms {
+            Some(ticket) if !self.replies.has_left(ticket) => self.replies.make(bytes),
+            _ => {
+                self.confirms = None;
+                out.extend_from_slice(bytes);
+            }
         }
     }
 }

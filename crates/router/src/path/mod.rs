@@ -1,7 +1,8 @@
 //! What becomes of a request where a store stands behind the node. From the bottom up: `replies`
-//! (in the order of their requests), `pending` (what may not overtake them), `course` (what a session
-//! and the relay tell each other), `letter` (what relays tell each other), `relay` (one thread's
-//! requests on their way to the store and back).
+//! (in the order of their requests), `pending` (what may not overtake them), `transaction` and
+//! `topics` (what a client queues, and subscribes to), `course` (what a session and the relay tell
+//! each other), `letter` (what relays tell each other), `relay` (one thread's requests on their way
+//! to the store and back).
 
 use crate::catalog;
 
@@ -10,12 +11,15 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
+mod topics;
+mod transaction;
 
 pub use course::Delivery;
-pub(crate) use course::{Course, Request, Taken};
+pub(crate) use course::{Course, Note, Request, Taken};
 pub use letter::Letter;
 pub use pending::LinkId;
 pub use relay::Relay;
+pub(crate) use relay::as_message;
 
 /// Whether replies to a command of this name, in lower case, can be remembered.
 pub fn is_cacheable(name: &str) -> bool {

@@ -8,6 +8,8 @@ pub(crate) type Ticket = u64;
 /// One reply, or several that were made one after the other.
 enum Slot {
     Owed,
+    /// Owed, and for nobody when it comes.
+    Muted,
     Made(Vec<u8>),
 }
 
@@ -17,6 +19,8 @@ pub(crate) struct OwedReplies {
     /// The ticket of the first slot.
     first: Ticket,
     slots: VecDeque<Slot>,
+    /// Whether what is asked for now is for nobody.
+    muted: bool,
 }
 
 impl OwedReplies {
@@ -30,14 +34,32 @@ impl OwedReplies {
         self.slots.len()
     }
 
+    /// The ticket of the next slot.
+    pub(crate) fn end(&self) -> Ticket {
+        self.first + self.slots.len() as u64
+    }
+
+    /// Whether the reply of this ticket has left.
+    pub(crate) fn has_left(&self, ticket: Ticket) -> bool {
+        ticket < self.first
+    }
+
+    /// From now on replies are for nobody, or not.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
     /// A place for a reply that comes later.
     pub(crate) fn owe(&mut self) -> Ticket {
-        self.slots.push_back(Slot::Owed);
-        self.first + self.slots.len() as u64 - 1
+        self.slots.push_back(if self.muted { Slot::Muted } else { Slot::Owed });
+        self.end() - 1
     }
 
     /// A reply that was made now, behind those that are owed.
     pub(crate) fn make(&mut self, reply: &[u8]) {
+        if self.muted {
+            return;
+        }
         match self.slots.back_mut() {
             Some(Slot::Made(made)) => made.extend_from_slice(reply),
             _ => self.slots.push_back(Slot::Made(reply.to_vec())),
@@ -49,6 +71,7 @@ impl OwedReplies {
     pub(crate) fn fill(&mut self, ticket: Ticket, reply: &[u8], out: &mut Vec<u8>) {
         let Some(at) = ticket.checked_sub(self.first) else { return };
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        let reply = if matches!(slot, Slot::Muted) { &[] } else { reply };
         if at == 0 {
             // The usual case: no copy is made.
             self.slots.pop_front();

@@ -26,6 +26,8 @@ pub(crate) struct Client {
     /// When it connected, in Unix milliseconds.
     pub(crate) created: u64,
     killed: AtomicBool,
+    /// The number that the store knows its own connection by, if others may redirect to it.
+    pub(crate) number: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
 }
 
@@ -114,6 +116,7 @@ impl Registry {
             peer,
             created: now,
             killed: AtomicBool::new(false),
+            number: AtomicU64::new(0),
             profile: Mutex::new(Profile {
                 name: vec![],
                 library: vec![],

@@ -14,6 +14,11 @@ pub struct Limits {
     /// The most bytes of commands that wait because the client does not read its replies; a client
     /// that sends more is told so and disconnected.
     pub waiting: usize,
+    /// The most bytes of messages that wait for a client that does not take them; one that has more
+    /// is disconnected.
+    pub messages: usize,
+    /// The most connections to the store, for each thread, that belong to single clients.
+    pub pinned: usize,
     /// The most clients at once.
     pub clients: usize,
 }
@@ -25,6 +30,8 @@ impl Default for Limits {
             batch: 512,
             input: 1024 * 1024 * 1024,
             waiting: 64 * 1024 * 1024,
+            messages: 32 * 1024 * 1024,
+            pinned: 1024,
             clients: 10_000,
         }
     }

@@ -96,19 +96,36 @@ impl Upstream {
         [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
     }
 
-    /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
-    /// knows it by.
-    pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+    /// From now on requests wait for replies so long, and a server that owes one may be silent so
+    /// long, in milliseconds.
+    pub fn set_patience(&mut self, timeout: u64, silence: u64) {
+        (self.options.timeout, self.options.silence) = (timeout, silence);
+    }
+
+    /// From now on the server may say what answers no request: see [`UpstreamOptions::streams`].
+    pub fn set_streams(&mut self) {
+        self.options.streams = true;
+    }
+
+    /// Whether so many requests of so many bytes together would be taken.
+    pub fn has_room(&self, requests: usize, bytes: usize) -> Result<(), Busy> {
         if self.phase == Phase::Ended {
             return Err(Busy::Ended);
         }
-        if self.waiters.len() >= self.options.requests {
+        if self.waiters.len() + requests > self.options.requests {
             return Err(Busy::Requests);
         }
         let waiting = self.output.len() + self.waiters.held_bytes();
-        if waiting.saturating_add(request.len()) > self.options.bytes {
+        if waiting.saturating_add(bytes) > self.options.bytes {
             return Err(Busy::Bytes);
         }
+        Ok(())
+    }
+
+    /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
+    /// knows it by.
+    pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.has_room(1, request.len())?;
         let deadline = now.saturating_add(self.options.timeout);
         if self.phase != Phase::Ready {
             self.waiters.hold(token, deadline, request);
@@ -217,6 +234,7 @@ impl Upstream {
             return;
         }
         match self.waiters.answered() {
+            None if self.options.streams => sink.push(bytes),
             None => self.happen(Event::Broken, now, None, sink),
             // It came too late, and is dropped in its turn.
             Some(None) => {}

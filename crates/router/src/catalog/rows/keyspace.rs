@@ -16,7 +16,7 @@ pub(super) static ROWS: &[Known] = &[
     row("keys", 2, Read, READ, &[]),
     row("migrate", -6, Write, WRITE, &[MIGRATE]),
     row("move", 3, Write, WRITE, &[writes(1)]),
-    row("object", -2, Other, NONE, &[]),
+    row("object", -2, Other, NONE, &[]).parted(),
     row("object|encoding", 3, Read, READ, &[reads(2)]),
     row("object|freq", 3, Read, READ, &[reads(2)]),
     row("object|help", 2, Other, NONE, &[]),

@@ -13,6 +13,7 @@ use super::class::Class;
 use super::known::Known;
 use super::places::{Keys, Places};
 use crate::policy::Permissions;
+use std::borrow::Cow;
 
 /// All rows.
 pub(super) static ALL: &[&[Known]] = &[
@@ -44,10 +45,18 @@ const fn row(
     permissions: Permissions,
     keys: &'static [Keys],
 ) -> Known {
-    Known { name, arity, class, permissions, cacheable: false, keys }
+    let (name, keys) = (Cow::Borrowed(name), Cow::Borrowed(keys));
+    Known { name, arity, class, permissions, cacheable: false, keys, parted: false }
 }
 
 impl Known {
+    /// It has parts, which have rows of their own.
+    const fn parted(mut self) -> Self {
+        self.parted = true;
+        self
+    }
+
+    /// See [`Known::cacheable`].
     const fn cached(mut self) -> Self {
         self.cacheable = true;
         self

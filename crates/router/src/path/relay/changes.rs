@@ -3,19 +3,30 @@
 use super::Relay;
 use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
-use crate::path::course::Request;
+use crate::path::course::{Delivery, Request};
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
 
 /// What a request changes.
-pub(super) enum Changes {
+#[derive(Default)]
+pub(crate) enum Changes {
+    #[default]
     Nothing,
     Keys(KeyList),
     Everything,
 }
 
 impl Changes {
+    /// Adds others.
+    pub(super) fn merge(&mut self, others: Self) {
+        match (&mut *self, others) {
+            (Self::Everything, _) | (_, Self::Nothing) => {}
+            (Self::Keys(keys), Self::Keys(more)) => more.iter().for_each(|key| keys.push(key)),
+            (_, others) => *self = others,
+        }
+    }
+
     /// The keys that they concern.
     pub(super) fn scope(&self) -> Scope {
         match self {
@@ -50,8 +61,8 @@ impl Relay {
 
     /// What answers no request: news of changes, or what a client subscribed to.
     pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
-        if owner.is_some() {
-            return self.pass_back(owner, push);
+        if let Some(client) = owner {
+            return self.deliveries.push(Delivery::push(client, push));
         }
         let Ok(Reply::Push(parts)) = Reply::decode(&push) else { return };
         let [what, keys] = &parts[..] else { return };

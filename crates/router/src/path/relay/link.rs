@@ -24,6 +24,11 @@ impl Addressees {
         self.first + self.all.len() as u64
     }
 
+    /// Whether none is to come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     fn add(&mut self, to: To) {
         self.all.push_back(Some(to));
     }
@@ -44,6 +49,10 @@ pub(super) struct Link {
     pub(super) upstream: Upstream,
     /// Whose replies are to come, by their tokens.
     pub(super) to: Addressees,
+    pub(super) protocol: Protocol,
+    /// The database of a connection that belongs to single clients.
+    pub(super) pin: Option<u8>,
+    /// The client that it belongs to now.
     pub(super) owner: Option<ClientId>,
     pub(super) tracks: bool,
     /// Why it is down, for people, from its first failure until it is ready.
@@ -140,24 +149,57 @@ impl Relay {
         }
     }
 
-    /// Opens a connection, for all clients or one. Those of RESP3 that all share tell of changes.
-    pub(super) fn open(&mut self, options: UpstreamOptions, owner: Option<ClientId>) -> LinkId {
+    /// Opens a connection, for all clients or, in this database, for one at a time. Those of RESP3
+    /// that all share tell of changes.
+    pub(super) fn open(&mut self, options: UpstreamOptions, pin: Option<u8>) -> LinkId {
+        let tracks = pin.is_none() && options.protocol == Protocol::Resp3;
+        self.open_link(UpstreamOptions { tracks, ..options }, pin)
+    }
+
+    /// Opens a connection that nothing is read over.
+    pub(super) fn open_untracked(&mut self, options: UpstreamOptions) -> LinkId {
+        self.open_link(options, None)
+    }
+
+    fn open_link(&mut self, options: UpstreamOptions, pin: Option<u8>) -> LinkId {
         self.last_link += 1;
-        let id = self.last_link;
-        let tracks = owner.is_none() && options.protocol == Protocol::Resp3;
+        let (id, now) = (self.last_link, self.now);
+        let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
-        let upstream = Upstream::new(UpstreamOptions { tracks, ..options }, seed);
+        let upstream = Upstream::new(options, seed);
         let (to, down, why) = (Addressees::default(), None, String::new());
-        self.links.insert(id, Link { upstream, to, owner, tracks, down, why });
-        let now = self.now;
+        let link = Link { upstream, to, protocol, pin, owner: None, tracks, down, why };
+        self.links.insert(id, link);
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
+    }
+
+    /// The connection of a client's protocol and database, for requests that concern any key.
+    pub(super) fn link_for_all(
+        &mut self,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> Result<Option<LinkId>, Failure> {
+        self.link_for(request, course, (&Scope::All, true))
+    }
+
+    /// A request that concerns any key has been sent.
+    pub(super) fn follow(&self, ticket: u64, link: LinkId, course: &mut Course) {
+        course.pending.add(ticket, link, &Scope::All, true);
+    }
+
+    /// Whether so many requests would be taken together.
+    pub(super) fn check_room(&self, id: LinkId, requests: &[Vec<u8>]) -> Result<(), Failure> {
+        let bytes = requests.iter().map(Vec::len).sum();
+        let Some(link) = self.links.get(&id) else { return Err(why(Busy::Ended).into()) };
+        link.upstream
+            .has_room(requests.len(), bytes)
+            .map_err(|busy| Failure::new(format!("ERR {}", why(busy))))
     }
 
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
-        let owner = link.owner;
         match link.upstream.send(link.to.next(), request, now) {
             Ok(()) => {
                 link.to.add(to);
@@ -166,14 +208,7 @@ impl Relay {
                 self.touched.push(id);
                 self.wake_by(due.flatten());
             }
-            Err(busy) => {
-                let why = match busy {
-                    Busy::Requests => "too many requests wait for the store",
-                    Busy::Bytes => "too many bytes wait for the store",
-                    Busy::Ended => "the connection to the store has ended",
-                };
-                self.fail(to, owner, why);
-            }
+            Err(busy) => self.fail(to, why(busy)),
         }
     }
 
@@ -197,6 +232,7 @@ impl Relay {
     }
 
     pub(super) fn hear(&mut self, id: LinkId, heard: Heard) {
+        let is_ear = self.is_ear(id);
         let Some(link) = self.links.get_mut(&id) else { return };
         let owner = link.owner;
         match heard {
@@ -204,19 +240,23 @@ impl Relay {
             Heard::Close => self.closes.push(id),
             Heard::Ready => link.down = None,
             Heard::Down(refusal) => self.down(id, refusal),
+            Heard::Push(push) if is_ear => self.heard(&push),
             Heard::Push(push) => self.pushed(owner, push),
-            Heard::Reply(token, kind, reply) => {
-                if let Some(to) = link.to.take(token) {
-                    self.replied(to, kind, reply, owner);
-                }
-            }
+            Heard::Reply(token, kind, reply) => match link.to.take(token) {
+                None => {}
+                Some(To::Session(step)) => self.replied_session(id, step, kind, reply),
+                Some(to) => self.replied(to, kind, reply),
+            },
             Heard::Lost(token, why) => {
                 if let Some(to) = link.to.take(token) {
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),
                     };
-                    self.fail(to, owner, &reason);
+                    self.fail(to, &reason);
+                    if why == Lost::Late {
+                        self.late(id);
+                    }
                 }
             }
         }
@@ -238,9 +278,30 @@ impl Relay {
             // What it has read may change from now on, and nobody would hear of it.
             self.router.replies.lose();
         }
-        if let Some(client) = owner {
-            self.deliveries.push(Delivery { client, ticket: None, bytes: vec![], ends: true });
-            self.closes.push(id);
+        if self.is_ear(id) {
+            self.deafen();
+        }
+        if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
+            self.lose_pin(id, owner);
+        }
+    }
+
+    /// A connection of a client's own is lost, and with it what its session was: its requests fail,
+    /// and it ends.
+    fn lose_pin(&mut self, id: LinkId, owner: Option<ClientId>) {
+        let why = self.reason(id);
+        let to = self.links.get_mut(&id).map(|link| std::mem::take(&mut link.to));
+        let lost = to.into_iter().flat_map(|to| to.all).flatten();
+        lost.for_each(|to| self.fail(to, &why));
+        self.deliveries.extend(owner.map(Delivery::end));
+        self.close_pin(id);
+    }
+
+    /// What a connection of a client's own does when a reply is late is not known: it is given up.
+    fn late(&mut self, id: LinkId) {
+        let link = self.links.get(&id).filter(|link| link.pin.is_some());
+        if let Some(owner) = link.map(|link| link.owner) {
+            self.lose_pin(id, owner);
         }
     }
 
@@ -249,5 +310,14 @@ impl Relay {
         let why = self.links.get(&id).and_then(|link| link.down.as_deref());
         let why = why.unwrap_or("it is not connected yet");
         format!("the store at {} is unreachable: {why}", self.address.place())
+    }
+}
+
+/// Why a request is not taken.
+fn why(busy: Busy) -> &'static str {
+    match busy {
+        Busy::Requests => "too many requests wait for the store",
+        Busy::Bytes => "too many bytes wait for the store",
+        Busy::Ended => "the connection to the store has ended",
     }
 }

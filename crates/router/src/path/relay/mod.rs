@@ -13,8 +13,10 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `pins` and `reads` are 2 and 3, `link` is 4, `reply`
-//! is 5 and 6; `changes` invalidates.
+//! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
+//! `changes` invalidates. What is none of this is `sessions` (transactions, watched keys, commands
+//! that wait), with `pins` (connections of one client), `pubsub`, `tracking` and `unknown` (commands
+//! that the table does not have).
 //!
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
@@ -23,10 +25,14 @@ mod changes;
 mod landing;
 mod link;
 mod pins;
+mod pubsub;
 mod read;
 mod reads;
 mod reply;
 mod request;
+mod sessions;
+mod tracking;
+mod unknown;
 mod verify;
 
 use super::course::Delivery;
@@ -37,20 +43,21 @@ use crate::shared::Router;
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
+pub(super) use changes::Changes;
 use foldhash::fast::FixedState;
 use link::Link;
+pub(super) use pins::Own;
+use pins::Pins;
+use pubsub::Ear;
 use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// How long, in milliseconds, a client's own connection may take to answer: as long as it likes.
-const NEVER: u64 = u64::MAX / 4;
+pub(crate) use tracking::as_message;
+use unknown::Answer;
 
 /// The most requests of one client that have no reply yet; further ones wait in its session.
 const IN_FLIGHT: usize = 1024;
-/// The most connections of a thread that belong to single clients.
-const PINNED: usize = 1024;
 
 /// What the requests of one thread share.
 pub struct Relay {
@@ -67,6 +74,11 @@ pub struct Relay {
     /// Connections to be opened, and to be closed.
     opens: Vec<LinkId>,
     closes: Vec<LinkId>,
+    /// Connections that belong to single clients.
+    pins: Pins,
+    ear: Ear,
+    /// What the store says of commands that the table does not have.
+    answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
     reads: HashMap<u64, Read, FixedState>,
     /// Flights of other threads that are waited for, and until when.
@@ -98,6 +110,9 @@ impl Relay {
             touched: vec![],
             opens: vec![],
             closes: vec![],
+            pins: Pins::default(),
+            ear: Ear::default(),
+            answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
             letters: vec![],
@@ -126,10 +141,11 @@ impl Relay {
         for id in ids {
             self.tell(id, |upstream, heard| upstream.wake(now, heard));
         }
+        self.wake_pins();
         self.give_up_waiting();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
-        self.due = links.chain(waits).min().unwrap_or(u64::MAX);
+        self.due = links.chain(waits).chain(self.pins.wake_at()).min().unwrap_or(u64::MAX);
     }
 
     /// There is something to do at this time.

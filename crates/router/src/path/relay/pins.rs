@@ -1,91 +1,251 @@
-//! Connections to the store that belong to one client: given, passed on over, and let go.
+//! Connections to the store that belong to one client for a while: given out, waited for, and taken
+//! back clean.
+//!
+//! ```text
+//! what begins it                   what ends it
+//! WATCH                            the reply to EXEC, DISCARD or UNWATCH; the client's end
+//! a command that waits             its reply
+//! a transaction with SELECT in it  its reply
+//! CLIENT TRACKING ON, MONITOR      RESET, the client's end: such a connection is closed
+//! ```
+//! Nothing else is ever said over one, so that it is clean when it comes back: no key is watched, no
+//! transaction is open, it has the name of the node and the database that it is known by.
 
+use super::Relay;
 use super::reply::To;
-use super::{NEVER, PINNED, Relay};
-use crate::catalog::{self, Known};
 use crate::failure::Failure;
-use crate::path::course::{Course, Request, Taken};
+use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
+use crate::path::transaction::command;
+use crate::shared::ClientId;
 use crate::upstream::UpstreamOptions;
+use breakwater_resp::Protocol;
+use std::collections::{HashMap, VecDeque};
+
+/// How long, in milliseconds, a command may take that waits: as long as it likes.
+const NEVER: u64 = u64::MAX / 4;
+/// How long a client waits for a connection of its own.
+const PATIENCE: u64 = 2_000;
+/// How many are kept that nobody has.
+const IDLE: usize = 16;
+
+/// Who waits for a connection of its own.
+struct Waiting {
+    client: ClientId,
+    protocol: Protocol,
+    db: u8,
+    until: u64,
+}
+
+/// The connections of a thread that belong to single clients.
+#[derive(Default)]
+pub(super) struct Pins {
+    /// How many there are.
+    count: usize,
+    idle: Vec<(Protocol, u8, LinkId)>,
+    waiting: VecDeque<Waiting>,
+    /// Given to clients that waited, and not yet taken.
+    given: HashMap<ClientId, LinkId>,
+}
+
+impl Pins {
+    /// When somebody has waited long enough.
+    pub(super) fn wake_at(&self) -> Option<u64> {
+        self.waiting.front().map(|waiting| waiting.until)
+    }
+}
+
+/// What a session knows of its own connection.
+#[derive(Default)]
+pub(crate) struct Own {
+    link: Option<LinkId>,
+    /// Until when it waits for one.
+    until: Option<u64>,
+    /// Whether keys are watched.
+    pub(super) watches: bool,
+    /// Whether it is to the client's end, and closed then.
+    pub(super) keeps: bool,
+}
 
 impl Relay {
-    /// Gives a client a connection of its own, once all that it is owed has come.
+    /// The connection that a client has.
+    pub(super) fn own(&self, client: ClientId, course: &mut Course) -> Option<LinkId> {
+        let id = course.own.link?;
+        if self.links.get(&id).is_none_or(|link| link.owner != Some(client)) {
+            course.own = Own::default();
+        }
+        course.own.link
+    }
+
+    /// Gives a client a connection of its own, once all that it is owed has come; `None` if it has
+    /// to wait.
     pub(super) fn pin(
         &mut self,
-        known: Option<&Known>,
         request: &Request<'_>,
         course: &mut Course,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<Option<LinkId>, Failure> {
+        self.pin_of(request.protocol, request, course)
+    }
+
+    /// As [`Relay::pin`], for a connection of this protocol.
+    pub(super) fn pin_of(
+        &mut self,
+        protocol: Protocol,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Option<LinkId>, Failure> {
+        let Request { client, db, .. } = *request;
+        if let Some(id) = self.own(client, course) {
+            return Ok(Some(id));
+        }
         if !course.replies.is_empty() {
-            return Ok(Taken::Later);
+            return Ok(None);
         }
-        if self.links.len() - self.shared.len() >= PINNED {
-            return Err("ERR too many clients have a connection of their own to the store".into());
-        }
-        let options = UpstreamOptions {
-            timeout: NEVER,
-            silence: NEVER,
-            ..self.options(request.protocol, request.db)
+        let id = if let Some(id) = self.pins.given.remove(&client) {
+            id
+        } else if let Some(id) = self.idle(protocol, db) {
+            id
+        } else {
+            let shared = self.shared(protocol, db);
+            if self.refuses(shared) {
+                return Err(Failure::new(format!("ERR {}", self.reason(shared))));
+            }
+            if self.pins.count >= self.router.options.limits.pinned {
+                return self.wait(protocol, request, course);
+            }
+            self.open_pin(protocol, db)
         };
-        let id = self.open(options, Some(request.client));
-        course.pinned = Some(id);
-        let taken = self.pass_on(id, known, request)?;
-        course.follow(request.args);
-        Ok(taken)
+        if let Some(link) = self.links.get_mut(&id) {
+            link.owner = Some(client);
+        }
+        course.own = Own { link: Some(id), ..Own::default() };
+        Ok(Some(id))
     }
 
-    /// Sends a request over its client's own connection.
-    pub(super) fn pass_on(
+    /// A connection that nobody has; one of another kind makes room.
+    fn idle(&mut self, protocol: Protocol, db: u8) -> Option<LinkId> {
+        let idle = &mut self.pins.idle;
+        if let Some(at) = idle.iter().position(|&(p, d, _)| (p, d) == (protocol, db)) {
+            return Some(idle.swap_remove(at).2);
+        }
+        if self.pins.count >= self.router.options.limits.pinned && !idle.is_empty() {
+            let (_, _, other) = idle.remove(0);
+            self.close_pin(other);
+        }
+        None
+    }
+
+    fn open_pin(&mut self, protocol: Protocol, db: u8) -> LinkId {
+        self.pins.count += 1;
+        self.open(self.options(protocol, db), Some(db))
+    }
+
+    /// A client waits until a connection is free, or for long enough.
+    fn wait(
         &mut self,
-        id: LinkId,
-        known: Option<&Known>,
+        protocol: Protocol,
         request: &Request<'_>,
-    ) -> Result<Taken, Failure> {
-        if !self.links.contains_key(&id) {
-            return Err("ERR the connection to the store is lost".into());
+        course: &mut Course,
+    ) -> Result<Option<LinkId>, Failure> {
+        let Request { client, db, .. } = *request;
+        let until = *course.own.until.get_or_insert(self.now + PATIENCE);
+        if until <= self.now {
+            course.own = Own::default();
+            self.pins.waiting.retain(|waiting| waiting.client != client);
+            let limit = self.router.options.limits.pinned;
+            return Err(Failure::new(format!(
+                "ERR no connection of its own to the store became free in {PATIENCE} ms: \
+                 all {limit} of this thread are in use"
+            )));
         }
-        let changes = self.changes(known, request);
-        self.invalidate(&changes);
-        self.send(id, request.bytes, To::Owner { changes });
-        Ok(Taken::Done)
+        if self.pins.waiting.iter().all(|waiting| waiting.client != client) {
+            self.pins.waiting.push_back(Waiting { client, protocol, db, until });
+            self.wake_by(Some(until));
+        }
+        Ok(None)
     }
 
-    /// What the node answers by itself.
-    pub(super) fn local(
-        &mut self,
-        request: &Request<'_>,
-        course: &Course,
-    ) -> Result<Taken, Failure> {
-        let Some(id) = course.pinned else { return Ok(Taken::Local) };
-        let words = request.args;
-        let is = |name: &str| words.is(0, name);
-        let signs_in = is("auth") || is("reset") || (is("hello") && words.len() > 2);
-        let own = is("bw") || is("client") || is("info") || is("command");
-        // What a transaction queues, the store queues; and it knows what its connection is.
-        if !signs_in && (!own || course.queues) {
-            return self.pass_on(id, catalog::find(words), request);
+    /// Those who have waited long enough are told so when they ask again, which they are woken for.
+    pub(super) fn wake_pins(&mut self) {
+        while self.pins.wake_at().is_some_and(|at| at <= self.now) {
+            let waiting = self.pins.waiting.pop_front();
+            self.deliveries.extend(waiting.map(|waiting| Delivery::wake(waiting.client)));
         }
-        if self.owes(course) {
-            return Ok(Taken::Later);
-        }
-        if signs_in {
-            return Err("ERR not on a connection that has subscribed, watched or waited".into());
-        }
-        Ok(Taken::Local)
     }
 
-    /// Whether replies are to come over a client's own connection.
-    pub(super) fn owes(&self, course: &Course) -> bool {
-        let link = course.pinned.and_then(|id| self.links.get(&id));
-        link.is_some_and(|link| link.upstream.waiting() > 0)
+    /// Commands that wait may take as long as they like, others may not.
+    pub(super) fn set_patient(&mut self, id: LinkId, patient: bool) {
+        let UpstreamOptions { timeout, silence, .. } = UpstreamOptions::default();
+        if let Some(link) = self.links.get_mut(&id) {
+            match patient {
+                true => link.upstream.set_patience(NEVER, NEVER),
+                false => link.upstream.set_patience(timeout, silence),
+            }
+        }
     }
 
-    /// A client is gone.
-    pub(crate) fn release(&mut self, course: &Course) {
-        if let Some(id) = course.pinned
-            && self.links.remove(&id).is_some()
-        {
-            self.closes.push(id);
+    /// A connection comes back, clean: somebody who waits gets it. Replies may still be owed over it.
+    pub(super) fn give_back(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(db) = link.pin else { return };
+        link.owner = None;
+        let protocol = link.protocol;
+        self.set_patient(id, false);
+        let Some(waiting) = self.pins.waiting.pop_front() else {
+            self.pins.idle.push((protocol, db, id));
+            if self.pins.idle.len() > IDLE {
+                let (_, _, oldest) = self.pins.idle.remove(0);
+                self.close_pin(oldest);
+            }
+            return;
+        };
+        let id = if (waiting.protocol, waiting.db) == (protocol, db) {
+            id
+        } else {
+            self.close_pin(id);
+            self.open_pin(waiting.protocol, waiting.db)
+        };
+        self.give_pin(id, waiting.client);
+    }
+
+    fn give_pin(&mut self, id: LinkId, client: ClientId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.owner = Some(client);
         }
+        self.pins.given.insert(client, id);
+        self.deliveries.push(Delivery::wake(client));
+    }
+
+    /// A connection ends: somebody who waits gets another one.
+    pub(super) fn close_pin(&mut self, id: LinkId) {
+        if self.links.remove(&id).is_none() {
+            return;
+        }
+        self.closes.push(id);
+        self.pins.count -= 1;
+        self.pins.idle.retain(|(_, _, idle)| *idle != id);
+        self.pins.given.retain(|_, given| *given != id);
+        if let Some(Waiting { client, protocol, db, .. }) = self.pins.waiting.pop_front() {
+            let id = self.open_pin(protocol, db);
+            self.give_pin(id, client);
+        }
+    }
+
+    /// A client lets go of its connection.
+    pub(super) fn unpin(&mut self, client: ClientId, course: &mut Course) {
+        self.pins.waiting.retain(|waiting| waiting.client != client);
+        if let Some(id) = self.pins.given.remove(&client) {
+            self.give_back(id);
+        }
+        let Some(id) = self.own(client, course) else { return };
+        let own = std::mem::take(&mut course.own);
+        // Of a command that waits nobody knows how long it would.
+        if course.is_blocked() || own.keeps {
+            return self.close_pin(id);
+        }
+        if own.watches {
+            self.send(id, &command("UNWATCH"), To::Nobody);
+        }
+        self.give_back(id);
     }
 }

@@ -83,7 +83,7 @@ impl Relay {
         let words = request.args;
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
-        let form = Form::of(known.name, words.len());
+        let form = Form::of(&known.name, words.len());
         let routes = &self.router.options.routes;
         let route = routes.of(keys.first());
         let of = &routes.all()[route];
@@ -91,13 +91,13 @@ impl Relay {
         let concern = request.concern.unwrap_or(of.concern);
         let few = (1..=MOST_KEYS).contains(&keys.len());
         let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
-        if !fits || concern == Concern::Consistent || !of.takes(known.name) {
+        if !fits || concern == Concern::Consistent || !of.takes(&known.name) {
             self.pass(route);
             return None;
         }
         let pending = &course.pending;
         let follows = !pending.is_empty() && pending.touches(&Scope::of(keys.iter()));
-        Some(Ask { request, name: known.name, form, route, keys, follows })
+        Some(Ask { request, name: &known.name, form, route, keys, follows })
     }
 
     fn pass(&mut self, route: usize) -> bool {

@@ -3,6 +3,7 @@
 use super::Relay;
 use super::changes::Changes;
 use super::read::{News, Waiter};
+use super::sessions::Step;
 use crate::cache::{Form, Generations, Shelf};
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
@@ -14,8 +15,10 @@ pub(super) enum To {
     Client { client: ClientId, ticket: u64, changes: Changes },
     /// A client's, in RESP3; it gets it in the form of its own protocol.
     Beside { waiter: Waiter, form: Form },
-    /// Passed on to the client that the connection belongs to.
-    Owner { changes: Changes },
+    /// A client's, whose session it changes.
+    Session(Step),
+    /// Nobody's.
+    Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
     Promise(u64),
     /// The reply to the read of this flight, for all who wait for it.
@@ -38,8 +41,9 @@ pub(super) struct Given {
 }
 
 impl Relay {
-    pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>, owner: Option<ClientId>) {
+    pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
+            To::Nobody | To::Session(_) => {}
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
@@ -47,10 +51,6 @@ impl Relay {
             To::Beside { waiter, form } => {
                 let reply = form.convert(kind, &reply, waiter.protocol);
                 self.answer(waiter.client, waiter.ticket, reply.into_owned());
-            }
-            To::Owner { changes } => {
-                self.invalidate(&changes);
-                self.pass_back(owner, reply);
             }
             To::Promise(flight) => self.promised(flight, kind),
             To::Value(flight) => self.value(flight, kind, reply),
@@ -60,17 +60,11 @@ impl Relay {
     }
 
     pub(super) fn answer(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>) {
-        self.deliveries.push(Delivery { client, ticket: Some(ticket), bytes, ends: false });
-    }
-
-    pub(super) fn pass_back(&mut self, owner: Option<ClientId>, bytes: Vec<u8>) {
-        if let Some(client) = owner {
-            self.deliveries.push(Delivery { client, ticket: None, bytes, ends: false });
-        }
+        self.deliveries.push(Delivery::reply(client, ticket, bytes));
     }
 
     /// A request gets no reply.
-    pub(super) fn fail(&mut self, to: To, owner: Option<ClientId>, why: &str) {
+    pub(super) fn fail(&mut self, to: To, why: &str) {
         let error = || format!("-ERR {why}\r\n").into_bytes();
         match to {
             To::Client { client, ticket, changes } => {
@@ -78,10 +72,8 @@ impl Relay {
                 self.answer(client, ticket, error());
             }
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
-            To::Owner { changes } => {
-                self.invalidate(&changes);
-                self.pass_back(owner, error());
-            }
+            To::Session(step) => self.failed_session(step, error()),
+            To::Nobody => {}
             To::Promise(flight) => self.promised(flight, Kind::Error),
             To::Value(flight) | To::Life(flight) => self.happen(flight, News::Lost, why),
             To::Compare(_) => {}

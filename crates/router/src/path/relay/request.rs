@@ -18,31 +18,24 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        let known = catalog::find(request.args);
-        let class = match self.classify(known, request) {
-            // What it is owed comes first.
-            Err(_) if self.owes(course) => return Ok(Taken::Later),
-            class => class?,
-        };
-        match class {
-            Class::Local => return self.local(request, course),
-            Class::Refused(why) => return Err(why.into()),
-            _ => {}
-        }
-        if let Some(id) = course.pinned {
-            let taken = self.pass_on(id, known, request)?;
-            if let Taken::Done = taken {
-                course.follow(request.args);
-            }
-            return Ok(taken);
-        }
-        if is_own(class) || known.is_some_and(|known| known.blocks(request.args)) {
-            return self.pin(known, request, course);
-        }
-        if course.replies.len() >= IN_FLIGHT {
+        if course.is_settling() || course.replies.len() >= IN_FLIGHT {
             return Ok(Taken::Later);
         }
-        if let Some(known) = known.filter(|known| known.cacheable)
+        let learned;
+        let listed = catalog::find(request.args);
+        let mut known = listed;
+        if known.is_none() && request.user.is_some() {
+            match self.learn(request).inspect_err(|_| course.refuse_transaction())? {
+                Some(answer) => learned = answer,
+                None => return Ok(Taken::Later),
+            }
+            known = learned.as_deref();
+        }
+        check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if let Some(taken) = self.take_session(known, request, course, out)? {
+            return Ok(taken);
+        }
+        if let Some(known) = listed.filter(|known| known.cacheable)
             && known.takes(request.args.len())
             && self.recall(known, request, course, out)
         {
@@ -59,40 +52,28 @@ impl Relay {
         self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
         Ok(Taken::Done)
     }
-
-    /// What a request is, if its user may make it.
-    pub(super) fn classify(
-        &self,
-        known: Option<&Known>,
-        request: &Request<'_>,
-    ) -> Result<Class, Failure> {
-        let words = request.args;
-        let class = match known {
-            Some(known) if known.class == Class::Local => return Ok(Class::Local),
-            Some(known) => known.class,
-            // A command of a module: nobody knows what it changes.
-            None => Class::Scope,
-        };
-        let needed = known.map_or(Permissions::all(), |known| known.permissions);
-        match request.user {
-            None => return Err("NOAUTH Authentication required.".into()),
-            Some(user) if user.permissions.contains(needed) => {}
-            Some(_) => {
-                let name = String::from_utf8_lossy(&words.word(0)[..words.word(0).len().min(64)])
-                    .to_lowercase();
-                return Err(Failure::new(format!(
-                    "NOPERM this user has no permissions to run the '{name}' command"
-                )));
-            }
-        }
-        Ok(class)
-    }
 }
 
-/// Whether a command needs a connection of its client's own.
-fn is_own(class: Class) -> bool {
-    use Class::{Discard, Exec, Monitors, Multi, Subscribes, Unwatch, Waits, Watch};
-    matches!(class, Discard | Exec | Monitors | Multi | Subscribes | Unwatch | Waits | Watch)
+/// Whether the user of a request may make it.
+fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failure> {
+    if known.is_some_and(|known| known.class == Class::Local) {
+        // What answers it asks by itself.
+        return Ok(());
+    }
+    // Of a command that nobody knows, nobody knows what it does.
+    let needed = known.map_or(Permissions::all(), |known| known.permissions);
+    match request.user {
+        None => Err("NOAUTH Authentication required.".into()),
+        Some(user) if user.permissions.contains(needed) => Ok(()),
+        Some(_) => {
+            let name = request.args.word(0);
+            let name = String::from_utf8_lossy(&name[..name.len().min(64)]).to_lowercase();
+            let name = known.map_or(&*name, |known| &known.name);
+            Err(Failure::new(format!(
+                "NOPERM this user has no permissions to run the '{name}' command"
+            )))
+        }
+    }
 }
 
 /// The keys that a request concerns, and whether it is more than a read of them.
