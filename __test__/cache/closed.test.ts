@@ -102,7 +102,7 @@ const internal = [
   'loadingHost',
   'storeAll',
   'forgetAll',
-  'buryAll',
+  'deleteOlder',
   'options',
   'timers',
   'events',

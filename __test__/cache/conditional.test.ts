@@ -249,7 +249,7 @@ test('tags hold, and views clear what they counted', t => {
     3,
   )
   t.is(cache.get('views:a'), 5)
-  t.is(views.info('c')?.tags, 2)
+  t.is(views.info('c')?.tagCount, 2)
   cache.invalidateTag('own')
   t.false(views.touch('c'))
   views.clear()
@@ -301,13 +301,49 @@ test('with touch each read that hits begins a life anew, its own or that of the 
   t.throws(() => new Cache({ max: 1, touch: 1 as never }), { code: 'ERR_INVALID_OPTION' })
 })
 
+test('with touch the ttl that a load gave is known as that of a set is', async t => {
+  const clock = new ManualClock()
+  const options = { max: 10, ttl: 100, touch: true, clock }
+  const ways: Record<string, () => Promise<Cache<string, string>>> = {
+    loader: async () => {
+      const cache = new Cache<string, string>({
+        ...options,
+        loader: (_, load) => {
+          load.ttl = 1000
+          return 'v'
+        },
+      })
+      await cache.fetch('a')
+      return cache
+    },
+    call: async () => {
+      const cache = new Cache<string, string>({ ...options, loader: () => 'v' })
+      await cache.fetch('a', { ttl: 1000 })
+      return cache
+    },
+    'function of the cache': async () => {
+      const cache = new Cache<string, string>({ ...options, ttl: () => 1000, loader: () => 'v' })
+      await cache.fetch('a')
+      return cache
+    },
+  }
+  for (const [name, load] of Object.entries(ways)) {
+    const cache = await load()
+    for (let i = 0; i < 3; i++) {
+      clock.advance(900)
+      t.is(cache.get('a'), 'v', name)
+      t.is(cache.ttl('a'), 1000, name)
+    }
+  }
+})
+
 test('info tells what is known, and counts no hit', t => {
   const clock = new ManualClock()
   const cache = new Cache<string, string>({ max: 10, ttl: 1000, staleIfError: 1000, clock })
   cache.set('a', '1', { tags: ['x', 'y'], version: 3 })
   clock.advance(100)
   const { bytes = 0, hits, ...rest } = cache.info('a') ?? {}
-  t.deepEqual(rest, { ttl: 900, age: 100, tags: 2, version: 3 } as never)
+  t.deepEqual(rest, { ttl: 900, age: 100, tagCount: 2, version: 3 } as never)
   t.true(bytes > 0 && hits !== undefined)
   cache.set('b', '1', { ttl: Number.POSITIVE_INFINITY })
   t.is(cache.info('b')?.ttl, Number.POSITIVE_INFINITY)

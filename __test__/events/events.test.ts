@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { InvalidOptionError } from '../../src/base/errors.ts'
 import { type CacheEventName, Events, traceLoad } from '../../src/events/events.ts'
+import { Cache } from '../../src/index.ts'
 
 const names: CacheEventName[] = [
   'hit',
@@ -138,13 +139,13 @@ test.serial('loads can be traced, those that fail too', async t => {
   }
   const loads = tracingChannel('breakwater:load')
   const trace = () => ({ cache: 'users', key: 'a', reason: 'miss' as const })
-  t.is(await traceLoad(async () => 'untraced', trace()), 'untraced')
+  t.is((await traceLoad(async () => ({ value: 'untraced' }), trace())).value, 'untraced')
   loads.subscribe(subscribers)
-  t.is(await traceLoad(async () => 'value', trace()), 'value')
+  t.is((await traceLoad(async () => ({ value: 'value' }), trace())).value, 'value')
   const fails = () => Promise.reject('sick')
   t.is(await traceLoad(fails, trace()).catch(error => error), 'sick')
   loads.unsubscribe(subscribers)
-  t.is(await traceLoad(async () => 'untraced', trace()), 'untraced')
+  t.is((await traceLoad(async () => ({ value: 'untraced' }), trace())).value, 'untraced')
   t.deepEqual(seen, [
     ['start', undefined],
     ['end', undefined],
@@ -158,12 +159,28 @@ test.serial('loads can be traced, those that fail too', async t => {
   ])
 })
 
+test.serial('a trace shows what the loader gave', async t => {
+  const seen: unknown[] = []
+  const { asyncEnd } = tracingChannel('breakwater:load')
+  const listener = (message: unknown) => seen.push((message as { result: unknown }).result)
+  asyncEnd.subscribe(listener)
+  const gives: Record<string, unknown> = { a: { name: 'Alice' }, b: undefined, c: null }
+  const cache = new Cache({ max: 10, loader: async (key: string) => gives[key] })
+  for (const key of Object.keys(gives)) await cache.fetch(key)
+  asyncEnd.unsubscribe(listener)
+  t.deepEqual(seen, Object.values(gives))
+})
+
 test.serial('one subscriber of a trace is enough', async t => {
   const keys: unknown[] = []
   const { asyncEnd } = tracingChannel('breakwater:load')
   const listener = (message: unknown) => keys.push((message as { key: string }).key)
   asyncEnd.subscribe(listener)
-  await traceLoad(async () => 'value', { cache: undefined, key: 'a', reason: 'refresh' })
+  await traceLoad(async () => ({ value: 'value' }), {
+    cache: undefined,
+    key: 'a',
+    reason: 'refresh',
+  })
   asyncEnd.unsubscribe(listener)
   t.deepEqual(keys, ['a'])
 })

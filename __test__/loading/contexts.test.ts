@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
-import { Cache } from '../../src/index.ts'
+import { Cache, type Tier } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { start } from '../helpers/worker.ts'
 
@@ -195,5 +195,70 @@ test('listeners of removals run in no context, whoever caused the removal', asyn
   await turn()
   t.true(seen.length >= 3, String(seen.length))
   t.deepEqual(new Set(seen), new Set([undefined]))
+  await cache.close()
+})
+
+test('what outlasts a call runs in no context: batches of writes, and a tier with its news', async t => {
+  const seen: [what: string, context: unknown][] = []
+  const see = (what: string) => void seen.push([what, requests.getStore()])
+  const nothing = async () => undefined
+  const tier: Tier = {
+    open: host => {
+      see('open')
+      setImmediate(() => host.failed('later', new Error('far away')))
+      return {
+        ...{ ready: Promise.resolve(), get: nothing, delete: nothing, invalidateTag: nothing },
+        ...{ set: async () => true, clear: nothing, lease: nothing, written: nothing },
+        ...{ publishHot: nothing, fleetHot: async () => [], close: nothing },
+      }
+    },
+  }
+  await inRequest('first', async () => {
+    const tiered = new Cache<string, string>({ name: 'context tier', max: 10, tier })
+    const told = new Promise(resolve => tiered.on('tier', resolve))
+    tiered.on('tier', () => see('tier'))
+    await told
+    await tiered.close()
+
+    const behind = new Cache<string, string>({
+      max: 10,
+      writeBehind: {
+        maxDelay: 1,
+        retries: 0,
+        writer: entries => {
+          see('writer')
+          if (entries.some(({ key }) => key === 'bad')) throw new Error('refused')
+        },
+        onWriteError: () => see('onWriteError'),
+      },
+    })
+    behind.on('write', () => see('write'))
+    await behind.put('a', '1')
+    await behind.flush()
+    await inRequest('second', () => behind.put('bad', '1'))
+    await behind.close()
+  })
+  t.deepEqual(
+    seen.filter(([, context]) => context !== undefined),
+    [],
+  )
+  t.deepEqual(
+    new Set(seen.map(([what]) => what)),
+    new Set(['open', 'tier', 'writer', 'write', 'onWriteError']),
+  )
+})
+
+test('what a call causes at once is told in its context, and what the engine removes in none', async t => {
+  const cache = new Cache<string, string>({ max: 1, policy: 'lru', loader: key => key })
+  const seen: Record<string, unknown> = {}
+  for (const event of ['hit', 'miss', 'load', 'evict'] as const) {
+    cache.on(event, () => {
+      seen[event] = requests.getStore()
+    })
+  }
+  await inRequest('first', () => cache.fetch('a'))
+  await inRequest('second', () => cache.fetch('a'))
+  await inRequest('third', () => cache.fetch('b'))
+  t.deepEqual(seen, { miss: 'third', load: 'third', hit: 'second', evict: undefined })
   await cache.close()
 })

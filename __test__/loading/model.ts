@@ -230,8 +230,6 @@ export class Batch {
     const pending = key.loads.filter(load => !load.isOver)
     // Who waited for such a load loads in its place.
     if (pending.some(load => now - load.begun >= LOCK || load.instance < 0)) return
-    // Who asked before a write has loads of its own.
-    if (key.callers.some(({ isDone, kills }) => !isDone && kills < key.kills)) return
     const current = pending.filter(load => this.#isCurrent(key, load))
     if (current.length === 0) return
     this.#failure ??= () => this.#broken(key, 'a second load of what is being loaded')

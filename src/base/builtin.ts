@@ -6,6 +6,7 @@ interface Builtins {
   'node:crypto': typeof import('node:crypto')
   'node:fs': typeof import('node:fs')
   'node:os': typeof import('node:os')
+  'node:tls': typeof import('node:tls')
   'node:v8': typeof import('node:v8')
   'node:worker_threads': typeof import('node:worker_threads')
 }

@@ -14,6 +14,11 @@ export function presentContext(): Context {
 /** The context in which this package was loaded: that of no request. */
 const neutral = presentContext()
 
+/** Calls `f` in the context of nobody: what it begins outlasts the present call. */
+export function neutrally<T>(f: () => T): T {
+  return neutral.runInAsyncScope(f, undefined)
+}
+
 /** `f`, called in the context of nobody: for what the native side calls. */
 export function inNeutralContext<A extends unknown[]>(f: (...args: A) => void) {
   return (...args: A): void => neutral.runInAsyncScope(f, undefined, ...args)

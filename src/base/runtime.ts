@@ -11,6 +11,16 @@ export const { timeOrigin } = performance
 /** Milliseconds since 1970, by the wall clock. */
 export const dateNow: () => number = Date.now.bind(Date)
 
+/** The milliseconds since 1970 of a moment that is told in words. */
+export const dateParse: (text: string) => number = Date.parse.bind(Date)
+
+const { Date: WallDate } = globalThis
+
+/** The day of a moment in milliseconds since 1970, as `2030-01-31`. */
+export function dayOf(time: number): string {
+  return new WallDate(time).toISOString().slice(0, 10)
+}
+
 export const { setTimeout, clearTimeout, setImmediate, queueMicrotask } = globalThis
 
 /** Calls `f` when what runs has ended, before anything that waits. */

@@ -12,6 +12,7 @@ import { checkWarm, Warm, type WarmHost, type WarmStart } from '../warm/warm.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
 import type { WriteEntry } from '../writing/queue.ts'
 import { type InvalidateOptions, Writing } from '../writing/writing.ts'
+import { checkInvalidateOptions, checkSetOptions } from './call-options.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import { LoadingCache } from './loading-cache.ts'
 import { Namespace, type NamespaceHost } from './namespace.ts'
@@ -175,6 +176,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
    */
   async put(key: K, value: V, options?: SetOptions): Promise<void> {
     this.needOpen()
+    checkSetOptions(options)
     return this.#writing.put(key, value, options)
   }
 
@@ -200,6 +202,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
    */
   async invalidate(key: K, options?: InvalidateOptions): Promise<void> {
     this.needOpen()
+    checkInvalidateOptions(options)
     return this.#writing.invalidate(key, options)
   }
 
@@ -320,7 +323,7 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
       if (this.closed) break
       apply(event, {
         forget: keys => void this.forgetAll(keys),
-        bury: (key, version) => this.buryAll(key, version),
+        deleteOlder: (key, version) => this.deleteOlder(key, version),
       })
       count++
     }

@@ -6,6 +6,11 @@ import type { CacheKey, CacheStats, HotKey, RemovalListener, SetOptions } from '
 import { checkTag } from '../loading/freshness.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding } from '../native/native.ts'
+import {
+  checkIncrementOptions,
+  checkInvalidateTagOptions,
+  checkSetOptions,
+} from './call-options.ts'
 import { ConditionalWrites, type IncrementOptions } from './conditional.ts'
 import { Entries } from './entries.ts'
 import { type EntryInfo, infoOf } from './info.ts'
@@ -36,6 +41,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * @param entries - a `Map` or any other iterable of `[key, value]`.
    */
   setMany(entries: Iterable<readonly [K, V]>, options?: SetOptions): this {
+    checkSetOptions(options)
     const noted = options?.tags !== undefined || options?.version !== undefined
     if (noted || this.writesEach) {
       for (const entry of pairs(entries)) {
@@ -90,6 +96,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * ```
    */
   invalidateTag(tag: string, options?: { stale?: boolean | undefined }): void {
+    checkInvalidateTagOptions(options)
     const soft = options?.stale ?? false
     if (typeof soft !== 'boolean') throw new InvalidOptionError('stale', soft, 'true or false')
     checkTag(tag)
@@ -157,7 +164,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * cache.set('a', '1', { tags: ['letters'], version: 7 })
    * const info = cache.info('a')
    * assert.equal(info?.version, 7)
-   * assert.equal(info?.tags, 1)
+   * assert.equal(info?.tagCount, 1)
    * assert.ok(info!.ttl > 59_000)
    * assert.equal(cache.info('b'), undefined)
    * ```
@@ -185,6 +192,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * ```
    */
   increment(key: K, by = 1, options?: IncrementOptions): number {
+    checkIncrementOptions(options)
     return this.#conditional.increment(key, by, options)
   }
 
@@ -203,6 +211,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
    * ```
    */
   setIfAbsent(key: K, value: V, options?: SetOptions): boolean {
+    checkSetOptions(options)
     return this.#conditional.setIfAbsent(key, value, options)
   }
 
@@ -230,6 +239,7 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
     change: (value: V | undefined) => V | undefined,
     options?: SetOptions,
   ): V | undefined {
+    checkSetOptions(options)
     return this.#conditional.update(key, change, options)
   }
 

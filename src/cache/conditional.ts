@@ -114,9 +114,10 @@ export class ConditionalWrites<K extends CacheKey, V> {
       }
       throw new InvalidValueError(this.#host.codec, 'a sum with what is no number')
     }
+    const { initial: _, ...given } = options
     // An entry that is there keeps its end.
-    const kept = { ...options, ttl: undefined, jitter: undefined }
-    return this.#update(key, add, isNew => (isNew ? options : kept)) as number
+    const kept = { ...given, ttl: undefined, jitter: undefined }
+    return this.#update(key, add, isNew => (isNew ? given : kept)) as number
   }
 
   #update(

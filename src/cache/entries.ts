@@ -13,6 +13,7 @@ import { binding, type Native, receivers, type Stored } from '../native/native.t
 import { openPort, STATE, State } from '../native/port.ts'
 import type { Near } from '../near/near.ts'
 import type { Second } from '../tier/second.ts'
+import { checkSetOptions } from './call-options.ts'
 import type { Prepared } from './conditional.ts'
 import { HEAP_HAS_NO_HANDLE, make, type Open, openCache } from './opening.ts'
 import type { CacheOptions } from './options.ts'
@@ -319,6 +320,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
       timers,
       policy: this.#policy,
       grace: this.#native.grace,
+      touches: this.#touches,
       events,
       takesNull: !this.#values.allIn,
       isClosed: () => this.#closed,
@@ -357,6 +359,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   }
 
   #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
+    checkSetOptions(options)
     const life = this.#lives.of(options, value, key)
     const { here, note, own } = this.prepare(options, life)
     const encoded = this.#values.encode(value)
@@ -378,7 +381,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   protected prepare(options: SetOptions | undefined, life: number | undefined): Prepared {
     const second = this.#second
     const freshFor = life ?? this.endless
-    const here = second === undefined ? life : second.life(freshFor)
+    const here = second === undefined ? life : second.lifeHere(freshFor)
     const early = this.#refreshes ? earlyWindow(this.#policy, freshFor, here ?? freshFor, 0) : 0
     const note = noteOf({ ...options, cover: second?.cover, early })
     const isOwn = options?.ttl !== undefined || this.#lives.ttlOf !== undefined

@@ -9,8 +9,11 @@ export interface EntryInfo {
   readonly age: number | undefined
   /** Bytes that the entry is charged. */
   readonly bytes: number
-  /** How many tags it has, with those of namespaces. */
-  readonly tags: number
+  /**
+   * How many tags it has, with those of namespaces. An entry keeps where its tags stand in the table of
+   * invalidations, 4 bytes each, and not their names.
+   */
+  readonly tagCount: number
   /** Its version, if it has one. */
   readonly version: number | undefined
   /** How often it was read of late, up to 3: known to the policy `lfu` alone. */
@@ -23,8 +26,8 @@ const STALE = 3
 /** What the native side gave, by names. */
 export function infoOf(found: ReturnType<typeof binding.info>): EntryInfo | undefined {
   if (found === undefined || found[0] >= STALE) return undefined
-  const [, ttl, age, bytes, tags, version, hits] = found
-  return { ttl, age: known(age), bytes, tags, version: known(version), hits: known(hits) }
+  const [, ttl, age, bytes, tagCount, version, hits] = found
+  return { ttl, age: known(age), bytes, tagCount, version: known(version), hits: known(hits) }
 }
 
 function known(n: number): number | undefined {

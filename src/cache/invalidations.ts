@@ -20,7 +20,7 @@ export interface Invalidation<K extends CacheKey = CacheKey> {
 export interface Invalidated<K extends CacheKey> {
   forget(keys: readonly K[]): void
   /** Removes what is older than a version, and keeps it from coming back. */
-  bury(key: K, version: number): void
+  deleteOlder(key: K, version: number): void
 }
 
 /** Checks an invalidation and does it. */
@@ -34,7 +34,7 @@ export function apply<K extends CacheKey>(event: Invalidation<K>, cache: Invalid
   }
   const keys = fullKeys(event)
   if (version === undefined) cache.forget(keys)
-  else for (const key of keys) cache.bury(key, version)
+  else for (const key of keys) cache.deleteOlder(key, version)
 }
 
 function fullKeys<K extends CacheKey>({ namespace, keys }: Invalidation<K>): readonly K[] {

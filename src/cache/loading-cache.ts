@@ -10,6 +10,7 @@ import { Loading } from '../loading/loading.ts'
 import { checkLoader, type FetchOptions } from '../loading/options.ts'
 import { binding } from '../native/native.ts'
 import type { WriteEntry } from '../writing/queue.ts'
+import { checkFetchManyOptions, checkFetchOptions } from './call-options.ts'
 import { Collection } from './collection.ts'
 import type { Open } from './opening.ts'
 import type { CacheOptions } from './options.ts'
@@ -125,6 +126,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
     }
     const { loader, fresh } = options
     if (loader !== undefined) checkLoader('loader', loader)
+    checkFetchOptions(options)
     const copy = fresh === true ? undefined : this.#nearHit(key)
     return copy ?? this.loading.fetch(key, loader, options)
   }
@@ -156,6 +158,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
     options?: FetchOptions<K, V>,
   ): V | undefined | Promise<V | undefined> {
     checkLoader('loader', loader)
+    checkFetchOptions(options)
     const copy = options?.fresh === true ? undefined : this.#nearHit(key)
     return copy ?? this.loading.fetch(key, loader, options)
   }
@@ -206,6 +209,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
   ): Promise<(V | undefined)[]> {
     if (!Array.isArray(keys)) throw new InvalidOptionError('keys', keys, 'an array')
     if (batchLoader !== undefined) checkLoader('batchLoader', batchLoader)
+    checkFetchManyOptions(options)
     const loader = batchLoader && this.loading.batched(batchLoader)
     // A key that cannot be fails as a load does, so that no load before it is left unheard.
     return Promise.all(
@@ -292,7 +296,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
    * Removes a value that is older than `version`, and keeps older ones from coming back.
    * @internal
    */
-  protected buryAll(key: K, version: number): void {
+  protected deleteOlder(key: K, version: number): void {
     if (!this.closed && binding.bury(this.at, key, version, REMEMBERED)) {
       void this.second?.session.delete([key])
     }

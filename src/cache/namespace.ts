@@ -9,6 +9,7 @@ import { checkTags } from '../loading/freshness.ts'
 import type { Load, Loader } from '../loading/load.ts'
 import type { FetchOptions } from '../loading/options.ts'
 import type { InvalidateOptions } from '../writing/writing.ts'
+import { checkFetchManyOptions, checkIsOptions } from './call-options.ts'
 import type { IncrementOptions } from './conditional.ts'
 import type { EntryInfo } from './info.ts'
 
@@ -230,6 +231,7 @@ export class Namespace<V> {
     options?: Omit<FetchOptions<string, V>, 'loader'>,
   ): Promise<(V | undefined)[]> {
     const full = this.#all(keys)
+    checkFetchManyOptions(options)
     if (batchLoader === undefined) return Promise.all(keys.map(key => this.fetch(key, options)))
     // What is no function is for the cache to refuse.
     const own = typeof batchLoader === 'function' ? this.#ownBatch(batchLoader) : batchLoader
@@ -339,6 +341,7 @@ export class Namespace<V> {
   /** The options with the tags of the namespace. */
   #tagged<O extends SetOptions>(options: O | undefined): O | SetOptions {
     if (options === undefined || options === null) return this.#plain
+    checkIsOptions(options)
     return { ...options, tags: [...this.#tags, ...checkTags(options.tags)] }
   }
 

@@ -87,7 +87,7 @@ export interface LoadTrace {
   readonly cache: string | undefined
   readonly key: unknown
   readonly reason: 'miss' | 'refresh'
-  /** What it gave, from `asyncStart` on. */
+  /** The value that it gave, from `asyncStart` on. */
   result?: unknown
   /** What it threw, from `error` on. */
   error?: unknown
@@ -108,9 +108,24 @@ function isTraced(): boolean {
   )
 }
 
-/** Runs a load, traced if anybody wants that. */
-export function traceLoad<T>(load: () => Promise<T>, trace: LoadTrace): Promise<T> {
-  return isTraced() ? loads.tracePromise(load, trace) : load()
+/** Runs a load, traced if anybody wants that: they see its value, which is what a loader gives. */
+export function traceLoad<T extends { readonly value: unknown }>(
+  load: () => Promise<T>,
+  trace: LoadTrace,
+): Promise<T> {
+  return isTraced() ? traced(load, trace) : load()
+}
+
+async function traced<T extends { readonly value: unknown }>(
+  load: () => Promise<T>,
+  trace: LoadTrace,
+): Promise<T> {
+  let loaded: T | undefined
+  await loads.tracePromise(async () => {
+    loaded = await load()
+    return loaded.value
+  }, trace)
+  return loaded as T
 }
 
 interface Listening<E extends CacheEventName, K> {

@@ -187,11 +187,12 @@ export class Attempts<K extends CacheKey, V> {
     const { held } = loaded
     const entry =
       held === undefined ? this.#newEntry(attempt, value, loaded.since) : this.#heldEntry(held)
-    const life = this.#second?.life(entry.freshFor) ?? entry.freshFor
+    const life = this.#second?.lifeHere(entry.freshFor) ?? entry.freshFor
     const note = this.#noteOf(entry, life, attempt)
+    const own = held === undefined && this.#isOwn(load, life) ? 1 : 0
     let stored = false
     try {
-      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note) > 0
+      if (load.keep) stored = binding.land(at, lease, entry.encoded, life, note, 0, own) > 0
       else binding.give(at, lease, entry.encoded)
     } catch (error) {
       // It is as good a value although it does not fit.
@@ -212,7 +213,7 @@ export class Attempts<K extends CacheKey, V> {
   ): TierValue {
     const { lives, timers, values } = this.#host
     const cost = timers.now() - begun
-    const life = this.freshness.life(flight.key, value, load)
+    const life = this.freshness.lifeOf(flight.key, value, load)
     return {
       encoded: values.encode(value) as TierValue['encoded'],
       freshFor: life ?? lives.ttl ?? Number.POSITIVE_INFINITY,
@@ -221,6 +222,12 @@ export class Attempts<K extends CacheKey, V> {
       tags: load.tags,
       since,
     }
+  }
+
+  /** Whether a touch gives it this life again, and not that of the cache. */
+  #isOwn(load: LoadState<V>, life: number): boolean {
+    const { lives, touches } = this.#host
+    return touches && Number.isFinite(life) && (load.ttl !== undefined || lives.ttlOf !== undefined)
   }
 
   /** What the second tier had, as it is stored here: no longer than what is loaded here. */
@@ -241,7 +248,7 @@ export class Attempts<K extends CacheKey, V> {
     const { at, policy } = this.#host
     if (this.#host.isClosed()) return
     const kind = value === undefined ? State.UNDEFINED : State.NULL
-    if (load.keep && asker.onlyLooks !== true && policy.negativeTtl !== undefined) {
+    if (load.keep && !asker.onlyLooks && policy.negativeTtl !== undefined) {
       const note = noteOf({ tags: load.tags, version: load.version, ...known })
       binding.land(at, lease, undefined, policy.negativeTtl, note, kind)
     } else {

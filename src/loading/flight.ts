@@ -19,7 +19,7 @@ export interface Asker<K extends CacheKey, V> {
   /** Where its loader is called. */
   readonly context: Context
   /** Whether it is not to be remembered that there is nothing. */
-  readonly onlyLooks?: boolean
+  readonly onlyLooks: boolean
 }
 
 /** How a caller waits. */

@@ -340,16 +340,15 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     // It may have led, lost its lease and got it back before it heard of either.
     if (flight?.state === 'leads') this.#fire(flight, 'overtaken')
     const heir = this.#flights.get(number)
-    // For the cache only a load is of no use if the cache would not keep what it brings.
-    const isUseful = heir?.isWanted === true || binding.mayStore(this.#host.at, lease)
-    if (heir !== undefined && isUseful) this.appoint(heir, lease)
+    // It began before a write, and another flight began after that: who waits here waits for that one.
+    if (heir !== undefined && binding.mayStore(this.#host.at, lease)) this.appoint(heir, lease)
     else this.#decline(number, heir)
   }
 
-  /** Nobody here wants the flight: others are to have it. */
+  /** Nobody here wants to lead the flight: others are to. */
   #decline(number: number, heir: Flight<K, V> | undefined): void {
     const { at } = this.#host
     if (binding.handOver(at, number) !== ALONE_HERE) binding.leave(at, number)
-    if (heir !== undefined) this.#fire(heir, 'left')
+    if (heir !== undefined) this.#fire(heir, 'gone')
   }
 }

@@ -75,7 +75,7 @@ export class Freshness<K extends CacheKey, V> {
   }
 
   /** The life of a value that was loaded, in milliseconds; `undefined` for the cache's default. */
-  life(key: K, value: V, load: LoadState<V>): number | undefined {
+  lifeOf(key: K, value: V, load: LoadState<V>): number | undefined {
     const { ttl, jitter } = load
     const plain = ttl === undefined && jitter === undefined
     return this.#lives.of(plain ? undefined : { ttl, jitter }, value, key)

@@ -22,6 +22,8 @@ export interface LoadingHost<K extends CacheKey, V> {
   readonly policy: LoadingPolicy
   /** Milliseconds that the cache keeps values after their end. */
   readonly grace: number
+  /** Whether a read starts the life of an entry anew. */
+  readonly touches: boolean
   readonly events: Events<K>
   /** Whether the codec takes `null`. */
   readonly takesNull: boolean

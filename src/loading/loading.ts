@@ -180,7 +180,7 @@ export class Loading<K extends CacheKey, V> {
     if (number > 0) {
       const flight = this.#flights.of(key, number, [value])
       flight.kept = true
-      flight.background = { loader, options, context: presentContext() }
+      flight.background = { loader, options, onlyLooks: false, context: presentContext() }
       this.counts.refreshes++
       const { refresh } = this.#host.events
       if (refresh.isHeard) refresh.emit({ key, reason })
@@ -202,7 +202,7 @@ export class Loading<K extends CacheKey, V> {
     const signal = options?.signal
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     if (options?.tags !== undefined) checkTags(options.tags)
-    return this.#join(key, { loader, options }, unless, stale)
+    return this.#join(key, { loader, options, onlyLooks: false }, unless, stale)
   }
 
   /** Waits for the load of a key, or begins it if nobody has. */
@@ -212,7 +212,7 @@ export class Loading<K extends CacheKey, V> {
     unless: number,
     stale?: [V],
   ): V | undefined | Promise<V | undefined> {
-    const { loader, options } = asks
+    const { loader, options, onlyLooks } = asks
     const waiting = options === undefined ? this.#plain : this.#waiting(options)
     const number = join(this.#host.at, key, unless, options?.tags)
     // Somebody was faster.
@@ -221,7 +221,8 @@ export class Loading<K extends CacheKey, V> {
     const isPlain = waiting === undefined && loader !== undefined
     const promise =
       (isPlain ? flight.joinCommon() : undefined) ??
-      this.#wait(flight, { ...asks, context: presentContext() }, waiting)
+      // Of one shape: a spread makes a shape of its own for each.
+      this.#wait(flight, { loader, options, onlyLooks, context: presentContext() }, waiting)
     if (number > 0) {
       this.#flights.appoint(flight, number)
     } else {

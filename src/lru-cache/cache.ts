@@ -5,7 +5,7 @@ import { fetch } from './fetching.ts'
 import type * as Types from './interface.ts'
 import { checkMax, checkPositive } from './options.ts'
 import { dump, info, load } from './portable.ts'
-import { holds, look, memo, read } from './reading.ts'
+import { holds, memo, peek, read } from './reading.ts'
 import { Settings } from './settings.ts'
 import { isShared, openShared, shareable } from './sharing.ts'
 import { store } from './storing.ts'
@@ -98,8 +98,8 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
 
   peek(key: K, options?: Types.PeekOptions<K, V, FC>): V | undefined {
     const core = this.#core
-    if (options !== undefined) return look(core, key, this.#told('peek', key, options))
-    return core.ages === undefined ? core.values[core.keys.find(key)] : look(core, key, NONE)
+    if (options !== undefined) return peek(core, key, this.#told('peek', key, options))
+    return core.ages === undefined ? core.values[core.keys.find(key)] : peek(core, key, NONE)
   }
 
   has(key: K, options?: Types.HasOptions<K, V, FC>): boolean {
@@ -187,27 +187,27 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
   }
 
   keys(): Generator<K, void, unknown> {
-    return this.#walk(false, slot => this.#core.keys.keyOf(slot))
+    return this.#iterate(false, slot => this.#core.keys.keyOf(slot))
   }
 
   rkeys(): Generator<K, void, unknown> {
-    return this.#walk(true, slot => this.#core.keys.keyOf(slot))
+    return this.#iterate(true, slot => this.#core.keys.keyOf(slot))
   }
 
   values(): Generator<V, void, unknown> {
-    return this.#walk(false, (_, value) => value)
+    return this.#iterate(false, (_, value) => value)
   }
 
   rvalues(): Generator<V | undefined, void, unknown> {
-    return this.#walk(true, (_, value) => value)
+    return this.#iterate(true, (_, value) => value)
   }
 
   entries(): Generator<[K, V], void, unknown> {
-    return this.#walk(false, (slot, value) => [this.#core.keys.keyOf(slot), value])
+    return this.#iterate(false, (slot, value) => [this.#core.keys.keyOf(slot), value])
   }
 
   rentries(): Generator<[K, V], void, unknown> {
-    return this.#walk(true, (slot, value) => [this.#core.keys.keyOf(slot), value])
+    return this.#iterate(true, (slot, value) => [this.#core.keys.keyOf(slot), value])
   }
 
   [Symbol.iterator](): Generator<[K, V], void, unknown> {
@@ -306,7 +306,7 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
     }
   }
 
-  *#walk<T>(reverse: boolean, give: (slot: number, value: V) => T): Generator<T, void, unknown> {
+  *#iterate<T>(reverse: boolean, give: (slot: number, value: V) => T): Generator<T, void, unknown> {
     const core = this.#core
     const cursor = this.#cursor(reverse)
     for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {

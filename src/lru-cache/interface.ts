@@ -18,6 +18,7 @@ import type {
   SizeCalculator,
   Stats,
 } from './types.ts'
+
 /** What a {@link Fetcher} is told besides the key and the value that it replaces. */
 export interface FetcherOptions<K, V, FC = unknown> {
   /** Aborted when the result is of no use any more. */
@@ -34,22 +35,26 @@ export interface Status<K, V, FC = unknown> extends Report<K, V> {
   cache?: LRUCache<K & Some, V & Some, FC>
 }
 
+/** The options of a cache that say how a value is read and stored, which a call may override. */
+type Stored =
+  | 'allowStale'
+  | 'updateAgeOnGet'
+  | 'noDeleteOnStaleGet'
+  | 'sizeCalculation'
+  | 'ttl'
+  | 'noDisposeOnSet'
+  | 'noUpdateTTL'
+
+/** Those that say what becomes of a fetch, likewise. */
+type Fetched =
+  | 'noDeleteOnFetchRejection'
+  | 'allowStaleOnFetchRejection'
+  | 'ignoreFetchAbort'
+  | 'allowStaleOnFetchAbort'
+
 /** What a fetch may override, as a {@link Fetcher} sees it. */
 export interface FetcherFetchOptions<K, V, FC = unknown>
-  extends Pick<
-    OptionsBase<K, V, FC>,
-    | 'allowStale'
-    | 'updateAgeOnGet'
-    | 'noDeleteOnStaleGet'
-    | 'sizeCalculation'
-    | 'ttl'
-    | 'noDisposeOnSet'
-    | 'noUpdateTTL'
-    | 'noDeleteOnFetchRejection'
-    | 'allowStaleOnFetchRejection'
-    | 'ignoreFetchAbort'
-    | 'allowStaleOnFetchAbort'
-  > {
+  extends Pick<OptionsBase<K, V, FC>, Stored | Fetched> {
   /** Filled in. */
   status?: Status<K, V, FC>
   /** The size of the entry. */
@@ -81,20 +86,7 @@ export interface FetchOptionsNoContext<K, V, FC extends Nothing = undefined>
 
 /** The options of `memo`. */
 export interface MemoOptions<K, V, FC = unknown>
-  extends Pick<
-    OptionsBase<K, V, FC>,
-    | 'allowStale'
-    | 'updateAgeOnGet'
-    | 'noDeleteOnStaleGet'
-    | 'sizeCalculation'
-    | 'ttl'
-    | 'noDisposeOnSet'
-    | 'noUpdateTTL'
-    | 'noDeleteOnFetchRejection'
-    | 'allowStaleOnFetchRejection'
-    | 'ignoreFetchAbort'
-    | 'allowStaleOnFetchAbort'
-  > {
+  extends Pick<OptionsBase<K, V, FC>, Stored | Fetched> {
   /** Computes even if there is a value. */
   forceRefresh?: boolean
   /** Handed to the `memoMethod`. */
@@ -126,16 +118,7 @@ export interface MemoizerOptions<K, V, FC = unknown> {
 
 /** What a {@link Memoizer} may override. */
 export interface MemoizerMemoOptions<K, V, FC = unknown>
-  extends Pick<
-    OptionsBase<K, V, FC>,
-    | 'allowStale'
-    | 'updateAgeOnGet'
-    | 'noDeleteOnStaleGet'
-    | 'sizeCalculation'
-    | 'ttl'
-    | 'noDisposeOnSet'
-    | 'noUpdateTTL'
-  > {
+  extends Pick<OptionsBase<K, V, FC>, Stored> {
   /** Filled in. */
   status?: Status<K, V, FC>
   /** The size of the entry. */

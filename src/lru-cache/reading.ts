@@ -74,7 +74,7 @@ export function holds<K extends Some, V extends Some, FC>(
 }
 
 /** What `peek` does. */
-export function look<K extends Some, V extends Some, FC>(
+export function peek<K extends Some, V extends Some, FC>(
   core: Core<K, V, FC>,
   key: K,
   options: PeekOptions<K, V, FC>,

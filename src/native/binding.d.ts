@@ -136,7 +136,7 @@ declare module '#binding' {
     join(at: number, key: Key, unless: number, tags?: readonly string[]): number
     /**
      * Ends a flight with what was loaded: above 0 if it was stored. Below 0 if it was a failure and the
-     * lease is another's: as of `fail`.
+     * lease is another's: as of `fail`. `own`: as of `setNoted`.
      */
     land(
       at: number,
@@ -145,6 +145,7 @@ declare module '#binding' {
       ttl: number | undefined,
       note: Note | undefined,
       kind?: number,
+      own?: 0 | 1,
     ): number
     /** False if another one leads meanwhile, or has: this instance waits for what that tells. */
     fail(at: number, lease: number, text: string): boolean

@@ -149,7 +149,7 @@ export class Near<V> {
     this.#sampling = (this.#sampling + SAMPLING_STEP) | 0
     const mark = records[place * FIELDS + MARK]
     if (mark !== this.#words[this.#pressureAt] || this.#sampling > SAMPLING_LIMIT) {
-      if (!this.#look(place)) return NONE
+      if (!this.#countHit(place)) return NONE
     }
     const uses = records[place * FIELDS + USES]!
     if (uses < MOST_USES) records[place * FIELDS + USES] = uses + 1
@@ -200,8 +200,8 @@ export class Near<V> {
     return end !== 0 && this.#now() >= end
   }
 
-  /** A closer look at a copy that is used: false if it is over; the engine is told if it has to be. */
-  #look(place: number): boolean {
+  /** Counts the use of a copy, and tells the engine if it has to know; false if the copy is over. */
+  #countHit(place: number): boolean {
     if (this.#isOver(place)) {
       this.#spoilt = place
       return false

@@ -1,6 +1,6 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { randomBytes } from 'node:crypto'
 import { closeSync, readFileSync } from 'node:fs'
+import { builtin } from '../base/builtin.ts'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import {
   createRouter as createNative,
@@ -159,7 +159,7 @@ interface Files {
 }
 
 function certificates(options: TlsOptions): () => NetTls {
-  const ticketKeys = randomBytes(TICKET_KEYS)
+  const ticketKeys = builtin('node:crypto').randomBytes(TICKET_KEYS)
   return once(() => ({ ...readTls(options), ticketKeys }))
 }
 

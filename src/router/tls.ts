@@ -1,10 +1,11 @@
 // TLS of a router: the files of certificates, keys and authorities, read and checked. An error names
 // the file and its role, never what is in it.
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
+import { builtin } from '../base/builtin.ts'
 import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
+import { dateNow, dateParse, dayOf } from '../base/runtime.ts'
 import type { NativeStoreTls, NativeTls } from '../native/router.ts'
 
 /** Whether clients show certificates: they must, they need not, they may. */
@@ -86,7 +87,10 @@ export function readStoreTls(options: StoreTlsOptions = {}): NativeStoreTls {
   }
   const own = cert === undefined || key === undefined ? undefined : identity('storeTls', cert, key)
   return {
-    ca: ca === undefined ? rootCertificates.join('\n') : authorities('storeTls.ca', ca),
+    ca:
+      ca === undefined
+        ? builtin('node:tls').rootCertificates.join('\n')
+        : authorities('storeTls.ca', ca),
     chain: own?.chain,
     key: own?.key,
     name: serverName,
@@ -137,6 +141,7 @@ function certificates(option: string, file: string, text: string): X509Certifica
   if (blocks.length === 0) {
     throw new InvalidOptionError(option, file, 'a PEM file with a certificate')
   }
+  const { X509Certificate } = builtin('node:crypto')
   return blocks.map((block, at) => {
     const place = at === 0 ? 'its certificate' : `its certificate ${at + 1}`
     let certificate: X509Certificate
@@ -145,26 +150,22 @@ function certificates(option: string, file: string, text: string): X509Certifica
     } catch {
       throw new InvalidOptionError(option, file, `a PEM file of certificates: ${place} is damaged`)
     }
-    const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)]
-    if (Date.now() > to) {
-      const allowed = `a file of certificates that are valid: ${place} expired on ${date(to)}`
+    const [from, to] = [dateParse(certificate.validFrom), dateParse(certificate.validTo)]
+    if (dateNow() > to) {
+      const allowed = `a file of certificates that are valid: ${place} expired on ${dayOf(to)}`
       throw new InvalidOptionError(option, file, allowed)
     }
-    if (Date.now() < from) {
-      const allowed = `a file of certificates that are valid: ${place} begins on ${date(from)}`
+    if (dateNow() < from) {
+      const allowed = `a file of certificates that are valid: ${place} begins on ${dayOf(from)}`
       throw new InvalidOptionError(option, file, allowed)
     }
     return certificate
   })
 }
 
-function date(time: number): string {
-  return new Date(time).toISOString().slice(0, 10)
-}
-
 function privateKey(option: string, file: string, text: string): KeyObject {
   try {
-    return createPrivateKey(text)
+    return builtin('node:crypto').createPrivateKey(text)
   } catch {
     throw new InvalidOptionError(option, file, 'a PEM file with a private key without a passphrase')
   }

@@ -1,6 +1,7 @@
 // A worker thread of the routing node: accepts connections from the shared entrances.
 import { parentPort, workerData } from 'node:worker_threads'
 import { NativeDriverError } from '../base/errors.ts'
+import { queueMicrotask } from '../base/runtime.ts'
 import type { Share } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName } from './options.ts'

@@ -1,5 +1,7 @@
 // The second tier as a cache uses it: what it has is read before anything is loaded, what is written
 // here goes there, and what others write there is forgotten here.
+
+import { neutrally } from '../base/context.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
@@ -105,7 +107,9 @@ export class Second {
     this.#uncoveredTtl = Math.min(localTtl, uncoveredTtl)
     this.leases = options.tierLease ?? false
     try {
-      this.session = new GuardedSession(tier.open(this.#host()), (operation, error) =>
+      // Its connections and timers outlast the call that makes the cache.
+      const session = neutrally(() => tier.open(this.#host()))
+      this.session = new GuardedSession(session, (operation, error) =>
         this.failed(operation, error),
       )
     } catch (error) {
@@ -121,7 +125,7 @@ export class Second {
   }
 
   /** The life of a value here, in milliseconds: short while changes there are not heard of. */
-  life(ms: number): number {
+  lifeHere(ms: number): number {
     return Math.min(ms, this.#covered ? this.#localTtl : this.#uncoveredTtl)
   }
 

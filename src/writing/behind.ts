@@ -9,6 +9,7 @@ import {
   checkShape,
   needFunction,
 } from '../base/checks.ts'
+import { inNeutralContext } from '../base/context.ts'
 import {
   CacheClosedError,
   InvalidOptionError,
@@ -249,8 +250,13 @@ export class WriteBehind<K extends CacheKey, V> {
     })
   }
 
-  /** Writes the next batch if it is its time, else comes back then. */
-  #next(): void {
+  /**
+   * Writes the next batch if it is its time, else comes back then. In the context of nobody: a batch is
+   * of many callers.
+   */
+  readonly #next = inNeutralContext(() => this.#goOn())
+
+  #goOn(): void {
     const { oldest } = this.#queue
     if (this.#isWriting || oldest === undefined) return
     const { maxBatch, maxPending, maxDelay } = this.#options

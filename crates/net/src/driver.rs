@@ -169,10 +169,13 @@ impl Driver {
                     Task::Link(id) => self.receive(id),
                 }
                 if begun.elapsed() >= self.settings.budget {
+                    self.exchange();
                     self.rest_relay();
                     return self.pause();
                 }
             }
+            // Once for all: what many clients ask is written to the store together.
+            self.exchange();
         }
         self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);
@@ -333,7 +336,6 @@ impl Driver {
         if self.links.ready(id, relay, space) {
             self.queue.push_back(Task::Link(id));
         }
-        self.exchange();
     }
 
     /// Writes to the store what is for it, and hands its replies to their clients.
@@ -413,7 +415,6 @@ impl Driver {
             Stage::Between => Rest::Gone,
         };
         self.settle(key, rest);
-        self.exchange();
         if !self.work.output.kills.is_empty() {
             self.membership.kill(&self.work.output.kills);
             self.work.output.kills.clear();

@@ -329,7 +329,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
 
   #store(key: K, value: V, saving: Saving | undefined): void {
     try {
-      this.#cache.set(key as K & CacheKey, value, this.#life(key, saving))
+      this.#cache.set(key as K & CacheKey, value, this.#lifetime(key, saving))
     } catch (error) {
       if (!(error instanceof EntryTooLargeError)) throw error
       // As in lru-cache: what is too large is not stored, and what was there is of no use.
@@ -338,7 +338,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   /** The life to give an entry; `undefined`: as the cache was made. */
-  #life(key: K, saving: Saving = {}): SetOptions | undefined {
+  #lifetime(key: K, saving: Saving = {}): SetOptions | undefined {
     const { noUpdateTTL = this.noUpdateTTL, jitter } = saving
     if (noUpdateTTL) {
       const left = this.#cache.ttl(key as K & CacheKey)

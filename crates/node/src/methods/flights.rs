@@ -1,5 +1,6 @@
 //! Joining a flight, ending it and leaving it.
 
+use super::conditional::read_note;
 use crate::cache::flights::{Lead, Part, appoint, stand_back, tell};
 use crate::cache::{Handle, Shared, ValueBuf, note};
 use crate::env::{Call, Enclosure, News, Returns, mail};
@@ -58,19 +59,17 @@ const STORED: f64 = 1.0;
 const NOT_STORED: f64 = 0.0;
 const LOST: f64 = -1.0;
 
-/// `land(lease, value, ttl | undefined, note | undefined, kind?)`: ends a flight with its value, or
-/// with the nothing or the failure that `kind` says: above 0 if it was stored. Below 0 if it was a
-/// failure and the lease is another's: as of `fail`.
+/// `land(lease, value, ttl | undefined, note | undefined, kind?, own?)`: ends a flight with its value,
+/// or with the nothing or the failure that `kind` says: above 0 if it was stored. Below 0 if it was a
+/// failure and the lease is another's: as of `fail`. `own`: 1 if `touch` is to know the ttl.
 pub fn land<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.owned()?);
     let kind = js.to_index(call.arg::<4>()).unwrap_or_default() as u8;
     // All JavaScript that may run does so before the value's bytes are borrowed.
-    let note = match js.len(call.arg::<3>()) {
-        Some(_) => Some(note::read(js, call.arg::<3>(), &shared.cache)?),
-        None => None,
-    };
+    let ttl = js.to_number(call.arg::<2>());
+    let note = read_note(js, call.arg::<3>(), call.arg::<5>(), ttl, &shared)?;
     let note = if kind == 0 { note } else { Some(note::negative(note)) };
-    let expiry = shared.expiry_or_default(js.to_number(call.arg::<2>()));
+    let expiry = shared.expiry_or_default(ttl);
     let mut buf = ValueBuf::new();
     let value = read(&mut buf, call, kind, &shared)?;
     let Some(Lead { lease, is_overdue }) = take(call)? else { return js.number(NOT_STORED) };

@@ -57,7 +57,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"listen", admin::listen),
     method!(c"unlisten", admin::unlisten),
     method!(c"join", flights::join),
-    method!(c"land", flights::land, 6),
+    method!(c"land", flights::land, 7),
     method!(c"give", flights::give),
     method!(c"fail", flights::fail),
     method!(c"leave", flights::leave),

@@ -40,7 +40,7 @@ const MAX_STEP: u64 = 1 << 20;
 fn keys(call: &mut Call<'_>) -> Result<(), Failure> {
     let pattern = call.args.word(1);
     let mut names: Vec<Vec<u8>> = vec![];
-    call.store().walk(call.state.db, |name, _| {
+    call.store().visit_all(call.state.db, |name, _| {
         if glob::matches(pattern, name, false) {
             names.push(name.to_vec());
         }

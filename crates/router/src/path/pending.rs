@@ -45,7 +45,7 @@ impl Scope {
 }
 
 /// One key of a request, or all.
-struct Step {
+struct OpenStep {
     ticket: Ticket,
     link: LinkId,
     key: Option<u64>,
@@ -55,7 +55,7 @@ struct Step {
 /// A client's requests without replies.
 #[derive(Default)]
 pub(crate) struct Pending {
-    steps: VecDeque<Step>,
+    steps: VecDeque<OpenStep>,
     /// How many steps there are on each connection.
     links: SmallVec<[(LinkId, usize); 2]>,
 }
@@ -71,9 +71,9 @@ impl Pending {
         let before = self.steps.len();
         match scope {
             Scope::Nothing => return,
-            Scope::All => self.steps.push_back(Step { ticket, link, key: None, writes }),
+            Scope::All => self.steps.push_back(OpenStep { ticket, link, key: None, writes }),
             Scope::Keys(keys) => {
-                let step = |key: &u64| Step { ticket, link, key: Some(*key), writes };
+                let step = |key: &u64| OpenStep { ticket, link, key: Some(*key), writes };
                 self.steps.extend(keys.iter().map(step));
             }
         }
@@ -87,7 +87,7 @@ impl Pending {
     /// Its reply has come.
     pub(crate) fn settle(&mut self, ticket: Ticket) {
         let Self { steps, links } = self;
-        let mut forget = |step: &Step| {
+        let mut forget = |step: &OpenStep| {
             if let Some((_, count)) = links.iter_mut().find(|(id, _)| *id == step.link) {
                 *count -= 1;
             }

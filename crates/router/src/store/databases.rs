@@ -215,7 +215,7 @@ impl Store {
     }
 
     /// Visits all keys of a database, one that stays at least once.
-    pub(crate) fn walk(&self, db: u8, mut f: impl FnMut(&[u8], EntryRef<'_>)) {
+    pub(crate) fn visit_all(&self, db: u8, mut f: impl FnMut(&[u8], EntryRef<'_>)) {
         run_to_end::<()>(|cursor| Continue(self.scan(db, cursor, BATCH, &mut f)));
     }
 
@@ -235,7 +235,7 @@ impl Store {
             }
         }
         let mut first = None;
-        self.walk(db, |name, _| {
+        self.visit_all(db, |name, _| {
             if first.is_none() {
                 first = Some(f(name));
             }
