@@ -44,6 +44,10 @@ if (hasRedis) {
     for (let round = 0; round < 3; round++) {
       t.is(await client.send('GET', 'a'), `$${value.length}\r\n${value}\r\n`)
     }
+    const info = await client.send('INFO')
+    t.regex(info, /# Upstream\r\nupstream_address:127\.0\.0\.1:\d+\r\nupstream_kind:tls\r\n/)
+    t.regex(info, /# Routes\r\nroute0:match=\*,hits=2,misses=1,joined=0,stored=1,/)
+    t.regex(await client.send('INFO', 'cache'), /# Cache\r\ncache_entries:\d+\r\n/)
     t.is(await client.send('LPUSH', 'l', 'x'), ':1\r\n')
     t.is(await client.send('MULTI'), '+OK\r\n')
     t.is(await client.send('INCR', 'n'), '+QUEUED\r\n')

@@ -18,10 +18,11 @@ pub(super) static COMMANDS: &[Command] =
 type Fields = Vec<(&'static str, String)>;
 type Section = (&'static str, fn(&Router, u64) -> Fields);
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
+    ("Cache", cache),
     ("Persistence", persistence),
     ("Stats", stats),
     ("Replication", replication),
@@ -52,8 +53,41 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
             }
         }
     }
+    if wants("upstream")
+        && let Some(store) = &call.router.options.upstream
+    {
+        begin(&mut text, "Upstream");
+        let kind = if store.unix { "unix" } else { ["tcp", "tls"][usize::from(store.tls)] };
+        let _ = write!(text, "upstream_address:{}\r\nupstream_kind:{kind}\r\n", store.place());
+    }
+    if wants("routes") && call.router.options.upstream.is_some() {
+        routes(&mut text, call.router);
+    }
     call.reply.verbatim(*b"txt", text.as_bytes());
     Ok(())
+}
+
+/// A line for each route of the store behind the node, with the counts of `stats().routes`.
+fn routes(text: &mut String, router: &Router) {
+    begin(text, "Routes");
+    for (at, (pattern, counts)) in router.route_counts().into_iter().enumerate() {
+        let _ = write!(
+            text,
+            "route{at}:match={pattern},hits={},misses={},joined={},stored={},dropped={},passed={},\
+             shadowed={},stale_given={},refreshed={},left_out={},verified={}\r\n",
+            counts.hits,
+            counts.misses,
+            counts.joined,
+            counts.stored,
+            counts.dropped,
+            counts.passed,
+            counts.shadowed,
+            counts.stale_given,
+            counts.refreshed,
+            counts.left_out,
+            counts.verified,
+        );
+    }
 }
 
 fn begin(text: &mut String, name: &str) {
@@ -97,6 +131,19 @@ fn memory(router: &Router, _: u64) -> Fields {
         ("maxmemory", max.to_string()),
         ("maxmemory_human", human(max)),
         ("maxmemory_policy", policy(router).into()),
+    ]
+}
+
+/// What the node's memory holds, under the names of `stats()`.
+fn cache(router: &Router, _: u64) -> Fields {
+    let stats = router.cache().stats();
+    vec![
+        ("cache_entries", stats.entries.to_string()),
+        ("cache_bytes", stats.bytes.to_string()),
+        ("cache_hits", stats.hits.to_string()),
+        ("cache_misses", stats.misses.to_string()),
+        ("cache_evictions", stats.evictions.to_string()),
+        ("cache_expirations", stats.expirations.to_string()),
     ]
 }
 
