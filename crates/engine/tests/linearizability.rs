@@ -8,7 +8,7 @@ use breakwater_engine::{
 };
 use std::collections::HashSet;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 const THREADS: u64 = 3;
@@ -426,4 +426,43 @@ fn what_is_evicted_may_be_missing_but_never_comes_back() {
         check(policy, Some(1), Beside::Nothing, 200);
         check(policy, Some(3), Beside::Growth, 200);
     }
+}
+
+/// Who reads may have found what is replaced next, and look whether it is good after its tag was
+/// invalidated: what took its place is there all the same.
+#[test]
+fn a_key_that_always_has_a_value_is_never_found_without_one() {
+    let config =
+        Config { shards: Some(1), near_copies: true, max_entries: Some(100), ..Config::default() };
+    let cache = Cache::new(config).unwrap();
+    let key = Key::bytes(b"key");
+    let set = |number| cache.set(key, Value::bytes(&u64::to_le_bytes(number)), Expiry::Never);
+    set(0).unwrap();
+    let over = AtomicBool::new(false);
+    let rounds = 200_000;
+    thread::scope(|scope| {
+        // More than there are processors, so that they are interrupted anywhere.
+        for reader in 0..6 {
+            let (cache, over) = (&cache, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    let found = match reader {
+                        0 => cache.get(key, |_| ()).is_some(),
+                        1 => cache.contains(key),
+                        2 => update(cache, key, |_| None).is_some(),
+                        3 => cache.info(key, None).is_some(),
+                        4 => cache.freshness(key).is_some(),
+                        _ => cache.expire(key, Expiry::Never).unwrap(),
+                    };
+                    assert!(found, "reader {reader}");
+                }
+            });
+        }
+        for number in 0..rounds {
+            set_noted(&cache, key, number, &tagged(&cache));
+            set(number).unwrap();
+            cache.invalidate_tag(TAG, false);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
 }

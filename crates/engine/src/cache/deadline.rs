@@ -48,12 +48,15 @@ impl Cache {
             let Err(shortage) = guarded.wheel.prepare(&shard) else {
                 // SAFETY: pinned: what the index holds is not freed.
                 let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
-                let hit = shard.index.find(hash, same);
+                let Some(hit) = shard.index.find(hash, same) else { return Ok(false) };
                 // SAFETY: as above.
-                let entry = hit.map(|hit| unsafe { hit.entry().read() });
-                let Some(entry) = entry.filter(|&entry| !self.is_over(entry)) else {
-                    return Ok(false);
-                };
+                let entry = unsafe { hit.entry().read() };
+                if self.is_over(entry) {
+                    if self.stands(shard, hash, key, hit.entry()) {
+                        return Ok(false);
+                    }
+                    continue;
+                }
                 let _changing = shard.changing(hash);
                 let deadline = postpone(&mut guarded, hash, entry, expiry_of(entry));
                 guarded.tidy(&shard);

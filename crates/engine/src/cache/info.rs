@@ -39,11 +39,17 @@ impl Cache {
         let hash = self.hasher.hash(key);
         let shard = self.shard_of(hash);
         let _guard = shard.here.pin();
-        // SAFETY: pinned: what the index holds is not freed.
-        let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
-        // SAFETY: as above.
-        let entry = unsafe { hit.entry().read() };
-        let found = self.examine(entry, self.stamp(hash))?;
+        let (hit, found) = loop {
+            // SAFETY: pinned: what the index holds is not freed.
+            let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
+            // SAFETY: as above.
+            match self.examine(unsafe { hit.entry().read() }, self.stamp(hash)) {
+                Some(found) => break (hit, found),
+                None if self.stands(shard, hash, key, hit.entry()) => return None,
+                None => {}
+            }
+        };
+        let entry = found.entry;
         let now = self.clock.now();
         let note = entry.note();
         let life = note.and_then(NoteRef::life).or(life);

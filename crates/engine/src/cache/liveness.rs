@@ -1,9 +1,11 @@
 //! Whether an entry is there, for whom, and how it is reported when it goes.
 
 use super::Cache;
-use crate::entry::EntryRef;
+use crate::entry::{EntryPtr, EntryRef};
+use crate::key::Key;
 use crate::note::NoteRef;
 use crate::removal::Reason;
+use crate::shard::ShardRef;
 use crate::stats::Count;
 use crate::tags::Validity;
 
@@ -34,6 +36,24 @@ impl Cache {
     #[cold]
     fn validity(&self, entry: EntryRef<'_>) -> Validity {
         entry.note().map_or(Validity::Valid, |note| self.tags.check_note(note))
+    }
+
+    /// Whether the index has this entry of the key still: called pinned.
+    ///
+    /// Who finds an entry and then sees that it is over must ask. It may have been replaced before it
+    /// came to its end, by its deadline or a tag: then the key was never without a value.
+    #[cold]
+    pub(super) fn stands(
+        &self,
+        shard: ShardRef<'_>,
+        hash: u64,
+        key: Key<'_>,
+        it: EntryPtr,
+    ) -> bool {
+        // SAFETY: the caller is pinned: what the index holds is not freed, and no other entry comes
+        // to have the address of this one.
+        let found = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
+        found.is_some_and(|hit| hit.entry() == it)
     }
 
     /// Whether the entry is so near to its end that it should be loaded anew.

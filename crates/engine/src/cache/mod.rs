@@ -261,15 +261,21 @@ impl Cache {
         hash: u64,
         key: Key<'_>,
         tell: bool,
-        see: impl FnOnce(EntryRef<'a>) -> Option<S>,
+        see: impl Fn(EntryRef<'a>) -> Option<S>,
         f: impl FnOnce(S) -> R,
     ) -> Option<R> {
         let guard = shard.here.pin();
-        // SAFETY: pinned: what the index holds is not freed.
-        let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
-        // SAFETY: as above.
-        let entry = unsafe { hit.entry().read() };
-        let Some(seen) = see(entry) else {
+        let (hit, seen) = loop {
+            // SAFETY: pinned: what the index holds is not freed.
+            let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
+            // SAFETY: as above.
+            let entry = unsafe { hit.entry().read() };
+            if let Some(seen) = see(entry) {
+                break (hit, seen);
+            }
+            if !self.stands(shard, hash, key, hit.entry()) {
+                continue;
+            }
             let gone = self.is_gone(entry);
             drop(guard);
             if gone {

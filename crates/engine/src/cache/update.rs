@@ -113,6 +113,10 @@ impl Cache {
         // SAFETY: as above.
         let old = held.map(|entry| unsafe { entry.read() });
         let live = old.filter(|&entry| !self.is_over(entry));
+        let over = held.filter(|_| live.is_none());
+        if over.is_some_and(|held| !self.stands(shard, hash, key, held)) {
+            return Attempt::Again;
+        }
         let (edit, result) = f(live, out);
         let (format, expiry) = match edit {
             Edit::Keep => return Attempt::Done(result),
