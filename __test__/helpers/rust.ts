@@ -61,7 +61,7 @@ function read(path: string, source: string, scopes: Map<string, Scope>): void {
       child.test ||= /\bcfg\b.*\b(test|loom)\b/.test(attributes.join(' '))
       if (tokens[at + 2] === '{') open.push({ scope: child, depth })
       at += tokens[at + 2] === '{' ? 1 : 2
-    } else if (token === 'use') {
+    } else if (token === 'use' && tokens[at + 1] !== '<') {
       const end = tokens.indexOf(';', at)
       for (const [names, name] of trees(tokens.slice(at + 1, end))) {
         const absolute = absolutely(names, scope.path)

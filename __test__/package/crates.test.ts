@@ -83,7 +83,7 @@ test('a module and its children, tests, comments and texts make no circle', t =>
     'b.rs': `// use crate::a;
       const TEXT: &str = "use crate::a::A;"; const LETTER: char = '"'; fn f<'a>() {}
       #[cfg(test)] mod tests { use crate::a::A; fn f() { { crate::a::g() } } }
-      fn after() { crate::f() }`,
+      fn after() { crate::f() } fn all() -> impl Iterator + use<> {}`,
     'tests.rs': 'use crate::a; use crate::b;',
   }
   const sources = Object.entries(files).map(([file, text]) => [moduleOf(file), text] as const)

@@ -141,7 +141,7 @@ compare('what the protocol forbids is answered as Redis answers it', async t => 
     '*1\r\n$0\r\n\r\nQUIT\r\n',
     'quit now\r\nPING\r\n',
     'nothing  "such as" this\r\nQUIT\r\n',
-    '*3\r\n$3\r\nfoo\r\n$2\r\n\r\n\r\n$200\r\n' + 'y'.repeat(200) + '\r\nQUIT\r\n',
+    `*3\r\n$3\r\nfoo\r\n$2\r\n\r\n\r\n$200\r\n${'y'.repeat(200)}\r\nQUIT\r\n`,
   ]
   for (const request of requests) {
     const both = await open()

@@ -48,8 +48,12 @@ test('options that cannot be are refused by name', t => {
   refused({ policy: 'fifo' }, 'policy')
   refused({ password: '' }, 'password')
   refused({ password: 'a', users: [] }, 'password')
-  refused({ users: [{ name: 'a b' }] }, 'users')
-  refused({ users: [{ name: 'a', permissions: ['fly'] }] }, 'permissions')
+  refused({ users: [{ name: 'a b' }] }, 'users[0].name')
+  refused({ users: [{ name: 'a', permissions: ['fly'] }] }, 'users[0].permissions')
+  refused({ users: ['a'] }, 'users[0]')
+  refused({ users: [{ name: 'a' }, { name: 'b', password: '' }] }, 'users[1].password')
+  refused({ users: [{ name: 'a', permissions: [] }] }, 'users[0].permissions')
+  refused({ users: [{ name: 'a', readConcern: 'none' }] }, 'users[0].readConcern')
   refused({ maxClients: 0 }, 'maxClients')
   refused({ colour: 'red' }, 'colour')
   refused({ maxMemory: '64mb' }, 'maxMemory')
@@ -226,7 +230,10 @@ test('bad options are errors that name the option, the value and what is allowed
     [['--max-bytes', 'lots'], /--max-bytes must be .*'25%', not 'lots'/],
     [['--threads', '9999'], /--threads must be .* from 0 to 1024, not 9999/],
     [['--user', 'a'], /--user.*'a'.*name:password/],
-    [['--user', 'a:b:fly'], /--user must be some of read, write, admin, all, not 'fly'/],
+    [
+      ['--user', 'a:b:fly'],
+      /--user\[0\]\.permissions must be some of read, write, admin, all, not 'fly'/,
+    ],
     [['--nonsense'], /unknown option '--nonsense'/],
   ] as const) {
     const { code, output } = await run('serve', ...args)

@@ -171,8 +171,8 @@ export class Entries<K extends CacheKey = string, V = unknown> {
     const near = this.#reads
     // What has no length, as a number, compares as not greater.
     if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
-      const place = near.find(key)
-      return place < 0 ? this.#load(near, key) : near.at(place)
+      const slot = near.find(key)
+      return slot < 0 ? this.#load(near, key) : near.at(slot)
     }
     if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
     const stored = this.#touches ? getAndTouch(this.#at, key) : get(this.#at, key)
@@ -182,8 +182,8 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   /** As {@link Cache.get}, but nothing is counted and the policy is not told. */
   peek(key: K): V | undefined {
     const near = this.#near
-    const place = near?.glance(key) ?? -1
-    if (place >= 0) return near?.at(place)
+    const slot = near?.glance(key) ?? -1
+    if (slot >= 0) return near?.at(slot)
     const stored = peek(this.#at, key)
     return this.#textOut && stored !== true ? (stored as V | undefined) : this.#decode(stored)
   }
@@ -290,8 +290,8 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   protected nearCopy(key: K): V | undefined {
     const near = this.#reads
     if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
-      const place = near.find(key)
-      return place < 0 ? undefined : near.at(place)
+      const slot = near.find(key)
+      return slot < 0 ? undefined : near.at(slot)
     }
     if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
     return undefined

@@ -297,7 +297,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
    * @internal
    */
   protected deleteOlder(key: K, version: number): void {
-    if (!this.closed && binding.bury(this.at, key, version, REMEMBERED)) {
+    if (!this.closed && binding.deleteOlder(this.at, key, version, REMEMBERED)) {
       void this.second?.session.delete([key])
     }
   }

@@ -129,7 +129,7 @@ declare module '#binding' {
           cost: number,
         ]
       | undefined
-    bury(at: number, key: Key, version: number, ttl: number): boolean
+    deleteOlder(at: number, key: Key, version: number, ttl: number): boolean
     epoch(at: number): number
     invalidateTag(at: number, tag: string, soft: 0 | 1): void
     /** Above 0: lead, by this lease, which is the flight's number; below: wait for that flight; 0: look again. */

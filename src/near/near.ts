@@ -37,7 +37,7 @@ const SAMPLING_LIMIT = 0x7e000000
 /** Not the pressure, before it has risen four billion times: a hit looks closer. */
 const LOOK = -1
 
-/** Misses that make a key's copy worth the place of another. */
+/** Misses that make a key's copy worth the slot of another. */
 const MISSES_TO_OUST = 5
 
 /** No copy. */
@@ -97,7 +97,7 @@ export class Near<V> {
   /** What the cache's clock is ahead of this isolate's, at most. */
   #ahead = 0
   /** Where a key's copy is in the lists below. */
-  readonly #places = new Map<unknown, number>()
+  readonly #slots = new Map<unknown, number>()
   readonly #keys: unknown[] = []
   readonly #values: (V | undefined)[] = []
   #records: Int32Array
@@ -140,21 +140,21 @@ export class Near<V> {
 
   /** Where the copy of a key's value is, if it is good now: a hit, which is counted; or -1. */
   find(key: unknown): number {
-    const place = this.#places.get(key)
-    if (place === undefined || !this.#isCurrent(place)) {
-      this.#spoilt = place ?? NONE
+    const slot = this.#slots.get(key)
+    if (slot === undefined || !this.#isCurrent(slot)) {
+      this.#spoilt = slot ?? NONE
       return NONE
     }
     const records = this.#records
     this.#sampling = (this.#sampling + SAMPLING_STEP) | 0
-    const mark = records[place * FIELDS + MARK]
+    const mark = records[slot * FIELDS + MARK]
     if (mark !== this.#words[this.#pressureAt] || this.#sampling > SAMPLING_LIMIT) {
-      if (!this.#countHit(place)) return NONE
+      if (!this.#countHit(slot)) return NONE
     }
-    const uses = records[place * FIELDS + USES]!
-    if (uses < MOST_USES) records[place * FIELDS + USES] = uses + 1
+    const uses = records[slot * FIELDS + USES]!
+    if (uses < MOST_USES) records[slot * FIELDS + USES] = uses + 1
     this.#port[HITS]!++
-    return place
+    return slot
   }
 
   /** Whether it costs more than it saves, and rests. */
@@ -177,41 +177,41 @@ export class Near<V> {
 
   /** As {@link Near.find}, but nothing is counted and the engine is not told. */
   glance(key: unknown): number {
-    const place = this.#places.get(key)
-    return place !== undefined && this.#isCurrent(place) && !this.#isOver(place) ? place : NONE
+    const slot = this.#slots.get(key)
+    return slot !== undefined && this.#isCurrent(slot) && !this.#isOver(slot) ? slot : NONE
   }
 
   /** The value that lies where `find` says. */
-  at(place: number): V {
-    const value = this.#values[place] as V
+  at(slot: number): V {
+    const value = this.#values[slot] as V
     return this.#copiesBytes ? (Buffer.from(value as Uint8Array) as V) : value
   }
 
-  #isCurrent(place: number): boolean {
+  #isCurrent(slot: number): boolean {
     const records = this.#records
     const words = this.#words
-    const record = place * FIELDS
+    const record = slot * FIELDS
     const word = (records[record + HASH_LOW]! & this.#mask) * 2
     return words[word] === records[record + LOW] && words[word + 1] === records[record + HIGH]
   }
 
-  #isOver(place: number): boolean {
-    const end = this.#ends[place]!
+  #isOver(slot: number): boolean {
+    const end = this.#ends[slot]!
     return end !== 0 && this.#now() >= end
   }
 
   /** Counts the use of a copy, and tells the engine if it has to know; false if the copy is over. */
-  #countHit(place: number): boolean {
-    if (this.#isOver(place)) {
-      this.#spoilt = place
+  #countHit(slot: number): boolean {
+    if (this.#isOver(slot)) {
+      this.#spoilt = slot
       return false
     }
     const { exact } = this.#base
-    const record = place * FIELDS
+    const record = slot * FIELDS
     const pressure = this.#words[this.#pressureAt]!
-    const news = exact ? place !== this.#last : this.#records[record + TOLD] !== pressure
-    if (news || this.#sampling > SAMPLING_LIMIT) this.#note(place, pressure)
-    if (!exact && this.#ends[place] === 0) this.#records[record + MARK] = pressure
+    const news = exact ? slot !== this.#last : this.#records[record + TOLD] !== pressure
+    if (news || this.#sampling > SAMPLING_LIMIT) this.#note(slot, pressure)
+    if (!exact && this.#ends[slot] === 0) this.#records[record + MARK] = pressure
     return true
   }
 
@@ -235,10 +235,10 @@ export class Near<V> {
     if (this.#mixed && ArrayBuffer.isView(value)) return value
     const misses = decoded ? MISSES_OF_DECODED : MISSES_OF_PLAIN
     const again = spoilt !== NONE && this.#keys[spoilt] === key
-    const place = again ? spoilt : this.#take(key, hashHigh, misses)
-    if (place === NONE) return value
+    const slot = again ? spoilt : this.#take(key, hashHigh, misses)
+    if (slot === NONE) return value
     const records = this.#records
-    const record = place * FIELDS
+    const record = slot * FIELDS
     this.#bytes += bytes - records[record + BYTES]!
     records[record + BYTES] = bytes
     records[record + LOW] = low
@@ -248,11 +248,11 @@ export class Near<V> {
     // The read that brought it is known; the next one is told at once.
     records[record + MARK] = LOOK
     records[record + TOLD] = LOOK
-    this.#values[place] = this.#copiesBytes ? ownBytes(value) : value
-    this.#ends[place] = end
+    this.#values[slot] = this.#copiesBytes ? ownBytes(value) : value
+    this.#ends[slot] = end
     // A clock that has gone on while the machine slept, unlike the other, is set again.
     if (end !== 0 && this.#base.systemClock && this.#now() >= end) this.#setClock()
-    if (this.#bytes > this.#base.maxBytes) this.#shrink(place)
+    if (this.#bytes > this.#base.maxBytes) this.#shrink(slot)
     return value
   }
 
@@ -279,8 +279,8 @@ export class Near<V> {
 
   /** Lets the copy of a key go, so that it keeps nothing alive. */
   forget(key: unknown): void {
-    const place = this.#places.get(key)
-    if (place !== undefined) this.#empty(place)
+    const slot = this.#slots.get(key)
+    if (slot !== undefined) this.#empty(slot)
   }
 
   /** The cache has nothing for the key of the last `find`: no copy of it is kept. */
@@ -291,7 +291,7 @@ export class Near<V> {
 
   /** Lets all copies go. */
   clear(): void {
-    this.#places.clear()
+    this.#slots.clear()
     this.#keys.length = 0
     this.#values.length = 0
     this.#records.fill(0)
@@ -312,9 +312,9 @@ export class Near<V> {
     this.#ahead = binding.now(this.#base.at) - here
   }
 
-  #note(place: number, pressure: number): void {
-    const record = place * FIELDS
-    this.#last = place
+  #note(slot: number, pressure: number): void {
+    const record = slot * FIELDS
+    this.#last = slot
     this.#records[record + TOLD] = pressure
     const halves = this.#halves
     const line = 2 * LOG + 4 * this.#logged
@@ -328,24 +328,24 @@ export class Near<V> {
     }
   }
 
-  /** A place for another key, if that is worth one: a new one, or that of a key that leaves. */
+  /** A slot for another key, if that is worth one: a new one, or that of a key that leaves. */
   #take(key: unknown, hash: number, misses: number): number {
     if (typeof key !== 'string' && typeof key !== 'number') return NONE
-    let place = this.#keys.length
-    if (place < this.#base.max) {
+    let slot = this.#keys.length
+    if (slot < this.#base.max) {
       if (!this.#missedOften(hash, misses)) return NONE
       this.#keys.push(key)
       this.#values.push(undefined)
-      if (place === this.#ends.length) this.#grow()
+      if (slot === this.#ends.length) this.#grow()
     } else {
       if (!this.#missedOften(hash, MISSES_TO_OUST)) return NONE
-      place = this.#victim()
-      this.#places.delete(this.#keys[place])
-      this.#keys[place] = key
+      slot = this.#victim()
+      this.#slots.delete(this.#keys[slot])
+      this.#keys[slot] = key
     }
-    this.#records[place * FIELDS + USES] = 0
-    this.#places.set(key, place)
-    return place
+    this.#records[slot * FIELDS + USES] = 0
+    this.#slots.set(key, slot)
+    return slot
   }
 
   #missedOften(hash: number, misses: number): boolean {
@@ -367,28 +367,28 @@ export class Near<V> {
   #victim(): number {
     const records = this.#records
     for (;;) {
-      const place = this.#hand
-      this.#hand = place + 1 === this.#keys.length ? 0 : place + 1
-      const uses = records[place * FIELDS + USES]!
-      if (uses === 0) return place
-      records[place * FIELDS + USES] = uses - 1
+      const slot = this.#hand
+      this.#hand = slot + 1 === this.#keys.length ? 0 : slot + 1
+      const uses = records[slot * FIELDS + USES]!
+      if (uses === 0) return slot
+      records[slot * FIELDS + USES] = uses - 1
     }
   }
 
-  /** Empties places until the rest fits. */
+  /** Empties slots until the rest fits. */
   #shrink(but: number): void {
     while (this.#bytes > this.#base.maxBytes) {
-      const place = this.#victim()
-      if (place === but || this.#keys[place] === undefined) continue
-      this.#places.delete(this.#keys[place])
-      this.#keys[place] = undefined
-      this.#empty(place)
+      const slot = this.#victim()
+      if (slot === but || this.#keys[slot] === undefined) continue
+      this.#slots.delete(this.#keys[slot])
+      this.#keys[slot] = undefined
+      this.#empty(slot)
     }
   }
 
-  #empty(place: number): void {
-    const record = place * FIELDS
-    this.#values[place] = undefined
+  #empty(slot: number): void {
+    const record = slot * FIELDS
+    this.#values[slot] = undefined
     this.#bytes -= this.#records[record + BYTES]!
     // No word has these halves: nobody finds it good.
     this.#records.fill(0, record, record + FIELDS)

@@ -132,7 +132,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     version,
     ...address,
     ...(options.routes === undefined ? {} : { routes: checkRoutes(options.routes) }),
-    users: password === undefined ? users?.map(checkUser) : [admin(checkPassword(password))],
+    users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
   }
 }
 
@@ -141,30 +141,37 @@ function whole(option: string, value: number, least: number, most: number): numb
   throw new InvalidOptionError(option, value, `a whole number from ${least} to ${most}`)
 }
 
-function checkPassword(password: unknown): string {
+/** @param owner - whose it is, as the path of an option begins. */
+function checkPassword(owner: string, password: unknown): string {
   if (typeof password === 'string' && password !== '') return password
   // Its value stays out of the message.
-  throw new InvalidOptionError('password', typeof password, 'a text that is not empty')
+  throw new InvalidOptionError(`${owner}password`, typeof password, 'a text that is not empty')
 }
 
 function admin(password: string) {
   return { name: 'default', password, permissions: 'all' }
 }
 
-function checkUser(user: RouterUser) {
+function checkUser(user: RouterUser, index: number) {
+  const path = `users[${index}]`
+  if (typeof user !== 'object' || user === null) {
+    throw new InvalidOptionError(path, typeof user, "a user, as { name: 'ada', password: '…' }")
+  }
   const { name, password, permissions = ['all'], readConcern } = user
   if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
-    throw new InvalidOptionError('users', name, 'users with names of one word without colons')
+    throw new InvalidOptionError(`${path}.name`, name, 'one word without colons')
+  }
+  const all = `some of ${PERMISSIONS.join(', ')}`
+  if (!Array.isArray(permissions) || permissions.length === 0) {
+    throw new InvalidOptionError(`${path}.permissions`, permissions, all)
   }
   const wrong = permissions.find(permission => !PERMISSIONS.includes(permission))
-  if (wrong !== undefined || permissions.length === 0) {
-    throw new InvalidOptionError('permissions', wrong ?? '', `some of ${PERMISSIONS.join(', ')}`)
-  }
+  if (wrong !== undefined) throw new InvalidOptionError(`${path}.permissions`, wrong, all)
+  if (readConcern !== undefined) checkOneOf(`${path}.readConcern`, readConcern, CONCERNS)
   return {
     name,
-    password: password === undefined ? undefined : checkPassword(password),
+    password: password === undefined ? undefined : checkPassword(`${path}.`, password),
     permissions: permissions.join(','),
-    readConcern:
-      readConcern === undefined ? undefined : checkOneOf('readConcern', readConcern, CONCERNS),
+    readConcern,
   }
 }

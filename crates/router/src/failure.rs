@@ -16,3 +16,12 @@ impl From<&'static str> for Failure {
         Self(Cow::Borrowed(text.as_bytes()))
     }
 }
+
+/// A command has no part of this name.
+pub(crate) fn unknown_part(command: &str, name: &[u8]) -> Failure {
+    let name = &name[..name.len().min(128)];
+    let own = command.to_uppercase();
+    Failure::new(
+        [b"ERR unknown subcommand '", name, b"'. Try ", own.as_bytes(), b" HELP."].concat(),
+    )
+}

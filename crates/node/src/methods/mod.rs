@@ -78,7 +78,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"touch", info::touch, 2),
     method!(c"getAndTouch", info::get_and_touch, 2),
     method!(c"info", info::info, 2),
-    method!(c"bury", write::bury),
+    method!(c"deleteOlder", write::delete_older),
     method!(c"epoch", write::epoch),
     method!(c"invalidateTag", write::invalidate_tag),
 ];

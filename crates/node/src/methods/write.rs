@@ -38,8 +38,8 @@ pub fn set_noted<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     }
 }
 
-/// `bury(key, version, ttl)`: whether it was deleted; not if its version is higher.
-pub fn bury<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+/// `deleteOlder(key, version, ttl)`: whether it was deleted; not if its version is higher.
+pub fn delete_older<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);
     let mut key = KeyBuf::new();
     let key = key.read(js, call.arg::<0>())?;

@@ -78,12 +78,3 @@ pub(crate) fn unknown(args: Args<'_>) -> Failure {
         [b"ERR unknown command '", &name[..], b"', with args beginning with: ", &shown].concat(),
     )
 }
-
-/// A command has no part of this name.
-pub(crate) fn unknown_part(command: &str, name: &[u8]) -> Failure {
-    let name = &name[..name.len().min(128)];
-    let own = command.to_uppercase();
-    Failure::new(
-        [b"ERR unknown subcommand '", name, b"'. Try ", own.as_bytes(), b" HELP."].concat(),
-    )
-}

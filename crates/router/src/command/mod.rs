@@ -24,6 +24,6 @@ mod string;
 mod table;
 
 pub(crate) use call::Call;
-pub(crate) use dispatch::{run, unknown, unknown_part, wrong_arity};
+pub(crate) use dispatch::{run, unknown, wrong_arity};
 pub(crate) use generic::database;
 pub(crate) use state::State;

@@ -1,7 +1,7 @@
 //! What is known of a command besides how it runs.
 
 use super::call::Call;
-use crate::failure::Failure;
+use crate::failure::{Failure, unknown_part};
 use crate::policy::Permissions;
 use breakwater_resp::Args;
 
@@ -133,7 +133,7 @@ impl Command {
             .subcommands
             .iter()
             .find(|command| command.short_name().as_bytes().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| super::dispatch::unknown_part(self.name, name))
+        found.ok_or_else(|| unknown_part(self.name, name))
     }
 
     /// A subcommand's name without its command's.

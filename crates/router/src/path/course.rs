@@ -1,7 +1,7 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
-use super::pending::Pending;
-use super::relay::{Changes, Own};
+use super::changes::Changes;
+use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
 use super::topics::Topics;
 use super::transaction::Transaction;
@@ -95,6 +95,18 @@ pub(crate) struct Request<'a> {
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],
+}
+
+/// What a session knows of its own connection.
+#[derive(Default)]
+pub(crate) struct Own {
+    pub(super) link: Option<LinkId>,
+    /// Until when it waits for one.
+    pub(super) until: Option<u64>,
+    /// Whether keys are watched.
+    pub(super) watches: bool,
+    /// Whether it is to the client's end, and closed then.
+    pub(super) keeps: bool,
 }
 
 /// What a session keeps for the relay.

@@ -1,11 +1,12 @@
 //! What becomes of a request where a store stands behind the node. From the bottom up: `replies`
-//! (in the order of their requests), `pending` (what may not overtake them), `transaction` and
-//! `topics` (what a client queues, and subscribes to), `course` (what a session and the relay tell
-//! each other), `letter` (what relays tell each other), `relay` (one thread's requests on their way
-//! to the store and back).
+//! (in the order of their requests), `pending` (what may not overtake them), `changes` (what they do
+//! to keys), `transaction` and `topics` (what a client queues, and subscribes to), `course` (what a
+//! session and the relay tell each other), `letter` (what relays tell each other), `relay` (one
+//! thread's requests on their way to the store and back).
 
 use crate::catalog;
 
+mod changes;
 mod course;
 mod letter;
 mod pending;

@@ -61,7 +61,7 @@ export class Echoes {
       else foreign.push(key)
     }
     if (foreign.length > 0) this.#host.changed(foreign)
-    if (both.length > 0) void this.#look(both).catch(error => this.#lookFailed(error))
+    if (both.length > 0) void this.#askWhoWrote(both).catch(error => this.#failed(error))
   }
 
   /** Takes what another thread of this process tells; `false` if it is another process's. */
@@ -79,7 +79,7 @@ export class Echoes {
     return true
   }
 
-  async #look(both: { key: CacheKey; place: Buffer }[]): Promise<void> {
+  async #askWhoWrote(both: { key: CacheKey; place: Buffer }[]): Promise<void> {
     const commands = both.map(({ place }) => ({
       words: ['GETRANGE', place, '0', String(Head.SIZE - 1)],
       key: place,
@@ -96,7 +96,7 @@ export class Echoes {
     if (unsure.length > 0) this.#host.doubted(unsure)
   }
 
-  #lookFailed(error: unknown): void {
+  #failed(error: unknown): void {
     this.#host.failed('invalidation', error)
     this.#host.cleared()
   }

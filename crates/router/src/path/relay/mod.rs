@@ -14,14 +14,14 @@
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
 //! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
-//! `changes` invalidates. What is none of this is `sessions` (transactions, watched keys, commands
+//! `invalidation` invalidates. What is none of this is `sessions` (transactions, watched keys, commands
 //! that wait), with `pins` (connections of one client), `pubsub`, `tracking` and `unknown` (commands
 //! that the table does not have).
 //!
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
 
-mod changes;
+mod invalidation;
 mod landing;
 mod link;
 mod pins;
@@ -31,6 +31,7 @@ mod reads;
 mod reply;
 mod request;
 mod sessions;
+mod step;
 mod tracking;
 mod unknown;
 mod verify;
@@ -43,10 +44,8 @@ use crate::shared::Router;
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
-pub(super) use changes::Changes;
 use foldhash::fast::FixedState;
 use link::Link;
-pub(super) use pins::Own;
 use pins::Pins;
 use pubsub::Ear;
 use read::Read;

@@ -14,7 +14,7 @@
 use super::Relay;
 use super::reply::To;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, Request};
+use crate::path::course::{Course, Delivery, Own, Request};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command;
 use crate::shared::ClientId;
@@ -53,18 +53,6 @@ impl Pins {
     pub(super) fn wake_at(&self) -> Option<u64> {
         self.waiting.front().map(|waiting| waiting.until)
     }
-}
-
-/// What a session knows of its own connection.
-#[derive(Default)]
-pub(crate) struct Own {
-    link: Option<LinkId>,
-    /// Until when it waits for one.
-    until: Option<u64>,
-    /// Whether keys are watched.
-    pub(super) watches: bool,
-    /// Whether it is to the client's end, and closed then.
-    pub(super) keeps: bool,
 }
 
 impl Relay {

@@ -6,7 +6,7 @@
 
 use super::Relay;
 use super::reply::To;
-use super::sessions::Step;
+use super::step::Step;
 use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;

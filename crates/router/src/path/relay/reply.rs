@@ -1,10 +1,10 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
-use super::changes::Changes;
 use super::read::{News, Waiter};
-use super::sessions::Step;
+use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
+use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use breakwater_resp::{Kind, Protocol};

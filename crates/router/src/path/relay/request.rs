@@ -1,11 +1,11 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
-use super::changes::Changes;
 use super::reply::To;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
+use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::Scope;
 use crate::policy::Permissions;

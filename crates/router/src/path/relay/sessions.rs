@@ -5,33 +5,18 @@
 //! are watched, or a database is chosen in it, it goes over one of its client's own.
 
 use super::Relay;
-use super::changes::Changes;
 use super::reply::To;
+use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
+use crate::failure::unknown_part;
+use crate::path::changes::Changes;
 use crate::path::course::{Course, Delivery, Request, Taken};
 use crate::path::pending::LinkId;
-use crate::path::topics::Topic;
 use crate::path::transaction::{Transaction, command as word};
 use crate::shared::ClientId;
 use breakwater_resp::{Kind, Protocol, number};
-
-/// What becomes of a reply that changes a session.
-pub(super) enum Step {
-    /// The reply to the last request over a client's own connection.
-    Last { client: ClientId, ticket: u64, changes: Changes },
-    /// To `SELECT` over one.
-    Select { client: ClientId, ticket: u64, db: u8 },
-    /// To `EXEC`; the connection comes back if it is the client's own.
-    Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool },
-    /// The store has begun the subscriptions that these bytes confirm.
-    Confirm { client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic> },
-    /// The number that the store knows a client's own connection by, which others may redirect to.
-    Number { client: ClientId, ticket: u64, bytes: Vec<u8> },
-    /// What the store says of a command of this name.
-    Learn(Vec<u8>),
-}
 
 const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
 const MONITORS: &str = "ERR a client that monitors may only RESET or QUIT";
@@ -442,7 +427,7 @@ enum Refusal {
 /// As the store would refuse a request that has too few or too many words, or names no part.
 fn check_words(known: &Known, request: &Request<'_>) -> Result<(), Failure> {
     if known.misses_part(request.args) {
-        return Err(command::unknown_part(&known.name, request.args.word(1)));
+        return Err(unknown_part(&known.name, request.args.word(1)));
     }
     match known.takes(request.args.len()) {
         true => Ok(()),

@@ -5,7 +5,7 @@
 use super::Relay;
 use super::pubsub::INVALIDATE;
 use super::reply::To;
-use super::sessions::Step;
+use super::step::Step;
 use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;

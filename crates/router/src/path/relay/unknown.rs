@@ -2,7 +2,7 @@
 
 use super::Relay;
 use super::reply::To;
-use super::sessions::Step;
+use super::step::Step;
 use crate::catalog::{self, Known};
 use crate::failure::Failure;
 use crate::path::course::{Delivery, Request};

@@ -1,41 +1,11 @@
 //! Invalidation: what a request changes, by itself or by the store's news, leaves the cache.
 
 use super::Relay;
-use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
+use crate::path::changes::Changes;
 use crate::path::course::{Delivery, Request};
-use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
-
-/// What a request changes.
-#[derive(Default)]
-pub(crate) enum Changes {
-    #[default]
-    Nothing,
-    Keys(KeyList),
-    Everything,
-}
-
-impl Changes {
-    /// Adds others.
-    pub(super) fn merge(&mut self, others: Self) {
-        match (&mut *self, others) {
-            (Self::Everything, _) | (_, Self::Nothing) => {}
-            (Self::Keys(keys), Self::Keys(more)) => more.iter().for_each(|key| keys.push(key)),
-            (_, others) => *self = others,
-        }
-    }
-
-    /// The keys that they concern.
-    pub(super) fn scope(&self) -> Scope {
-        match self {
-            Self::Nothing => Scope::Nothing,
-            Self::Keys(keys) => Scope::of(keys.iter()),
-            Self::Everything => Scope::All,
-        }
-    }
-}
 
 impl Relay {
     pub(super) fn changes(&self, known: Option<&Known>, request: &Request<'_>) -> Changes {
