@@ -7,20 +7,13 @@ import { createStore } from '../../src/adapters/cache-manager.ts'
 import { KeyvStore } from '../../src/adapters/keyv.ts'
 import { Cache } from '../../src/index.ts'
 import { clock } from '../helpers/host-time.ts'
-import { random } from '../helpers/random.ts'
+import { chance } from '../helpers/random.ts'
 
 // Programs of calls, drawn by chance, run against a library's own store in memory and against ours:
 // both must answer alike. Time is the test's own for both.
 
 const PROGRAMS = 25
 const STEPS = 80
-
-type Draw = <T>(list: readonly T[]) => T
-
-function chance(seed: number): Draw {
-  const next = random(seed)
-  return list => list[Math.floor(next() * list.length)] as never
-}
 
 const keys = ['a', 'b', 'c', 'with:colon', '__proto__', 'é€']
 // Whole milliseconds, and never the very moment of an end: who is right at that moment is a matter of taste.

@@ -10,3 +10,12 @@ export function random(seed: number): () => number {
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
   }
 }
+
+/** Draws one of a list. */
+export type Draw = <T>(list: readonly T[]) => T
+
+/** Draws from lists: the same seed, the same draws. */
+export function chance(seed: number): Draw {
+  const next = random(seed)
+  return list => list[Math.floor(next() * list.length)] as never
+}

@@ -4,18 +4,11 @@
 import test from 'ava'
 import type { CacheEntry, CacheHandler } from 'next/cache.js'
 import { createCacheHandler, createUseCacheHandler } from '../../src/adapters/nextjs.ts'
-import { random } from '../helpers/random.ts'
+import { chance, type Draw } from '../helpers/random.ts'
 import { clock, incrementalCache, nextModules } from './support.ts'
 
 const PROGRAMS = 200
 const STEPS = 60
-
-type Draw = <T>(list: readonly T[]) => T
-
-function chance(seed: number): Draw {
-  const next = random(seed)
-  return list => list[Math.floor(next() * list.length)] as never
-}
 
 let names = 0
 const nameOf = () => `next differential ${++names}`

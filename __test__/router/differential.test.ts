@@ -2,8 +2,9 @@
 // for what docs/serve.md lists.
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
+import { random } from '../helpers/random.ts'
 import { script } from './commands.ts'
-import { encode, installed, Raw, random, redis, replyEnd, serve } from './support.ts'
+import { encode, installed, Raw, redis, replyEnd, serve } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
 const ROUNDS = 3000

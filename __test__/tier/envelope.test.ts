@@ -6,7 +6,7 @@ import { Compression, hasCompression, pack, unpack } from '../../src/tier/compre
 import type { TierValue } from '../../src/tier/contract.ts'
 import { Head, readSignature, seal, unseal } from '../../src/tier/envelope.ts'
 import { Keys, readKey, writeKey } from '../../src/tier/redis/session/keys.ts'
-import { random } from '../router/support.ts'
+import { random } from '../helpers/random.ts'
 
 const MAX = 1024 ** 2
 

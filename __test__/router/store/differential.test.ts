@@ -1,7 +1,8 @@
 // Through a node, clients get the bytes that the store itself would give them: the same sequences of
 // commands go to a Redis, and through a node to another one, while others write to both.
 import test, { type ExecutionContext } from 'ava'
-import { encode, Raw, random, redis } from '../support.ts'
+import { random } from '../../helpers/random.ts'
+import { encode, Raw, redis } from '../support.ts'
 import { front, hasRedis } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
-import { freePort, Raw, random, redis, type Served, serve } from '../support.ts'
+import { random } from '../../helpers/random.ts'
+import { freePort, Raw, redis, type Served, serve } from '../support.ts'
 import { hasRedis } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)

@@ -1,7 +1,8 @@
 // What a session is through a node: the same bytes as from the store itself, for transactions, watched
 // keys, commands that wait, subscriptions and replies that are not wanted.
 import test, { type ExecutionContext } from 'ava'
-import { encode, Raw, random, redis } from '../support.ts'
+import { random } from '../../helpers/random.ts'
+import { encode, Raw, redis } from '../support.ts'
 import { front, hasRedis } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
