@@ -17,7 +17,8 @@ const TIMER: c_int = 13;
 /// `UV_READABLE`.
 const READABLE: c_int = 1;
 
-/// What is used of libuv.
+/// What is used of libuv. None of it may be called but in the thread of its loop, on handles that are
+/// open.
 #[derive(Clone, Copy)]
 pub struct Uv {
     poll_init: unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> c_int,
@@ -81,7 +82,8 @@ impl Uv {
     /// # Safety
     /// As for [`Uv::watch`].
     pub unsafe fn timer(&self, event_loop: *mut c_void, owner: *mut c_void) -> Handle {
-        // SAFETY: as in `watch`. Making a timer cannot fail.
+        // SAFETY: as in `watch`: it has the size of a timer, and the caller's loop. Making one cannot
+        // fail.
         unsafe {
             let handle = self.allocate(TIMER, owner);
             (self.timer_init)(event_loop, handle.as_ptr());
@@ -94,7 +96,7 @@ impl Uv {
     /// # Safety
     /// The timer is open and of the calling thread.
     pub unsafe fn set(&self, timer: Handle, due: Callback, ms: u64) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller vouches for the timer and its thread.
         unsafe { (self.timer_start)(timer.as_ptr(), due, ms, 0) };
     }
 
@@ -103,7 +105,7 @@ impl Uv {
     /// # Safety
     /// As for [`Uv::set`].
     pub unsafe fn unset(&self, timer: Handle) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller vouches for the timer and its thread.
         unsafe { (self.timer_stop)(timer.as_ptr()) };
     }
 
@@ -113,12 +115,17 @@ impl Uv {
     /// # Safety
     /// The handle is open and of the calling thread.
     pub unsafe fn close(&self, handle: Handle, closed: Callback) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller vouches for the handle and its thread; `closed` frees it, and nobody else.
         unsafe { (self.close)(handle.as_ptr(), closed) };
     }
 
+    /// Room for a handle of a kind, in all its bits zero but for its owner.
+    ///
+    /// # Safety
+    /// `kind` is one of libuv's. The handle is freed by [`free`], once libuv does not know it.
     unsafe fn allocate(&self, kind: c_int, owner: *mut c_void) -> Handle {
-        // SAFETY: no memory of this size means that nothing can go on.
+        // SAFETY: libuv tells the size of a kind of its own, and a handle begins with `data`, a pointer
+        // that is its owner's. Where there is no memory nothing can go on.
         unsafe {
             let handle = libc::calloc(1, (self.handle_size)(kind));
             let Some(handle) = NonNull::new(handle) else { std::process::abort() };
@@ -134,7 +141,7 @@ impl Uv {
 /// # Safety
 /// The handle was made here.
 pub unsafe fn owner(handle: *mut c_void) -> *mut c_void {
-    // SAFETY: the caller's.
+    // SAFETY: `allocate` wrote the owner there, and it is not written again.
     unsafe { *handle.cast::<*mut c_void>() }
 }
 
@@ -143,7 +150,7 @@ pub unsafe fn owner(handle: *mut c_void) -> *mut c_void {
 /// # Safety
 /// libuv has let go of it.
 pub unsafe extern "C" fn free(handle: *mut c_void) {
-    // SAFETY: the caller's; it came from `calloc`.
+    // SAFETY: it came from `calloc` in `allocate`, and libuv has let go of it, as the caller says.
     unsafe { libc::free(handle) };
 }
 
