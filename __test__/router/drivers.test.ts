@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { createRouter } from 'breakwater/router'
 import { Authority } from '../helpers/certificates.ts'
@@ -14,6 +15,12 @@ const MB = 1024 * KB
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isTrue())) await sleep(5)
 }
+
+/** A thread that serves, and tells where. */
+const SERVER = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  const { createRouter } = require('breakwater/router')
+  createRouter(workerData).listen({ port: 0 }).then(({ port }) => parentPort.postMessage(port))`
 
 type Test = Parameters<typeof serve>[0]
 
@@ -262,5 +269,32 @@ for (const { driver, way } of CASES) {
     flowing = false
     t.true(router.stats().commands > 0)
     socket.destroy()
+  })
+  test(`${name}: a thread that is terminated under load takes its clients along, and nothing else`, async t => {
+    t.timeout(120_000)
+    const options = { driver, threads: 0, maxBytes: '16mb', ...tls }
+    const other = createRouter(options)
+    t.teardown(() => other.close())
+    const good = await connect(t, (await other.listen({ port: 0 })).port)
+    const pings = Buffer.concat(Array.from({ length: 500 }, () => encode(['PING'])))
+    for (let round = 0; round < 6; round++) {
+      const worker = new Worker(SERVER, {
+        eval: true,
+        workerData: { ...options, threads: round % 2 },
+      })
+      const [port] = (await once(worker, 'message')) as [number]
+      const clients = await Promise.all(Array.from({ length: 8 }, () => open(port)))
+      const ended = clients.map(({ socket }) => {
+        const flood = () => !socket.destroyed && socket.write(pings, () => setImmediate(flood))
+        flood()
+        socket.on('end', () => socket.destroy())
+        return new Promise(resolve => socket.once('close', resolve))
+      })
+      await until(() => clients.every(({ received }) => received().length > 0))
+      await worker.terminate()
+      await Promise.all(ended)
+      await t.throwsAsync(way.connect(port), { code: 'ECONNREFUSED' })
+      t.is(await good.send('PING'), '+PONG\r\n')
+    }
   })
 }

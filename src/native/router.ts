@@ -103,16 +103,27 @@ export interface NativeRoute {
   admission: boolean
 }
 
+/** A listening socket that ends with its thread. */
+export interface NativeEntrance {
+  /** Another descriptor of it, for a thread that will accept from it. */
+  share(): number
+  close(): void
+}
+
 interface NativeBinding {
   createRouter(options: NativeOptions): NativeRouter
   attachRouter(id: number): NativeRouter
   duplicateFd(fd: number): number
+  /** Closes what `duplicateFd` or `listenUnix` gave: Node.js warns of descriptors that it did not open. */
+  closeFd(fd: number): void
   /** Has the native drivers of a router meet clients this way from now on. */
   setTls(router: number, tls: NativeTls): void
   /** Has them meet the store this way from now on. */
   setStoreTls(router: number, tls: NativeStoreTls): void
   /** Missing on Windows: a descriptor of a socket of this machine; its file has these permissions. */
   listenUnix?: (path: string, mode: number) => number
+  /** Missing on Windows. Takes a descriptor that is nobody else's. */
+  holdEntrance?: (fd: number) => NativeEntrance
   /**
    * Missing on Windows; gives `undefined` where the event loop cannot be reached. Each entrance is
    * two numbers: a descriptor, and its kind in bits of {@link Entering}.
@@ -123,9 +134,11 @@ interface NativeBinding {
 export const {
   createRouter,
   attachRouter,
+  closeFd,
   duplicateFd,
   setTls,
   setStoreTls,
   listenUnix,
+  holdEntrance,
   startSockets,
 } = binding as unknown as NativeBinding

@@ -1,8 +1,7 @@
 // Where clients come in: listening sockets, made on one thread, accepted from on many.
-import { closeSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
-import { duplicateFd, Entering } from '../native/router.ts'
+import { duplicateFd, Entering, holdEntrance, type NativeEntrance } from '../native/router.ts'
 import { openUnix, planUnix, type UnixPlan } from './unix.ts'
 
 /** The port that a router listens on if none is given; 6379 is left to Redis. */
@@ -95,13 +94,18 @@ function whole(option: string, value: number, most: number): number {
 /** A listening socket that nobody accepts from yet. */
 export class Entrance {
   readonly address: RouterAddress
-  readonly #fd: number
+  readonly #socket: NativeEntrance
   readonly #kind: number
   readonly #removes: () => void
 
-  private constructor(address: AddressInfo, fd: number, kind: number, removes = () => {}) {
+  private constructor(
+    address: AddressInfo,
+    socket: NativeEntrance,
+    kind: number,
+    removes = () => {},
+  ) {
     this.address = described(address, kind)
-    this.#fd = fd
+    this.#socket = socket
     this.#kind = kind
     this.#removes = removes
   }
@@ -111,7 +115,7 @@ export class Entrance {
     if ('path' in planned) {
       const { fd, remove } = await openUnix(planned)
       const address = { address: planned.path, family: 'unix', port: 0 }
-      return new Entrance(address, fd, planned.kind, remove)
+      return new Entrance(address, holdEntrance!(fd), planned.kind, remove)
     }
     const { port, host, kind } = planned
     const server = createServer()
@@ -120,17 +124,17 @@ export class Entrance {
     const handle = (server as unknown as { _handle: { fd?: number } | null })._handle
     const fd = duplicateFd(handle?.fd ?? -1)
     server.close()
-    return fd < 0 ? undefined : new Entrance(address, fd, kind)
+    return fd < 0 ? undefined : new Entrance(address, holdEntrance!(fd), kind)
   }
 
   /** For one more thread. */
   share(): Share {
-    return { fd: duplicateFd(this.#fd), kind: this.#kind, address: this.address }
+    return { fd: this.#socket.share(), kind: this.#kind, address: this.address }
   }
 
   /** Lets go of it; threads that share it go on. */
   close(): void {
-    closeSync(this.#fd)
+    this.#socket.close()
   }
 
   /** Takes away what others could find it by. */

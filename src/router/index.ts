@@ -1,8 +1,9 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { closeSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { builtin } from '../base/builtin.ts'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import {
+  closeFd,
   createRouter as createNative,
   type NativeRouter,
   type NativeStoreTls,
@@ -314,7 +315,7 @@ class ThreadedRouter implements Router {
       await this.#serveByNet(shares)
       return this.#opened(entrances)
     }
-    for (const { fd } of shares) closeSync(fd)
+    for (const { fd } of shares) closeFd(fd)
     throw new NativeDriverError()
   }
 

@@ -2,6 +2,8 @@
 
 mod driver;
 mod edge;
+#[cfg(unix)]
+mod entrance;
 mod list;
 mod open;
 mod routes;
@@ -17,8 +19,11 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"createRouter", open::create),
     function!(Env, c"attachRouter", open::attach),
     function!(Env, c"duplicateFd", open::duplicate_fd),
+    function!(Env, c"closeFd", open::close_fd),
     function!(Env, c"setTls", edge::set_tls),
     function!(Env, c"setStoreTls", edge::set_store_tls),
+    #[cfg(unix)]
+    function!(Env, c"holdEntrance", entrance::hold),
     #[cfg(unix)]
     function!(Env, c"listenUnix", open::listen_unix),
     #[cfg(unix)]

@@ -142,3 +142,19 @@ fn duplicate(fd: i32) -> i32 {
 fn duplicate(_fd: i32) -> i32 {
     -1
 }
+
+/// `closeFd(fd)`: closes a descriptor that was given here, and that nobody else was given.
+pub fn close_fd<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    close(call.js.to_number(call.arg::<0>()).unwrap_or(-1.0) as i32);
+    call.js.undefined()
+}
+
+#[cfg(unix)]
+fn close(fd: i32) {
+    // SAFETY: a call on an integer; a descriptor that is not open is an error, not a fault. It is the
+    // caller's own: nothing of Rust has it.
+    unsafe { libc::close(fd) };
+}
+
+#[cfg(not(unix))]
+fn close(_fd: i32) {}
