@@ -3,18 +3,19 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { newFolder, removeFolder } from '../helpers/folders.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Runs a script that must end well, whatever its caches do; what it printed. */
 async function script(body: string, env: object = {}): Promise<string[]> {
+  const folder = newFolder('background')
   const source = `
-    import { mkdtempSync, writeFileSync, existsSync } from 'node:fs'
-    import { tmpdir } from 'node:os'
+    import { writeFileSync, existsSync } from 'node:fs'
     import { Cache } from './src/index.ts'
     import { ManualClock } from './src/testing.ts'
-    const folder = mkdtempSync(tmpdir() + '/background-')
+    const folder = ${JSON.stringify(folder)}
     process.on('uncaughtException', error => console.log('uncaught', error))
     process.on('unhandledRejection', error => console.log('unhandled', error))
     process.on('warning', warning => {
@@ -34,7 +35,7 @@ async function script(body: string, env: object = {}): Promise<string[]> {
     ${body}`
   const flags = ['--import=tsx', '--input-type=module', '--eval', source]
   const options = { cwd: root, timeout: 240_000, env: { ...process.env, ...env } }
-  const { stdout } = await run(process.execPath, flags, options)
+  const { stdout } = await run(process.execPath, flags, options).finally(() => removeFolder(folder))
   return stdout.split('\n').filter(line => line !== '')
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { folderOf } from '../helpers/folders.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -124,9 +125,9 @@ test('a named cache ends when each that opened it has closed it, collected or no
 test('a handle names its process: elsewhere it opens nothing', async t => {
   const out = await script(`
     const { fork } = await import('node:child_process')
-    const { writeFileSync, mkdtempSync } = await import('node:fs')
+    const { writeFileSync } = await import('node:fs')
     const { once } = await import('node:events')
-    const folder = mkdtempSync((await import('node:os')).tmpdir() + '/handle-')
+    const folder = ${JSON.stringify(folderOf(t, 'handle'))}
     writeFileSync(folder + '/child.mjs', \`
       import { Cache } from '\${process.cwd()}/dist/index.js'
       // The number of the parent's cache is that of this one here.

@@ -1,22 +1,22 @@
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import anyTest, { type TestFn } from 'ava'
 import { bytes, Cache, type CacheKey, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
+import { newFolder, removeFolder } from '../helpers/folders.ts'
 import { start } from '../helpers/worker.ts'
 
 const test = anyTest as TestFn<{ folder: string; file: string }>
 
 test.beforeEach(async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'breakwater-'))
+  const folder = newFolder('snapshot')
   t.context = { folder, file: join(folder, 'snapshot') }
 })
 
 test.afterEach.always(async t => {
-  await rm(t.context.folder, { recursive: true })
+  await removeFolder(t.context.folder)
 })
 
 test('what was saved is loaded: keys, values and the lives that are left', async t => {

@@ -1,19 +1,11 @@
 // What docs/bundlers.md says of esbuild: the package works beside a bundle, and in one.
 import { execFile } from 'node:child_process'
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { type BuildOptions, build } from 'esbuild'
+import { folderOf } from '../helpers/folders.ts'
 import { root } from './code.ts'
 
 const PROGRAM = `
@@ -28,8 +20,7 @@ cache.fetch('a').then(({ key }) => console.log(key, lru.get('a')))
 
 /** Bundles the program in a folder where the package is installed, and runs it. */
 async function bundled(t: ExecutionContext, options: BuildOptions): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'breakwater-bundle-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = folderOf(t, 'bundle')
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules/breakwater'), 'junction')
   writeFileSync(join(folder, 'app.mjs'), PROGRAM)

@@ -1,18 +1,18 @@
 // `npm run replay`: every format of trace gives the same requests, and a bad file a clear error.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
+import { newFolder, removeFolder } from '../helpers/folders.ts'
 
 const run = promisify(execFile)
 const program = fileURLToPath(new URL('../../benches/replay/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'breakwater-replay-'))
+const folder = newFolder('replay')
 
-test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+test.after.always(() => removeFolder(folder))
 
 const replay = (...args: string[]) =>
   run(process.execPath, ['--import=tsx', program, ...args], {

@@ -2,12 +2,13 @@
 // 100 MB and takes minutes: it runs only if BREAKWATER_TEST_NEXT is set.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { removeFolder } from '../helpers/folders.ts'
 import { installPacked } from '../package/install.ts'
 import { npm } from '../package/runtimes.ts'
 
@@ -36,7 +37,7 @@ async function ready(server: ChildProcess): Promise<void> {
 run('a site of Next.js keeps its pages and values in Breakwater', async t => {
   t.timeout(900_000)
   const { main, platform, folder: other } = installPacked()
-  t.teardown(() => rmSync(dirname(other), { recursive: true, force: true }))
+  t.teardown(() => removeFolder(dirname(other)))
   const folder = join(dirname(other), 'site')
   cpSync(site, folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')

@@ -1,8 +1,8 @@
 // Packs what would be published and installs it in an empty folder, as a user would.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { newFolder } from '../helpers/folders.ts'
 import { npm } from './runtimes.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -28,7 +28,7 @@ export interface Installed {
 
 /** Packs and installs both packages. */
 export function installPacked(): Installed {
-  const temporary = mkdtempSync(join(tmpdir(), 'breakwater-package-'))
+  const temporary = newFolder('package')
   const main = pack(root, temporary)
   const platform = pack(platformPackage(temporary), temporary)
   const folder = join(temporary, 'app')

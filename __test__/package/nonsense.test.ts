@@ -1,8 +1,3 @@
-// Whatever is given to whatever can be called: an error of ours that names it, or none. Never one of the
-// language's own, nor one that says that it is our bug.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import test from 'ava'
 import { Redis } from 'ioredis'
 import { createStore } from '../../src/adapters/cache-manager.ts'
@@ -13,6 +8,7 @@ import { Cache, isBreakwaterError } from '../../src/index.ts'
 import { createRouter } from '../../src/router/index.ts'
 import { redis } from '../../src/tier/redis/index.ts'
 import { membersOf } from '../docs/code.ts'
+import { newFolder, removeFolder } from '../helpers/folders.ts'
 
 /** What nobody means. */
 const nonsense = () => [
@@ -97,13 +93,12 @@ let home = ''
 test.before(() => {
   home = process.cwd()
   // A text is a path for some.
-  process.chdir(mkdtempSync(join(tmpdir(), 'nonsense-')))
+  process.chdir(newFolder('nonsense'))
 })
 test.after.always(() => {
   const folder = process.cwd()
   process.chdir(home)
-  // A file that was asked for may still be written.
-  rmSync(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 })
+  return removeFolder(folder)
 })
 
 for (const [path, names] of Object.entries(cacheOptions)) {

@@ -1,6 +1,6 @@
 // The package as it is published: what it holds, and that it works wherever it may be installed.
 import { execFile } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { removeFolder } from '../helpers/folders.ts'
 import { type Installed, installPacked } from './install.ts'
 import { install, RUNTIMES, type Runtime } from './runtimes.ts'
 
@@ -34,7 +35,7 @@ test.before(t => {
 })
 
 test.after.always(() => {
-  if (installed) rmSync(dirname(installed.folder), { recursive: true, force: true })
+  return installed && removeFolder(dirname(installed.folder))
 })
 
 for (const name of RUNTIMES) {

@@ -1,12 +1,12 @@
 // Configuration by file: its kinds, what wins over it, what an error names, and its schema.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { fieldsOf } from '../docs/code.ts'
 import { difference, same } from '../docs/page.ts'
+import { folderOf } from '../helpers/folders.ts'
 import { Raw, serve } from './support.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -15,8 +15,7 @@ const ROUTER = new URL('../../dist/router/index.js', import.meta.url).href
 /** A folder with these files, until the test ends. */
 function folder(t: ExecutionContext, files: Record<string, string>): string {
   t.timeout(120_000)
-  const dir = mkdtempSync(join(tmpdir(), 'breakwater-config-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const dir = folderOf(t, 'config')
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text)
   return dir
 }

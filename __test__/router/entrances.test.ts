@@ -1,19 +1,17 @@
 // Ways in beside a port: sockets of this machine, and ports behind a proxy.
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { createRouter } from 'breakwater/router'
 import { Authority } from '../helpers/certificates.ts'
+import { folderOf } from '../helpers/folders.ts'
 import { PLAIN, Raw, serve, tlsWay, type Way } from './support.ts'
 
 /** A path for a socket, in a folder that ends with the test. */
 function place(t: ExecutionContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'bw-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  return join(dir, 'node.sock')
+  return join(folderOf(t, 'entrance'), 'node.sock')
 }
 
 const unix = (path: string): Way => ({

@@ -1,15 +1,13 @@
 // What the tests of the routing node share: processes, raw connections, replies as bytes.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import type { Authority } from '../helpers/certificates.ts'
+import { folderOf } from '../helpers/folders.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -93,14 +91,11 @@ export function installed(program: string): boolean {
 
 /** Runs redis-server on a free port until the test ends. */
 export async function redis(t: ExecutionContext, ...args: string[]): Promise<Served> {
-  const dir = mkdtempSync(join(tmpdir(), 'breakwater-redis-'))
+  const dir = folderOf(t, 'redis')
   const port = await freePort()
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
   const process = spawn('redis-server', [...options, ...args])
-  t.teardown(() => {
-    process.kill('SIGKILL')
-    rmSync(dir, { recursive: true, force: true })
-  })
+  t.teardown(() => process.kill('SIGKILL'))
   const { output } = await started(process, /Ready to accept connections/)
   return served(process, port, output)
 }

@@ -2,9 +2,8 @@
 // side of the channel that keeps what it is told.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { Cluster, Redis } from 'ioredis'
@@ -20,6 +19,7 @@ import {
   type InvalidationOptions,
 } from '../../src/tier/redis/channel/options.ts'
 import { clientOf } from '../../src/tier/redis/clients/known.ts'
+import { folderOf } from '../helpers/folders.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { freePort, redis, type Served } from '../router/support.ts'
 
@@ -260,14 +260,11 @@ export async function connectSentinel(
   library: Library,
   master: Served,
 ): Promise<Connected> {
-  const watched = join(mkdtempSync(join(tmpdir(), 'breakwater-sentinel-')), 'sentinel.conf')
+  const watched = join(folderOf(t, 'sentinel'), 'sentinel.conf')
   const port = await freePort()
   writeFileSync(watched, `port ${port}\nsentinel monitor m 127.0.0.1 ${master.port} 1\n`)
   const sentinel = spawn('redis-server', [watched, '--sentinel'])
-  t.teardown(() => {
-    sentinel.kill('SIGKILL')
-    rmSync(dirname(watched), { recursive: true, force: true })
-  })
+  t.teardown(() => sentinel.kill('SIGKILL'))
   for await (const text of sentinel.stdout) if (/\+monitor/.test(String(text))) break
   const address = { host: '127.0.0.1', port }
   if (library === 'ioredis') {

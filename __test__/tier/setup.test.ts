@@ -2,13 +2,13 @@
 // it; what cannot be kept to is refused at once.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
+import { folderOf } from '../helpers/folders.ts'
 import { freePort, installed, redis } from '../router/support.ts'
 import { cluster, connectSentinel } from './invalidation.ts'
 import { fresh, Host } from './sessions.ts'
@@ -29,8 +29,7 @@ interface Place {
 const USER = { username: 'app', password: 'secret' }
 
 async function place(t: ExecutionContext): Promise<Place> {
-  const dir = mkdtempSync(join(tmpdir(), 'breakwater-setup-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const dir = folderOf(t, 'setup')
   const [key, cert] = ['key.pem', 'cert.pem'].map(name => join(dir, name)) as [string, string]
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
   const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']

@@ -1,11 +1,11 @@
 // The types of the built package compile with old compilers and new ones, in each way to find modules.
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { newFolder, removeFolder } from '../helpers/folders.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -29,7 +29,7 @@ const COMPILERS = {
 let folder: string
 
 test.before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'breakwater-types-'))
+  folder = newFolder('types')
   const installed = join(folder, 'node_modules/breakwater')
   mkdirSync(installed, { recursive: true })
   cpSync(join(root, 'package.json'), join(installed, 'package.json'))
@@ -40,7 +40,7 @@ test.before(() => {
   cpSync(join(here, 'program'), folder, { recursive: true })
 })
 
-test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+test.after.always(() => removeFolder(folder))
 
 /** What a compiler has to say. */
 async function compile(tsc: string, name: string, options: object, file: string): Promise<string> {

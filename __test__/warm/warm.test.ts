@@ -1,14 +1,14 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { Cache, type InvalidOptionError, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
+import { newFolder, removeFolder } from '../helpers/folders.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'breakwater-warm-'))
-test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+const folder = newFolder('warm')
+test.after.always(() => removeFolder(folder))
 
 test('a cache begins with the hot set that the last one saved when it was closed', async t => {
   const from = join(folder, 'closed')

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { build } from 'esbuild'
+import { removeFolder } from '../helpers/folders.ts'
 import { inWorker } from '../helpers/worker.ts'
 
 // Real processes and real signals: what is pending is written before the process ends as it would
@@ -89,7 +90,7 @@ posix('two copies of the package in a process both write before it ends', async 
   const cache = path('../../node_modules/.cache/')
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(join(cache, 'signals-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  t.teardown(() => removeFolder(folder))
   const copies = [join(folder, 'a.mjs'), join(folder, 'b.mjs')]
   for (const outfile of copies) {
     await build({ entryPoints: [source], outfile, bundle: true, platform: 'node', format: 'esm' })
