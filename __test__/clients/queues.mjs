@@ -5,6 +5,7 @@
 // Two servers that are the same to a client let the same come of it: nothing printed depends on the
 // time, or on which worker was quicker.
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 
@@ -27,9 +28,9 @@ const queueOf = name => kept(new Queue(name, { connection }))
 const workerOf = (name, work, options = {}) =>
   kept(new Worker(name, work, { connection, drainDelay: 1, ...options }))
 
-/** The queue's events, once they are heard. */
+/** The queue's events, from the first on. */
 async function eventsOf(name) {
-  const events = kept(new QueueEvents(name, { connection }))
+  const events = kept(new QueueEvents(name, { connection, lastEventId: '0' }))
   await events.waitUntilReady()
   return events
 }
@@ -80,8 +81,9 @@ async function delayedAndRanked() {
   await queue.resume()
   await outcomes(queue, jobs, events)
   say('in the order of their ranks', order)
-  const delayed = await queue.add('delayed', {}, { delay: 200 })
+  const delayed = await queue.add('delayed', {}, { delay: 3_600_000 })
   say('delayed', await delayed.getState())
+  await delayed.changeDelay(20)
   await delayed.waitUntilFinished(events)
   const moved = await queue.add('moved', {}, { delay: 3_600_000 })
   await moved.promote()
@@ -108,7 +110,8 @@ async function tried() {
   say('progress', failed.progress)
   await failed.updateData({ fails: 0 })
   await failed.retry()
-  say('retried', await failed.waitUntilFinished(events))
+  while ((await failed.getState()) !== 'completed') await sleep(5)
+  say('retried', (await queue.getJob(failed.id)).returnvalue)
 }
 
 async function repeated() {

@@ -1,6 +1,7 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
+use super::inform::Asked;
 use super::read::{News, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
@@ -17,6 +18,8 @@ pub(super) enum To {
     Beside { waiter: Waiter, form: Form },
     /// A client's, whose session it changes.
     Session(Step),
+    /// A client's, whose `INFO` the node adds to.
+    Info(Box<Asked>),
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -56,6 +59,7 @@ impl Relay {
             To::Value(flight) => self.value(flight, kind, reply),
             To::Life(flight) => self.life(flight, &reply),
             To::Compare(given) => self.compare(&given, kind, &reply),
+            To::Info(asked) => self.informed(&asked, Some(&reply)),
         }
     }
 
@@ -77,6 +81,7 @@ impl Relay {
             To::Promise(flight) => self.promised(flight, Kind::Error),
             To::Value(flight) | To::Life(flight) => self.happen(flight, News::Lost, why),
             To::Compare(_) => {}
+            To::Info(asked) => self.informed(&asked, None),
         }
     }
 }
