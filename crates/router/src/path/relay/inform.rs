@@ -2,19 +2,10 @@
 //! from it what the store can do, and whether it is ready.
 
 use super::Relay;
-use super::reply::To;
+use super::reply::{Asked, To};
 use crate::command;
 use crate::path::course::{Course, Request, Taken};
-use crate::shared::ClientId;
-use breakwater_resp::{Protocol, Reply, ReplyWriter, RequestParser};
-
-/// Who asked for it, and how.
-pub(super) struct Asked {
-    client: ClientId,
-    ticket: u64,
-    protocol: Protocol,
-    request: Box<[u8]>,
-}
+use breakwater_resp::{Reply, ReplyWriter, RequestParser};
 
 impl Relay {
     /// Asks the store; the node answers for itself while it cannot.

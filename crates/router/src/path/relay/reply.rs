@@ -1,7 +1,6 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
-use super::inform::Asked;
 use super::read::{News, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
@@ -41,6 +40,14 @@ pub(super) struct Given {
     /// How old it was, in milliseconds.
     pub(super) age: u64,
     pub(super) bytes: Vec<u8>,
+}
+
+/// A client's `INFO`.
+pub(super) struct Asked {
+    pub(super) client: ClientId,
+    pub(super) ticket: u64,
+    pub(super) protocol: Protocol,
+    pub(super) request: Box<[u8]>,
 }
 
 impl Relay {
