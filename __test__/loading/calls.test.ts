@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import { Cache, type CacheKey } from '../../src/index.ts'
-import { fromText, toText } from '../../src/loading/failure.ts'
+import { fromText, toText } from '../../src/base/failure.ts'
 import { ManualClock } from '../../src/testing.ts'
 import type { Tier, TierValue } from '../../src/tier/contract.ts'
 
