@@ -125,17 +125,33 @@ impl Upstream {
     /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
     /// knows it by.
     pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, request, false, now)
+    }
+
+    /// As [`Upstream::send`], for a request that is answered by pushes, with one behind it that gets
+    /// the reply. If an error comes first, it is that reply.
+    pub fn send_announced(&mut self, token: u64, requests: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, requests, true, now)
+    }
+
+    fn take_request(
+        &mut self,
+        token: u64,
+        request: &[u8],
+        announced: bool,
+        now: u64,
+    ) -> Result<(), Busy> {
         self.has_room(1, request.len())?;
         let deadline = now.saturating_add(self.options.timeout);
         if self.phase != Phase::Ready {
-            self.waiters.hold(token, deadline, request);
+            self.waiters.hold(token, deadline, announced, request);
             return Ok(());
         }
         if !self.waiters.owes() {
             self.quiet_since = now;
         }
         self.output.extend_from_slice(request);
-        self.waiters.write(token, deadline);
+        self.waiters.write(token, deadline, announced);
         Ok(())
     }
 
@@ -233,7 +249,7 @@ impl Upstream {
             }
             return;
         }
-        match self.waiters.answered() {
+        match self.waiters.answered(frame.kind.is_error()) {
             None if self.options.streams => sink.push(bytes),
             None => self.happen(Event::Broken, now, None, sink),
             // It came too late, and is dropped in its turn.

@@ -32,6 +32,8 @@ struct OpenRequest {
     token: Option<u64>,
     /// When its caller stops waiting.
     deadline: u64,
+    /// Whether an error may come before its reply.
+    announced: bool,
 }
 
 /// A request that waits until it can be written.
@@ -39,6 +41,7 @@ struct OpenRequest {
 struct Held {
     token: u64,
     deadline: u64,
+    announced: bool,
     request: Box<[u8]>,
 }
 
@@ -67,27 +70,33 @@ impl Waiters {
     }
 
     /// A request was written.
-    pub(super) fn write(&mut self, token: u64, deadline: u64) {
-        self.written.push_back(OpenRequest { token: Some(token), deadline });
+    pub(super) fn write(&mut self, token: u64, deadline: u64, announced: bool) {
+        self.written.push_back(OpenRequest { token: Some(token), deadline, announced });
     }
 
     /// A request waits until it can be written.
-    pub(super) fn hold(&mut self, token: u64, deadline: u64, request: &[u8]) {
+    pub(super) fn hold(&mut self, token: u64, deadline: u64, announced: bool, request: &[u8]) {
         self.held_bytes += request.len();
-        self.held.push_back(Held { token, deadline, request: request.into() });
+        self.held.push_back(Held { token, deadline, announced, request: request.into() });
     }
 
     /// Writes what waits.
     pub(super) fn write_held(&mut self, out: &mut Vec<u8>) {
         self.held_bytes = 0;
-        for Held { token, deadline, request } in self.held.drain(..) {
+        for Held { token, deadline, announced, request } in self.held.drain(..) {
             out.extend_from_slice(&request);
-            self.written.push_back(OpenRequest { token: Some(token), deadline });
+            self.written.push_back(OpenRequest { token: Some(token), deadline, announced });
         }
     }
 
     /// A reply came: whose it is, if the caller still waits; `None` if nobody asked for it.
-    pub(super) fn answered(&mut self) -> Option<Option<u64>> {
+    pub(super) fn answered(&mut self, is_error: bool) -> Option<Option<u64>> {
+        let first = self.written.front_mut()?;
+        if is_error && first.announced {
+            // What was announced was refused: its reply is still to come, for nobody.
+            first.announced = false;
+            return Some(first.token.take());
+        }
         self.written.pop_front().map(|waiter| waiter.token)
     }
 

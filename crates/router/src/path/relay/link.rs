@@ -33,6 +33,11 @@ impl Addressees {
         self.all.push_back(Some(to));
     }
 
+    /// All whose replies have not come.
+    pub(super) fn into_all(self) -> impl Iterator<Item = To> {
+        self.all.into_iter().flatten()
+    }
+
     /// Takes one out: mostly the first.
     fn take(&mut self, token: u64) -> Option<To> {
         let to = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
@@ -198,9 +203,23 @@ impl Relay {
     }
 
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
+        self.send_by(id, to, |upstream, token, now| upstream.send(token, request, now));
+    }
+
+    /// Sends what is answered by pushes, with a request behind it that gets the reply.
+    pub(super) fn announce(&mut self, id: LinkId, requests: &[u8], to: To) {
+        self.send_by(id, to, |upstream, token, now| upstream.send_announced(token, requests, now));
+    }
+
+    fn send_by(
+        &mut self,
+        id: LinkId,
+        to: To,
+        send: impl FnOnce(&mut Upstream, u64, u64) -> Result<(), Busy>,
+    ) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
-        match link.upstream.send(link.to.next(), request, now) {
+        match send(&mut link.upstream, link.to.next(), now) {
             Ok(()) => {
                 link.to.add(to);
                 // The first that waits is the first whose time is over.
@@ -279,7 +298,7 @@ impl Relay {
             self.router.replies.lose();
         }
         if self.is_ear(id) {
-            self.deafen();
+            self.lose_ear();
         }
         if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
             self.lose_pin(id, owner);
@@ -291,7 +310,7 @@ impl Relay {
     fn lose_pin(&mut self, id: LinkId, owner: Option<ClientId>) {
         let why = self.reason(id);
         let to = self.links.get_mut(&id).map(|link| std::mem::take(&mut link.to));
-        let lost = to.into_iter().flat_map(|to| to.all).flatten();
+        let lost = to.into_iter().flat_map(Addressees::into_all);
         lost.for_each(|to| self.fail(to, &why));
         self.deliveries.extend(owner.map(Delivery::end));
         self.close_pin(id);
