@@ -24,6 +24,7 @@
 
 mod checks;
 mod ear;
+mod inform;
 mod invalidation;
 mod landing;
 mod link;
