@@ -188,16 +188,16 @@ proptest! {
     fn messages_come_whole_and_in_order(acts in prop::collection::vec(act(), 1..200)) {
         const CHANNELS: [&str; 3] = ["a", "b", "c"];
         let mut world = world(3);
-        let clients: Vec<_> = (0..6).map(|at| world.connect(at % 3, Resp3)).collect();
+        (0..6).for_each(|at| assert_eq!(world.connect(at % 3, Resp3), at));
         let (mut published, mut ended_threads) = (vec![], 0);
         for act in acts {
             let gone = |at: usize| at % 3 < ended_threads;
             match act {
                 Act::Subscribe(at, channel) if !gone(at) && !world.clients[at].ended => {
-                    world.send(clients[at], &format!("SUBSCRIBE {}", CHANNELS[channel]));
+                    world.send(at, &format!("SUBSCRIBE {}", CHANNELS[channel]));
                 }
                 Act::Unsubscribe(at, channel) if !gone(at) && !world.clients[at].ended => {
-                    world.send(clients[at], &format!("UNSUBSCRIBE {}", CHANNELS[channel]));
+                    world.send(at, &format!("UNSUBSCRIBE {}", CHANNELS[channel]));
                 }
                 Act::Publish(channel) => {
                     world.server.publish(CHANNELS[channel], &published.len().to_string());
@@ -224,7 +224,7 @@ proptest! {
         let from = published.len();
         for at in ended_threads..6 {
             if at % 3 >= ended_threads && !world.clients[at].ended {
-                world.send(clients[at], "SUBSCRIBE a");
+                world.send(at, "SUBSCRIBE a");
             }
         }
         world.settle();

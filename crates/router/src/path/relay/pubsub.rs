@@ -25,7 +25,7 @@ pub(super) const INVALIDATE: &[u8] = b"__redis__:invalidate";
 const PATIENCE: u64 = 5_000;
 
 /// What was asked of the thread that hears, and is not answered.
-struct Ask {
+struct Unconfirmed {
     number: u64,
     due: u64,
     client: ClientId,
@@ -41,7 +41,7 @@ pub(super) struct Subscribers {
     /// Who subscribes, and whether that is confirmed.
     topics: HashMap<Topic, Vec<(ClientId, bool)>>,
     /// In the order in which they are answered.
-    asks: VecDeque<Ask>,
+    asks: VecDeque<Unconfirmed>,
     last: u64,
     /// How many bytes of messages are on their way here.
     load: Arc<AtomicUsize>,
@@ -107,7 +107,7 @@ impl Relay {
         *last += 1;
         let (ask, load, due) = (*last, load.clone(), self.now + PATIENCE);
         let listen = Listen { thread: self.number, ask, topics: topics.clone(), load };
-        asks.push_back(Ask { number: ask, due, client, ticket, bytes, topics });
+        asks.push_back(Unconfirmed { number: ask, due, client, ticket, bytes, topics });
         self.wake_by(Some(due));
         let ear = self.router.ear.of(self.number);
         self.write(ear, Word::Listen(Box::new(listen)));
@@ -127,8 +127,8 @@ impl Relay {
         }
     }
 
-    fn refuse_ask(&mut self, ask: Ask, error: &[u8]) {
-        let Ask { client, ticket, topics, .. } = ask;
+    fn refuse_ask(&mut self, ask: Unconfirmed, error: &[u8]) {
+        let Unconfirmed { client, ticket, topics, .. } = ask;
         self.unsubscribe(client, topics.clone());
         self.deliveries.push(Delivery::refused(client, ticket, error.to_vec(), topics));
     }
@@ -221,7 +221,7 @@ impl Relay {
     /// Messages may have been lost: those who subscribe are told so as by the store itself, by the
     /// end of their connections. Those whose subscriptions do not stand yet are told why.
     pub(super) fn deafen(&mut self) {
-        for Ask { client, ticket, .. } in std::mem::take(&mut self.subscribers.asks) {
+        for Unconfirmed { client, ticket, .. } in std::mem::take(&mut self.subscribers.asks) {
             let error = b"-ERR the connection to the store was lost\r\n".to_vec();
             self.answer(client, ticket, error);
         }
