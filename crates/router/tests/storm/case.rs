@@ -1,12 +1,23 @@
 //! What a storm is made of: how the node is set up, and what happens one after the other.
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Result, Unstructured};
 
 /// A storm.
-#[derive(Arbitrary, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     pub setup: Setup,
     pub steps: Vec<Step>,
+}
+
+impl<'a> Arbitrary<'a> for Case {
+    /// As many steps as the bytes are enough for.
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let (setup, mut steps) = (bytes.arbitrary()?, vec![]);
+        while !bytes.is_empty() {
+            steps.push(bytes.arbitrary()?);
+        }
+        Ok(Self { setup, steps })
+    }
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -41,7 +52,7 @@ pub enum End {
 }
 
 /// Something that happens. Numbers choose among what there is.
-#[derive(Arbitrary, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub enum Step {
     /// A client asks.
     Ask(u8, Ask),
@@ -83,6 +94,41 @@ pub enum Step {
     Settle,
 }
 
+impl<'a> Arbitrary<'a> for Step {
+    /// What moves the network is more frequent than what upsets it.
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let (kind, at) = (bytes.int_in_range(0..=63)?, bytes.arbitrary()?);
+        Ok(match kind {
+            0..=15 => Self::Ask(at, bytes.arbitrary()?),
+            16..=23 => {
+                let count = bytes.int_in_range(0..=23)?;
+                let asks = (0..count).map(|_| bytes.arbitrary());
+                Self::Pipeline(at, asks.collect::<Result<_>>()?)
+            }
+            24 => Self::Raw(at, bytes.arbitrary()?),
+            25 => Self::Takes(at, false),
+            26..=27 => Self::Takes(at, true),
+            28 => Self::Leave(at),
+            29..=32 => Self::Open(at),
+            33 => Self::Refuse(at),
+            34..=40 => Self::Forward(at),
+            41..=42 => Self::Back(at, u16::from(bytes.arbitrary::<u8>()?)),
+            43..=48 => Self::Back(at, u16::MAX),
+            49..=50 => Self::Release(at),
+            51 => Self::Error(at),
+            52 => Self::Invalidate(at, bytes.arbitrary()?),
+            53 => Self::Publish(at),
+            54 => Self::Nonsense(at, bytes.arbitrary()?),
+            55 => Self::Cut(at),
+            56..=57 => Self::Post,
+            58 => Self::Pass(u16::from(at)),
+            59 => Self::Pass(bytes.int_in_range(0..=3_000)?),
+            60 => Self::End(at),
+            _ => Self::Settle,
+        })
+    }
+}
+
 /// Something that a client asks.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Ask {
@@ -122,8 +168,8 @@ pub enum Ask {
     Concern(bool),
     /// A command that no table has.
     Unknown(u8),
-    /// Too few words.
-    Short,
+    /// A command of the table with so many words behind its name.
+    Any(u16, u8),
     Reply(bool),
     Skip,
     Monitor,

@@ -3,13 +3,22 @@
 use super::case::Ask;
 use super::marks;
 use breakwater_resp::{ReplyParser, write_request};
+use breakwater_router::catalog::known;
 use breakwater_router::{Delivery, Next, Output, Relay, Session};
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
 /// What a client has asked and not been told.
 struct Asked {
     number: u64,
     words: Vec<String>,
+}
+
+/// The names of all commands.
+pub fn names() -> &'static [&'static str] {
+    static NAMES: LazyLock<Vec<&str>> =
+        LazyLock::new(|| known().map(|known| &*known.name).collect());
+    &NAMES
 }
 
 /// A client.
@@ -27,6 +36,9 @@ pub struct Client {
     loose: bool,
     asked: VecDeque<Asked>,
     next: u64,
+    /// Its database, and the one that its transaction chooses.
+    db: String,
+    chosen: Option<String>,
     parser: ReplyParser,
     input: Vec<u8>,
     pub over: bool,
@@ -44,6 +56,8 @@ impl Client {
             loose: !honest,
             asked: VecDeque::new(),
             next: 0,
+            db: "0".into(),
+            chosen: None,
             parser: ReplyParser::default(),
             input: vec![],
             over: false,
@@ -111,12 +125,15 @@ impl Client {
                 format!("BW READCONCERN {}", if all { "consistent" } else { "balanced" })
             }
             Ask::Unknown(n) => format!("STRANGE{} k1 {mark}", n % 3),
-            Ask::Short => "GET".into(),
+            Ask::Any(which, count) => {
+                let name = names()[usize::from(which) % names().len()].replace('|', " ");
+                format!("{name}{}", " 1".repeat(usize::from(count % 8)))
+            }
             Ask::Reply(on) => format!("CLIENT REPLY {}", if on { "ON" } else { "OFF" }),
             Ask::Skip => "CLIENT REPLY SKIP".into(),
             Ask::Monitor => "MONITOR".into(),
         };
-        self.loose |= matches!(ask, Ask::Reply(_) | Ask::Skip | Ask::Monitor);
+        self.loose |= matches!(ask, Ask::Any(..) | Ask::Reply(_) | Ask::Skip | Ask::Monitor);
         line.split(' ').map(str::to_owned).collect()
     }
 
@@ -157,8 +174,7 @@ impl Client {
     /// Has commands run that waited; whether there were any.
     pub fn resume(&mut self, now: u64, relay: &mut Relay) -> Option<Vec<u64>> {
         self.take();
-        (self.waits && self.backlog.is_empty() && !self.over)
-            .then(|| self.feed(&[], now, relay))
+        (self.waits && self.backlog.is_empty() && !self.over).then(|| self.feed(&[], now, relay))
     }
 
     /// A delivery of its relay.
@@ -208,10 +224,8 @@ impl Client {
     fn told(&mut self, reply: &[u8]) {
         let text = String::from_utf8_lossy(reply).into_owned();
         let parts: Vec<_> = text.split("\r\n").collect();
-        let first = match parts.first() {
-            Some(head) if head.starts_with(['*', '>']) => parts.get(2).copied().unwrap_or_default(),
-            _ => "",
-        };
+        let list = text.starts_with(['*', '>']);
+        let first = parts.get(2).copied().filter(|_| list).unwrap_or_default();
         let messages = ["message", "pmessage", "smessage", "invalidate"];
         if messages.contains(&first) || text.starts_with(">2\r\n+invalidate") {
             return;
@@ -221,28 +235,46 @@ impl Client {
             assert!(self.over, "told unasked: {text}");
             return;
         };
+        self.follow(&words, &text);
         if text.starts_with('-') {
             return;
         }
-        let (id, asked) = (self.id(), words.join(" "));
-        let marks = marks(reply);
-        let all = || format!("asked {asked:?} and was told {text:?}");
+        let (id, marks, name) = (self.id(), marks(reply), words[0].as_str());
+        let all = || format!("asked {:?} and was told {text:?}", words.join(" "));
         assert!(marks.iter().all(|mark| mark.0 == id), "another client's: {}", all());
-        let name = words[0].as_str();
-        let confirms = name.contains("SUBSCRIBE");
-        assert_eq!(confirms, first.contains("subscribe"), "{}", all());
-        match name {
-            "EXEC" => assert!(marks.is_sorted() && marks.iter().all(|m| m.1 < number), "{}", all()),
-            _ => assert!(marks.iter().all(|mark| mark.1 == number), "{}", all()),
+        assert_eq!(name.contains("SUBSCRIBE"), first.contains("subscribe"), "{}", all());
+        let right = match (name, text == "+QUEUED\r\n") {
+            ("EXEC", _) => marks.is_sorted() && marks.iter().all(|mark| mark.1 < number),
+            ("SET" | "EVAL" | "ECHO" | "BLPOP", false) => marks == [(id, number)],
+            ("GET" | "GETRANGE", false) => self.values(&text) == words[1..2],
+            ("MGET", false) => self.values(&text) == words[1..],
+            _ => marks.iter().all(|mark| mark.1 == number),
+        };
+        assert!(right, "{}", all());
+    }
+
+    /// Which database it is in.
+    fn follow(&mut self, words: &[String], reply: &str) {
+        match words[0].as_str() {
+            "SELECT" if reply == "+QUEUED\r\n" => self.chosen = Some(words[1].clone()),
+            "SELECT" if reply == "+OK\r\n" => self.db.clone_from(&words[1]),
+            "RESET" if !reply.starts_with('-') => (self.db, self.chosen) = ("0".into(), None),
+            "EXEC" if reply.starts_with('*') && reply != "*-1\r\n" => {
+                self.db = self.chosen.take().unwrap_or(std::mem::take(&mut self.db));
+            }
+            "EXEC" | "DISCARD" => self.chosen = None,
+            _ => {}
         }
-        let queued = text == "+QUEUED\r\n";
-        if !queued && matches!(name, "SET" | "EVAL" | "ECHO" | "BLPOP") {
-            assert_eq!(marks.len(), 1, "{}", all());
-        }
-        if !queued && matches!(name, "GET" | "GETRANGE" | "MGET") {
-            let keys = if name == "MGET" { &words[1..] } else { &words[1..2] };
-            let told = text.split('=').skip(1).step_by(2).filter_map(|value| value.split('.').next());
-            assert!(told.eq(keys.iter().map(|key| &key[1..])), "{}", all());
-        }
+    }
+
+    /// The keys whose values a reply has, all of the client's database.
+    fn values(&self, reply: &str) -> Vec<String> {
+        let values = reply.split('=').skip(1).step_by(2);
+        let key = |value: &str| {
+            let (key, rest) = value.split_once('.').unwrap_or_default();
+            assert!(rest.starts_with(&format!("{}.", self.db)), "{reply:?} in {}", self.db);
+            format!("k{key}")
+        };
+        values.map(key).collect()
     }
 }

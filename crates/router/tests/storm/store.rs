@@ -18,8 +18,7 @@ struct Peer {
     db: u32,
     /// Whose keys are watched, and the store's version then.
     watches: Option<(Option<u64>, u64)>,
-    /// The replies to what is queued, and whose it is.
-    queue: Option<(Vec<Vec<u8>>, Option<u64>)>,
+    queue: Option<Queue>,
     topics: BTreeSet<(String, String)>,
     monitors: bool,
     /// The reply of a command that waits.
@@ -27,6 +26,14 @@ struct Peer {
     fails: bool,
     /// What it is sent, and has not got.
     sent: VecDeque<u8>,
+}
+
+/// A transaction that is begun.
+#[derive(Default)]
+struct Queue {
+    replies: Vec<Vec<u8>>,
+    owner: Option<u64>,
+    fails: bool,
 }
 
 /// The store.
@@ -141,14 +148,20 @@ impl Store {
             assert_eq!(owner, watcher, "a connection that watches a client's keys is its own");
         }
         if std::mem::take(&mut peer.fails) {
+            match (&mut peer.queue, name.as_str()) {
+                (_, "exec") => (peer.queue, peer.watches) = (None, None),
+                (Some(queue), _) => queue.fails = true,
+                _ => {}
+            }
             return peer.sent.extend(b"-LOADING the store is loading\r\n");
         }
         let reply = peer.answer(&name, words, owner, version);
         match (&mut peer.queue, name.as_str()) {
-            (Some((queue, of)), name) if name != "multi" => {
-                assert!(of.is_none() || owner.is_none() || *of == owner, "a transaction is one's");
-                *of = of.or(owner);
-                queue.push(reply);
+            (Some(queue), name) if name != "multi" => {
+                let alone = queue.owner.is_none() || owner.is_none() || queue.owner == owner;
+                assert!(alone, "a transaction is one client's");
+                queue.owner = queue.owner.or(owner);
+                queue.replies.push(reply);
                 peer.sent.extend(b"+QUEUED\r\n");
             }
             (_, "blpop") => peer.blocked = Some(reply),
@@ -180,11 +193,14 @@ impl Peer {
     }
 
     fn answer(&mut self, name: &str, words: Args<'_>, owner: Option<u64>, version: u64) -> Vec<u8> {
-        let text = |at: usize| String::from_utf8_lossy(words.word(at)).into_owned();
+        let text =
+            |at: usize| String::from_utf8_lossy(words.get(at).unwrap_or_default()).into_owned();
         let last = text(words.len() - 1);
         let db = self.db;
-        let value = |key: &str| bulk(&format!("={}.{db}.{version}=", &key[1..]));
+        let value =
+            |key: &str| bulk(&format!("={}.{db}.{version}=", key.strip_prefix('k').unwrap_or(key)));
         match name {
+            "get" if words.len() == 1 => b"-ERR wrong number of arguments\r\n".to_vec(),
             "hello" => {
                 self.resp3 = true;
                 b"%1\r\n+proto\r\n:3\r\n".to_vec()
@@ -216,17 +232,18 @@ impl Peer {
                 b"+OK\r\n".to_vec()
             }
             "multi" => {
-                self.queue = Some((vec![], None));
+                self.queue = Some(Queue::default());
                 b"+OK\r\n".to_vec()
             }
             "exec" => {
                 let changed = self.watches.take().is_some_and(|(_, seen)| seen != version);
                 match self.queue.take() {
                     None => b"-ERR EXEC without MULTI\r\n".to_vec(),
+                    Some(queue) if queue.fails => b"-EXECABORT a command failed\r\n".to_vec(),
                     Some(_) if changed => self.null().to_vec(),
-                    Some((queue, _)) => {
-                        let mut reply = format!("*{}\r\n", queue.len()).into_bytes();
-                        queue.iter().for_each(|one| reply.extend_from_slice(one));
+                    Some(Queue { replies, .. }) => {
+                        let mut reply = format!("*{}\r\n", replies.len()).into_bytes();
+                        replies.iter().for_each(|one| reply.extend_from_slice(one));
                         reply
                     }
                 }
@@ -255,7 +272,11 @@ impl Peer {
         let mut reply = vec![];
         for channel in words.from(1).iter() {
             let topic = (prefix.to_owned(), String::from_utf8_lossy(channel).into_owned());
-            if ends { self.topics.remove(&topic) } else { self.topics.insert(topic) };
+            if ends {
+                self.topics.remove(&topic)
+            } else {
+                self.topics.insert(topic)
+            };
             let from = reply.len();
             write_request(&mut reply, &[name.as_bytes(), channel, b"1"]);
             reply[from] = b'>';
