@@ -83,7 +83,8 @@ fn clients_that_wait_for_other_kinds_of_connections_make_them_no_more() {
     let mut steps = vec![ask(0, &[Ask::Watch(0)]), ask(1, &[Ask::Watch(0)])];
     steps.extend([2, 3, 4].map(|client| ask(client, &[Ask::Hello(true), Ask::Watch(0)])));
     steps.extend([Step::Settle, ask(0, &[Ask::Unwatch]), Step::Settle]);
-    storm::weather(&Case { setup: honest(End::Answers), steps });
+    let most = storm::weather(&Case { setup: honest(End::Answers), steps });
+    assert_eq!(most, 4, "one of each protocol for all, and two for single clients");
 }
 
 #[test]

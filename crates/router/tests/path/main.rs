@@ -364,7 +364,7 @@ fn replies_from_memory_do_not_pile_up_behind_one_that_is_owed() {
 fn a_request_behind_one_that_was_late_is_late_as_soon() {
     let mut world = world(1);
     let client = world.connect(0, Resp2);
-    world.ask(client, "GET warm");
+    world.ask(client, "SET k 0");
     world.send(client, "SET k 1");
     world.pass(2_000);
     assert!(world.clients[client].replies.pop_front().unwrap().starts_with(b"-ERR"));

@@ -16,6 +16,8 @@ struct Peer {
     input: Vec<u8>,
     resp3: bool,
     db: u32,
+    /// What it was when its greeting was over.
+    kind: Option<(bool, u32)>,
     /// Whose keys are watched, and the store's version then.
     watches: Option<(Option<u64>, u64)>,
     queue: Option<Queue>,
@@ -172,6 +174,13 @@ impl Store {
         }
     }
 
+    /// How many connections of a relay are greeted, and of how many kinds they are.
+    pub fn count(&self, relay: u64) -> (usize, usize) {
+        let peers = self.peers.iter().filter(|(line, _)| line.0 == relay);
+        let all: Vec<_> = peers.filter_map(|(_, peer)| peer.kind).collect();
+        (all.len(), all.iter().collect::<BTreeSet<_>>().len())
+    }
+
     /// What nobody has any more is as it was: no key is watched, nothing is queued or subscribed to.
     pub fn check_clean(&self) {
         for (line, peer) in &self.peers {
@@ -205,7 +214,10 @@ impl Peer {
                 self.resp3 = true;
                 b"%1\r\n+proto\r\n:3\r\n".to_vec()
             }
-            "ping" => b"+PONG\r\n".to_vec(),
+            "ping" => {
+                self.kind.get_or_insert((self.resp3, self.db));
+                b"+PONG\r\n".to_vec()
+            }
             "client" if words.is(1, "id") => b":7\r\n".to_vec(),
             "client" if words.is(1, "trackinginfo") => b"*0\r\n".to_vec(),
             "select" => {
