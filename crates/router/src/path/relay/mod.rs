@@ -23,6 +23,7 @@
 //! their order.
 
 mod checks;
+mod inform;
 mod invalidation;
 mod landing;
 mod link;

@@ -98,6 +98,7 @@ impl Relay {
                 }
                 Err("ERR the protocol cannot change while keys are watched or tracked".into())
             }
+            "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
                 self.track(known, request, course)
