@@ -10,8 +10,11 @@ use breakwater_resp::Kind;
 
 /// Whose reply it is, and what is done with it.
 pub(super) enum Step {
-    /// The reply to the last request over a client's own connection.
-    Last { client: ClientId, ticket: u64, changes: Changes },
+    /// The reply to the last request over a client's own connection, which watches keys until then,
+    /// perhaps.
+    Last { client: ClientId, ticket: u64, changes: Changes, watched: bool },
+    /// To the `UNWATCH` over one whose client is gone.
+    Cleaned(LinkId),
     /// To `SELECT` over one.
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
@@ -28,11 +31,12 @@ impl Relay {
     /// A reply that changes a session.
     pub(super) fn replied_session(&mut self, id: LinkId, step: Step, kind: Kind, reply: Vec<u8>) {
         match step {
-            Step::Last { client, ticket, changes } => {
+            Step::Last { client, ticket, changes, watched } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
-                self.give_back(id);
+                self.take_back(id, watched && kind.is_error());
             }
+            Step::Cleaned(id) => self.take_back(id, kind.is_error()),
             Step::Select { client, ticket, db } => {
                 let chosen = (!kind.is_error()).then_some(db);
                 self.deliveries.push(Delivery::choosing(client, ticket, reply, chosen));
@@ -43,16 +47,15 @@ impl Relay {
             Step::Exec { client, ticket, changes, db, own } => {
                 self.invalidate(&changes);
                 let done = kind == Kind::Array && !reply.starts_with(b"*-1");
+                let refused = kind.is_error() && !reply.starts_with(b"-EXECABORT");
                 let chosen = db.filter(|_| done);
                 self.deliveries.push(Delivery::choosing(client, ticket, reply, chosen));
                 if let (Some(link), Some(db)) = (self.links.get_mut(&id), chosen) {
                     link.pin = Some(db);
                 }
-                match own {
-                    // One that did not do all of it may be in any database.
-                    true if db.is_some() && !done => self.close_pin(id),
-                    true => self.give_back(id),
-                    false => {}
+                // One that refused it may watch keys yet, or be in any database.
+                if own {
+                    self.take_back(id, refused || (db.is_some() && !done));
                 }
             }
             Step::Confirm { client, ticket, bytes, topics } => {
@@ -70,13 +73,15 @@ impl Relay {
     /// There is none.
     pub(super) fn failed_session(&mut self, step: Step, error: Vec<u8>) {
         match step {
-            Step::Last { client, ticket, changes } | Step::Exec { client, ticket, changes, .. } => {
+            Step::Last { client, ticket, changes, .. }
+            | Step::Exec { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error);
             }
             Step::Select { client, ticket, .. }
             | Step::Confirm { client, ticket, .. }
             | Step::Number { client, ticket, .. } => self.answer(client, ticket, error),
+            Step::Cleaned(id) => self.take_back(id, true),
             Step::Learn(name) => self.learned(name, None),
         }
     }
