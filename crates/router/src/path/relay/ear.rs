@@ -36,6 +36,8 @@ pub(super) struct Hearing {
     topics: HashMap<Topic, Vec<Listener>>,
     /// What the store has refused, while others may wait for its answer to the same.
     refused: BTreeSet<Topic>,
+    /// Whether it hears what it could not end.
+    stuck: bool,
 }
 
 impl Relay {
@@ -98,6 +100,13 @@ impl Relay {
             let error = b"-ERR the store has refused this subscription\r\n".as_slice();
             refusal = Some(error.into());
         }
+        if refusal.is_some()
+            && !fresh.is_empty()
+            && let Some(ear) = self.hearing.link
+        {
+            // Where the answer is late it may have begun.
+            self.announce(ear, &said(fresh, false), To::Session(Step::Ended));
+        }
         let link = self.hearing.link.and_then(|id| self.links.get(&id));
         if link.is_none_or(|link| link.to.is_empty()) {
             self.hearing.refused.clear();
@@ -120,7 +129,21 @@ impl Relay {
         // One command is about topics of one kind.
         silent.sort_unstable();
         for alike in silent.chunk_by(|one, other| one.0 == other.0) {
-            self.announce(ear, &said(alike, false), To::Nobody);
+            self.announce(ear, &said(alike, false), To::Session(Step::Ended));
+        }
+        self.close_stuck();
+    }
+
+    /// The store has answered the end of subscriptions. Where it refuses that, what still comes is for
+    /// nobody, until nothing is listened to any more: then the connection ends.
+    pub(super) fn ended(&mut self, refused: bool) {
+        self.hearing.stuck |= refused && self.hearing.link.is_some();
+        self.close_stuck();
+    }
+
+    fn close_stuck(&mut self) {
+        if self.hearing.stuck && self.hearing.topics.is_empty() {
+            self.lose_ear();
         }
     }
 
@@ -169,12 +192,11 @@ impl Relay {
     /// The connection is lost, and with it messages, perhaps.
     pub(super) fn lose_ear(&mut self) {
         let Some(id) = self.hearing.link.take() else { return };
+        self.hearing.stuck = false;
         let why = self.reason(id);
-        let lost = self.links.remove(&id).map(|link| link.to.into_all());
-        self.closes.push(id);
         let listeners = std::mem::take(&mut self.hearing.topics).into_values().flatten();
         let threads: BTreeSet<_> = listeners.map(|listener| listener.thread).collect();
-        lost.into_iter().flatten().for_each(|to| self.fail(to, &why));
+        self.give_up(id, &why);
         threads.into_iter().for_each(|thread| self.write(thread, Word::Deaf));
     }
 
