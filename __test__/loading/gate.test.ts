@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
+import { Awaited } from '../../src/base/awaited.ts'
 import { InvalidOptionError } from '../../src/base/errors.ts'
 import { Gate, type GateOptions } from '../../src/guard/gate.ts'
 import { ManualClock } from '../../src/testing.ts'
@@ -140,11 +141,13 @@ test('urgent loads go before others and take their places in a full queue', asyn
   const running = gate.run(load('a'))
   const patient = gate.run(load('patient'))
   const displaced = gate.run(() => t.fail())
-  const urgent = gate.run(load('urgent'), { isUrgent: true })
+  const urgent = gate.run(load('urgent'), { awaited: new Awaited(true) })
   await t.throwsAsync(displaced, { code: 'ERR_ORIGIN_BUSY' })
-  const more = gate.run(load('more'), { isUrgent: true })
+  const more = gate.run(load('more'), { awaited: new Awaited(true) })
   await t.throwsAsync(patient, { code: 'ERR_ORIGIN_BUSY' })
-  await t.throwsAsync(gate.run(load('none'), { isUrgent: true }), { code: 'ERR_ORIGIN_BUSY' })
+  await t.throwsAsync(gate.run(load('none'), { awaited: new Awaited(true) }), {
+    code: 'ERR_ORIGIN_BUSY',
+  })
   for (const name of ['a', 'urgent', 'more']) {
     end(name)
     await setImmediate()
