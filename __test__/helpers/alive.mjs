@@ -207,6 +207,12 @@ const awaited = {
     cache.fetch('b', { fresh: true })
     cache.fetch('a', { fresh: true }).then(say('done'))
   },
+  async 'redis: ready'() {
+    const client = await clients['node-redis'](at())
+    await order('CLIENT', 'PAUSE', '600000', 'ALL')
+    const tier = redis(client, { invalidation: { heartbeat: 20, bound: 100 } })
+    new Cache({ max: 10, name: 'alive', tier }).ready.then(say('done'))
+  },
   async 'redis: close'() {
     const cache = await unanswered('ioredis', { invalidation: { heartbeat: 20, bound: 100 } })
     cache.close().then(say('done'))

@@ -39,7 +39,7 @@ const timers: Record<string, Cases> = {
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
   'router/threads.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
   'tier/redis/channel/channel.ts': { awaited: ['redis: close'], forgotten: [] },
-  'tier/redis/channel/footing.ts': { awaited: [], forgotten: ['redis: heartbeat'] },
+  'tier/redis/channel/footing.ts': { awaited: ['redis: ready'], forgotten: ['redis: heartbeat'] },
   'tier/redis/clients/connection.ts': {
     awaited: ['redis: timeout, ioredis', 'redis: timeout, node-redis'],
     forgotten: [],
