@@ -156,6 +156,27 @@ test('urgent loads go before others and take their places in a full queue', asyn
   t.deepEqual(started, ['a', 'urgent', 'more'])
 })
 
+test('a load becomes urgent when somebody begins to wait for it, and is no longer when all have left', async t => {
+  const { gate } = setUp({ concurrency: 1, queue: 3 })
+  const { started, load, end } = loads()
+  const [refresh, wanted] = [new Awaited(), new Awaited(true)]
+  const running = gate.run(load('a'))
+  const others = ['b', 'refresh', 'wanted'].map((name, i) =>
+    gate.run(load(name), { awaited: [undefined, refresh, wanted][i] }),
+  )
+  refresh.isOn = true
+  wanted.isOn = false
+  // It takes the place of the last for which nobody waits.
+  const urgent = gate.run(load('urgent'), { awaited: new Awaited(true) })
+  await t.throwsAsync(others[2]!, { code: 'ERR_ORIGIN_BUSY' })
+  for (const name of ['a', 'refresh', 'urgent', 'b']) {
+    end(name)
+    await setImmediate()
+  }
+  await Promise.all([running, others[0], others[1], urgent])
+  t.deepEqual(started, ['a', 'refresh', 'urgent', 'b'])
+})
+
 test('no more loads begin in a time than allowed; what was not used may be used later', async t => {
   const { gate, clock, timers } = setUp({ rate: { limit: 4, per: '1s' } })
   const begun: number[] = []
