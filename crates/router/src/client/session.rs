@@ -71,6 +71,11 @@ impl Session {
         self.pending.len()
     }
 
+    /// Bytes of replies that are kept behind those that the store owes.
+    pub fn kept(&self) -> usize {
+        self.course.replies.kept()
+    }
+
     /// Takes what the client sent, in pieces of any size, runs every command that is complete and
     /// appends the replies to `output`; `now` in Unix milliseconds.
     pub fn feed(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {

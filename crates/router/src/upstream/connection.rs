@@ -84,6 +84,11 @@ impl Upstream {
         self.waiters.len()
     }
 
+    /// When a request that is sent now is late.
+    pub fn late_at(&self, now: u64) -> u64 {
+        now.saturating_add(self.options.timeout)
+    }
+
     /// What is to be written to the socket; the driver takes out what it wrote.
     pub fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
@@ -91,15 +96,9 @@ impl Upstream {
 
     /// When it is to be woken at the latest.
     pub fn wake_at(&self) -> Option<u64> {
-        let silent = (self.phase == Phase::Ready && self.waiters.owes())
+        let silent = (self.phase == Phase::Ready && self.waiters.owes_soon())
             .then(|| self.quiet_since.saturating_add(self.options.silence));
         [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
-    }
-
-    /// From now on requests wait for replies so long, and a server that owes one may be silent so
-    /// long, in milliseconds.
-    pub fn set_patience(&mut self, timeout: u64, silence: u64) {
-        (self.options.timeout, self.options.silence) = (timeout, silence);
     }
 
     /// From now on the server may say what answers no request: see [`UpstreamOptions::streams`].
@@ -125,17 +124,33 @@ impl Upstream {
     /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
     /// knows it by.
     pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, request, false, now)
+    }
+
+    /// As [`Upstream::send`], for a request that the server may take as long as it likes for, once it
+    /// has it. So do those that are sent before its reply.
+    pub fn send_patiently(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, request, true, now)
+    }
+
+    fn take_request(
+        &mut self,
+        token: u64,
+        request: &[u8],
+        patient: bool,
+        now: u64,
+    ) -> Result<(), Busy> {
         self.has_room(1, request.len())?;
-        let deadline = now.saturating_add(self.options.timeout);
+        let deadline = self.late_at(now);
         if self.phase != Phase::Ready {
-            self.waiters.hold(token, deadline, request);
+            self.waiters.hold(token, deadline, patient, request);
             return Ok(());
         }
         if !self.waiters.owes() {
             self.quiet_since = now;
         }
         self.output.extend_from_slice(request);
-        self.waiters.write(token, deadline);
+        self.waiters.write(token, deadline, patient);
         Ok(())
     }
 

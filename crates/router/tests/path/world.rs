@@ -148,6 +148,13 @@ pub struct Client {
     pub replies: VecDeque<Vec<u8>>,
 }
 
+impl Client {
+    /// Bytes of replies that wait behind those that are owed.
+    pub fn kept(&self) -> usize {
+        self.session.kept()
+    }
+}
+
 /// All there is.
 pub struct World {
     pub router: Arc<Router>,
@@ -235,9 +242,13 @@ impl World {
         } else {
             session.feed_through(bytes, now, &mut output, Some(&mut self.relays[*relay]))
         };
+        let more = next == Next::Resume && !*awaits;
         *awaits |= next == Next::Await;
         assert_ne!(next, Next::Close);
         self.take(client, &output.bytes);
+        if more {
+            self.feed(client, &[]);
+        }
     }
 
     fn take(&mut self, client: usize, bytes: &[u8]) {

@@ -14,16 +14,20 @@
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
 //! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
-//! `invalidation` invalidates. What is none of this is `sessions` (transactions, watched keys, commands
-//! that wait), with `pins` (connections of one client), `pubsub`, `tracking` and `unknown` (commands
-//! that the table does not have).
+//! `invalidation` invalidates. What changes a client's session is told apart by `sessions` and done by
+//! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
+//! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
+//! does not have.
 //!
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
 
+mod checks;
+mod inform;
 mod invalidation;
 mod landing;
 mod link;
+mod own;
 mod pins;
 mod pubsub;
 mod read;
@@ -33,6 +37,7 @@ mod request;
 mod sessions;
 mod step;
 mod tracking;
+mod transactions;
 mod unknown;
 mod verify;
 

@@ -182,10 +182,9 @@ impl Relay {
 
     /// Messages may have been lost: those who subscribe are told so as by the store itself, by the
     /// end of their connections.
-    pub(super) fn deafen(&mut self) {
+    pub(super) fn deafen(&mut self, why: &str) {
         if let Some(id) = self.ear.link.take() {
-            self.links.remove(&id);
-            self.closes.push(id);
+            self.give_up(id, why);
         }
         let topics = std::mem::take(&mut self.ear.topics);
         let clients: BTreeSet<_> = topics.into_values().flatten().map(|(id, _)| id).collect();

@@ -1,13 +1,20 @@
 //! What becomes of a reply that changes a session.
 
+use super::Relay;
 use crate::path::changes::Changes;
+use crate::path::course::Delivery;
+use crate::path::pending::LinkId;
 use crate::path::topics::Topic;
 use crate::shared::ClientId;
+use breakwater_resp::Kind;
 
 /// Whose reply it is, and what is done with it.
 pub(super) enum Step {
-    /// The reply to the last request over a client's own connection.
-    Last { client: ClientId, ticket: u64, changes: Changes },
+    /// The reply to the last request over a client's own connection, which watches keys until then,
+    /// perhaps.
+    Last { client: ClientId, ticket: u64, changes: Changes, watched: bool },
+    /// To the `UNWATCH` over one whose client is gone.
+    Cleaned(LinkId),
     /// To `SELECT` over one.
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
@@ -18,4 +25,64 @@ pub(super) enum Step {
     Number { client: ClientId, ticket: u64, bytes: Vec<u8> },
     /// What the store says of a command of this name.
     Learn(Vec<u8>),
+}
+
+impl Relay {
+    /// A reply that changes a session.
+    pub(super) fn replied_session(&mut self, id: LinkId, step: Step, kind: Kind, reply: Vec<u8>) {
+        match step {
+            Step::Last { client, ticket, changes, watched } => {
+                self.invalidate(&changes);
+                self.answer(client, ticket, reply);
+                self.take_back(id, watched && kind.is_error());
+            }
+            Step::Cleaned(id) => self.take_back(id, kind.is_error()),
+            Step::Select { client, ticket, db } => {
+                let chosen = (!kind.is_error()).then_some(db);
+                self.deliveries.push(Delivery::choosing(client, ticket, reply, chosen));
+                if let (Some(link), Some(db)) = (self.links.get_mut(&id), chosen) {
+                    link.pin = Some(db);
+                }
+            }
+            Step::Exec { client, ticket, changes, db, own } => {
+                self.invalidate(&changes);
+                let done = kind == Kind::Array && !reply.starts_with(b"*-1");
+                let refused = kind.is_error() && !reply.starts_with(b"-EXECABORT");
+                let chosen = db.filter(|_| done);
+                self.deliveries.push(Delivery::choosing(client, ticket, reply, chosen));
+                if let (Some(link), Some(db)) = (self.links.get_mut(&id), chosen) {
+                    link.pin = Some(db);
+                }
+                // One that refused it may watch keys yet, or be in any database.
+                if own {
+                    self.take_back(id, refused || (db.is_some() && !done));
+                }
+            }
+            Step::Confirm { client, ticket, bytes, topics } => {
+                self.confirm(client, topics);
+                self.answer(client, ticket, bytes);
+            }
+            Step::Number { client, ticket, bytes } => {
+                self.set_number(client, &reply);
+                self.answer(client, ticket, bytes);
+            }
+            Step::Learn(name) => self.learned(name, Some(&reply)),
+        }
+    }
+
+    /// There is none.
+    pub(super) fn failed_session(&mut self, step: Step, error: Vec<u8>) {
+        match step {
+            Step::Last { client, ticket, changes, .. }
+            | Step::Exec { client, ticket, changes, .. } => {
+                self.invalidate(&changes);
+                self.answer(client, ticket, error);
+            }
+            Step::Select { client, ticket, .. }
+            | Step::Confirm { client, ticket, .. }
+            | Step::Number { client, ticket, .. } => self.answer(client, ticket, error),
+            Step::Cleaned(id) => self.take_back(id, true),
+            Step::Learn(name) => self.learned(name, None),
+        }
+    }
 }

@@ -1,0 +1,114 @@
+//! What goes over a connection of a client's own: watched keys, commands that wait, `MONITOR`, and
+//! all else while it has one.
+
+use super::Relay;
+use super::checks::check_words;
+use super::reply::To;
+use super::step::Step;
+use crate::catalog::{Class, Known};
+use crate::failure::Failure;
+use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::LinkId;
+use crate::path::transaction::command as word;
+
+impl Relay {
+    /// Sends a request over a client's own connection.
+    pub(super) fn over_own(
+        &mut self,
+        id: LinkId,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        let changes = self.changes(known, request);
+        self.invalidate(&changes);
+        let ticket = course.replies.owe();
+        self.send(id, request.bytes, To::Client { client: request.client, ticket, changes });
+        Ok(Taken::Done)
+    }
+
+    /// Sends the last request over a client's own connection, and nothing more before its reply.
+    pub(super) fn finish_own(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        let Some(id) = self.own(request.client, course) else { return Ok(Taken::Later) };
+        let to = self.last_over_own(known, request, course);
+        self.send(id, request.bytes, to);
+        Ok(Taken::Done)
+    }
+
+    /// Whose the reply is to what may be the last request over a client's own connection.
+    fn last_over_own(&mut self, known: &Known, request: &Request<'_>, course: &mut Course) -> To {
+        let changes = self.changes(Some(known), request);
+        self.invalidate(&changes);
+        let (client, ticket) = (request.client, course.replies.owe());
+        course.settle(ticket);
+        let watched = known.class == Class::Unwatch;
+        match (course.own.watches || course.own.keeps) && !watched {
+            // It goes on being the client's.
+            true => To::Client { client, ticket, changes },
+            false => To::Session(Step::Last { client, ticket, changes, watched }),
+        }
+    }
+
+    /// Keys are watched until a transaction ends.
+    pub(super) fn watch(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        check_words(known, request)?;
+        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        course.own.watches = true;
+        self.over_own(id, Some(known), request, course)
+    }
+
+    /// A command that waits for as long as it likes.
+    pub(super) fn block(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        check_words(known, request)?;
+        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let to = self.last_over_own(known, request, course);
+        self.send_patiently(id, request.bytes, to);
+        course.block();
+        Ok(Taken::Done)
+    }
+
+    /// `WAIT` and `WAITAOF` speak of what their connection wrote: of all that the store has done
+    /// before a `PING` over it.
+    pub(super) fn wait_for_copies(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        check_words(known, request)?;
+        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        self.send(id, &word("PING"), To::Nobody);
+        self.block(known, request, course)
+    }
+
+    /// From now on its client is told of all that the store does.
+    pub(super) fn monitor(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        check_words(known, request)?;
+        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        (course.own.keeps, course.monitors) = (true, true);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.upstream.set_streams();
+        }
+        self.over_own(id, Some(known), request, course)
+    }
+}

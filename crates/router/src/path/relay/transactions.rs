@@ -1,0 +1,162 @@
+//! Transactions. One is queued here and sent whole, over the connection that all share. Only where
+//! keys are watched, or a database is chosen in it, it goes over one of its client's own.
+
+use super::Relay;
+use super::checks::{aborted, check_words};
+use super::reply::To;
+use super::step::Step;
+use crate::catalog::{Class, Known};
+use crate::command;
+use crate::failure::Failure;
+use crate::path::changes::Changes;
+use crate::path::course::{Course, Request, Taken};
+use crate::path::transaction::command as word;
+
+const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
+
+impl Relay {
+    /// Takes a request of a client that has begun a transaction.
+    pub(super) fn take_queued(
+        &mut self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
+        let taken = self.try_queued(known, request, course);
+        if taken.is_err() {
+            course.refuse_transaction();
+        }
+        match taken {
+            Err(Refusal::Kept(why)) => Err(why),
+            Err(Refusal::Ended(why)) => {
+                course.transaction = None;
+                Err(why)
+            }
+            Ok(taken) => Ok(taken),
+        }
+    }
+
+    fn try_queued(
+        &mut self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Refusal> {
+        let Some(known) = known else {
+            return Err(Refusal::Kept(command::unknown(request.args)));
+        };
+        if let Err(why) = check_words(known, request) {
+            if known.class != Class::Exec {
+                return Err(Refusal::Kept(why));
+            }
+            self.unwatch(request, course);
+            return Err(Refusal::Ended(aborted(&why)));
+        }
+        let name = &*known.name;
+        match known.class {
+            Class::Exec => return self.exec(request, course),
+            Class::Discard => return Ok(self.discard(request, course)),
+            Class::Multi => return Ok(Taken::Refused("ERR MULTI calls can not be nested")),
+            Class::Watch => return Ok(Taken::Refused("ERR WATCH inside MULTI is not allowed")),
+            Class::Local if matches!(name, "quit" | "reset") => {
+                return Ok(match name {
+                    "reset" => self.reset(request, course),
+                    _ => Taken::Local,
+                });
+            }
+            Class::Local if !matches!(name, "ping" | "echo" | "select" | "info") => {
+                return Err(Refusal::Kept(NOT_QUEUED.into()));
+            }
+            Class::Subscribes | Class::Monitors => return Err(Refusal::Kept(NOT_QUEUED.into())),
+            Class::Refused(why) => return Err(Refusal::Kept(why.into())),
+            _ => {}
+        }
+        let changes = self.changes(Some(known), request);
+        let limit = self.router.options.limits.waiting;
+        if let Some(transaction) = &mut course.transaction {
+            if name == "select"
+                && let Ok(db) = command::database(request.args.word(1))
+            {
+                transaction.db = Some(db);
+            }
+            transaction.queue(request.bytes, limit).map_err(Refusal::Kept)?;
+            course.changes.merge(changes);
+        }
+        Ok(Taken::Said("QUEUED"))
+    }
+
+    fn discard(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
+        course.transaction = None;
+        let watches = course.own.watches && !course.own.keeps;
+        let Some(id) = self.own(request.client, course).filter(|_| watches) else {
+            self.unwatch(request, course);
+            return Taken::Said("OK");
+        };
+        let (client, ticket) = (request.client, course.replies.owe());
+        let last = Step::Last { client, ticket, changes: Changes::Nothing, watched: true };
+        self.send(id, &word("UNWATCH"), To::Session(last));
+        course.settle(ticket);
+        Taken::Done
+    }
+
+    /// A transaction is over that nothing was sent of: no key is watched any more.
+    fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
+        let Some(id) = self.own(request.client, course) else { return };
+        match course.own.keeps {
+            true => self.send(id, &word("UNWATCH"), To::Nobody),
+            false => self.unpin(request.client, course),
+        }
+    }
+
+    fn exec(&mut self, request: &Request<'_>, course: &mut Course) -> Result<Taken, Refusal> {
+        let Some(transaction) = &course.transaction else { return Ok(Taken::Later) };
+        if transaction.is_refused() {
+            self.unwatch(request, course);
+            let why = "EXECABORT Transaction discarded because of previous errors.";
+            return Err(Refusal::Ended(why.into()));
+        }
+        let (whole, db) = (transaction.whole(), transaction.db);
+        let own = self.own(request.client, course).is_some() || db.is_some();
+        let link = match own {
+            true => self.pin(request, course),
+            false => self.link_for_all(request, course),
+        };
+        let Some(id) = link.map_err(Refusal::Ended)? else { return Ok(Taken::Later) };
+        self.check_room(id, &whole).map_err(Refusal::Ended)?;
+        course.transaction = None;
+        let changes = std::mem::take(&mut course.changes);
+        self.invalidate(&changes);
+        let own = own && !course.own.keeps;
+        let (client, ticket) = (request.client, course.replies.owe());
+        let mut last = Some(To::Session(Step::Exec { client, ticket, changes, db, own }));
+        let count = whole.len();
+        for (at, part) in whole.iter().enumerate() {
+            let to = if at + 1 == count { last.take() } else { None };
+            self.send(id, part, to.unwrap_or(To::Nobody));
+        }
+        course.own.watches = false;
+        match own || db.is_some() {
+            true => course.settle(ticket),
+            false => self.follow(ticket, id, course),
+        }
+        Ok(Taken::Done)
+    }
+}
+
+/// Why a request of a transaction is refused.
+enum Refusal {
+    /// The transaction goes on, and will not be done.
+    Kept(Failure),
+    /// It is over.
+    Ended(Failure),
+}
+
+impl Course {
+    /// A request of the transaction was refused, if there is one.
+    pub(super) fn refuse_transaction(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.refuse();
+            self.changes = Changes::Nothing;
+        }
+    }
+}
