@@ -1,6 +1,6 @@
 // Consistent hashing with bounded loads: no node has much more to do than the mean.
 import { InvalidOptionError } from '../base/errors.ts'
-import type { Ring } from './ring.ts'
+import { Ring } from './ring.ts'
 
 /**
  * Hands out the nodes of a ring, none of which has more than `bound` times its fair share of what is
@@ -35,6 +35,7 @@ export class BoundedLoad {
     if (typeof bound !== 'number' || !(bound > 1)) {
       throw new InvalidOptionError('bound', bound, 'a number above 1, such as 1.25')
     }
+    if (!(ring instanceof Ring)) throw new InvalidOptionError('ring', ring, 'a Ring')
     this.#ring = ring
     this.#bound = bound
     const weights = ring.nodes.reduce((sum, { weight }) => sum + weight, 0)

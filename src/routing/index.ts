@@ -15,7 +15,7 @@ export type { Duration } from '../base/types.ts'
 
 export { BoundedLoad } from './bounded-load.ts'
 export type { RingDiff, RingMove } from './diff.ts'
-export type { EnvoyRing, RingOptions } from './layout.ts'
+export type { EnvoyRingOptions, RingOptions } from './layout.ts'
 export type { RingNode, RingNodeInput, WeightedNode } from './nodes.ts'
 export type { HotKeyOptions, PoolOptions } from './pool/options.ts'
 export { createPool, Pool } from './pool/pool.ts'

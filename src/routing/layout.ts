@@ -20,11 +20,11 @@ export interface RingOptions {
    * nodes are named as its hosts, as `10.0.0.1:8080`, in its order. `true` is
    * `{ minimumSize: 1024, maximumSize: 8388608 }`, its defaults. More keys move than with `points`.
    */
-  envoy?: boolean | EnvoyRing | undefined
+  envoy?: boolean | EnvoyRingOptions | undefined
 }
 
 /** The sizes of a ring of Envoy: `minimum_ring_size` and `maximum_ring_size`. */
-export interface EnvoyRing {
+export interface EnvoyRingOptions {
   /** At least as many points in all; 1,024 if left out. */
   minimumSize?: number | undefined
   /** At most as many points in all; 8,388,608 if left out. */

@@ -1,4 +1,5 @@
 // The power of two choices: of two nodes by chance, the one that has less to do.
+import { needFunction } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 
 /**
@@ -24,10 +25,12 @@ export function twoChoices<N>(
   load: (node: N) => number,
   random: () => number = Math.random,
 ): N {
-  const { length } = nodes
-  if (!Array.isArray(nodes) || length === 0) {
+  if (!Array.isArray(nodes) || nodes.length === 0) {
     throw new InvalidOptionError('nodes', nodes, 'an array of at least one node')
   }
+  needFunction('load', load)
+  needFunction('random', random)
+  const { length } = nodes
   const first = Math.floor(random() * length)
   if (length === 1) return nodes[0] as N
   // Another one than the first.

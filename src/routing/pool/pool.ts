@@ -4,7 +4,7 @@ import { checkShape, plainArray } from '../../base/checks.ts'
 import { InvalidOptionError, PoolClosedError } from '../../base/errors.ts'
 import { milliseconds } from '../../base/units.ts'
 import { Ring } from '../ring.ts'
-import { HotKeys } from './hot-keys.ts'
+import { Heat } from './heat.ts'
 import { Job } from './job.ts'
 import { type CheckedPool, checkPool, type PoolOptions } from './options.ts'
 import { Seat } from './seat.ts'
@@ -17,10 +17,10 @@ import type { PoolStats, RunOptions } from './types.ts'
  * @throws InvalidOptionError `ERR_INVALID_OPTION`: an option that cannot be.
  *
  * @example
- * ```ts
+ * ```js
  * import { createPool } from 'breakwater/routing'
  *
- * const pool = createPool<{ user: string }, string>({
+ * const pool = createPool({
  *   file: new URL('./worker.js', import.meta.url),
  *   route: request => request.user,
  *   workers: 4,
@@ -38,7 +38,7 @@ export class Pool<T, R> {
   readonly #options: CheckedPool<T>
   readonly #ring: Ring
   readonly #seats: ReadonlyMap<string, Seat>
-  readonly #hot: HotKeys | undefined
+  readonly #hot: Heat | undefined
   #isClosed = false
 
   /** @internal */
@@ -47,7 +47,7 @@ export class Pool<T, R> {
     const numbers = Array.from({ length: options.workers }, (_, i) => i)
     this.#ring = new Ring(numbers.map(String))
     this.#seats = new Map(numbers.map(i => [String(i), new Seat(i, options as never)]))
-    this.#hot = options.hot && new HotKeys(options.hot.share)
+    this.#hot = options.hot && new Heat(options.hot.share)
   }
 
   /**

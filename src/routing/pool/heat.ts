@@ -12,7 +12,7 @@ const FEWEST = 128
  * the counted takes the place and the count of the least. A key turns hot at a share of all tasks, and
  * stays so until it has less than half of that.
  */
-export class HotKeys {
+export class Heat {
   readonly #share: number
   readonly #counts = new Map<string, number>()
   readonly #hot = new Set<string>()
