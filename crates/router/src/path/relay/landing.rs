@@ -186,8 +186,12 @@ impl Relay {
         );
     }
 
-    /// The thread ends: those of other threads that waited for its reads are to ask themselves.
+    /// The thread ends: nobody hears any more of changes of what it has read, and those of other
+    /// threads that waited for its reads are to ask themselves.
     pub fn leave(&mut self) -> Vec<Letter> {
+        if self.links.values().any(|link| link.tracks) {
+            self.router.replies.lose();
+        }
         let gone = self.router.cache().flights().owner_gone(self.number);
         let heirs = gone.heirs.into_iter();
         self.letters
