@@ -1,6 +1,7 @@
 //! The cache on the path, without a socket: what may come late, in another order, or not at all.
 
 mod histories;
+mod pubsub;
 mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};
