@@ -1,6 +1,7 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
 use super::clients::{Client, ClientId, Peer, Registry};
+use super::ear::Ear;
 use super::limits::Limits;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::policy::Users;
@@ -59,6 +60,8 @@ pub struct Counts {
     pub received: u64,
     /// Bytes of replies.
     pub sent: u64,
+    /// Panics: bugs, each of which cost some clients their connections.
+    pub faults: u64,
 }
 
 /// The shared part of a routing node: the store, the users, the clients.
@@ -69,6 +72,7 @@ pub struct Router {
     /// What came of the reads of each route.
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
+    pub(crate) ear: Ear,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
@@ -78,6 +82,7 @@ pub struct Router {
     commands: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
+    faults: AtomicU64,
 }
 
 impl Router {
@@ -91,6 +96,7 @@ impl Router {
             totals,
             store: Store::new(cache, now, own),
             registry: Registry::default(),
+            ear: Ear::default(),
             options,
             started: now,
             address: Mutex::default(),
@@ -98,6 +104,7 @@ impl Router {
             commands: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
         }
     }
 
@@ -136,6 +143,7 @@ impl Router {
             commands: self.commands.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
+            faults: self.faults.load(Ordering::Relaxed),
         }
     }
 
@@ -150,6 +158,11 @@ impl Router {
         self.commands.fetch_add(commands, Ordering::Relaxed);
         self.received.fetch_add(received as u64, Ordering::Relaxed);
         self.sent.fetch_add(sent as u64, Ordering::Relaxed);
+    }
+
+    /// A panic was caught while the node served.
+    pub fn count_fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn reset_counts(&self) {

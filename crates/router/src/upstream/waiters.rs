@@ -32,6 +32,19 @@ struct OpenRequest {
     token: Option<u64>,
     /// When its caller stops waiting; [`NEVER`] if it waits for as long as it takes.
     deadline: u64,
+    /// Whether an error may come before its reply.
+    announced: bool,
+}
+
+/// How a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// By one reply, in time.
+    Usual,
+    /// By one reply. Once it is written its caller waits for as long as it takes.
+    Patient,
+    /// By pushes or by an error, and by the reply to another request behind it.
+    Announced,
 }
 
 /// The deadline of who waits for as long as it takes.
@@ -42,8 +55,7 @@ const NEVER: u64 = u64::MAX;
 struct Held {
     token: u64,
     deadline: u64,
-    /// Once it is written its caller waits for as long as it takes.
-    patient: bool,
+    manner: Manner,
     request: Box<[u8]>,
 }
 
@@ -78,28 +90,35 @@ impl Waiters {
     }
 
     /// A request was written.
-    pub(super) fn write(&mut self, token: u64, deadline: u64, patient: bool) {
-        let deadline = if patient { NEVER } else { deadline };
-        self.written.push_back(OpenRequest { token: Some(token), deadline });
+    pub(super) fn write(&mut self, token: u64, deadline: u64, manner: Manner) {
+        let deadline = if manner == Manner::Patient { NEVER } else { deadline };
+        let announced = manner == Manner::Announced;
+        self.written.push_back(OpenRequest { token: Some(token), deadline, announced });
     }
 
     /// A request waits until it can be written.
-    pub(super) fn hold(&mut self, token: u64, deadline: u64, patient: bool, request: &[u8]) {
+    pub(super) fn hold(&mut self, token: u64, deadline: u64, manner: Manner, request: &[u8]) {
         self.held_bytes += request.len();
-        self.held.push_back(Held { token, deadline, patient, request: request.into() });
+        self.held.push_back(Held { token, deadline, manner, request: request.into() });
     }
 
     /// Writes what waits.
     pub(super) fn write_held(&mut self, out: &mut Vec<u8>) {
         self.held_bytes = 0;
-        for Held { token, deadline, patient, request } in std::mem::take(&mut self.held) {
+        for Held { token, deadline, manner, request } in std::mem::take(&mut self.held) {
             out.extend_from_slice(&request);
-            self.write(token, deadline, patient);
+            self.write(token, deadline, manner);
         }
     }
 
     /// A reply came: whose it is, if the caller still waits; `None` if nobody asked for it.
-    pub(super) fn answered(&mut self) -> Option<Option<u64>> {
+    pub(super) fn answered(&mut self, is_error: bool) -> Option<Option<u64>> {
+        let first = self.written.front_mut()?;
+        if is_error && first.announced {
+            // What was announced was refused: its reply is still to come, for nobody.
+            first.announced = false;
+            return Some(first.token.take());
+        }
         self.written.pop_front().map(|waiter| waiter.token)
     }
 

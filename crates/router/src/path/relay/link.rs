@@ -206,6 +206,11 @@ impl Relay {
         self.send_by(Upstream::send_patiently, id, request, to);
     }
 
+    /// Sends what is answered by pushes, with a request behind it that gets the reply.
+    pub(super) fn announce(&mut self, id: LinkId, requests: &[u8], to: To) {
+        self.send_by(Upstream::send_announced, id, requests, to);
+    }
+
     fn send_by(
         &mut self,
         way: fn(&mut Upstream, u64, &[u8], u64) -> Result<(), Busy>,
@@ -296,8 +301,7 @@ impl Relay {
             self.router.replies.lose();
         }
         if self.is_ear(id) {
-            let why = self.reason(id);
-            self.deafen(&why);
+            self.lose_ear();
         }
         if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
             self.lose_pin(id, owner);

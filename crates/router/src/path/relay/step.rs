@@ -19,8 +19,10 @@ pub(super) enum Step {
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
     Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool },
-    /// The store has begun the subscriptions that these bytes confirm.
-    Confirm { client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic> },
+    /// A thread has asked for subscriptions; those that are fresh were asked of the store.
+    Stands { thread: u64, ask: u64, topics: Vec<Topic>, fresh: Vec<Topic> },
+    /// Subscriptions that no thread has any more.
+    Ended,
     /// The number that the store knows a client's own connection by, which others may redirect to.
     Number { client: ClientId, ticket: u64, bytes: Vec<u8> },
     /// What the store says of a command of this name.
@@ -58,10 +60,11 @@ impl Relay {
                     self.take_back(id, refused || (db.is_some() && !done));
                 }
             }
-            Step::Confirm { client, ticket, bytes, topics } => {
-                self.confirm(client, topics);
-                self.answer(client, ticket, bytes);
+            Step::Stands { thread, ask, topics, fresh } => {
+                let refusal = kind.is_error().then_some(&*reply);
+                self.stands(thread, ask, &topics, &fresh, refusal);
             }
+            Step::Ended => self.ended(kind.is_error()),
             Step::Number { client, ticket, bytes } => {
                 self.set_number(client, &reply);
                 self.answer(client, ticket, bytes);
@@ -78,10 +81,14 @@ impl Relay {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error);
             }
-            Step::Select { client, ticket, .. }
-            | Step::Confirm { client, ticket, .. }
-            | Step::Number { client, ticket, .. } => self.answer(client, ticket, error),
+            Step::Select { client, ticket, .. } | Step::Number { client, ticket, .. } => {
+                self.answer(client, ticket, error)
+            }
             Step::Cleaned(id) => self.take_back(id, true),
+            Step::Ended => self.ended(true),
+            Step::Stands { thread, ask, topics, fresh } => {
+                self.stands(thread, ask, &topics, &fresh, Some(&error));
+            }
             Step::Learn(name) => self.learned(name, None),
         }
     }
