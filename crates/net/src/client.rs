@@ -15,7 +15,7 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, Next, Output, Relay, Session};
+use breakwater_router::{Delivery, Next, News, Output, Relay, Session};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -125,6 +125,13 @@ impl Client {
             self.phase = Phase::Closing;
         }
         true
+    }
+
+    /// Takes news, to be written in the next step; `false` if more wait than may, because the client
+    /// does not take them.
+    pub fn hear(&mut self, news: &[News]) -> bool {
+        self.backlog.len() <= self.session.most_messages()
+            && self.session.hear(news, self.backlog.behind())
     }
 
     /// Lets go of what it had of the store.

@@ -10,7 +10,7 @@ use crate::group::{Group, Membership};
 use crate::links::{Links, link_of};
 use crate::listener::{Accepted, Entrance, Listener};
 use crate::tls::StoreTls;
-use breakwater_router::{ClientId, LinkId, Output, Relay, Router, Session};
+use breakwater_router::{ClientId, LinkId, Mailbox, Output, Relay, Router, Session};
 use foldhash::fast::FixedState;
 use mio::{Events, Poll, Token, Waker};
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
@@ -88,6 +88,8 @@ pub struct Driver {
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
     membership: Membership,
+    /// What its clients are told of changes and messages.
+    mailbox: Arc<Mailbox>,
     links: Links,
     /// How the store is met, as of this turn.
     store_tls: Option<StoreTls>,
@@ -113,6 +115,9 @@ impl Driver {
         let relay = Relay::new(&router);
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let bell = waker.clone();
+        // A driver that cannot be woken is about to end.
+        let mailbox = router.mailbox(move || drop(bell.wake()));
         let open = |(at, entrance)| Listener::new(entrance, poll.registry(), Token(LISTENER - at));
         let listeners = entrances.into_iter().take(LISTENERS).enumerate().map(open);
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
@@ -128,6 +133,7 @@ impl Driver {
             deadlines: Deadlines::default(),
             membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
             waker,
+            mailbox,
             links: Links::default(),
             store_tls: None,
             retry: None,
@@ -264,8 +270,17 @@ impl Driver {
         !self.events.is_empty()
     }
 
-    /// Does what other drivers ask for.
+    /// Does what other drivers ask for, and tells clients their news.
     fn open_mail(&mut self) {
+        for (id, news) in self.mailbox.take() {
+            let Some(&key) = self.by_id.get(&id) else { continue };
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            match connection.client().map(|client| client.hear(&news)) {
+                None => {}
+                Some(false) => self.end(key),
+                Some(true) => self.enqueue(key),
+            }
+        }
         let (kills, letters) = self.membership.take();
         for id in kills {
             if let Some(&key) = self.by_id.get(&id) {
@@ -354,10 +369,16 @@ impl Driver {
                 self.end(key);
                 continue;
             }
-            if !connection.queued {
-                connection.queued = true;
-                self.queue.push_back(Task::Serve(key));
-            }
+            self.enqueue(key);
+        }
+    }
+
+    /// Has a connection do a step soon.
+    fn enqueue(&mut self, key: DefaultKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.queued {
+            connection.queued = true;
+            self.queue.push_back(Task::Serve(key));
         }
     }
 
@@ -428,7 +449,7 @@ impl Driver {
             return Rest::Gone;
         };
         let (mut channel, peer) = arrival.into_parts();
-        match Session::open(&self.router, peer, self.work.now) {
+        match Session::open_at(&self.router, peer, self.work.now, &self.mailbox) {
             Ok(session) => {
                 self.by_id.insert(session.id(), key);
                 let mut client = Client::new(channel, session);

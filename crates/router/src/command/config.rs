@@ -1,7 +1,7 @@
 //! `CONFIG`: settings, under the names that Redis has for them.
 
 use super::call::Call;
-use super::glob;
+use crate::glob;
 use super::help::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, DANGEROUS, LOADING, NOSCRIPT, STALE};

@@ -1,7 +1,7 @@
 //! A database as a whole.
 
 use super::call::{Call, SYNTAX};
-use super::glob;
+use crate::glob;
 use super::spec::Command;
 use super::spec::flag::{DANGEROUS, FAST, KEYSPACE, READONLY, WRITE};
 use crate::failure::Failure;

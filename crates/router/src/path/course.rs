@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
-use super::topics::Topics;
+use crate::news::Topics;
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::policy::User;

@@ -12,7 +12,6 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
-mod topics;
 mod transaction;
 
 pub use course::Delivery;

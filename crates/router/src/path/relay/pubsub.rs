@@ -12,7 +12,7 @@ use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Request, Taken};
 use crate::path::pending::LinkId;
-use crate::path::topics::{Kind, Topic};
+use crate::news::{Kind, Topic};
 use crate::path::transaction::command as word;
 use crate::shared::ClientId;
 use breakwater_resp::{Protocol, Reply, ReplyWriter, write_request};

@@ -4,7 +4,7 @@ use super::Relay;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::path::pending::LinkId;
-use crate::path::topics::Topic;
+use crate::news::Topic;
 use crate::shared::ClientId;
 use breakwater_resp::Kind;
 

@@ -10,7 +10,7 @@ use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
-use crate::path::topics::Kind;
+use crate::news::Kind;
 use crate::policy::{Permissions, User};
 use crate::shared::ClientId;
 use breakwater_resp::{Protocol, Reply, ReplyWriter, number, write_request};
