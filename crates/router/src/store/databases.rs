@@ -153,8 +153,8 @@ impl Store {
     /// when the system's clock does.
     pub(crate) fn moment(&self) -> u64 {
         // Relaxed: a number by itself.
-        let clock = self.cache.clock().now() as i64 + self.latest.load(Ordering::Relaxed);
-        let now = clock.max(0) as u64 * 1000;
+        let start = self.latest.load(Ordering::Relaxed).max(0) as u64 * 1000;
+        let now = start + self.cache.clock().elapsed().as_micros() as u64;
         // Relaxed: moments are of one atomic, whose changes have one order that agrees with what
         // happens before what.
         let next = |last: u64| Some(now.max(last + 1));

@@ -56,7 +56,7 @@ impl<'a> Hand<'a> {
     }
 
     pub(crate) fn delete(&self, key: &DbKey) -> bool {
-        let done = self.store.delete(key);
+        let done = self.store.delete(key) | self.store.records.forget(key.bytes());
         if done {
             self.changed(key.name());
         }

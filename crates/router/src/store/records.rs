@@ -6,6 +6,7 @@
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// About the most bytes of all records.
 const MOST: usize = 64 * 1024 * 1024;
@@ -14,17 +15,34 @@ const TAG: usize = 160;
 const RECORD: usize = 300;
 
 /// The records, under one lock.
-pub(crate) struct Records(Mutex<Shelf>);
+pub(crate) struct Records {
+    shelf: Mutex<Shelf>,
+    /// Whether there ever was one.
+    any: AtomicBool,
+}
 
 impl Default for Records {
     fn default() -> Self {
-        Self(Mutex::new(Shelf::new(MOST)))
+        Self { shelf: Mutex::new(Shelf::new(MOST)), any: AtomicBool::new(false) }
     }
 }
 
 impl Records {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock()
+        self.shelf.lock()
+    }
+
+    /// To change them, which begins them.
+    pub(crate) fn begin(&self) -> MutexGuard<'_, Shelf> {
+        // Relaxed: who is to find a record has heard of it from who made it.
+        self.any.store(true, Ordering::Relaxed);
+        self.shelf.lock()
+    }
+
+    /// Forgets the record of a key; whether there was one.
+    #[inline]
+    pub(super) fn forget(&self, key: &[u8]) -> bool {
+        self.any.load(Ordering::Relaxed) && self.shelf.lock().forget(key)
     }
 }
 
@@ -90,19 +108,21 @@ impl Shelf {
     /// Forgets the records of a database, whose number their keys begin with.
     pub(crate) fn forget_database(&mut self, db: u8) {
         let keys: Vec<_> = self.records.keys().filter(|key| key[0] == db).cloned().collect();
-        keys.iter().for_each(|key| self.forget(key));
+        for key in keys {
+            self.forget(&key);
+        }
     }
 
     pub(crate) fn forget_all(&mut self) {
         *self = Self::new(self.most);
     }
 
-    /// Forgets a record.
-    fn forget(&mut self, key: &[u8]) {
-        if let Some(record) = self.records.remove(key) {
-            self.bytes -= record.bytes;
-            self.by_use.remove(&record.used);
-        }
+    /// Forgets a record; whether there was one.
+    fn forget(&mut self, key: &[u8]) -> bool {
+        let Some(record) = self.records.remove(key) else { return false };
+        self.bytes -= record.bytes;
+        self.by_use.remove(&record.used);
+        true
     }
 
     /// A record is used, and begins if there is none.

@@ -12,6 +12,8 @@ export type Reply = null | number | string | Buffer | Reply[]
 export interface Command {
   readonly words: readonly Word[]
   readonly key: Word
+  /** The same for a server that has neither scripts nor sets, and knows by name what it is to do. */
+  readonly named?: readonly Word[] | undefined
 }
 
 /**

@@ -108,7 +108,7 @@ pub(super) fn invalidate(call: &mut Call<'_>) -> Result<(), Failure> {
     let generation = generation(words.rest.word(0))?;
     let most = number::integer(words.rest.word(2)).ok_or(NOT_AN_INTEGER)?;
     let (store, key, tags) = (call.store(), words.key(call, 0), words.key(call, 1));
-    let mut shelf = store.records.lock();
+    let mut shelf = store.records.begin();
     let epoch = Epoch::current(&store, &shelf, &key, &tags, generation);
     let clock = store.moment().max(epoch.clock + 1);
     // First the tag: who reads the new clock looks it up.
