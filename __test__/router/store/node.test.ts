@@ -278,6 +278,41 @@ fronted('the password of the store is given, and never shown', async t => {
   t.false(info.includes('sesame'))
 })
 
+for (const protocol of ['2', '3']) {
+  fronted(
+    `RESP${protocol}: INFO is what the store says, and behind it what the node says`,
+    async t => {
+      t.timeout(120_000)
+      const { store, node } = await front(
+        t,
+        ['--threads', '1'],
+        ['--maxmemory-policy', 'noeviction'],
+      )
+      const [direct, client] = [await Raw.open(t, store.port), await Raw.open(t, node.port)]
+      for (const one of [direct, client]) await one.send('HELLO', protocol)
+      await client.send('SET', 'k', 'v')
+      const all = await client.send('INFO')
+      for (const field of [
+        `tcp_port:${store.port}`,
+        `process_id:${store.process.pid}`,
+        'role:master',
+        'db0:keys=1',
+        'maxmemory_policy:noeviction',
+        'node_clients:1',
+        `node_process_id:${node.process.pid}`,
+        `upstream_address:127.0.0.1:${store.port}`,
+      ]) {
+        t.true(all.includes(`\r\n${field}`), field)
+      }
+      t.is(await client.send('INFO', 'keyspace'), await direct.send('INFO', 'keyspace'))
+      t.regex(await client.send('INFO', 'cache'), /# Cache\r\ncache_entries:\d+\r\n/)
+      await store.stop('SIGKILL')
+      await until(async () => !(await client.send('INFO')).includes(`tcp_port:${store.port}`))
+      t.regex(await client.send('INFO'), /breakwater_version.*# Node\r\n.*# Upstream\r\n/s)
+    },
+  )
+}
+
 fronted('a store that speaks nonsense is given up and tried again', async t => {
   const nonsense = createServer(socket => {
     socket.on('error', () => {})

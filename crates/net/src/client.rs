@@ -15,7 +15,7 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, Next, News, Output, Relay, Session};
+use breakwater_router::{Delivery, News, Next, Output, Relay, Session};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -3,7 +3,9 @@
 use super::call::{Call, SYNTAX};
 use super::generic::database;
 use super::spec::Command;
-use super::spec::flag::{ALLOW_BUSY, CONNECTION, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, SUBSCRIBED};
+use super::spec::flag::{
+    ALLOW_BUSY, CONNECTION, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, SUBSCRIBED,
+};
 use crate::failure::Failure;
 use crate::policy::DEFAULT;
 use breakwater_resp::Protocol;
@@ -29,7 +31,11 @@ pub(super) static COMMANDS: &[Command] = &[
         "Chooses the protocol, and may authenticate and give a name.",
     ),
     Command::new("auth", -2, FIRST, auth).about("connection", "1.0.0", "Authenticates."),
-    Command::new("quit", -1, FIRST | SUBSCRIBED, quit).about("connection", "1.0.0", "Ends the connection."),
+    Command::new("quit", -1, FIRST | SUBSCRIBED, quit).about(
+        "connection",
+        "1.0.0",
+        "Ends the connection.",
+    ),
     Command::new("reset", 1, FIRST | SUBSCRIBED, reset).about(
         "connection",
         "6.2.0",

@@ -2,8 +2,8 @@
 
 use super::spec::Command;
 use super::{
-    client, config, connection, counter, expire, generic, info, keyspace, many, range, string, tier, time,
-    topics,
+    client, config, connection, counter, expire, generic, info, keyspace, many, range, string,
+    tier, time, topics,
 };
 
 /// What each family has.

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::config::policy;
 use super::connection::COMPATIBLE;
+use super::node_info::{begin, wants, write_node};
 use super::spec::Command;
 use super::spec::flag::{DANGEROUS, LOADING, STALE};
 use crate::failure::Failure;
@@ -18,11 +19,10 @@ pub(super) static COMMANDS: &[Command] =
 type Fields = Vec<(&'static str, String)>;
 type Section = (&'static str, fn(&Router, u64) -> Fields);
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 7] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
-    ("Cache", cache),
     ("Persistence", persistence),
     ("Stats", stats),
     ("Replication", replication),
@@ -30,21 +30,15 @@ const SECTIONS: [Section; 8] = [
 ];
 
 fn info(call: &mut Call<'_>) -> Result<(), Failure> {
-    let asked = call.args.from(1);
-    let wants = |name: &str| {
-        let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        let any = ["all", "default", "everything"];
-        asked.is_empty()
-            || asked.iter().any(|word| is(word, name) || any.iter().any(|any| is(word, any)))
-    };
+    let (args, router, now) = (call.args, call.router, call.now as u64);
     let mut text = String::new();
-    for (name, section) in SECTIONS.iter().filter(|(name, _)| wants(name)) {
+    for (name, section) in SECTIONS.iter().filter(|(name, _)| wants(args, name)) {
         begin(&mut text, name);
-        for (field, value) in section(call.router, call.now as u64) {
+        for (field, value) in section(router, now) {
             let _ = write!(text, "{field}:{value}\r\n");
         }
     }
-    if wants("keyspace") {
+    if wants(args, "keyspace") {
         begin(&mut text, "Keyspace");
         for db in 0..DATABASES as u8 {
             let keys = call.store().count(db);
@@ -53,46 +47,9 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
             }
         }
     }
-    if wants("upstream")
-        && let Some(store) = &call.router.options.upstream
-    {
-        begin(&mut text, "Upstream");
-        let kind = if store.unix { "unix" } else { ["tcp", "tls"][usize::from(store.tls)] };
-        let _ = write!(text, "upstream_address:{}\r\nupstream_kind:{kind}\r\n", store.place());
-    }
-    if wants("routes") && call.router.options.upstream.is_some() {
-        routes(&mut text, call.router);
-    }
+    write_node(&mut text, args, router);
     call.reply.verbatim(*b"txt", text.as_bytes());
     Ok(())
-}
-
-/// A line for each route of the store behind the node, with the counts of `stats().routes`.
-fn routes(text: &mut String, router: &Router) {
-    begin(text, "Routes");
-    for (at, (pattern, counts)) in router.route_counts().into_iter().enumerate() {
-        let _ = write!(
-            text,
-            "route{at}:match={pattern},hits={},misses={},joined={},stored={},dropped={},passed={},\
-             shadowed={},stale_given={},refreshed={},left_out={},verified={}\r\n",
-            counts.hits,
-            counts.misses,
-            counts.joined,
-            counts.stored,
-            counts.dropped,
-            counts.passed,
-            counts.shadowed,
-            counts.stale_given,
-            counts.refreshed,
-            counts.left_out,
-            counts.verified,
-        );
-    }
-}
-
-fn begin(text: &mut String, name: &str) {
-    let gap = if text.is_empty() { "" } else { "\r\n" };
-    let _ = write!(text, "{gap}# {name}\r\n");
 }
 
 fn server(router: &Router, now: u64) -> Fields {
@@ -132,19 +89,6 @@ fn memory(router: &Router, _: u64) -> Fields {
         ("maxmemory", max.to_string()),
         ("maxmemory_human", human(max)),
         ("maxmemory_policy", policy(router).into()),
-    ]
-}
-
-/// What the node's memory holds, under the names of `stats()`.
-fn cache(router: &Router, _: u64) -> Fields {
-    let stats = router.cache().stats();
-    vec![
-        ("cache_entries", stats.entries.to_string()),
-        ("cache_bytes", stats.bytes.to_string()),
-        ("cache_hits", stats.hits.to_string()),
-        ("cache_misses", stats.misses.to_string()),
-        ("cache_evictions", stats.evictions.to_string()),
-        ("cache_expirations", stats.expirations.to_string()),
     ]
 }
 

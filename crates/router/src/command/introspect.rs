@@ -2,11 +2,11 @@
 
 use super::call::{Call, SYNTAX};
 use super::families::FAMILIES;
-use crate::glob;
 use super::help::help;
 use super::spec::flag::{CONNECTION, LOADING, STALE};
 use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
+use crate::glob;
 use breakwater_resp::{Args, ReplyWriter};
 
 const FLAGS: u32 = LOADING | STALE | CONNECTION;

@@ -16,6 +16,7 @@ mod introspect;
 mod keyspace;
 mod long_double;
 mod many;
+mod node_info;
 mod range;
 mod spec;
 mod state;
@@ -26,8 +27,9 @@ mod time;
 mod topics;
 mod tracking;
 
-pub(crate) use call::Call;
 pub(crate) use crate::failure::wrong_arity;
+pub(crate) use call::Call;
 pub(crate) use dispatch::{run, unknown};
 pub(crate) use generic::database;
+pub(crate) use node_info::write_node;
 pub(crate) use state::State;

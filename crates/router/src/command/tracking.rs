@@ -34,11 +34,9 @@ pub(super) const GETREDIR: Command = of("client|getredir", 2, 0, getredir).about
     "Tells which client is told in the place of this one.",
 );
 
-const SWITCHED_BROADCAST: &str =
-    "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then \
+const SWITCHED_BROADCAST: &str = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then \
      re-enabling it with a different mode.";
-const SWITCHED_OPT: &str =
-    "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then \
+const SWITCHED_OPT: &str = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then \
      re-enabling it with a different mode.";
 
 /// What a command asks for.
@@ -59,7 +57,9 @@ impl<'a> Asked<'a> {
             match (args.get(at + 1), &args.word(at).to_ascii_lowercase()[..]) {
                 (Some(id), b"redirect") => {
                     if asked.redirect != 0 {
-                        return Err("ERR A client can only redirect to a single other client".into());
+                        return Err(
+                            "ERR A client can only redirect to a single other client".into()
+                        );
                     }
                     asked.redirect = number::integer(id).ok_or(NOT_AN_INTEGER)?;
                     if !exists(asked.redirect) {
@@ -117,7 +117,8 @@ impl<'a> Asked<'a> {
             if let Some(other) = had.iter().find(|other| overlap(prefix, other)) {
                 return Err(overlapping(prefix, "an existing prefix", other));
             }
-            if let Some(other) = self.prefixes[at + 1..].iter().find(|other| overlap(prefix, other)) {
+            if let Some(other) = self.prefixes[at + 1..].iter().find(|other| overlap(prefix, other))
+            {
                 return Err(overlapping(prefix, "another provided prefix", other));
             }
         }
@@ -185,11 +186,13 @@ fn caching(call: &mut Call<'_>) -> Result<(), Failure> {
         () if call.args.is(2, "yes") && mode == TrackingMode::OptIn => {}
         () if call.args.is(2, "no") && mode == TrackingMode::OptOut => {}
         () if call.args.is(2, "yes") => {
-            let why = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+            let why =
+                "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
             return Err(why.into());
         }
         () if call.args.is(2, "no") => {
-            let why = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+            let why =
+                "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
             return Err(why.into());
         }
         () => return Err(SYNTAX.into()),

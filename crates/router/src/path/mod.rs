@@ -14,8 +14,8 @@ mod relay;
 mod replies;
 mod transaction;
 
-pub use course::Delivery;
 pub(crate) use course::{Course, Note, Request, Taken};
+pub use course::{Delivery, Payload};
 pub use letter::Letter;
 pub use pending::LinkId;
 pub use relay::Relay;

@@ -1,6 +1,7 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
 use super::clients::{Client, Peer, Registry};
+use super::ear::Ear;
 use super::limits::Limits;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
@@ -74,6 +75,7 @@ pub struct Router {
     pub(crate) news: Arc<NewsDesk>,
     /// Who subscribes to what, where the node has a store of its own.
     pub(crate) channels: Channels,
+    pub(crate) ear: Ear,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
@@ -99,6 +101,7 @@ impl Router {
             news,
             channels: Channels::default(),
             registry: Registry::default(),
+            ear: Ear::default(),
             options,
             started: now,
             address: Mutex::default(),

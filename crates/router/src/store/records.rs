@@ -80,7 +80,14 @@ impl Shelf {
 
     /// A tag is invalidated at `clock`, which is later than any before. Of `most` tags a record knows
     /// when; one that begins knows of none before `floor`.
-    pub(crate) fn invalidate(&mut self, key: &[u8], tag: &[u8], clock: u64, floor: u64, most: usize) {
+    pub(crate) fn invalidate(
+        &mut self,
+        key: &[u8],
+        tag: &[u8],
+        clock: u64,
+        floor: u64,
+        most: usize,
+    ) {
         self.touch(key, floor);
         let Some(record) = self.records.get_mut(key) else { return };
         let before = record.bytes;

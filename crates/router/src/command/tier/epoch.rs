@@ -35,7 +35,13 @@ impl Epoch {
 
     /// The one that is there, or that begins with this generation: its clock goes on where the clock
     /// of the tags was. With the lock of the records, which keeps other changes of epochs out.
-    fn current(store: &Hand<'_>, shelf: &Shelf, key: &DbKey, tags: &DbKey, generation: u64) -> Self {
+    fn current(
+        store: &Hand<'_>,
+        shelf: &Shelf,
+        key: &DbKey,
+        tags: &DbKey,
+        generation: u64,
+    ) -> Self {
         Self::read(store, key).unwrap_or_else(|| {
             let clock = store.moment().max(shelf.last(tags.bytes()).unwrap_or(0));
             Self { generation, clock }

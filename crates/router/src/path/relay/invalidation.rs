@@ -3,7 +3,7 @@
 use super::Relay;
 use crate::catalog::{Effect, Known};
 use crate::path::changes::Changes;
-use crate::path::course::{Delivery, Request};
+use crate::path::course::{Delivery, Payload, Request};
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
 
@@ -32,7 +32,7 @@ impl Relay {
     /// What answers no request: news of changes, or what a client subscribed to.
     pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
         if let Some(client) = owner {
-            return self.deliveries.push(Delivery::push(client, push));
+            return self.deliveries.push(Delivery::push(client, Payload::Own(push)));
         }
         let Ok(Reply::Push(parts)) = Reply::decode(&push) else { return };
         let [what, keys] = &parts[..] else { return };

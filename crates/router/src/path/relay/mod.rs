@@ -23,9 +23,12 @@
 //! their order.
 
 mod checks;
+mod ear;
+mod inform;
 mod invalidation;
 mod landing;
 mod link;
+mod mail;
 mod own;
 mod pins;
 mod pubsub;
@@ -48,10 +51,11 @@ use crate::shared::Router;
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
+use ear::Hearing;
 use foldhash::fast::FixedState;
 use link::Link;
 use pins::Pins;
-use pubsub::Ear;
+use pubsub::Subscribers;
 use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -79,7 +83,9 @@ pub struct Relay {
     closes: Vec<LinkId>,
     /// Connections that belong to single clients.
     pins: Pins,
-    ear: Ear,
+    /// What it hears for all threads, if it is the one that does, and what its own clients hear.
+    hearing: Hearing,
+    subscribers: Subscribers,
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
@@ -114,7 +120,8 @@ impl Relay {
             opens: vec![],
             closes: vec![],
             pins: Pins::default(),
-            ear: Ear::default(),
+            hearing: Hearing::default(),
+            subscribers: Subscribers::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
@@ -146,9 +153,11 @@ impl Relay {
         }
         self.wake_pins();
         self.give_up_waiting();
+        self.wake_subscribers();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
-        self.due = links.chain(waits).chain(self.pins.wake_at()).min().unwrap_or(u64::MAX);
+        let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
+        self.due = links.chain(waits).chain(clients).min().unwrap_or(u64::MAX);
     }
 
     /// There is something to do at this time.
@@ -164,11 +173,6 @@ impl Relay {
     /// Its number, by which other threads write to it.
     pub fn number(&self) -> u64 {
         self.number
-    }
-
-    /// What is to be told to other threads.
-    pub fn letters(&mut self) -> Vec<Letter> {
-        std::mem::take(&mut self.letters)
     }
 
     /// A lot: from 0 to 1.

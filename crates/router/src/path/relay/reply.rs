@@ -17,6 +17,8 @@ pub(super) enum To {
     Beside { waiter: Waiter, form: Form },
     /// A client's, whose session it changes.
     Session(Step),
+    /// A client's, whose `INFO` the node adds to.
+    Info(Box<Asked>),
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -40,6 +42,14 @@ pub(super) struct Given {
     pub(super) bytes: Vec<u8>,
 }
 
+/// A client's `INFO`.
+pub(super) struct Asked {
+    pub(super) client: ClientId,
+    pub(super) ticket: u64,
+    pub(super) protocol: Protocol,
+    pub(super) request: Box<[u8]>,
+}
+
 impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
@@ -56,6 +66,7 @@ impl Relay {
             To::Value(flight) => self.value(flight, kind, reply),
             To::Life(flight) => self.life(flight, &reply),
             To::Compare(given) => self.compare(&given, kind, &reply),
+            To::Info(asked) => self.informed(&asked, Some(&reply)),
         }
     }
 
@@ -77,6 +88,7 @@ impl Relay {
             To::Promise(flight) => self.promised(flight, Kind::Error),
             To::Value(flight) | To::Life(flight) => self.happen(flight, News::Lost, why),
             To::Compare(_) => {}
+            To::Info(asked) => self.informed(&asked, None),
         }
     }
 }

@@ -1,0 +1,108 @@
+//! The sections of `INFO` that speak of the node itself. Where a store stands behind it they follow
+//! what the store says.
+
+use super::config::policy;
+use crate::shared::Router;
+use breakwater_resp::Args;
+use std::fmt::Write;
+
+/// Lines of a section: fields, or whatever has one line each.
+type Lines = Vec<(String, String)>;
+type Section = (&'static str, fn(&Router) -> Lines);
+
+/// Where the node answers for itself, others say what `Node` does.
+const OF_STORE: [Section; 3] = [("Node", node), ("Upstream", upstream), ("Routes", routes)];
+
+/// Appends the sections of the node that the words of a request ask for.
+pub(crate) fn write_node(text: &mut String, args: Args<'_>, router: &Router) {
+    let cache: Section = ("Cache", cache);
+    let behind = if router.options.upstream.is_some() { &OF_STORE[..] } else { &[] };
+    for (name, section) in [cache].iter().chain(behind).filter(|(name, _)| wants(args, name)) {
+        begin(text, name);
+        for (field, value) in section(router) {
+            let _ = write!(text, "{field}:{value}\r\n");
+        }
+    }
+}
+
+/// Whether the words of a request ask for a section.
+pub(super) fn wants(args: Args<'_>, name: &str) -> bool {
+    let asked = args.from(1);
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let any = ["all", "default", "everything"];
+    asked.is_empty()
+        || asked.iter().any(|word| is(word, name) || any.iter().any(|any| is(word, any)))
+}
+
+/// Appends the head of a section.
+pub(super) fn begin(text: &mut String, name: &str) {
+    let gap = if text.is_empty() { "" } else { "\r\n" };
+    let _ = write!(text, "{gap}# {name}\r\n");
+}
+
+fn lines<const N: usize>(fields: [(&str, String); N]) -> Lines {
+    fields.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// The node and its clients, under the names of `stats()`.
+fn node(router: &Router) -> Lines {
+    let counts = router.counts();
+    lines([
+        ("node_version", router.options.version.clone()),
+        ("node_process_id", router.options.process.to_string()),
+        ("node_threads", router.options.threads.to_string()),
+        ("node_clients", counts.clients.to_string()),
+        ("node_connections", counts.connections.to_string()),
+        ("node_refused", counts.refused.to_string()),
+        ("node_commands", counts.commands.to_string()),
+        ("node_bytes_received", counts.received.to_string()),
+        ("node_bytes_sent", counts.sent.to_string()),
+    ])
+}
+
+/// What the node's memory holds, under the names of `stats()`.
+fn cache(router: &Router) -> Lines {
+    let stats = router.cache().stats();
+    let most = router.cache().bounds().1.map_or_else(|| "none".into(), |most| most.to_string());
+    lines([
+        ("cache_entries", stats.entries.to_string()),
+        ("cache_bytes", stats.bytes.to_string()),
+        ("cache_max_bytes", most),
+        ("cache_policy", policy(router).into()),
+        ("cache_hits", stats.hits.to_string()),
+        ("cache_misses", stats.misses.to_string()),
+        ("cache_evictions", stats.evictions.to_string()),
+        ("cache_expirations", stats.expirations.to_string()),
+    ])
+}
+
+/// The servers behind the node.
+fn upstream(router: &Router) -> Lines {
+    let Some(store) = &router.options.upstream else { return vec![] };
+    let kind = if store.unix { "unix" } else { ["tcp", "tls"][usize::from(store.tls)] };
+    lines([("upstream_address", store.place()), ("upstream_kind", kind.into())])
+}
+
+/// A line for each route, with the counts of `stats().routes`.
+fn routes(router: &Router) -> Lines {
+    let all = router.route_counts().into_iter().enumerate();
+    all.map(|(at, (pattern, counts))| {
+        let counts = format!(
+            "match={pattern},hits={},misses={},joined={},stored={},dropped={},passed={},\
+             shadowed={},stale_given={},refreshed={},left_out={},verified={}",
+            counts.hits,
+            counts.misses,
+            counts.joined,
+            counts.stored,
+            counts.dropped,
+            counts.passed,
+            counts.shadowed,
+            counts.stale_given,
+            counts.refreshed,
+            counts.left_out,
+            counts.verified,
+        );
+        (format!("route{at}"), counts)
+    })
+    .collect()
+}
