@@ -164,10 +164,7 @@ for (const [how, args] of Object.entries(NODES)) {
       t.timeout(180_000)
       t.log(`seed ${SEED}`)
       const draw = random(SEED)
-      const [theirs, ours] = await Promise.all([
-        redis(t),
-        serve(t, '--max-bytes', '64mb', ...args),
-      ])
+      const [theirs, ours] = await Promise.all([redis(t), serve(t, '--max-bytes', '64mb', ...args)])
       const [one, other] = [
         await clients(t, theirs.port, redirects),
         await clients(t, ours.port, redirects),
@@ -179,9 +176,7 @@ for (const [how, args] of Object.entries(NODES)) {
         for (let step = 0; step < 8; step++) {
           const [who, words] = [Math.floor(draw() * one.length), invent(draw)]
           history.push(`${Object.keys(MODES)[who]}: ${words.join(' ')}`)
-          const replies = await Promise.all(
-            [one, other].map(all => all[who]!.asks.send(...words)),
-          )
+          const replies = await Promise.all([one, other].map(all => all[who]!.asks.send(...words)))
           // Numbers of clients and times are each server's own.
           if (!['TRACKINGINFO', 'TTL'].some(word => words.includes(word))) {
             t.is(replies[1], replies[0], history.slice(-5).join('\n'))

@@ -486,7 +486,8 @@ for (const setup of servers.all) {
     const keyPrefix = `app${Math.random()}:`
     const prefixed = (client as Redis).duplicate({ keyPrefix } as object) as Redis
     t.teardown(() => prefixed.disconnect())
-    if (setup.library === 'node-redis') await (prefixed as { connect(): Promise<unknown> }).connect()
+    if (setup.library === 'node-redis')
+      await (prefixed as { connect(): Promise<unknown> }).connect()
     const options = { invalidation: {} }
     const a = openSession(t, prefixed, options, 'one')
     const b = openSession(t, prefixed, options, 'one')

@@ -63,7 +63,8 @@ export async function track(
         return await to.route(key, 'EVAL', MARK, '1', key)
       } catch (error) {
         if (!isUnknownCommand(error)) throw error
-        return to.route(key, 'BW.TELL', '1', key)
+        // No library knows which of its words is a key.
+        return to.route(key, 'BW.TELL', '1', to.keyPrefix + key)
       }
     },
   }

@@ -42,7 +42,7 @@ export class HotKeys {
       { words: ['SET', own, text, 'PX', String(LIFE)], key: own },
       {
         words: ['SADD', index, this.#process],
-        named: ['BW.JOIN', '1', index, String(LIFE), this.#process],
+        named: { name: 'BW.JOIN', keys: [index], args: [String(LIFE), this.#process] },
         key: index,
       },
       { words: ['PEXPIRE', index, String(LIFE)], key: index },
@@ -77,7 +77,7 @@ export class HotKeys {
     const [members] = await this.#send([
       {
         words: ['SRANDMEMBER', index, count],
-        named: ['BW.SAMPLE', '1', index, count],
+        named: { name: 'BW.SAMPLE', keys: [index], args: [count] },
         key: index,
       },
     ])
@@ -92,7 +92,11 @@ export class HotKeys {
     const gone = drawn.filter((_, i) => replies[i] === null)
     if (gone.length === 0) return false
     await this.#send([
-      { words: ['SREM', index, ...gone], named: ['BW.LEAVE', '1', index, ...gone], key: index },
+      {
+        words: ['SREM', index, ...gone],
+        named: { name: 'BW.LEAVE', keys: [index], args: gone },
+        key: index,
+      },
     ])
     return said.size < SAMPLE
   }

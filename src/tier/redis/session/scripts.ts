@@ -180,8 +180,8 @@ export interface ScriptCommand extends Command {
 
 /** A script with its keys, all in one server, and its arguments. */
 export function call(script: Script, keys: readonly Word[], args: readonly Word[]): ScriptCommand {
-  const more = [String(keys.length), ...keys, ...args]
-  const words = ['EVALSHA', script.hash, ...more]
-  const named = script.name === undefined ? undefined : [script.name, ...more]
+  const words = ['EVALSHA', script.hash, String(keys.length), ...keys, ...args]
+  const { name } = script
+  const named = name === undefined ? undefined : { name, keys, args }
   return { script, keys, words, named, key: keys[0] as Word }
 }

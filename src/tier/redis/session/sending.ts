@@ -26,8 +26,8 @@ export async function sendAll(
 ): Promise<(Reply | Error)[]> {
   const way = connection.isCluster ? 'scripts' : ways.get(connection)
   if (way === undefined) return sendBoth(connection, commands)
-  const form = way === 'names' ? named : (one: Command | ScriptCommand) => asKnown(connection, one)
-  const replies = await connection.sendAll(commands.map(form))
+  const form = way === 'names' ? asNamed : asKnown
+  const replies = await connection.sendAll(commands.map(command => form(connection, command)))
   const unknown = commands.map((command, i) => lacksOf(command, replies[i]))
   const lacks = unknown.find(Boolean)
   if (lacks === undefined) return replies
@@ -42,7 +42,8 @@ export async function sendAll(
     missed.push(i)
     for (const place of touched) places.add(place)
   }
-  const sent = missed.map(i => (now === 'names' ? named : inFull)(commands[i] as Command))
+  const whole = missed.map(i => commands[i] as Command)
+  const sent = whole.map(one => (now === 'names' ? asNamed(connection, one) : inFull(one)))
   const again = await connection.sendAll(sent)
   for (const [at, i] of missed.entries()) replies[i] = again[at] as Reply | Error
   return replies
@@ -55,7 +56,7 @@ async function sendBoth(
 ): Promise<(Reply | Error)[]> {
   const forms = commands.map(command => {
     const first = asKnown(connection, command)
-    return command.named === undefined ? [first] : [first, named(command)]
+    return command.named === undefined ? [first] : [first, asNamed(connection, command)]
   })
   const replies = await connection.sendAll(forms.flat())
   let at = 0
@@ -83,8 +84,15 @@ function lacksOf(
 }
 
 /** A command as a server knows it that has neither scripts nor sets. */
-function named({ named, words, key }: Command): Command {
-  return { words: named ?? words, key }
+function asNamed({ keyPrefix, addsPrefix }: Connection, command: Command): Command {
+  const { named, key } = command
+  if (named === undefined) return command
+  // The library does not know which words are keys.
+  const prefix = Buffer.from(addsPrefix ? keyPrefix : '')
+  const whole = (name: Word) =>
+    prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from(name as Uint8Array)])
+  const { name, keys, args } = named
+  return { words: [name, String(keys.length), ...keys.map(whole), ...args], key }
 }
 
 /** A script by its hash, if the server knows it. */
