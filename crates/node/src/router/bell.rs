@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// A function of one environment that any thread has called, without arguments. It does not keep the
 /// process alive.
 #[derive(Default)]
-pub struct Bell(Mutex<Option<Rope>>);
+pub struct NewsBell(Mutex<Option<Rope>>);
 
 /// What rings it; none before it is hung and after its environment's end.
 struct Rope(sys::napi_threadsafe_function);
@@ -19,7 +19,7 @@ struct Rope(sys::napi_threadsafe_function);
 // out, under the lock that callers hold.
 unsafe impl Send for Rope {}
 
-impl Bell {
+impl NewsBell {
     /// Has `function` called from now on.
     pub fn hang(self: &Arc<Self>, js: Js<'_>, function: Val<'_>) -> Result<(), Fail> {
         let name = js.text("breakwater")?;
@@ -58,7 +58,8 @@ impl Bell {
         let Some(Rope(function)) = &*rope else { return };
         let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
         // SAFETY: it is not finalized: that would have taken it out.
-        let status = unsafe { sys::napi_call_threadsafe_function(*function, ptr::null_mut(), mode) };
+        let status =
+            unsafe { sys::napi_call_threadsafe_function(*function, ptr::null_mut(), mode) };
         // The environment is ending. Whoever was told so must not call again.
         if status == sys::Status::napi_closing {
             *rope = None;
@@ -81,7 +82,7 @@ impl Bell {
 /// Node-API calls, once, with what `hang` gave.
 unsafe extern "C" fn finalize(_env: sys::napi_env, kept: *mut c_void, _context: *mut c_void) {
     // SAFETY: this is the count that `hang` left.
-    let bell = unsafe { Arc::from_raw(kept as *const Bell) };
+    let bell = unsafe { Arc::from_raw(kept as *const NewsBell) };
     // Threads that ring hold this lock: after it nobody knows the function.
     bell.0.lock().take();
 }

@@ -3,7 +3,7 @@
 //! One [`Router`] serves all threads of the process; each thread has a [`Driver`] of its own with
 //! the sessions of the connections that it accepted. A chunk of a client's bytes is one call.
 
-use super::bell::Bell;
+use super::bell::NewsBell;
 use super::list;
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js};
@@ -27,14 +27,14 @@ pub struct Driver {
     output: RefCell<Output>,
     /// What its clients are told of changes and messages.
     mailbox: Arc<Mailbox>,
-    bell: Arc<Bell>,
+    bell: Arc<NewsBell>,
     /// The router's number in the process, if this driver is the one to take it off the list.
     listed: Cell<Option<u64>>,
 }
 
 impl Driver {
     fn new(env: Rc<Env>, router: Arc<Router>, listed: Option<u64>) -> Rc<Self> {
-        let bell = Arc::<Bell>::default();
+        let bell = Arc::<NewsBell>::default();
         let ringer = bell.clone();
         let mailbox = router.mailbox(move || ringer.ring());
         Rc::new(Self {

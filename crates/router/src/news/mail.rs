@@ -53,7 +53,7 @@ pub enum News {
 
 /// What waits for one client.
 #[derive(Default)]
-struct Waiting {
+struct Parcel {
     news: Vec<News>,
     /// Of names of keys.
     keys: usize,
@@ -63,7 +63,7 @@ struct Waiting {
 
 /// What waits for the clients of one driver.
 pub struct Mailbox {
-    waiting: Mutex<HashMap<ClientId, Waiting, FixedState>>,
+    waiting: Mutex<HashMap<ClientId, Parcel, FixedState>>,
     /// The most bytes of messages that wait for one client.
     most_messages: usize,
     /// Has the driver come.
@@ -125,7 +125,7 @@ impl Mailbox {
         });
     }
 
-    fn post(&self, client: ClientId, add: impl FnOnce(&mut Waiting)) {
+    fn post(&self, client: ClientId, add: impl FnOnce(&mut Parcel)) {
         let mut all = self.waiting.lock();
         let first = all.is_empty();
         add(all.entry(client).or_default());
@@ -136,7 +136,7 @@ impl Mailbox {
     }
 }
 
-impl Waiting {
+impl Parcel {
     /// Takes the place of all changes of single keys.
     fn flush(&mut self, redirected: bool) {
         let alike = |one: &News| match one {

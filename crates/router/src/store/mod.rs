@@ -7,4 +7,4 @@ mod records;
 
 pub(crate) use databases::{DATABASES, DbKey, Store};
 pub(crate) use hand::Hand;
-pub(crate) use records::Shelf;
+pub(crate) use records::TagRecords;

@@ -16,24 +16,24 @@ const RECORD: usize = 300;
 
 /// The records, under one lock.
 pub(crate) struct Records {
-    shelf: Mutex<Shelf>,
+    shelf: Mutex<TagRecords>,
     /// Whether there ever was one.
     any: AtomicBool,
 }
 
 impl Default for Records {
     fn default() -> Self {
-        Self { shelf: Mutex::new(Shelf::new(MOST)), any: AtomicBool::new(false) }
+        Self { shelf: Mutex::new(TagRecords::new(MOST)), any: AtomicBool::new(false) }
     }
 }
 
 impl Records {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, TagRecords> {
         self.shelf.lock()
     }
 
     /// To change them, which begins them.
-    pub(crate) fn begin(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn begin(&self) -> MutexGuard<'_, TagRecords> {
         // Relaxed: who is to find a record has heard of it from who made it.
         self.any.store(true, Ordering::Relaxed);
         self.shelf.lock()
@@ -58,7 +58,7 @@ struct Record {
 }
 
 /// All records, by the keys that they are of.
-pub(crate) struct Shelf {
+pub(crate) struct TagRecords {
     records: HashMap<Arc<[u8]>, Record>,
     by_use: BTreeMap<u64, Arc<[u8]>>,
     uses: u64,
@@ -66,7 +66,7 @@ pub(crate) struct Shelf {
     most: usize,
 }
 
-impl Shelf {
+impl TagRecords {
     fn new(most: usize) -> Self {
         let (records, by_use) = (HashMap::new(), BTreeMap::new());
         Self { records, by_use, uses: 0, bytes: 0, most }
@@ -205,7 +205,7 @@ mod tests {
             most in 1usize..10,
             room in 1usize..20,
         ) {
-            let mut shelf = Shelf::new(room * (TAG + RECORD));
+            let mut shelf = TagRecords::new(room * (TAG + RECORD));
             let mut model: HashMap<(u8, u8), u64> = HashMap::new();
             for (n, (key, tag)) in steps.into_iter().enumerate() {
                 let clock = 100 + n as u64;

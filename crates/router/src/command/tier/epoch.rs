@@ -3,7 +3,7 @@
 use super::{Words, words};
 use crate::command::call::{Call, NOT_AN_INTEGER};
 use crate::failure::Failure;
-use crate::store::{DbKey, Hand, Shelf};
+use crate::store::{DbKey, Hand, TagRecords};
 use breakwater_engine::Expiry;
 use breakwater_resp::number;
 
@@ -37,13 +37,13 @@ impl Epoch {
     /// of the tags was. With the lock of the records, which keeps other changes of epochs out.
     fn current(
         store: &Hand<'_>,
-        shelf: &Shelf,
+        records: &TagRecords,
         key: &DbKey,
         tags: &DbKey,
         generation: u64,
     ) -> Self {
         Self::read(store, key).unwrap_or_else(|| {
-            let clock = store.moment().max(shelf.last(tags.bytes()).unwrap_or(0));
+            let clock = store.moment().max(records.last(tags.bytes()).unwrap_or(0));
             Self { generation, clock }
         })
     }
@@ -72,11 +72,11 @@ pub(super) fn read_or_begin(
     if let Some(epoch) = Epoch::read(store, key) {
         return Ok(epoch);
     }
-    let shelf = store.records.lock();
+    let records = store.records.lock();
     if let Some(epoch) = Epoch::read(store, key) {
         return Ok(epoch);
     }
-    let epoch = Epoch::current(store, &shelf, key, tags, generation);
+    let epoch = Epoch::current(store, &records, key, tags, generation);
     epoch.keep(store, key)?;
     Ok(epoch)
 }
@@ -97,11 +97,11 @@ pub(super) fn advance(call: &mut Call<'_>) -> Result<(), Failure> {
     let words = words(call, "bw.advance", 2..=3, 1..=1)?;
     let generation = generation(words.rest.word(0))?;
     let (store, key, tags) = (call.store(), words.key(call, 0), words.key(call, 1));
-    let shelf = store.records.lock();
-    let Epoch { clock, .. } = Epoch::current(&store, &shelf, &key, &tags, generation);
+    let records = store.records.lock();
+    let Epoch { clock, .. } = Epoch::current(&store, &records, &key, &tags, generation);
     let clock = store.moment().max(clock + 1);
     let text = Epoch { generation, clock }.keep(&store, &key)?;
-    drop(shelf);
+    drop(records);
     tell_mark(&store, &words);
     call.reply.bulk(text.as_bytes());
     Ok(())
@@ -114,14 +114,14 @@ pub(super) fn invalidate(call: &mut Call<'_>) -> Result<(), Failure> {
     let generation = generation(words.rest.word(0))?;
     let most = number::integer(words.rest.word(2)).ok_or(NOT_AN_INTEGER)?;
     let (store, key, tags) = (call.store(), words.key(call, 0), words.key(call, 1));
-    let mut shelf = store.records.begin();
-    let epoch = Epoch::current(&store, &shelf, &key, &tags, generation);
+    let mut records = store.records.begin();
+    let epoch = Epoch::current(&store, &records, &key, &tags, generation);
     let clock = store.moment().max(epoch.clock + 1);
     // First the tag: who reads the new clock looks it up.
     let most = usize::try_from(most).unwrap_or(0);
-    shelf.invalidate(tags.bytes(), words.rest.word(1), clock, epoch.clock, most);
+    records.invalidate(tags.bytes(), words.rest.word(1), clock, epoch.clock, most);
     let text = Epoch { clock, ..epoch }.keep(&store, &key)?;
-    drop(shelf);
+    drop(records);
     tell_mark(&store, &words);
     call.reply.bulk(text.as_bytes());
     Ok(())

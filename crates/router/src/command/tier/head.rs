@@ -18,7 +18,7 @@ const MAGIC: [u8; 2] = [0xb7, 2];
 const TOMBSTONE: u8 = 15;
 
 /// What is known of a value that is there.
-pub(super) struct Head {
+pub(super) struct ValueHead {
     /// When it was known.
     pub(super) known: f64,
     pub(super) version: f64,
@@ -26,7 +26,7 @@ pub(super) struct Head {
     pub(super) removed: bool,
 }
 
-impl Head {
+impl ValueHead {
     /// The head of a value; `None` if it is none of ours.
     pub(super) fn read(value: &[u8]) -> Option<Self> {
         let number = |at: usize| Some(f64::from_be_bytes(*value.get(at..)?.first_chunk()?));

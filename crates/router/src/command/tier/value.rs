@@ -1,7 +1,7 @@
 //! Values of caches: stored and removed so that nothing older takes the place of what is newer.
 
 use super::epoch::{Epoch, read_or_begin};
-use super::head::{Head, tombstone};
+use super::head::{ValueHead, tombstone};
 use super::words;
 use crate::command::call::{Call, NOT_AN_INTEGER};
 use crate::failure::Failure;
@@ -73,7 +73,9 @@ pub(super) fn store(call: &mut Call<'_>) -> Result<(), Failure> {
 
 /// Whether what is there is newer: by its version, or by when it was known.
 fn is_older(since: Option<f64>, version: f64, old: Option<EntryRef<'_>>) -> bool {
-    let Some(there) = old.and_then(|entry| Head::read(entry.value().bytes)) else { return false };
+    let Some(there) = old.and_then(|entry| ValueHead::read(entry.value().bytes)) else {
+        return false;
+    };
     let newer = version > there.version && !there.removed;
     version < there.version || since.is_some_and(|since| since <= there.known && !newer)
 }
@@ -88,7 +90,7 @@ pub(super) fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
     for at in 0..words.keys.len() {
         let key = words.key(call, at);
         let done = store.update(&key, |old, out| {
-            let there = old.and_then(|entry| Head::read(entry.value().bytes));
+            let there = old.and_then(|entry| ValueHead::read(entry.value().bytes));
             let version = there.map_or(f64::NAN, |head| head.version);
             let now = store.moment();
             tombstone(now, version, by, out);
