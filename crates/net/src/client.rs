@@ -15,7 +15,7 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, News, Next, Output, Relay, Session};
+use breakwater_router::{Delivery, Next, Notice, Output, Relay, Session};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -129,7 +129,7 @@ impl Client {
 
     /// Takes news, to be written in the next step; `false` if more wait than may, because the client
     /// does not take them.
-    pub fn hear(&mut self, news: &[News]) -> bool {
+    pub fn hear(&mut self, news: &[Notice]) -> bool {
         self.backlog.len() <= self.session.most_messages()
             && self.session.hear(news, self.backlog.behind())
     }

@@ -39,7 +39,7 @@ mod upstream;
 
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
 pub use client::{Next, Output, Session};
-pub use news::{ClientId, Mailbox, Message, News};
+pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
 pub use shared::{Counts, Limits, Options, Peer, Router};

@@ -1,32 +1,32 @@
 //! News in the form of a client's protocol.
 
 use crate::command::State;
-use crate::news::{Message, News};
+use crate::news::{Message, Notice};
 use breakwater_resp::{Protocol, ReplyWriter};
 
 /// The channel of changes, for clients of RESP2 that others redirect to.
 const INVALIDATE: &[u8] = b"__redis__:invalidate";
 
 /// Writes news for a client, if it can be told.
-pub(super) fn write(news: &News, state: &State, out: &mut Vec<u8>) {
+pub(super) fn write(news: &Notice, state: &State, out: &mut Vec<u8>) {
     match news {
-        News::Changed { keys, redirected } => {
+        Notice::Changed { keys, redirected } => {
             let Some(mut reply) = begin(*redirected, state, out) else { return };
             reply.array(keys.len());
             keys.iter().for_each(|key| reply.bulk(key));
         }
-        News::Flushed { redirected } => {
+        Notice::Flushed { redirected } => {
             let Some(mut reply) = begin(*redirected, state, out) else { return };
             reply.null_array();
         }
-        News::Broken(client) if state.protocol == Protocol::Resp3 => {
+        Notice::Broken(client) if state.protocol == Protocol::Resp3 => {
             let mut reply = ReplyWriter::new(out, Protocol::Resp3);
             reply.push(2);
             reply.bulk(b"tracking-redir-broken");
             reply.integer(*client as i64);
         }
-        News::Broken(_) | News::Missed => {}
-        News::Message(message) => bring(message, state, out),
+        Notice::Broken(_) | Notice::Missed => {}
+        Notice::Message(message) => bring(message, state, out),
     }
 }
 

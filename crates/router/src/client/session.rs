@@ -5,7 +5,7 @@ use super::news;
 use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
-use crate::news::{Mailbox, News};
+use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, Request, Taken, as_message};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
@@ -164,9 +164,9 @@ impl Session {
 
     /// Takes news from its mailbox, behind the replies to all that it was fed; appends to `out` what
     /// the client is told. `false` if the connection has to end, since it missed something.
-    pub fn hear(&mut self, news: &[News], out: &mut Vec<u8>) -> bool {
+    pub fn hear(&mut self, news: &[Notice], out: &mut Vec<u8>) -> bool {
         news.iter().for_each(|one| news::write(one, &self.state, out));
-        !news.contains(&News::Missed)
+        !news.contains(&Notice::Missed)
     }
 
     /// The most bytes of messages that may wait for it.

@@ -41,7 +41,7 @@ const SWITCHED_OPT: &str = "ERR You can't switch OPTIN/OPTOUT mode before disabl
 
 /// What a command asks for.
 #[derive(Default)]
-struct Asked<'a> {
+struct AskedTracking<'a> {
     redirect: i64,
     broadcast: bool,
     opt_in: bool,
@@ -50,7 +50,7 @@ struct Asked<'a> {
     prefixes: Vec<&'a [u8]>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> AskedTracking<'a> {
     fn parse(args: Args<'a>, exists: impl Fn(i64) -> bool) -> Result<Self, Failure> {
         let (mut asked, mut at) = (Self::default(), 3);
         while at < args.len() {
@@ -151,7 +151,7 @@ fn overlapping(prefix: &[u8], what: &str, other: &[u8]) -> Failure {
 
 fn tracking(call: &mut Call<'_>) -> Result<(), Failure> {
     let find = |id: i64| call.router.registry.find(u64::try_from(id).ok()?);
-    let asked = Asked::parse(call.args, |id| find(id).is_some())?;
+    let asked = AskedTracking::parse(call.args, |id| find(id).is_some())?;
     let me = &call.state.client.recipient;
     match () {
         () if call.args.is(2, "off") => {

@@ -30,7 +30,7 @@ pub struct Message {
 
 /// Something that a client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Notice {
     /// These keys have changed.
     Changed {
         /// Their names, in the order of their changes.
@@ -40,7 +40,7 @@ pub enum News {
     },
     /// Any key may have changed.
     Flushed {
-        /// As of [`News::Changed`].
+        /// As of [`Notice::Changed`].
         redirected: bool,
     },
     /// The client that it redirects to is gone.
@@ -54,7 +54,7 @@ pub enum News {
 /// What waits for one client.
 #[derive(Default)]
 struct Parcel {
-    news: Vec<News>,
+    news: Vec<Notice>,
     /// Of names of keys.
     keys: usize,
     /// Of messages.
@@ -77,7 +77,7 @@ impl Mailbox {
     }
 
     /// Everything that waits.
-    pub fn take(&self) -> Vec<(ClientId, Vec<News>)> {
+    pub fn take(&self) -> Vec<(ClientId, Vec<Notice>)> {
         let all = mem::take(&mut *self.waiting.lock());
         all.into_iter().map(|(id, waiting)| (id, waiting.news)).collect()
     }
@@ -95,10 +95,10 @@ impl Mailbox {
                 return waiting.flush(redirected);
             }
             match waiting.news.last_mut() {
-                Some(News::Changed { keys, redirected: same }) if *same == redirected => {
+                Some(Notice::Changed { keys, redirected: same }) if *same == redirected => {
                     keys.push(key.clone());
                 }
-                _ => waiting.news.push(News::Changed { keys: vec![key.clone()], redirected }),
+                _ => waiting.news.push(Notice::Changed { keys: vec![key.clone()], redirected }),
             }
         });
     }
@@ -110,7 +110,7 @@ impl Mailbox {
 
     /// The client that it redirects to is gone.
     pub(super) fn break_off(&self, client: ClientId, from: ClientId) {
-        self.post(client, |waiting| waiting.news.push(News::Broken(from)));
+        self.post(client, |waiting| waiting.news.push(Notice::Broken(from)));
     }
 
     /// A message has come.
@@ -118,9 +118,9 @@ impl Mailbox {
         self.post(client, |waiting| {
             waiting.messages += message.push.len();
             if waiting.messages <= self.most_messages {
-                waiting.news.push(News::Message(message.clone()));
-            } else if waiting.news.last() != Some(&News::Missed) {
-                waiting.news = vec![News::Missed];
+                waiting.news.push(Notice::Message(message.clone()));
+            } else if waiting.news.last() != Some(&Notice::Missed) {
+                waiting.news = vec![Notice::Missed];
             }
         });
     }
@@ -139,16 +139,16 @@ impl Mailbox {
 impl Parcel {
     /// Takes the place of all changes of single keys.
     fn flush(&mut self, redirected: bool) {
-        let alike = |one: &News| match one {
-            News::Changed { redirected: same, .. } | News::Flushed { redirected: same } => {
+        let alike = |one: &Notice| match one {
+            Notice::Changed { redirected: same, .. } | Notice::Flushed { redirected: same } => {
                 *same == redirected
             }
             _ => false,
         };
         self.news.retain(|one| !alike(one));
-        self.news.push(News::Flushed { redirected });
+        self.news.push(Notice::Flushed { redirected });
         let names = self.news.iter().map(|one| match one {
-            News::Changed { keys, .. } => keys.iter().map(|key| key.len() + OVERHEAD).sum(),
+            Notice::Changed { keys, .. } => keys.iter().map(|key| key.len() + OVERHEAD).sum(),
             _ => 0,
         });
         self.keys = names.sum();
@@ -163,7 +163,7 @@ mod tests {
         Mailbox::new(100, Box::new(|| {}))
     }
 
-    fn keys(mailbox: &Mailbox) -> Vec<News> {
+    fn keys(mailbox: &Mailbox) -> Vec<Notice> {
         mailbox.take().into_iter().flat_map(|(_, news)| news).collect()
     }
 
@@ -174,13 +174,13 @@ mod tests {
         mailbox.change(1, &key, false);
         mailbox.change(1, &key, false);
         let both = vec![key.clone(), key];
-        assert_eq!(keys(&mailbox), [News::Changed { keys: both, redirected: false }]);
+        assert_eq!(keys(&mailbox), [Notice::Changed { keys: both, redirected: false }]);
         let long: Arc<[u8]> = vec![b'x'; 60_000].into();
         for _ in 0..1000 {
             mailbox.change(1, &long, false);
         }
         let news = keys(&mailbox);
-        assert_eq!(news[0], News::Flushed { redirected: false });
+        assert_eq!(news[0], Notice::Flushed { redirected: false });
         assert!(news.len() <= 2, "{}", news.len());
     }
 
@@ -192,7 +192,7 @@ mod tests {
         for _ in 0..3 {
             mailbox.bring(1, &message);
         }
-        assert_eq!(keys(&mailbox), [News::Missed]);
+        assert_eq!(keys(&mailbox), [Notice::Missed]);
     }
 
     #[test]

@@ -15,6 +15,6 @@ mod topics;
 
 pub(crate) use channels::Channels;
 pub(crate) use desk::{NOBODY, NewsDesk};
-pub use mail::{ClientId, Mailbox, Message, News};
+pub use mail::{ClientId, Mailbox, Message, Notice};
 pub(crate) use recipient::{Recipient, Tracking, TrackingMode};
 pub(crate) use topics::{Kind, Topic, Topics};
