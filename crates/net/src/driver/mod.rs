@@ -1,6 +1,6 @@
 //! The connections of one thread, and what is done with them: `turn` says when what is done, `clients`
-//! does it for clients, `store` for the store, `news` tells clients what they
-//! did not ask for, `faults` sees to what a panic costs.
+//! does it for clients, `store` for the store, `news` tells clients what they did not ask for, `faults`
+//! sees to what a panic costs.
 
 mod clients;
 mod faults;
