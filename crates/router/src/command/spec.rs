@@ -17,23 +17,24 @@ pub(super) mod flag {
     pub(crate) const FAST: u32 = 1 << 7;
     pub(crate) const NO_AUTH: u32 = 1 << 8;
     pub(crate) const ALLOW_BUSY: u32 = 1 << 9;
+    pub(crate) const PUBSUB: u32 = 1 << 10;
     // Categories that no property implies.
     pub(crate) const KEYSPACE: u32 = 1 << 16;
     pub(crate) const STRING: u32 = 1 << 17;
     pub(crate) const DANGEROUS: u32 = 1 << 18;
     pub(crate) const CONNECTION: u32 = 1 << 19;
-    pub(crate) const PUBSUB: u32 = 1 << 20;
     /// It tells of the names of keys, or of messages: a user needs to be allowed to read.
     pub(crate) const TELLS: u32 = 1 << 24;
     /// It may be sent by a client of RESP2 that subscribes to something.
     pub(crate) const SUBSCRIBED: u32 = 1 << 25;
 
     /// The properties' names, in the order in which they are listed.
-    pub(crate) const NAMES: [(u32, &str); 10] = [
+    pub(crate) const NAMES: [(u32, &str); 11] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
         (ADMIN, "admin"),
+        (PUBSUB, "pubsub"),
         (NOSCRIPT, "noscript"),
         (LOADING, "loading"),
         (STALE, "stale"),
