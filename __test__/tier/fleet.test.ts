@@ -38,6 +38,13 @@ class Member {
     }
   }
 
+  /** Closes the cache and the client, after which the process ends. */
+  async end(): Promise<void> {
+    const exited = once(this.#child, 'exit')
+    this.#child.send({ id: ++this.#asked, act: 'end', args: [] })
+    await exited
+  }
+
   /** Asks until the answer is this one. */
   async until(answer: unknown, act: string, ...args: unknown[]): Promise<void> {
     while (JSON.stringify(await this.do(act, ...args)) !== JSON.stringify(answer)) await sleep(5)
@@ -86,7 +93,7 @@ for (const { threads, ...setup } of SETUPS) {
     for (const member of fleet) await member.until('v', 'fetch', 'a')
     await three.do('clear')
     for (const member of [one, two]) await member.until(null, 'get', 'a')
-    await Promise.all(fleet.map(member => member.do('end')))
+    await Promise.all(fleet.map(member => member.end()))
     t.pass()
   })
 }
@@ -115,7 +122,7 @@ for (const library of libraries) {
       t.regex(String(await two.do('fetch', 'k')), /^k by \d+$/)
       await one.do('put', 'k', 'after')
       await two.until('after', 'fetch', 'k')
-      await Promise.all(fleet.map(member => member.do('end')))
+      await Promise.all(fleet.map(member => member.end()))
     },
   )
 }

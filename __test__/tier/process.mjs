@@ -56,6 +56,6 @@ const acts = {
 }
 process.on('message', async ({ id, act, args }) => {
   const answer = await acts[act](...args)
-  process.send?.({ id, answer })
+  if (process.connected) process.send({ id, answer })
 })
 process.send({ id: 0, answer: 'here' })
