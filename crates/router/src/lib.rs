@@ -6,7 +6,7 @@
 //!
 //! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
-//! `upstream` (connections to servers).
+//! `upstream` (connections to servers) and `topology` (which server a request goes to).
 //!
 //! ```
 //! use breakwater_engine::{Cache, Config};
@@ -32,6 +32,7 @@ mod path;
 mod policy;
 mod shared;
 mod store;
+mod topology;
 mod upstream;
 
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
@@ -39,4 +40,5 @@ pub use client::{Next, Output, Session};
 pub use path::{Delivery, Letter, LinkId, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
 pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
+pub use topology::{MOST_REPLICAS, ReadFrom, ServerId};
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

@@ -15,6 +15,7 @@ use crate::path::pending::LinkId;
 use crate::path::topics::{Kind, Topic};
 use crate::path::transaction::command as word;
 use crate::shared::ClientId;
+use crate::topology::PRIMARY;
 use breakwater_resp::{Protocol, Reply, ReplyWriter, write_request};
 use std::collections::{BTreeSet, HashMap};
 
@@ -145,7 +146,7 @@ impl Relay {
         if let Some(id) = self.ear.link {
             return id;
         }
-        let id = self.open_untracked(self.options(Protocol::Resp3, 0));
+        let id = self.open_link(PRIMARY, self.options(PRIMARY, Protocol::Resp3, 0), None);
         self.ear.link = Some(id);
         id
     }
