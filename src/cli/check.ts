@@ -1,11 +1,10 @@
 // `breakwater check`: says what a configuration comes to, or what is wrong with it.
 import { Command } from 'commander'
 import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
-import type { NativeServer } from '../native/router.ts'
 import { type CheckedConfig, checkConfig } from '../router/config.ts'
 import { type Plan, speaksTls } from '../router/entrances.ts'
 import { version } from '../router/index.ts'
-import { placeOf } from '../router/store-url.ts'
+import { described as shownServer } from '../router/store-url.ts'
 import { ConfigFileError } from './file.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
 
@@ -54,8 +53,7 @@ function fail(code: number, message: string): void {
 
 function described({ file, config }: Settings, { options, entrances }: CheckedConfig): string {
   const [primary, ...replicas] = options.servers ?? []
-  const shown = (server: NativeServer) => `${placeOf(server)} (${server.kind})`
-  const store = primary === undefined ? 'a store of its own' : `in front of ${shown(primary)}`
+  const store = primary === undefined ? 'a store of its own' : `in front of ${shownServer(primary)}`
   const users = options.users?.map(({ name }) => name).join(', ') ?? 'anybody'
   const routes = (config.routes ?? []).map(route =>
     typeof route === 'string' ? route : route.match,
@@ -63,7 +61,7 @@ function described({ file, config }: Settings, { options, entrances }: CheckedCo
   const lines = [
     ['listens on', entrances.map(told).join(', ')],
     ['serves', store],
-    ...(replicas.length === 0 ? [] : [['replicas', replicas.map(shown).join(', ')]]),
+    ...(replicas.length === 0 ? [] : [['replicas', replicas.map(shownServer).join(', ')]]),
     ['threads', String(options.threads)],
     ['memory', `${options.maxBytes} bytes, ${options.policy}`],
     ['users', users],

@@ -86,9 +86,9 @@ function checkServer(option: string, given: unknown): NativeServer {
   }
 }
 
-/** Where a server is, for people. */
-export function placeOf({ kind, host, port }: NativeServer): string {
-  return kind === 'unix' ? host : `${host}:${port}`
+/** Where a server is, and how it is reached, for people. */
+export function described({ kind, host, port }: NativeServer): string {
+  return `${kind === 'unix' ? host : `${host}:${port}`} (${kind})`
 }
 
 function parse(given: string): URL | undefined {

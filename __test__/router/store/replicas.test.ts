@@ -28,13 +28,15 @@ replicated('reads go to replicas; writes and consistent reads to the primary', a
     await client.send('GET', 'k')
     return (await gets(raws.slice(1))).every(count => count > 0)
   })
-  const before = await gets(raws)
-  for (let n = 0; n < 200; n++) t.is(await client.send('GET', 'k'), '$1\r\nv\r\n')
-  const after = await gets(raws)
-  t.is(after[0], before[0])
-  t.is(after[1]! + after[2]!, before[1]! + before[2]! + 200)
-  // Each gets its share.
-  t.true(after[1]! > before[1]! && after[2]! > before[2]!)
+  let after: number[] = []
+  await until(async () => {
+    const before = await gets(raws)
+    for (let n = 0; n < 200; n++) t.is(await client.send('GET', 'k'), '$1\r\nv\r\n')
+    after = await gets(raws)
+    const [primary, one, other] = after.map((count, at) => count - before[at]!)
+    // Each gets its share, the primary none; a replica that was slow for once is left out for once.
+    return primary === 0 && one! > 0 && other! > 0 && one! + other! === 200
+  })
   for (let n = 0; n < 10; n++) await client.send('GET', 'p:k')
   t.is((await gets(raws))[0], after[0]! + 10)
   t.is(await client.send('BW', 'READCONCERN', 'consistent'), '+OK\r\n')

@@ -15,7 +15,7 @@ use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::{Scope, hash};
 use crate::topology::{Fence, Health, PRIMARY, ReadFrom, ServerId, choose, cursor};
 use crate::upstream::Phase;
-use breakwater_resp::{Kind, Protocol, Reply, number, write_request};
+use breakwater_resp::{Kind, Protocol, Reply, write_request};
 
 impl Relay {
     /// What a read of these keys has to see.
@@ -109,8 +109,11 @@ impl Relay {
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let scans = matches!(&*known.name, "scan" | "hscan" | "sscan" | "zscan");
-        if scans && let Some(taken) = self.go_on(known, request, course, scope)? {
-            return Ok(Some(taken));
+        if scans && let Some((server, cursor)) = cursor_of(request) {
+            return match server {
+                PRIMARY => Ok(None),
+                _ => self.go_on(request, course, scope, (server, &cursor)).map(Some),
+            };
         }
         let routes = &self.router.options.routes;
         let route = &routes.all()[routes.of(keys.first())];
@@ -161,20 +164,14 @@ impl Relay {
         self.send(link, request, to);
     }
 
-    /// Goes on with a scan of a replica, if its cursor is of one.
+    /// Goes on with a scan of a replica.
     fn go_on(
         &mut self,
-        known: &Known,
         request: &Request<'_>,
         course: &mut Course,
         scope: &Scope,
-    ) -> Result<Option<Taken>, Failure> {
-        let place = if known.name == "scan" { 1 } else { 2 };
-        let given = request.args.get(place).and_then(number::integer);
-        let (server, cursor) = cursor::decode(given.and_then(|it| it.try_into().ok()).unwrap_or(0));
-        if server == PRIMARY {
-            return Ok(None);
-        }
+        (server, cursor): (ServerId, &str),
+    ) -> Result<Taken, Failure> {
         let gone = "ERR the replica that gave this cursor is not in service: begin the scan anew";
         let (protocol, db) = (request.protocol, request.db);
         if !self.router.topology.replica_ids().contains(&server)
@@ -184,11 +181,10 @@ impl Relay {
         }
         let link = self.shared_with(server, protocol, db);
         if course.pending.blocks(link, scope, false) {
-            return Ok(Some(Taken::Later));
+            return Ok(Taken::Later);
         }
-        let cursor = cursor.to_string();
         let mut words: Vec<&[u8]> = request.args.iter().collect();
-        words[place] = cursor.as_bytes();
+        words[cursor_place(request.args.word(0))] = cursor.as_bytes();
         let mut bytes = vec![];
         write_request(&mut bytes, &words);
         let (client, ticket) = (request.client, course.replies.owe());
@@ -197,7 +193,7 @@ impl Relay {
         let to = To::read(client, ticket);
         let placed = Placed { server, demand, request: [].into(), to, scans: true, stays: true };
         self.send(link, &bytes, To::Placed(Box::new(placed)));
-        Ok(Some(Taken::Done))
+        Ok(Taken::Done)
     }
 
     /// A replica has answered.
@@ -252,6 +248,26 @@ impl Relay {
         let to = To::Instead(Box::new(read));
         self.replace(Placed { server, demand, request, to, scans: false, stays: false }, why);
         true
+    }
+}
+
+/// Where the cursor of a scan stands: behind the command, or behind the key.
+fn cursor_place(command: &[u8]) -> usize {
+    if command.eq_ignore_ascii_case(b"scan") { 1 } else { 2 }
+}
+
+/// The server that a scan goes on with, and its cursor there; `None` if the scan begins.
+fn cursor_of(request: &Request<'_>) -> Option<(ServerId, String)> {
+    let given = request.args.get(cursor_place(request.args.word(0)))?;
+    let text = std::str::from_utf8(given).ok()?;
+    match text.parse() {
+        Ok(0) => None,
+        Ok(given) => {
+            let (server, cursor) = cursor::decode(given);
+            Some((server, cursor.to_string()))
+        }
+        // The primary says what is wrong with it.
+        Err(_) => Some((PRIMARY, String::new())),
     }
 }
 
