@@ -198,3 +198,60 @@ test('what began before the close ends by it, and does not reach the outside aga
   }
   t.is(await consuming.consume(events()), 1)
 })
+
+/** An outside that is slow until it is let go, and what reached it. */
+function slowly() {
+  let letGo = () => {}
+  const gone = new Promise<void>(resolve => (letGo = resolve))
+  const reached: string[] = []
+  const slow = (what: string, value?: unknown) => {
+    reached.push(what)
+    return gone.then(() => value) as Promise<never>
+  }
+  const session = {
+    ready: Promise.resolve(),
+    get: () => slow('get'),
+    set: () => slow('set', true),
+    delete: () => slow('delete'),
+    invalidateTag: () => slow('invalidateTag'),
+    clear: () => slow('clear'),
+    lease: async () => ({ release: async () => {} }),
+    written: async () => {},
+    publishHot: async () => {},
+    fleetHot: async () => [],
+    close: async () => void reached.push('close'),
+  }
+  return { letGo, reached, slow, tier: { open: () => session } }
+}
+
+/** How a cache may have an outside. */
+const outsides = ['none', 'writer', 'writeBehind', 'tier', 'tier, writer', 'tier, writeBehind']
+
+/** What is refused if the second tier has not answered when the cache closes. */
+const loads = ['fetch', 'fetchSync', 'getOrSet', 'getOrSetSync', 'fetchMany']
+
+for (const kind of outsides) {
+  test(`what is under way at a close ends, and what the outside took has not failed: ${kind}`, async t => {
+    t.timeout(120_000)
+    const { save: _, load: __, ...others } = calls
+    for (const [name, call] of Object.entries(others)) {
+      const { letGo, reached, slow, tier } = slowly()
+      const [isTiered, isWriter] = [kind.includes('tier'), kind.endsWith('writer')]
+      const cache = new Cache<string, string>({
+        max: 10,
+        name: `under way: ${kind} ${name}`,
+        tier: isTiered ? tier : undefined,
+        writer: isWriter ? () => slow('write') : undefined,
+        writeBehind: kind.endsWith('writeBehind') ? { writer: () => slow('write') } : undefined,
+      })
+      const began = code(() => call(cache))
+      const closing = cache.close()
+      letGo()
+      const isRefused = isTiered && loads.includes(name)
+      t.is(await began, isRefused ? 'ERR_CACHE_CLOSED' : 'an answer', name)
+      await closing
+      // The second tier must not keep what is older than the origin.
+      if (name === 'put' && isTiered) t.regex(reached.join(), /(set|delete).*close$/)
+    }
+  })
+}

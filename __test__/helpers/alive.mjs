@@ -1,8 +1,12 @@
 // A process of its own, in which nothing is alive but what one case leaves: `alive.test.ts`.
-import { register } from 'tsx/esm/api'
-
-register()
-const { Cache } = await import('../../src/index.ts')
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Cache } from 'breakwater'
+import { LRUCache } from 'breakwater/lru-cache'
+import { redis } from 'breakwater/redis'
+import { createRouter } from 'breakwater/router'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 
 const never = () => new Promise(() => {})
 
@@ -16,20 +20,86 @@ const stale = async options => {
   return cache
 }
 
-const hangingTier = {
-  open: () => ({
+/** A tier that has nothing, with some of it different. */
+const tierOf = different => ({
+  open: host => ({
     ready: Promise.resolve(),
-    get: never,
+    get: async () => undefined,
     set: async () => true,
     delete: async () => {},
     invalidateTag: async () => {},
     clear: async () => {},
-    lease: never,
-    written: never,
+    lease: async () => ({ release: async () => {} }),
+    written: (_, ms) => new Promise(resolve => host.timers.after(ms, resolve)),
     publishHot: async () => {},
-    fleetHot: never,
+    fleetHot: async () => [],
     close: async () => {},
+    ...different,
   }),
+})
+
+/** A cache whose hot set is in a tier. */
+const warm = (different, options) =>
+  new Cache({ max: 10, name: 'alive', tier: tierOf(different), warm: { from: 'tier', ...options } })
+
+/** A cache of which another process loads everything. */
+const beside = (tierLease, options) =>
+  stale({ name: 'alive', tier: tierOf({ lease: async () => undefined }), tierLease, ...options })
+
+/** Clients that do not keep the process. */
+const clients = {
+  async ioredis(at) {
+    const client = new Redis({ ...at, enableReadyCheck: false })
+    await once(
+      client.on('error', () => {}),
+      'ready',
+    )
+    client.stream.unref()
+    return client
+  },
+  async 'node-redis'(at) {
+    const client = createClient({ socket: at })
+    await client.on('error', () => {}).connect()
+    client.unref()
+    return client
+  },
+}
+
+const at = () => ({ host: '127.0.0.1', port: Number(process.argv[4]) })
+
+/** Sends the server one command. */
+const order = async (...words) => {
+  const client = new Redis(at())
+  await client.call(...words)
+  client.disconnect()
+}
+
+/** A cache over a server that is there and does not answer. */
+const unanswered = async (library, options) => {
+  const client = await clients[library](at())
+  const tier = redis(client, { timeout: 50, invalidation: false, ...options })
+  const cache = new Cache({ max: 10, name: 'alive', tier })
+  await cache.ready
+  await order('CLIENT', 'PAUSE', '600000', 'ALL')
+  return cache
+}
+
+/** A cache of which another process loads a key. */
+const leased = async options => {
+  const client = await clients.ioredis(at())
+  await order('SET', 'alive~l:a', 'theirs')
+  const tier = redis(client, { timeout: '1m', invalidation: false })
+  return stale({ name: 'alive', tier, tierLease: true, loader: key => key, ...options })
+}
+
+/** A router with a client that stays until it is told to go. */
+const router = async driver => {
+  const node = createRouter({ maxBytes: '16mb', threads: 1, driver })
+  const { port } = await node.listen({ port: 0 })
+  const client = connect(port, '127.0.0.1').on('error', () => {})
+  client.write('PING\r\n')
+  await once(client, 'data')
+  return node
 }
 
 /** Somebody waits for a timer: the process lives until it has fired. */
@@ -56,29 +126,119 @@ const awaited = {
     const origin = { retry: { retries: 1, backOff: { initial: 50 } } }
     new Cache({ max: 10, origin, loader }).fetch('a').then(say('done'))
   },
+  async 'retry of a refresh'() {
+    let tries = 0
+    const loader = () => {
+      if (++tries === 1) throw new Error('once more')
+      return 'value'
+    }
+    const origin = { retry: { retries: 1, backOff: { initial: 500 } } }
+    const cache = await stale({ staleWhileRevalidate: '1h', lockTimeout: 50, origin, loader })
+    await cache.fetch('a')
+    cache.fetch('a', { fresh: true }).then(say('done'))
+  },
   rate() {
     const origin = { rate: { limit: 1, per: 50 } }
     const cache = new Cache({ max: 10, origin, loader: key => key })
     Promise.all(['a', 'b'].map(key => cache.fetch(key))).then(say('done'))
   },
+  async 'rate of a refresh'() {
+    const origin = { rate: { limit: 1, per: 1000 } }
+    const options = { staleWhileRevalidate: '1h', lockTimeout: 50, origin }
+    const cache = await stale({ ...options, loader: key => key })
+    await cache.fetch('b')
+    await cache.fetch('a')
+    cache.fetch('a', { fresh: true }).then(say('done'))
+  },
   batch() {
     const batchLoader = keys => keys
     new Cache({ max: 10, batchLoader, batch: { when: 50 } }).fetch('a').then(say('done'))
+  },
+  async 'batch of a refresh'() {
+    const options = { staleWhileRevalidate: '1h', lockTimeout: 50, batch: { when: 1000 } }
+    const cache = await stale({ ...options, batchLoader: keys => keys })
+    await cache.fetch('a')
+    cache.fetch('a', { fresh: true }).then(say('done'))
   },
   writer() {
     const cache = new Cache({ max: 10, writer: never, writeThrough: { timeout: 50 } })
     cache.put('a', 'value').catch(say('done'))
   },
-  ready() {
-    const options = { name: 'alive', tier: hangingTier, warm: { from: 'tier', budget: 50 } }
-    new Cache({ max: 10, ...options }).ready.then(say('done'))
+  'writeBehind: maxDelay'() {
+    const writeBehind = { writer: say('done'), maxDelay: 50 }
+    new Cache({ max: 10, writeBehind }).put('a', 'value')
+  },
+  'writeBehind: retry'() {
+    let tries = 0
+    const writer = async () => {
+      if (++tries === 1) throw new Error('once more')
+      say('done')()
+    }
+    const writeBehind = { writer, maxDelay: 1, retries: 1, backOff: { initial: 50 } }
+    new Cache({ max: 10, writeBehind }).put('a', 'value')
+  },
+  'writeBehind: closeTimeout'() {
+    const writeBehind = { writer: never, closeTimeout: 50, onWriteError: () => {} }
+    const cache = new Cache({ max: 10, writeBehind })
+    cache.put('a', 'value')
+    cache.close().then(say('done'))
+  },
+  'warm: budget'() {
+    warm({ fleetHot: never }, { budget: 50 }).ready.then(say('done'))
+  },
+  'warm: rate'() {
+    const fleetHot = async () => Array.from({ length: 3 }, (_, i) => `key ${i}`)
+    warm({ fleetHot }, { rate: 30, budget: '1h' }).ready.then(say('done'))
+  },
+  async tierLease() {
+    const cache = await beside(true, { lockTimeout: 50, loader: key => key })
+    cache.fetch('a').then(say('done'))
+  },
+  async 'redis: timeout, node-redis'() {
+    const cache = await unanswered('node-redis')
+    cache.fetch('a', { loader: key => key }).then(say('done'))
+  },
+  async 'redis: timeout, ioredis'() {
+    const cache = await unanswered('ioredis')
+    cache.put('a', 'b').then(say('done'))
+  },
+  async 'redis: lease'() {
+    const cache = await leased({ lockTimeout: 300 })
+    cache.fetch('b', { fresh: true })
+    cache.fetch('a', { fresh: true }).then(say('done'))
+  },
+  async 'redis: ready'() {
+    const client = await clients['node-redis'](at())
+    await order('CLIENT', 'PAUSE', '600000', 'ALL')
+    const tier = redis(client, { invalidation: { heartbeat: 20, bound: 100 } })
+    new Cache({ max: 10, name: 'alive', tier }).ready.then(say('done'))
+  },
+  async 'redis: close'() {
+    const cache = await unanswered('ioredis', { invalidation: { heartbeat: 20, bound: 100 } })
+    cache.close().then(say('done'))
+  },
+  async 'router: net'() {
+    const node = await router('net')
+    node.close().then(say('done'))
+  },
+  async 'router: native'() {
+    const node = await router('auto')
+    node.close().then(say('done'))
   },
 }
+
+/** Who waits no longer, of those that waited for an hour. */
+const given = { max: 10, ttl: 1, timeout: 50, lockTimeout: '1h' }
 
 /** Nobody waits for a timer, or it would help nobody: the process ends. */
 const forgotten = {
   lockTimeout() {
     new Cache({ max: 10, lockTimeout: '1h' }).getOrSet('a', never)
+  },
+  async 'lockTimeout, once given up'() {
+    const cache = new Cache(given)
+    const both = [never, never].map(loader => cache.getOrSet('a', loader).catch(() => {}))
+    await Promise.all(both)
   },
   async retry() {
     const origin = { retry: { retries: 1, backOff: { initial: '1h', max: '1h' } } }
@@ -88,11 +248,24 @@ const forgotten = {
     const cache = await stale({ staleWhileRevalidate: '1h', origin, loader })
     await cache.fetch('a')
   },
+  async 'retry, once given up'() {
+    const origin = { retry: { retries: 1, backOff: { initial: '1h', max: '1h' } } }
+    const loader = () => {
+      throw new Error('no')
+    }
+    await new Cache({ ...given, origin, loader }).fetch('a').catch(() => {})
+  },
   async rate() {
     const origin = { rate: { limit: 1, per: '1h' } }
     const cache = await stale({ staleWhileRevalidate: '1h', origin, loader: key => key })
     await cache.fetch('b')
     await cache.fetch('a')
+  },
+  async 'rate, once given up'() {
+    const origin = { rate: { limit: 1, per: '1h' } }
+    const cache = new Cache({ ...given, origin, loader: key => key })
+    await cache.fetch('b')
+    await cache.fetch('a').catch(() => {})
   },
   async batch() {
     const cache = await stale({
@@ -102,14 +275,72 @@ const forgotten = {
     })
     await cache.fetch('a')
   },
+  async 'batch, once given up'() {
+    const cache = new Cache({ ...given, batchLoader: keys => keys, batch: { when: '1h' } })
+    await cache.fetch('a').catch(() => {})
+  },
+  async breaker() {
+    const breaker = { failures: 1, halfOpenAfter: '1h' }
+    const loader = () => {
+      throw new Error('no')
+    }
+    await new Cache({ max: 10, origin: { breaker }, loader }).fetch('a').catch(() => {})
+  },
+  async 'breaker that tries'() {
+    let tries = 0
+    const loader = () => {
+      if (++tries === 1) throw new Error('no')
+      return never()
+    }
+    const breaker = { failures: 1, halfOpenAfter: 1 }
+    const cache = new Cache({ ...given, origin: { breaker }, loader })
+    await cache.fetch('a').catch(() => {})
+    await new Promise(resolve => setTimeout(resolve, 20))
+    await cache.fetch('a').catch(() => {})
+  },
   again() {
     new Cache({ max: 10 }).invalidate('a', { again: '1h' })
   },
-  ready() {
-    const options = { name: 'alive', tier: hangingTier, warm: { from: 'tier', budget: '1h' } }
-    new Cache({ max: 10, ...options })
+  'warm: budget'() {
+    warm({ fleetHot: never }, { budget: '1h' })
+  },
+  'warm: rate'() {
+    warm({ fleetHot: async () => ['a', 'b', 'c'] }, { rate: 1, budget: '1h' })
+  },
+  async 'warm: every'() {
+    await warm({}, { every: '1h' }).ready
+  },
+  async tierLease() {
+    const options = { staleWhileRevalidate: '1h', lockTimeout: '1h', loader: key => key }
+    const cache = await beside(true, options)
+    await cache.fetch('a')
+  },
+  async 'redis: lease'() {
+    const cache = await leased({ lockTimeout: '1h', staleWhileRevalidate: '1h' })
+    await cache.fetch('a')
+  },
+  async 'redis: removals that are owed'() {
+    const cache = await unanswered('ioredis')
+    await cache.invalidate('a')
+  },
+  async 'redis: heartbeat'() {
+    const client = new Redis(at())
+    const tier = redis(client, { invalidation: { heartbeat: '1h' } })
+    await new Cache({ max: 10, name: 'alive', tier }).ready
+    await client.quit()
+  },
+  async 'drop-in: ttlAutopurge'() {
+    new LRUCache({ max: 10, ttl: 3_600_000, ttlAutopurge: true }).set('a', 1)
+  },
+  async 'drop-in: ttlResolution'() {
+    const cache = new LRUCache({ max: 10, ttl: 3_600_000, ttlResolution: 3_600_000 })
+    cache.set('a', 1)
+    cache.get('a')
   },
 }
 
 const [kind, name] = process.argv.slice(2)
-await (kind === 'awaited' ? awaited : forgotten)[name]()
+const cases = { awaited, forgotten }
+const names = Object.entries(cases).map(([kind, of]) => [kind, Object.keys(of)])
+if (kind === 'names') say(JSON.stringify(Object.fromEntries(names)))()
+else await cases[kind][name]()

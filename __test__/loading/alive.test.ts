@@ -1,41 +1,117 @@
-// A timer that somebody waits for keeps the process; one that nobody waits for does not.
+// A timer that somebody waits for keeps the process; one that nobody waits for does not: for every file
+// of the package that sets one.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
+import { installed, redis } from '../router/support.ts'
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const script = fileURLToPath(new URL('../helpers/alive.mjs', import.meta.url))
 
-/** What a case said, once its process has ended by itself. */
-async function said(kind: string, name: string): Promise<string> {
-  const child = spawn(process.execPath, [script, kind, name], {
+type Cases = Record<'awaited' | 'forgotten', readonly string[]>
+
+/** The cases of alive.mjs, by the file that has the timer. */
+const timers: Record<string, Cases> = {
+  'guard/breaker.ts': { awaited: [], forgotten: ['breaker', 'breaker that tries'] },
+  'guard/gate.ts': {
+    awaited: ['rate', 'rate of a refresh'],
+    forgotten: ['rate', 'rate, once given up'],
+  },
+  'guard/retry.ts': {
+    awaited: ['retry', 'retry of a refresh', 'writeBehind: retry'],
+    forgotten: ['retry', 'retry, once given up'],
+  },
+  'loading/batch.ts': {
+    awaited: ['batch', 'batch of a refresh'],
+    forgotten: ['batch', 'batch, once given up'],
+  },
+  'loading/flight.ts': { awaited: ['softTimeout', 'timeout'], forgotten: [] },
+  'loading/flights.ts': {
+    awaited: ['lockTimeout'],
+    forgotten: ['lockTimeout', 'lockTimeout, once given up'],
+  },
+  'loading/tiered.ts': { awaited: ['tierLease'], forgotten: ['tierLease'] },
+  'lru-cache/ages.ts': { awaited: [], forgotten: ['drop-in: ttlResolution'] },
+  'lru-cache/purge.ts': { awaited: [], forgotten: ['drop-in: ttlAutopurge'] },
+  'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
+  'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
+  'router/threads.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
+  'tier/redis/channel/channel.ts': { awaited: ['redis: close'], forgotten: [] },
+  'tier/redis/channel/footing.ts': { awaited: ['redis: ready'], forgotten: ['redis: heartbeat'] },
+  'tier/redis/clients/connection.ts': {
+    awaited: ['redis: timeout, ioredis', 'redis: timeout, node-redis'],
+    forgotten: [],
+  },
+  'tier/redis/session/leases.ts': { awaited: ['redis: lease'], forgotten: ['redis: lease'] },
+  'tier/redis/session/owed.ts': { awaited: [], forgotten: ['redis: removals that are owed'] },
+  'warm/warm.ts': {
+    awaited: ['warm: budget', 'warm: rate'],
+    forgotten: ['warm: budget', 'warm: rate', 'warm: every'],
+  },
+  'writing/again.ts': { awaited: [], forgotten: ['again'] },
+  'writing/behind.ts': {
+    awaited: ['writeBehind: maxDelay', 'writeBehind: closeTimeout'],
+    forgotten: [],
+  },
+  'writing/through.ts': { awaited: ['writer'], forgotten: [] },
+}
+
+/** What sets a timer, and what only passes it on. */
+const SETS = /\.after\(|\bpause\(|\bsetTimeout\(|\bsetInterval\(/
+const passes = ['base/timers.ts', 'base/pause.ts', 'base/clock.ts']
+
+interface End {
+  text: string
+  code: number | null
+}
+
+/** What a process said that ended by itself. */
+async function run(...args: string[]): Promise<End> {
+  const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let text = ''
   child.stdout.on('data', data => (text += data))
-  await once(child, 'exit')
-  return text
+  const [code] = await once(child, 'exit')
+  return { text, code }
 }
 
-for (const name of [
-  'softTimeout',
-  'timeout',
-  'lockTimeout',
-  'retry',
-  'rate',
-  'batch',
-  'writer',
-  'ready',
-]) {
-  test(`a process waits for a timer that somebody waits for: ${name}`, async t => {
-    t.timeout(120_000)
-    t.is(await said('awaited', name), 'done')
+const named = (kind: keyof Cases) => [...new Set(Object.values(timers).flatMap(row => row[kind]))]
+
+test('every file that sets a timer is in the table, and every case of it', async t => {
+  t.timeout(120_000)
+  const files = readdirSync(`${root}/src`, { recursive: true, encoding: 'utf8' })
+    .map(file => file.replaceAll('\\', '/'))
+    .filter(file => file.endsWith('.ts') && !passes.includes(file))
+    .filter(file => SETS.test(readFileSync(`${root}/src/${file}`, 'utf8')))
+  t.deepEqual(files.sort(), Object.keys(timers))
+  const cases = JSON.parse((await run('names')).text) as Cases
+  for (const kind of ['awaited', 'forgotten'] as const) {
+    t.deepEqual([...cases[kind]].sort(), named(kind).sort())
+  }
+})
+
+/** A case, with a server of Redis if it needs one. */
+async function end(t: ExecutionContext, kind: keyof Cases, name: string): Promise<End> {
+  t.timeout(240_000)
+  if (!name.startsWith('redis')) return run(kind, name)
+  const { port } = await redis(t)
+  return run(kind, name, `${port}`)
+}
+
+const needs = (name: string) =>
+  name.startsWith('redis') && !installed('redis-server') ? test.skip : test.serial
+
+for (const name of named('awaited')) {
+  needs(name)(`a process waits for a timer that somebody waits for: ${name}`, async t => {
+    t.deepEqual(await end(t, 'awaited', name), { text: 'done', code: 0 })
   })
 }
 
-for (const name of ['lockTimeout', 'retry', 'rate', 'batch', 'again', 'ready']) {
-  test(`a process ends before a timer that nobody waits for: ${name}`, async t => {
-    t.timeout(120_000)
-    t.is(await said('forgotten', name), '')
+for (const name of named('forgotten')) {
+  needs(name)(`a process ends before a timer that nobody waits for: ${name}`, async t => {
+    t.deepEqual(await end(t, 'forgotten', name), { text: '', code: 0 })
   })
 }

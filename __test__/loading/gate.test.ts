@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
+import { Awaited } from '../../src/base/awaited.ts'
 import { InvalidOptionError } from '../../src/base/errors.ts'
 import { Gate, type GateOptions } from '../../src/guard/gate.ts'
 import { ManualClock } from '../../src/testing.ts'
@@ -140,17 +141,40 @@ test('urgent loads go before others and take their places in a full queue', asyn
   const running = gate.run(load('a'))
   const patient = gate.run(load('patient'))
   const displaced = gate.run(() => t.fail())
-  const urgent = gate.run(load('urgent'), { isUrgent: true })
+  const urgent = gate.run(load('urgent'), { awaited: new Awaited(true) })
   await t.throwsAsync(displaced, { code: 'ERR_ORIGIN_BUSY' })
-  const more = gate.run(load('more'), { isUrgent: true })
+  const more = gate.run(load('more'), { awaited: new Awaited(true) })
   await t.throwsAsync(patient, { code: 'ERR_ORIGIN_BUSY' })
-  await t.throwsAsync(gate.run(load('none'), { isUrgent: true }), { code: 'ERR_ORIGIN_BUSY' })
+  await t.throwsAsync(gate.run(load('none'), { awaited: new Awaited(true) }), {
+    code: 'ERR_ORIGIN_BUSY',
+  })
   for (const name of ['a', 'urgent', 'more']) {
     end(name)
     await setImmediate()
   }
   await Promise.all([running, urgent, more])
   t.deepEqual(started, ['a', 'urgent', 'more'])
+})
+
+test('a load becomes urgent when somebody begins to wait for it, and is no longer when all have left', async t => {
+  const { gate } = setUp({ concurrency: 1, queue: 3 })
+  const { started, load, end } = loads()
+  const [refresh, wanted] = [new Awaited(), new Awaited(true)]
+  const running = gate.run(load('a'))
+  const others = ['b', 'refresh', 'wanted'].map((name, i) =>
+    gate.run(load(name), { awaited: [undefined, refresh, wanted][i] }),
+  )
+  refresh.isOn = true
+  wanted.isOn = false
+  // It takes the place of the last for which nobody waits.
+  const urgent = gate.run(load('urgent'), { awaited: new Awaited(true) })
+  await t.throwsAsync(others[2]!, { code: 'ERR_ORIGIN_BUSY' })
+  for (const name of ['a', 'refresh', 'urgent', 'b']) {
+    end(name)
+    await setImmediate()
+  }
+  await Promise.all([running, others[0], others[1], urgent])
+  t.deepEqual(started, ['a', 'refresh', 'urgent', 'b'])
 })
 
 test('no more loads begin in a time than allowed; what was not used may be used later', async t => {

@@ -1,8 +1,10 @@
 // Whether somebody waits for what timers will bring: as long as that is so they keep the process.
 
-/** A timer of Node.js. */
-interface Timer {
+/** A timer of Node.js, or what is to hear as a timer does whether somebody waits. */
+export interface Held {
+  /** Somebody waits now. */
   ref(): unknown
+  /** Nobody waits any more. */
   unref(): unknown
 }
 
@@ -10,8 +12,12 @@ interface Timer {
 export class Awaited {
   #isOn = false
   /** Most have one. */
-  #timer: Timer | undefined
-  #others: Set<Timer> | undefined
+  #timer: Held | undefined
+  #others: Set<Held> | undefined
+
+  constructor(isOn = false) {
+    this.#isOn = isOn
+  }
 
   /** Whether somebody waits. */
   get isOn(): boolean {
@@ -26,7 +32,7 @@ export class Awaited {
   }
 
   /** A timer belongs to it from now on. */
-  hold(timer: Timer): void {
+  hold(timer: Held): void {
     if (this.#timer === undefined) {
       this.#timer = timer
     } else {
@@ -37,13 +43,13 @@ export class Awaited {
   }
 
   /** A timer has fired or was taken back. */
-  letGo(timer: Timer): void {
+  letGo(timer: Held): void {
     if (this.#timer === timer) this.#timer = undefined
     else this.#others?.delete(timer)
   }
 }
 
-function keep(timer: Timer, keeps: boolean): void {
+function keep(timer: Held, keeps: boolean): void {
   if (keeps) timer.ref()
   else timer.unref()
 }

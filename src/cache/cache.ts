@@ -256,7 +256,9 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
       this.options,
       {
         store: async (key, value, options) => {
-          await this.storeAll(key, value, options)
+          // Closed meanwhile, it keeps nothing, but what the second tier has is older than the origin.
+          if (this.closed) await this.forgetAll([key])
+          else await this.storeAll(key, value, options)
         },
         forget: async key => this.forgetAll([key]),
         tell: (by, keys, begun, failed) => {

@@ -1,6 +1,6 @@
 // The gate to the origin: how many loads are under way at once, how many begin in a time, and how
 // many may wait for that.
-import { Awaited } from '../base/awaited.ts'
+import { Awaited, type Held } from '../base/awaited.ts'
 import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
 import { OriginBusyError } from '../base/errors.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
@@ -39,13 +39,14 @@ export interface GateCall {
   /** A load that still waits when this aborts leaves the queue; one that runs is left alone. */
   signal?: AbortSignal | undefined
   /**
-   * Whether somebody needs it soon: it goes before all that are not urgent, and takes the place of
-   * the last of those if the queue is full.
+   * Who may wait for it. While somebody does it is urgent: it goes before all for which nobody waits,
+   * and takes the place of the last of those if the queue is full. Nobody does if left out.
    */
-  isUrgent?: boolean | undefined
+  awaited?: Awaited | undefined
 }
 
-interface Waiter {
+/** One that waits; it hears whether somebody waits for it. */
+interface Waiter extends Held {
   go: () => void
   refuse: (reason: unknown) => void
 }
@@ -112,10 +113,11 @@ export class Gate {
    * @throws OriginBusyError (`ERR_ORIGIN_BUSY`) at once if the queue is full, the signal's reason if
    * it aborts before `f` is called, or what `f` throws.
    */
-  async run<T>(f: () => Promise<T> | T, { signal, isUrgent = false }: GateCall = {}): Promise<T> {
+  async run<T>(f: () => Promise<T> | T, call: GateCall = {}): Promise<T> {
+    const { signal } = call
     signal?.throwIfAborted()
     if (this.waiting === 0 && this.#mayGo()) this.#enter()
-    else await this.#wait(isUrgent ? this.#urgent : this.#patient, signal)
+    else await this.#wait(call)
     try {
       // It may have aborted between being let go and this.
       signal?.throwIfAborted()
@@ -132,14 +134,15 @@ export class Gate {
   }
 
   /** Resolves when the load has a place. */
-  #wait(line: Set<Waiter>, signal: AbortSignal | undefined): Promise<void> {
-    if (this.waiting >= this.#queue && !(line === this.#urgent && this.#displace())) {
+  #wait({ signal, awaited }: GateCall): Promise<void> {
+    const isUrgent = awaited?.isOn === true
+    if (this.waiting >= this.#queue && !(isUrgent && this.#displace())) {
       throw new OriginBusyError(this.waiting)
     }
     return new Promise((resolve, reject) => {
       const leave = () => {
-        line.delete(waiter)
-        this.#awaited.isOn = this.#urgent.size > 0
+        awaited?.letGo(waiter)
+        this.#leave(waiter)
         signal?.removeEventListener('abort', abort)
       }
       const waiter: Waiter = {
@@ -153,13 +156,29 @@ export class Gate {
           if (this.waiting === 0) this.#rest()
           reject(reason)
         },
+        ref: () => this.#line(waiter, this.#urgent),
+        unref: () => this.#line(waiter, this.#patient),
       }
       const abort = () => waiter.refuse(signal?.reason)
       signal?.addEventListener('abort', abort)
-      line.add(waiter)
-      this.#awaited.isOn = this.#urgent.size > 0
+      this.#line(waiter, isUrgent ? this.#urgent : this.#patient)
+      awaited?.hold(waiter)
       this.#next()
     })
+  }
+
+  /** Puts one that waits last in a line. */
+  #line(waiter: Waiter, line: Set<Waiter>): void {
+    if (line.has(waiter)) return
+    this.#leave(waiter)
+    line.add(waiter)
+    this.#awaited.isOn = this.#urgent.size > 0
+  }
+
+  #leave(waiter: Waiter): void {
+    this.#urgent.delete(waiter)
+    this.#patient.delete(waiter)
+    this.#awaited.isOn = this.#urgent.size > 0
   }
 
   /** Makes room for one that is urgent. */

@@ -56,9 +56,8 @@ export class Origin {
    * Calls `load`, whose errors all come by the promise.
    *
    * @param wanted - its signal, which fires when nobody waits any more, is made when it is read.
-   * @param isUrgent - whether somebody waits for it.
    */
-  async run<T>(load: () => T | PromiseLike<T>, wanted: Wanted, isUrgent: boolean): Promise<T> {
+  async run<T>(load: () => T | PromiseLike<T>, wanted: Wanted): Promise<T> {
     if (this.#breaker === undefined && this.#gate === undefined && this.#retry === undefined) {
       return load()
     }
@@ -66,7 +65,7 @@ export class Origin {
     let guarded = async () => load()
     const [retry, gate, breaker] = [this.#retry, this.#gate, this.#breaker]
     if (retry !== undefined) guarded = inside(guarded, next => retry.run(next, signal, awaited))
-    if (gate !== undefined) guarded = inside(guarded, next => gate.run(next, { signal, isUrgent }))
+    if (gate !== undefined) guarded = inside(guarded, next => gate.run(next, wanted))
     if (breaker !== undefined) guarded = inside(guarded, next => breaker.run(next, signal))
     return guarded()
   }

@@ -133,7 +133,7 @@ export class Attempts<K extends CacheKey, V> {
   async #loadHere({ asker, flight, load }: Attempt<K, V>): Promise<Loaded<V>> {
     const { loader } = asker
     if (loader === undefined) return { value: undefined, unable: true }
-    return { value: await this.#origin.run(() => loader(flight.key, load), load, !flight.kept) }
+    return { value: await this.#origin.run(() => loader(flight.key, load), load) }
   }
 
   #loaded(attempt: Attempt<K, V>, loaded: Loaded<V>): void {

@@ -1,7 +1,7 @@
 // Loads of single keys, gathered into batches.
 
 import { types } from 'node:util'
-import { Awaited } from '../base/awaited.ts'
+import { Awaited, type Held } from '../base/awaited.ts'
 import { checkCount, checkDuration, checkShape, needFunction } from '../base/checks.ts'
 import { type Context, presentContext } from '../base/context.ts'
 import { article } from '../base/describe.ts'
@@ -54,8 +54,8 @@ export function checkBatch(
   }
 }
 
-/** Somebody who waits for a key. */
-interface Caller<V> {
+/** A load that waits for a key; it hears whether somebody waits for it in turn. */
+interface Caller<V> extends Held {
   readonly context: Context
   resolve: (value: V | undefined) => void
   reject: (error: unknown) => void
@@ -65,7 +65,9 @@ interface Batch<K, V> {
   /** Who waits for each key. A key of which all have left before the batch went is not asked for. */
   readonly callers: Map<K, Set<Caller<V>>>
   readonly controller: AbortController
-  /** Whether anybody waits for it. */
+  /** Those of its callers for which somebody waits. */
+  readonly wanted: Set<Caller<V>>
+  /** Whether there are such. */
   readonly awaited: Awaited
   /** Takes it back as long as it has not gone out. */
   cancel: Cancel
@@ -95,19 +97,23 @@ export class Batcher<K, V> {
    * @param awaited - whether anybody waits for it; somebody does if left out.
    * @throws BatchResultError (`ERR_BATCH_RESULT`), or what the batch loader throws.
    */
-  load(key: K, signal?: AbortSignal, awaited?: Awaited): Promise<V | undefined> {
+  load(key: K, signal?: AbortSignal, awaited = new Awaited(true)): Promise<V | undefined> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       this.#open ??= this.#begin()
       const batch = this.#open
-      if (awaited?.isOn ?? true) batch.awaited.isOn = true
       const abort = () => {
         reject(signal?.reason)
         this.#leave(batch, key, caller)
       }
-      const settled = () => signal?.removeEventListener('abort', abort)
+      const settled = () => {
+        awaited.letGo(caller)
+        signal?.removeEventListener('abort', abort)
+      }
       const caller: Caller<V> = {
         context: presentContext(),
+        ref: () => want(batch, caller, true),
+        unref: () => want(batch, caller, false),
         resolve: value => {
           settled()
           resolve(value)
@@ -118,6 +124,8 @@ export class Batcher<K, V> {
         },
       }
       signal?.addEventListener('abort', abort, { once: true })
+      want(batch, caller, awaited.isOn)
+      awaited.hold(caller)
       const callers = batch.callers.get(key)
       if (callers) callers.add(caller)
       else batch.callers.set(key, new Set([caller]))
@@ -129,6 +137,7 @@ export class Batcher<K, V> {
     const batch: Batch<K, V> = {
       callers: new Map(),
       controller: new AbortController(),
+      wanted: new Set(),
       awaited: new Awaited(),
       cancel: () => {},
     }
@@ -142,6 +151,7 @@ export class Batcher<K, V> {
   /** A caller waits no longer. */
   #leave(batch: Batch<K, V>, key: K, caller: Caller<V>): void {
     const callers = batch.callers.get(key)
+    want(batch, caller, false)
     callers?.delete(caller)
     if (callers?.size === 0) batch.callers.delete(key)
     if (batch.callers.size > 0) return
@@ -169,6 +179,13 @@ export class Batcher<K, V> {
       for (const each of callers.values()) for (const caller of each) caller.reject(error)
     }
   }
+}
+
+/** Whether somebody waits for a load: then the process waits for the batch. */
+function want<K, V>(batch: Batch<K, V>, caller: Caller<V>, isWanted: boolean): void {
+  if (isWanted) batch.wanted.add(caller)
+  else batch.wanted.delete(caller)
+  batch.awaited.isOn = batch.wanted.size > 0
 }
 
 /** Looks up what a batch loader gave for a key. */

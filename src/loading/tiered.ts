@@ -93,7 +93,7 @@ export class Tiered<K extends CacheKey, V> {
     const loader = wanted.asker.loader as Loader<K, V>
     const { since = 0 } = mark
     wanted.known = this.#rules.present()
-    const value = await this.#origin.run(() => loader(flight.key, load), load, !flight.kept)
+    const value = await this.#origin.run(() => loader(flight.key, load), load)
     return { value, since }
   }
 
@@ -112,7 +112,11 @@ export class Tiered<K extends CacheKey, V> {
         return found
       }
       if (lease !== undefined) return this.#loadAs(wanted, lease, mark)
-      await session.written(key, Math.min(left, LOOK_AGAIN))
+      const pause = Math.min(left, LOOK_AGAIN)
+      // The process stays for it, whatever the tier waits by, if somebody waits for the value.
+      const letGo = timers.after(pause, () => {}, wanted.flight.awaited)
+      await session.written(key, pause)
+      letGo()
     }
     return this.#loadHere(wanted, mark)
   }

@@ -109,14 +109,16 @@ export class Writing<K extends CacheKey, V> {
   /** Stores a value in origin, cache and second tier. */
   async put(key: K, value: V, options: SetOptions | undefined): Promise<void> {
     if (this.#through !== undefined) return this.#through.set(key, value, options)
-    await this.#behind?.add({ kind: 'set', key, value })
+    const room = this.#behind?.add({ kind: 'set', key, value })
+    if (room !== undefined) await room
     await this.#cache.store(key, value, options)
   }
 
   /** Removes a key from origin, cache and second tier. */
   async remove(key: K): Promise<void> {
     if (this.#through !== undefined) return this.#through.delete(key)
-    await this.#behind?.add({ kind: 'delete', key })
+    const room = this.#behind?.add({ kind: 'delete', key })
+    if (room !== undefined) await room
     await this.#cache.forget(key)
   }
 

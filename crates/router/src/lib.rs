@@ -37,7 +37,7 @@ mod upstream;
 
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
 pub use client::{Next, Output, Session};
-pub use path::{Delivery, Letter, LinkId, Relay, is_cacheable};
+pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
 pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
 pub use topology::{MOST_REPLICAS, ReadFrom, ServerId};

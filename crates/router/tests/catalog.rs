@@ -12,6 +12,10 @@ use proptest::test_runner::TestRunner;
 use redis::Redis;
 use std::collections::HashSet;
 
+fn text_of(text: &'static str) -> Reply<'static> {
+    Reply::Bulk(text.as_bytes().into())
+}
+
 /// A command as the server describes it.
 struct Told {
     name: String,
@@ -135,6 +139,66 @@ fn what_it_learns_of_a_server_is_never_less_than_what_it_knows() {
         assert!(learn(&parts(&Reply::decode(&nothing).unwrap())[0]).is_none());
     }
     assert!(exact > 100);
+}
+
+#[test]
+fn no_number_of_words_trips_a_command() {
+    for known in known() {
+        for count in 0..12 {
+            for word in ["", "1", "-9223372036854775808", "STREAMS", "KEYS", "STORE"] {
+                let words: Vec<String> = known.name.split('|').map(str::to_owned).collect();
+                let words = [words, vec![word.to_owned(); count]].concat();
+                let all = 1..=words.len();
+                all.for_each(|some| {
+                    with_args(&words[..some], |args| {
+                        let mut places = known.key_places(args);
+                        if let Effect::Keys(changed) = known.effect(args) {
+                            places.extend(changed);
+                        }
+                        known.blocks(args);
+                        assert!(places.iter().all(|at| *at < some), "{words:?} {some}");
+                    });
+                });
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_numbers_a_server_says_of_a_command_its_keys_are_words_of_it(
+        numbers in prop::collection::vec(
+            prop_oneof![-3i64..9, any::<i64>(), Just(i64::MAX), Just(i64::MIN)], 7
+        ),
+        old in any::<bool>(),
+        counted in any::<bool>(),
+        count in 1usize..7,
+    ) {
+        let n = |at: usize| Reply::Integer(numbers[at]);
+        let pairs = |pairs: Vec<(&'static str, Reply<'static>)>| {
+            Reply::Array(pairs.into_iter().flat_map(|(name, of)| [text_of(name), of]).collect())
+        };
+        let find = match counted {
+            true => pairs(vec![("keynumidx", n(4)), ("firstkey", n(5)), ("keystep", n(6))]),
+            false => pairs(vec![("lastkey", n(4)), ("keystep", n(5)), ("limit", Reply::Integer(0))]),
+        };
+        let kind = |name: &'static str, spec| pairs(vec![("type", text_of(name)), ("spec", spec)]);
+        let begin = kind("index", pairs(vec![("index", n(3))]));
+        let find = kind(if counted { "keynum" } else { "range" }, find);
+        let spec = pairs(vec![("begin_search", begin), ("find_keys", find)]);
+        let mut fields = vec![
+            text_of("strange"), Reply::Integer(-1), Reply::Array(vec![]), n(0), n(1), n(2),
+            Reply::Array(vec![]),
+        ];
+        if !old {
+            fields.extend([Reply::Array(vec![]), Reply::Array(vec![spec])]);
+        }
+        if let Some(known) = learn(&Reply::Array(fields)) {
+            with_args(&vec!["2".to_owned(); count], |args| {
+                assert!(known.key_places(args).iter().all(|at| *at < count));
+            });
+        }
+    }
 }
 
 /// Words of which some are options with keys behind them, and counts.

@@ -5,6 +5,7 @@ use super::known::Known;
 use super::places::{Keys, Places};
 use crate::policy::Permissions;
 use breakwater_resp::Reply;
+use breakwater_resp::limits::MAX_ARGS;
 
 /// The command that one part of a reply to `COMMAND INFO` describes; `None` if there is none of that
 /// name. What is not safe to take for a read, or for a change of keys that are named, may change any
@@ -62,7 +63,13 @@ fn range(fields: &[Reply<'_>]) -> Option<Vec<Keys>> {
     }
 }
 
+/// A number of words that a request can have; others are not understood.
+fn words(number: i64) -> Option<i64> {
+    (number.unsigned_abs() <= MAX_ARGS as u64).then_some(number)
+}
+
 fn places(first: i64, last: i64, step: i64) -> Option<Places> {
+    let (first, last, step) = (words(first)?, words(last)?, words(step)?);
     let step = usize::try_from(step).ok().filter(|step| *step > 0)?;
     Some(Places::Range(usize::try_from(first).ok()?, isize::try_from(last).ok()?, step))
 }
@@ -72,7 +79,7 @@ fn spec(reply: &Reply<'_>) -> Option<Keys> {
     let (begin, find) = (field(reply, "begin_search")?, field(reply, "find_keys")?);
     let (start, end) = (field(begin, "spec")?, field(find, "spec")?);
     let number = |of: &Reply<'_>, name: &str| match field(of, name)? {
-        Reply::Integer(number) => Some(*number),
+        Reply::Integer(number) => words(*number),
         _ => None,
     };
     if field(begin, "type")?.text()? != b"index" {

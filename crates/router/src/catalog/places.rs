@@ -56,7 +56,7 @@ impl Keys {
                 let rest = streams(args).map_or(0..0, |at| at..words);
                 (rest.start..rest.start + rest.len() / 2).for_each(tell);
             }
-            Places::Migrate if !args.word(3).is_empty() => tell(3),
+            Places::Migrate if args.get(3).is_some_and(|key| !key.is_empty()) => tell(3),
             Places::Migrate => migrate_keys(args).into_iter().flatten().for_each(tell),
         }
     }

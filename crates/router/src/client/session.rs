@@ -71,6 +71,11 @@ impl Session {
         self.pending.len()
     }
 
+    /// Bytes of replies that are kept behind those that the store owes.
+    pub fn kept(&self) -> usize {
+        self.course.replies.kept()
+    }
+
     /// Takes what the client sent, in pieces of any size, runs every command that is complete and
     /// appends the replies to `output`; `now` in Unix milliseconds.
     pub fn feed(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
@@ -118,13 +123,15 @@ impl Session {
 
     /// Takes a reply of the store; appends to `out` what can leave now.
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
-        match (delivery.note, delivery.ticket) {
+        match (&delivery.note, delivery.ticket) {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (note, Some(ticket)) => {
                 self.course.pending.settle(ticket);
                 self.course.replies.fill(ticket, &delivery.bytes, out);
-                if let Note::Database(db) = note {
-                    self.state.db = db;
+                match note {
+                    Note::Database(db) => self.state.db = *db,
+                    Note::Refused(topics) => self.course.drop_topics(topics),
+                    _ => {}
                 }
             }
             (_, None) => {}

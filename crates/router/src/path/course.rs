@@ -3,15 +3,17 @@
 use super::changes::Changes;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
-use super::topics::Topics;
+use super::topics::{Topic, Topics};
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// What a delivery is, beside a reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Note {
     #[default]
     Nothing,
@@ -19,6 +21,27 @@ pub(crate) enum Note {
     Push,
     /// The client is in this database from now on.
     Database(u8),
+    /// The client does not subscribe to these after all.
+    Refused(Arc<[Topic]>),
+}
+
+/// The bytes of a delivery: its own, or those of many.
+pub enum Payload {
+    /// For one client.
+    Own(Vec<u8>),
+    /// For all who hear the same.
+    Shared(Arc<[u8]>),
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
 }
 
 /// A reply for a client.
@@ -28,7 +51,7 @@ pub struct Delivery {
     /// Which of its requests it answers; `None` if it answers none.
     pub ticket: Option<u64>,
     /// The reply.
-    pub bytes: Vec<u8>,
+    pub bytes: Payload,
     /// Whether the connection ends with it.
     pub ends: bool,
     pub(crate) note: Note,
@@ -37,6 +60,7 @@ pub struct Delivery {
 impl Delivery {
     /// The reply to a request.
     pub(super) fn reply(client: ClientId, ticket: u64, bytes: Vec<u8>) -> Self {
+        let bytes = Payload::Own(bytes);
         Self { client, ticket: Some(ticket), bytes, ends: false, note: Note::Nothing }
     }
 
@@ -46,14 +70,25 @@ impl Delivery {
         Self { note, ..Self::reply(client, ticket, bytes) }
     }
 
+    /// The reply to a request for subscriptions that the store does not take.
+    pub(super) fn refused(
+        client: ClientId,
+        ticket: u64,
+        bytes: Vec<u8>,
+        topics: Vec<Topic>,
+    ) -> Self {
+        Self { note: Note::Refused(topics.into()), ..Self::reply(client, ticket, bytes) }
+    }
+
     /// What answers no request, in RESP3.
-    pub(super) fn push(client: ClientId, bytes: Vec<u8>) -> Self {
+    pub(super) fn push(client: ClientId, bytes: Payload) -> Self {
         Self { client, ticket: None, bytes, ends: false, note: Note::Push }
     }
 
     /// The client's turn has come: a request of it waits.
     pub(super) fn wake(client: ClientId) -> Self {
-        Self { client, ticket: None, bytes: vec![], ends: false, note: Note::Nothing }
+        let bytes = Payload::Own(vec![]);
+        Self { client, ticket: None, bytes, ends: false, note: Note::Nothing }
     }
 
     /// The client's connection ends.
@@ -136,6 +171,13 @@ pub(crate) struct Course {
 }
 
 impl Course {
+    /// It does not subscribe to these after all.
+    pub(crate) fn drop_topics(&mut self, topics: &[Topic]) {
+        for topic in topics {
+            self.topics.remove(topic);
+        }
+    }
+
     /// No request is taken before this one is answered.
     pub(super) fn settle(&mut self, ticket: Ticket) {
         (self.settles, self.blocks) = (Some(ticket), false);

@@ -1,8 +1,11 @@
-//! What the relays of several threads tell each other of reads that they share.
+//! What the relays of several threads tell each other: of reads that they share, and of what one of
+//! them hears for all.
 
+use super::topics::Topic;
 use breakwater_engine::Lease;
 use breakwater_resp::Kind;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// A letter to the relay of another thread.
 pub struct Letter {
@@ -11,12 +14,35 @@ pub struct Letter {
     pub(super) word: Word,
 }
 
-/// What it says of a flight.
+/// What it says.
 pub(super) enum Word {
-    /// The store's reply, in RESP3.
+    /// The store's reply to the read of a flight, in RESP3.
     Reply { flight: u64, kind: Kind, bytes: Arc<[u8]> },
     /// There is none, for this reason.
     Failed { flight: u64, why: Arc<str> },
     /// Who asked the store is gone: ask in its place.
     Lead(Lease),
+    /// To who hears: subscribe, and say when that stands.
+    Listen(Box<Listen>),
+    /// To who hears: this thread subscribes to these no more.
+    Unlisten { thread: u64, topics: Vec<Topic> },
+    /// To who hears: this thread is gone.
+    Gone(u64),
+    /// From who hears: what was asked for stands, or is refused by this error.
+    Stands { ask: u64, refusal: Option<Arc<[u8]>> },
+    /// From who hears: a message, in RESP3.
+    Message { topic: Arc<Topic>, bytes: Arc<[u8]> },
+    /// From who hears: messages may have been lost; nothing is subscribed to any more.
+    Deaf,
+}
+
+/// What a thread wants to be heard for it.
+pub(super) struct Listen {
+    pub(super) thread: u64,
+    /// What it knows this by.
+    pub(super) ask: u64,
+    /// Of one kind.
+    pub(super) topics: Vec<Topic>,
+    /// How many bytes of messages are on their way to it: it takes off what it has read.
+    pub(super) load: Arc<AtomicUsize>,
 }

@@ -15,8 +15,8 @@ mod replies;
 mod topics;
 mod transaction;
 
-pub use course::Delivery;
 pub(crate) use course::{Course, Note, Request, Taken};
+pub use course::{Delivery, Payload};
 pub use letter::Letter;
 pub use pending::LinkId;
 pub use relay::Relay;

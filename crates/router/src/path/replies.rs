@@ -19,6 +19,8 @@ pub(crate) struct OwedReplies {
     /// The ticket of the first slot.
     first: Ticket,
     slots: VecDeque<Slot>,
+    /// Bytes of replies that wait.
+    kept: usize,
     /// Whether what is asked for now is for nobody.
     muted: bool,
 }
@@ -32,6 +34,11 @@ impl OwedReplies {
     /// How many replies wait, or are waited for.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// How many bytes of replies wait.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
     }
 
     /// The ticket of the next slot.
@@ -60,6 +67,7 @@ impl OwedReplies {
         if self.muted {
             return;
         }
+        self.kept += reply.len();
         match self.slots.back_mut() {
             Some(Slot::Made(made)) => made.extend_from_slice(reply),
             _ => self.slots.push_back(Slot::Made(reply.to_vec())),
@@ -79,9 +87,11 @@ impl OwedReplies {
             out.extend_from_slice(reply);
         } else {
             *slot = Slot::Made(reply.to_vec());
+            self.kept += reply.len();
         }
         while let Some(Slot::Made(_)) = self.slots.front() {
             if let Some(Slot::Made(made)) = self.slots.pop_front() {
+                self.kept -= made.len();
                 out.extend_from_slice(&made);
             }
             self.first += 1;

@@ -1,6 +1,7 @@
 //! What all sessions of all threads share.
 
 mod clients;
+mod ear;
 mod limits;
 mod router;
 

@@ -1,6 +1,7 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
 use super::clients::{Client, ClientId, Peer, Registry};
+use super::ear::Ear;
 use super::limits::Limits;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::policy::Users;
@@ -78,6 +79,7 @@ pub struct Router {
     /// What came of the reads of each route.
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
+    pub(crate) ear: Ear,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
@@ -103,6 +105,7 @@ impl Router {
             totals,
             store: Store::new(cache, now, own),
             registry: Registry::default(),
+            ear: Ear::default(),
             options,
             started: now,
             address: Mutex::default(),

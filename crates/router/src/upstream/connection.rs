@@ -5,7 +5,7 @@ use super::back_off::BackOff;
 use super::greeting;
 use super::options::UpstreamOptions;
 use super::phase::{self, Event, Phase, PhaseEffect};
-use super::waiters::{Busy, Lost, Waiters};
+use super::waiters::{Busy, Lost, Manner, Waiters};
 use breakwater_resp::{Frame, Kind, ReplyParser};
 use std::mem;
 
@@ -84,6 +84,11 @@ impl Upstream {
         self.waiters.len()
     }
 
+    /// When a request that is sent now is late.
+    pub fn late_at(&self, now: u64) -> u64 {
+        now.saturating_add(self.options.timeout)
+    }
+
     /// What is to be written to the socket; the driver takes out what it wrote.
     pub fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
@@ -91,15 +96,9 @@ impl Upstream {
 
     /// When it is to be woken at the latest.
     pub fn wake_at(&self) -> Option<u64> {
-        let silent = (self.phase == Phase::Ready && self.waiters.owes())
+        let silent = (self.phase == Phase::Ready && self.waiters.owes_soon())
             .then(|| self.quiet_since.saturating_add(self.options.silence));
         [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
-    }
-
-    /// From now on requests wait for replies so long, and a server that owes one may be silent so
-    /// long, in milliseconds.
-    pub fn set_patience(&mut self, timeout: u64, silence: u64) {
-        (self.options.timeout, self.options.silence) = (timeout, silence);
     }
 
     /// From now on the server may say what answers no request: see [`UpstreamOptions::streams`].
@@ -125,17 +124,39 @@ impl Upstream {
     /// Takes a request, whole and well-formed, that gets one reply; `token` is what its caller
     /// knows it by.
     pub fn send(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, request, Manner::Usual, now)
+    }
+
+    /// As [`Upstream::send`], for a request that the server may take as long as it likes for, once it
+    /// has it. So do those that are sent before its reply.
+    pub fn send_patiently(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, request, Manner::Patient, now)
+    }
+
+    /// As [`Upstream::send`], for a request that is answered by pushes, with one behind it that gets
+    /// the reply. If an error comes first, it is that reply.
+    pub fn send_announced(&mut self, token: u64, requests: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, requests, Manner::Announced, now)
+    }
+
+    fn take_request(
+        &mut self,
+        token: u64,
+        request: &[u8],
+        manner: Manner,
+        now: u64,
+    ) -> Result<(), Busy> {
         self.has_room(1, request.len())?;
-        let deadline = now.saturating_add(self.options.timeout);
+        let deadline = self.late_at(now);
         if self.phase != Phase::Ready {
-            self.waiters.hold(token, deadline, request);
+            self.waiters.hold(token, deadline, manner, request);
             return Ok(());
         }
         if !self.waiters.owes() {
             self.quiet_since = now;
         }
         self.output.extend_from_slice(request);
-        self.waiters.write(token, deadline);
+        self.waiters.write(token, deadline, manner);
         Ok(())
     }
 
@@ -233,7 +254,7 @@ impl Upstream {
             }
             return;
         }
-        match self.waiters.answered() {
+        match self.waiters.answered(frame.kind.is_error()) {
             None if self.options.streams => sink.push(bytes),
             None => self.happen(Event::Broken, now, None, sink),
             // It came too late, and is dropped in its turn.

@@ -30,19 +30,37 @@ pub enum Lost {
 struct OpenRequest {
     /// What its caller knows it by; `None` once the caller does not wait any more.
     token: Option<u64>,
-    /// When its caller stops waiting.
+    /// When its caller stops waiting; [`NEVER`] if it waits for as long as it takes.
     deadline: u64,
+    /// Whether an error may come before its reply.
+    announced: bool,
 }
+
+/// How a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// By one reply, in time.
+    Usual,
+    /// By one reply. Once it is written its caller waits for as long as it takes.
+    Patient,
+    /// By pushes or by an error, and by the reply to another request behind it.
+    Announced,
+}
+
+/// The deadline of who waits for as long as it takes.
+const NEVER: u64 = u64::MAX;
 
 /// A request that waits until it can be written.
 #[derive(Debug)]
 struct Held {
     token: u64,
     deadline: u64,
+    manner: Manner,
     request: Box<[u8]>,
 }
 
-/// The requests of a connection. All callers wait equally long, so that deadlines come in order.
+/// The requests of a connection. All callers wait equally long, so that deadlines come in order; what
+/// is written behind a request that takes as long as it likes waits for that one.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     written: VecDeque<OpenRequest>,
@@ -61,33 +79,46 @@ impl Waiters {
         !self.written.is_empty()
     }
 
+    /// Whether the server owes a reply that it has no reason to be long about.
+    pub(super) fn owes_soon(&self) -> bool {
+        self.written.front().is_some_and(|waiter| waiter.deadline != NEVER)
+    }
+
     /// Bytes that wait until they can be written.
     pub(super) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
     /// A request was written.
-    pub(super) fn write(&mut self, token: u64, deadline: u64) {
-        self.written.push_back(OpenRequest { token: Some(token), deadline });
+    pub(super) fn write(&mut self, token: u64, deadline: u64, manner: Manner) {
+        let deadline = if manner == Manner::Patient { NEVER } else { deadline };
+        let announced = manner == Manner::Announced;
+        self.written.push_back(OpenRequest { token: Some(token), deadline, announced });
     }
 
     /// A request waits until it can be written.
-    pub(super) fn hold(&mut self, token: u64, deadline: u64, request: &[u8]) {
+    pub(super) fn hold(&mut self, token: u64, deadline: u64, manner: Manner, request: &[u8]) {
         self.held_bytes += request.len();
-        self.held.push_back(Held { token, deadline, request: request.into() });
+        self.held.push_back(Held { token, deadline, manner, request: request.into() });
     }
 
     /// Writes what waits.
     pub(super) fn write_held(&mut self, out: &mut Vec<u8>) {
         self.held_bytes = 0;
-        for Held { token, deadline, request } in self.held.drain(..) {
+        for Held { token, deadline, manner, request } in std::mem::take(&mut self.held) {
             out.extend_from_slice(&request);
-            self.written.push_back(OpenRequest { token: Some(token), deadline });
+            self.write(token, deadline, manner);
         }
     }
 
     /// A reply came: whose it is, if the caller still waits; `None` if nobody asked for it.
-    pub(super) fn answered(&mut self) -> Option<Option<u64>> {
+    pub(super) fn answered(&mut self, is_error: bool) -> Option<Option<u64>> {
+        let first = self.written.front_mut()?;
+        if is_error && first.announced {
+            // What was announced was refused: its reply is still to come, for nobody.
+            first.announced = false;
+            return Some(first.token.take());
+        }
         self.written.pop_front().map(|waiter| waiter.token)
     }
 
@@ -132,8 +163,9 @@ impl Waiters {
 
     /// The earliest deadline of those that wait.
     pub(super) fn next_deadline(&self) -> Option<u64> {
-        let written = self.written.iter().find(|waiter| waiter.token.is_some());
+        let mut written = self.written.iter().take_while(|waiter| waiter.deadline != NEVER);
+        let written = written.find(|waiter| waiter.token.is_some()).map(|waiter| waiter.deadline);
         let held = self.held.front().map(|held| held.deadline);
-        written.map(|waiter| waiter.deadline).into_iter().chain(held).min()
+        written.into_iter().chain(held).min()
     }
 }

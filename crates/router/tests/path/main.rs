@@ -1,6 +1,7 @@
 //! The cache on the path, without a socket: what may come late, in another order, or not at all.
 
 mod histories;
+mod pubsub;
 mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};
@@ -341,4 +342,36 @@ fn a_key_that_is_written_all_the_time_is_left_out_until_its_replies_are_of_use()
     }
     world.settle();
     assert_eq!(counts(&world).stored - stored, 20, "its replies are of use again");
+}
+
+#[test]
+fn replies_from_memory_do_not_pile_up_behind_one_that_is_owed() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    world.server.set("k", Some(&"v".repeat(100_000)), None);
+    let value = world.ask(client, "GET k");
+    world.send(client, "SET other x");
+    // They come at once; their replies have to wait for that of the write.
+    world.send(client, &vec!["GET k"; 200].join("\r\n"));
+    assert!(world.clients[client].kept() <= (1 << 20) + value.len());
+    world.settle();
+    let replies = &mut world.clients[client].replies;
+    assert_eq!(replies.pop_front().unwrap(), b"+OK\r\n");
+    assert_eq!(replies.len(), 200);
+    assert!(replies.iter().all(|reply| reply == value.as_bytes()));
+}
+
+#[test]
+fn a_request_behind_one_that_was_late_is_late_as_soon() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp2);
+    world.ask(client, "SET k 0");
+    world.send(client, "SET k 1");
+    world.pass(2_000);
+    assert!(world.clients[client].replies.pop_front().unwrap().starts_with(b"-ERR"));
+    world.send(client, "SET k 2");
+    let due = world.relays[0].wake_at().unwrap();
+    assert!(due <= world.now() + 2_000, "{due}");
+    world.pass(2_000);
+    assert!(world.clients[client].replies.pop_front().unwrap().starts_with(b"-ERR"));
 }

@@ -7,7 +7,7 @@ use breakwater_router::{
     ClientId, Letter, LinkId, Next, Options, Output, Peer, Relay, Router, Routes, Session,
     StoreAddress,
 };
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 pub const START: u64 = 1_700_000_000_000;
@@ -26,6 +26,9 @@ pub struct Server {
     tracked: HashSet<(Line, String)>,
     caching: HashSet<Line>,
     protocols: HashMap<Line, Protocol>,
+    subscribed: BTreeSet<(Line, String)>,
+    /// Channels that nobody may subscribe to.
+    pub closed: HashSet<String>,
     /// What it sends, on each connection.
     pub sent: BTreeMap<Line, Vec<u8>>,
     /// Commands that it has run, by name.
@@ -75,7 +78,42 @@ impl Server {
         self.tracked.retain(|(of, _)| *of != line);
         self.caching.remove(&line);
         self.protocols.remove(&line);
+        self.subscribed.retain(|(of, _)| *of != line);
         self.sent.remove(&line);
+    }
+
+    /// How many connections have subscribed to a channel.
+    pub fn subscribers(&self, channel: &str) -> usize {
+        self.subscribed.iter().filter(|(_, of)| of == channel).count()
+    }
+
+    pub fn publish(&mut self, channel: &str, message: &str) {
+        for (line, _) in self.subscribed.iter().filter(|(_, of)| of == channel) {
+            let push = format!(
+                ">3\r\n$7\r\nmessage\r\n${}\r\n{channel}\r\n${}\r\n{message}\r\n",
+                channel.len(),
+                message.len()
+            );
+            self.sent.entry(*line).or_default().extend(push.bytes());
+        }
+    }
+
+    /// Begins or ends subscriptions; what confirms them, or refuses them.
+    fn subscribe(&mut self, line: Line, name: &str, channels: Vec<String>) -> String {
+        let begins = name == "subscribe";
+        if begins && channels.iter().any(|channel| self.closed.contains(channel)) {
+            return "-NOPERM no such channel\r\n".into();
+        }
+        let mut said = String::new();
+        for channel in channels {
+            said += &format!(">3\r\n${}\r\n{name}\r\n", name.len());
+            said += &format!("${}\r\n{channel}\r\n:1\r\n", channel.len());
+            match begins {
+                true => self.subscribed.insert((line, channel)),
+                false => self.subscribed.remove(&(line, channel)),
+            };
+        }
+        said
     }
 
     fn run(&mut self, line: Line, words: Args<'_>, now: u64) {
@@ -131,6 +169,10 @@ impl Server {
                 "+OK\r\n".into()
             }
             "select" => "+OK\r\n".into(),
+            "subscribe" | "unsubscribe" => {
+                let channels = (1..words.len()).map(text).collect();
+                self.subscribe(line, &name, channels)
+            }
             other => panic!("the server does not know {other}"),
         };
         self.sent.entry(line).or_default().extend(reply.bytes());
@@ -146,6 +188,22 @@ pub struct Client {
     bytes: Vec<u8>,
     /// Replies that have come.
     pub replies: VecDeque<Vec<u8>>,
+    /// Whether its connection was ended.
+    pub ended: bool,
+}
+
+impl Client {
+    /// All that has come, one behind the other.
+    pub fn heard(&mut self) -> String {
+        self.replies.drain(..).map(|reply| String::from_utf8(reply).unwrap()).collect()
+    }
+}
+
+impl Client {
+    /// Bytes of replies that wait behind those that are owed.
+    pub fn kept(&self) -> usize {
+        self.session.kept()
+    }
 }
 
 /// All there is.
@@ -204,7 +262,8 @@ impl World {
         let at = self.clients.len();
         self.ids.insert(session.id(), at);
         let (parser, bytes, replies) = (ReplyParser::default(), vec![], VecDeque::new());
-        self.clients.push(Client { relay, session, awaits: false, parser, bytes, replies });
+        let (awaits, ended) = (false, false);
+        self.clients.push(Client { relay, session, awaits, parser, bytes, replies, ended });
         if protocol == Protocol::Resp3 {
             self.send(at, "HELLO 3");
             self.clients[at].replies.pop_front().unwrap();
@@ -216,6 +275,27 @@ impl World {
     pub fn send(&mut self, client: usize, line: &str) {
         self.feed(client, format!("{line}\r\n").as_bytes());
         self.settle_node();
+    }
+
+    /// A client goes.
+    pub fn leave(&mut self, client: usize) {
+        let Client { relay, session, .. } = &mut self.clients[client];
+        session.end(&mut self.relays[*relay]);
+        self.settle_node();
+    }
+
+    /// A thread ends, with its clients and its connections.
+    pub fn end_thread(&mut self, relay: usize) {
+        self.letters.extend(self.relays[relay].leave());
+        let lines: Vec<_> = self.open.iter().filter(|line| line.0 == relay).copied().collect();
+        for line in lines {
+            self.to_server.remove(&line);
+            self.server.hang_up(line);
+        }
+        self.open.retain(|line| line.0 != relay);
+        self.opening.retain(|line| line.0 != relay);
+        let number = self.relays[relay].number();
+        self.letters.retain(|letter| letter.to != number);
     }
 
     /// Sends, lets everything arrive, and gives the reply.
@@ -235,9 +315,13 @@ impl World {
         } else {
             session.feed_through(bytes, now, &mut output, Some(&mut self.relays[*relay]))
         };
+        let more = next == Next::Resume && !*awaits;
         *awaits |= next == Next::Await;
         assert_ne!(next, Next::Close);
         self.take(client, &output.bytes);
+        if more {
+            self.feed(client, &[]);
+        }
     }
 
     fn take(&mut self, client: usize, bytes: &[u8]) {
@@ -277,6 +361,7 @@ impl World {
                     let mut out = vec![];
                     self.clients[client].session.deliver(&delivery, &mut out);
                     self.take(client, &out);
+                    self.clients[client].ended |= delivery.ends;
                     if std::mem::take(&mut self.clients[client].awaits) {
                         self.feed(client, &[]);
                     }

@@ -66,6 +66,7 @@ export class Footing<S extends Standing> {
   /** Takes an error that no other attempt will heal; `true` if it did. */
   readonly #givesUp: (error: unknown) => boolean
   #settle = () => {}
+  #isReady = false
   #attempt: Attempt | undefined
   #cancel: Cancel = () => {}
   #lost = false
@@ -86,7 +87,12 @@ export class Footing<S extends Standing> {
     this.#pulse = pulse
     this.#raise = raise
     this.#givesUp = givesUp
-    this.ready = new Promise(resolve => (this.#settle = resolve))
+    this.ready = new Promise(resolve => {
+      this.#settle = () => {
+        this.#isReady = true
+        resolve()
+      }
+    })
   }
 
   /** Begins, for the first time or after a rest. */
@@ -124,7 +130,8 @@ export class Footing<S extends Standing> {
     const { bound } = this.#pulse
     const attempt = new Attempt((failed, error) => this.#fell(failed, error))
     this.#attempt = attempt
-    this.#within(bound, attempt, 'connect')
+    // Somebody may wait for it to stand.
+    this.#within(bound, attempt, 'connect', !this.#isReady)
     this.#raise(attempt).then(
       standing => {
         if (!attempt.over) this.#stands(attempt, standing)
@@ -168,14 +175,14 @@ export class Footing<S extends Standing> {
   }
 
   /** Ends an attempt that does not get on. */
-  #within(ms: number, attempt: Attempt, what: string): void {
+  #within(ms: number, attempt: Attempt, what: string, keeps = false): void {
     let waits = true
-    const cancel = this.#host.timers.after(ms, () => {
-      // A thread that was busy hears what has come meanwhile before it is held to be late.
+    // A thread that was busy hears what has come meanwhile before it is held to be late.
+    const late = () =>
       setImmediate(() => {
         if (waits) attempt.fail(new TierError(`Redis did not ${what} within ${ms} ms`))
       })
-    })
+    const cancel = this.#host.timers.after(ms, late, keeps)
     this.#cancel = () => {
       waits = false
       cancel()

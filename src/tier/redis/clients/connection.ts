@@ -1,5 +1,5 @@
 // Commands by way of a client, with a time limit: nothing here waits for ever, and nothing is sent to a
-// server that is away.
+// server that is away. The process stays for an answer, also if the user let it end before his client.
 import { TierError } from '../../../base/errors.ts'
 import type { Timers } from '../../../base/timers.ts'
 import type { Client, Command, Reply, Word } from './client.ts'
@@ -65,7 +65,7 @@ export class Connection {
   /** Answers that come as one. */
   #together(answers: Promise<(Reply | Error)[]>): Promise<(Reply | Error)[]> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(this.#timeout, () => reject(this.#late()))
+      const cancel = this.#timers.after(this.#timeout, () => reject(this.#late()), true)
       answers.then(resolve, error => reject(asLost(error))).finally(cancel)
     })
   }
@@ -80,7 +80,7 @@ export class Connection {
         // What comes later is not to change it.
         resolve(replies.map(reply => (reply === undefined ? this.#late() : reply)))
       }
-      const cancel = this.#timers.after(this.#timeout, end)
+      const cancel = this.#timers.after(this.#timeout, end, true)
       for (const [i, answer] of answers.entries()) {
         const settle = (reply: Reply | Error) => {
           replies[i] = reply

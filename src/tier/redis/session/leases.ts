@@ -98,8 +98,7 @@ export class Leases {
 
   #pause(ms: number, told: Promise<void>): Promise<void> {
     return new Promise(resolve => {
-      // Somebody waits for the outcome: the process stays for it.
-      const cancel = this.#host.timers.after(ms, resolve, true)
+      const cancel = this.#host.timers.after(ms, resolve)
       told.then(() => {
         cancel()
         resolve()

@@ -4,7 +4,7 @@ use super::Relay;
 use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
 use crate::path::changes::Changes;
-use crate::path::course::{Delivery, Request};
+use crate::path::course::{Delivery, Payload, Request};
 use crate::path::pending::hash;
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
@@ -48,7 +48,7 @@ impl Relay {
     /// What answers no request: news of changes, or what a client subscribed to.
     pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
         if let Some(client) = owner {
-            return self.deliveries.push(Delivery::push(client, push));
+            return self.deliveries.push(Delivery::push(client, Payload::Own(push)));
         }
         let Ok(Reply::Push(parts)) = Reply::decode(&push) else { return };
         let [what, keys] = &parts[..] else { return };

@@ -44,22 +44,16 @@ impl Relay {
         }
     }
 
-    /// Takes what the relay of another thread tells.
-    pub fn read_letter(&mut self, letter: Letter) {
-        match letter.word {
-            Word::Reply { flight, kind, bytes } => {
-                if let Some(read) = self.reads.get_mut(&flight) {
-                    read.reply = Some((kind, bytes.to_vec()));
-                    self.happen(flight, News::Told, "");
-                }
-            }
-            Word::Failed { flight, why } => self.happen(flight, News::Failed, &why),
-            Word::Lead(lease) => self.inherit(lease),
+    /// The thread that asks the store has told what it said.
+    pub(super) fn told(&mut self, flight: u64, kind: Kind, bytes: &[u8]) {
+        if let Some(read) = self.reads.get_mut(&flight) {
+            read.reply = Some((kind, bytes.to_vec()));
+            self.happen(flight, News::Told, "");
         }
     }
 
     /// This thread is to ask in another one's place.
-    fn inherit(&mut self, lease: Lease) {
+    pub(super) fn inherit(&mut self, lease: Lease) {
         let flight = lease.ticket().flight;
         match self.reads.get_mut(&flight) {
             Some(read) if read.stage == Stage::Elsewhere => {
@@ -195,11 +189,10 @@ impl Relay {
     }
 
     /// The thread ends: those of other threads that waited for its reads are to ask themselves.
-    pub fn leave(&mut self) -> Vec<Letter> {
+    pub(super) fn bequeath(&mut self) {
         let gone = self.router.cache().flights().owner_gone(self.number);
         let heirs = gone.heirs.into_iter();
         self.letters
             .extend(heirs.map(|lease| Letter { to: lease.owner(), word: Word::Lead(lease) }));
-        std::mem::take(&mut self.letters)
     }
 }

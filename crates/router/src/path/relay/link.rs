@@ -207,15 +207,37 @@ impl Relay {
     }
 
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
+        self.send_by(Upstream::send, id, request, to);
+    }
+
+    /// As [`Relay::send`], for a request that may take as long as it likes.
+    pub(super) fn send_patiently(&mut self, id: LinkId, request: &[u8], to: To) {
+        self.send_by(Upstream::send_patiently, id, request, to);
+    }
+
+    /// Sends what is answered by pushes, with a request behind it that gets the reply.
+    pub(super) fn announce(&mut self, id: LinkId, requests: &[u8], to: To) {
+        self.send_by(Upstream::send_announced, id, requests, to);
+    }
+
+    fn send_by(
+        &mut self,
+        way: fn(&mut Upstream, u64, &[u8], u64) -> Result<(), Busy>,
+        id: LinkId,
+        request: &[u8],
+        to: To,
+    ) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
-        match link.upstream.send(link.to.next(), request, now) {
+        match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
                 link.to.add(to);
-                // The first that waits is the first whose time is over.
-                let due = (link.upstream.waiting() == 1).then(|| link.upstream.wake_at());
                 self.touched.push(id);
-                self.wake_by(due.flatten());
+                // Mostly another one's time is over before.
+                if link.upstream.late_at(now) < self.due {
+                    let due = link.upstream.wake_at();
+                    self.wake_by(due);
+                }
             }
             Err(busy) => self.fail(to, why(busy)),
         }
@@ -288,22 +310,28 @@ impl Relay {
             self.router.replies.lose(server);
         }
         if self.is_ear(id) {
-            self.deafen();
+            self.lose_ear();
         }
         if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
             self.lose_pin(id, owner);
         }
     }
 
+    /// Gives a connection up; whether there was one. Whoever waits for its replies is told why none
+    /// comes.
+    pub(super) fn give_up(&mut self, id: LinkId, why: &str) -> bool {
+        let Some(link) = self.links.remove(&id) else { return false };
+        self.closes.push(id);
+        link.to.all.into_iter().flatten().for_each(|to| self.fail(to, why));
+        true
+    }
+
     /// A connection of a client's own is lost, and with it what its session was: its requests fail,
     /// and it ends.
     fn lose_pin(&mut self, id: LinkId, owner: Option<ClientId>) {
         let why = self.reason(id);
-        let to = self.links.get_mut(&id).map(|link| std::mem::take(&mut link.to));
-        let lost = to.into_iter().flat_map(|to| to.all).flatten();
-        lost.for_each(|to| self.fail(to, &why));
+        self.close_pin(id, &why);
         self.deliveries.extend(owner.map(Delivery::end));
-        self.close_pin(id);
     }
 
     /// What a connection of a client's own does when a reply is late is not known: it is given up.

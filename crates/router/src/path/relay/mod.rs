@@ -24,10 +24,12 @@
 //! their order.
 
 mod checks;
+mod ear;
 mod inform;
 mod invalidation;
 mod landing;
 mod link;
+mod mail;
 mod own;
 mod pins;
 mod placing;
@@ -53,11 +55,12 @@ use crate::topology::{PRIMARY, ServerId};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
+use ear::Hearing;
 use foldhash::fast::FixedState;
 use link::Link;
 use pins::Pins;
 use probes::Probes;
-use pubsub::Ear;
+use pubsub::Subscribers;
 use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -84,7 +87,9 @@ pub struct Relay {
     closes: Vec<LinkId>,
     /// Connections that belong to single clients.
     pins: Pins,
-    ear: Ear,
+    /// What it hears for all threads, if it is the one that does, and what its own clients hear.
+    hearing: Hearing,
+    subscribers: Subscribers,
     probes: Probes,
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
@@ -120,7 +125,8 @@ impl Relay {
             opens: vec![],
             closes: vec![],
             pins: Pins::default(),
-            ear: Ear::default(),
+            hearing: Hearing::default(),
+            subscribers: Subscribers::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
@@ -153,10 +159,12 @@ impl Relay {
         }
         self.wake_pins();
         self.give_up_waiting();
+        self.wake_subscribers();
         self.probe();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
-        let others = self.pins.wake_at().into_iter().chain(self.probes.wake_at());
+        let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
+        let others = clients.chain(self.probes.wake_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
@@ -173,11 +181,6 @@ impl Relay {
     /// Its number, by which other threads write to it.
     pub fn number(&self) -> u64 {
         self.number
-    }
-
-    /// What is to be told to other threads.
-    pub fn letters(&mut self) -> Vec<Letter> {
-        std::mem::take(&mut self.letters)
     }
 
     /// A lot: any number.

@@ -35,17 +35,23 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         let Some(id) = self.own(request.client, course) else { return Ok(Taken::Later) };
+        let to = self.last_over_own(known, request, course);
+        self.send(id, request.bytes, to);
+        Ok(Taken::Done)
+    }
+
+    /// Whose the reply is to what may be the last request over a client's own connection.
+    fn last_over_own(&mut self, known: &Known, request: &Request<'_>, course: &mut Course) -> To {
         let changes = self.changes(Some(known), request);
         self.invalidate(&changes);
         let (client, ticket) = (request.client, course.replies.owe());
-        let to = match course.own.watches || course.own.keeps {
-            // It goes on being the client's.
-            true if known.class != Class::Unwatch => To::Client { client, ticket, changes },
-            _ => To::Session(Step::Last { client, ticket, changes }),
-        };
-        self.send(id, request.bytes, to);
         course.settle(ticket);
-        Ok(Taken::Done)
+        let watched = known.class == Class::Unwatch;
+        match (course.own.watches || course.own.keeps) && !watched {
+            // It goes on being the client's.
+            true => To::Client { client, ticket, changes },
+            false => To::Session(Step::Last { client, ticket, changes, watched }),
+        }
     }
 
     /// Keys are watched until a transaction ends.
@@ -70,10 +76,10 @@ impl Relay {
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
         let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        self.set_patient(id, true);
-        let taken = self.finish_own(known, request, course)?;
+        let to = self.last_over_own(known, request, course);
+        self.send_patiently(id, request.bytes, to);
         course.block();
-        Ok(taken)
+        Ok(Taken::Done)
     }
 
     /// `WAIT` and `WAITAOF` speak of what their connection wrote: of all that the store has done

@@ -13,20 +13,20 @@
 
 use super::Relay;
 use super::reply::To;
+use super::step::Step;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Own, Request};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command;
 use crate::shared::ClientId;
 use crate::topology::PRIMARY;
-use crate::upstream::UpstreamOptions;
 use breakwater_resp::Protocol;
 use std::collections::{HashMap, VecDeque};
 
-/// How long, in milliseconds, a command may take that waits: as long as it likes.
-const NEVER: u64 = u64::MAX / 4;
-/// How long a client waits for a connection of its own.
+/// How long, in milliseconds, a client waits for a connection of its own.
 const PATIENCE: u64 = 2_000;
+/// Why there is no reply over one that the node closes by itself.
+const CLOSED: &str = "its connection to the store was closed";
 /// How many are kept that nobody has.
 const IDLE: usize = 16;
 
@@ -119,7 +119,7 @@ impl Relay {
         }
         if self.pins.count >= self.router.options.limits.pinned && !idle.is_empty() {
             let (_, _, other) = idle.remove(0);
-            self.close_pin(other);
+            self.close_pin(other, CLOSED);
         }
         None
     }
@@ -162,39 +162,28 @@ impl Relay {
         }
     }
 
-    /// Commands that wait may take as long as they like, others may not.
-    pub(super) fn set_patient(&mut self, id: LinkId, patient: bool) {
-        let UpstreamOptions { timeout, silence, .. } = UpstreamOptions::default();
-        if let Some(link) = self.links.get_mut(&id) {
-            match patient {
-                true => link.upstream.set_patience(NEVER, NEVER),
-                false => link.upstream.set_patience(timeout, silence),
-            }
-        }
-    }
-
     /// A connection comes back, clean: somebody who waits gets it. Replies may still be owed over it.
-    pub(super) fn give_back(&mut self, id: LinkId) {
+    fn give_back(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(db) = link.pin else { return };
         link.owner = None;
         let protocol = link.protocol;
-        self.set_patient(id, false);
-        let Some(waiting) = self.pins.waiting.pop_front() else {
-            self.pins.idle.push((protocol, db, id));
-            if self.pins.idle.len() > IDLE {
-                let (_, _, oldest) = self.pins.idle.remove(0);
-                self.close_pin(oldest);
+        match self.pins.waiting.front() {
+            Some(next) if (next.protocol, next.db) == (protocol, db) => {
+                let client = next.client;
+                self.pins.waiting.pop_front();
+                self.give_pin(id, client);
             }
-            return;
-        };
-        let id = if (waiting.protocol, waiting.db) == (protocol, db) {
-            id
-        } else {
-            self.close_pin(id);
-            self.open_pin(waiting.protocol, waiting.db)
-        };
-        self.give_pin(id, waiting.client);
+            // One of the kind that is waited for comes in its place.
+            Some(_) => self.close_pin(id, CLOSED),
+            None => {
+                self.pins.idle.push((protocol, db, id));
+                if self.pins.idle.len() > IDLE {
+                    let (_, _, oldest) = self.pins.idle.remove(0);
+                    self.close_pin(oldest, CLOSED);
+                }
+            }
+        }
     }
 
     fn give_pin(&mut self, id: LinkId, client: ClientId) {
@@ -206,11 +195,10 @@ impl Relay {
     }
 
     /// A connection ends: somebody who waits gets another one.
-    pub(super) fn close_pin(&mut self, id: LinkId) {
-        if self.links.remove(&id).is_none() {
+    pub(super) fn close_pin(&mut self, id: LinkId, why: &str) {
+        if !self.give_up(id, why) {
             return;
         }
-        self.closes.push(id);
         self.pins.count -= 1;
         self.pins.idle.retain(|(_, _, idle)| *idle != id);
         self.pins.given.retain(|_, given| *given != id);
@@ -230,11 +218,24 @@ impl Relay {
         let own = std::mem::take(&mut course.own);
         // Of a command that waits nobody knows how long it would.
         if course.is_blocked() || own.keeps {
-            return self.close_pin(id);
+            return self.close_pin(id, CLOSED);
         }
-        if own.watches {
-            self.send(id, &command("UNWATCH"), To::Nobody);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.owner = None;
         }
-        self.give_back(id);
+        match own.watches {
+            true => self.send(id, &command("UNWATCH"), To::Session(Step::Cleaned(id))),
+            // What is still to come over it brings it back.
+            false if course.is_settling() => {}
+            false => self.give_back(id),
+        }
+    }
+
+    /// A connection comes back, and is closed if it is not clean.
+    pub(super) fn take_back(&mut self, id: LinkId, soiled: bool) {
+        match soiled {
+            true => self.close_pin(id, CLOSED),
+            false => self.give_back(id),
+        }
     }
 }

@@ -1,33 +1,58 @@
-//! Subscriptions: one for each topic for all clients of the thread, over a connection for nothing else.
+//! What the clients of this thread subscribe to. One thread of the process hears the store for all
+//! (`ear`): a client that subscribes to what others of its thread subscribe to costs nothing, one
+//! that is the first in its thread a letter, one that is the first of all a `SUBSCRIBE`.
 //!
-//! Behind each `SUBSCRIBE` goes a `PING`: once that is answered the subscription stands, is confirmed
-//! to its client, and the client gets messages. A client that subscribes to what others subscribe to
-//! costs the store nothing.
+//! A subscription is confirmed to its client once it stands in the store. From then on the client
+//! gets messages.
 
 use super::Relay;
-use super::reply::To;
-use super::step::Step;
 use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, Request, Taken};
-use crate::path::pending::LinkId;
+use crate::path::course::{Course, Delivery, Payload, Request, Taken};
+use crate::path::letter::{Listen, Word};
 use crate::path::topics::{Kind, Topic};
-use crate::path::transaction::command as word;
 use crate::shared::ClientId;
 use crate::topology::PRIMARY;
-use breakwater_resp::{Protocol, Reply, ReplyWriter, write_request};
-use std::collections::{BTreeSet, HashMap};
+use breakwater_resp::{Protocol, ReplyWriter};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The channel of the news of changes, for clients of RESP2.
 pub(super) const INVALIDATE: &[u8] = b"__redis__:invalidate";
 
-/// What the thread hears.
+/// How long, in milliseconds, a client waits for its subscriptions.
+const PATIENCE: u64 = 5_000;
+
+/// What was asked of the thread that hears, and is not answered.
+struct Unconfirmed {
+    number: u64,
+    due: u64,
+    client: ClientId,
+    ticket: u64,
+    /// What confirms it.
+    bytes: Vec<u8>,
+    topics: Vec<Topic>,
+}
+
+/// What the clients of this thread hear.
 #[derive(Default)]
-pub(super) struct Ear {
-    link: Option<LinkId>,
+pub(super) struct Subscribers {
     /// Who subscribes, and whether that is confirmed.
     topics: HashMap<Topic, Vec<(ClientId, bool)>>,
+    /// In the order in which they are answered.
+    asks: VecDeque<Unconfirmed>,
+    last: u64,
+    /// How many bytes of messages are on their way here.
+    load: Arc<AtomicUsize>,
+}
+
+impl Subscribers {
+    /// When somebody has waited long enough.
+    pub(super) fn wake_at(&self) -> Option<u64> {
+        self.asks.front().map(|ask| ask.due)
+    }
 }
 
 impl Relay {
@@ -49,42 +74,73 @@ impl Relay {
         if kind == Kind::Channel && request.args.len() == 2 && request.args.word(1) == INVALIDATE {
             return self.hear_changes(request, course);
         }
-        let ear = self.ear();
-        if self.refuses(ear) {
-            return Err(Failure::new(format!("ERR {}", self.reason(ear))));
+        if let Some(&shared) = self.shared.get(&(PRIMARY, request.protocol, request.db))
+            && self.refuses(shared)
+        {
+            return Err(Failure::new(format!("ERR {}", self.reason(shared))));
         }
-        let (mut fresh, mut added, mut bytes) = (vec![], vec![], vec![]);
+        let (mut fresh, mut added, mut bytes) = (false, vec![], vec![]);
         for channel in request.args.from(1).iter() {
             let topic = (kind, channel.to_vec());
             if course.topics.add(topic.clone()) {
-                let clients = self.ear.topics.entry(topic.clone()).or_default();
-                if clients.is_empty() {
-                    fresh.push(channel);
-                }
+                let clients = self.subscribers.topics.entry(topic.clone()).or_default();
+                fresh |= clients.is_empty();
                 clients.push((request.client, false));
                 added.push(topic);
             }
-            confirmation(
-                &mut bytes,
-                request.protocol,
-                kind.commands().0,
-                Some(channel),
-                kind,
-                course,
-            );
+            let name = kind.commands().0;
+            confirmation(&mut bytes, request.protocol, name, Some(channel), kind, course);
         }
-        let stands =
-            fresh.is_empty() && self.links.get(&ear).is_some_and(|link| link.to.is_empty());
-        if stands {
-            self.confirm(request.client, added);
+        if !fresh && self.subscribers.asks.is_empty() {
+            self.confirm(request.client, &added);
             out.extend_from_slice(&bytes);
             return Ok(Taken::Made);
         }
-        let ticket = course.replies.owe();
+        let (client, ticket) = (request.client, course.replies.owe());
         course.confirms = Some(ticket);
-        let step = Step::Confirm { client: request.client, ticket, bytes, topics: added };
-        self.say_to_ear(kind.commands().0, &fresh, To::Session(step));
+        self.ask_ear(client, ticket, bytes, added);
         Ok(Taken::Done)
+    }
+
+    /// Asks who hears for subscriptions; whoever that is, it answers or is known to have ended.
+    fn ask_ear(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic>) {
+        let Subscribers { asks, last, load, .. } = &mut self.subscribers;
+        *last += 1;
+        let (ask, load, due) = (*last, load.clone(), self.now + PATIENCE);
+        let listen = Listen { thread: self.number, ask, topics: topics.clone(), load };
+        asks.push_back(Unconfirmed { number: ask, due, client, ticket, bytes, topics });
+        self.wake_by(Some(due));
+        let ear = self.router.ear.of(self.number);
+        self.write(ear, Word::Listen(Box::new(listen)));
+    }
+
+    /// Who hears has answered: what was asked for stands, or is refused.
+    pub(super) fn answer_ask(&mut self, number: u64, refusal: Option<&[u8]>) {
+        let asks = &mut self.subscribers.asks;
+        let at = asks.iter().position(|ask| ask.number == number);
+        let Some(ask) = at.and_then(|at| asks.remove(at)) else { return };
+        match refusal {
+            None => {
+                self.confirm(ask.client, &ask.topics);
+                self.answer(ask.client, ask.ticket, ask.bytes);
+            }
+            Some(error) => self.refuse_ask(ask, error),
+        }
+    }
+
+    fn refuse_ask(&mut self, ask: Unconfirmed, error: &[u8]) {
+        let Unconfirmed { client, ticket, topics, .. } = ask;
+        self.unsubscribe(client, topics.clone());
+        self.deliveries.push(Delivery::refused(client, ticket, error.to_vec(), topics));
+    }
+
+    /// Those who have waited long enough for their subscriptions are told so.
+    pub(super) fn wake_subscribers(&mut self) {
+        while self.subscribers.wake_at().is_some_and(|due| due <= self.now) {
+            if let Some(ask) = self.subscribers.asks.pop_front() {
+                self.refuse_ask(ask, b"-ERR the store has not answered in time\r\n");
+            }
+        }
     }
 
     /// Ends the subscriptions that a request names, or all of its kind.
@@ -104,91 +160,73 @@ impl Relay {
         if topics.is_empty() {
             confirmation(out, request.protocol, name, None, kind, course);
         }
+        let mut ended = vec![];
         for topic in topics {
-            if course.topics.remove(&topic) {
-                self.unsubscribe(request.client, &topic);
-            }
+            let held = course.topics.remove(&topic);
             confirmation(out, request.protocol, name, Some(&topic.1), kind, course);
+            ended.extend(held.then_some(topic));
         }
+        self.unsubscribe(request.client, ended);
         Taken::Made
     }
 
     /// A client is gone.
     pub(super) fn unsubscribe_all(&mut self, client: ClientId, course: &mut Course) {
-        for topic in course.topics.take() {
-            self.unsubscribe(client, &topic);
-        }
+        let topics = course.topics.take().collect();
+        self.unsubscribe(client, topics);
     }
 
-    fn unsubscribe(&mut self, client: ClientId, topic: &Topic) {
-        let Some(clients) = self.ear.topics.get_mut(topic) else { return };
-        clients.retain(|(other, _)| *other != client);
-        if clients.is_empty() {
-            self.ear.topics.remove(topic);
-            self.say_to_ear(topic.0.commands().1, &[&topic.1], To::Nobody);
+    fn unsubscribe(&mut self, client: ClientId, mut topics: Vec<Topic>) {
+        let all = &mut self.subscribers.topics;
+        topics.retain(|topic| {
+            let Some(clients) = all.get_mut(topic) else { return false };
+            clients.retain(|(other, _)| *other != client);
+            let last = clients.is_empty();
+            if last {
+                all.remove(topic);
+            }
+            last
+        });
+        if !topics.is_empty() {
+            let ear = self.router.ear.of(self.number);
+            self.write(ear, Word::Unlisten { thread: self.number, topics });
         }
     }
 
     /// From now on a client gets the messages of these topics.
-    pub(super) fn confirm(&mut self, client: ClientId, topics: Vec<Topic>) {
+    fn confirm(&mut self, client: ClientId, topics: &[Topic]) {
         for topic in topics {
-            let clients = self.ear.topics.get_mut(&topic);
-            for (_, confirmed) in
-                clients.into_iter().flatten().filter(|(other, _)| *other == client)
-            {
+            let clients = self.subscribers.topics.get_mut(topic).into_iter().flatten();
+            for (_, confirmed) in clients.filter(|(other, _)| *other == client) {
                 *confirmed = true;
             }
         }
     }
 
-    /// The connection that hears.
-    fn ear(&mut self) -> LinkId {
-        if let Some(id) = self.ear.link {
-            return id;
-        }
-        let id = self.open_link(PRIMARY, self.options(PRIMARY, Protocol::Resp3, 0), None);
-        self.ear.link = Some(id);
-        id
+    /// A message has come from another thread.
+    pub(super) fn take_message(&mut self, topic: &Topic, bytes: &Arc<[u8]>) {
+        // Relaxed: the letter itself publishes what it brings.
+        self.subscribers.load.fetch_sub(bytes.len(), Ordering::Relaxed);
+        self.spread(topic, bytes);
     }
 
-    /// Whether a connection is the one that hears.
-    pub(super) fn is_ear(&self, id: LinkId) -> bool {
-        self.ear.link == Some(id)
-    }
-
-    /// Says something that is answered by pushes alone, and a `PING` that tells that it is done.
-    fn say_to_ear(&mut self, name: &str, channels: &[&[u8]], to: To) {
-        let ear = self.ear();
-        let mut bytes = vec![];
-        if !channels.is_empty() {
-            write_request(&mut bytes, &[&[name.as_bytes()], channels].concat());
-        }
-        bytes.extend(word("PING"));
-        self.send(ear, &bytes, to);
-    }
-
-    /// A message has come.
-    pub(super) fn heard(&mut self, push: &[u8]) {
-        let Ok(Reply::Push(parts)) = Reply::decode(push) else { return };
-        let [name, topic, ..] = &parts[..] else { return };
-        let kind = name.text().and_then(Kind::of_message);
-        let (Some(kind), Some(topic)) = (kind, topic.text()) else { return };
-        let clients = self.ear.topics.get(&(kind, topic.to_vec()));
-        for &(client, confirmed) in clients.into_iter().flatten() {
-            if confirmed {
-                self.deliveries.push(Delivery::push(client, push.to_vec()));
-            }
-        }
+    /// Gives a message to the clients that subscribe.
+    pub(super) fn spread(&mut self, topic: &Topic, bytes: &Arc<[u8]>) {
+        let clients = self.subscribers.topics.get(topic).into_iter().flatten();
+        let confirmed = clients.filter(|(_, confirmed)| *confirmed);
+        self.deliveries.extend(
+            confirmed.map(|(client, _)| Delivery::push(*client, Payload::Shared(bytes.clone()))),
+        );
     }
 
     /// Messages may have been lost: those who subscribe are told so as by the store itself, by the
-    /// end of their connections.
+    /// end of their connections. Those whose subscriptions do not stand yet are told why.
     pub(super) fn deafen(&mut self) {
-        if let Some(id) = self.ear.link.take() {
-            self.links.remove(&id);
-            self.closes.push(id);
+        for Unconfirmed { client, ticket, .. } in std::mem::take(&mut self.subscribers.asks) {
+            let error = b"-ERR the connection to the store was lost\r\n".to_vec();
+            self.answer(client, ticket, error);
         }
-        let topics = std::mem::take(&mut self.ear.topics);
+        let topics = std::mem::take(&mut self.subscribers.topics);
         let clients: BTreeSet<_> = topics.into_values().flatten().map(|(id, _)| id).collect();
         self.deliveries.extend(clients.into_iter().map(Delivery::end));
     }

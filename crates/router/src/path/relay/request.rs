@@ -18,7 +18,9 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        if course.is_settling() || course.replies.len() >= IN_FLIGHT {
+        let full = course.replies.len() >= IN_FLIGHT
+            || course.replies.kept() >= self.router.options.limits.output;
+        if full || course.is_settling() {
             return Ok(Taken::Later);
         }
         let learned;

@@ -79,16 +79,18 @@ impl Relay {
                 reply.bulk(request.args.get(1).unwrap_or_default());
                 Ok(Taken::Made)
             }
-            "select" => match (own, command::database(request.args.word(1))) {
-                (Some(id), Ok(db)) if request.args.len() == 2 => {
-                    let ticket = course.replies.owe();
-                    let step = Step::Select { client: request.client, ticket, db };
-                    self.send(id, request.bytes, To::Session(step));
-                    course.settle(ticket);
-                    Ok(Taken::Done)
+            "select" if known.takes(request.args.len()) => {
+                match (own, command::database(request.args.word(1))) {
+                    (Some(id), Ok(db)) => {
+                        let ticket = course.replies.owe();
+                        let step = Step::Select { client: request.client, ticket, db };
+                        self.send(id, request.bytes, To::Session(step));
+                        course.settle(ticket);
+                        Ok(Taken::Done)
+                    }
+                    _ => Ok(Taken::Local),
                 }
-                _ => Ok(Taken::Local),
-            },
+            }
             "hello" if own.is_some() && request.args.get(1).is_some() => {
                 let version = request.args.get(1).and_then(number::integer);
                 if version == Some(request.protocol as i64) {

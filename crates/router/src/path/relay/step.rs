@@ -10,14 +10,19 @@ use breakwater_resp::Kind;
 
 /// Whose reply it is, and what is done with it.
 pub(super) enum Step {
-    /// The reply to the last request over a client's own connection.
-    Last { client: ClientId, ticket: u64, changes: Changes },
+    /// The reply to the last request over a client's own connection, which watches keys until then,
+    /// perhaps.
+    Last { client: ClientId, ticket: u64, changes: Changes, watched: bool },
+    /// To the `UNWATCH` over one whose client is gone.
+    Cleaned(LinkId),
     /// To `SELECT` over one.
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
     Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool },
-    /// The store has begun the subscriptions that these bytes confirm.
-    Confirm { client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic> },
+    /// A thread has asked for subscriptions; those that are fresh were asked of the store.
+    Stands { thread: u64, ask: u64, topics: Vec<Topic>, fresh: Vec<Topic> },
+    /// Subscriptions that no thread has any more.
+    Ended,
     /// The number that the store knows a client's own connection by, which others may redirect to.
     Number { client: ClientId, ticket: u64, bytes: Vec<u8> },
     /// What the store says of a command of this name.
@@ -28,11 +33,12 @@ impl Relay {
     /// A reply that changes a session.
     pub(super) fn replied_session(&mut self, id: LinkId, step: Step, kind: Kind, reply: Vec<u8>) {
         match step {
-            Step::Last { client, ticket, changes } => {
+            Step::Last { client, ticket, changes, watched } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
-                self.give_back(id);
+                self.take_back(id, watched && kind.is_error());
             }
+            Step::Cleaned(id) => self.take_back(id, kind.is_error()),
             Step::Select { client, ticket, db } => {
                 let chosen = (!kind.is_error()).then_some(db);
                 self.deliveries.push(Delivery::choosing(client, ticket, reply, chosen));
@@ -43,22 +49,22 @@ impl Relay {
             Step::Exec { client, ticket, changes, db, own } => {
                 self.invalidate(&changes);
                 let done = kind == Kind::Array && !reply.starts_with(b"*-1");
+                let refused = kind.is_error() && !reply.starts_with(b"-EXECABORT");
                 let chosen = db.filter(|_| done);
                 self.deliveries.push(Delivery::choosing(client, ticket, reply, chosen));
                 if let (Some(link), Some(db)) = (self.links.get_mut(&id), chosen) {
                     link.pin = Some(db);
                 }
-                match own {
-                    // One that did not do all of it may be in any database.
-                    true if db.is_some() && !done => self.close_pin(id),
-                    true => self.give_back(id),
-                    false => {}
+                // One that refused it may watch keys yet, or be in any database.
+                if own {
+                    self.take_back(id, refused || (db.is_some() && !done));
                 }
             }
-            Step::Confirm { client, ticket, bytes, topics } => {
-                self.confirm(client, topics);
-                self.answer(client, ticket, bytes);
+            Step::Stands { thread, ask, topics, fresh } => {
+                let refusal = kind.is_error().then_some(&*reply);
+                self.stands(thread, ask, &topics, &fresh, refusal);
             }
+            Step::Ended => self.ended(kind.is_error()),
             Step::Number { client, ticket, bytes } => {
                 self.set_number(client, &reply);
                 self.answer(client, ticket, bytes);
@@ -70,13 +76,19 @@ impl Relay {
     /// There is none.
     pub(super) fn failed_session(&mut self, step: Step, error: Vec<u8>) {
         match step {
-            Step::Last { client, ticket, changes } | Step::Exec { client, ticket, changes, .. } => {
+            Step::Last { client, ticket, changes, .. }
+            | Step::Exec { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error);
             }
-            Step::Select { client, ticket, .. }
-            | Step::Confirm { client, ticket, .. }
-            | Step::Number { client, ticket, .. } => self.answer(client, ticket, error),
+            Step::Select { client, ticket, .. } | Step::Number { client, ticket, .. } => {
+                self.answer(client, ticket, error)
+            }
+            Step::Cleaned(id) => self.take_back(id, true),
+            Step::Ended => self.ended(true),
+            Step::Stands { thread, ask, topics, fresh } => {
+                self.stands(thread, ask, &topics, &fresh, Some(&error));
+            }
             Step::Learn(name) => self.learned(name, None),
         }
     }

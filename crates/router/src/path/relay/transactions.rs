@@ -93,7 +93,7 @@ impl Relay {
             return Taken::Said("OK");
         };
         let (client, ticket) = (request.client, course.replies.owe());
-        let last = Step::Last { client, ticket, changes: Changes::Nothing };
+        let last = Step::Last { client, ticket, changes: Changes::Nothing, watched: true };
         self.send(id, &word("UNWATCH"), To::Session(last));
         course.settle(ticket);
         Taken::Done

@@ -1,0 +1,47 @@
+//! Letters: what this thread tells others, and what they tell it.
+
+use super::Relay;
+use super::read::News;
+use crate::path::letter::{Letter, Word};
+
+impl Relay {
+    /// What is to be told to other threads.
+    pub fn letters(&mut self) -> Vec<Letter> {
+        std::mem::take(&mut self.letters)
+    }
+
+    /// Says something to another thread, or to this one.
+    pub(super) fn write(&mut self, to: u64, word: Word) {
+        let letter = Letter { to, word };
+        match to == self.number {
+            true => self.read_letter(letter),
+            false => self.letters.push(letter),
+        }
+    }
+
+    /// Takes what the relay of another thread tells.
+    pub fn read_letter(&mut self, letter: Letter) {
+        match letter.word {
+            Word::Reply { flight, kind, bytes } => self.told(flight, kind, &bytes),
+            Word::Failed { flight, why } => self.happen(flight, News::Failed, &why),
+            Word::Lead(lease) => self.inherit(lease),
+            Word::Listen(listen) => self.listen(*listen),
+            Word::Unlisten { thread, topics } => self.unlisten(thread, topics),
+            Word::Gone(thread) => self.unlisten_all(thread),
+            Word::Stands { ask, refusal } => self.answer_ask(ask, refusal.as_deref()),
+            Word::Message { topic, bytes } => self.take_message(&topic, &bytes),
+            Word::Deaf => self.deafen(),
+        }
+    }
+
+    /// The thread ends: what others are to know of that.
+    pub fn leave(&mut self) -> Vec<Letter> {
+        // Its connections end with it: of what was read over them nobody is told any more.
+        for link in self.links.values().filter(|link| link.tracks) {
+            self.router.replies.lose(link.server);
+        }
+        self.bequeath();
+        self.leave_ear();
+        self.letters()
+    }
+}

@@ -1,0 +1,125 @@
+//! Sessions of the node in a storm, as the fuzzer has them, of bytes that are drawn by chance.
+
+#[path = "storm/mod.rs"]
+mod storm;
+
+use arbitrary::{Arbitrary, Unstructured};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use storm::case::{Ask, Case, End, Kind, Memory, Setup, Step};
+use storm::client::names;
+
+/// What these bytes mean: what is missing of them is 0.
+fn of<T: for<'a> Arbitrary<'a>>(bytes: &[u8]) -> T {
+    T::arbitrary(&mut Unstructured::new(bytes)).expect("whatever is missing is 0")
+}
+
+/// Storms of up to so many steps. Each has bytes of its own, so that a failure loses those that do
+/// not matter.
+fn cases(most: usize) -> impl Strategy<Value = Case> {
+    let step = vec(any::<u8>(), 1..100).prop_map(|bytes| of(&bytes));
+    let setup = vec(any::<u8>(), 16).prop_map(|bytes| of(&bytes));
+    (setup, vec(step, 1..most)).prop_map(|(setup, steps)| Case { setup, steps })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(
+            std::env::var("BREAKWATER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+        )
+    })]
+
+    #[test]
+    fn whatever_happens_everybody_is_served_and_gets_what_is_theirs(case in cases(80)) {
+        storm::weather(&case);
+    }
+}
+
+/// What a client does before it asks.
+const MOODS: &[&[Ask]] =
+    &[&[], &[Ask::Multi], &[Ask::Watch(0)], &[Ask::Watch(0), Ask::Multi], &[Ask::Track(true)]];
+
+#[test]
+fn no_number_of_words_of_any_command_trips_the_node() {
+    let setup = Setup { honest: true, two: false, memory: Memory::On, end: End::Answers };
+    for which in 0..names().len() as u16 {
+        for mood in MOODS {
+            let steps = (0..7).flat_map(|count| {
+                let asks = [mood, &[Ask::Any(which, count)][..]].concat();
+                [Step::Leave(0), Step::Pipeline(0, asks), Step::Settle]
+            });
+            storm::weather(&Case { setup, steps: steps.collect() });
+        }
+    }
+}
+
+/// A store that answers what it is asked, and this in the end.
+fn honest(end: End) -> Setup {
+    Setup { honest: true, two: false, memory: Memory::On, end }
+}
+
+fn ask(client: u8, asks: &[Ask]) -> Step {
+    Step::Pipeline(client, asks.to_vec())
+}
+
+#[test]
+fn a_command_that_waited_lets_none_behind_it_wait_without_end() {
+    let watched = ask(0, &[Ask::Watch(0), Ask::Block(0)]);
+    let steps = vec![watched, Step::Settle, Step::Settle, ask(0, &[Ask::Get(0), Ask::Exec])];
+    storm::weather(&Case { setup: honest(End::Silent), steps });
+}
+
+#[test]
+fn who_gives_up_a_subscription_is_answered_though_its_connection_is_lost() {
+    let asks = [Ask::Subscribe(Kind::Channel, 0), Ask::Reset, Ask::Get(0)];
+    let steps = vec![ask(0, &asks), Step::Open(0), Step::Forward(0), Step::Cut(0)];
+    storm::weather(&Case { setup: honest(End::Answers), steps });
+}
+
+#[test]
+fn clients_that_wait_for_other_kinds_of_connections_make_them_no_more() {
+    // The storm's nodes have two connections for single clients.
+    let mut steps = vec![ask(0, &[Ask::Watch(0)]), ask(1, &[Ask::Watch(0)])];
+    steps.extend([2, 3, 4].map(|client| ask(client, &[Ask::Hello(true), Ask::Watch(0)])));
+    steps.extend([Step::Settle, ask(0, &[Ask::Unwatch]), Step::Settle]);
+    let most = storm::weather(&Case { setup: honest(End::Answers), steps });
+    assert_eq!(most, 4, "one of each protocol for all, and two for single clients");
+}
+
+#[test]
+fn a_connection_of_who_is_gone_is_given_to_one_client_at_a_time() {
+    for last in [Ask::Caching, Ask::Unwatch, Ask::Block(0), Ask::Exec] {
+        let begun = ask(0, &[Ask::Watch(0), Ask::Multi, last]);
+        for begun in [ask(0, &[last]), begun] {
+            let gone = [begun, Step::Leave(0), ask(0, &[Ask::Watch(1), Ask::Get(1)])];
+            let steps = gone.into_iter().chain([Step::Settle, ask(1, &[Ask::Watch(2)])]);
+            let steps = steps.chain([Step::Settle, ask(0, &[Ask::Get(1)])]).collect();
+            storm::weather(&Case { setup: honest(End::Answers), steps });
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_refuses_to_forget_what_it_watches_is_not_given_on() {
+    let watched = [ask(0, &[Ask::Watch(0)]), Step::Settle, Step::Error(0), Step::Error(1)];
+    for end in [Step::Leave(0), ask(0, &[Ask::Unwatch]), ask(0, &[Ask::Multi, Ask::Discard])] {
+        let steps = watched.clone().into_iter().chain([end, Step::Settle]);
+        let next = [ask(1, &[Ask::Watch(1), Ask::Multi, Ask::Exec]), Step::Settle];
+        let setup = honest(End::Answers);
+        storm::weather(&Case { setup, steps: steps.chain(next).collect() });
+    }
+}
+
+#[test]
+fn a_connection_is_in_the_database_that_its_next_client_chose() {
+    let choose = [Ask::Multi, Ask::Select(2), Ask::Exec];
+    let read = [Ask::Watch(0), Ask::Get(0), Ask::Unwatch];
+    for pause in [vec![], vec![Step::Open(0)], vec![Step::Open(0), Step::Open(0), Step::Forward(0)]]
+    {
+        let steps = [vec![ask(0, &choose)], pause, vec![Step::Leave(0), Step::Settle]].concat();
+        let steps =
+            [steps, vec![ask(1, &read), Step::Settle, ask(0, &read), Step::Settle]].concat();
+        storm::weather(&Case { setup: honest(End::Answers), steps });
+    }
+}

@@ -1,0 +1,428 @@
+//! Whole sessions in a storm: clients, two threads, a store and the network between them, where
+//! anything may happen at any time. Nothing panics, nothing grows beyond its bound, replies come in the
+//! order of their requests and to whom they are for, and everything that was asked is answered, or its
+//! client's connection ends, by what the relays themselves say that they wait for.
+
+pub mod case;
+pub mod client;
+mod store;
+
+use breakwater_engine::{Cache, Clock, Config};
+use breakwater_router::{
+    Letter, Limits, LinkId, Options, Peer, Relay, Route, Router, Routes, Session, StoreAddress,
+};
+use case::{Case, End, Memory, Setup, Step};
+use client::Client;
+use std::sync::Arc;
+use store::{Line, Store};
+
+const START: u64 = 1_700_000_000_000;
+const CLIENTS: usize = 5;
+/// The largest value of a request, and what belongs to it.
+const PIECE: usize = 70_000;
+/// How long, in milliseconds, anything may wait that is asked when the storm is over.
+const PATIENCE: u64 = 10_000;
+
+/// Tight ones, so that they are met.
+fn limits() -> Limits {
+    Limits {
+        output: 4096,
+        batch: 3,
+        input: 1 << 20,
+        waiting: 1 << 17,
+        messages: 2048,
+        pinned: 2,
+        clients: 2 * CLIENTS,
+    }
+}
+
+/// The marks of requests, `#client.number#`, in the order of their places.
+fn marks(bytes: &[u8]) -> Vec<(u64, u64)> {
+    let text = String::from_utf8_lossy(bytes);
+    let mark = |part: &str| {
+        let (client, number) = part.split_once('.')?;
+        Some((client.parse().ok()?, number.parse().ok()?))
+    };
+    text.split('#').filter_map(mark).collect()
+}
+
+struct Storm {
+    setup: Setup,
+    router: Arc<Router>,
+    clock: Clock,
+    relays: Vec<Relay>,
+    clients: Vec<Client>,
+    store: Store,
+    opening: Vec<Line>,
+    open: Vec<Line>,
+    /// What is on its way to the store.
+    written: Vec<(Line, Vec<u8>)>,
+    letters: Vec<Letter>,
+}
+
+/// Goes through a storm; the most connections to the store that a thread had.
+pub fn weather(case: &Case) -> usize {
+    let (mut storm, mut most) = (Storm::new(case.setup), 0);
+    for step in &case.steps {
+        storm.take(step);
+        most = most.max(storm.check_bounds());
+    }
+    storm.clear();
+    most
+}
+
+impl Storm {
+    fn new(setup: Setup) -> Self {
+        let route = match setup.memory {
+            Memory::On => Route { admission: false, ..Route::default() },
+            Memory::Off => Route { mode: breakwater_router::Mode::Off, ..Route::default() },
+            Memory::Busy => Route {
+                ttl: Some(50),
+                verify: 0.5,
+                refresh_ahead: 0.9,
+                stale_if_error: 1_000,
+                ..Route::default()
+            },
+        };
+        let clock = Clock::manual();
+        let routes = Routes::new(vec![route]);
+        let config = Config {
+            max_bytes: Some(1 << 20),
+            shards: Some(1),
+            clock: clock.clone(),
+            grace: routes.grace(),
+            ..Config::default()
+        };
+        let upstream = StoreAddress {
+            host: "store".into(),
+            port: 6379,
+            unix: false,
+            tls: false,
+            user: None,
+            password: None,
+        };
+        let options =
+            Options { upstream: Some(upstream), routes, limits: limits(), ..Options::default() };
+        let cache = Arc::new(Cache::new(config).unwrap());
+        let router = Arc::new(Router::new(cache, options, START));
+        let relays = (0..1 + usize::from(setup.two)).map(|_| Relay::new(&router).unwrap());
+        let mut storm = Self {
+            setup,
+            clock,
+            relays: relays.collect(),
+            clients: vec![],
+            store: Store::default(),
+            opening: vec![],
+            open: vec![],
+            written: vec![],
+            letters: vec![],
+            router,
+        };
+        for at in 0..CLIENTS {
+            let client = storm.connect(at);
+            storm.clients.push(client);
+        }
+        storm
+    }
+
+    fn connect(&self, at: usize) -> Client {
+        let session = Session::open(&self.router, Peer::default(), self.now()).unwrap();
+        Client::new(at % self.relays.len(), session, self.setup.honest)
+    }
+
+    fn now(&self) -> u64 {
+        START + self.clock.now()
+    }
+
+    /// The relay of a line; nobody's, if its thread is gone.
+    fn relay(&mut self, number: u64) -> Option<&mut Relay> {
+        self.relays.iter_mut().find(|relay| relay.number() == number)
+    }
+
+    fn take(&mut self, step: &Step) {
+        let choose = |at: u8, count: usize| usize::from(at) % count;
+        let line = |lines: &[Line], at: u8| lines.get(choose(at, lines.len().max(1))).copied();
+        match step {
+            Step::Ask(at, ask) => self.ask(choose(*at, CLIENTS), &[*ask]),
+            Step::Pipeline(at, asks) => self.ask(choose(*at, CLIENTS), asks),
+            Step::Raw(at, bytes) => {
+                let at = choose(*at, CLIENTS);
+                self.clients[at].loosen();
+                self.feed(at, bytes);
+            }
+            Step::Takes(at, takes) => self.clients[choose(*at, CLIENTS)].takes(*takes),
+            Step::Leave(at) => self.clients[choose(*at, CLIENTS)].over = true,
+            Step::Open(at) => self.opened(line(&self.opening, *at), true),
+            Step::Refuse(at) => self.opened(line(&self.opening, *at), false),
+            Step::Forward(at) => self.forward(line(&self.open, *at)),
+            Step::Back(at, count) => self.back(line(&self.open, *at), usize::from(*count)),
+            Step::Release(at) => {
+                line(&self.open, *at).into_iter().for_each(|line| self.store.release(line));
+            }
+            Step::Error(at) => {
+                line(&self.open, *at).into_iter().for_each(|line| self.store.fail(line));
+            }
+            Step::Invalidate(at, key) => {
+                let line = line(&self.open, *at);
+                line.into_iter().for_each(|line| self.store.invalidate(line, key % 4));
+            }
+            Step::Publish(channel) => self.store.publish(channel % 3),
+            Step::Nonsense(at, bytes) if !self.setup.honest => {
+                line(&self.open, *at).into_iter().for_each(|line| self.store.say(line, bytes));
+            }
+            Step::Nonsense(..) => {}
+            Step::Cut(at) => self.cut(line(&self.open, *at)),
+            Step::Post => self.post(),
+            Step::Pass(ms) => self.clock.advance(u64::from(*ms)),
+            Step::End(at) => self.end_thread(choose(*at, self.relays.len())),
+            Step::Settle => self.arrive(),
+        }
+        self.settle();
+    }
+
+    fn ask(&mut self, at: usize, asks: &[case::Ask]) {
+        let ids: Vec<_> = self.clients.iter().map(Client::id).collect();
+        let bytes = self.clients[at].ask(asks, &ids);
+        self.feed(at, &bytes);
+    }
+
+    fn feed(&mut self, at: usize, bytes: &[u8]) {
+        let now = self.now();
+        let client = &mut self.clients[at];
+        let relay = &mut self.relays[client.relay];
+        relay.wake(self.clock.now());
+        let kills = client.feed(bytes, now, relay);
+        self.kill(&kills);
+    }
+
+    fn kill(&mut self, ids: &[u64]) {
+        for client in &mut self.clients {
+            client.over |= ids.contains(&client.id());
+        }
+    }
+
+    /// Has the relays' wishes done, but moves nothing on the network.
+    fn settle(&mut self) {
+        loop {
+            self.replace();
+            let mut busy = false;
+            for relay in &mut self.relays {
+                relay.wake(self.clock.now());
+            }
+            for at in 0..self.relays.len() {
+                busy |= self.exchange(at);
+            }
+            for at in 0..CLIENTS {
+                let client = &mut self.clients[at];
+                let now = START + self.clock.now();
+                let kills = client.resume(now, &mut self.relays[client.relay]);
+                busy |= kills.is_some();
+                self.kill(&kills.unwrap_or_default());
+            }
+            if !busy && self.clients.iter().all(|client| !client.over) {
+                return;
+            }
+        }
+    }
+
+    /// Other clients come in the places of those that are gone.
+    fn replace(&mut self) {
+        for at in 0..CLIENTS {
+            if self.clients[at].over {
+                let relay = self.clients[at].relay;
+                self.clients[at].end(&mut self.relays[relay]);
+                self.clients[at] = self.connect(at);
+            }
+        }
+    }
+
+    /// Does what a relay wants done; whether that was anything.
+    fn exchange(&mut self, at: usize) -> bool {
+        let relay = &mut self.relays[at];
+        let number = relay.number();
+        let closes = relay.closes();
+        let opens = relay.opens();
+        let touched: Vec<_> = relay.touched();
+        let mut busy = !closes.is_empty() || !opens.is_empty() || !touched.is_empty();
+        self.opening.retain(|line| line.0 != number || !closes.contains(&line.1));
+        for id in closes {
+            self.drop_line((number, id));
+        }
+        self.opening.extend(opens.into_iter().map(|id| (number, id)));
+        for id in touched {
+            self.write(at, id);
+        }
+        let relay = &mut self.relays[at];
+        self.letters.extend(relay.letters());
+        relay.settle();
+        for delivery in relay.deliveries() {
+            busy = true;
+            let of = |client: &&mut Client| client.id() == delivery.client && !client.over;
+            if let Some(client) = self.clients.iter_mut().find(of) {
+                client.deliver(&delivery);
+            }
+        }
+        busy
+    }
+
+    /// Writes what a relay has for a line, if that is open: else it is written when it opens.
+    fn write(&mut self, at: usize, id: LinkId) {
+        let line = (self.relays[at].number(), id);
+        let open = self.open.contains(&line);
+        if let Some(output) = self.relays[at].output(id).filter(|_| open) {
+            self.written.push((line, std::mem::take(output)));
+        }
+    }
+
+    fn drop_line(&mut self, line: Line) {
+        self.open.retain(|other| *other != line);
+        self.written.retain(|(other, _)| *other != line);
+        self.store.hang_up(line);
+    }
+
+    fn opened(&mut self, line: Option<Line>, well: bool) {
+        let Some(line) = line else { return };
+        self.opening.retain(|other| *other != line);
+        if well {
+            self.open.push(line);
+            self.store.open(line);
+        }
+        let Some(relay) = self.relay(line.0) else { return };
+        match well {
+            true => relay.connected(line.1),
+            false => relay.lost(line.1, "refused"),
+        }
+    }
+
+    fn forward(&mut self, line: Option<Line>) {
+        let Some(line) = line else { return };
+        let (there, rest) =
+            std::mem::take(&mut self.written).into_iter().partition(|w| w.0 == line);
+        self.written = rest;
+        let there: Vec<(Line, Vec<u8>)> = there;
+        there.iter().for_each(|(_, bytes)| self.store.receive(line, bytes));
+    }
+
+    fn back(&mut self, line: Option<Line>, count: usize) {
+        let Some(line) = line else { return };
+        let bytes = self.store.take(line, count);
+        if !bytes.is_empty()
+            && let Some(relay) = self.relay(line.0)
+        {
+            relay.receive(line.1, &bytes);
+        }
+    }
+
+    fn cut(&mut self, line: Option<Line>) {
+        let Some(line) = line else { return };
+        self.drop_line(line);
+        if let Some(relay) = self.relay(line.0) {
+            relay.lost(line.1, "it was cut");
+        }
+    }
+
+    fn post(&mut self) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let letter = self.letters.remove(0);
+        if let Some(relay) = self.relay(letter.to) {
+            relay.read_letter(letter);
+        }
+    }
+
+    /// A thread ends as a driver does: its clients are gone without a word, its reads are handed on.
+    fn end_thread(&mut self, at: usize) {
+        let fresh = Relay::new(&self.router).unwrap();
+        let mut gone = std::mem::replace(&mut self.relays[at], fresh);
+        let number = gone.number();
+        for place in 0..CLIENTS {
+            if self.clients[place].relay == at {
+                self.clients[place] = self.connect(place);
+            }
+        }
+        self.letters.extend(gone.leave());
+        self.opening.retain(|line| line.0 != number);
+        for line in self.open.clone().into_iter().filter(|line| line.0 == number) {
+            self.drop_line(line);
+        }
+    }
+
+    /// Everything that is on its way arrives.
+    fn arrive(&mut self) {
+        for _ in 0..4 {
+            while let Some(line) = self.opening.first().copied() {
+                self.opened(Some(line), self.setup.end != End::Gone || !self.store.silent);
+            }
+            self.settle();
+            for line in self.open.clone() {
+                self.forward(Some(line));
+                self.store.release(line);
+                self.back(Some(line), usize::MAX);
+            }
+            while !self.letters.is_empty() {
+                self.post();
+            }
+            self.settle();
+        }
+    }
+
+    /// Nothing grows beyond its bound; how many connections to the store a thread has.
+    fn check_bounds(&self) -> usize {
+        let limits = limits();
+        for client in &self.clients {
+            let (commands, replies) = client.kept();
+            assert!(commands <= limits.input + PIECE, "{commands} bytes of commands wait");
+            assert!(replies <= limits.output + PIECE, "{replies} bytes of replies are kept");
+        }
+        let counts = self.relays.iter().map(|relay| {
+            let (count, kinds) = self.store.count(relay.number());
+            // One of each kind for all, those of single clients, and the one that hears.
+            let most = kinds + limits.pinned + 1;
+            assert!(count <= most, "{count} connections of {kinds} kinds to the store");
+            count
+        });
+        counts.max().unwrap_or_default()
+    }
+
+    /// The storm is over: everybody is served, by what the relays wait for alone.
+    fn clear(&mut self) {
+        for client in &mut self.clients {
+            client.takes(true);
+        }
+        self.store.silent = self.setup.end != End::Answers;
+        if self.setup.end == End::Gone {
+            self.open.clone().into_iter().for_each(|line| self.cut(Some(line)));
+        }
+        let begun = self.clock.now();
+        loop {
+            self.arrive();
+            let blocking = self.setup.end == End::Silent;
+            if self.clients.iter().all(|client| client.is_served(blocking)) {
+                break;
+            }
+            let at = self.relays.iter().filter_map(Relay::wake_at).min();
+            let at = at.expect("somebody waits, and nothing will ever happen");
+            self.clock.advance(at.saturating_sub(self.clock.now()).max(1));
+            let passed = self.clock.now() - begun;
+            assert!(passed < PATIENCE * 20, "somebody waits for too long");
+        }
+        if self.setup.end == End::Answers {
+            self.clients.iter().for_each(Client::check_answered);
+            self.leave();
+        }
+    }
+
+    /// Everybody leaves, and nothing stays behind.
+    fn leave(&mut self) {
+        for at in 0..CLIENTS {
+            let relay = self.clients[at].relay;
+            self.clients[at].end(&mut self.relays[relay]);
+            self.clients[at] = self.connect(at);
+        }
+        self.arrive();
+        if self.setup.honest {
+            self.store.check_clean();
+        }
+    }
+}
