@@ -123,8 +123,8 @@ function written(flag: keyof Flags): string {
 
 function put(config: RouterConfig, path: string, value: unknown): void {
   const [first, second] = path.split('.') as [keyof RouterConfig, string | undefined]
-  if (first === 'store') return putStore(config, second ?? 'url', value)
-  if (second === undefined) Object.assign(config, { [first]: value })
+  if (first === 'store') putStore(config, second ?? 'url', value)
+  else if (second === undefined) Object.assign(config, { [first]: value })
   else Object.assign(config, { [first]: { ...(config[first] as object), [second]: value } })
 }
 
