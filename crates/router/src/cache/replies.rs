@@ -37,6 +37,8 @@ pub(crate) type Generations = SmallVec<[u64; 2]>;
 pub(crate) enum Staleness {
     /// It will not.
     Refused,
+    /// As `Refused`, by a second look, which counts as none.
+    SecondLook,
     /// It will, for so many milliseconds.
     Taken(u64),
 }
@@ -201,7 +203,11 @@ impl Replies {
         staleness: Staleness,
         see: impl FnOnce(EntryRef<'_>) -> Option<R>,
     ) -> Option<R> {
-        let Staleness::Taken(most) = staleness else { return self.cache.get(key, see)? };
+        let most = match staleness {
+            Staleness::Refused => return self.cache.get(key, see)?,
+            Staleness::SecondLook => return self.cache.peek(key, see)?,
+            Staleness::Taken(most) => most,
+        };
         self.cache.get_with_freshness(key, |found| {
             let since = if found.freshness == Freshness::Stale { found.left } else { None };
             if since.is_some_and(|since| since > most) { None } else { see(found.entry) }
@@ -212,7 +218,7 @@ impl Replies {
     fn counts(&self, generation: u64, staleness: Staleness) -> bool {
         match staleness {
             _ if self.floors.is_fresh(generation) => true,
-            Staleness::Refused => false,
+            Staleness::Refused | Staleness::SecondLook => false,
             Staleness::Taken(most) => self.floors.is_stale_for(generation, self.now(), most),
         }
     }
