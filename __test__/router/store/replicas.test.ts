@@ -81,12 +81,12 @@ replicated(
     const [direct, replica] = [await Raw.open(t, store.port), await Raw.open(t, replicas[0]!.port)]
     const client = await Raw.open(t, node.port)
     // The thread of this client is connected to it, by what it reads to remember it.
-  let other = 0
-  await until(async () => {
-    await client.send('STRLEN', `other:${other++}`)
-    return (await calls(replica, 'strlen')) > 0
-  })
-  await direct.send('SET', 'k', '1')
+    let other = 0
+    await until(async () => {
+      await client.send('STRLEN', `other:${other++}`)
+      return (await calls(replica, 'strlen')) > 0
+    })
+    await direct.send('SET', 'k', '1')
     await until(async () => (await replica.send('EXISTS', 'k')) === ':1\r\n')
     const before = await calls(replica, 'get')
     for (let n = 0; n < 5; n++) t.is(await client.send('GET', 'k'), '$1\r\n1\r\n')
