@@ -7,6 +7,7 @@ use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
+use crate::topology::{Flow, PRIMARY, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
@@ -28,6 +29,10 @@ pub struct Options {
     pub threads: u32,
     /// The store behind the node, whose values its own store caches; none if that is all there is.
     pub upstream: Option<StoreAddress>,
+    /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
+    pub replicas: Vec<StoreAddress>,
+    /// How far behind a replica may be, in milliseconds: one that is farther is not read.
+    pub max_lag: u64,
     /// What is remembered of it.
     pub routes: Routes,
 }
@@ -41,6 +46,8 @@ impl Default for Options {
             process: 0,
             threads: 1,
             upstream: None,
+            replicas: vec![],
+            max_lag: 10_000,
             routes: Routes::default(),
         }
     }
@@ -65,11 +72,28 @@ pub struct Counts {
     pub faults: u64,
 }
 
+/// What is counted of a server behind the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCounts {
+    /// Where it is, without any secret.
+    pub address: String,
+    /// Whether it is the primary.
+    pub leads: bool,
+    /// How a replica is, in a word; `up` of a primary that a connection serves, else `down`.
+    pub state: &'static str,
+    /// How many milliseconds ago a replica surely had all that the primary had.
+    pub lag: Option<u64>,
+    /// Names and values, as `stats()` has them.
+    pub counts: [(&'static str, u64); 9],
+}
+
 /// The shared part of a routing node: the store, the users, the clients.
 pub struct Router {
     pub(crate) store: Store,
     /// What is remembered of the store behind the node.
     pub(crate) replies: Replies,
+    /// The servers behind the node.
+    pub(crate) topology: Topology,
     /// What came of the reads of each route.
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
@@ -95,10 +119,13 @@ impl Router {
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
         let own = options.upstream.is_none();
+        let Options { upstream, replicas, max_lag, .. } = &options;
+        let topology = Topology::new(upstream.clone(), replicas.clone(), *max_lag);
         let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
         let news = Arc::new(NewsDesk::new(options.limits.tracked));
         Self {
-            replies: Replies::new(cache.clone()),
+            replies: Replies::new(cache.clone(), topology.servers.len()),
+            topology,
             totals,
             store: Store::new(cache, now, own.then(|| news.clone())),
             news,
@@ -170,6 +197,35 @@ impl Router {
     pub fn route_counts(&self) -> Vec<(String, RouteCounts)> {
         let routes = self.options.routes.all().iter().zip(&self.totals);
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
+    }
+
+    /// What is counted of each server behind the node: the primary, then its replicas.
+    pub fn server_counts(&self) -> Vec<ServerCounts> {
+        let topology = &self.topology;
+        let of = |(server, address): (usize, &StoreAddress)| {
+            let (totals, id) = (&topology.totals[server], server as ServerId);
+            let count = |flow| totals.read(flow);
+            let leads = id == PRIMARY;
+            let state = match leads {
+                true if count(Flow::Connections) > 0 => "up",
+                true => "down",
+                false => topology.replicas.health(id).name(),
+            };
+            let lag = if leads { None } else { topology.replicas.lag(id, self.replies.now()) };
+            let counts = [
+                ("connections", count(Flow::Connections)),
+                ("connects", count(Flow::Connects)),
+                ("losses", count(Flow::Losses)),
+                ("failures", count(Flow::Failures)),
+                ("requests", count(Flow::Requests)),
+                ("inFlight", count(Flow::InFlight)),
+                ("pinned", count(Flow::Pinned)),
+                ("pinnedIdle", count(Flow::PinnedIdle)),
+                ("pinnedWaiting", count(Flow::PinnedWaiting)),
+            ];
+            ServerCounts { address: address.place(), leads, state, lag, counts }
+        };
+        topology.servers.iter().enumerate().map(of).collect()
     }
 
     /// Counts what one chunk came to. Relaxed: sums of independent steps.
