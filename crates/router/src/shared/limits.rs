@@ -19,6 +19,11 @@ pub struct Limits {
     pub messages: usize,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
+    /// The most keys that clients track, each counted for each of its clients, and once more for each
+    /// 256 bytes of it.
+    pub tracked: usize,
+    /// The same for one client.
+    pub tracked_by_client: usize,
     /// The most clients at once.
     pub clients: usize,
 }
@@ -32,6 +37,8 @@ impl Default for Limits {
             waiting: 64 * 1024 * 1024,
             messages: 32 * 1024 * 1024,
             pinned: 1024,
+            tracked: 1_000_000,
+            tracked_by_client: 100_000,
             clients: 10_000,
         }
     }

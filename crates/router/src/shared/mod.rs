@@ -4,8 +4,10 @@ mod clients;
 mod ear;
 mod limits;
 mod router;
+mod tracked;
 
 pub(crate) use clients::Client;
 pub use clients::{ClientId, Peer};
 pub use limits::Limits;
 pub use router::{Counts, Options, Router};
+pub(crate) use tracked::{Told, Tracker};

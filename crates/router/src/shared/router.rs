@@ -3,6 +3,7 @@
 use super::clients::{Client, ClientId, Peer, Registry};
 use super::ear::Ear;
 use super::limits::Limits;
+use super::tracked::Tracked;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::policy::Users;
 use crate::store::Store;
@@ -71,6 +72,7 @@ pub struct Router {
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
     pub(crate) ear: Ear,
+    pub(crate) tracked: Tracked,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
@@ -94,6 +96,7 @@ impl Router {
             store: Store::new(cache, now, own),
             registry: Registry::default(),
             ear: Ear::default(),
+            tracked: Tracked::new(options.limits.tracked, options.limits.tracked_by_client),
             options,
             started: now,
             address: Mutex::default(),

@@ -2,6 +2,7 @@
 
 mod histories;
 mod pubsub;
+mod tracking;
 mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};

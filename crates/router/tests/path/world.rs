@@ -87,6 +87,11 @@ impl Server {
         self.subscribed.iter().filter(|(_, of)| of == channel).count()
     }
 
+    /// Whether a connection has subscribed to anything.
+    pub fn hears(&self, line: Line) -> bool {
+        self.subscribed.iter().any(|(of, _)| *of == line)
+    }
+
     pub fn publish(&mut self, channel: &str, message: &str) {
         for (line, _) in self.subscribed.iter().filter(|(_, of)| of == channel) {
             let push = format!(
@@ -137,6 +142,15 @@ impl Server {
                     self.caching.insert(line);
                 }
                 "+OK\r\n".into()
+            }
+            "exists" => {
+                let keys: Vec<_> = (1..words.len()).map(text).collect();
+                keys.iter().for_each(|key| track(self, key));
+                format!(":{}\r\n", keys.iter().filter(|key| self.get(key, now).0.is_some()).count())
+            }
+            "strlen" => {
+                track(self, &text(1));
+                format!(":{}\r\n", self.get(&text(1), now).0.map_or(0, str::len))
             }
             "ping" => "+PONG\r\n".into(),
             "get" | "getrange" => {

@@ -32,6 +32,8 @@ fn limits() -> Limits {
         waiting: 1 << 17,
         messages: 2048,
         pinned: 2,
+        tracked: 64,
+        tracked_by_client: 8,
         clients: 2 * CLIENTS,
     }
 }

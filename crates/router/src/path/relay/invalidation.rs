@@ -4,6 +4,7 @@ use super::Relay;
 use crate::catalog::{Effect, Known};
 use crate::path::changes::Changes;
 use crate::path::course::{Delivery, Payload, Request};
+use crate::path::pending::LinkId;
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
 
@@ -30,7 +31,8 @@ impl Relay {
     }
 
     /// What answers no request: news of changes, or what a client subscribed to.
-    pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
+    pub(super) fn pushed(&mut self, id: LinkId, owner: Option<ClientId>, push: Vec<u8>) {
+        let is_feed = self.is_feed(id);
         if let Some(client) = owner {
             return self.deliveries.push(Delivery::push(client, Payload::Own(push)));
         }
@@ -42,10 +44,17 @@ impl Relay {
         match keys {
             Reply::Array(keys) => {
                 // News name no database, and nor does what is remembered of a key.
-                let keys = keys.iter().filter_map(Reply::text);
-                keys.for_each(|key| self.router.replies.forget(key));
+                let keys: Vec<&[u8]> = keys.iter().filter_map(Reply::text).collect();
+                keys.iter().for_each(|key| self.router.replies.forget(key));
+                match is_feed {
+                    true => self.feed_changed(&keys),
+                    false => self.tell_changed(&keys),
+                }
             }
-            _ => self.router.replies.flush(),
+            _ => {
+                self.router.replies.flush();
+                self.tell_flushed();
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum To {
     Session(Step),
     /// A client's, whose `INFO` the node adds to.
     Info(Box<Asked>),
+    /// Says whether changes will be told of what this client reads next.
+    Allowed { client: ClientId, ticket: u64 },
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -54,6 +56,11 @@ impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
             To::Nobody | To::Session(_) => {}
+            To::Allowed { client, ticket } => {
+                if kind.is_error() {
+                    self.distrust(client, ticket);
+                }
+            }
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
@@ -85,6 +92,7 @@ impl Relay {
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}
+            To::Allowed { client, ticket } => self.distrust(client, ticket),
             To::Promise(flight) => self.promised(flight, Kind::Error),
             To::Value(flight) | To::Life(flight) => self.happen(flight, News::Lost, why),
             To::Compare(_) => {}
