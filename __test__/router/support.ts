@@ -9,6 +9,7 @@ import type { ExecutionContext } from 'ava'
 import type { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
 
+const MORTAL = new URL('../helpers/mortal.mjs', import.meta.url).href
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 /** A server process on a port of its own. */
@@ -61,8 +62,18 @@ function started(
 }
 
 /** Runs `breakwater serve` on a free port until the test ends. */
-export async function serve(t: ExecutionContext, ...args: string[]): Promise<Served> {
-  const process = spawn(globalThis.process.execPath, [CLI, 'serve', '--port', '0', ...args])
+export function serve(t: ExecutionContext, ...args: string[]): Promise<Served> {
+  return serveBy(t, [], ...args)
+}
+
+/** As {@link serve}; each SIGUSR2 ends one of its threads. */
+export function serveMortal(t: ExecutionContext, ...args: string[]): Promise<Served> {
+  return serveBy(t, ['--import', MORTAL], ...args)
+}
+
+async function serveBy(t: ExecutionContext, node: string[], ...args: string[]): Promise<Served> {
+  const command = [...node, CLI, 'serve', '--port', '0', ...args]
+  const process = spawn(globalThis.process.execPath, command)
   t.teardown(() => process.kill('SIGKILL'))
   const { match, output } = await started(process, /listens on \S+:(\d+)/)
   return served(process, Number(match[1]), output)

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
@@ -145,6 +146,52 @@ const ioredis: Way[] = [
   { way: 'enableAutoPipelining', client: p => io(ioAt(p, { enableAutoPipelining: true })) },
   { way: 'commandTimeout', client: p => io(ioAt(p, { commandTimeout: 10_000 })) },
   { way: 'readOnly', client: p => io(ioAt(p, { readOnly: true })) },
+  { way: 'lazyConnect', database: 5, client: p => io(ioAt(p, { lazyConnect: true, db: 5 })) },
+  {
+    way: 'enableOfflineQueue: false',
+    database: 5,
+    client: p => io(ioAt(p, { enableOfflineQueue: false, db: 5 })),
+  },
+  { way: 'retryStrategy: null', client: p => io(ioAt(p, { retryStrategy: null } as never)) },
+  { way: 'maxRetriesPerRequest: null', client: p => io(ioAt(p, { maxRetriesPerRequest: null })) },
+  { way: 'maxRetriesPerRequest: 0', client: p => io(ioAt(p, { maxRetriesPerRequest: 0 })) },
+  { way: 'reconnectOnError', client: p => io(ioAt(p, { reconnectOnError: () => 2 })) },
+  { way: 'enableReadyCheck: false', client: p => io(ioAt(p, { enableReadyCheck: false })) },
+  { way: 'socketTimeout', client: p => io(ioAt(p, { socketTimeout: 20_000 })) },
+  { way: 'disableClientInfo', client: p => io(ioAt(p, { disableClientInfo: true })) },
+  {
+    way: 'autoResendUnfulfilledCommands: false',
+    client: p => io(ioAt(p, { autoResendUnfulfilledCommands: false })),
+  },
+  {
+    way: 'keyPrefix, a database and a name',
+    database: 5,
+    prefix: 'pre:',
+    name: 'mine',
+    client: p => io(ioAt(p, { keyPrefix: 'pre:', db: 5, connectionName: 'mine' })),
+  },
+  {
+    way: 'its own duplicate()',
+    database: 5,
+    name: 'own',
+    client: async p => {
+      const client = await io(ioAt(p, { db: 5, connectionName: 'own' }))
+      const { duplicate } = client
+      client.duplicate = more => duplicate.call(client, { ...more, connectionName: 'own' })
+      return client
+    },
+  },
+  {
+    way: 'a class of its own',
+    database: 5,
+    client: async p => {
+      class Mine extends Redis {}
+      const client = Reflect.construct(Mine, [ioAt(p, { db: 5 })]) as Mine
+      client.on('error', () => {})
+      await once(client, 'ready')
+      return client
+    },
+  },
   { way: 'a socket', client: p => io({ path: p.path, password: 'root' }) },
   {
     way: 'TLS',
@@ -237,6 +284,45 @@ const nodeRedis: Way[] = [
     client: p => node(nodeAt(p, { RESP: 3, emitInvalidate: true } as NodeOptions)),
   },
   { way: 'disableOfflineQueue', client: p => node(nodeAt(p, { disableOfflineQueue: true })) },
+  { way: 'commandsQueueMaxLength', client: p => node(nodeAt(p, { commandsQueueMaxLength: 100 })) },
+  {
+    way: 'socket.reconnectStrategy: false',
+    client: p =>
+      node(nodeAt(p, { socket: { port: p.port, host: '127.0.0.1', reconnectStrategy: false } })),
+  },
+  {
+    way: 'socket.connectTimeout and socketTimeout',
+    client: p =>
+      node(
+        nodeAt(p, {
+          socket: {
+            ...{ port: p.port, host: '127.0.0.1' },
+            ...{ connectTimeout: 20_000, socketTimeout: 20_000 },
+          },
+        }),
+      ),
+  },
+  { way: 'clientInfoTag', client: p => node(nodeAt(p, { clientInfoTag: 'mine' })) },
+  { way: 'disableClientInfo', client: p => node(nodeAt(p, { disableClientInfo: true })) },
+  { way: 'unref()', client: p => node(nodeAt(p), c => void c.unref()) },
+  {
+    way: 'a database, a name and a prefix',
+    database: 5,
+    name: 'mine',
+    prefix: 'pre:',
+    client: p => node(nodeAt(p, { database: 5, name: 'mine', keyPrefix: 'pre:' } as NodeOptions)),
+  },
+  {
+    way: 'its own duplicate()',
+    database: 5,
+    name: 'own',
+    client: p =>
+      node(nodeAt(p, { database: 5, name: 'own' }), c => {
+        const { duplicate } = c
+        const mine = (more: object) => duplicate.call(c as never, { ...more, name: 'own' } as never)
+        c.duplicate = mine as never
+      }),
+  },
   { way: 'pingInterval', client: p => node(nodeAt(p, { pingInterval: 50 })) },
   {
     way: 'a socket',
@@ -342,6 +428,89 @@ check('a user that only a command has said is refused with the reason', async t 
   }
 })
 
+/** What a user may not do, and the operations that are told to fail then. */
+const rights: [rule: string, failing: string[]][] = [
+  ['+@all', []],
+  ['-select', []],
+  ['-@dangerous', []],
+  ['-publish', []],
+  ['-client|info', []],
+  ['-client', ['invalidation']],
+  ['-client|tracking', ['invalidation']],
+  ['-ping', []],
+  ['-subscribe', ['invalidation']],
+  ['resetchannels', ['invalidation']],
+  ['-@connection', ['invalidation']],
+  ['-set', ['clear', 'hot', 'invalidateTag', 'lease', 'set']],
+  ['-@scripting', ['clear', 'delete', 'invalidateTag', 'set']],
+  ['-@write', ['clear', 'delete', 'hot', 'invalidateTag', 'invalidation', 'lease', 'set']],
+]
+
+for (const library of ['ioredis', 'node-redis'] as const) {
+  check(`what a user has no right to is told, and nothing waits for it: ${library}`, async t => {
+    t.timeout(240_000)
+    const { port, ask } = await place(t)
+    const few = { username: 'few', password: 'secret' }
+    for (const [rule, failing] of rights) {
+      const rules = ['on', '>secret', '~*', '&*', '+@all', rule]
+      await ask(0, 'ACL', 'SETUSER', 'few', 'reset', ...rules)
+      const client =
+        library === 'ioredis'
+          ? await io({ port, host: '127.0.0.1', ...few })
+          : await node({ socket: { port, host: '127.0.0.1' }, ...few })
+      const host = new Host('rights')
+      const breaker = { failures: 1000 }
+      // No sign of life is asked for meanwhile.
+      const invalidation = { heartbeat: '1m', bound: '2m' } as const
+      const session = redisTier(client, { timeout: '20s', breaker, invalidation }).open(host)
+      await session.ready
+      const isDeaf = host.failures.length > 0
+      await session.set('k', fresh('v'))
+      await session.get('k')
+      await session.lease('k', 1)
+      await session.delete(['k'])
+      await session.invalidateTag('tag')
+      await session.publishHot([{ key: 'k', count: 1 }])
+      await session.clear()
+      await session.close()
+      close(client)
+      // A write that was refused makes it ask whether the server still is what it was.
+      const later = host.failures.filter(
+        ([operation]) => operation !== 'publish' && operation !== 'invalidation',
+      )
+      const told = new Set(later.map(([operation]) => operation))
+      if (isDeaf) told.add('invalidation')
+      t.deepEqual([...told].sort(), failing, rule)
+      for (const [, error] of host.failures) {
+        t.regex(error.message, /NOPERM|does not track|can't run this command/, rule)
+      }
+    }
+  })
+}
+
+check('the database of a client holds where the server has no CLIENT INFO', async t => {
+  t.timeout(120_000)
+  const there = await place(t)
+  await there.ask(0, 'ACL', 'SETUSER', 'old', 'on', '>secret', '~*', '&*', '+@all', '-client|info')
+  const old = { username: 'old', password: 'secret' }
+  const clients: object[] = [
+    await io(ioAt(there, old), c => c.call('select', '5')),
+    await node(nodeAt(there, old), c => c.select(5).then(() => c)),
+    await node(nodeAt(there, old), c => c.sendCommand(['SELECT', '5']).then(() => c)),
+  ]
+  for (const client of clients) {
+    const host = new Host('old')
+    const session = redisTier(client, { timeout: '20s', invalidation: { bound: '20s' } }).open(host)
+    await session.ready
+    const made = connectionsOf(await there.ask(0, 'CLIENT', 'LIST'))
+    for (const { db, name } of made.filter(({ user }) => user === 'old')) t.is(db, '5', name)
+    t.true(await session.set('k', fresh('v')))
+    t.is(await there.ask(5, 'EXISTS', 'old:k'), 1)
+    await session.close()
+    close(client)
+  }
+})
+
 test('what cannot be kept to is refused when it is given', t => {
   const options = { lazyConnect: true } as const
   const none = [{ host: '127.0.0.1', port: 1 }]
@@ -372,6 +541,25 @@ fleet('what is set up on a client of a cluster holds as well', async t => {
   const patient = { slotsRefreshTimeout: 30_000 }
   const rootNodes = at.map(socket => ({ socket }))
   const ways: [way: string, prefix: string, client: object][] = [
+    [
+      'ioredis, lazyConnect, no offline queue',
+      '',
+      new Cluster(at, {
+        ...patient,
+        redisOptions: USER,
+        lazyConnect: true,
+        enableOfflineQueue: false,
+      }),
+    ],
+    [
+      'ioredis, no ready check, no retries',
+      '',
+      new Cluster(at, {
+        ...patient,
+        ...{ enableReadyCheck: false, retryDelayOnFailover: 0, clusterRetryStrategy: () => null },
+        redisOptions: { ...USER, maxRetriesPerRequest: null },
+      }),
+    ],
     ['ioredis, redisOptions', '', new Cluster(at, { ...patient, redisOptions: USER })],
     [
       'ioredis, keyPrefix',
@@ -399,6 +587,7 @@ fleet('what is set up on a client of a cluster holds as well', async t => {
   for (const [way, prefix, client] of ways) {
     ;(client as Redis).on('error', () => {})
     if (client instanceof Cluster) {
+      if (client.status === 'wait') await client.connect()
       if (client.status !== 'ready') await once(client, 'ready')
     } else await (client as ReturnType<typeof createCluster>).connect()
     const name = `c${Math.random()}`
@@ -425,6 +614,72 @@ fleet('what is set up on a client of a cluster holds as well', async t => {
     }
     t.is(found, 5, way)
     await Promise.all([a!.close(), b!.close()])
+    close(client)
+  }
+})
+
+/** Another address of a server, and the ports from which it was reached by that. */
+async function forwarded(t: ExecutionContext, port: number) {
+  const from = new Set<number>()
+  const open = new Set<Socket>()
+  const server = createServer(near => {
+    const far = connect(port, '127.0.0.1', () => from.add(far.localPort as number))
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(one)
+      one.on('error', () => {}).on('close', () => other.destroy())
+      one.pipe(other)
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    for (const socket of open) socket.destroy()
+  })
+  return { port: (server.address() as AddressInfo).port, from }
+}
+
+fleet('servers of a cluster are reached by the addresses that the user maps them to', async t => {
+  t.timeout(120_000)
+  const nodes = await cluster(t)
+  const ways = await Promise.all(nodes.map(({ port }) => forwarded(t, port)))
+  const at = ways.map(({ port }) => ({ host: '127.0.0.1', port }))
+  const map = Object.fromEntries(nodes.map(({ port }, i) => [`127.0.0.1:${port}`, at[i]!]))
+  const rootNodes = at.map(socket => ({ socket }))
+  const clients: Record<string, object> = {
+    natMap: new Cluster(at, { slotsRefreshTimeout: 30_000, natMap: map }),
+    'natMap, a function': new Cluster(at, {
+      slotsRefreshTimeout: 30_000,
+      natMap: address => map[address] ?? null,
+    }),
+    nodeAddressMap: createCluster({ rootNodes, nodeAddressMap: map }),
+    'nodeAddressMap, a function': createCluster({
+      rootNodes,
+      nodeAddressMap: address => map[address] as { host: string; port: number },
+    }),
+  }
+  for (const [way, client] of Object.entries(clients)) {
+    ;(client as Redis).on('error', () => {})
+    if (!(client instanceof Cluster)) await (client as ReturnType<typeof createCluster>).connect()
+    else if (client.status !== 'ready') await once(client, 'ready')
+    const host = new Host(`c${Math.random()}`)
+    const given = { timeout: '20s', invalidation: { bound: '20s' } } as const
+    const session = redisTier(client, given).open(host)
+    await session.ready
+    for (const key of ['a', 'b', 'c', 'd', 'e']) t.true(await session.set(key, fresh(key)), way)
+    t.deepEqual(host.failures, [], way)
+    for (const [i, { port }] of nodes.entries()) {
+      const admin = new Redis({ port, connectionName: 'admin' })
+      for (const { addr, name, flags } of connectionsOf(await admin.client('LIST'))) {
+        const own = flags?.includes('M') || flags?.includes('S')
+        const isMapped = ways[i]!.from.has(Number(addr?.split(':').at(-1)))
+        t.true(own || isMapped, `${way}: ${addr} ${name} ${flags}`)
+      }
+      admin.disconnect()
+    }
+    await session.close()
     close(client)
   }
 })

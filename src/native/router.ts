@@ -41,6 +41,9 @@ export interface NativeSockets {
   close(): void
 }
 
+/** What a panic cost: one connection, all of the thread, or the driver, which has ended. */
+export const FaultCost = { connection: 0, thread: 1, driver: 2 } as const
+
 /** What an entrance is, in bits. */
 export const Entering = { unix: 1, secure: 2, proxied: 4 } as const
 
@@ -126,9 +129,14 @@ interface NativeBinding {
   holdEntrance?: (fd: number) => NativeEntrance
   /**
    * Missing on Windows; gives `undefined` where the event loop cannot be reached. Each entrance is
-   * two numbers: a descriptor, and its kind in bits of {@link Entering}.
+   * two numbers: a descriptor, and its kind in bits of {@link Entering}. `told` hears of panics and of
+   * what they cost ({@link FaultCost}).
    */
-  startSockets?: (router: number, entrances: number[]) => NativeSockets | undefined
+  startSockets?: (
+    router: number,
+    entrances: number[],
+    told: (cost: number, why: string) => void,
+  ) => NativeSockets | undefined
 }
 
 export const {

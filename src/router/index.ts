@@ -5,6 +5,7 @@ import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../b
 import {
   closeFd,
   createRouter as createNative,
+  FaultCost,
   type NativeRouter,
   type NativeStoreTls,
   setStoreTls,
@@ -13,7 +14,7 @@ import {
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
 import { check, type DriverName, type RouterOptions } from './options.ts'
-import { isNative, serveNatively } from './sockets.ts'
+import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
 import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
@@ -41,6 +42,8 @@ export interface RouterStats {
   bytesReceived: number
   /** Bytes of replies. */
   bytesSent: number
+  /** Bugs in the node, each of which cost some clients their connections: see `ERR_INTERNAL`. */
+  faults: number
   /** Reads that found their key. */
   hits: number
   /** Reads that did not. */
@@ -276,7 +279,6 @@ class ThreadedRouter implements Router {
     }
     if (this.#threads === 0) return this.#serveHere(entrances)
     const { id } = this.#native
-    const warn = (error: Error) => process.emitWarning(error)
     const threads = new Threads(id, entrances, this.#wanted, this.#tls, warn)
     try {
       await threads.start(this.#threads)
@@ -303,20 +305,37 @@ class ThreadedRouter implements Router {
 
   /** Serves on this thread. */
   async #serveHere(entrances: Entrance[]): Promise<RouterAddress[]> {
+    if (this.#wanted !== 'net' && this.#serveNatively(entrances)) return this.#opened(entrances)
     const shares = entrances.map(entrance => entrance.share())
     for (const entrance of entrances) entrance.close()
-    const sockets = this.#wanted === 'net' ? undefined : serveNatively(this.#native.id, shares)
-    if (sockets !== undefined) {
-      this.#uses('native')
-      this.#stop = () => sockets.drain()
-      return this.#opened(entrances)
-    }
     if (this.#wanted !== 'native') {
       await this.#serveByNet(shares)
       return this.#opened(entrances)
     }
     for (const { fd } of shares) closeFd(fd)
     throw new NativeDriverError()
+  }
+
+  /** Serves natively on this thread, and again if a bug ends the driver; `false` where it cannot be. */
+  #serveNatively(entrances: Entrance[]): boolean {
+    const start = () => {
+      const shares = entrances.map(entrance => entrance.share())
+      const started = serveNatively(this.#native.id, shares, fault => {
+        warn(faultError(fault))
+        if (fault.cost !== FaultCost.driver || this.#state !== 'open') return
+        sockets = start()
+      })
+      if (started === undefined) for (const { fd } of shares) closeFd(fd)
+      return started
+    }
+    let sockets = start()
+    if (sockets === undefined) return false
+    this.#uses('native')
+    this.#stop = async () => {
+      for (const entrance of entrances) entrance.close()
+      await sockets?.drain()
+    }
+    return true
   }
 
   async #serveByNet(entrances: Parameters<NetServers['open']>[0]): Promise<RouterAddress[]> {
@@ -344,6 +363,11 @@ class ThreadedRouter implements Router {
     this.#native.close()
     this.#step('ended')
   }
+}
+
+/** Tells of what cost clients their connections. */
+function warn(error: Error): void {
+  process.emitWarning(error)
 }
 
 /** Opens all or none; `undefined` where descriptors cannot be shared (Windows). */

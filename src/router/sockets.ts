@@ -1,6 +1,7 @@
 // The native driver of one thread: its sockets are served in its event loop, without JavaScript.
+import { InternalError } from '../base/errors.ts'
 import { setTimeout } from '../base/runtime.ts'
-import { startSockets } from '../native/router.ts'
+import { FaultCost, startSockets } from '../native/router.ts'
 import type { Share } from './entrances.ts'
 
 /** How often a thread looks whether its last connection has ended, in milliseconds. */
@@ -10,6 +11,13 @@ const LOOK = 5
 export interface ThreadDriver {
   /** Accepts no more, answers what was received, ends all connections; done when they are closed. */
   drain(): Promise<void>
+}
+
+/** A bug, and what it cost. */
+export interface Fault {
+  /** See {@link FaultCost}. */
+  cost: number
+  why: string
 }
 
 /**
@@ -25,11 +33,17 @@ export function isNative(): boolean {
  * Serves who connects to listening sockets.
  *
  * @param shares - with descriptors of its own, which the driver closes in the end.
+ * @param told - hears of bugs that cost clients their connections.
  * @returns `undefined` where that cannot be: the descriptors are the caller's still.
  */
-export function serveNatively(router: number, shares: readonly Share[]): ThreadDriver | undefined {
+export function serveNatively(
+  router: number,
+  shares: readonly Share[],
+  told: (fault: Fault) => void,
+): ThreadDriver | undefined {
   const entrances = shares.flatMap(({ fd, kind }) => [fd, kind])
-  const sockets = isNative() ? startSockets?.(router, entrances) : undefined
+  const hear = (cost: number, why: string) => told({ cost, why })
+  const sockets = isNative() ? startSockets?.(router, entrances, hear) : undefined
   if (sockets === undefined) return undefined
   return {
     async drain() {
@@ -38,4 +52,10 @@ export function serveNatively(router: number, shares: readonly Share[]): ThreadD
       sockets.close()
     },
   }
+}
+
+/** What a bug is told by. */
+export function faultError({ cost, why }: Fault): InternalError {
+  const lost = cost === FaultCost.connection ? 'a connection' : 'all connections of a thread'
+  return new InternalError(`a router lost ${lost}: ${why}`)
 }

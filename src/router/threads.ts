@@ -6,7 +6,8 @@ import { clearTimeout, setTimeout } from '../base/runtime.ts'
 import type { Entrance } from './entrances.ts'
 import type { NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
-import type { Assignment, Listening, Order } from './worker.ts'
+import { faultError } from './sockets.ts'
+import type { Assignment, News, Order } from './worker.ts'
 
 /** How long clients may take to accept their last replies, in milliseconds. */
 const DRAIN = 5000
@@ -24,7 +25,10 @@ export class Threads {
   #tls: NetTls | undefined
   #stopping = false
 
-  /** `failed` hears of each worker that fails; its connections are lost, and it is replaced. */
+  /**
+   * `failed` hears of each worker that fails, whose connections are lost and which is replaced, and of
+   * each bug that cost less.
+   */
   constructor(
     router: number,
     entrances: readonly Entrance[],
@@ -77,9 +81,10 @@ export class Threads {
       failure = error as Error
     })
     return new Promise((resolve, reject) => {
-      worker.once('message', (message: Listening) => {
+      worker.on('message', (news: News) => {
+        if (news.kind === 'fault') return this.#failed(faultError(news.fault))
         listening = true
-        this.#driver = message.driver
+        this.#driver = news.driver
         resolve()
       })
       worker.once('exit', () => {

@@ -1,11 +1,12 @@
 // A worker thread of the routing node: accepts connections from the shared entrances.
 import { parentPort, workerData } from 'node:worker_threads'
 import { NativeDriverError } from '../base/errors.ts'
-import { queueMicrotask } from '../base/runtime.ts'
+import { queueMicrotask, setImmediate } from '../base/runtime.ts'
+import { FaultCost } from '../native/router.ts'
 import type { Share } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
-import { serveNatively, type ThreadDriver } from './sockets.ts'
+import { type Fault, faultError, serveNatively, type ThreadDriver } from './sockets.ts'
 
 /** What the main thread hands to a worker. */
 export interface Assignment {
@@ -22,13 +23,11 @@ export interface Assignment {
 /** What the main thread tells a worker later. */
 export type Order = { kind: 'stop' } | { kind: 'tls'; tls: NetTls }
 
-/** What a worker tells when it serves. */
-export interface Listening {
-  driver: 'native' | 'net'
-}
+/** What a worker tells: that it serves, and bugs that cost clients their connections. */
+export type News = { kind: 'listening'; driver: 'native' | 'net' } | { kind: 'fault'; fault: Fault }
 
 const { router, shares, driver: wanted, tls } = workerData as Assignment
-const sockets = wanted === 'net' ? undefined : serveNatively(router, shares)
+const sockets = wanted === 'net' ? undefined : serveNatively(router, shares, tell)
 if (sockets === undefined && wanted === 'native') throw new NativeDriverError()
 
 if (sockets === undefined) {
@@ -43,17 +42,23 @@ if (sockets === undefined) {
   serve('native', sockets, async () => {})
 }
 
+/** Tells of a bug. Without a driver the worker fails, and is replaced. */
+function tell(fault: Fault): void {
+  if (fault.cost === FaultCost.driver) setImmediate(() => raise(faultError(fault)))
+  else parentPort?.postMessage({ kind: 'fault', fault } satisfies News)
+}
+
 function raise(error: unknown): never {
   throw error
 }
 
 /** Tells that clients are served, until the end is asked for. */
 function serve(
-  driver: Listening['driver'],
+  driver: 'native' | 'net',
   served: ThreadDriver,
   setTls: (tls: NetTls) => Promise<void>,
 ): void {
-  parentPort?.postMessage({ driver } satisfies Listening)
+  parentPort?.postMessage({ kind: 'listening', driver } satisfies News)
   parentPort?.on('message', async (order: Order) => {
     if (order.kind === 'tls') return void setTls(order.tls)
     await served.drain()

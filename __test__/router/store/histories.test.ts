@@ -1,16 +1,18 @@
-// Recorded histories: clients of two nodes over one store, while the connections of the nodes are cut
-// and one of them is killed. Each key holds the highest number that was written to it.
+// Recorded histories: clients of two nodes over one store, while connections of the nodes are cut, their
+// threads ended and nodes killed. Each key holds the highest number that was written to it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { random } from '../../helpers/random.ts'
-import { freePort, Raw, redis, type Served, serve } from '../support.ts'
+import { freePort, Raw, redis, type Served, serveMortal } from '../support.ts'
 import { hasRedis } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
 const OPERATIONS = Number(process.env.BREAKWATER_OPERATIONS ?? 6_000)
 const KEYS = 4
 const TTL = 1_000
+/** How often a node is killed. */
+const KILLS = Math.ceil(OPERATIONS / 50_000)
 
 /** A write of a higher number wins, also one that arrives late: a write that failed may be done yet. */
 const WRITE = `
@@ -34,6 +36,11 @@ interface Operation {
   end?: number
 }
 
+/** When nodes were disturbed, in the time of the test's process. */
+type Disturbances = number[]
+/** How long after a disturbance the store is not relied on to tell of changes at once. */
+const RECOVERY = 500
+
 /** The highest of each key among operations as they end. */
 class Highest {
   readonly #of = new Map<string, number>()
@@ -51,7 +58,7 @@ async function start(t: ExecutionContext, store: Served, port: number): Promise<
   const routes = ['--route', 'c:*,readConcern=consistent']
   routes.push('--route', `b:*,ttl=${TTL}ms,jitter=0,refreshAhead=0.2`)
   const url = `redis://127.0.0.1:${store.port}`
-  return serve(t, '--port', `${port}`, '--store', url, '--threads', '2', ...routes)
+  return serveMortal(t, '--port', `${port}`, '--store', url, '--threads', '2', ...routes)
 }
 
 function connect(t: ExecutionContext, port: number): Redis {
@@ -82,6 +89,7 @@ recorded('no read through two nodes gives what is older than it may be', async t
     Array.from({ length: 5 }, () => ({ node, redis: connect(t, port) })),
   )
   const history: Operation[] = []
+  const disturbances: Disturbances = []
   let [order, number, failed] = [0, 0, 0]
 
   /** One client's operations, one or a few at a time. */
@@ -111,49 +119,85 @@ recorded('no read through two nodes gives what is older than it may be', async t
     }
   }
 
-  /** Cuts connections of the nodes, all or one, and kills a node once. */
+  /** Cuts connections of the nodes, all or one, ends threads, and kills a node now and then. */
   async function disturb(): Promise<void> {
-    let killed = false
-    for (let next = 200; history.length < OPERATIONS; next += 300) {
+    let kills = 0
+    for (let next = 200; history.length < OPERATIONS; next += gap()) {
       while (history.length < Math.min(next, OPERATIONS)) await sleep(1)
-      if (!killed && history.length > OPERATIONS / 2) {
-        killed = true
-        nodes[1]!.process.kill('SIGKILL')
-        nodes[1] = await start(t, store, ports[1]!)
-      } else if (draw() < 0.5) {
-        await direct.send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      disturbances.push(performance.now())
+      if (history.length > ((kills + 0.5) * OPERATIONS) / KILLS) {
+        const node = kills++ % 2
+        nodes[node]!.process.kill('SIGKILL')
+        nodes[node] = await start(t, store, ports[node]!)
       } else {
-        const list = await direct.send('CLIENT', 'LIST')
-        const ids = [...list.matchAll(/^(?:\$\d+\r\n)?id=(\d+) .* name=breakwater /gm)]
-        const id = ids[Math.floor(draw() * ids.length)]?.[1]
-        if (id !== undefined) await direct.send('CLIENT', 'KILL', 'ID', id)
+        await upset()
       }
+      disturbances.push(performance.now())
     }
   }
 
+  async function upset(): Promise<void> {
+    const chance = draw()
+    if (chance < 0.3)
+      return void (await direct.send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
+    if (chance < 0.6) return void nodes[Math.floor(draw() * 2)]!.process.kill('SIGUSR2')
+    const list = await direct.send('CLIENT', 'LIST')
+    const ids = [...list.matchAll(/^(?:\$\d+\r\n)?id=(\d+) .* name=breakwater /gm)]
+    const id = ids[Math.floor(draw() * ids.length)]?.[1]
+    if (id !== undefined) await direct.send('CLIENT', 'KILL', 'ID', id)
+  }
+
+  /** How many operations pass before the next disturbance: mostly few, now and then very many. */
+  function gap(): number {
+    return 300 + (OPERATIONS > 50_000 ? Math.floor(draw() ** 4 * 20_000) : 0)
+  }
+
   await Promise.all([disturb(), ...clients.map((_, client) => work(client))])
-  t.log(`${history.length} operations, ${failed} failed`)
+  t.log(`${history.length} operations, ${failed} failed, ${disturbances.length / 2} disturbances`)
   t.true(failed < history.length / 2)
-  check(t, history)
+  check(t, history, disturbances)
 })
 
+/** The events of a history, in their order. */
+function eventsOf(history: Operation[]): { operation: Operation; ends: boolean }[] {
+  const events: { operation: Operation; ends: boolean }[] = []
+  for (const operation of history) {
+    events[operation.call] = { operation, ends: false }
+    if (operation.returned !== undefined) events[operation.returned] = { operation, ends: true }
+  }
+  return events.filter(event => event !== undefined)
+}
+
+/** When each number of a key, or a higher one, was first known to be written. */
+class Known {
+  readonly #all: { value: number; at: number }[] = []
+
+  add(value: number, at: number): void {
+    if (value > (this.#all.at(-1)?.value ?? 0)) this.#all.push({ value, at })
+  }
+
+  /** When a number higher than this one was known. */
+  higher(value: number): number | undefined {
+    let [from, to] = [0, this.#all.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (this.#all[middle]!.value > value) to = middle
+      else from = middle + 1
+    }
+    return this.#all[from]?.at
+  }
+}
+
 /** Goes through the history in its order. */
-function check(t: ExecutionContext, history: Operation[]): void {
-  const events = history.flatMap(operation => [
-    { at: operation.call, operation, ends: false },
-    ...(operation.returned === undefined
-      ? []
-      : [{ at: operation.returned, operation, ends: true }]),
-  ])
-  events.sort((a, b) => a.at - b.at)
+function check(t: ExecutionContext, history: Operation[], disturbances: Disturbances): void {
   const [written, read, called] = [new Highest(), new Highest(), new Highest()]
   const byNode = [new Highest(), new Highest()]
   const own = new Map<number, Highest>()
   const least = new Map<Operation, number>()
-  /** When a number was first known to be written, for each key. */
-  const times = new Map<string, { value: number; at: number }[]>()
-  let oldest = 0
-  for (const { operation, ends } of events) {
+  const times = new Map<string, Known>()
+  const ages: Ages = { calm: [], upset: [] }
+  const last = lastOf(disturbances)
+  for (const { operation, ends } of eventsOf(history)) {
     const { key, node, client, value, writes } = operation
     const mine = own.get(client) ?? new Highest()
     own.set(client, mine)
@@ -167,24 +211,62 @@ function check(t: ExecutionContext, history: Operation[]): void {
       least.set(operation, Math.max(...floors))
       continue
     }
+    const known = times.get(key) ?? new Known()
+    times.set(key, known)
     if (writes) {
       for (const highest of [written, byNode[node]!, mine]) highest.add(key, value)
-      const known = times.get(key) ?? []
-      times.set(key, known)
-      known.push({ value, at: operation.end! })
+      known.add(value, operation.end!)
       continue
     }
     const floor = least.get(operation)!
+    least.delete(operation)
     if (value < floor || value > called.get(key)) {
       t.fail(`seed ${SEED}: ${key} gave ${value}, which is not from ${floor} to ${called.get(key)}`)
       return
     }
     read.add(key, value)
     // How long ago it was known that a higher number is there, when the read was called.
-    const newer = times.get(key)?.find(each => each.value > value)
-    if (newer !== undefined) oldest = Math.max(oldest, operation.called - newer.at)
+    const since = known.higher(value)
+    if (since === undefined || since >= operation.called) continue
+    const calm = since - last(operation.end!) > RECOVERY
+    ages[calm ? 'calm' : 'upset'].push(operation.called - since)
   }
-  t.log(`the oldest reply was ${oldest.toFixed(1)} ms behind a write`)
+  report(t, ages)
+  const oldest = highest([...ages.calm, ...ages.upset])
   // The node measures from before it asked the store: a machine that stalls makes it no longer.
   t.true(oldest <= TTL + 50, `a reply was ${oldest} ms old`)
+}
+
+/** How old the replies were that were not the newest, in milliseconds, where nothing had been disturbed and else. */
+interface Ages {
+  calm: number[]
+  upset: number[]
+}
+
+function report(t: ExecutionContext, ages: Ages): void {
+  for (const name of ['calm', 'upset'] as const) {
+    const all = ages[name]
+    const late = all.filter(age => age > 20).length
+    const oldest = highest(all).toFixed(1)
+    t.log(
+      `${name}: ${all.length} replies were behind a write, the oldest ${oldest} ms, ${late} above 20`,
+    )
+  }
+}
+
+function highest(all: number[]): number {
+  return all.reduce((most, age) => Math.max(most, age), 0)
+}
+
+/** When the last disturbance before a time was, for times that mostly rise. */
+function lastOf(disturbances: Disturbances): (before: number) => number {
+  return before => {
+    let [from, to] = [0, disturbances.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (disturbances[middle]! > before) to = middle
+      else from = middle + 1
+    }
+    return disturbances[from - 1] ?? Number.NEGATIVE_INFINITY
+  }
 }

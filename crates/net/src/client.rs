@@ -16,8 +16,7 @@
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
 use breakwater_router::{Delivery, Next, Output, Relay, Session};
-use std::io::{self, ErrorKind};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 
 /// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,15 +175,11 @@ impl Client {
         let Workspace { space, output, now, relay } = work;
         let (session, chunk) = (&mut self.session, &space.input[..count]);
         output.bytes.clear();
-        // A bug in the core costs this client its connection and nobody else anything.
-        let next = catch_unwind(AssertUnwindSafe(|| {
-            if takes_replies {
-                session.feed_through(chunk, *now, output, relay.as_mut())
-            } else {
-                session.hold(chunk, output)
-            }
-        }))
-        .map_err(|_| ErrorKind::Other)?;
+        let next = if takes_replies {
+            session.feed_through(chunk, *now, output, relay.as_mut())
+        } else {
+            session.hold(chunk, output)
+        };
         self.backlog.send(&output.bytes, &mut self.channel)?;
         self.waits = next == Next::Resume && !self.awaits;
         self.awaits |= next == Next::Await;

@@ -115,6 +115,11 @@ impl Membership {
         self.group.post(letters);
     }
 
+    /// From now on its relay is the one of this number; what was for the old one is for nobody.
+    pub(crate) fn renew(&mut self, number: u64, waker: Arc<Waker>) {
+        *self = self.group.join(number, waker);
+    }
+
     /// The clients that this driver is to end if it has them, and what its relay is told.
     pub(crate) fn take(&self) -> (Vec<ClientId>, Vec<Letter>) {
         let mut inbox = self.member.inbox.lock();

@@ -25,7 +25,7 @@ mod proxy;
 mod socket;
 mod tls;
 
-pub use driver::{Driver, Settings};
+pub use driver::{Cost, Driver, Fault, Settings};
 pub use group::Group;
 pub use listener::{Entrance, Listening};
 pub use tls::{ClientAuth, Identity, ServerTls, StoreTls, TlsError, connector};

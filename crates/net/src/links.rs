@@ -15,9 +15,6 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-/// Steps of receiving in a turn, for each connection.
-const PIECES: usize = 8;
-
 struct Link {
     channel: Channel,
     backlog: Backlog,
@@ -107,23 +104,18 @@ impl Links {
             link.connected = true;
         }
         link.backlog.flush(&mut link.channel).map_err(text)?;
-        for _ in 0..PIECES {
-            let received = link.channel.receive(space).map_err(text)?;
-            if !link.open && !link.channel.is_handshaking() {
-                link.open = true;
-                relay.connected(id);
-            }
-            if received.count > 0 {
-                relay.receive(id, &space.input[..received.count]);
-            }
-            if received.ended {
-                return Err("it closed the connection".to_owned());
-            }
-            if !link.channel.is_readable() {
-                return Ok(false);
-            }
+        let received = link.channel.receive(space).map_err(text)?;
+        if !link.open && !link.channel.is_handshaking() {
+            link.open = true;
+            relay.connected(id);
         }
-        Ok(true)
+        if received.count > 0 {
+            relay.receive(id, &space.input[..received.count]);
+        }
+        if received.ended {
+            return Err("it closed the connection".to_owned());
+        }
+        Ok(link.channel.is_readable())
     }
 
     fn lose(&mut self, id: LinkId, relay: &mut Relay, why: &str) {

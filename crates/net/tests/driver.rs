@@ -1,77 +1,27 @@
-//! Drivers with real sockets, turned by a thread of the test instead of an event loop.
+//! Drivers with real sockets.
+
+mod node;
 
 use breakwater_engine::{Cache, Config};
-use breakwater_net::{Driver, Entrance, Group, Listening, Settings};
+use breakwater_net::Settings;
 use breakwater_router::{Options, Router};
+use node::{Node, expect};
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-/// A node whose drivers share one listener, each turned by a thread of its own until it is stopped.
-struct Node {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Node {
-    fn start(count: usize, settings: Settings) -> Self {
-        let cache = Cache::new(Config { max_bytes: Some(64 << 20), ..Config::default() }).unwrap();
-        let router = Arc::new(Router::new(Arc::new(cache), Options::default(), 0));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let group = Arc::new(Group::default());
-        let start = |_| {
-            let (router, group, stop) = (router.clone(), group.clone(), stop.clone());
-            let listener = listener.try_clone().unwrap();
-            thread::spawn(move || {
-                let on = Listening::Tcp(listener);
-                let entrances = vec![Entrance { on, secure: false, proxied: false }];
-                let mut driver = Driver::new(router, &group, entrances, settings).unwrap();
-                let mut told = false;
-                while !driver.is_drained() {
-                    if stop.load(Ordering::Relaxed) && !told {
-                        told = true;
-                        driver.drain();
-                    }
-                    driver.wait(Duration::from_millis(5)).unwrap();
-                }
-            })
-        };
-        let threads = (0..count).map(start).collect();
-        Self { address, stop, threads }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.address).unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        client
-    }
-
-    /// Drains every driver and waits for its end.
-    fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.join().unwrap();
-        }
-    }
-}
-
-fn expect(client: &mut TcpStream, reply: &str) {
-    let mut received = vec![0; reply.len()];
-    client.read_exact(&mut received).unwrap();
-    assert_eq!(String::from_utf8_lossy(&received), reply);
+fn start(count: usize, settings: Settings) -> Node {
+    let cache = Cache::new(Config { max_bytes: Some(64 << 20), ..Config::default() }).unwrap();
+    let router = Arc::new(Router::new(Arc::new(cache), Options::default(), 0));
+    Node::start(&router, count, settings)
 }
 
 #[test]
 fn a_turn_that_ends_early_forgets_nothing() {
     // No time at all: every turn does one thing and comes back for the rest.
-    let node = Node::start(1, Settings { budget: Duration::ZERO });
+    let node = start(1, Settings { budget: Duration::ZERO });
     let mut clients: Vec<_> = (0..32).map(|_| node.connect()).collect();
     for client in &mut clients {
         client.write_all("PING\r\n".repeat(3000).as_bytes()).unwrap();
@@ -84,7 +34,7 @@ fn a_turn_that_ends_early_forgets_nothing() {
 
 #[test]
 fn the_end_of_a_client_is_seen_although_it_was_told_with_its_last_bytes() {
-    let node = Node::start(1, Settings::default());
+    let node = start(1, Settings::default());
     for _ in 0..200 {
         let mut client = node.connect();
         client.write_all(b"PING\r\n").unwrap();
@@ -98,7 +48,7 @@ fn the_end_of_a_client_is_seen_although_it_was_told_with_its_last_bytes() {
 
 #[test]
 fn a_client_is_killed_by_another_driver() {
-    let node = Node::start(4, Settings::default());
+    let node = start(4, Settings::default());
     let mut clients: Vec<_> = (0..24).map(|_| node.connect()).collect();
     let mut ids = vec![];
     for client in &mut clients {
@@ -120,7 +70,7 @@ fn a_client_is_killed_by_another_driver() {
 
 #[test]
 fn a_drain_ends_clients_that_say_nothing_and_answers_those_that_did() {
-    let node = Node::start(2, Settings::default());
+    let node = start(2, Settings::default());
     let mut silent = node.connect();
     let mut busy = node.connect();
     busy.write_all(&b"PING\r\n".repeat(100)).unwrap();
@@ -136,7 +86,7 @@ fn a_drain_ends_clients_that_say_nothing_and_answers_those_that_did() {
 
 #[test]
 fn replies_of_any_size_arrive_whole_at_a_client_that_reads_slowly() {
-    let node = Node::start(1, Settings::default());
+    let node = start(1, Settings::default());
     let mut client = node.connect();
     let value = "v".repeat(3_000_000);
     let set = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n", value.len());

@@ -1,6 +1,6 @@
 // The cache that every worker of the process shares, with the methods of the drop-in.
 
-import { EntryTooLargeError, OptionCombinationError } from '../../base/errors.ts'
+import { CacheClosedError, EntryTooLargeError, OptionCombinationError } from '../../base/errors.ts'
 import { type Identity, identityOf } from '../../base/identity.ts'
 import { Pending } from '../../base/pending.ts'
 import type { CacheKey, SetOptions } from '../../base/types.ts'
@@ -146,7 +146,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   clear(): void {
-    this.#abortAll('deleted')
+    this.#abortAll(new Error('deleted'))
     this.#cache.clear()
   }
 
@@ -309,7 +309,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   close(): void {
-    this.#abortAll('closed')
+    this.#abortAll(new CacheClosedError())
     this.#cache.close()
   }
 
@@ -357,8 +357,8 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   /** Nobody needs any call any more. */
-  #abortAll(reason: string): void {
-    for (const { controller } of this.#calls.clear()) controller.abort(new Error(reason))
+  #abortAll(reason: Error): void {
+    for (const { controller } of this.#calls.clear()) controller.abort(reason)
   }
 
   #begin(
@@ -370,7 +370,8 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     const controller = new AbortController()
     const { signal } = controller
     const given = options.signal
-    given?.addEventListener('abort', () => controller.abort(given.reason), { signal })
+    const abort = () => controller.abort(given?.reason)
+    given?.addEventListener('abort', abort)
     const {
       allowStaleOnFetchRejection = this.allowStaleOnFetchRejection,
       ignoreFetchAbort = this.ignoreFetchAbort,
@@ -390,7 +391,10 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     }
     const promise = this.#call(key, old, told, ignoreFetchAbort).then(land).catch(fail)
     const call = { controller, promise }
-    const end = () => void this.#calls.end(id, call)
+    const end = () => {
+      given?.removeEventListener('abort', abort)
+      this.#calls.end(id, call)
+    }
     this.#calls.begin(id, call)
     promise.then(end, end)
     return promise

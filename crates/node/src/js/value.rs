@@ -334,6 +334,23 @@ impl<'s> Js<'s> {
         })
     }
 
+    /// Calls a function where no JavaScript runs: what it leaves for later in this turn is done.
+    pub fn call_back(self, function: Val<'_>, args: &[Val<'_>]) -> Result<(), Fail> {
+        let this = self.object()?;
+        // SAFETY: as in `call`. It needs no context: nothing asynchronous began it.
+        ok(unsafe {
+            sys::napi_make_callback(
+                self.0,
+                ptr::null_mut(),
+                this.0,
+                function.0,
+                args.len(),
+                args.as_ptr().cast(),
+                ptr::null_mut(),
+            )
+        })
+    }
+
     /// Throws, once the callback returns.
     pub fn throw(self, error: Val<'_>) {
         // SAFETY: as in `number`. If it fails an exception is pending already.

@@ -229,6 +229,7 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
         (c"commands", counts.commands),
         (c"bytesReceived", counts.received),
         (c"bytesSent", counts.sent),
+        (c"faults", counts.faults),
         (c"hits", cache.hits),
         (c"misses", cache.misses),
         (c"evictions", cache.evictions),

@@ -11,8 +11,8 @@
 use super::list;
 use super::uv::{self, Handle, Uv};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
-use crate::js::Fail;
-use breakwater_net::{Driver, Entrance, Listening, Settings};
+use crate::js::{Fail, Js};
+use breakwater_net::{Cost, Driver, Entrance, Fault, Listening, Settings};
 use napi_sys as sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -36,6 +36,9 @@ struct Watch {
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
     /// Where JavaScript finds it.
     place: Rc<Place>,
+    env: sys::napi_env,
+    /// The function that is told of panics; null once it is let go.
+    told: Cell<sys::napi_ref>,
 }
 
 /// Where a watch is; null from the moment on that it closes, whoever closes it.
@@ -64,10 +67,11 @@ const UNIX: u64 = 1;
 const SECURE: u64 = 2;
 const PROXIED: u64 = 4;
 
-/// `startSockets(router, entrances)`: serves who connects to listening sockets, in the event loop of
+/// `startSockets(router, entrances, told)`: serves who connects to listening sockets, in the event loop of
 /// the calling thread, and closes them in the end; `undefined`, and the descriptors untouched, where
 /// that loop cannot be reached. Each entrance is two numbers: a descriptor, and what it is: 1 a Unix
-/// socket, 2 of TLS, 4 behind a proxy.
+/// socket, 2 of TLS, 4 behind a proxy. `told(cost, why)` hears of panics: 0 cost one connection, 1 all of
+/// this thread, 2 the driver, which serves nobody any more.
 pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let js = call.js;
     let id = js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
@@ -86,6 +90,7 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let started = Driver::new(router, &group, entrances, Settings::default());
     let driver = started.map_err(|error| Fail::internal(&format!("no sockets: {error}")))?;
     let poller = driver.descriptor();
+    let told = js.keep(call.arg::<2>())?;
     let place = Rc::new(Place::new(ptr::null()));
     let watch = Box::into_raw(Box::new(Watch {
         uv,
@@ -94,6 +99,8 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         open: Cell::new(0),
         hook: Cell::new(ptr::null_mut()),
         place: place.clone(),
+        env: js.raw(),
+        told: Cell::new(told),
     }));
     // SAFETY: the loop is this thread's; the watch lives until both handles are closed.
     unsafe {
@@ -101,6 +108,7 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
             Ok(poll) => poll,
             Err(status) => {
                 drop(Box::from_raw(watch));
+                js.let_go(told);
                 return Err(Fail::internal(&format!("no poll handle: {status}")));
             }
         };
@@ -132,17 +140,36 @@ fn entrance(descriptor: c_int, kind: u64) -> Entrance {
     Entrance { on, secure: kind & SECURE != 0, proxied: kind & PROXIED != 0 }
 }
 
-/// One turn of the driver, and the timer for what it comes back for. A panic, which no client's bytes
-/// can cause (those cost the client its connection), ends the driver and not the process.
+/// One turn of the driver, and the timer for what it comes back for. Panics are caught in it; one that
+/// is not ends the driver and not the process.
 fn turn(watch: &Watch) {
-    if catch_unwind(AssertUnwindSafe(|| try_turn(watch))).is_err() {
+    let faults = catch_unwind(AssertUnwindSafe(|| try_turn(watch)));
+    let faults = faults.unwrap_or_else(|_| {
         shut(watch);
+        vec![(DRIVER, "the driver of a thread ended".to_owned())]
+    });
+    for (cost, why) in faults {
+        // JavaScript that fails to hear of it is about to end.
+        let _ = tell(watch, cost, &why);
     }
 }
 
-fn try_turn(watch: &Watch) {
+/// The cost of a panic that ends the driver: see [`start`].
+const DRIVER: u8 = 2;
+
+fn cost(fault: Fault) -> (u8, String) {
+    let cost = match fault.cost {
+        Cost::Connection => 0,
+        Cost::Thread => 1,
+    };
+    (cost, fault.why)
+}
+
+fn try_turn(watch: &Watch) -> Vec<(u8, String)> {
     let mut driver = watch.driver.borrow_mut();
-    let (Some(driver), Some([_, timer])) = (driver.as_mut(), watch.handles.get()) else { return };
+    let (Some(driver), Some([_, timer])) = (driver.as_mut(), watch.handles.get()) else {
+        return vec![];
+    };
     driver.turn();
     // Until the next turn this thread reads nothing: what others remove is freed without asking it.
     breakwater_engine::rest();
@@ -154,6 +181,19 @@ fn try_turn(watch: &Watch) {
             None => watch.uv.unset(timer),
         }
     }
+    driver.faults().into_iter().map(cost).collect()
+}
+
+/// Tells JavaScript of a panic.
+fn tell(watch: &Watch, cost: u8, why: &str) -> Result<(), Fail> {
+    // SAFETY: libuv calls on the thread of the environment, which lives: its end shuts the watch, and
+    // after that nothing turns.
+    let js = unsafe { Js::new(watch.env) };
+    js.scoped(|js| {
+        // SAFETY: the reference was made in this environment, and is cleared when it is let go.
+        let told = unsafe { js.referent(watch.told.get()) }.ok_or_else(Fail::closed)?;
+        js.call_back(told, &[js.number(f64::from(cost))?, js.text(why)?])
+    })
 }
 
 unsafe extern "C" fn ready(handle: *mut c_void, _status: c_int, _events: c_int) {
@@ -234,6 +274,8 @@ fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
 fn close<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     if let Some(watch) = call.on.watch() {
         shut(watch);
+        // SAFETY: it was made in this environment, and is not used again: nothing turns any more.
+        unsafe { call.js.let_go(watch.told.replace(ptr::null_mut())) };
     }
     call.js.undefined()
 }

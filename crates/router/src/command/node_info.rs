@@ -57,6 +57,7 @@ fn node(router: &Router) -> Lines {
         ("node_commands", counts.commands.to_string()),
         ("node_bytes_received", counts.received.to_string()),
         ("node_bytes_sent", counts.sent.to_string()),
+        ("node_faults", counts.faults.to_string()),
     ])
 }
 

@@ -61,6 +61,8 @@ pub struct Counts {
     pub received: u64,
     /// Bytes of replies.
     pub sent: u64,
+    /// Panics: bugs, each of which cost some clients their connections.
+    pub faults: u64,
 }
 
 /// The shared part of a routing node: the store, the users, the clients.
@@ -82,6 +84,7 @@ pub struct Router {
     commands: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
+    faults: AtomicU64,
 }
 
 impl Router {
@@ -104,6 +107,7 @@ impl Router {
             commands: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
         }
     }
 
@@ -142,6 +146,7 @@ impl Router {
             commands: self.commands.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
+            faults: self.faults.load(Ordering::Relaxed),
         }
     }
 
@@ -156,6 +161,11 @@ impl Router {
         self.commands.fetch_add(commands, Ordering::Relaxed);
         self.received.fetch_add(received as u64, Ordering::Relaxed);
         self.sent.fetch_add(sent as u64, Ordering::Relaxed);
+    }
+
+    /// A panic was caught while the node served.
+    pub fn count_fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn reset_counts(&self) {

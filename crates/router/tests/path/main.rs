@@ -376,3 +376,17 @@ fn a_request_behind_one_that_was_late_is_late_as_soon() {
     world.pass(2_000);
     assert!(world.clients[client].replies.pop_front().unwrap().starts_with(b"-ERR"));
 }
+
+#[test]
+fn what_a_thread_has_read_is_not_given_once_it_has_ended() {
+    let mut world = world(2);
+    let (reader, other) = (world.connect(1, Resp3), world.connect(0, Resp3));
+    world.server.set("k", Some("old"), None);
+    assert_eq!(world.ask(reader, "GET k"), "$3\r\nold\r\n");
+    assert_eq!(world.ask(other, "GET k"), "$3\r\nold\r\n");
+    assert_eq!(runs(&world, "get"), 1);
+    world.end(1);
+    // The store would have told the thread that is gone.
+    world.server.set("k", Some("new"), None);
+    assert_eq!(world.ask(other, "GET k"), "$3\r\nnew\r\n");
+}

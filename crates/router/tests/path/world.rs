@@ -429,6 +429,17 @@ impl World {
         self.settle_node();
     }
 
+    /// A thread ends, and with it its connections.
+    pub fn end(&mut self, relay: usize) {
+        let letters = self.relays[relay].leave();
+        self.letters.extend(letters);
+        let lines: Vec<_> = self.open.extract_if(.., |line| line.0 == relay).collect();
+        for line in lines {
+            self.to_server.remove(&line);
+            self.server.hang_up(line);
+        }
+    }
+
     /// One letter arrives.
     pub fn post(&mut self) {
         if self.letters.is_empty() {

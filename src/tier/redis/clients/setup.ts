@@ -14,22 +14,30 @@ export interface Setup {
 /** Sends a command by some connection. */
 type Send = (...args: string[]) => Promise<unknown>
 
-/**
- * How a connection is set up; `undefined` if the server does not say: Redis before 6.2, or one that does
- * not let us ask.
- */
+/** How a connection is set up; `undefined` if the server does not let us ask. */
 export async function setupOf(send: Send): Promise<Setup | undefined> {
-  let text: string
+  const text = (await told(send, 'CLIENT', 'INFO')) ?? (await ownLine(send))
+  const field = (name: string) => new RegExp(`(?:^| )${name}=(\\S*)`).exec(text ?? '')?.[1]
+  const [database, user] = [field('db'), field('user')]
+  if (database === undefined || user === undefined) return undefined
+  return { database: Number(database), user, name: field('name') ?? '' }
+}
+
+/** What Redis before 6.2 says of a connection: a line among those of all. */
+async function ownLine(send: Send): Promise<string | undefined> {
+  const id = await told(send, 'CLIENT', 'ID')
+  const all = id === undefined ? undefined : await told(send, 'CLIENT', 'LIST')
+  return all?.split('\n').find(line => line.startsWith(`id=${id} `))
+}
+
+/** An answer as text; `undefined` if the server does not know the question, or does not let us ask. */
+async function told(send: Send, ...command: string[]): Promise<string | undefined> {
   try {
-    text = String(await send('CLIENT', 'INFO'))
+    return String(await send(...command))
   } catch (error) {
     if (error instanceof Error && /^(ERR|NOPERM)\b/.test(error.message)) return undefined
     throw error
   }
-  const field = (name: string) => new RegExp(`(?:^| )${name}=(\\S*)`).exec(text)?.[1]
-  const [database, user] = [field('db'), field('user')]
-  if (database === undefined || user === undefined) return undefined
-  return { database: Number(database), user, name: field('name') ?? '' }
 }
 
 /** Asks a client how it is set up, and remembers the last answer for while it does not answer. */

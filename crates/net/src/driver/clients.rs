@@ -1,0 +1,175 @@
+//! The clients' side: who comes in, is served a step at a time, and leaves.
+
+use super::faults::{Cost, caught};
+use super::{Driver, Due, LINGER, Task};
+use crate::arrival::Arrival;
+use crate::channel::{Channel, Received};
+use crate::client::{Client, Rest};
+use crate::connection::{Connection, Stage, see_off};
+use crate::listener::Accepted;
+use breakwater_router::Session;
+use mio::Token;
+use slotmap::{DefaultKey, Key};
+use std::io::Write;
+use std::mem;
+use std::time::{Duration, Instant};
+
+/// Connections accepted in a step.
+const ACCEPTS: usize = 16;
+/// How long a client may take to say who it is and to agree on keys.
+const ARRIVAL: Duration = Duration::from_secs(10);
+/// How long nothing is accepted after the system had no descriptor for a connection.
+const SHORT: Duration = Duration::from_millis(50);
+
+impl Driver {
+    /// Takes those in who wait at a listener, some at a time.
+    pub(super) fn accept(&mut self, at: usize) {
+        for _ in 0..ACCEPTS {
+            let Some(listener) = self.listeners.get(at) else { return };
+            match listener.accept() {
+                Accepted::Connection(socket) => {
+                    let tls = listener.secure.then(|| self.membership.tls());
+                    // An entrance of TLS without certificates lets nobody in.
+                    if let Some(None) = tls {
+                        continue;
+                    }
+                    let arrival = Arrival::new(socket, listener.proxied, tls.flatten());
+                    if let Err(why) = caught(|| self.open(arrival)) {
+                        self.tell(Cost::Connection, why);
+                    }
+                }
+                Accepted::Nothing => return,
+                Accepted::Short => {
+                    return self.deadlines.add(Instant::now() + SHORT, Due::Accept(at));
+                }
+            }
+        }
+        self.queue.push_back(Task::Accept(at));
+    }
+
+    /// Takes a connection in.
+    fn open(&mut self, arrival: Arrival) {
+        let waits = arrival.waits();
+        let key = self.connections.insert(Connection::new(arrival));
+        let connection = &mut self.connections[key];
+        let token = Token(key.data().as_ffi() as usize);
+        let Some(channel) = connection.channel() else { return };
+        if channel.socket().watch(self.poll.registry(), token).is_err() {
+            self.connections.remove(key);
+            return;
+        }
+        connection.queued = true;
+        self.queue.push_back(Task::Serve(key));
+        if waits {
+            self.deadlines.add(Instant::now() + ARRIVAL, Due::Arrive(key));
+        }
+    }
+
+    /// Has a connection do a step.
+    pub(super) fn serve(&mut self, key: DefaultKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.queued = false;
+        let rest = match &mut connection.stage {
+            Stage::Arriving(arrival) => match arrival.step(&mut self.work.space) {
+                Ok(Some(received)) => self.welcome(key, received),
+                Ok(None) => Rest::Idle,
+                Err(_) => Rest::Gone,
+            },
+            Stage::Serving(client) => client.step(&mut self.work),
+            Stage::Leaving(channel) => see_off(channel, &mut self.work.space),
+            Stage::Between => Rest::Gone,
+        };
+        self.settle(key, rest);
+        if !self.work.output.kills.is_empty() {
+            self.membership.kill(&self.work.output.kills);
+            self.work.output.kills.clear();
+        }
+    }
+
+    /// Serves a client that has arrived, or tells it that there are too many.
+    fn welcome(&mut self, key: DefaultKey, received: Received) -> Rest {
+        let Some(connection) = self.connections.get_mut(key) else { return Rest::Gone };
+        let Stage::Arriving(arrival) = mem::replace(&mut connection.stage, Stage::Between) else {
+            return Rest::Gone;
+        };
+        let (mut channel, peer) = arrival.into_parts();
+        match Session::open(&self.router, peer, self.work.now) {
+            Ok(session) => {
+                self.by_id.insert(session.id(), key);
+                let mut client = Client::new(channel, session);
+                if self.draining {
+                    client.finish();
+                }
+                let rest = client.begin(received, &mut self.work);
+                connection.stage = Stage::Serving(client);
+                rest
+            }
+            Err(refusal) => {
+                // What does not fit an empty socket is not worth waiting for.
+                let _ = channel.write(refusal);
+                self.leave(key, channel)
+            }
+        }
+    }
+
+    /// Has a connection end once its client has taken its last replies.
+    fn leave(&mut self, key: DefaultKey, mut channel: Channel) -> Rest {
+        let Some(connection) = self.connections.get_mut(key) else { return Rest::Gone };
+        channel.finish();
+        channel.became_readable(false);
+        connection.stage = Stage::Leaving(channel);
+        if !connection.timed {
+            connection.timed = true;
+            self.deadlines.add(Instant::now() + LINGER, Due::End(key));
+        }
+        Rest::More
+    }
+
+    /// Does what a step left to do.
+    fn settle(&mut self, key: DefaultKey, rest: Rest) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let closing = connection.client().is_some_and(|client| client.is_closing());
+        if closing && !connection.timed {
+            connection.timed = true;
+            self.deadlines.add(Instant::now() + LINGER, Due::End(key));
+        }
+        let rest = match rest {
+            Rest::Leave => {
+                let stage = mem::replace(&mut connection.stage, Stage::Between);
+                let Stage::Serving(mut client) = stage else { return self.end(key) };
+                self.part(&mut client);
+                self.leave(key, client.into_channel())
+            }
+            rest => rest,
+        };
+        match rest {
+            Rest::More => {
+                let Some(connection) = self.connections.get_mut(key) else { return };
+                connection.queued = true;
+                self.queue.push_back(Task::Serve(key));
+            }
+            Rest::Idle | Rest::Leave => {}
+            Rest::Gone => self.end(key),
+        }
+    }
+
+    /// Lets go of what a client had.
+    fn part(&mut self, client: &mut Client) {
+        self.by_id.remove(&client.id());
+        if let Some(relay) = &mut self.work.relay {
+            client.release(relay);
+            self.links.serve(relay, self.store_tls.as_ref(), self.poll.registry());
+        }
+    }
+
+    /// Ends a connection at once.
+    pub(super) fn end(&mut self, key: DefaultKey) {
+        let Some(mut connection) = self.connections.remove(key) else { return };
+        if let Stage::Serving(client) = &mut connection.stage {
+            self.part(client);
+        }
+        if let Some(channel) = connection.channel() {
+            channel.socket().unwatch(self.poll.registry());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The connections of one thread, and what is done with them: `turn` says when what is done, `clients`
+//! does it for clients, `store` for the store, `faults` sees to what a panic costs.
+
+mod clients;
+mod faults;
+mod store;
+mod turn;
+
+use crate::channel::Space;
+use crate::client::Workspace;
+use crate::connection::Connection;
+use crate::deadlines::Deadlines;
+use crate::group::{Group, Membership};
+use crate::links::Links;
+use crate::listener::{Entrance, Listener};
+use crate::tls::StoreTls;
+use breakwater_router::{ClientId, LinkId, Output, Relay, Router};
+pub use faults::{Cost, Fault};
+use foldhash::fast::FixedState;
+use mio::{Events, Poll, Token, Waker};
+use slotmap::{DefaultKey, SlotMap};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Tokens of what is no client. Those of clients have a generation in their upper half, which is
+/// odd and never that large before four billion connections had the same place.
+const WAKER: Token = Token(usize::MAX);
+/// That of the first listener; the others follow downwards.
+const LISTENER: usize = usize::MAX - 1;
+/// The most listeners.
+const LISTENERS: usize = 64;
+
+/// Events taken from the system at once.
+const EVENTS: usize = 256;
+/// Bytes of output buffer that are kept from one turn to the next.
+const KEPT: usize = 1024 * 1024;
+/// How long a connection that we end may take to accept its last replies.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How a driver works.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// After this time a turn ends, though there is more to do. Default: 300 microseconds.
+    pub budget: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { budget: Duration::from_micros(300) }
+    }
+}
+
+/// Something to be done in a turn.
+#[derive(Clone, Copy)]
+enum Task {
+    /// Of this listener.
+    Accept(usize),
+    Serve(DefaultKey),
+    /// Its time is over.
+    End(DefaultKey),
+    /// The store may have sent something.
+    Link(LinkId),
+}
+
+/// What is due at a time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Accept(usize),
+    End(DefaultKey),
+    /// It has to be served by now.
+    Arrive(DefaultKey),
+    /// A connection to the store is to be tried again.
+    Connect,
+}
+
+/// The connections of one thread.
+pub struct Driver {
+    router: Arc<Router>,
+    settings: Settings,
+    poll: Poll,
+    waker: Arc<Waker>,
+    events: Events,
+    listeners: Vec<Listener>,
+    connections: SlotMap<DefaultKey, Connection>,
+    by_id: HashMap<ClientId, DefaultKey, FixedState>,
+    queue: VecDeque<Task>,
+    deadlines: Deadlines<Due>,
+    membership: Membership,
+    links: Links,
+    /// How the store is met, as of this turn.
+    store_tls: Option<StoreTls>,
+    /// When the connections to the store are woken, in milliseconds of `made`.
+    retry: Option<u64>,
+    made: Instant,
+    work: Workspace,
+    /// Whether it only ends what it has.
+    draining: bool,
+    /// Panics that nobody has been told of.
+    faults: Vec<Fault>,
+}
+
+impl Driver {
+    /// A driver that accepts from each entrance, 64 at the most.
+    ///
+    /// # Errors
+    /// The system refuses a poller, or to watch a listener.
+    pub fn new(
+        router: Arc<Router>,
+        group: &Arc<Group>,
+        entrances: Vec<Entrance>,
+        settings: Settings,
+    ) -> io::Result<Self> {
+        let relay = Relay::new(&router);
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let open = |(at, entrance)| Listener::new(entrance, poll.registry(), Token(LISTENER - at));
+        let listeners = entrances.into_iter().take(LISTENERS).enumerate().map(open);
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        Ok(Self {
+            router,
+            settings,
+            poll,
+            events: Events::with_capacity(EVENTS),
+            queue: (0..listeners.len()).map(Task::Accept).collect(),
+            listeners,
+            connections: SlotMap::new(),
+            by_id: HashMap::default(),
+            deadlines: Deadlines::default(),
+            membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
+            waker,
+            links: Links::default(),
+            store_tls: None,
+            retry: None,
+            made: Instant::now(),
+            work: Workspace { space: Space::default(), output: Output::default(), now: 0, relay },
+            draining: false,
+            faults: vec![],
+        })
+    }
+
+    /// The descriptor that is readable when there is something to do.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&self.poll)
+    }
+
+    /// How long until there is something to do, even if nothing becomes ready.
+    pub fn timeout(&self, now: Instant) -> Option<Duration> {
+        self.deadlines.next().map(|due| due.saturating_duration_since(now))
+    }
+
+    /// How many connections of clients it has.
+    pub fn clients(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether it was told to end and has.
+    pub fn is_drained(&self) -> bool {
+        self.draining && self.connections.is_empty()
+    }
+}
+
+impl Drop for Driver {
+    /// Reads of the store that other threads wait for are handed to them.
+    fn drop(&mut self) {
+        if let Some(relay) = &mut self.work.relay {
+            self.membership.post(relay.leave());
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The store's side: what comes from it, what goes to it, and what other threads tell.
+
+use super::faults::caught;
+use super::{Driver, Due, Task};
+use crate::client::Workspace;
+use breakwater_router::{Delivery, LinkId};
+use std::time::{Duration, Instant};
+
+impl Driver {
+    /// Does what other drivers ask for.
+    pub(super) fn open_mail(&mut self) {
+        let (kills, letters) = self.membership.take();
+        for id in kills {
+            if let Some(&key) = self.by_id.get(&id) {
+                self.queue.push_back(Task::End(key));
+            }
+        }
+        if let Some(relay) = &mut self.work.relay {
+            letters.into_iter().for_each(|letter| relay.read_letter(letter));
+            self.exchange();
+        }
+    }
+
+    /// Has the connections to the store do what is due.
+    pub(super) fn wake_relay(&mut self) {
+        let now = self.clock();
+        if let Some(relay) = &mut self.work.relay {
+            relay.wake(now);
+            self.exchange();
+        }
+    }
+
+    /// Comes back for what the connections to the store have to do next, and makes known what was
+    /// counted: a turn may leave them something to wait for, and nothing else may ever happen.
+    pub(super) fn rest_relay(&mut self) {
+        let now = self.clock();
+        let Some(relay) = &mut self.work.relay else { return };
+        relay.settle();
+        if let Some(at) = relay.wake_at()
+            && self.retry.is_none_or(|known| at < known || known <= now)
+        {
+            let wait = Duration::from_millis(at.saturating_sub(now).min(60_000) + 1);
+            self.deadlines.add(Instant::now() + wait, Due::Connect);
+            self.retry = Some(at);
+        }
+    }
+
+    /// Milliseconds since the driver was made.
+    fn clock(&self) -> u64 {
+        self.made.elapsed().as_millis() as u64
+    }
+
+    /// Receives from the store.
+    pub(super) fn receive(&mut self, id: LinkId) {
+        let Workspace { relay: Some(relay), space, .. } = &mut self.work else { return };
+        if self.links.ready(id, relay, space) {
+            self.queue.push_back(Task::Link(id));
+        }
+    }
+
+    /// Writes to the store what is for it, and hands its replies to their clients.
+    pub(super) fn exchange(&mut self) {
+        let Some(relay) = &mut self.work.relay else { return };
+        self.links.serve(relay, self.store_tls.as_ref(), self.poll.registry());
+        let letters = relay.letters();
+        if !letters.is_empty() {
+            self.membership.post(letters);
+        }
+        let deliveries = relay.deliveries();
+        deliveries.iter().for_each(|delivery| self.hand_over(delivery));
+    }
+
+    /// Hands a reply to its client, or ends who cannot take it.
+    fn hand_over(&mut self, delivery: &Delivery) {
+        let Some(&key) = self.by_id.get(&delivery.client) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(client) = connection.client() else { return };
+        match caught(|| client.deliver(delivery)) {
+            Ok(true) if !connection.queued => {
+                connection.queued = true;
+                self.queue.push_back(Task::Serve(key));
+            }
+            Ok(true) => {}
+            Ok(false) => self.end(key),
+            Err(why) => self.give_up(key, why),
+        }
+    }
+}
