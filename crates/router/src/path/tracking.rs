@@ -1,6 +1,5 @@
 //! What a client has said of tracking: which of its reads it wants to hear of, and who is told.
 
-use super::course::Taken;
 use crate::failure::Failure;
 use crate::shared::{ClientId, Tracker};
 use breakwater_resp::{Args, ReplyWriter, number};
@@ -75,7 +74,7 @@ impl Tracking {
     }
 
     /// `CLIENT CACHING`.
-    pub(super) fn allow(&mut self, word: &[u8]) -> Result<Taken, Failure> {
+    pub(super) fn allow(&mut self, word: &[u8]) -> Result<(), Failure> {
         let TrackingOptions { opts_in, opts_out, .. } = self.options;
         if self.tracker.is_none() {
             return Err(
@@ -95,7 +94,7 @@ impl Tracking {
                 .into()),
             () if word.eq_ignore_ascii_case(b"yes") || word.eq_ignore_ascii_case(b"no") => {
                 self.caching = true;
-                Ok(Taken::Said("OK"))
+                Ok(())
             }
             () => Err("ERR syntax error".into()),
         }

@@ -2,6 +2,7 @@
 
 mod histories;
 mod pubsub;
+mod server;
 mod tracking;
 mod world;
 

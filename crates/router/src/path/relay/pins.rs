@@ -6,7 +6,7 @@
 //! WATCH                            the reply to EXEC, DISCARD or UNWATCH; the client's end
 //! a command that waits             its reply
 //! a transaction with SELECT in it  its reply
-//! CLIENT TRACKING ... NOLOOP, MONITOR      RESET, the client's end: such a connection is closed
+//! TRACKING ... NOLOOP, MONITOR     RESET, the client's end: such a connection is closed
 //! ```
 //! Nothing else is ever said over one, so that it is clean when it comes back: no key is watched, no
 //! transaction is open, it has the name of the node and the database that it is known by.

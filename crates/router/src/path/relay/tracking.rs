@@ -79,7 +79,10 @@ impl Relay {
             return self.track_by_own(known, request, course);
         }
         match &*known.name {
-            "client|caching" => course.tracking.allow(request.args.word(2)),
+            "client|caching" => {
+                course.tracking.allow(request.args.word(2))?;
+                Ok(Taken::Said("OK"))
+            }
             "client|getredir" => {
                 ReplyWriter::new(out, request.protocol).integer(course.tracking.redirect());
                 Ok(Taken::Made)
