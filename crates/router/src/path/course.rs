@@ -3,10 +3,10 @@
 use super::changes::Changes;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
-use super::topics::{Topic, Topics};
-use super::tracking::Tracking;
+use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
+use crate::news::{Topic, Topics};
 use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
@@ -175,7 +175,7 @@ pub(crate) struct Course {
     /// Whether it is told of all that the store does.
     pub(super) monitors: bool,
     /// What it tracks.
-    pub(super) tracking: Tracking,
+    pub(super) tracking: ClientTracking,
 }
 
 impl Course {

@@ -13,7 +13,6 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
-mod topics;
 mod tracking;
 mod transaction;
 

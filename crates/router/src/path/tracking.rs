@@ -25,7 +25,7 @@ pub(super) struct TrackingOptions {
 
 /// What a client tracks.
 #[derive(Default)]
-pub(super) struct Tracking {
+pub(super) struct ClientTracking {
     options: TrackingOptions,
     /// As whom; nobody, if it does not track.
     tracker: Option<Arc<Tracker>>,
@@ -33,7 +33,7 @@ pub(super) struct Tracking {
     caching: bool,
 }
 
-impl Tracking {
+impl ClientTracking {
     /// As whom the client tracks, if it does.
     pub(super) fn tracker(&self) -> Option<&Arc<Tracker>> {
         self.tracker.as_ref()

@@ -8,8 +8,8 @@
 //!
 //! What is dropped because there is too much of it is told as if it had changed.
 
-use super::clients::ClientId;
 use crate::cache::KeyList;
+use crate::news::ClientId;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -94,7 +94,7 @@ pub(crate) struct Told {
 }
 
 /// All keys that clients track.
-pub(crate) struct Tracked {
+pub(crate) struct TrackedReads {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     next: AtomicU64,
@@ -108,7 +108,7 @@ pub(crate) struct Tracked {
     most_of_one: usize,
 }
 
-impl Tracked {
+impl TrackedReads {
     pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
         Self {
             shards: Default::default(),
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_change_is_told_once_to_each_that_has_read_the_key_since_it_was_told_last() {
-        let tracked = Tracked::new(1 << 20, 1 << 20);
+        let tracked = TrackedReads::new(1 << 20, 1 << 20);
         let (one, two) = (tracked.begin(1, 1, 0), tracked.begin(2, 1, 0));
         let (first, _) = tracked.register(&one, &keys(&["a", "b"]));
         tracked.register(&two, &keys(&["a"]));
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_flush_is_told_to_all_and_leaves_what_is_read_after_it() {
-        let tracked = Tracked::new(1 << 20, 1 << 20);
+        let tracked = TrackedReads::new(1 << 20, 1 << 20);
         let one = tracked.begin(1, 1, 0);
         let (before, _) = tracked.register(&one, &keys(&["a"]));
         assert_eq!(told(&tracked.flush()), [(1, None)]);
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_as_changed() {
-        let tracked = Tracked::new(SHARDS * 4, 1 << 20);
+        let tracked = TrackedReads::new(SHARDS * 4, 1 << 20);
         let one = tracked.begin(1, 1, 0);
         let mut kept = std::collections::BTreeSet::new();
         for at in 0..1_000 {
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_client_that_tracks_more_than_its_share_forgets_all_and_is_told_so() {
-        let tracked = Tracked::new(1 << 20, 10);
+        let tracked = TrackedReads::new(1 << 20, 10);
         let (one, two) = (tracked.begin(1, 1, 0), tracked.begin(2, 1, 0));
         tracked.register(&two, &keys(&["k0"]));
         let mut dropped = vec![];
