@@ -4,9 +4,11 @@
 
 use super::Relay;
 use super::tracking::invalidation;
+use crate::cache::KeyList;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::letter::Word;
 use crate::path::pending::LinkId;
+use crate::topology::PRIMARY;
 use crate::upstream::{Phase, UpstreamOptions};
 use breakwater_resp::Protocol;
 use std::sync::Arc;
@@ -45,9 +47,9 @@ impl Relay {
             wanted.iter().all(|want| have.iter().any(|prefix| want.starts_with(prefix)))
         };
         if !self.feed.links.last().is_some_and(|(_, have)| covered(have)) {
-            let options = self.options(Protocol::Resp3, 0);
+            let options = self.options(PRIMARY, Protocol::Resp3, 0);
             let options = UpstreamOptions { prefixes: wanted.clone(), ..options };
-            let id = self.open_untracked(options);
+            let id = self.open_link(PRIMARY, options, None);
             self.feed.links.push((id, wanted));
         }
         self.feed.waiting.push((thread, ask));
@@ -88,8 +90,8 @@ impl Relay {
     }
 
     /// The store tells of keys.
-    pub(super) fn feed_changed(&mut self, keys: &[&[u8]]) {
-        for (keys, trackers) in self.router.tracked.told_of(keys) {
+    pub(super) fn feed_changed(&mut self, keys: &KeyList) {
+        for (keys, trackers) in self.router.tracked.told_of(&keys.iter().collect::<Vec<_>>()) {
             let bytes: Arc<[u8]> = invalidation(Some(&keys)).into();
             trackers.iter().for_each(|tracker| self.tell_one(tracker, bytes.clone()));
         }

@@ -136,6 +136,13 @@ impl Relay {
     ) -> Result<Taken, Failure> {
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
+        // Where a client is to hear of changes the primary is asked, which tells of them.
+        if let Some(known) = known.filter(|known| known.class == Class::Read)
+            && tracked.is_none()
+            && let Some(taken) = self.take_read(known, request, course, &scope)?
+        {
+            return Ok(taken);
+        }
         let Some(link) = self.link_for(request, course, (&scope, writes))? else {
             return Ok(Taken::Later);
         };

@@ -284,7 +284,7 @@ impl Relay {
     // ---- what is told
 
     /// The store tells that keys have changed, which are forgotten already.
-    pub(super) fn tell_changed(&mut self, keys: &[&[u8]]) {
+    pub(super) fn tell_changed(&mut self, keys: &KeyList) {
         if self.router.tracked.is_empty() {
             return;
         }
