@@ -8,6 +8,7 @@ use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
+use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
@@ -124,7 +125,7 @@ impl Relay {
 
     /// A client ends, or is as one that has just begun.
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
-        course.transaction = None;
+        (course.transaction, course.changes) = (None, Changes::Nothing);
         course.monitors = false;
         self.untrack(client, course);
         self.unpin(client, course);
