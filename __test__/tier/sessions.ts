@@ -18,43 +18,49 @@ import {
   type Library,
   libraries,
 } from './invalidation.ts'
+import { NODE_LACKS, node } from './servers.ts'
 
 /** Servers of one kind, and how to come to them. */
 export interface Setup {
   readonly title: string
   readonly isCluster: boolean
+  /** What it has not that a Redis has: see {@link NODE_LACKS}. */
+  readonly lacks: readonly string[]
   readonly library: Library
   client(t: ExecutionContext): Promise<Connected>
   servers(): readonly Served[]
 }
 
-/** Each library, over one server and over a cluster; the servers run until `stop`. */
+/** Each library, over one Redis, a cluster, and nodes of one thread and of two; they run until `stop`. */
 export function setups(): { all: Setup[]; start(): Promise<void>; stop(): void } {
   const ends: (() => void)[] = []
   const untilStop = { teardown: (end: () => void) => ends.push(end) } as unknown as ExecutionContext
-  let single: Served
-  let nodes: Served[]
-  const all = libraries.flatMap((library): Setup[] => [
-    {
-      title: library,
-      library,
-      isCluster: false,
-      client: t => connect(t, library, single.port),
-      servers: () => [single],
-    },
-    {
-      title: `${library} in a cluster`,
-      library,
-      isCluster: true,
-      client: t => connectCluster(t, library, nodes),
-      servers: () => nodes,
-    },
-  ])
+  const kinds: Record<string, { start(): Promise<Served[]>; servers: Served[] }> = {
+    '': { start: async () => [await redis(untilStop)], servers: [] },
+    ' in a cluster': { start: () => cluster(untilStop), servers: [] },
+    ' over a node': { start: async () => [await node(untilStop, 1)], servers: [] },
+    ' over a node of two threads': { start: async () => [await node(untilStop, 2)], servers: [] },
+  }
+  const all = libraries.flatMap(library =>
+    Object.entries(kinds).map(([what, kind]): Setup => {
+      const isCluster = what.includes('cluster')
+      return {
+        title: `${library}${what}`,
+        library,
+        isCluster,
+        lacks: what.includes('node') ? NODE_LACKS : [],
+        client: t =>
+          isCluster
+            ? connectCluster(t, library, kind.servers)
+            : connect(t, library, kind.servers[0]!.port),
+        servers: () => kind.servers,
+      }
+    }),
+  )
   return {
     all,
     async start() {
-      single = await redis(untilStop)
-      nodes = await cluster(untilStop)
+      for (const kind of Object.values(kinds)) kind.servers = await kind.start()
     },
     stop() {
       for (const end of ends) end()

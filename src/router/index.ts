@@ -13,7 +13,7 @@ import {
 } from '../native/router.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
-import { check, type DriverName, type RouterOptions } from './options.ts'
+import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
@@ -22,7 +22,8 @@ import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
-export type { ReadConcern, RouterRoute } from './routes.ts'
+export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
+export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** How many bytes the keys of session tickets have. */
@@ -56,8 +57,45 @@ export interface RouterStats {
   entries: number
   /** Bytes charged to the store now. */
   bytes: number
+  /** What is counted of each server behind the node: the store, then its replicas. */
+  upstream: UpstreamStats[]
   /** What came of the reads of each route, in front of a store. */
   routes: RouteStats[]
+}
+
+/** What is counted of a server behind a node, over all threads, since the start. */
+export interface UpstreamStats {
+  /** Where it is. */
+  address: string
+  /** Whether it takes writes. */
+  role: 'primary' | 'replica'
+  /**
+   * Of the primary: `'up'` while a connection serves, else `'down'`. Of a replica: `'up'` while it is
+   * read; `'unknown'`, it has not answered yet; `'unlinked'`, it does not hear from its primary;
+   * `'foreign'`, it is no replica of this store; `'unfit'`, it does not answer reads; `'late'`, it is
+   * too far behind.
+   */
+  state: 'up' | 'down' | 'unknown' | 'unlinked' | 'foreign' | 'unfit' | 'late'
+  /** How many milliseconds ago a replica surely had all that the primary had. */
+  lag: number | undefined
+  /** Connections that serve now. */
+  connections: number
+  /** Connections that began to serve. */
+  connects: number
+  /** Connections that served and were lost. */
+  losses: number
+  /** Tries to connect that came to nothing. */
+  failures: number
+  /** Requests sent, with those of the node itself. */
+  requests: number
+  /** Requests that wait for their replies now. */
+  inFlight: number
+  /** Connections that belong to single clients now. */
+  pinned: number
+  /** Of these, those that no client has. */
+  pinnedIdle: number
+  /** Clients that wait for one now. */
+  pinnedWaiting: number
 }
 
 /** What came of the reads of a route since the start. */
@@ -133,7 +171,7 @@ export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
   const files: Files = {
     tls: options.tls === undefined ? undefined : certificates(options.tls),
-    storeTls: checked.storeKind === 'tls' ? once(() => readStoreTls(options.storeTls)) : undefined,
+    storeTls: speaksTls(checked) ? once(() => readStoreTls(options.storeTls)) : undefined,
   }
   return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)
 }

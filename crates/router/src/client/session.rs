@@ -1,14 +1,17 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
 use super::concern;
+use super::news;
 use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
+use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, Request, Taken, as_message};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What a chunk of a client's bytes came to. Drivers keep one and clear it after each write.
 #[derive(Default)]
@@ -54,7 +57,17 @@ impl Session {
     /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients,
     /// the bytes to send to this one before it is disconnected.
     pub fn open(router: &Arc<Router>, peer: Peer, now: u64) -> Result<Self, &'static [u8]> {
-        let client = router.join(peer, now)?;
+        Self::open_at(router, peer, now, &router.mailbox(|| {}))
+    }
+
+    /// As [`Session::open`], for a client whose driver takes its news from `mailbox`.
+    pub fn open_at(
+        router: &Arc<Router>,
+        peer: Peer,
+        now: u64,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<Self, &'static [u8]> {
+        let client = router.join(peer, now, mailbox)?;
         let state = State::new(client, router.options.users.anonymous());
         let requests = RequestParser::default();
         let course = Course::default();
@@ -91,6 +104,10 @@ impl Session {
         relay: Option<&mut Relay>,
     ) -> Next {
         let before = output.bytes.len();
+        if let Some(relay) = &relay {
+            // Release: who is told of it finds the relay.
+            self.state.client.home.store(relay.number(), Ordering::Release);
+        }
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
         self.state.show(now, self.pending.len());
@@ -125,6 +142,7 @@ impl Session {
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
         match (&delivery.note, delivery.ticket) {
             (Note::Push, _) => self.push(&delivery.bytes, out),
+            (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
             (note, Some(ticket)) => {
                 self.course.pending.settle(ticket);
                 self.course.replies.fill(ticket, &delivery.bytes, out);
@@ -148,6 +166,25 @@ impl Session {
             }
             _ => self.course.push(bytes, out),
         }
+    }
+
+    /// Takes news of changes. In RESP2 only who subscribes hears them, and those of another client.
+    fn hear_news(&mut self, bytes: &[u8], redirected: bool, out: &mut Vec<u8>) {
+        if self.state.protocol == Protocol::Resp3 {
+            self.course.hear_news(bytes, out);
+        } else if redirected
+            && self.course.subscribes()
+            && let Some(message) = as_message(bytes)
+        {
+            self.course.hear_news(&message, out);
+        }
+    }
+
+    /// Takes news from its mailbox, behind the replies to all that it was fed; appends to `out` what
+    /// the client is told. `false` if the connection has to end, since it missed something.
+    pub fn hear(&mut self, news: &[Notice], out: &mut Vec<u8>) -> bool {
+        news.iter().for_each(|one| news::write(one, &self.state, out));
+        !news.contains(&Notice::Missed)
     }
 
     /// The most bytes of messages that may wait for it.
@@ -264,6 +301,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.state.ignore(&self.router);
+        self.router.news.leave(&self.state.client.recipient);
         self.router.registry.leave(self.state.client.id);
     }
 }

@@ -1,11 +1,14 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
-use super::clients::{Client, ClientId, Peer, Registry};
+use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
 use super::limits::Limits;
+use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
+use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
+use crate::topology::{Flow, PRIMARY, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
@@ -27,6 +30,10 @@ pub struct Options {
     pub threads: u32,
     /// The store behind the node, whose values its own store caches; none if that is all there is.
     pub upstream: Option<StoreAddress>,
+    /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
+    pub replicas: Vec<StoreAddress>,
+    /// How far behind a replica may be, in milliseconds: one that is farther is not read.
+    pub max_lag: u64,
     /// What is remembered of it.
     pub routes: Routes,
 }
@@ -40,6 +47,8 @@ impl Default for Options {
             process: 0,
             threads: 1,
             upstream: None,
+            replicas: vec![],
+            max_lag: 10_000,
             routes: Routes::default(),
         }
     }
@@ -64,15 +73,37 @@ pub struct Counts {
     pub faults: u64,
 }
 
+/// What is counted of a server behind the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCounts {
+    /// Where it is, without any secret.
+    pub address: String,
+    /// Whether it is the primary.
+    pub leads: bool,
+    /// How a replica is, in a word; `up` of a primary that a connection serves, else `down`.
+    pub state: &'static str,
+    /// How many milliseconds ago a replica surely had all that the primary had.
+    pub lag: Option<u64>,
+    /// Names and values, as `stats()` has them.
+    pub counts: [(&'static str, u64); 9],
+}
+
 /// The shared part of a routing node: the store, the users, the clients.
 pub struct Router {
     pub(crate) store: Store,
     /// What is remembered of the store behind the node.
     pub(crate) replies: Replies,
+    /// The servers behind the node.
+    pub(crate) topology: Topology,
     /// What came of the reads of each route.
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
+    /// Who of them tracks which keys of the node's own store.
+    pub(crate) news: Arc<NewsDesk>,
+    /// Who subscribes to what, where the node has a store of its own.
+    pub(crate) channels: Channels,
     pub(crate) ear: Ear,
+    pub(crate) tracked: TrackedReads,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
@@ -90,13 +121,23 @@ impl Router {
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
         let own = options.upstream.is_none();
+        let Options { upstream, replicas, max_lag, .. } = &options;
+        let topology = Topology::new(upstream.clone(), replicas.clone(), *max_lag);
         let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
+        let news = Arc::new(NewsDesk::new(options.limits.tracked));
         Self {
-            replies: Replies::new(cache.clone()),
+            replies: Replies::new(cache.clone(), topology.servers.len()),
+            topology,
             totals,
-            store: Store::new(cache, now, own),
+            store: Store::new(cache, now, own.then(|| news.clone())),
+            news,
+            channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
+            tracked: TrackedReads::new(
+                options.limits.tracked_keys,
+                options.limits.tracked_keys_by_client,
+            ),
             options,
             started: now,
             address: Mutex::default(),
@@ -113,9 +154,20 @@ impl Router {
         *self.address.lock() = (host.into(), port);
     }
 
+    /// A mailbox for the news of a driver's clients; `bell` has the driver come and
+    /// [take](Mailbox::take) what is in it. It is called on any thread, and must not call back.
+    pub fn mailbox(&self, bell: impl Fn() + Send + Sync + 'static) -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(self.options.limits.messages, Box::new(bell)))
+    }
+
     /// Takes in a client, or says what to send to it before it is disconnected.
-    pub(crate) fn join(&self, peer: Peer, now: u64) -> Result<Arc<Client>, &'static [u8]> {
-        match self.registry.join(peer, now, self.options.limits.clients) {
+    pub(crate) fn join(
+        &self,
+        peer: Peer,
+        now: u64,
+        mail: &Arc<Mailbox>,
+    ) -> Result<Arc<Client>, &'static [u8]> {
+        match self.registry.join(peer, now, self.options.limits.clients, mail) {
             Some(client) => Ok(client),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -151,6 +203,35 @@ impl Router {
     pub fn route_counts(&self) -> Vec<(String, RouteCounts)> {
         let routes = self.options.routes.all().iter().zip(&self.totals);
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
+    }
+
+    /// What is counted of each server behind the node: the primary, then its replicas.
+    pub fn server_counts(&self) -> Vec<ServerCounts> {
+        let topology = &self.topology;
+        let of = |(server, address): (usize, &StoreAddress)| {
+            let (totals, id) = (&topology.totals[server], server as ServerId);
+            let count = |flow| totals.read(flow);
+            let leads = id == PRIMARY;
+            let state = match leads {
+                true if count(Flow::Connections) > 0 => "up",
+                true => "down",
+                false => topology.replicas.health(id).name(),
+            };
+            let lag = if leads { None } else { topology.replicas.lag(id, self.replies.now()) };
+            let counts = [
+                ("connections", count(Flow::Connections)),
+                ("connects", count(Flow::Connects)),
+                ("losses", count(Flow::Losses)),
+                ("failures", count(Flow::Failures)),
+                ("requests", count(Flow::Requests)),
+                ("inFlight", count(Flow::InFlight)),
+                ("pinned", count(Flow::Pinned)),
+                ("pinnedIdle", count(Flow::PinnedIdle)),
+                ("pinnedWaiting", count(Flow::PinnedWaiting)),
+            ];
+            ServerCounts { address: address.place(), leads, state, lag, counts }
+        };
+        topology.servers.iter().enumerate().map(of).collect()
     }
 
     /// Counts what one chunk came to. Relaxed: sums of independent steps.

@@ -26,12 +26,15 @@ const PATIENCE: u64 = 10_000;
 /// Tight ones, so that they are met.
 fn limits() -> Limits {
     Limits {
+        tracked: 1 << 20,
         output: 4096,
         batch: 3,
         input: 1 << 20,
         waiting: 1 << 17,
         messages: 2048,
         pinned: 2,
+        tracked_keys: 64,
+        tracked_keys_by_client: 8,
         clients: 2 * CLIENTS,
     }
 }

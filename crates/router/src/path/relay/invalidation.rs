@@ -1,9 +1,11 @@
 //! Invalidation: what a request changes, by itself or by the store's news, leaves the cache.
 
 use super::Relay;
+use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
 use crate::path::changes::Changes;
 use crate::path::course::{Delivery, Payload, Request};
+use crate::path::pending::{LinkId, hash};
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
 
@@ -24,13 +26,28 @@ impl Relay {
             Changes::Nothing => {}
             Changes::Keys(keys) => {
                 keys.iter().for_each(|key| self.router.replies.forget(key));
+                self.raise(Some(keys));
             }
-            Changes::Everything => self.router.replies.flush(),
+            Changes::Everything => {
+                self.router.replies.flush();
+                self.raise(None);
+            }
+        }
+    }
+
+    /// Replicas are not read of these keys, or of any, until they have the change.
+    fn raise(&self, keys: Option<&KeyList>) {
+        let fences = &self.router.topology.fences;
+        match keys {
+            _ if !fences.are_kept() => {}
+            Some(keys) => fences.raise(keys.iter().map(hash)),
+            None => fences.raise_all(),
         }
     }
 
     /// What answers no request: news of changes, or what a client subscribed to.
-    pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
+    pub(super) fn pushed(&mut self, id: LinkId, owner: Option<ClientId>, push: Vec<u8>) {
+        let is_feed = self.is_feed(id);
         if let Some(client) = owner {
             return self.deliveries.push(Delivery::push(client, Payload::Own(push)));
         }
@@ -42,10 +59,20 @@ impl Relay {
         match keys {
             Reply::Array(keys) => {
                 // News name no database, and nor does what is remembered of a key.
-                let keys = keys.iter().filter_map(Reply::text);
-                keys.for_each(|key| self.router.replies.forget(key));
+                let keys: KeyList = keys.iter().filter_map(Reply::text).collect();
+                keys.iter().for_each(|key| self.router.replies.forget(key));
+                // What one server has, another may not have yet.
+                self.raise(Some(&keys));
+                match is_feed {
+                    true => self.feed_changed(&keys),
+                    false => self.tell_changed(&keys),
+                }
             }
-            _ => self.router.replies.flush(),
+            _ => {
+                self.router.replies.flush();
+                self.raise(None);
+                self.tell_flushed();
+            }
         }
     }
 }

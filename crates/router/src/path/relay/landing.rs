@@ -2,6 +2,7 @@
 //! all who wait, in this thread and in others.
 
 use super::Relay;
+use super::placing::is_unfit;
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::path::letter::{Letter, Word};
@@ -19,6 +20,10 @@ impl Relay {
 
     /// The reply has come.
     pub(super) fn value(&mut self, flight: u64, kind: Kind, reply: Vec<u8>) {
+        let unfit = is_unfit(kind, &reply);
+        if unfit && self.read_elsewhere(flight, &String::from_utf8_lossy(&reply)) {
+            return;
+        }
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, reply));
             self.happen(flight, News::Reply, "");
@@ -40,9 +45,10 @@ impl Relay {
     }
 
     /// The thread that asks the store has told what it said.
-    pub(super) fn told(&mut self, flight: u64, kind: Kind, bytes: &[u8]) {
+    pub(super) fn told(&mut self, flight: u64, kind: Kind, bytes: &[u8], tracked: bool) {
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, bytes.to_vec()));
+            read.tracked = tracked;
             self.happen(flight, News::Told, "");
         }
     }
@@ -56,7 +62,7 @@ impl Relay {
                 self.happen(flight, News::Inherited, "");
             }
             // It waits no more: there is nothing to ask with.
-            _ => self.tell_failed(&lease, "the thread that asked the store has ended"),
+            _ => self.tell_failed(&lease, vec![], "the thread that asked the store has ended"),
         }
     }
 
@@ -95,12 +101,7 @@ impl Relay {
             }
             Deed::Give => self.give(read, true),
             Deed::GiveHere => self.give(read, false),
-            Deed::Fail => {
-                if let Some(lease) = read.lease.take() {
-                    self.tell_failed(&lease, why);
-                }
-                self.give_error(read, why);
-            }
+            Deed::Fail => self.fail_read(read, why),
             Deed::FailHere => self.give_error(read, why),
         }
     }
@@ -130,28 +131,40 @@ impl Relay {
     }
 
     /// Gives a reply to all who wait, in the bytes of the protocol of each.
-    fn give(&mut self, mut read: Read, everywhere: bool) {
+    pub(super) fn give(&mut self, mut read: Read, everywhere: bool) {
         let Some((kind, reply)) = read.reply.take() else { return };
         if let (Some(lease), true) = (&read.lease, everywhere) {
-            let others = self.router.cache().flights().fail(lease).unwrap_or_default();
+            let mut others = self.router.cache().flights().fail(lease).unwrap_or_default();
+            others.append(&mut read.others);
             if !others.is_empty() {
                 let bytes: Arc<[u8]> = reply.as_slice().into();
-                let flight = lease.ticket().flight;
+                let (flight, tracked) = (lease.ticket().flight, read.tracked);
                 self.letters.extend(others.into_iter().map(|to| Letter {
                     to,
-                    word: Word::Reply { flight, kind, bytes: bytes.clone() },
+                    word: Word::Reply { flight, kind, bytes: bytes.clone(), tracked },
                 }));
             }
         }
         let resp2 = read.waiters.iter().any(|waiter| waiter.protocol == Protocol::Resp2);
         let converted = resp2.then(|| read.shelf.form.convert(kind, &reply, Protocol::Resp2));
         for waiter in &read.waiters {
+            if !read.tracked {
+                self.distrust(waiter.client, waiter.ticket);
+            }
             let bytes = match (waiter.protocol, &converted) {
                 (Protocol::Resp2, Some(converted)) => converted,
                 _ => reply.as_slice(),
             };
             self.answer(waiter.client, waiter.ticket, bytes.to_vec());
         }
+    }
+
+    /// Gives an error to all who wait, in all threads.
+    pub(super) fn fail_read(&mut self, mut read: Read, why: &str) {
+        if let Some(lease) = read.lease.take() {
+            self.tell_failed(&lease, std::mem::take(&mut read.others), why);
+        }
+        self.give_error(read, why);
     }
 
     /// Gives those who wait in this thread an error, or what is kept for that case.
@@ -163,15 +176,16 @@ impl Relay {
             let stale = read.stale.as_ref().filter(|_| same);
             if stale.is_some() {
                 self.tally.add(read.route, Count::StaleGiven);
+                self.distrust(waiter.client, waiter.ticket);
             }
             let bytes = stale.unwrap_or(&error).clone();
             self.answer(waiter.client, waiter.ticket, bytes);
         }
     }
 
-    /// Ends a flight without a reply, and tells the threads that wait for it.
-    fn tell_failed(&mut self, lease: &Lease, why: &str) {
-        let others = self.router.cache().flights().fail(lease).unwrap_or_default();
+    /// Ends a flight without a reply, and tells the threads that wait for it, and these others.
+    fn tell_failed(&mut self, lease: &Lease, mut others: Vec<u64>, why: &str) {
+        others.extend(self.router.cache().flights().fail(lease).unwrap_or_default());
         let (flight, why): (u64, Arc<str>) = (lease.ticket().flight, why.into());
         self.letters.extend(
             others

@@ -14,7 +14,8 @@
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
 //! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
-//! `invalidation` invalidates. What changes a client's session is told apart by `sessions` and done by
+//! `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
+//! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
 //! does not have.
@@ -22,15 +23,19 @@
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
 
+mod broadcast;
 mod checks;
 mod ear;
 mod inform;
 mod invalidation;
 mod landing;
 mod link;
+mod loops;
 mod mail;
 mod own;
 mod pins;
+mod placing;
+mod probes;
 mod pubsub;
 mod read;
 mod reads;
@@ -48,18 +53,23 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::Router;
+use crate::topology::{Flow, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
+use broadcast::Feed;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use link::Link;
+use loops::Loops;
 use pins::Pins;
+use probes::Probes;
 use pubsub::Subscribers;
 use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tracking::Tracks;
 pub(crate) use tracking::as_message;
 use unknown::Answer;
 
@@ -69,13 +79,12 @@ const IN_FLIGHT: usize = 1024;
 /// What the requests of one thread share.
 pub struct Relay {
     router: Arc<Router>,
-    address: Arc<StoreAddress>,
     /// Who this thread is among those that read.
     number: u64,
     links: HashMap<LinkId, Link, FixedState>,
     last_link: LinkId,
-    /// The connections that all clients share.
-    shared: HashMap<(Protocol, u8), LinkId, FixedState>,
+    /// The connections that all clients share: for each server, protocol and database in use.
+    shared: HashMap<(ServerId, Protocol, u8), LinkId, FixedState>,
     /// Connections with something to write.
     touched: Vec<LinkId>,
     /// Connections to be opened, and to be closed.
@@ -86,6 +95,15 @@ pub struct Relay {
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
     hearing: Hearing,
     subscribers: Subscribers,
+    /// What its clients track, what is heard for that, and what only the store knows.
+    tracks: Tracks,
+    feed: Feed,
+    loops: Loops,
+    probes: Probes,
+    /// What is counted of each server.
+    flow: Vec<ServerTally>,
+    /// How its connections for single clients were counted last.
+    told_pins: [i64; 3],
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
@@ -106,14 +124,16 @@ impl Relay {
     /// The relay of one thread of a node with a store; `None` if the node has none.
     pub fn new(router: &Arc<Router>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        let address = Arc::new(router.options.upstream.clone()?);
+        router.options.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         Some(Self {
             router: router.clone(),
             links: HashMap::default(),
             shared: HashMap::default(),
-            address,
+            probes: Probes::default(),
+            flow: vec![ServerTally::default(); router.topology.servers.len()],
+            told_pins: [0; 3],
             number,
             last_link: 0,
             touched: vec![],
@@ -122,6 +142,9 @@ impl Relay {
             pins: Pins::default(),
             hearing: Hearing::default(),
             subscribers: Subscribers::default(),
+            tracks: Tracks::default(),
+            feed: Feed::default(),
+            loops: Loops::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
@@ -134,9 +157,10 @@ impl Relay {
         })
     }
 
-    /// Where the store is.
-    pub fn address(&self) -> &StoreAddress {
-        &self.address
+    /// Where a connection leads.
+    pub fn address(&self, id: LinkId) -> &StoreAddress {
+        let server = self.links.get(&id).map_or(PRIMARY, |link| link.server);
+        &self.router.topology.servers[usize::from(server)]
     }
 
     /// Does what is due; `now` in milliseconds of a clock that never goes back.
@@ -154,10 +178,12 @@ impl Relay {
         self.wake_pins();
         self.give_up_waiting();
         self.wake_subscribers();
+        self.probe();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        self.due = links.chain(waits).chain(clients).min().unwrap_or(u64::MAX);
+        let others = clients.chain(self.probes.wake_at());
+        self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
     /// There is something to do at this time.
@@ -168,6 +194,19 @@ impl Relay {
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
         self.tally.settle(&self.router.totals);
+        self.settle_pins(self.pins.counts());
+        for (tally, totals) in self.flow.iter_mut().zip(&self.router.topology.totals) {
+            tally.settle(totals);
+        }
+    }
+
+    /// Counts what has changed of the connections that belong to single clients.
+    fn settle_pins(&mut self, now: [i64; 3]) {
+        let told = std::mem::replace(&mut self.told_pins, now);
+        let flows = [Flow::Pinned, Flow::PinnedIdle, Flow::PinnedWaiting];
+        for ((flow, now), told) in flows.into_iter().zip(now).zip(told) {
+            self.flow[usize::from(PRIMARY)].add(flow, now - told);
+        }
     }
 
     /// Its number, by which other threads write to it.
@@ -175,13 +214,18 @@ impl Relay {
         self.number
     }
 
-    /// A lot: from 0 to 1.
-    fn chance(&mut self) -> f64 {
+    /// A lot: any number.
+    fn lot(&mut self) -> u64 {
         // Xorshift (Marsaglia, 2003).
         self.lots ^= self.lots << 13;
         self.lots ^= self.lots >> 7;
         self.lots ^= self.lots << 17;
-        (self.lots >> 11) as f64 / (1u64 << 53) as f64
+        self.lots
+    }
+
+    /// A lot: from 0 to 1.
+    fn chance(&mut self) -> f64 {
+        (self.lot() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// When [`Relay::wake`] may have something to do again.
@@ -228,10 +272,5 @@ impl Relay {
     pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
         let now = self.now;
         self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
-    }
-
-    /// Replies for clients of this thread.
-    pub fn deliveries(&mut self) -> Vec<Delivery> {
-        std::mem::take(&mut self.deliveries)
     }
 }

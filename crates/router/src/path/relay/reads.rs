@@ -3,11 +3,14 @@
 
 use super::Relay;
 use super::read::{Read, Stage, Waiter};
-use super::reply::To;
+use super::reply::{Demand, To};
+use super::tracking::caching;
 use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
+use crate::failure::Failure;
 use crate::path::course::{Course, Request};
 use crate::path::pending::Scope;
+use crate::topology::{ReadFrom, ServerId};
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
 
@@ -23,6 +26,8 @@ struct Ask<'a, 'r> {
     form: Form,
     route: usize,
     keys: KeyList,
+    /// The number of what its client has registered, if it is to hear of its keys.
+    number: Option<u64>,
     /// Whether the client has asked for something that concerns one of its keys, and waits.
     follows: bool,
 }
@@ -36,8 +41,11 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
         out: &mut Vec<u8>,
+        tracks: bool,
     ) -> bool {
-        let Some(ask) = self.ask(known, request, course) else { return false };
+        let Some(mut ask) = self.ask(known, request, course) else { return false };
+        // Before memory is looked at: what changes from now on is told.
+        ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
         let (db, protocol) = (request.db, request.protocol);
         let router = &self.router;
@@ -97,7 +105,7 @@ impl Relay {
         }
         let pending = &course.pending;
         let follows = !pending.is_empty() && pending.touches(&Scope::of(keys.iter()));
-        Some(Ask { request, name: &known.name, form, route, keys, follows })
+        Some(Ask { request, name: &known.name, form, route, keys, number: None, follows })
     }
 
     fn pass(&mut self, route: usize) -> bool {
@@ -130,9 +138,13 @@ impl Relay {
         out: &mut Vec<u8>,
     ) -> bool {
         let request = ask.request;
-        let reader = self.shared(Protocol::Resp3, request.db);
-        // Its own requests before this one may change its keys: the store is to see them first.
         let scope = Scope::of(shelf.keys.iter());
+        let demand = self.demand(ask, &shelf);
+        let Ok(server) = self.server_of_miss(&demand, &shelf) else {
+            return self.give_stale(ask, &shelf, course, out);
+        };
+        let reader = self.shared_with(server, Protocol::Resp3, request.db);
+        // Its own requests before this one may change its keys: the store is to see them first.
         if ask.follows && course.pending.touches_beyond(reader, &scope) {
             return self.pass(ask.route);
         }
@@ -153,18 +165,32 @@ impl Relay {
             let found = self.router.replies.find(&shelf, request.protocol, taken, &mut kept);
             stale = found.map(|_| kept);
         }
-        let Some(generations) = self.router.replies.begin(&shelf, life) else {
+        // A read that takes longer than a reply lasts is one read all the same.
+        let life = life.map(|life| life.max(PATIENCE));
+        let Some(generations) = self.router.replies.begin(&shelf, server, life) else {
             return self.pass(ask.route);
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
         let ticket = course.replies.owe();
         course.pending.add(ticket, reader, &scope, false);
+        if let Some(number) = ask.number {
+            self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
+        }
         let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
         let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
         read.stale = stale;
         read.add(waiter);
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
+                let mut came = vec![];
+                if self.came_meanwhile(ask, &read.shelf, &mut came) {
+                    read.others = self.router.cache().flights().fail(&lease).unwrap_or_default();
+                    if read.others.is_empty() {
+                        self.tally.add(ask.route, Count::Hits);
+                        self.answer(waiter.client, ticket, came);
+                        return true;
+                    }
+                }
                 self.tally.add(ask.route, Count::Misses);
                 self.begin(read, lease);
             }
@@ -189,12 +215,36 @@ impl Relay {
                             self.router.cache().flights().leave(flight, self.number);
                         }
                         self.tally.add(ask.route, Count::Passed);
-                        self.send(reader, request.bytes, To::Beside { waiter, form: ask.form });
+                        if ask.number.is_some() {
+                            self.distrust(request.client, ticket);
+                        }
+                        let to = To::Beside { waiter, form: ask.form };
+                        self.send_read(server, demand, request.bytes, to);
                     }
                 }
             }
         }
         true
+    }
+
+    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf) -> Demand {
+        let from = self.router.options.routes.all()[ask.route].read_from;
+        let (protocol, db) = (Protocol::Resp3, shelf.db);
+        Demand { from, fence: self.fence(shelf.keys.iter()), protocol, db }
+    }
+
+    /// The server that is asked: the one that the key was read from before, if that will do.
+    fn server_of_miss(&mut self, demand: &Demand, shelf: &Shelf) -> Result<ServerId, Failure> {
+        let known = (demand.from != ReadFrom::Primary)
+            .then(|| self.router.replies.server_of(shelf.keys.first()));
+        self.server_for(demand, known.flatten())
+    }
+
+    /// Whether another thread's read has ended since memory was asked, and what it has left there.
+    fn came_meanwhile(&self, ask: &Ask<'_, '_>, shelf: &Shelf, came: &mut Vec<u8>) -> bool {
+        let (router, protocol) = (&self.router, ask.request.protocol);
+        let answers = router.options.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        answers && router.replies.find(shelf, protocol, Staleness::SecondLook, came).is_some()
     }
 
     /// The store is unreachable: what is beyond its time is given, where the route allows it.
@@ -214,6 +264,9 @@ impl Relay {
             return self.pass(ask.route);
         }
         self.tally.add(ask.route, Count::StaleGiven);
+        if ask.number.is_some() {
+            self.tell_stale(course, &shelf.keys);
+        }
         self.hit(ask, course, out, mark)
     }
 
@@ -226,7 +279,9 @@ impl Relay {
             return;
         }
         let request = ask.request;
-        let reader = self.shared(Protocol::Resp3, request.db);
+        // The server that the key was read from, which tells of its changes.
+        let Some(server) = self.router.replies.server_of(shelf.keys.first()) else { return };
+        let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
         if self.refuses(reader) {
@@ -257,10 +312,9 @@ impl Relay {
         // The time before it is asked: a life that is counted from here ends no later than the key.
         read.when = self.router.replies.now();
         self.reads.insert(flight, read);
-        let mut words = vec![];
-        write_request(&mut words, &["CLIENT", "CACHING", "YES"]);
-        self.send(link, &words, To::Promise(flight));
+        self.send(link, &caching(), To::Promise(flight));
         self.send(link, &request, To::Value(flight));
+        let mut words = vec![];
         for key in keys.iter() {
             words.clear();
             write_request(&mut words, &[b"PTTL".as_slice(), key]);
