@@ -5,6 +5,7 @@ import { Cache } from 'breakwater'
 import { LRUCache } from 'breakwater/lru-cache'
 import { redis } from 'breakwater/redis'
 import { createRouter } from 'breakwater/router'
+import { createPool } from 'breakwater/routing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
@@ -45,6 +46,15 @@ const warm = (different, options) =>
 /** A cache of which another process loads everything. */
 const beside = (tierLease, options) =>
   stale({ name: 'alive', tier: tierOf({ lease: async () => undefined }), tierLease, ...options })
+
+/** A pool of one worker, which does one task at a time. */
+const pool = options => {
+  const file = new URL('../routing/tasks/tasks.mjs', import.meta.url)
+  return createPool({ file, route: task => task.key, workers: 1, concurrency: 1, ...options })
+}
+
+/** A task that never ends. */
+const endless = { do: 'wait', key: 'a', gate: new SharedArrayBuffer(4) }
 
 /** Clients that do not keep the process. */
 const clients = {
@@ -225,6 +235,21 @@ const awaited = {
     const node = await router('auto')
     node.close().then(say('done'))
   },
+  'pool: timeout'() {
+    pool().run(endless, { timeout: 500 }).catch(say('done'))
+  },
+  'pool: restart'() {
+    const workers = pool()
+    // The first one dies with its task; the second is done by what is started then.
+    workers.run({ do: 'die', key: 'a' }).catch(() => {})
+    workers.run({ do: 'echo', key: 'a' }).then(say('done'))
+  },
+  async 'pool: close'() {
+    const workers = pool()
+    await workers.run({ do: 'echo', key: 'a' })
+    await workers.close()
+    say('done')()
+  },
 }
 
 /** Who waits no longer, of those that waited for an hour. */
@@ -336,6 +361,21 @@ const forgotten = {
     const cache = new LRUCache({ max: 10, ttl: 3_600_000, ttlResolution: 3_600_000 })
     cache.set('a', 1)
     cache.get('a')
+  },
+  async 'pool: timeout, once given up'() {
+    const given = new AbortController()
+    const answer = pool().run(endless, { timeout: '1h', signal: given.signal })
+    given.abort()
+    await answer.catch(() => {})
+  },
+  async 'pool: stuckAfter'() {
+    const workers = pool({ stuckAfter: '1h' })
+    await workers.run({ do: 'echo', key: 'a' })
+    await workers.run(endless, { timeout: 1 }).catch(() => {})
+  },
+  async 'pool: restart'() {
+    const workers = pool()
+    await workers.run({ do: 'die', key: 'a' }).catch(() => {})
   },
 }
 
