@@ -30,6 +30,9 @@ const EXPORTED: Record<string, string> = {
   RouterRoute: 'breakwater/router',
   RouterUser: 'breakwater/router',
   ListenOptions: 'breakwater/router',
+  RingOptions: 'breakwater/routing',
+  PoolOptions: 'breakwater/routing',
+  RunOptions: 'breakwater/routing',
   MemoizeOptions: 'breakwater/memoize',
   NextOptions: 'breakwater/nextjs',
 }

@@ -2,8 +2,8 @@
 // that whoever can load does; and errors on their way to other threads.
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
+import { fromText, toText } from '../../src/base/failure.ts'
 import { Cache, type CacheKey } from '../../src/index.ts'
-import { fromText, toText } from '../../src/loading/failure.ts'
 import { ManualClock } from '../../src/testing.ts'
 import type { Tier, TierValue } from '../../src/tier/contract.ts'
 

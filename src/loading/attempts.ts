@@ -1,6 +1,7 @@
 // One attempt to load for a flight that this instance leads: the loader is called, and what it brings
 // is stored and handed to those who wait in other isolates, or its error is.
 import { CacheFullError, EntryTooLargeError } from '../base/errors.ts'
+import { toText } from '../base/failure.ts'
 import type { CacheKey } from '../base/types.ts'
 import { traceLoad } from '../events/events.ts'
 import type { Origin } from '../guard/origin.ts'
@@ -10,7 +11,6 @@ import { State } from '../native/port.ts'
 import type { TierValue } from '../tier/contract.ts'
 import type { Second } from '../tier/second.ts'
 import type { LoadStats } from './counts.ts'
-import { toText } from './failure.ts'
 import type { Asker, Flight, Outcome } from './flight.ts'
 import { earlyWindow, Freshness, noteOf } from './freshness.ts'
 import type { LoadingHost } from './host.ts'

@@ -1,9 +1,9 @@
 // What a flight came to, as the native side tells it to another isolate.
 import { CacheClosedError } from '../base/errors.ts'
+import { fromText } from '../base/failure.ts'
 import type { Values } from '../codec/values.ts'
 import { FAILED, VALUE } from '../native/mail.ts'
 import { State } from '../native/port.ts'
-import { fromText } from './failure.ts'
 import type { Outcome } from './flight.ts'
 
 /** What a flight of another isolate came to. */

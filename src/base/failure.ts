@@ -1,6 +1,6 @@
 // Errors as text, for waiters in other threads and for entries that remember a failure.
 import { types } from 'node:util'
-import { adopt, isBreakwaterError } from '../base/errors.ts'
+import { adopt, isBreakwaterError } from './errors.ts'
 
 /** The most characters that a failure takes. */
 const LONGEST = 32_768

@@ -1,0 +1,2 @@
+/** The text of src/routing/hash-module.ts. */
+export function hashModule(): Promise<string>
