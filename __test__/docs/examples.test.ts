@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import ts from '../../docs/api/node_modules/typescript/lib/typescript.js'
 import { type Block, blocksOf, pages, programOf, run } from '../helpers/examples.ts'
-import { installed, redis } from '../router/support.ts'
+import { installed, redis, serve } from '../router/support.ts'
 import { root } from './code.ts'
 
 /** The examples in the comments of a source. */
@@ -42,10 +42,15 @@ for (const { file, line, code } of inSources) {
 // Those of the pages may speak to the server of the environment, and come one after the other.
 for (const { file, line, code } of inPages) {
   const needsServer = code.includes('REDIS_URL')
-  const check = !needsServer || installed('redis-server') ? test.serial : test.skip
+  // The port that the pages have `breakwater serve` listen on.
+  const isNode = code.includes(':6380')
+  const check = !needsServer || isNode || installed('redis-server') ? test.serial : test.skip
   check(`the example at ${file}:${line} runs`, async t => {
     t.timeout(60_000)
-    if (needsServer) process.env.REDIS_URL = `redis://127.0.0.1:${(await redis(t)).port}`
+    if (needsServer) {
+      const { port } = await (isNode ? serve(t) : redis(t))
+      process.env.REDIS_URL = `redis://127.0.0.1:${port}`
+    }
     await t.notThrowsAsync(run(code))
   })
 }

@@ -9,7 +9,7 @@ import type {
   TierValue,
 } from '../../src/tier/contract.ts'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
-import { redis, type Served } from '../router/support.ts'
+import { redis, type Served, serve } from '../router/support.ts'
 import {
   type Connected,
   cluster,
@@ -23,43 +23,59 @@ import {
 export interface Setup {
   readonly title: string
   readonly isCluster: boolean
+  /** What it has not that a Redis has: see {@link NODE_LACKS}. */
+  readonly lacks: readonly string[]
   readonly library: Library
   client(t: ExecutionContext): Promise<Connected>
   servers(): readonly Served[]
 }
 
-/** Each library, over one server and over a cluster; the servers run until `stop`. */
+/**
+ * What `breakwater serve` has not with a store of its own, for which tests ask otherwise or not at all: no
+ * types but texts, no scripts that it could forget, no counts of single commands.
+ */
+const NODE_LACKS = ['SCRIPT', 'LPUSH', 'SADD', 'SCARD', 'INFO commandstats']
+
+/** Each library, over one Redis, a cluster, and nodes of one thread and of two; they run until `stop`. */
 export function setups(): { all: Setup[]; start(): Promise<void>; stop(): void } {
   const ends: (() => void)[] = []
   const untilStop = { teardown: (end: () => void) => ends.push(end) } as unknown as ExecutionContext
-  let single: Served
-  let nodes: Served[]
-  const all = libraries.flatMap((library): Setup[] => [
-    {
-      title: library,
-      library,
-      isCluster: false,
-      client: t => connect(t, library, single.port),
-      servers: () => [single],
-    },
-    {
-      title: `${library} in a cluster`,
-      library,
-      isCluster: true,
-      client: t => connectCluster(t, library, nodes),
-      servers: () => nodes,
-    },
-  ])
+  const kinds: Record<string, { start(): Promise<Served[]>; servers: Served[] }> = {
+    '': { start: async () => [await redis(untilStop)], servers: [] },
+    ' in a cluster': { start: () => cluster(untilStop), servers: [] },
+    ' over a node': { start: async () => [await node(untilStop, 1)], servers: [] },
+    ' over a node of two threads': { start: async () => [await node(untilStop, 2)], servers: [] },
+  }
+  const all = libraries.flatMap(library =>
+    Object.entries(kinds).map(([what, kind]): Setup => {
+      const isCluster = what.includes('cluster')
+      return {
+        title: `${library}${what}`,
+        library,
+        isCluster,
+        lacks: what.includes('node') ? NODE_LACKS : [],
+        client: t =>
+          isCluster
+            ? connectCluster(t, library, kind.servers)
+            : connect(t, library, kind.servers[0]!.port),
+        servers: () => kind.servers,
+      }
+    }),
+  )
   return {
     all,
     async start() {
-      single = await redis(untilStop)
-      nodes = await cluster(untilStop)
+      for (const kind of Object.values(kinds)) kind.servers = await kind.start()
     },
     stop() {
       for (const end of ends) end()
     },
   }
+}
+
+/** `breakwater serve` with a store of its own. */
+export function node(t: ExecutionContext, threads: number, ...args: string[]): Promise<Served> {
+  return serve(t, '--threads', `${threads}`, '--max-bytes', '256mb', ...args)
 }
 
 /** A cache's side of a tier, which keeps what it is told. */

@@ -19,6 +19,13 @@ export interface NativeRouter {
   take(into: Uint8Array): number
   /** Clients that a command ended, on whichever thread they are. */
   kills(): number[]
+  /** Has a function called when there are {@link news}. */
+  hear(called: () => void): void
+  /**
+   * What clients are told of changes and messages: `[client, bytes, ...]`, flat; no bytes for one whose
+   * connection has to end, since it missed some.
+   */
+  news(): (number | Buffer | undefined)[]
   /** The client's number in this process. */
   clientId(session: number): number
   /** The connection is gone. */

@@ -11,6 +11,8 @@ import { type NativeRouter, Next } from '../native/router.ts'
 const AREA = 64 * 1024
 /** How long a connection that we end may take to accept its last replies, in milliseconds. */
 const LINGER = 1000
+/** A client that has more bytes than this waiting when there are news takes none, and is disconnected. */
+const MOST_NEWS = 32 * 1024 * 1024
 const NOTHING = Buffer.alloc(0)
 
 /** Serves the connections that it is given, with one session of the router for each. */
@@ -27,6 +29,7 @@ export class Driver {
     this.#channel = new BroadcastChannel(`breakwater:router:${router.id}`)
     this.#channel.onmessage = event => this.#end((event as { data: number[] }).data)
     this.#channel.unref()
+    router.hear(() => this.#tell())
   }
 
   /** Serves a connection until either side ends it; `path` is that of a socket of this machine. */
@@ -88,6 +91,18 @@ export class Driver {
     return flags % 4
   }
 
+  /** Tells clients what they did not ask for: changes of keys, and messages. */
+  #tell(): void {
+    const news = this.#router.news()
+    for (let i = 0; i < news.length; i += 2) {
+      const connection = this.#connections.get(news[i] as number)
+      const bytes = news[i + 1] as Buffer | undefined
+      if (bytes === undefined || (connection?.waiting ?? 0) > MOST_NEWS)
+        connection?.socket.destroy()
+      else if (bytes.length > 0) connection?.write(bytes)
+    }
+  }
+
   #end(ids: number[]): void {
     for (const id of ids) this.#connections.get(id)?.socket.destroy()
   }
@@ -116,6 +131,11 @@ class ClientSocket {
   /** Whether it has replies to take before another command runs. */
   get isFull(): boolean {
     return this.socket.writableNeedDrain
+  }
+
+  /** Bytes that it has not taken. */
+  get waiting(): number {
+    return this.socket.writableLength
   }
 
   /** Writes replies; whether the kernel took them all at once. */

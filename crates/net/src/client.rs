@@ -15,7 +15,7 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, Next, Output, Relay, Session};
+use breakwater_router::{Delivery, Next, Notice, Output, Relay, Session};
 use std::io;
 
 /// How far a client has come.
@@ -124,6 +124,13 @@ impl Client {
             self.phase = Phase::Closing;
         }
         true
+    }
+
+    /// Takes news, to be written in the next step; `false` if more wait than may, because the client
+    /// does not take them.
+    pub fn hear(&mut self, news: &[Notice]) -> bool {
+        self.backlog.len() <= self.session.most_messages()
+            && self.session.hear(news, self.backlog.behind())
     }
 
     /// Lets go of what it had of the store.

@@ -25,3 +25,8 @@ pub(crate) fn unknown_part(command: &str, name: &[u8]) -> Failure {
         [b"ERR unknown subcommand '", name, b"'. Try ", own.as_bytes(), b" HELP."].concat(),
     )
 }
+
+/// A command of this name has too few or too many words.
+pub(crate) fn wrong_arity(name: &str) -> Failure {
+    Failure::new(format!("ERR wrong number of arguments for '{name}' command"))
+}

@@ -4,7 +4,8 @@
 //! [`Session::open`], hands it what it read with [`Session::feed`], writes what [`Output`] holds,
 //! and does what [`Next`] says. One [`Router`] serves any number of threads.
 //!
-//! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `store` (the embedded store), `shared` (what all
+//! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `news` (what
+//! clients are told without having asked), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
 //! `upstream` (connections to servers).
 //!
@@ -28,6 +29,8 @@ pub mod catalog;
 mod client;
 mod command;
 mod failure;
+mod glob;
+mod news;
 mod path;
 mod policy;
 mod shared;
@@ -36,7 +39,8 @@ mod upstream;
 
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
 pub use client::{Next, Output, Session};
+pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
-pub use shared::{ClientId, Counts, Limits, Options, Peer, Router};
+pub use shared::{Counts, Limits, Options, Peer, Router};
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

@@ -93,7 +93,7 @@ impl Driver {
             return Rest::Gone;
         };
         let (mut channel, peer) = arrival.into_parts();
-        match Session::open(&self.router, peer, self.work.now) {
+        match Session::open_at(&self.router, peer, self.work.now, &self.mailbox) {
             Ok(session) => {
                 self.by_id.insert(session.id(), key);
                 let mut client = Client::new(channel, session);

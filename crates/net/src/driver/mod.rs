@@ -1,8 +1,10 @@
 //! The connections of one thread, and what is done with them: `turn` says when what is done, `clients`
-//! does it for clients, `store` for the store, `faults` sees to what a panic costs.
+//! does it for clients, `store` for the store, `news` tells clients what they did not ask for, `faults`
+//! sees to what a panic costs.
 
 mod clients;
 mod faults;
+mod news;
 mod store;
 mod turn;
 
@@ -14,7 +16,7 @@ use crate::group::{Group, Membership};
 use crate::links::Links;
 use crate::listener::{Entrance, Listener};
 use crate::tls::StoreTls;
-use breakwater_router::{ClientId, LinkId, Output, Relay, Router};
+use breakwater_router::{ClientId, LinkId, Mailbox, Output, Relay, Router};
 pub use faults::{Cost, Fault};
 use foldhash::fast::FixedState;
 use mio::{Events, Poll, Token, Waker};
@@ -88,6 +90,8 @@ pub struct Driver {
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
     membership: Membership,
+    /// What its clients are told of changes and messages.
+    mailbox: Arc<Mailbox>,
     links: Links,
     /// How the store is met, as of this turn.
     store_tls: Option<StoreTls>,
@@ -115,6 +119,9 @@ impl Driver {
         let relay = Relay::new(&router);
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let bell = waker.clone();
+        // A driver that cannot be woken is about to end.
+        let mailbox = router.mailbox(move || drop(bell.wake()));
         let open = |(at, entrance)| Listener::new(entrance, poll.registry(), Token(LISTENER - at));
         let listeners = entrances.into_iter().take(LISTENERS).enumerate().map(open);
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
@@ -130,6 +137,7 @@ impl Driver {
             deadlines: Deadlines::default(),
             membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
             waker,
+            mailbox,
             links: Links::default(),
             store_tls: None,
             retry: None,

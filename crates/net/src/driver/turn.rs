@@ -126,6 +126,7 @@ impl Driver {
         }
         if woken {
             self.open_mail();
+            self.tell_news();
         }
         !self.events.is_empty()
     }

@@ -3,11 +3,13 @@
 //! One [`Router`] serves all threads of the process; each thread has a [`Driver`] of its own with
 //! the sessions of the connections that it accepted. A chunk of a client's bytes is one call.
 
+use super::bell::NewsBell;
 use super::list;
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js};
-use breakwater_router::{Next, Output, Peer, Router, Session};
+use breakwater_router::{Mailbox, Next, Output, Peer, Router, Session};
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,14 +25,22 @@ pub struct Driver {
     /// By the number that JavaScript knows each by.
     sessions: RefCell<Vec<Option<Session>>>,
     output: RefCell<Output>,
+    /// What its clients are told of changes and messages.
+    mailbox: Arc<Mailbox>,
+    bell: Arc<NewsBell>,
     /// The router's number in the process, if this driver is the one to take it off the list.
     listed: Cell<Option<u64>>,
 }
 
 impl Driver {
     fn new(env: Rc<Env>, router: Arc<Router>, listed: Option<u64>) -> Rc<Self> {
+        let bell = Arc::<NewsBell>::default();
+        let ringer = bell.clone();
+        let mailbox = router.mailbox(move || ringer.ring());
         Rc::new(Self {
             env,
+            mailbox,
+            bell,
             router: RefCell::new(Some(router)),
             sessions: RefCell::default(),
             output: RefCell::default(),
@@ -47,6 +57,7 @@ impl Driver {
         if let Some(id) = self.listed.take() {
             list::forget(id);
         }
+        self.bell.take_down();
         let sessions = self.sessions.take();
         let router = self.router.take();
         drop((sessions, router));
@@ -71,6 +82,8 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"hold", hold),
     function!(Driver, c"take", take),
     function!(Driver, c"kills", kills),
+    function!(Driver, c"hear", hear),
+    function!(Driver, c"news", news),
     function!(Driver, c"clientId", client_id),
     function!(Driver, c"disconnect", disconnect),
     function!(Driver, c"setAddress", set_address),
@@ -107,7 +120,7 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
     };
-    let session = match Session::open(&router, peer, now()) {
+    let session = match Session::open_at(&router, peer, now(), &call.on.mailbox) {
         Ok(session) => session,
         Err(refusal) => return js.buffer(refusal),
     };
@@ -190,6 +203,34 @@ fn kills<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
         call.js.put_at(array, at, call.js.number(id as f64)?)?;
     }
     Ok(array)
+}
+
+/// `hear(function)`: has the function called, without arguments, when there are news for clients.
+fn hear<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    call.on.bell.hang(call.js, call.arg::<0>())?;
+    call.js.undefined()
+}
+
+/// `news()`: what clients are told of changes and messages: `[client, bytes, ...]`, flat; `undefined` for
+/// a client whose connection has to end, since it missed some.
+fn news<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let mut told = vec![];
+    let mut sessions = call.on.sessions.borrow_mut();
+    let all: HashMap<u64, Vec<_>> = call.on.mailbox.take().into_iter().collect();
+    for session in sessions.iter_mut().flatten() {
+        if let Some(news) = all.get(&session.id()) {
+            let mut bytes = vec![];
+            let hears = session.hear(news, &mut bytes);
+            told.push((session.id(), hears.then_some(bytes)));
+        }
+    }
+    let list = call.js.array(told.len() * 2)?;
+    for (at, (client, bytes)) in told.into_iter().enumerate() {
+        call.js.put_at(list, at * 2, call.js.number(client as f64)?)?;
+        let bytes = bytes.map_or_else(|| call.js.undefined(), |bytes| call.js.buffer(&bytes))?;
+        call.js.put_at(list, at * 2 + 1, bytes)?;
+    }
+    Ok(list)
 }
 
 /// `clientId(session)`: the client's number in the process.

@@ -1,5 +1,6 @@
 //! The routing node: driven by JavaScript's sockets, or natively in the event loop of a thread.
 
+mod bell;
 mod driver;
 mod edge;
 #[cfg(unix)]

@@ -36,6 +36,11 @@ impl<'a> Args<'a> {
         Self { bytes: self.bytes, ranges: self.ranges.get(index..).unwrap_or_default() }
     }
 
+    /// The words before `index`.
+    pub fn until(self, index: usize) -> Self {
+        Self { bytes: self.bytes, ranges: self.ranges.get(..index).unwrap_or(self.ranges) }
+    }
+
     /// The words in their order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> {
         self.ranges.iter().map(move |range| &self.bytes[range.clone()])

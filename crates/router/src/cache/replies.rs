@@ -34,6 +34,8 @@ pub(crate) type Generations = SmallVec<[u64; 2]>;
 pub(crate) enum Staleness {
     /// It will not.
     Refused,
+    /// As `Refused`, by a second look, which counts as none.
+    SecondLook,
     /// It will, for so many milliseconds.
     Taken(u64),
 }
@@ -207,7 +209,11 @@ impl Replies {
         staleness: Staleness,
         see: impl FnOnce(EntryRef<'_>) -> Option<R>,
     ) -> Option<R> {
-        let Staleness::Taken(most) = staleness else { return self.cache.get(key, see)? };
+        let most = match staleness {
+            Staleness::Refused => return self.cache.get(key, see)?,
+            Staleness::SecondLook => return self.cache.peek(key, see)?,
+            Staleness::Taken(most) => most,
+        };
         self.cache.get_with_freshness(key, |found| {
             let since = if found.freshness == Freshness::Stale { found.left } else { None };
             if since.is_some_and(|since| since > most) { None } else { see(found.entry) }
@@ -219,7 +225,7 @@ impl Replies {
         // Acquire: as in `get`.
         match staleness {
             _ if generation >= self.fresh.load(Ordering::Acquire) => true,
-            Staleness::Refused => false,
+            Staleness::Refused | Staleness::SecondLook => false,
             Staleness::Taken(most) => {
                 let since = self.now().saturating_sub(self.lost.load(Ordering::Acquire));
                 generation >= self.flushed.load(Ordering::Acquire) && since <= most

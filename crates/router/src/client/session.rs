@@ -1,9 +1,11 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
 use super::concern;
+use super::news;
 use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
+use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, Request, Taken, as_message};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
@@ -54,7 +56,17 @@ impl Session {
     /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients,
     /// the bytes to send to this one before it is disconnected.
     pub fn open(router: &Arc<Router>, peer: Peer, now: u64) -> Result<Self, &'static [u8]> {
-        let client = router.join(peer, now)?;
+        Self::open_at(router, peer, now, &router.mailbox(|| {}))
+    }
+
+    /// As [`Session::open`], for a client whose driver takes its news from `mailbox`.
+    pub fn open_at(
+        router: &Arc<Router>,
+        peer: Peer,
+        now: u64,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<Self, &'static [u8]> {
+        let client = router.join(peer, now, mailbox)?;
         let state = State::new(client, router.options.users.anonymous());
         let requests = RequestParser::default();
         let course = Course::default();
@@ -148,6 +160,13 @@ impl Session {
             }
             _ => self.course.push(bytes, out),
         }
+    }
+
+    /// Takes news from its mailbox, behind the replies to all that it was fed; appends to `out` what
+    /// the client is told. `false` if the connection has to end, since it missed something.
+    pub fn hear(&mut self, news: &[Notice], out: &mut Vec<u8>) -> bool {
+        news.iter().for_each(|one| news::write(one, &self.state, out));
+        !news.contains(&Notice::Missed)
     }
 
     /// The most bytes of messages that may wait for it.
@@ -264,6 +283,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.state.ignore(&self.router);
+        self.router.news.leave(&self.state.client.recipient);
         self.router.registry.leave(self.state.client.id);
     }
 }

@@ -3,7 +3,7 @@
 use super::state::State;
 use crate::failure::Failure;
 use crate::shared::{ClientId, Router};
-use crate::store::{DbKey, Store};
+use crate::store::{DbKey, Hand};
 use breakwater_resp::{Args, ReplyWriter, number};
 
 pub(super) const SYNTAX: &str = "ERR syntax error";
@@ -23,8 +23,8 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     #[inline]
-    pub(super) fn store(&self) -> &'a Store {
-        &self.router.store
+    pub(super) fn store(&self) -> Hand<'a> {
+        Hand::new(&self.router.store, self.state.client.id)
     }
 
     /// The key that the word at `index` names in the client's database.

@@ -5,6 +5,7 @@ use super::help::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, CONNECTION, LOADING, NOSCRIPT, STALE};
 use super::state::Replying;
+use super::tracking;
 use crate::failure::Failure;
 use crate::shared::Client;
 use breakwater_resp::Args;
@@ -67,6 +68,10 @@ pub(super) static COMMANDS: &[Command] = &[Command::new("client", -2, 0, |_| Ok(
             "3.2.0",
             "Chooses whether this client gets replies.",
         ),
+        tracking::TRACKING,
+        tracking::CACHING,
+        tracking::TRACKINGINFO,
+        tracking::GETREDIR,
         Command::new("client|help", 2, LOADING | STALE | CONNECTION, |call| {
             help(call, &COMMANDS[0])
         })
@@ -97,11 +102,10 @@ fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     let clients = match options.len() {
         0 => call.router.registry.all(),
         2 if options.is(0, "type") => {
-            if is_normal(options.word(1))? {
-                call.router.registry.all()
-            } else {
-                vec![]
-            }
+            let kind = ClientKind::parse(options.word(1))?;
+            let mut all = call.router.registry.all();
+            all.retain(|client| kind.takes(client));
+            all
         }
         count if count > 1 && options.is(0, "id") => {
             let ids = options.from(1);
@@ -117,12 +121,28 @@ fn list(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a type of client is the one that all clients here are of.
-fn is_normal(name: &[u8]) -> Result<bool, Failure> {
-    match &name.to_ascii_lowercase()[..] {
-        b"normal" => Ok(true),
-        b"master" | b"replica" | b"slave" | b"pubsub" => Ok(false),
-        _ => Err(Failure::new([b"ERR Unknown client type '", name, b"'"].concat())),
+/// A type of clients.
+#[derive(Clone, Copy, PartialEq)]
+enum ClientKind {
+    Normal,
+    Subscribed,
+    /// Of which there are none.
+    Other,
+}
+
+impl ClientKind {
+    fn parse(name: &[u8]) -> Result<Self, Failure> {
+        match &name.to_ascii_lowercase()[..] {
+            b"normal" => Ok(Self::Normal),
+            b"pubsub" => Ok(Self::Subscribed),
+            b"master" | b"replica" | b"slave" => Ok(Self::Other),
+            _ => Err(Failure::new([b"ERR Unknown client type '", name, b"'"].concat())),
+        }
+    }
+
+    fn takes(self, client: &Client) -> bool {
+        let subscribed = client.profile.lock().subscriptions != [0, 0];
+        self == if subscribed { Self::Subscribed } else { Self::Normal }
     }
 }
 
@@ -132,14 +152,14 @@ struct ClientFilter<'a> {
     address: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
     user: Option<&'a [u8]>,
-    normal: bool,
+    kind: Option<ClientKind>,
     skip_me: bool,
 }
 
 impl<'a> ClientFilter<'a> {
     fn parse(call: &Call<'_>, args: Args<'a>) -> Result<Self, Failure> {
         let mut filter =
-            Self { id: None, address: None, local: None, user: None, normal: true, skip_me: true };
+            Self { id: None, address: None, local: None, user: None, kind: None, skip_me: true };
         for (name, value) in args.pairs(0) {
             match &name.to_ascii_lowercase()[..] {
                 b"id" => {
@@ -148,7 +168,7 @@ impl<'a> ClientFilter<'a> {
                 }
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local = Some(value),
-                b"type" => filter.normal = is_normal(value)?,
+                b"type" => filter.kind = Some(ClientKind::parse(value)?),
                 b"user" => {
                     if call.router.options.users.find(value).is_none() {
                         return Err(Failure::new([b"ERR No such user '", value, b"'"].concat()));
@@ -164,7 +184,7 @@ impl<'a> ClientFilter<'a> {
     }
 
     fn takes(&self, client: &Client, me: u64) -> bool {
-        self.normal
+        self.kind.is_none_or(|kind| kind.takes(client))
             && !(self.skip_me && client.id == me)
             && self.id.is_none_or(|id| id == client.id)
             && self.address.is_none_or(|address| address == client.peer.address.as_bytes())

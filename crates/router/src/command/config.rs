@@ -1,11 +1,11 @@
 //! `CONFIG`: settings, under the names that Redis has for them.
 
 use super::call::Call;
-use super::glob;
 use super::help::help;
 use super::spec::Command;
 use super::spec::flag::{ADMIN, DANGEROUS, LOADING, NOSCRIPT, STALE};
 use crate::failure::Failure;
+use crate::glob;
 use crate::shared::Router;
 use crate::store::DATABASES;
 use breakwater_engine::Policy;

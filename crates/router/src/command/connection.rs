@@ -3,7 +3,9 @@
 use super::call::{Call, SYNTAX};
 use super::generic::database;
 use super::spec::Command;
-use super::spec::flag::{ALLOW_BUSY, CONNECTION, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE};
+use super::spec::flag::{
+    ALLOW_BUSY, CONNECTION, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, SUBSCRIBED,
+};
 use crate::failure::Failure;
 use crate::policy::DEFAULT;
 use breakwater_resp::Protocol;
@@ -15,7 +17,7 @@ const FIRST: u32 = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY | CO
 pub(super) const COMPATIBLE: &str = "7.0.15";
 
 pub(super) static COMMANDS: &[Command] = &[
-    Command::new("ping", -1, FAST | CONNECTION, ping)
+    Command::new("ping", -1, FAST | CONNECTION | SUBSCRIBED, ping)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .about("connection", "1.0.0", "Answers."),
     Command::new("echo", 2, LOADING | STALE | FAST | CONNECTION, echo).about(
@@ -29,8 +31,12 @@ pub(super) static COMMANDS: &[Command] = &[
         "Chooses the protocol, and may authenticate and give a name.",
     ),
     Command::new("auth", -2, FIRST, auth).about("connection", "1.0.0", "Authenticates."),
-    Command::new("quit", -1, FIRST, quit).about("connection", "1.0.0", "Ends the connection."),
-    Command::new("reset", 1, FIRST, reset).about(
+    Command::new("quit", -1, FIRST | SUBSCRIBED, quit).about(
+        "connection",
+        "1.0.0",
+        "Ends the connection.",
+    ),
+    Command::new("reset", 1, FIRST | SUBSCRIBED, reset).about(
         "connection",
         "6.2.0",
         "Makes the connection as new.",
@@ -43,7 +49,13 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 fn ping(call: &mut Call<'_>) -> Result<(), Failure> {
+    let subscribed = call.state.protocol == Protocol::Resp2 && !call.state.topics.is_empty();
     match call.args.len() {
+        1 | 2 if subscribed => {
+            call.reply.array(2);
+            call.reply.bulk(b"pong");
+            call.reply.bulk(call.args.get(1).unwrap_or_default());
+        }
         1 => call.reply.simple("PONG"),
         2 => call.reply.bulk(call.args.word(1)),
         _ => return Err("ERR wrong number of arguments for 'ping' command".into()),

@@ -1,11 +1,12 @@
 //! Finding a command, checking who calls it, and running it.
 
 use super::call::Call;
-use super::spec::flag;
+use super::spec::{Command, flag};
 use super::table::find;
-use crate::failure::Failure;
+use crate::failure::{Failure, wrong_arity};
+use crate::news::NewsDesk;
 use crate::policy::Permissions;
-use breakwater_resp::Args;
+use breakwater_resp::{Args, Protocol};
 
 /// Runs a command, whose name is its first word, and replies.
 #[inline]
@@ -40,12 +41,35 @@ fn attempt(call: &mut Call<'_>) -> Result<(), Failure> {
             )));
         }
     }
+    if call.state.heeds() {
+        heed(call, command)?;
+    }
     (command.run)(call)
 }
 
-/// A command of this name has too few or too many words.
-pub(crate) fn wrong_arity(name: &str) -> Failure {
-    Failure::new(format!("ERR wrong number of arguments for '{name}' command"))
+/// A client that is told of changes or messages begins a command: notes what it reads before it does,
+/// and keeps to the subscriptions of one that knows no pushes.
+#[cold]
+fn heed(call: &mut Call<'_>, command: &Command) -> Result<(), Failure> {
+    let subscribed = call.state.protocol == Protocol::Resp2 && !call.state.topics.is_empty();
+    if subscribed && command.flags & flag::SUBSCRIBED == 0 {
+        return Err(Failure::new(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+             allowed in this context",
+            command.name
+        )));
+    }
+    let caching = call.state.caching;
+    // It lasts to the end of the next command that is not about clients.
+    call.state.caching &= command.name.starts_with("client");
+    if command.flags & flag::READONLY != 0
+        && call.state.tracks().is_some_and(|mode| NewsDesk::notes(mode, caching))
+    {
+        for place in command.key_places(call.args) {
+            call.router.news.read(call.args.word(place), &call.state.client.recipient);
+        }
+    }
+    Ok(())
 }
 
 /// Answers a name that is no command's.

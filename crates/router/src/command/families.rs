@@ -3,10 +3,11 @@
 use super::spec::Command;
 use super::{
     client, config, connection, counter, expire, generic, info, keyspace, many, range, string,
+    tier, time, topics,
 };
 
 /// What each family has.
-pub(super) static FAMILIES: [&[Command]; 11] = [
+pub(super) static FAMILIES: [&[Command]; 14] = [
     connection::COMMANDS,
     client::COMMANDS,
     info::COMMANDS,
@@ -18,4 +19,7 @@ pub(super) static FAMILIES: [&[Command]; 11] = [
     generic::COMMANDS,
     expire::COMMANDS,
     keyspace::COMMANDS,
+    topics::COMMANDS,
+    time::COMMANDS,
+    tier::COMMANDS,
 ];

@@ -108,7 +108,7 @@ fn renamenx(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn relocate(call: &mut Call<'_>, replace: bool) -> Result<bool, Failure> {
     let (from, to) = (call.key(1), call.key(2));
-    let _alone = call.store().several();
+    let _alone = call.router.store.several();
     let found = call.store().peek(&from, copied).ok_or("ERR no such key")?;
     if call.args[1] == call.args[2] {
         return Ok(replace);
@@ -137,7 +137,7 @@ fn copy(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err("ERR source and destination objects are the same".into());
     }
     let (from, to) = (call.key(1), DbKey::new(db, call.args.word(2)));
-    let _alone = call.store().several();
+    let _alone = call.router.store.several();
     let done = match call.store().peek(&from, copied) {
         None => false,
         Some(found) => place(call, &to, &found, replace)?,

@@ -74,6 +74,7 @@ fn clients(router: &Router, _: u64) -> Fields {
         ("connected_clients", router.counts().clients.to_string()),
         ("maxclients", router.options.limits.clients.to_string()),
         ("blocked_clients", "0".into()),
+        ("tracking_clients", router.news.counts().0.to_string()),
     ]
 }
 
@@ -112,6 +113,7 @@ fn persistence(_: &Router, _: u64) -> Fields {
 }
 
 fn stats(router: &Router, _: u64) -> Fields {
+    let (_, keys, prefixes) = router.news.counts();
     let (counts, cache) = (router.counts(), router.cache().stats());
     vec![
         ("total_connections_received", counts.connections.to_string()),
@@ -123,6 +125,10 @@ fn stats(router: &Router, _: u64) -> Fields {
         ("evicted_keys", cache.evictions.to_string()),
         ("keyspace_hits", cache.hits.to_string()),
         ("keyspace_misses", cache.misses.to_string()),
+        ("pubsub_channels", router.channels.names(|_| true).len().to_string()),
+        ("pubsub_patterns", router.channels.patterns().to_string()),
+        ("tracking_total_keys", keys.to_string()),
+        ("tracking_total_prefixes", prefixes.to_string()),
     ]
 }
 

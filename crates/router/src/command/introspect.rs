@@ -2,11 +2,11 @@
 
 use super::call::{Call, SYNTAX};
 use super::families::FAMILIES;
-use super::glob;
 use super::help::help;
 use super::spec::flag::{CONNECTION, LOADING, STALE};
 use super::spec::{Command, KeySpec};
 use crate::failure::Failure;
+use crate::glob;
 use breakwater_resp::{Args, ReplyWriter};
 
 const FLAGS: u32 = LOADING | STALE | CONNECTION;
@@ -120,6 +120,10 @@ fn describe_keys(reply: &mut ReplyWriter<'_>, keys: &KeySpec) {
     reply.bulk(b"begin_search");
     specification(reply, b"index", &[(b"index", keys.first as i64)]);
     reply.bulk(b"find_keys");
+    if keys.counted {
+        let numbers = [(&b"keynumidx"[..], 0), (b"firstkey", 1), (b"keystep", 1)];
+        return specification(reply, b"keynum", &numbers);
+    }
     let step = (&b"keystep"[..], keys.step as i64);
     specification(reply, b"range", &[(b"lastkey", keys.last), step, (b"limit", 0)]);
 }
@@ -217,7 +221,7 @@ fn getkeys(call: &mut Call<'_>) -> Result<(), Failure> {
     if !command.takes(args.len()) {
         return Err("ERR Invalid number of arguments specified for command".into());
     }
-    let places = command.key_places(args.len());
+    let places = command.key_places(args);
     call.reply.array(places.len());
     places.iter().for_each(|place| call.reply.bulk(args.word(*place)));
     Ok(())

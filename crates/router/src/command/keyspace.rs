@@ -1,10 +1,10 @@
 //! A database as a whole.
 
 use super::call::{Call, SYNTAX};
-use super::glob;
 use super::spec::Command;
 use super::spec::flag::{DANGEROUS, FAST, KEYSPACE, READONLY, WRITE};
 use crate::failure::Failure;
+use crate::glob;
 use breakwater_resp::number;
 use breakwater_resp::{Protocol, ReplyWriter};
 

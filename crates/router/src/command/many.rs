@@ -37,7 +37,7 @@ fn mget(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn mset(call: &mut Call<'_>) -> Result<(), Failure> {
     demand_pairs(call, "mset")?;
-    let _alone = call.store().several();
+    let _alone = call.router.store.several();
     write(call)?;
     call.reply.ok();
     Ok(())

@@ -3,7 +3,7 @@
 use super::call::Call;
 use crate::failure::{Failure, unknown_part};
 use crate::policy::Permissions;
-use breakwater_resp::Args;
+use breakwater_resp::{Args, number};
 
 /// Properties and categories of commands, one bit each.
 pub(super) mod flag {
@@ -17,18 +17,24 @@ pub(super) mod flag {
     pub(crate) const FAST: u32 = 1 << 7;
     pub(crate) const NO_AUTH: u32 = 1 << 8;
     pub(crate) const ALLOW_BUSY: u32 = 1 << 9;
+    pub(crate) const PUBSUB: u32 = 1 << 10;
     // Categories that no property implies.
     pub(crate) const KEYSPACE: u32 = 1 << 16;
     pub(crate) const STRING: u32 = 1 << 17;
     pub(crate) const DANGEROUS: u32 = 1 << 18;
     pub(crate) const CONNECTION: u32 = 1 << 19;
+    /// It tells of the names of keys, or of messages: a user needs to be allowed to read.
+    pub(crate) const TELLS: u32 = 1 << 24;
+    /// It may be sent by a client of RESP2 that subscribes to something.
+    pub(crate) const SUBSCRIBED: u32 = 1 << 25;
 
     /// The properties' names, in the order in which they are listed.
-    pub(crate) const NAMES: [(u32, &str); 10] = [
+    pub(crate) const NAMES: [(u32, &str); 11] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
         (ADMIN, "admin"),
+        (PUBSUB, "pubsub"),
         (NOSCRIPT, "noscript"),
         (LOADING, "loading"),
         (STALE, "stale"),
@@ -47,17 +53,24 @@ pub(super) struct KeySpec {
     /// The last one, counted from the first, or from the end if negative.
     pub(super) last: i64,
     pub(super) step: usize,
+    /// Whether the word at `first` says how many there are, which follow it.
+    pub(super) counted: bool,
     pub(super) flags: &'static [&'static str],
 }
 
 impl KeySpec {
     pub(super) const fn one(first: usize, flags: &'static [&'static str]) -> Self {
-        Self { first, last: 0, step: 1, flags }
+        Self { first, last: 0, step: 1, counted: false, flags }
+    }
+
+    /// As many as the word at `first` says, behind it.
+    pub(super) const fn counted(first: usize, flags: &'static [&'static str]) -> Self {
+        Self { first, last: 0, step: 1, counted: true, flags }
     }
 
     /// All words, every `step`th of them.
     pub(super) const fn all(step: usize, flags: &'static [&'static str]) -> Self {
-        Self { first: 1, last: -1, step, flags }
+        Self { first: 1, last: -1, step, counted: false, flags }
     }
 }
 
@@ -146,7 +159,7 @@ impl Command {
     pub(super) fn permissions(&self) -> Permissions {
         let is = |flags: u32| self.flags & flags == flags;
         let mut needed = Permissions::empty();
-        needed.set(Permissions::READ, is(flag::READONLY));
+        needed.set(Permissions::READ, is(flag::READONLY) || is(flag::TELLS));
         needed.set(Permissions::WRITE, is(flag::WRITE));
         let flushes = is(flag::WRITE | flag::DANGEROUS);
         needed.set(Permissions::ADMIN, is(flag::ADMIN) || flushes);
@@ -166,6 +179,7 @@ impl Command {
             (has(flag::READONLY), "@read"),
             (has(flag::WRITE), "@write"),
             (has(flag::STRING), "@string"),
+            (has(flag::PUBSUB), "@pubsub"),
             (has(flag::ADMIN), "@admin"),
             (has(flag::FAST), "@fast"),
             (!has(flag::FAST), "@slow"),
@@ -182,21 +196,28 @@ impl Command {
         let (Some(first), Some(last)) = (self.keys.first(), self.keys.last()) else {
             return (0, 0, 0);
         };
+        if first.counted {
+            return (0, 0, 0);
+        }
         let end = if last.last < 0 { last.last } else { last.first as i64 + last.last };
         (first.first as i64, end, first.step as i64)
     }
 
-    /// The places of the keys in a command of so many words.
-    pub(super) fn key_places(&self, words: usize) -> Vec<usize> {
+    /// The places of the keys in a command.
+    pub(super) fn key_places(&self, args: Args<'_>) -> Vec<usize> {
         let mut places = vec![];
         for keys in self.keys {
-            let last = match keys.last {
-                last if last < 0 => words as i64 + last,
-                last => keys.first as i64 + last,
+            let (first, last) = match keys.last {
+                _ if keys.counted => {
+                    let count = number::integer(args.word(keys.first)).unwrap_or(0);
+                    (keys.first + 1, (keys.first as i64).saturating_add(count))
+                }
+                last if last < 0 => (keys.first, args.len() as i64 + last),
+                last => (keys.first, keys.first as i64 + last),
             };
-            places.extend((keys.first..=last.max(0) as usize).step_by(keys.step));
+            let last = last.clamp(0, args.len() as i64 - 1) as usize;
+            places.extend((first..=last).step_by(keys.step));
         }
-        places.retain(|place| *place < words);
         places
     }
 }

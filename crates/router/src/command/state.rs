@@ -1,6 +1,7 @@
 //! What commands see of a client's session.
 
 use crate::cache::Concern;
+use crate::news::{Kind, Topics, TrackingMode};
 use crate::policy::{DEFAULT, User};
 use crate::shared::{Client, Router};
 use breakwater_resp::Protocol;
@@ -53,6 +54,12 @@ pub(crate) struct State {
     pub(crate) replying: Replying,
     /// Where it wants its reads to be answered from, if it said so.
     pub(crate) concern: Option<Concern>,
+    /// What it subscribes to in the node's own store.
+    pub(crate) topics: Topics,
+    /// Which keys of that store it tracks, if any: as its recipient says.
+    tracks: Option<TrackingMode>,
+    /// Whether it said `CLIENT CACHING`, for the next command.
+    pub(crate) caching: bool,
     /// The command that ran last.
     pub(crate) last: &'static str,
     /// No further command is to be run.
@@ -62,7 +69,54 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(client: Arc<Client>, user: Option<Arc<User>>) -> Self {
         let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
-        Self { client, user, db, protocol, replying, concern: None, last: "", closing: false }
+        Self {
+            client,
+            user,
+            db,
+            protocol,
+            replying,
+            concern: None,
+            topics: Topics::default(),
+            tracks: None,
+            caching: false,
+            last: "",
+            closing: false,
+        }
+    }
+
+    /// Whether it is told of changes or of messages.
+    #[inline]
+    pub(crate) fn heeds(&self) -> bool {
+        self.tracks.is_some() || !self.topics.is_empty()
+    }
+
+    /// Which keys it tracks.
+    pub(crate) fn tracks(&self) -> Option<TrackingMode> {
+        self.tracks
+    }
+
+    /// It tracks keys from now on, or does no longer.
+    pub(super) fn track(&mut self, tracks: Option<TrackingMode>) {
+        (self.tracks, self.caching) = (tracks, self.caching && tracks.is_some());
+    }
+
+    /// Shows other clients to what it subscribes.
+    pub(super) fn show_topics(&self) {
+        let counts = [self.topics.of(Kind::Channel).len(), self.topics.of(Kind::Pattern).len()];
+        self.client.profile.lock().subscriptions = counts;
+    }
+
+    /// Is told of nothing any more.
+    pub(crate) fn ignore(&mut self, router: &Router) {
+        if !self.heeds() {
+            return;
+        }
+        for (kind, topic) in self.topics.take() {
+            router.channels.unsubscribe(kind, &topic, self.client.id);
+        }
+        router.news.untrack(&self.client.recipient);
+        self.track(None);
+        self.show_topics();
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
@@ -81,6 +135,7 @@ impl State {
         self.user = router.options.users.anonymous();
         (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
         self.replying = Replying::On;
+        self.ignore(router);
         let mut profile = self.client.profile.lock();
         profile.name.clear();
         (profile.no_evict, profile.no_touch) = (false, false);

@@ -3,9 +3,9 @@
 use super::changes::Changes;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
-use super::topics::{Topic, Topics};
 use super::transaction::Transaction;
 use crate::cache::Concern;
+use crate::news::{Topic, Topics};
 use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};

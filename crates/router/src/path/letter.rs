@@ -1,7 +1,7 @@
 //! What the relays of several threads tell each other: of reads that they share, and of what one of
 //! them hears for all.
 
-use super::topics::Topic;
+use crate::news::Topic;
 use breakwater_engine::Lease;
 use breakwater_resp::Kind;
 use std::sync::Arc;

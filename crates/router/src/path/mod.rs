@@ -12,7 +12,6 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
-mod topics;
 mod transaction;
 
 pub(crate) use course::{Course, Note, Request, Taken};

@@ -1,14 +1,12 @@
 //! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
 
+use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
 use crate::policy::DEFAULT;
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-/// A client's number, never given twice by one router.
-pub type ClientId = u64;
 
 /// The two ends of a connection, as `host:port`.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +27,8 @@ pub(crate) struct Client {
     /// The number that the store knows its own connection by, if others may redirect to it.
     pub(crate) number: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
+    /// Where news of changes and messages reach it.
+    pub(crate) recipient: Arc<Recipient>,
 }
 
 /// The part of it that changes, brought up to date after each chunk.
@@ -49,6 +49,8 @@ pub(crate) struct Profile {
     pub(crate) output: usize,
     pub(crate) no_evict: bool,
     pub(crate) no_touch: bool,
+    /// To how many channels and patterns it subscribes.
+    pub(crate) subscriptions: [usize; 2],
 }
 
 impl Client {
@@ -67,16 +69,12 @@ impl Client {
     pub(crate) fn describe(&self, now: u64) -> String {
         let profile = self.profile.lock().clone();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let flags = match (profile.no_evict, profile.no_touch) {
-            (false, false) => "N",
-            (true, false) => "e",
-            (false, true) => "T",
-            (true, true) => "eT",
-        };
+        let (flags, redirect) = self.flags(&profile);
+        let [channels, patterns] = profile.subscriptions;
         format!(
-            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
-             ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
-             omem=0 tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={} sub={channels} \
+             psub={patterns} ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
+             omem=0 tot-mem={} events=r cmd={} user={} redir={redirect} resp={} lib-name={} lib-ver={}",
             self.id,
             self.peer.address,
             self.peer.local,
@@ -94,6 +92,23 @@ impl Client {
             text(&profile.library_version),
         )
     }
+
+    /// The letters of what it does, and whom it redirects to.
+    fn flags(&self, profile: &Profile) -> (String, i64) {
+        let tracking = self.recipient.tracking();
+        let tracking = tracking.as_ref();
+        let redirect = tracking.map_or(-1, |tracking| tracking.target());
+        let letters = [
+            (profile.subscriptions != [0, 0], 'P'),
+            (tracking.is_some(), 't'),
+            (tracking.is_some_and(|tracking| tracking.broken), 'R'),
+            (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Broadcast), 'B'),
+            (profile.no_evict, 'e'),
+            (profile.no_touch, 'T'),
+        ];
+        let flags: String = letters.iter().filter(|one| one.0).map(|one| one.1).collect();
+        (if flags.is_empty() { "N".into() } else { flags }, redirect)
+    }
 }
 
 /// All clients, by their numbers.
@@ -105,14 +120,22 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Takes in a client, unless there are `max` already.
-    pub(crate) fn join(&self, peer: Peer, now: u64, max: usize) -> Option<Arc<Client>> {
+    pub(crate) fn join(
+        &self,
+        peer: Peer,
+        now: u64,
+        max: usize,
+        mail: &Arc<Mailbox>,
+    ) -> Option<Arc<Client>> {
         let mut clients = self.clients.lock();
         if clients.len() >= max {
             return None;
         }
+        // Relaxed: only the number itself has to be unique.
+        let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(Client {
-            // Relaxed: only the number itself has to be unique.
-            id: self.last.fetch_add(1, Ordering::Relaxed) + 1,
+            id,
+            recipient: Arc::new(Recipient::new(id, mail.clone())),
             peer,
             created: now,
             killed: AtomicBool::new(false),
@@ -130,6 +153,7 @@ impl Registry {
                 output: 0,
                 no_evict: false,
                 no_touch: false,
+                subscriptions: [0, 0],
             }),
         });
         clients.insert(client.id, client.clone());

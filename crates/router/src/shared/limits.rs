@@ -19,6 +19,9 @@ pub struct Limits {
     pub messages: usize,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
+    /// About the most bytes of names of keys that are remembered because clients who read them track
+    /// them: beyond, some are told as changed.
+    pub tracked: usize,
     /// The most clients at once.
     pub clients: usize,
 }
@@ -32,6 +35,7 @@ impl Default for Limits {
             waiting: 64 * 1024 * 1024,
             messages: 32 * 1024 * 1024,
             pinned: 1024,
+            tracked: 64 * 1024 * 1024,
             clients: 10_000,
         }
     }

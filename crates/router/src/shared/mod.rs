@@ -5,7 +5,8 @@ mod ear;
 mod limits;
 mod router;
 
+pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
-pub use clients::{ClientId, Peer};
+pub use clients::Peer;
 pub use limits::Limits;
 pub use router::{Counts, Options, Router};

@@ -1,9 +1,10 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
-use super::clients::{Client, ClientId, Peer, Registry};
+use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
 use super::limits::Limits;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
+use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
 use crate::upstream::StoreAddress;
@@ -72,6 +73,10 @@ pub struct Router {
     /// What came of the reads of each route.
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
+    /// Who of them tracks which keys of the node's own store.
+    pub(crate) news: Arc<NewsDesk>,
+    /// Who subscribes to what, where the node has a store of its own.
+    pub(crate) channels: Channels,
     pub(crate) ear: Ear,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
@@ -91,10 +96,13 @@ impl Router {
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
         let own = options.upstream.is_none();
         let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
+        let news = Arc::new(NewsDesk::new(options.limits.tracked));
         Self {
             replies: Replies::new(cache.clone()),
             totals,
-            store: Store::new(cache, now, own),
+            store: Store::new(cache, now, own.then(|| news.clone())),
+            news,
+            channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
             options,
@@ -113,9 +121,20 @@ impl Router {
         *self.address.lock() = (host.into(), port);
     }
 
+    /// A mailbox for the news of a driver's clients; `bell` has the driver come and
+    /// [take](Mailbox::take) what is in it. It is called on any thread, and must not call back.
+    pub fn mailbox(&self, bell: impl Fn() + Send + Sync + 'static) -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(self.options.limits.messages, Box::new(bell)))
+    }
+
     /// Takes in a client, or says what to send to it before it is disconnected.
-    pub(crate) fn join(&self, peer: Peer, now: u64) -> Result<Arc<Client>, &'static [u8]> {
-        match self.registry.join(peer, now, self.options.limits.clients) {
+    pub(crate) fn join(
+        &self,
+        peer: Peer,
+        now: u64,
+        mail: &Arc<Mailbox>,
+    ) -> Result<Arc<Client>, &'static [u8]> {
+        match self.registry.join(peer, now, self.options.limits.clients, mail) {
             Some(client) => Ok(client),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,9 @@
 //! one key is atomic. Writes of several keys exclude each other, so that two `MSETNX` never mix,
 //! but a client that reads, or writes one key, may see them half done.
 
+use super::records::Records;
 use crate::failure::Failure;
+use crate::news::{ClientId, NOBODY, NewsDesk};
 use breakwater_engine::{
     Cache, Edit, EntryRef, Error, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener, Value,
     run_to_end,
@@ -13,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// How many databases `SELECT` chooses from.
 pub(crate) const DATABASES: usize = 16;
@@ -48,6 +50,17 @@ impl DbKey {
     fn db(&self) -> usize {
         usize::from(self.0[0])
     }
+
+    /// As the store has it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As the client gave it.
+    #[inline]
+    pub(super) fn name(&self) -> &[u8] {
+        &self.0[1..]
+    }
 }
 
 /// How many keys each database has, expired but uncollected ones included.
@@ -66,10 +79,21 @@ impl KeyCounts {
     }
 }
 
-impl RemovalListener for KeyCounts {
+/// Told of every entry that leaves.
+struct Leavers {
+    counts: Arc<KeyCounts>,
+    news: Arc<NewsDesk>,
+}
+
+impl RemovalListener for Leavers {
     fn removed(&self, entry: EntryRef<'_>, reason: Reason) {
-        if let (Some(db), false) = (entry.key().bytes.first(), reason == Reason::Replaced) {
-            self.add(usize::from(*db), -1);
+        let Some((db, name)) = entry.key().bytes.split_first() else { return };
+        if reason != Reason::Replaced {
+            self.counts.add(usize::from(*db), -1);
+        }
+        // What clients do is told where they do it.
+        if matches!(reason, Reason::Evicted | Reason::Expired) {
+            self.news.changed(name, NOBODY);
         }
     }
 }
@@ -80,19 +104,62 @@ pub(crate) struct Store {
     counts: Arc<KeyCounts>,
     /// Unix milliseconds at the zero of the cache's clock.
     epoch: AtomicI64,
+    /// The latest that `epoch` has been.
+    latest: AtomicI64,
+    /// The last moment that was given out.
+    moment: AtomicU64,
     several: Mutex<()>,
+    news: Option<Arc<NewsDesk>>,
+    pub(crate) records: Records,
 }
 
 impl Store {
-    /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds. If
-    /// it is not `used`, the cache holds other things.
-    pub(crate) fn new(cache: Arc<Cache>, now: u64, used: bool) -> Self {
+    /// A store over `cache`, which must be empty and nobody else's; `now` in Unix milliseconds. What
+    /// changes in it is told by `news`; without that, the cache holds other things.
+    pub(crate) fn new(cache: Arc<Cache>, now: u64, news: Option<Arc<NewsDesk>>) -> Self {
         let counts = Arc::new(KeyCounts::default());
-        if used {
-            cache.listen(counts.clone());
+        if let Some(news) = news.clone() {
+            cache.listen(Arc::new(Leavers { counts: counts.clone(), news }));
         }
-        let epoch = AtomicI64::new(now as i64 - cache.clock().now() as i64);
-        Self { cache, counts, epoch, several: Mutex::new(()) }
+        let epoch = now as i64 - cache.clock().now() as i64;
+        Self {
+            cache,
+            counts,
+            epoch: AtomicI64::new(epoch),
+            latest: AtomicI64::new(epoch),
+            moment: AtomicU64::new(0),
+            several: Mutex::new(()),
+            news,
+            records: Records::default(),
+        }
+    }
+
+    /// A key has changed, by whom; the change can be read.
+    #[inline]
+    pub(super) fn tell(&self, name: &[u8], by: ClientId) {
+        if let Some(news) = &self.news {
+            news.changed(name, by);
+        }
+    }
+
+    /// All keys of a database, or of all, are gone.
+    pub(super) fn tell_flushed(&self) {
+        if let Some(news) = &self.news {
+            news.flushed();
+        }
+    }
+
+    /// A moment after every one before, on whatever thread: Unix microseconds, which do not go back
+    /// when the system's clock does.
+    pub(crate) fn moment(&self) -> u64 {
+        // Relaxed: a number by itself.
+        let start = self.latest.load(Ordering::Relaxed).max(0) as u64 * 1000;
+        let now = start + self.cache.clock().elapsed().as_micros() as u64;
+        // Relaxed: moments are of one atomic, whose changes have one order that agrees with what
+        // happens before what.
+        let next = |last: u64| Some(now.max(last + 1));
+        let last = self.moment.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        now.max(last.unwrap_or(0) + 1)
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -110,6 +177,7 @@ impl Store {
             return clock + epoch;
         }
         self.epoch.store(now as i64 - clock, Ordering::Relaxed);
+        self.latest.fetch_max(now as i64 - clock, Ordering::Relaxed);
         now as i64
     }
 
@@ -152,7 +220,7 @@ impl Store {
     }
 
     #[inline]
-    pub(crate) fn set(&self, key: &DbKey, value: &[u8], expiry: Expiry) -> Result<(), Failure> {
+    pub(super) fn set(&self, key: &DbKey, value: &[u8], expiry: Expiry) -> Result<(), Failure> {
         if !self.cache.set(key.key(), Value::bytes(value), expiry).map_err(refusal)? {
             self.counts.add(key.db(), 1);
         }
@@ -160,7 +228,7 @@ impl Store {
     }
 
     /// Reads, decides and writes as one step; `f` may run again if another thread was faster.
-    pub(crate) fn update<R>(
+    pub(super) fn update<R>(
         &self,
         key: &DbKey,
         mut f: impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
@@ -179,12 +247,12 @@ impl Store {
         Ok(result)
     }
 
-    pub(crate) fn delete(&self, key: &DbKey) -> bool {
+    pub(super) fn delete(&self, key: &DbKey) -> bool {
         !key.is_too_long() && self.cache.delete(key.key())
     }
 
     /// Changes when a key ends; whether it is there.
-    pub(crate) fn expire(&self, key: &DbKey, expiry: Expiry) -> Result<bool, Failure> {
+    pub(super) fn expire(&self, key: &DbKey, expiry: Expiry) -> Result<bool, Failure> {
         Ok(!key.is_too_long() && self.cache.expire(key.key(), expiry).map_err(refusal)?)
     }
 
@@ -244,7 +312,7 @@ impl Store {
     }
 
     /// Removes every key that a database had when this began.
-    pub(crate) fn flush(&self, db: u8) {
+    pub(super) fn flush(&self, db: u8) {
         let mut keys: Vec<DbKey> = vec![];
         run_to_end::<()>(|cursor| {
             let next = self.scan(db, cursor, BATCH, |name, _| keys.push(DbKey::new(db, name)));
@@ -256,7 +324,7 @@ impl Store {
     }
 
     /// Removes every key of all databases.
-    pub(crate) fn flush_all(&self) {
+    pub(super) fn flush_all(&self) {
         self.cache.clear();
     }
 }

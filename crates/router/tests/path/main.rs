@@ -389,3 +389,20 @@ fn what_a_thread_has_read_is_not_given_once_it_has_ended() {
     world.server.set("k", Some("new"), None);
     assert_eq!(world.ask(other, "GET k"), "$3\r\nnew\r\n");
 }
+
+#[test]
+fn a_read_that_takes_longer_than_its_reply_lasts_is_one_read() {
+    let mut world = World::new(2, Routes::new(vec![Route { ttl: Some(40), ..Route::default() }]));
+    let (one, other) = (world.connect(0, Resp3), world.connect(1, Resp3));
+    world.ask(one, "GET warm");
+    world.ask(other, "GET warm");
+    world.server.set("k", Some("v"), None);
+    world.send(one, "GET k");
+    world.pass(100);
+    world.send(other, "GET k");
+    world.settle();
+    for client in [one, other] {
+        assert_eq!(world.clients[client].replies.pop_front().unwrap(), b"$1\r\nv\r\n");
+    }
+    assert_eq!(runs(&world, "get"), 2, "one for each key");
+}

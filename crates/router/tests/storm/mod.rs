@@ -26,6 +26,7 @@ const PATIENCE: u64 = 10_000;
 /// Tight ones, so that they are met.
 fn limits() -> Limits {
     Limits {
+        tracked: 1 << 20,
         output: 4096,
         batch: 3,
         input: 1 << 20,

@@ -2,6 +2,7 @@
 // all but the connection that wrote them. So the cache writes by the connections that are made here.
 import { TierError } from '../../../base/errors.ts'
 import type { Client } from '../clients/client.ts'
+import { isUnknownCommand } from '../clients/connection.ts'
 import type { Ear, Holder, Line, Master, Payload } from '../clients/reach.ts'
 import type { ChannelHost, ChannelKeys } from './contract.ts'
 import type { Standing } from './footing.ts'
@@ -19,7 +20,7 @@ export interface Tracking extends Standing {
   tell(change: Change, at?: number): Promise<unknown>
 }
 
-/** Makes a key that is gone at once: telling of it is all it is for. */
+/** Makes a key that is gone at once: telling of it is all it is for. `breakwater serve` has `BW.TELL`. */
 const MARK = "redis.call('SET', KEYS[1], '') return redis.call('DEL', KEYS[1])"
 
 /** Starts tracking, on every server that a client writes to. */
@@ -55,10 +56,16 @@ export async function track(
         throw new TierError('the cluster has changed')
       }
     },
-    tell(change, at) {
+    async tell(change, at) {
       const message = writeMessage({ kind: 'change', origin, sequence: ++marks, change, at })
       const key = keys.marks + message
-      return to.route(key, 'EVAL', MARK, '1', key)
+      try {
+        return await to.route(key, 'EVAL', MARK, '1', key)
+      } catch (error) {
+        if (!isUnknownCommand(error)) throw error
+        // No library knows which of its words is a key.
+        return to.route(key, 'BW.TELL', '1', to.keyPrefix + key)
+      }
     },
   }
 }

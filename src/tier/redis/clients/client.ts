@@ -12,6 +12,16 @@ export type Reply = null | number | string | Buffer | Reply[]
 export interface Command {
   readonly words: readonly Word[]
   readonly key: Word
+  /** The same for a server that has neither scripts nor sets, and knows by name what it is to do. */
+  readonly named?: Named | undefined
+}
+
+/** A command by which `breakwater serve` does in one step what others need scripts or sets for. */
+export interface Named {
+  readonly name: string
+  readonly keys: readonly Word[]
+  /** What follows the keys. */
+  readonly args: readonly Word[]
 }
 
 /**

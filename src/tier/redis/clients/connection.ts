@@ -116,3 +116,8 @@ export function closedError(): TierError {
 export function isAnswer(error: Error): boolean {
   return /^[A-Z][A-Z]+\b/.test(error.message)
 }
+
+/** Whether an error says that a server does not know a command. */
+export function isUnknownCommand(error: unknown): boolean {
+  return error instanceof Error && /^ERR unknown command\b/i.test(error.message)
+}

@@ -6,7 +6,8 @@ import type { TierHost } from '../../contract.ts'
 import { isChanged } from '../channel/probe.ts'
 import type { Command, Reply, Word } from '../clients/client.ts'
 import type { Connection } from '../clients/connection.ts'
-import { type Read, read, type ScriptCommand, sendAll } from './scripts.ts'
+import type { ScriptCommand } from './scripts.ts'
+import { type Read, read, sendAll } from './sending.ts'
 
 /** The most keys that one command reads or removes: a server does nothing else meanwhile. */
 export const MOST_KEYS = 512

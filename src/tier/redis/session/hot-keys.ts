@@ -2,7 +2,7 @@
 // process does not come back to it.
 import { randomUUID } from 'node:crypto'
 import type { CacheKey } from '../../../base/types.ts'
-import type { Reply } from '../clients/client.ts'
+import type { Command, Reply } from '../clients/client.ts'
 import type { Connection } from '../clients/connection.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import { type Keys, readKey, writeKey } from './keys.ts'
@@ -40,7 +40,11 @@ export class HotKeys {
     const text = JSON.stringify(hot.map(({ key, count }) => [toText(key), count]))
     await this.#store.send('hot', this.#connection(), [
       { words: ['SET', own, text, 'PX', String(LIFE)], key: own },
-      { words: ['SADD', index, this.#process], key: index },
+      {
+        words: ['SADD', index, this.#process],
+        named: { name: 'BW.JOIN', keys: [index], args: [String(LIFE), this.#process] },
+        key: index,
+      },
       { words: ['PEXPIRE', index, String(LIFE)], key: index },
     ])
   }
@@ -69,8 +73,14 @@ export class HotKeys {
   /** Adds what a sample of the processes has said; whether some were gone, so that it lacks others. */
   async #draw(said: Map<string, Reply>): Promise<boolean> {
     const index = this.#keys.hot
-    const words = ['SRANDMEMBER', index, String(SAMPLE - said.size)]
-    const [members] = await this.#send([{ words, key: index }])
+    const count = String(SAMPLE - said.size)
+    const [members] = await this.#send([
+      {
+        words: ['SRANDMEMBER', index, count],
+        named: { name: 'BW.SAMPLE', keys: [index], args: [count] },
+        key: index,
+      },
+    ])
     if (!Array.isArray(members)) return false
     const drawn = members.map(String).filter(process => !said.has(process))
     const places = drawn.map(process => this.#keys.hotOf(process))
@@ -81,11 +91,17 @@ export class HotKeys {
     }
     const gone = drawn.filter((_, i) => replies[i] === null)
     if (gone.length === 0) return false
-    await this.#send([{ words: ['SREM', index, ...gone], key: index }])
+    await this.#send([
+      {
+        words: ['SREM', index, ...gone],
+        named: { name: 'BW.LEAVE', keys: [index], args: gone },
+        key: index,
+      },
+    ])
     return said.size < SAMPLE
   }
 
-  #send(commands: { words: string[]; key: string }[]): Promise<(Reply | undefined)[]> {
+  #send(commands: Command[]): Promise<(Reply | undefined)[]> {
     return this.#store.send('hot', this.#connection(), commands)
   }
 

@@ -11,7 +11,7 @@ import type { GuardedStore } from './guarded-store.ts'
 import type { Keys } from './keys.ts'
 import { Moment } from './moment.ts'
 import type { Asked, Recent } from './recent.ts'
-import { type Read, TIME, timeOf } from './scripts.ts'
+import { type Read, TIME, timeOf } from './sending.ts'
 import { ServerClock } from './server-clock.ts'
 import type { Writer } from './writer.ts'
 

@@ -1,17 +1,18 @@
 // What the server does in one step: whatever depends on its clock, or on what it has already. All
 // times are the server's, so that the clocks of processes need not agree.
 import { createHash } from 'node:crypto'
-import type { Command, Reply, Word } from '../clients/client.ts'
-import type { Connection } from '../clients/connection.ts'
+import type { Command, Word } from '../clients/client.ts'
 
 /** A script, known to the server by its hash once it has run. */
 export interface Script {
+  /** The command by which `breakwater serve` does the same; none of what only a cluster is asked. */
+  readonly name: string | undefined
   readonly source: string
   readonly hash: string
 }
 
-function script(source: string): Script {
-  return { source, hash: createHash('sha1').update(source).digest('hex') }
+function script(name: string | undefined, source: string): Script {
+  return { name, source, hash: createHash('sha1').update(source).digest('hex') }
 }
 
 /** The time, in microseconds: exact, since it is below 2^53. */
@@ -29,8 +30,11 @@ local function head(key)
 end`
 
 /** KEYS: one. The time, and what it has. */
-const READ: Script = script(`${NOW}
-return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`)
+export const READ: Script = script(
+  undefined,
+  `${NOW}
+return {string.format('%.0f', now), redis.call('MGET', KEYS[1])[1]}`,
+)
 
 /**
  * The epoch: its generation, and the clock of the tags, which is near the time and never goes back,
@@ -52,8 +56,11 @@ local function keep(at, generation, clock)
 end`
 
 /** KEYS: the epoch, the tags. ARGV: a generation. The epoch, which begins if there is none. */
-export const BEGIN: Script = script(`${NOW}${EPOCH}
-return keep(KEYS[1], epoch(KEYS[1], KEYS[2], ARGV[1]))`)
+export const BEGIN: Script = script(
+  'BW.BEGIN',
+  `${NOW}${EPOCH}
+return keep(KEYS[1], epoch(KEYS[1], KEYS[2], ARGV[1]))`,
+)
 
 /**
  * A key that exists for a moment, if one is given: those who track hear its name, and by that of the
@@ -66,15 +73,20 @@ if KEYS[3] then
 end`
 
 /** KEYS: the epoch, the tags, a mark or none. ARGV: the generation that begins. */
-export const ADVANCE: Script = script(`${NOW}${EPOCH}${TELL}
+export const ADVANCE: Script = script(
+  'BW.ADVANCE',
+  `${NOW}${EPOCH}${TELL}
 local _, clock = epoch(KEYS[1], KEYS[2], ARGV[1])
-return keep(KEYS[1], ARGV[1], math.max(now, clock + 1))`)
+return keep(KEYS[1], ARGV[1], math.max(now, clock + 1))`,
+)
 
 /**
  * KEYS: the epoch, the tags, a mark or none. ARGV: a generation, the member of the tag, and how many are kept. What is
  * forgotten moves the floor on: whatever was known before that may have been invalidated.
  */
-export const INVALIDATE: Script = script(`${NOW}${EPOCH}${TELL}
+export const INVALIDATE: Script = script(
+  'BW.INVALIDATE',
+  `${NOW}${EPOCH}${TELL}
 local generation, clock = epoch(KEYS[1], KEYS[2], ARGV[1])
 if redis.call('TYPE', KEYS[2]).ok ~= 'zset' then redis.call('DEL', KEYS[2]) end
 local floor = tonumber(redis.call('ZSCORE', KEYS[2], 'floor') or clock)
@@ -88,15 +100,19 @@ end
 floor = string.format('%.0f', floor)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', floor)
 redis.call('ZADD', KEYS[2], floor, 'floor')
-return keep(KEYS[1], generation, clock)`)
+return keep(KEYS[1], generation, clock)`,
+)
 
 /** KEYS: the tags. ARGV: members. How far the clock was when each was invalidated, if not before. */
-export const SCORES: Script = script(`
+export const SCORES: Script = script(
+  'BW.SCORES',
+  `
 local floor = redis.pcall('ZSCORE', KEYS[1], 'floor')
 if type(floor) ~= 'string' then return end
 local scores = {}
 for i, member in ipairs(ARGV) do scores[i] = redis.call('ZSCORE', KEYS[1], member) or floor end
-return scores`)
+return scores`,
+)
 
 /**
  * KEYS: one, and if the epoch is not given, that and the tags. ARGV: what comes before the times, and
@@ -104,7 +120,9 @@ return scores`)
  * fresh, that it is kept ('' for ever), and that deletions are remembered; its generation, and the
  * clock, or '' for the present one. Since when it is known, if it was stored.
  */
-export const STORE: Script = script(`${NOW}${HEAD}${EPOCH}
+export const STORE: Script = script(
+  'BW.STORE',
+  `${NOW}${HEAD}${EPOCH}
 local since = tonumber(ARGV[4])
 -- Who took longer than deletions are remembered cannot know whether there was one.
 if since and now - since > ARGV[7] * 1000 then return end
@@ -126,13 +144,16 @@ local times, place = struct.pack('>dd', since or now, fresh), struct.pack('>dd',
 local value = ARGV[1] .. times .. ARGV[2] .. place .. ARGV[3]
 if ARGV[6] == '' then redis.call('SET', KEYS[1], value)
 else redis.call('SET', KEYS[1], value, 'PX', ARGV[6]) end
-return string.format('%.0f', since or now)`)
+return string.format('%.0f', since or now)`,
+)
 
 /**
  * KEYS. ARGV: milliseconds that a deletion is remembered, who asked for it. Versions are remembered
  * with it. The time.
  */
-export const REMOVE: Script = script(`${NOW}${HEAD}
+export const REMOVE: Script = script(
+  'BW.REMOVE',
+  `${NOW}${HEAD}
 for _, key in ipairs(KEYS) do
   local _, version = head(key)
   local mark = '\\183\\2\\15' .. struct.pack('>ddd', now, 0, version or 0 / 0)
@@ -140,12 +161,16 @@ for _, key in ipairs(KEYS) do
   -- A server that is full has no room for a mark; the value goes all the same.
   if redis.pcall('SET', key, mark, 'PX', ARGV[1]).err then redis.call('DEL', key) end
 end
-return string.format('%.0f', now)`)
+return string.format('%.0f', now)`,
+)
 
 /** KEYS: one. ARGV: a token. Removes the key if it has the token. */
-export const RELEASE: Script = script(`
+export const RELEASE: Script = script(
+  'BW.RELEASE',
+  `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0`)
+return 0`,
+)
 
 /** A command that runs a script. */
 export interface ScriptCommand extends Command {
@@ -156,112 +181,7 @@ export interface ScriptCommand extends Command {
 /** A script with its keys, all in one server, and its arguments. */
 export function call(script: Script, keys: readonly Word[], args: readonly Word[]): ScriptCommand {
   const words = ['EVALSHA', script.hash, String(keys.length), ...keys, ...args]
-  return { script, keys, words, key: keys[0] as Word }
-}
-
-/** What the servers of a connection are taken to know: the hashes of scripts, by parts of a cluster. */
-const known = new WeakMap<Connection, Set<string>>()
-
-/**
- * Sends commands together, scripts in full the first time: what is sent behind them shall find them
- * done. Those that a server does not know all the same, having begun anew, are sent again, in full, and
- * after them what has already been done to their keys since, so that it is the last.
- */
-export async function sendAll(
-  connection: Connection,
-  commands: readonly (Command | ScriptCommand)[],
-): Promise<(Reply | Error)[]> {
-  const replies = await connection.sendAll(commands.map(command => asKnown(connection, command)))
-  if (!replies.some(isUnknown)) return replies
-  known.delete(connection)
-  const places = new Set<string>()
-  const missed: number[] = []
-  for (const [i, command] of commands.entries()) {
-    const touched = placesOf(command)
-    if (!isUnknown(replies[i]) && !touched.some(place => places.has(place))) continue
-    missed.push(i)
-    for (const place of touched) places.add(place)
-  }
-  const again = await connection.sendAll(missed.map(i => inFull(commands[i] as Command)))
-  for (const [at, i] of missed.entries()) replies[i] = again[at] as Reply | Error
-  return replies
-}
-
-/** A script by its hash, if the server knows it. */
-function asKnown(connection: Connection, command: Command | ScriptCommand): Command {
-  if (!('script' in command)) return command
-  const scripts = known.get(connection) ?? new Set()
-  known.set(connection, scripts)
-  const id = `${connection.isCluster ? connection.partOf(command.key) : 0} ${command.script.hash}`
-  if (scripts.has(id)) return command
-  scripts.add(id)
-  return inFull(command)
-}
-
-function isUnknown(reply: Reply | Error | undefined): boolean {
-  return reply instanceof Error && reply.message.startsWith('NOSCRIPT')
-}
-
-function placesOf(command: Command | ScriptCommand): string[] {
-  const keys = 'keys' in command ? command.keys : [command.key]
-  return keys.map(key => Buffer.from(key as Uint8Array).toString('latin1'))
-}
-
-function inFull(command: Command | ScriptCommand): Command {
-  if (!('script' in command)) return command
-  const { script, words, key } = command
-  return { words: ['EVAL', script.source, ...words.slice(2)], key }
-}
-
-/** What a key has, and the time of its server just before it was read, in microseconds. */
-export interface Read {
-  /** Left out if it was not asked for. */
-  readonly now: number | undefined
-  readonly bytes: Buffer | undefined
-}
-
-/** Asks a server alone for its time. */
-export const TIME: Command = { words: ['TIME'], key: '' }
-
-/** The time of a server. */
-export function timeOf(reply: Reply): number {
-  const [seconds, micros] = reply as Reply[]
-  return Number(seconds) * 1_000_000 + Number(micros)
-}
-
-/**
- * Reads keys. A server alone is asked for the time before it is for the values, if at all, which copies
- * large ones less often than a script does; the servers of a cluster have clocks of their own.
- */
-export async function read(
-  connection: Connection,
-  keys: readonly Word[],
-  withTime: boolean,
-): Promise<(Read | Error)[]> {
-  if (connection.isCluster) {
-    const replies = await sendAll(
-      connection,
-      keys.map(key => call(READ, [key], [])),
-    )
-    return replies.map(reply => {
-      if (reply instanceof Error) return reply
-      const [now, bytes] = reply as Reply[]
-      return { now: Number(now), bytes: bytesOf(bytes) }
-    })
-  }
-  const get = { words: ['MGET', ...keys], key: '' }
-  const replies = (await connection.sendAll(withTime ? [TIME, get] : [get])).map(answer)
-  const now = withTime ? timeOf(replies[0] as Reply) : undefined
-  const values = replies.at(-1) as Reply[]
-  return keys.map((_, i) => ({ now, bytes: bytesOf(values[i]) }))
-}
-
-function bytesOf(reply: Reply | undefined): Buffer | undefined {
-  return Buffer.isBuffer(reply) ? reply : undefined
-}
-
-/** A reply that is no error. */
-export function answer(reply: Reply | Error): Reply {
-  if (reply instanceof Error) throw reply
-  return reply
+  const { name } = script
+  const named = name === undefined ? undefined : { name, keys, args }
+  return { script, keys, words, named, key: keys[0] as Word }
 }

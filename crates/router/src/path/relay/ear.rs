@@ -14,9 +14,9 @@
 use super::Relay;
 use super::reply::To;
 use super::step::Step;
+use crate::news::{Kind, Topic};
 use crate::path::letter::{Letter, Listen, Word};
 use crate::path::pending::LinkId;
-use crate::path::topics::{Kind, Topic};
 use crate::path::transaction::command as word;
 use breakwater_resp::{Protocol, Reply, write_request};
 use std::collections::{BTreeSet, HashMap};

@@ -56,7 +56,7 @@ impl Relay {
                 self.happen(flight, News::Inherited, "");
             }
             // It waits no more: there is nothing to ask with.
-            _ => self.tell_failed(&lease, "the thread that asked the store has ended"),
+            _ => self.tell_failed(&lease, vec![], "the thread that asked the store has ended"),
         }
     }
 
@@ -97,7 +97,7 @@ impl Relay {
             Deed::GiveHere => self.give(read, false),
             Deed::Fail => {
                 if let Some(lease) = read.lease.take() {
-                    self.tell_failed(&lease, why);
+                    self.tell_failed(&lease, std::mem::take(&mut read.others), why);
                 }
                 self.give_error(read, why);
             }
@@ -133,7 +133,8 @@ impl Relay {
     fn give(&mut self, mut read: Read, everywhere: bool) {
         let Some((kind, reply)) = read.reply.take() else { return };
         if let (Some(lease), true) = (&read.lease, everywhere) {
-            let others = self.router.cache().flights().fail(lease).unwrap_or_default();
+            let mut others = self.router.cache().flights().fail(lease).unwrap_or_default();
+            others.append(&mut read.others);
             if !others.is_empty() {
                 let bytes: Arc<[u8]> = reply.as_slice().into();
                 let flight = lease.ticket().flight;
@@ -169,9 +170,9 @@ impl Relay {
         }
     }
 
-    /// Ends a flight without a reply, and tells the threads that wait for it.
-    fn tell_failed(&mut self, lease: &Lease, why: &str) {
-        let others = self.router.cache().flights().fail(lease).unwrap_or_default();
+    /// Ends a flight without a reply, and tells the threads that wait for it, and these others.
+    fn tell_failed(&mut self, lease: &Lease, mut others: Vec<u64>, why: &str) {
+        others.extend(self.router.cache().flights().fail(lease).unwrap_or_default());
         let (flight, why): (u64, Arc<str>) = (lease.ticket().flight, why.into());
         self.letters.extend(
             others

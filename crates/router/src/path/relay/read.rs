@@ -126,6 +126,8 @@ pub(super) struct Read {
     pub(super) link: LinkId,
     /// The right to ask, if this thread has it.
     pub(super) lease: Option<Lease>,
+    /// Other threads that wait for it, though its flight is over.
+    pub(super) others: Vec<u64>,
     pub(super) waiters: SmallVec<[Waiter; 1]>,
     /// The protocols in whose forms the reply is remembered.
     pub(super) protocols: SmallVec<[Protocol; 2]>,
@@ -158,6 +160,7 @@ impl Read {
             request: request.into(),
             link,
             lease: None,
+            others: vec![],
             waiters: SmallVec::new(),
             protocols: SmallVec::new(),
             when: 0,

@@ -153,6 +153,8 @@ impl Relay {
             let found = self.router.replies.find(&shelf, request.protocol, taken, &mut kept);
             stale = found.map(|_| kept);
         }
+        // A read that takes longer than a reply lasts is one read all the same.
+        let life = life.map(|life| life.max(PATIENCE));
         let Some(generations) = self.router.replies.begin(&shelf, life) else {
             return self.pass(ask.route);
         };
@@ -165,6 +167,15 @@ impl Relay {
         read.add(waiter);
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
+                let mut came = vec![];
+                if self.came_meanwhile(ask, &read.shelf, &mut came) {
+                    read.others = self.router.cache().flights().fail(&lease).unwrap_or_default();
+                    if read.others.is_empty() {
+                        self.tally.add(ask.route, Count::Hits);
+                        self.answer(waiter.client, ticket, came);
+                        return true;
+                    }
+                }
                 self.tally.add(ask.route, Count::Misses);
                 self.begin(read, lease);
             }
@@ -195,6 +206,13 @@ impl Relay {
             }
         }
         true
+    }
+
+    /// Whether another thread's read has ended since memory was asked, and what it has left there.
+    fn came_meanwhile(&self, ask: &Ask<'_, '_>, shelf: &Shelf, came: &mut Vec<u8>) -> bool {
+        let (router, protocol) = (&self.router, ask.request.protocol);
+        let answers = router.options.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        answers && router.replies.find(shelf, protocol, Staleness::SecondLook, came).is_some()
     }
 
     /// The store is unreachable: what is beyond its time is given, where the route allows it.

@@ -1,10 +1,10 @@
 //! What becomes of a reply that changes a session.
 
 use super::Relay;
+use crate::news::Topic;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::path::pending::LinkId;
-use crate::path::topics::Topic;
 use crate::shared::ClientId;
 use breakwater_resp::Kind;
 

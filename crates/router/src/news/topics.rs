@@ -61,6 +61,11 @@ impl Topics {
         self.0.remove(topic)
     }
 
+    /// Whether a topic is in.
+    pub(crate) fn contains(&self, topic: &Topic) -> bool {
+        self.0.contains(topic)
+    }
+
     /// How many a client is told that it has: those of shards are counted apart.
     pub(crate) fn count(&self, kind: Kind) -> usize {
         let alike = |other: Kind| (kind == Kind::Shard) == (other == Kind::Shard);
