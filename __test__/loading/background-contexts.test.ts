@@ -222,7 +222,7 @@ check('runs in the context of nobody: what is owed to Redis', async t => {
   const tier = redisTier(client, { timeout: 20, invalidation: false, breaker: { failures: 100 } })
   const cache = new Cache<string, string>({ max: 10, name: name(), tier })
   await cache.put('a', 'b')
-  await admin.call('CLIENT', 'PAUSE', '200', 'ALL')
+  await admin.call('CLIENT', 'PAUSE', '600000', 'ALL')
   await requests.run('writer', () => cache.invalidate('a'))
   hears = true
   while (seen.length < 1) await sleep(5)
