@@ -204,29 +204,3 @@ for (const mode of ['tracking', 'bus'] as const) {
     }
   })
 }
-
-check('runs in the context of nobody: what is owed to Redis', async t => {
-  t.timeout(120_000)
-  const { port } = await redis(t)
-  const admin = new Redis(port)
-  t.teardown(() => admin.disconnect())
-  const seen: unknown[] = []
-  let hears = false
-  const client = new Redis(port)
-  client.on('error', () => {})
-  const { callBuffer } = client
-  client.callBuffer = ((...args: [string]) => {
-    if (hears) seen.push(requests.getStore())
-    return callBuffer.apply(client, args)
-  }) as typeof client.callBuffer
-  const tier = redisTier(client, { timeout: 20, invalidation: false, breaker: { failures: 100 } })
-  const cache = new Cache<string, string>({ max: 10, name: name(), tier })
-  await cache.put('a', 'b')
-  await admin.call('CLIENT', 'PAUSE', '600000', 'ALL')
-  await requests.run('writer', () => cache.invalidate('a'))
-  hears = true
-  while (seen.length < 1) await sleep(5)
-  t.deepEqual([...new Set(seen)], [undefined])
-  await cache.close()
-  client.disconnect()
-})
