@@ -9,4 +9,4 @@ pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
 pub use limits::Limits;
-pub use router::{Counts, Options, Router};
+pub use router::{Counts, Options, Router, ServerCounts};
