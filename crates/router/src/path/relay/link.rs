@@ -289,10 +289,11 @@ impl Relay {
                 let tally = &mut self.flow[usize::from(link.server)];
                 tally.add(Flow::Connects, 1);
                 tally.add(Flow::Connections, 1);
+                self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
-            Heard::Push(push) => self.pushed(owner, push),
+            Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => match link.to.take(token) {
                 None => {}
                 Some(to) => {
@@ -342,7 +343,9 @@ impl Relay {
         if link.tracks {
             // What it has read may change from now on, and nobody would hear of it.
             self.router.replies.lose(server);
+            self.tell_flushed();
         }
+        self.lose_feed(id);
         if self.is_ear(id) {
             self.lose_ear();
         }

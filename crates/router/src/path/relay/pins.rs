@@ -6,7 +6,7 @@
 //! WATCH                            the reply to EXEC, DISCARD or UNWATCH; the client's end
 //! a command that waits             its reply
 //! a transaction with SELECT in it  its reply
-//! CLIENT TRACKING ON, MONITOR      RESET, the client's end: such a connection is closed
+//! TRACKING ... NOLOOP, MONITOR     RESET, the client's end: such a connection is closed
 //! ```
 //! Nothing else is ever said over one, so that it is clean when it comes back: no key is watched, no
 //! transaction is open, it has the name of the node and the database that it is known by.
@@ -129,9 +129,14 @@ impl Relay {
         None
     }
 
-    fn open_pin(&mut self, protocol: Protocol, db: u8) -> LinkId {
+    pub(super) fn open_pin(&mut self, protocol: Protocol, db: u8) -> LinkId {
         self.pins.count += 1;
         self.open_link(PRIMARY, self.options(PRIMARY, protocol, db), Some(db))
+    }
+
+    /// How many more there may be.
+    pub(super) fn pins_left(&self) -> usize {
+        self.router.options.limits.pinned.saturating_sub(self.pins.count)
     }
 
     /// A client waits until a connection is free, or for long enough.

@@ -8,6 +8,7 @@ use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
+use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
@@ -101,7 +102,7 @@ impl Relay {
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
-                self.track(known, request, course)
+                self.track(known, request, course, out)
             }
             _ => Ok(Taken::Local),
         }
@@ -124,9 +125,9 @@ impl Relay {
 
     /// A client ends, or is as one that has just begun.
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
-        course.transaction = None;
+        (course.transaction, course.changes) = (None, Changes::Nothing);
         course.monitors = false;
-        course.redirects = None;
+        self.untrack(client, course);
         self.unpin(client, course);
         self.unsubscribe_all(client, course);
     }

@@ -87,6 +87,7 @@ impl Relay {
 
     fn discard(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
         course.transaction = None;
+        course.changes = Changes::Nothing;
         let watches = course.own.watches && !course.own.keeps;
         let Some(id) = self.own(request.client, course).filter(|_| watches) else {
             self.unwatch(request, course);
