@@ -5,6 +5,7 @@ import { Cache } from 'breakwater'
 import { LRUCache } from 'breakwater/lru-cache'
 import { redis } from 'breakwater/redis'
 import { createRouter } from 'breakwater/router'
+import { createPool } from 'breakwater/routing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
@@ -101,6 +102,14 @@ const router = async driver => {
   await once(client, 'data')
   return node
 }
+
+/** A pool of one worker. */
+const pool = options => {
+  const file = new URL('../routing/tasks/tasks.mjs', import.meta.url)
+  return createPool({ file, route: task => task.key, workers: 1, retries: 0, ...options })
+}
+/** A task of it. */
+const task = what => ({ do: what, key: 'a' })
 
 /** Somebody waits for a timer: the process lives until it has fired. */
 const awaited = {
@@ -217,6 +226,26 @@ const awaited = {
     const cache = await unanswered('ioredis', { invalidation: { heartbeat: 20, bound: 100 } })
     cache.close().then(say('done'))
   },
+  'pool: timeout'() {
+    pool({ timeout: 50 }).run(task('spin')).catch(say('done'))
+  },
+  'pool: restart'() {
+    pool({ retries: 1 }).run(task('die')).catch(say('done'))
+  },
+  async 'pool: stuckAfter'() {
+    const one = pool({ stuckAfter: 50 })
+    await one.run(task('spin'), { timeout: 50 }).catch(() => {})
+    one.run(task('echo')).then(say('done'))
+  },
+  async 'pool: close'() {
+    const one = pool()
+    await one.run(task('echo'))
+    one.run(task('spin')).catch(() => {})
+    one.close().then(say('done'))
+  },
+  'pool: close while it starts'() {
+    pool().close().then(say('done'))
+  },
   async 'router: net'() {
     const node = await router('net')
     node.close().then(say('done'))
@@ -328,6 +357,15 @@ const forgotten = {
     const tier = redis(client, { invalidation: { heartbeat: '1h' } })
     await new Cache({ max: 10, name: 'alive', tier }).ready
     await client.quit()
+  },
+  async 'pool: restart'() {
+    const one = pool()
+    for (let i = 0; i < 4; i++) await one.run(task('die')).catch(() => {})
+  },
+  async 'pool: stuckAfter'() {
+    await pool({ stuckAfter: '1h' })
+      .run(task('spin'), { timeout: 50 })
+      .catch(() => {})
   },
   async 'drop-in: ttlAutopurge'() {
     new LRUCache({ max: 10, ttl: 3_600_000, ttlAutopurge: true }).set('a', 1)
