@@ -47,15 +47,6 @@ const warm = (different, options) =>
 const beside = (tierLease, options) =>
   stale({ name: 'alive', tier: tierOf({ lease: async () => undefined }), tierLease, ...options })
 
-/** A pool of one worker, which does one task at a time. */
-const pool = options => {
-  const file = new URL('../routing/tasks/tasks.mjs', import.meta.url)
-  return createPool({ file, route: task => task.key, workers: 1, concurrency: 1, ...options })
-}
-
-/** A task that never ends. */
-const endless = { do: 'wait', key: 'a', gate: new SharedArrayBuffer(4) }
-
 /** Clients that do not keep the process. */
 const clients = {
   async ioredis(at) {
@@ -111,6 +102,14 @@ const router = async driver => {
   await once(client, 'data')
   return node
 }
+
+/** A pool of one worker. */
+const pool = options => {
+  const file = new URL('../routing/tasks/tasks.mjs', import.meta.url)
+  return createPool({ file, route: task => task.key, workers: 1, retries: 0, ...options })
+}
+/** A task of it. */
+const task = what => ({ do: what, key: 'a' })
 
 /** Somebody waits for a timer: the process lives until it has fired. */
 const awaited = {
@@ -227,6 +226,26 @@ const awaited = {
     const cache = await unanswered('ioredis', { invalidation: { heartbeat: 20, bound: 100 } })
     cache.close().then(say('done'))
   },
+  'pool: timeout'() {
+    pool({ timeout: 50 }).run(task('spin')).catch(say('done'))
+  },
+  'pool: restart'() {
+    pool({ retries: 1 }).run(task('die')).catch(say('done'))
+  },
+  async 'pool: stuckAfter'() {
+    const one = pool({ stuckAfter: 50 })
+    await one.run(task('spin'), { timeout: 50 }).catch(() => {})
+    one.run(task('echo')).then(say('done'))
+  },
+  async 'pool: close'() {
+    const one = pool()
+    await one.run(task('echo'))
+    one.run(task('spin')).catch(() => {})
+    one.close().then(say('done'))
+  },
+  'pool: close while it starts'() {
+    pool().close().then(say('done'))
+  },
   async 'router: net'() {
     const node = await router('net')
     node.close().then(say('done'))
@@ -234,21 +253,6 @@ const awaited = {
   async 'router: native'() {
     const node = await router('auto')
     node.close().then(say('done'))
-  },
-  'pool: timeout'() {
-    pool().run(endless, { timeout: 500 }).catch(say('done'))
-  },
-  'pool: restart'() {
-    const workers = pool()
-    // The first one dies with its task; the second is done by what is started then.
-    workers.run({ do: 'die', key: 'a' }).catch(() => {})
-    workers.run({ do: 'echo', key: 'a' }).then(say('done'))
-  },
-  async 'pool: close'() {
-    const workers = pool()
-    await workers.run({ do: 'echo', key: 'a' })
-    await workers.close()
-    say('done')()
   },
 }
 
@@ -354,6 +358,15 @@ const forgotten = {
     await new Cache({ max: 10, name: 'alive', tier }).ready
     await client.quit()
   },
+  async 'pool: restart'() {
+    const one = pool()
+    for (let i = 0; i < 4; i++) await one.run(task('die')).catch(() => {})
+  },
+  async 'pool: stuckAfter'() {
+    await pool({ stuckAfter: '1h' })
+      .run(task('spin'), { timeout: 50 })
+      .catch(() => {})
+  },
   async 'drop-in: ttlAutopurge'() {
     new LRUCache({ max: 10, ttl: 3_600_000, ttlAutopurge: true }).set('a', 1)
   },
@@ -361,21 +374,6 @@ const forgotten = {
     const cache = new LRUCache({ max: 10, ttl: 3_600_000, ttlResolution: 3_600_000 })
     cache.set('a', 1)
     cache.get('a')
-  },
-  async 'pool: timeout, once given up'() {
-    const given = new AbortController()
-    const answer = pool().run(endless, { timeout: '1h', signal: given.signal })
-    given.abort()
-    await answer.catch(() => {})
-  },
-  async 'pool: stuckAfter'() {
-    const workers = pool({ stuckAfter: '1h' })
-    await workers.run({ do: 'echo', key: 'a' })
-    await workers.run(endless, { timeout: 1 }).catch(() => {})
-  },
-  async 'pool: restart'() {
-    const workers = pool()
-    await workers.run({ do: 'die', key: 'a' }).catch(() => {})
   },
 }
 

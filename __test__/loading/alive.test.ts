@@ -38,12 +38,9 @@ const timers: Record<string, Cases> = {
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
   'router/threads.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
-  'routing/pool/job.ts': {
-    awaited: ['pool: timeout'],
-    forgotten: ['pool: timeout, once given up'],
-  },
+  'routing/pool/job.ts': { awaited: ['pool: timeout'], forgotten: [] },
   'routing/pool/seat.ts': {
-    awaited: ['pool: restart', 'pool: close'],
+    awaited: ['pool: restart', 'pool: stuckAfter', 'pool: close', 'pool: close while it starts'],
     forgotten: ['pool: restart', 'pool: stuckAfter'],
   },
   'tier/redis/channel/channel.ts': { awaited: ['redis: close'], forgotten: [] },

@@ -1,7 +1,9 @@
-// When things are to happen: by the system's timers, or by a clock that a test moves.
+// When things are to happen: by the system's timers, or by a clock that a test moves. What a timer of the
+// system calls runs in the context of nobody, and holds nothing of the request that set it.
 
 import type { Awaited } from './awaited.ts'
 import type { Cancel, ManualClock } from './clock.ts'
+import { neutrally } from './context.ts'
 import { LONGEST_TIMER } from './longest-timer.ts'
 import { clearTimeout, now, setTimeout } from './runtime.ts'
 
@@ -26,7 +28,7 @@ const system: Timers = {
     if (ms === Number.POSITIVE_INFINITY) return () => {}
     if (ms > LONGEST_TIMER) return inTurns(ms, f, keeps)
     if (typeof keeps === 'object') return afterFor(keeps, ms, f)
-    const timer = setTimeout(f, Math.ceil(ms))
+    const timer = neutrally(() => setTimeout(f, Math.ceil(ms)))
     if (!keeps) timer.unref()
     return () => clearTimeout(timer)
   },
@@ -44,10 +46,11 @@ function inTurns(ms: number, f: () => void, keeps: boolean | Awaited): Cancel {
 
 /** Keeps the process while somebody waits. */
 function afterFor(awaited: Awaited, ms: number, f: () => void): Cancel {
-  const timer = setTimeout(() => {
+  const call = () => {
     awaited.letGo(timer)
     f()
-  }, Math.ceil(ms))
+  }
+  const timer = neutrally(() => setTimeout(call, Math.ceil(ms)))
   awaited.hold(timer)
   return () => {
     awaited.letGo(timer)

@@ -183,7 +183,7 @@ export class Flight<K extends CacheKey, V> {
     }
     const soft = () => {
       if (this.stale === undefined) return
-      late()
+      asker.context.runInAsyncScope(late, undefined)
       this.#release(caller, { value: this.stale[0] })
     }
     if (softTimeout !== undefined) caller.ends.push(timers.after(softTimeout, soft, true))

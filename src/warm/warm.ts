@@ -4,6 +4,7 @@
 import { Awaited } from '../base/awaited.ts'
 import { builtin } from '../base/builtin.ts'
 import { checkCount, checkDuration, checkShape } from '../base/checks.ts'
+import { neutrally } from '../base/context.ts'
 import { InvalidOptionError, OptionCombinationError, SnapshotIoError } from '../base/errors.ts'
 import { warn } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
@@ -105,7 +106,8 @@ export class Warm<K extends CacheKey> {
     this.#options = options
     this.#host = host
     this.#timers = timers
-    this.#ready = this.#withinBudget()
+    // In the context of nobody: a start is not a part of the call that makes the cache.
+    this.#ready = neutrally(() => this.#withinBudget())
     this.#again()
   }
 

@@ -196,7 +196,6 @@ export class Seat {
   }
 
   /** Starts a thread, if there is none. */
-  /** Starts a thread. */
   #begin(): void {
     if (!this.#move('again')) return
     const { file, data, thread: settings } = this.#options
@@ -273,7 +272,8 @@ export class Seat {
   #settle(): void {
     const isAwaited = this.#waiting.size > 0 || this.#abandoned < this.#running.size
     this.#awaited.isOn = isAwaited
-    if (isAwaited) this.#thread?.ref()
+    // Who closes the pool waits for the end.
+    if (isAwaited || this.#state === 'ending') this.#thread?.ref()
     else this.#thread?.unref()
     if (!isAwaited) this.onIdle()
   }

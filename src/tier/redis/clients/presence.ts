@@ -1,5 +1,6 @@
 // Whether the user's client is open. One listener a client serves all caches over it: many would make
 // Node.js warn of a leak.
+import { inNeutralContext } from '../../../base/context.ts'
 import type { Cancel } from '../../../base/timers.ts'
 import type { Client } from './client.ts'
 
@@ -25,9 +26,11 @@ export function onPresence(client: Client, f: () => void): Cancel {
 
 function begin(client: Client): Watch {
   const told = new Set<() => void>()
-  const cancel = client.onState(() => {
+  // Connections that are made since outlast the call that opened the client.
+  const tell = inNeutralContext(() => {
     for (const f of told) f()
   })
+  const cancel = client.onState(tell)
   const watch = { told, cancel }
   watches.set(client.of, watch)
   return watch
