@@ -16,7 +16,7 @@ const SLOW = [
 ]
 
 /** Entries that load no native module, and those that need a slow module at once. */
-const JAVASCRIPT = ['./lru-cache', './redis', './testing']
+const JAVASCRIPT = ['./lru-cache', './redis', './routing', './testing']
 const NEEDS: Record<string, readonly string[]> = {
   './redis': ['crypto', 'zlib'],
   './router': ['net', 'worker_threads'],

@@ -1,6 +1,7 @@
 // The place of one worker: its thread, which is replaced when it dies, and the tasks that wait for it.
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { Awaited } from '../../base/awaited.ts'
+import { builtin } from '../../base/builtin.ts'
 import { inNeutralContext, neutrally } from '../../base/context.ts'
 import {
   InvalidOptionError,
@@ -201,7 +202,8 @@ export class Seat {
     const { file, data, thread: settings } = this.#options
     const workerData: Assignment = { file, data, worker: this.worker }
     const name = `breakwater-pool-${this.worker}`
-    const thread = neutrally(() => new Worker(program, { ...settings, name, workerData }))
+    const { Worker: Thread } = builtin('node:worker_threads')
+    const thread = neutrally(() => new Thread(program, { ...settings, name, workerData }))
     this.#thread = thread
     let failure: Error | undefined
     thread.on(
