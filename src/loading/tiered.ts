@@ -57,6 +57,9 @@ export interface Rules<K extends CacheKey, V> {
 /** The most milliseconds between two looks for what another process loads. */
 const LOOK_AGAIN = 1_000
 
+/** How much later than it is due a wait may end, in milliseconds. */
+const LATE = 60_000
+
 /** Loads by way of a second tier. */
 export class Tiered<K extends CacheKey, V> {
   readonly #host: LoadingHost<K, V>
@@ -113,10 +116,14 @@ export class Tiered<K extends CacheKey, V> {
       }
       if (lease !== undefined) return this.#loadAs(wanted, lease, mark)
       const pause = Math.min(left, LOOK_AGAIN)
-      // The process stays for it, whatever the tier waits by, if somebody waits for the value.
-      const letGo = timers.after(pause, () => {}, wanted.flight.awaited)
-      await session.written(key, pause)
-      letGo()
+      // The process stays for it, whatever the tier waits by, if somebody waits for the value: to its
+      // end, which may come a little later than it is due.
+      const letGo = timers.after(pause + LATE, () => {}, wanted.flight.awaited)
+      try {
+        await session.written(key, pause)
+      } finally {
+        letGo()
+      }
     }
     return this.#loadHere(wanted, mark)
   }
