@@ -155,11 +155,7 @@ const ioredis: Way[] = [
   { way: 'retryStrategy: null', client: p => io(ioAt(p, { retryStrategy: null } as never)) },
   { way: 'maxRetriesPerRequest: null', client: p => io(ioAt(p, { maxRetriesPerRequest: null })) },
   { way: 'maxRetriesPerRequest: 0', client: p => io(ioAt(p, { maxRetriesPerRequest: 0 })) },
-  {
-    // Of those errors that mean another server: the tier learns from refusals what a server knows.
-    way: 'reconnectOnError',
-    client: p => io(ioAt(p, { reconnectOnError: e => (/^READONLY/.test(e.message) ? 2 : false) })),
-  },
+  { way: 'reconnectOnError', client: p => io(ioAt(p, { reconnectOnError: () => 2 })) },
   { way: 'enableReadyCheck: false', client: p => io(ioAt(p, { enableReadyCheck: false })) },
   { way: 'socketTimeout', client: p => io(ioAt(p, { socketTimeout: 20_000 })) },
   { way: 'disableClientInfo', client: p => io(ioAt(p, { disableClientInfo: true })) },

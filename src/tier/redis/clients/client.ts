@@ -40,6 +40,8 @@ export interface Client {
   readonly keyPrefix: string
   /** Whether the client puts the prefix there by itself. */
   readonly addsPrefix: boolean
+  /** Whether the user has it connect anew on errors that he chooses: none of ours may be one. */
+  readonly mindsErrors: boolean
   readonly state: ClientState
   /** Sends commands together, and gives the answer to each. */
   sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> | Promise<Reply>[]

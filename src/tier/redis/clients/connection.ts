@@ -12,6 +12,8 @@ export class Connection {
   readonly keyPrefix: string
   /** Whether the client puts the prefix there by itself. */
   readonly addsPrefix: boolean
+  /** Whether the client may connect anew where a server refuses something. */
+  readonly mindsErrors: boolean
   readonly #client: Client
   readonly #timers: Timers
   readonly #timeout: number
@@ -21,6 +23,7 @@ export class Connection {
   constructor(client: Client, timers: Timers, timeout: number) {
     this.isCluster = client.isCluster
     this.addsPrefix = client.addsPrefix
+    this.mindsErrors = client.mindsErrors
     this.keyPrefix = client.keyPrefix
     this.#client = client
     this.#timers = timers

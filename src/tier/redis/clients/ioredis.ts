@@ -14,6 +14,8 @@ import {
 import { checkAlike, SetupQuestion } from './setup.ts'
 
 interface Options {
+  readonly reconnectOnError?: unknown
+  readonly redisOptions?: { readonly reconnectOnError?: unknown }
   keyPrefix?: string
   enableAutoPipelining?: boolean
 }
@@ -75,10 +77,13 @@ abstract class IoClient<C extends Redis | Cluster> implements Client {
   abstract readonly isCluster: boolean
   readonly keyPrefix: string
   readonly addsPrefix = true
+  readonly mindsErrors: boolean
 
   constructor(of: C) {
     this.of = of
     this.keyPrefix = of.options.keyPrefix ?? ''
+    const { reconnectOnError, redisOptions } = of.options
+    this.mindsErrors = Boolean(reconnectOnError ?? redisOptions?.reconnectOnError)
   }
 
   get state(): ClientState {

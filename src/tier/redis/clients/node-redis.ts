@@ -85,6 +85,7 @@ abstract class NodeClient<C extends Common> implements Client {
   abstract readonly isCluster: boolean
   readonly keyPrefix: string
   readonly addsPrefix = false
+  readonly mindsErrors = false
 
   constructor(of: C) {
     this.of = of

@@ -24,6 +24,7 @@ export async function sendAll(
   connection: Connection,
   commands: readonly (Command | ScriptCommand)[],
 ): Promise<(Reply | Error)[]> {
+  if (connection.mindsErrors) await ask(connection, commands)
   const way = connection.isCluster ? 'scripts' : ways.get(connection)
   if (way === undefined) return sendBoth(connection, commands)
   const form = way === 'names' ? asNamed : asKnown
@@ -48,6 +49,32 @@ export async function sendAll(
   for (const [at, i] of missed.entries()) replies[i] = again[at] as Reply | Error
   return replies
 }
+
+/** What is asked of a server before the first commands of a connection. */
+const questions = new WeakMap<Connection, Promise<void>>()
+
+/** Asks what a server knows, where the client may connect anew on a refusal: this is none. */
+function ask(connection: Connection, commands: readonly Command[]): Promise<void> | undefined {
+  const name = commands.find(({ named }) => named !== undefined)?.named?.name
+  if (connection.isCluster || name === undefined || ways.has(connection)) return asked(connection)
+  const question = questions.get(connection) ?? learn(connection, name)
+  questions.set(connection, question)
+  return question
+}
+
+async function learn(connection: Connection, name: string): Promise<void> {
+  try {
+    const [reply] = await connection.sendAll([{ words: ['COMMAND', 'INFO', name], key: '' }])
+    if (reply instanceof Error) return
+    const [row] = (reply as Reply[] | null) ?? []
+    ways.set(connection, Array.isArray(row) && row.length > 0 ? 'names' : 'scripts')
+  } finally {
+    questions.delete(connection)
+  }
+}
+
+/** Waits for what is being asked: what is sent behind it shall not overtake. */
+const asked = (connection: Connection): Promise<void> | undefined => questions.get(connection)
 
 /** Sends each command in both forms, and learns from the answers which of them the server knows. */
 async function sendBoth(
@@ -101,7 +128,8 @@ function asKnown(connection: Connection, command: Command | ScriptCommand): Comm
   const scripts = known.get(connection) ?? new Set()
   known.set(connection, scripts)
   const id = `${connection.isCluster ? connection.partOf(command.key) : 0} ${command.script.hash}`
-  if (scripts.has(id)) return command
+  // A script that the server has lost would be refused.
+  if (scripts.has(id) && !connection.mindsErrors) return command
   scripts.add(id)
   return inFull(command)
 }
@@ -153,6 +181,7 @@ export async function read(
       return { now: Number(now), bytes: bytesOf(bytes) }
     })
   }
+  if (connection.mindsErrors) await asked(connection)
   const get = { words: ['MGET', ...keys], key: '' }
   const replies = (await connection.sendAll(withTime ? [TIME, get] : [get])).map(answer)
   const now = withTime ? timeOf(replies[0] as Reply) : undefined
