@@ -9,6 +9,7 @@ use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::hold::Hold;
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
 use breakwater_resp::{ReplyWriter, number};
@@ -46,7 +47,7 @@ impl Relay {
             Class::Exec => Err("ERR EXEC without MULTI".into()),
             Class::Discard => Err("ERR DISCARD without MULTI".into()),
             Class::Watch => self.watch(known, request, course),
-            Class::Unwatch if own.is_some() && course.own.watches && !course.own.keeps => {
+            Class::Unwatch if own.is_some() && course.own.hold == Hold::Watching => {
                 self.finish_own(known, request, course)
             }
             Class::Unwatch if own.is_none() => {
@@ -110,7 +111,7 @@ impl Relay {
     /// A client is to be as one that has just begun, once what it is owed has come over a connection
     /// that ends with it.
     pub(super) fn reset(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
-        if course.own.keeps && !course.replies.is_empty() {
+        if course.own.hold == Hold::Kept && !course.replies.is_empty() {
             return Taken::Later;
         }
         self.leave_all(request.client, course);

@@ -11,6 +11,7 @@ use crate::command;
 use crate::failure::Failure;
 use crate::news::Kind;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::hold::{Hold, Use};
 use crate::policy::{Permissions, User};
 use crate::shared::ClientId;
 use breakwater_resp::{Protocol, Reply, ReplyWriter, number, write_request};
@@ -44,9 +45,11 @@ impl Relay {
             false => request.bytes.to_vec(),
         };
         let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        course.own.keeps |= begins;
+        if begins {
+            course.own.hold.take(Use::Keep);
+        }
         let request = Request { bytes: &bytes, ..*request };
-        match course.own.keeps {
+        match course.own.hold == Hold::Kept {
             true => self.over_own(id, Some(known), &request, course),
             false => self.finish_own(known, &request, course),
         }
@@ -84,7 +87,7 @@ impl Relay {
         let Some(id) = self.pin_of(Protocol::Resp3, request, course)? else {
             return Ok(Taken::Later);
         };
-        course.own.keeps = true;
+        course.own.hold.take(Use::Keep);
         course.topics.add((Kind::Channel, INVALIDATE.to_vec()));
         let mut bytes = vec![];
         let mut reply = ReplyWriter::new(&mut bytes, request.protocol);
