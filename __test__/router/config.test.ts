@@ -133,9 +133,10 @@ interface Schema {
 
 /** The paths of a schema's properties, as the types have them; of lists, those of their items. */
 function pathsOf({ properties = {} }: Schema, before = ''): string[] {
-  return Object.entries(properties).flatMap(([name, schema]) =>
-    schema.properties === undefined ? [before + name] : pathsOf(schema, `${before}${name}.`),
-  )
+  return Object.entries(properties).flatMap(([name, schema]) => {
+    const [whole] = [schema, ...(schema.anyOf ?? [])].filter(({ properties }) => properties)
+    return whole === undefined ? [before + name] : pathsOf(whole, `${before}${name}.`)
+  })
 }
 
 test('the schema that is published has the options of the code, and no other', t => {

@@ -4,6 +4,7 @@ import { BreakwaterError, InvalidOptionError } from '../base/errors.ts'
 import { type CheckedConfig, checkConfig } from '../router/config.ts'
 import { type Plan, speaksTls } from '../router/entrances.ts'
 import { version } from '../router/index.ts'
+import { described as shownServer } from '../router/store-url.ts'
 import { ConfigFileError } from './file.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
 
@@ -51,10 +52,8 @@ function fail(code: number, message: string): void {
 }
 
 function described({ file, config }: Settings, { options, entrances }: CheckedConfig): string {
-  const { storeHost, storePort, storeKind } = options
-  const place = storeKind === 'unix' ? storeHost : `${storeHost}:${storePort}`
-  const store =
-    storeHost === undefined ? 'a store of its own' : `in front of ${place} (${storeKind})`
+  const [primary, ...replicas] = options.servers ?? []
+  const store = primary === undefined ? 'a store of its own' : `in front of ${shownServer(primary)}`
   const users = options.users?.map(({ name }) => name).join(', ') ?? 'anybody'
   const routes = (config.routes ?? []).map(route =>
     typeof route === 'string' ? route : route.match,
@@ -62,6 +61,7 @@ function described({ file, config }: Settings, { options, entrances }: CheckedCo
   const lines = [
     ['listens on', entrances.map(told).join(', ')],
     ['serves', store],
+    ...(replicas.length === 0 ? [] : [['replicas', replicas.map(shownServer).join(', ')]]),
     ['threads', String(options.threads)],
     ['memory', `${options.maxBytes} bytes, ${options.policy}`],
     ['users', users],

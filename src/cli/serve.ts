@@ -48,6 +48,14 @@ export const serve = new Command('serve')
       .default('auto'),
   )
   .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
+  .option('--store-replica <url>', 'a replica of it, to read from; may be repeated', more)
+  .addOption(
+    new Option('--read-from <which>', 'which server reads go to (default: primary)').choices([
+      'primary',
+      'replica',
+      'preferReplica',
+    ]),
+  )
   .option(
     '--route <pattern,option=value,...>',
     "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",

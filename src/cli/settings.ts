@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Policy, Size } from '../base/types.ts'
 import type { RouterConfig } from '../router/config.ts'
-import type { ClientAuth, DriverName, RouterUser } from '../router/index.ts'
+import type { ClientAuth, DriverName, ReadFrom, RouterUser, StoreOptions } from '../router/index.ts'
 import { findConfig, readConfig } from './file.ts'
 
 /** The flags of `breakwater serve`. */
@@ -28,6 +28,8 @@ export interface Flags {
   policy: Policy
   driver: DriverName
   store?: string
+  storeReplica?: string[]
+  readFrom?: ReadFrom
   route?: string[]
   requirepass?: string
   user?: RouterUser[]
@@ -47,6 +49,8 @@ const FLAGS: Record<string, keyof Flags> = {
   policy: 'policy',
   driver: 'driver',
   store: 'store',
+  'store.replicas': 'storeReplica',
+  readFrom: 'readFrom',
   routes: 'route',
   password: 'requirepass',
   users: 'user',
@@ -102,9 +106,11 @@ function name(option: string, from: Map<string, string>, file: string | undefine
   // Errors of `listen` name its options without their place.
   const path = `listen.${option}` in FLAGS ? `listen.${option}` : option
   const [top = path] = /^[^.[]+/.exec(path) ?? []
-  const own =
-    from.get(path) ?? (from.has(top) ? from.get(top)! + path.slice(top.length) : undefined)
-  if (own !== undefined) return own
+  const [listed = path] = /^[^[]+/.exec(path) ?? []
+  const given = [path, listed, top].find(part => from.has(part))
+  // A flag or a variable holds no more of a store than its URL.
+  if (given === 'store') return from.get(given)!
+  if (given !== undefined) return from.get(given)! + path.slice(given.length)
   if (file !== undefined) return `${file}: ${path}`
   const flag = FLAGS[path] ?? FLAGS[top] ?? (top === 'tls' ? 'tlsCert' : undefined)
   return flag === undefined ? path : written(flag)
@@ -117,8 +123,19 @@ function written(flag: keyof Flags): string {
 
 function put(config: RouterConfig, path: string, value: unknown): void {
   const [first, second] = path.split('.') as [keyof RouterConfig, string | undefined]
-  if (second === undefined) Object.assign(config, { [first]: value })
+  if (first === 'store') putStore(config, second ?? 'url', value)
+  else if (second === undefined) Object.assign(config, { [first]: value })
   else Object.assign(config, { [first]: { ...(config[first] as object), [second]: value } })
+}
+
+/** A store is its URL, or an object that has more. */
+function putStore(config: RouterConfig, option: string, value: unknown): void {
+  const { store } = config
+  const whole = typeof store === 'object' && store !== null ? store : { url: store }
+  config.store =
+    option === 'url' && typeof store !== 'object'
+      ? (value as string)
+      : ({ ...whole, [option]: value } as StoreOptions)
 }
 
 function sizeOf(text: string): Size {

@@ -81,11 +81,10 @@ export interface NativeOptions {
   maxClients: number
   threads: number
   version: string
-  storeKind?: 'tcp' | 'tls' | 'unix'
-  storeHost?: string
-  storePort?: number
-  storeUser?: string | undefined
-  storePassword?: string | undefined
+  /** The store behind the node, and its replicas; none for a node with a store of its own. */
+  servers?: NativeServer[]
+  /** How far behind a replica may be, in milliseconds. */
+  maxLag?: number
   users:
     | {
         name: string
@@ -97,11 +96,22 @@ export interface NativeOptions {
   routes?: NativeRoute[]
 }
 
+/** A server behind a node. */
+export interface NativeServer {
+  kind: 'tcp' | 'tls' | 'unix'
+  /** A name or address, or the path of a socket of this machine. */
+  host: string
+  port: number
+  user: string | undefined
+  password: string | undefined
+}
+
 /** A route, checked and complete. Times are in milliseconds; a `ttl` that is left out never ends. */
 export interface NativeRoute {
   prefix: string
   mode: string
   readConcern: string
+  readFrom: string
   ttl: number | undefined
   jitter: number
   negativeTtl: number

@@ -3,7 +3,7 @@ import { checkKnown } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions } from '../native/router.ts'
 import { type ListenOptions, type Plan, plan } from './entrances.ts'
-import { check, type RouterOptions } from './options.ts'
+import { check, type RouterOptions, speaksTls } from './options.ts'
 import { readStoreTls, readTls } from './tls.ts'
 
 /** What `breakwater.config.ts` and its kin hold: the options of a router, and where it listens. */
@@ -64,6 +64,6 @@ export function checkConfig(config: RouterConfig, version: string): CheckedConfi
   const { options, listen } = partsOf(config)
   const checked = check(options, version)
   if (options.tls !== undefined) readTls(options.tls)
-  if (checked.storeKind === 'tls') readStoreTls(options.storeTls)
+  if (speaksTls(checked)) readStoreTls(options.storeTls)
   return { options: checked, entrances: plan(listen, options.tls !== undefined) }
 }

@@ -13,7 +13,7 @@ import {
 } from '../native/router.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
-import { check, type DriverName, type RouterOptions } from './options.ts'
+import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
@@ -22,7 +22,8 @@ import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
-export type { ReadConcern, RouterRoute } from './routes.ts'
+export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
+export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** How many bytes the keys of session tickets have. */
@@ -133,7 +134,7 @@ export function createRouter(options: RouterOptions = {}): Router {
   const checked = check(options, version())
   const files: Files = {
     tls: options.tls === undefined ? undefined : certificates(options.tls),
-    storeTls: checked.storeKind === 'tls' ? once(() => readStoreTls(options.storeTls)) : undefined,
+    storeTls: speaksTls(checked) ? once(() => readStoreTls(options.storeTls)) : undefined,
   }
   return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)
 }

@@ -4,9 +4,16 @@ import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
-import type { NativeOptions } from '../native/router.ts'
-import { CONCERNS, checkRoutes, type ReadConcern, type RouterRoute } from './routes.ts'
-import { checkStore } from './store-url.ts'
+import type { NativeOptions, NativeRoute } from '../native/router.ts'
+import {
+  CONCERNS,
+  checkRoutes,
+  READ_FROM,
+  type ReadConcern,
+  type ReadFrom,
+  type RouterRoute,
+} from './routes.ts'
+import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
@@ -55,8 +62,16 @@ export interface RouterOptions {
    * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
    * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
+   * With replicas: an object.
    */
-  store?: string | undefined
+  store?: string | StoreOptions | undefined
+  /**
+   * Which server reads go to that the node does not answer by itself: `'primary'`; `'replica'`, and
+   * they fail while none is in service; or `'preferReplica'`, and then they go to the primary.
+   * `'consistent'` reads go to the primary always. A client reads its own writes all the same.
+   * Default: `'primary'`.
+   */
+  readFrom?: ReadFrom | undefined
   /**
    * What is remembered of the store, by the beginnings of keys: objects, or texts such as
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
@@ -79,6 +94,7 @@ const KNOWN: readonly string[] = [
   'maxClients',
   'driver',
   'store',
+  'readFrom',
   'routes',
   'storeTls',
   'tls',
@@ -101,8 +117,8 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'a store needs the native one',
     )
   }
-  const address = options.store === undefined ? undefined : checkStore(options.store)
-  if (options.storeTls !== undefined && address?.storeKind !== 'tls') {
+  const store = options.store === undefined ? undefined : checkStore(options.store)
+  if (options.storeTls !== undefined && !speaksTls(store)) {
     throw new OptionCombinationError(
       'storeTls',
       'given',
@@ -118,6 +134,9 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'routes are for what is remembered of one',
     )
   }
+  const readFrom = checkOneOf('readFrom', options.readFrom ?? 'primary', READ_FROM)
+  const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
+  checkReplicas(store, readFrom, routes)
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
@@ -130,10 +149,30 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
-    ...address,
-    ...(options.routes === undefined ? {} : { routes: checkRoutes(options.routes) }),
+    ...(store === undefined ? {} : { ...store, routes }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
   }
+}
+
+/** Whether a server behind a node speaks TLS. */
+export function speaksTls(store: Pick<NativeOptions, 'servers'> | undefined): boolean {
+  return store?.servers?.some(({ kind }) => kind === 'tls') ?? false
+}
+
+/** Reads can go to replicas only where there are some. */
+function checkReplicas(
+  store: CheckedStore | undefined,
+  readFrom: ReadFrom,
+  routes: readonly NativeRoute[],
+): void {
+  if (store !== undefined && store.servers.length > 1) return
+  const why = 'replicas are given as store: { url, replicas }'
+  const refuse = (option: string, value: string) => {
+    throw new OptionCombinationError(option, value, 'a store without replicas', why)
+  }
+  if (readFrom !== 'primary') refuse('readFrom', readFrom)
+  const at = routes.findIndex(route => route.readFrom !== 'primary')
+  if (at >= 0) refuse(`routes[${at}].readFrom`, routes[at]!.readFrom)
 }
 
 function whole(option: string, value: number, least: number, most: number): number {

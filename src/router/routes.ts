@@ -9,6 +9,9 @@ import type { NativeRoute } from '../native/router.ts'
 /** Where a read is answered from: the store, always, or the node's memory, where it has the reply. */
 export type ReadConcern = 'consistent' | 'balanced'
 
+/** Which server a read goes to that the node does not answer by itself. */
+export type ReadFrom = 'primary' | 'replica' | 'preferReplica'
+
 /**
  * What a node remembers of the keys that begin alike. A key belongs to the route with the longest
  * `match`; keys of none are remembered as by `{ match: '*' }`.
@@ -23,6 +26,8 @@ export interface RouterRoute {
   mode?: 'on' | 'shadow' | 'off' | undefined
   /** Where reads are answered from, unless the client or its user says so. Default: `'balanced'`. */
   readConcern?: ReadConcern | undefined
+  /** Which server its reads go to. Default: as {@link RouterOptions.readFrom} says. */
+  readFrom?: ReadFrom | undefined
   /**
    * How long a reply is remembered at most; never longer than its key lives. Default: `'1m'`;
    * `Infinity` leaves it to the key.
@@ -48,10 +53,12 @@ export interface RouterRoute {
 
 const MODES = ['on', 'shadow', 'off'] as const
 export const CONCERNS: readonly ReadConcern[] = ['consistent', 'balanced']
+export const READ_FROM: readonly ReadFrom[] = ['primary', 'replica', 'preferReplica']
 const KNOWN: readonly string[] = [
   'match',
   'mode',
   'readConcern',
+  'readFrom',
   'ttl',
   'jitter',
   'negativeTtl',
@@ -63,21 +70,30 @@ const KNOWN: readonly string[] = [
   'admission',
 ] satisfies (keyof RouterRoute)[]
 
-/** Checks routes, in either form. Throws {@link InvalidOptionError}, which names the route. */
-export function checkRoutes(routes: readonly (RouterRoute | string)[]): NativeRoute[] {
+/**
+ * Checks routes, in either form; the one of all other keys is added if it is missing. Throws
+ * {@link InvalidOptionError}, which names the route.
+ *
+ * @param readFrom - for routes that do not say it.
+ */
+export function checkRoutes(
+  routes: readonly (RouterRoute | string)[],
+  readFrom: ReadFrom,
+): NativeRoute[] {
   if (!Array.isArray(routes)) {
     throw new InvalidOptionError('routes', routes, "a list of routes, as ['user:*,ttl=5s']")
   }
-  const checked = routes.map((route, at) => checkRoute(`routes[${at}]`, route))
+  const checked = routes.map((route, at) => checkRoute(`routes[${at}]`, route, readFrom))
   for (const [at, { prefix }] of checked.entries()) {
     if (checked.findIndex(other => other.prefix === prefix) !== at) {
       throw new InvalidOptionError(`routes[${at}].match`, `${prefix}*`, 'given once')
     }
   }
-  return checked
+  if (checked.some(({ prefix }) => prefix === '')) return checked
+  return [...checked, checkRoute('routes', { match: '*' }, readFrom)]
 }
 
-function checkRoute(path: string, given: RouterRoute | string): NativeRoute {
+function checkRoute(path: string, given: RouterRoute | string, from: ReadFrom): NativeRoute {
   const route = typeof given === 'string' ? parseRoute(path, given) : given
   if (typeof route !== 'object' || route === null || Array.isArray(route)) {
     throw new InvalidOptionError(path, route, "an object, or a text as 'user:*,ttl=5s'")
@@ -88,6 +104,7 @@ function checkRoute(path: string, given: RouterRoute | string): NativeRoute {
     prefix: checkMatch(`${path}.match`, match),
     mode: checkOneOf(`${path}.mode`, mode, MODES),
     readConcern: checkOneOf(`${path}.readConcern`, readConcern, CONCERNS),
+    readFrom: checkOneOf(`${path}.readFrom`, route.readFrom ?? from, READ_FROM),
     ttl: finite(milliseconds(`${path}.ttl`, ttl)),
     jitter: checkShare(`${path}.jitter`, route.jitter ?? 0.1),
     negativeTtl: orZero(`${path}.negativeTtl`, route.negativeTtl ?? '5s'),

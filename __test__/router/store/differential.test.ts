@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { random } from '../../helpers/random.ts'
 import { encode, Raw, redis } from '../support.ts'
-import { front, hasRedis } from './support.ts'
+import { calls, front, hasRedis, replicate } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
 const ROUNDS = 150 * Number(process.env.BREAKWATER_ROUNDS ?? 1)
@@ -180,6 +180,18 @@ async function same(
   return words.length > 0
 }
 
+/** Three clients of a server, and of a node. */
+async function three(t: ExecutionContext, version: string, theirs: number, ours: number) {
+  const clients: (readonly [Raw, Raw])[] = []
+  for (let n = 0; n < 3; n++) {
+    clients.push([await Raw.open(t, theirs), await Raw.open(t, ours)])
+    const [a, b] = clients[n]!
+    // The greeting names the connection: it is not compared.
+    await Promise.all([a.send('HELLO', version), b.send('HELLO', version)])
+  }
+  return clients
+}
+
 const words = (replies: Buffer[]) => replies.map(String)
 
 for (const version of ['2', '3']) {
@@ -191,20 +203,15 @@ for (const version of ['2', '3']) {
       redis(t),
       front(t, ['--threads', '1', '--max-bytes', '64mb']),
     ])
-    const clients: (readonly [Raw, Raw])[] = []
-    for (let n = 0; n < 3; n++) {
-      clients.push([await Raw.open(t, theirs.port), await Raw.open(t, node.port)])
-      const [a, b] = clients[n]!
-      // The greeting names the connection: it is not compared.
-      await Promise.all([a.send('HELLO', version), b.send('HELLO', version)])
-    }
+    const clients = await three(t, version, theirs.port, node.port)
     const others = [await Raw.open(t, theirs.port), await Raw.open(t, store.port)] as const
     const watcher = await Raw.open(t, node.port)
     for (let round = 0; round < ROUNDS; round++) {
       if (!(await same(t, pick(draw, clients), batch(draw)))) return
       if (draw() < 0.2) {
-        const commands = batch(draw)
-        if (!(await same(t, others, commands))) return
+        // Servers tell nobody of a `SWAPDB`.
+        const commands = batch(draw).filter(([name]) => name !== 'SWAPDB')
+        if (commands.length > 0 && !(await same(t, others, commands))) return
         // News come in their order: when this is heard of, so is all before it.
         const mark = `${round}`
         await others[1].send('SELECT', '0')
@@ -215,4 +222,30 @@ for (const version of ['2', '3']) {
       }
     }
   })
+}
+
+for (const version of ['2', '3']) {
+  for (const mode of ['on', 'off']) {
+    compare(`RESP${version}, read from replicas, memory ${mode}: random sequences`, async t => {
+      t.timeout(180_000)
+      t.log(`seed ${SEED}`)
+      const draw = random(SEED + Number(version))
+      const args = ['--read-from', 'preferReplica', '--route', `*,mode=${mode}`]
+      const [theirs, { node, replicas }] = await Promise.all([
+        redis(t),
+        replicate(t, ['--threads', '2', '--max-bytes', '64mb', ...args]),
+      ])
+      const clients = await three(t, version, theirs.port, node.port)
+      // Who writes is another client than who reads, mostly: all see what was answered before.
+      for (let round = 0; round < ROUNDS; round++) {
+        if (!(await same(t, pick(draw, clients), batch(draw)))) return
+      }
+      let asked = 0
+      for (const { port } of replicas) {
+        const replica = await Raw.open(t, port)
+        for (const name of ['get', 'mget', 'type', 'hget']) asked += await calls(replica, name)
+      }
+      t.true(asked > 0)
+    })
+  }
 }

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { random } from '../../helpers/random.ts'
 import { freePort, Raw, redis, type Served, serveMortal } from '../support.ts'
-import { hasRedis } from './support.ts'
+import { hasRedis, replicaOf } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
 const OPERATIONS = Number(process.env.BREAKWATER_OPERATIONS ?? 6_000)
@@ -54,9 +54,16 @@ class Highest {
   }
 }
 
-async function start(t: ExecutionContext, store: Served, port: number): Promise<Served> {
+async function start(
+  t: ExecutionContext,
+  store: Served,
+  replicas: Served[],
+  port: number,
+): Promise<Served> {
   const routes = ['--route', 'c:*,readConcern=consistent']
   routes.push('--route', `b:*,ttl=${TTL}ms,jitter=0,refreshAhead=0.2`)
+  for (const { port } of replicas) routes.push('--store-replica', `redis://127.0.0.1:${port}`)
+  if (replicas.length > 0) routes.push('--read-from', 'preferReplica')
   const url = `redis://127.0.0.1:${store.port}`
   return serveMortal(t, '--port', `${port}`, '--store', url, '--threads', '2', ...routes)
 }
@@ -77,13 +84,21 @@ function connect(t: ExecutionContext, port: number): Redis {
 
 const recorded = hasRedis ? test : test.skip
 
-recorded('no read through two nodes gives what is older than it may be', async t => {
+for (const count of [0, 2]) {
+  const from = count === 0 ? '' : `, read from ${count} replicas`
+  recorded(`no read through two nodes gives what is older than it may be${from}`, t =>
+    record(t, count),
+  )
+}
+
+async function record(t: ExecutionContext, count: number): Promise<void> {
   t.timeout(Math.max(240_000, OPERATIONS * 5))
   t.log(`seed ${SEED}`)
   const draw = random(SEED)
-  const store = await redis(t)
+  const store = await redis(t, '--repl-diskless-sync-delay', '0')
+  const replicas = await Promise.all(Array.from({ length: count }, () => replicaOf(t, store)))
   const ports = [await freePort(), await freePort()]
-  const nodes = await Promise.all(ports.map(port => start(t, store, port)))
+  const nodes = await Promise.all(ports.map(port => start(t, store, replicas, port)))
   const direct = await Raw.open(t, store.port)
   const clients = ports.flatMap((port, node) =>
     Array.from({ length: 5 }, () => ({ node, redis: connect(t, port) })),
@@ -128,7 +143,10 @@ recorded('no read through two nodes gives what is older than it may be', async t
       if (history.length > ((kills + 0.5) * OPERATIONS) / KILLS) {
         const node = kills++ % 2
         nodes[node]!.process.kill('SIGKILL')
-        nodes[node] = await start(t, store, ports[node]!)
+        nodes[node] = await start(t, store, replicas, ports[node]!)
+      } else if (replicas.length > 0 && draw() < 0.2) {
+        await replicas[0]!.stop('SIGKILL')
+        replicas[0] = await replicaOf(t, store, replicas[0]!.port)
       } else {
         await upset()
       }
@@ -156,7 +174,7 @@ recorded('no read through two nodes gives what is older than it may be', async t
   t.log(`${history.length} operations, ${failed} failed, ${disturbances.length / 2} disturbances`)
   t.true(failed < history.length / 2)
   check(t, history, disturbances)
-})
+}
 
 /** The events of a history, in their order. */
 function eventsOf(history: Operation[]): { operation: Operation; ends: boolean }[] {

@@ -1,6 +1,7 @@
 // A node in front of a real Redis.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { installed, type Raw, redis, type Served, serve } from '../support.ts'
+import { installed, Raw, redis, type Served, serve } from '../support.ts'
 
 /** Whether there is a Redis to stand in front of; an error if the environment demands it. */
 export const hasRedis = installed('redis-server')
@@ -20,6 +21,37 @@ export async function front(
   const store = await redis(t, ...storeArgs)
   const node = await serve(t, '--store', `redis://127.0.0.1:${store.port}`, ...args)
   return { store, node }
+}
+
+/** A store with replicas, and a node in front of them. */
+export interface Replicated extends Fronted {
+  replicas: Served[]
+}
+
+/** Starts a Redis with replicas that have caught up, and a node that reads them. */
+export async function replicate(
+  t: ExecutionContext,
+  args: string[] = ['--read-from', 'preferReplica'],
+  count = 2,
+): Promise<Replicated> {
+  const store = await redis(t, '--repl-diskless-sync-delay', '0')
+  const replicas = await Promise.all(Array.from({ length: count }, () => replicaOf(t, store)))
+  const flags = replicas.flatMap(({ port }) => ['--store-replica', `redis://127.0.0.1:${port}`])
+  const node = await serve(t, '--store', `redis://127.0.0.1:${store.port}`, ...flags, ...args)
+  return { store, replicas, node }
+}
+
+/** Starts a replica that has caught up with its primary, on this port if it is given. */
+export async function replicaOf(
+  t: ExecutionContext,
+  store: Served,
+  port?: number,
+): Promise<Served> {
+  const flags = port === undefined ? [] : ['--port', `${port}`]
+  const replica = await redis(t, '--replicaof', `127.0.0.1 ${store.port}`, ...flags)
+  const raw = await Raw.open(t, port ?? replica.port)
+  while ((await info(raw, 'replication', 'master_link_status')) !== 'up') await sleep(5)
+  return { ...replica, port: port ?? replica.port }
 }
 
 /** What `INFO` says of the store itself: a field of a section. */

@@ -131,12 +131,12 @@ fn connect(
     id: LinkId,
     registry: &Registry,
 ) -> io::Result<Link> {
-    let address = relay.address();
+    let address = relay.address(id);
     let tls = address.tls.then(|| handshake(address, tls)).transpose()?;
     let mut socket = if address.unix {
         Socket::connect_unix(&address.host)?
     } else {
-        Socket::Tcp(TcpStream::connect(resolve(relay)?)?)
+        Socket::Tcp(TcpStream::connect(resolve(address)?)?)
     };
     socket.watch(registry, token(id))?;
     socket.set_up();
@@ -159,8 +159,7 @@ fn handshake(
 
 /// The address of the store. Names are looked up where the thread stands still for that: a store is
 /// best named by its address, or by a name that the machine knows.
-fn resolve(relay: &Relay) -> io::Result<SocketAddr> {
-    let address = relay.address();
+fn resolve(address: &StoreAddress) -> io::Result<SocketAddr> {
     let mut found = (address.host.as_str(), address.port).to_socket_addrs()?;
     found.next().ok_or_else(|| ErrorKind::AddrNotAvailable.into())
 }

@@ -7,7 +7,7 @@
 //! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `news` (what
 //! clients are told without having asked), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
-//! `upstream` (connections to servers).
+//! `upstream` (connections to servers) and `topology` (which server a request goes to).
 //!
 //! ```
 //! use breakwater_engine::{Cache, Config};
@@ -35,6 +35,7 @@ mod path;
 mod policy;
 mod shared;
 mod store;
+mod topology;
 mod upstream;
 
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
@@ -43,4 +44,5 @@ pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
 pub use shared::{Counts, Limits, Options, Peer, Router};
+pub use topology::{MOST_REPLICAS, ReadFrom, ServerId};
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

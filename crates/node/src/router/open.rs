@@ -28,13 +28,16 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         clients: number(js, options, c"maxClients")?.unwrap_or(10_000) as usize,
         ..Limits::default()
     };
+    let mut servers = servers(js, js.prop(options, c"servers")?)?.into_iter();
     let options = Options {
         users: users(js, js.prop(options, c"users")?)?,
         limits,
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
-        upstream: upstream(js, options)?,
+        upstream: servers.next(),
+        replicas: servers.collect(),
+        max_lag: number(js, options, c"maxLag")?.unwrap_or(0),
         routes,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
@@ -54,18 +57,22 @@ fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, 
     Ok(js.to_whole(js.prop(options, name)?))
 }
 
-/// The store of `storeHost`, `storePort`, `storeKind` (`tcp`, `tls`, `unix`), `storeUser` and
-/// `storePassword`; none without a host.
-fn upstream<'s>(js: Js<'s>, options: Val<'s>) -> Result<Option<StoreAddress>, Fail> {
-    let Some(host) = js.to_text(js.prop(options, c"storeHost")?) else { return Ok(None) };
-    Ok(Some(StoreAddress {
-        host,
-        port: number(js, options, c"storePort")?.unwrap_or(0) as u16,
-        unix: js.to_text(js.prop(options, c"storeKind")?).as_deref() == Some("unix"),
-        tls: js.to_text(js.prop(options, c"storeKind")?).as_deref() == Some("tls"),
-        user: js.to_text(js.prop(options, c"storeUser")?),
-        password: js.to_text(js.prop(options, c"storePassword")?),
-    }))
+/// The store and its replicas, in an array of `{ kind: 'tcp' | 'tls' | 'unix', host, port, user?,
+/// password? }`; none, if there is no array.
+fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
+    let server = |at: usize| {
+        let server = js.at(array, at)?;
+        let kind = js.to_text(js.prop(server, c"kind")?).unwrap_or_default();
+        Ok(StoreAddress {
+            host: js.to_text(js.prop(server, c"host")?).unwrap_or_default(),
+            port: number(js, server, c"port")?.unwrap_or(0) as u16,
+            unix: kind == "unix",
+            tls: kind == "tls",
+            user: js.to_text(js.prop(server, c"user")?),
+            password: js.to_text(js.prop(server, c"password")?),
+        })
+    };
+    (0..js.len(array).unwrap_or(0)).map(server).collect()
 }
 
 /// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.

@@ -2,7 +2,7 @@
 
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::ConfigError;
-use breakwater_router::{Concern, Mode, Route, Routes, is_cacheable};
+use breakwater_router::{Concern, Mode, ReadFrom, Route, Routes, is_cacheable};
 use std::ffi::CStr;
 
 /// The routes in an array of objects; the usual one, if there is no array.
@@ -25,6 +25,7 @@ fn route<'s>(js: Js<'s>, object: Val<'s>) -> Result<Route, Fail> {
             _ => Mode::On,
         },
         concern: Concern::parse(text(c"readConcern")?.as_bytes()).unwrap_or_default(),
+        read_from: ReadFrom::parse(&text(c"readFrom")?).unwrap_or_default(),
         ttl: number(c"ttl")?.map(|ms| ms as u64),
         jitter: share(c"jitter")?,
         negative_ttl: share(c"negativeTtl")? as u64,

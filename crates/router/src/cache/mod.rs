@@ -1,11 +1,12 @@
 //! What the node remembers of the store behind it. From the bottom up: `route` (what is remembered of
 //! which keys, and for how long), `counts` (what came of it), `keys`, `entry` (how a reply lies in
-//! the engine), `admission`
-//! (which keys are left out), `replies` (replies, and how one change of a key ends all that was read of it).
+//! the engine), `floors` (what ends all that was read of a server), `admission` (which keys are left
+//! out), `replies` (replies, and how one change of a key ends all that was read of it).
 
 mod admission;
 mod counts;
 mod entry;
+mod floors;
 mod keys;
 mod replies;
 mod route;

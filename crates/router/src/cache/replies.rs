@@ -13,18 +13,21 @@
 //! The reply to `GET` lies with the generation itself: that it is found says that it counts. A `GET`
 //! that hits costs one lookup, any other read two.
 //!
-//! Generations are drawn in ascending order, so that a *floor* below which none counts ends all of
-//! them in one step: `flushed` for what must never be given again, `fresh` for what may have changed
-//! unheard, and is good only for those who take stale replies.
+//! A generation also says which server its key was read from, in its last byte: what is read of a key
+//! whose generation is of another server begins a new one.
+//!
+//! Generations are drawn in ascending order, so that `floors` below which none counts end all of
+//! them in one step.
 
 use super::admission::Admission;
 use super::entry::{self, EMPTY, Form, Head, NULL, REPLY};
+use super::floors::{Floors, server_of};
 use super::keys::KeyList;
+use crate::topology::ServerId;
 use breakwater_engine::{Cache, Edit, EntryRef, Expiry, Freshness, Key, MAX_KEY_LEN, Value};
 use breakwater_resp::{Args, Kind, Protocol, Reply};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The generations of the keys of a read, in the order of the keys.
 pub(crate) type Generations = SmallVec<[u64; 2]>;
@@ -105,21 +108,14 @@ impl Shelf {
 /// What is remembered.
 pub(crate) struct Replies {
     cache: Arc<Cache>,
-    /// The generation to be drawn next.
-    next: AtomicU64,
-    /// Generations below it do not count, for anybody.
-    flushed: AtomicU64,
-    /// Generations below it may have changed unheard.
-    fresh: AtomicU64,
-    /// Since which millisecond.
-    lost: AtomicU64,
+    floors: Floors,
     admission: Admission,
 }
 
 impl Replies {
-    pub(crate) fn new(cache: Arc<Cache>) -> Self {
-        let [next, flushed, fresh, lost] = [1, 0, 0, 0].map(AtomicU64::new);
-        Self { cache, next, flushed, fresh, lost, admission: Admission::default() }
+    /// What is remembered of so many servers.
+    pub(crate) fn new(cache: Arc<Cache>, servers: usize) -> Self {
+        Self { cache, floors: Floors::new(servers), admission: Admission::default() }
     }
 
     /// The present, in milliseconds of the engine's clock.
@@ -137,11 +133,9 @@ impl Replies {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Option<Hit> {
-        // Acquire: who has heard that what it knew may have changed takes none of it.
-        let floor = self.fresh.load(Ordering::Acquire);
         self.cache.get(Key::bytes(key), |entry| {
             let head = Head::read(entry)?;
-            if head.generation < floor || head.db != db {
+            if !self.floors.is_fresh(head.generation) || head.db != db {
                 return None;
             }
             write(head.format, head.reply, protocol, out)?;
@@ -222,43 +216,47 @@ impl Replies {
 
     /// Whether replies of a generation may be given.
     fn counts(&self, generation: u64, staleness: Staleness) -> bool {
-        // Acquire: as in `get`.
         match staleness {
-            _ if generation >= self.fresh.load(Ordering::Acquire) => true,
+            _ if self.floors.is_fresh(generation) => true,
             Staleness::Refused | Staleness::SecondLook => false,
-            Staleness::Taken(most) => {
-                let since = self.now().saturating_sub(self.lost.load(Ordering::Acquire));
-                generation >= self.flushed.load(Ordering::Acquire) && since <= most
-            }
+            Staleness::Taken(most) => self.floors.is_stale_for(generation, self.now(), most),
         }
     }
 
-    /// The generations of the keys of a read that is about to be sent, drawn where a key has none,
-    /// which then lasts for `life` milliseconds. `None` if there is no room to remember them.
-    pub(crate) fn begin(&self, shelf: &Shelf, life: Option<u64>) -> Option<Generations> {
-        let expiry = self.until(life);
-        shelf.keys.iter().map(|key| self.generation(shelf.db, key, expiry)).collect()
+    /// The server that a key was read from last, if anything that counts was.
+    pub(crate) fn server_of(&self, key: &[u8]) -> Option<ServerId> {
+        let see = |entry: EntryRef<'_>| Head::read(entry).map(|head| head.generation);
+        let known = self.cache.peek(Key::bytes(key), see).flatten();
+        known.filter(|known| self.floors.is_fresh(*known)).map(server_of)
     }
 
-    fn generation(&self, db: u8, key: &[u8], expiry: Expiry) -> Option<u64> {
+    /// The generations of the keys of a read that is about to be sent to a server, drawn where a key
+    /// has none of that server, which then lasts for `life` milliseconds. `None` if there is no room to
+    /// remember them.
+    pub(crate) fn begin(
+        &self,
+        shelf: &Shelf,
+        server: ServerId,
+        life: Option<u64>,
+    ) -> Option<Generations> {
+        let expiry = self.until(life);
+        shelf.keys.iter().map(|key| self.generation(shelf.db, server, key, expiry)).collect()
+    }
+
+    fn generation(&self, db: u8, server: ServerId, key: &[u8], expiry: Expiry) -> Option<u64> {
         let drawn = self.cache.update(Key::bytes(key), |held, out| {
             let known = held.and_then(Head::read).map(|head| head.generation);
-            // Acquire: as in `get`.
             if let Some(known) = known
-                && known >= self.fresh.load(Ordering::Acquire)
+                && server_of(known) == server
+                && self.floors.is_fresh(known)
             {
                 return (Edit::Keep, known);
             }
-            let generation = self.draw();
+            let generation = self.floors.draw(server);
             Head { generation, when: 0, db, format: EMPTY, reply: &[] }.write(out);
             (Edit::Put { format: EMPTY, expiry }, generation)
         });
         drawn.ok()
-    }
-
-    fn draw(&self) -> u64 {
-        // AcqRel: what is drawn after a flush is above its floor.
-        self.next.fetch_add(1, Ordering::AcqRel)
     }
 
     /// The generations of the keys of a read, if all of them have one.
@@ -368,18 +366,12 @@ impl Replies {
 
     /// Any key may have changed: nothing that was read counts any more.
     pub(crate) fn flush(&self) {
-        let floor = self.draw() + 1;
-        // Release: who sees it takes nothing that was read before.
-        self.flushed.fetch_max(floor, Ordering::AcqRel);
-        self.fresh.fetch_max(floor, Ordering::AcqRel);
+        self.floors.flush();
     }
 
-    /// From now on keys may change unheard: what was read of them is stale.
-    pub(crate) fn lose(&self) {
-        // What was stale before is no better for it.
-        self.flushed.fetch_max(self.fresh.load(Ordering::Acquire), Ordering::AcqRel);
-        self.lost.store(self.now(), Ordering::Release);
-        self.fresh.fetch_max(self.draw() + 1, Ordering::AcqRel);
+    /// From now on keys of a server may change unheard: what was read of them there is stale.
+    pub(crate) fn lose(&self, server: ServerId) {
+        self.floors.lose(server, self.now());
     }
 
     fn until(&self, life: Option<u64>) -> Expiry {

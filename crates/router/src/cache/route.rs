@@ -1,5 +1,6 @@
 //! Routes: what is remembered of the keys that begin alike, and for how long.
 
+use crate::topology::ReadFrom;
 use std::collections::HashMap;
 
 /// Where a read is answered from.
@@ -46,6 +47,8 @@ pub struct Route {
     pub mode: Mode,
     /// Where reads are answered from that say nothing of it themselves.
     pub concern: Concern,
+    /// Which server its reads go to that are not answered from memory.
+    pub read_from: ReadFrom,
     /// How long a reply is remembered at most; as long as its key lives, if it is `None`.
     pub ttl: Option<u64>,
     /// By which share of it a reply's time may be shorter, at random: from 0 to 1.
@@ -73,6 +76,7 @@ impl Default for Route {
             prefix: vec![],
             mode: Mode::On,
             concern: Concern::Balanced,
+            read_from: ReadFrom::Primary,
             ttl: Some(60_000),
             jitter: 0.1,
             negative_ttl: 5_000,

@@ -81,7 +81,15 @@ fn cache(router: &Router) -> Lines {
 fn upstream(router: &Router) -> Lines {
     let Some(store) = &router.options.upstream else { return vec![] };
     let kind = if store.unix { "unix" } else { ["tcp", "tls"][usize::from(store.tls)] };
-    lines([("upstream_address", store.place()), ("upstream_kind", kind.into())])
+    let mut all = lines([("upstream_address", store.place()), ("upstream_kind", kind.into())]);
+    for server in router.topology.replica_ids() {
+        let (replicas, now) = (&router.topology.replicas, router.replies.now());
+        let place = router.topology.servers[usize::from(server)].place();
+        let state = replicas.health(server).name();
+        let lag = replicas.lag(server, now).map_or_else(|| "unknown".into(), |lag| lag.to_string());
+        all.push((format!("replica{server}"), format!("address={place},state={state},lag={lag}")));
+    }
+    all
 }
 
 /// A line for each route, with the counts of `stats().routes`.

@@ -18,6 +18,11 @@ const MOST: usize = 16;
 /// Reads look through as many steps; beyond, every key counts as concerned.
 const SEARCHED: usize = 256;
 
+/// The hash of a key, the same for all: who makes keys collide makes its own requests wait.
+pub(crate) fn hash(key: &[u8]) -> u64 {
+    FixedState::default().hash_one(key)
+}
+
 /// What a request concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -37,8 +42,7 @@ impl Scope {
             if hashes.len() == MOST {
                 return Self::All;
             }
-            // The same for all: who makes keys collide makes its own requests wait.
-            hashes.push(FixedState::default().hash_one(key));
+            hashes.push(hash(key));
         }
         if hashes.is_empty() { Self::Nothing } else { Self::Keys(hashes) }
     }

@@ -7,6 +7,7 @@ use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
+use crate::topology::Topology;
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
@@ -28,6 +29,10 @@ pub struct Options {
     pub threads: u32,
     /// The store behind the node, whose values its own store caches; none if that is all there is.
     pub upstream: Option<StoreAddress>,
+    /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
+    pub replicas: Vec<StoreAddress>,
+    /// How far behind a replica may be, in milliseconds: one that is farther is not read.
+    pub max_lag: u64,
     /// What is remembered of it.
     pub routes: Routes,
 }
@@ -41,6 +46,8 @@ impl Default for Options {
             process: 0,
             threads: 1,
             upstream: None,
+            replicas: vec![],
+            max_lag: 10_000,
             routes: Routes::default(),
         }
     }
@@ -70,6 +77,8 @@ pub struct Router {
     pub(crate) store: Store,
     /// What is remembered of the store behind the node.
     pub(crate) replies: Replies,
+    /// The servers behind the node.
+    pub(crate) topology: Topology,
     /// What came of the reads of each route.
     pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
@@ -95,10 +104,13 @@ impl Router {
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
         let own = options.upstream.is_none();
+        let Options { upstream, replicas, max_lag, .. } = &options;
+        let topology = Topology::new(upstream.clone(), replicas.clone(), *max_lag);
         let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
         let news = Arc::new(NewsDesk::new(options.limits.tracked));
         Self {
-            replies: Replies::new(cache.clone()),
+            replies: Replies::new(cache.clone(), topology.servers.len()),
+            topology,
             totals,
             store: Store::new(cache, now, own.then(|| news.clone())),
             news,

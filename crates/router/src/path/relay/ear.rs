@@ -18,6 +18,7 @@ use crate::news::{Kind, Topic};
 use crate::path::letter::{Letter, Listen, Word};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command as word;
+use crate::topology::PRIMARY;
 use breakwater_resp::{Protocol, Reply, write_request};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl Relay {
         if let Some(id) = self.hearing.link {
             return id;
         }
-        let id = self.open_untracked(self.options(Protocol::Resp3, 0));
+        let id = self.open_link(PRIMARY, self.options(PRIMARY, Protocol::Resp3, 0), None);
         self.hearing.link = Some(id);
         id
     }

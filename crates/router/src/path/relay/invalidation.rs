@@ -1,9 +1,11 @@
 //! Invalidation: what a request changes, by itself or by the store's news, leaves the cache.
 
 use super::Relay;
+use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
 use crate::path::changes::Changes;
 use crate::path::course::{Delivery, Payload, Request};
+use crate::path::pending::hash;
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
 
@@ -24,8 +26,22 @@ impl Relay {
             Changes::Nothing => {}
             Changes::Keys(keys) => {
                 keys.iter().for_each(|key| self.router.replies.forget(key));
+                self.raise(Some(keys));
             }
-            Changes::Everything => self.router.replies.flush(),
+            Changes::Everything => {
+                self.router.replies.flush();
+                self.raise(None);
+            }
+        }
+    }
+
+    /// Replicas are not read of these keys, or of any, until they have the change.
+    fn raise(&self, keys: Option<&KeyList>) {
+        let fences = &self.router.topology.fences;
+        match keys {
+            _ if !fences.are_kept() => {}
+            Some(keys) => fences.raise(keys.iter().map(hash)),
+            None => fences.raise_all(),
         }
     }
 
@@ -42,10 +58,15 @@ impl Relay {
         match keys {
             Reply::Array(keys) => {
                 // News name no database, and nor does what is remembered of a key.
-                let keys = keys.iter().filter_map(Reply::text);
-                keys.for_each(|key| self.router.replies.forget(key));
+                let keys: KeyList = keys.iter().filter_map(Reply::text).collect();
+                keys.iter().for_each(|key| self.router.replies.forget(key));
+                // What one server has, another may not have yet.
+                self.raise(Some(&keys));
             }
-            _ => self.router.replies.flush(),
+            _ => {
+                self.router.replies.flush();
+                self.raise(None);
+            }
         }
     }
 }

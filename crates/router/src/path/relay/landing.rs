@@ -2,6 +2,7 @@
 //! all who wait, in this thread and in others.
 
 use super::Relay;
+use super::placing::is_unfit;
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::path::letter::{Letter, Word};
@@ -19,6 +20,10 @@ impl Relay {
 
     /// The reply has come.
     pub(super) fn value(&mut self, flight: u64, kind: Kind, reply: Vec<u8>) {
+        let unfit = is_unfit(kind, &reply);
+        if unfit && self.read_elsewhere(flight, &String::from_utf8_lossy(&reply)) {
+            return;
+        }
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, reply));
             self.happen(flight, News::Reply, "");
@@ -95,12 +100,7 @@ impl Relay {
             }
             Deed::Give => self.give(read, true),
             Deed::GiveHere => self.give(read, false),
-            Deed::Fail => {
-                if let Some(lease) = read.lease.take() {
-                    self.tell_failed(&lease, std::mem::take(&mut read.others), why);
-                }
-                self.give_error(read, why);
-            }
+            Deed::Fail => self.fail_read(read, why),
             Deed::FailHere => self.give_error(read, why),
         }
     }
@@ -130,7 +130,7 @@ impl Relay {
     }
 
     /// Gives a reply to all who wait, in the bytes of the protocol of each.
-    fn give(&mut self, mut read: Read, everywhere: bool) {
+    pub(super) fn give(&mut self, mut read: Read, everywhere: bool) {
         let Some((kind, reply)) = read.reply.take() else { return };
         if let (Some(lease), true) = (&read.lease, everywhere) {
             let mut others = self.router.cache().flights().fail(lease).unwrap_or_default();
@@ -153,6 +153,14 @@ impl Relay {
             };
             self.answer(waiter.client, waiter.ticket, bytes.to_vec());
         }
+    }
+
+    /// Gives an error to all who wait, in all threads.
+    pub(super) fn fail_read(&mut self, mut read: Read, why: &str) {
+        if let Some(lease) = read.lease.take() {
+            self.tell_failed(&lease, std::mem::take(&mut read.others), why);
+        }
+        self.give_error(read, why);
     }
 
     /// Gives those who wait in this thread an error, or what is kept for that case.

@@ -7,6 +7,7 @@ use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
+use crate::topology::{PRIMARY, ServerId};
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
@@ -46,6 +47,7 @@ impl Addressees {
 
 /// A connection to the store.
 pub(super) struct Link {
+    pub(super) server: ServerId,
     pub(super) upstream: Upstream,
     /// Whose replies are to come, by their tokens.
     pub(super) to: Addressees,
@@ -128,47 +130,54 @@ impl Relay {
             .is_none_or(|link| link.down.is_some() && link.upstream.phase() != Phase::Ready)
     }
 
-    /// The connection of a protocol and a database that all clients share.
+    /// The connection to the primary, of a protocol and a database, that all clients share.
     pub(super) fn shared(&mut self, protocol: Protocol, db: u8) -> LinkId {
-        if let Some(&id) = self.shared.get(&(protocol, db)) {
+        self.shared_with(PRIMARY, protocol, db)
+    }
+
+    /// The connection to a server, of a protocol and a database, that all clients share.
+    pub(super) fn shared_with(&mut self, server: ServerId, protocol: Protocol, db: u8) -> LinkId {
+        if let Some(&id) = self.shared.get(&(server, protocol, db)) {
             return id;
         }
-        let id = self.open(self.options(protocol, db), None);
-        self.shared.insert((protocol, db), id);
+        let tracks = protocol == Protocol::Resp3;
+        let options = UpstreamOptions { tracks, ..self.options(server, protocol, db) };
+        let id = self.open_link(server, options, None);
+        self.shared.insert((server, protocol, db), id);
         id
     }
 
-    pub(super) fn options(&self, protocol: Protocol, db: u8) -> UpstreamOptions {
+    pub(super) fn options(&self, server: ServerId, protocol: Protocol, db: u8) -> UpstreamOptions {
+        let address = &self.router.topology.servers[usize::from(server)];
+        let usual = UpstreamOptions::default();
+        // What a replica does not answer in time is asked elsewhere, and that takes time as well.
+        let patience = if server == PRIMARY { 1 } else { 2 };
         UpstreamOptions {
             protocol,
-            user: self.address.user.clone(),
-            password: self.address.password.clone(),
+            user: address.user.clone(),
+            password: address.password.clone(),
             name: "breakwater".to_owned(),
             db: u32::from(db),
-            ..UpstreamOptions::default()
+            timeout: usual.timeout / patience,
+            silence: usual.silence / patience,
+            ..usual
         }
     }
 
-    /// Opens a connection, for all clients or, in this database, for one at a time. Those of RESP3
-    /// that all share tell of changes.
-    pub(super) fn open(&mut self, options: UpstreamOptions, pin: Option<u8>) -> LinkId {
-        let tracks = pin.is_none() && options.protocol == Protocol::Resp3;
-        self.open_link(UpstreamOptions { tracks, ..options }, pin)
-    }
-
-    /// Opens a connection that nothing is read over.
-    pub(super) fn open_untracked(&mut self, options: UpstreamOptions) -> LinkId {
-        self.open_link(options, None)
-    }
-
-    fn open_link(&mut self, options: UpstreamOptions, pin: Option<u8>) -> LinkId {
+    /// Opens a connection to a server, for all clients or, in this database, for one at a time.
+    pub(super) fn open_link(
+        &mut self,
+        server: ServerId,
+        options: UpstreamOptions,
+        pin: Option<u8>,
+    ) -> LinkId {
         self.last_link += 1;
         let (id, now) = (self.last_link, self.now);
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(options, seed);
         let (to, down, why) = (Addressees::default(), None, String::new());
-        let link = Link { upstream, to, protocol, pin, owner: None, tracks, down, why };
+        let link = Link { server, upstream, to, protocol, pin, owner: None, tracks, down, why };
         self.links.insert(id, link);
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
@@ -295,10 +304,10 @@ impl Relay {
             None if link.why.is_empty() => "it does not answer, or speaks no RESP".to_owned(),
             None => std::mem::take(&mut link.why),
         });
-        let owner = link.owner;
+        let (owner, server) = (link.owner, link.server);
         if link.tracks {
             // What it has read may change from now on, and nobody would hear of it.
-            self.router.replies.lose();
+            self.router.replies.lose(server);
         }
         if self.is_ear(id) {
             self.lose_ear();
@@ -335,9 +344,10 @@ impl Relay {
 
     /// Why a connection is down, for clients.
     pub(super) fn reason(&self, id: LinkId) -> String {
-        let why = self.links.get(&id).and_then(|link| link.down.as_deref());
-        let why = why.unwrap_or("it is not connected yet");
-        format!("the store at {} is unreachable: {why}", self.address.place())
+        let link = self.links.get(&id);
+        let why = link.and_then(|link| link.down.as_deref()).unwrap_or("it is not connected yet");
+        let server = link.map_or(PRIMARY, |link| link.server);
+        format!("{} is unreachable: {why}", self.router.topology.name(server))
     }
 }
 

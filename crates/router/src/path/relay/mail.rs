@@ -36,9 +36,9 @@ impl Relay {
 
     /// The thread ends: what others are to know of that.
     pub fn leave(&mut self) -> Vec<Letter> {
-        if self.links.values().any(|link| link.tracks) {
-            // Its connections end with it: of what was read over them nobody is told any more.
-            self.router.replies.lose();
+        // Its connections end with it: of what was read over them nobody is told any more.
+        for link in self.links.values().filter(|link| link.tracks) {
+            self.router.replies.lose(link.server);
         }
         self.bequeath();
         self.leave_ear();

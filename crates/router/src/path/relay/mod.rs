@@ -14,7 +14,8 @@
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
 //! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
-//! `invalidation` invalidates. What changes a client's session is told apart by `sessions` and done by
+//! `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
+//! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
 //! does not have.
@@ -31,6 +32,8 @@ mod link;
 mod mail;
 mod own;
 mod pins;
+mod placing;
+mod probes;
 mod pubsub;
 mod read;
 mod reads;
@@ -48,6 +51,7 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::Router;
+use crate::topology::{PRIMARY, ServerId};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
@@ -55,6 +59,7 @@ use ear::Hearing;
 use foldhash::fast::FixedState;
 use link::Link;
 use pins::Pins;
+use probes::Probes;
 use pubsub::Subscribers;
 use read::Read;
 use std::collections::{HashMap, VecDeque};
@@ -69,13 +74,12 @@ const IN_FLIGHT: usize = 1024;
 /// What the requests of one thread share.
 pub struct Relay {
     router: Arc<Router>,
-    address: Arc<StoreAddress>,
     /// Who this thread is among those that read.
     number: u64,
     links: HashMap<LinkId, Link, FixedState>,
     last_link: LinkId,
-    /// The connections that all clients share.
-    shared: HashMap<(Protocol, u8), LinkId, FixedState>,
+    /// The connections that all clients share: for each server, protocol and database in use.
+    shared: HashMap<(ServerId, Protocol, u8), LinkId, FixedState>,
     /// Connections with something to write.
     touched: Vec<LinkId>,
     /// Connections to be opened, and to be closed.
@@ -86,6 +90,7 @@ pub struct Relay {
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
     hearing: Hearing,
     subscribers: Subscribers,
+    probes: Probes,
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
@@ -106,14 +111,14 @@ impl Relay {
     /// The relay of one thread of a node with a store; `None` if the node has none.
     pub fn new(router: &Arc<Router>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        let address = Arc::new(router.options.upstream.clone()?);
+        router.options.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         Some(Self {
             router: router.clone(),
             links: HashMap::default(),
             shared: HashMap::default(),
-            address,
+            probes: Probes::default(),
             number,
             last_link: 0,
             touched: vec![],
@@ -134,9 +139,10 @@ impl Relay {
         })
     }
 
-    /// Where the store is.
-    pub fn address(&self) -> &StoreAddress {
-        &self.address
+    /// Where a connection leads.
+    pub fn address(&self, id: LinkId) -> &StoreAddress {
+        let server = self.links.get(&id).map_or(PRIMARY, |link| link.server);
+        &self.router.topology.servers[usize::from(server)]
     }
 
     /// Does what is due; `now` in milliseconds of a clock that never goes back.
@@ -154,10 +160,12 @@ impl Relay {
         self.wake_pins();
         self.give_up_waiting();
         self.wake_subscribers();
+        self.probe();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        self.due = links.chain(waits).chain(clients).min().unwrap_or(u64::MAX);
+        let others = clients.chain(self.probes.wake_at());
+        self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
     /// There is something to do at this time.
@@ -175,13 +183,18 @@ impl Relay {
         self.number
     }
 
-    /// A lot: from 0 to 1.
-    fn chance(&mut self) -> f64 {
+    /// A lot: any number.
+    fn lot(&mut self) -> u64 {
         // Xorshift (Marsaglia, 2003).
         self.lots ^= self.lots << 13;
         self.lots ^= self.lots >> 7;
         self.lots ^= self.lots << 17;
-        (self.lots >> 11) as f64 / (1u64 << 53) as f64
+        self.lots
+    }
+
+    /// A lot: from 0 to 1.
+    fn chance(&mut self) -> f64 {
+        (self.lot() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// When [`Relay::wake`] may have something to do again.

@@ -13,6 +13,7 @@ use crate::path::hold::{Fate, Use};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command;
 use crate::shared::ClientId;
+use crate::topology::PRIMARY;
 use breakwater_resp::Protocol;
 use std::collections::{HashMap, VecDeque};
 
@@ -119,7 +120,7 @@ impl Relay {
 
     fn open_pin(&mut self, protocol: Protocol, db: u8) -> LinkId {
         self.pins.count += 1;
-        self.open(self.options(protocol, db), Some(db))
+        self.open_link(PRIMARY, self.options(PRIMARY, protocol, db), Some(db))
     }
 
     /// A client waits until a connection is free, or for long enough.

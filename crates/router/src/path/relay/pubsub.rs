@@ -13,6 +13,7 @@ use crate::news::{Kind, Topic};
 use crate::path::course::{Course, Delivery, Payload, Request, Taken};
 use crate::path::letter::{Listen, Word};
 use crate::shared::ClientId;
+use crate::topology::PRIMARY;
 use breakwater_resp::{Protocol, ReplyWriter};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -73,7 +74,7 @@ impl Relay {
         if kind == Kind::Channel && request.args.len() == 2 && request.args.word(1) == INVALIDATE {
             return self.hear_changes(request, course);
         }
-        if let Some(&shared) = self.shared.get(&(request.protocol, request.db))
+        if let Some(&shared) = self.shared.get(&(PRIMARY, request.protocol, request.db))
             && self.refuses(shared)
         {
             return Err(Failure::new(format!("ERR {}", self.reason(shared))));

@@ -3,11 +3,13 @@
 
 use super::Relay;
 use super::read::{Read, Stage, Waiter};
-use super::reply::To;
+use super::reply::{Demand, To};
 use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
+use crate::failure::Failure;
 use crate::path::course::{Course, Request};
 use crate::path::pending::Scope;
+use crate::topology::{ReadFrom, ServerId};
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
 
@@ -130,9 +132,13 @@ impl Relay {
         out: &mut Vec<u8>,
     ) -> bool {
         let request = ask.request;
-        let reader = self.shared(Protocol::Resp3, request.db);
-        // Its own requests before this one may change its keys: the store is to see them first.
         let scope = Scope::of(shelf.keys.iter());
+        let demand = self.demand(ask, &shelf);
+        let Ok(server) = self.server_of_miss(&demand, &shelf) else {
+            return self.give_stale(ask, &shelf, course, out);
+        };
+        let reader = self.shared_with(server, Protocol::Resp3, request.db);
+        // Its own requests before this one may change its keys: the store is to see them first.
         if ask.follows && course.pending.touches_beyond(reader, &scope) {
             return self.pass(ask.route);
         }
@@ -155,7 +161,7 @@ impl Relay {
         }
         // A read that takes longer than a reply lasts is one read all the same.
         let life = life.map(|life| life.max(PATIENCE));
-        let Some(generations) = self.router.replies.begin(&shelf, life) else {
+        let Some(generations) = self.router.replies.begin(&shelf, server, life) else {
             return self.pass(ask.route);
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
@@ -200,12 +206,26 @@ impl Relay {
                             self.router.cache().flights().leave(flight, self.number);
                         }
                         self.tally.add(ask.route, Count::Passed);
-                        self.send(reader, request.bytes, To::Beside { waiter, form: ask.form });
+                        let to = To::Beside { waiter, form: ask.form };
+                        self.send_read(server, demand, request.bytes, to);
                     }
                 }
             }
         }
         true
+    }
+
+    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf) -> Demand {
+        let from = self.router.options.routes.all()[ask.route].read_from;
+        let (protocol, db) = (Protocol::Resp3, shelf.db);
+        Demand { from, fence: self.fence(shelf.keys.iter()), protocol, db }
+    }
+
+    /// The server that is asked: the one that the key was read from before, if that will do.
+    fn server_of_miss(&mut self, demand: &Demand, shelf: &Shelf) -> Result<ServerId, Failure> {
+        let known = (demand.from != ReadFrom::Primary)
+            .then(|| self.router.replies.server_of(shelf.keys.first()));
+        self.server_for(demand, known.flatten())
     }
 
     /// Whether another thread's read has ended since memory was asked, and what it has left there.
@@ -244,7 +264,9 @@ impl Relay {
             return;
         }
         let request = ask.request;
-        let reader = self.shared(Protocol::Resp3, request.db);
+        // The server that the key was read from, which tells of its changes.
+        let Some(server) = self.router.replies.server_of(shelf.keys.first()) else { return };
+        let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
         if self.refuses(reader) {

@@ -1,12 +1,13 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
-use super::read::{News, Waiter};
+use super::read::{News, Read, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
+use crate::topology::{Fence, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
 
 /// Whose reply it is that the store gives.
@@ -19,6 +20,12 @@ pub(super) enum To {
     Session(Step),
     /// A client's, whose `INFO` the node adds to.
     Info(Box<Asked>),
+    /// That of a read which a replica is asked, and another server if it does not answer.
+    Placed(Box<Placed>),
+    /// To a read of a flight that another server than the first is asked, for all who wait for it.
+    Instead(Box<Read>),
+    /// What a server says of its replication.
+    Probe(Probe),
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -42,12 +49,52 @@ pub(super) struct Given {
     pub(super) bytes: Vec<u8>,
 }
 
+/// A read that a replica is asked.
+pub(super) struct Placed {
+    pub(super) server: ServerId,
+    pub(super) demand: Demand,
+    pub(super) request: Box<[u8]>,
+    /// Whose the reply is.
+    pub(super) to: To,
+    /// Whether it is a page of a scan.
+    pub(super) scans: bool,
+    /// Whether no other server can answer it.
+    pub(super) stays: bool,
+}
+
+/// What a read asks of the server that answers it.
+#[derive(Clone, Copy)]
+pub(super) struct Demand {
+    pub(super) from: ReadFrom,
+    /// The writes that it has to see.
+    pub(super) fence: Fence,
+    pub(super) protocol: Protocol,
+    pub(super) db: u8,
+}
+
+/// A question to a server, how far it has come.
+#[derive(Clone, Copy)]
+pub(super) struct Probe {
+    pub(super) server: ServerId,
+    /// The last write of the node that was numbered before.
+    pub(super) fence: Fence,
+    /// When it was asked, in milliseconds of the engine's clock.
+    pub(super) at: u64,
+}
+
 /// A client's `INFO`.
 pub(super) struct Asked {
     pub(super) client: ClientId,
     pub(super) ticket: u64,
     pub(super) protocol: Protocol,
     pub(super) request: Box<[u8]>,
+}
+
+impl To {
+    /// A client's reply to what changes nothing.
+    pub(super) fn read(client: ClientId, ticket: u64) -> Self {
+        Self::Client { client, ticket, changes: Changes::Nothing }
+    }
 }
 
 impl Relay {
@@ -67,6 +114,12 @@ impl Relay {
             To::Life(flight) => self.life(flight, &reply),
             To::Compare(given) => self.compare(&given, kind, &reply),
             To::Info(asked) => self.informed(&asked, Some(&reply)),
+            To::Placed(placed) => self.replied_placed(*placed, kind, reply),
+            To::Instead(mut read) => {
+                read.reply = Some((kind, reply));
+                self.give(*read, true);
+            }
+            To::Probe(probe) => self.replied_probe(probe, Some(&reply)),
         }
     }
 
@@ -86,9 +139,16 @@ impl Relay {
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}
             To::Promise(flight) => self.promised(flight, Kind::Error),
-            To::Value(flight) | To::Life(flight) => self.happen(flight, News::Lost, why),
+            To::Value(flight) | To::Life(flight) => {
+                if !self.read_elsewhere(flight, why) {
+                    self.happen(flight, News::Lost, why);
+                }
+            }
             To::Compare(_) => {}
             To::Info(asked) => self.informed(&asked, None),
+            To::Placed(placed) => self.replace(*placed, why),
+            To::Instead(read) => self.fail_read(*read, why),
+            To::Probe(probe) => self.replied_probe(probe, None),
         }
     }
 }

@@ -45,6 +45,11 @@ impl Relay {
         }
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
+        if let Some(known) = known.filter(|known| known.class == Class::Read)
+            && let Some(taken) = self.take_read(known, request, course, &scope)?
+        {
+            return Ok(taken);
+        }
         let Some(link) = self.link_for(request, course, (&scope, writes))? else {
             return Ok(Taken::Later);
         };

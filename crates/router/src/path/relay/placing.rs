@@ -1,0 +1,293 @@
+//! Reads that may go to replicas: which one, and where else if it does not answer.
+//!
+//! A replica is in service while it is known to follow the primary closely enough (`topology`), and
+//! this thread is connected to it. Of those that have all writes that the read has to see, it goes to
+//! one of two that are drawn, the one with fewer requests in flight. Where a replica is lost, is late,
+//! or says that it cannot answer, its reads are asked elsewhere: a read can be done twice.
+
+use super::Relay;
+use super::read::Stage;
+use super::reply::{Demand, Placed, To};
+use crate::cache::{Concern, KeyList};
+use crate::catalog::Known;
+use crate::failure::Failure;
+use crate::path::course::{Course, Request, Taken};
+use crate::path::pending::{Scope, hash};
+use crate::topology::{Fence, Health, PRIMARY, ReadFrom, ServerId, choose, cursor};
+use crate::upstream::Phase;
+use breakwater_resp::{Kind, Protocol, Reply, write_request};
+
+impl Relay {
+    /// What a read of these keys has to see.
+    pub(super) fn fence<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Fence {
+        let fences = &self.router.topology.fences;
+        if fences.are_kept() { fences.of(keys.map(hash)) } else { 0 }
+    }
+
+    /// The server that a read goes to: `prefers`, if that will do.
+    pub(super) fn server_for(
+        &mut self,
+        demand: &Demand,
+        prefers: Option<ServerId>,
+    ) -> Result<ServerId, Failure> {
+        if demand.from == ReadFrom::Primary || self.router.topology.replicas.is_empty() {
+            return Ok(PRIMARY);
+        }
+        let (mut fit, mut behind) = (vec![], false);
+        for server in self.router.topology.replica_ids() {
+            if !self.is_in_service(server, demand.protocol, demand.db) {
+                continue;
+            }
+            if !self.router.topology.replicas.has(server, demand.fence) {
+                behind = true;
+                continue;
+            }
+            fit.push((server, self.in_flight(server, demand.protocol, demand.db)));
+        }
+        if fit.is_empty() && behind {
+            // It would do, in a moment: the primary has the writes already.
+            self.hurry();
+            return Ok(PRIMARY);
+        }
+        let prefers = prefers.filter(|server| {
+            fit.iter().any(|(fit, _)| fit == server)
+                || (*server == PRIMARY && demand.from == ReadFrom::PreferReplica)
+        });
+        let lot = self.lot();
+        match prefers.or_else(|| choose(&fit, lot)) {
+            Some(server) => Ok(server),
+            None if demand.from == ReadFrom::PreferReplica => Ok(PRIMARY),
+            None => Err(self.no_replica()),
+        }
+    }
+
+    /// Whether this thread can read a replica. A connection that is missing is opened.
+    fn is_in_service(&mut self, server: ServerId, protocol: Protocol, db: u8) -> bool {
+        if self.router.topology.replicas.health(server) != Health::Up {
+            return false;
+        }
+        let link = self.shared_with(server, protocol, db);
+        self.links.get(&link).is_some_and(|link| link.upstream.phase() == Phase::Ready)
+    }
+
+    fn in_flight(&self, server: ServerId, protocol: Protocol, db: u8) -> usize {
+        let link = self.shared.get(&(server, protocol, db)).and_then(|id| self.links.get(id));
+        link.map_or(0, |link| link.upstream.waiting())
+    }
+
+    fn no_replica(&self) -> Failure {
+        let topology = &self.router.topology;
+        let why: Vec<_> = topology
+            .replica_ids()
+            .map(|server| {
+                let health = topology.replicas.health(server);
+                let own = self.shared.get(&(server, Protocol::Resp3, 0));
+                match own.filter(|id| self.refuses(**id)) {
+                    Some(id) => self.reason(*id),
+                    None if health == Health::Up => {
+                        format!("{} is not connected yet", topology.name(server))
+                    }
+                    None => format!("{}: {}", topology.name(server), health.words()),
+                }
+            })
+            .collect();
+        Failure::new(format!("ERR no replica is in service: {}", why.join("; ")))
+    }
+
+    /// Sends a read that is not remembered to a replica, if one is to answer it.
+    pub(super) fn take_read(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+        scope: &Scope,
+    ) -> Result<Option<Taken>, Failure> {
+        if self.router.topology.replicas.is_empty() {
+            return Ok(None);
+        }
+        let words = request.args;
+        let mut keys = KeyList::default();
+        known.each_key(words, |place, _| keys.push(words.word(place)));
+        let scans = matches!(&*known.name, "scan" | "hscan" | "sscan" | "zscan");
+        if scans && let Some((server, cursor)) = cursor_of(request) {
+            return match server {
+                PRIMARY => Ok(None),
+                _ => self.go_on(request, course, scope, (server, &cursor)).map(Some),
+            };
+        }
+        let routes = &self.router.options.routes;
+        let route = &routes.all()[routes.of(keys.first())];
+        // One that concerns keys of several routes goes where the most careful one says.
+        let careful =
+            keys.iter().any(|key| routes.all()[routes.of(key)].read_from == ReadFrom::Primary);
+        let concern = request.concern.unwrap_or(route.concern);
+        if careful || concern == Concern::Consistent {
+            return Ok(None);
+        }
+        let fence = match keys.is_empty() {
+            true => self.router.topology.fences.last(),
+            false => self.fence(keys.iter()),
+        };
+        let (protocol, db, from) = (request.protocol, request.db, route.read_from);
+        let demand = Demand { from, fence, protocol, db };
+        let server = self.server_for(&demand, None)?;
+        let link = self.shared_with(server, protocol, db);
+        if server == PRIMARY || course.pending.blocks(link, scope, false) {
+            return Ok(None);
+        }
+        let (client, ticket) = (request.client, course.replies.owe());
+        course.pending.add(ticket, link, scope, false);
+        let to = To::read(client, ticket);
+        let placed =
+            Placed { server, demand, request: request.bytes.into(), to, scans, stays: false };
+        self.send(link, request.bytes, To::Placed(Box::new(placed)));
+        Ok(Some(Taken::Done))
+    }
+
+    /// Sends a read over the connection that all share to a server.
+    pub(super) fn send_read(&mut self, server: ServerId, demand: Demand, request: &[u8], to: To) {
+        let link = self.shared_with(server, demand.protocol, demand.db);
+        let to = match server {
+            PRIMARY => to,
+            _ => {
+                let request = request.into();
+                To::Placed(Box::new(Placed {
+                    server,
+                    demand,
+                    request,
+                    to,
+                    scans: false,
+                    stays: false,
+                }))
+            }
+        };
+        self.send(link, request, to);
+    }
+
+    /// Goes on with a scan of a replica.
+    fn go_on(
+        &mut self,
+        request: &Request<'_>,
+        course: &mut Course,
+        scope: &Scope,
+        (server, cursor): (ServerId, &str),
+    ) -> Result<Taken, Failure> {
+        let gone = "ERR the replica that gave this cursor is not in service: begin the scan anew";
+        let (protocol, db) = (request.protocol, request.db);
+        if !self.router.topology.replica_ids().contains(&server)
+            || !self.is_in_service(server, protocol, db)
+        {
+            return Err(gone.into());
+        }
+        let link = self.shared_with(server, protocol, db);
+        if course.pending.blocks(link, scope, false) {
+            return Ok(Taken::Later);
+        }
+        let mut words: Vec<&[u8]> = request.args.iter().collect();
+        words[cursor_place(request.args.word(0))] = cursor.as_bytes();
+        let mut bytes = vec![];
+        write_request(&mut bytes, &words);
+        let (client, ticket) = (request.client, course.replies.owe());
+        course.pending.add(ticket, link, scope, false);
+        let demand = Demand { from: ReadFrom::Replica, fence: 0, protocol, db };
+        let to = To::read(client, ticket);
+        let placed = Placed { server, demand, request: [].into(), to, scans: true, stays: true };
+        self.send(link, &bytes, To::Placed(Box::new(placed)));
+        Ok(Taken::Done)
+    }
+
+    /// A replica has answered.
+    pub(super) fn replied_placed(&mut self, placed: Placed, kind: Kind, reply: Vec<u8>) {
+        if is_unfit(kind, &reply) {
+            return self.replace(placed, &String::from_utf8_lossy(&reply));
+        }
+        let reply = if placed.scans { named(placed.server, reply) } else { reply };
+        self.replied(placed.to, kind, reply);
+    }
+
+    /// A replica does not answer: what it was asked is asked elsewhere.
+    pub(super) fn replace(&mut self, placed: Placed, why: &str) {
+        self.take_out(placed.server);
+        if placed.stays {
+            let gone = "the replica that gave this cursor does not answer: begin the scan anew";
+            return self.fail(placed.to, gone);
+        }
+        match self.server_for(&placed.demand, None) {
+            Ok(server) => {
+                let Demand { protocol, db, .. } = placed.demand;
+                let link = self.shared_with(server, protocol, db);
+                let request = placed.request.clone();
+                let to = match server {
+                    PRIMARY => placed.to,
+                    _ => To::Placed(Box::new(Placed { server, ..placed })),
+                };
+                self.send(link, &request, to);
+            }
+            Err(_) => self.fail(placed.to, why),
+        }
+    }
+
+    /// A replica is not read until it has said again how it is.
+    fn take_out(&mut self, server: ServerId) {
+        if self.router.topology.replicas.fail(server) {
+            self.router.replies.lose(server);
+        }
+    }
+
+    /// A read that is to be remembered gets no reply from a replica: whoever waits for it gets that
+    /// of another server, which is not remembered. Whether it was sent to one, and had none.
+    pub(super) fn read_elsewhere(&mut self, flight: u64, why: &str) -> bool {
+        let asked = self.reads.get(&flight).filter(|read| read.stage == Stage::Asked);
+        let server = asked.and_then(|read| self.links.get(&read.link)).map(|link| link.server);
+        let Some(server) = server.filter(|server| *server != PRIMARY) else { return false };
+        let Some(read) = self.reads.remove(&flight) else { return false };
+        let from = self.router.options.routes.all()[read.route].read_from;
+        let fence = self.fence(read.shelf.keys.iter());
+        let demand = Demand { from, fence, protocol: Protocol::Resp3, db: read.shelf.db };
+        let request = read.request.clone();
+        let to = To::Instead(Box::new(read));
+        self.replace(Placed { server, demand, request, to, scans: false, stays: false }, why);
+        true
+    }
+}
+
+/// Where the cursor of a scan stands: behind the command, or behind the key.
+fn cursor_place(command: &[u8]) -> usize {
+    if command.eq_ignore_ascii_case(b"scan") { 1 } else { 2 }
+}
+
+/// The server that a scan goes on with, and its cursor there; `None` if the scan begins.
+fn cursor_of(request: &Request<'_>) -> Option<(ServerId, String)> {
+    let given = request.args.get(cursor_place(request.args.word(0)))?;
+    let text = std::str::from_utf8(given).ok()?;
+    match text.parse() {
+        Ok(0) => None,
+        Ok(given) => {
+            let (server, cursor) = cursor::decode(given);
+            Some((server, cursor.to_string()))
+        }
+        // The primary says what is wrong with it.
+        Err(_) => Some((PRIMARY, String::new())),
+    }
+}
+
+/// Whether a server says by its reply that it cannot answer reads now.
+pub(super) fn is_unfit(kind: Kind, reply: &[u8]) -> bool {
+    kind.is_error() && (reply.starts_with(b"-LOADING") || reply.starts_with(b"-MASTERDOWN"))
+}
+
+/// A page of a scan, with a cursor that names its server.
+fn named(server: ServerId, page: Vec<u8>) -> Vec<u8> {
+    let Ok(Reply::Array(parts)) = Reply::decode(&page) else { return page };
+    let text = parts.first().and_then(Reply::text).and_then(|text| std::str::from_utf8(text).ok());
+    let (Some(text), Some(Ok(given))) = (text, text.map(str::parse)) else { return page };
+    let Some(cursor) = cursor::encode(server, given).map(|cursor| cursor.to_string()) else {
+        return b"-ERR the replica's cursor is too large\r\n".to_vec();
+    };
+    // The rest is as the server sent it.
+    let head = format!("*{}\r\n${}\r\n{text}\r\n", parts.len(), text.len());
+    let Some(rest) = page.strip_prefix(head.as_bytes()) else { return page };
+    let mut named = format!("*{}\r\n${}\r\n{cursor}\r\n", parts.len(), cursor.len()).into_bytes();
+    named.extend_from_slice(rest);
+    named
+}
