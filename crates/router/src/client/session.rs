@@ -11,6 +11,7 @@ use crate::shared::{ClientId, Peer, Router};
 use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What a chunk of a client's bytes came to. Drivers keep one and clear it after each write.
 #[derive(Default)]
@@ -103,6 +104,10 @@ impl Session {
         relay: Option<&mut Relay>,
     ) -> Next {
         let before = output.bytes.len();
+        if let Some(relay) = &relay {
+            // Release: who is told of it finds the relay.
+            self.state.client.home.store(relay.number(), Ordering::Release);
+        }
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
         self.state.show(now, self.pending.len());
@@ -137,6 +142,7 @@ impl Session {
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
         match (&delivery.note, delivery.ticket) {
             (Note::Push, _) => self.push(&delivery.bytes, out),
+            (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
             (note, Some(ticket)) => {
                 self.course.pending.settle(ticket);
                 self.course.replies.fill(ticket, &delivery.bytes, out);
@@ -159,6 +165,18 @@ impl Session {
                 self.course.push(&message, out);
             }
             _ => self.course.push(bytes, out),
+        }
+    }
+
+    /// Takes news of changes. In RESP2 only who subscribes hears them, and those of another client.
+    fn hear_news(&mut self, bytes: &[u8], redirected: bool, out: &mut Vec<u8>) {
+        if self.state.protocol == Protocol::Resp3 {
+            self.course.hear_news(bytes, out);
+        } else if redirected
+            && self.course.subscribes()
+            && let Some(message) = as_message(bytes)
+        {
+            self.course.hear_news(&message, out);
         }
     }
 

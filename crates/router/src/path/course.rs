@@ -3,6 +3,7 @@
 use super::hold::Hold;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
+use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::news::{Topic, Topics};
@@ -17,8 +18,10 @@ use std::sync::Arc;
 pub(crate) enum Note {
     #[default]
     Nothing,
-    /// It answers nothing: a message, or news.
+    /// It answers nothing: a message, or what the store says.
     Push,
+    /// News of changes; another client's, if it is redirected.
+    News { redirected: bool },
     /// The client is in this database from now on.
     Database(u8),
     /// The client does not subscribe to these after all.
@@ -85,6 +88,11 @@ impl Delivery {
         Self { client, ticket: None, bytes, ends: false, note: Note::Push }
     }
 
+    /// News of changes, in RESP3.
+    pub(super) fn news(client: ClientId, bytes: Payload, redirected: bool) -> Self {
+        Self { note: Note::News { redirected }, ..Self::push(client, bytes) }
+    }
+
     /// The client's turn has come: a request of it waits.
     pub(super) fn wake(client: ClientId) -> Self {
         let bytes = Payload::Own(vec![]);
@@ -98,7 +106,7 @@ impl Delivery {
 
     /// Whether it is a message or news.
     pub fn is_push(&self) -> bool {
-        self.note == Note::Push
+        matches!(self.note, Note::Push | Note::News { .. })
     }
 }
 
@@ -162,13 +170,17 @@ pub(crate) struct Course {
     blocks: bool,
     /// Whether it is told of all that the store does.
     pub(super) monitors: bool,
-    /// Whom it has news of changes sent to.
-    pub(super) redirects: Option<i64>,
+    /// What it tracks.
+    pub(super) tracking: ClientTracking,
 }
 
 impl Course {
     /// It does not subscribe to these after all.
     pub(crate) fn drop_topics(&mut self, topics: &[Topic]) {
+        if topics.is_empty() {
+            // It was no topic that it asked for.
+            self.tracking.end();
+        }
         for topic in topics {
             self.topics.remove(topic);
         }
@@ -195,6 +207,20 @@ impl Course {
     /// Whether it waits for a command that may never be answered.
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocks && self.settles.is_some_and(|ticket| !self.replies.has_left(ticket))
+    }
+
+    /// Takes news of changes: behind what it is owed, which may be of before. A command that waits may
+    /// wait for ever, and nothing is read with it.
+    pub(crate) fn hear_news(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match self.replies.is_empty() || self.is_blocked() {
+            true => out.extend_from_slice(bytes),
+            false => self.replies.make(bytes),
+        }
+    }
+
+    /// Whether it subscribes to anything.
+    pub(crate) fn subscribes(&self) -> bool {
+        !self.topics.is_empty()
     }
 
     /// Takes what answers no request: behind the confirmation of what it is about.

@@ -2,6 +2,7 @@
 //! them hears for all.
 
 use crate::news::Topic;
+use crate::shared::ClientId;
 use breakwater_engine::Lease;
 use breakwater_resp::Kind;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ pub struct Letter {
 
 /// What it says.
 pub(super) enum Word {
-    /// The store's reply to the read of a flight, in RESP3.
-    Reply { flight: u64, kind: Kind, bytes: Arc<[u8]> },
+    /// The store's reply to the read of a flight, in RESP3, and whether it tells of changes.
+    Reply { flight: u64, kind: Kind, bytes: Arc<[u8]>, tracked: bool },
     /// There is none, for this reason.
     Failed { flight: u64, why: Arc<str> },
     /// Who asked the store is gone: ask in its place.
@@ -32,6 +33,14 @@ pub(super) enum Word {
     Stands { ask: u64, refusal: Option<Arc<[u8]>> },
     /// From who hears: a message, in RESP3.
     Message { topic: Arc<Topic>, bytes: Arc<[u8]> },
+    /// To who hears: hear all that anybody is to be told of, and say when that stands.
+    Feed { thread: u64, ask: u64 },
+    /// News of changes for a client.
+    News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
+    /// A client is to be told by the store itself, for another one: `source`, of this thread.
+    Hear { client: ClientId, thread: u64, source: ClientId },
+    /// It is, or cannot.
+    Heard { source: ClientId, refused: bool },
     /// From who hears: messages may have been lost; nothing is subscribed to any more.
     Deaf,
 }

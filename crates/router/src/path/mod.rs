@@ -1,7 +1,8 @@
 //! What becomes of a request where a store stands behind the node. From the bottom up: `replies`
 //! (in the order of their requests), `pending` (what may not overtake them), `changes` (what they do
-//! to keys), `transaction` and `topics` (what a client queues, and subscribes to), `hold` (what it has a
-//! connection of its own for), `course` (what a
+//! to keys), `transaction`, `topics`
+//! and `tracking` (what a client queues, subscribes to, and tracks), `hold` (what it has a connection
+//! of its own for), `course` (what a
 //! session and the relay tell each other), `letter` (what relays tell each other), `relay` (one
 //! thread's requests on their way to the store and back).
 
@@ -14,6 +15,7 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
+mod tracking;
 mod transaction;
 
 pub(crate) use course::{Course, Note, Request, Taken};

@@ -1,6 +1,7 @@
 //! A transaction that its client has begun: what it queues is kept here, and sent whole.
 
 use super::changes::Changes;
+use crate::cache::KeyList;
 use crate::failure::Failure;
 use breakwater_resp::write_request;
 
@@ -12,6 +13,8 @@ pub(crate) struct Transaction {
     ends: Vec<usize>,
     /// Whether one of them was refused: then none is done.
     refused: bool,
+    /// The keys that it reads whose changes its client is to hear of.
+    pub(crate) reads: KeyList,
     /// The database that it ends in, if it chooses one.
     pub(crate) db: Option<u8>,
     /// What it changes.

@@ -26,6 +26,8 @@ pub(crate) struct Client {
     killed: AtomicBool,
     /// The number that the store knows its own connection by, if others may redirect to it.
     pub(crate) number: AtomicU64,
+    /// The number of the relay of its thread, once it has said something.
+    pub(crate) home: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
     /// Where news of changes and messages reach it.
     pub(crate) recipient: Arc<Recipient>,
@@ -140,6 +142,7 @@ impl Registry {
             created: now,
             killed: AtomicBool::new(false),
             number: AtomicU64::new(0),
+            home: AtomicU64::new(0),
             profile: Mutex::new(Profile {
                 name: vec![],
                 library: vec![],

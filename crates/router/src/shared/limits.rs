@@ -19,6 +19,11 @@ pub struct Limits {
     pub messages: usize,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
+    /// The most keys of a store behind the node that clients track, each counted for each of its clients, and once more for each
+    /// 256 bytes of it.
+    pub tracked_keys: usize,
+    /// The same for one client.
+    pub tracked_keys_by_client: usize,
     /// About the most bytes of names of keys that are remembered because clients who read them track
     /// them: beyond, some are told as changed.
     pub tracked: usize,
@@ -35,6 +40,8 @@ impl Default for Limits {
             waiting: 64 * 1024 * 1024,
             messages: 32 * 1024 * 1024,
             pinned: 1024,
+            tracked_keys: 1_000_000,
+            tracked_keys_by_client: 100_000,
             tracked: 64 * 1024 * 1024,
             clients: 10_000,
         }

@@ -4,9 +4,11 @@ mod clients;
 mod ear;
 mod limits;
 mod router;
+mod tracked;
 
 pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
 pub use limits::Limits;
 pub use router::{Counts, Options, Router};
+pub(crate) use tracked::{Told, Tracker};

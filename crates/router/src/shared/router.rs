@@ -3,6 +3,7 @@
 use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
 use super::limits::Limits;
+use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
@@ -87,6 +88,7 @@ pub struct Router {
     /// Who subscribes to what, where the node has a store of its own.
     pub(crate) channels: Channels,
     pub(crate) ear: Ear,
+    pub(crate) tracked: TrackedReads,
     pub(crate) options: Options,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
@@ -117,6 +119,10 @@ impl Router {
             channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
+            tracked: TrackedReads::new(
+                options.limits.tracked_keys,
+                options.limits.tracked_keys_by_client,
+            ),
             options,
             started: now,
             address: Mutex::default(),

@@ -34,6 +34,13 @@ pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
     if options.tracks {
         say(&[b"CLIENT", b"TRACKING", b"ON", b"OPTIN"]);
     }
+    if !options.prefixes.is_empty() {
+        let mut words: Vec<&[u8]> = vec![b"CLIENT", b"TRACKING", b"ON", b"BCAST"];
+        for prefix in &options.prefixes {
+            words.extend([b"PREFIX".as_slice(), prefix]);
+        }
+        say(&words);
+    }
     // Whatever was said, the server has answered once.
     say(&[b"PING"]);
     count

@@ -19,6 +19,8 @@ pub struct UpstreamOptions {
     /// Whether the server is asked to tell of changes of what is read after `CLIENT CACHING YES`: by
     /// pushes, which RESP3 alone has.
     pub tracks: bool,
+    /// Prefixes of keys of whose changes the server is asked to tell, whoever reads them.
+    pub prefixes: Vec<Vec<u8>>,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
     pub streams: bool,
     /// The most requests that wait for replies.
@@ -48,6 +50,7 @@ impl Default for UpstreamOptions {
             name: String::new(),
             db: 0,
             tracks: false,
+            prefixes: vec![],
             streams: false,
             requests: 10_000,
             bytes: 16 << 20,

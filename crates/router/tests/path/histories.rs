@@ -2,7 +2,8 @@
 //! that tell each other late, and time that passes. Whatever moves when, no read gives what is older
 //! than it may be.
 
-use super::world::{Line, World};
+use super::server::Line;
+use super::world::World;
 use breakwater_resp::Protocol::{Resp2, Resp3};
 use breakwater_router::{Route, Routes};
 use proptest::collection::vec;

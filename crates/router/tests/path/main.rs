@@ -2,6 +2,8 @@
 
 mod histories;
 mod pubsub;
+mod server;
+mod tracking;
 mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};

@@ -33,6 +33,8 @@ fn limits() -> Limits {
         waiting: 1 << 17,
         messages: 2048,
         pinned: 2,
+        tracked_keys: 64,
+        tracked_keys_by_client: 8,
         clients: 2 * CLIENTS,
     }
 }

@@ -5,7 +5,7 @@ use crate::cache::KeyList;
 use crate::catalog::{Effect, Known};
 use crate::path::changes::Changes;
 use crate::path::course::{Delivery, Payload, Request};
-use crate::path::pending::hash;
+use crate::path::pending::{LinkId, hash};
 use crate::shared::ClientId;
 use breakwater_resp::Reply;
 
@@ -46,7 +46,8 @@ impl Relay {
     }
 
     /// What answers no request: news of changes, or what a client subscribed to.
-    pub(super) fn pushed(&mut self, owner: Option<ClientId>, push: Vec<u8>) {
+    pub(super) fn pushed(&mut self, id: LinkId, owner: Option<ClientId>, push: Vec<u8>) {
+        let is_feed = self.is_feed(id);
         if let Some(client) = owner {
             return self.deliveries.push(Delivery::push(client, Payload::Own(push)));
         }
@@ -62,10 +63,15 @@ impl Relay {
                 keys.iter().for_each(|key| self.router.replies.forget(key));
                 // What one server has, another may not have yet.
                 self.raise(Some(&keys));
+                match is_feed {
+                    true => self.feed_changed(&keys),
+                    false => self.tell_changed(&keys),
+                }
             }
             _ => {
                 self.router.replies.flush();
                 self.raise(None);
+                self.tell_flushed();
             }
         }
     }

@@ -45,9 +45,10 @@ impl Relay {
     }
 
     /// The thread that asks the store has told what it said.
-    pub(super) fn told(&mut self, flight: u64, kind: Kind, bytes: &[u8]) {
+    pub(super) fn told(&mut self, flight: u64, kind: Kind, bytes: &[u8], tracked: bool) {
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, bytes.to_vec()));
+            read.tracked = tracked;
             self.happen(flight, News::Told, "");
         }
     }
@@ -137,16 +138,19 @@ impl Relay {
             others.append(&mut read.others);
             if !others.is_empty() {
                 let bytes: Arc<[u8]> = reply.as_slice().into();
-                let flight = lease.ticket().flight;
+                let (flight, tracked) = (lease.ticket().flight, read.tracked);
                 self.letters.extend(others.into_iter().map(|to| Letter {
                     to,
-                    word: Word::Reply { flight, kind, bytes: bytes.clone() },
+                    word: Word::Reply { flight, kind, bytes: bytes.clone(), tracked },
                 }));
             }
         }
         let resp2 = read.waiters.iter().any(|waiter| waiter.protocol == Protocol::Resp2);
         let converted = resp2.then(|| read.shelf.form.convert(kind, &reply, Protocol::Resp2));
         for waiter in &read.waiters {
+            if !read.tracked {
+                self.distrust(waiter.client, waiter.ticket);
+            }
             let bytes = match (waiter.protocol, &converted) {
                 (Protocol::Resp2, Some(converted)) => converted,
                 _ => reply.as_slice(),
@@ -172,6 +176,7 @@ impl Relay {
             let stale = read.stale.as_ref().filter(|_| same);
             if stale.is_some() {
                 self.tally.add(read.route, Count::StaleGiven);
+                self.distrust(waiter.client, waiter.ticket);
             }
             let bytes = stale.unwrap_or(&error).clone();
             self.answer(waiter.client, waiter.ticket, bytes);

@@ -269,10 +269,15 @@ impl Relay {
         match heard {
             Heard::Connect => self.opens.push(id),
             Heard::Close => self.closes.push(id),
-            Heard::Ready => link.down = None,
+            Heard::Ready => {
+                link.down = None;
+                if self.is_feed(id) {
+                    self.feed_stands();
+                }
+            }
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
-            Heard::Push(push) => self.pushed(owner, push),
+            Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => match link.to.take(token) {
                 None => {}
                 Some(To::Session(step)) => self.replied_session(id, step, kind, reply),
@@ -308,6 +313,10 @@ impl Relay {
         if link.tracks {
             // What it has read may change from now on, and nobody would hear of it.
             self.router.replies.lose(server);
+            self.tell_flushed();
+        }
+        if self.is_feed(id) {
+            self.lose_feed();
         }
         if self.is_ear(id) {
             self.lose_ear();

@@ -22,7 +22,9 @@ impl Relay {
     /// Takes what the relay of another thread tells.
     pub fn read_letter(&mut self, letter: Letter) {
         match letter.word {
-            Word::Reply { flight, kind, bytes } => self.told(flight, kind, &bytes),
+            Word::Reply { flight, kind, bytes, tracked } => {
+                self.told(flight, kind, &bytes, tracked);
+            }
             Word::Failed { flight, why } => self.happen(flight, News::Failed, &why),
             Word::Lead(lease) => self.inherit(lease),
             Word::Listen(listen) => self.listen(*listen),
@@ -30,6 +32,10 @@ impl Relay {
             Word::Gone(thread) => self.unlisten_all(thread),
             Word::Stands { ask, refusal } => self.answer_ask(ask, refusal.as_deref()),
             Word::Message { topic, bytes } => self.take_message(&topic, &bytes),
+            Word::Feed { thread, ask } => self.feed(thread, ask),
+            Word::News { client, bytes, redirected } => self.take_news(client, bytes, redirected),
+            Word::Hear { client, thread, source } => self.hear_for(client, thread, source),
+            Word::Heard { source, refused } => self.heard_for(source, refused),
             Word::Deaf => self.deafen(),
         }
     }
@@ -39,6 +45,9 @@ impl Relay {
         // Its connections end with it: of what was read over them nobody is told any more.
         for link in self.links.values().filter(|link| link.tracks) {
             self.router.replies.lose(link.server);
+        }
+        if self.links.values().any(|link| link.tracks) {
+            self.tell_flushed();
         }
         self.bequeath();
         self.leave_ear();

@@ -23,12 +23,14 @@
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
 
+mod broadcast;
 mod checks;
 mod ear;
 mod inform;
 mod invalidation;
 mod landing;
 mod link;
+mod loops;
 mod mail;
 mod own;
 mod pins;
@@ -55,9 +57,11 @@ use crate::topology::{PRIMARY, ServerId};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
+use broadcast::Feed;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use link::Link;
+use loops::Loops;
 use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
@@ -65,6 +69,7 @@ use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tracking::Tracks;
 pub(crate) use tracking::as_message;
 use unknown::Answer;
 
@@ -90,6 +95,10 @@ pub struct Relay {
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
     hearing: Hearing,
     subscribers: Subscribers,
+    /// What its clients track, what is heard for that, and what only the store knows.
+    tracks: Tracks,
+    feed: Feed,
+    loops: Loops,
     probes: Probes,
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
@@ -127,6 +136,9 @@ impl Relay {
             pins: Pins::default(),
             hearing: Hearing::default(),
             subscribers: Subscribers::default(),
+            tracks: Tracks::default(),
+            feed: Feed::default(),
+            loops: Loops::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
@@ -241,10 +253,5 @@ impl Relay {
     pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
         let now = self.now;
         self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
-    }
-
-    /// Replies for clients of this thread.
-    pub fn deliveries(&mut self) -> Vec<Delivery> {
-        std::mem::take(&mut self.deliveries)
     }
 }

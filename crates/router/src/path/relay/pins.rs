@@ -118,9 +118,14 @@ impl Relay {
         None
     }
 
-    fn open_pin(&mut self, protocol: Protocol, db: u8) -> LinkId {
+    pub(super) fn open_pin(&mut self, protocol: Protocol, db: u8) -> LinkId {
         self.pins.count += 1;
         self.open_link(PRIMARY, self.options(PRIMARY, protocol, db), Some(db))
+    }
+
+    /// How many more there may be.
+    pub(super) fn pins_left(&self) -> usize {
+        self.router.options.limits.pinned.saturating_sub(self.pins.count)
     }
 
     /// A client waits until a connection is free, or for long enough.

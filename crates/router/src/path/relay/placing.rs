@@ -240,7 +240,9 @@ impl Relay {
         let asked = self.reads.get(&flight).filter(|read| read.stage == Stage::Asked);
         let server = asked.and_then(|read| self.links.get(&read.link)).map(|link| link.server);
         let Some(server) = server.filter(|server| *server != PRIMARY) else { return false };
-        let Some(read) = self.reads.remove(&flight) else { return false };
+        let Some(mut read) = self.reads.remove(&flight) else { return false };
+        // The other server is not asked to tell of changes.
+        read.tracked = false;
         let from = self.router.options.routes.all()[read.route].read_from;
         let fence = self.fence(read.shelf.keys.iter());
         let demand = Demand { from, fence, protocol: Protocol::Resp3, db: read.shelf.db };

@@ -19,9 +19,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The channel of the news of changes, for clients of RESP2.
-pub(super) const INVALIDATE: &[u8] = b"__redis__:invalidate";
-
 /// How long, in milliseconds, a client waits for its subscriptions.
 const PATIENCE: u64 = 5_000;
 
@@ -71,9 +68,6 @@ impl Relay {
         if !begins {
             return Ok(self.end_topics(kind, request, course, out));
         }
-        if kind == Kind::Channel && request.args.len() == 2 && request.args.word(1) == INVALIDATE {
-            return self.hear_changes(request, course);
-        }
         if let Some(&shared) = self.shared.get(&(PRIMARY, request.protocol, request.db))
             && self.refuses(shared)
         {
@@ -104,14 +98,27 @@ impl Relay {
 
     /// Asks who hears for subscriptions; whoever that is, it answers or is known to have ended.
     fn ask_ear(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic>) {
-        let Subscribers { asks, last, load, .. } = &mut self.subscribers;
-        *last += 1;
-        let (ask, load, due) = (*last, load.clone(), self.now + PATIENCE);
-        let listen = Listen { thread: self.number, ask, topics: topics.clone(), load };
-        asks.push_back(Unconfirmed { number: ask, due, client, ticket, bytes, topics });
-        self.wake_by(Some(due));
+        let ask = self.await_ear(client, ticket, bytes, topics.clone());
+        let load = self.subscribers.load.clone();
+        let listen = Listen { thread: self.number, ask, topics, load };
         let ear = self.router.ear.of(self.number);
         self.write(ear, Word::Listen(Box::new(listen)));
+    }
+
+    /// A client waits for who hears; the number by which that answers.
+    pub(super) fn await_ear(
+        &mut self,
+        client: ClientId,
+        ticket: u64,
+        bytes: Vec<u8>,
+        topics: Vec<Topic>,
+    ) -> u64 {
+        let Subscribers { asks, last, .. } = &mut self.subscribers;
+        *last += 1;
+        let (number, due) = (*last, self.now + PATIENCE);
+        asks.push_back(Unconfirmed { number, due, client, ticket, bytes, topics });
+        self.wake_by(Some(due));
+        number
     }
 
     /// Who hears has answered: what was asked for stands, or is refused.
@@ -130,6 +137,9 @@ impl Relay {
 
     fn refuse_ask(&mut self, ask: Unconfirmed, error: &[u8]) {
         let Unconfirmed { client, ticket, topics, .. } = ask;
+        if topics.is_empty() {
+            self.router.tracked.end(client);
+        }
         self.unsubscribe(client, topics.clone());
         self.deliveries.push(Delivery::refused(client, ticket, error.to_vec(), topics));
     }
@@ -222,13 +232,13 @@ impl Relay {
     /// Messages may have been lost: those who subscribe are told so as by the store itself, by the
     /// end of their connections. Those whose subscriptions do not stand yet are told why.
     pub(super) fn deafen(&mut self) {
-        for Unconfirmed { client, ticket, .. } in std::mem::take(&mut self.subscribers.asks) {
-            let error = b"-ERR the connection to the store was lost\r\n".to_vec();
-            self.answer(client, ticket, error);
+        for ask in std::mem::take(&mut self.subscribers.asks) {
+            self.refuse_ask(ask, b"-ERR the connection to the store was lost\r\n");
         }
         let topics = std::mem::take(&mut self.subscribers.topics);
         let clients: BTreeSet<_> = topics.into_values().flatten().map(|(id, _)| id).collect();
         self.deliveries.extend(clients.into_iter().map(Delivery::end));
+        self.renew_feed();
     }
 }
 

@@ -4,6 +4,7 @@
 use super::Relay;
 use super::read::{Read, Stage, Waiter};
 use super::reply::{Demand, To};
+use super::tracking::caching;
 use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
 use crate::failure::Failure;
@@ -25,6 +26,8 @@ struct Ask<'a, 'r> {
     form: Form,
     route: usize,
     keys: KeyList,
+    /// The number of what its client has registered, if it is to hear of its keys.
+    number: Option<u64>,
     /// Whether the client has asked for something that concerns one of its keys, and waits.
     follows: bool,
 }
@@ -38,8 +41,11 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
         out: &mut Vec<u8>,
+        tracks: bool,
     ) -> bool {
-        let Some(ask) = self.ask(known, request, course) else { return false };
+        let Some(mut ask) = self.ask(known, request, course) else { return false };
+        // Before memory is looked at: what changes from now on is told.
+        ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
         let (db, protocol) = (request.db, request.protocol);
         let router = &self.router;
@@ -99,7 +105,7 @@ impl Relay {
         }
         let pending = &course.pending;
         let follows = !pending.is_empty() && pending.touches(&Scope::of(keys.iter()));
-        Some(Ask { request, name: &known.name, form, route, keys, follows })
+        Some(Ask { request, name: &known.name, form, route, keys, number: None, follows })
     }
 
     fn pass(&mut self, route: usize) -> bool {
@@ -167,6 +173,9 @@ impl Relay {
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
         let ticket = course.replies.owe();
         course.pending.add(ticket, reader, &scope, false);
+        if let Some(number) = ask.number {
+            self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
+        }
         let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
         let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
         read.stale = stale;
@@ -206,6 +215,9 @@ impl Relay {
                             self.router.cache().flights().leave(flight, self.number);
                         }
                         self.tally.add(ask.route, Count::Passed);
+                        if ask.number.is_some() {
+                            self.distrust(request.client, ticket);
+                        }
                         let to = To::Beside { waiter, form: ask.form };
                         self.send_read(server, demand, request.bytes, to);
                     }
@@ -252,6 +264,9 @@ impl Relay {
             return self.pass(ask.route);
         }
         self.tally.add(ask.route, Count::StaleGiven);
+        if ask.number.is_some() {
+            self.tell_stale(course, &shelf.keys);
+        }
         self.hit(ask, course, out, mark)
     }
 
@@ -297,10 +312,9 @@ impl Relay {
         // The time before it is asked: a life that is counted from here ends no later than the key.
         read.when = self.router.replies.now();
         self.reads.insert(flight, read);
-        let mut words = vec![];
-        write_request(&mut words, &["CLIENT", "CACHING", "YES"]);
-        self.send(link, &words, To::Promise(flight));
+        self.send(link, &caching(), To::Promise(flight));
         self.send(link, &request, To::Value(flight));
+        let mut words = vec![];
         for key in keys.iter() {
             words.clear();
             write_request(&mut words, &[b"PTTL".as_slice(), key]);

@@ -20,6 +20,8 @@ pub(super) enum To {
     Session(Step),
     /// A client's, whose `INFO` the node adds to.
     Info(Box<Asked>),
+    /// Says whether changes will be told of what this client reads next.
+    Allowed { client: ClientId, ticket: u64 },
     /// That of a read which a replica is asked, and another server if it does not answer.
     Placed(Box<Placed>),
     /// To a read of a flight that another server than the first is asked, for all who wait for it.
@@ -101,6 +103,11 @@ impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
             To::Nobody | To::Session(_) => {}
+            To::Allowed { client, ticket } => {
+                if kind.is_error() {
+                    self.distrust(client, ticket);
+                }
+            }
             To::Client { client, ticket, changes } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, reply);
@@ -138,6 +145,7 @@ impl Relay {
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}
+            To::Allowed { client, ticket } => self.distrust(client, ticket),
             To::Promise(flight) => self.promised(flight, Kind::Error),
             To::Value(flight) | To::Life(flight) => {
                 if !self.read_elsewhere(flight, why) {

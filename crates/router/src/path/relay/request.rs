@@ -1,6 +1,7 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
 use super::reply::To;
+use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
@@ -9,6 +10,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::Scope;
 use crate::policy::Permissions;
+use breakwater_resp::Protocol;
 
 impl Relay {
     /// Takes a request; errors are for the client.
@@ -34,18 +36,109 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        let keys = self.tracks(known, request, course);
+        let taken = match &keys {
+            None => self.carry(listed, known, request, course, out),
+            Some(keys) => self.carry_tracked(listed, known, request, course, out, keys),
+        };
+        if !matches!(taken, Ok(Taken::Later)) {
+            self.over_with(known, request.client, course);
+        }
+        taken
+    }
+
+    /// Answers a request from memory, or sends it on its way.
+    fn carry(
+        &mut self,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+    ) -> Result<Taken, Failure> {
         if let Some(taken) = self.take_session(known, request, course, out)? {
             return Ok(taken);
         }
         if let Some(known) = listed.filter(|known| known.cacheable)
             && known.takes(request.args.len())
-            && self.recall(known, request, course, out)
+            && self.recall(known, request, course, out, false)
         {
             return Ok(Taken::Done);
         }
+        self.pass_on(known, request, course, None)
+    }
+
+    /// The same, for one whose client is to hear of changes of these keys.
+    fn carry_tracked(
+        &mut self,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+        keys: &KeyList,
+    ) -> Result<Taken, Failure> {
+        let mut number = None;
+        if self.goes_apart(known, request, course) {
+            number = self.assured(request, course, keys);
+            if number.is_none() {
+                return Ok(Taken::Later);
+            }
+        }
+        if let Some(taken) = self.take_session(known, request, course, out)? {
+            match (number, &mut course.transaction) {
+                (None, Some(transaction)) => {
+                    keys.iter().for_each(|key| transaction.reads.push(key))
+                }
+                (Some(number), _) if matches!(taken, Taken::Done) => {
+                    let ticket = course.replies.end() - 1;
+                    self.watch_reply((request.client, ticket), course, number, keys.clone());
+                }
+                _ => {}
+            }
+            return Ok(taken);
+        }
+        if let Some(known) = listed.filter(|known| known.cacheable)
+            && known.takes(request.args.len())
+            && self.recall(known, request, course, out, true)
+        {
+            return Ok(Taken::Done);
+        }
+        if request.protocol == Protocol::Resp2 {
+            number = self.assured(request, course, keys);
+            if number.is_none() {
+                return Ok(Taken::Later);
+            }
+        }
+        self.pass_on(known, request, course, Some((number, keys)))
+    }
+
+    /// Whether a request goes over a connection that does not tell of changes.
+    fn goes_apart(
+        &self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        let exec = known.is_some_and(|known| known.class == Class::Exec);
+        let blocks = known.is_some_and(|known| known.blocks(request.args));
+        exec || (course.transaction.is_none()
+            && (blocks || self.own(request.client, course).is_some()))
+    }
+
+    /// Sends a request over the connection that all share.
+    fn pass_on(
+        &mut self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+        tracked: Option<(Option<u64>, &KeyList)>,
+    ) -> Result<Taken, Failure> {
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
+        // Where a client is to hear of changes the primary is asked, which tells of them.
         if let Some(known) = known.filter(|known| known.class == Class::Read)
+            && tracked.is_none()
             && let Some(taken) = self.take_read(known, request, course, &scope)?
         {
             return Ok(taken);
@@ -56,6 +149,15 @@ impl Relay {
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         course.pending.add(ticket, link, &scope, writes);
+        if let Some((number, keys)) = tracked {
+            let client = request.client;
+            let promised = number.is_some();
+            let number = number.unwrap_or_else(|| self.register(course, keys));
+            self.watch_reply((client, ticket), course, number, keys.clone());
+            if !promised {
+                self.send(link, &caching(), To::Allowed { client, ticket });
+            }
+        }
         self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
         Ok(Taken::Done)
     }

@@ -102,7 +102,7 @@ impl Relay {
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
-                self.track(known, request, course)
+                self.track(known, request, course, out)
             }
             _ => Ok(Taken::Local),
         }
@@ -127,7 +127,7 @@ impl Relay {
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
         course.transaction = None;
         course.monitors = false;
-        course.redirects = None;
+        self.untrack(client, course);
         self.unpin(client, course);
         self.unsubscribe_all(client, course);
     }

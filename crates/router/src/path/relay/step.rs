@@ -23,8 +23,11 @@ pub(super) enum Step {
     Stands { thread: u64, ask: u64, topics: Vec<Topic>, fresh: Vec<Topic> },
     /// Subscriptions that no thread has any more.
     Ended,
-    /// The number that the store knows a client's own connection by, which others may redirect to.
-    Number { client: ClientId, ticket: u64, bytes: Vec<u8> },
+    /// The number that the store knows a client's own connection by, which `source` of a thread
+    /// redirects to.
+    Number { client: ClientId, thread: u64, source: ClientId },
+    /// The store tells of changes of the keys that a client is about to read.
+    Promised { client: ClientId, number: u64 },
     /// What the store says of a command of this name.
     Learn(Vec<u8>),
 }
@@ -65,9 +68,11 @@ impl Relay {
                 self.stands(thread, ask, &topics, &fresh, refusal);
             }
             Step::Ended => self.ended(kind.is_error()),
-            Step::Number { client, ticket, bytes } => {
-                self.set_number(client, &reply);
-                self.answer(client, ticket, bytes);
+            Step::Number { client, thread, source } => {
+                self.set_number(client, Some(&reply), (thread, source));
+            }
+            Step::Promised { client, number } => {
+                self.give_promise(client, if kind.is_error() { 0 } else { number });
             }
             Step::Learn(name) => self.learned(name, Some(&reply)),
         }
@@ -81,9 +86,11 @@ impl Relay {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error);
             }
-            Step::Select { client, ticket, .. } | Step::Number { client, ticket, .. } => {
-                self.answer(client, ticket, error)
+            Step::Select { client, ticket, .. } => self.answer(client, ticket, error),
+            Step::Number { client, thread, source } => {
+                self.set_number(client, None, (thread, source));
             }
+            Step::Promised { client, .. } => self.give_promise(client, 0),
             Step::Cleaned(id) => self.take_back(id, true),
             Step::Ended => self.ended(true),
             Step::Stands { thread, ask, topics, fresh } => {

@@ -1,21 +1,57 @@
-//! `CLIENT TRACKING` of clients: whoever asks for it gets a connection of its own, by which the store
-//! knows what it reads and writes, and tells it of changes. One that others redirect to has one that
-//! the store tells.
+//! `CLIENT TRACKING` of clients: what the node itself is told of changes is what they are told.
+//!
+//! What a client reads is registered for it (`shared/tracked.rs`), and is read over a connection by
+//! which the store tells the node of the next change, whether or not the reply is remembered:
+//!
+//! ```text
+//! a read that memory answers       the store has promised to tell of it when it was remembered
+//! one that may be remembered       CLIENT CACHING YES, and the read
+//! others, in RESP3                 the same
+//! those of RESP2, or over a        first CLIENT CACHING YES, EXISTS and its keys, over the one that
+//! connection of the client's own   tells; then the read
+//! ```
+//! When the reply leaves, whoever was told before it is told once more behind it. When such a
+//! connection is lost, everybody is told of everything. `broadcast` is `BCAST`. `NOLOOP` needs to
+//! know who wrote, which the store alone does: it gets a connection of its own (`loops`).
 
 use super::Relay;
-use super::pubsub::INVALIDATE;
 use super::reply::To;
 use super::step::Step;
-use crate::catalog::Known;
+use crate::cache::KeyList;
+use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::news::Kind;
-use crate::path::course::{Course, Request, Taken};
-use crate::path::hold::{Hold, Use};
+use crate::path::course::{Course, Delivery, Payload, Request, Taken};
+use crate::path::hold::Hold;
+use crate::path::letter::{Letter, Word};
 use crate::policy::{Permissions, User};
-use crate::shared::ClientId;
-use breakwater_resp::{Protocol, Reply, ReplyWriter, number, write_request};
+use crate::shared::{ClientId, Told, Tracker};
+use breakwater_resp::{Protocol, ReplyWriter, write_request};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Keys whose changes a client is to hear of, from a reply that is still to come.
+pub(super) struct Watched {
+    tracker: Arc<Tracker>,
+    number: u64,
+    keys: KeyList,
+}
+
+/// What is to be known before a read is sent over a connection that does not tell of changes.
+enum Promise {
+    Asked,
+    /// The store tells of them; if not, nothing is left of the number.
+    Given(u64),
+}
+
+/// What the clients of this thread track.
+#[derive(Default)]
+pub(super) struct Tracks {
+    /// By whose replies, and which.
+    watched: HashMap<(ClientId, u64), Watched>,
+    promises: HashMap<ClientId, Promise>,
+}
 
 impl Relay {
     /// `CLIENT TRACKING`, `CACHING`, `TRACKINGINFO` and `GETREDIR`.
@@ -24,6 +60,7 @@ impl Relay {
         known: &Known,
         request: &Request<'_>,
         course: &mut Course,
+        out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
         if !known.takes(request.args.len()) {
             return Err(command::wrong_arity(&known.name));
@@ -39,85 +76,309 @@ impl Relay {
             }
             Some(_) => {}
         }
-        let begins = &*known.name == "client|tracking";
-        let bytes = match begins {
-            true => self.redirected(request, course)?,
-            false => request.bytes.to_vec(),
-        };
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        if begins {
-            course.own.hold.take(Use::Keep);
+        if course.own.hold == Hold::Kept && !course.monitors {
+            return self.track_by_own(known, request, course);
         }
-        let request = Request { bytes: &bytes, ..*request };
-        match course.own.hold == Hold::Kept {
-            true => self.over_own(id, Some(known), &request, course),
-            false => self.finish_own(known, &request, course),
+        match &*known.name {
+            "client|caching" => {
+                course.tracking.allow(request.args.word(2))?;
+                Ok(Taken::Said("OK"))
+            }
+            "client|getredir" => {
+                ReplyWriter::new(out, request.protocol).integer(course.tracking.redirect());
+                Ok(Taken::Made)
+            }
+            "client|trackinginfo" => {
+                let broken = self.router.tracked.is_broken(request.client);
+                course.tracking.describe(broken, &mut ReplyWriter::new(out, request.protocol));
+                Ok(Taken::Made)
+            }
+            _ => self.begin_tracking(known, request, course),
         }
     }
 
-    /// The request, with the store's number of the client that it redirects to.
-    fn redirected(&self, request: &Request<'_>, course: &mut Course) -> Result<Vec<u8>, Failure> {
-        let args = request.args;
-        let Some(at) = (3..args.len() - 1).find(|at| args.is(*at, "redirect")) else {
-            return Ok(request.bytes.to_vec());
-        };
-        const NOBODY: &str = "ERR The client ID you want redirect to does not exist";
-        let id = number::integer(args.word(at + 1))
-            .ok_or("ERR value is not an integer or out of range")?;
-        let client = ClientId::try_from(id).ok().and_then(|id| self.router.registry.find(id));
-        let number = client.ok_or(NOBODY)?.number.load(Ordering::Acquire);
-        if number == 0 {
-            return Err(NOBODY.into());
-        }
-        course.redirects = Some(id);
-        let number = number.to_string();
-        let mut words: Vec<&[u8]> = args.iter().collect();
-        words[at + 1] = number.as_bytes();
-        let mut bytes = vec![];
-        write_request(&mut bytes, &words);
-        Ok(bytes)
-    }
-
-    /// A client subscribes to the news of changes that others redirect to it.
-    pub(super) fn hear_changes(
+    fn begin_tracking(
         &mut self,
+        known: &Known,
         request: &Request<'_>,
         course: &mut Course,
     ) -> Result<Taken, Failure> {
-        let Some(id) = self.pin_of(Protocol::Resp3, request, course)? else {
-            return Ok(Taken::Later);
+        let exists = |id| self.router.registry.find(id).is_some();
+        let Some(options) = course.tracking.parse(request.args, exists)? else {
+            course.tracking.end();
+            self.router.tracked.end(request.client);
+            return Ok(Taken::Said("OK"));
         };
-        course.own.hold.take(Use::Keep);
-        course.topics.add((Kind::Channel, INVALIDATE.to_vec()));
-        let mut bytes = vec![];
-        let mut reply = ReplyWriter::new(&mut bytes, request.protocol);
-        reply.push(3);
-        reply.bulk(b"subscribe");
-        reply.bulk(INVALIDATE);
-        reply.integer(course.topics.count(Kind::Channel) as i64);
-        let (client, ticket) = (request.client, course.replies.owe());
-        let mut question = vec![];
-        write_request(&mut question, &["CLIENT", "ID"]);
-        self.send(id, &question, To::Session(Step::Number { client, ticket, bytes }));
-        course.settle(ticket);
-        Ok(Taken::Done)
-    }
-
-    /// The store says what it knows a client's own connection by.
-    pub(super) fn set_number(&mut self, client: ClientId, reply: &[u8]) {
-        if let (Ok(Reply::Integer(number)), Some(client)) =
-            (Reply::decode(reply), self.router.registry.find(client))
-        {
-            // Release: who redirects to it finds the connection that the store told of.
-            client.number.store(number.max(0) as u64, Ordering::Release);
+        if options.no_loop {
+            let taken = self.track_by_own(known, request, course)?;
+            if course.own.hold == Hold::Kept {
+                course.tracking.end();
+                self.router.tracked.end(request.client);
+            }
+            return Ok(taken);
+        }
+        // It is there before anything is read: the store says by it when all may have changed.
+        let tells = self.shared(Protocol::Resp3, request.db);
+        if self.refuses(tells) {
+            return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+        }
+        let tracked = &self.router.tracked;
+        let tracker = tracked.begin(request.client, self.number, options.redirect as u64);
+        options.prefixes.iter().for_each(|prefix| tracked.add_prefix(&tracker, prefix));
+        let broadcasts = options.broadcasts;
+        course.tracking.begin(options, tracker);
+        match broadcasts {
+            true => Ok(self.broadcast(request, course)),
+            false => Ok(Taken::Said("OK")),
         }
     }
+
+    // ---- what is read
+
+    /// The keys of a request whose changes its client is to hear of.
+    pub(super) fn tracks(
+        &self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> Option<KeyList> {
+        let known = known?;
+        if !course.tracking.wants() || self.router.tracked.is_empty() {
+            return None;
+        }
+        if known.class == Class::Exec {
+            let reads = course.transaction.as_ref().map(|transaction| &transaction.reads);
+            return reads.filter(|keys| !keys.is_empty()).cloned();
+        }
+        let mut keys = KeyList::default();
+        let words = request.args;
+        known.each_key(words, |place, changes| match known.class {
+            Class::Read | Class::MayBlock if !changes => keys.push(words.word(place)),
+            // What a program does with the keys that it declares is not known.
+            Class::Script => keys.push(words.word(place)),
+            _ => {}
+        });
+        (!keys.is_empty()).then_some(keys)
+    }
+
+    /// Registers a client for keys that it is about to read; the number of that.
+    pub(super) fn register(&mut self, course: &Course, keys: &KeyList) -> u64 {
+        let Some(tracker) = course.tracking.tracker() else { return 0 };
+        let (number, dropped) = self.router.tracked.register(tracker, keys);
+        self.tell_all(dropped);
+        number
+    }
+
+    /// Has the store promise to tell of keys that are read over another connection than the one by
+    /// which it tells; `None` if that is still to come.
+    pub(super) fn assured(
+        &mut self,
+        request: &Request<'_>,
+        course: &Course,
+        keys: &KeyList,
+    ) -> Option<u64> {
+        let client = request.client;
+        match self.tracks.promises.get(&client) {
+            Some(Promise::Given(number)) => return Some(*number),
+            Some(Promise::Asked) => return None,
+            None => {}
+        }
+        let tells = self.shared(Protocol::Resp3, request.db);
+        if self.refuses(tells) {
+            return Some(0);
+        }
+        let number = self.register(course, keys);
+        self.tracks.promises.insert(client, Promise::Asked);
+        self.send(tells, &caching(), To::Nobody);
+        let mut bytes = vec![];
+        let words: Vec<&[u8]> = std::iter::once(b"EXISTS".as_slice()).chain(keys.iter()).collect();
+        write_request(&mut bytes, &words);
+        self.send(tells, &bytes, To::Session(Step::Promised { client, number }));
+        None
+    }
+
+    /// The store has promised it, or not.
+    pub(super) fn give_promise(&mut self, client: ClientId, number: u64) {
+        if let Some(promise) = self.tracks.promises.get_mut(&client) {
+            *promise = Promise::Given(number);
+            self.deliveries.push(Delivery::wake(client));
+        }
+    }
+
+    /// A request of a client is answered, refused or on its way: what was said of it is over.
+    pub(super) fn over_with(
+        &mut self,
+        known: Option<&Known>,
+        client: ClientId,
+        course: &mut Course,
+    ) {
+        let Some(_) = course.tracking.tracker() else { return };
+        self.tracks.promises.remove(&client);
+        let speaks = known.is_some_and(|known| known.name.starts_with("client|"));
+        if !speaks && course.transaction.is_none() {
+            course.tracking.forget_caching();
+        }
+    }
+
+    /// A read is on its way: its reply is to be looked after.
+    pub(super) fn watch_reply(
+        &mut self,
+        (client, ticket): (ClientId, u64),
+        course: &Course,
+        number: u64,
+        keys: KeyList,
+    ) {
+        self.tracks.promises.remove(&client);
+        if let Some(tracker) = course.tracking.tracker() {
+            let watched = Watched { tracker: tracker.clone(), number, keys };
+            self.tracks.watched.insert((client, ticket), watched);
+        }
+    }
+
+    /// The store has not promised to tell of what is read for a client.
+    pub(super) fn distrust(&mut self, client: ClientId, ticket: u64) {
+        if let Some(watched) = self.tracks.watched.get_mut(&(client, ticket)) {
+            watched.number = 0;
+        }
+    }
+
+    /// Replies for clients of this thread.
+    pub fn deliveries(&mut self) -> Vec<Delivery> {
+        if !self.tracks.watched.is_empty() {
+            self.look_after_replies();
+        }
+        std::mem::take(&mut self.deliveries)
+    }
+
+    /// Tells those behind their replies who were told before them.
+    fn look_after_replies(&mut self) {
+        for delivery in std::mem::take(&mut self.deliveries) {
+            let watched = delivery
+                .ticket
+                .and_then(|ticket| self.tracks.watched.remove(&(delivery.client, ticket)));
+            self.deliveries.push(delivery);
+            let Some(Watched { tracker, number, keys }) = watched else { continue };
+            let tracked = &self.router.tracked;
+            let told = keys.iter().filter(|key| !tracked.holds(&tracker, key, number));
+            let told = told.map(|key| Told { tracker: tracker.clone(), key: Some(key.into()) });
+            let told = told.collect();
+            self.tell_all(told);
+        }
+    }
+
+    /// A client is given what is beyond its time: it is not to keep it.
+    pub(super) fn tell_stale(&mut self, course: &Course, keys: &KeyList) {
+        let Some(tracker) = course.tracking.tracker().cloned() else { return };
+        let told = |key: &[u8]| Told { tracker: tracker.clone(), key: Some(key.into()) };
+        self.tell_all(keys.iter().map(told).collect());
+    }
+
+    /// A client tracks no more.
+    pub(super) fn untrack(&mut self, client: ClientId, course: &mut Course) {
+        self.tracks.promises.remove(&client);
+        if course.tracking.end() {
+            self.router.tracked.end(client);
+        }
+        self.stop_hearing_for(client);
+    }
+
+    // ---- what is told
+
+    /// The store tells that keys have changed, which are forgotten already.
+    pub(super) fn tell_changed(&mut self, keys: &KeyList) {
+        if self.router.tracked.is_empty() {
+            return;
+        }
+        let told = keys.iter().flat_map(|key| self.router.tracked.changed(key)).collect();
+        self.tell_all(told);
+    }
+
+    /// Any key may have changed, and all are forgotten already.
+    pub(super) fn tell_flushed(&mut self) {
+        if !self.router.tracked.is_empty() {
+            let told = self.router.tracked.flush();
+            self.tell_all(told);
+        }
+    }
+
+    pub(super) fn tell_all(&mut self, mut all: Vec<Told>) {
+        all.sort_by_key(|told| told.tracker.client);
+        for of_one in all.chunk_by(|one, other| one.tracker.client == other.tracker.client) {
+            let keys: Option<Vec<&[u8]>> = of_one.iter().map(|told| told.key.as_deref()).collect();
+            let bytes = invalidation(keys.as_deref());
+            self.tell_one(&of_one[0].tracker, bytes.into());
+        }
+    }
+
+    /// Tells a client, or who is told in its place, wherever that is.
+    pub(super) fn tell_one(&mut self, tracker: &Tracker, bytes: Arc<[u8]>) {
+        let target = tracker.target.load(Ordering::Acquire);
+        if target == 0 {
+            return self.inform_client(tracker.thread, tracker.client, bytes, false);
+        }
+        match self.router.registry.find(target) {
+            Some(other) => {
+                // Acquire: who has said nothing has no place yet, and hears nothing.
+                let home = other.home.load(Ordering::Acquire);
+                self.inform_client(home, target, bytes, true);
+            }
+            None => {
+                tracker.broken.store(true, Ordering::Release);
+                let mut bytes = vec![];
+                let mut push = ReplyWriter::new(&mut bytes, Protocol::Resp3);
+                push.push(2);
+                push.bulk(b"tracking-redir-broken");
+                push.integer(target as i64);
+                self.inform_client(tracker.thread, tracker.client, bytes.into(), false);
+            }
+        }
+    }
+
+    fn inform_client(&mut self, home: u64, client: ClientId, bytes: Arc<[u8]>, redirected: bool) {
+        if home == self.number {
+            self.take_news(client, bytes, redirected);
+        } else if home != 0 {
+            let word = Word::News { client, bytes, redirected };
+            self.letters.push(Letter { to: home, word });
+        }
+    }
+
+    /// News for a client of this thread.
+    pub(super) fn take_news(&mut self, client: ClientId, bytes: Arc<[u8]>, redirected: bool) {
+        self.deliveries.push(Delivery::news(client, Payload::Shared(bytes), redirected));
+    }
 }
+
+/// What makes the store tell of the next change of what is read behind it.
+pub(super) fn caching() -> Vec<u8> {
+    let mut bytes = vec![];
+    write_request(&mut bytes, &["CLIENT", "CACHING", "YES"]);
+    bytes
+}
+
+/// News of changes of keys, or of any, in RESP3.
+pub(super) fn invalidation(keys: Option<&[&[u8]]>) -> Vec<u8> {
+    let mut bytes = vec![];
+    let mut push = ReplyWriter::new(&mut bytes, Protocol::Resp3);
+    push.push(2);
+    push.bulk(b"invalidate");
+    match keys {
+        None => push.null(),
+        Some(keys) => {
+            push.array(keys.len());
+            keys.iter().for_each(|key| push.bulk(key));
+        }
+    }
+    bytes
+}
+
+/// The channel of the news of changes, for clients of RESP2.
+const INVALIDATE: &[u8] = b"__redis__:invalidate";
 
 /// News of changes as clients of RESP2 have them: a message of a channel.
 pub(crate) fn as_message(push: &[u8]) -> Option<Vec<u8>> {
     let keys = push.strip_prefix(b">2\r\n$10\r\ninvalidate\r\n")?;
-    let keys = if keys == b"_\r\n" { b"*-1\r\n" } else { keys };
+    let keys = if keys == b"_\r\n" { b"$-1\r\n" } else { keys };
     let mut bytes = b"*3\r\n$7\r\nmessage\r\n$20\r\n".to_vec();
     bytes.extend_from_slice(INVALIDATE);
     bytes.extend_from_slice(b"\r\n");

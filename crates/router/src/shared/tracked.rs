@@ -1,0 +1,372 @@
+//! Keys that clients have read and want to hear of: who is told when one changes.
+//!
+//! A registration says that a client is told of the next change of a key, once. It has a number,
+//! drawn in ascending order. A client that asks for a key registers before the store is asked, or
+//! memory looked at; whoever hears of a change removes what was read first, and then takes the
+//! registrations out and tells. So a client whose registration has gone when its reply comes was told
+//! before it: it is told again behind the reply. `holds` says whether that is so.
+//!
+//! What is dropped because there is too much of it is told as if it had changed.
+
+use crate::cache::KeyList;
+use crate::news::ClientId;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+const SHARDS: usize = 16;
+/// So many bytes of a key weigh as much as a registration.
+const HEAVY: usize = 256;
+
+/// A client that tracks.
+pub(crate) struct Tracker {
+    pub(crate) client: ClientId,
+    /// The number of its thread's relay.
+    pub(crate) thread: u64,
+    /// Who is told in its place; 0 if it is itself.
+    pub(crate) target: AtomicU64,
+    /// Whether that one was found gone.
+    pub(crate) broken: AtomicBool,
+    /// Registrations of smaller numbers do not count.
+    floor: AtomicU64,
+    weight: AtomicUsize,
+}
+
+impl Tracker {
+    /// Its registrations end, but for those that are yet to come.
+    fn drop_all(&self, floor: u64) {
+        self.floor.fetch_max(floor, Ordering::AcqRel);
+        self.weight.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A client, and the number of its registration.
+type Registration = (Arc<Tracker>, u64);
+type Registrations = SmallVec<[Registration; 1]>;
+/// Keys that begin with a prefix, and those who are told of it.
+type ToldOf<'k> = (Vec<&'k [u8]>, Vec<Arc<Tracker>>);
+
+#[derive(Default)]
+struct Shard {
+    keys: HashMap<Arc<[u8]>, Registrations>,
+    /// The keys in the order in which they came, some of which have gone.
+    order: VecDeque<Arc<[u8]>>,
+    weight: usize,
+}
+
+fn weight(key: &[u8]) -> usize {
+    1 + key.len() / HEAVY
+}
+
+impl Shard {
+    fn take(&mut self, key: &[u8]) -> Option<Registrations> {
+        let all = self.keys.remove(key)?;
+        self.weight -= weight(key) * all.len();
+        Some(all)
+    }
+
+    /// Takes out the key that came first; `None` if there is none.
+    fn take_oldest(&mut self) -> Option<(Arc<[u8]>, Registrations)> {
+        loop {
+            let key = self.order.pop_front()?;
+            if let Some(all) = self.take(&key) {
+                return Some((key, all));
+            }
+        }
+    }
+
+    fn tidy(&mut self) {
+        if self.order.len() > 2 * self.keys.len() + 64 {
+            let keys = &self.keys;
+            self.order.retain(|key| keys.contains_key(key));
+        }
+    }
+}
+
+/// Somebody to be told.
+pub(crate) struct Told {
+    pub(crate) tracker: Arc<Tracker>,
+    /// Of this key; of all, if there is none.
+    pub(crate) key: Option<Arc<[u8]>>,
+}
+
+/// All keys that clients track.
+pub(crate) struct TrackedReads {
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
+    next: AtomicU64,
+    trackers: Mutex<BTreeMap<ClientId, Arc<Tracker>>>,
+    /// How many trackers there are.
+    count: AtomicUsize,
+    /// Those who are told of all keys that begin with a prefix.
+    prefixes: Mutex<BTreeMap<Vec<u8>, Vec<Arc<Tracker>>>>,
+    /// The most that all registrations may weigh, and those of one client.
+    most: usize,
+    most_of_one: usize,
+}
+
+impl TrackedReads {
+    pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
+        Self {
+            shards: Default::default(),
+            hasher: RandomState::new(),
+            next: AtomicU64::new(1),
+            trackers: Mutex::default(),
+            count: AtomicUsize::new(0),
+            prefixes: Mutex::default(),
+            most,
+            most_of_one,
+        }
+    }
+
+    fn shard(&self, key: &[u8]) -> &Mutex<Shard> {
+        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    }
+
+    fn draw(&self) -> u64 {
+        // AcqRel: what is drawn after a floor is above it.
+        self.next.fetch_add(1, Ordering::AcqRel)
+    }
+
+    /// Whether nobody tracks anything. Acquire: who has registered is seen.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// A client tracks from now on, or goes on with another one to be told.
+    pub(crate) fn begin(&self, client: ClientId, thread: u64, target: ClientId) -> Arc<Tracker> {
+        let mut trackers = self.trackers.lock();
+        let new = || {
+            Arc::new(Tracker {
+                client,
+                thread,
+                target: AtomicU64::new(0),
+                broken: AtomicBool::new(false),
+                floor: AtomicU64::new(0),
+                weight: AtomicUsize::new(0),
+            })
+        };
+        let tracker = trackers.entry(client).or_insert_with(new).clone();
+        tracker.target.store(target, Ordering::Release);
+        tracker.broken.store(false, Ordering::Release);
+        self.count.store(trackers.len(), Ordering::Release);
+        tracker
+    }
+
+    /// A client tracks no more. What it has registered goes when its time comes.
+    pub(crate) fn end(&self, client: ClientId) {
+        let mut trackers = self.trackers.lock();
+        if let Some(tracker) = trackers.remove(&client) {
+            tracker.drop_all(u64::MAX);
+            self.count.store(trackers.len(), Ordering::Release);
+            let mut prefixes = self.prefixes.lock();
+            prefixes.retain(|_, all| {
+                all.retain(|other| !Arc::ptr_eq(other, &tracker));
+                !all.is_empty()
+            });
+        }
+        if trackers.is_empty() {
+            self.shards.iter().for_each(|shard| *shard.lock() = Shard::default());
+        }
+    }
+
+    /// Whether the client that is told in the place of this one was found gone.
+    pub(crate) fn is_broken(&self, client: ClientId) -> bool {
+        let trackers = self.trackers.lock();
+        trackers.get(&client).is_some_and(|tracker| tracker.broken.load(Ordering::Acquire))
+    }
+
+    /// Registers a client for keys; the number of that, and who is to be told for it.
+    pub(crate) fn register(&self, tracker: &Arc<Tracker>, keys: &KeyList) -> (u64, Vec<Told>) {
+        let (number, mut told) = (self.draw(), vec![]);
+        for key in keys.iter() {
+            self.register_one(tracker, key, number, &mut told);
+        }
+        (number, told)
+    }
+
+    fn register_one(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64, told: &mut Vec<Told>) {
+        let mut shard = self.shard(key).lock();
+        let floor = tracker.floor.load(Ordering::Acquire);
+        let Shard { keys, order, weight: all, .. } = &mut *shard;
+        let held = match keys.get_mut(key) {
+            Some(held) => held,
+            None => {
+                let name: Arc<[u8]> = key.into();
+                order.push_back(name.clone());
+                keys.entry(name).or_default()
+            }
+        };
+        match held.iter_mut().find(|(other, _)| Arc::ptr_eq(other, tracker)) {
+            Some((_, known)) if *known >= floor => return,
+            Some((_, known)) => *known = number,
+            None => {
+                held.push((tracker.clone(), number));
+                *all += weight(key);
+            }
+        }
+        // Relaxed: a bound, which may be passed by a little.
+        let of_one = tracker.weight.fetch_add(weight(key), Ordering::Relaxed) + weight(key);
+        while shard.weight > self.most / SHARDS
+            && let Some((key, all)) = shard.take_oldest()
+        {
+            told.extend(count(&key, all));
+        }
+        shard.tidy();
+        drop(shard);
+        if of_one > self.most_of_one {
+            tracker.drop_all(self.draw());
+            told.push(Told { tracker: tracker.clone(), key: None });
+        }
+    }
+
+    /// Whether a client has not been told of a key since it registered with this number.
+    pub(crate) fn holds(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64) -> bool {
+        let shard = self.shard(key).lock();
+        let all = shard.keys.get(key).into_iter().flatten();
+        let floor = tracker.floor.load(Ordering::Acquire);
+        all.filter(|(other, _)| Arc::ptr_eq(other, tracker))
+            .any(|(_, known)| (floor..=number).contains(known))
+    }
+
+    /// A key has changed: takes out those who are to be told.
+    pub(crate) fn changed(&self, key: &[u8]) -> Vec<Told> {
+        let mut shard = self.shard(key).lock();
+        let Some(all) = shard.take(key) else { return vec![] };
+        shard.tidy();
+        count(&key.into(), all).collect()
+    }
+
+    /// Any key may have changed: takes out all, who are to be told.
+    pub(crate) fn flush(&self) -> Vec<Told> {
+        let trackers: Vec<_> = self.trackers.lock().values().cloned().collect();
+        let told = trackers.into_iter().map(|tracker| {
+            tracker.drop_all(self.draw());
+            Told { tracker, key: None }
+        });
+        told.collect()
+    }
+
+    /// A client is told of all changes of keys that begin so.
+    pub(crate) fn add_prefix(&self, tracker: &Arc<Tracker>, prefix: &[u8]) {
+        let mut prefixes = self.prefixes.lock();
+        let all = prefixes.entry(prefix.to_vec()).or_default();
+        if all.iter().all(|other| !Arc::ptr_eq(other, tracker)) {
+            all.push(tracker.clone());
+        }
+    }
+
+    /// The prefixes that anybody is told of.
+    pub(crate) fn prefixes(&self) -> Vec<Vec<u8>> {
+        self.prefixes.lock().keys().cloned().collect()
+    }
+
+    /// Those who are told of prefixes, each with those of the keys that begin so.
+    pub(crate) fn told_of<'k>(&self, keys: &[&'k [u8]]) -> Vec<ToldOf<'k>> {
+        let prefixes = self.prefixes.lock();
+        let of =
+            |prefix: &[u8]| keys.iter().copied().filter(|key| key.starts_with(prefix)).collect();
+        let each = prefixes.iter().map(|(prefix, all)| (of(prefix), all.clone()));
+        each.filter(|(keys, _): &(Vec<_>, _)| !keys.is_empty()).collect()
+    }
+
+    /// All who are told of prefixes.
+    pub(crate) fn by_prefix(&self) -> Vec<Told> {
+        let mut all: BTreeMap<ClientId, Arc<Tracker>> = BTreeMap::new();
+        for tracker in self.prefixes.lock().values().flatten() {
+            all.insert(tracker.client, tracker.clone());
+        }
+        all.into_values().map(|tracker| Told { tracker, key: None }).collect()
+    }
+}
+
+/// Those whose registrations count.
+fn count(key: &Arc<[u8]>, all: Registrations) -> impl Iterator<Item = Told> + use<> {
+    let (key, of_one) = (key.clone(), weight(key));
+    all.into_iter().filter_map(move |(tracker, number)| {
+        if number < tracker.floor.load(Ordering::Acquire) {
+            return None;
+        }
+        let less = |weight: usize| Some(weight.saturating_sub(of_one));
+        // Relaxed: a bound. It never fails: there is always a smaller one.
+        let _ = tracker.weight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        Some(Told { tracker, key: Some(key.clone()) })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(names: &[&str]) -> KeyList {
+        names.iter().map(|name| name.as_bytes()).collect()
+    }
+
+    fn told(all: &[Told]) -> Vec<(ClientId, Option<String>)> {
+        let text = |key: &Arc<[u8]>| String::from_utf8_lossy(key).into_owned();
+        all.iter().map(|told| (told.tracker.client, told.key.as_ref().map(text))).collect()
+    }
+
+    #[test]
+    fn a_change_is_told_once_to_each_that_has_read_the_key_since_it_was_told_last() {
+        let tracked = TrackedReads::new(1 << 20, 1 << 20);
+        let (one, two) = (tracked.begin(1, 1, 0), tracked.begin(2, 1, 0));
+        let (first, _) = tracked.register(&one, &keys(&["a", "b"]));
+        tracked.register(&two, &keys(&["a"]));
+        assert!(tracked.holds(&one, b"a", first));
+        let a = Some("a".to_owned());
+        assert_eq!(told(&tracked.changed(b"a")), [(1, a.clone()), (2, a.clone())]);
+        assert!(told(&tracked.changed(b"a")).is_empty());
+        assert!(!tracked.holds(&one, b"a", first) && tracked.holds(&one, b"b", first));
+        // What is read again meanwhile does not hide that it was told before its first reply.
+        let (second, _) = tracked.register(&one, &keys(&["a"]));
+        assert!(!tracked.holds(&one, b"a", first) && tracked.holds(&one, b"a", second));
+        tracked.end(1);
+        assert!(told(&tracked.changed(b"a")).is_empty());
+    }
+
+    #[test]
+    fn a_flush_is_told_to_all_and_leaves_what_is_read_after_it() {
+        let tracked = TrackedReads::new(1 << 20, 1 << 20);
+        let one = tracked.begin(1, 1, 0);
+        let (before, _) = tracked.register(&one, &keys(&["a"]));
+        assert_eq!(told(&tracked.flush()), [(1, None)]);
+        assert!(!tracked.holds(&one, b"a", before) && tracked.changed(b"a").is_empty());
+        let (after, _) = tracked.register(&one, &keys(&["a"]));
+        assert!(tracked.holds(&one, b"a", after));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_as_changed() {
+        let tracked = TrackedReads::new(SHARDS * 4, 1 << 20);
+        let one = tracked.begin(1, 1, 0);
+        let mut kept = std::collections::BTreeSet::new();
+        for at in 0..1_000 {
+            let name = format!("k{at}");
+            kept.insert(name.clone());
+            let (_, dropped) = tracked.register(&one, &keys(&[&name]));
+            told(&dropped).into_iter().for_each(|(_, key)| assert!(kept.remove(&key.unwrap())));
+        }
+        assert!((1..=SHARDS * 4).contains(&kept.len()));
+        assert!(kept.iter().all(|key| tracked.changed(key.as_bytes()).len() == 1));
+    }
+
+    #[test]
+    fn a_client_that_tracks_more_than_its_share_forgets_all_and_is_told_so() {
+        let tracked = TrackedReads::new(1 << 20, 10);
+        let (one, two) = (tracked.begin(1, 1, 0), tracked.begin(2, 1, 0));
+        tracked.register(&two, &keys(&["k0"]));
+        let mut dropped = vec![];
+        for at in 0..11 {
+            dropped.extend(tracked.register(&one, &keys(&[&format!("k{at}")])).1);
+        }
+        assert_eq!(told(&dropped), [(1, None)]);
+        assert_eq!(told(&tracked.changed(b"k0")), [(2, Some("k0".to_owned()))]);
+        // One key may weigh more than that.
+        let long = "x".repeat(HEAVY * 20);
+        assert_eq!(told(&tracked.register(&one, &keys(&[&long])).1), [(1, None)]);
+    }
+}

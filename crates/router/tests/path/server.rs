@@ -1,0 +1,186 @@
+//! A server with tracking and channels, as far as the node asks for them.
+
+use breakwater_resp::{Args, Protocol};
+use breakwater_router::LinkId;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Which relay, and which of its connections.
+pub type Line = (usize, LinkId);
+
+/// What a key had, in the order of its changes: `None` where it was gone.
+#[derive(Default)]
+pub struct Past(pub Vec<(Option<String>, Option<u64>)>);
+
+/// A server with tracking, as far as the node asks for it.
+#[derive(Default)]
+pub struct Server {
+    pub past: BTreeMap<String, Past>,
+    tracked: HashSet<(Line, String)>,
+    caching: HashSet<Line>,
+    protocols: HashMap<Line, Protocol>,
+    subscribed: BTreeSet<(Line, String)>,
+    /// Channels that nobody may subscribe to.
+    pub closed: HashSet<String>,
+    /// What it sends, on each connection.
+    pub sent: BTreeMap<Line, Vec<u8>>,
+    /// Commands that it has run, by name.
+    pub runs: HashMap<String, usize>,
+}
+
+fn bulk(value: Option<&str>, protocol: Protocol) -> String {
+    match (value, protocol) {
+        (Some(value), _) => format!("${}\r\n{value}\r\n", value.len()),
+        (None, Protocol::Resp2) => "$-1\r\n".into(),
+        (None, Protocol::Resp3) => "_\r\n".into(),
+    }
+}
+
+impl Server {
+    /// What the key has, and when that ends.
+    pub fn get(&self, key: &str, now: u64) -> (Option<&str>, Option<u64>) {
+        match self.past.get(key).and_then(|past| past.0.last()) {
+            Some((_, Some(end))) if *end <= now => (None, None),
+            Some((value, end)) => (value.as_deref(), *end),
+            None => (None, None),
+        }
+    }
+
+    pub fn set(&mut self, key: &str, value: Option<&str>, end: Option<u64>) {
+        let past = self.past.entry(key.into()).or_default();
+        past.0.push((value.map(str::to_owned), end));
+        let told: Vec<_> = self.tracked.iter().filter(|(_, of)| of == key).cloned().collect();
+        for line in told {
+            self.tracked.remove(&line);
+            let push = format!(">2\r\n+invalidate\r\n*1\r\n${}\r\n{key}\r\n", key.len());
+            self.sent.entry(line.0).or_default().extend(push.bytes());
+        }
+    }
+
+    pub fn flush(&mut self) {
+        for key in self.past.keys().cloned().collect::<Vec<_>>() {
+            self.set(&key, None, None);
+        }
+        let lines: HashSet<_> = self.tracked.drain().map(|(line, _)| line).collect();
+        for line in lines {
+            self.sent.entry(line).or_default().extend(b">2\r\n+invalidate\r\n_\r\n");
+        }
+    }
+
+    pub fn hang_up(&mut self, line: Line) {
+        self.tracked.retain(|(of, _)| *of != line);
+        self.caching.remove(&line);
+        self.protocols.remove(&line);
+        self.subscribed.retain(|(of, _)| *of != line);
+        self.sent.remove(&line);
+    }
+
+    /// How many connections have subscribed to a channel.
+    pub fn subscribers(&self, channel: &str) -> usize {
+        self.subscribed.iter().filter(|(_, of)| of == channel).count()
+    }
+
+    /// Whether a connection has subscribed to anything.
+    pub fn hears(&self, line: Line) -> bool {
+        self.subscribed.iter().any(|(of, _)| *of == line)
+    }
+
+    pub fn publish(&mut self, channel: &str, message: &str) {
+        for (line, _) in self.subscribed.iter().filter(|(_, of)| of == channel) {
+            let push = format!(
+                ">3\r\n$7\r\nmessage\r\n${}\r\n{channel}\r\n${}\r\n{message}\r\n",
+                channel.len(),
+                message.len()
+            );
+            self.sent.entry(*line).or_default().extend(push.bytes());
+        }
+    }
+
+    /// Begins or ends subscriptions; what confirms them, or refuses them.
+    fn subscribe(&mut self, line: Line, name: &str, channels: Vec<String>) -> String {
+        let begins = name == "subscribe";
+        if begins && channels.iter().any(|channel| self.closed.contains(channel)) {
+            return "-NOPERM no such channel\r\n".into();
+        }
+        let mut said = String::new();
+        for channel in channels {
+            said += &format!(">3\r\n${}\r\n{name}\r\n", name.len());
+            said += &format!("${}\r\n{channel}\r\n:1\r\n", channel.len());
+            match begins {
+                true => self.subscribed.insert((line, channel)),
+                false => self.subscribed.remove(&(line, channel)),
+            };
+        }
+        said
+    }
+
+    pub fn run(&mut self, line: Line, words: Args<'_>, now: u64) {
+        let text = |at: usize| String::from_utf8_lossy(words.word(at)).into_owned();
+        let name = text(0).to_lowercase();
+        *self.runs.entry(name.clone()).or_default() += 1;
+        let protocol = self.protocols.get(&line).copied().unwrap_or_default();
+        let caching = name != "client" && self.caching.remove(&line);
+        let track = |server: &mut Self, key: &str| {
+            if caching {
+                server.tracked.insert((line, key.into()));
+            }
+        };
+        let reply = match name.as_str() {
+            "hello" => {
+                self.protocols.insert(line, Protocol::Resp3);
+                "%0\r\n".into()
+            }
+            "client" => {
+                if words.is(1, "caching") {
+                    self.caching.insert(line);
+                }
+                "+OK\r\n".into()
+            }
+            "exists" => {
+                let keys: Vec<_> = (1..words.len()).map(text).collect();
+                keys.iter().for_each(|key| track(self, key));
+                format!(":{}\r\n", keys.iter().filter(|key| self.get(key, now).0.is_some()).count())
+            }
+            "strlen" => {
+                track(self, &text(1));
+                format!(":{}\r\n", self.get(&text(1), now).0.map_or(0, str::len))
+            }
+            "ping" => "+PONG\r\n".into(),
+            "get" | "getrange" => {
+                track(self, &text(1));
+                let value = self.get(&text(1), now).0;
+                bulk(value.or((name == "getrange").then_some("")), protocol)
+            }
+            "mget" => {
+                let keys: Vec<_> = (1..words.len()).map(text).collect();
+                keys.iter().for_each(|key| track(self, key));
+                let values = keys.iter().map(|key| bulk(self.get(key, now).0, protocol));
+                format!("*{}\r\n{}", keys.len(), values.collect::<String>())
+            }
+            "pttl" => match self.get(&text(1), now) {
+                (None, _) => ":-2\r\n".into(),
+                (_, None) => ":-1\r\n".into(),
+                (_, Some(end)) => format!(":{}\r\n", end - now),
+            },
+            "set" => {
+                let end = words.get(4).map(|_| now + text(4).parse::<u64>().unwrap());
+                self.set(&text(1), Some(&text(2)), end);
+                "+OK\r\n".into()
+            }
+            "del" => {
+                self.set(&text(1), None, None);
+                ":1\r\n".into()
+            }
+            "flushall" => {
+                self.flush();
+                "+OK\r\n".into()
+            }
+            "select" => "+OK\r\n".into(),
+            "subscribe" | "unsubscribe" => {
+                let channels = (1..words.len()).map(text).collect();
+                self.subscribe(line, &name, channels)
+            }
+            other => panic!("the server does not know {other}"),
+        };
+        self.sent.entry(line).or_default().extend(reply.bytes());
+    }
+}
