@@ -103,12 +103,19 @@ export function installed(program: string): boolean {
 /** Runs redis-server on a free port until the test ends. */
 export async function redis(t: ExecutionContext, ...args: string[]): Promise<Served> {
   const dir = folderOf(t, 'redis')
-  const port = await freePort()
-  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
-  const process = spawn('redis-server', [...options, ...args])
-  t.teardown(() => process.kill('SIGKILL'))
-  const { output } = await started(process, /Ready to accept connections/)
-  return served(process, port, output)
+  for (;;) {
+    const port = await freePort()
+    const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
+    const process = spawn('redis-server', [...options, ...args])
+    t.teardown(() => process.kill('SIGKILL'))
+    try {
+      const { output } = await started(process, /Ready to accept connections/)
+      return served(process, port, output)
+    } catch (error) {
+      // Somebody else took the port in between.
+      if (!/Address already in use/i.test(String(error))) throw error
+    }
+  }
 }
 
 /** A port that nobody listens on. */

@@ -7,8 +7,9 @@ import test, { type ExecutionContext } from 'ava'
 import { Cache, type CacheOptions, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as tier } from '../../src/tier/redis/index.ts'
-import { installed, redis } from '../router/support.ts'
+import { installed } from '../router/support.ts'
 import { connect, type Library, libraries } from './invalidation.ts'
+import { servers } from './servers.ts'
 
 const check = installed('redis-server') ? test : test.skip
 
@@ -100,70 +101,75 @@ async function open(
   return cache
 }
 
-for (const library of libraries) {
-  for (const mode of ['tracking', 'bus'] as const) {
-    for (const how of ['silent', 'closed'] as const) {
-      check(`nothing stale is served beyond the bound: ${how}, ${mode}, ${library}`, async t => {
-        const { port } = await redis(t)
-        const line = await Line.open(t, port)
-        const writer = await open(t, library, port, mode)
-        const clock = new ManualClock()
-        // What both would load.
-        let n = 1
-        const reader = await open(t, library, line.port, mode, {
-          clock,
-          loader: () => ({ n }),
-        })
-        const states: string[] = []
-        reader.on('tier', ({ state }) => states.push(state))
-        await writer.put('a', { n: 1 })
-        // What is read before the news of it came is forgotten when they come.
-        await until(() => {
-          void reader.fetch('a')
-          return reader.get('a')?.n === 1
-        })
-        for (let i = 0; i < 50; i++) await turn()
-        t.deepEqual(await reader.fetch('a'), { n: 1 })
+for (const { title, start: serverOf } of servers) {
+  for (const library of libraries) {
+    for (const mode of ['tracking', 'bus'] as const) {
+      for (const how of ['silent', 'closed'] as const) {
+        check(
+          `nothing stale is served beyond the bound: ${how}, ${mode}, ${library}, ${title}`,
+          async t => {
+            const { port } = await serverOf(t)
+            const line = await Line.open(t, port)
+            const writer = await open(t, library, port, mode)
+            const clock = new ManualClock()
+            // What both would load.
+            let n = 1
+            const reader = await open(t, library, line.port, mode, {
+              clock,
+              loader: () => ({ n }),
+            })
+            const states: string[] = []
+            reader.on('tier', ({ state }) => states.push(state))
+            await writer.put('a', { n: 1 })
+            // What is read before the news of it came is forgotten when they come.
+            await until(() => {
+              void reader.fetch('a')
+              return reader.get('a')?.n === 1
+            })
+            for (let i = 0; i < 50; i++) await turn()
+            t.deepEqual(await reader.fetch('a'), { n: 1 })
 
-        line.cut(how)
-        n = 2
-        await writer.put('a', { n })
-        const cut = clock.now
-        while (clock.now < cut + BOUND) {
-          clock.advance(10)
-          await turn()
-        }
-        t.is(reader.get('a'), undefined, 'it may have changed unheard')
-        t.true(states.includes('lost'))
+            line.cut(how)
+            n = 2
+            await writer.put('a', { n })
+            const cut = clock.now
+            while (clock.now < cut + BOUND) {
+              clock.advance(10)
+              await turn()
+            }
+            t.is(reader.get('a'), undefined, 'it may have changed unheard')
+            t.true(states.includes('lost'))
 
-        // From here on it does without, and keeps what it loads for a short while alone.
-        let value: Value | undefined
-        void reader.fetch('a').then(found => (value = found))
-        await until(() => {
-          if (value === undefined) clock.advance(10)
-          return value !== undefined
-        })
-        t.deepEqual(value, { n: 2 })
-        t.true((reader.ttl('a') ?? 0) <= UNCOVERED)
+            // From here on it does without, and keeps what it loads for a short while alone.
+            let value: Value | undefined
+            void reader.fetch('a').then(found => (value = found))
+            await until(() => {
+              if (value === undefined) clock.advance(10)
+              return value !== undefined
+            })
+            t.deepEqual(value, { n: 2 })
+            t.true((reader.ttl('a') ?? 0) <= UNCOVERED)
 
-        // The clock goes with the system's now: there are answers to wait for.
-        line.mend()
-        const start = performance.now() - clock.now
-        const pass = () => {
-          const passed = Math.floor(performance.now() - start - clock.now)
-          if (passed > 0) clock.advance(passed)
-        }
-        await until(() => {
-          pass()
-          return states.includes('regained')
-        })
-        await until(() => {
-          pass()
-          void reader.fetch('a')
-          return (reader.ttl('a') ?? 0) > UNCOVERED
-        })
-        t.deepEqual(reader.get('a'), { n: 2 })
-      })
+            // The clock goes with the system's now: there are answers to wait for.
+            line.mend()
+            const start = performance.now() - clock.now
+            const pass = () => {
+              const passed = Math.floor(performance.now() - start - clock.now)
+              if (passed > 0) clock.advance(passed)
+            }
+            await until(() => {
+              pass()
+              return states.includes('regained')
+            })
+            await until(() => {
+              pass()
+              void reader.fetch('a')
+              return (reader.ttl('a') ?? 0) > UNCOVERED
+            })
+            t.deepEqual(reader.get('a'), { n: 2 })
+          },
+        )
+      }
     }
   }
 }

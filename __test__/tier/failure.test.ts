@@ -10,6 +10,7 @@ import { redis as redisTier } from '../../src/tier/redis/index.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { installed, redis } from '../router/support.ts'
 import { cluster, connect, connectCluster, libraries } from './invalidation.ts'
+import { servers } from './servers.ts'
 import { fresh, Host, openSession } from './sessions.ts'
 
 const check = installed('redis-server') ? test : test.skip
@@ -30,79 +31,90 @@ async function everything(session: TierSession): Promise<unknown[]> {
   ])
 }
 
-for (const library of libraries) {
-  check(`a server that is killed and comes back is done without meanwhile: ${library}`, async t => {
-    const server = await redis(t)
-    const { client } = await connect(t, library, server.port)
-    const { session, host } = openSession(t, client, {
-      timeout: 500,
-      breaker: { failures: 3, halfOpenAfter: 20 },
-      invalidation: { heartbeat: 100, bound: 1000 },
-    })
-    await session.ready
-    while (!(await session.set('k', fresh('v')))) await new Promise(setImmediate)
-    await server.stop('SIGKILL')
-    while (!host.states.includes('open')) t.is(await session.get('k'), undefined)
-    t.deepEqual((await everything(session)).slice(0, 2), [undefined, false])
-    const own = host.failures.filter(([operation]) => operation !== 'invalidation')
-    t.true(own.length > 0)
-    t.true(own.every(([, error]) => error instanceof TierError))
-    await redis(t, '--port', String(server.port))
-    // The clear that failed is done first.
-    do {
-      await session.set('k', fresh('again'))
-      await new Promise(setImmediate)
-    } while ((await session.get('k'))?.encoded !== 'again')
-    t.is(host.states.at(-1), 'closed')
-  })
+for (const { title, start } of servers) {
+  for (const library of libraries) {
+    check(
+      `a server that is killed and comes back is done without meanwhile: ${library}, ${title}`,
+      async t => {
+        const server = await start(t)
+        const { client } = await connect(t, library, server.port)
+        const { session, host } = openSession(t, client, {
+          timeout: 500,
+          breaker: { failures: 3, halfOpenAfter: 20 },
+          invalidation: { heartbeat: 100, bound: 1000 },
+        })
+        await session.ready
+        while (!(await session.set('k', fresh('v')))) await new Promise(setImmediate)
+        await server.stop('SIGKILL')
+        while (!host.states.includes('open')) t.is(await session.get('k'), undefined)
+        t.deepEqual((await everything(session)).slice(0, 2), [undefined, false])
+        const own = host.failures.filter(([operation]) => operation !== 'invalidation')
+        t.true(own.length > 0)
+        t.true(own.every(([, error]) => error instanceof TierError))
+        await start(t, '--port', String(server.port))
+        // The clear that failed is done first.
+        do {
+          await session.set('k', fresh('again'))
+          await new Promise(setImmediate)
+        } while ((await session.get('k'))?.encoded !== 'again')
+        t.is(host.states.at(-1), 'closed')
+      },
+    )
 
-  check(`a server that is killed in the middle leaves nothing open: ${library}`, async t => {
-    const server = await redis(t)
-    const { client } = await connect(t, library, server.port)
-    const clock = new ManualClock()
-    const timers = countedTimers(clock)
-    const host = new Host('middle', timers)
-    const session = redisTier(client, { timeout: 500 }).open(host)
-    await session.ready
-    await session.set('k', fresh('v'))
-    const under = Array.from({ length: 20 }, () => everything(session))
-    let settled = false
-    const all = Promise.all([...under, server.stop('SIGKILL')]).then(() => session.close())
-    void all.then(() => (settled = true))
-    while (!settled) {
-      clock.advance(50)
-      await new Promise(setImmediate)
-    }
-    // What nobody waits for ends by its own time limit.
-    clock.advance(500)
-    t.is(timers.waiting, 0)
-    t.deepEqual(await session.get('k'), undefined)
-    const told = host.failures.length
-    await everything(session)
-    t.is(host.failures.length, told, 'a closed session says nothing')
-  })
+    check(
+      `a server that is killed in the middle leaves nothing open: ${library}, ${title}`,
+      async t => {
+        const server = await start(t)
+        const { client } = await connect(t, library, server.port)
+        const clock = new ManualClock()
+        const timers = countedTimers(clock)
+        const host = new Host('middle', timers)
+        const session = redisTier(client, { timeout: 500 }).open(host)
+        await session.ready
+        await session.set('k', fresh('v'))
+        const under = Array.from({ length: 20 }, () => everything(session))
+        let settled = false
+        const all = Promise.all([...under, server.stop('SIGKILL')]).then(() => session.close())
+        void all.then(() => (settled = true))
+        while (!settled) {
+          clock.advance(50)
+          await new Promise(setImmediate)
+        }
+        // What nobody waits for ends by its own time limit.
+        clock.advance(500)
+        t.is(timers.waiting, 0)
+        t.deepEqual(await session.get('k'), undefined)
+        const told = host.failures.length
+        await everything(session)
+        t.is(host.failures.length, told, 'a closed session says nothing')
+      },
+    )
 
-  check(`a client that was closed is an error that says so, and no value: ${library}`, async t => {
-    const server = await redis(t)
-    const { client } = await connect(t, library, server.port)
-    const { session, host } = openSession(t, client)
-    await session.set('k', fresh('v'))
-    if (client instanceof Redis) client.disconnect()
-    else (client as ReturnType<typeof createClient>).destroy()
-    t.is(await session.get('k'), undefined)
-    const [operation, error] = host.failures[0]!
-    t.is(operation, 'get')
-    t.true(error instanceof TierError)
-    t.regex(error.message, /not connected|is down|closed/)
-    t.false(await session.set('other', fresh('v')))
-    t.truthy(await session.lease('k', 1000), 'everybody may load')
-    t.deepEqual(await session.fleetHot(10), [])
-    // The test's own end closes it once more.
-    if (!(client instanceof Redis)) {
-      await (client as ReturnType<typeof createClient>).connect()
-      t.is((await session.get('k'))?.encoded, 'v')
-    }
-  })
+    check(
+      `a client that was closed is an error that says so, and no value: ${library}, ${title}`,
+      async t => {
+        const server = await start(t)
+        const { client } = await connect(t, library, server.port)
+        const { session, host } = openSession(t, client)
+        await session.set('k', fresh('v'))
+        if (client instanceof Redis) client.disconnect()
+        else (client as ReturnType<typeof createClient>).destroy()
+        t.is(await session.get('k'), undefined)
+        const [operation, error] = host.failures[0]!
+        t.is(operation, 'get')
+        t.true(error instanceof TierError)
+        t.regex(error.message, /not connected|is down|closed/)
+        t.false(await session.set('other', fresh('v')))
+        t.truthy(await session.lease('k', 1000), 'everybody may load')
+        t.deepEqual(await session.fleetHot(10), [])
+        // The test's own end closes it once more.
+        if (!(client instanceof Redis)) {
+          await (client as ReturnType<typeof createClient>).connect()
+          t.is((await session.get('k'))?.encoded, 'v')
+        }
+      },
+    )
+  }
 }
 
 test('a client that was never connected is an error that says so', async t => {

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Cache, type CodecName, type Tier } from '../../src/index.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
-import { installed, redis } from '../router/support.ts'
+import { installed } from '../router/support.ts'
 import { connect, type Library, libraries } from './invalidation.ts'
+import { servers } from './servers.ts'
 
 const check = installed('redis-server') ? test : test.skip
 
@@ -70,30 +71,32 @@ async function open(t: ExecutionContext, library: Library, port: number, codec: 
   return cache
 }
 
-for (const library of libraries) {
-  for (const [codec, values] of Object.entries(kinds)) {
-    check(`what ${codec} stores comes back in another process: ${library}`, async t => {
-      t.timeout(120_000)
-      const { port } = await redis(t)
-      const [one, other, third] = await Promise.all(
-        [1, 2, 3].map(() => open(t, library, port, codec)),
-      )
-      const { send } = await connect(t, library, port)
-      const loader = () => t.fail('the tier has it') as never
-      const keys = values.map((_, i) => `${i}`)
-      // Half of them are written, half of them loaded.
-      for (const [i, key] of keys.entries()) {
-        if (i % 2 === 0) await one?.put(key, values[i])
-        else await one?.fetch(key, { loader: () => values[i] })
-      }
-      const stored = async () => (await send('KEYS', `${codec}:*`)) as string[]
-      while ((await stored()).length < keys.length) await sleep(1)
-      for (const [i, key] of keys.entries()) {
-        t.deepEqual(await other?.fetch(key, { loader }), values[i], `value ${i}`)
-        // As it is kept there, too.
-        t.deepEqual(await other?.fetch(key, { loader }), values[i], `value ${i} again`)
-      }
-      t.deepEqual(await third?.fetchMany(keys, loader), values)
-    })
+for (const { title, start } of servers) {
+  for (const library of libraries) {
+    for (const [codec, values] of Object.entries(kinds)) {
+      check(`what ${codec} stores comes back in another process: ${library}, ${title}`, async t => {
+        t.timeout(120_000)
+        const { port } = await start(t)
+        const [one, other, third] = await Promise.all(
+          [1, 2, 3].map(() => open(t, library, port, codec)),
+        )
+        const { send } = await connect(t, library, port)
+        const loader = () => t.fail('the tier has it') as never
+        const keys = values.map((_, i) => `${i}`)
+        // Half of them are written, half of them loaded.
+        for (const [i, key] of keys.entries()) {
+          if (i % 2 === 0) await one?.put(key, values[i])
+          else await one?.fetch(key, { loader: () => values[i] })
+        }
+        const stored = async () => (await send('KEYS', `${codec}:*`)) as string[]
+        while ((await stored()).length < keys.length) await sleep(1)
+        for (const [i, key] of keys.entries()) {
+          t.deepEqual(await other?.fetch(key, { loader }), values[i], `value ${i}`)
+          // As it is kept there, too.
+          t.deepEqual(await other?.fetch(key, { loader }), values[i], `value ${i} again`)
+        }
+        t.deepEqual(await third?.fetchMany(keys, loader), values)
+      })
+    }
   }
 }

@@ -7,8 +7,9 @@ import type { Cancel } from '../../src/base/timers.ts'
 import { Cache, type CacheOptions, json } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as tier } from '../../src/tier/redis/index.ts'
-import { installed, redis, type Served } from '../router/support.ts'
+import { installed, type Served } from '../router/support.ts'
 import { connect, type Library, libraries } from './invalidation.ts'
+import { type ServerKind, servers } from './servers.ts'
 
 const check = installed('redis-server') ? test.serial : test.serial.skip
 
@@ -150,8 +151,13 @@ class Load {
   }
 }
 
-async function outages(t: ExecutionContext, library: Library, onTierLoss: 'drop' | 'stale') {
-  let server: Served = await redis(t)
+async function outages(
+  t: ExecutionContext,
+  library: Library,
+  onTierLoss: 'drop' | 'stale',
+  { start }: ServerKind,
+) {
+  let server: Served = await start(t)
   const { port } = server
   const { client } = await connect(t, library, port)
   const before = listeners(client)
@@ -170,7 +176,7 @@ async function outages(t: ExecutionContext, library: Library, onTierLoss: 'drop'
     await load.run(GRACE / 2)
     if (sick) t.true(load.stale > stale, 'what is stale is better than an error')
     load.sick = false
-    server = await redis(t, '--port', String(port))
+    server = await start(t, '--port', String(port))
     await load.run(300, () => load.asked && load.covered)
   }
   t.true(load.reads > 1_000)
@@ -197,11 +203,16 @@ function listeners(client: object): Record<string, number> {
   return Object.fromEntries(names.filter(([, count]) => count !== 0).sort())
 }
 
-for (const library of libraries) {
-  for (const onTierLoss of ['stale', 'drop'] as const) {
-    check(`hot keys are read while Redis comes and goes: ${library}, ${onTierLoss}`, async t => {
-      t.timeout(120_000)
-      await outages(t, library, onTierLoss)
-    })
+for (const kind of servers) {
+  for (const library of libraries) {
+    for (const onTierLoss of ['stale', 'drop'] as const) {
+      check(
+        `hot keys are read while ${kind.title} comes and goes: ${library}, ${onTierLoss}`,
+        async t => {
+          t.timeout(120_000)
+          await outages(t, library, onTierLoss, kind)
+        },
+      )
+    }
   }
 }

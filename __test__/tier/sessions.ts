@@ -9,7 +9,7 @@ import type {
   TierValue,
 } from '../../src/tier/contract.ts'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
-import { redis, type Served, serve } from '../router/support.ts'
+import { redis, type Served } from '../router/support.ts'
 import {
   type Connected,
   cluster,
@@ -18,6 +18,7 @@ import {
   type Library,
   libraries,
 } from './invalidation.ts'
+import { NODE_LACKS, node } from './servers.ts'
 
 /** Servers of one kind, and how to come to them. */
 export interface Setup {
@@ -29,12 +30,6 @@ export interface Setup {
   client(t: ExecutionContext): Promise<Connected>
   servers(): readonly Served[]
 }
-
-/**
- * What `breakwater serve` has not with a store of its own, for which tests ask otherwise or not at all: no
- * types but texts, no scripts that it could forget, no counts of single commands.
- */
-const NODE_LACKS = ['SCRIPT', 'LPUSH', 'SADD', 'SCARD', 'INFO commandstats']
 
 /** Each library, over one Redis, a cluster, and nodes of one thread and of two; they run until `stop`. */
 export function setups(): { all: Setup[]; start(): Promise<void>; stop(): void } {
@@ -71,11 +66,6 @@ export function setups(): { all: Setup[]; start(): Promise<void>; stop(): void }
       for (const end of ends) end()
     },
   }
-}
-
-/** `breakwater serve` with a store of its own. */
-export function node(t: ExecutionContext, threads: number, ...args: string[]): Promise<Served> {
-  return serve(t, '--threads', `${threads}`, '--max-bytes', '256mb', ...args)
 }
 
 /** A cache's side of a tier, which keeps what it is told. */

@@ -5,8 +5,9 @@ import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { Cache } from '../../src/index.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
-import { installed, redis } from '../router/support.ts'
+import { installed } from '../router/support.ts'
 import { connect } from './invalidation.ts'
+import { type ServerKind, servers } from './servers.ts'
 
 const check = installed('redis-server') ? test : test.skip
 
@@ -40,9 +41,9 @@ class Thread {
   }
 }
 
-/** Two threads over one cache, and another process's cache over the same Redis. */
-async function fleet(t: ExecutionContext, mode: 'tracking' | 'bus') {
-  const { port } = await redis(t)
+/** Two threads over one cache, and another process's cache over the same server. */
+async function fleet(t: ExecutionContext, mode: 'tracking' | 'bus', { start }: ServerKind) {
+  const { port } = await start(t)
   const tierName = 'shared'
   const invalidation = { mode } as const
   const data = { name: `c${Math.random()}`, tierName, redisPort: port, invalidation }
@@ -79,49 +80,60 @@ async function fleet(t: ExecutionContext, mode: 'tracking' | 'bus') {
   }
 }
 
-for (const mode of ['tracking', 'bus'] as const) {
-  check(`what one thread writes stays for the others, by ${mode}`, async t => {
-    const { one, two, told } = await fleet(t, mode)
-    for (let i = 0; i < 20; i++) {
-      await Promise.all([one.do('put', `a${i}`, 'x'), two.do('put', `b${i}`, 'y')])
-    }
-    for (let i = 0; i < 20; i++) await one.do('put', 'hot', String(i))
-    await one.do('clearAndPut', 'c', 'z')
-    await two.do('invalidateAndPut', 'tag', 'd', 'z')
-    t.deepEqual(await told(), [[], []])
-    t.is(await two.do('get', 'c'), 'z')
-    t.is(await one.do('get', 'd'), 'z')
-  })
+for (const server of servers) {
+  for (const mode of ['tracking', 'bus'] as const) {
+    check(
+      `what one thread writes stays for the others, by ${mode}, over ${server.title}`,
+      async t => {
+        const { one, two, told } = await fleet(t, mode, server)
+        for (let i = 0; i < 20; i++) {
+          await Promise.all([one.do('put', `a${i}`, 'x'), two.do('put', `b${i}`, 'y')])
+        }
+        for (let i = 0; i < 20; i++) await one.do('put', 'hot', String(i))
+        await one.do('clearAndPut', 'c', 'z')
+        await two.do('invalidateAndPut', 'tag', 'd', 'z')
+        t.deepEqual(await told(), [[], []])
+        t.is(await two.do('get', 'c'), 'z')
+        t.is(await one.do('get', 'd'), 'z')
+      },
+    )
 
-  check(`what another process writes is heard by all threads, by ${mode}`, async t => {
-    const { one, two, other, told } = await fleet(t, mode)
-    await one.do('put', 'k', 'ours')
-    await other.put('k', 'theirs')
-    // Who looks at what another thread wrote may find the same.
-    for (const keys of await told()) t.deepEqual(new Set(keys), new Set(['k']))
-    t.is(await two.do('get', 'k'), undefined)
-    t.is(await two.do('fetch', 'k'), 'theirs')
-    for (let i = 0; i < 50; i++) {
-      const thread = i % 2 === 0 ? one : two
-      await Promise.all([thread.do('put', 'k', `ours ${i}`), other.put('k', `theirs ${i}`)])
-      await told()
-      t.is(await one.do('fetch', 'k'), await other.fetch('k'))
-    }
-    other.clear()
-    for (const thread of [one, two]) {
-      while (!((await thread.do('told')) as string[]).includes('*'));
-    }
-    t.is(await one.do('fetch', 'k'), undefined)
-  })
+    check(
+      `what another process writes is heard by all threads, by ${mode}, over ${server.title}`,
+      async t => {
+        const { one, two, other, told } = await fleet(t, mode, server)
+        await one.do('put', 'k', 'ours')
+        await other.put('k', 'theirs')
+        // Who looks at what another thread wrote may find the same.
+        for (const keys of await told()) t.deepEqual(new Set(keys), new Set(['k']))
+        t.is(await two.do('get', 'k'), undefined)
+        t.is(await two.do('fetch', 'k'), 'theirs')
+        for (let i = 0; i < 50; i++) {
+          const thread = i % 2 === 0 ? one : two
+          await Promise.all([thread.do('put', 'k', `ours ${i}`), other.put('k', `theirs ${i}`)])
+          await told()
+          t.is(await one.do('fetch', 'k'), await other.fetch('k'))
+        }
+        other.clear()
+        for (const thread of [one, two]) {
+          while (!((await thread.do('told')) as string[]).includes('*'));
+        }
+        t.is(await one.do('fetch', 'k'), undefined)
+      },
+    )
 
-  check(`what one thread reads while another removes it does not stay, by ${mode}`, async t => {
-    const { one, two, other, told } = await fleet(t, mode)
-    for (let i = 0; i < 100; i++) {
-      await other.put('k', `v${i}`)
-      await told()
-      await Promise.all([one.do('fetch', 'k'), two.do('remove', 'k'), one.do('fetch', 'k')])
-      await told()
-      t.is(await one.do('get', 'k'), undefined)
-    }
-  })
+    check(
+      `what one thread reads while another removes it does not stay, by ${mode}, over ${server.title}`,
+      async t => {
+        const { one, two, other, told } = await fleet(t, mode, server)
+        for (let i = 0; i < 100; i++) {
+          await other.put('k', `v${i}`)
+          await told()
+          await Promise.all([one.do('fetch', 'k'), two.do('remove', 'k'), one.do('fetch', 'k')])
+          await told()
+          t.is(await one.do('get', 'k'), undefined)
+        }
+      },
+    )
+  }
 }

@@ -15,6 +15,7 @@ import {
   Side,
   sends,
 } from './invalidation.ts'
+import { servers } from './servers.ts'
 
 const server = installed('redis-server') ? test : test.skip
 // One after the other: each is three servers.
@@ -22,100 +23,128 @@ const fleet = installed('redis-server') && installed('redis-cli') ? test.serial 
 const tracking = { mode: 'tracking', heartbeat: 1000, bound: 2000 } as const
 
 for (const library of libraries) {
-  server(`${library}: a write is heard of by others and not by who wrote`, async t => {
-    const { port } = await redis(t)
-    const [one, two] = await Promise.all([connect(t, library, port), connect(t, library, port)])
-    const [a, b] = [await Side.open(t, one, tracking), await Side.open(t, two, tracking)]
-    await Promise.all([a.hears('regained'), b.hears('regained')])
-    await a.write('a')
-    t.deepEqual(await b.hears('key a'), ['key a'])
-    await b.write('b')
-    // The server tells in the order of the writes.
-    t.deepEqual(await a.hears('key b'), ['key b'])
-    await one.send('DEL', 't:c:v:a')
-    t.deepEqual(await a.hears('key a'), ['key a'])
-    t.deepEqual(await b.hears('key a'), ['key a'])
-  })
-
-  server(`${library}: tags, everything and keys that the store has not are told of`, async t => {
-    const { port } = await redis(t)
-    const user = await connect(t, library, port)
-    const [a, b] = [await Side.open(t, user, tracking), await Side.open(t, user, tracking)]
-    await Promise.all([a.hears('regained'), b.hears('regained')])
-    a.channel.publish({ keys: ['gone', 'ä\0{}'], tags: ['sale'] })
-    t.deepEqual(await b.hears('tag sale'), ['key gone', 'key ä\0{}', 'tag sale'])
-    a.channel.publish({ clear: true })
-    t.deepEqual(await b.hears('cleared'), ['cleared'])
-    await user.send('INCR', 't:c:g:news')
-    t.deepEqual(await b.hears('tag news'), ['tag news'])
-    t.deepEqual(await a.hears('tag news'), ['tag news'], 'and nothing of its own')
-    await user.send('INCR', 't:c:g:')
-    t.deepEqual(await b.hears('cleared'), ['cleared'])
-    t.is(await user.send('EXISTS', 't:c:m:'), 0)
-    const keys = (await user.send('KEYS', 't:c:m:*')) as string[]
-    t.deepEqual(keys, [], 'marks do not stay')
-  })
-
-  for (const which of ['hearing', 'tracked'] as const) {
-    server(`${library}: the loss of the ${which} connection is noticed at once`, async t => {
-      const { port } = await redis(t)
-      const user = await connect(t, library, port)
-      const a = await Side.open(t, user, tracking)
-      await a.hears('regained')
-      const writer = a.channel.writer()
-      const [id] = (await connections(user.send))[which]
-      await user.send('CLIENT', 'KILL', 'ID', id!)
-      t.deepEqual(await a.hears('lost'), ['lost'])
-      t.is(a.channel.writer(), undefined)
-      await a.recovers()
-      t.not(a.channel.writer(), writer)
-      await a.write('mine')
-      await user.send('SET', 't:c:v:theirs', 'x')
-      t.deepEqual(await a.hears('key theirs'), ['key theirs'])
-      const { hearing, tracked } = await connections(user.send)
-      t.deepEqual([hearing.length, tracked.length], [1, 1], 'nothing is left of the first ones')
+  for (const { title, start } of servers) {
+    server(`${library}: a write is heard of by others and not by who wrote: ${title}`, async t => {
+      const { port } = await start(t)
+      const [one, two] = await Promise.all([connect(t, library, port), connect(t, library, port)])
+      const [a, b] = [await Side.open(t, one, tracking), await Side.open(t, two, tracking)]
+      await Promise.all([a.hears('regained'), b.hears('regained')])
+      await a.write('a')
+      t.deepEqual(await b.hears('key a'), ['key a'])
+      await b.write('b')
+      // The server tells in the order of the writes.
+      t.deepEqual(await a.hears('key b'), ['key b'])
+      await one.send('DEL', 't:c:v:a')
+      t.deepEqual(await a.hears('key a'), ['key a'])
+      t.deepEqual(await b.hears('key a'), ['key a'])
     })
   }
 
-  server(`${library}: a server that was killed and started again is heard again`, async t => {
-    const first = await redis(t)
-    const user = await connect(t, library, first.port)
-    const a = await Side.open(t, user, tracking)
-    await a.hears('regained')
-    await first.stop('SIGKILL')
-    t.deepEqual(await a.hears('failed'), ['lost', 'failed'])
-    a.channel.publish({ tags: ['meanwhile'] })
-    await redis(t, '--port', `${first.port}`)
-    const b = await Side.open(t, user, tracking)
-    await b.hears('regained')
-    await a.recovers()
-    t.deepEqual(await b.hears('tag meanwhile'), ['tag meanwhile'], 'told late rather than never')
-    await user.send('SET', 't:c:v:k', 'x')
-    await a.hears('key k')
-  })
+  for (const { title, start } of servers) {
+    server(
+      `${library}: tags, everything and keys that the store has not are told of: ${title}`,
+      async t => {
+        const { port } = await start(t)
+        const user = await connect(t, library, port)
+        const [a, b] = [await Side.open(t, user, tracking), await Side.open(t, user, tracking)]
+        await Promise.all([a.hears('regained'), b.hears('regained')])
+        a.channel.publish({ keys: ['gone', 'ä\0{}'], tags: ['sale'] })
+        t.deepEqual(await b.hears('tag sale'), ['key gone', 'key ä\0{}', 'tag sale'])
+        a.channel.publish({ clear: true })
+        t.deepEqual(await b.hears('cleared'), ['cleared'])
+        await user.send('INCR', 't:c:g:news')
+        t.deepEqual(await b.hears('tag news'), ['tag news'])
+        t.deepEqual(await a.hears('tag news'), ['tag news'], 'and nothing of its own')
+        await user.send('INCR', 't:c:g:')
+        t.deepEqual(await b.hears('cleared'), ['cleared'])
+        t.is(await user.send('EXISTS', 't:c:m:'), 0)
+        const keys = (await user.send('KEYS', 't:c:m:*')) as string[]
+        t.deepEqual(keys, [], 'marks do not stay')
+      },
+    )
+  }
 
-  server(`${library}: a flushed store clears`, async t => {
-    const { port } = await redis(t)
-    const user = await connect(t, library, port)
-    const a = await Side.open(t, user, tracking)
-    await a.hears('regained')
-    await user.send('FLUSHALL')
-    t.deepEqual(await a.hears('cleared'), ['cleared'])
-  })
+  for (const { title, start } of servers) {
+    for (const which of ['hearing', 'tracked'] as const) {
+      server(
+        `${library}: the loss of the ${which} connection is noticed at once: ${title}`,
+        async t => {
+          const { port } = await start(t)
+          const user = await connect(t, library, port)
+          const a = await Side.open(t, user, tracking)
+          await a.hears('regained')
+          const writer = a.channel.writer()
+          const [id] = (await connections(user.send))[which]
+          await user.send('CLIENT', 'KILL', 'ID', id!)
+          t.deepEqual(await a.hears('lost'), ['lost'])
+          t.is(a.channel.writer(), undefined)
+          await a.recovers()
+          t.not(a.channel.writer(), writer)
+          await a.write('mine')
+          await user.send('SET', 't:c:v:theirs', 'x')
+          t.deepEqual(await a.hears('key theirs'), ['key theirs'])
+          const { hearing, tracked } = await connections(user.send)
+          t.deepEqual([hearing.length, tracked.length], [1, 1], 'nothing is left of the first ones')
+        },
+      )
+    }
+  }
 
-  server(`${library}: a server that no longer answers is lost within the bound`, async t => {
-    const { port, process } = await redis(t)
-    const user = await connect(t, library, port)
-    const a = await Side.open(t, user, tracking)
-    await a.hears('regained')
-    process.kill('SIGSTOP')
-    a.clock.advance(1000)
-    t.deepEqual(a.told, [])
-    a.clock.advance(1000)
-    t.deepEqual(await a.hears('lost'), ['lost'])
-    process.kill('SIGCONT')
-    await a.recovers()
-  })
+  for (const { title, start } of servers) {
+    server(
+      `${library}: a server that was killed and started again is heard again: ${title}`,
+      async t => {
+        const first = await start(t)
+        const user = await connect(t, library, first.port)
+        const a = await Side.open(t, user, tracking)
+        await a.hears('regained')
+        await first.stop('SIGKILL')
+        t.deepEqual(await a.hears('failed'), ['lost', 'failed'])
+        a.channel.publish({ tags: ['meanwhile'] })
+        await start(t, '--port', `${first.port}`)
+        const b = await Side.open(t, user, tracking)
+        await b.hears('regained')
+        await a.recovers()
+        t.deepEqual(
+          await b.hears('tag meanwhile'),
+          ['tag meanwhile'],
+          'told late rather than never',
+        )
+        await user.send('SET', 't:c:v:k', 'x')
+        await a.hears('key k')
+      },
+    )
+  }
+
+  for (const { title, start } of servers) {
+    server(`${library}: a flushed store clears: ${title}`, async t => {
+      const { port } = await start(t)
+      const user = await connect(t, library, port)
+      const a = await Side.open(t, user, tracking)
+      await a.hears('regained')
+      await user.send('FLUSHALL')
+      t.deepEqual(await a.hears('cleared'), ['cleared'])
+    })
+  }
+
+  for (const { title, start } of servers) {
+    server(
+      `${library}: a server that no longer answers is lost within the bound: ${title}`,
+      async t => {
+        const { port, process } = await start(t)
+        const user = await connect(t, library, port)
+        const a = await Side.open(t, user, tracking)
+        await a.hears('regained')
+        process.kill('SIGSTOP')
+        a.clock.advance(1000)
+        t.deepEqual(a.told, [])
+        a.clock.advance(1000)
+        t.deepEqual(await a.hears('lost'), ['lost'])
+        process.kill('SIGCONT')
+        await a.recovers()
+      },
+    )
+  }
 
   server(`${library}: a server that answers stays heard`, async t => {
     const { port } = await redis(t)
@@ -198,91 +227,98 @@ for (const library of libraries) {
     await b.hears('tag t')
   })
 
-  server(
-    `${library}: nothing is left of a channel that is closed, whatever it was doing`,
-    async t => {
-      const { port, process } = await redis(t)
-      const user = await connect(t, library, port)
-      const { all } = await connections(user.send)
-      const standing = await Side.open(t, user, tracking)
-      await standing.hears('regained')
-      const unheard = await Side.open(t, user, tracking)
-      await unheard.hears('regained')
-      const [, id] = (await connections(user.send)).hearing
-      await user.send('CLIENT', 'KILL', 'ID', id!)
-      await unheard.hears('lost')
-      const connecting = Side.start(user, tracking)
-      await Promise.all([standing, unheard, connecting].map(({ channel }) => channel.close()))
-      await connecting.channel.ready
-      standing.channel.publish({ clear: true })
-      t.is(standing.channel.writer(), undefined)
-      while ((await connections(user.send)).all > all) await setImmediate()
-      for (const { timers } of [standing, unheard, connecting]) t.is(timers.waiting, 0)
+  for (const { title, start } of servers) {
+    server(
+      `${library}: nothing is left of a channel that is closed, whatever it was doing: ${title}`,
+      async t => {
+        const { port, process } = await start(t)
+        const user = await connect(t, library, port)
+        const { all } = await connections(user.send)
+        const standing = await Side.open(t, user, tracking)
+        await standing.hears('regained')
+        const unheard = await Side.open(t, user, tracking)
+        await unheard.hears('regained')
+        const [, id] = (await connections(user.send)).hearing
+        await user.send('CLIENT', 'KILL', 'ID', id!)
+        await unheard.hears('lost')
+        const connecting = Side.start(user, tracking)
+        await Promise.all([standing, unheard, connecting].map(({ channel }) => channel.close()))
+        await connecting.channel.ready
+        standing.channel.publish({ clear: true })
+        t.is(standing.channel.writer(), undefined)
+        while ((await connections(user.send)).all > all) await setImmediate()
+        for (const { timers } of [standing, unheard, connecting]) t.is(timers.waiting, 0)
 
-      const stuck = await Side.open(t, user, tracking)
-      process.kill('SIGSTOP')
-      stuck.channel.publish({ clear: true })
-      const closed = stuck.channel.close()
-      stuck.clock.advance(1000)
-      await closed
-      t.is(stuck.timers.waiting, 0)
-      process.kill('SIGCONT')
-    },
-  )
+        const stuck = await Side.open(t, user, tracking)
+        process.kill('SIGSTOP')
+        stuck.channel.publish({ clear: true })
+        const closed = stuck.channel.close()
+        stuck.clock.advance(1000)
+        await closed
+        t.is(stuck.timers.waiting, 0)
+        process.kill('SIGCONT')
+      },
+    )
+  }
 
-  server(`${library}: nothing is missed after it hears again, whatever is cut when`, async t => {
-    const { port } = await redis(t)
-    const [one, two] = await Promise.all([connect(t, library, port), connect(t, library, port)])
-    const draw = random(7)
-    // Whenever it fails it tries again soon: the clock is the system's.
-    const often = { mode: 'tracking', heartbeat: 5, bound: 10_000 } as const
-    const a = await Side.open(t, one, often, timersOf(undefined))
-    // A cache that keeps what it reads until it is told to forget.
-    const keys = Array.from({ length: 8 }, (_, at) => `k${at}`)
-    const cache = new Map<string, unknown>()
-    const epochs = new Map<string, number>()
-    const forget = (key: string) => {
-      cache.delete(key)
-      epochs.set(key, (epochs.get(key) ?? 0) + 1)
-    }
-    let [covered, losses] = [false, 0]
-    const digest = () => {
-      for (const told of a.told.splice(0)) {
-        if (told === 'lost') losses++
-        if (told === 'lost') covered = false
-        else if (told === 'regained') covered = true
-        if (told.startsWith('key ')) forget(told.slice(4))
-        else if (told !== 'failed') for (const key of keys) forget(key)
-      }
-    }
-    a.heeds(digest)
-    const read = async (key: string) => {
-      const writer = a.channel.writer()
-      if (cache.has(key) || writer === undefined) return
-      const epoch = epochs.get(key)
-      const value = await sends(writer)('GET', `t:c:v:${key}`).catch(() => undefined)
-      if (covered && epochs.get(key) === epoch) cache.set(key, value)
-    }
-    for (let step = 0, version = 0; step < 400; step++) {
-      const key = keys[Math.floor(draw() * keys.length)]!
-      const write = two.send('SET', `t:c:v:${key}`, `${version++}`)
-      if (draw() < 0.1) {
-        const { hearing, tracked } = await connections(two.send)
-        const id = (draw() < 0.5 ? hearing : tracked)[0]
-        if (id !== undefined) await two.send('CLIENT', 'KILL', 'ID', id)
-      }
-      const reads = keys.map(read)
-      await (draw() < 0.5 ? Promise.all([write, ...reads]) : write)
-    }
-    while (!covered) await setImmediate()
-    await Promise.all(keys.map(read))
-    // What is told last is told after all that is still under way.
-    await two.send('SET', 't:c:v:end', 'x')
-    while (!epochs.has('end')) await setImmediate()
-    t.true(cache.size > 0)
-    t.true(losses > 10)
-    for (const [key, value] of cache) t.is(value, await two.send('GET', `t:c:v:${key}`), key)
-  })
+  for (const { title, start } of servers) {
+    server(
+      `${library}: nothing is missed after it hears again, whatever is cut when: ${title}`,
+      async t => {
+        const { port } = await start(t)
+        const [one, two] = await Promise.all([connect(t, library, port), connect(t, library, port)])
+        const draw = random(7)
+        // Whenever it fails it tries again soon: the clock is the system's.
+        const often = { mode: 'tracking', heartbeat: 5, bound: 10_000 } as const
+        const a = await Side.open(t, one, often, timersOf(undefined))
+        // A cache that keeps what it reads until it is told to forget.
+        const keys = Array.from({ length: 8 }, (_, at) => `k${at}`)
+        const cache = new Map<string, unknown>()
+        const epochs = new Map<string, number>()
+        const forget = (key: string) => {
+          cache.delete(key)
+          epochs.set(key, (epochs.get(key) ?? 0) + 1)
+        }
+        let [covered, losses] = [false, 0]
+        const digest = () => {
+          for (const told of a.told.splice(0)) {
+            if (told === 'lost') losses++
+            if (told === 'lost') covered = false
+            else if (told === 'regained') covered = true
+            if (told.startsWith('key ')) forget(told.slice(4))
+            else if (told !== 'failed') for (const key of keys) forget(key)
+          }
+        }
+        a.heeds(digest)
+        const read = async (key: string) => {
+          const writer = a.channel.writer()
+          if (cache.has(key) || writer === undefined) return
+          const epoch = epochs.get(key)
+          const value = await sends(writer)('GET', `t:c:v:${key}`).catch(() => undefined)
+          if (covered && epochs.get(key) === epoch) cache.set(key, value)
+        }
+        for (let step = 0, version = 0; step < 400; step++) {
+          const key = keys[Math.floor(draw() * keys.length)]!
+          const write = two.send('SET', `t:c:v:${key}`, `${version++}`)
+          if (draw() < 0.1) {
+            const { hearing, tracked } = await connections(two.send)
+            const id = (draw() < 0.5 ? hearing : tracked)[0]
+            if (id !== undefined) await two.send('CLIENT', 'KILL', 'ID', id)
+          }
+          const reads = keys.map(read)
+          await (draw() < 0.5 ? Promise.all([write, ...reads]) : write)
+        }
+        while (!covered) await setImmediate()
+        await Promise.all(keys.map(read))
+        // What is told last is told after all that is still under way.
+        await two.send('SET', 't:c:v:end', 'x')
+        while (!epochs.has('end')) await setImmediate()
+        t.true(cache.size > 0)
+        t.true(losses > 10)
+        for (const [key, value] of cache) t.is(value, await two.send('GET', `t:c:v:${key}`), key)
+      },
+    )
+  }
 
   fleet(
     `${library}: every master of a cluster is heard, and the loss of one is noticed`,

@@ -6,8 +6,9 @@ import test, { type ExecutionContext } from 'ava'
 import { timersOf } from '../../src/base/timers.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
-import { installed, redis } from '../router/support.ts'
+import { installed } from '../router/support.ts'
 import { connect, libraries } from './invalidation.ts'
+import { servers } from './servers.ts'
 import { fresh, Host } from './sessions.ts'
 
 const check = installed('redis-server') ? test : test.skip
@@ -46,34 +47,39 @@ async function line(t: ExecutionContext, to: number) {
 /** Neither signs of life nor their absence come in between. */
 const invalidation = { mode: 'bus', heartbeat: '1d', bound: '2d' } as const
 
-for (const library of libraries) {
-  check(`a set that was done and not answered in time is told of: ${library}`, async t => {
-    t.timeout(120_000)
-    const { port } = await redis(t)
-    const between = await line(t, port)
-    const clock = new ManualClock()
-    const timers = timersOf(clock)
-    const open = async (at: number) => {
-      const host = new Host('unanswered', timers)
-      const { client } = await connect(t, library, at)
-      const session = redisTier(client, { timeout: 500, invalidation }).open(host)
-      t.teardown(() => session.close())
-      await session.ready
-      return { host, session }
-    }
-    const [one, other] = [await open(between.port), await open(port)]
-    t.true(await one.session.set('key', fresh('old')))
-    await other.host.hears('key')
-    other.host.changes.length = 0
+for (const { title, start } of servers) {
+  for (const library of libraries) {
+    check(
+      `a set that was done and not answered in time is told of: ${library}, ${title}`,
+      async t => {
+        t.timeout(120_000)
+        const { port } = await start(t)
+        const between = await line(t, port)
+        const clock = new ManualClock()
+        const timers = timersOf(clock)
+        const open = async (at: number) => {
+          const host = new Host('unanswered', timers)
+          const { client } = await connect(t, library, at)
+          const session = redisTier(client, { timeout: 500, invalidation }).open(host)
+          t.teardown(() => session.close())
+          await session.ready
+          return { host, session }
+        }
+        const [one, other] = [await open(between.port), await open(port)]
+        t.true(await one.session.set('key', fresh('old')))
+        await other.host.hears('key')
+        other.host.changes.length = 0
 
-    between.holdAnswers()
-    const set = one.session.set('key', fresh('new'))
-    while ((await other.session.get('key'))?.encoded !== 'new') await sleep(1)
-    t.deepEqual(other.host.changes, [], 'nobody was told yet')
-    clock.advance(500)
-    t.false(await set, 'it is not known whether it was done')
-    await other.host.hears('key')
-    t.is((await other.session.get('key'))?.encoded, 'new')
-    between.passAnswers()
-  })
+        between.holdAnswers()
+        const set = one.session.set('key', fresh('new'))
+        while ((await other.session.get('key'))?.encoded !== 'new') await sleep(1)
+        t.deepEqual(other.host.changes, [], 'nobody was told yet')
+        clock.advance(500)
+        t.false(await set, 'it is not known whether it was done')
+        await other.host.hears('key')
+        t.is((await other.session.get('key'))?.encoded, 'new')
+        between.passAnswers()
+      },
+    )
+  }
 }

@@ -57,8 +57,45 @@ export interface RouterStats {
   entries: number
   /** Bytes charged to the store now. */
   bytes: number
+  /** What is counted of each server behind the node: the store, then its replicas. */
+  upstream: UpstreamStats[]
   /** What came of the reads of each route, in front of a store. */
   routes: RouteStats[]
+}
+
+/** What is counted of a server behind a node, over all threads, since the start. */
+export interface UpstreamStats {
+  /** Where it is. */
+  address: string
+  /** Whether it takes writes. */
+  role: 'primary' | 'replica'
+  /**
+   * Of the primary: `'up'` while a connection serves, else `'down'`. Of a replica: `'up'` while it is
+   * read; `'unknown'`, it has not answered yet; `'unlinked'`, it does not hear from its primary;
+   * `'foreign'`, it is no replica of this store; `'unfit'`, it does not answer reads; `'late'`, it is
+   * too far behind.
+   */
+  state: 'up' | 'down' | 'unknown' | 'unlinked' | 'foreign' | 'unfit' | 'late'
+  /** How many milliseconds ago a replica surely had all that the primary had. */
+  lag: number | undefined
+  /** Connections that serve now. */
+  connections: number
+  /** Connections that began to serve. */
+  connects: number
+  /** Connections that served and were lost. */
+  losses: number
+  /** Tries to connect that came to nothing. */
+  failures: number
+  /** Requests sent, with those of the node itself. */
+  requests: number
+  /** Requests that wait for their replies now. */
+  inFlight: number
+  /** Connections that belong to single clients now. */
+  pinned: number
+  /** Of these, those that no client has. */
+  pinnedIdle: number
+  /** Clients that wait for one now. */
+  pinnedWaiting: number
 }
 
 /** What came of the reads of a route since the start. */

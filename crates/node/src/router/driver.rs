@@ -10,6 +10,7 @@ use crate::js::{Fail, Js};
 use breakwater_router::{Mailbox, Next, Output, Peer, Router, Session};
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -280,8 +281,29 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     ] {
         js.put_number(object, name, value as f64)?;
     }
+    js.put(object, c"upstream", server_counts(js, &router)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
     Ok(object)
+}
+
+/// What is counted of each server: an object for each, `{ address, role, state, ... }`.
+fn server_counts<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
+    let all = router.server_counts();
+    let servers = js.array(all.len())?;
+    for (at, server) in all.into_iter().enumerate() {
+        let object = js.object()?;
+        js.put(object, c"address", js.text(&server.address)?)?;
+        js.put(object, c"role", js.text(if server.leads { "primary" } else { "replica" })?)?;
+        js.put(object, c"state", js.text(server.state)?)?;
+        let lag = server.lag.map_or_else(|| js.undefined(), |lag| js.number(lag as f64))?;
+        js.put(object, c"lag", lag)?;
+        for (name, count) in server.counts {
+            let name = CString::new(name).unwrap_or_default();
+            js.put_number(object, &name, count as f64)?;
+        }
+        js.put_at(servers, at, object)?;
+    }
+    Ok(servers)
 }
 
 /// What came of the reads of each route: an object for each, `{ match, hits, ... }`.

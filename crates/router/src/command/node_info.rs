@@ -77,17 +77,30 @@ fn cache(router: &Router) -> Lines {
     ])
 }
 
+/// A name of `stats()` as `INFO` spells it.
+fn spelled(name: &str) -> String {
+    let spell = |letter: char| match letter.is_ascii_uppercase() {
+        true => format!("_{}", letter.to_ascii_lowercase()),
+        false => letter.to_string(),
+    };
+    name.chars().map(spell).collect()
+}
+
 /// The servers behind the node.
 fn upstream(router: &Router) -> Lines {
     let Some(store) = &router.options.upstream else { return vec![] };
     let kind = if store.unix { "unix" } else { ["tcp", "tls"][usize::from(store.tls)] };
     let mut all = lines([("upstream_address", store.place()), ("upstream_kind", kind.into())]);
-    for server in router.topology.replica_ids() {
-        let (replicas, now) = (&router.topology.replicas, router.replies.now());
-        let place = router.topology.servers[usize::from(server)].place();
-        let state = replicas.health(server).name();
-        let lag = replicas.lag(server, now).map_or_else(|| "unknown".into(), |lag| lag.to_string());
-        all.push((format!("replica{server}"), format!("address={place},state={state},lag={lag}")));
+    for (at, server) in router.server_counts().into_iter().enumerate() {
+        let role = if server.leads { "primary" } else { "replica" };
+        let mut line = format!("address={},role={role},state={}", server.address, server.state);
+        if let Some(lag) = server.lag {
+            let _ = write!(line, ",lag={lag}");
+        }
+        for (name, count) in server.counts {
+            let _ = write!(line, ",{}={count}", spelled(name));
+        }
+        all.push((format!("upstream{at}"), line));
     }
     all
 }

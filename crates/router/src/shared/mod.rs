@@ -10,5 +10,5 @@ pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
 pub use limits::Limits;
-pub use router::{Counts, Options, Router};
+pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use tracked::{Told, Tracker};

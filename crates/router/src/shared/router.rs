@@ -8,7 +8,7 @@ use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
-use crate::topology::Topology;
+use crate::topology::{Flow, PRIMARY, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
@@ -71,6 +71,21 @@ pub struct Counts {
     pub sent: u64,
     /// Panics: bugs, each of which cost some clients their connections.
     pub faults: u64,
+}
+
+/// What is counted of a server behind the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCounts {
+    /// Where it is, without any secret.
+    pub address: String,
+    /// Whether it is the primary.
+    pub leads: bool,
+    /// How a replica is, in a word; `up` of a primary that a connection serves, else `down`.
+    pub state: &'static str,
+    /// How many milliseconds ago a replica surely had all that the primary had.
+    pub lag: Option<u64>,
+    /// Names and values, as `stats()` has them.
+    pub counts: [(&'static str, u64); 9],
 }
 
 /// The shared part of a routing node: the store, the users, the clients.
@@ -188,6 +203,35 @@ impl Router {
     pub fn route_counts(&self) -> Vec<(String, RouteCounts)> {
         let routes = self.options.routes.all().iter().zip(&self.totals);
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
+    }
+
+    /// What is counted of each server behind the node: the primary, then its replicas.
+    pub fn server_counts(&self) -> Vec<ServerCounts> {
+        let topology = &self.topology;
+        let of = |(server, address): (usize, &StoreAddress)| {
+            let (totals, id) = (&topology.totals[server], server as ServerId);
+            let count = |flow| totals.read(flow);
+            let leads = id == PRIMARY;
+            let state = match leads {
+                true if count(Flow::Connections) > 0 => "up",
+                true => "down",
+                false => topology.replicas.health(id).name(),
+            };
+            let lag = if leads { None } else { topology.replicas.lag(id, self.replies.now()) };
+            let counts = [
+                ("connections", count(Flow::Connections)),
+                ("connects", count(Flow::Connects)),
+                ("losses", count(Flow::Losses)),
+                ("failures", count(Flow::Failures)),
+                ("requests", count(Flow::Requests)),
+                ("inFlight", count(Flow::InFlight)),
+                ("pinned", count(Flow::Pinned)),
+                ("pinnedIdle", count(Flow::PinnedIdle)),
+                ("pinnedWaiting", count(Flow::PinnedWaiting)),
+            ];
+            ServerCounts { address: address.place(), leads, state, lag, counts }
+        };
+        topology.servers.iter().enumerate().map(of).collect()
     }
 
     /// Counts what one chunk came to. Relaxed: sums of independent steps.

@@ -1,11 +1,12 @@
 //! Where a request goes: which of the servers behind the node. From the bottom up: `server` (how
 //! servers are numbered, and which of them a read may go to), `fences` (which reads have to see which
 //! writes), `standing` (what a server says of its replication), `replicas` (what is known of each
-//! replica), `choice` (one of several), `cursor` (which server a scan goes on with).
+//! replica), `choice` (one of several), `counts` (what is counted of a server), `cursor` (which server a scan goes on with).
 //!
 //! No I/O: `path` asks the servers, and sends what goes to them.
 
 mod choice;
+mod counts;
 pub(crate) mod cursor;
 mod fences;
 mod replicas;
@@ -13,6 +14,7 @@ mod server;
 mod standing;
 
 pub(crate) use choice::choose;
+pub(crate) use counts::{Flow, ServerTally, ServerTotals};
 pub(crate) use fences::{Fence, Fences};
 pub(crate) use replicas::{Health, Replicas};
 pub(crate) use server::PRIMARY;
@@ -25,6 +27,8 @@ use crate::upstream::StoreAddress;
 pub(crate) struct Topology {
     /// The primary, then its replicas; none where the node has a store of its own.
     pub(crate) servers: Vec<StoreAddress>,
+    /// What is counted of each of them.
+    pub(crate) totals: Vec<ServerTotals>,
     pub(crate) fences: Fences,
     pub(crate) replicas: Replicas,
 }
@@ -38,7 +42,9 @@ impl Topology {
     ) -> Self {
         let servers: Vec<_> = primary.into_iter().chain(replicas).collect();
         let count = servers.len().saturating_sub(1);
-        Self { fences: Fences::new(count > 0), replicas: Replicas::new(count, max_lag), servers }
+        let totals = servers.iter().map(|_| ServerTotals::default()).collect();
+        let (fences, replicas) = (Fences::new(count > 0), Replicas::new(count, max_lag));
+        Self { servers, totals, fences, replicas }
     }
 
     /// The numbers of the replicas.

@@ -226,7 +226,8 @@ impl Client {
         let parts: Vec<_> = text.split("\r\n").collect();
         let list = text.starts_with(['*', '>']);
         let first = parts.get(2).copied().filter(|_| list).unwrap_or_default();
-        let messages = ["message", "pmessage", "smessage", "invalidate"];
+        let broken = "tracking-redir-broken";
+        let messages = ["message", "pmessage", "smessage", "invalidate", broken];
         if messages.contains(&first) || text.starts_with(">2\r\n+invalidate") {
             return;
         }

@@ -57,7 +57,7 @@ impl Relay {
     }
 
     /// If the last connection stands, the others end and nobody waits.
-    pub(super) fn feed_stands(&mut self) {
+    fn feed_stands(&mut self) {
         let ready = |id: &LinkId| {
             self.links.get(id).is_some_and(|link| link.upstream.phase() == Phase::Ready)
         };
@@ -82,8 +82,18 @@ impl Relay {
         self.feed.links.iter().any(|(feed, _)| *feed == id)
     }
 
-    /// Such a connection is lost: it comes up again.
-    pub(super) fn lose_feed(&mut self) {
+    /// A connection has come up: one that tells of prefixes, perhaps.
+    pub(super) fn feed_ready(&mut self, id: LinkId) {
+        if self.is_feed(id) {
+            self.feed_stands();
+        }
+    }
+
+    /// A connection is lost. One that tells of prefixes comes up again.
+    pub(super) fn lose_feed(&mut self, id: LinkId) {
+        if !self.is_feed(id) {
+            return;
+        }
         self.feed.missed = true;
         let told = self.router.tracked.by_prefix();
         self.tell_all(told);

@@ -7,7 +7,7 @@ use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
-use crate::topology::{PRIMARY, ServerId};
+use crate::topology::{Flow, PRIMARY, ServerId, ServerTally};
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
@@ -57,10 +57,21 @@ pub(super) struct Link {
     /// The client that it belongs to now.
     pub(super) owner: Option<ClientId>,
     pub(super) tracks: bool,
+    /// Whether it is counted as one that serves.
+    serves: bool,
     /// Why it is down, for people, from its first failure until it is ready.
     pub(super) down: Option<String>,
     /// What the driver said of its socket last.
     pub(super) why: String,
+}
+
+impl Link {
+    /// It ends: it is counted no more.
+    pub(super) fn leave(&self, flow: &mut [ServerTally]) {
+        let tally = &mut flow[usize::from(self.server)];
+        tally.add(Flow::Connections, -i64::from(self.serves));
+        tally.add(Flow::InFlight, -(self.to.all.iter().flatten().count() as i64));
+    }
 }
 
 /// What a connection said in one call.
@@ -177,7 +188,8 @@ impl Relay {
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(options, seed);
         let (to, down, why) = (Addressees::default(), None, String::new());
-        let link = Link { server, upstream, to, protocol, pin, owner: None, tracks, down, why };
+        let (owner, serves) = (None, false);
+        let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
         self.links.insert(id, link);
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
@@ -232,6 +244,9 @@ impl Relay {
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
                 link.to.add(to);
+                let tally = &mut self.flow[usize::from(link.server)];
+                tally.add(Flow::Requests, 1);
+                tally.add(Flow::InFlight, 1);
                 self.touched.push(id);
                 // Mostly another one's time is over before.
                 if link.upstream.late_at(now) < self.due {
@@ -270,21 +285,28 @@ impl Relay {
             Heard::Connect => self.opens.push(id),
             Heard::Close => self.closes.push(id),
             Heard::Ready => {
-                link.down = None;
-                if self.is_feed(id) {
-                    self.feed_stands();
-                }
+                (link.down, link.serves) = (None, true);
+                let tally = &mut self.flow[usize::from(link.server)];
+                tally.add(Flow::Connects, 1);
+                tally.add(Flow::Connections, 1);
+                self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
             Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => match link.to.take(token) {
                 None => {}
-                Some(To::Session(step)) => self.replied_session(id, step, kind, reply),
-                Some(to) => self.replied(to, kind, reply),
+                Some(to) => {
+                    self.flow[usize::from(link.server)].add(Flow::InFlight, -1);
+                    match to {
+                        To::Session(step) => self.replied_session(id, step, kind, reply),
+                        to => self.replied(to, kind, reply),
+                    }
+                }
             },
             Heard::Lost(token, why) => {
                 if let Some(to) = link.to.take(token) {
+                    self.flow[usize::from(link.server)].add(Flow::InFlight, -1);
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),
@@ -310,14 +332,20 @@ impl Relay {
             None => std::mem::take(&mut link.why),
         });
         let (owner, server) = (link.owner, link.server);
+        let tally = &mut self.flow[usize::from(server)];
+        match std::mem::take(&mut link.serves) {
+            true => {
+                tally.add(Flow::Losses, 1);
+                tally.add(Flow::Connections, -1);
+            }
+            false => tally.add(Flow::Failures, 1),
+        }
         if link.tracks {
             // What it has read may change from now on, and nobody would hear of it.
             self.router.replies.lose(server);
             self.tell_flushed();
         }
-        if self.is_feed(id) {
-            self.lose_feed();
-        }
+        self.lose_feed(id);
         if self.is_ear(id) {
             self.lose_ear();
         }
@@ -331,6 +359,7 @@ impl Relay {
     pub(super) fn give_up(&mut self, id: LinkId, why: &str) -> bool {
         let Some(link) = self.links.remove(&id) else { return false };
         self.closes.push(id);
+        link.leave(&mut self.flow);
         link.to.all.into_iter().flatten().for_each(|to| self.fail(to, why));
         true
     }

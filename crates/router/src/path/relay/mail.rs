@@ -51,6 +51,12 @@ impl Relay {
         }
         self.bequeath();
         self.leave_ear();
+        self.settle();
+        self.links.values().for_each(|link| link.leave(&mut self.flow));
+        self.settle_pins([0; 3]);
+        for (tally, totals) in self.flow.iter_mut().zip(&self.router.topology.totals) {
+            tally.settle(totals);
+        }
         self.letters()
     }
 }

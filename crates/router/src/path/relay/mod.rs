@@ -53,7 +53,7 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::Router;
-use crate::topology::{PRIMARY, ServerId};
+use crate::topology::{Flow, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
@@ -100,6 +100,10 @@ pub struct Relay {
     feed: Feed,
     loops: Loops,
     probes: Probes,
+    /// What is counted of each server.
+    flow: Vec<ServerTally>,
+    /// How its connections for single clients were counted last.
+    told_pins: [i64; 3],
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
@@ -128,6 +132,8 @@ impl Relay {
             links: HashMap::default(),
             shared: HashMap::default(),
             probes: Probes::default(),
+            flow: vec![ServerTally::default(); router.topology.servers.len()],
+            told_pins: [0; 3],
             number,
             last_link: 0,
             touched: vec![],
@@ -188,6 +194,19 @@ impl Relay {
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
         self.tally.settle(&self.router.totals);
+        self.settle_pins(self.pins.counts());
+        for (tally, totals) in self.flow.iter_mut().zip(&self.router.topology.totals) {
+            tally.settle(totals);
+        }
+    }
+
+    /// Counts what has changed of the connections that belong to single clients.
+    fn settle_pins(&mut self, now: [i64; 3]) {
+        let told = std::mem::replace(&mut self.told_pins, now);
+        let flows = [Flow::Pinned, Flow::PinnedIdle, Flow::PinnedWaiting];
+        for ((flow, now), told) in flows.into_iter().zip(now).zip(told) {
+            self.flow[usize::from(PRIMARY)].add(flow, now - told);
+        }
     }
 
     /// Its number, by which other threads write to it.

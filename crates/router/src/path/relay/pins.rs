@@ -44,6 +44,11 @@ pub(super) struct Pins {
 }
 
 impl Pins {
+    /// How many there are, how many of them nobody has, and how many clients wait.
+    pub(super) fn counts(&self) -> [i64; 3] {
+        [self.count, self.idle.len(), self.waiting.len()].map(|count| count as i64)
+    }
+
     /// When somebody has waited long enough.
     pub(super) fn wake_at(&self) -> Option<u64> {
         self.waiting.front().map(|waiting| waiting.until)

@@ -231,6 +231,7 @@ impl Relay {
     fn take_out(&mut self, server: ServerId) {
         if self.router.topology.replicas.fail(server) {
             self.router.replies.lose(server);
+            self.tell_flushed();
         }
     }
 

@@ -29,7 +29,8 @@ impl Probes {
 impl Relay {
     /// Asks, if it is time to and no other thread does.
     pub(super) fn probe(&mut self) {
-        let topology = &self.router.topology;
+        let router = self.router.clone();
+        let topology = &router.topology;
         if topology.replicas.is_empty() || self.probes.due.is_some_and(|due| due > self.now) {
             return;
         }
@@ -38,6 +39,7 @@ impl Relay {
         let at = self.router.replies.now();
         for late in topology.replicas.expire(at) {
             self.router.replies.lose(late);
+            self.tell_flushed();
         }
         if !topology.replicas.begin(at, pause) {
             return;
@@ -99,6 +101,7 @@ impl Relay {
         };
         if lost {
             self.router.replies.lose(probe.server);
+            self.tell_flushed();
         }
     }
 }
