@@ -115,6 +115,10 @@ impl Relay {
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let scans = matches!(&*known.name, "scan" | "hscan" | "sscan" | "zscan");
+        if scans && !self.map.is_one() {
+            // Cursors have no room for the numbers of a cluster's servers.
+            return Ok(None);
+        }
         if scans && let Some((server, cursor)) = cursor_of(request) {
             return match server {
                 PRIMARY => Ok(None),
@@ -138,7 +142,7 @@ impl Relay {
         let demand = Demand { from, fence, protocol, db, partition: home.partition };
         let server = self.server_for(&demand, None)?;
         let link = self.shared_with(server, protocol, db);
-        if server == home.server || course.pending.blocks(link, scope, false) {
+        if server == home.server || course.pending.block(link, scope, false) {
             return Ok(None);
         }
         let (client, ticket) = (request.client, course.replies.owe());
@@ -186,7 +190,7 @@ impl Relay {
             return Err(gone.into());
         }
         let link = self.shared_with(server, protocol, db);
-        if course.pending.blocks(link, scope, false) {
+        if course.pending.block(link, scope, false) {
             return Ok(Taken::Later);
         }
         let mut words: Vec<&[u8]> = request.args.iter().collect();
