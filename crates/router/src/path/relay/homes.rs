@@ -8,9 +8,12 @@ use crate::failure::Failure;
 use crate::path::course::Request;
 use crate::path::pending::LinkId;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
-use breakwater_resp::Protocol;
+use breakwater_resp::{Args, Protocol};
+use smallvec::SmallVec;
 
-const CROSSES: &str = "CROSSSLOT Keys in request don't hash to the same slot";
+pub(super) const CROSSES: &str = "CROSSSLOT Keys in request don't hash to the same slot";
+/// How the errors begin that say that nobody has a key.
+pub(super) const DOWN: &[u8] = b"CLUSTERDOWN";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
 /// Where the keys of a request are.
@@ -33,6 +36,7 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            self.wake_awaiting();
         }
     }
 
@@ -69,9 +73,12 @@ impl Relay {
 
     /// What the keys of a request belong to.
     pub(super) fn span(&self, known: Option<&Known>, request: &Request<'_>) -> Span {
-        let words = request.args;
-        let mut places = vec![];
-        known.into_iter().for_each(|known| known.each_key(words, |place, _| places.push(place)));
+        known.map_or(Span::Keyless, |known| self.span_of_words(known, request.args))
+    }
+
+    pub(super) fn span_of_words(&self, known: &Known, words: Args<'_>) -> Span {
+        let mut places: SmallVec<[usize; 4]> = SmallVec::new();
+        known.each_key(words, |place, _| places.push(place));
         self.map.span(places.into_iter().map(|place| words.word(place)))
     }
 
@@ -89,9 +96,7 @@ impl Relay {
 
     pub(super) fn home_of_span(&mut self, span: Span) -> Result<Home, Failure> {
         match span {
-            _ if self.map.is_unknown() => {
-                Err(Failure::new(format!("CLUSTERDOWN {}", self.why_unknown())))
-            }
+            _ if self.map.is_unknown() => Err(self.unserved()),
             Span::One(partition) => {
                 let server = self.map.owner(partition).ok_or(UNSERVED)?;
                 Ok(Home { partition, server })
@@ -99,6 +104,11 @@ impl Relay {
             Span::Keyless => Ok(Home { partition: 0, server: self.any_master()? }),
             Span::Several => Err(CROSSES.into()),
         }
+    }
+
+    /// Why nobody can be asked.
+    pub(super) fn unserved(&self) -> Failure {
+        Failure::new(format!("CLUSTERDOWN {}", self.why_unknown()))
     }
 
     /// A server that takes writes: the same one, as long as it answers.

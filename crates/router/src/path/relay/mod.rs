@@ -23,6 +23,7 @@
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
 
+mod batches;
 mod broadcast;
 mod checks;
 mod ear;
@@ -40,8 +41,10 @@ mod probes;
 mod pubsub;
 mod read;
 mod reads;
+mod redo;
 mod reply;
 mod request;
+mod sent;
 mod sessions;
 mod step;
 mod survey;
@@ -54,9 +57,10 @@ use super::course::Delivery;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::Router;
+use crate::shared::{ClientId, Router};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
+use batches::Batches;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
@@ -68,6 +72,7 @@ use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
 use read::Read;
+use redo::{LateBatch, Redo};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,6 +109,12 @@ pub struct Relay {
     loops: Loops,
     probes: Probes,
     survey: Survey,
+    /// What a server has not done and is tried again, and transactions on their way.
+    redos: Vec<Redo>,
+    batches: Batches,
+    late_batches: Vec<LateBatch>,
+    /// Clients that wait until a server can be asked, and until when.
+    awaiting: HashMap<ClientId, u64>,
     /// Where keys are.
     map: Arc<Map>,
     /// What is counted of each server.
@@ -137,6 +148,10 @@ impl Relay {
             shared: HashMap::default(),
             probes: Probes::default(),
             survey: Survey::default(),
+            redos: vec![],
+            batches: Batches::default(),
+            late_batches: vec![],
+            awaiting: HashMap::new(),
             map: router.topology.map(),
             flow: vec![],
             number,
@@ -186,10 +201,12 @@ impl Relay {
         self.wake_subscribers();
         self.probe();
         self.survey();
+        self.redo();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
+        let others =
+            clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(self.redo_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

@@ -1,5 +1,6 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::homes::DOWN;
 use super::reply::To;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
@@ -41,8 +42,18 @@ impl Relay {
             None => self.carry(listed, known, request, course, out),
             Some(keys) => self.carry_tracked(listed, known, request, course, out, keys),
         };
+        if let Err(why) = &taken
+            && why.0.starts_with(DOWN)
+            && self.await_server(request.client)
+        {
+            // The map may say more in a moment.
+            return Ok(Taken::Later);
+        }
         if !matches!(taken, Ok(Taken::Later)) {
             self.over_with(known, request.client, course);
+            if !self.awaiting.is_empty() {
+                self.awaiting.remove(&request.client);
+            }
         }
         taken
     }
@@ -158,7 +169,12 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
         }
-        self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
+        let client = request.client;
+        let to = match known.is_some_and(|known| known.class == Class::Read) {
+            true => To::read(client, ticket),
+            false => To::Client { client, ticket, changes },
+        };
+        self.send(link, request.bytes, to);
         Ok(Taken::Done)
     }
 }

@@ -78,6 +78,12 @@ impl Relay {
         }
     }
 
+    /// A server has said that another one has keys.
+    pub(super) fn hint_map(&mut self, servers: [ServerId; 2]) {
+        self.survey.hints.extend(servers);
+        self.hurry_map();
+    }
+
     fn begin_round(&mut self) {
         let map = self.map.clone();
         let mut servers: Vec<_> = map.masters().collect();
