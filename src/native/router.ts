@@ -83,6 +83,8 @@ export interface NativeOptions {
   version: string
   /** The store behind the node, and its replicas; none for a node with a store of its own. */
   servers?: NativeServer[]
+  /** Of a cluster: what is reached elsewhere than it says. */
+  announce?: NativeAnnounced[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
   users:
@@ -94,6 +96,12 @@ export interface NativeOptions {
       }[]
     | undefined
   routes?: NativeRoute[]
+}
+
+/** A server of a cluster that is reached elsewhere than the cluster says. */
+export interface NativeAnnounced {
+  said: [host: string, port: number]
+  reached: [host: string, port: number]
 }
 
 /** A server behind a node. */

@@ -62,7 +62,8 @@ export interface RouterOptions {
    * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
    * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
-   * With replicas: an object.
+   * In front of a Redis Cluster: `'redis-cluster://host:port,host:port'`, some of its servers. With
+   * replicas, or servers of a cluster that are reached under other addresses than they say: an object.
    */
   store?: string | StoreOptions | undefined
   /**
@@ -165,8 +166,8 @@ function checkReplicas(
   readFrom: ReadFrom,
   routes: readonly NativeRoute[],
 ): void {
-  if (store !== undefined && store.servers.length > 1) return
-  const why = 'replicas are given as store: { url, replicas }'
+  if (store !== undefined && (store.servers.length > 1 || store.announce !== undefined)) return
+  const why = 'replicas are given as store: { url, replicas }, or by a cluster'
   const refuse = (option: string, value: string) => {
     throw new OptionCombinationError(option, value, 'a store without replicas', why)
   }
