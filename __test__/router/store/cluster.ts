@@ -1,7 +1,7 @@
 // A Redis Cluster of real servers on this machine, of which a test says how many.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { installed, Raw, redis, type Served } from '../support.ts'
+import { freePort, installed, Raw, redis, type Served } from '../support.ts'
 
 /** Whether there is a Redis that can be a cluster. */
 export const hasCluster = installed('redis-server')
@@ -37,10 +37,20 @@ export async function until(isTrue: () => Promise<boolean> | boolean): Promise<v
 
 /** Starts a server that is in no cluster yet. */
 export async function member(t: ExecutionContext, ...flags: string[]): Promise<Member> {
-  const served = await redis(t, ...FLAGS, ...flags)
+  const served = await started(t, flags)
   const raw = await Raw.open(t, served.port)
   const id = bulk(await raw.send('CLUSTER', 'MYID'))
   return { ...served, id, raw }
+}
+
+/** The port by which servers speak to each other may be another one's by then. */
+async function started(t: ExecutionContext, flags: string[], tries = 5): Promise<Served> {
+  try {
+    return await redis(t, ...FLAGS, '--cluster-port', `${await freePort()}`, ...flags)
+  } catch (error) {
+    if (tries === 1) throw error
+    return started(t, flags, tries - 1)
+  }
 }
 
 /** Starts a cluster of so many masters, each with so many replicas, that agree. */
@@ -51,17 +61,25 @@ export async function cluster(t: ExecutionContext, masters = 3, each = 1): Promi
     await one.raw.send('CLUSTER', 'SET-CONFIG-EPOCH', `${at + 1}`)
   }
   for (const one of all.slice(1)) {
-    await one.raw.send('CLUSTER', 'MEET', '127.0.0.1', `${first!.port}`)
+    const bus = /cluster-port\r\n\$\d+\r\n(\d+)/.exec(
+      await first!.raw.send('CONFIG', 'GET', 'cluster-port'),
+    )![1]!
+    await one.raw.send('CLUSTER', 'MEET', '127.0.0.1', `${first!.port}`, bus)
   }
   const leads = all.slice(0, masters)
   for (const [at, one] of leads.entries()) {
     const [from, to] = [at, at + 1].map(n => Math.floor((n * SLOTS) / masters))
     await one.raw.send('CLUSTER', 'ADDSLOTSRANGE', `${from}`, `${to! - 1}`)
   }
-  await until(async () => (await Promise.all(all.map(({ raw }) => knownTo(raw)))).every(n => n === all.length))
+  await until(async () =>
+    (await Promise.all(all.map(({ raw }) => knownTo(raw)))).every(n => n === all.length),
+  )
   const replicas = all.slice(masters)
   for (const [at, one] of replicas.entries()) {
-    await until(async () => (await one.raw.send('CLUSTER', 'REPLICATE', leads[at % masters]!.id)) === '+OK\r\n')
+    await until(
+      async () =>
+        (await one.raw.send('CLUSTER', 'REPLICATE', leads[at % masters]!.id)) === '+OK\r\n',
+    )
   }
   const made = { masters: leads, replicas, url: `redis-cluster://${leads.map(place).join(',')}` }
   await agreed(made)
@@ -80,7 +98,9 @@ export async function agreed({ masters, replicas }: Cluster): Promise<void> {
     (await raw.send('INFO', 'replication')).includes('master_link_status:up')
   await until(async () => (await Promise.all(replicas.map(linked))).every(Boolean))
   const shards = await Promise.all(all.map(({ raw }) => raw.send('CLUSTER', 'SLOTS')))
-  if (shards.some(one => (one.match(/\$40\r\n/g) ?? []).length < masters.length + replicas.length)) {
+  if (
+    shards.some(one => (one.match(/\$40\r\n/g) ?? []).length < masters.length + replicas.length)
+  ) {
     await sleep(10)
     await agreed({ masters, replicas, url: '' })
   }
@@ -114,5 +134,8 @@ export function bulk(reply: string): string {
 
 /** The texts of an array of them, none of which has lines. */
 function words(reply: string): string[] {
-  return reply.split('\r\n').slice(1, -1).filter((_, at) => at % 2 === 1)
+  return reply
+    .split('\r\n')
+    .slice(1, -1)
+    .filter((_, at) => at % 2 === 1)
 }

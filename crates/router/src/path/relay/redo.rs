@@ -46,6 +46,8 @@ pub(super) struct Redo {
     due: u64,
     again: Again,
     request: Box<[u8]>,
+    /// Who is asked, and whether behind `ASKING`; if nobody, whoever has the keys by then.
+    target: Option<(ServerId, bool)>,
     protocol: Protocol,
     /// What is the reply in the end.
     last: Vec<u8>,
@@ -124,9 +126,10 @@ impl Relay {
             return self.redirect_own(id, to, request, (target, asks), reply);
         }
         let Some(again) = self.again(to, &reply) else { return };
+        let target = target.map(|target| (target, asks));
         match target.filter(|_| again.tries <= HOPS) {
-            Some(target) => self.send_again(again, request, (target, asks), protocol),
-            None => self.put_off(again, request, protocol, reply),
+            Some(target) => self.send_again(again, request, target, protocol),
+            None => self.put_off(again, request, target, protocol, reply),
         }
     }
 
@@ -187,18 +190,14 @@ impl Relay {
         let link = self.shared_with(server, protocol, 0);
         if self.refuses(link) {
             let why = format!("-ERR {}\r\n", self.reason(link)).into_bytes();
-            return self.put_off(again, request, protocol, why);
+            return self.put_off(again, request, None, protocol, why);
         }
         if asks {
             // It is for the request behind it alone.
             let asking = command("ASKING");
             if self.check_room(link, &[asking.clone(), request.to_vec()]).is_err() {
-                return self.put_off(
-                    again,
-                    request,
-                    protocol,
-                    b"-ERR the store is busy\r\n".into(),
-                );
+                let last = b"-ERR the store is busy\r\n".to_vec();
+                return self.put_off(again, request, Some((server, asks)), protocol, last);
             }
             self.send(link, &asking, To::Nobody);
         }
@@ -210,6 +209,7 @@ impl Relay {
         &mut self,
         again: Again,
         request: &[u8],
+        target: Option<(ServerId, bool)>,
         protocol: Protocol,
         last: Vec<u8>,
     ) {
@@ -218,7 +218,7 @@ impl Relay {
         }
         let pause = (LEAST << again.tries.min(8)).min(MOST);
         let due = (self.now + pause).min(again.until);
-        self.redos.push(Redo { due, again, request: request.into(), protocol, last });
+        self.redos.push(Redo { due, again, request: request.into(), target, protocol, last });
         self.hurry_map();
         self.wake_by(Some(due));
     }
@@ -227,7 +227,7 @@ impl Relay {
     pub(super) fn retry(&mut self, to: To, request: &[u8], protocol: Protocol, why: &str) {
         let last = format!("-ERR {why}\r\n").into_bytes();
         if let Some(again) = self.again(to, &last) {
-            self.put_off(again, request, protocol, last);
+            self.put_off(again, request, None, protocol, last);
         }
     }
 
@@ -235,12 +235,12 @@ impl Relay {
     pub(super) fn redo(&mut self) {
         let now = self.now;
         let due: Vec<_> = self.redos.extract_if(.., |redo| redo.due <= now).collect();
-        for Redo { mut again, request, protocol, last, .. } in due {
+        for Redo { mut again, request, target, protocol, last, .. } in due {
             again.tries += 1;
-            let server = self.home_of_span(self.span_of(&request)).map(|home| home.server);
-            match server {
-                Ok(server) => self.send_again(again, &request, (server, false), protocol),
-                Err(_) => self.put_off(again, &request, protocol, last),
+            let mut home = || self.home_of_span(self.span_of(&request)).map(|home| home.server);
+            match target.map_or_else(|| home().map(|server| (server, false)), Ok) {
+                Ok(target) => self.send_again(again, &request, target, protocol),
+                Err(_) => self.put_off(again, &request, None, protocol, last),
             }
         }
         self.redo_batches();
@@ -308,7 +308,7 @@ impl Relay {
                 let (Some(again), Some(protocol)) = (self.again(to, &reply), link) else { return };
                 match target {
                     Some(target) => self.send_again(again, request, (target, asks), protocol),
-                    None => self.put_off(again, request, protocol, reply),
+                    None => self.put_off(again, request, None, protocol, reply),
                 }
             }
             (To::Session(step), _) => self.replied_session(id, step, Kind::Error, reply),
