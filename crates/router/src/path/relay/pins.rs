@@ -104,7 +104,7 @@ impl Relay {
             if self.refuses(shared) {
                 return Err(Failure::new(format!("ERR {}", self.reason(shared))));
             }
-            if self.pins.count >= self.router.options.limits.pinned {
+            if self.pins.count >= self.rules.limits.pinned {
                 return self.wait(protocol, request, course);
             }
             self.open_pin(protocol, db)
@@ -122,7 +122,7 @@ impl Relay {
         if let Some(at) = idle.iter().position(|&(p, d, _)| (p, d) == (protocol, db)) {
             return Some(idle.swap_remove(at).2);
         }
-        if self.pins.count >= self.router.options.limits.pinned && !idle.is_empty() {
+        if self.pins.count >= self.rules.limits.pinned && !idle.is_empty() {
             let (_, _, other) = idle.remove(0);
             self.close_pin(other, CLOSED);
         }
@@ -136,7 +136,7 @@ impl Relay {
 
     /// How many more there may be.
     pub(super) fn pins_left(&self) -> usize {
-        self.router.options.limits.pinned.saturating_sub(self.pins.count)
+        self.rules.limits.pinned.saturating_sub(self.pins.count)
     }
 
     /// A client waits until a connection is free, or for long enough.
@@ -151,7 +151,7 @@ impl Relay {
         if until <= self.now {
             course.own = Own::default();
             self.pins.waiting.retain(|waiting| waiting.client != client);
-            let limit = self.router.options.limits.pinned;
+            let limit = self.rules.limits.pinned;
             return Err(Failure::new(format!(
                 "ERR no connection of its own to the store became free in {PATIENCE} ms: \
                  all {limit} of this thread are in use"

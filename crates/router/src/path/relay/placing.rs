@@ -115,7 +115,7 @@ impl Relay {
                 _ => self.go_on(request, course, scope, (server, &cursor)).map(Some),
             };
         }
-        let routes = &self.router.options.routes;
+        let routes = &self.rules.routes;
         let route = &routes.all()[routes.of(keys.first())];
         // One that concerns keys of several routes goes where the most careful one says.
         let careful =
@@ -244,7 +244,7 @@ impl Relay {
         let Some(mut read) = self.reads.remove(&flight) else { return false };
         // The other server is not asked to tell of changes.
         read.tracked = false;
-        let from = self.router.options.routes.all()[read.route].read_from;
+        let from = self.rules.routes.all()[self.route_of(&read)].read_from;
         let fence = self.fence(read.shelf.keys.iter());
         let demand = Demand { from, fence, protocol: Protocol::Resp3, db: read.shelf.db };
         let request = read.request.clone();
