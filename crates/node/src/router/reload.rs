@@ -8,16 +8,17 @@ use breakwater_net::Group;
 use breakwater_router::Router;
 use std::sync::Arc;
 
-/// `reloadRouter(router, options, tls, storeTls)`: the rules in the options of `createRouter`, and
-/// how clients and the store are met, count from now on. The numbers of the clients whose connections
+/// `reloadRouter(router, options, { tls, storeTls })`: the rules in the options of `createRouter`,
+/// and how clients and the store are met, count from now on. The numbers of the clients whose connections
 /// have to end, which the native drivers know already. If anything is wrong, nothing has changed.
 pub fn reload<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<1>());
     let (router, group) = listed(call)?;
     let rules = open::rules(js, options)?;
-    let tls = given(js, call.arg::<2>(), edge::server_tls)?;
+    let met = call.arg::<2>();
+    let tls = given(js, js.prop(met, c"tls")?, edge::server_tls)?;
     let tls = tls.map(|tls| edge::prepare(&group, &tls)).transpose()?;
-    let store_tls = given(js, call.arg::<3>(), edge::store_tls)?;
+    let store_tls = given(js, js.prop(met, c"storeTls")?, edge::store_tls)?;
     // Of what may fail this is the last; all else is ready.
     router.cache().resize(None, open::number(js, options, c"maxBytes")?)?;
     if let Some(tls) = tls {
