@@ -128,7 +128,9 @@ for (const [option, [from, to, expected]] of Object.entries(OPTIONS)) {
 }
 
 test('the table of what may change has every option', t => {
-  const known = [...fieldsOf('router', 'RouterOptions')].filter(name => !GROUPED.includes(name))
+  const known = [...fieldsOf('breakwater/router', 'RouterOptions')].filter(
+    name => !GROUPED.includes(name),
+  )
   t.deepEqual(Object.keys(OPTIONS).sort(), known.sort())
 })
 
