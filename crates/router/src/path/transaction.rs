@@ -1,7 +1,9 @@
 //! A transaction that its client has begun: what it queues is kept here, and sent whole.
 
+use super::changes::Changes;
 use crate::cache::KeyList;
 use crate::failure::Failure;
+use crate::topology::Span;
 use breakwater_resp::write_request;
 
 /// What is between `MULTI` and `EXEC`.
@@ -16,6 +18,10 @@ pub(crate) struct Transaction {
     pub(crate) reads: KeyList,
     /// The database that it ends in, if it chooses one.
     pub(crate) db: Option<u8>,
+    /// What all its keys belong to.
+    span: Option<Span>,
+    /// What it changes.
+    pub(super) changes: Changes,
 }
 
 impl Transaction {
@@ -30,10 +36,24 @@ impl Transaction {
         Ok(())
     }
 
+    /// What all its keys belong to.
+    pub(crate) fn span(&self) -> Span {
+        self.span.unwrap_or(Span::Keyless)
+    }
+
+    /// A request whose keys belong to this is one of it.
+    pub(crate) fn spans(&mut self, more: Span) {
+        self.span = Some(match (self.span(), more) {
+            (one, Span::Keyless) | (Span::Keyless, one) => one,
+            (one, other) if one == other => one,
+            _ => Span::Several,
+        });
+    }
+
     /// One of its requests is refused.
     pub(crate) fn refuse(&mut self) {
         self.refused = true;
-        (self.requests, self.ends) = (vec![], vec![]);
+        (self.requests, self.ends, self.changes) = (vec![], vec![], Changes::Nothing);
     }
 
     /// Whether one was.

@@ -17,7 +17,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-const SHARDS: usize = 16;
+const STRIPES: usize = 16;
 
 /// A client that tracks.
 pub(crate) struct Tracker {
@@ -48,14 +48,14 @@ type Registrations = SmallVec<[Registration; 1]>;
 type ToldOf<'k> = (Vec<&'k [u8]>, Vec<Arc<Tracker>>);
 
 #[derive(Default)]
-struct Shard {
+struct Stripe {
     keys: HashMap<Arc<[u8]>, Registrations>,
     /// The keys in the order in which they came, some of which have gone.
     order: VecDeque<Arc<[u8]>>,
     weight: usize,
 }
 
-impl Shard {
+impl Stripe {
     fn take(&mut self, key: &[u8]) -> Option<Registrations> {
         let all = self.keys.remove(key)?;
         self.weight -= weight(key.len(), all.len());
@@ -89,7 +89,7 @@ pub(crate) struct Told {
 
 /// All keys that clients track.
 pub(crate) struct TrackedReads {
-    shards: [Mutex<Shard>; SHARDS],
+    stripes: [Mutex<Stripe>; STRIPES],
     hasher: RandomState,
     next: AtomicU64,
     trackers: Mutex<BTreeMap<ClientId, Arc<Tracker>>>,
@@ -100,14 +100,14 @@ pub(crate) struct TrackedReads {
     /// How many keys there may be, and how many of one client.
     bound: Bound,
     bound_of_one: Bound,
-    /// Which shard makes room next.
+    /// Which stripe makes room next.
     turn: AtomicUsize,
 }
 
 impl TrackedReads {
     pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
         Self {
-            shards: Default::default(),
+            stripes: Default::default(),
             hasher: RandomState::new(),
             next: AtomicU64::new(1),
             trackers: Mutex::default(),
@@ -125,22 +125,22 @@ impl TrackedReads {
         self.bound_of_one.set(most_of_one);
     }
 
-    /// Takes out what a shard has of a key.
-    fn take(&self, shard: &mut Shard, key: &[u8]) -> Option<Registrations> {
-        let all = shard.take(key)?;
+    /// Takes out what a stripe has of a key.
+    fn take(&self, stripe: &mut Stripe, key: &[u8]) -> Option<Registrations> {
+        let all = stripe.take(key)?;
         self.bound.count(weight(key.len(), all.len()), 0);
         Some(all)
     }
 
     /// Takes out keys that came first, where there are too many.
     fn make_room(&self, told: &mut Vec<Told>) {
-        for _ in 0..AT_ONCE + SHARDS {
+        for _ in 0..AT_ONCE + STRIPES {
             if !self.bound.is_exceeded() {
                 return;
             }
             // Relaxed: any order will do.
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-            let taken = self.shards[turn % SHARDS].lock().take_oldest();
+            let taken = self.stripes[turn % STRIPES].lock().take_oldest();
             if let Some((key, all)) = taken {
                 self.bound.count(weight(key.len(), all.len()), 0);
                 told.extend(count(&key, all));
@@ -148,8 +148,8 @@ impl TrackedReads {
         }
     }
 
-    fn shard(&self, key: &[u8]) -> &Mutex<Shard> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    fn stripe(&self, key: &[u8]) -> &Mutex<Stripe> {
+        &self.stripes[self.hasher.hash_one(key) as usize % STRIPES]
     }
 
     fn draw(&self) -> u64 {
@@ -195,8 +195,8 @@ impl TrackedReads {
             });
         }
         if trackers.is_empty() {
-            for shard in &self.shards {
-                let gone = std::mem::take(&mut *shard.lock());
+            for stripe in &self.stripes {
+                let gone = std::mem::take(&mut *stripe.lock());
                 self.bound.count(gone.weight, 0);
             }
         }
@@ -218,9 +218,9 @@ impl TrackedReads {
     }
 
     fn register_one(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64, told: &mut Vec<Told>) {
-        let mut shard = self.shard(key).lock();
+        let mut stripe = self.stripe(key).lock();
         let floor = tracker.floor.load(Ordering::Acquire);
-        let Shard { keys, order, weight: all, .. } = &mut *shard;
+        let Stripe { keys, order, weight: all, .. } = &mut *stripe;
         let held = match keys.get_mut(key) {
             Some(held) => held,
             None => {
@@ -243,8 +243,8 @@ impl TrackedReads {
         // Relaxed: a bound, which may be passed by a little.
         let own = own_weight(key.len());
         let of_one = tracker.weight.fetch_add(own, Ordering::Relaxed) + own;
-        shard.tidy();
-        drop(shard);
+        stripe.tidy();
+        drop(stripe);
         self.make_room(told);
         if of_one > self.bound_of_one.most() {
             tracker.drop_all(self.draw());
@@ -254,8 +254,8 @@ impl TrackedReads {
 
     /// Whether a client has not been told of a key since it registered with this number.
     pub(crate) fn holds(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64) -> bool {
-        let shard = self.shard(key).lock();
-        let all = shard.keys.get(key).into_iter().flatten();
+        let stripe = self.stripe(key).lock();
+        let all = stripe.keys.get(key).into_iter().flatten();
         let floor = tracker.floor.load(Ordering::Acquire);
         all.filter(|(other, _)| Arc::ptr_eq(other, tracker))
             .any(|(_, known)| (floor..=number).contains(known))
@@ -263,9 +263,9 @@ impl TrackedReads {
 
     /// A key has changed: takes out those who are to be told.
     pub(crate) fn changed(&self, key: &[u8]) -> Vec<Told> {
-        let mut shard = self.shard(key).lock();
-        let Some(all) = self.take(&mut shard, key) else { return vec![] };
-        shard.tidy();
+        let mut stripe = self.stripe(key).lock();
+        let Some(all) = self.take(&mut stripe, key) else { return vec![] };
+        stripe.tidy();
         count(&key.into(), all).collect()
     }
 
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_as_changed() {
-        let tracked = TrackedReads::new(SHARDS * 4, 1 << 20);
+        let tracked = TrackedReads::new(STRIPES * 4, 1 << 20);
         let one = tracked.begin(1, 1, 0);
         let mut kept = std::collections::BTreeSet::new();
         for at in 0..1_000 {
@@ -379,7 +379,7 @@ mod tests {
             let (_, dropped) = tracked.register(&one, &keys(&[&name]));
             told(&dropped).into_iter().for_each(|(_, key)| assert!(kept.remove(&key.unwrap())));
         }
-        assert!((1..=SHARDS * 4).contains(&kept.len()));
+        assert!((1..=STRIPES * 4).contains(&kept.len()));
         assert!(kept.iter().all(|key| tracked.changed(key.as_bytes()).len() == 1));
     }
 

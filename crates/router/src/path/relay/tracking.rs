@@ -22,6 +22,7 @@ use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Payload, Request, Taken};
+use crate::path::hold::Hold;
 use crate::path::letter::{Letter, Word};
 use crate::policy::{Permissions, User};
 use crate::shared::{ClientId, Told, Tracker};
@@ -75,7 +76,7 @@ impl Relay {
             }
             Some(_) => {}
         }
-        if course.own.keeps && !course.monitors {
+        if course.own.hold == Hold::Kept && !course.monitors {
             return self.track_by_own(known, request, course);
         }
         match &*known.name {
@@ -110,16 +111,20 @@ impl Relay {
         };
         if options.no_loop {
             let taken = self.track_by_own(known, request, course)?;
-            if course.own.keeps {
+            if course.own.hold == Hold::Kept {
                 course.tracking.end();
                 self.router.tracked.end(request.client);
             }
             return Ok(taken);
         }
         // It is there before anything is read: the store says by it when all may have changed.
-        let tells = self.shared(Protocol::Resp3, request.db);
-        if self.refuses(tells) {
-            return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+        self.look();
+        let map = self.map.clone();
+        for server in map.masters() {
+            let tells = self.shared_with(server, Protocol::Resp3, request.db);
+            if map.is_one() && self.refuses(tells) {
+                return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+            }
         }
         let tracked = &self.router.tracked;
         let tracker = tracked.begin(request.client, self.number, options.redirect as u64);
@@ -182,7 +187,8 @@ impl Relay {
             Some(Promise::Asked) => return None,
             None => {}
         }
-        let tells = self.shared(Protocol::Resp3, request.db);
+        let Ok(home) = self.home_of(keys.iter()) else { return Some(0) };
+        let tells = self.shared_with(home.server, Protocol::Resp3, request.db);
         if self.refuses(tells) {
             return Some(0);
         }
