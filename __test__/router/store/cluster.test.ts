@@ -79,11 +79,9 @@ clustered('slots move under load: no reply is wrong, none is an error', async t 
   for (let n = 0; n < 40; n++) {
     slots.add(Number((await a.raw.send('CLUSTER', 'KEYSLOT', `c1:${n}`)).slice(1)))
   }
-  const ends = [5461, 10_922, 16_384]
-  for (const slot of slots) {
-    const from = [a, b, c][ends.findIndex(end => slot < end)]!
-    const to = [a, b, c].find(one => one !== from)!
-    await move(slot, from, to, made.masters)
+  // One imports and exports nothing: servers that do both at once may each name the other as owner.
+  for (const slot of [...slots].filter(slot => slot < 5461 || slot >= 10_922)) {
+    await move(slot, slot < 5461 ? a : c, b, made.masters)
   }
   const then = load.made()
   await until(() => load.made() > then + 300)

@@ -69,10 +69,10 @@ impl Topology {
         Self::with(Servers::new(servers, 0), Map::one(replicas), fences, max_lag)
     }
 
-    /// A cluster of which only the seeds are known. `reads_replicas`: whether its replicas are read.
-    pub(crate) fn of_cluster(options: ClusterOptions, reads_replicas: bool, max_lag: u64) -> Self {
+    /// A cluster of which only the seeds are known.
+    pub(crate) fn of_cluster(options: ClusterOptions, max_lag: u64) -> Self {
         let servers = Servers::new(options.seeds.clone(), MOST_SERVERS);
-        let (map, fences) = (Map::unknown_slots(reads_replicas), Fences::new(reads_replicas));
+        let (map, fences) = (Map::unknown_slots(), Fences::new(true));
         Self { cluster: Some(options), ..Self::with(servers, map, fences, max_lag) }
     }
 
