@@ -10,6 +10,7 @@ mod counts;
 pub(crate) mod cursor;
 mod fences;
 mod replicas;
+mod ring;
 mod server;
 mod standing;
 
