@@ -13,6 +13,7 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
+mod split;
 mod tracking;
 mod transaction;
 
