@@ -85,6 +85,8 @@ export interface NativeOptions {
   servers?: NativeServer[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
+  /** How the keys are shared out, where the servers are independent stores. */
+  ring?: NativeRing | undefined
   users:
     | {
         name: string
@@ -94,6 +96,14 @@ export interface NativeOptions {
       }[]
     | undefined
   routes?: NativeRoute[]
+}
+
+/** A ring of independent stores: a node for each of the servers, in their order. */
+export interface NativeRing {
+  nodes: { name: string; weight: number }[]
+  /** Whether the next store on the ring stands in for one that is down. */
+  takeOver: boolean
+  hashTags: boolean
 }
 
 /** A server behind a node. */

@@ -23,6 +23,7 @@ export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
+export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 
