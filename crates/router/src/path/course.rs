@@ -1,6 +1,6 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
-use super::changes::Changes;
+use super::hold::Hold;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
 use super::tracking::ClientTracking;
@@ -146,10 +146,8 @@ pub(crate) struct Own {
     pub(super) link: Option<LinkId>,
     /// Until when it waits for one.
     pub(super) until: Option<u64>,
-    /// Whether keys are watched.
-    pub(super) watches: bool,
-    /// Whether it is to the client's end, and closed then.
-    pub(super) keeps: bool,
+    /// What for.
+    pub(super) hold: Hold,
 }
 
 /// What a session keeps for the relay.
@@ -162,8 +160,6 @@ pub(crate) struct Course {
     pub(super) own: Own,
     /// What it has queued.
     pub(super) transaction: Option<Transaction>,
-    /// What that changes.
-    pub(super) changes: Changes,
     /// What it subscribes to.
     pub(super) topics: Topics,
     /// The last confirmation of a subscription that was still to come when it was asked for.

@@ -1,7 +1,8 @@
 //! What becomes of a request where a store stands behind the node. From the bottom up: `replies`
 //! (in the order of their requests), `pending` (what may not overtake them), `changes` (what they do
 //! to keys), `transaction`, `topics`
-//! and `tracking` (what a client queues, subscribes to, and tracks), `course` (what a
+//! and `tracking` (what a client queues, subscribes to, and tracks), `hold` (what it has a connection
+//! of its own for), `course` (what a
 //! session and the relay tell each other), `letter` (what relays tell each other), `relay` (one
 //! thread's requests on their way to the store and back).
 
@@ -9,6 +10,7 @@ use crate::catalog;
 
 mod changes;
 mod course;
+mod hold;
 mod letter;
 mod pending;
 mod relay;

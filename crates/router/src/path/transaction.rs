@@ -1,5 +1,6 @@
 //! A transaction that its client has begun: what it queues is kept here, and sent whole.
 
+use super::changes::Changes;
 use crate::cache::KeyList;
 use crate::failure::Failure;
 use breakwater_resp::write_request;
@@ -16,6 +17,8 @@ pub(crate) struct Transaction {
     pub(crate) reads: KeyList,
     /// The database that it ends in, if it chooses one.
     pub(crate) db: Option<u8>,
+    /// What it changes.
+    pub(super) changes: Changes,
 }
 
 impl Transaction {
@@ -33,7 +36,7 @@ impl Transaction {
     /// One of its requests is refused.
     pub(crate) fn refuse(&mut self) {
         self.refused = true;
-        (self.requests, self.ends) = (vec![], vec![]);
+        (self.requests, self.ends, self.changes) = (vec![], vec![], Changes::Nothing);
     }
 
     /// Whether one was.

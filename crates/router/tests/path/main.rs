@@ -1,6 +1,7 @@
 //! The cache on the path, without a socket: what may come late, in another order, or not at all.
 
 mod histories;
+mod pipelines;
 mod pubsub;
 mod server;
 mod tracking;

@@ -125,7 +125,7 @@ impl Relay {
         (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
         let own = self.shared(request.protocol, request.db);
-        if course.pending.blocks(own, scope, writes) {
+        if course.pending.block(own, scope, writes) {
             return Ok(None);
         }
         if self.refuses(own) {

@@ -8,6 +8,7 @@ use super::step::Step;
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Request, Taken};
+use crate::path::hold::{Hold, Use};
 use crate::path::letter::Word;
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
@@ -40,11 +41,13 @@ impl Relay {
         };
         let Some(bytes) = bytes else { return Ok(Taken::Later) };
         let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        course.own.keeps |= begins;
+        if begins {
+            course.own.hold.take(Use::Keep);
+        }
         let request = Request { bytes: &bytes, ..*request };
-        match course.own.keeps {
-            true => self.over_own(id, Some(known), &request, course),
-            false => self.finish_own(known, &request, course),
+        match course.own.hold {
+            Hold::Kept => self.over_own(id, Some(known), &request, course),
+            _ => self.finish_own(known, &request, course),
         }
     }
 

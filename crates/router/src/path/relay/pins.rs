@@ -1,21 +1,15 @@
 //! Connections to the store that belong to one client for a while: given out, waited for, and taken
-//! back clean.
+//! back clean. `hold` says for what, and what becomes of each.
 //!
-//! ```text
-//! what begins it                   what ends it
-//! WATCH                            the reply to EXEC, DISCARD or UNWATCH; the client's end
-//! a command that waits             its reply
-//! a transaction with SELECT in it  its reply
-//! TRACKING ... NOLOOP, MONITOR     RESET, the client's end: such a connection is closed
-//! ```
-//! Nothing else is ever said over one, so that it is clean when it comes back: no key is watched, no
-//! transaction is open, it has the name of the node and the database that it is known by.
+//! One that comes back watches no key, has no transaction open, has the name of the node, and is in the
+//! database that it is known by.
 
 use super::Relay;
 use super::reply::To;
 use super::step::Step;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Own, Request};
+use crate::path::hold::{Fate, Use};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command;
 use crate::shared::ClientId;
@@ -225,19 +219,21 @@ impl Relay {
             self.give_back(id);
         }
         let Some(id) = self.own(client, course) else { return };
-        let own = std::mem::take(&mut course.own);
+        let fate = std::mem::take(&mut course.own).hold.take(Use::Leave);
         // Of a command that waits nobody knows how long it would.
-        if course.is_blocked() || own.keeps {
+        if course.is_blocked() || fate == Fate::Closes {
             return self.close_pin(id, CLOSED);
         }
         if let Some(link) = self.links.get_mut(&id) {
             link.owner = None;
         }
-        match own.watches {
-            true => self.send(id, &command("UNWATCH"), To::Session(Step::Cleaned(id))),
+        match fate {
+            Fate::Cleaned => {
+                self.send(id, &command("UNWATCH"), To::Session(Step::Cleaned(id)));
+            }
             // What is still to come over it brings it back.
-            false if course.is_settling() => {}
-            false => self.give_back(id),
+            _ if course.is_settling() => {}
+            _ => self.give_back(id),
         }
     }
 

@@ -132,7 +132,7 @@ impl Relay {
         let demand = Demand { from, fence, protocol, db };
         let server = self.server_for(&demand, None)?;
         let link = self.shared_with(server, protocol, db);
-        if server == PRIMARY || course.pending.blocks(link, scope, false) {
+        if server == PRIMARY || course.pending.block(link, scope, false) {
             return Ok(None);
         }
         let (client, ticket) = (request.client, course.replies.owe());
@@ -180,7 +180,7 @@ impl Relay {
             return Err(gone.into());
         }
         let link = self.shared_with(server, protocol, db);
-        if course.pending.blocks(link, scope, false) {
+        if course.pending.block(link, scope, false) {
             return Ok(Taken::Later);
         }
         let mut words: Vec<&[u8]> = request.args.iter().collect();

@@ -9,7 +9,7 @@ use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request};
-use crate::path::pending::Scope;
+use crate::path::pending::{ELSEWHERE, Scope};
 use crate::topology::{ReadFrom, ServerId};
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
@@ -28,7 +28,7 @@ struct Ask<'a, 'r> {
     keys: KeyList,
     /// The number of what its client has registered, if it is to hear of its keys.
     number: Option<u64>,
-    /// Whether the client has asked for something that concerns one of its keys, and waits.
+    /// Whether the client has asked for something that may change one of its keys, and waits.
     follows: bool,
 }
 
@@ -103,8 +103,7 @@ impl Relay {
             self.pass(route);
             return None;
         }
-        let pending = &course.pending;
-        let follows = !pending.is_empty() && pending.touches(&Scope::of(keys.iter()));
+        let follows = course.pending.change(keys.iter());
         Some(Ask { request, name: &known.name, form, route, keys, number: None, follows })
     }
 
@@ -145,7 +144,7 @@ impl Relay {
         };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
-        if ask.follows && course.pending.touches_beyond(reader, &scope) {
+        if ask.follows && course.pending.block(reader, &scope, false) {
             return self.pass(ask.route);
         }
         if self.refuses(reader) {
@@ -172,7 +171,6 @@ impl Relay {
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
         let ticket = course.replies.owe();
-        course.pending.add(ticket, reader, &scope, false);
         if let Some(number) = ask.number {
             self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
         }
@@ -180,6 +178,8 @@ impl Relay {
         let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
         read.stale = stale;
         read.add(waiter);
+        // By which connection the store is asked.
+        let mut link = reader;
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
                 let mut came = vec![];
@@ -202,9 +202,13 @@ impl Relay {
                     Some(known) => {
                         self.tally.add(ask.route, Count::Joined);
                         known.add(waiter);
+                        if known.stage == Stage::Elsewhere {
+                            link = ELSEWHERE;
+                        }
                     }
                     None if new && !ask.follows => {
                         self.tally.add(ask.route, Count::Joined);
+                        link = ELSEWHERE;
                         read.stage = Stage::Elsewhere;
                         self.waits.push_back((self.now + PATIENCE, flight));
                         self.wake_by(Some(self.now + PATIENCE));
@@ -224,6 +228,7 @@ impl Relay {
                 }
             }
         }
+        course.pending.add(ticket, link, &scope, false);
         true
     }
 

@@ -8,8 +8,8 @@ use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::hold::Hold;
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
 use breakwater_resp::{ReplyWriter, number};
@@ -47,7 +47,7 @@ impl Relay {
             Class::Exec => Err("ERR EXEC without MULTI".into()),
             Class::Discard => Err("ERR DISCARD without MULTI".into()),
             Class::Watch => self.watch(known, request, course),
-            Class::Unwatch if own.is_some() && course.own.watches && !course.own.keeps => {
+            Class::Unwatch if own.is_some() && course.own.hold == Hold::Watching => {
                 self.finish_own(known, request, course)
             }
             Class::Unwatch if own.is_none() => {
@@ -111,7 +111,7 @@ impl Relay {
     /// A client is to be as one that has just begun, once what it is owed has come over a connection
     /// that ends with it.
     pub(super) fn reset(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
-        if course.own.keeps && !course.replies.is_empty() {
+        if course.own.hold == Hold::Kept && !course.replies.is_empty() {
             return Taken::Later;
         }
         self.leave_all(request.client, course);
@@ -125,7 +125,7 @@ impl Relay {
 
     /// A client ends, or is as one that has just begun.
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
-        (course.transaction, course.changes) = (None, Changes::Nothing);
+        course.transaction = None;
         course.monitors = false;
         self.untrack(client, course);
         self.unpin(client, course);

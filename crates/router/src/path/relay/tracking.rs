@@ -22,6 +22,7 @@ use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Payload, Request, Taken};
+use crate::path::hold::Hold;
 use crate::path::letter::{Letter, Word};
 use crate::policy::{Permissions, User};
 use crate::shared::{ClientId, Told, Tracker};
@@ -75,7 +76,7 @@ impl Relay {
             }
             Some(_) => {}
         }
-        if course.own.keeps && !course.monitors {
+        if course.own.hold == Hold::Kept && !course.monitors {
             return self.track_by_own(known, request, course);
         }
         match &*known.name {
@@ -110,7 +111,7 @@ impl Relay {
         };
         if options.no_loop {
             let taken = self.track_by_own(known, request, course)?;
-            if course.own.keeps {
+            if course.own.hold == Hold::Kept {
                 course.tracking.end();
                 self.router.tracked.end(request.client);
             }

@@ -10,6 +10,7 @@ use crate::command;
 use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::hold::{Fate, Hold, Use};
 use crate::path::transaction::command as word;
 
 const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
@@ -80,19 +81,20 @@ impl Relay {
                 transaction.db = Some(db);
             }
             transaction.queue(request.bytes, limit).map_err(Refusal::Kept)?;
-            course.changes.merge(changes);
+            transaction.changes.merge(changes);
         }
         Ok(Taken::Said("QUEUED"))
     }
 
     fn discard(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
         course.transaction = None;
-        course.changes = Changes::Nothing;
-        let watches = course.own.watches && !course.own.keeps;
-        let Some(id) = self.own(request.client, course).filter(|_| watches) else {
+        let own = self.own(request.client, course);
+        let watches = course.own.hold == Hold::Watching;
+        let Some(id) = own.filter(|_| watches) else {
             self.unwatch(request, course);
             return Taken::Said("OK");
         };
+        course.own.hold.take(Use::Unwatch);
         let (client, ticket) = (request.client, course.replies.owe());
         let last = Step::Last { client, ticket, changes: Changes::Nothing, watched: true };
         self.send(id, &word("UNWATCH"), To::Session(last));
@@ -103,9 +105,9 @@ impl Relay {
     /// A transaction is over that nothing was sent of: no key is watched any more.
     fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
         let Some(id) = self.own(request.client, course) else { return };
-        match course.own.keeps {
-            true => self.send(id, &word("UNWATCH"), To::Nobody),
-            false => self.unpin(request.client, course),
+        match course.own.hold {
+            Hold::Kept => self.send(id, &word("UNWATCH"), To::Nobody),
+            _ => self.unpin(request.client, course),
         }
     }
 
@@ -124,10 +126,10 @@ impl Relay {
         };
         let Some(id) = link.map_err(Refusal::Ended)? else { return Ok(Taken::Later) };
         self.check_room(id, &whole).map_err(Refusal::Ended)?;
-        course.transaction = None;
-        let changes = std::mem::take(&mut course.changes);
+        let changes = course.transaction.take().map(|transaction| transaction.changes);
+        let changes = changes.unwrap_or_default();
         self.invalidate(&changes);
-        let own = own && !course.own.keeps;
+        let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
         let (client, ticket) = (request.client, course.replies.owe());
         let mut last = Some(To::Session(Step::Exec { client, ticket, changes, db, own }));
         let count = whole.len();
@@ -135,7 +137,6 @@ impl Relay {
             let to = if at + 1 == count { last.take() } else { None };
             self.send(id, part, to.unwrap_or(To::Nobody));
         }
-        course.own.watches = false;
         match own || db.is_some() {
             true => course.settle(ticket),
             false => self.follow(ticket, id, course),
@@ -157,7 +158,6 @@ impl Course {
     pub(super) fn refuse_transaction(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refuse();
-            self.changes = Changes::Nothing;
         }
     }
 }
