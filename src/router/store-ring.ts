@@ -44,7 +44,11 @@ const MOST_STORES = 64
 /** The heaviest node of a ring, as in `breakwater/routing`. */
 const MAX_WEIGHT = 1_000
 const WHEN_DOWN: readonly WhenDown[] = ['refuse', 'next']
-const KNOWN: readonly string[] = ['ring', 'whenDown', 'hashTags'] satisfies (keyof StoreRingOptions)[]
+const KNOWN: readonly string[] = [
+  'ring',
+  'whenDown',
+  'hashTags',
+] satisfies (keyof StoreRingOptions)[]
 const STORE: readonly string[] = ['url', 'name', 'weight'] satisfies (keyof RingStore)[]
 const STORES = `a list of stores, 1 to ${MOST_STORES}, as ['redis://10.0.0.1', { url, name, weight }]`
 
@@ -71,11 +75,11 @@ export function checkRing(
     const { server, node } = checkOne(`${path}[${at}]`, one, checkUrl)
     const place = servers.findIndex(other => samePlace(other, server))
     if (place >= 0) {
-      const allowed = `stores that differ: this one is where ${path}[${place}] is`
+      const allowed = `another place than that of ${path}[${place}]`
       throw new InvalidOptionError(`${path}[${at}]`, placeOf(server), allowed)
     }
     if (nodes.some(({ name }) => name === node.name)) {
-      const allowed = 'names that differ: this one is given twice'
+      const allowed = 'a name that no other store has'
       throw new InvalidOptionError(`${path}[${at}].name`, node.name, allowed)
     }
     servers.push(server)

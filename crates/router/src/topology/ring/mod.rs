@@ -5,10 +5,13 @@
 //! point that is not before its own hash. The hash is XXH64 with seed 0.
 
 mod bounded;
+mod owners;
 mod points;
 mod tag;
 
 pub(crate) use bounded::has_room;
+pub(crate) use owners::RingOwners;
+pub use owners::{MOST_STORES, RingOptions};
 pub(crate) use tag::tag_of;
 
 use points::{Points, hash};
