@@ -96,6 +96,11 @@ impl Route {
         format!("{}*", String::from_utf8_lossy(&self.prefix))
     }
 
+    /// Whether any of its reads may go to a replica.
+    pub(crate) fn reads_replicas(&self) -> bool {
+        self.read_from != ReadFrom::Primary
+    }
+
     /// Whether replies to this command, in lower case, are remembered.
     pub(crate) fn takes(&self, command: &str) -> bool {
         let named = |commands: &Vec<String>| commands.iter().any(|each| each == command);

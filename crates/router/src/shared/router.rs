@@ -4,11 +4,11 @@ use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
 use super::limits::Limits;
 use super::tracked::TrackedReads;
-use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
+use crate::cache::{Replies, Route, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
-use crate::topology::{Flow, PRIMARY, ServerId, Topology};
+use crate::topology::{ClusterOptions, Flow, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
@@ -32,6 +32,8 @@ pub struct Options {
     pub upstream: Option<StoreAddress>,
     /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
     pub replicas: Vec<StoreAddress>,
+    /// The cluster that the store is a server of, if it is one: then it names the replicas.
+    pub cluster: Option<ClusterOptions>,
     /// How far behind a replica may be, in milliseconds: one that is farther is not read.
     pub max_lag: u64,
     /// What is remembered of it.
@@ -48,6 +50,7 @@ impl Default for Options {
             threads: 1,
             upstream: None,
             replicas: vec![],
+            cluster: None,
             max_lag: 10_000,
             routes: Routes::default(),
         }
@@ -122,11 +125,15 @@ impl Router {
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
         let own = options.upstream.is_none();
         let Options { upstream, replicas, max_lag, .. } = &options;
-        let topology = Topology::new(upstream.clone(), replicas.clone(), *max_lag);
+        let reads_replicas = options.routes.all().iter().any(Route::reads_replicas);
+        let topology = match &options.cluster {
+            Some(cluster) => Topology::of_cluster(cluster.clone(), reads_replicas, *max_lag),
+            None => Topology::new(upstream.clone(), replicas.clone(), *max_lag),
+        };
         let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
         let news = Arc::new(NewsDesk::new(options.limits.tracked));
         Self {
-            replies: Replies::new(cache.clone(), topology.servers.len()),
+            replies: Replies::new(cache.clone(), topology.tags()),
             topology,
             totals,
             store: Store::new(cache, now, own.then(|| news.clone())),
@@ -205,19 +212,19 @@ impl Router {
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
     }
 
-    /// What is counted of each server behind the node: the primary, then its replicas.
+    /// What is counted of each server behind the node: each primary, then its replicas.
     pub fn server_counts(&self) -> Vec<ServerCounts> {
-        let topology = &self.topology;
-        let of = |(server, address): (usize, &StoreAddress)| {
-            let (totals, id) = (&topology.totals[server], server as ServerId);
-            let count = |flow| totals.read(flow);
-            let leads = id == PRIMARY;
+        let (topology, map) = (&self.topology, self.topology.map());
+        let of = |id: ServerId| {
+            let server = topology.servers.get(id)?;
+            let count = |flow| server.totals.read(flow);
+            let leads = map.leads(id);
             let state = match leads {
                 true if count(Flow::Connections) > 0 => "up",
                 true => "down",
-                false => topology.replicas.health(id).name(),
+                false => topology.health(id).name(),
             };
-            let lag = if leads { None } else { topology.replicas.lag(id, self.replies.now()) };
+            let lag = if leads { None } else { topology.lag(id, self.replies.now()) };
             let counts = [
                 ("connections", count(Flow::Connections)),
                 ("connects", count(Flow::Connects)),
@@ -229,9 +236,9 @@ impl Router {
                 ("pinnedIdle", count(Flow::PinnedIdle)),
                 ("pinnedWaiting", count(Flow::PinnedWaiting)),
             ];
-            ServerCounts { address: address.place(), leads, state, lag, counts }
+            Some(ServerCounts { address: server.address.place(), leads, state, lag, counts })
         };
-        topology.servers.iter().enumerate().map(of).collect()
+        map.shards().iter().flat_map(|shard| shard.servers()).filter_map(of).collect()
     }
 
     /// Counts what one chunk came to. Relaxed: sums of independent steps.

@@ -6,6 +6,7 @@ use super::placing::is_unfit;
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::path::letter::{Letter, Word};
+use crate::topology::Tag;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol, Reply};
 use std::sync::Arc;
@@ -127,7 +128,24 @@ impl Relay {
                 (read.when, life),
                 &read.protocols,
             );
+        let landed = landed && self.still_serves(read);
         self.tally.add(read.route, if landed { Count::Stored } else { Count::Dropped });
+    }
+
+    /// Whether the server that was asked still has the keys. If not, what has landed leaves: of their
+    /// changes it would not tell. Whoever installs a map ends what has landed before.
+    fn still_serves(&self, read: &Read) -> bool {
+        let topology = &self.router.topology;
+        if topology.epoch() == read.epoch {
+            return true;
+        }
+        let server = self.links.get(&read.link).map(|link| link.server);
+        let tag = server.and_then(|server| topology.map().tag(read.partition, server));
+        let stays = tag.is_some() && tag == read.generations.first().map(|first| *first as Tag);
+        if !stays {
+            read.shelf.keys.iter().for_each(|key| self.router.replies.forget(key));
+        }
+        stays
     }
 
     /// Gives a reply to all who wait, in the bytes of the protocol of each.

@@ -26,6 +26,7 @@
 mod broadcast;
 mod checks;
 mod ear;
+mod homes;
 mod inform;
 mod invalidation;
 mod landing;
@@ -43,6 +44,7 @@ mod reply;
 mod request;
 mod sessions;
 mod step;
+mod survey;
 mod tracking;
 mod transactions;
 mod unknown;
@@ -53,7 +55,7 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::Router;
-use crate::topology::{Flow, PRIMARY, ServerId, ServerTally};
+use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
@@ -69,6 +71,7 @@ use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use survey::Survey;
 use tracking::Tracks;
 pub(crate) use tracking::as_message;
 use unknown::Answer;
@@ -100,10 +103,11 @@ pub struct Relay {
     feed: Feed,
     loops: Loops,
     probes: Probes,
+    survey: Survey,
+    /// Where keys are.
+    map: Arc<Map>,
     /// What is counted of each server.
     flow: Vec<ServerTally>,
-    /// How its connections for single clients were counted last.
-    told_pins: [i64; 3],
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
@@ -132,8 +136,9 @@ impl Relay {
             links: HashMap::default(),
             shared: HashMap::default(),
             probes: Probes::default(),
-            flow: vec![ServerTally::default(); router.topology.servers.len()],
-            told_pins: [0; 3],
+            survey: Survey::default(),
+            map: router.topology.map(),
+            flow: vec![],
             number,
             last_link: 0,
             touched: vec![],
@@ -160,7 +165,8 @@ impl Relay {
     /// Where a connection leads.
     pub fn address(&self, id: LinkId) -> &StoreAddress {
         let server = self.links.get(&id).map_or(PRIMARY, |link| link.server);
-        &self.router.topology.servers[usize::from(server)]
+        let server = self.router.topology.servers.get(server);
+        &server.expect("what is connected to has an address").address
     }
 
     /// Does what is due; `now` in milliseconds of a clock that never goes back.
@@ -179,10 +185,11 @@ impl Relay {
         self.give_up_waiting();
         self.wake_subscribers();
         self.probe();
+        self.survey();
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at());
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
@@ -194,19 +201,18 @@ impl Relay {
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
         self.tally.settle(&self.router.totals);
-        self.settle_pins(self.pins.counts());
-        for (tally, totals) in self.flow.iter_mut().zip(&self.router.topology.totals) {
-            tally.settle(totals);
+        for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
+            tally.settle(&server.totals);
         }
     }
 
-    /// Counts what has changed of the connections that belong to single clients.
-    fn settle_pins(&mut self, now: [i64; 3]) {
-        let told = std::mem::replace(&mut self.told_pins, now);
-        let flows = [Flow::Pinned, Flow::PinnedIdle, Flow::PinnedWaiting];
-        for ((flow, now), told) in flows.into_iter().zip(now).zip(told) {
-            self.flow[usize::from(PRIMARY)].add(flow, now - told);
+    /// Counts something of a server.
+    fn count(&mut self, server: ServerId, what: Flow, count: i64) {
+        let at = usize::from(server);
+        if at >= self.flow.len() {
+            self.flow.resize(at + 1, ServerTally::default());
         }
+        self.flow[at].add(what, count);
     }
 
     /// Its number, by which other threads write to it.

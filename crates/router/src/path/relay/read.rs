@@ -4,6 +4,7 @@
 use crate::cache::{Generations, Shelf};
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
+use crate::topology::Partition;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol};
 use smallvec::SmallVec;
@@ -124,6 +125,9 @@ pub(super) struct Read {
     /// The request, as a client sent it.
     pub(super) request: Box<[u8]>,
     pub(super) link: LinkId,
+    /// What its keys belong to, by the map of this number.
+    pub(super) partition: Partition,
+    pub(super) epoch: u64,
     /// The right to ask, if this thread has it.
     pub(super) lease: Option<Lease>,
     /// Other threads that wait for it, though its flight is over.
@@ -148,7 +152,7 @@ impl Read {
     pub(super) fn new(
         (shelf, generations): (Shelf, Generations),
         route: usize,
-        link: LinkId,
+        (link, partition, epoch): (LinkId, Partition, u64),
         request: &[u8],
     ) -> Self {
         Self {
@@ -159,6 +163,8 @@ impl Read {
             route,
             request: request.into(),
             link,
+            partition,
+            epoch,
             lease: None,
             others: vec![],
             waiters: SmallVec::new(),

@@ -2,6 +2,7 @@
 //! way in any thread, or by one of their own.
 
 use super::Relay;
+use super::homes::Home;
 use super::read::{Read, Stage, Waiter};
 use super::reply::{Demand, To};
 use super::tracking::caching;
@@ -138,10 +139,12 @@ impl Relay {
     ) -> bool {
         let request = ask.request;
         let scope = Scope::of(shelf.keys.iter());
-        let demand = self.demand(ask, &shelf);
+        let Ok(home) = self.home_of(shelf.keys.iter()) else { return self.pass(ask.route) };
+        let demand = self.demand(ask, &shelf, home);
         let Ok(server) = self.server_of_miss(&demand, &shelf) else {
             return self.give_stale(ask, &shelf, course, out);
         };
+        let Some(tag) = self.map.tag(home.partition, server) else { return self.pass(ask.route) };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
         if ask.follows && course.pending.block(reader, &scope, false) {
@@ -166,7 +169,7 @@ impl Relay {
         }
         // A read that takes longer than a reply lasts is one read all the same.
         let life = life.map(|life| life.max(PATIENCE));
-        let Some(generations) = self.router.replies.begin(&shelf, server, life) else {
+        let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
@@ -175,7 +178,8 @@ impl Relay {
             self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
         }
         let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
-        let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
+        let place = (reader, home.partition, self.map.epoch);
+        let mut read = Read::new((shelf, generations), ask.route, place, request.bytes);
         read.stale = stale;
         read.add(waiter);
         // By which connection the store is asked.
@@ -232,17 +236,19 @@ impl Relay {
         true
     }
 
-    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf) -> Demand {
+    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf, home: Home) -> Demand {
         let from = self.router.options.routes.all()[ask.route].read_from;
         let (protocol, db) = (Protocol::Resp3, shelf.db);
-        Demand { from, fence: self.fence(shelf.keys.iter()), protocol, db }
+        let (fence, partition) = (self.fence(shelf.keys.iter()), home.partition);
+        Demand { from, fence, protocol, db, partition }
     }
 
     /// The server that is asked: the one that the key was read from before, if that will do.
     fn server_of_miss(&mut self, demand: &Demand, shelf: &Shelf) -> Result<ServerId, Failure> {
         let known = (demand.from != ReadFrom::Primary)
-            .then(|| self.router.replies.server_of(shelf.keys.first()));
-        self.server_for(demand, known.flatten())
+            .then(|| self.router.replies.tag_of(shelf.keys.first()));
+        let prefers = known.flatten().and_then(|tag| self.map.server_of(tag));
+        self.server_for(demand, prefers)
     }
 
     /// Whether another thread's read has ended since memory was asked, and what it has left there.
@@ -285,7 +291,9 @@ impl Relay {
         }
         let request = ask.request;
         // The server that the key was read from, which tells of its changes.
-        let Some(server) = self.router.replies.server_of(shelf.keys.first()) else { return };
+        self.look();
+        let Some(tag) = self.router.replies.tag_of(shelf.keys.first()) else { return };
+        let Some(server) = self.map.server_of(tag) else { return };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
@@ -296,7 +304,9 @@ impl Relay {
             Role::Lead(lease) => {
                 self.tally.add(ask.route, Count::Refreshed);
                 let known = (shelf, generations);
-                let mut read = Read::new(known, ask.route, reader, request.bytes);
+                let partition = self.map.partition(known.0.keys.first());
+                let place = (reader, partition, self.map.epoch);
+                let mut read = Read::new(known, ask.route, place, request.bytes);
                 read.wants(request.protocol);
                 self.begin(read, lease);
             }

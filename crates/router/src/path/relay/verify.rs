@@ -20,7 +20,8 @@ impl Relay {
         if share <= 0.0 || self.chance() >= share {
             return;
         }
-        let reader = self.shared(Protocol::Resp3, request.db);
+        let Ok(home) = self.home_of(shelf.keys.iter()) else { return };
+        let reader = self.shared_with(home.server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(shelf) else { return };
         if self.refuses(reader) || generations.first() != Some(&hit.generation) {
             return;
