@@ -101,9 +101,10 @@ export interface NativeOptions {
 /** A ring of independent stores: a node for each of the servers, in their order. */
 export interface NativeRing {
   nodes: { name: string; weight: number }[]
-  /** Whether the next store on the ring stands in for one that is down. */
-  takeOver: boolean
-  hashTags: boolean
+  /** `next`: the next store on the ring stands in for one that is down. */
+  whenDown: 'refuse' | 'next'
+  /** Whether only the hash tag of a key counts: 1 or 0. */
+  hashTags: number
 }
 
 /** A server behind a node. */

@@ -89,8 +89,8 @@ export function checkRing(
     servers,
     ring: {
       nodes,
-      takeOver: checkOneOf('store.whenDown', whenDown, WHEN_DOWN) === 'next',
-      hashTags: checkFlag('store.hashTags', hashTags),
+      whenDown: checkOneOf('store.whenDown', whenDown, WHEN_DOWN),
+      hashTags: checkFlag('store.hashTags', hashTags) ? 1 : 0,
     },
   }
 }

@@ -21,8 +21,8 @@ test('a list of stores is a ring, whose nodes are called after their places', t 
       { name: 'b:7000', weight: 1 },
       { name: '/run/c.sock', weight: 1 },
     ],
-    takeOver: false,
-    hashTags: true,
+    whenDown: 'refuse',
+    hashTags: 1,
   })
 })
 
@@ -37,8 +37,8 @@ test('names and weights stand in an object or behind the URL', t => {
       { name: 'one', weight: 2.5 },
       { name: 'two', weight: 3 },
     ],
-    takeOver: true,
-    hashTags: false,
+    whenDown: 'next',
+    hashTags: 0,
   })
 })
 

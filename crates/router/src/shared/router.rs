@@ -8,7 +8,7 @@ use crate::cache::{Replies, Route, RouteCounts, RouteTotals, Routes};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::policy::Users;
 use crate::store::Store;
-use crate::topology::{ClusterOptions, Flow, ServerId, Topology};
+use crate::topology::{ClusterOptions, Flow, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::Mutex;
@@ -34,6 +34,8 @@ pub struct Options {
     pub replicas: Vec<StoreAddress>,
     /// The cluster that the store is a server of, if it is one: then it names the replicas.
     pub cluster: Option<ClusterOptions>,
+    /// The ring of stores that the store is the first of, if there are several.
+    pub ring: Option<RingOptions>,
     /// How far behind a replica may be, in milliseconds: one that is farther is not read.
     pub max_lag: u64,
     /// What is remembered of it.
@@ -51,6 +53,7 @@ impl Default for Options {
             upstream: None,
             replicas: vec![],
             cluster: None,
+            ring: None,
             max_lag: 10_000,
             routes: Routes::default(),
         }
@@ -126,9 +129,10 @@ impl Router {
         let own = options.upstream.is_none();
         let Options { upstream, replicas, max_lag, .. } = &options;
         let reads_replicas = options.routes.all().iter().any(Route::reads_replicas);
-        let topology = match &options.cluster {
-            Some(cluster) => Topology::of_cluster(cluster.clone(), reads_replicas, *max_lag),
-            None => Topology::new(upstream.clone(), replicas.clone(), *max_lag),
+        let topology = match (&options.cluster, &options.ring) {
+            (Some(cluster), _) => Topology::of_cluster(cluster.clone(), reads_replicas, *max_lag),
+            (None, Some(ring)) => Topology::of_ring(ring),
+            (None, None) => Topology::new(upstream.clone(), replicas.clone(), *max_lag),
         };
         let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
         let news = Arc::new(NewsDesk::new(options.limits.tracked));

@@ -12,12 +12,6 @@ pub(crate) struct Portion<P> {
     pub(crate) keys: Vec<usize>,
 }
 
-/// The place of all keys; `None` if there are several.
-pub(crate) fn place_of_all<P: PartialEq>(mut places: impl Iterator<Item = P>) -> Option<P> {
-    let first = places.next()?;
-    places.all(|place| place == first).then_some(first)
-}
-
 /// The request in parts, in the order in which their first keys stand. A key that is named twice is so
 /// in its part, in the same order. `None` if the words do not come out even: the store says what is
 /// wrong with them.

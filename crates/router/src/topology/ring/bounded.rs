@@ -3,6 +3,6 @@
 
 /// Whether a node may take one more: it has `load` under way of `total`, of which `share` is its fair
 /// part, and may have `bound` times that.
-pub(crate) fn has_room(load: usize, total: usize, share: f64, bound: f64) -> bool {
+pub fn has_room(load: usize, total: usize, share: f64, bound: f64) -> bool {
     (load as f64) < (bound * (total + 1) as f64 * share).ceil()
 }

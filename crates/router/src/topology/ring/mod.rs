@@ -9,7 +9,7 @@ mod owners;
 mod points;
 mod tag;
 
-pub(crate) use bounded::has_room;
+pub use bounded::has_room;
 pub(crate) use owners::RingOwners;
 pub use owners::{MOST_STORES, RingOptions};
 pub(crate) use tag::tag_of;
@@ -29,7 +29,8 @@ pub struct RingNode {
 }
 
 /// A ring of nodes, which are known by their places in the list that it is made of.
-pub(crate) struct Ring {
+#[derive(Debug)]
+pub struct Ring {
     points: Points,
     count: usize,
     /// Whether only the hash tag of a key counts.
@@ -38,7 +39,7 @@ pub(crate) struct Ring {
 
 impl Ring {
     /// A ring of at least one and at most 65,536 nodes whose names differ.
-    pub(crate) fn new(nodes: &[RingNode], points: u32, hash_tags: bool) -> Self {
+    pub fn new(nodes: &[RingNode], points: u32, hash_tags: bool) -> Self {
         let count = |weight: f64| ((f64::from(points) * weight + 0.5).floor() as usize).max(1);
         let counts = nodes.iter().map(|node| (node.name.as_str(), count(node.weight)));
         Self { points: Points::new(counts), count: nodes.len(), hash_tags }
@@ -51,12 +52,12 @@ impl Ring {
 
     /// The node of a key.
     #[inline]
-    pub(crate) fn locate(&self, key: &[u8]) -> usize {
+    pub fn locate(&self, key: &[u8]) -> usize {
         self.points.from(self.point(key)).next().unwrap_or_default()
     }
 
     /// The nodes of a key, each once: its own, that which takes over when it is down, and so on.
-    pub(crate) fn successors(&self, key: &[u8]) -> impl Iterator<Item = usize> {
+    pub fn successors(&self, key: &[u8]) -> impl Iterator<Item = usize> {
         let mut seen = vec![false; self.count];
         let fresh = move |node: &usize| !std::mem::replace(&mut seen[*node], true);
         self.points.from(self.point(key)).filter(fresh).take(self.count)
@@ -64,7 +65,7 @@ impl Ring {
 
     /// The node of a key while some are left out: the next on the ring takes over. If all are, the
     /// key's own.
-    pub(crate) fn locate_up(&self, key: &[u8], is_up: impl Fn(usize) -> bool) -> usize {
+    pub fn locate_up(&self, key: &[u8], is_up: impl Fn(usize) -> bool) -> usize {
         let own = self.locate(key);
         if is_up(own) {
             return own;
@@ -74,7 +75,7 @@ impl Ring {
 
     /// One of the first nodes of a hot key, by a second hash: whoever gives the same `by` has the same
     /// node each time, and all together use all of these nodes.
-    pub(crate) fn spread(&self, key: &[u8], copies: usize, by: &[u8]) -> usize {
+    pub fn spread(&self, key: &[u8], copies: usize, by: &[u8]) -> usize {
         let nodes: Vec<_> = self.successors(key).take(copies.max(1)).collect();
         nodes[hash(by) as u32 as usize % nodes.len()]
     }

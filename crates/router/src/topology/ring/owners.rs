@@ -3,14 +3,17 @@
 //! own, so that it can be ended alone.
 
 use super::{POINTS, Ring, RingNode};
+use crate::upstream::StoreAddress;
 use std::sync::Arc;
 
 /// The most stores: a partition has a number for each two of them.
 pub const MOST_STORES: usize = 64;
 
 /// How keys are shared out between independent stores.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct RingOptions {
+    /// The stores, [`MOST_STORES`] at the most.
+    pub stores: Vec<StoreAddress>,
     /// A node for each store, in the order of the stores.
     pub nodes: Vec<RingNode>,
     /// Whether the next store on the ring stands in for one that is down.
@@ -20,12 +23,20 @@ pub struct RingOptions {
 }
 
 /// The stores of a ring, and which of them are down.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct RingOwners {
     ring: Arc<Ring>,
     take_over: bool,
     down: Vec<bool>,
 }
+
+impl PartialEq for RingOwners {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.ring, &other.ring) && self.down == other.down
+    }
+}
+
+impl Eq for RingOwners {}
 
 impl RingOwners {
     pub(crate) fn new(options: &RingOptions) -> Self {
@@ -60,6 +71,10 @@ impl RingOwners {
     #[inline]
     pub(crate) fn serving(&self, partition: u16) -> usize {
         usize::from(partition) % self.count()
+    }
+
+    pub(crate) fn is_down(&self, store: usize) -> bool {
+        self.down.get(store).is_some_and(|down| *down)
     }
 
     /// The first store that is not down.

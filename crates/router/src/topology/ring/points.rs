@@ -8,6 +8,7 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The points of nodes, in order. A key belongs to the first point that is not before its hash.
+#[derive(Debug)]
 pub(super) struct Points {
     hashes: Box<[u64]>,
     /// The node of each point.
