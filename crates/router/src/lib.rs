@@ -46,5 +46,6 @@ pub use policy::{Permissions, User, Users};
 pub use shared::{Counts, Limits, Options, Peer, Router, ServerCounts};
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,
+    has_room,
 };
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

@@ -17,7 +17,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-const SHARDS: usize = 16;
+const STRIPES: usize = 16;
 /// So many bytes of a key weigh as much as a registration.
 const HEAVY: usize = 256;
 
@@ -50,7 +50,7 @@ type Registrations = SmallVec<[Registration; 1]>;
 type ToldOf<'k> = (Vec<&'k [u8]>, Vec<Arc<Tracker>>);
 
 #[derive(Default)]
-struct Shard {
+struct Stripe {
     keys: HashMap<Arc<[u8]>, Registrations>,
     /// The keys in the order in which they came, some of which have gone.
     order: VecDeque<Arc<[u8]>>,
@@ -61,7 +61,7 @@ fn weight(key: &[u8]) -> usize {
     1 + key.len() / HEAVY
 }
 
-impl Shard {
+impl Stripe {
     fn take(&mut self, key: &[u8]) -> Option<Registrations> {
         let all = self.keys.remove(key)?;
         self.weight -= weight(key) * all.len();
@@ -95,7 +95,7 @@ pub(crate) struct Told {
 
 /// All keys that clients track.
 pub(crate) struct TrackedReads {
-    shards: [Mutex<Shard>; SHARDS],
+    stripes: [Mutex<Stripe>; STRIPES],
     hasher: RandomState,
     next: AtomicU64,
     trackers: Mutex<BTreeMap<ClientId, Arc<Tracker>>>,
@@ -111,7 +111,7 @@ pub(crate) struct TrackedReads {
 impl TrackedReads {
     pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
         Self {
-            shards: Default::default(),
+            stripes: Default::default(),
             hasher: RandomState::new(),
             next: AtomicU64::new(1),
             trackers: Mutex::default(),
@@ -122,8 +122,8 @@ impl TrackedReads {
         }
     }
 
-    fn shard(&self, key: &[u8]) -> &Mutex<Shard> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    fn stripe(&self, key: &[u8]) -> &Mutex<Stripe> {
+        &self.stripes[self.hasher.hash_one(key) as usize % STRIPES]
     }
 
     fn draw(&self) -> u64 {
@@ -169,7 +169,7 @@ impl TrackedReads {
             });
         }
         if trackers.is_empty() {
-            self.shards.iter().for_each(|shard| *shard.lock() = Shard::default());
+            self.stripes.iter().for_each(|stripe| *stripe.lock() = Stripe::default());
         }
     }
 
@@ -189,9 +189,9 @@ impl TrackedReads {
     }
 
     fn register_one(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64, told: &mut Vec<Told>) {
-        let mut shard = self.shard(key).lock();
+        let mut stripe = self.stripe(key).lock();
         let floor = tracker.floor.load(Ordering::Acquire);
-        let Shard { keys, order, weight: all, .. } = &mut *shard;
+        let Stripe { keys, order, weight: all, .. } = &mut *stripe;
         let held = match keys.get_mut(key) {
             Some(held) => held,
             None => {
@@ -210,13 +210,13 @@ impl TrackedReads {
         }
         // Relaxed: a bound, which may be passed by a little.
         let of_one = tracker.weight.fetch_add(weight(key), Ordering::Relaxed) + weight(key);
-        while shard.weight > self.most / SHARDS
-            && let Some((key, all)) = shard.take_oldest()
+        while stripe.weight > self.most / STRIPES
+            && let Some((key, all)) = stripe.take_oldest()
         {
             told.extend(count(&key, all));
         }
-        shard.tidy();
-        drop(shard);
+        stripe.tidy();
+        drop(stripe);
         if of_one > self.most_of_one {
             tracker.drop_all(self.draw());
             told.push(Told { tracker: tracker.clone(), key: None });
@@ -225,8 +225,8 @@ impl TrackedReads {
 
     /// Whether a client has not been told of a key since it registered with this number.
     pub(crate) fn holds(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64) -> bool {
-        let shard = self.shard(key).lock();
-        let all = shard.keys.get(key).into_iter().flatten();
+        let stripe = self.stripe(key).lock();
+        let all = stripe.keys.get(key).into_iter().flatten();
         let floor = tracker.floor.load(Ordering::Acquire);
         all.filter(|(other, _)| Arc::ptr_eq(other, tracker))
             .any(|(_, known)| (floor..=number).contains(known))
@@ -234,9 +234,9 @@ impl TrackedReads {
 
     /// A key has changed: takes out those who are to be told.
     pub(crate) fn changed(&self, key: &[u8]) -> Vec<Told> {
-        let mut shard = self.shard(key).lock();
-        let Some(all) = shard.take(key) else { return vec![] };
-        shard.tidy();
+        let mut stripe = self.stripe(key).lock();
+        let Some(all) = stripe.take(key) else { return vec![] };
+        stripe.tidy();
         count(&key.into(), all).collect()
     }
 
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_as_changed() {
-        let tracked = TrackedReads::new(SHARDS * 4, 1 << 20);
+        let tracked = TrackedReads::new(STRIPES * 4, 1 << 20);
         let one = tracked.begin(1, 1, 0);
         let mut kept = std::collections::BTreeSet::new();
         for at in 0..1_000 {
@@ -350,7 +350,7 @@ mod tests {
             let (_, dropped) = tracked.register(&one, &keys(&[&name]));
             told(&dropped).into_iter().for_each(|(_, key)| assert!(kept.remove(&key.unwrap())));
         }
-        assert!((1..=SHARDS * 4).contains(&kept.len()));
+        assert!((1..=STRIPES * 4).contains(&kept.len()));
         assert!(kept.iter().all(|key| tracked.changed(key.as_bytes()).len() == 1));
     }
 

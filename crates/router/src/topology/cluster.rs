@@ -7,7 +7,8 @@
 //! only if most of the masters say so: then the cluster was made anew.
 
 use super::map::{Map, Shard};
-use super::server::{ServerId, Servers};
+use super::server::ServerId;
+use super::servers::Servers;
 use super::slots::SLOTS;
 use crate::upstream::StoreAddress;
 use breakwater_resp::Reply;
@@ -25,16 +26,16 @@ pub struct ClusterOptions {
 
 /// What one server says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct ClusterView {
     epoch: u64,
     /// Whether it takes the cluster for whole.
     ok: bool,
-    ranges: Vec<Range>,
+    ranges: Vec<SlotRange>,
 }
 
 /// Slots, both ends included, and who has them: the master first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Range {
+struct SlotRange {
     from: u16,
     to: u16,
     servers: Vec<ServerId>,
@@ -66,7 +67,7 @@ impl ClusterOptions {
         asked: ServerId,
         slots: &Reply<'_>,
         info: &Reply<'_>,
-    ) -> Option<Answer> {
+    ) -> Option<ClusterView> {
         let Reply::Array(all) = slots else { return None };
         let range = |reply: &Reply<'_>| {
             let Reply::Array(parts) = reply else { return None };
@@ -84,7 +85,7 @@ impl ClusterOptions {
             let master = node(nodes.first()?)?;
             let replicas = nodes[1..].iter().filter_map(node);
             let servers = std::iter::once(master).chain(replicas).collect();
-            Some(Range { from, to, servers })
+            Some(SlotRange { from, to, servers })
         };
         let ranges = all.iter().map(range).collect::<Option<Vec<_>>>()?;
         let text = info.text().map(String::from_utf8_lossy).unwrap_or_default();
@@ -94,20 +95,20 @@ impl ClusterOptions {
         };
         let epoch = field("cluster_current_epoch").and_then(|epoch| epoch.parse().ok());
         let ok = field("cluster_state") != Some("fail");
-        Some(Answer { epoch: epoch.unwrap_or(0), ok, ranges })
+        Some(ClusterView { epoch: epoch.unwrap_or(0), ok, ranges })
     }
 }
 
 /// The map that follows from what servers have said, and its epoch in the cluster; `None` if that is
 /// older than `known`, the epoch of `now`, and most of the masters have not said so.
-pub(super) fn combine(now: &Map, known: u64, answers: &[Answer]) -> Option<(Map, u64)> {
+pub(super) fn combine(now: &Map, known: u64, answers: &[ClusterView]) -> Option<(Map, u64)> {
     let epoch = answers.iter().map(|answer| answer.epoch).max()?;
     if epoch < known && answers.len() * 2 <= now.shards().len() {
         return None;
     }
     let newest = || answers.iter().filter(|answer| answer.epoch == epoch);
     let whole = newest().any(|answer| answer.ok);
-    let mut voters: Vec<&Answer> = newest().filter(|answer| answer.ok == whole).collect();
+    let mut voters: Vec<&ClusterView> = newest().filter(|answer| answer.ok == whole).collect();
     if voters.iter().all(|voter| voter.ranges == voters[0].ranges) {
         voters.truncate(1);
     }
@@ -125,7 +126,7 @@ pub(super) fn combine(now: &Map, known: u64, answers: &[Answer]) -> Option<(Map,
                 _ => ranges.push((slot, slot)),
             },
             None => {
-                let of = |answer: &&Answer| answer.replicas(master);
+                let of = |answer: &&ClusterView| answer.replicas(master);
                 let replicas = voters.iter().find_map(of).unwrap_or_default();
                 shards.push((Shard { master, replicas }, vec![(slot, slot)]));
             }
@@ -134,10 +135,10 @@ pub(super) fn combine(now: &Map, known: u64, answers: &[Answer]) -> Option<(Map,
     Some((now.with_slots(shards), epoch))
 }
 
-impl Answer {
+impl ClusterView {
     fn owners(&self) -> Vec<Option<ServerId>> {
         let mut owners = vec![None; usize::from(SLOTS)];
-        for Range { from, to, servers } in &self.ranges {
+        for SlotRange { from, to, servers } in &self.ranges {
             if from <= to && *to < SLOTS {
                 owners[usize::from(*from)..=usize::from(*to)].fill(servers.first().copied());
             }
@@ -164,13 +165,13 @@ mod tests {
         StoreAddress { host, port, unix: false, tls: false, user, password }
     }
 
-    fn answer(epoch: u64, ranges: &[(u16, u16, &[ServerId])]) -> Answer {
-        let range = |(from, to, servers): &(u16, u16, &[ServerId])| Range {
+    fn answer(epoch: u64, ranges: &[(u16, u16, &[ServerId])]) -> ClusterView {
+        let range = |(from, to, servers): &(u16, u16, &[ServerId])| SlotRange {
             from: *from,
             to: *to,
             servers: servers.to_vec(),
         };
-        Answer { epoch, ok: true, ranges: ranges.iter().map(range).collect() }
+        ClusterView { epoch, ok: true, ranges: ranges.iter().map(range).collect() }
     }
 
     const FIRST: u16 = 8191;
@@ -216,7 +217,7 @@ mod tests {
         assert_eq!(map.owner(5), Some(2));
         let (map, _) = combine(&map, 3, &[one.clone(), other.clone()]).unwrap();
         assert_eq!(map.owner(5), Some(2), "nobody has more votes than who has it");
-        let cut_off = Answer { ok: false, ..one };
+        let cut_off = ClusterView { ok: false, ..one };
         let (map, _) = combine(&now, 0, &[cut_off.clone(), cut_off, other]).unwrap();
         assert_eq!(map.owner(5), Some(2), "who knows that it is cut off has no vote");
     }

@@ -1,7 +1,9 @@
 //! Where a request goes: which of the servers behind the node. From the bottom up: `server` (how
-//! servers are numbered, and what is known of each), `slots` (the slot of a key), `map` (which server
-//! has which keys), `ring` (by a consistent hash ring), `cluster` (what servers of a cluster say of that), `fences` (which reads have to see which writes), `standing` (what a server says of
-//! its replication), `replicas` (what is known of each replica), `choice` (one of several), `counts`
+//! servers are numbered), `slots` (the slot of a key), `ring` (a consistent hash ring), `map` (which
+//! server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
+//! says of its replication), `replicas` (what is known of each replica), `servers` (all of them, and
+//! what is known of each), `cluster` (what servers of a cluster say of the map), `choice` (one of
+//! several), `counts`
 //! (what is counted of a server), `cursor` (which server a scan goes on with).
 //!
 //! No I/O: `path` asks the servers, and sends what goes to them.
@@ -15,20 +17,22 @@ mod map;
 mod replicas;
 mod ring;
 mod server;
+mod servers;
 mod slots;
 mod standing;
 
 pub(crate) use choice::choose;
-pub(crate) use cluster::Answer;
 pub use cluster::ClusterOptions;
+pub(crate) use cluster::ClusterView;
 pub(crate) use counts::{Flow, ServerTally};
 pub(crate) use fences::{Fence, Fences};
 pub(crate) use map::{Map, Partition, Shard, Span, Tag};
 pub(crate) use replicas::Health;
 pub use ring::{MOST_STORES, Ring, RingNode, RingOptions, has_room};
+use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};
-use server::{MOST_SERVERS, Servers};
+use servers::Servers;
 pub(crate) use standing::Standing;
 
 use crate::upstream::StoreAddress;
@@ -124,7 +128,7 @@ impl Topology {
     }
 
     /// Servers of the cluster have said where keys are: see [`Topology::install`].
-    pub(crate) fn learn(&self, answers: &[Answer]) -> Vec<Tag> {
+    pub(crate) fn learn(&self, answers: &[ClusterView]) -> Vec<Tag> {
         let mut known = self.known.lock();
         let Some((map, epoch)) = cluster::combine(&self.map(), *known, answers) else {
             return vec![];

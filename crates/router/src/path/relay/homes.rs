@@ -33,6 +33,7 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            self.move_ear();
         }
     }
 

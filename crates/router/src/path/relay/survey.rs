@@ -4,7 +4,7 @@
 
 use super::Relay;
 use super::reply::To;
-use crate::topology::{Answer, ServerId};
+use crate::topology::{ClusterView, ServerId};
 use crate::upstream::Phase;
 use breakwater_resp::{Protocol, Reply, write_request};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ pub(super) struct Survey {
     /// Who has not answered yet.
     asked: BTreeSet<ServerId>,
     infos: BTreeMap<ServerId, Vec<u8>>,
-    answers: Vec<Answer>,
+    answers: Vec<ClusterView>,
     /// Who said last that keys are elsewhere, or was said to have them.
     hints: BTreeSet<ServerId>,
     /// Why there was no answer, for people.
