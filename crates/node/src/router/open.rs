@@ -111,6 +111,9 @@ fn ring<'s>(
     given: Val<'s>,
     stores: &[StoreAddress],
 ) -> Result<Option<RingOptions>, Fail> {
+    if js.type_name(given) != "object" {
+        return Ok(None);
+    }
     let nodes = js.prop(given, c"nodes")?;
     let Some(len) = js.len(nodes) else { return Ok(None) };
     let node = |at: usize| {

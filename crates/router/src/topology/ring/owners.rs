@@ -111,6 +111,7 @@ mod tests {
     fn owners(take_over: bool) -> RingOwners {
         let node = |at: usize| RingNode { name: format!("10.0.0.{at}:6379"), weight: 1.0 };
         RingOwners::new(&RingOptions {
+            stores: vec![],
             nodes: (0..5).map(node).collect(),
             take_over,
             hash_tags: true,
