@@ -3,7 +3,6 @@
 use super::Relay;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
-use super::scans::Page;
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
 use crate::path::changes::Changes;
@@ -44,6 +43,13 @@ pub(super) enum To {
     Life(u64),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
+}
+
+/// A page of a scan that a server is asked for.
+pub(super) struct Page {
+    pub(super) client: ClientId,
+    pub(super) ticket: u64,
+    pub(super) server: ServerId,
 }
 
 /// A reply that was given from memory and is compared.

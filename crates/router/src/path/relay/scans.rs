@@ -2,21 +2,13 @@
 //! client is given says where it goes on (`topology/cursor.rs`).
 
 use super::Relay;
-use super::reply::To;
+use super::reply::{Page, To};
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::Scope;
 use crate::path::split::with_cursor;
-use crate::shared::ClientId;
-use crate::topology::{ServerId, cursor};
+use crate::topology::cursor;
 use breakwater_resp::{Kind, write_request};
-
-/// A page that a server is asked for.
-pub(super) struct Page {
-    client: ClientId,
-    ticket: u64,
-    server: ServerId,
-}
 
 impl Relay {
     /// Asks the server that the cursor names for its next page.
