@@ -7,7 +7,7 @@ use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{
-    ClusterOptions, Concern, Limits, Options, Permissions, RingNode, RingOptions, Router,
+    ClusterOptions, Concern, Limits, Options, Permissions, RingNode, RingOptions, Router, Rules,
     StoreAddress, User, Users,
 };
 use std::ffi::CStr;
@@ -20,25 +20,20 @@ use std::time::Duration;
 pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
     let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
-    let routes = routes(js, js.prop(options, c"routes")?)?;
+    let rules = rules(js, options)?;
     let cache = Cache::new(Config {
         max_bytes: number(js, options, c"maxBytes")?,
         policy: policy.parse()?,
-        grace: routes.grace(),
+        grace: rules.routes.grace(),
         ..Config::default()
     })?;
-    let limits = Limits {
-        clients: number(js, options, c"maxClients")?.unwrap_or(10_000) as usize,
-        ..Limits::default()
-    };
     let servers = servers(js, js.prop(options, c"servers")?)?;
     let cluster = cluster(js, js.prop(options, c"announce")?, &servers)?;
     let ring = ring(js, js.prop(options, c"ring")?, &servers)?;
     let alone = cluster.is_none() && ring.is_none();
     let mut servers = servers.into_iter();
     let options = Options {
-        users: users(js, js.prop(options, c"users")?)?,
-        limits,
+        rules,
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
@@ -47,7 +42,6 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         cluster,
         ring,
         max_lag: number(js, options, c"maxLag")?.unwrap_or(0),
-        routes,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -62,7 +56,26 @@ pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     instance(call, id, router, None)
 }
 
-fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
+/// The part of the options of `createRouter` that may change while the router runs.
+pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
+    let usual = Limits::default();
+    let bound = |name: &CStr, usual: usize| {
+        Ok::<_, Fail>(number(js, options, name)?.map_or(usual, |most| most as usize))
+    };
+    Ok(Rules {
+        users: users(js, js.prop(options, c"users")?)?,
+        limits: Limits {
+            clients: bound(c"maxClients", usual.clients)?,
+            tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
+            tracked_keys_by_client: bound(c"trackedKeysPerClient", usual.tracked_keys_by_client)?,
+            ..usual
+        },
+        routes: routes(js, js.prop(options, c"routes")?)?,
+    })
+}
+
+/// A whole number among the options, if there is one.
+pub fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
     Ok(js.to_whole(js.prop(options, name)?))
 }
 

@@ -20,7 +20,7 @@
 //! them in one step.
 
 use super::admission::Admission;
-use super::entry::{self, EMPTY, Form, Head, NULL, REPLY};
+use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
 use super::floors::{Floors, tag_of};
 use super::keys::KeyList;
 use crate::topology::Tag;
@@ -52,6 +52,16 @@ pub(crate) struct Hit {
     pub(crate) deadline: Option<u64>,
     /// The generation of its first key.
     pub(crate) generation: u64,
+    /// Whether none of its keys existed.
+    pub(crate) absent: bool,
+}
+
+impl Hit {
+    #[inline]
+    fn of(entry: EntryRef<'_>, when: u64, generation: u64) -> Self {
+        let absent = entry.value().format & ABSENT != 0;
+        Self { when, deadline: entry.deadline(), generation, absent }
+    }
 }
 
 /// Where the replies to a read lie.
@@ -139,7 +149,7 @@ impl Replies {
                 return None;
             }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit { when: head.when, deadline: entry.deadline(), generation: head.generation })
+            Some(Hit::of(entry, head.when, head.generation))
         })?
     }
 
@@ -175,7 +185,7 @@ impl Replies {
                 rest = others;
             }
             write(value.format, rest, protocol, out)?;
-            Some(Hit { when, deadline: entry.deadline(), generation: generations[0] })
+            Some(Hit::of(entry, when, generations[0]))
         })
     }
 
@@ -192,7 +202,7 @@ impl Replies {
                 return None;
             }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit { when: head.when, deadline: entry.deadline(), generation: head.generation })
+            Some(Hit::of(entry, head.when, head.generation))
         })
     }
 
@@ -269,18 +279,20 @@ impl Replies {
     }
 
     /// Remembers a reply, as the store sent it in RESP3, for `life` milliseconds after `when`, in the
-    /// form of the protocols that ask for it; whether it is remembered.
+    /// form of the protocols that ask for it; `absent` says that none of its keys exists. Whether it
+    /// is remembered.
     pub(crate) fn land(
         &self,
         shelf: &Shelf,
         generations: &Generations,
-        (kind, reply): (Kind, &[u8]),
+        (kind, reply, absent): (Kind, &[u8], bool),
         (when, life): (u64, Option<u64>),
         protocols: &[Protocol],
     ) -> bool {
         let expiry = life.map_or(Expiry::Never, |life| Expiry::At(when.saturating_add(life)));
-        let format = if kind == Kind::Null { NULL } else { REPLY };
-        let reply = if kind == Kind::Null { &[] } else { reply };
+        let null = kind == Kind::Null;
+        let format = if null { NULL } else { REPLY } | if absent { ABSENT } else { 0 };
+        let reply = if null { &[] } else { reply };
         if shelf.plain
             && let Some(landed) =
                 self.land_plain(shelf, generations[0], format, reply, when, expiry)
@@ -300,7 +312,7 @@ impl Replies {
                 continue;
             }
             value.truncate(head);
-            if alike || protocol == Protocol::Resp3 || format == NULL {
+            if alike || protocol == Protocol::Resp3 || null {
                 value.extend_from_slice(reply);
             } else if let Ok(reply) = Reply::decode(reply) {
                 shelf.form.write_resp2(&reply, &mut value);
@@ -382,7 +394,7 @@ impl Replies {
 /// Appends a reply in the bytes of a protocol; `None` if there is none.
 #[inline]
 fn write(format: u8, reply: &[u8], protocol: Protocol, out: &mut Vec<u8>) -> Option<()> {
-    match format {
+    match format & !ABSENT {
         REPLY => out.extend_from_slice(reply),
         NULL => out.extend_from_slice(entry::null(protocol)),
         _ => return None,

@@ -57,7 +57,7 @@ use super::course::Delivery;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::Router;
+use crate::shared::{Edition, Router};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
@@ -86,6 +86,8 @@ const IN_FLIGHT: usize = 1024;
 /// What the requests of one thread share.
 pub struct Relay {
     router: Arc<Router>,
+    /// The rules that it works by: those of the last request.
+    rules: Arc<Edition>,
     /// Who this thread is among those that read.
     number: u64,
     links: HashMap<LinkId, Link, FixedState>,
@@ -134,11 +136,14 @@ impl Relay {
     /// The relay of one thread of a node with a store; `None` if the node has none.
     pub fn new(router: &Arc<Router>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        router.options.upstream.as_ref()?;
+        router.setup.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        let rules = router.rules();
         Some(Self {
             router: router.clone(),
+            tally: RouteTally::new(rules.totals.len()),
+            rules,
             links: HashMap::default(),
             shared: HashMap::default(),
             probes: Probes::default(),
@@ -161,7 +166,6 @@ impl Relay {
             waits: VecDeque::new(),
             gather: Gather::default(),
             letters: vec![],
-            tally: RouteTally::new(router.totals.len()),
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             now: 0,
@@ -209,9 +213,33 @@ impl Relay {
         self.due = self.due.min(at.unwrap_or(u64::MAX));
     }
 
+    /// Works by these rules, those of the request that comes next. A read that is under way gives its
+    /// reply to those who wait for it: under these it is not remembered.
+    #[inline]
+    pub(crate) fn adopt(&mut self, rules: &Arc<Edition>) {
+        if self.rules.number != rules.number {
+            self.change_rules(rules);
+        }
+    }
+
+    #[cold]
+    fn change_rules(&mut self, rules: &Arc<Edition>) {
+        self.tally.settle(&self.rules.totals);
+        self.tally = RouteTally::new(rules.totals.len());
+        self.rules = rules.clone();
+    }
+
+    /// The number of the route of a read, in the rules that it works by now.
+    fn route_of(&self, read: &Read) -> usize {
+        match read.edition == self.rules.number {
+            true => read.route,
+            false => self.rules.routes.of(read.shelf.keys.first()),
+        }
+    }
+
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
-        self.tally.settle(&self.router.totals);
+        self.tally.settle(&self.rules.totals);
         for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
             tally.settle(&server.totals);
         }

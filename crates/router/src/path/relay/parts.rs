@@ -154,7 +154,7 @@ impl Relay {
 
     /// Whether the values that an `MGET` asks for may be remembered, and are few enough for that.
     fn are_remembered(&self, request: &Request<'_>) -> bool {
-        let routes = &self.router.options.routes;
+        let routes = &self.rules.routes;
         let mut keys = request.args.from(1).iter();
         request.args.len() <= MOST_VALUES
             && keys.all(|key| {

@@ -102,7 +102,7 @@ impl Relay {
             if self.refuses(shared) {
                 return Err(Failure::new(format!("ERR {}", self.reason(shared))));
             }
-            if self.pins.count >= self.router.options.limits.pinned {
+            if self.pins.count >= self.rules.limits.pinned {
                 return self.wait(kind, request, course);
             }
             self.open_pin(kind)
@@ -122,7 +122,7 @@ impl Relay {
             self.count(kind.0, Flow::PinnedIdle, -1);
             return Some(id);
         }
-        if self.pins.count >= self.router.options.limits.pinned && !idle.is_empty() {
+        if self.pins.count >= self.rules.limits.pinned && !idle.is_empty() {
             let other = idle[0].1;
             self.close_pin(other, CLOSED);
         }
@@ -137,7 +137,7 @@ impl Relay {
 
     /// How many more there may be.
     pub(super) fn pins_left(&self) -> usize {
-        self.router.options.limits.pinned.saturating_sub(self.pins.count)
+        self.rules.limits.pinned.saturating_sub(self.pins.count)
     }
 
     /// A client waits until a connection is free, or for long enough.
@@ -152,7 +152,7 @@ impl Relay {
         if until <= self.now {
             course.own = Own::default();
             self.wait_no_more(client);
-            let limit = self.router.options.limits.pinned;
+            let limit = self.rules.limits.pinned;
             return Err(Failure::new(format!(
                 "ERR no connection of its own to the store became free in {PATIENCE} ms: \
                  all {limit} of this thread are in use"

@@ -126,7 +126,7 @@ impl Relay {
                 _ => self.go_on(request, course, scope, (server, &cursor)).map(Some),
             };
         }
-        let routes = &self.router.options.routes;
+        let routes = &self.rules.routes;
         let route = &routes.all()[routes.of(keys.first())];
         // One that concerns keys of several routes goes where the most careful one says.
         let careful =
@@ -254,7 +254,7 @@ impl Relay {
         let Some(mut read) = self.reads.remove(&flight) else { return false };
         // The other server is not asked to tell of changes.
         read.tracked = false;
-        let from = self.router.options.routes.all()[read.route].read_from;
+        let from = self.rules.routes.all()[self.route_of(&read)].read_from;
         let fence = self.fence(read.shelf.keys.iter());
         let (protocol, db, partition) = (Protocol::Resp3, read.shelf.db, read.partition);
         let demand = Demand { from, fence, protocol, db, partition };

@@ -121,7 +121,9 @@ pub(super) struct Read {
     pub(super) shelf: Shelf,
     /// What its keys' generations were before the store was asked.
     pub(super) generations: Generations,
+    /// The number of its route, in the rules of this number.
     pub(super) route: usize,
+    pub(super) edition: u64,
     /// The request, as a client sent it.
     pub(super) request: Box<[u8]>,
     pub(super) link: LinkId,
@@ -151,7 +153,7 @@ impl Read {
     /// One that nobody waits for yet.
     pub(super) fn new(
         (shelf, generations): (Shelf, Generations),
-        route: usize,
+        (route, edition): (usize, u64),
         (link, partition, epoch): (LinkId, Partition, u64),
         request: &[u8],
     ) -> Self {
@@ -161,6 +163,7 @@ impl Read {
             shelf,
             generations,
             route,
+            edition,
             request: request.into(),
             link,
             partition,

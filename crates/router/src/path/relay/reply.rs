@@ -54,7 +54,6 @@ pub(super) struct Page {
 
 /// A reply that was given from memory and is compared.
 pub(super) struct Given {
-    pub(super) route: usize,
     pub(super) shelf: Shelf,
     pub(super) generations: Generations,
     pub(super) protocol: Protocol,

@@ -20,8 +20,8 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        let full = course.replies.len() >= IN_FLIGHT
-            || course.replies.kept() >= self.router.options.limits.output;
+        let full =
+            course.replies.len() >= IN_FLIGHT || course.replies.kept() >= self.rules.limits.output;
         if full || course.is_settling() {
             return Ok(Taken::Later);
         }

@@ -77,7 +77,7 @@ impl Relay {
         let span = self.span(Some(known), request);
         self.home_of_span(span).map_err(Refusal::Kept)?;
         let changes = self.changes(Some(known), request);
-        let limit = self.router.options.limits.waiting;
+        let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
             if name == "select"
                 && let Ok(db) = command::database(request.args.word(1))
@@ -175,7 +175,7 @@ enum Refusal {
 
 impl Course {
     /// A request of the transaction was refused, if there is one.
-    pub(super) fn refuse_transaction(&mut self) {
+    pub(crate) fn refuse_transaction(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refuse();
         }
