@@ -61,8 +61,10 @@ const FIXED: readonly Fixed[] = [
     option: 'store.ring',
     shown: ({ checked: { ring, servers = [] } }) =>
       ring === undefined ? 'none' : servers.map(serverShown).join(', '),
-    whole: ({ checked: { ring, servers } }) => ring && { ring, servers },
+    whole: ({ checked: { ring, servers } }) => ring && [ring.nodes, servers],
   },
+  { option: 'store.whenDown', shown: ({ checked: { ring } }) => `'${ring?.whenDown}'` },
+  { option: 'store.hashTags', shown: ({ checked: { ring } }) => `${ring?.hashTags !== 0}` },
   {
     option: 'store',
     shown: ({ checked: { servers: [primary] = [] } }) => serverShown(primary),
