@@ -87,6 +87,8 @@ export interface NativeOptions {
   announce?: NativeAnnounced[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
+  /** How the keys are shared out, where the servers are independent stores. */
+  ring?: NativeRing | undefined
   users:
     | {
         name: string
@@ -105,6 +107,15 @@ export interface NativeOptions {
 export interface NativeAnnounced {
   said: [host: string, port: number]
   reached: [host: string, port: number]
+}
+
+/** A ring of independent stores: a node for each of the servers, in their order. */
+export interface NativeRing {
+  nodes: { name: string; weight: number }[]
+  /** `next`: the next store on the ring stands in for one that is down. */
+  whenDown: 'refuse' | 'next'
+  /** Whether only the hash tag of a key counts: 1 or 0. */
+  hashTags: number
 }
 
 /** A server behind a node. */

@@ -13,6 +13,7 @@ import {
   type ReadFrom,
   type RouterRoute,
 } from './routes.ts'
+import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
@@ -81,8 +82,10 @@ export interface RouterOptions {
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
    * In front of a Redis Cluster: `'redis-cluster://host:port,host:port'`, some of its servers. With
    * replicas, or servers of a cluster that are reached under other addresses than they say: an object.
+   * Several independent stores, each of which has a share of the keys: a list of them, or an object
+   * with it as `ring`.
    */
-  store?: string | StoreOptions | undefined
+  store?: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'] | undefined
   /**
    * Which server reads go to that the node does not answer by itself: `'primary'`; `'replica'`, and
    * they fail while none is in service; or `'preferReplica'`, and then they go to the primary.
@@ -192,7 +195,8 @@ function checkReplicas(
   readFrom: ReadFrom,
   routes: readonly NativeRoute[],
 ): void {
-  if (store !== undefined && (store.servers.length > 1 || store.announce !== undefined)) return
+  const replicas = (store?.servers.length ?? 0) > 1 || store?.announce !== undefined
+  if (store !== undefined && store.ring === undefined && replicas) return
   const why = 'replicas are given as store: { url, replicas }, or by a cluster'
   const refuse = (option: string, value: string) => {
     throw new OptionCombinationError(option, value, 'a store without replicas', why)

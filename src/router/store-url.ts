@@ -4,7 +4,8 @@ import { checkKnown } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { Duration } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
-import type { NativeAnnounced, NativeServer } from '../native/router.ts'
+import type { NativeAnnounced, NativeRing, NativeServer } from '../native/router.ts'
+import { checkRing, type StoreRingOptions } from './store-ring.ts'
 
 /** The store behind a node, with its replicas. */
 export interface StoreOptions {
@@ -37,6 +38,8 @@ export interface CheckedStore {
   announce?: NativeAnnounced[]
   /** In milliseconds. */
   maxLag: number
+  /** How the keys are shared out, where the servers are independent stores. */
+  ring?: NativeRing | undefined
 }
 
 /** Cursors of scans have room for so many. */
@@ -60,16 +63,20 @@ const KNOWN: readonly string[] = [
   'maxLag',
 ] satisfies (keyof StoreOptions)[]
 
-/** Checks a store, with its replicas. Throws {@link InvalidOptionError}. */
-export function checkStore(given: string | StoreOptions): CheckedStore {
+/** Checks a store, with its replicas, or several. Throws {@link InvalidOptionError}. */
+export function checkStore(
+  given: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'],
+): CheckedStore {
   if (typeof given === 'string') {
     const seeds = checkSeeds('store', given)
     if (seeds !== undefined) return { servers: seeds, announce: [], maxLag: 10_000 }
     return { servers: [checkServer('store', given)], maxLag: 10_000 }
   }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionError('store', typeof given, `${ALLOWED}, or an object with that as url`)
   }
+  if (Array.isArray(given) || 'ring' in given)
+    return { ...checkRing(given, checkServer), maxLag: 0 }
   checkKnown('store.', given, KNOWN)
   const { url, replicas = [], maxLag = '10s', cluster = false, announce } = given
   if (typeof cluster !== 'boolean') {

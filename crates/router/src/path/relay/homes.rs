@@ -7,11 +7,11 @@ use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::Request;
 use crate::path::pending::LinkId;
+use crate::path::split::CROSSSLOT;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
 use breakwater_resp::{Args, Protocol};
 use smallvec::SmallVec;
 
-pub(super) const CROSSES: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 /// How the errors begin that say that nobody has a key.
 pub(super) const DOWN: &[u8] = b"CLUSTERDOWN";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
@@ -37,7 +37,14 @@ impl Relay {
             self.map = self.router.topology.map();
             self.retire();
             self.wake_awaiting();
+            self.move_ear();
         }
+    }
+
+    /// Whether the servers are a cluster.
+    #[inline]
+    pub(super) fn clustered(&self) -> bool {
+        self.router.topology.cluster.is_some()
     }
 
     /// Closes connections to servers that are not in the map any more, once nothing is owed over them.
@@ -102,7 +109,7 @@ impl Relay {
                 Ok(Home { partition, server })
             }
             Span::Keyless => Ok(Home { partition: 0, server: self.any_master()? }),
-            Span::Several => Err(CROSSES.into()),
+            Span::Several => Err(CROSSSLOT.into()),
         }
     }
 
@@ -117,6 +124,9 @@ impl Relay {
         if self.map.is_one() {
             return Ok(PRIMARY);
         }
+        if let Some(first) = self.map.first_of_ring() {
+            return Ok(first);
+        }
         let map = self.map.clone();
         let link = |server| self.shared.iter().filter(move |((of, ..), _)| *of == server);
         let answers = |server: &ServerId| link(*server).all(|(_, id)| !self.refuses(*id));
@@ -128,5 +138,19 @@ impl Relay {
     pub(super) fn lose(&mut self, server: ServerId) {
         self.router.replies.lose(&self.router.topology.map().tags_of(server));
         self.tell_flushed();
+    }
+
+    /// A store of a ring is down, or up again: others stand in for it, or do so no more, where they
+    /// may. What was read by the other map ends.
+    pub(super) fn store_is(&mut self, server: ServerId, down: bool) {
+        if self.map.first_of_ring().is_none() {
+            return;
+        }
+        let tags = self.router.topology.set_down(server, down);
+        self.look();
+        if !tags.is_empty() {
+            self.router.replies.end(&tags);
+            self.tell_flushed();
+        }
     }
 }

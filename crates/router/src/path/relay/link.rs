@@ -194,7 +194,7 @@ impl Relay {
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(options, seed);
-        let sent = (!self.map.is_one()).then(Sent::default);
+        let sent = self.clustered().then(Sent::default);
         let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, serves) = (None, false);
         let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
@@ -299,6 +299,7 @@ impl Relay {
                 self.count(server, Flow::Connects, 1);
                 self.count(server, Flow::Connections, 1);
                 self.wake_awaiting();
+                self.store_is(server, false);
                 self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
@@ -343,6 +344,7 @@ impl Relay {
     /// A connection is down: what it was told of is not known any more.
     pub(super) fn down(&mut self, id: LinkId, refusal: Option<Vec<u8>>) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let refused = refusal.is_some();
         link.down = Some(match refusal {
             Some(error) => {
                 let text = String::from_utf8_lossy(&error);
@@ -359,7 +361,11 @@ impl Relay {
             // What it has read may change from now on, and nobody would hear of it.
             self.lose(server);
         }
-        if !self.map.is_one() {
+        // One that was lost may be back at once; one that cannot be opened is down.
+        if !served && !refused {
+            self.store_is(server, true);
+        }
+        if self.clustered() {
             self.hurry_map();
             // What waits to be written is another server's, perhaps.
             self.tell(id, |upstream, heard| upstream.release(heard));

@@ -27,6 +27,7 @@ mod batches;
 mod broadcast;
 mod checks;
 mod ear;
+mod gather;
 mod homes;
 mod inform;
 mod invalidation;
@@ -35,6 +36,7 @@ mod link;
 mod loops;
 mod mail;
 mod own;
+mod parts;
 mod pins;
 mod placing;
 mod probes;
@@ -44,6 +46,7 @@ mod reads;
 mod redo;
 mod reply;
 mod request;
+mod scans;
 mod sent;
 mod sessions;
 mod step;
@@ -66,6 +69,7 @@ use breakwater_resp::Protocol;
 use broadcast::Feed;
 use ear::Hearing;
 use foldhash::fast::FixedState;
+use gather::Gather;
 use link::Link;
 use loops::Loops;
 use pins::Pins;
@@ -127,6 +131,8 @@ pub struct Relay {
     reads: HashMap<u64, Read, FixedState>,
     /// Flights of other threads that are waited for, and until when.
     waits: VecDeque<(u64, Ticket)>,
+    /// Requests that are done in parts.
+    gather: Gather,
     letters: Vec<Letter>,
     tally: RouteTally,
     /// The state of the numbers that lots are drawn by.
@@ -173,6 +179,7 @@ impl Relay {
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
+            gather: Gather::default(),
             letters: vec![],
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
@@ -206,11 +213,15 @@ impl Relay {
         self.probe();
         self.survey();
         self.redo();
+        let ear = self.wake_ear_at();
+        if ear.is_some() {
+            self.look();
+        }
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others =
-            clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(self.redo_at());
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
+        let others = others.chain(ear).chain(self.redo_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

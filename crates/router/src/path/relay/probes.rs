@@ -35,7 +35,7 @@ impl Relay {
         if !topology.fences.are_kept() || self.probes.due.is_some_and(|due| due > self.now) {
             return;
         }
-        if !self.map.is_one() && !self.rules.routes.all().iter().any(Route::reads_replicas) {
+        if self.clustered() && !self.rules.routes.all().iter().any(Route::reads_replicas) {
             self.probes.due = Some(self.now + USUAL);
             return;
         }

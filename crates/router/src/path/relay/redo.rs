@@ -89,7 +89,7 @@ impl Relay {
     /// A client waits until the server of its keys can be asked, or has waited for long enough: then
     /// the answer is `false`.
     pub(super) fn await_server(&mut self, client: ClientId) -> bool {
-        if self.map.is_one() {
+        if !self.clustered() {
             return false;
         }
         let until = *self.awaiting.entry(client).or_insert(self.now + PATIENCE);

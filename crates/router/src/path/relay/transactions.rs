@@ -3,7 +3,7 @@
 
 use super::Relay;
 use super::checks::{aborted, check_words};
-use super::homes::{CROSSES, DOWN};
+use super::homes::DOWN;
 use super::reply::To;
 use super::step::Step;
 use crate::catalog::{Class, Known};
@@ -13,6 +13,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::hold::{Fate, Hold, Use};
 use crate::path::pending::LinkId;
+use crate::path::split::CROSSSLOT;
 use crate::path::transaction::command as word;
 use crate::topology::Span;
 
@@ -81,7 +82,7 @@ impl Relay {
         }
         let span = self.span(Some(known), request);
         if span == Span::Several {
-            return Err(Refusal::Kept(CROSSES.into()));
+            return Err(Refusal::Kept(CROSSSLOT.into()));
         }
         let changes = self.changes(Some(known), request);
         let limit = self.rules.limits.waiting;
@@ -161,7 +162,7 @@ impl Relay {
         self.invalidate(&changes);
         let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
         let (client, ticket) = (request.client, course.replies.owe());
-        let batch = if self.map.is_one() { 0 } else { self.batches.add(whole.clone(), 0) };
+        let batch = if self.clustered() { self.batches.add(whole.clone(), 0) } else { 0 };
         self.send_whole(id, &whole, Step::Exec { client, ticket, changes, db, own, batch });
         match own || db.is_some() {
             true => course.settle(ticket),
