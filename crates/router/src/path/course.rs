@@ -7,7 +7,7 @@ use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::news::{Topic, Topics};
-use crate::policy::User;
+use crate::policy::{Permissions, User};
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
 use std::ops::Deref;
@@ -216,6 +216,14 @@ impl Course {
             true => out.extend_from_slice(bytes),
             false => self.replies.make(bytes),
         }
+    }
+
+    /// What its user has to be permitted for what it hears without asking.
+    pub(crate) fn hears(&self) -> Permissions {
+        let hears =
+            self.subscribes() || self.tracking.tracker().is_some() || self.own.hold == Hold::Kept;
+        let reads = if hears { Permissions::READ } else { Permissions::empty() };
+        reads | if self.monitors { Permissions::ADMIN } else { Permissions::empty() }
     }
 
     /// Whether it subscribes to anything.
