@@ -16,6 +16,9 @@ use smallvec::SmallVec;
 pub(super) const DOWN: &[u8] = b"CLUSTERDOWN";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
+/// Milliseconds between looks at the map of a ring by a thread that has nothing else to do.
+const LOOK: u64 = 250;
+
 /// Where the keys of a request are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Home {
@@ -38,6 +41,10 @@ impl Relay {
             self.retire();
             self.wake_awaiting();
             self.move_ear();
+            if self.map.first_of_ring().is_some() {
+                // Of changes at another store nobody has told them.
+                self.tell_flushed();
+            }
         }
     }
 
@@ -45,6 +52,12 @@ impl Relay {
     #[inline]
     pub(super) fn clustered(&self) -> bool {
         self.router.topology.cluster.is_some()
+    }
+
+    /// When to look at the map of a ring, though nobody asks for anything: for those who wait for news.
+    pub(super) fn looks_at(&self) -> Option<u64> {
+        let waits = self.hears() || !self.router.tracked.is_empty();
+        (waits && self.map.first_of_ring().is_some()).then_some(self.now + LOOK)
     }
 
     /// Closes connections to servers that are not in the map any more, once nothing is owed over them.
@@ -147,10 +160,7 @@ impl Relay {
             return;
         }
         let tags = self.router.topology.set_down(server, down);
+        self.router.replies.end(&tags);
         self.look();
-        if !tags.is_empty() {
-            self.router.replies.end(&tags);
-            self.tell_flushed();
-        }
     }
 }

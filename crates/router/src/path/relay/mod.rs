@@ -213,15 +213,15 @@ impl Relay {
         self.probe();
         self.survey();
         self.redo();
-        let ear = self.wake_ear_at();
-        if ear.is_some() {
+        let looks = self.looks_at();
+        if looks.is_some() {
             self.look();
         }
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
-        let others = others.chain(ear).chain(self.redo_at());
+        let others = others.chain(looks).chain(self.redo_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
