@@ -8,6 +8,7 @@ import { findConfig, readConfig } from './file.ts'
 /** The flags of `breakwater serve`. */
 export interface Flags {
   config?: string
+  watch?: boolean
   port?: number
   tlsPort?: number
   tlsCert?: string[]
@@ -25,6 +26,8 @@ export interface Flags {
   threads?: number
   maxBytes: string
   maxClients: number
+  trackingMaxKeys?: number
+  trackingMaxKeysPerClient?: number
   policy: Policy
   driver: DriverName
   store?: string
@@ -46,6 +49,8 @@ const FLAGS: Record<string, keyof Flags> = {
   threads: 'threads',
   maxBytes: 'maxBytes',
   maxClients: 'maxClients',
+  'tracking.maxKeys': 'trackingMaxKeys',
+  'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
   policy: 'policy',
   driver: 'driver',
   store: 'store',

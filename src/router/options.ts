@@ -37,6 +37,21 @@ export interface RouterUser {
  */
 export type DriverName = 'auto' | 'native' | 'net'
 
+/** How many keys are remembered because clients who read them track them by `CLIENT TRACKING`. */
+export interface TrackingOptions {
+  /**
+   * The most keys, 0 for any number: what `tracking-table-max-keys` is to Redis. Beyond, some are
+   * forgotten, and their clients told that they changed. A key counts once more for each 256 bytes
+   * of it, and for each 8 clients. Default: 1,000,000.
+   */
+  maxKeys?: number | undefined
+  /**
+   * The most keys of one client, 0 for any number, in front of a store. A client that tracks more is
+   * told that everything has changed. Default: 100,000.
+   */
+  maxKeysPerClient?: number | undefined
+}
+
 /** How to set up a router with `createRouter` of `breakwater/router`. */
 export interface RouterOptions {
   /**
@@ -55,6 +70,8 @@ export interface RouterOptions {
   users?: RouterUser[] | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
+  /** How many keys clients may track. */
+  tracking?: TrackingOptions | undefined
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
@@ -92,6 +109,7 @@ const KNOWN: readonly string[] = [
   'password',
   'users',
   'maxClients',
+  'tracking',
   'driver',
   'store',
   'readFrom',
@@ -99,6 +117,13 @@ const KNOWN: readonly string[] = [
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
+
+const TRACKING: readonly string[] = [
+  'maxKeys',
+  'maxKeysPerClient',
+] satisfies (keyof TrackingOptions)[]
+/** The most keys that a bound may be. */
+const MOST_KEYS = 1_000_000_000
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
 export function check(options: RouterOptions, version: string): NativeOptions {
@@ -149,6 +174,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
+    ...checkTracking(options.tracking),
     ...(store === undefined ? {} : { ...store, routes }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
   }
@@ -173,6 +199,18 @@ function checkReplicas(
   if (readFrom !== 'primary') refuse('readFrom', readFrom)
   const at = routes.findIndex(route => route.readFrom !== 'primary')
   if (at >= 0) refuse(`routes[${at}].readFrom`, routes[at]!.readFrom)
+}
+
+function checkTracking(tracking: TrackingOptions = {}) {
+  if (typeof tracking !== 'object' || tracking === null || Array.isArray(tracking)) {
+    throw new InvalidOptionError('tracking', tracking, 'an object, as { maxKeys: 1_000_000 }')
+  }
+  checkKnown('tracking.', tracking, TRACKING)
+  const { maxKeys = 1_000_000, maxKeysPerClient = 100_000 } = tracking
+  return {
+    trackedKeys: whole('tracking.maxKeys', maxKeys, 0, MOST_KEYS),
+    trackedKeysPerClient: whole('tracking.maxKeysPerClient', maxKeysPerClient, 0, MOST_KEYS),
+  }
 }
 
 function whole(option: string, value: number, least: number, most: number): number {

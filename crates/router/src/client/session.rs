@@ -51,7 +51,7 @@ impl Session {
         mailbox: &Arc<Mailbox>,
     ) -> Result<Self, &'static [u8]> {
         let client = router.join(peer, now, mailbox)?;
-        let state = State::new(client, router.options.users.anonymous());
+        let state = State::new(client, router.rules());
         let requests = RequestParser::default();
         let course = Course::default();
         Ok(Self { router: router.clone(), requests, pending: vec![], state, course })
@@ -93,9 +93,12 @@ impl Session {
         }
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
+        self.state.hears = self.course.hears();
         self.state.show(now, self.pending.len());
         self.router.count(0, chunk.len(), sent);
-        next
+        // Whoever changes the rules and has not been shown this is seen here.
+        keep_up(&mut self.state, &mut self.course, &self.router);
+        if self.state.closing { Next::Close } else { next }
     }
 
     /// Keeps what a client sent that has not taken the replies to what it sent before: no command
@@ -106,7 +109,7 @@ impl Session {
             return Next::Close;
         }
         self.router.count(0, chunk.len(), 0);
-        if self.pending.len() + chunk.len() > self.router.options.limits.waiting {
+        if self.pending.len() + chunk.len() > self.state.rules.limits.waiting {
             return self.refuse(
                 b"ERR Protocol error: too many commands wait for replies to be read",
                 output,
@@ -171,7 +174,7 @@ impl Session {
 
     /// The most bytes of messages that may wait for it.
     pub fn most_messages(&self) -> usize {
-        self.router.options.limits.messages
+        self.state.rules.limits.messages
     }
 
     /// Whether it waits for a command that may never be answered: it is not waited for if its client
@@ -209,7 +212,7 @@ impl Session {
             }
             return next;
         }
-        if self.pending.len() + chunk.len() > self.router.options.limits.input {
+        if self.pending.len() + chunk.len() > self.state.rules.limits.input {
             return self.refuse(b"ERR Protocol error: too much unprocessed input", output);
         }
         self.pending.extend_from_slice(chunk);
@@ -233,16 +236,17 @@ impl Session {
         mut relay: Option<&mut Relay>,
     ) -> (usize, Next) {
         let Self { router, requests, state, course, .. } = self;
-        let limit = router.options.limits.output;
+        let limit = state.rules.limits.output;
         let mut used = 0;
         let mut commands: u64 = 0;
         let next = loop {
+            keep_up(state, course, router);
             if state.closing || state.client.is_killed() {
                 state.closing = true;
                 break Next::Close;
             }
             let rest = &bytes[used..];
-            let full = output.bytes.len() >= limit || commands == router.options.limits.batch;
+            let full = output.bytes.len() >= limit || commands == state.rules.limits.batch;
             if full && !rest.is_empty() {
                 break Next::Resume;
             }
@@ -286,5 +290,16 @@ impl Drop for Session {
         self.state.ignore(&self.router);
         self.router.news.leave(&self.state.client.recipient);
         self.router.registry.leave(self.state.client.id);
+    }
+}
+
+/// Has a session go by the rules in force. A client is disconnected if its user is gone, or may not
+/// hear any more what it hears; a transaction is judged anew as a whole: it fails.
+#[inline]
+fn keep_up(state: &mut State, course: &mut Course, router: &Router) {
+    let lost = state.keep_up(router);
+    if !lost.is_empty() {
+        course.refuse_transaction();
+        state.closing |= lost.intersects(state.needs() | course.hears());
     }
 }

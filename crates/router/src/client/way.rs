@@ -36,6 +36,7 @@ impl Way<'_> {
         now: i64,
         output: &mut Output,
     ) -> bool {
+        self.relay.adopt(&self.state.rules);
         let mark = output.bytes.len();
         let begun = self.state.replying.begin();
         // What is said of subscriptions is said to all.

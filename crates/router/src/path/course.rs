@@ -8,7 +8,7 @@ use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::news::{Topic, Topics};
-use crate::policy::User;
+use crate::policy::{Permissions, User};
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
 use std::ops::Deref;
@@ -250,6 +250,14 @@ impl Course {
     /// Whether it is in the middle of a transaction.
     pub(crate) fn queues(&self) -> bool {
         self.transaction.is_some()
+    }
+
+    /// What its user has to be permitted for what it hears without asking.
+    pub(crate) fn hears(&self) -> Permissions {
+        let hears =
+            self.subscribes() || self.tracking.tracker().is_some() || self.own.hold == Hold::Kept;
+        let reads = if hears { Permissions::READ } else { Permissions::empty() };
+        reads | if self.monitors { Permissions::ADMIN } else { Permissions::empty() }
     }
 
     /// Whether it subscribes to anything.

@@ -7,6 +7,7 @@ use super::execution::{Execution, Part};
 use super::replies::Ticket;
 use crate::cache::KeyList;
 use crate::failure::Failure;
+use crate::topology::Span;
 use breakwater_resp::write_request;
 
 /// What is between `MULTI` and `EXEC`.
@@ -22,6 +23,8 @@ pub(crate) struct Transaction {
     pub(crate) reads: KeyList,
     /// The database that it ends in, if it chooses one.
     pub(crate) db: Option<u8>,
+    /// What all its keys belong to.
+    span: Option<Span>,
     /// What it changes.
     pub(super) changes: Changes,
 }
@@ -37,6 +40,20 @@ impl Transaction {
         self.requests.extend_from_slice(request);
         self.ends.push((self.requests.len(), own));
         Ok(())
+    }
+
+    /// What all its keys belong to.
+    pub(crate) fn span(&self) -> Span {
+        self.span.unwrap_or(Span::Keyless)
+    }
+
+    /// A request whose keys belong to this is one of it.
+    pub(crate) fn spans(&mut self, more: Span) {
+        self.span = Some(match (self.span(), more) {
+            (one, Span::Keyless) | (Span::Keyless, one) => one,
+            (one, other) if one == other => one,
+            _ => Span::Several,
+        });
     }
 
     /// One of its requests is refused.

@@ -19,14 +19,12 @@ pub struct Limits {
     pub messages: usize,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
-    /// The most keys of a store behind the node that clients track, each counted for each of its clients, and once more for each
-    /// 256 bytes of it.
+    /// The most keys that are remembered because clients who read them track them; any number, if it
+    /// is 0. Beyond, some are told as changed. A key counts once, and once more for each 256 bytes of
+    /// it and for each eight clients.
     pub tracked_keys: usize,
-    /// The same for one client.
+    /// The same of one client, whose keys are all told as changed beyond; of a store behind the node.
     pub tracked_keys_by_client: usize,
-    /// About the most bytes of names of keys that are remembered because clients who read them track
-    /// them: beyond, some are told as changed.
-    pub tracked: usize,
     /// The most clients at once.
     pub clients: usize,
 }
@@ -42,7 +40,6 @@ impl Default for Limits {
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,
-            tracked: 64 * 1024 * 1024,
             clients: 10_000,
         }
     }

@@ -164,7 +164,7 @@ impl Relay {
         let (Some(kind), Some(topic)) = (kind, topic.text()) else { return };
         let topic = Arc::new((kind, topic.to_vec()));
         let Some(listeners) = self.hearing.topics.get(&*topic) else { return };
-        let (bytes, most): (Arc<[u8]>, _) = (push.into(), self.router.options.limits.messages);
+        let (bytes, most): (Arc<[u8]>, _) = (push.into(), self.rules.limits.messages);
         let (mut here, mut slow) = (false, vec![]);
         for Listener { thread, load } in listeners {
             if *thread == self.number {

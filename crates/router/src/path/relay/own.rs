@@ -62,7 +62,8 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let home = self.home(Some(known), request)?;
+        let Some(id) = self.pin(home.server, request, course)? else { return Ok(Taken::Later) };
         course.own.hold.take(Use::Watch);
         self.over_own(id, Some(known), request, course)
     }
@@ -75,7 +76,8 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let home = self.home(Some(known), request)?;
+        let Some(id) = self.pin(home.server, request, course)? else { return Ok(Taken::Later) };
         let to = self.last_over_own(known, request, course);
         self.send_patiently(id, request.bytes, to);
         course.block();
@@ -91,7 +93,8 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let server = self.any_master()?;
+        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
         self.send(id, &word("PING"), To::Nobody);
         self.block(known, request, course)
     }
@@ -104,7 +107,8 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let server = self.any_master()?;
+        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
         course.own.hold.take(Use::Keep);
         course.monitors = true;
         if let Some(link) = self.links.get_mut(&id) {

@@ -2,6 +2,7 @@
 //! way in any thread, or by one of their own.
 
 use super::Relay;
+use super::homes::Home;
 use super::read::{Read, Stage, Waiter};
 use super::reply::{Demand, To};
 use super::tracking::caching;
@@ -49,19 +50,22 @@ impl Relay {
         let mark = out.len();
         let (db, protocol) = (request.db, request.protocol);
         let router = &self.router;
-        let route = &router.options.routes.all()[ask.route];
+        let route = &self.rules.routes.all()[ask.route];
         let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
         // The usual case, before anything is made for the others.
         let get = ask.name == "get" && request.args.len() == 2;
         let plain = get && !ask.follows && mode == Mode::On && !checks;
-        if plain && router.replies.get(db, request.args.word(1), protocol, out).is_some() {
-            return self.hit(&ask, course, out, mark);
+        if plain && let Some(hit) = router.replies.get(db, request.args.word(1), protocol, out) {
+            if self.still_counts(ask.route, &hit, out.len() - mark, 0) {
+                return self.hit(&ask, course, out, mark);
+            }
+            out.truncate(mark);
         }
         let form = ask.form;
         let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
         let Some(shelf) = shelf else { return self.pass(ask.route) };
         if !ask.follows {
-            let hit = self.router.replies.find(&shelf, protocol, Staleness::Refused, out);
+            let hit = self.find(&ask, &shelf, Staleness::Refused, out);
             match (hit, mode) {
                 (Some(hit), Mode::Shadow) => {
                     out.truncate(mark);
@@ -92,7 +96,7 @@ impl Relay {
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let form = Form::of(&known.name, words.len());
-        let routes = &self.router.options.routes;
+        let routes = &self.rules.routes;
         let route = routes.of(keys.first());
         let of = &routes.all()[route];
         let one = || keys.iter().all(|key| routes.of(key) == route);
@@ -105,6 +109,39 @@ impl Relay {
         }
         let follows = course.pending.change(keys.iter());
         Some(Ask { request, name: &known.name, form, route, keys, number: None, follows })
+    }
+
+    /// The reply to a read that was found, if it counts: appends it to `out`.
+    fn find(
+        &self,
+        ask: &Ask<'_, '_>,
+        shelf: &Shelf,
+        staleness: Staleness,
+        out: &mut Vec<u8>,
+    ) -> Option<Hit> {
+        let mark = out.len();
+        let hit = self.router.replies.find(shelf, ask.request.protocol, staleness, out)?;
+        let patience = if let Staleness::Taken(most) = staleness { most } else { 0 };
+        let counts = self.still_counts(ask.route, &hit, out.len() - mark, patience);
+        if !counts {
+            out.truncate(mark);
+        }
+        counts.then_some(hit)
+    }
+
+    /// Whether a reply of so many bytes may be given: one that was asked for under other rules must be
+    /// one that these would have kept.
+    #[inline]
+    fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
+        hit.when > self.rules.since() || {
+            let age = self.router.replies.now().saturating_sub(hit.when);
+            self.rules.routes.all()[route].keeps(age, hit.absent, len, patience)
+        }
+    }
+
+    /// The number of a read's route, and that of the rules.
+    fn placed(&self, ask: &Ask<'_, '_>) -> (usize, u64) {
+        (ask.route, self.rules.number)
     }
 
     fn pass(&mut self, route: usize) -> bool {
@@ -138,10 +175,12 @@ impl Relay {
     ) -> bool {
         let request = ask.request;
         let scope = Scope::of(shelf.keys.iter());
-        let demand = self.demand(ask, &shelf);
+        let Ok(home) = self.home_of(shelf.keys.iter()) else { return self.pass(ask.route) };
+        let demand = self.demand(ask, &shelf, home);
         let Ok(server) = self.server_of_miss(&demand, &shelf) else {
             return self.give_stale(ask, &shelf, course, out);
         };
+        let Some(tag) = self.map.tag(home.partition, server) else { return self.pass(ask.route) };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
         if ask.follows && course.pending.block(reader, &scope, false) {
@@ -151,7 +190,7 @@ impl Relay {
             return self.give_stale(ask, &shelf, course, out);
         }
         let chance = self.chance();
-        let route = &self.router.options.routes.all()[ask.route];
+        let route = &self.rules.routes.all()[ask.route];
         let (life, patience) = (route.ttl, route.stale_if_error);
         if route.admission && !self.router.replies.admits(&shelf, chance) {
             self.tally.add(ask.route, Count::LeftOut);
@@ -161,12 +200,12 @@ impl Relay {
         if patience > 0 {
             let mut kept = vec![];
             let taken = Staleness::Taken(patience);
-            let found = self.router.replies.find(&shelf, request.protocol, taken, &mut kept);
+            let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
         // A read that takes longer than a reply lasts is one read all the same.
         let life = life.map(|life| life.max(PATIENCE));
-        let Some(generations) = self.router.replies.begin(&shelf, server, life) else {
+        let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
@@ -175,7 +214,8 @@ impl Relay {
             self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
         }
         let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
-        let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
+        let place = (reader, home.partition, self.map.epoch);
+        let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
         read.stale = stale;
         read.add(waiter);
         // By which connection the store is asked.
@@ -232,24 +272,25 @@ impl Relay {
         true
     }
 
-    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf) -> Demand {
-        let from = self.router.options.routes.all()[ask.route].read_from;
+    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf, home: Home) -> Demand {
+        let from = self.rules.routes.all()[ask.route].read_from;
         let (protocol, db) = (Protocol::Resp3, shelf.db);
-        Demand { from, fence: self.fence(shelf.keys.iter()), protocol, db }
+        let (fence, partition) = (self.fence(shelf.keys.iter()), home.partition);
+        Demand { from, fence, protocol, db, partition }
     }
 
     /// The server that is asked: the one that the key was read from before, if that will do.
     fn server_of_miss(&mut self, demand: &Demand, shelf: &Shelf) -> Result<ServerId, Failure> {
         let known = (demand.from != ReadFrom::Primary)
-            .then(|| self.router.replies.server_of(shelf.keys.first()));
-        self.server_for(demand, known.flatten())
+            .then(|| self.router.replies.tag_of(shelf.keys.first()));
+        let prefers = known.flatten().and_then(|tag| self.map.server_of(tag));
+        self.server_for(demand, prefers)
     }
 
     /// Whether another thread's read has ended since memory was asked, and what it has left there.
     fn came_meanwhile(&self, ask: &Ask<'_, '_>, shelf: &Shelf, came: &mut Vec<u8>) -> bool {
-        let (router, protocol) = (&self.router, ask.request.protocol);
-        let answers = router.options.routes.all()[ask.route].mode == Mode::On && !ask.follows;
-        answers && router.replies.find(shelf, protocol, Staleness::SecondLook, came).is_some()
+        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        answers && self.find(ask, shelf, Staleness::SecondLook, came).is_some()
     }
 
     /// The store is unreachable: what is beyond its time is given, where the route allows it.
@@ -260,12 +301,12 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> bool {
-        let patience = self.router.options.routes.all()[ask.route].stale_if_error;
+        let patience = self.rules.routes.all()[ask.route].stale_if_error;
         if patience == 0 || ask.follows {
             return self.pass(ask.route);
         }
         let (mark, taken) = (out.len(), Staleness::Taken(patience));
-        if self.router.replies.find(shelf, ask.request.protocol, taken, out).is_none() {
+        if self.find(ask, shelf, taken, out).is_none() {
             return self.pass(ask.route);
         }
         self.tally.add(ask.route, Count::StaleGiven);
@@ -277,7 +318,7 @@ impl Relay {
 
     /// Reads a reply anew that is about to end, while others are still given it.
     fn refresh(&mut self, ask: &Ask<'_, '_>, shelf: Shelf, hit: Hit) {
-        let share = self.router.options.routes.all()[ask.route].refresh_ahead;
+        let share = self.rules.routes.all()[ask.route].refresh_ahead;
         let Some(deadline) = hit.deadline.filter(|_| share > 0.0) else { return };
         let (whole, now) = (deadline.saturating_sub(hit.when), self.router.replies.now());
         if deadline.saturating_sub(now) as f64 > whole as f64 * share {
@@ -285,7 +326,9 @@ impl Relay {
         }
         let request = ask.request;
         // The server that the key was read from, which tells of its changes.
-        let Some(server) = self.router.replies.server_of(shelf.keys.first()) else { return };
+        self.look();
+        let Some(tag) = self.router.replies.tag_of(shelf.keys.first()) else { return };
+        let Some(server) = self.map.server_of(tag) else { return };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
@@ -296,7 +339,9 @@ impl Relay {
             Role::Lead(lease) => {
                 self.tally.add(ask.route, Count::Refreshed);
                 let known = (shelf, generations);
-                let mut read = Read::new(known, ask.route, reader, request.bytes);
+                let partition = self.map.partition(known.0.keys.first());
+                let place = (reader, partition, self.map.epoch);
+                let mut read = Read::new(known, self.placed(ask), place, request.bytes);
                 read.wants(request.protocol);
                 self.begin(read, lease);
             }

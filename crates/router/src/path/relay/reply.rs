@@ -7,7 +7,7 @@ use crate::cache::{Form, Generations, Shelf};
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
-use crate::topology::{Fence, ReadFrom, ServerId};
+use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
 
 /// Whose reply it is that the store gives.
@@ -28,6 +28,8 @@ pub(super) enum To {
     Instead(Box<Read>),
     /// What a server says of its replication.
     Probe(Probe),
+    /// What a server of a cluster says of it, in the round of this number.
+    Map { round: u64, server: ServerId, slots: bool },
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -42,7 +44,6 @@ pub(super) enum To {
 
 /// A reply that was given from memory and is compared.
 pub(super) struct Given {
-    pub(super) route: usize,
     pub(super) shelf: Shelf,
     pub(super) generations: Generations,
     pub(super) protocol: Protocol,
@@ -72,12 +73,16 @@ pub(super) struct Demand {
     pub(super) fence: Fence,
     pub(super) protocol: Protocol,
     pub(super) db: u8,
+    /// Of which keys.
+    pub(super) partition: Partition,
 }
 
 /// A question to a server, how far it has come.
 #[derive(Clone, Copy)]
 pub(super) struct Probe {
     pub(super) server: ServerId,
+    /// The primary of its history.
+    pub(super) primary: ServerId,
     /// The last write of the node that was numbered before.
     pub(super) fence: Fence,
     /// When it was asked, in milliseconds of the engine's clock.
@@ -127,6 +132,9 @@ impl Relay {
                 self.give(*read, true);
             }
             To::Probe(probe) => self.replied_probe(probe, Some(&reply)),
+            To::Map { round, server, slots } => {
+                self.replied_map(round, server, slots, Some(reply));
+            }
         }
     }
 
@@ -157,6 +165,7 @@ impl Relay {
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
             To::Probe(probe) => self.replied_probe(probe, None),
+            To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }
     }
 }

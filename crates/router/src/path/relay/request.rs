@@ -23,8 +23,8 @@ impl Relay {
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
-        let full = course.replies.len() >= IN_FLIGHT
-            || course.replies.kept() >= self.router.options.limits.output;
+        let full =
+            course.replies.len() >= IN_FLIGHT || course.replies.kept() >= self.rules.limits.output;
         // What is kept in a transaction that is done now waits for its other parts.
         if request.stand == Stand::Alone && (full || course.is_settling()) {
             return Ok(Taken::Later);
@@ -138,18 +138,18 @@ impl Relay {
         course: &mut Course,
         tracked: Option<(Option<u64>, &KeyList)>,
     ) -> Result<Taken, Failure> {
+        let home = self.home(known, request)?;
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
         // Where a client is to hear of changes the primary is asked, which tells of them.
         if let Some(known) = known.filter(|known| known.class == Class::Read)
             && tracked.is_none()
-            && let Some(taken) = self.take_read(known, request, course, &scope)?
+            && let Some(taken) = self.take_read(known, request, course, (home, &scope))?
         {
             return Ok(taken);
         }
-        let Some(link) = self.link_for(request, course, (&scope, writes))? else {
-            return Ok(Taken::Later);
-        };
+        let link = self.link_for(home.server, request, course, (&scope, writes))?;
+        let Some(link) = link else { return Ok(Taken::Later) };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         course.pending.add(ticket, link, &scope, writes);

@@ -121,9 +121,13 @@ impl Relay {
             return Ok(taken);
         }
         // It is there before anything is read: the store says by it when all may have changed.
-        let tells = self.shared(Protocol::Resp3, request.db);
-        if self.refuses(tells) {
-            return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+        self.look();
+        let map = self.map.clone();
+        for server in map.masters() {
+            let tells = self.shared_with(server, Protocol::Resp3, request.db);
+            if map.is_one() && self.refuses(tells) {
+                return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+            }
         }
         let tracked = &self.router.tracked;
         let tracker = tracked.begin(request.client, self.number, options.redirect as u64);
@@ -186,7 +190,8 @@ impl Relay {
             Some(Promise::Asked) => return None,
             None => {}
         }
-        let tells = self.shared(Protocol::Resp3, request.db);
+        let Ok(home) = self.home_of(keys.iter()) else { return Some(0) };
+        let tells = self.shared_with(home.server, Protocol::Resp3, request.db);
         if self.refuses(tells) {
             return Some(0);
         }

@@ -14,6 +14,7 @@ use crate::path::execution::Execution;
 use crate::path::hold::{Fate, Hold, Use};
 use crate::path::transaction::command as word;
 use crate::shared::ClientId;
+use crate::topology::Span;
 
 const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
 
@@ -72,8 +73,11 @@ impl Relay {
             }
             _ => {}
         }
+        self.look();
+        let span = self.span(Some(known), request);
+        self.home_of_span(span).map_err(Refusal::Kept)?;
         let changes = self.changes(Some(known), request);
-        let limit = self.router.options.limits.waiting;
+        let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
             if name == "select"
                 && let Ok(db) = command::database(request.args.word(1))
@@ -87,6 +91,7 @@ impl Relay {
                 _ => false,
             };
             transaction.queue(request.bytes, own, limit).map_err(Refusal::Kept)?;
+            transaction.spans(span);
             transaction.changes.merge(changes);
         }
         Ok(Taken::Said("QUEUED"))
@@ -124,13 +129,28 @@ impl Relay {
             let why = "EXECABORT Transaction discarded because of previous errors.";
             return Err(Refusal::Ended(why.into()));
         }
-        let (whole, db) = (transaction.whole(), transaction.db);
-        let own = self.own(request.client, course).is_some() || db.is_some();
-        let link = match own {
-            true => self.pin(request, course),
-            false => self.link_for_all(request, course),
+        let (whole, db, span) = (transaction.whole(), transaction.db, transaction.span());
+        self.look();
+        let held = self.own(request.client, course);
+        let own = held.is_some() || db.is_some();
+        // What names no key is done where keys are watched.
+        let there = held.and_then(|id| self.links.get(&id)).map(|link| link.server);
+        let server = match there.filter(|_| span == Span::Keyless) {
+            Some(server) => Ok(server),
+            None => self.home_of_span(span).map(|home| home.server),
         };
-        let Some(id) = link.map_err(Refusal::Ended)? else { return Ok(Taken::Later) };
+        let link = server.and_then(|server| match own {
+            true => self.pin(server, request, course),
+            false => self.link_for_all(server, request, course),
+        });
+        let id = match link {
+            Ok(Some(id)) => id,
+            Ok(None) => return Ok(Taken::Later),
+            Err(why) => {
+                self.unwatch(request, course);
+                return Err(Refusal::Ended(why));
+            }
+        };
         self.check_room(id, &whole).map_err(Refusal::Ended)?;
         let (client, ticket) = (request.client, course.replies.owe());
         if let Some(transaction) = &course.transaction {
@@ -185,7 +205,7 @@ enum Refusal {
 
 impl Course {
     /// A request of the transaction was refused, if there is one.
-    pub(super) fn refuse_transaction(&mut self) {
+    pub(crate) fn refuse_transaction(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refuse();
         }
