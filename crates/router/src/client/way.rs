@@ -5,7 +5,7 @@ use super::output::Output;
 use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
-use crate::path::{Course, Part, Relay, Request, Stand, Taken};
+use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
 use crate::shared::Router;
 use breakwater_resp::{Args, ReplyWriter, RequestParser};
 
@@ -111,9 +111,9 @@ impl Way<'_> {
             // What it says of replies counts from the next part on.
             let mute = self.state.replying.is_mute();
             match &part {
-                Part::Done(reply) if !mute => output.bytes.extend_from_slice(reply),
-                Part::Done(_) | Part::Stores => {}
-                Part::Own(bytes) => {
+                Piece::Done(reply) if !mute => output.bytes.extend_from_slice(reply),
+                Piece::Done(_) | Piece::Stores => {}
+                Piece::Own(bytes) => {
                     let mut parser = RequestParser::default();
                     parser.parse(bytes, true);
                     let args = parser.args(bytes);

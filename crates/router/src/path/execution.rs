@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 /// One request of a transaction.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Piece {
     /// The store does it.
     Stores,
     /// The node does it, as its client sent it.
@@ -23,7 +23,7 @@ pub(crate) struct Execution {
     /// The place of the reply to `EXEC`.
     pub(crate) ticket: Ticket,
     /// Requests that are to be answered.
-    parts: VecDeque<Part>,
+    parts: VecDeque<Piece>,
     /// The reply as far as it is known; `None` as long as the store has not answered.
     reply: Option<Vec<u8>>,
     /// Whether a part of it has to come behind what is owed for another one.
@@ -37,8 +37,8 @@ pub(crate) struct Execution {
 
 impl Execution {
     /// One of these parts, none of which is done.
-    pub(super) fn new(ticket: Ticket, parts: VecDeque<Part>) -> Self {
-        let is_shared = parts.contains(&Part::Stores);
+    pub(super) fn new(ticket: Ticket, parts: VecDeque<Piece>) -> Self {
+        let is_shared = parts.contains(&Piece::Stores);
         Self { ticket, parts, reply: None, owes: false, tracks: false, is_shared }
     }
 
@@ -49,12 +49,12 @@ impl Execution {
 
     /// The store has answered. If it has not done the transaction, nor does the node.
     pub(super) fn answer(&mut self, reply: &[u8]) {
-        let stores = self.parts.iter().filter(|part| **part == Part::Stores).count();
+        let stores = self.parts.iter().filter(|part| **part == Piece::Stores).count();
         match elements(reply).filter(|replies| replies.len() == stores) {
             Some(replies) => {
                 self.reply = Some(format!("*{}\r\n", self.parts.len()).into_bytes());
-                let own = self.parts.iter_mut().filter(|part| **part == Part::Stores);
-                own.zip(replies).for_each(|(part, reply)| *part = Part::Done(reply));
+                let own = self.parts.iter_mut().filter(|part| **part == Piece::Stores);
+                own.zip(replies).for_each(|(part, reply)| *part = Piece::Done(reply));
             }
             None => {
                 self.reply = Some(reply.to_vec());
@@ -64,18 +64,18 @@ impl Execution {
     }
 
     /// The next part, once the store has answered.
-    pub(crate) fn next(&mut self) -> Option<Part> {
+    pub(crate) fn next(&mut self) -> Option<Piece> {
         self.parts.pop_front()
     }
 
     /// A part cannot be done yet.
-    pub(crate) fn put_back(&mut self, part: Part) {
+    pub(crate) fn put_back(&mut self, part: Piece) {
         self.parts.push_front(part);
     }
 
     /// Whether replies of the store stand behind the present part.
     pub(crate) fn goes_on(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Done(_)))
+        self.parts.iter().any(|part| matches!(part, Piece::Done(_)))
     }
 
     /// Whether its client may have been told of changes of what it reads in it before it reads that, or
@@ -114,16 +114,16 @@ mod tests {
     use super::*;
 
     fn execution() -> Execution {
-        let own = |text: &str| Part::Own(text.into());
-        Execution::new(7, [own("a"), Part::Stores, own("b"), Part::Stores].into())
+        let own = |text: &str| Piece::Own(text.into());
+        Execution::new(7, [own("a"), Piece::Stores, own("b"), Piece::Stores].into())
     }
 
     #[test]
     fn replies_of_the_store_stand_where_their_requests_stood() {
         let mut execution = execution();
         execution.answer(b"*2\r\n*1\r\n:1\r\n-ERR no\r\n");
-        let done = |text: &str| Part::Done(text.into());
-        let own = |text: &str| Part::Own(text.into());
+        let done = |text: &str| Piece::Done(text.into());
+        let own = |text: &str| Piece::Own(text.into());
         let expected = [own("a"), done("*1\r\n:1\r\n"), own("b"), done("-ERR no\r\n")];
         assert_eq!(std::iter::from_fn(|| execution.next()).collect::<Vec<_>>(), expected);
         assert_eq!(execution.reply(), b"*4\r\n");

@@ -20,7 +20,7 @@ mod transaction;
 
 pub(crate) use course::{Course, Note, Request, Stand, Taken};
 pub use course::{Delivery, Payload};
-pub(crate) use execution::Part;
+pub(crate) use execution::Piece;
 pub use letter::Letter;
 pub use pending::LinkId;
 pub use relay::Relay;

@@ -3,7 +3,7 @@
 //! part (`execution`).
 
 use super::changes::Changes;
-use super::execution::{Execution, Part};
+use super::execution::{Execution, Piece};
 use super::replies::Ticket;
 use crate::cache::KeyList;
 use crate::failure::Failure;
@@ -94,8 +94,8 @@ impl Transaction {
     /// What it is once it was sent; `None` if the store does all of it.
     pub(super) fn execution(&self, ticket: Ticket) -> Option<Execution> {
         let part = |(request, own): (&[u8], bool)| match own {
-            true => Part::Own(request.to_vec()),
-            false => Part::Stores,
+            true => Piece::Own(request.to_vec()),
+            false => Piece::Stores,
         };
         self.has_own().then(|| Execution::new(ticket, self.each().map(part).collect()))
     }
