@@ -83,6 +83,21 @@ const OPTIONS: Record<
     { store: { ...STORE, maxLag: '5s' } },
     RegExp(`^store.maxLag must be 10000 ms ${RESTS} 5000 ms$`),
   ],
+  'store.ring': [
+    { store: ['redis://127.0.0.1:1', 'redis://:secret@127.0.0.1:2'] },
+    { store: ['redis://127.0.0.1:1,weight=2', 'redis://:other@127.0.0.1:2'] },
+    RegExp(`^store.ring must be 127.0.0.1:1 \\(tcp\\), 127.0.0.1:2 \\(tcp\\) ${RESTS} `),
+  ],
+  'store.whenDown': [
+    { store: { ring: ['redis://127.0.0.1:1'] } },
+    { store: { ring: ['redis://127.0.0.1:1'], whenDown: 'next' } },
+    RegExp(`^store.whenDown must be 'refuse' ${RESTS} 'next'$`),
+  ],
+  'store.hashTags': [
+    { store: { ring: ['redis://127.0.0.1:1'] } },
+    { store: { ring: ['redis://127.0.0.1:1'], hashTags: false } },
+    RegExp(`^store.hashTags must be true ${RESTS} false$`),
+  ],
   readFrom: [{ store: STORE }, { store: STORE, readFrom: 'preferReplica' }, ['routes[*].readFrom']],
   routes: [
     { store: STORE.url, routes: ['a:*', 'b:*,ttl=5s'] },

@@ -58,6 +58,14 @@ const FIXED: readonly Fixed[] = [
   { option: 'policy', shown: ({ checked }) => `'${checked.policy}'` },
   { option: 'driver', shown: ({ driver }) => `'${driver}'` },
   {
+    option: 'store.ring',
+    shown: ({ checked: { ring, servers = [] } }) =>
+      ring === undefined ? 'none' : servers.map(serverShown).join(', '),
+    whole: ({ checked: { ring, servers } }) => ring && [ring.nodes, servers],
+  },
+  { option: 'store.whenDown', shown: ({ checked: { ring } }) => `'${ring?.whenDown}'` },
+  { option: 'store.hashTags', shown: ({ checked: { ring } }) => `${ring?.hashTags !== 0}` },
+  {
     option: 'store',
     shown: ({ checked: { servers: [primary] = [] } }) => serverShown(primary),
     whole: ({ checked }) => checked.servers?.[0],

@@ -1,8 +1,9 @@
 //! Where a request goes: which of the servers behind the node. From the bottom up: `server` (how
-//! servers are numbered), `slots` (the slot of a key), `map` (which server has which keys), `fences`
-//! (which reads have to see which writes), `standing` (what a server says of its replication),
-//! `replicas` (what is known of each replica), `servers` (all of them, and what is known of each),
-//! `cluster` (what servers of a cluster say of the map), `choice` (one of several), `counts`
+//! servers are numbered), `slots` (the slot of a key), `ring` (a consistent hash ring), `map` (which
+//! server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
+//! says of its replication), `replicas` (what is known of each replica), `servers` (all of them, and
+//! what is known of each), `cluster` (what servers of a cluster say of the map), `choice` (one of
+//! several), `counts`
 //! (what is counted of a server), `cursor` (which server a scan goes on with).
 //!
 //! No I/O: `path` asks the servers, and sends what goes to them.
@@ -14,6 +15,7 @@ pub(crate) mod cursor;
 mod fences;
 mod map;
 mod replicas;
+mod ring;
 mod server;
 mod servers;
 mod slots;
@@ -26,6 +28,7 @@ pub(crate) use counts::{Flow, ServerTally};
 pub(crate) use fences::{Fence, Fences};
 pub(crate) use map::{Map, Partition, Shard, Span, Tag};
 pub(crate) use replicas::Health;
+pub use ring::{MOST_STORES, Ring, RingNode, RingOptions, has_room};
 use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};
@@ -74,6 +77,26 @@ impl Topology {
         let servers = Servers::new(options.seeds.clone(), MOST_SERVERS);
         let (map, fences) = (Map::unknown_slots(reads_replicas), Fences::new(reads_replicas));
         Self { cluster: Some(options), ..Self::with(servers, map, fences, max_lag) }
+    }
+
+    /// Independent stores, a node of the ring for each.
+    pub(crate) fn of_ring(options: &RingOptions) -> Self {
+        Self::with(
+            Servers::new(options.stores.clone(), 0),
+            Map::ring(options),
+            Fences::new(false),
+            0,
+        )
+    }
+
+    /// A store of a ring is down, or up again. What was read by the map until then is to be ended, as
+    /// after [`Topology::learn`].
+    pub(crate) fn set_down(&self, store: ServerId, down: bool) -> Vec<Tag> {
+        let _one_at_a_time = self.known.lock();
+        match self.map().with_down(store, down) {
+            Some(map) => self.install(map),
+            None => vec![],
+        }
     }
 
     fn with(servers: Servers, map: Map, fences: Fences, max_lag: u64) -> Self {

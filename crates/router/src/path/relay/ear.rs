@@ -24,6 +24,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Milliseconds between looks whether messages of a ring go by way of another store.
+const LOOK: u64 = 250;
+
 /// A thread that listens.
 struct Listener {
     thread: u64,
@@ -51,9 +54,25 @@ impl Relay {
         if let Some(id) = self.hearing.link {
             return id;
         }
-        let id = self.open_link(PRIMARY, self.options(PRIMARY, Protocol::Resp3, 0), None);
+        let server = self.any_master().unwrap_or(PRIMARY);
+        let id = self.open_link(server, self.options(server, Protocol::Resp3, 0), None);
         self.hearing.link = Some(id);
         id
+    }
+
+    /// When to look whether another store is the one that messages go by way of.
+    pub(super) fn wake_ear_at(&self) -> Option<u64> {
+        let ring = self.map.first_of_ring().is_some();
+        (ring && self.hearing.link.is_some()).then_some(self.now + LOOK)
+    }
+
+    /// Messages of a ring go by way of one store. If that is another one now, all hear anew.
+    pub(super) fn move_ear(&mut self) {
+        let link = self.hearing.link.and_then(|id| self.links.get(&id));
+        let Some(heard) = link.map(|link| link.server) else { return };
+        if self.map.first_of_ring().is_some_and(|first| first != heard) {
+            self.lose_ear();
+        }
     }
 
     /// A thread wants to hear something.

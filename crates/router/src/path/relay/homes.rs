@@ -7,10 +7,10 @@ use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::Request;
 use crate::path::pending::LinkId;
+use crate::path::split::CROSSSLOT;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
 use breakwater_resp::Protocol;
 
-const CROSSES: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
 /// Where the keys of a request are.
@@ -33,6 +33,7 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            self.move_ear();
         }
     }
 
@@ -97,7 +98,7 @@ impl Relay {
                 Ok(Home { partition, server })
             }
             Span::Keyless => Ok(Home { partition: 0, server: self.any_master()? }),
-            Span::Several => Err(CROSSES.into()),
+            Span::Several => Err(CROSSSLOT.into()),
         }
     }
 
@@ -106,6 +107,9 @@ impl Relay {
         self.look();
         if self.map.is_one() {
             return Ok(PRIMARY);
+        }
+        if let Some(first) = self.map.first_of_ring() {
+            return Ok(first);
         }
         let map = self.map.clone();
         let link = |server| self.shared.iter().filter(move |((of, ..), _)| *of == server);
@@ -118,5 +122,19 @@ impl Relay {
     pub(super) fn lose(&mut self, server: ServerId) {
         self.router.replies.lose(&self.router.topology.map().tags_of(server));
         self.tell_flushed();
+    }
+
+    /// A store of a ring is down, or up again: others stand in for it, or do so no more, where they
+    /// may. What was read by the other map ends.
+    pub(super) fn store_is(&mut self, server: ServerId, down: bool) {
+        if self.map.first_of_ring().is_none() {
+            return;
+        }
+        let tags = self.router.topology.set_down(server, down);
+        self.look();
+        if !tags.is_empty() {
+            self.router.replies.end(&tags);
+            self.tell_flushed();
+        }
     }
 }
