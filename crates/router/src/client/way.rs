@@ -77,6 +77,7 @@ impl Way<'_> {
         let taken = self.relay.take(&request, self.course, &mut output.bytes);
         self.course.replies.mute(false);
         let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
+        let refused = taken.is_err();
         match taken {
             Ok(Taken::Later) => return Answered::Later,
             Ok(Taken::Done) => {
@@ -97,7 +98,7 @@ impl Way<'_> {
             Err(Failure(text)) => reply.error(&text),
         }
         // `CLIENT REPLY ON` has a reply.
-        if mute && self.state.replying.is_mute() {
+        if (mute || refused) && self.state.replying.is_mute() {
             output.bytes.truncate(mark);
         }
         Answered::Made
