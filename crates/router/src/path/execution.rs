@@ -20,8 +20,9 @@ pub(crate) enum Piece {
 
 /// A transaction whose `EXEC` was sent to the store.
 pub(crate) struct Execution {
-    /// The place of the reply to `EXEC`.
+    /// The place of the reply to `EXEC`, and whether that is for nobody.
     pub(crate) ticket: Ticket,
+    muted: bool,
     /// Requests that are to be answered.
     parts: VecDeque<Piece>,
     /// The reply as far as it is known; `None` as long as the store has not answered.
@@ -37,9 +38,9 @@ pub(crate) struct Execution {
 
 impl Execution {
     /// One of these parts, none of which is done.
-    pub(super) fn new(ticket: Ticket, parts: VecDeque<Piece>) -> Self {
+    pub(super) fn new((ticket, muted): (Ticket, bool), parts: VecDeque<Piece>) -> Self {
         let is_shared = parts.contains(&Piece::Stores);
-        Self { ticket, parts, reply: None, owes: false, tracks: false, is_shared }
+        Self { ticket, muted, parts, reply: None, owes: false, tracks: false, is_shared }
     }
 
     /// Whether the store has answered.
@@ -60,6 +61,9 @@ impl Execution {
                 self.reply = Some(reply.to_vec());
                 self.parts.clear();
             }
+        }
+        if self.muted {
+            self.reply = Some(vec![]);
         }
     }
 
@@ -115,7 +119,7 @@ mod tests {
 
     fn execution() -> Execution {
         let own = |text: &str| Piece::Own(text.into());
-        Execution::new(7, [own("a"), Piece::Stores, own("b"), Piece::Stores].into())
+        Execution::new((7, false), [own("a"), Piece::Stores, own("b"), Piece::Stores].into())
     }
 
     #[test]

@@ -91,13 +91,14 @@ impl Transaction {
         self.ends.iter().any(|(_, own)| *own)
     }
 
-    /// What it is once it was sent; `None` if the store does all of it.
-    pub(super) fn execution(&self, ticket: Ticket) -> Option<Execution> {
+    /// What it is once it was sent, whether or not anybody wants the reply to `EXEC`; `None` if the
+    /// store does all of it.
+    pub(super) fn execution(&self, ticket: Ticket, muted: bool) -> Option<Execution> {
         let part = |(request, own): (&[u8], bool)| match own {
             true => Piece::Own(request.to_vec()),
             false => Piece::Stores,
         };
-        self.has_own().then(|| Execution::new(ticket, self.each().map(part).collect()))
+        self.has_own().then(|| Execution::new((ticket, muted), self.each().map(part).collect()))
     }
 }
 

@@ -40,6 +40,9 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if request.stand == Stand::Alone && self.waits_in_crowd(listed, known, request, course) {
+            return Ok(Taken::Later);
+        }
         let keys = self.tracks(known, request, course);
         let taken = match &keys {
             None => self.carry(listed, known, request, course, out),

@@ -130,6 +130,7 @@ impl Relay {
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
         course.transaction = None;
         course.monitors = false;
+        self.crowds.remove(client);
         self.untrack(client, course);
         self.unpin(client, course);
         self.unsubscribe_all(client, course);

@@ -253,6 +253,9 @@ impl Relay {
 
     /// Replies for clients of this thread.
     pub fn deliveries(&mut self) -> Vec<Delivery> {
+        if !self.crowds.is_empty() {
+            self.let_in();
+        }
         if !self.tracks.watched.is_empty() {
             self.look_after_replies();
         }

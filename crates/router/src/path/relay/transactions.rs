@@ -12,7 +12,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::execution::Execution;
 use crate::path::hold::{Fate, Hold, Use};
-use crate::path::transaction::command as word;
+use crate::path::transaction::{Transaction, command as word};
 use crate::shared::ClientId;
 use crate::topology::Span;
 
@@ -151,10 +151,12 @@ impl Relay {
                 return Err(Refusal::Ended(why));
             }
         };
-        self.check_room(id, &whole).map_err(Refusal::Ended)?;
+        let splits = course.transaction.as_ref().is_some_and(Transaction::has_own);
+        // A part of what the node does may be answered though the rest is not.
+        let muted = splits && course.replies.mute(false);
         let (client, ticket) = (request.client, course.replies.owe());
         if let Some(transaction) = &course.transaction {
-            course.execution = transaction.execution(ticket);
+            course.execution = transaction.execution(ticket, muted);
         }
         let changes = course.transaction.take().map(|transaction| transaction.changes);
         let changes = changes.unwrap_or_default();
