@@ -81,7 +81,7 @@ pub fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u6
 
 /// The store and its replicas, in an array of `{ kind: 'tcp' | 'tls' | 'unix', host, port, user?,
 /// password? }`; none, if there is no array.
-fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
+pub(super) fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
     let server = |at: usize| {
         let server = js.at(array, at)?;
         let kind = js.to_text(js.prop(server, c"kind")?).unwrap_or_default();
@@ -119,7 +119,7 @@ fn cluster<'s>(
 
 /// How independent stores share keys, in `{ nodes: [{ name, weight }], whenDown, hashTags }`; `None`,
 /// if there is none.
-fn ring<'s>(
+pub(super) fn ring<'s>(
     js: Js<'s>,
     given: Val<'s>,
     stores: &[StoreAddress],

@@ -7,7 +7,7 @@ use super::tracked::TrackedReads;
 use crate::cache::{Replies, Route, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::store::Store;
-use crate::topology::{ClusterOptions, Flow, RingOptions, ServerId, Topology};
+use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use parking_lot::{Mutex, RwLock};
@@ -202,6 +202,18 @@ impl Router {
         let lost: Vec<_> = self.registry.all().into_iter().filter(lost).collect();
         lost.iter().for_each(|client| client.kill());
         lost.iter().map(|client| client.id).collect()
+    }
+
+    /// Another ring of stores: from now on keys are where it puts them. What was read of keys that have
+    /// moved is forgotten, and nothing else. `false` if the node has known too many stores: then
+    /// nothing has changed.
+    pub fn set_ring(&self, options: &RingOptions) -> bool {
+        let Ok(replaced) = self.topology.set_ring(options) else { return false };
+        if let Some(Replaced { before, after, tags }) = replaced {
+            self.replies.end(&tags);
+            self.replies.forget_where(|key| before.partition(key) != after.partition(key));
+        }
+        true
     }
 
     /// Other rules were asked for and are refused, for this reason; `now` in Unix milliseconds.

@@ -88,17 +88,27 @@ impl Map {
         Self { epoch: 0, owners: Owners::Slots(nobody), shards: vec![], ranks }
     }
 
-    /// Independent stores, numbered in the order of the ring's nodes.
-    pub(super) fn ring(options: &RingOptions) -> Self {
-        let shard = |master: usize| Shard { master: master as ServerId, replicas: vec![] };
-        let shards = (0..options.nodes.len()).map(shard).collect();
-        Self { epoch: 0, owners: Owners::Ring(RingOwners::new(options)), shards, ranks: 1 }
+    /// Independent stores of these numbers, in the order of the ring's nodes.
+    pub(super) fn ring(options: &RingOptions, ids: Vec<ServerId>) -> Self {
+        Self::of_owners(RingOwners::new(options, ids))
+    }
+
+    /// Another ring in the place of this one; `None` if this is none, or it is the same.
+    pub(super) fn with_ring(&self, options: &RingOptions, ids: Vec<ServerId>) -> Option<Self> {
+        let Owners::Ring(ring) = &self.owners else { return None };
+        (!ring.is_of(options, &ids)).then(|| Self::of_owners(ring.replaced(options, ids)))
+    }
+
+    fn of_owners(ring: RingOwners) -> Self {
+        let shard = |master: &ServerId| Shard { master: *master, replicas: vec![] };
+        let shards = ring.ids().iter().map(shard).collect();
+        Self { epoch: 0, owners: Owners::Ring(ring), shards, ranks: 1 }
     }
 
     /// The same ring with a store down or up again; `None` if that changes nothing.
     pub(super) fn with_down(&self, store: ServerId, down: bool) -> Option<Self> {
         let Owners::Ring(ring) = &self.owners else { return None };
-        let owners = Owners::Ring(ring.with(usize::from(store), down)?);
+        let owners = Owners::Ring(ring.with(store, down)?);
         Some(Self { owners, ..self.clone() })
     }
 
@@ -119,7 +129,7 @@ impl Map {
         let partitions = match &self.owners {
             Owners::One => 1,
             Owners::Slots(_) => usize::from(SLOTS),
-            Owners::Ring(ring) => ring.partitions(),
+            Owners::Ring(_) => RingOwners::PARTITIONS,
         };
         partitions * usize::from(self.ranks)
     }
@@ -162,7 +172,10 @@ impl Map {
             Owners::Slots(slots) => {
                 self.shards.get(usize::from(*slots.get(usize::from(partition))?))
             }
-            Owners::Ring(ring) => self.shards.get(ring.serving(partition)),
+            Owners::Ring(ring) => {
+                let serving = ring.serving(partition);
+                self.shards.iter().find(|shard| shard.master == serving)
+            }
         }
     }
 
@@ -188,7 +201,7 @@ impl Map {
     /// The servers that take writes and are not known to be down, by their numbers.
     pub(crate) fn serving(&self) -> Vec<ServerId> {
         let is_up = |server: &ServerId| match &self.owners {
-            Owners::Ring(ring) => !ring.is_down(usize::from(*server)),
+            Owners::Ring(ring) => !ring.is_down(*server),
             _ => true,
         };
         let mut serving: Vec<_> = self.masters().filter(is_up).collect();
@@ -199,7 +212,7 @@ impl Map {
     /// The store of a ring that has what belongs to no key.
     pub(crate) fn first_of_ring(&self) -> Option<ServerId> {
         match &self.owners {
-            Owners::Ring(ring) => Some(ring.first() as ServerId),
+            Owners::Ring(ring) => Some(ring.first()),
             _ => None,
         }
     }
@@ -254,10 +267,15 @@ impl Map {
                 .map(|(slot, rank)| slot * self.ranks + rank)
                 .collect(),
             Owners::Ring(ring) => {
-                let all = 0..ring.partitions() as Partition;
-                all.filter(|partition| ring.serving(*partition) == usize::from(server)).collect()
+                let all = 0..RingOwners::PARTITIONS as Partition;
+                all.filter(|partition| ring.serving(*partition) == server).collect()
             }
         }
+    }
+
+    /// Whether another map of the same kind says the same.
+    pub(super) fn says_the_same(&self, next: &Self) -> bool {
+        self.owners == next.owners && self.shards == next.shards
     }
 
     /// The tags of what is somebody else's in another map of the same kind, and whether a partition has

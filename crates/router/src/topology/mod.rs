@@ -40,6 +40,14 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What it comes to that one ring takes the place of another.
+pub(crate) struct Replaced {
+    pub(crate) before: Arc<Map>,
+    pub(crate) after: Arc<Map>,
+    /// What was read with them is to be ended.
+    pub(crate) tags: Vec<Tag>,
+}
+
 /// The servers behind a node, and what all threads know of them.
 pub(crate) struct Topology {
     pub(crate) servers: Servers,
@@ -81,12 +89,9 @@ impl Topology {
 
     /// Independent stores, a node of the ring for each.
     pub(crate) fn of_ring(options: &RingOptions) -> Self {
-        Self::with(
-            Servers::new(options.stores.clone(), 0),
-            Map::ring(options),
-            Fences::new(false),
-            0,
-        )
+        let servers = Servers::new(options.stores.clone(), MOST_STORES);
+        let ids = (0..options.stores.len() as ServerId).collect();
+        Self::with(servers, Map::ring(options, ids), Fences::new(false), 0)
     }
 
     /// A store of a ring is down, or up again. What was read by the map until then is to be ended, as
@@ -97,6 +102,19 @@ impl Topology {
             Some(map) => self.install(map),
             None => vec![],
         }
+    }
+
+    /// Another ring is valid from now on: the map before, the one from now on, and the tags of what is
+    /// to be ended. Keys that have moved between stores that stay are to be looked for. `None` if the
+    /// ring is the same; an error if the node has known too many stores.
+    pub(crate) fn set_ring(&self, options: &RingOptions) -> Result<Option<Replaced>, ()> {
+        let _one_at_a_time = self.known.lock();
+        let before = self.map();
+        let ids = options.stores.iter().map(|store| self.servers.number(store));
+        let ids = ids.collect::<Option<Vec<_>>>().ok_or(())?;
+        let Some(next) = before.with_ring(options, ids) else { return Ok(None) };
+        let tags = self.install(next);
+        Ok(Some(Replaced { before, after: self.map(), tags }))
     }
 
     fn with(servers: Servers, map: Map, fences: Fences, max_lag: u64) -> Self {
@@ -142,7 +160,7 @@ impl Topology {
     fn install(&self, mut next: Map) -> Vec<Tag> {
         let mut map = self.map.write();
         let (tags, owners) = map.moved(&next);
-        if tags.is_empty() && map.shards() == next.shards() {
+        if tags.is_empty() && map.says_the_same(&next) {
             return vec![];
         }
         next.epoch = map.epoch + 1;

@@ -24,9 +24,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Milliseconds between looks whether messages of a ring go by way of another store.
-const LOOK: u64 = 250;
-
 /// A thread that listens.
 struct Listener {
     thread: u64,
@@ -60,10 +57,9 @@ impl Relay {
         id
     }
 
-    /// When to look whether another store is the one that messages go by way of.
-    pub(super) fn wake_ear_at(&self) -> Option<u64> {
-        let ring = self.map.first_of_ring().is_some();
-        (ring && self.hearing.link.is_some()).then_some(self.now + LOOK)
+    /// Whether it hears anything.
+    pub(super) fn hears(&self) -> bool {
+        self.hearing.link.is_some()
     }
 
     /// Messages of a ring go by way of one store. If that is another one now, all hear anew.

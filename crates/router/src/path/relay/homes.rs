@@ -13,6 +13,9 @@ use breakwater_resp::Protocol;
 
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
+/// Milliseconds between looks at the map of a ring by a thread that has nothing else to do.
+const LOOK: u64 = 250;
+
 /// Where the keys of a request are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Home {
@@ -33,8 +36,18 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
-            self.move_ear();
+            if self.map.first_of_ring().is_some() {
+                self.move_ear();
+                // Of changes at another store nobody has told them.
+                self.tell_flushed();
+            }
         }
+    }
+
+    /// When to look at the map of a ring, though nobody asks for anything: for those who wait for news.
+    pub(super) fn looks_at(&self) -> Option<u64> {
+        let waits = self.hears() || !self.router.tracked.is_empty();
+        (waits && self.map.first_of_ring().is_some()).then_some(self.now + LOOK)
     }
 
     /// Closes connections to servers that are not in the map any more, once nothing is owed over them.
@@ -131,10 +144,7 @@ impl Relay {
             return;
         }
         let tags = self.router.topology.set_down(server, down);
+        self.router.replies.end(&tags);
         self.look();
-        if !tags.is_empty() {
-            self.router.replies.end(&tags);
-            self.tell_flushed();
-        }
     }
 }

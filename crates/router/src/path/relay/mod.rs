@@ -202,14 +202,14 @@ impl Relay {
         self.wake_subscribers();
         self.probe();
         self.survey();
-        let ear = self.wake_ear_at();
-        if ear.is_some() {
+        let looks = self.looks_at();
+        if looks.is_some() {
             self.look();
         }
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(ear);
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(looks);
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

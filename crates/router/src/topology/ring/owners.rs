@@ -3,6 +3,7 @@
 //! own, so that it can be ended alone.
 
 use super::{POINTS, Ring, RingNode};
+use crate::topology::server::ServerId;
 use crate::upstream::StoreAddress;
 use std::sync::Arc;
 
@@ -26,7 +27,9 @@ pub struct RingOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct RingOwners {
     ring: Arc<Ring>,
-    take_over: bool,
+    options: Arc<RingOptions>,
+    /// The number of the store of each node, below [`MOST_STORES`].
+    ids: Vec<ServerId>,
     down: Vec<bool>,
 }
 
@@ -39,22 +42,15 @@ impl PartialEq for RingOwners {
 impl Eq for RingOwners {}
 
 impl RingOwners {
-    pub(crate) fn new(options: &RingOptions) -> Self {
-        Self {
-            ring: Arc::new(Ring::new(&options.nodes, POINTS, options.hash_tags)),
-            take_over: options.take_over,
-            down: vec![false; options.nodes.len()],
-        }
+    /// A ring of stores of these numbers, none of which is down.
+    pub(crate) fn new(options: &RingOptions, ids: Vec<ServerId>) -> Self {
+        let ring = Ring::new(&options.nodes, POINTS, options.hash_tags);
+        let down = vec![false; ids.len()];
+        Self { ring: Arc::new(ring), options: Arc::new(options.clone()), ids, down }
     }
 
-    fn count(&self) -> usize {
-        self.down.len()
-    }
-
-    /// How many partitions there are.
-    pub(crate) fn partitions(&self) -> usize {
-        self.count() * self.count()
-    }
+    /// How many partitions there can be.
+    pub(crate) const PARTITIONS: usize = MOST_STORES * MOST_STORES;
 
     /// The partition of a key.
     #[inline]
@@ -64,43 +60,72 @@ impl RingOwners {
             true => self.ring.locate_up(key, |node| !self.down[node]),
             false => own,
         };
-        (own * self.count() + serving) as u16
+        self.ids[own] * MOST_STORES as u16 + self.ids[serving]
     }
 
     /// The store that has a partition.
     #[inline]
-    pub(crate) fn serving(&self, partition: u16) -> usize {
-        usize::from(partition) % self.count()
+    pub(crate) fn serving(&self, partition: u16) -> ServerId {
+        partition % MOST_STORES as u16
     }
 
-    pub(crate) fn is_down(&self, store: usize) -> bool {
-        self.down.get(store).is_some_and(|down| *down)
+    /// The numbers of the stores, in the order of the nodes.
+    pub(crate) fn ids(&self) -> &[ServerId] {
+        &self.ids
+    }
+
+    pub(crate) fn is_down(&self, store: ServerId) -> bool {
+        self.node(store).is_some_and(|node| self.down[node])
+    }
+
+    fn node(&self, store: ServerId) -> Option<usize> {
+        self.ids.iter().position(|id| *id == store)
     }
 
     /// The first store that is not down.
-    pub(crate) fn first(&self) -> usize {
-        self.down.iter().position(|down| !down).unwrap_or(0)
+    pub(crate) fn first(&self) -> ServerId {
+        self.ids[self.down.iter().position(|down| !down).unwrap_or(0)]
     }
 
     /// The same, with a store down or up again; `None` if that changes nothing.
-    pub(crate) fn with(&self, store: usize, down: bool) -> Option<Self> {
-        if !self.take_over || *self.down.get(store)? == down {
+    pub(crate) fn with(&self, store: ServerId, down: bool) -> Option<Self> {
+        let node = self.node(store)?;
+        if !self.options.take_over || self.down[node] == down {
             return None;
         }
         let mut next = self.clone();
-        next.down[store] = down;
+        next.down[node] = down;
         Some(next)
     }
 
-    /// The partitions of keys that may be elsewhere by `next`: those of the stores that went down or
-    /// came back, and those that any store stands in for.
+    /// Whether it is a ring of these stores.
+    pub(crate) fn is_of(&self, options: &RingOptions, ids: &[ServerId]) -> bool {
+        let own = &*self.options;
+        let flags = |of: &RingOptions| (of.take_over, of.hash_tags);
+        own.nodes == options.nodes && flags(own) == flags(options) && self.ids == ids
+    }
+
+    /// Another ring, of which those stores are down that are so here.
+    pub(crate) fn replaced(&self, options: &RingOptions, ids: Vec<ServerId>) -> Self {
+        let down = |id: &ServerId| options.take_over && self.is_down(*id);
+        let down = ids.iter().map(down).collect();
+        Self { down, ..Self::new(options, ids) }
+    }
+
+    /// The partitions of keys that may be elsewhere by `next`, a ring of the same nodes: those of the
+    /// stores that went down, came back or left, and those that any store stands in for.
     pub(crate) fn moved(&self, next: &Self) -> Vec<u16> {
-        let count = self.count();
-        let moved = |partition: &usize| {
-            let (own, serving) = (partition / count, partition % count);
-            own != serving || self.down[own] != next.down[own]
+        let most = MOST_STORES as u16;
+        let changed = |id: u16| {
+            let left = self.node(id).is_some() != next.node(id).is_some();
+            left || self.is_down(id) != next.is_down(id)
         };
-        (0..self.partitions()).filter(moved).map(|partition| partition as u16).collect()
+        let changed: Vec<bool> = (0..most).map(changed).collect();
+        let moved = |partition: &u16| {
+            let (own, serving) = (partition / most, partition % most);
+            own != serving || changed[usize::from(own)]
+        };
+        (0..Self::PARTITIONS as u16).filter(moved).collect()
     }
 }
 
@@ -110,12 +135,11 @@ mod tests {
 
     fn owners(take_over: bool) -> RingOwners {
         let node = |at: usize| RingNode { name: format!("10.0.0.{at}:6379"), weight: 1.0 };
-        RingOwners::new(&RingOptions {
-            stores: vec![],
-            nodes: (0..5).map(node).collect(),
-            take_over,
-            hash_tags: true,
-        })
+        RingOwners::new(&options((0..5).map(node).collect(), take_over), (0..5).collect())
+    }
+
+    fn options(nodes: Vec<RingNode>, take_over: bool) -> RingOptions {
+        RingOptions { stores: vec![], nodes, take_over, hash_tags: true }
     }
 
     fn keys() -> impl Iterator<Item = String> {
@@ -130,7 +154,7 @@ mod tests {
         for key in keys() {
             let (one, other) = (before.partition(key.as_bytes()), after.partition(key.as_bytes()));
             match before.serving(one) {
-                2 => stand_ins[after.serving(other)] += 1,
+                2 => stand_ins[usize::from(after.serving(other))] += 1,
                 _ => assert_eq!(one, other, "{key} is not concerned"),
             }
         }
@@ -164,10 +188,37 @@ mod tests {
         }
         assert!(keys().all(|key| {
             let partition = all.partition(key.as_bytes());
-            all.serving(partition) == usize::from(partition) / 5
+            all.serving(partition) == partition / MOST_STORES as u16
         }));
         assert_eq!(all.first(), 0);
         assert!(owners(false).with(1, true).is_none());
         assert_eq!(owners(true).with(0, true).unwrap().first(), 1);
+    }
+
+    #[test]
+    fn a_store_that_joins_or_leaves_takes_a_share_of_the_keys_and_no_others_move() {
+        let before = owners(true).with(1, true).unwrap();
+        let node = |at: usize| RingNode { name: format!("10.0.0.{at}:6379"), weight: 1.0 };
+        // The store of node 3 leaves; another one, of another number, joins.
+        let nodes = [0, 1, 2, 4, 7].map(node).to_vec();
+        let after = before.replaced(&options(nodes, true), vec![0, 1, 2, 4, 9]);
+        assert!(after.is_down(1), "what is down stays so");
+        let (mut left, mut joined) = (0, 0);
+        for key in keys() {
+            let (one, other) = (before.partition(key.as_bytes()), after.partition(key.as_bytes()));
+            if one == other {
+                continue;
+            }
+            match (one / MOST_STORES as u16, other / MOST_STORES as u16) {
+                (_, 9) => joined += 1,
+                (3, _) => left += 1,
+                // It stays with a store that is down, for which another one stands in.
+                (1, 1) => {}
+                pair => panic!("{key} moved: {pair:?}"),
+            }
+        }
+        assert!((1_600..2_400).contains(&joined), "{joined}");
+        assert!((1_200..2_400).contains(&left), "{left}");
+        assert!(before.moved(&after).contains(&(3 * MOST_STORES as u16 + 3)));
     }
 }
