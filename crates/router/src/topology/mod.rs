@@ -33,6 +33,7 @@ use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};
 use servers::Servers;
+pub(crate) use slots::{SLOTS, slot};
 pub(crate) use standing::Standing;
 
 use crate::upstream::StoreAddress;

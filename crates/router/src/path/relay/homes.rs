@@ -126,6 +126,12 @@ impl Relay {
         }
     }
 
+    /// Where the keys of a slot are.
+    pub(super) fn home_of_slot(&mut self, slot: u16) -> Result<Home, Failure> {
+        self.look();
+        self.home_of_span(Span::One(slot))
+    }
+
     /// Why nobody can be asked.
     pub(super) fn unserved(&self) -> Failure {
         Failure::new(format!("CLUSTERDOWN {}", self.why_unknown()))

@@ -193,15 +193,21 @@ impl Relay {
             return self.put_off(again, request, None, protocol, why);
         }
         if asks {
-            // It is for the request behind it alone.
-            let asking = command("ASKING");
-            if self.check_room(link, &[asking.clone(), request.to_vec()]).is_err() {
-                let last = b"-ERR the store is busy\r\n".to_vec();
+            // It is for the request behind it alone: both are sent, or none.
+            if !self.has_room(link, [request.to_vec()].iter()) {
+                let last = b"-ERR too many requests wait for the store\r\n".to_vec();
                 return self.put_off(again, request, Some((server, asks)), protocol, last);
             }
-            self.send(link, &asking, To::Nobody);
+            self.send(link, &command("ASKING"), To::Nobody);
         }
         self.send(link, request, To::Again(Box::new(again)));
+    }
+
+    /// Whether these are taken, and `ASKING` before them.
+    fn has_room<'a>(&self, id: LinkId, requests: impl Iterator<Item = &'a Vec<u8>>) -> bool {
+        let (mut count, mut bytes) = (1, 64);
+        requests.for_each(|request| (count, bytes) = (count + 1, bytes + request.len()));
+        self.links.get(&id).is_some_and(|link| link.upstream.has_room(count, bytes).is_ok())
     }
 
     /// A request is tried again in a while, or its end has come.
@@ -383,7 +389,7 @@ impl Relay {
     ) {
         let link = self.shared_with(server, protocol, 0);
         let Step::Exec { client, ticket, changes, db, own, .. } = exec else { return };
-        if self.refuses(link) || self.check_room(link, &batch.whole).is_err() {
+        if self.refuses(link) || !self.has_room(link, batch.whole.iter()) {
             let exec = Step::Exec { client, ticket, changes, db, own, batch: 0 };
             if batch.until <= self.now {
                 let why = format!("-ERR {}\r\n", self.reason(link)).into_bytes();
