@@ -60,12 +60,7 @@ export async function cluster(t: ExecutionContext, masters = 3, each = 1): Promi
   for (const [at, one] of all.entries()) {
     await one.raw.send('CLUSTER', 'SET-CONFIG-EPOCH', `${at + 1}`)
   }
-  for (const one of all.slice(1)) {
-    const bus = /cluster-port\r\n\$\d+\r\n(\d+)/.exec(
-      await first!.raw.send('CONFIG', 'GET', 'cluster-port'),
-    )![1]!
-    await one.raw.send('CLUSTER', 'MEET', '127.0.0.1', `${first!.port}`, bus)
-  }
+  for (const one of all.slice(1)) await meet(one, first!)
   const leads = all.slice(0, masters)
   for (const [at, one] of leads.entries()) {
     const [from, to] = [at, at + 1].map(n => Math.floor((n * SLOTS) / masters))
@@ -118,6 +113,37 @@ export async function move(slot: number, from: Member, to: Member, all: Member[]
   for (const one of [to, from, ...all.filter(one => one !== to && one !== from)]) {
     await one.raw.send('CLUSTER', 'SETSLOT', `${slot}`, 'NODE', to.id)
   }
+}
+
+/** Waits until all servers say the same of who has which slots. */
+export async function settled(all: readonly Member[]): Promise<void> {
+  const said = async ({ raw }: Member) => {
+    const lines = bulk(await raw.send('CLUSTER', 'NODES'))
+      .trim()
+      .split('\n')
+    return lines.map(line => [line.slice(0, 40), ...line.split(' ').slice(8)].join(' ')).sort()
+  }
+  await until(async () => {
+    const views = await Promise.all(all.map(said))
+    return views.every(view => view.join() === views[0]!.join())
+  })
+}
+
+/** Starts a server without slots that all others of a cluster know. */
+export async function join(t: ExecutionContext, made: Cluster): Promise<Member> {
+  const added = await member(t)
+  await meet(added, made.masters[0]!)
+  const all = [added, ...made.masters, ...made.replicas]
+  const known = () => Promise.all(all.map(({ raw }) => knownTo(raw)))
+  await until(async () => (await known()).every(count => count === all.length))
+  return added
+}
+
+/** Introduces a server to another one of a cluster. */
+async function meet(one: Member, other: Member): Promise<void> {
+  const told = await other.raw.send('CONFIG', 'GET', 'cluster-port')
+  const bus = /cluster-port\r\n\$\d+\r\n(\d+)/.exec(told)![1]!
+  await one.raw.send('CLUSTER', 'MEET', '127.0.0.1', `${other.port}`, bus)
 }
 
 const place = ({ port }: Served) => `127.0.0.1:${port}`
