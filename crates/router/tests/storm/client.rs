@@ -39,6 +39,8 @@ pub struct Client {
     /// Its database, and the one that its transaction chooses.
     db: String,
     chosen: Option<String>,
+    /// Whether it has ever asked for a transaction.
+    pub transacts: bool,
     /// Whether what it asks is between `MULTI` and `EXEC`, perhaps.
     queues: bool,
     parser: ReplyParser,
@@ -60,6 +62,7 @@ impl Client {
             next: 0,
             db: "0".into(),
             chosen: None,
+            transacts: false,
             queues: false,
             parser: ReplyParser::default(),
             input: vec![],
@@ -141,7 +144,7 @@ impl Client {
         self.loose |=
             self.queues && matches!(ask, Ask::Subscribe(..) | Ask::Unsubscribe(..) | Ask::Hear);
         match ask {
-            Ask::Multi => self.queues = true,
+            Ask::Multi => (self.queues, self.transacts) = (true, true),
             Ask::Exec | Ask::Discard | Ask::Reset => self.queues = false,
             _ => {}
         }
