@@ -39,8 +39,6 @@ pub struct Client {
     /// Its database, and the one that its transaction chooses.
     db: String,
     chosen: Option<String>,
-    /// Whether it has ever asked for a transaction.
-    pub transacts: bool,
     /// Whether what it asks is between `MULTI` and `EXEC`, perhaps.
     queues: bool,
     parser: ReplyParser,
@@ -62,7 +60,6 @@ impl Client {
             next: 0,
             db: "0".into(),
             chosen: None,
-            transacts: false,
             queues: false,
             parser: ReplyParser::default(),
             input: vec![],
@@ -72,6 +69,11 @@ impl Client {
 
     pub fn id(&self) -> u64 {
         self.session.id()
+    }
+
+    /// Bytes of what it has asked and not been told.
+    pub fn asks(&self) -> usize {
+        self.asked.iter().flat_map(|asked| &asked.words).map(String::len).sum()
     }
 
     /// Bytes of it that the node keeps: of commands, and of replies.
@@ -144,7 +146,7 @@ impl Client {
         self.loose |=
             self.queues && matches!(ask, Ask::Subscribe(..) | Ask::Unsubscribe(..) | Ask::Hear);
         match ask {
-            Ask::Multi => (self.queues, self.transacts) = (true, true),
+            Ask::Multi => self.queues = true,
             Ask::Exec | Ask::Discard | Ask::Reset => self.queues = false,
             _ => {}
         }
