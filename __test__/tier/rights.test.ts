@@ -65,7 +65,7 @@ const rights: [rule: string, failing: string[]][] = [
 
 for (const library of ['ioredis', 'node-redis'] as const) {
   check(`what a user has no right to is told, and nothing waits for it: ${library}`, async t => {
-    t.timeout(240_000)
+    t.timeout(600_000)
     const { port, ask } = await place(t)
     const few = { username: 'few', password: 'secret' }
     for (const [rule, failing] of rights) {
@@ -106,7 +106,7 @@ for (const library of ['ioredis', 'node-redis'] as const) {
 }
 
 check('the database of a client holds where the server has no CLIENT INFO', async t => {
-  t.timeout(120_000)
+  t.timeout(600_000)
   const there = await place(t)
   await there.ask(0, 'ACL', 'SETUSER', 'old', 'on', '>secret', '~*', '&*', '+@all', '-client|info')
   const old = { username: 'old', password: 'secret' }

@@ -14,7 +14,7 @@ const fleet = installed('redis-server') && installed('redis-cli') ? test.serial 
 test.after.always(closeClients)
 
 fleet('what is set up on a client of a cluster holds as well', async t => {
-  t.timeout(120_000)
+  t.timeout(600_000)
   const nodes = await cluster(t)
   const admins = nodes.map(({ port }) => new Redis({ port, connectionName: 'admin' }))
   for (const admin of admins) {
@@ -126,7 +126,7 @@ async function forwarded(t: ExecutionContext, port: number) {
 }
 
 fleet('servers of a cluster are reached by the addresses that the user maps them to', async t => {
-  t.timeout(120_000)
+  t.timeout(600_000)
   const nodes = await cluster(t)
   const ways = await Promise.all(nodes.map(({ port }) => forwarded(t, port)))
   const at = ways.map(({ port }) => ({ host: '127.0.0.1', port }))

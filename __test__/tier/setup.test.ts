@@ -266,7 +266,7 @@ const nodeRedis: Way[] = [
 
 for (const [library, ways] of Object.entries({ ioredis, 'node-redis': nodeRedis })) {
   check(`what is set up on a client holds for the connections beside it: ${library}`, async t => {
-    t.timeout(120_000)
+    t.timeout(600_000)
     const there = await place(t)
     for (const { way, client: open, ...expected } of ways) {
       const { database = 0, user, name, prefix = '' } = expected
