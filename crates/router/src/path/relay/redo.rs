@@ -14,7 +14,7 @@
 
 use super::Relay;
 use super::batches::Batch;
-use super::reply::To;
+use super::reply::{Again, To};
 use super::step::Step;
 use crate::catalog;
 use crate::failure::Failure;
@@ -32,14 +32,6 @@ const LEAST: u64 = 10;
 const MOST: u64 = 200;
 /// So many times another server is asked at once.
 const HOPS: u32 = 5;
-
-/// A request that is not done yet.
-pub(super) struct Again {
-    pub(super) to: To,
-    /// Until when it is tried.
-    until: u64,
-    tries: u32,
-}
 
 /// One that waits until it is tried again.
 pub(super) struct Redo {

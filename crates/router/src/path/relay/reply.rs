@@ -3,7 +3,6 @@
 use super::Relay;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
-use super::redo::Again;
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
 use crate::path::changes::Changes;
@@ -50,6 +49,15 @@ pub(super) enum To {
     Life(u64),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
+}
+
+/// A request that a server has not done.
+pub(super) struct Again {
+    pub(super) to: To,
+    /// Until when it is tried, in milliseconds.
+    pub(super) until: u64,
+    /// How often another server was asked.
+    pub(super) tries: u32,
 }
 
 /// A page of a scan that a server is asked for.
