@@ -2,6 +2,7 @@
 
 use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
+use super::hot::{HotKey, HotKeys};
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, Route, RouteCounts, RouteTotals};
@@ -110,6 +111,7 @@ pub struct Router {
     pub(crate) channels: Channels,
     pub(crate) ear: Ear,
     pub(crate) tracked: TrackedReads,
+    pub(crate) hot: HotKeys,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
@@ -150,6 +152,7 @@ impl Router {
             channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
+            hot: HotKeys::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, threads, upstream },
             edition: AtomicU64::new(edition.number),
@@ -282,6 +285,11 @@ impl Router {
         let rules = self.rules();
         let routes = rules.routes.all().iter().zip(&rules.totals);
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
+    }
+
+    /// The hot keys of routes that remember nothing, the hottest first.
+    pub fn hot_keys(&self) -> Vec<HotKey> {
+        self.hot.list(self.replies.now())
     }
 
     /// What is counted of each server behind the node: each primary, then its replicas.

@@ -36,6 +36,7 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            self.move_feed();
             if self.map.first_of_ring().is_some() {
                 self.move_ear();
                 // Of changes at another store nobody has told them.

@@ -54,6 +54,7 @@ mod unknown;
 mod verify;
 
 use super::course::Delivery;
+use super::heat::Heat;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
@@ -122,6 +123,8 @@ pub struct Relay {
     waits: VecDeque<(u64, Ticket)>,
     /// Requests that are done in parts.
     gather: Gather,
+    /// Which keys are hot.
+    heat: Heat,
     letters: Vec<Letter>,
     tally: RouteTally,
     /// The state of the numbers that lots are drawn by.
@@ -165,6 +168,7 @@ impl Relay {
             reads: HashMap::default(),
             waits: VecDeque::new(),
             gather: Gather::default(),
+            heat: Heat::default(),
             letters: vec![],
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
@@ -239,6 +243,10 @@ impl Relay {
 
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
+        if let Some(hot) = self.heat.review(self.now) {
+            let hot = hot.iter().map(|hot| (hot.key.to_vec(), hot.share)).collect();
+            self.router.hot.tell(self.number, self.router.replies.now(), hot);
+        }
         self.tally.settle(&self.rules.totals);
         for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
             tally.settle(&server.totals);
