@@ -117,13 +117,43 @@ impl Relay {
         self.miss(&ask, shelf, course, out)
     }
 
-    /// What is to be known of a read that may be answered from memory; `None` if it may not.
+    /// Whether memory has the reply to a read.
+    pub(super) fn remembers(
+        &self,
+        known: &'static Known,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> bool {
+        let Ok(ask) = self.look_at(known, request, course) else { return false };
+        let mode = self.rules.routes.all()[ask.route].mode;
+        let answers = mode == Mode::On && !ask.follows && !ask.hot;
+        let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), ask.form);
+        let found = |shelf| self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]);
+        answers && shelf.and_then(found).is_some()
+    }
+
+    /// As [`Relay::look_at`]; one that may not is counted.
     fn ask<'a, 'r>(
         &mut self,
         known: &'static Known,
         request: &'a Request<'r>,
         course: &Course,
     ) -> Option<Ask<'a, 'r>> {
+        let looked_at = self.look_at(known, request, course);
+        let asked = looked_at.and_then(|ask| match ask.hot && !self.heat.touch(ask.keys.first()) {
+            true => Err(ask.route),
+            false => Ok(ask),
+        });
+        asked.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
+    }
+
+    /// What is to be known of a read that may be answered from memory; its route if it may not.
+    fn look_at<'a, 'r>(
+        &self,
+        known: &'static Known,
+        request: &'a Request<'r>,
+        course: &Course,
+    ) -> Result<Ask<'a, 'r>, usize> {
         let words = request.args;
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
@@ -136,23 +166,13 @@ impl Relay {
         let few = (1..=MOST_KEYS).contains(&keys.len());
         let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
         let takes = of.takes(&known.name);
-        let hot = fits && !takes && keys.len() == 1 && self.heat.touch(keys.first());
+        // Whether it is, who asks finds out.
+        let hot = !takes && keys.len() == 1;
         if !fits || concern == Concern::Consistent || !(takes || hot) {
-            self.pass(route);
-            return None;
+            return Err(route);
         }
-        let follows = course.pending.change(keys.iter());
-        Some(Ask {
-            request,
-            name: &known.name,
-            form,
-            route,
-            keys,
-            number: None,
-            follows,
-            part: None,
-            hot,
-        })
+        let (name, number, follows) = (&*known.name, None, course.pending.change(keys.iter()));
+        Ok(Ask { request, name, form, route, keys, number, follows, part: None, hot })
     }
 
     /// The reply to a read that was found, if it counts: appends it to `out`.
@@ -381,7 +401,7 @@ impl Relay {
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
-        if self.refuses(reader) {
+        if self.refuses(reader) || self.crowds.has(reader) {
             return;
         }
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
