@@ -76,6 +76,8 @@ impl World {
         };
         let cache = Arc::new(Cache::new(config).unwrap());
         let router = Arc::new(Router::new(cache, options, START));
+        // What the store is, is known.
+        router.met(b"%2\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n");
         Self {
             relays: (0..relays).map(|_| Relay::new(&router).unwrap()).collect(),
             router,

@@ -111,6 +111,8 @@ impl Storm {
         };
         let cache = Arc::new(Cache::new(config).unwrap());
         let router = Arc::new(Router::new(cache, options, START));
+        // What the store is, is known.
+        router.met(b"%2\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n");
         let relays = (0..1 + usize::from(setup.two)).map(|_| Relay::new(&router).unwrap());
         let mut storm = Self {
             setup,

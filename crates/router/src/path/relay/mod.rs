@@ -18,7 +18,7 @@
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
-//! does not have.
+//! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet are all on one connection: the store does them in
 //! their order.
@@ -33,6 +33,7 @@ mod landing;
 mod link;
 mod loops;
 mod mail;
+mod meeting;
 mod own;
 mod pins;
 mod placing;
@@ -64,6 +65,7 @@ use ear::Hearing;
 use foldhash::fast::FixedState;
 use link::Link;
 use loops::Loops;
+use meeting::Meeting;
 use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
@@ -104,6 +106,7 @@ pub struct Relay {
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    meeting: Meeting,
     probes: Probes,
     survey: Survey,
     /// Where keys are.
@@ -155,6 +158,7 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),

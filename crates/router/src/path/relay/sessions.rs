@@ -99,6 +99,7 @@ impl Relay {
                 }
                 Err("ERR the protocol cannot change while keys are watched or tracked".into())
             }
+            "hello" if self.must_meet(request.client) => Ok(Taken::Later),
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
