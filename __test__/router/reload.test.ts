@@ -83,6 +83,21 @@ const OPTIONS: Record<
     { store: { ...STORE, maxLag: '5s' } },
     RegExp(`^store.maxLag must be 10000 ms ${RESTS} 5000 ms$`),
   ],
+  'store.ring': [
+    { store: ['redis://127.0.0.1:1', 'redis://127.0.0.1:2'] },
+    { store: ['redis://127.0.0.1:1,weight=2', 'redis://127.0.0.1:3'] },
+    ['store.ring'],
+  ],
+  'store.whenDown': [
+    { store: { ring: ['redis://127.0.0.1:1'] } },
+    { store: { ring: ['redis://127.0.0.1:1'], whenDown: 'next' } },
+    ['store.whenDown'],
+  ],
+  'store.hashTags': [
+    { store: { ring: ['redis://127.0.0.1:1'] } },
+    { store: { ring: ['redis://127.0.0.1:1'], hashTags: false } },
+    ['store.hashTags'],
+  ],
   readFrom: [{ store: STORE }, { store: STORE, readFrom: 'preferReplica' }, ['routes[*].readFrom']],
   routes: [
     { store: STORE.url, routes: ['a:*', 'b:*,ttl=5s'] },
@@ -132,6 +147,22 @@ test('the table of what may change has every option', t => {
     name => !GROUPED.includes(name),
   )
   t.deepEqual(Object.keys(OPTIONS).sort(), known.sort())
+})
+
+test('a store of a ring is met as before, and a ring is no store alone', async t => {
+  const router = createRouter({ threads: 1, store: ['redis://:secret@127.0.0.1:1'] })
+  t.teardown(() => router.close())
+  for (const [store, message] of [
+    [
+      ['redis://:other@127.0.0.1:1'],
+      `store.ring[0] must be 127.0.0.1:1 (tcp) ${RESTS} 127.0.0.1:1`,
+    ],
+    ['redis://:secret@127.0.0.1:1', `store must be a ring of stores ${RESTS} 127.0.0.1:1 (tcp)`],
+  ] as const) {
+    const error = await t.throwsAsync(router.reload({ threads: 1, store } as RouterOptions))
+    t.true(error?.message.startsWith(message), error?.message)
+    t.notRegex(error?.message ?? '', /other@|secret/)
+  }
 })
 
 test('where it listens cannot change', async t => {

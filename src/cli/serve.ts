@@ -55,7 +55,17 @@ export const serve = new Command('serve')
       .choices(['auto', 'native', 'net'])
       .default('auto'),
   )
-  .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
+  .option(
+    '--store <url>',
+    'the Redis or Valkey behind the node, as redis://127.0.0.1:6379; repeated, each has some keys',
+    more,
+  )
+  .addOption(
+    new Option(
+      '--when-down <what>',
+      'what becomes of the keys of one of several stores while it is down (default: refuse)',
+    ).choices(['refuse', 'next']),
+  )
   .option('--store-replica <url>', 'a replica of it, to read from; may be repeated', more)
   .addOption(
     new Option('--read-from <which>', 'which server reads go to (default: primary)').choices([

@@ -85,6 +85,8 @@ export interface NativeOptions {
   servers?: NativeServer[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
+  /** How the keys are shared out, where the servers are independent stores. */
+  ring?: NativeRing | undefined
   users:
     | {
         name: string
@@ -97,6 +99,15 @@ export interface NativeOptions {
   /** The most keys that clients track, 0 for any number. */
   trackedKeys: number
   trackedKeysPerClient: number
+}
+
+/** A ring of independent stores: a node for each of the servers, in their order. */
+export interface NativeRing {
+  nodes: { name: string; weight: number }[]
+  /** `next`: the next store on the ring stands in for one that is down. */
+  whenDown: 'refuse' | 'next'
+  /** Whether only the hash tag of a key counts: 1 or 0. */
+  hashTags: number
 }
 
 /** A server behind a node. */

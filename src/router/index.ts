@@ -31,6 +31,7 @@ export type {
   TrackingOptions,
 } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
+export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 

@@ -13,6 +13,7 @@ import {
   type ReadFrom,
   type RouterRoute,
 } from './routes.ts'
+import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
@@ -79,9 +80,10 @@ export interface RouterOptions {
    * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
    * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
-   * With replicas: an object.
+   * With replicas: an object. Several independent stores, each of which has a share of the keys: a
+   * list of them, or an object with it as `ring`.
    */
-  store?: string | StoreOptions | undefined
+  store?: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'] | undefined
   /**
    * Which server reads go to that the node does not answer by itself: `'primary'`; `'replica'`, and
    * they fail while none is in service; or `'preferReplica'`, and then they go to the primary.
@@ -191,7 +193,7 @@ function checkReplicas(
   readFrom: ReadFrom,
   routes: readonly NativeRoute[],
 ): void {
-  if (store !== undefined && store.servers.length > 1) return
+  if (store !== undefined && store.ring === undefined && store.servers.length > 1) return
   const why = 'replicas are given as store: { url, replicas }'
   const refuse = (option: string, value: string) => {
     throw new OptionCombinationError(option, value, 'a store without replicas', why)

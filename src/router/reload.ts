@@ -3,7 +3,7 @@
 import { builtin } from '../base/builtin.ts'
 import { Verbatim } from '../base/describe.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import type { NativeOptions, NativeStoreTls } from '../native/router.ts'
+import type { NativeOptions, NativeServer, NativeStoreTls } from '../native/router.ts'
 import type { Plan } from './entrances.ts'
 import type { NetTls } from './net.ts'
 import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
@@ -59,14 +59,14 @@ const FIXED: readonly Fixed[] = [
   { option: 'driver', shown: ({ driver }) => `'${driver}'` },
   {
     option: 'store',
-    shown: ({ checked: { servers: [primary] = [] } }) => serverShown(primary),
-    whole: ({ checked }) => checked.servers?.[0],
+    shown: ({ checked: { ring, servers: [primary] = [] } }) =>
+      ring === undefined ? serverShown(primary) : 'a ring of stores',
+    whole: ({ checked }) => checked.ring === undefined && checked.servers?.[0],
   },
   {
     option: 'store.replicas',
-    shown: ({ checked: { servers: [, ...replicas] = [] } }) =>
-      replicas.map(serverShown).join(', ') || 'none',
-    whole: ({ checked }) => checked.servers?.slice(1),
+    shown: ({ checked }) => replicasOf(checked).map(serverShown).join(', ') || 'none',
+    whole: ({ checked }) => replicasOf(checked),
   },
   { option: 'store.maxLag', shown: ({ checked }) => `${checked.maxLag ?? 0} ms` },
   { option: 'tls', shown: ({ tls }) => (tls === undefined ? 'none' : 'given') },
@@ -86,6 +86,21 @@ export function checkFixed(before: Running, next: Running): void {
       `${now} until the node is started anew`,
     )
   }
+  if (next.checked.ring !== undefined) checkStores(before, next)
+}
+
+/** A store that stays is met as before: its connections are open. */
+function checkStores(before: Running, next: Running): void {
+  const known = new Map(before.checked.servers?.map(server => [serverShown(server), server]))
+  for (const [at, server] of (next.checked.servers ?? []).entries()) {
+    const own = known.get(serverShown(server))
+    if (own === undefined || same(own, server)) continue
+    throw new InvalidOptionError(
+      `store.ring[${at}]`,
+      new Verbatim(`${serverShown(server)} with other credentials`),
+      `${serverShown(own)} until the node is started anew`,
+    )
+  }
 }
 
 /** The paths of what differs, of what may. */
@@ -101,6 +116,9 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
     ...listed(old.routes ?? [], now.routes ?? [], route),
+    ...single('store.ring', ({ checked: { ring, servers } }) => ring && [ring.nodes, servers]),
+    ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
+    ...single('store.hashTags', ({ checked }) => checked.ring?.hashTags),
     ...single('tls', ({ tls }) => tls),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]
@@ -123,7 +141,11 @@ function same(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-function serverShown(server: Parameters<typeof described>[0] | undefined): string {
+function replicasOf({ ring, servers = [] }: NativeOptions): readonly NativeServer[] {
+  return ring === undefined ? servers.slice(1) : []
+}
+
+function serverShown(server: NativeServer | undefined): string {
   return server === undefined ? 'none' : described(server)
 }
 

@@ -7,7 +7,8 @@ use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{
-    ClusterOptions, Concern, Limits, Options, Permissions, Router, Rules, StoreAddress, User, Users,
+    ClusterOptions, Concern, Limits, Options, Permissions, RingNode, RingOptions, Router, Rules,
+    StoreAddress, User, Users,
 };
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +29,8 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     })?;
     let servers = servers(js, js.prop(options, c"servers")?)?;
     let cluster = cluster(js, js.prop(options, c"announce")?, &servers)?;
+    let ring = ring(js, js.prop(options, c"ring")?, &servers)?;
+    let alone = cluster.is_none() && ring.is_none();
     let mut servers = servers.into_iter();
     let options = Options {
         rules,
@@ -35,8 +38,9 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
         upstream: servers.next(),
-        replicas: if cluster.is_some() { vec![] } else { servers.collect() },
+        replicas: if alone { servers.collect() } else { vec![] },
         cluster,
+        ring,
         max_lag: number(js, options, c"maxLag")?.unwrap_or(0),
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
@@ -77,7 +81,7 @@ pub fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u6
 
 /// The store and its replicas, in an array of `{ kind: 'tcp' | 'tls' | 'unix', host, port, user?,
 /// password? }`; none, if there is no array.
-fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
+pub(super) fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
     let server = |at: usize| {
         let server = js.at(array, at)?;
         let kind = js.to_text(js.prop(server, c"kind")?).unwrap_or_default();
@@ -111,6 +115,32 @@ fn cluster<'s>(
     };
     let announce = (0..len).map(entry).collect::<Result<_, Fail>>()?;
     Ok(Some(ClusterOptions { seeds: seeds.to_vec(), announce }))
+}
+
+/// How independent stores share keys, in `{ nodes: [{ name, weight }], whenDown, hashTags }`; `None`,
+/// if there is none.
+pub(super) fn ring<'s>(
+    js: Js<'s>,
+    given: Val<'s>,
+    stores: &[StoreAddress],
+) -> Result<Option<RingOptions>, Fail> {
+    if js.type_name(given) != "object" {
+        return Ok(None);
+    }
+    let nodes = js.prop(given, c"nodes")?;
+    let Some(len) = js.len(nodes) else { return Ok(None) };
+    let node = |at: usize| {
+        let node = js.at(nodes, at)?;
+        let name = js.to_text(js.prop(node, c"name")?).unwrap_or_default();
+        let weight = js.to_number(js.prop(node, c"weight")?).unwrap_or(1.0);
+        Ok(RingNode { name, weight })
+    };
+    Ok(Some(RingOptions {
+        stores: stores.to_vec(),
+        nodes: (0..len).map(node).collect::<Result<_, Fail>>()?,
+        take_over: js.to_text(js.prop(given, c"whenDown")?).as_deref() == Some("next"),
+        hash_tags: number(js, given, c"hashTags")? != Some(0),
+    }))
 }
 
 /// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.

@@ -19,8 +19,20 @@ pub fn reload<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let tls = given(js, js.prop(met, c"tls")?, edge::server_tls)?;
     let tls = tls.map(|tls| edge::prepare(&group, &tls)).transpose()?;
     let store_tls = given(js, js.prop(met, c"storeTls")?, edge::store_tls)?;
-    // Of what may fail this is the last; all else is ready.
+    let ring = open::ring(
+        js,
+        js.prop(options, c"ring")?,
+        &open::servers(js, js.prop(options, c"servers")?)?,
+    )?;
+    // Of what may fail these are the last; all else is ready.
     router.cache().resize(None, open::number(js, options, c"maxBytes")?)?;
+    if let Some(ring) = ring
+        && !router.set_ring(&ring)
+    {
+        return Err(Fail::internal(
+            "a node knows 64 different stores while it runs: start it anew",
+        ));
+    }
     if let Some(tls) = tls {
         group.set_tls(tls);
     }

@@ -24,10 +24,15 @@ use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
 use super::floors::{Floors, tag_of};
 use super::keys::KeyList;
 use crate::topology::Tag;
-use breakwater_engine::{Cache, Edit, EntryRef, Expiry, Freshness, Key, MAX_KEY_LEN, Value};
+use breakwater_engine::{
+    Cache, Edit, EntryRef, Expiry, Freshness, Key, KeyKind, MAX_KEY_LEN, Value,
+};
 use breakwater_resp::{Args, Kind, Protocol, Reply};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// Entries that are looked at together when keys have moved.
+const SLICE: usize = 1024;
 
 /// The generations of the keys of a read, in the order of the keys.
 pub(crate) type Generations = SmallVec<[u64; 2]>;
@@ -369,6 +374,25 @@ impl Replies {
     /// `chance` is drawn from 0 to 1.
     pub(crate) fn admits(&self, shelf: &Shelf, chance: f64) -> bool {
         shelf.keys.iter().all(|key| self.admission.admits(key, chance))
+    }
+
+    /// Nothing that was read of these keys counts any more.
+    pub(crate) fn forget_where(&self, is_one: impl Fn(&[u8]) -> bool) {
+        let mut cursor = 0;
+        loop {
+            let mut found = KeyList::default();
+            cursor = self.cache.scan(cursor, SLICE, |entry| {
+                // The replies themselves lie under texts.
+                let key = entry.key();
+                if key.kind == KeyKind::Bytes && is_one(key.bytes) {
+                    found.push(key.bytes);
+                }
+            });
+            found.iter().for_each(|key| self.forget(key));
+            if cursor == 0 {
+                return;
+            }
+        }
     }
 
     /// Any key may have changed: nothing that was read counts any more.

@@ -15,6 +15,7 @@ mod letter;
 mod pending;
 mod relay;
 mod replies;
+mod split;
 mod tracking;
 mod transaction;
 

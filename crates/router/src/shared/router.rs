@@ -7,7 +7,7 @@ use super::tracked::TrackedReads;
 use crate::cache::{Replies, Route, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::store::Store;
-use crate::topology::{ClusterOptions, Flow, ServerId, Topology};
+use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
 use breakwater_resp::Reply;
@@ -32,6 +32,8 @@ pub struct Options {
     pub replicas: Vec<StoreAddress>,
     /// The cluster that the store is a server of, if it is one: then it names the replicas.
     pub cluster: Option<ClusterOptions>,
+    /// The ring of stores that the store is the first of, if there are several.
+    pub ring: Option<RingOptions>,
     /// How far behind a replica may be, in milliseconds: one that is farther is not read.
     pub max_lag: u64,
 }
@@ -46,6 +48,7 @@ impl Default for Options {
             upstream: None,
             replicas: vec![],
             cluster: None,
+            ring: None,
             max_lag: 10_000,
         }
     }
@@ -138,13 +141,14 @@ impl Router {
     /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
-        let Options { rules, version, process, threads, upstream, replicas, cluster, max_lag } =
-            options;
+        let Options { rules, version, process, threads, upstream, replicas, .. } = options;
         let own = upstream.is_none();
         let reads_replicas = rules.routes.all().iter().any(Route::reads_replicas);
-        let topology = match cluster {
-            Some(cluster) => Topology::of_cluster(cluster, reads_replicas, max_lag),
-            None => Topology::new(upstream.clone(), replicas, max_lag),
+        let max_lag = options.max_lag;
+        let topology = match (options.cluster, &options.ring) {
+            (Some(cluster), _) => Topology::of_cluster(cluster, reads_replicas, max_lag),
+            (None, Some(ring)) => Topology::of_ring(ring),
+            (None, None) => Topology::new(upstream.clone(), replicas, max_lag),
         };
         let news = Arc::new(NewsDesk::new(rules.limits.tracked_keys));
         let limits = rules.limits;
@@ -210,6 +214,18 @@ impl Router {
         let lost: Vec<_> = self.registry.all().into_iter().filter(lost).collect();
         lost.iter().for_each(|client| client.kill());
         lost.iter().map(|client| client.id).collect()
+    }
+
+    /// Another ring of stores: from now on keys are where it puts them. What was read of keys that have
+    /// moved is forgotten, and nothing else. `false` if the node has known too many stores: then
+    /// nothing has changed.
+    pub fn set_ring(&self, options: &RingOptions) -> bool {
+        let Ok(replaced) = self.topology.set_ring(options) else { return false };
+        if let Some(Replaced { before, after, tags }) = replaced {
+            self.replies.end(&tags);
+            self.replies.forget_where(|key| before.partition(key) != after.partition(key));
+        }
+        true
     }
 
     /// Other rules were asked for and are refused, for this reason; `now` in Unix milliseconds.

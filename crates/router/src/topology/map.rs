@@ -5,8 +5,11 @@
 //! owners   partition of a key   shards
 //! One      0                    one
 //! Slots    its slot             one for each master of a cluster, which has many slots
+//! Ring     its store, and the   one for each store
+//!          one that stands in
 //! ```
 
+use super::ring::{RingOptions, RingOwners};
 use super::server::{PRIMARY, ServerId};
 use super::slots::{SLOTS, slot};
 
@@ -44,6 +47,8 @@ enum Owners {
     One,
     /// The shard of each slot.
     Slots(Box<[u16]>),
+    /// The stores of a ring, each of which is a shard.
+    Ring(RingOwners),
 }
 
 /// The partition of the keys of a request.
@@ -83,6 +88,30 @@ impl Map {
         Self { epoch: 0, owners: Owners::Slots(nobody), shards: vec![], ranks }
     }
 
+    /// Independent stores of these numbers, in the order of the ring's nodes.
+    pub(super) fn ring(options: &RingOptions, ids: Vec<ServerId>) -> Self {
+        Self::of_owners(RingOwners::new(options, ids))
+    }
+
+    /// Another ring in the place of this one; `None` if this is none, or it is the same.
+    pub(super) fn with_ring(&self, options: &RingOptions, ids: Vec<ServerId>) -> Option<Self> {
+        let Owners::Ring(ring) = &self.owners else { return None };
+        (!ring.is_of(options, &ids)).then(|| Self::of_owners(ring.replaced(options, ids)))
+    }
+
+    fn of_owners(ring: RingOwners) -> Self {
+        let shard = |master: &ServerId| Shard { master: *master, replicas: vec![] };
+        let shards = ring.ids().iter().map(shard).collect();
+        Self { epoch: 0, owners: Owners::Ring(ring), shards, ranks: 1 }
+    }
+
+    /// The same ring with a store down or up again; `None` if that changes nothing.
+    pub(super) fn with_down(&self, store: ServerId, down: bool) -> Option<Self> {
+        let Owners::Ring(ring) = &self.owners else { return None };
+        let owners = Owners::Ring(ring.with(store, down)?);
+        Some(Self { owners, ..self.clone() })
+    }
+
     /// A cluster whose shards have these ranges of slots, both ends included.
     pub(super) fn with_slots(&self, shards: Vec<(Shard, Vec<(u16, u16)>)>) -> Self {
         let mut owners = vec![NOBODY; usize::from(SLOTS)];
@@ -97,11 +126,12 @@ impl Map {
 
     /// How many tags there can be.
     pub(super) fn tags(&self) -> usize {
-        let partitions = match self.owners {
+        let partitions = match &self.owners {
             Owners::One => 1,
-            Owners::Slots(_) => SLOTS,
+            Owners::Slots(_) => usize::from(SLOTS),
+            Owners::Ring(_) => RingOwners::PARTITIONS,
         };
-        usize::from(partitions) * usize::from(self.ranks)
+        partitions * usize::from(self.ranks)
     }
 
     /// Whether all keys belong to one server.
@@ -118,9 +148,10 @@ impl Map {
     /// What a key belongs to.
     #[inline]
     pub(crate) fn partition(&self, key: &[u8]) -> Partition {
-        match self.owners {
+        match &self.owners {
             Owners::One => 0,
             Owners::Slots(_) => slot(key),
+            Owners::Ring(ring) => ring.partition(key),
         }
     }
 
@@ -141,6 +172,10 @@ impl Map {
             Owners::Slots(slots) => {
                 self.shards.get(usize::from(*slots.get(usize::from(partition))?))
             }
+            Owners::Ring(ring) => {
+                let serving = ring.serving(partition);
+                self.shards.iter().find(|shard| shard.master == serving)
+            }
         }
     }
 
@@ -149,7 +184,7 @@ impl Map {
     pub(crate) fn owner(&self, partition: Partition) -> Option<ServerId> {
         match &self.owners {
             Owners::One => Some(PRIMARY),
-            Owners::Slots(_) => self.shard(partition).map(|shard| shard.master),
+            Owners::Slots(_) | Owners::Ring(_) => self.shard(partition).map(|shard| shard.master),
         }
     }
 
@@ -161,6 +196,25 @@ impl Map {
     /// All servers that take writes.
     pub(crate) fn masters(&self) -> impl Iterator<Item = ServerId> {
         self.shards.iter().map(|shard| shard.master)
+    }
+
+    /// The servers that take writes and are not known to be down, by their numbers.
+    pub(crate) fn serving(&self) -> Vec<ServerId> {
+        let is_up = |server: &ServerId| match &self.owners {
+            Owners::Ring(ring) => !ring.is_down(*server),
+            _ => true,
+        };
+        let mut serving: Vec<_> = self.masters().filter(is_up).collect();
+        serving.sort_unstable();
+        serving
+    }
+
+    /// The store of a ring that has what belongs to no key.
+    pub(crate) fn first_of_ring(&self) -> Option<ServerId> {
+        match &self.owners {
+            Owners::Ring(ring) => Some(ring.first()),
+            _ => None,
+        }
     }
 
     /// All replicas.
@@ -212,12 +266,25 @@ impl Map {
                 .filter_map(|(slot, shard)| Some((slot, (*ranks.get(usize::from(*shard))?)?)))
                 .map(|(slot, rank)| slot * self.ranks + rank)
                 .collect(),
+            Owners::Ring(ring) => {
+                let all = 0..RingOwners::PARTITIONS as Partition;
+                all.filter(|partition| ring.serving(*partition) == server).collect()
+            }
         }
+    }
+
+    /// Whether another map of the same kind says the same.
+    pub(super) fn says_the_same(&self, next: &Self) -> bool {
+        self.owners == next.owners && self.shards == next.shards
     }
 
     /// The tags of what is somebody else's in another map of the same kind, and whether a partition has
     /// another owner there.
     pub(super) fn moved(&self, next: &Self) -> (Vec<Tag>, bool) {
+        if let (Owners::Ring(ring), Owners::Ring(next)) = (&self.owners, &next.owners) {
+            // Its partitions have one server and one tag each.
+            return (ring.moved(next), true);
+        }
         let (mut tags, mut owners) = (vec![], false);
         for partition in 0..(self.tags() / usize::from(self.ranks)) as u16 {
             let (old, new) = (self.shard(partition), next.shard(partition));

@@ -1,8 +1,9 @@
 //! Where a request goes: which of the servers behind the node. From the bottom up: `server` (how
-//! servers are numbered), `slots` (the slot of a key), `map` (which server has which keys), `fences`
-//! (which reads have to see which writes), `standing` (what a server says of its replication),
-//! `replicas` (what is known of each replica), `servers` (all of them, and what is known of each),
-//! `cluster` (what servers of a cluster say of the map), `choice` (one of several), `counts`
+//! servers are numbered), `slots` (the slot of a key), `ring` (a consistent hash ring), `map` (which
+//! server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
+//! says of its replication), `replicas` (what is known of each replica), `servers` (all of them, and
+//! what is known of each), `cluster` (what servers of a cluster say of the map), `choice` (one of
+//! several), `counts`
 //! (what is counted of a server), `cursor` (which server a scan goes on with).
 //!
 //! No I/O: `path` asks the servers, and sends what goes to them.
@@ -14,6 +15,7 @@ pub(crate) mod cursor;
 mod fences;
 mod map;
 mod replicas;
+mod ring;
 mod server;
 mod servers;
 mod slots;
@@ -26,6 +28,7 @@ pub(crate) use counts::{Flow, ServerTally};
 pub(crate) use fences::{Fence, Fences};
 pub(crate) use map::{Map, Partition, Shard, Span, Tag};
 pub(crate) use replicas::Health;
+pub use ring::{MOST_STORES, Ring, RingNode, RingOptions, has_room};
 use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};
@@ -36,6 +39,14 @@ use crate::upstream::StoreAddress;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What it comes to that one ring takes the place of another.
+pub(crate) struct Replaced {
+    pub(crate) before: Arc<Map>,
+    pub(crate) after: Arc<Map>,
+    /// What was read with them is to be ended.
+    pub(crate) tags: Vec<Tag>,
+}
 
 /// The servers behind a node, and what all threads know of them.
 pub(crate) struct Topology {
@@ -74,6 +85,36 @@ impl Topology {
         let servers = Servers::new(options.seeds.clone(), MOST_SERVERS);
         let (map, fences) = (Map::unknown_slots(reads_replicas), Fences::new(reads_replicas));
         Self { cluster: Some(options), ..Self::with(servers, map, fences, max_lag) }
+    }
+
+    /// Independent stores, a node of the ring for each.
+    pub(crate) fn of_ring(options: &RingOptions) -> Self {
+        let servers = Servers::new(options.stores.clone(), MOST_STORES);
+        let ids = (0..options.stores.len() as ServerId).collect();
+        Self::with(servers, Map::ring(options, ids), Fences::new(false), 0)
+    }
+
+    /// A store of a ring is down, or up again. What was read by the map until then is to be ended, as
+    /// after [`Topology::learn`].
+    pub(crate) fn set_down(&self, store: ServerId, down: bool) -> Vec<Tag> {
+        let _one_at_a_time = self.known.lock();
+        match self.map().with_down(store, down) {
+            Some(map) => self.install(map),
+            None => vec![],
+        }
+    }
+
+    /// Another ring is valid from now on: the map before, the one from now on, and the tags of what is
+    /// to be ended. Keys that have moved between stores that stay are to be looked for. `None` if the
+    /// ring is the same; an error if the node has known too many stores.
+    pub(crate) fn set_ring(&self, options: &RingOptions) -> Result<Option<Replaced>, ()> {
+        let _one_at_a_time = self.known.lock();
+        let before = self.map();
+        let ids = options.stores.iter().map(|store| self.servers.number(store));
+        let ids = ids.collect::<Option<Vec<_>>>().ok_or(())?;
+        let Some(next) = before.with_ring(options, ids) else { return Ok(None) };
+        let tags = self.install(next);
+        Ok(Some(Replaced { before, after: self.map(), tags }))
     }
 
     fn with(servers: Servers, map: Map, fences: Fences, max_lag: u64) -> Self {
@@ -119,7 +160,7 @@ impl Topology {
     fn install(&self, mut next: Map) -> Vec<Tag> {
         let mut map = self.map.write();
         let (tags, owners) = map.moved(&next);
-        if tags.is_empty() && map.shards() == next.shards() {
+        if tags.is_empty() && map.says_the_same(&next) {
             return vec![];
         }
         next.epoch = map.epoch + 1;

@@ -7,11 +7,14 @@ use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::Request;
 use crate::path::pending::LinkId;
+use crate::path::split::CROSSSLOT;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
 use breakwater_resp::Protocol;
 
-const CROSSES: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
+
+/// Milliseconds between looks at the map of a ring by a thread that has nothing else to do.
+const LOOK: u64 = 250;
 
 /// Where the keys of a request are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,18 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            if self.map.first_of_ring().is_some() {
+                self.move_ear();
+                // Of changes at another store nobody has told them.
+                self.tell_flushed();
+            }
         }
+    }
+
+    /// When to look at the map of a ring, though nobody asks for anything: for those who wait for news.
+    pub(super) fn looks_at(&self) -> Option<u64> {
+        let waits = self.hears() || !self.router.tracked.is_empty();
+        (waits && self.map.first_of_ring().is_some()).then_some(self.now + LOOK)
     }
 
     /// Closes connections to servers that are not in the map any more, once nothing is owed over them.
@@ -97,7 +111,7 @@ impl Relay {
                 Ok(Home { partition, server })
             }
             Span::Keyless => Ok(Home { partition: 0, server: self.any_master()? }),
-            Span::Several => Err(CROSSES.into()),
+            Span::Several => Err(CROSSSLOT.into()),
         }
     }
 
@@ -106,6 +120,9 @@ impl Relay {
         self.look();
         if self.map.is_one() {
             return Ok(PRIMARY);
+        }
+        if let Some(first) = self.map.first_of_ring() {
+            return Ok(first);
         }
         let map = self.map.clone();
         let link = |server| self.shared.iter().filter(move |((of, ..), _)| *of == server);
@@ -118,5 +135,16 @@ impl Relay {
     pub(super) fn lose(&mut self, server: ServerId) {
         self.router.replies.lose(&self.router.topology.map().tags_of(server));
         self.tell_flushed();
+    }
+
+    /// A store of a ring is down, or up again: others stand in for it, or do so no more, where they
+    /// may. What was read by the other map ends.
+    pub(super) fn store_is(&mut self, server: ServerId, down: bool) {
+        if self.map.first_of_ring().is_none() {
+            return;
+        }
+        let tags = self.router.topology.set_down(server, down);
+        self.router.replies.end(&tags);
+        self.look();
     }
 }

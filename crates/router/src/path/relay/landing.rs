@@ -143,8 +143,9 @@ impl Relay {
         if topology.epoch() == read.epoch {
             return true;
         }
-        let server = self.links.get(&read.link).map(|link| link.server);
-        let tag = server.and_then(|server| topology.map().tag(read.partition, server));
+        let (map, server) = (topology.map(), self.links.get(&read.link).map(|link| link.server));
+        let partition = map.partition(read.shelf.keys.first());
+        let tag = server.and_then(|server| map.tag(partition, server));
         let stays = tag.is_some() && tag == read.generations.first().map(|first| *first as Tag);
         if !stays {
             read.shelf.keys.iter().for_each(|key| self.router.replies.forget(key));

@@ -284,6 +284,7 @@ impl Relay {
                 (link.down, link.serves) = (None, true);
                 self.count(server, Flow::Connects, 1);
                 self.count(server, Flow::Connections, 1);
+                self.store_is(server, false);
                 self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
@@ -318,6 +319,7 @@ impl Relay {
     /// A connection is down: what it was told of is not known any more.
     pub(super) fn down(&mut self, id: LinkId, refusal: Option<Vec<u8>>) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let refused = refusal.is_some();
         link.down = Some(match refusal {
             Some(error) => {
                 let text = String::from_utf8_lossy(&error);
@@ -333,6 +335,10 @@ impl Relay {
         if tracks {
             // What it has read may change from now on, and nobody would hear of it.
             self.lose(server);
+        }
+        // One that was lost may be back at once; one that cannot be opened is down.
+        if !served && !refused {
+            self.store_is(server, true);
         }
         self.hurry_map();
         self.lose_feed(id);

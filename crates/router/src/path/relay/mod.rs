@@ -26,6 +26,7 @@
 mod broadcast;
 mod checks;
 mod ear;
+mod gather;
 mod homes;
 mod inform;
 mod invalidation;
@@ -35,6 +36,7 @@ mod loops;
 mod mail;
 mod meeting;
 mod own;
+mod parts;
 mod pins;
 mod placing;
 mod probes;
@@ -43,6 +45,7 @@ mod read;
 mod reads;
 mod reply;
 mod request;
+mod scans;
 mod sessions;
 mod step;
 mod survey;
@@ -63,6 +66,7 @@ use breakwater_resp::Protocol;
 use broadcast::Feed;
 use ear::Hearing;
 use foldhash::fast::FixedState;
+use gather::Gather;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
@@ -119,6 +123,8 @@ pub struct Relay {
     reads: HashMap<u64, Read, FixedState>,
     /// Flights of other threads that are waited for, and until when.
     waits: VecDeque<(u64, Ticket)>,
+    /// Requests that are done in parts.
+    gather: Gather,
     letters: Vec<Letter>,
     tally: RouteTally,
     /// The state of the numbers that lots are drawn by.
@@ -162,6 +168,7 @@ impl Relay {
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
+            gather: Gather::default(),
             letters: vec![],
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
@@ -194,10 +201,14 @@ impl Relay {
         self.wake_subscribers();
         self.probe();
         self.survey();
+        let looks = self.looks_at();
+        if looks.is_some() {
+            self.look();
+        }
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(looks);
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

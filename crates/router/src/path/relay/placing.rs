@@ -14,9 +14,10 @@ use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::{Scope, hash};
+use crate::path::split::with_cursor;
 use crate::topology::{Fence, Health, PRIMARY, ReadFrom, ServerId, Shard, choose, cursor};
 use crate::upstream::Phase;
-use breakwater_resp::{Kind, Protocol, Reply, write_request};
+use breakwater_resp::{Kind, Protocol, write_request};
 
 impl Relay {
     /// What a read of these keys has to see.
@@ -291,16 +292,15 @@ pub(super) fn is_unfit(kind: Kind, reply: &[u8]) -> bool {
 
 /// A page of a scan, with a cursor that names its server.
 fn named(server: ServerId, page: Vec<u8>) -> Vec<u8> {
-    let Ok(Reply::Array(parts)) = Reply::decode(&page) else { return page };
-    let text = parts.first().and_then(Reply::text).and_then(|text| std::str::from_utf8(text).ok());
-    let (Some(text), Some(Ok(given))) = (text, text.map(str::parse)) else { return page };
-    let Some(cursor) = cursor::encode(server, given).map(|cursor| cursor.to_string()) else {
-        return b"-ERR the replica's cursor is too large\r\n".to_vec();
-    };
-    // The rest is as the server sent it.
-    let head = format!("*{}\r\n${}\r\n{text}\r\n", parts.len(), text.len());
-    let Some(rest) = page.strip_prefix(head.as_bytes()) else { return page };
-    let mut named = format!("*{}\r\n${}\r\n{cursor}\r\n", parts.len(), cursor.len()).into_bytes();
-    named.extend_from_slice(rest);
-    named
+    let mut is_too_large = false;
+    let named = with_cursor(&page, |own| {
+        let cursor = cursor::encode(server, own);
+        is_too_large = cursor.is_none();
+        cursor
+    });
+    match named {
+        Some(named) => named,
+        None if is_too_large => b"-ERR the replica's cursor is too large\r\n".to_vec(),
+        None => page,
+    }
 }

@@ -31,6 +31,8 @@ struct Ask<'a, 'r> {
     number: Option<u64>,
     /// Whether the client has asked for something that may change one of its keys, and waits.
     follows: bool,
+    /// Its own ticket, if it is a part of another request.
+    part: Option<u64>,
 }
 
 impl Relay {
@@ -44,7 +46,32 @@ impl Relay {
         out: &mut Vec<u8>,
         tracks: bool,
     ) -> bool {
+        let Some(ask) = self.ask(known, request, course) else { return false };
+        self.recall_asked(ask, course, out, tracks)
+    }
+
+    /// As [`Relay::recall`], for a part of another request. What memory has is left in the output.
+    pub(super) fn recall_part(
+        &mut self,
+        known: &'static Known,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+        part: u64,
+    ) -> bool {
         let Some(mut ask) = self.ask(known, request, course) else { return false };
+        ask.part = Some(part);
+        self.recall_asked(ask, course, out, false)
+    }
+
+    fn recall_asked(
+        &mut self,
+        mut ask: Ask<'_, '_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+        tracks: bool,
+    ) -> bool {
+        let request = ask.request;
         // Before memory is looked at: what changes from now on is told.
         ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
@@ -108,7 +135,16 @@ impl Relay {
             return None;
         }
         let follows = course.pending.change(keys.iter());
-        Some(Ask { request, name: &known.name, form, route, keys, number: None, follows })
+        Some(Ask {
+            request,
+            name: &known.name,
+            form,
+            route,
+            keys,
+            number: None,
+            follows,
+            part: None,
+        })
     }
 
     /// The reply to a read that was found, if it counts: appends it to `out`.
@@ -158,7 +194,7 @@ impl Relay {
         mark: usize,
     ) -> bool {
         self.tally.add(ask.route, Count::Hits);
-        if !course.replies.is_empty() {
+        if ask.part.is_none() && !course.replies.is_empty() {
             course.replies.make(&out[mark..]);
             out.truncate(mark);
         }
@@ -209,7 +245,9 @@ impl Relay {
             return self.pass(ask.route);
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
-        let ticket = course.replies.owe();
+        let ticket = ask.part.unwrap_or_else(|| course.replies.owe());
+        // What its client knows it by.
+        let known_by = self.clients_ticket(ticket);
         if let Some(number) = ask.number {
             self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
         }
@@ -268,7 +306,7 @@ impl Relay {
                 }
             }
         }
-        course.pending.add(ticket, link, &scope, false);
+        course.pending.add(known_by, link, &scope, false);
         true
     }
 

@@ -1,6 +1,7 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
+use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
@@ -30,6 +31,8 @@ pub(super) enum To {
     Probe(Probe),
     /// What a server of a cluster says of it, in the round of this number.
     Map { round: u64, server: ServerId, slots: bool },
+    /// A client's: a page of a scan of several servers.
+    Page(Page),
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -40,6 +43,13 @@ pub(super) enum To {
     Life(u64),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
+}
+
+/// A page of a scan that a server is asked for.
+pub(super) struct Page {
+    pub(super) client: ClientId,
+    pub(super) ticket: u64,
+    pub(super) server: ServerId,
 }
 
 /// A reply that was given from memory and is compared.
@@ -131,6 +141,7 @@ impl Relay {
                 read.reply = Some((kind, reply));
                 self.give(*read, true);
             }
+            To::Page(page) => self.replied_page(&page, kind, reply),
             To::Probe(probe) => self.replied_probe(probe, Some(&reply)),
             To::Map { round, server, slots } => {
                 self.replied_map(round, server, slots, Some(reply));
@@ -139,6 +150,9 @@ impl Relay {
     }
 
     pub(super) fn answer(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>) {
+        if is_part(ticket) {
+            return self.answer_part(client, ticket, bytes);
+        }
         self.deliveries.push(Delivery::reply(client, ticket, bytes));
     }
 
@@ -164,6 +178,7 @@ impl Relay {
             To::Info(asked) => self.informed(&asked, None),
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
+            To::Page(page) => self.failed_page(&page, error()),
             To::Probe(probe) => self.replied_probe(probe, None),
             To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }

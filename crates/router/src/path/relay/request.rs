@@ -59,6 +59,9 @@ impl Relay {
         if let Some(taken) = self.take_session(known, request, course, out)? {
             return Ok(taken);
         }
+        if let Some(taken) = self.take_parts(known, request, course, None)? {
+            return Ok(taken);
+        }
         if let Some(known) = listed.filter(|known| known.cacheable)
             && known.takes(request.args.len())
             && self.recall(known, request, course, out, false)
@@ -96,6 +99,9 @@ impl Relay {
                 }
                 _ => {}
             }
+            return Ok(taken);
+        }
+        if let Some(taken) = self.take_parts(known, request, course, Some(keys))? {
             return Ok(taken);
         }
         if let Some(known) = listed.filter(|known| known.cacheable)
@@ -186,7 +192,11 @@ fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failur
 }
 
 /// The keys that a request concerns, and whether it is more than a read of them.
-fn scope(known: Option<&Known>, request: &Request<'_>, changes: &Changes) -> (Scope, bool) {
+pub(super) fn scope(
+    known: Option<&Known>,
+    request: &Request<'_>,
+    changes: &Changes,
+) -> (Scope, bool) {
     match known {
         Some(known) if known.class == Class::Read => {
             let words = request.args;

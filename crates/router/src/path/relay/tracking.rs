@@ -242,6 +242,7 @@ impl Relay {
 
     /// The store has not promised to tell of what is read for a client.
     pub(super) fn distrust(&mut self, client: ClientId, ticket: u64) {
+        let ticket = self.clients_ticket(ticket);
         if let Some(watched) = self.tracks.watched.get_mut(&(client, ticket)) {
             watched.number = 0;
         }
