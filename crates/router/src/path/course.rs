@@ -1,5 +1,6 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
+use super::execution::Execution;
 use super::hold::Hold;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
@@ -124,6 +125,19 @@ pub(crate) enum Taken {
     Refused(&'static str),
     /// It has to wait until replies have come that are owed.
     Later,
+    /// The store has done its part of a transaction: the session goes on with it.
+    Executed,
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// By itself.
+    Alone,
+    /// In a transaction that is done now, with replies of the store behind it.
+    Amid,
+    /// In one, behind all of them.
+    Behind,
 }
 
 /// What a request is to the relay.
@@ -135,6 +149,7 @@ pub(crate) struct Request<'a> {
     pub(crate) protocol: Protocol,
     /// What the client says of where its reads are answered from.
     pub(crate) concern: Option<Concern>,
+    pub(crate) stand: Stand,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],
@@ -160,6 +175,8 @@ pub(crate) struct Course {
     pub(super) own: Own,
     /// What it has queued.
     pub(super) transaction: Option<Transaction>,
+    /// What was queued, while the node does a part of it.
+    pub(crate) execution: Option<Execution>,
     /// What it subscribes to.
     pub(super) topics: Topics,
     /// The last confirmation of a subscription that was still to come when it was asked for.
@@ -175,6 +192,18 @@ pub(crate) struct Course {
 }
 
 impl Course {
+    /// Takes a reply of the store; appends to `out` what can leave now.
+    pub(crate) fn answer(&mut self, ticket: Ticket, reply: &[u8], out: &mut Vec<u8>) {
+        self.pending.settle(ticket);
+        match &mut self.execution {
+            Some(execution) if execution.ticket == ticket => {
+                execution.answer(reply);
+                self.settles = None;
+            }
+            _ => self.replies.fill(ticket, reply, out),
+        }
+    }
+
     /// It does not subscribe to these after all.
     pub(crate) fn drop_topics(&mut self, topics: &[Topic]) {
         if topics.is_empty() {
@@ -216,6 +245,11 @@ impl Course {
             true => out.extend_from_slice(bytes),
             false => self.replies.make(bytes),
         }
+    }
+
+    /// Whether it is in the middle of a transaction.
+    pub(crate) fn queues(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// What its user has to be permitted for what it hears without asking.

@@ -17,6 +17,12 @@ pub struct Limits {
     /// The most bytes of messages that wait for a client that does not take them; one that has more
     /// is disconnected.
     pub messages: usize,
+    /// The most requests that wait for their replies on a connection to the store: once there are as
+    /// many, other clients' commands for it wait until half of them are answered.
+    pub in_flight: usize,
+    /// The most bytes of requests that wait to be written to such a connection, in the same way. One
+    /// command may go beyond it.
+    pub unwritten: usize,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
     /// The most keys that are remembered because clients who read them track them; any number, if it
@@ -37,6 +43,8 @@ impl Default for Limits {
             input: 1024 * 1024 * 1024,
             waiting: 64 * 1024 * 1024,
             messages: 32 * 1024 * 1024,
+            in_flight: 10_000,
+            unwritten: 16 * 1024 * 1024,
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,

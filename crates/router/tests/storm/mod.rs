@@ -32,6 +32,8 @@ fn limits() -> Limits {
         input: 1 << 20,
         waiting: 1 << 17,
         messages: 2048,
+        in_flight: 16,
+        unwritten: 1 << 16,
         pinned: 2,
         tracked_keys: 64,
         tracked_keys_by_client: 8,

@@ -2,7 +2,7 @@
 //! all who wait, in this thread and in others.
 
 use super::Relay;
-use super::placing::is_unfit;
+use super::placing::{is_unfit, said};
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::path::letter::{Letter, Word};
@@ -22,7 +22,7 @@ impl Relay {
     /// The reply has come.
     pub(super) fn value(&mut self, flight: u64, kind: Kind, reply: Vec<u8>) {
         let unfit = is_unfit(kind, &reply);
-        if unfit && self.read_elsewhere(flight, &String::from_utf8_lossy(&reply)) {
+        if unfit && self.read_elsewhere(flight, &said(&reply)) {
             return;
         }
         if let Some(read) = self.reads.get_mut(&flight) {

@@ -164,6 +164,9 @@ impl Relay {
             db: u32::from(db),
             timeout: usual.timeout / patience,
             silence: usual.silence / patience,
+            // What is beyond its bounds is not sent: see `crowd`.
+            requests: usize::MAX,
+            bytes: usize::MAX,
             ..usual
         }
     }
@@ -204,15 +207,6 @@ impl Relay {
         course.pending.add(ticket, link, &Scope::All, true);
     }
 
-    /// Whether so many requests would be taken together.
-    pub(super) fn check_room(&self, id: LinkId, requests: &[Vec<u8>]) -> Result<(), Failure> {
-        let bytes = requests.iter().map(Vec::len).sum();
-        let Some(link) = self.links.get(&id) else { return Err(why(Busy::Ended).into()) };
-        link.upstream
-            .has_room(requests.len(), bytes)
-            .map_err(|busy| Failure::new(format!("ERR {}", why(busy))))
-    }
-
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
         self.send_by(Upstream::send, id, request, to);
     }
@@ -240,6 +234,12 @@ impl Relay {
             Ok(()) => {
                 link.to.add(to);
                 let server = link.server;
+                let limits = &self.rules.limits;
+                if link.upstream.waiting() >= limits.in_flight
+                    || link.upstream.unwritten() >= limits.unwritten
+                {
+                    self.crowds.fill(id);
+                }
                 // Mostly another one's time is over before.
                 if link.upstream.late_at(now) < self.due {
                     let due = link.upstream.wake_at();

@@ -13,7 +13,7 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
+//! `request` is 1 and what leads to the others, `crowd` says what has to wait before it goes on, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
 //! `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
@@ -25,6 +25,7 @@
 
 mod broadcast;
 mod checks;
+mod crowd;
 mod ear;
 mod gather;
 mod homes;
@@ -64,6 +65,7 @@ use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
+use crowd::Crowds;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
@@ -101,6 +103,8 @@ pub struct Relay {
     /// Connections to be opened, and to be closed.
     opens: Vec<LinkId>,
     closes: Vec<LinkId>,
+    /// Connections that are full, and who waits for them.
+    crowds: Crowds,
     /// Connections that belong to single clients.
     pins: Pins,
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
@@ -158,6 +162,7 @@ impl Relay {
             touched: vec![],
             opens: vec![],
             closes: vec![],
+            crowds: Crowds::default(),
             pins: Pins::default(),
             hearing: Hearing::default(),
             subscribers: Subscribers::default(),

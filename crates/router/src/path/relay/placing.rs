@@ -210,7 +210,7 @@ impl Relay {
     /// A replica has answered.
     pub(super) fn replied_placed(&mut self, placed: Placed, kind: Kind, reply: Vec<u8>) {
         if is_unfit(kind, &reply) {
-            return self.replace(placed, &String::from_utf8_lossy(&reply));
+            return self.replace(placed, &said(&reply));
         }
         let reply = if placed.scans { named(placed.server, reply) } else { reply };
         self.replied(placed.to, kind, reply);
@@ -288,6 +288,12 @@ fn cursor_of(request: &Request<'_>) -> Option<(ServerId, String)> {
 /// Whether a server says by its reply that it cannot answer reads now.
 pub(super) fn is_unfit(kind: Kind, reply: &[u8]) -> bool {
     kind.is_error() && (reply.starts_with(b"-LOADING") || reply.starts_with(b"-MASTERDOWN"))
+}
+
+/// What a server has said that cannot answer, for those who get no other answer.
+pub(super) fn said(error: &[u8]) -> String {
+    let text = String::from_utf8_lossy(error);
+    format!("the replica answers {}", text.trim_start_matches('-').trim_end())
 }
 
 /// A page of a scan, with a cursor that names its server.

@@ -112,13 +112,38 @@ impl Relay {
         self.miss(&ask, shelf, course, out)
     }
 
-    /// What is to be known of a read that may be answered from memory; `None` if it may not.
+    /// Whether memory has the reply to a read.
+    pub(super) fn remembers(
+        &self,
+        known: &'static Known,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> bool {
+        let Ok(ask) = self.look_at(known, request, course) else { return false };
+        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), ask.form);
+        let found = |shelf| self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]);
+        answers && shelf.and_then(found).is_some()
+    }
+
+    /// As [`Relay::look_at`]; one that may not is counted.
     fn ask<'a, 'r>(
         &mut self,
         known: &'static Known,
         request: &'a Request<'r>,
         course: &Course,
     ) -> Option<Ask<'a, 'r>> {
+        let looked_at = self.look_at(known, request, course);
+        looked_at.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
+    }
+
+    /// What is to be known of a read that may be answered from memory; its route if it may not.
+    fn look_at<'a, 'r>(
+        &self,
+        known: &'static Known,
+        request: &'a Request<'r>,
+        course: &Course,
+    ) -> Result<Ask<'a, 'r>, usize> {
         let words = request.args;
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
@@ -131,20 +156,10 @@ impl Relay {
         let few = (1..=MOST_KEYS).contains(&keys.len());
         let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
         if !fits || concern == Concern::Consistent || !of.takes(&known.name) {
-            self.pass(route);
-            return None;
+            return Err(route);
         }
         let follows = course.pending.change(keys.iter());
-        Some(Ask {
-            request,
-            name: &known.name,
-            form,
-            route,
-            keys,
-            number: None,
-            follows,
-            part: None,
-        })
+        Ok(Ask { request, name: &known.name, form, route, keys, number: None, follows, part: None })
     }
 
     /// The reply to a read that was found, if it counts: appends it to `out`.
@@ -370,7 +385,7 @@ impl Relay {
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
-        if self.refuses(reader) {
+        if self.refuses(reader) || self.crowds.has(reader) {
             return;
         }
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {

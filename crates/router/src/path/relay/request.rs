@@ -7,7 +7,7 @@ use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
 use crate::path::changes::Changes;
-use crate::path::course::{Course, Request, Taken};
+use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::policy::Permissions;
 use breakwater_resp::Protocol;
@@ -20,9 +20,13 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
+        if let Some(taken) = self.go_on_executing(request.client, course) {
+            return Ok(taken);
+        }
         let full =
             course.replies.len() >= IN_FLIGHT || course.replies.kept() >= self.rules.limits.output;
-        if full || course.is_settling() {
+        // What is kept in a transaction that is done now waits for its other parts.
+        if request.stand == Stand::Alone && (full || course.is_settling()) {
             return Ok(Taken::Later);
         }
         let learned;
@@ -36,6 +40,9 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if request.stand == Stand::Alone && self.waits_in_crowd(listed, known, request, course) {
+            return Ok(Taken::Later);
+        }
         let keys = self.tracks(known, request, course);
         let taken = match &keys {
             None => self.carry(listed, known, request, course, out),
@@ -93,7 +100,7 @@ impl Relay {
                 (None, Some(transaction)) => {
                     keys.iter().for_each(|key| transaction.reads.push(key))
                 }
-                (Some(number), _) if matches!(taken, Taken::Done) => {
+                (Some(number), _) if matches!(taken, Taken::Done) || course.execution.is_some() => {
                     let ticket = course.replies.end() - 1;
                     self.watch_reply((request.client, ticket), course, number, keys.clone());
                 }

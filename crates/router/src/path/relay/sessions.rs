@@ -8,7 +8,7 @@ use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::course::{Course, Request, Taken};
+use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::hold::Hold;
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
@@ -32,7 +32,11 @@ impl Relay {
         let Some(known) = known else {
             return own.map(|id| self.over_own(id, None, request, course)).transpose();
         };
-        check_subscriber(known, request, course)?;
+        if request.stand == Stand::Alone {
+            check_subscriber(known, request, course)?;
+        } else if let Some(refusal) = waits_for_more(known) {
+            return Err(refusal.into());
+        }
         let taken = match known.class {
             Class::Refused(why) => Err(why.into()),
             _ if course.monitors && !matches!(&*known.name, "reset" | "quit") => {
@@ -92,14 +96,15 @@ impl Relay {
                     _ => Ok(Taken::Local),
                 }
             }
-            "hello" if own.is_some() && request.args.get(1).is_some() => {
-                let version = request.args.get(1).and_then(number::integer);
-                if version == Some(request.protocol as i64) {
-                    return Ok(Taken::Local);
-                }
+            "hello" if own.is_some() && changes_protocol(request) => {
                 Err("ERR the protocol cannot change while keys are watched or tracked".into())
             }
-            "hello" if self.must_meet(request.client) => Ok(Taken::Later),
+            "hello" if request.stand == Stand::Amid && changes_protocol(request) => {
+                Err("ERR the protocol cannot change in the middle of a transaction".into())
+            }
+            "hello" if request.stand != Stand::Amid && self.must_meet(request.client) => {
+                Ok(Taken::Later)
+            }
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
@@ -128,8 +133,24 @@ impl Relay {
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
         course.transaction = None;
         course.monitors = false;
+        self.crowds.remove(client);
         self.untrack(client, course);
         self.unpin(client, course);
         self.unsubscribe_all(client, course);
+    }
+}
+
+/// Whether a `HELLO` asks for another protocol than its client has.
+fn changes_protocol(request: &Request<'_>) -> bool {
+    let version = request.args.get(1).and_then(number::integer);
+    version.is_some_and(|version| matches!(version, 2 | 3) && version != request.protocol as i64)
+}
+
+/// Why a command is refused in a transaction after which its client would hear more.
+fn waits_for_more(known: &Known) -> Option<&'static str> {
+    match &*known.name {
+        "monitor" => Some("ERR MONITOR isn't allowed for DENY BLOCKING client"),
+        "ssubscribe" => Some("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"),
+        _ => None,
     }
 }

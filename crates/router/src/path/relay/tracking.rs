@@ -21,7 +21,7 @@ use crate::cache::KeyList;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, Payload, Request, Taken};
+use crate::path::course::{Course, Delivery, Payload, Request, Stand, Taken};
 use crate::path::hold::Hold;
 use crate::path::letter::{Letter, Word};
 use crate::policy::{Permissions, User};
@@ -109,6 +109,9 @@ impl Relay {
             self.router.tracked.end(request.client);
             return Ok(Taken::Said("OK"));
         };
+        if options.no_loop && request.stand != Stand::Alone {
+            return Err("ERR NOLOOP cannot be asked for inside a transaction".into());
+        }
         if options.no_loop {
             let taken = self.track_by_own(known, request, course)?;
             if course.own.hold == Hold::Kept {
@@ -250,6 +253,9 @@ impl Relay {
 
     /// Replies for clients of this thread.
     pub fn deliveries(&mut self) -> Vec<Delivery> {
+        if !self.crowds.is_empty() {
+            self.let_in();
+        }
         if !self.tracks.watched.is_empty() {
             self.look_after_replies();
         }
@@ -277,6 +283,13 @@ impl Relay {
         let Some(tracker) = course.tracking.tracker().cloned() else { return };
         let told = |key: &[u8]| Told { tracker: tracker.clone(), key: Some(key.into()) };
         self.tell_all(keys.iter().map(told).collect());
+    }
+
+    /// A client is told that anything may have changed, if it tracks.
+    pub(super) fn tell_all_changed(&mut self, course: &Course) {
+        if let Some(tracker) = course.tracking.tracker().cloned() {
+            self.tell_all(vec![Told { tracker, key: None }]);
+        }
     }
 
     /// A client tracks no more.

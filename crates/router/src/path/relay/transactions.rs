@@ -10,8 +10,10 @@ use crate::command;
 use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::execution::Execution;
 use crate::path::hold::{Fate, Hold, Use};
-use crate::path::transaction::command as word;
+use crate::path::transaction::{Transaction, command as word};
+use crate::shared::ClientId;
 use crate::topology::Span;
 
 const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
@@ -66,11 +68,9 @@ impl Relay {
                     _ => Taken::Local,
                 });
             }
-            Class::Local if !matches!(name, "ping" | "echo" | "select" | "info") => {
+            _ if matches!(name, "save" | "shutdown" | "sync" | "psync") => {
                 return Err(Refusal::Kept(NOT_QUEUED.into()));
             }
-            Class::Subscribes | Class::Monitors => return Err(Refusal::Kept(NOT_QUEUED.into())),
-            Class::Refused(why) => return Err(Refusal::Kept(why.into())),
             _ => {}
         }
         self.look();
@@ -84,7 +84,13 @@ impl Relay {
             {
                 transaction.db = Some(db);
             }
-            transaction.queue(request.bytes, limit).map_err(Refusal::Kept)?;
+            let own = match known.class {
+                Class::Local if name == "ping" => transaction.has_own(),
+                Class::Local => !matches!(name, "echo" | "select" | "info"),
+                Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
+                _ => false,
+            };
+            transaction.queue(request.bytes, own, limit).map_err(Refusal::Kept)?;
             transaction.spans(span);
             transaction.changes.merge(changes);
         }
@@ -145,12 +151,17 @@ impl Relay {
                 return Err(Refusal::Ended(why));
             }
         };
-        self.check_room(id, &whole).map_err(Refusal::Ended)?;
+        let splits = course.transaction.as_ref().is_some_and(Transaction::has_own);
+        // A part of what the node does may be answered though the rest is not.
+        let muted = splits && course.replies.mute(false);
+        let (client, ticket) = (request.client, course.replies.owe());
+        if let Some(transaction) = &course.transaction {
+            course.execution = transaction.execution(ticket, muted);
+        }
         let changes = course.transaction.take().map(|transaction| transaction.changes);
         let changes = changes.unwrap_or_default();
         self.invalidate(&changes);
         let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
-        let (client, ticket) = (request.client, course.replies.owe());
         let mut last = Some(To::Session(Step::Exec { client, ticket, changes, db, own }));
         let count = whole.len();
         for (at, part) in whole.iter().enumerate() {
@@ -161,7 +172,28 @@ impl Relay {
             true => course.settle(ticket),
             false => self.follow(ticket, id, course),
         }
-        Ok(Taken::Done)
+        Ok(if course.execution.is_some() { Taken::Later } else { Taken::Done })
+    }
+
+    /// What becomes of an `EXEC` that was sent already, whose client does a part of it here.
+    pub(super) fn go_on_executing(
+        &mut self,
+        client: ClientId,
+        course: &mut Course,
+    ) -> Option<Taken> {
+        let answered = course.execution.as_ref()?.is_answered();
+        if answered {
+            self.over_with(None, client, course);
+        }
+        Some(if answered { Taken::Executed } else { Taken::Later })
+    }
+
+    /// The node has done its part of a transaction.
+    pub(crate) fn executed(&mut self, execution: &Execution, course: &mut Course) {
+        course.tracking.forget_caching();
+        if execution.misleads() {
+            self.tell_all_changed(course);
+        }
     }
 }
 

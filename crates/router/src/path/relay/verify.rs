@@ -23,7 +23,8 @@ impl Relay {
         let Ok(home) = self.home_of(shelf.keys.iter()) else { return };
         let reader = self.shared_with(home.server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(shelf) else { return };
-        if self.refuses(reader) || generations.first() != Some(&hit.generation) {
+        let busy = self.refuses(reader) || self.crowds.has(reader);
+        if busy || generations.first() != Some(&hit.generation) {
             return;
         }
         let given = Given {
