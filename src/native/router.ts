@@ -83,6 +83,8 @@ export interface NativeOptions {
   version: string
   /** The store behind the node, and its replicas; none for a node with a store of its own. */
   servers?: NativeServer[]
+  /** Of a cluster: what is reached elsewhere than it says. */
+  announce?: NativeAnnounced[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
   /** How the keys are shared out, where the servers are independent stores. */
@@ -99,6 +101,12 @@ export interface NativeOptions {
   /** The most keys that clients track, 0 for any number. */
   trackedKeys: number
   trackedKeysPerClient: number
+}
+
+/** A server of a cluster that is reached elsewhere than the cluster says. */
+export interface NativeAnnounced {
+  said: [host: string, port: number]
+  reached: [host: string, port: number]
 }
 
 /** A ring of independent stores: a node for each of the servers, in their order. */

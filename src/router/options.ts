@@ -80,8 +80,10 @@ export interface RouterOptions {
    * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
    * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
-   * With replicas: an object. Several independent stores, each of which has a share of the keys: a
-   * list of them, or an object with it as `ring`.
+   * In front of a Redis Cluster: `'redis-cluster://host:port,host:port'`, some of its servers. With
+   * replicas, or servers of a cluster that are reached under other addresses than they say: an object.
+   * Several independent stores, each of which has a share of the keys: a list of them, or an object
+   * with it as `ring`.
    */
   store?: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'] | undefined
   /**
@@ -193,8 +195,9 @@ function checkReplicas(
   readFrom: ReadFrom,
   routes: readonly NativeRoute[],
 ): void {
-  if (store !== undefined && store.ring === undefined && store.servers.length > 1) return
-  const why = 'replicas are given as store: { url, replicas }'
+  const replicas = (store?.servers.length ?? 0) > 1 || store?.announce !== undefined
+  if (store !== undefined && store.ring === undefined && replicas) return
+  const why = 'replicas are given as store: { url, replicas }, or by a cluster'
   const refuse = (option: string, value: string) => {
     throw new OptionCombinationError(option, value, 'a store without replicas', why)
   }

@@ -4,7 +4,7 @@ use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
-use crate::cache::{Replies, Route, RouteCounts, RouteTotals};
+use crate::cache::{Replies, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
@@ -143,10 +143,9 @@ impl Router {
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
         let Options { rules, version, process, threads, upstream, replicas, .. } = options;
         let own = upstream.is_none();
-        let reads_replicas = rules.routes.all().iter().any(Route::reads_replicas);
         let max_lag = options.max_lag;
         let topology = match (options.cluster, &options.ring) {
-            (Some(cluster), _) => Topology::of_cluster(cluster, reads_replicas, max_lag),
+            (Some(cluster), _) => Topology::of_cluster(cluster, max_lag),
             (None, Some(ring)) => Topology::of_ring(ring),
             (None, None) => Topology::new(upstream.clone(), replicas, max_lag),
         };

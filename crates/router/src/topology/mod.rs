@@ -33,6 +33,7 @@ use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};
 use servers::Servers;
+pub(crate) use slots::{SLOTS, slot};
 pub(crate) use standing::Standing;
 
 use crate::upstream::StoreAddress;
@@ -80,10 +81,10 @@ impl Topology {
         Self::with(Servers::new(servers, 0), Map::one(replicas), fences, max_lag)
     }
 
-    /// A cluster of which only the seeds are known. `reads_replicas`: whether its replicas are read.
-    pub(crate) fn of_cluster(options: ClusterOptions, reads_replicas: bool, max_lag: u64) -> Self {
+    /// A cluster of which only the seeds are known.
+    pub(crate) fn of_cluster(options: ClusterOptions, max_lag: u64) -> Self {
         let servers = Servers::new(options.seeds.clone(), MOST_SERVERS);
-        let (map, fences) = (Map::unknown_slots(reads_replicas), Fences::new(reads_replicas));
+        let (map, fences) = (Map::unknown_slots(), Fences::new(true));
         Self { cluster: Some(options), ..Self::with(servers, map, fences, max_lag) }
     }
 

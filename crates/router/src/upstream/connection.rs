@@ -172,6 +172,11 @@ impl Upstream {
         self.waiters.leave(token)
     }
 
+    /// Requests that wait to be written never are: their callers are told so.
+    pub fn release(&mut self, sink: &mut impl Sink) {
+        self.waiters.release(|token, why| sink.lost(token, why));
+    }
+
     /// The time that [`Upstream::wake_at`] said has come.
     pub fn wake(&mut self, now: u64, sink: &mut impl Sink) {
         self.waiters.expire(now, |token, why| sink.lost(token, why));

@@ -66,7 +66,9 @@ impl Relay {
     pub(super) fn move_ear(&mut self) {
         let link = self.hearing.link.and_then(|id| self.links.get(&id));
         let Some(heard) = link.map(|link| link.server) else { return };
-        if self.map.first_of_ring().is_some_and(|first| first != heard) {
+        let left =
+            self.clustered() && !self.map.leads(heard) && self.map.master_of(heard).is_none();
+        if left || self.map.first_of_ring().is_some_and(|first| first != heard) {
             self.lose_ear();
         }
     }

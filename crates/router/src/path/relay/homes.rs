@@ -9,8 +9,11 @@ use crate::path::course::Request;
 use crate::path::pending::LinkId;
 use crate::path::split::CROSSSLOT;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
-use breakwater_resp::Protocol;
+use breakwater_resp::{Args, Protocol};
+use smallvec::SmallVec;
 
+/// How the errors begin that say that nobody has a key.
+pub(super) const DOWN: &[u8] = b"CLUSTERDOWN";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
 /// Milliseconds between looks at the map of a ring by a thread that has nothing else to do.
@@ -36,12 +39,19 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            self.wake_awaiting();
+            self.move_ear();
             if self.map.first_of_ring().is_some() {
-                self.move_ear();
                 // Of changes at another store nobody has told them.
                 self.tell_flushed();
             }
         }
+    }
+
+    /// Whether the servers are a cluster.
+    #[inline]
+    pub(super) fn clustered(&self) -> bool {
+        self.router.topology.cluster.is_some()
     }
 
     /// When to look at the map of a ring, though nobody asks for anything: for those who wait for news.
@@ -83,9 +93,12 @@ impl Relay {
 
     /// What the keys of a request belong to.
     pub(super) fn span(&self, known: Option<&Known>, request: &Request<'_>) -> Span {
-        let words = request.args;
-        let mut places = vec![];
-        known.into_iter().for_each(|known| known.each_key(words, |place, _| places.push(place)));
+        known.map_or(Span::Keyless, |known| self.span_of_words(known, request.args))
+    }
+
+    pub(super) fn span_of_words(&self, known: &Known, words: Args<'_>) -> Span {
+        let mut places: SmallVec<[usize; 4]> = SmallVec::new();
+        known.each_key(words, |place, _| places.push(place));
         self.map.span(places.into_iter().map(|place| words.word(place)))
     }
 
@@ -103,9 +116,7 @@ impl Relay {
 
     pub(super) fn home_of_span(&mut self, span: Span) -> Result<Home, Failure> {
         match span {
-            _ if self.map.is_unknown() => {
-                Err(Failure::new(format!("CLUSTERDOWN {}", self.why_unknown())))
-            }
+            _ if self.map.is_unknown() => Err(self.unserved()),
             Span::One(partition) => {
                 let server = self.map.owner(partition).ok_or(UNSERVED)?;
                 Ok(Home { partition, server })
@@ -113,6 +124,17 @@ impl Relay {
             Span::Keyless => Ok(Home { partition: 0, server: self.any_master()? }),
             Span::Several => Err(CROSSSLOT.into()),
         }
+    }
+
+    /// Where the keys of a slot are.
+    pub(super) fn home_of_slot(&mut self, slot: u16) -> Result<Home, Failure> {
+        self.look();
+        self.home_of_span(Span::One(slot))
+    }
+
+    /// Why nobody can be asked.
+    pub(super) fn unserved(&self) -> Failure {
+        Failure::new(format!("CLUSTERDOWN {}", self.why_unknown()))
     }
 
     /// A server that takes writes: the same one, as long as it answers.

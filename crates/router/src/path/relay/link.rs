@@ -1,7 +1,9 @@
 //! Connections to the store: opened, shared by clients, told what happens, and heard.
 
 use super::Relay;
+use super::redo::is_refusal;
 use super::reply::To;
+use super::sent::Sent;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
@@ -17,6 +19,8 @@ use std::collections::VecDeque;
 pub(super) struct Addressees {
     first: u64,
     all: VecDeque<Option<To>>,
+    /// Their requests, where another server may have to be asked.
+    sent: Option<Sent>,
 }
 
 impl Addressees {
@@ -30,8 +34,17 @@ impl Addressees {
         self.all.is_empty()
     }
 
-    fn add(&mut self, to: To) {
+    fn add(&mut self, to: To, request: &[u8]) {
         self.all.push_back(Some(to));
+        if let Some(sent) = &mut self.sent {
+            sent.push(request);
+        }
+    }
+
+    /// What was asked, where that is kept.
+    fn request(&self, token: u64) -> Option<Vec<u8>> {
+        let at = token.checked_sub(self.first)? as usize;
+        self.sent.as_ref()?.get(at).map(<[u8]>::to_vec)
     }
 
     /// Takes one out: mostly the first.
@@ -40,6 +53,9 @@ impl Addressees {
         while matches!(self.all.front(), Some(None)) {
             self.all.pop_front();
             self.first += 1;
+            if let Some(sent) = &mut self.sent {
+                sent.pop();
+            }
         }
         to
     }
@@ -127,6 +143,9 @@ impl Relay {
             return Ok(None);
         }
         if self.refuses(own) {
+            if self.await_server(request.client) {
+                return Ok(None);
+            }
             return Err(Failure::new(format!("ERR {}", self.reason(own))));
         }
         Ok(Some(own))
@@ -183,7 +202,8 @@ impl Relay {
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(options, seed);
-        let (to, down, why) = (Addressees::default(), None, String::new());
+        let sent = self.clustered().then(Sent::default);
+        let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, serves) = (None, false);
         let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
         self.links.insert(id, link);
@@ -232,7 +252,7 @@ impl Relay {
         let Some(link) = self.links.get_mut(&id) else { return };
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
-                link.to.add(to);
+                link.to.add(to, request);
                 let server = link.server;
                 let limits = &self.rules.limits;
                 if link.upstream.waiting() >= limits.in_flight
@@ -284,25 +304,36 @@ impl Relay {
                 (link.down, link.serves) = (None, true);
                 self.count(server, Flow::Connects, 1);
                 self.count(server, Flow::Connections, 1);
+                self.wake_awaiting();
                 self.store_is(server, false);
                 self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
             Heard::Push(push) => self.pushed(id, owner, push),
-            Heard::Reply(token, kind, reply) => match link.to.take(token) {
-                None => {}
-                Some(to) => {
-                    self.count(server, Flow::InFlight, -1);
-                    match to {
-                        To::Session(step) => self.replied_session(id, step, kind, reply),
-                        to => self.replied(to, kind, reply),
-                    }
+            Heard::Reply(token, kind, reply) => {
+                let refused = is_refusal(kind, &reply).then(|| link.to.request(token)).flatten();
+                let Some(to) = link.to.take(token) else { return };
+                self.count(server, Flow::InFlight, -1);
+                match (to, refused) {
+                    (to, Some(request)) => self.redirect(id, to, &request, reply),
+                    (To::Session(step), None) => self.replied_session(id, step, kind, reply),
+                    (to, None) => self.replied(to, kind, reply),
                 }
-            },
+            }
             Heard::Lost(token, why) => {
+                let safe = why == Lost::Unwritten && link.pin.is_none();
+                let request = if why == Lost::Late { None } else { link.to.request(token) };
+                let protocol = link.protocol;
                 if let Some(to) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
+                    if let Some(request) = request
+                        && (safe || to.is_read())
+                        && !matches!(to, To::Session(_))
+                    {
+                        let reason = self.reason(id);
+                        return self.retry(to, &request, protocol, &reason);
+                    }
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),
@@ -340,7 +371,11 @@ impl Relay {
         if !served && !refused {
             self.store_is(server, true);
         }
-        self.hurry_map();
+        if self.clustered() {
+            self.hurry_map();
+            // What waits to be written is another server's, perhaps.
+            self.tell(id, |upstream, heard| upstream.release(heard));
+        }
         self.lose_feed(id);
         if self.is_ear(id) {
             self.lose_ear();
@@ -358,6 +393,23 @@ impl Relay {
         self.uncount(&link);
         link.to.all.into_iter().flatten().for_each(|to| self.fail(to, why));
         true
+    }
+
+    /// A connection of a client's own leads to another server from now on: nothing is owed over it.
+    pub(super) fn lead_elsewhere(&mut self, id: LinkId, server: ServerId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let (protocol, db, before) = (link.protocol, link.pin.unwrap_or(0), link.server);
+        let served = std::mem::take(&mut link.serves);
+        self.count(before, Flow::Connections, -i64::from(served));
+        self.count(before, Flow::Pinned, -1);
+        self.count(server, Flow::Pinned, 1);
+        let options = self.options(server, protocol, db);
+        let (seed, now) = (self.number << 32 | u64::from(id), self.now);
+        self.closes.push(id);
+        if let Some(link) = self.links.get_mut(&id) {
+            (link.server, link.upstream) = (server, Upstream::new(options, seed));
+        }
+        self.tell(id, |upstream, heard| upstream.wake(now, heard));
     }
 
     /// A connection ends: it is counted no more.

@@ -23,10 +23,12 @@
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
 
+mod batches;
 mod broadcast;
 mod checks;
 mod crowd;
 mod ear;
+mod face;
 mod gather;
 mod homes;
 mod inform;
@@ -44,9 +46,11 @@ mod probes;
 mod pubsub;
 mod read;
 mod reads;
+mod redo;
 mod reply;
 mod request;
 mod scans;
+mod sent;
 mod sessions;
 mod step;
 mod survey;
@@ -59,9 +63,10 @@ use super::course::Delivery;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::{Edition, Router};
+use crate::shared::{ClientId, Edition, Router};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
+use batches::Batches;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
@@ -76,6 +81,7 @@ use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
 use read::Read;
+use redo::{LateBatch, Redo};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -117,6 +123,12 @@ pub struct Relay {
     meeting: Meeting,
     probes: Probes,
     survey: Survey,
+    /// What a server has not done and is tried again, and transactions on their way.
+    redos: Vec<Redo>,
+    batches: Batches,
+    late_batches: Vec<LateBatch>,
+    /// Clients that wait until a server can be asked, and until when.
+    awaiting: HashMap<ClientId, u64>,
     /// Where keys are.
     map: Arc<Map>,
     /// What is counted of each server.
@@ -155,6 +167,10 @@ impl Relay {
             shared: HashMap::default(),
             probes: Probes::default(),
             survey: Survey::default(),
+            redos: vec![],
+            batches: Batches::default(),
+            late_batches: vec![],
+            awaiting: HashMap::new(),
             map: router.topology.map(),
             flow: vec![],
             number,
@@ -206,6 +222,7 @@ impl Relay {
         self.wake_subscribers();
         self.probe();
         self.survey();
+        self.redo();
         let looks = self.looks_at();
         if looks.is_some() {
             self.look();
@@ -213,7 +230,8 @@ impl Relay {
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(looks);
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
+        let others = others.chain(looks).chain(self.redo_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

@@ -177,7 +177,8 @@ impl Relay {
             let server = self.owner(portion.place)?;
             let link = self.shared_with(server, request.protocol, request.db);
             let scope = Scope::of(portion.keys.iter().map(|key| request.args.word(1 + key)));
-            if course.pending.block(link, &scope, false) {
+            let waits = self.refuses(link) && self.await_server(request.client);
+            if waits || course.pending.block(link, &scope, false) {
                 return Ok(Taken::Later);
             }
             portion.keys.iter().for_each(|key| links[*key] = link);

@@ -100,6 +100,9 @@ impl Relay {
         } else {
             let shared = self.shared_with(kind.0, kind.1, kind.2);
             if self.refuses(shared) {
+                if self.await_server(client) {
+                    return Ok(None);
+                }
                 return Err(Failure::new(format!("ERR {}", self.reason(shared))));
             }
             if self.pins.count >= self.rules.limits.pinned {

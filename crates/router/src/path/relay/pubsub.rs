@@ -6,6 +6,7 @@
 //! gets messages.
 
 use super::Relay;
+use super::face::NOT_HERE;
 use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;
@@ -66,6 +67,9 @@ impl Relay {
         let (kind, begins) = Kind::of(&known.name);
         if !begins {
             return Ok(self.end_topics(kind, request, course, out));
+        }
+        if kind == Kind::Shard && self.clustered() {
+            return Err(NOT_HERE.into());
         }
         let server = self.any_master()?;
         if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))

@@ -15,6 +15,12 @@ use breakwater_resp::{Kind, Protocol};
 pub(super) enum To {
     /// A client's, and what its request changes.
     Client { client: ClientId, ticket: u64, changes: Changes },
+    /// A client's, to a read: that may be asked twice.
+    Reader { client: ClientId, ticket: u64 },
+    /// Of a request that another server was asked before.
+    Again(Box<Again>),
+    /// To a part of a transaction on its way.
+    Part { batch: u64 },
     /// A client's, in RESP3; it gets it in the form of its own protocol.
     Beside { waiter: Waiter, form: Form },
     /// A client's, whose session it changes.
@@ -43,6 +49,15 @@ pub(super) enum To {
     Life(u64),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
+}
+
+/// A request that a server has not done.
+pub(super) struct Again {
+    pub(super) to: To,
+    /// Until when it is tried, in milliseconds.
+    pub(super) until: u64,
+    /// How often another server was asked.
+    pub(super) tries: u32,
 }
 
 /// A page of a scan that a server is asked for.
@@ -110,14 +125,25 @@ pub(super) struct Asked {
 impl To {
     /// A client's reply to what changes nothing.
     pub(super) fn read(client: ClientId, ticket: u64) -> Self {
-        Self::Client { client, ticket, changes: Changes::Nothing }
+        Self::Reader { client, ticket }
+    }
+
+    /// Whether what it answers may be asked twice.
+    pub(super) fn is_read(&self) -> bool {
+        match self {
+            Self::Again(again) => again.to.is_read(),
+            Self::Reader { .. } | Self::Beside { .. } | Self::Instead(_) | Self::Value(_) => true,
+            _ => false,
+        }
     }
 }
 
 impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
-            To::Nobody | To::Session(_) => {}
+            To::Nobody | To::Session(_) | To::Part { .. } => {}
+            To::Again(again) => self.replied(again.to, kind, reply),
+            To::Reader { client, ticket } => self.answer(client, ticket, reply),
             To::Allowed { client, ticket } => {
                 if kind.is_error() {
                     self.distrust(client, ticket);
@@ -165,6 +191,9 @@ impl Relay {
                 self.answer(client, ticket, error());
             }
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
+            To::Reader { client, ticket } => self.answer(client, ticket, error()),
+            To::Again(again) => self.fail(again.to, why),
+            To::Part { .. } => {}
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}
             To::Allowed { client, ticket } => self.distrust(client, ticket),

@@ -1,5 +1,6 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::homes::DOWN;
 use super::reply::To;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
@@ -46,8 +47,18 @@ impl Relay {
         }
         let keys = self.tracks(known, request, course);
         let taken = self.carry(listed, known, request, course, out, keys.as_ref());
+        if let Err(why) = &taken
+            && why.0.starts_with(DOWN)
+            && self.await_server(request.client)
+        {
+            // The map may say more in a moment.
+            return Ok(Taken::Later);
+        }
         if !matches!(taken, Ok(Taken::Later)) {
             self.over_with(known, request.client, course);
+            if !self.awaiting.is_empty() {
+                self.awaiting.remove(&request.client);
+            }
         }
         taken
     }
@@ -161,7 +172,12 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
         }
-        self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
+        let client = request.client;
+        let to = match known.is_some_and(|known| known.class == Class::Read) {
+            true => To::read(client, ticket),
+            false => To::Client { client, ticket, changes },
+        };
+        self.send(link, request.bytes, to);
         Ok(Taken::Done)
     }
 }

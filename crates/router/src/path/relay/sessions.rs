@@ -3,6 +3,7 @@
 
 use super::Relay;
 use super::checks::{check_subscriber, check_words};
+use super::face::NOT_HERE;
 use super::reply::To;
 use super::step::Step;
 use crate::catalog::{Class, Known};
@@ -38,6 +39,13 @@ impl Relay {
             return Err(refusal.into());
         }
         let taken = match known.class {
+            Class::Refused(_)
+                if self.clustered()
+                    && matches!(&*known.name, "asking" | "readonly" | "readwrite") =>
+            {
+                check_words(known, request)?;
+                Ok(Taken::Said("OK"))
+            }
             Class::Refused(why) => Err(why.into()),
             _ if course.monitors && !matches!(&*known.name, "reset" | "quit") => {
                 Err(MONITORS.into())
@@ -58,6 +66,10 @@ impl Relay {
                 Ok(Taken::Said("OK"))
             }
             Class::Subscribes => self.subscribe(known, request, course, out),
+            Class::Monitors if self.clustered() => Err(NOT_HERE.into()),
+            Class::Other if self.clustered() && known.name.starts_with("cluster|") => {
+                self.speak_as_one(known, request, course, out)
+            }
             Class::Watch | Class::Monitors | Class::Waits => self.take_own(known, request, course),
             _ if known.blocks(request.args) => self.take_own(known, request, course),
             _ => return own.map(|id| self.over_own(id, Some(known), request, course)).transpose(),
@@ -81,6 +93,13 @@ impl Relay {
                 reply.bulk(b"pong");
                 reply.bulk(request.args.get(1).unwrap_or_default());
                 Ok(Taken::Made)
+            }
+            "select"
+                if self.clustered()
+                    && known.takes(request.args.len())
+                    && command::database(request.args.word(1)).is_ok_and(|db| db != 0) =>
+            {
+                Err("ERR SELECT is not allowed in cluster mode".into())
             }
             "select" if known.takes(request.args.len()) => {
                 match (own, command::database(request.args.word(1))) {

@@ -18,7 +18,7 @@ pub(super) enum Step {
     /// To `SELECT` over one.
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
-    Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool },
+    Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool, batch: u64 },
     /// A thread has asked for subscriptions; those that are fresh were asked of the store.
     Stands { thread: u64, ask: u64, topics: Vec<Topic>, fresh: Vec<Topic> },
     /// Subscriptions that no thread has any more.
@@ -51,7 +51,12 @@ impl Relay {
                     link.pin = Some(db);
                 }
             }
-            Step::Exec { client, ticket, changes, db, own } => {
+            Step::Exec { client, ticket, changes, db, own, batch } => {
+                let exec = Step::Exec { client, ticket, changes, db, own, batch };
+                let Some((exec, reply, kind)) = self.ended_batch(id, exec, kind, reply) else {
+                    return;
+                };
+                let Step::Exec { changes, .. } = exec else { return };
                 self.invalidate(&changes);
                 let done = kind == Kind::Array && !reply.starts_with(b"*-1");
                 let refused = kind.is_error() && !reply.starts_with(b"-EXECABORT");

@@ -15,6 +15,7 @@
 //! know who wrote, which the store alone does: it gets a connection of its own (`loops`).
 
 use super::Relay;
+use super::face::NOT_HERE;
 use super::reply::To;
 use super::step::Step;
 use crate::cache::KeyList;
@@ -109,6 +110,9 @@ impl Relay {
             self.router.tracked.end(request.client);
             return Ok(Taken::Said("OK"));
         };
+        if (options.no_loop || options.broadcasts) && self.clustered() {
+            return Err(NOT_HERE.into());
+        }
         if options.no_loop && request.stand != Stand::Alone {
             return Err("ERR NOLOOP cannot be asked for inside a transaction".into());
         }

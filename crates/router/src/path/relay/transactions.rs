@@ -3,6 +3,7 @@
 
 use super::Relay;
 use super::checks::{aborted, check_words};
+use super::homes::DOWN;
 use super::reply::To;
 use super::step::Step;
 use crate::catalog::{Class, Known};
@@ -12,6 +13,8 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::execution::Execution;
 use crate::path::hold::{Fate, Hold, Use};
+use crate::path::pending::LinkId;
+use crate::path::split::CROSSSLOT;
 use crate::path::transaction::{Transaction, command as word};
 use crate::shared::ClientId;
 use crate::topology::Span;
@@ -46,6 +49,10 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
     ) -> Result<Taken, Refusal> {
+        self.look();
+        if self.map.is_unknown() && self.await_server(request.client) {
+            return Ok(Taken::Later);
+        }
         let Some(known) = known else {
             return Err(Refusal::Kept(command::unknown(request.args)));
         };
@@ -73,13 +80,15 @@ impl Relay {
             }
             _ => {}
         }
-        self.look();
         let span = self.span(Some(known), request);
-        self.home_of_span(span).map_err(Refusal::Kept)?;
+        if span == Span::Several {
+            return Err(Refusal::Kept(CROSSSLOT.into()));
+        }
         let changes = self.changes(Some(known), request);
         let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
             if name == "select"
+                && self.router.topology.cluster.is_none()
                 && let Ok(db) = command::database(request.args.word(1))
             {
                 transaction.db = Some(db);
@@ -146,6 +155,9 @@ impl Relay {
         let id = match link {
             Ok(Some(id)) => id,
             Ok(None) => return Ok(Taken::Later),
+            Err(why) if why.0.starts_with(DOWN) && self.await_server(request.client) => {
+                return Ok(Taken::Later);
+            }
             Err(why) => {
                 self.unwatch(request, course);
                 return Err(Refusal::Ended(why));
@@ -162,12 +174,8 @@ impl Relay {
         let changes = changes.unwrap_or_default();
         self.invalidate(&changes);
         let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
-        let mut last = Some(To::Session(Step::Exec { client, ticket, changes, db, own }));
-        let count = whole.len();
-        for (at, part) in whole.iter().enumerate() {
-            let to = if at + 1 == count { last.take() } else { None };
-            self.send(id, part, to.unwrap_or(To::Nobody));
-        }
+        let batch = if self.clustered() { self.batches.add(whole.clone(), 0) } else { 0 };
+        self.send_whole(id, &whole, Step::Exec { client, ticket, changes, db, own, batch });
         match own || db.is_some() {
             true => course.settle(ticket),
             false => self.follow(ticket, id, course),
@@ -194,6 +202,22 @@ impl Relay {
         if execution.misleads() {
             self.tell_all_changed(course);
         }
+    }
+}
+
+impl Relay {
+    /// Sends a transaction.
+    pub(super) fn send_whole(&mut self, id: LinkId, whole: &[Vec<u8>], exec: Step) {
+        let part = matches!(exec, Step::Exec { batch: 1.., .. });
+        let Some((last, parts)) = whole.split_last() else { return };
+        for request in parts {
+            let to = match &exec {
+                Step::Exec { batch, .. } if part => To::Part { batch: *batch },
+                _ => To::Nobody,
+            };
+            self.send(id, request, to);
+        }
+        self.send(id, last, To::Session(exec));
     }
 }
 

@@ -26,6 +26,14 @@ pub(super) enum Answer {
 }
 
 impl Relay {
+    /// What the store has said of a command of this name.
+    pub(super) fn learned_of(&self, name: &[u8]) -> Option<Arc<Known>> {
+        match self.answers.get(&name.to_ascii_lowercase()) {
+            Some(Answer::Told(known)) => Some(known.clone()),
+            _ => None,
+        }
+    }
+
     /// What the store says of the command of a request; `None` if that is still to come.
     pub(super) fn learn(
         &mut self,
