@@ -168,7 +168,9 @@ fn give<'s>(
     output.bytes.shrink_to(KEPT);
     // SAFETY: no JavaScript runs until this returns, and the two do not overlap: the one comes
     // from the socket, the other from the driver.
-    let (chunk, area) = unsafe { (js.to_bytes(call.arg::<1>()), js.to_bytes(call.arg::<2>())) };
+    let chunk = unsafe { js.to_bytes(call.arg::<1>()) };
+    // SAFETY: as above.
+    let area = unsafe { js.to_bytes(call.arg::<2>()) };
     let next = take(session, chunk.unwrap_or_default(), output);
     let len = output.bytes.len();
     if let Some(area) = area.and_then(|area| area.get_mut(..len)) {

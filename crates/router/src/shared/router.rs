@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
+use breakwater_resp::Reply;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +53,14 @@ impl Default for Options {
             max_lag: 10_000,
         }
     }
+}
+
+/// What a store says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreVersion {
+    /// `redis`, `valkey`.
+    pub(crate) server: String,
+    pub(crate) version: String,
 }
 
 /// What stays as it is while the node runs.
@@ -117,6 +126,8 @@ pub struct Router {
     rules: RwLock<Arc<Edition>>,
     edition: AtomicU64,
     reloads: Mutex<Reloads>,
+    /// What the store behind the node is, as its last `HELLO` said.
+    store_version: Mutex<Option<StoreVersion>>,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
     /// The address that clients reach us at, for `INFO` and `CONFIG GET`.
@@ -157,6 +168,7 @@ impl Router {
             edition: AtomicU64::new(edition.number),
             rules: RwLock::new(Arc::new(edition)),
             reloads: Mutex::default(),
+            store_version: Mutex::default(),
             started: now,
             address: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -227,6 +239,23 @@ impl Router {
     /// How often the rules were changed.
     pub fn reloads(&self) -> Reloads {
         self.reloads.lock().clone()
+    }
+
+    /// A server of the store has answered `HELLO` by this.
+    pub fn met(&self, hello: &[u8]) {
+        let Ok(Reply::Map(fields)) = Reply::decode(hello) else { return };
+        let text = |name: &[u8]| {
+            let (_, value) = fields.iter().find(|(field, _)| field.text() == Some(name))?;
+            value.text().map(|text| String::from_utf8_lossy(text).into_owned())
+        };
+        if let (Some(server), Some(version)) = (text(b"server"), text(b"version")) {
+            *self.store_version.lock() = Some(StoreVersion { server, version });
+        }
+    }
+
+    /// What the store behind the node is, once it has said so.
+    pub(crate) fn store_version(&self) -> Option<StoreVersion> {
+        self.store_version.lock().clone()
     }
 
     /// Says where it listens, once that is known.

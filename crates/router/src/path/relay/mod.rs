@@ -18,7 +18,7 @@
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
-//! does not have.
+//! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
@@ -37,6 +37,7 @@ mod landing;
 mod link;
 mod loops;
 mod mail;
+mod meeting;
 mod own;
 mod parts;
 mod pins;
@@ -76,6 +77,7 @@ use foldhash::fast::FixedState;
 use gather::Gather;
 use link::Link;
 use loops::Loops;
+use meeting::Meeting;
 use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
@@ -119,6 +121,7 @@ pub struct Relay {
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    meeting: Meeting,
     probes: Probes,
     survey: Survey,
     /// What a server has not done and is tried again, and transactions on their way.
@@ -185,6 +188,7 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
