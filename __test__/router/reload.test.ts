@@ -78,6 +78,16 @@ const OPTIONS: Record<
     { store: STORE.url },
     RegExp(`^store.replicas must be 127.0.0.1:2 \\(tcp\\) ${RESTS} none$`),
   ],
+  'store.cluster': [
+    { store: STORE.url },
+    { store: { url: STORE.url, cluster: true } },
+    RegExp(`^store.cluster must be false ${RESTS} true$`),
+  ],
+  'store.announce': [
+    { store: { url: STORE.url, cluster: true, announce: { 'a:1': 'b:2' } } },
+    { store: { url: STORE.url, cluster: true, announce: { 'a:1': 'b:3' } } },
+    RegExp(`^store.announce must be a:1 at b:2 ${RESTS} a:1 at b:3$`),
+  ],
   'store.maxLag': [
     { store: STORE },
     { store: { ...STORE, maxLag: '5s' } },

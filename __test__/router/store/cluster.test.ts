@@ -57,7 +57,12 @@ async function busy(t: ExecutionContext, port: number, forgets = false, clients 
           continue
         }
         const seen = got === '$-1\r\n' ? '-1' : bulk(got)
-        if (!may.get(key)!.has(seen)) t.fail(`${key} has ${seen}, not ${[...may.get(key)!]}`)
+        if (!may.get(key)!.has(seen)) {
+          console.error(
+            `WRONG ${key} has ${seen}, not ${[...may.get(key)!]}, after ${number} writes`,
+          )
+          throw new Error(`${key} has ${seen}, not ${[...may.get(key)!]}, after ${number} writes`)
+        }
         if (!forgets) may.set(key, new Set([seen]))
       }
     }
