@@ -78,6 +78,16 @@ const OPTIONS: Record<
     { store: STORE.url },
     RegExp(`^store.replicas must be 127.0.0.1:2 \\(tcp\\) ${RESTS} none$`),
   ],
+  'store.cluster': [
+    { store: STORE.url },
+    { store: { url: STORE.url, cluster: true } },
+    RegExp(`^store.cluster must be false ${RESTS} true$`),
+  ],
+  'store.announce': [
+    { store: { url: STORE.url, cluster: true, announce: { 'a:1': 'b:2' } } },
+    { store: { url: STORE.url, cluster: true, announce: { 'a:1': 'b:3' } } },
+    RegExp(`^store.announce must be a:1 at b:2 ${RESTS} a:1 at b:3$`),
+  ],
   'store.maxLag': [
     { store: STORE },
     { store: { ...STORE, maxLag: '5s' } },
@@ -442,6 +452,8 @@ fronted('hundreds of reloads under load lose no connection and cause no error', 
   })
   const count = await reloads(router, configs, () => going || router.stats().reloads < 300)
   await loads
+  // A message comes over another connection than the reply to who published it.
+  while (heard.length < 11 * 300) await new Promise(resolve => setTimeout(resolve, 5))
   await subscriber.unsubscribe()
   t.true(count >= 300 - 1)
   t.is(ends, 0, 'no connection was lost')

@@ -73,6 +73,16 @@ export interface RouterStats {
   upstream: UpstreamStats[]
   /** What came of the reads of each route, in front of a store. */
   routes: RouteStats[]
+  /** Keys that have a large share of the reads that are not remembered, the hottest first. */
+  hotKeys: HotKeyStats[]
+}
+
+/** A hot key. */
+export interface HotKeyStats {
+  /** The key, as text. */
+  key: string
+  /** Its share of the reads that go to the store since routes do not remember them, from 0 to 1. */
+  share: number
 }
 
 /** What is counted of a server behind a node, over all threads, since the start. */

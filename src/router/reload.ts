@@ -68,6 +68,16 @@ const FIXED: readonly Fixed[] = [
     shown: ({ checked }) => replicasOf(checked).map(serverShown).join(', ') || 'none',
     whole: ({ checked }) => replicasOf(checked),
   },
+  {
+    option: 'store.cluster',
+    shown: ({ checked }) => String(checked.announce !== undefined),
+  },
+  {
+    option: 'store.announce',
+    shown: ({ checked: { announce = [] } }) =>
+      announce.map(({ said, reached }) => `${said.join(':')} at ${reached.join(':')}`).join(', ') ||
+      'none',
+  },
   { option: 'store.maxLag', shown: ({ checked }) => `${checked.maxLag ?? 0} ms` },
   { option: 'tls', shown: ({ tls }) => (tls === undefined ? 'none' : 'given') },
   { option: 'listen', shown: ({ entrances = [] }) => entrances.map(entranceShown).join(', ') },

@@ -103,15 +103,22 @@ export async function agreed({ masters, replicas }: Cluster): Promise<void> {
 
 /** Moves a slot with its keys to another master, as `redis-cli --cluster reshard` does. */
 export async function move(slot: number, from: Member, to: Member, all: Member[]): Promise<void> {
-  await to.raw.send('CLUSTER', 'SETSLOT', `${slot}`, 'IMPORTING', from.id)
-  await from.raw.send('CLUSTER', 'SETSLOT', `${slot}`, 'MIGRATING', to.id)
+  const order = async (one: Member, ...words: string[]) => {
+    const reply = await one.raw.send('CLUSTER', 'SETSLOT', `${slot}`, ...words)
+    // One whose last slot has gone is a replica of its new owner already.
+    if (reply !== '+OK\r\n' && !/only with masters/.test(reply)) throw new Error(`SETSLOT ${slot} ${words.join(' ')}: ${reply}`)
+  }
+  await order(to, 'IMPORTING', from.id)
+  await order(from, 'MIGRATING', to.id)
   for (;;) {
     const keys = words(await from.raw.send('CLUSTER', 'GETKEYSINSLOT', `${slot}`, '10'))
     if (keys.length === 0) break
-    await from.raw.send('MIGRATE', '127.0.0.1', `${to.port}`, '', '0', '5000', 'KEYS', ...keys)
+    const target = ['127.0.0.1', `${to.port}`, '', '0', '5000']
+    const reply = await from.raw.send('MIGRATE', ...target, 'KEYS', ...keys)
+    if (reply.startsWith('-')) throw new Error(`MIGRATE ${keys.join(' ')}: ${reply}`)
   }
   for (const one of [to, from, ...all.filter(one => one !== to && one !== from)]) {
-    await one.raw.send('CLUSTER', 'SETSLOT', `${slot}`, 'NODE', to.id)
+    await order(one, 'NODE', to.id)
   }
 }
 
@@ -136,6 +143,8 @@ export async function join(t: ExecutionContext, made: Cluster): Promise<Member> 
   const all = [added, ...made.masters, ...made.replicas]
   const known = () => Promise.all(all.map(({ raw }) => knownTo(raw)))
   await until(async () => (await known()).every(count => count === all.length))
+  // It answers nothing before it takes the cluster for whole.
+  await until(async () => (await added.raw.send('CLUSTER', 'INFO')).includes('cluster_state:ok'))
   return added
 }
 

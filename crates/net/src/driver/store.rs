@@ -1,6 +1,5 @@
 //! The store's side: what comes from it, what goes to it, and what other threads tell.
 
-use super::faults::caught;
 use super::{Driver, Due, Task};
 use crate::client::Workspace;
 use breakwater_router::{Delivery, LinkId};
@@ -72,17 +71,6 @@ impl Driver {
 
     /// Hands a reply to its client, or ends who cannot take it.
     fn hand_over(&mut self, delivery: &Delivery) {
-        let Some(&key) = self.by_id.get(&delivery.client) else { return };
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let Some(client) = connection.client() else { return };
-        match caught(|| client.deliver(delivery)) {
-            Ok(true) if !connection.queued => {
-                connection.queued = true;
-                self.queue.push_back(Task::Serve(key));
-            }
-            Ok(true) => {}
-            Ok(false) => self.end(key),
-            Err(why) => self.give_up(key, why),
-        }
+        self.give(delivery.client, |client| client.deliver(delivery));
     }
 }

@@ -7,7 +7,7 @@ use super::bell::NewsBell;
 use super::list;
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
-use breakwater_router::{Mailbox, Next, Output, Peer, Reloads, Router, Session};
+use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Session};
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -168,7 +168,9 @@ fn give<'s>(
     output.bytes.shrink_to(KEPT);
     // SAFETY: no JavaScript runs until this returns, and the two do not overlap: the one comes
     // from the socket, the other from the driver.
-    let (chunk, area) = unsafe { (js.to_bytes(call.arg::<1>()), js.to_bytes(call.arg::<2>())) };
+    let chunk = unsafe { js.to_bytes(call.arg::<1>()) };
+    // SAFETY: as above.
+    let area = unsafe { js.to_bytes(call.arg::<2>()) };
     let next = take(session, chunk.unwrap_or_default(), output);
     let len = output.bytes.len();
     if let Some(area) = area.and_then(|area| area.get_mut(..len)) {
@@ -284,7 +286,21 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     put_reloads(js, object, &router.reloads())?;
     js.put(object, c"upstream", server_counts(js, &router)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
+    js.put(object, c"hotKeys", hot_keys(js, &router)?)?;
     Ok(object)
+}
+
+/// The hot keys: an object for each, `{ key, share }`.
+fn hot_keys<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
+    let all = router.hot_keys();
+    let keys = js.array(all.len())?;
+    for (at, HotKey { key, share }) in all.into_iter().enumerate() {
+        let object = js.object()?;
+        js.put(object, c"key", js.text(&String::from_utf8_lossy(&key))?)?;
+        js.put_number(object, c"share", share)?;
+        js.put_at(keys, at, object)?;
+    }
+    Ok(keys)
 }
 
 /// How often the rules were changed: `reloads`, `reloadedAt` and `reloadRefused`.

@@ -1,5 +1,7 @@
 //! The routing node: driven by JavaScript's sockets, or natively in the event loop of a thread.
 
+#![deny(clippy::multiple_unsafe_ops_per_block)]
+
 mod bell;
 mod driver;
 mod edge;

@@ -53,9 +53,11 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 fn server(router: &Router, now: u64) -> Fields {
+    // Of a store that does not answer now: what it last said.
+    let version = router.store_version().map_or_else(|| COMPATIBLE.into(), |store| store.version);
     let uptime = now.saturating_sub(router.started) / 1000;
     vec![
-        ("redis_version", COMPATIBLE.into()),
+        ("redis_version", version),
         ("breakwater_version", router.setup.version.clone()),
         ("redis_mode", "standalone".into()),
         ("os", std::env::consts::OS.into()),

@@ -2,6 +2,7 @@
 
 mod clients;
 mod ear;
+mod hot;
 mod limits;
 mod router;
 mod rules;
@@ -10,6 +11,7 @@ mod tracked;
 pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
+pub use hot::HotKey;
 pub use limits::Limits;
 pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use rules::Edition;

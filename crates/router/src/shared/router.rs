@@ -2,6 +2,7 @@
 
 use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
+use super::hot::{HotKey, HotKeys};
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
@@ -10,6 +11,7 @@ use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
+use breakwater_resp::Reply;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +53,14 @@ impl Default for Options {
             max_lag: 10_000,
         }
     }
+}
+
+/// What a store says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreVersion {
+    /// `redis`, `valkey`.
+    pub(crate) server: String,
+    pub(crate) version: String,
 }
 
 /// What stays as it is while the node runs.
@@ -110,11 +120,14 @@ pub struct Router {
     pub(crate) channels: Channels,
     pub(crate) ear: Ear,
     pub(crate) tracked: TrackedReads,
+    pub(crate) hot: HotKeys,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
     edition: AtomicU64,
     reloads: Mutex<Reloads>,
+    /// What the store behind the node is, as its last `HELLO` said.
+    store_version: Mutex<Option<StoreVersion>>,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
     /// The address that clients reach us at, for `INFO` and `CONFIG GET`.
@@ -149,11 +162,13 @@ impl Router {
             channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
+            hot: HotKeys::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, threads, upstream },
             edition: AtomicU64::new(edition.number),
             rules: RwLock::new(Arc::new(edition)),
             reloads: Mutex::default(),
+            store_version: Mutex::default(),
             started: now,
             address: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -226,6 +241,23 @@ impl Router {
         self.reloads.lock().clone()
     }
 
+    /// A server of the store has answered `HELLO` by this.
+    pub fn met(&self, hello: &[u8]) {
+        let Ok(Reply::Map(fields)) = Reply::decode(hello) else { return };
+        let text = |name: &[u8]| {
+            let (_, value) = fields.iter().find(|(field, _)| field.text() == Some(name))?;
+            value.text().map(|text| String::from_utf8_lossy(text).into_owned())
+        };
+        if let (Some(server), Some(version)) = (text(b"server"), text(b"version")) {
+            *self.store_version.lock() = Some(StoreVersion { server, version });
+        }
+    }
+
+    /// What the store behind the node is, once it has said so.
+    pub(crate) fn store_version(&self) -> Option<StoreVersion> {
+        self.store_version.lock().clone()
+    }
+
     /// Says where it listens, once that is known.
     pub fn set_address(&self, host: &str, port: u16) {
         *self.address.lock() = (host.into(), port);
@@ -281,6 +313,11 @@ impl Router {
         let rules = self.rules();
         let routes = rules.routes.all().iter().zip(&rules.totals);
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
+    }
+
+    /// The hot keys of routes that remember nothing, the hottest first.
+    pub fn hot_keys(&self) -> Vec<HotKey> {
+        self.hot.list(self.replies.now())
     }
 
     /// What is counted of each server behind the node: each primary, then its replicas.

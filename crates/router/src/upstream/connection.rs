@@ -21,6 +21,8 @@ pub trait Sink {
     fn lost(&mut self, token: u64, why: Lost);
     /// The server said something unasked.
     fn push(&mut self, bytes: &[u8]);
+    /// The server has answered `HELLO`, by this.
+    fn greeted(&mut self, _hello: &[u8]) {}
     /// Requests are forwarded from now on: whatever the server had noted of an earlier connection,
     /// as the keys that it would tell of, it has forgotten.
     fn ready(&mut self);
@@ -256,6 +258,10 @@ impl Upstream {
         pushes.iter().for_each(|push| sink.push(&bytes[push.clone()]));
         if self.phase == Phase::Greeting {
             self.greetings -= 1;
+            // No other reply to a greeting is one.
+            if frame.kind == Kind::Map {
+                sink.greeted(bytes);
+            }
             match self.greetings {
                 _ if frame.kind.is_error() => self.happen(Event::Broken, now, Some(bytes), sink),
                 0 => self.happen(Event::Greeted, now, None, sink),

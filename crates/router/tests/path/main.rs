@@ -441,3 +441,16 @@ fn a_read_that_takes_longer_than_its_reply_lasts_is_one_read() {
     }
     assert_eq!(runs(&world, "get"), 2, "one for each key");
 }
+
+#[test]
+fn hello_names_the_store_and_its_version_once_that_is_known() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    assert!(world.ask(client, "HELLO 3").contains("$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15"));
+    world.router.met(b"%2\r\n$6\r\nserver\r\n$6\r\nvalkey\r\n$7\r\nversion\r\n$5\r\n8.0.1\r\n");
+    assert!(world.ask(client, "HELLO 3").contains("$6\r\nvalkey\r\n$7\r\nversion\r\n$5\r\n8.0.1"));
+    // What is none says nothing.
+    world.router.met(b"+PONG\r\n");
+    world.router.met(b"%1\r\n+version\r\n+9\r\n");
+    assert!(world.ask(client, "HELLO 3").contains("8.0.1"));
+}

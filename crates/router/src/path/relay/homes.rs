@@ -40,6 +40,7 @@ impl Relay {
             self.map = self.router.topology.map();
             self.retire();
             self.wake_awaiting();
+            self.move_feed();
             self.move_ear();
             if self.map.first_of_ring().is_some() {
                 // Of changes at another store nobody has told them.

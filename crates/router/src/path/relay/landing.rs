@@ -27,7 +27,11 @@ impl Relay {
         }
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, reply));
+            let passing = read.passing;
             self.happen(flight, News::Reply, "");
+            if passing {
+                self.happen(flight, News::Lives, "");
+            }
         }
     }
 
@@ -109,6 +113,9 @@ impl Relay {
 
     /// Remembers a reply, if it is one to be remembered and nothing has changed since.
     fn land(&mut self, read: &Read) {
+        if read.passing {
+            return;
+        }
         let Some((kind, reply)) = &read.reply else { return };
         let chance = self.chance();
         let at = self.route_of(read);

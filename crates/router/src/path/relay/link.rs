@@ -88,6 +88,7 @@ pub(super) enum Heard {
     Reply(u64, Kind, Vec<u8>),
     Lost(u64, Lost),
     Push(Vec<u8>),
+    Greeted(Vec<u8>),
     Ready,
     Down(Option<Vec<u8>>),
 }
@@ -111,6 +112,10 @@ impl Sink for VecDeque<Heard> {
 
     fn push(&mut self, bytes: &[u8]) {
         self.push_back(Heard::Push(bytes.to_vec()));
+    }
+
+    fn greeted(&mut self, hello: &[u8]) {
+        self.push_back(Heard::Greeted(hello.to_vec()));
     }
 
     fn ready(&mut self) {
@@ -294,6 +299,7 @@ impl Relay {
         match heard {
             Heard::Connect => self.opens.push(id),
             Heard::Close => self.closes.push(id),
+            Heard::Greeted(hello) => self.router.met(&hello),
             Heard::Ready => {
                 (link.down, link.serves) = (None, true);
                 self.count(server, Flow::Connects, 1);

@@ -50,6 +50,7 @@ impl Relay {
         self.bequeath();
         self.leave_ear();
         self.leave_pins();
+        self.router.hot.tell(self.number, 0, vec![]);
         for link in std::mem::take(&mut self.links).into_values() {
             self.uncount(&link);
         }

@@ -18,7 +18,7 @@
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
-//! does not have.
+//! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
@@ -37,6 +37,7 @@ mod landing;
 mod link;
 mod loops;
 mod mail;
+mod meeting;
 mod own;
 mod parts;
 mod pins;
@@ -59,6 +60,7 @@ mod unknown;
 mod verify;
 
 use super::course::Delivery;
+use super::heat::Heat;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
@@ -75,6 +77,7 @@ use foldhash::fast::FixedState;
 use gather::Gather;
 use link::Link;
 use loops::Loops;
+use meeting::Meeting;
 use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
@@ -118,6 +121,7 @@ pub struct Relay {
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    meeting: Meeting,
     probes: Probes,
     survey: Survey,
     /// What a server has not done and is tried again, and transactions on their way.
@@ -138,6 +142,8 @@ pub struct Relay {
     waits: VecDeque<(u64, Ticket)>,
     /// Requests that are done in parts.
     gather: Gather,
+    /// Which keys are hot.
+    heat: Heat,
     letters: Vec<Letter>,
     tally: RouteTally,
     /// The state of the numbers that lots are drawn by.
@@ -182,10 +188,12 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
             gather: Gather::default(),
+            heat: Heat::default(),
             letters: vec![],
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
@@ -262,6 +270,10 @@ impl Relay {
 
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
+        if let Some(hot) = self.heat.review(self.now) {
+            let hot = hot.iter().map(|hot| (hot.key.to_vec(), hot.share)).collect();
+            self.router.hot.tell(self.number, self.router.replies.now(), hot);
+        }
         self.tally.settle(&self.rules.totals);
         for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
             tally.settle(&server.totals);

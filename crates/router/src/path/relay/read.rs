@@ -141,6 +141,8 @@ pub(super) struct Read {
     pub(super) when: u64,
     /// Whether the store has promised to tell of changes.
     pub(super) tracked: bool,
+    /// Whether it is shared by those who ask at the same time, and not remembered.
+    pub(super) passing: bool,
     pub(super) reply: Option<(Kind, Vec<u8>)>,
     /// Keys whose life is to come.
     pub(super) lives: usize,
@@ -174,10 +176,17 @@ impl Read {
             protocols: SmallVec::new(),
             when: 0,
             tracked: true,
+            passing: false,
             reply: None,
             life: Some(Life::Absent),
             stale: None,
         }
+    }
+
+    /// It is for those who wait for it alone: nothing else is asked of the store.
+    pub(super) fn pass(mut self) -> Self {
+        (self.passing, self.tracked, self.lives) = (true, false, 0);
+        self
     }
 
     /// One more client waits.

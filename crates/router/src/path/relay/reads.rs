@@ -33,6 +33,8 @@ struct Ask<'a, 'r> {
     follows: bool,
     /// Its own ticket, if it is a part of another request.
     part: Option<u64>,
+    /// Whether it is not remembered, and shared since its key is hot.
+    hot: bool,
 }
 
 impl Relay {
@@ -72,6 +74,9 @@ impl Relay {
         tracks: bool,
     ) -> bool {
         let request = ask.request;
+        if ask.hot && tracks {
+            return self.pass(ask.route);
+        }
         // Before memory is looked at: what changes from now on is told.
         ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
@@ -81,7 +86,7 @@ impl Relay {
         let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
         // The usual case, before anything is made for the others.
         let get = ask.name == "get" && request.args.len() == 2;
-        let plain = get && !ask.follows && mode == Mode::On && !checks;
+        let plain = get && !ask.hot && !ask.follows && mode == Mode::On && !checks;
         if plain && let Some(hit) = router.replies.get(db, request.args.word(1), protocol, out) {
             if self.still_counts(ask.route, &hit, out.len() - mark, 0) {
                 return self.hit(&ask, course, out, mark);
@@ -91,7 +96,7 @@ impl Relay {
         let form = ask.form;
         let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
         let Some(shelf) = shelf else { return self.pass(ask.route) };
-        if !ask.follows {
+        if !ask.follows && !ask.hot {
             let hit = self.find(&ask, &shelf, Staleness::Refused, out);
             match (hit, mode) {
                 (Some(hit), Mode::Shadow) => {
@@ -120,7 +125,8 @@ impl Relay {
         course: &Course,
     ) -> bool {
         let Ok(ask) = self.look_at(known, request, course) else { return false };
-        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        let mode = self.rules.routes.all()[ask.route].mode;
+        let answers = mode == Mode::On && !ask.follows && !ask.hot;
         let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), ask.form);
         let found = |shelf| self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]);
         answers && shelf.and_then(found).is_some()
@@ -134,7 +140,11 @@ impl Relay {
         course: &Course,
     ) -> Option<Ask<'a, 'r>> {
         let looked_at = self.look_at(known, request, course);
-        looked_at.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
+        let asked = looked_at.and_then(|ask| match ask.hot && !self.heat.touch(ask.keys.first()) {
+            true => Err(ask.route),
+            false => Ok(ask),
+        });
+        asked.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
     }
 
     /// What is to be known of a read that may be answered from memory; its route if it may not.
@@ -155,11 +165,14 @@ impl Relay {
         let concern = request.concern.unwrap_or(of.concern);
         let few = (1..=MOST_KEYS).contains(&keys.len());
         let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
-        if !fits || concern == Concern::Consistent || !of.takes(&known.name) {
+        let takes = of.takes(&known.name);
+        // Whether it is, who asks finds out.
+        let hot = !takes && keys.len() == 1;
+        if !fits || concern == Concern::Consistent || !(takes || hot) {
             return Err(route);
         }
-        let follows = course.pending.change(keys.iter());
-        Ok(Ask { request, name: &known.name, form, route, keys, number: None, follows, part: None })
+        let (name, number, follows) = (&*known.name, None, course.pending.change(keys.iter()));
+        Ok(Ask { request, name, form, route, keys, number, follows, part: None, hot })
     }
 
     /// The reply to a read that was found, if it counts: appends it to `out`.
@@ -243,12 +256,12 @@ impl Relay {
         let chance = self.chance();
         let route = &self.rules.routes.all()[ask.route];
         let (life, patience) = (route.ttl, route.stale_if_error);
-        if route.admission && !self.router.replies.admits(&shelf, chance) {
+        if route.admission && !ask.hot && !self.router.replies.admits(&shelf, chance) {
             self.tally.add(ask.route, Count::LeftOut);
             return false;
         }
         let mut stale = None;
-        if patience > 0 {
+        if patience > 0 && !ask.hot {
             let mut kept = vec![];
             let taken = Staleness::Taken(patience);
             let found = self.find(ask, &shelf, taken, &mut kept);
@@ -270,6 +283,9 @@ impl Relay {
         let place = (reader, home.partition, self.map.epoch);
         let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
         read.stale = stale;
+        if ask.hot {
+            read = read.pass();
+        }
         read.add(waiter);
         // By which connection the store is asked.
         let mut link = reader;
@@ -414,7 +430,11 @@ impl Relay {
         read.lease = Some(lease);
         // The time before it is asked: a life that is counted from here ends no later than the key.
         read.when = self.router.replies.now();
+        let passing = read.passing;
         self.reads.insert(flight, read);
+        if passing {
+            return self.send(link, &request, To::Value(flight));
+        }
         self.send(link, &caching(), To::Promise(flight));
         self.send(link, &request, To::Value(flight));
         let mut words = vec![];

@@ -119,6 +119,9 @@ impl Relay {
             "hello" if request.stand == Stand::Amid && changes_protocol(request) => {
                 Err("ERR the protocol cannot change in the middle of a transaction".into())
             }
+            "hello" if request.stand != Stand::Amid && self.must_meet(request.client) => {
+                Ok(Taken::Later)
+            }
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {

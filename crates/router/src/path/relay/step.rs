@@ -28,6 +28,8 @@ pub(super) enum Step {
     Number { client: ClientId, thread: u64, source: ClientId },
     /// The store tells of changes of the keys that a client is about to read.
     Promised { client: ClientId, number: u64 },
+    /// The store has said which version it is, or cannot.
+    Met,
     /// What the store says of a command of this name.
     Learn(Vec<u8>),
 }
@@ -79,6 +81,7 @@ impl Relay {
             Step::Promised { client, number } => {
                 self.give_promise(client, if kind.is_error() { 0 } else { number });
             }
+            Step::Met => self.met(),
             Step::Learn(name) => self.learned(name, Some(&reply)),
         }
     }
@@ -101,6 +104,7 @@ impl Relay {
             Step::Stands { thread, ask, topics, fresh } => {
                 self.stands(thread, ask, &topics, &fresh, Some(&error));
             }
+            Step::Met => self.met(),
             Step::Learn(name) => self.learned(name, None),
         }
     }
