@@ -106,7 +106,8 @@ export async function move(slot: number, from: Member, to: Member, all: Member[]
   const order = async (one: Member, ...words: string[]) => {
     const reply = await one.raw.send('CLUSTER', 'SETSLOT', `${slot}`, ...words)
     // One whose last slot has gone is a replica of its new owner already.
-    if (reply !== '+OK\r\n' && !/only with masters/.test(reply)) throw new Error(`SETSLOT ${slot} ${words.join(' ')}: ${reply}`)
+    if (reply !== '+OK\r\n' && !/only with masters/.test(reply))
+      throw new Error(`SETSLOT ${slot} ${words.join(' ')}: ${reply}`)
   }
   await order(to, 'IMPORTING', from.id)
   await order(from, 'MIGRATING', to.id)
