@@ -208,7 +208,7 @@ test('SIGHUP reads the files anew, and says so', async t => {
   await heard('breakwater: reloaded')
   writeFileSync(cert, 'nothing')
   served.process.kill('SIGHUP')
-  await heard('breakwater: not reloaded: tls.cert must be a PEM file with a certificate')
+  await heard('breakwater: not reloaded: --tls-cert must be a PEM file with a certificate')
   t.is(await ping(await meet(served.port)), '+PONG\r\n')
 })
 
