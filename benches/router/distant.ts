@@ -111,6 +111,8 @@ if (process.argv[1] === fileURLToPath(SELF)) {
         socket.on('close', () => [near, far].forEach(each => void each.destroy()))
       }
     })
+    // It lasts as long as who asked for it.
+    server.unref()
     return new Promise(resolve => {
       server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
     })
