@@ -73,7 +73,8 @@ if (process.argv[1] === fileURLToPath(SELF)) {
     going = kind === 'begin'
     if (going) {
       late = []
-      return set()
+      set()
+      return true
     }
     const sorted = late.toSorted((a, b) => a - b)
     return SHARES.map(share => Math.max(0, sorted[Math.floor((sorted.length - 1) * share)]!))
