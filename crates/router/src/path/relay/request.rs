@@ -25,8 +25,8 @@ impl Relay {
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
-        let full =
-            course.replies.len() >= IN_FLIGHT || course.replies.kept() >= self.rules.limits.output;
+        let full = course.replies.len() >= IN_FLIGHT
+            || course.replies.expected() >= self.rules.limits.output;
         // What is kept in a transaction that is done now waits for its other parts.
         if request.stand == Stand::Alone && (full || course.is_settling()) {
             return Ok(Taken::Later);
@@ -46,7 +46,9 @@ impl Relay {
             return Ok(Taken::Later);
         }
         let keys = self.tracks(known, request, course);
+        let ticket = course.replies.end();
         let taken = self.carry(listed, known, request, course, out, keys.as_ref());
+        course.replies.weigh(ticket, request.bytes.len());
         if let Err(why) = &taken
             && why.0.starts_with(DOWN)
             && self.await_server(request.client)
