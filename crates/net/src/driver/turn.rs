@@ -25,7 +25,15 @@ impl Driver {
         self.store_tls = self.work.relay.as_ref().and_then(|_| self.membership.store_tls());
         self.expire(begun);
         self.wake_relay();
-        while self.gather() || !self.queue.is_empty() {
+        loop {
+            if !self.gather() && self.queue.is_empty() {
+                // Once for all: what many clients ask is written to the store together, when none of
+                // them has more to ask.
+                self.exchange();
+                if self.queue.is_empty() {
+                    break;
+                }
+            }
             while let Some(task) = self.queue.pop_front() {
                 self.perform(task);
                 if begun.elapsed() >= self.settings.budget {
@@ -34,8 +42,6 @@ impl Driver {
                     return self.pause();
                 }
             }
-            // Once for all: what many clients ask is written to the store together.
-            self.exchange();
         }
         self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);
