@@ -46,11 +46,11 @@ impl Relay {
         course: &mut Course,
         tracked: Option<&KeyList>,
     ) -> Result<Option<Taken>, Failure> {
-        if self.map.is_one() {
+        let Some(known) = known else { return Ok(None) };
+        if self.map.is_one() || known.has_one_key() {
             return Ok(None);
         }
         self.look();
-        let Some(known) = known else { return Ok(None) };
         let split = known.split();
         if !matches!(split, Split::ByKey(..) | Split::All(_) | Split::Scan) {
             return Ok(None);
