@@ -20,7 +20,7 @@ const MOST: usize = 1024;
 const PAUSE: u64 = 20;
 
 /// The copies of the reply to one read.
-struct Copied {
+struct CopiedRead {
     key: Box<[u8]>,
     generation: u64,
     /// When they were begun.
@@ -34,7 +34,7 @@ struct Copied {
 pub(crate) struct Copies {
     /// What the names of this process's copies have in common.
     mark: String,
-    all: Mutex<HashMap<Box<[u8]>, Copied>>,
+    all: Mutex<HashMap<Box<[u8]>, CopiedRead>>,
 }
 
 impl Default for Copies {
@@ -74,7 +74,8 @@ impl Copies {
         let room = all.len() < MOST;
         if room {
             let key = shelf.keys.first().into();
-            let copied = Copied { key, generation, begun: now, until: 0, stores: SmallVec::new() };
+            let copied =
+                CopiedRead { key, generation, begun: now, until: 0, stores: SmallVec::new() };
             all.insert(shelf.own().into(), copied);
         }
         room

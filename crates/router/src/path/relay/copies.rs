@@ -6,20 +6,11 @@
 
 use super::Relay;
 use super::read::{News, Read};
-use super::reply::To;
+use super::reply::{Made, To};
 use crate::cache::Shelf;
 use crate::shared::{pack, unpack};
 use crate::topology::{ServerId, choose};
 use breakwater_resp::{Kind, Protocol, Reply, write_request};
-
-/// A copy that a store is asked to take.
-pub(super) struct Made {
-    shelf: Shelf,
-    generation: u64,
-    store: ServerId,
-    /// When it ends, in milliseconds of the engine's clock.
-    until: u64,
-}
 
 impl Relay {
     /// The store whose copy a hot read asks for; `None` if it asks the key's own store.

@@ -1,7 +1,6 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
-use super::copies::Made;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
@@ -80,6 +79,15 @@ pub(super) struct Given {
     /// How old it was, in milliseconds.
     pub(super) age: u64,
     pub(super) bytes: Vec<u8>,
+}
+
+/// A copy that a store is asked to take.
+pub(super) struct Made {
+    pub(super) shelf: Shelf,
+    pub(super) generation: u64,
+    pub(super) store: ServerId,
+    /// When it ends, in milliseconds of the engine's clock.
+    pub(super) until: u64,
 }
 
 /// A read that a replica is asked.
