@@ -26,21 +26,21 @@ impl Driver {
         self.expire(begun);
         self.wake_relay();
         loop {
-            if !self.gather() && self.queue.is_empty() {
-                // Once for all: what many clients ask is written to the store together, when none of
-                // them has more to ask.
-                self.exchange();
-                if self.queue.is_empty() {
-                    break;
+            while self.gather() || !self.queue.is_empty() {
+                while let Some(task) = self.queue.pop_front() {
+                    self.perform(task);
+                    if begun.elapsed() >= self.settings.budget {
+                        self.exchange();
+                        self.rest_relay();
+                        return self.pause();
+                    }
                 }
             }
-            while let Some(task) = self.queue.pop_front() {
-                self.perform(task);
-                if begun.elapsed() >= self.settings.budget {
-                    self.exchange();
-                    self.rest_relay();
-                    return self.pause();
-                }
+            // Once for all that was ready: what many clients ask is written to the store together. What
+            // becomes ready by that makes the descriptor readable again.
+            self.exchange();
+            if self.queue.is_empty() {
+                break;
             }
         }
         self.rest_relay();
