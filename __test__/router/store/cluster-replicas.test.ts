@@ -52,8 +52,8 @@ clustered('what a replica says is not there is asked of its master', async t => 
   const reads = ['--read-from', 'preferReplica', '--route', '*,mode=off']
   const node = await serve(t, '--threads', '1', '--store', made.url, ...reads)
   const client = await Raw.open(t, node.port)
+  await until(async () => (await client.send('SET', '{a}1', 'x')) === '+OK\r\n')
   await until(async () => {
-    await client.send('SET', '{a}1', 'x')
     await client.send('GET', '{a}1')
     return (await asked(made.replicas)) > 0
   })

@@ -40,15 +40,32 @@ mod tests {
     #[test]
     fn replies_of_keys_that_are_not_there_are_told_from_others() {
         for nothing in [
-            "$-1\r\n", "*-1\r\n", "_\r\n", ":0\r\n", ":-2\r\n", "+none\r\n", "$0\r\n\r\n", "*0\r\n",
-            "%0\r\n", "~0\r\n", "#f\r\n", "-ERR no such key\r\n", "*2\r\n$-1\r\n:0\r\n",
-            "*2\r\n$1\r\nv\r\n$-1\r\n", "*2\r\n$1\r\n0\r\n*0\r\n",
+            "$-1\r\n",
+            "*-1\r\n",
+            "_\r\n",
+            ":0\r\n",
+            ":-2\r\n",
+            "+none\r\n",
+            "$0\r\n\r\n",
+            "*0\r\n",
+            "%0\r\n",
+            "~0\r\n",
+            "#f\r\n",
+            "-ERR no such key\r\n",
+            "*2\r\n$-1\r\n:0\r\n",
+            "*2\r\n$1\r\nv\r\n$-1\r\n",
+            "*2\r\n$1\r\n0\r\n*0\r\n",
         ] {
             assert!(is_likely(nothing.as_bytes()), "{nothing}");
         }
-        for something in
-            ["$1\r\nv\r\n", ":1\r\n", "+string\r\n", "*2\r\n:0\r\n:1\r\n", "%1\r\n+a\r\n_\r\n", "#t\r\n"]
-        {
+        for something in [
+            "$1\r\nv\r\n",
+            ":1\r\n",
+            "+string\r\n",
+            "*2\r\n:0\r\n:1\r\n",
+            "%1\r\n+a\r\n_\r\n",
+            "#t\r\n",
+        ] {
             assert!(!is_likely(something.as_bytes()), "{something}");
         }
     }
