@@ -3,7 +3,7 @@
 import test from 'ava'
 import { createRouter } from 'breakwater/router'
 import { Raw, serve } from '../support.ts'
-import { agreed, cluster, hasCluster, type Member, move, until } from './cluster.ts'
+import { agreed, cluster, hasCluster, type Member, move, promote, until } from './cluster.ts'
 import { busy, slotsOf } from './load.ts'
 import { calls } from './support.ts'
 
@@ -32,8 +32,7 @@ for (const mode of ['on', 'off']) {
     const moved = load.made()
     await until(() => load.made() > moved + 300)
     for (const replica of made.replicas) {
-      await until(async () => (await replica.raw.send('CLUSTER', 'FAILOVER')) === '+OK\r\n')
-      await until(async () => (await replica.raw.send('ROLE')).includes('master'))
+      await promote(replica)
       const then = load.made()
       await until(() => load.made() > then + 200)
     }
@@ -64,7 +63,10 @@ clustered('what a replica says is not there is asked of its master', async t => 
   await to.raw.send('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id)
   await from.raw.send('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
   const keys = ['KEYS', '{a}1']
-  t.is(await from.raw.send('MIGRATE', '127.0.0.1', `${to.port}`, '', '0', '5000', ...keys), '+OK\r\n')
+  t.is(
+    await from.raw.send('MIGRATE', '127.0.0.1', `${to.port}`, '', '0', '5000', ...keys),
+    '+OK\r\n',
+  )
   await at.raw.send('READONLY')
   await until(async () => (await at.raw.send('EXISTS', '{a}1')) === ':0\r\n')
   for (let n = 0; n < 20; n++) {

@@ -2,7 +2,7 @@
 // wrong.
 import test, { type ExecutionContext } from 'ava'
 import { Raw, serve } from '../support.ts'
-import { bulk, cluster, hasCluster, type Member, move, until } from './cluster.ts'
+import { bulk, cluster, hasCluster, type Member, move, promote, until } from './cluster.ts'
 import { busy, slotsOf } from './load.ts'
 
 const clustered = hasCluster ? test : test.skip
@@ -80,8 +80,7 @@ for (const tracking of [[], ['BCAST', 'PREFIX', 'c']]) {
       if (slot < 5461 || slot >= 10_922) await move(slot, slot < 5461 ? a : c, b, all)
     }
     const replica = made.replicas[1]!
-    await until(async () => (await replica.raw.send('CLUSTER', 'FAILOVER')) === '+OK\r\n')
-    await until(async () => (await replica.raw.send('ROLE')).includes('master'))
+    await promote(replica)
     await readAll()
     const then = load.made()
     await until(() => load.made() > then + 200)

@@ -4,7 +4,7 @@ import { createRouter } from 'breakwater/router'
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { Raw, redis, serve } from '../support.ts'
-import { cluster, hasCluster, join, type Member, move, settled, until } from './cluster.ts'
+import { cluster, hasCluster, join, type Member, move, promote, settled, until } from './cluster.ts'
 import { busy } from './load.ts'
 
 const clustered = hasCluster ? test : test.skip
@@ -60,8 +60,7 @@ clustered('a master gives its place to its replica under load: no reply is wrong
   const load = await busy(t, node.port)
   await until(() => load.made() > 300)
   for (const replica of made.replicas) {
-    await until(async () => (await replica.raw.send('CLUSTER', 'FAILOVER')) === '+OK\r\n')
-    await until(async () => (await replica.raw.send('ROLE')).includes('master'))
+    await promote(replica)
     const then = load.made()
     await until(() => load.made() > then + 200)
   }
@@ -76,7 +75,7 @@ clustered('a master is killed under load: no reply is wrong, and no client hangs
   const load = await busy(t, node.port, { forgets: true })
   await until(() => load.made() > 300)
   await made.masters[1]!.stop('SIGKILL')
-  await until(async () => (await made.replicas[1]!.raw.send('ROLE')).includes('master'))
+  await promote(made.replicas[1]!, 'FORCE')
   const then = load.made()
   await until(() => load.made() > then + 400)
   const { errors } = await load.stop()
@@ -114,7 +113,11 @@ clustered('clients that speak the cluster protocol work through the node', async
   await raw.send('SET', 'foo', '1')
   t.is(await raw.send('CLUSTER', 'COUNTKEYSINSLOT', '12182'), ':1\r\n')
   t.is(await raw.send('SELECT', '1'), '-ERR SELECT is not allowed in cluster mode\r\n')
-  for (const refused of [['MONITOR'], ['SSUBSCRIBE', 's'], ['CLIENT', 'TRACKING', 'ON', 'NOLOOP']]) {
+  for (const refused of [
+    ['MONITOR'],
+    ['SSUBSCRIBE', 's'],
+    ['CLIENT', 'TRACKING', 'ON', 'NOLOOP'],
+  ]) {
     t.regex(await raw.send(...refused), /^-ERR not in front of a cluster/)
   }
 })
