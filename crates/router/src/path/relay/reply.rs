@@ -47,6 +47,10 @@ pub(super) enum To {
     Value(u64),
     /// How long a key of it lives, in milliseconds.
     Life(u64),
+    /// The copy that the read of this flight asks for.
+    Copy(u64),
+    /// A copy has been made, or has not.
+    Copied(Box<Made>),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
 }
@@ -75,6 +79,15 @@ pub(super) struct Given {
     /// How old it was, in milliseconds.
     pub(super) age: u64,
     pub(super) bytes: Vec<u8>,
+}
+
+/// A copy that a store is asked to take.
+pub(super) struct Made {
+    pub(super) shelf: Shelf,
+    pub(super) generation: u64,
+    pub(super) store: ServerId,
+    /// When it ends, in milliseconds of the engine's clock.
+    pub(super) until: u64,
 }
 
 /// A read that a replica is asked.
@@ -160,6 +173,8 @@ impl Relay {
             To::Promise(flight) => self.promised(flight, kind),
             To::Value(flight) => self.value(flight, kind, reply),
             To::Life(flight) => self.life(flight, &reply),
+            To::Copy(flight) => self.replied_copy(flight, &reply),
+            To::Copied(made) => self.made_copy(&made, kind),
             To::Compare(given) => self.compare(&given, kind, &reply),
             To::Info(asked) => self.informed(&asked, Some(&reply)),
             To::Placed(placed) => self.replied_placed(*placed, kind, reply),
@@ -203,7 +218,8 @@ impl Relay {
                     self.happen(flight, News::Lost, why);
                 }
             }
-            To::Compare(_) => {}
+            To::Copy(flight) => self.ask_own(flight),
+            To::Copied(_) | To::Compare(_) => {}
             To::Info(asked) => self.informed(&asked, None),
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
