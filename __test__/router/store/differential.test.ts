@@ -389,7 +389,9 @@ compare('a client that speaks the protocol of clusters: random sequences', async
   for (let round = 0; round < ROUNDS * 4; round++) {
     const words = pick(draw, kinds)(draw)
     const { done } = apart([words], place)
-    if (done.length === 0 || NOT_IN_CLUSTERS.includes(words[0]!)) continue
+    // Of a command without its key the client itself does not know where it goes.
+    const bare = words.length === 1 && words[0] === 'GET'
+    if (bare || done.length === 0 || NOT_IN_CLUSTERS.includes(words[0]!)) continue
     const [want, have] = [await said(one, words), await said(other, words)]
     if (want !== have) return t.fail(`seed ${SEED}: ${words.join(' ')}: ${want}, not ${have}`)
   }

@@ -30,7 +30,7 @@ fn is_nothing(reply: &Reply<'_>) -> bool {
 }
 
 fn has_null(reply: &Reply<'_>) -> bool {
-    matches!(reply, Reply::Array(parts) if parts.iter().any(|part| *part == Reply::Null))
+    matches!(reply, Reply::Array(parts) if parts.contains(&Reply::Null))
 }
 
 #[cfg(test)]
