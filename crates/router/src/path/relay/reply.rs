@@ -10,11 +10,12 @@ use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
+use std::borrow::Cow;
 
 /// Whose reply it is that the store gives.
 pub(super) enum To {
-    /// A client's, and what its request changes.
-    Client { client: ClientId, ticket: u64, changes: Changes },
+    /// A client's, and what its request changes; in this protocol there is no value, if there is none.
+    Client { client: ClientId, ticket: u64, changes: Changes, protocol: Protocol },
     /// A client's, to a read: that may be asked twice.
     Reader { client: ClientId, ticket: u64 },
     /// Of a request that another server was asked before.
@@ -162,13 +163,13 @@ impl Relay {
                     self.distrust(client, ticket);
                 }
             }
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, protocol } => {
                 self.invalidate(&changes);
-                self.answer(client, ticket, reply);
+                self.answer(client, ticket, converted(Form::Alike, kind, reply, protocol));
             }
             To::Beside { waiter, form } => {
-                let reply = form.convert(kind, &reply, waiter.protocol);
-                self.answer(waiter.client, waiter.ticket, reply.into_owned());
+                let reply = converted(form, kind, reply, waiter.protocol);
+                self.answer(waiter.client, waiter.ticket, reply);
             }
             To::Promise(flight) => self.promised(flight, kind),
             To::Value(flight) => self.value(flight, kind, reply),
@@ -201,7 +202,7 @@ impl Relay {
     pub(super) fn fail(&mut self, to: To, why: &str) {
         let error = || format!("-ERR {why}\r\n").into_bytes();
         match to {
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error());
             }
@@ -227,5 +228,13 @@ impl Relay {
             To::Probe(probe) => self.replied_probe(probe, None),
             To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }
+    }
+}
+
+/// A reply in the form of a protocol.
+fn converted(form: Form, kind: Kind, reply: Vec<u8>, protocol: Protocol) -> Vec<u8> {
+    match form.convert(kind, &reply, protocol) {
+        Cow::Borrowed(_) => reply,
+        Cow::Owned(converted) => converted,
     }
 }
