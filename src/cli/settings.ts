@@ -34,6 +34,7 @@ export interface Flags {
   whenDown?: WhenDown
   storeReplica?: string[]
   readFrom?: ReadFrom
+  storeTimeout?: string
   route?: string[]
   requirepass?: string
   user?: RouterUser[]
@@ -58,6 +59,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'store.replicas': 'storeReplica',
   'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
+  storeTimeout: 'storeTimeout',
   routes: 'route',
   password: 'requirepass',
   users: 'user',

@@ -23,6 +23,9 @@ pub struct UpstreamOptions {
     pub prefixes: Vec<Vec<u8>>,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
     pub streams: bool,
+    /// Whether it is for what ends the script that a server is busy with: that the server is busy is
+    /// no refusal of the greeting then.
+    pub urgent: bool,
     /// The most requests that wait for replies.
     pub requests: usize,
     /// The most bytes of requests that wait to be written.
@@ -52,6 +55,7 @@ impl Default for UpstreamOptions {
             tracks: false,
             prefixes: vec![],
             streams: false,
+            urgent: false,
             requests: 10_000,
             bytes: 16 << 20,
             timeout: 2_000,

@@ -160,7 +160,8 @@ impl Relay {
         {
             return Ok(taken);
         }
-        let link = self.link_for(home.server, request, course, (&scope, writes))?;
+        let way = (&scope, writes);
+        let link = self.link_to(home.server, (known, request), course, way)?;
         let Some(link) = link else { return Ok(Taken::Later) };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
