@@ -36,6 +36,7 @@ export interface Flags {
   readFrom?: ReadFrom
   storeTimeout?: string
   route?: string[]
+  hotKey?: string[]
   requirepass?: string
   user?: RouterUser[]
 }
@@ -61,6 +62,7 @@ const FLAGS: Record<string, keyof Flags> = {
   readFrom: 'readFrom',
   storeTimeout: 'storeTimeout',
   routes: 'route',
+  'hotKeys.pinned': 'hotKey',
   password: 'requirepass',
   users: 'user',
   'storeTls.ca': 'storeTlsCa',

@@ -100,6 +100,8 @@ export interface NativeOptions {
   routes?: NativeRoute[]
   /** How long a request waits for its reply from the store, in milliseconds. */
   storeTimeout?: number
+  /** Keys that are hot whatever is counted. */
+  pinned?: string[]
   /** The most keys that clients track, 0 for any number. */
   trackedKeys: number
   trackedKeysPerClient: number
@@ -144,6 +146,7 @@ export interface NativeRoute {
   maxReplyBytes: number
   verify: number
   refreshAhead: number
+  copies: number
   admission: boolean
 }
 
