@@ -5,6 +5,7 @@ use super::Relay;
 use super::placing::{is_unfit, said};
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
+use crate::failure::error_line;
 use crate::path::letter::{Letter, Word};
 use crate::topology::Tag;
 use breakwater_engine::Lease;
@@ -28,6 +29,9 @@ impl Relay {
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, reply));
             let passing = read.passing;
+            if passing && self.read_of_master(flight) {
+                return;
+            }
             self.happen(flight, News::Reply, "");
             if passing {
                 self.happen(flight, News::Lives, "");
@@ -43,8 +47,9 @@ impl Relay {
             _ => None,
         };
         read.life = read.life.zip(pttl).and_then(|(life, pttl)| life.with(pttl));
+        read.missing |= pttl == Some(-2);
         read.lives -= 1;
-        if read.lives == 0 {
+        if read.lives == 0 && !self.read_of_master(flight) {
             self.happen(flight, News::Lives, "");
         }
     }
@@ -214,7 +219,7 @@ impl Relay {
 
     /// Gives those who wait in this thread an error, or what is kept for that case.
     fn give_error(&mut self, read: Read, why: &str) {
-        let (error, route) = (format!("-ERR {why}\r\n").into_bytes(), self.route_of(&read));
+        let (error, route) = (error_line(why), self.route_of(&read));
         for (at, waiter) in read.waiters.iter().enumerate() {
             // It was kept for the first, in its protocol.
             let same = at == 0 || waiter.protocol == read.waiters[0].protocol;

@@ -23,6 +23,7 @@
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
 
+mod absent;
 mod batches;
 mod broadcast;
 mod checks;
@@ -106,6 +107,8 @@ pub struct Relay {
     last_link: LinkId,
     /// The connections that all clients share: for each server, protocol and database in use.
     shared: HashMap<(ServerId, Protocol, u8), LinkId, FixedState>,
+    /// The connections for what ends a script: see [`Relay::urgent_with`].
+    urgent: HashMap<(ServerId, Protocol), LinkId, FixedState>,
     /// Connections with something to write.
     touched: Vec<LinkId>,
     /// Connections to be opened, and to be closed.
@@ -170,6 +173,7 @@ impl Relay {
             rules,
             links: HashMap::default(),
             shared: HashMap::default(),
+            urgent: HashMap::default(),
             probes: Probes::default(),
             survey: Survey::default(),
             redos: vec![],
@@ -260,6 +264,7 @@ impl Relay {
         self.tally.settle(&self.rules.totals);
         self.tally = RouteTally::new(rules.totals.len());
         self.rules = rules.clone();
+        self.adjust_patience();
         self.heat.pin(&rules.pinned);
     }
 

@@ -110,7 +110,7 @@ impl Relay {
             self.router.tracked.end(request.client);
             return Ok(Taken::Said("OK"));
         };
-        if (options.no_loop || options.broadcasts) && self.clustered() {
+        if options.no_loop && self.clustered() {
             return Err(NOT_HERE.into());
         }
         if options.no_loop && request.stand != Stand::Alone {
@@ -130,7 +130,7 @@ impl Relay {
         for server in map.masters() {
             let tells = self.shared_with(server, Protocol::Resp3, request.db);
             if map.is_one() && self.refuses(tells) {
-                return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+                return Err(Failure::because(&self.reason(tells)));
             }
         }
         let tracked = &self.router.tracked;
