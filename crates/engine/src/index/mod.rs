@@ -23,8 +23,10 @@ mod word;
 mod write;
 
 use crate::entry::EntryPtr;
+use crate::prefetch::prefetch;
 use crate::shim::{AtomicPtr, AtomicU64, Ordering};
 use crate::versions::Changing;
+use std::ptr;
 use table::{BUCKET, Bucket, MOVED, Table};
 
 pub(crate) use growth::Clearing;
@@ -163,6 +165,27 @@ impl Index {
             info = home.info.load(Ordering::Acquire);
         }
         Self::seek(home, info, tag, matches)
+    }
+
+    /// The bucket of a hash will be looked at soon.
+    #[inline]
+    pub(crate) fn expect_bucket(&self, hash: u64) {
+        prefetch(ptr::from_ref(self.current().home(hash)).cast());
+    }
+
+    /// The entry of a hash will be read soon. Those in overflow buckets, and those that are moving to
+    /// another table, are met without having been expected.
+    #[inline]
+    pub(crate) fn expect_entry(&self, hash: u64) {
+        let home = self.current().home(hash);
+        let candidates = home.candidates(Word::tag_of(hash));
+        // Relaxed: nothing is read at the address.
+        let slot = home.slots.get(candidates.trailing_zeros() as usize);
+        if let Some(entry) = slot.and_then(|slot| Word(slot.load(Ordering::Relaxed)).entry()) {
+            // Most entries have one or two lines.
+            prefetch(entry.as_raw());
+            prefetch(entry.as_raw().wrapping_add(BUCKET as usize));
+        }
     }
 
     /// The slot in a bucket, or in its overflow, whose entry `matches`. `info` is the bucket's.

@@ -154,6 +154,12 @@ impl Replies {
         self.cache.clock().now()
     }
 
+    /// What is known of these keys is going to be asked for.
+    pub(crate) fn expect(&self, keys: &[&[u8]]) {
+        let keys: SmallVec<[Key<'_>; 16]> = keys.iter().map(|key| Key::bytes(key)).collect();
+        self.cache.expect(&keys);
+    }
+
     /// The reply to a `GET` of `key`: appends it to `out`. `None` if it is not known, or does not
     /// lie with the generation of its key.
     #[inline]

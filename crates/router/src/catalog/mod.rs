@@ -10,8 +10,8 @@ mod rows;
 mod split;
 
 pub use class::{Class, Effect};
-pub(crate) use find::subscribes;
 pub use find::{find, known};
+pub(crate) use find::{named, subscribes};
 pub use known::Known;
 pub use learn::learn;
 pub use places::Keys;

@@ -68,6 +68,15 @@ pub(crate) struct State {
     pub(crate) last: &'static str,
     /// No further command is to be run.
     pub(crate) closing: bool,
+    /// What other clients were shown last.
+    shown: Option<Shown>,
+}
+
+/// What other clients are shown of one.
+struct Shown {
+    user: Option<Arc<User>>,
+    /// Database, protocol, last command, what its user has to be permitted, bytes that wait.
+    rest: (u8, Protocol, &'static str, Permissions, usize),
 }
 
 impl State {
@@ -89,6 +98,7 @@ impl State {
             caching: false,
             last: "",
             closing: false,
+            shown: None,
         }
     }
 
@@ -161,15 +171,25 @@ impl State {
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
-    pub(crate) fn show(&self, now: u64, input: usize) {
-        let user = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
-        let mut profile = self.client.profile.lock();
-        (profile.known, profile.needs) = (self.user.is_some(), self.needs());
-        if profile.user != user {
-            profile.user = user.into();
+    pub(crate) fn show(&mut self, now: u64, input: usize) {
+        self.client.act(now);
+        let rest = (self.db, self.protocol, self.last, self.needs(), input);
+        let user = self.user.as_ref().map(Arc::as_ptr);
+        // The usual case: nothing has changed but the time.
+        let same =
+            |shown: &Shown| shown.rest == rest && shown.user.as_ref().map(Arc::as_ptr) == user;
+        if self.shown.as_ref().is_some_and(same) {
+            return;
         }
-        (profile.db, profile.protocol, profile.command) = (self.db, self.protocol, self.last);
-        (profile.active, profile.input) = (now, input);
+        let name = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
+        let mut profile = self.client.profile.lock();
+        if profile.user != name {
+            profile.user = name.into();
+        }
+        profile.known = user.is_some();
+        (profile.db, profile.protocol, profile.command, profile.needs, profile.input) = rest;
+        drop(profile);
+        self.shown = Some(Shown { user: self.user.clone(), rest });
     }
 
     /// Forgets everything but the connection.

@@ -260,6 +260,19 @@ impl Course {
         reads | if self.monitors { Permissions::ADMIN } else { Permissions::empty() }
     }
 
+    /// Whether it is in the middle of nothing, and is told of nothing: a read of it is nothing but a
+    /// read.
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.transaction.is_none()
+            && self.execution.is_none()
+            && self.settles.is_none()
+            && self.own.link.is_none()
+            && self.tracking.tracker().is_none()
+            && !self.monitors
+            && self.topics.is_empty()
+    }
+
     /// Whether it subscribes to anything.
     pub(crate) fn subscribes(&self) -> bool {
         !self.topics.is_empty()

@@ -13,7 +13,7 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `crowd` says what has to wait before it goes on,
+//! `request` is 1 and what leads to the others, `usual` is the short way through 1 and 2, `crowd` says what has to wait before it goes on,
 //! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
@@ -59,6 +59,7 @@ mod survey;
 mod tracking;
 mod transactions;
 mod unknown;
+mod usual;
 mod verify;
 
 use super::course::Delivery;

@@ -78,21 +78,15 @@ impl Relay {
         // Before memory is looked at: what changes from now on is told.
         ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
-        let (db, protocol) = (request.db, request.protocol);
-        let router = &self.router;
-        let route = &self.rules.routes.all()[ask.route];
-        let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
-        // The usual case, before anything is made for the others.
+        let mode = self.rules.routes.all()[ask.route].mode;
+        // Of others it has been looked for: see `usual`.
+        let looks = ask.part.is_some() || tracks;
         let get = ask.name == "get" && request.args.len() == 2;
-        let plain = get && !ask.hot && !ask.follows && mode == Mode::On && !checks;
-        if plain && let Some(hit) = router.replies.get(db, request.args.word(1), protocol, out) {
-            if self.still_counts(ask.route, &hit, out.len() - mark, 0) {
-                return self.hit(&ask, course, out, mark);
-            }
-            out.truncate(mark);
+        if looks && get && !ask.follows && !ask.hot && self.get(ask.route, request, out).is_some() {
+            return self.hit(&ask, course, out, mark);
         }
         let form = ask.form;
-        let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
+        let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), form);
         let Some(shelf) = shelf else { return self.pass(ask.route) };
         if !ask.follows && !ask.hot {
             let hit = self.find(&ask, &shelf, Staleness::Refused, out);
@@ -194,7 +188,7 @@ impl Relay {
     /// Whether a reply of so many bytes may be given: one that was asked for under other rules must be
     /// one that these would have kept.
     #[inline]
-    fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
+    pub(super) fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
         hit.when > self.rules.since() || {
             let age = self.router.replies.now().saturating_sub(hit.when);
             self.rules.routes.all()[route].keeps(age, hit.absent, len, patience)
