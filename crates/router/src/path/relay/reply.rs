@@ -1,6 +1,7 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
+use super::detours::clients_of;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
@@ -156,7 +157,10 @@ impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
             To::Nobody | To::Session(_) | To::Part { .. } => {}
-            To::Again(again) => self.replied(again.to, kind, reply),
+            To::Again(again) => {
+                self.end_detour(clients_of(&again.to));
+                self.replied(again.to, kind, reply);
+            }
             To::Reader { client, ticket } => self.answer(client, ticket, reply),
             To::Allowed { client, ticket } => {
                 if kind.is_error() {
@@ -208,7 +212,10 @@ impl Relay {
             }
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
             To::Reader { client, ticket } => self.answer(client, ticket, error()),
-            To::Again(again) => self.fail(again.to, why),
+            To::Again(again) => {
+                self.end_detour(clients_of(&again.to));
+                self.fail(again.to, why);
+            }
             To::Part { .. } => {}
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}
