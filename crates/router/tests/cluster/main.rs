@@ -12,6 +12,7 @@ use client::{Ask, keys};
 use nodes::slot;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use world::{CLIENTS, Setup, Step, World};
 
 /// Hash tags, of which each has two keys: each is in a slot of its own.
@@ -58,7 +59,7 @@ fn run(setup: Setup, steps: &[Step]) -> World {
 }
 
 proptest! {
-    #![proptest_config(config(100))]
+    #![proptest_config(config(40))]
 
     #[test]
     fn whatever_happens_to_the_cluster_replies_are_right((setup, steps) in cases(80)) {

@@ -18,7 +18,7 @@ use super::detours::clients_of;
 use super::reply::{Again, To};
 use super::step::Step;
 use crate::catalog;
-use crate::failure::Failure;
+use crate::failure::{Failure, error_line};
 use crate::path::course::Delivery;
 use crate::path::pending::LinkId;
 use crate::path::transaction::command;
@@ -187,7 +187,7 @@ impl Relay {
     ) {
         let link = self.shared_with(server, protocol, 0);
         if self.refuses(link) {
-            let why = format!("-ERR {}\r\n", self.reason(link)).into_bytes();
+            let why = error_line(&self.reason(link));
             return self.put_off(again, request, None, protocol, why);
         }
         if asks {
@@ -229,7 +229,7 @@ impl Relay {
 
     /// A request is not done, since its connection was lost: whether it is tried again.
     pub(super) fn retry(&mut self, to: To, request: &[u8], protocol: Protocol, why: &str) {
-        let last = format!("-ERR {why}\r\n").into_bytes();
+        let last = error_line(why);
         if let Some(again) = self.again(to, &last) {
             self.put_off(again, request, None, protocol, last);
         }
@@ -410,7 +410,7 @@ impl Relay {
         if self.refuses(link) || !self.has_room(link, batch.whole.iter()) {
             let exec = Step::Exec { client, ticket, changes, db, own, batch: 0 };
             if batch.until <= self.now {
-                let why = format!("-ERR {}\r\n", self.reason(link)).into_bytes();
+                let why = error_line(&self.reason(link));
                 self.end_detour([client]);
                 return self.failed_session(exec, why);
             }
