@@ -12,7 +12,6 @@ use client::{Ask, keys};
 use nodes::slot;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use world::{CLIENTS, Setup, Step, World};
 
 /// Hash tags, of which each has two keys: each is in a slot of its own.
