@@ -13,7 +13,6 @@ use crate::catalog;
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
 use breakwater_resp::{Parsed, RequestParser};
-use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// How many requests of each client are on a detour.
@@ -54,7 +53,7 @@ impl Relay {
                 let clients = waiters.into_iter().flatten().map(|waiter| waiter.client);
                 self.are_followed(id, &clients.collect::<Vec<_>>(), request)
             }
-            to => self.are_followed(id, &clients_of(to), request),
+            to => self.are_followed(id, &to.clients(), request),
         }
     }
 
@@ -68,7 +67,7 @@ impl Relay {
             }),
             // A transaction, of any keys.
             To::Session(Step::Exec { client, .. }) => clients.contains(client),
-            to => clients_of(to).iter().any(|client| clients.contains(client)),
+            to => to.clients().iter().any(|client| clients.contains(client)),
         };
         let meets = |other: Option<Vec<u8>>| {
             let others = other.map(|other| self.keys_of(&other)).unwrap_or_default();
@@ -88,17 +87,5 @@ impl Relay {
             known.each_key(args, |place, _| keys.push(args.word(place)));
         }
         keys
-    }
-}
-
-/// Whose reply it is.
-pub(super) fn clients_of(to: &To) -> SmallVec<[ClientId; 1]> {
-    match to {
-        To::Client { client, .. } | To::Reader { client, .. } => SmallVec::from_elem(*client, 1),
-        To::Beside { waiter, .. } => SmallVec::from_elem(waiter.client, 1),
-        To::Instead(read) => read.waiters.iter().map(|waiter| waiter.client).collect(),
-        To::Placed(placed) => clients_of(&placed.to),
-        To::Again(again) => clients_of(&again.to),
-        _ => SmallVec::new(),
     }
 }

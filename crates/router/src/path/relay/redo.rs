@@ -14,7 +14,6 @@
 
 use super::Relay;
 use super::batches::Batch;
-use super::detours::clients_of;
 use super::reply::{Again, To};
 use super::step::Step;
 use crate::catalog;
@@ -173,7 +172,7 @@ impl Relay {
                 return None;
             }
         };
-        self.begin_detour(clients_of(&to));
+        self.begin_detour(to.clients());
         Some(Again { to, until, tries })
     }
 

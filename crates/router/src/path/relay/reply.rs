@@ -1,7 +1,6 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
-use super::detours::clients_of;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
@@ -12,6 +11,7 @@ use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Whose reply it is that the store gives.
@@ -144,6 +144,20 @@ impl To {
         Self::Reader { client, ticket }
     }
 
+    /// The clients of this thread whose reply it is.
+    pub(super) fn clients(&self) -> SmallVec<[ClientId; 1]> {
+        match self {
+            Self::Client { client, .. } | Self::Reader { client, .. } => {
+                SmallVec::from_elem(*client, 1)
+            }
+            Self::Beside { waiter, .. } => SmallVec::from_elem(waiter.client, 1),
+            Self::Instead(read) => read.waiters.iter().map(|waiter| waiter.client).collect(),
+            Self::Placed(placed) => placed.to.clients(),
+            Self::Again(again) => again.to.clients(),
+            _ => SmallVec::new(),
+        }
+    }
+
     /// Whether what it answers may be asked twice.
     pub(super) fn is_read(&self) -> bool {
         match self {
@@ -159,7 +173,7 @@ impl Relay {
         match to {
             To::Nobody | To::Session(_) | To::Part { .. } => {}
             To::Again(again) => {
-                self.end_detour(clients_of(&again.to));
+                self.end_detour(again.to.clients());
                 self.replied(again.to, kind, reply);
             }
             To::Reader { client, ticket } => self.answer(client, ticket, reply),
@@ -214,7 +228,7 @@ impl Relay {
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
             To::Reader { client, ticket } => self.answer(client, ticket, error()),
             To::Again(again) => {
-                self.end_detour(clients_of(&again.to));
+                self.end_detour(again.to.clients());
                 self.fail(again.to, why);
             }
             To::Part { .. } => {}
