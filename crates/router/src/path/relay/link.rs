@@ -47,9 +47,14 @@ impl Addressees {
     }
 
     /// What was asked, where that is kept.
-    fn request(&self, token: u64) -> Option<Vec<u8>> {
+    pub(super) fn request(&self, token: u64) -> Option<Vec<u8>> {
         let at = token.checked_sub(self.first)? as usize;
         self.sent.as_ref()?.get(at).map(<[u8]>::to_vec)
+    }
+
+    /// Those whose replies are to come, with their tokens.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
+        (self.first..).zip(&self.all).filter_map(|(token, to)| Some((token, to.as_ref()?)))
     }
 
     /// Takes one out: mostly the first.

@@ -29,6 +29,7 @@ mod broadcast;
 mod checks;
 mod copies;
 mod crowd;
+mod detours;
 mod ear;
 mod face;
 mod gather;
@@ -75,6 +76,7 @@ use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
 use crowd::Crowds;
+use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
@@ -131,6 +133,7 @@ pub struct Relay {
     survey: Survey,
     /// What a server has not done and is tried again, and transactions on their way.
     redos: Vec<Redo>,
+    detours: Detours,
     batches: Batches,
     late_batches: Vec<LateBatch>,
     /// Clients that wait until a server can be asked, and until when.
@@ -178,6 +181,7 @@ impl Relay {
             probes: Probes::default(),
             survey: Survey::default(),
             redos: vec![],
+            detours: Detours::default(),
             batches: Batches::default(),
             late_batches: vec![],
             awaiting: HashMap::new(),
