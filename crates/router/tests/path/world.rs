@@ -54,6 +54,20 @@ pub struct World {
     /// What is on its way to the server.
     pub to_server: BTreeMap<Line, Vec<u8>>,
     pub letters: Vec<Letter>,
+    /// What the server has answered, and how many of its bytes have to arrive until that is known.
+    answered: Vec<(Line, String, usize)>,
+}
+
+/// The requests in bytes, each as a line.
+fn requests(bytes: &[u8]) -> Vec<String> {
+    let (mut parser, mut used, mut all) = (RequestParser::default(), 0, vec![]);
+    while let Parsed::Command(len) = parser.parse(&bytes[used..], true) {
+        let args = parser.args(&bytes[used..used + len]);
+        let words: Vec<_> = args.iter().map(String::from_utf8_lossy).collect();
+        all.push(words.join(" "));
+        used += len;
+    }
+    all
 }
 
 impl World {
@@ -73,6 +87,7 @@ impl World {
             open: vec![],
             to_server: BTreeMap::new(),
             letters: vec![],
+            answered: vec![],
         }
     }
 
@@ -213,6 +228,9 @@ impl World {
         while let Parsed::Command(len) = parser.parse(&bytes[used..], true) {
             let args = parser.args(&bytes[used..used + len]);
             self.server.run(line, args, now);
+            let words: Vec<_> = args.iter().map(String::from_utf8_lossy).collect();
+            let ahead = self.server.sent.get(&line).map_or(0, Vec::len);
+            self.answered.push((line, words.join(" "), ahead));
             used += len;
         }
         assert_eq!(used, bytes.len(), "whole requests are written");
@@ -223,8 +241,19 @@ impl World {
         let Some(sent) = self.server.sent.get_mut(&line) else { return };
         let count = count.min(sent.len());
         let bytes: Vec<u8> = sent.drain(..count).collect();
+        self.answered.retain_mut(|(of, _, ahead)| {
+            *ahead -= if *of == line { count.min(*ahead) } else { 0 };
+            *ahead > 0
+        });
         self.relays[line.0].receive(line.1, &bytes);
         self.settle_node();
+    }
+
+    /// How often the server is being asked this: that is written, and no answer has arrived.
+    pub fn asks(&self, line: &str) -> usize {
+        let written = self.to_server.values().flat_map(|bytes| requests(bytes));
+        let answered = self.answered.iter().map(|(_, request, _)| request.clone());
+        written.chain(answered).filter(|request| request == line).count()
     }
 
     /// A connection is cut: what is on its way is lost.

@@ -267,8 +267,6 @@ impl Relay {
             let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
-        // A read that takes longer than a reply lasts is one read all the same.
-        let life = life.map(|life| life.max(PATIENCE));
         let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
@@ -402,6 +400,10 @@ impl Relay {
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
         if self.refuses(reader) || self.crowds.has(reader) {
+            return;
+        }
+        // It may take longer than the reply lasts, and is one read all the same.
+        if !self.router.replies.hold(&shelf, &generations) {
             return;
         }
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
