@@ -11,6 +11,7 @@ mod tracked;
 pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
+pub(crate) use ear::Left;
 pub use hot::HotKey;
 pub use limits::Limits;
 pub use router::{Counts, Options, Router, ServerCounts};

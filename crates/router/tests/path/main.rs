@@ -420,7 +420,7 @@ fn what_a_thread_has_read_is_not_given_once_it_has_ended() {
     assert_eq!(world.ask(reader, "GET k"), "$3\r\nold\r\n");
     assert_eq!(world.ask(other, "GET k"), "$3\r\nold\r\n");
     assert_eq!(runs(&world, "get"), 1);
-    world.end(1);
+    world.end_thread(1);
     // The store would have told the thread that is gone.
     world.server.set("k", Some("new"), None);
     assert_eq!(world.ask(other, "GET k"), "$3\r\nnew\r\n");

@@ -66,6 +66,20 @@ impl Server {
         }
     }
 
+    /// A connection has another number from now on.
+    pub fn rename(&mut self, from: Line, to: Line) {
+        let name = |line: Line| if line == from { to } else { line };
+        let tracked = self.tracked.drain().map(|(line, key)| (name(line), key));
+        self.tracked = tracked.collect();
+        self.caching = self.caching.drain().map(name).collect();
+        self.protocols = self.protocols.drain().map(|(line, of)| (name(line), of)).collect();
+        let subscribed = std::mem::take(&mut self.subscribed).into_iter();
+        self.subscribed = subscribed.map(|(line, channel)| (name(line), channel)).collect();
+        if let Some(sent) = self.sent.remove(&from) {
+            self.sent.insert(to, sent);
+        }
+    }
+
     pub fn hang_up(&mut self, line: Line) {
         self.tracked.retain(|(of, _)| *of != line);
         self.caching.remove(&line);
