@@ -2,7 +2,7 @@
 
 use super::homes::DOWN;
 use super::reply::To;
-use super::tracking::caching;
+use super::tracking::{BY_PREFIX, caching};
 use super::{IN_FLIGHT, Relay};
 use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
@@ -76,8 +76,8 @@ impl Relay {
         out: &mut Vec<u8>,
         keys: Option<&KeyList>,
     ) -> Result<Taken, Failure> {
-        let mut number = None;
-        if let Some(keys) = keys
+        let mut number = course.tracking.broadcasts().then_some(BY_PREFIX);
+        if let Some(keys) = keys.filter(|_| number.is_none())
             && self.goes_apart(known, request, course)
         {
             number = self.assured(request, course, keys);
@@ -100,7 +100,8 @@ impl Relay {
         {
             return Ok(Taken::Done);
         }
-        if let Some(keys) = keys.filter(|_| request.protocol == Protocol::Resp2) {
+        if let Some(keys) = keys.filter(|_| number.is_none() && request.protocol == Protocol::Resp2)
+        {
             number = self.assured(request, course, keys);
             if number.is_none() {
                 return Ok(Taken::Later);
@@ -120,7 +121,9 @@ impl Relay {
         course: &mut Course,
     ) {
         match (number, &mut course.transaction) {
-            (None, Some(transaction)) => keys.iter().for_each(|key| transaction.reads.push(key)),
+            (None | Some(BY_PREFIX), Some(transaction)) => {
+                keys.iter().for_each(|key| transaction.reads.push(key))
+            }
             (Some(number), _) if matches!(taken, Taken::Done) || course.execution.is_some() => {
                 let ticket = course.replies.end() - 1;
                 self.watch_reply((client, ticket), course, number, keys.clone());
