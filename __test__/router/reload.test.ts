@@ -62,6 +62,13 @@ const OPTIONS: Record<
     { tracking: { maxKeysPerClient: 10 } },
     ['tracking.maxKeysPerClient'],
   ],
+  hotKeys: [{ store: STORE.url }, { store: STORE.url, hotKeys: { pinned: [] } }, []],
+  'hotKeys.pinned': [
+    { store: STORE.url, hotKeys: { pinned: ['a'] } },
+    { store: STORE.url, hotKeys: { pinned: ['a', 'b'] } },
+    ['hotKeys.pinned'],
+  ],
+  onHotKey: [{ store: STORE.url }, { store: STORE.url, onHotKey: () => {} }, ['onHotKey']],
   driver: [{ driver: 'net' }, {}, RegExp(`^driver must be 'net' ${RESTS} 'auto'$`)],
   store: [
     { store: 'redis://:secret@127.0.0.1:1' },

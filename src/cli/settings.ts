@@ -35,6 +35,7 @@ export interface Flags {
   storeReplica?: string[]
   readFrom?: ReadFrom
   route?: string[]
+  hotKey?: string[]
   requirepass?: string
   user?: RouterUser[]
 }
@@ -59,6 +60,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
   routes: 'route',
+  'hotKeys.pinned': 'hotKey',
   password: 'requirepass',
   users: 'user',
   'storeTls.ca': 'storeTlsCa',

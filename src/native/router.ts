@@ -98,6 +98,8 @@ export interface NativeOptions {
       }[]
     | undefined
   routes?: NativeRoute[]
+  /** Keys that are hot whatever is counted. */
+  pinned?: string[]
   /** The most keys that clients track, 0 for any number. */
   trackedKeys: number
   trackedKeysPerClient: number
@@ -142,6 +144,7 @@ export interface NativeRoute {
   maxReplyBytes: number
   verify: number
   refreshAhead: number
+  copies: number
   admission: boolean
 }
 

@@ -14,6 +14,7 @@ import {
 import { partsOf, type RouterConfig } from './config.ts'
 import { disconnect } from './driver.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
+import { type HotKeyStats, HotKeyWatch } from './hot-keys.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { changesBetween, checkFixed, type Running, run } from './reload.ts'
@@ -23,6 +24,7 @@ import { Threads } from './threads.ts'
 
 export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
+export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type {
   DriverName,
   Permission,
@@ -73,16 +75,11 @@ export interface RouterStats {
   upstream: UpstreamStats[]
   /** What came of the reads of each route, in front of a store. */
   routes: RouteStats[]
-  /** Keys that have a large share of the reads that are not remembered, the hottest first. */
+  /**
+   * Keys that have a large share of the reads that are not remembered, and those that are pinned, the
+   * hottest first.
+   */
   hotKeys: HotKeyStats[]
-}
-
-/** A hot key. */
-export interface HotKeyStats {
-  /** The key, as text. */
-  key: string
-  /** Its share of the reads that go to the store since routes do not remember them, from 0 to 1. */
-  share: number
 }
 
 /** What is counted of a server behind a node, over all threads, since the start. */
@@ -244,6 +241,7 @@ class ThreadedRouter implements Router {
   #stop: (() => Promise<void>) | undefined
   /** Tells the driver `net` of new certificates. */
   #spread: ((tls: NetTls) => void | Promise<void>) | undefined
+  readonly #hotKeys = new HotKeyWatch(() => this.stats().hotKeys)
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
@@ -274,6 +272,7 @@ class ThreadedRouter implements Router {
       this.#addresses = addresses
       const [first] = addresses
       this.#native.setAddress(first!.address, first!.port)
+      this.#hotKeys.tell(this.#running.options.onHotKey)
       return first!
     } catch (error) {
       if (this.#state === 'opening') this.#step('failed')
@@ -326,6 +325,7 @@ class ThreadedRouter implements Router {
       const { id } = this.#native
       disconnect(id, reloadRouter(id, next.checked, next))
       this.#running = next
+      if (this.#state === 'open') this.#hotKeys.tell(next.options.onHotKey)
       if (next.tls !== undefined) await this.#spread?.(next.tls)
       return { changed: changesBetween(before, next) }
     } catch (error) {
@@ -427,6 +427,7 @@ class ThreadedRouter implements Router {
 
   async #close(): Promise<void> {
     this.#last = this.stats()
+    this.#hotKeys.tell(undefined)
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening

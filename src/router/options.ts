@@ -5,6 +5,7 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
+import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import {
   CONCERNS,
   checkRoutes,
@@ -98,6 +99,13 @@ export interface RouterOptions {
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
    */
   routes?: (RouterRoute | string)[] | undefined
+  /** Which keys are hot, in front of a store. Default: those that have a large share of the reads. */
+  hotKeys?: HotKeysOptions | undefined
+  /**
+   * Hears when a key turns hot, and when it cools down, up to 250 ms later. It is called on the thread
+   * that made the router, in no request's asynchronous context. What it throws becomes a warning.
+   */
+  onHotKey?: ((event: HotKeyEvent) => void) | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
@@ -118,6 +126,8 @@ const KNOWN: readonly string[] = [
   'store',
   'readFrom',
   'routes',
+  'hotKeys',
+  'onHotKey',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -163,9 +173,20 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'routes are for what is remembered of one',
     )
   }
+  for (const option of ['hotKeys', 'onHotKey'] as const) {
+    if (options[option] === undefined || options.store !== undefined) continue
+    const why = 'hot keys are those that a store behind the node is asked for'
+    throw new OptionCombinationError(option, 'given', 'no store', why)
+  }
+  const pinned = checkHotKeys(options.hotKeys)
+  const { onHotKey } = options
+  if (onHotKey !== undefined && typeof onHotKey !== 'function') {
+    throw new InvalidOptionError('onHotKey', onHotKey, 'a function')
+  }
   const readFrom = checkOneOf('readFrom', options.readFrom ?? 'primary', READ_FROM)
   const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
   checkReplicas(store, readFrom, routes)
+  checkCopies(store, routes)
   if (password !== undefined && users !== undefined) {
     throw new InvalidOptionError('password', 'given', 'left out where there are users')
   }
@@ -179,7 +200,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     policy: checkOneOf('policy', policy, policies),
     version,
     ...checkTracking(options.tracking),
-    ...(store === undefined ? {} : { ...store, routes }),
+    ...(store === undefined ? {} : { ...store, routes, pinned }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
   }
 }
@@ -204,6 +225,21 @@ function checkReplicas(
   if (readFrom !== 'primary') refuse('readFrom', readFrom)
   const at = routes.findIndex(route => route.readFrom !== 'primary')
   if (at >= 0) refuse(`routes[${at}].readFrom`, routes[at]!.readFrom)
+}
+
+/** Copies lie in other stores of a ring, and have to end. */
+function checkCopies(store: CheckedStore | undefined, routes: readonly NativeRoute[]): void {
+  for (const [at, { copies, ttl }] of routes.entries()) {
+    if (copies < 2) continue
+    const option = `routes[${at}].copies`
+    if (store?.ring === undefined) {
+      const why = 'copies lie in other stores of a ring: store: { ring: [...] }'
+      throw new OptionCombinationError(option, copies, 'one store, or a cluster', why)
+    }
+    if (ttl === undefined) {
+      throw new OptionCombinationError(option, copies, 'ttl: Infinity', 'copies have to end')
+    }
+  }
 }
 
 function checkTracking(tracking: TrackingOptions = {}) {

@@ -126,6 +126,8 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
     ...listed(old.routes ?? [], now.routes ?? [], route),
+    ...(before.options.onHotKey === next.options.onHotKey ? [] : ['onHotKey']),
+    ...single('hotKeys.pinned', ({ checked }) => checked.pinned ?? []),
     ...single('store.ring', ({ checked: { ring, servers } }) => ring && [ring.nodes, servers]),
     ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
     ...single('store.hashTags', ({ checked }) => checked.ring?.hashTags),

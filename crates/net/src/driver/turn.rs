@@ -25,17 +25,23 @@ impl Driver {
         self.store_tls = self.work.relay.as_ref().and_then(|_| self.membership.store_tls());
         self.expire(begun);
         self.wake_relay();
-        while self.gather() || !self.queue.is_empty() {
-            while let Some(task) = self.queue.pop_front() {
-                self.perform(task);
-                if begun.elapsed() >= self.settings.budget {
-                    self.exchange();
-                    self.rest_relay();
-                    return self.pause();
+        loop {
+            while self.gather() || !self.queue.is_empty() {
+                while let Some(task) = self.queue.pop_front() {
+                    self.perform(task);
+                    if begun.elapsed() >= self.settings.budget {
+                        self.exchange();
+                        self.rest_relay();
+                        return self.pause();
+                    }
                 }
             }
-            // Once for all: what many clients ask is written to the store together.
+            // Once for all that was ready: what many clients ask is written to the store together. What
+            // becomes ready by that makes the descriptor readable again.
             self.exchange();
+            if self.queue.is_empty() {
+                break;
+            }
         }
         self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);

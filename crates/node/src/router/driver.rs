@@ -290,14 +290,21 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     Ok(object)
 }
 
-/// The hot keys: an object for each, `{ key, share }`.
+/// The hot keys: an object for each, `{ key, share, ... }`.
 fn hot_keys<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
     let all = router.hot_keys();
     let keys = js.array(all.len())?;
-    for (at, HotKey { key, share }) in all.into_iter().enumerate() {
+    for (at, hot) in all.into_iter().enumerate() {
+        let HotKey { key, share, rate, pinned, route, store, copies } = hot;
         let object = js.object()?;
         js.put(object, c"key", js.text(&String::from_utf8_lossy(&key))?)?;
         js.put_number(object, c"share", share)?;
+        js.put_number(object, c"readsPerSecond", rate)?;
+        js.put(object, c"pinned", js.boolean(pinned)?)?;
+        js.put(object, c"route", js.text(&route)?)?;
+        let store = store.map_or_else(|| js.undefined(), |store| js.text(&store))?;
+        js.put(object, c"store", store)?;
+        js.put_number(object, c"copies", copies as f64)?;
         js.put_at(keys, at, object)?;
     }
     Ok(keys)

@@ -71,6 +71,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
             ..usual
         },
         routes: routes(js, js.prop(options, c"routes")?)?,
+        pinned: texts(js, js.prop(options, c"pinned")?)?,
     })
 }
 
@@ -141,6 +142,12 @@ pub(super) fn ring<'s>(
         take_over: js.to_text(js.prop(given, c"whenDown")?).as_deref() == Some("next"),
         hash_tags: number(js, given, c"hashTags")? != Some(0),
     }))
+}
+
+/// The texts in an array, as bytes; none, if there is no array.
+fn texts<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<Vec<u8>>, Fail> {
+    let text = |at| Ok(js.to_text(js.at(array, at)?).unwrap_or_default().into_bytes());
+    (0..js.len(array).unwrap_or(0)).map(text).collect()
 }
 
 /// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.

@@ -26,7 +26,7 @@ use super::admission::Admission;
 use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
 use super::floors::{Floors, tag_of};
 use super::keys::KeyList;
-use crate::topology::Tag;
+use crate::topology::{ServerId, Tag};
 use breakwater_engine::{
     Cache, Edit, EntryRef, Expiry, Freshness, Key, KeyKind, MAX_KEY_LEN, Value,
 };
@@ -123,6 +123,22 @@ impl Shelf {
             generations.iter().flat_map(|generation| generation.to_ne_bytes()).collect();
         name.extend_from_slice(&self.own);
         (name.len() <= MAX_KEY_LEN).then_some(name)
+    }
+
+    /// The name of a flight of such generations that asks this server, among flights that ask others.
+    pub(crate) fn flight_to(
+        &self,
+        server: ServerId,
+        generations: &Generations,
+    ) -> Option<SmallVec<[u8; 128]>> {
+        let mut name = self.flight(generations)?;
+        name.extend_from_slice(&server.to_ne_bytes());
+        (name.len() <= MAX_KEY_LEN).then_some(name)
+    }
+
+    /// What it is a read of: its database, its command and its words.
+    pub(crate) fn own(&self) -> &[u8] {
+        &self.own
     }
 
     /// Its own place in the engine, for replies in the form of a protocol.

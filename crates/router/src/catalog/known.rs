@@ -20,6 +20,8 @@ pub struct Known {
     /// Whether its reply depends on the values of its keys and on nothing else, so that it may be
     /// kept until one of them changes.
     pub cacheable: bool,
+    /// Whether its replies have the same bytes in both protocols, unless there is no value.
+    pub alike: bool,
     pub(super) keys: Cow<'static, [Keys]>,
     /// Whether it is nothing but the names of its parts.
     pub(super) parted: bool,

@@ -40,6 +40,7 @@ pub fn learn(reply: &Reply<'_>) -> Option<Known> {
         class,
         permissions,
         cacheable: false,
+        alike: false,
         keys: keys.into(),
         parted: false,
     })

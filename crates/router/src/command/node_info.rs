@@ -66,7 +66,13 @@ fn node(router: &Router) -> Lines {
 fn hot_keys(router: &Router) -> Lines {
     let line = |(at, hot): (usize, HotKey)| {
         let key = hot.key.escape_ascii().to_string().replace(',', "\\x2c");
-        (format!("hotkey_{at}"), format!("key={key},share={:.2}", hot.share))
+        let (store, pinned) = (hot.store.unwrap_or_default(), u8::from(hot.pinned));
+        let route = hot.route.escape_default().to_string().replace(',', "\\x2c");
+        let text = format!(
+            "key={key},share={:.2},reads_per_second={:.0},pinned={pinned},route={route},store={store},copies={}",
+            hot.share, hot.rate, hot.copies
+        );
+        (format!("hotkey_{at}"), text)
     };
     router.hot_keys().into_iter().enumerate().map(line).collect()
 }

@@ -1,5 +1,5 @@
-//! Which keys are hot: those that have a large share of the reads that a thread forwards although their
-//! replies are not remembered. It counts a sample of them, by Space-Saving (Metwally, Agrawal and El
+//! Which keys are hot: those that are pinned, and those that have a large share of the reads that a
+//! thread forwards although their replies are not remembered. It counts a sample of them, by Space-Saving (Metwally, Agrawal and El
 //! Abbadi, "Efficient computation of frequent and top-k elements in data streams", 2005).
 
 use super::pending::hash;
@@ -31,8 +31,12 @@ pub(crate) struct Hot {
     pub(crate) key: Box<[u8]>,
     /// Its share of the reads that were counted last.
     pub(crate) share: f64,
+    /// How many of them there were in a second.
+    pub(crate) rate: f64,
     /// Windows in a row in which it had little.
     cool: u64,
+    /// Whether it is hot whatever is counted.
+    pinned: bool,
 }
 
 /// What a thread has counted, and which keys are hot by it.
@@ -47,6 +51,27 @@ pub(crate) struct Heat {
 }
 
 impl Heat {
+    /// These keys are hot from now on, whatever is counted, and no others that were so.
+    pub(crate) fn pin(&mut self, keys: &[Vec<u8>]) {
+        for hot in &mut self.hot {
+            hot.pinned = false;
+        }
+        for key in keys {
+            let hash = hash(key);
+            match self.hot.iter_mut().find(|hot| hot.hash == hash) {
+                Some(hot) => hot.pinned = true,
+                None => self.hot.push(Hot {
+                    hash,
+                    key: key.as_slice().into(),
+                    share: 0.0,
+                    rate: 0.0,
+                    cool: 0,
+                    pinned: true,
+                }),
+            }
+        }
+    }
+
     /// A read of a key is to be forwarded; whether it is a hot one.
     pub(crate) fn touch(&mut self, key: &[u8]) -> bool {
         let hash = hash(key);
@@ -74,7 +99,8 @@ impl Heat {
         if now < self.until {
             return None;
         }
-        let windows = (now - self.until) / WINDOW + 1;
+        let late = now - self.until;
+        let windows = late / WINDOW + 1;
         self.until = now + WINDOW;
         let had = !self.hot.is_empty();
         let (seen, counted) = (std::mem::take(&mut self.seen), std::mem::take(&mut self.counted));
@@ -82,16 +108,20 @@ impl Heat {
         let seen = if windows > COOL { 0 } else { seen };
         let share =
             |count: u32| if seen < LEAST { 0.0 } else { f64::from(count) / f64::from(seen) };
+        let seconds = (WINDOW + late) as f64 / 1000.0;
+        let rate = |count: u32| f64::from(count * SAMPLE) / seconds;
         for hot in &mut self.hot {
             let known = counted.iter().find(|known| known.hash == hot.hash);
-            hot.share = known.map_or(0.0, |known| share(known.count));
+            let count = known.map_or(0, |known| known.count);
+            (hot.share, hot.rate) = (share(count), rate(count));
             hot.cool = if hot.share < LEAVE { hot.cool + windows } else { 0 };
         }
-        self.hot.retain(|hot| hot.cool < COOL);
+        self.hot.retain(|hot| hot.pinned || hot.cool < COOL);
         for Counted { hash, key, count } in counted {
             let share = share(count);
             if share >= ENTER && self.hot.iter().all(|hot| hot.hash != hash) {
-                self.hot.push(Hot { hash, key, share, cool: 0 });
+                let rate = rate(count);
+                self.hot.push(Hot { hash, key, share, rate, cool: 0, pinned: false });
             }
         }
         (had || !self.hot.is_empty()).then_some(&self.hot)
@@ -126,6 +156,24 @@ mod tests {
         assert_eq!(second(&mut heat, 4_000, 0), ["front-page"], "it has not cooled down yet");
         assert!(second(&mut heat, 5_000, 0).is_empty() || second(&mut heat, 6_000, 0).is_empty());
         assert!(second(&mut heat, 7_000, 35).is_empty(), "it would have to have more to be hot");
+    }
+
+    #[test]
+    fn a_pinned_key_is_hot_from_the_first_read_until_it_is_pinned_no_more() {
+        let mut heat = Heat::default();
+        heat.pin(&[b"pinned".to_vec()]);
+        assert!(heat.touch(b"pinned") && !heat.touch(b"user:1"));
+        assert_eq!(second(&mut heat, 1_000, 0), ["pinned"]);
+        assert_eq!(second(&mut heat, 60_000, 300), ["pinned", "front-page"]);
+        // Three tenths of the 4,000 reads of that second.
+        let rate = heat.hot[1].rate;
+        assert!((900.0..1_500.0).contains(&rate), "{rate}");
+        heat.pin(&[b"front-page".to_vec()]);
+        second(&mut heat, 61_000, 0);
+        second(&mut heat, 62_000, 0);
+        assert_eq!(second(&mut heat, 63_000, 0), ["front-page"]);
+        heat.pin(&[]);
+        assert!(second(&mut heat, 90_000, 0).is_empty());
     }
 
     #[test]

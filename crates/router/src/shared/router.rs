@@ -1,6 +1,7 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
 use super::clients::{Client, Peer, Registry};
+use super::copies::Copies;
 use super::ear::Ear;
 use super::hot::{HotKey, HotKeys};
 use super::rules::{Edition, Reloads, Rules};
@@ -121,6 +122,7 @@ pub struct Router {
     pub(crate) ear: Ear,
     pub(crate) tracked: TrackedReads,
     pub(crate) hot: HotKeys,
+    pub(crate) copies: Copies,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
@@ -163,6 +165,7 @@ impl Router {
             registry: Registry::default(),
             ear: Ear::default(),
             hot: HotKeys::default(),
+            copies: Copies::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, threads, upstream },
             edition: AtomicU64::new(edition.number),
@@ -315,9 +318,24 @@ impl Router {
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
     }
 
-    /// The hot keys of routes that remember nothing, the hottest first.
+    /// The hot keys of routes that remember nothing and those that are pinned, the hottest first.
     pub fn hot_keys(&self) -> Vec<HotKey> {
-        self.hot.list(self.replies.now())
+        let (now, rules, map) = (self.replies.now(), self.rules(), self.topology.map());
+        let place = |key: &[u8]| {
+            let server = map.owner(map.partition(key))?;
+            self.topology.servers.get(server).map(|server| server.address.place())
+        };
+        let listed = self.hot.list(now, &rules.pinned).into_iter();
+        let hot = listed.map(|(key, heated)| HotKey {
+            share: heated.share,
+            rate: heated.rate,
+            pinned: rules.pinned.contains(&key),
+            route: rules.routes.all()[rules.routes.of(&key)].pattern(),
+            store: place(&key),
+            copies: self.copies.count(&key, now),
+            key,
+        });
+        hot.collect()
     }
 
     /// What is counted of each server behind the node: each primary, then its replicas.

@@ -219,6 +219,22 @@ impl Map {
         }
     }
 
+    /// The stores of a ring where copies of what was read of a key may lie, `most` at the most.
+    pub(crate) fn stores_behind(&self, key: &[u8], most: usize) -> Vec<ServerId> {
+        match &self.owners {
+            Owners::Ring(ring) => ring.behind(key).take(most).collect(),
+            _ => vec![],
+        }
+    }
+
+    /// Whether a store takes requests, as far as it is known.
+    pub(crate) fn is_up(&self, server: ServerId) -> bool {
+        match &self.owners {
+            Owners::Ring(ring) => self.leads(server) && !ring.is_down(server),
+            _ => self.leads(server),
+        }
+    }
+
     /// All replicas.
     pub(crate) fn replicas(&self) -> impl Iterator<Item = ServerId> {
         self.shards.iter().flat_map(|shard| shard.replicas.iter().copied())

@@ -1,6 +1,6 @@
 //! Where a request goes: which of the servers behind the node. From the bottom up: `server` (how
-//! servers are numbered), `slots` (the slot of a key), `ring` (a consistent hash ring), `map` (which
-//! server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
+//! servers are numbered), `tag` (what of a key counts), `slots` (the slot of a key), `ring` (a
+//! consistent hash ring), `map` (which server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
 //! says of its replication), `replicas` (what is known of each replica), `servers` (all of them, and
 //! what is known of each), `cluster` (what servers of a cluster say of the map), `choice` (one of
 //! several), `counts`
@@ -20,6 +20,7 @@ mod server;
 mod servers;
 mod slots;
 mod standing;
+mod tag;
 
 pub(crate) use choice::choose;
 pub use cluster::ClusterOptions;

@@ -103,6 +103,11 @@ impl Server {
         self.subscribed.iter().any(|(of, _)| *of == line)
     }
 
+    /// Whether a connection is told of every change.
+    pub fn tells(&self, line: Line) -> bool {
+        self.broadcast.contains(&line)
+    }
+
     pub fn publish(&mut self, channel: &str, message: &str) {
         for (line, _) in self.subscribed.iter().filter(|(_, of)| of == channel) {
             let push = format!(

@@ -184,6 +184,29 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
     Ok(())
 }
 
+#[test]
+fn news_of_a_prefix_that_overtake_a_reply_reach_the_client_behind_it() {
+    for mode in [Mode::On, Mode::Off] {
+        let mut world = World::new(1, Routes::new(vec![Route { mode, ..Route::default() }]));
+        let mut keeper = Keeper::broadcast(&mut world, 0);
+        world.server.set("a", Some("old"), None);
+        world.settle();
+        keeper.hear(&mut world);
+        world.send(keeper.at, "GET a");
+        keeper.asked.push_back(("a", false));
+        for line in world.open.clone() {
+            world.forward(line);
+        }
+        world.server.set("a", Some("new"), None);
+        // The connection that tells of all is ahead of the others.
+        let feed = world.open.iter().copied().find(|line| world.server.tells(*line)).unwrap();
+        world.back(feed, usize::MAX);
+        world.settle();
+        keeper.hear(&mut world);
+        assert!(keeper.kept.is_empty(), "{:?}", keeper.kept);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

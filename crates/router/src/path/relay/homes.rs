@@ -94,7 +94,14 @@ impl Relay {
 
     /// What the keys of a request belong to.
     pub(super) fn span(&self, known: Option<&Known>, request: &Request<'_>) -> Span {
-        known.map_or(Span::Keyless, |known| self.span_of_words(known, request.args))
+        match known {
+            // The usual case.
+            Some(known) if known.has_one_key() && request.args.len() > 1 => {
+                Span::One(self.map.partition(request.args.word(1)))
+            }
+            Some(known) => self.span_of_words(known, request.args),
+            None => Span::Keyless,
+        }
     }
 
     pub(super) fn span_of_words(&self, known: &Known, words: Args<'_>) -> Span {

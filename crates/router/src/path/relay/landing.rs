@@ -117,21 +117,15 @@ impl Relay {
             return;
         }
         let Some((kind, reply)) = &read.reply else { return };
-        let chance = self.chance();
-        let at = self.route_of(read);
-        let route = &self.rules.routes.all()[at];
-        let life = match read.life {
-            Some(Life::Absent) => Some(route.negative_life(chance)),
-            Some(Life::Endless) => route.life(None, chance),
-            Some(Life::Ends(life)) => route.life(Some(life), chance),
-            None => Some(0),
-        };
-        let fits = reply.len() <= route.largest && !kind.is_error() && life != Some(0);
-        // What was asked for under other rules is not remembered under these.
-        let current = read.edition == self.router.edition();
-        let landed = read.tracked
-            && fits
-            && current
+        let (at, life) = (self.route_of(read), self.life_of(read));
+        let fits = self.fits(read, life);
+        if read.copied {
+            if fits && let Some(life) = life {
+                self.make_copies(read, reply, life);
+            }
+            return;
+        }
+        let landed = fits
             && self.router.replies.land(
                 &read.shelf,
                 &read.generations,
@@ -141,6 +135,27 @@ impl Relay {
             );
         let landed = landed && self.still_serves(read);
         self.tally.add(at, if landed { Count::Stored } else { Count::Dropped });
+    }
+
+    /// How long a reply is remembered at most; not at all, if it is 0.
+    fn life_of(&mut self, read: &Read) -> Option<u64> {
+        let chance = self.chance();
+        let route = &self.rules.routes.all()[self.route_of(read)];
+        match read.life {
+            Some(Life::Absent) => Some(route.negative_life(chance)),
+            Some(Life::Endless) => route.life(None, chance),
+            Some(Life::Ends(life)) => route.life(Some(life), chance),
+            None => Some(0),
+        }
+    }
+
+    /// Whether a reply is one to be remembered: the store tells of changes, and what was asked for
+    /// under other rules is not remembered under these.
+    fn fits(&self, read: &Read, life: Option<u64>) -> bool {
+        let Some((kind, reply)) = &read.reply else { return false };
+        let largest = self.rules.routes.all()[self.route_of(read)].largest;
+        let fits = reply.len() <= largest && !kind.is_error() && life != Some(0);
+        fits && read.tracked && read.edition == self.router.edition()
     }
 
     /// Whether the server that was asked still has the keys. If not, what has landed leaves: of their

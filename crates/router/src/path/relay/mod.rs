@@ -26,6 +26,7 @@
 mod batches;
 mod broadcast;
 mod checks;
+mod copies;
 mod crowd;
 mod ear;
 mod face;
@@ -61,11 +62,11 @@ mod unknown;
 mod verify;
 
 use super::course::Delivery;
-use super::heat::Heat;
+use super::heat::{Heat, Hot};
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::{ClientId, Edition, Router};
+use crate::shared::{ClientId, Edition, Heated, Router};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use batches::Batches;
@@ -163,7 +164,8 @@ impl Relay {
         router.setup.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        let rules = router.rules();
+        let (rules, mut heat) = (router.rules(), Heat::default());
+        heat.pin(&rules.pinned);
         Some(Self {
             router: router.clone(),
             tally: RouteTally::new(rules.totals.len()),
@@ -195,7 +197,7 @@ impl Relay {
             reads: HashMap::default(),
             waits: VecDeque::new(),
             gather: Gather::default(),
-            heat: Heat::default(),
+            heat,
             letters: vec![],
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
@@ -260,6 +262,7 @@ impl Relay {
         self.tally.settle(&self.rules.totals);
         self.tally = RouteTally::new(rules.totals.len());
         self.rules = rules.clone();
+        self.heat.pin(&rules.pinned);
     }
 
     /// The number of the route of a read, in the rules that it works by now.
@@ -273,7 +276,8 @@ impl Relay {
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
         if let Some(hot) = self.heat.review(self.now) {
-            let hot = hot.iter().map(|hot| (hot.key.to_vec(), hot.share)).collect();
+            let heated = |hot: &Hot| Heated { share: hot.share, rate: hot.rate };
+            let hot = hot.iter().map(|hot| (hot.key.to_vec(), heated(hot))).collect();
             self.router.hot.tell(self.number, self.router.replies.now(), hot);
         }
         self.tally.settle(&self.rules.totals);

@@ -76,7 +76,7 @@ impl Relay {
         self.links.get(&link).is_some_and(|link| link.upstream.phase() == Phase::Ready)
     }
 
-    fn in_flight(&self, server: ServerId, protocol: Protocol, db: u8) -> usize {
+    pub(super) fn in_flight(&self, server: ServerId, protocol: Protocol, db: u8) -> usize {
         let link = self.shared.get(&(server, protocol, db)).and_then(|id| self.links.get(id));
         link.map_or(0, |link| link.upstream.waiting())
     }

@@ -143,6 +143,10 @@ pub(super) struct Read {
     pub(super) tracked: bool,
     /// Whether it is shared by those who ask at the same time, and not remembered.
     pub(super) passing: bool,
+    /// Whether the store that is asked has a copy of the reply, and not the key.
+    pub(super) of_copy: bool,
+    /// Whether copies of the reply are made in other stores.
+    pub(super) copied: bool,
     pub(super) reply: Option<(Kind, Vec<u8>)>,
     /// Keys whose life is to come.
     pub(super) lives: usize,
@@ -177,6 +181,8 @@ impl Read {
             when: 0,
             tracked: true,
             passing: false,
+            of_copy: false,
+            copied: false,
             reply: None,
             life: Some(Life::Absent),
             stale: None,
@@ -187,6 +193,12 @@ impl Read {
     pub(super) fn pass(mut self) -> Self {
         (self.passing, self.tracked, self.lives) = (true, false, 0);
         self
+    }
+
+    /// It is shared, and copies of its reply are made: the store is to tell of changes.
+    pub(super) fn copy(&mut self) {
+        (self.passing, self.tracked, self.copied) = (false, true, true);
+        self.lives = self.shelf.keys.len();
     }
 
     /// One more client waits.

@@ -241,11 +241,17 @@ impl Relay {
         let scope = Scope::of(shelf.keys.iter());
         let Ok(home) = self.home_of(shelf.keys.iter()) else { return self.pass(ask.route) };
         let demand = self.demand(ask, &shelf, home);
-        let Ok(server) = self.server_of_miss(&demand, &shelf) else {
+        let server = match ask.hot {
+            true => self.server_for(&demand, None),
+            false => self.server_of_miss(&demand, &shelf),
+        };
+        let Ok(mut server) = server else {
             return self.give_stale(ask, &shelf, course, out);
         };
-        let Some(tag) = self.map.tag(home.partition, server) else { return self.pass(ask.route) };
-        let reader = self.shared_with(server, Protocol::Resp3, request.db);
+        // Reads of a hot key go to several servers, and share one generation.
+        let tagged = if ask.hot { home.server } else { server };
+        let Some(tag) = self.map.tag(home.partition, tagged) else { return self.pass(ask.route) };
+        let mut reader = self.shared_with(server, Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
         if ask.follows && course.pending.block(reader, &scope, false) {
             return self.pass(ask.route);
@@ -270,7 +276,24 @@ impl Relay {
         let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
-        let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
+        // A change since then may have left this generation behind, which later reads share.
+        if demand.fence != self.fence(shelf.keys.iter()) {
+            return self.pass(ask.route);
+        }
+        let copy = if ask.hot && !ask.follows {
+            self.copy_for(ask.route, &shelf, generations[0], server)
+        } else {
+            None
+        };
+        if let Some(store) = copy {
+            server = store;
+            reader = self.shared_with(store, Protocol::Resp3, request.db);
+        }
+        let name = match ask.hot {
+            true => shelf.flight_to(server, &generations),
+            false => shelf.flight(&generations),
+        };
+        let Some(name) = name else { return self.pass(ask.route) };
         let ticket = ask.part.unwrap_or_else(|| course.replies.owe());
         // What its client knows it by.
         let known_by = self.clients_ticket(ticket);
@@ -283,6 +306,7 @@ impl Relay {
         read.stale = stale;
         if ask.hot {
             read = read.pass();
+            read.of_copy = copy.is_some();
         }
         read.add(waiter);
         // By which connection the store is asked.
@@ -299,6 +323,9 @@ impl Relay {
                     }
                 }
                 self.tally.add(ask.route, Count::Misses);
+                if ask.hot && copy.is_none() && !ask.follows && self.begins_copies(&read) {
+                    read.copy();
+                }
                 self.begin(read, lease);
             }
             Role::Wait { ticket: flight, new, .. } => {
@@ -433,6 +460,9 @@ impl Relay {
         // The time before it is asked: a life that is counted from here ends no later than the key.
         read.when = self.router.replies.now();
         let passing = read.passing;
+        if read.of_copy {
+            return self.ask_copy(flight, read);
+        }
         self.reads.insert(flight, read);
         if passing {
             return self.send(link, &request, To::Value(flight));

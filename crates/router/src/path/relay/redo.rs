@@ -145,9 +145,9 @@ impl Relay {
                 read.tracked = false;
                 To::Instead(Box::new(read))
             }
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, protocol } => {
                 self.distrust(client, ticket);
-                To::Client { client, ticket, changes }
+                To::Client { client, ticket, changes, protocol }
             }
             To::Reader { client, ticket } => {
                 self.distrust(client, ticket);

@@ -10,11 +10,12 @@ use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
+use std::borrow::Cow;
 
 /// Whose reply it is that the store gives.
 pub(super) enum To {
-    /// A client's, and what its request changes.
-    Client { client: ClientId, ticket: u64, changes: Changes },
+    /// A client's, and what its request changes; in this protocol there is no value, if there is none.
+    Client { client: ClientId, ticket: u64, changes: Changes, protocol: Protocol },
     /// A client's, to a read: that may be asked twice.
     Reader { client: ClientId, ticket: u64 },
     /// Of a request that another server was asked before.
@@ -47,6 +48,10 @@ pub(super) enum To {
     Value(u64),
     /// How long a key of it lives, in milliseconds.
     Life(u64),
+    /// The copy that the read of this flight asks for.
+    Copy(u64),
+    /// A copy has been made, or has not.
+    Copied(Box<Made>),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
 }
@@ -75,6 +80,15 @@ pub(super) struct Given {
     /// How old it was, in milliseconds.
     pub(super) age: u64,
     pub(super) bytes: Vec<u8>,
+}
+
+/// A copy that a store is asked to take.
+pub(super) struct Made {
+    pub(super) shelf: Shelf,
+    pub(super) generation: u64,
+    pub(super) store: ServerId,
+    /// When it ends, in milliseconds of the engine's clock.
+    pub(super) until: u64,
 }
 
 /// A read that a replica is asked.
@@ -149,17 +163,19 @@ impl Relay {
                     self.distrust(client, ticket);
                 }
             }
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, protocol } => {
                 self.invalidate(&changes);
-                self.answer(client, ticket, reply);
+                self.answer(client, ticket, converted(Form::Alike, kind, reply, protocol));
             }
             To::Beside { waiter, form } => {
-                let reply = form.convert(kind, &reply, waiter.protocol);
-                self.answer(waiter.client, waiter.ticket, reply.into_owned());
+                let reply = converted(form, kind, reply, waiter.protocol);
+                self.answer(waiter.client, waiter.ticket, reply);
             }
             To::Promise(flight) => self.promised(flight, kind),
             To::Value(flight) => self.value(flight, kind, reply),
             To::Life(flight) => self.life(flight, &reply),
+            To::Copy(flight) => self.replied_copy(flight, &reply),
+            To::Copied(made) => self.made_copy(&made, kind),
             To::Compare(given) => self.compare(&given, kind, &reply),
             To::Info(asked) => self.informed(&asked, Some(&reply)),
             To::Placed(placed) => self.replied_placed(*placed, kind, reply),
@@ -186,7 +202,7 @@ impl Relay {
     pub(super) fn fail(&mut self, to: To, why: &str) {
         let error = || format!("-ERR {why}\r\n").into_bytes();
         match to {
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error());
             }
@@ -203,7 +219,8 @@ impl Relay {
                     self.happen(flight, News::Lost, why);
                 }
             }
-            To::Compare(_) => {}
+            To::Copy(flight) => self.ask_own(flight),
+            To::Copied(_) | To::Compare(_) => {}
             To::Info(asked) => self.informed(&asked, None),
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
@@ -211,5 +228,13 @@ impl Relay {
             To::Probe(probe) => self.replied_probe(probe, None),
             To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }
+    }
+}
+
+/// A reply in the form of a protocol.
+fn converted(form: Form, kind: Kind, reply: Vec<u8>, protocol: Protocol) -> Vec<u8> {
+    match form.convert(kind, &reply, protocol) {
+        Cow::Borrowed(_) => reply,
+        Cow::Owned(converted) => converted,
     }
 }

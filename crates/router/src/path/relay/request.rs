@@ -1,10 +1,11 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
 use super::homes::DOWN;
+use super::read::Waiter;
 use super::reply::To;
 use super::tracking::{BY_PREFIX, caching};
 use super::{IN_FLIGHT, Relay};
-use crate::cache::KeyList;
+use crate::cache::{Form, KeyList};
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
 use crate::path::changes::Changes;
@@ -163,7 +164,9 @@ impl Relay {
         {
             return Ok(taken);
         }
-        let link = self.link_for(home.server, request, course, (&scope, writes))?;
+        let form = form_of(known, request);
+        let asked = Request { protocol: spoken(form, request), ..*request };
+        let link = self.link_for(home.server, &asked, course, (&scope, writes))?;
         let Some(link) = link else { return Ok(Taken::Later) };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
@@ -177,10 +180,11 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
         }
-        let client = request.client;
-        let to = match known.is_some_and(|known| known.class == Class::Read) {
-            true => To::read(client, ticket),
-            false => To::Client { client, ticket, changes },
+        let (client, protocol) = (request.client, request.protocol);
+        let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
+            (true, Some(form)) => To::Beside { waiter: Waiter { client, ticket, protocol }, form },
+            (true, None) => To::read(client, ticket),
+            (false, _) => To::Client { client, ticket, changes, protocol },
         };
         self.send(link, request.bytes, to);
         Ok(Taken::Done)
@@ -207,6 +211,20 @@ fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failur
             )))
         }
     }
+}
+
+/// How what the store says in RESP3 becomes a reply in RESP2, of a request whose reply can. The store
+/// is asked in RESP3 then: over one connection for all clients, by which remembered reads go as well.
+pub(super) fn form_of(known: Option<&Known>, request: &Request<'_>) -> Option<Form> {
+    let known = known.filter(|known| known.cacheable || known.alike)?;
+    let form =
+        (request.protocol == Protocol::Resp2).then(|| Form::of(&known.name, request.args.len()))?;
+    form.suits(Protocol::Resp2).then_some(form)
+}
+
+/// The protocol that the store is asked in.
+pub(super) fn spoken(form: Option<Form>, request: &Request<'_>) -> Protocol {
+    if form.is_some() { Protocol::Resp3 } else { request.protocol }
 }
 
 /// The keys that a request concerns, and whether it is more than a read of them.

@@ -7,13 +7,12 @@
 mod bounded;
 mod owners;
 mod points;
-mod tag;
 
 pub use bounded::has_room;
 pub(crate) use owners::RingOwners;
 pub use owners::{MOST_STORES, RingOptions};
-pub(crate) use tag::tag_of;
 
+use super::tag::tag_of;
 use points::{Points, hash};
 
 /// Points of a node of the weight 1: the shares of equal nodes differ by some 3 %.
@@ -53,7 +52,7 @@ impl Ring {
     /// The node of a key.
     #[inline]
     pub fn locate(&self, key: &[u8]) -> usize {
-        self.points.from(self.point(key)).next().unwrap_or_default()
+        self.points.node(self.point(key))
     }
 
     /// The nodes of a key, each once: its own, that which takes over when it is down, and so on.
