@@ -50,16 +50,6 @@ impl ClientTracking {
             }
     }
 
-    /// Whether it is told of keys by how they begin.
-    pub(super) fn broadcasts(&self) -> bool {
-        self.tracker.is_some() && self.options.broadcasts
-    }
-
-    /// Whether it is told of a key by how that begins.
-    pub(super) fn covers(&self, key: &[u8]) -> bool {
-        self.options.prefixes.iter().any(|prefix| key.starts_with(prefix))
-    }
-
     /// A request is done that is no `CLIENT`, outside a transaction: what was said of it is over.
     pub(super) fn forget_caching(&mut self) {
         self.caching = false;

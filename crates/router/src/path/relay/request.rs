@@ -3,7 +3,7 @@
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::reply::To;
-use super::tracking::{BY_PREFIX, caching};
+use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Form, KeyList};
 use crate::catalog::{self, Class, Known};
@@ -77,8 +77,8 @@ impl Relay {
         out: &mut Vec<u8>,
         keys: Option<&KeyList>,
     ) -> Result<Taken, Failure> {
-        let mut number = course.tracking.broadcasts().then_some(BY_PREFIX);
-        if let Some(keys) = keys.filter(|_| number.is_none())
+        let mut number = None;
+        if let Some(keys) = keys
             && self.goes_apart(known, request, course)
         {
             number = self.assured(request, course, keys);
@@ -101,8 +101,7 @@ impl Relay {
         {
             return Ok(Taken::Done);
         }
-        if let Some(keys) = keys.filter(|_| number.is_none() && request.protocol == Protocol::Resp2)
-        {
+        if let Some(keys) = keys.filter(|_| request.protocol == Protocol::Resp2) {
             number = self.assured(request, course, keys);
             if number.is_none() {
                 return Ok(Taken::Later);
@@ -122,9 +121,7 @@ impl Relay {
         course: &mut Course,
     ) {
         match (number, &mut course.transaction) {
-            (None | Some(BY_PREFIX), Some(transaction)) => {
-                keys.iter().for_each(|key| transaction.reads.push(key))
-            }
+            (None, Some(transaction)) => keys.iter().for_each(|key| transaction.reads.push(key)),
             (Some(number), _) if matches!(taken, Taken::Done) || course.execution.is_some() => {
                 let ticket = course.replies.end() - 1;
                 self.watch_reply((client, ticket), course, number, keys.clone());

@@ -11,8 +11,7 @@
 //! connection of the client's own   tells; then the read
 //! ```
 //! When the reply leaves, whoever was told before it is told once more behind it. When such a
-//! connection is lost, everybody is told of everything. `broadcast` is `BCAST`: its news come over
-//! another connection than replies, and may overtake one, which is told of once more as well. `NOLOOP` needs to
+//! connection is lost, everybody is told of everything. `broadcast` is `BCAST`. `NOLOOP` needs to
 //! know who wrote, which the store alone does: it gets a connection of its own (`loops`).
 
 use super::Relay;
@@ -28,21 +27,16 @@ use crate::path::hold::Hold;
 use crate::path::letter::{Letter, Word};
 use crate::policy::{Permissions, User};
 use crate::shared::{ClientId, Told, Tracker};
-use breakwater_resp::{Protocol, Reply, ReplyWriter, write_request};
-use std::collections::{BTreeMap, HashMap};
+use breakwater_resp::{Protocol, ReplyWriter, write_request};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// The number of what a client reads that is told of keys by how they begin: it registers nothing.
-pub(super) const BY_PREFIX: u64 = u64::MAX;
 
 /// Keys whose changes a client is to hear of, from a reply that is still to come.
 pub(super) struct Watched {
     tracker: Arc<Tracker>,
     number: u64,
     keys: KeyList,
-    /// Whether it was told of one of them since, by how that begins.
-    overtaken: bool,
 }
 
 /// What is to be known before a read is sent over a connection that does not tell of changes.
@@ -56,7 +50,7 @@ enum Promise {
 #[derive(Default)]
 pub(super) struct Tracks {
     /// By whose replies, and which.
-    watched: BTreeMap<(ClientId, u64), Watched>,
+    watched: HashMap<(ClientId, u64), Watched>,
     promises: HashMap<ClientId, Promise>,
 }
 
@@ -160,8 +154,7 @@ impl Relay {
         course: &Course,
     ) -> Option<KeyList> {
         let known = known?;
-        let by_prefix = course.tracking.broadcasts();
-        if !(course.tracking.wants() || by_prefix) || self.router.tracked.is_empty() {
+        if !course.tracking.wants() || self.router.tracked.is_empty() {
             return None;
         }
         if known.class == Class::Exec {
@@ -176,18 +169,12 @@ impl Relay {
             Class::Script => keys.push(words.word(place)),
             _ => {}
         });
-        if by_prefix {
-            keys = keys.iter().filter(|key| course.tracking.covers(key)).collect();
-        }
         (!keys.is_empty()).then_some(keys)
     }
 
     /// Registers a client for keys that it is about to read; the number of that.
     pub(super) fn register(&mut self, course: &Course, keys: &KeyList) -> u64 {
         let Some(tracker) = course.tracking.tracker() else { return 0 };
-        if course.tracking.broadcasts() {
-            return BY_PREFIX;
-        }
         let (number, dropped) = self.router.tracked.register(tracker, keys);
         self.tell_all(dropped);
         number
@@ -255,8 +242,7 @@ impl Relay {
     ) {
         self.tracks.promises.remove(&client);
         if let Some(tracker) = course.tracking.tracker() {
-            let (tracker, overtaken) = (tracker.clone(), false);
-            let watched = Watched { tracker, number, keys, overtaken };
+            let watched = Watched { tracker: tracker.clone(), number, keys };
             self.tracks.watched.insert((client, ticket), watched);
         }
     }
@@ -287,13 +273,9 @@ impl Relay {
                 .ticket
                 .and_then(|ticket| self.tracks.watched.remove(&(delivery.client, ticket)));
             self.deliveries.push(delivery);
-            let Some(Watched { tracker, number, keys, overtaken }) = watched else { continue };
+            let Some(Watched { tracker, number, keys }) = watched else { continue };
             let tracked = &self.router.tracked;
-            let keeps = |key: &&[u8]| match number {
-                BY_PREFIX => !overtaken,
-                _ => tracked.holds(&tracker, key, number),
-            };
-            let told = keys.iter().filter(|key| !keeps(key));
+            let told = keys.iter().filter(|key| !tracked.holds(&tracker, key, number));
             let told = told.map(|key| Told { tracker: tracker.clone(), key: Some(key.into()) });
             let told = told.collect();
             self.tell_all(told);
@@ -386,30 +368,7 @@ impl Relay {
 
     /// News for a client of this thread.
     pub(super) fn take_news(&mut self, client: ClientId, bytes: Arc<[u8]>, redirected: bool) {
-        if !redirected && !self.tracks.watched.is_empty() {
-            self.note_overtaken(client, &bytes);
-        }
         self.deliveries.push(Delivery::news(client, Payload::Shared(bytes), redirected));
-    }
-}
-
-impl Relay {
-    /// A client is told of keys, before the replies to what it reads of them, perhaps.
-    fn note_overtaken(&mut self, client: ClientId, news: &[u8]) {
-        let all = self.tracks.watched.range_mut((client, 0)..=(client, u64::MAX));
-        let mut by_prefix = all.map(|(_, of)| of).filter(|of| of.number == BY_PREFIX).peekable();
-        if by_prefix.peek().is_none() {
-            return;
-        }
-        let Ok(Reply::Push(parts)) = Reply::decode(news) else { return };
-        let Some(keys) = parts.get(1) else { return };
-        let told_of = |key: &[u8]| match keys {
-            Reply::Array(keys) => keys.iter().any(|told| told.text() == Some(key)),
-            _ => true,
-        };
-        for watched in by_prefix {
-            watched.overtaken |= watched.keys.iter().any(told_of);
-        }
     }
 }
 
