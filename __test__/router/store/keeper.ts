@@ -84,7 +84,7 @@ export class Keeper {
 
   #forget(news: string): void {
     const [, , what, count, ...keys] = news.split('\r\n')
-    this.#t.is(what, 'invalidate')
+    if (what !== 'invalidate') throw new Error(`it was told ${news}`)
     if (count === '_') this.#kept.clear()
     for (const key of keys) this.#kept.delete(key)
   }
