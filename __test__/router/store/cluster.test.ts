@@ -1,10 +1,11 @@
 // A node in front of a Redis Cluster of real servers.
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { createRouter } from 'breakwater/router'
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { Raw, redis, serve } from '../support.ts'
-import { bulk, cluster, hasCluster, join, type Member, move, settled, until } from './cluster.ts'
+import { cluster, hasCluster, join, type Member, move, promote, settled, until } from './cluster.ts'
+import { busy } from './load.ts'
 
 const clustered = hasCluster ? test : test.skip
 
@@ -29,53 +30,6 @@ clustered('keys of all slots are read and written as of one server', async t => 
   t.is(await client.send('GET', '{a}2'), '+QUEUED\r\n')
   t.is(await client.send('EXEC'), '*2\r\n:2\r\n$1\r\n2\r\n')
 })
-
-/**
- * Clients that write and read keys of their own until they are told to stop. A cluster `forgets`
- * writes where a master is killed that had not passed them on.
- */
-async function busy(t: ExecutionContext, port: number, forgets = false, clients = 6) {
-  let [stopped, number] = [false, 0]
-  const errors: string[] = []
-  const work = Array.from({ length: clients }, async (_, at) => {
-    const client = await Raw.open(t, port)
-    // What each key may have: one value, or several where a write may have been done or not.
-    const may = new Map<string, Set<string>>()
-    for (let n = 0; !stopped; n++) {
-      const [key, value] = [`c${at}:${n % 40}`, `${++number}`]
-      const before = may.get(key) ?? new Set(['-1'])
-      const reply = await client.send('SET', key, value)
-      if (reply === '+OK\r\n') may.set(key, new Set(forgets ? [...before, value] : [value]))
-      else {
-        errors.push(reply)
-        may.set(key, new Set([...before, value]))
-      }
-      for (let read = 0; read < 3; read++) {
-        const got = await client.send('GET', key)
-        // The node has ended: so has the test.
-        if (got === '') return
-        if (got.startsWith('-')) {
-          errors.push(got)
-          continue
-        }
-        const seen = got === '$-1\r\n' ? '-1' : bulk(got)
-        if (!may.get(key)!.has(seen)) {
-          console.error(
-            `WRONG ${key} has ${seen}, not ${[...may.get(key)!]}, after ${number} writes`,
-          )
-          throw new Error(`${key} has ${seen}, not ${[...may.get(key)!]}, after ${number} writes`)
-        }
-        if (!forgets) may.set(key, new Set([seen]))
-      }
-    }
-  })
-  const stop = async () => {
-    stopped = true
-    await Promise.all(work)
-    return { errors, number }
-  }
-  return { stop, made: () => number }
-}
 
 clustered('slots move under load: no reply is wrong, none is an error', async t => {
   t.timeout(300_000)
@@ -106,8 +60,7 @@ clustered('a master gives its place to its replica under load: no reply is wrong
   const load = await busy(t, node.port)
   await until(() => load.made() > 300)
   for (const replica of made.replicas) {
-    await until(async () => (await replica.raw.send('CLUSTER', 'FAILOVER')) === '+OK\r\n')
-    await until(async () => (await replica.raw.send('ROLE')).includes('master'))
+    await promote(replica)
     const then = load.made()
     await until(() => load.made() > then + 200)
   }
@@ -119,10 +72,10 @@ clustered('a master is killed under load: no reply is wrong, and no client hangs
   t.timeout(300_000)
   const made = await cluster(t)
   const node = await serve(t, '--threads', '2', '--store', made.url)
-  const load = await busy(t, node.port, true)
+  const load = await busy(t, node.port, { forgets: true })
   await until(() => load.made() > 300)
   await made.masters[1]!.stop('SIGKILL')
-  await until(async () => (await made.replicas[1]!.raw.send('ROLE')).includes('master'))
+  await promote(made.replicas[1]!, 'FORCE')
   const then = load.made()
   await until(() => load.made() > then + 400)
   const { errors } = await load.stop()
@@ -160,7 +113,11 @@ clustered('clients that speak the cluster protocol work through the node', async
   await raw.send('SET', 'foo', '1')
   t.is(await raw.send('CLUSTER', 'COUNTKEYSINSLOT', '12182'), ':1\r\n')
   t.is(await raw.send('SELECT', '1'), '-ERR SELECT is not allowed in cluster mode\r\n')
-  for (const refused of [['MONITOR'], ['SSUBSCRIBE', 's'], ['CLIENT', 'TRACKING', 'ON', 'BCAST']]) {
+  for (const refused of [
+    ['MONITOR'],
+    ['SSUBSCRIBE', 's'],
+    ['CLIENT', 'TRACKING', 'ON', 'NOLOOP'],
+  ]) {
     t.regex(await raw.send(...refused), /^-ERR not in front of a cluster/)
   }
 })

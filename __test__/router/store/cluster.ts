@@ -7,6 +7,8 @@ import { freePort, installed, Raw, redis, type Served } from '../support.ts'
 export const hasCluster = installed('redis-server')
 
 const SLOTS = 16_384
+/** A machine that is busy is no reason for a failover: once servers agree they wait for long. */
+const PATIENCE = ['CONFIG', 'SET', 'cluster-node-timeout', '30000']
 const FLAGS = [
   ['--cluster-enabled', 'yes'],
   ['--cluster-config-file', 'nodes.conf'],
@@ -78,6 +80,7 @@ export async function cluster(t: ExecutionContext, masters = 3, each = 1): Promi
   }
   const made = { masters: leads, replicas, url: `redis-cluster://${leads.map(place).join(',')}` }
   await agreed(made)
+  for (const { raw } of all) await raw.send(...PATIENCE)
   return made
 }
 
@@ -146,7 +149,17 @@ export async function join(t: ExecutionContext, made: Cluster): Promise<Member> 
   await until(async () => (await known()).every(count => count === all.length))
   // It answers nothing before it takes the cluster for whole.
   await until(async () => (await added.raw.send('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+  await added.raw.send(...PATIENCE)
   return added
+}
+
+/** Has a replica take the place of its master, which may be gone. */
+export async function promote({ raw }: Member, ...how: string[]): Promise<void> {
+  await until(async () => {
+    if ((await raw.send('ROLE')).includes('master')) return true
+    await raw.send('CLUSTER', 'FAILOVER', ...how)
+    return false
+  })
 }
 
 /** Introduces a server to another one of a cluster. */

@@ -76,6 +76,11 @@ impl Upstream {
         self.phase
     }
 
+    /// Whether its greeting is written: what is sent from now on follows that.
+    pub(crate) fn is_greeted(&self) -> bool {
+        matches!(self.phase, Phase::Greeting | Phase::Ready)
+    }
+
     /// The number of the last attempt to connect.
     pub fn attempt(&self) -> u64 {
         self.attempt
@@ -111,6 +116,12 @@ impl Upstream {
     /// From now on the server may say what answers no request: see [`UpstreamOptions::streams`].
     pub fn set_streams(&mut self) {
         self.options.streams = true;
+    }
+
+    /// Whether the server is to answer reads as a replica of a cluster from its next greeting on: see
+    /// [`UpstreamOptions::reads_replica`]. Whether that is another manner than before.
+    pub fn set_reads_replica(&mut self, reads: bool) -> bool {
+        std::mem::replace(&mut self.options.reads_replica, reads) != reads
     }
 
     /// Whether so many requests of so many bytes together would be taken.

@@ -21,6 +21,8 @@ pub struct UpstreamOptions {
     pub tracks: bool,
     /// Prefixes of keys of whose changes the server is asked to tell, whoever reads them.
     pub prefixes: Vec<Vec<u8>>,
+    /// Whether the server is asked, as a replica of a cluster, to answer reads of its master's keys.
+    pub reads_replica: bool,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
     pub streams: bool,
     /// The most requests that wait for replies.
@@ -51,6 +53,7 @@ impl Default for UpstreamOptions {
             db: 0,
             tracks: false,
             prefixes: vec![],
+            reads_replica: false,
             streams: false,
             requests: 10_000,
             bytes: 16 << 20,

@@ -28,6 +28,9 @@ impl Relay {
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, reply));
             let passing = read.passing;
+            if passing && self.read_of_master(flight) {
+                return;
+            }
             self.happen(flight, News::Reply, "");
             if passing {
                 self.happen(flight, News::Lives, "");
@@ -43,8 +46,9 @@ impl Relay {
             _ => None,
         };
         read.life = read.life.zip(pttl).and_then(|(life, pttl)| life.with(pttl));
+        read.missing |= pttl == Some(-2);
         read.lives -= 1;
-        if read.lives == 0 {
+        if read.lives == 0 && !self.read_of_master(flight) {
             self.happen(flight, News::Lives, "");
         }
     }

@@ -193,6 +193,7 @@ impl Relay {
             password: address.and_then(|address| address.password.clone()),
             name: "breakwater".to_owned(),
             db: u32::from(db),
+            reads_replica: self.clustered() && self.map.master_of(server).is_some(),
             timeout: usual.timeout / patience,
             silence: usual.silence / patience,
             // What is beyond its bounds is not sent: see `crowd`.

@@ -23,6 +23,7 @@
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
 
+mod absent;
 mod batches;
 mod broadcast;
 mod checks;

@@ -151,6 +151,8 @@ pub(super) struct Read {
     /// Keys whose life is to come.
     pub(super) lives: usize,
     pub(super) life: Option<Life>,
+    /// Whether one of its keys is not there.
+    pub(super) missing: bool,
     /// What is given if the store does not answer: a reply beyond its time.
     pub(super) stale: Option<Vec<u8>>,
 }
@@ -185,8 +187,22 @@ impl Read {
             copied: false,
             reply: None,
             life: Some(Life::Absent),
+            missing: false,
             stale: None,
         }
+    }
+
+    /// Another server is asked in the place of the first, over this connection, by a map of this number.
+    pub(super) fn ask_anew(
+        &mut self,
+        generations: Generations,
+        (link, partition, epoch): (LinkId, Partition, u64),
+    ) {
+        (self.generations, self.link, self.partition, self.epoch) =
+            (generations, link, partition, epoch);
+        (self.stage, self.reply, self.lives) = (Stage::Asked, None, self.shelf.keys.len());
+        (self.life, self.missing, self.tracked) = (Some(Life::Absent), false, !self.passing);
+        self.lives = if self.passing { 0 } else { self.lives };
     }
 
     /// It is for those who wait for it alone: nothing else is asked of the store.

@@ -110,7 +110,7 @@ impl Relay {
             self.router.tracked.end(request.client);
             return Ok(Taken::Said("OK"));
         };
-        if (options.no_loop || options.broadcasts) && self.clustered() {
+        if options.no_loop && self.clustered() {
             return Err(NOT_HERE.into());
         }
         if options.no_loop && request.stand != Stand::Alone {
