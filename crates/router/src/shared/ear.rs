@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn an_heir_that_ends_before_it_took_over_leaves_nothing() {
         let ear = Ear::default();
-        [7, 8, 9].map(|thread| ear.of(thread));
+        assert_eq!([7, 8, 9].map(|thread| ear.of(thread)), [7; 3]);
         assert_eq!(ear.leave(7, false), Left::Heir(8));
         assert_eq!(ear.leave(8, false), nobody([9]));
         assert_eq!(ear.of(9), 9);

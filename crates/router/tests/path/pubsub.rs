@@ -2,7 +2,6 @@
 //! network between them do.
 
 use super::world;
-use super::world::World;
 use breakwater_resp::Protocol::{Resp2, Resp3};
 use proptest::prelude::*;
 
