@@ -1,8 +1,8 @@
 /**
  * CPU of the server an operation, from /proc, under redis-benchmark: the node against redis-server,
  * and in front of it against twemproxy. Rounds of all sides alternate; the medians are compared.
- * Then what the store is spared of hot reads, reads of a store that is far away, and how late a timer
- * is on a loaded thread.
+ * Then what the store is spared of hot reads, reads of a store that is far away, how late a timer is on
+ * a loaded thread, and what several stores cost instead of one.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { median, type Row, table, times } from './lib/report.ts'
 import { distant } from './router/distant.ts'
 import { hot } from './router/hot.ts'
+import { severalStores } from './router/stores.ts'
 import { timer } from './router/timer.ts'
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
@@ -72,7 +73,13 @@ export async function router(options: { rounds: number }): Promise<Row[]> {
     show(rows, sides)
     rows.push(...(await reconnecting(lab, stores)))
     lab.close()
-    return [...rows, ...(await hot()), ...(await distant()), ...(await timer())]
+    return [
+      ...rows,
+      ...(await hot()),
+      ...(await distant()),
+      ...(await timer()),
+      ...(await severalStores(options)),
+    ]
   } finally {
     lab.close()
   }

@@ -115,6 +115,7 @@ const OPTIONS: Record<
     { store: { ring: ['redis://127.0.0.1:1'], hashTags: false } },
     ['store.hashTags'],
   ],
+  storeTimeout: [{ store: STORE }, { store: STORE, storeTimeout: '3s' }, ['storeTimeout']],
   readFrom: [{ store: STORE }, { store: STORE, readFrom: 'preferReplica' }, ['routes[*].readFrom']],
   routes: [
     { store: STORE.url, routes: ['a:*', 'b:*,ttl=5s'] },

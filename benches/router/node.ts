@@ -12,10 +12,10 @@ const REPLY = `$${LENGTH}\r\n`.length + LENGTH + 2
 /** A key as redis-benchmark writes them, all of one length. */
 export const key = (id: number) => `key:${String(id).padStart(12, '0')}`
 
-/** Runs `breakwater serve` with one thread. */
+/** Runs `breakwater serve` with one thread; later flags win. */
 export async function startNode(
   ...flags: string[]
-): Promise<{ port: number; stop(): Promise<void> }> {
+): Promise<{ port: number; pid: number; stop(): Promise<void> }> {
   const args = [CLI, 'serve', '--port', '0', '--threads', '1', ...flags]
   const node = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
@@ -25,6 +25,7 @@ export async function startNode(
   }
   return {
     port: Number(/listens on \S+:(\d+)/.exec(text)?.[1]),
+    pid: node.pid!,
     async stop() {
       node.kill('SIGKILL')
       if (node.exitCode === null && node.signalCode === null) await once(node, 'exit')
@@ -75,13 +76,17 @@ export class Client {
     return this.#text
   }
 
-  /** A number among what `INFO` says. */
-  async info(section: string, field: RegExp): Promise<number> {
-    const whole = (text: string) => {
+  /** Sends a line, and gives the text that answers it. */
+  text(line: string): Promise<string> {
+    return this.ask(line, text => {
       const head = /^[$=](\d+)\r\n/.exec(text)
       return head !== null && text.length >= head[0].length + Number(head[1]) + 2
-    }
-    return Number(field.exec(await this.ask(`INFO ${section}`, whole))?.[1] ?? 0)
+    })
+  }
+
+  /** A number among what `INFO` says. */
+  async info(section: string, field: RegExp): Promise<number> {
+    return Number(field.exec(await this.text(`INFO ${section}`))?.[1] ?? 0)
   }
 
   close(): void {

@@ -75,6 +75,10 @@ export const serve = new Command('serve')
     ]),
   )
   .option(
+    '--store-timeout <duration>',
+    'how long a request waits for its reply from the store (default: 2s)',
+  )
+  .option(
     '--route <pattern,option=value,...>',
     "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
     (value: string, before: string[] = []) => [...before, value],

@@ -34,6 +34,7 @@ export interface Flags {
   whenDown?: WhenDown
   storeReplica?: string[]
   readFrom?: ReadFrom
+  storeTimeout?: string
   route?: string[]
   hotKey?: string[]
   requirepass?: string
@@ -59,6 +60,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'store.replicas': 'storeReplica',
   'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
+  storeTimeout: 'storeTimeout',
   routes: 'route',
   'hotKeys.pinned': 'hotKey',
   password: 'requirepass',

@@ -98,6 +98,8 @@ export interface NativeOptions {
       }[]
     | undefined
   routes?: NativeRoute[]
+  /** How long a request waits for its reply from the store, in milliseconds. */
+  storeTimeout?: number
   /** Keys that are hot whatever is counted. */
   pinned?: string[]
   /** The most keys that clients track, 0 for any number. */

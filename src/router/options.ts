@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os'
 import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
-import { type Policy, policies, type Size } from '../base/types.ts'
-import { byteCount } from '../base/units.ts'
+import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
+import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import {
@@ -95,6 +95,11 @@ export interface RouterOptions {
    */
   readFrom?: ReadFrom | undefined
   /**
+   * How long a request waits for its reply from the store. Then its client gets an error; the store
+   * may have done it, or do it still. A day at the most. Default: `'2s'`.
+   */
+  storeTimeout?: Duration | undefined
+  /**
    * What is remembered of the store, by the beginnings of keys: objects, or texts such as
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
    */
@@ -112,6 +117,7 @@ export interface RouterOptions {
   tls?: TlsOptions | undefined
 }
 
+const DAY = 24 * 60 * 60 * 1000
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
 const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
 const KNOWN: readonly string[] = [
@@ -125,6 +131,7 @@ const KNOWN: readonly string[] = [
   'driver',
   'store',
   'readFrom',
+  'storeTimeout',
   'routes',
   'hotKeys',
   'onHotKey',
@@ -173,6 +180,14 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'routes are for what is remembered of one',
     )
   }
+  if (options.storeTimeout !== undefined && options.store === undefined) {
+    throw new OptionCombinationError(
+      'storeTimeout',
+      'given',
+      'no store',
+      'it is for what a store is asked',
+    )
+  }
   for (const option of ['hotKeys', 'onHotKey'] as const) {
     if (options[option] === undefined || options.store !== undefined) continue
     const why = 'hot keys are those that a store behind the node is asked for'
@@ -200,9 +215,18 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     policy: checkOneOf('policy', policy, policies),
     version,
     ...checkTracking(options.tracking),
-    ...(store === undefined ? {} : { ...store, routes, pinned }),
+    ...(store === undefined
+      ? {}
+      : { ...store, routes, pinned, storeTimeout: checkTimeout(options) }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
   }
+}
+
+/** In whole milliseconds. */
+function checkTimeout({ storeTimeout = '2s' }: RouterOptions): number {
+  const timeout = Math.ceil(milliseconds('storeTimeout', storeTimeout))
+  if (timeout <= DAY) return timeout
+  throw new InvalidOptionError('storeTimeout', storeTimeout, 'a duration of a day at the most')
 }
 
 /** Whether a server behind a node speaks TLS. */

@@ -132,6 +132,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
     ...single('store.hashTags', ({ checked }) => checked.ring?.hashTags),
     ...single('tls', ({ tls }) => tls),
+    ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]
 }

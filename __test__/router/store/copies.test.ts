@@ -247,7 +247,7 @@ several('a hook hears of keys that turn hot and cool down, outside of any reques
     hotKeys: {},
     onHotKey: (event: HotKeyEvent) => void next.push(event),
   }
-  t.deepEqual((await router.reload(config)).changed, ['hotKeys.pinned'])
+  t.deepEqual((await router.reload(config)).changed, ['onHotKey', 'hotKeys.pinned'])
   while (!next.some(({ key, kind }) => key === 'pinned' && kind === 'cool')) await sleep(5)
   t.pass()
 })

@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { random } from '../../helpers/random.ts'
 import { freePort, Raw, redis, type Served, serveMortal } from '../support.ts'
-import { Keeper, MANNERS } from './keeper.ts'
+import { Keeper, MANNERS, type Manner } from './keeper.ts'
 import { hasRedis, replicaOf } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
@@ -31,8 +31,8 @@ interface Operation {
   /** What was read, or is written. */
   value: number
   writes: boolean
-  /** Whether it was read from what its client keeps. */
-  kept: boolean
+  /** How its client tracks, if it was read from what that keeps. */
+  kept?: Manner
   call: number
   called: number
   /** Missing if it failed: it may be done, or not. */
@@ -121,16 +121,7 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
         const value = writes ? ++number : 0
         const call = ++order
         const called = performance.now()
-        const operation = {
-          key,
-          node,
-          client,
-          value,
-          writes,
-          kept: false,
-          call,
-          called,
-        } as Operation
+        const operation: Operation = { key, node, client, value, writes, call, called }
         history.push(operation)
         try {
           if (writes) await redis.eval(WRITE, 1, key, value)
@@ -149,14 +140,15 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
 
   /** What a client that tracks reads, from what it keeps or by asking. */
   async function keep(keeper: Keeper, node: number, client: number): Promise<void> {
+    const { manner } = keeper
     while (history.length < OPERATIONS) {
       const key = keyOf()
       const value = keeper.kept(key)
       const [call, called] = [++order, performance.now()]
-      const kept = value !== undefined
-      const operation = { key, node, client, value, writes: false, kept, call, called } as Operation
+      const operation: Operation = { key, node, client, value: 0, writes: false, call, called }
+      if (value !== undefined) operation.kept = manner
       history.push(operation)
-      const given = kept ? value : await keeper.ask(key)
+      const given = value ?? (await keeper.ask(key))
       if (given === undefined) {
         failed++
         await sleep(5)
@@ -164,7 +156,7 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
       }
       Object.assign(operation, { value: given, returned: ++order, end: performance.now() })
       // Others read as well, and what it is told arrives.
-      if (kept) await sleep(1)
+      if (value !== undefined) await sleep(1)
     }
   }
 
@@ -262,7 +254,7 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
   const own = new Map<number, Highest>()
   const least = new Map<Operation, number>()
   const times = new Map<string, Known>()
-  const ages: Ages = { calm: [], upset: [], kept: [] }
+  const ages: Ages = { calm: [], upset: [], kept: [], keptByPrefix: [] }
   const late: Operation[] = []
   const last = lastOf(disturbances)
   for (const { operation, ends } of eventsOf(history)) {
@@ -298,8 +290,10 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
     const since = known.higher(value)
     if (since === undefined || since >= operation.called) continue
     if (operation.kept) {
-      ages.kept.push(operation.called - since)
-      if (operation.called - since > TTL + 50) late.push({ ...operation, end: since })
+      // Who tracks prefixes is told again when a connection that tells of them is back, however late.
+      const byPrefix = operation.kept === 'BCAST'
+      ages[byPrefix ? 'keptByPrefix' : 'kept'].push(operation.called - since)
+      if (!byPrefix && operation.called - since > TTL + 50) late.push({ ...operation, end: since })
       continue
     }
     const calm = since - last(operation.end!) > RECOVERY
@@ -329,10 +323,11 @@ interface Ages {
   calm: number[]
   upset: number[]
   kept: number[]
+  keptByPrefix: number[]
 }
 
 function report(t: ExecutionContext, ages: Ages): void {
-  for (const name of ['calm', 'upset', 'kept'] as const) {
+  for (const name of ['calm', 'upset', 'kept', 'keptByPrefix'] as const) {
     const all = ages[name]
     const late = all.filter(age => age > 20).length
     const oldest = highest(all).toFixed(1)

@@ -17,7 +17,7 @@ interface Waiter {
 export class Keeper {
   readonly #t: ExecutionContext
   readonly #port: number
-  readonly #manner: Manner
+  readonly manner: Manner
   readonly #kept = new Map<string, number>()
   #raw: Raw | undefined
   #waiters: Waiter[] = []
@@ -25,7 +25,7 @@ export class Keeper {
   constructor(t: ExecutionContext, port: number, manner: Manner) {
     this.#t = t
     this.#port = port
-    this.#manner = manner
+    this.manner = manner
   }
 
   /** What it keeps of a key. */
@@ -38,7 +38,7 @@ export class Keeper {
     const raw = this.#raw ?? (await this.#connect())
     if (raw === undefined) return undefined
     const reply = new Promise<string>(resolve => this.#waiters.push({ key, resolve }))
-    const caching = this.#manner === 'OPTIN' ? [encode(['CLIENT', 'CACHING', 'YES'])] : []
+    const caching = this.manner === 'OPTIN' ? [encode(['CLIENT', 'CACHING', 'YES'])] : []
     raw.write(Buffer.concat([...caching, encode(['GET', key])]))
     return numberOf(await reply)
   }
@@ -47,7 +47,7 @@ export class Keeper {
   async #connect(): Promise<Raw | undefined> {
     try {
       const raw = await Raw.open(this.#t, this.#port)
-      const words = this.#manner === 'default' ? [] : [this.#manner]
+      const words = this.manner === 'default' ? [] : [this.manner]
       await raw.send('HELLO', '3')
       const told = await raw.send('CLIENT', 'TRACKING', 'ON', ...words)
       if (told === '+OK\r\n') {

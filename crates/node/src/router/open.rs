@@ -68,6 +68,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
             clients: bound(c"maxClients", usual.clients)?,
             tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
             tracked_keys_by_client: bound(c"trackedKeysPerClient", usual.tracked_keys_by_client)?,
+            store_timeout: number(js, options, c"storeTimeout")?.unwrap_or(usual.store_timeout),
             ..usual
         },
         routes: routes(js, js.prop(options, c"routes")?)?,

@@ -28,6 +28,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether it ends a script that its server is busy with, or tells of it: what a busy server
+    /// answers.
+    pub fn interrupts(&self) -> bool {
+        matches!(&*self.name, "script|kill" | "function|kill" | "function|stats")
+    }
+
     /// Whether it can have so many words.
     pub fn takes(&self, words: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;

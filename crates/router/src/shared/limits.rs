@@ -23,6 +23,9 @@ pub struct Limits {
     /// The most bytes of requests that wait to be written to such a connection, in the same way. One
     /// command may go beyond it.
     pub unwritten: usize,
+    /// How long, in milliseconds, a request waits for its reply from the store; half as long from a
+    /// replica, since another server is asked then.
+    pub store_timeout: u64,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
     /// The most keys that are remembered because clients who read them track them; any number, if it
@@ -45,6 +48,7 @@ impl Default for Limits {
             messages: 32 * 1024 * 1024,
             in_flight: 10_000,
             unwritten: 16 * 1024 * 1024,
+            store_timeout: 2_000,
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,

@@ -9,6 +9,9 @@ use super::waiters::{Busy, Lost, Manner, Waiters};
 use breakwater_resp::{Frame, Kind, ReplyParser};
 use std::mem;
 
+/// The longest wait, in milliseconds, before it asks again a server that is busy or loads its data.
+const BUSY_PAUSE: u64 = 250;
+
 /// What a driver does for a connection, and what callers hear of it.
 pub trait Sink {
     /// Connect; the attempt has this number, by which the driver tells of it.
@@ -111,6 +114,12 @@ impl Upstream {
         let silent = (self.phase == Phase::Ready && self.waiters.owes_soon())
             .then(|| self.quiet_since.saturating_add(self.options.silence));
         [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// From now on a reply may take `timeout` milliseconds, and a server that owes one may send nothing
+    /// for `silence`.
+    pub fn set_patience(&mut self, (timeout, silence): (u64, u64)) {
+        (self.options.timeout, self.options.silence) = (timeout, silence);
     }
 
     /// From now on the server may say what answers no request: see [`UpstreamOptions::streams`].
@@ -274,7 +283,9 @@ impl Upstream {
                 sink.greeted(bytes);
             }
             match self.greetings {
-                _ if frame.kind.is_error() => self.happen(Event::Broken, now, Some(bytes), sink),
+                _ if self.is_refusal(frame.kind, bytes) => {
+                    self.happen(Event::Broken, now, Some(bytes), sink);
+                }
                 0 => self.happen(Event::Greeted, now, None, sink),
                 _ => {}
             }
@@ -298,12 +309,17 @@ impl Upstream {
         }
     }
 
+    /// Whether a reply to the greeting is one by which the server takes no requests.
+    fn is_refusal(&self, kind: Kind, reply: &[u8]) -> bool {
+        kind.is_error() && !(self.options.urgent && reply.starts_with(b"-BUSY "))
+    }
+
     /// Goes from one phase to the next, as the table says.
     fn happen(&mut self, event: Event, now: u64, refusal: Option<&[u8]>, sink: &mut impl Sink) {
         let Some((to, effect)) = phase::next(self.phase, event) else { return };
         let from = mem::replace(&mut self.phase, to);
         self.due = match to {
-            Phase::Waiting => Some(now.saturating_add(self.back_off.next())),
+            Phase::Waiting => Some(now.saturating_add(self.pause(refusal))),
             Phase::Connecting | Phase::Greeting => {
                 Some(now.saturating_add(self.options.connect_timeout))
             }
@@ -334,6 +350,13 @@ impl Upstream {
                 self.waiters.release(|token, why| sink.lost(token, why));
             }
         }
+    }
+
+    /// How long it waits before it connects again: not long for a server that is there, which will
+    /// answer as soon as it has done what it is at.
+    fn pause(&mut self, refusal: Option<&[u8]>) -> u64 {
+        let pause = self.back_off.next();
+        if refusal.is_some_and(greeting::tells_of_state) { pause.min(BUSY_PAUSE) } else { pause }
     }
 
     /// Forgets all that was of the socket.

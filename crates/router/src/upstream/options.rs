@@ -25,6 +25,9 @@ pub struct UpstreamOptions {
     pub reads_replica: bool,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
     pub streams: bool,
+    /// Whether it is for what ends the script that a server is busy with: that the server is busy is
+    /// no refusal of the greeting then.
+    pub urgent: bool,
     /// The most requests that wait for replies.
     pub requests: usize,
     /// The most bytes of requests that wait to be written.
@@ -55,6 +58,7 @@ impl Default for UpstreamOptions {
             prefixes: vec![],
             reads_replica: false,
             streams: false,
+            urgent: false,
             requests: 10_000,
             bytes: 16 << 20,
             timeout: 2_000,

@@ -38,6 +38,7 @@ fn limits() -> Limits {
         pinned: 2,
         tracked_keys: 64,
         tracked_keys_by_client: 8,
+        store_timeout: 2_000,
         clients: 2 * CLIENTS,
     }
 }

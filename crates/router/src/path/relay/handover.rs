@@ -5,8 +5,8 @@
 //! ```text
 //! who hears ends                Ears: what it heard and its connections, to the heir
 //! the heir reads that           it hears from now on; Moved, to all who knew of the other one
-//! who reads Moved               what it wants to hear (Wants), and once more what nobody has answered:
-//!                               letters to the other one may have met nobody
+//! who reads Moved               once more what nobody has answered, and all that it wants to hear
+//!                               (Wants): letters to the other one may have met nobody
 //! it breaks, or its heir ends   Deaf, to all: messages may have been lost
 //! ```
 
@@ -95,8 +95,7 @@ impl Relay {
 
     /// Another thread hears for all: what it is to know of this one.
     pub(super) fn ask_again(&mut self, ear: u64) {
-        let (thread, topics) = (self.number, self.subscribers.topics());
-        self.write(ear, Word::Wants { thread, topics });
+        let (thread, wanted) = (self.number, self.subscribers.topics());
         for (ask, topics) in self.subscribers.unconfirmed() {
             let load = self.subscribers.load();
             let word = match topics.is_empty() {
@@ -105,6 +104,8 @@ impl Relay {
             };
             self.write(ear, word);
         }
+        // Some of that is given up already.
+        self.write(ear, Word::Wants { thread, topics: wanted });
     }
 
     /// All that a thread wants to hear: it may have told that it wants no more to nobody.

@@ -16,6 +16,8 @@ use smallvec::SmallVec;
 
 /// How the errors begin that say that nobody has a key.
 pub(super) const DOWN: &[u8] = b"CLUSTERDOWN";
+/// Why a connection to a server is closed that is not in the map any more.
+const LEFT: &str = "the server has left the cluster";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
 /// Milliseconds between looks at the map of a ring by a thread that has nothing else to do.
@@ -93,9 +95,15 @@ impl Relay {
             !serves(server) && idle(id)
         };
         let gone: Vec<_> = self.shared.iter().filter(gone).map(|(kind, id)| (*kind, *id)).collect();
+        let urgent = self.urgent.iter().filter(|((server, _), id)| !serves(*server) && idle(id));
+        let urgent: Vec<_> = urgent.map(|(kind, id)| (*kind, *id)).collect();
+        for (kind, id) in urgent {
+            self.urgent.remove(&kind);
+            self.give_up(id, LEFT);
+        }
         for (kind, id) in gone {
             self.shared.remove(&kind);
-            self.give_up(id, "the server has left the cluster");
+            self.give_up(id, LEFT);
         }
     }
 

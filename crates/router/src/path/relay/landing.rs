@@ -5,6 +5,7 @@ use super::Relay;
 use super::placing::{is_unfit, said};
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
+use crate::failure::error_line;
 use crate::path::letter::{Letter, Word};
 use crate::topology::Tag;
 use breakwater_engine::Lease;
@@ -218,7 +219,7 @@ impl Relay {
 
     /// Gives those who wait in this thread an error, or what is kept for that case.
     fn give_error(&mut self, read: Read, why: &str) {
-        let (error, route) = (format!("-ERR {why}\r\n").into_bytes(), self.route_of(&read));
+        let (error, route) = (error_line(why), self.route_of(&read));
         for (at, waiter) in read.waiters.iter().enumerate() {
             // It was kept for the first, in its protocol.
             let same = at == 0 || waiter.protocol == read.waiters[0].protocol;

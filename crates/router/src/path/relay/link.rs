@@ -4,15 +4,20 @@ use super::Relay;
 use super::redo::is_refusal;
 use super::reply::To;
 use super::sent::Sent;
-use crate::failure::Failure;
+use crate::catalog::Known;
+use crate::failure::{Failure, has_code};
 use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::topology::{Flow, PRIMARY, ServerId};
-use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
+use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_of_state};
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
+
+/// How many milliseconds longer than for a reply the node waits until it takes a server for dead that
+/// sends nothing.
+const SILENCE: u64 = 3_000;
 
 /// Whose replies are to come, by tokens that are given out in ascending order.
 #[derive(Default)]
@@ -158,9 +163,28 @@ impl Relay {
             if self.await_server(request.client) {
                 return Ok(None);
             }
-            return Err(Failure::new(format!("ERR {}", self.reason(own))));
+            return Err(Failure::because(&self.reason(own)));
         }
         Ok(Some(own))
+    }
+
+    /// The connection to a server that a command goes over that is not remembered: as
+    /// [`Relay::link_for`], unless it ends the script that the server is busy with.
+    pub(super) fn link_to(
+        &mut self,
+        server: ServerId,
+        (known, request): (Option<&Known>, &Request<'_>),
+        course: &Course,
+        way: (&Scope, bool),
+    ) -> Result<Option<LinkId>, Failure> {
+        if !known.is_some_and(Known::interrupts) {
+            return self.link_for(server, request, course, way);
+        }
+        let urgent = self.urgent_with(server, request.protocol);
+        if self.refuses(urgent) {
+            return Err(Failure::because(&self.reason(urgent)));
+        }
+        Ok(Some(urgent))
     }
 
     /// Whether a connection has failed and is not ready again: requests are not held for it.
@@ -184,9 +208,7 @@ impl Relay {
 
     pub(super) fn options(&self, server: ServerId, protocol: Protocol, db: u8) -> UpstreamOptions {
         let address = self.router.topology.servers.get(server).map(|server| &server.address);
-        let usual = UpstreamOptions::default();
-        // What a replica does not answer in time is asked elsewhere, and that takes time as well.
-        let patience = if self.map.master_of(server).is_none() { 1 } else { 2 };
+        let (timeout, silence) = self.patience(server);
         UpstreamOptions {
             protocol,
             user: address.and_then(|address| address.user.clone()),
@@ -194,13 +216,52 @@ impl Relay {
             name: "breakwater".to_owned(),
             db: u32::from(db),
             reads_replica: self.clustered() && self.map.master_of(server).is_some(),
-            timeout: usual.timeout / patience,
-            silence: usual.silence / patience,
+            timeout,
+            silence,
             // What is beyond its bounds is not sent: see `crowd`.
             requests: usize::MAX,
             bytes: usize::MAX,
-            ..usual
+            ..UpstreamOptions::default()
         }
+    }
+
+    /// How long a read may be under way, in milliseconds.
+    pub(super) fn longest_read(&self) -> u64 {
+        self.rules.limits.store_timeout.saturating_add(SILENCE)
+    }
+
+    /// How long a server may take for a reply, and how long it may send nothing while it owes one, in
+    /// milliseconds.
+    fn patience(&self, server: ServerId) -> (u64, u64) {
+        let timeout = self.rules.limits.store_timeout;
+        let silence = self.longest_read();
+        // What a replica does not answer in time is asked elsewhere, and that takes time as well.
+        let share = if self.map.master_of(server).is_none() { 1 } else { 2 };
+        (timeout / share, silence / share)
+    }
+
+    /// The rules have changed: connections are as patient as these say.
+    pub(super) fn adjust_patience(&mut self) {
+        let servers: Vec<_> = self.links.iter().map(|(id, link)| (*id, link.server)).collect();
+        for (id, server) in servers {
+            let patience = self.patience(server);
+            if let Some(link) = self.links.get_mut(&id) {
+                link.upstream.set_patience(patience);
+            }
+        }
+    }
+
+    /// The connection to a server for what ends the script that it is busy with: over those that it
+    /// serves otherwise, it reads nothing before that script has ended.
+    pub(super) fn urgent_with(&mut self, server: ServerId, protocol: Protocol) -> LinkId {
+        let key = (server, protocol);
+        if let Some(&id) = self.urgent.get(&key) {
+            return id;
+        }
+        let options = UpstreamOptions { urgent: true, ..self.options(server, protocol, 0) };
+        let id = self.open_link(server, options, None);
+        self.urgent.insert(key, id);
+        id
     }
 
     /// Opens a connection to a server, for all clients or, in this database, for one at a time.
@@ -367,7 +428,8 @@ impl Relay {
         link.down = Some(match refusal {
             Some(error) => {
                 let text = String::from_utf8_lossy(&error);
-                format!("it answers {}", text.trim_start_matches('-').trim_end())
+                let said = text.trim_start_matches('-').trim_end();
+                if tells_of_state(&error) { said.to_owned() } else { format!("it answers {said}") }
             }
             None if link.why.is_empty() => "it does not answer, or speaks no RESP".to_owned(),
             None => std::mem::take(&mut link.why),
@@ -451,6 +513,9 @@ impl Relay {
     pub(super) fn reason(&self, id: LinkId) -> String {
         let link = self.links.get(&id);
         let why = link.and_then(|link| link.down.as_deref()).unwrap_or("it is not connected yet");
+        if has_code(why) {
+            return why.to_owned();
+        }
         let server = link.map_or(PRIMARY, |link| link.server);
         format!("{} is unreachable: {why}", self.router.topology.name(server))
     }

@@ -109,6 +109,8 @@ pub struct Relay {
     last_link: LinkId,
     /// The connections that all clients share: for each server, protocol and database in use.
     shared: HashMap<(ServerId, Protocol, u8), LinkId, FixedState>,
+    /// The connections for what ends a script: see [`Relay::urgent_with`].
+    urgent: HashMap<(ServerId, Protocol), LinkId, FixedState>,
     /// Connections with something to write.
     touched: Vec<LinkId>,
     /// Connections to be opened, and to be closed.
@@ -173,6 +175,7 @@ impl Relay {
             rules,
             links: HashMap::default(),
             shared: HashMap::default(),
+            urgent: HashMap::default(),
             probes: Probes::default(),
             survey: Survey::default(),
             redos: vec![],
@@ -263,6 +266,7 @@ impl Relay {
         self.tally.settle(&self.rules.totals);
         self.tally = RouteTally::new(rules.totals.len());
         self.rules = rules.clone();
+        self.adjust_patience();
         self.heat.pin(&rules.pinned);
     }
 

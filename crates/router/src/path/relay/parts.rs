@@ -16,7 +16,7 @@ use super::tracking::caching;
 use crate::cache::{Concern, Form, KeyList};
 use crate::catalog::{self, Class, KeyWords, Known, Merge, Split};
 use crate::command;
-use crate::failure::Failure;
+use crate::failure::{Failure, error_line};
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::{LinkId, Scope};
@@ -130,7 +130,8 @@ impl Relay {
         let mut links = Vec::with_capacity(errands.len());
         for errand in &errands {
             let way = (&errand.scope, writes);
-            let Some(link) = self.link_for(errand.server, request, course, way)? else {
+            let asked = (Some(known), request);
+            let Some(link) = self.link_to(errand.server, asked, course, way)? else {
                 return Ok(Some(Taken::Later));
             };
             links.push(link);
@@ -218,8 +219,8 @@ impl Relay {
                 self.answer_part(client, part, known);
             }
         } else if self.refuses(link) {
-            let error = format!("-ERR {}\r\n", self.reason(link));
-            self.answer_part(client, part, error.into_bytes());
+            let error = error_line(&self.reason(link));
+            self.answer_part(client, part, error);
         } else {
             course.pending.add(ticket, link, &Scope::of(std::iter::once(key)), false);
             let waiter = Waiter { client, ticket: part, protocol: request.protocol };

@@ -103,7 +103,7 @@ impl Relay {
                 if self.await_server(client) {
                     return Ok(None);
                 }
-                return Err(Failure::new(format!("ERR {}", self.reason(shared))));
+                return Err(Failure::because(&self.reason(shared)));
             }
             if self.pins.count >= self.rules.limits.pinned {
                 return self.wait(kind, request, course);

@@ -90,7 +90,7 @@ impl Relay {
         if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
             && self.refuses(shared)
         {
-            return Err(Failure::new(format!("ERR {}", self.reason(shared))));
+            return Err(Failure::because(&self.reason(shared)));
         }
         let (mut fresh, mut added, mut bytes) = (false, vec![], vec![]);
         for channel in request.args.from(1).iter() {

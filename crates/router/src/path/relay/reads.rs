@@ -17,8 +17,6 @@ use breakwater_resp::{Protocol, write_request};
 
 /// Reads of more keys are not remembered.
 const MOST_KEYS: usize = 64;
-/// How long, in milliseconds, a thread waits for another one's read.
-const PATIENCE: u64 = 5_000;
 
 /// A read, seen from its way in.
 struct Ask<'a, 'r> {
@@ -273,6 +271,8 @@ impl Relay {
             let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
+        // A read that takes longer than a reply lasts is one read all the same.
+        let life = life.map(|life| life.max(self.longest_read()));
         let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
@@ -344,8 +344,9 @@ impl Relay {
                         self.tally.add(ask.route, Count::Joined);
                         link = ELSEWHERE;
                         read.stage = Stage::Elsewhere;
-                        self.waits.push_back((self.now + PATIENCE, flight));
-                        self.wake_by(Some(self.now + PATIENCE));
+                        let until = self.now.saturating_add(self.longest_read());
+                        self.waits.push_back((until, flight));
+                        self.wake_by(Some(until));
                         self.reads.insert(flight.flight, read);
                     }
                     None => {

@@ -17,7 +17,7 @@ use super::batches::Batch;
 use super::reply::{Again, To};
 use super::step::Step;
 use crate::catalog;
-use crate::failure::Failure;
+use crate::failure::{Failure, error_line};
 use crate::path::course::Delivery;
 use crate::path::pending::LinkId;
 use crate::path::transaction::command;
@@ -181,7 +181,7 @@ impl Relay {
     ) {
         let link = self.shared_with(server, protocol, 0);
         if self.refuses(link) {
-            let why = format!("-ERR {}\r\n", self.reason(link)).into_bytes();
+            let why = error_line(&self.reason(link));
             return self.put_off(again, request, None, protocol, why);
         }
         if asks {
@@ -223,7 +223,7 @@ impl Relay {
 
     /// A request is not done, since its connection was lost: whether it is tried again.
     pub(super) fn retry(&mut self, to: To, request: &[u8], protocol: Protocol, why: &str) {
-        let last = format!("-ERR {why}\r\n").into_bytes();
+        let last = error_line(why);
         if let Some(again) = self.again(to, &last) {
             self.put_off(again, request, None, protocol, last);
         }
@@ -384,7 +384,7 @@ impl Relay {
         if self.refuses(link) || !self.has_room(link, batch.whole.iter()) {
             let exec = Step::Exec { client, ticket, changes, db, own, batch: 0 };
             if batch.until <= self.now {
-                let why = format!("-ERR {}\r\n", self.reason(link)).into_bytes();
+                let why = error_line(&self.reason(link));
                 return self.failed_session(exec, why);
             }
             return self.put_off_batch(batch, exec, protocol);

@@ -5,6 +5,7 @@ use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
+use crate::failure::error_line;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
@@ -200,7 +201,7 @@ impl Relay {
 
     /// A request gets no reply.
     pub(super) fn fail(&mut self, to: To, why: &str) {
-        let error = || format!("-ERR {why}\r\n").into_bytes();
+        let error = || error_line(why);
         match to {
             To::Client { client, ticket, changes, .. } => {
                 self.invalidate(&changes);

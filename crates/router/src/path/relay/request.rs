@@ -163,7 +163,7 @@ impl Relay {
         }
         let form = form_of(known, request);
         let asked = Request { protocol: spoken(form, request), ..*request };
-        let link = self.link_for(home.server, &asked, course, (&scope, writes))?;
+        let link = self.link_to(home.server, (known, &asked), course, (&scope, writes))?;
         let Some(link) = link else { return Ok(Taken::Later) };
         self.invalidate(&changes);
         let ticket = course.replies.owe();

@@ -130,7 +130,7 @@ impl Relay {
         for server in map.masters() {
             let tells = self.shared_with(server, Protocol::Resp3, request.db);
             if map.is_one() && self.refuses(tells) {
-                return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+                return Err(Failure::because(&self.reason(tells)));
             }
         }
         let tracked = &self.router.tracked;

@@ -57,7 +57,7 @@ impl Relay {
         let server = self.any_master()?;
         let link = self.shared_with(server, request.protocol, request.db);
         if self.refuses(link) {
-            return Err(Failure::new(format!("ERR {}", self.reason(link))));
+            return Err(Failure::because(&self.reason(link)));
         }
         if self.answers.len() >= NAMES {
             self.answers.retain(|_, answer| matches!(answer, Answer::Asked(_)));
