@@ -2,20 +2,23 @@
 
 use super::{Driver, Due, Task};
 use crate::client::Workspace;
-use breakwater_router::{Delivery, LinkId};
+use breakwater_router::{Delivery, Letter, LinkId};
 use std::time::{Duration, Instant};
 
 impl Driver {
     /// Does what other drivers ask for.
     pub(super) fn open_mail(&mut self) {
-        let (kills, letters) = self.membership.take();
+        let (kills, parcels) = self.membership.take();
         for id in kills {
             if let Some(&key) = self.by_id.get(&id) {
                 self.queue.push_back(Task::End(key));
             }
         }
         if let Some(relay) = &mut self.work.relay {
-            letters.into_iter().for_each(|letter| relay.read_letter(letter));
+            for parcel in parcels {
+                let came = self.links.unpack(parcel, relay, self.poll.registry());
+                self.queue.extend(came.into_iter().map(Task::Link));
+            }
             self.exchange();
         }
     }
@@ -44,9 +47,16 @@ impl Driver {
         }
     }
 
-    /// Milliseconds since the driver was made.
+    /// Milliseconds by the clock of all drivers of the node.
     fn clock(&self) -> u64 {
-        self.made.elapsed().as_millis() as u64
+        self.membership.clock()
+    }
+
+    /// Brings letters to the relays of other threads.
+    pub(super) fn post(&mut self, letters: Vec<Letter>) {
+        let registry = self.poll.registry();
+        let pack = |letter| self.links.pack(letter, registry);
+        self.membership.post(letters.into_iter().map(pack).collect());
     }
 
     /// Receives from the store.
@@ -61,11 +71,10 @@ impl Driver {
     pub(super) fn exchange(&mut self) {
         let Some(relay) = &mut self.work.relay else { return };
         self.links.serve(relay, self.store_tls.as_ref(), self.poll.registry());
-        let letters = relay.letters();
+        let (letters, deliveries) = (relay.letters(), relay.deliveries());
         if !letters.is_empty() {
-            self.membership.post(letters);
+            self.post(letters);
         }
-        let deliveries = relay.deliveries();
         deliveries.iter().for_each(|delivery| self.hand_over(delivery));
     }
 

@@ -16,6 +16,9 @@
 //! A generation also has the *tag* of what its key was read from (`topology/map.rs`): what is read of a
 //! key whose generation has another tag begins a new one.
 //!
+//! A generation lasts as long as a read may be under way: two reads of the same, one behind the other,
+//! have the same, and are one. The reply that lies with it may end before (`entry`).
+//!
 //! Generations are drawn in ascending order, so that `floors` below which none counts end all of
 //! them in one step.
 
@@ -33,6 +36,10 @@ use std::sync::Arc;
 
 /// Entries that are looked at together when keys have moved.
 const SLICE: usize = 1024;
+
+/// How long, in milliseconds, a read may be under way. The generations that it begins with last as
+/// long at the least, and as long again if they have to be made to.
+const UNDER_WAY: u64 = 5_000;
 
 /// The generations of the keys of a read, in the order of the keys.
 pub(crate) type Generations = SmallVec<[u64; 2]>;
@@ -66,6 +73,14 @@ impl Hit {
     fn of(entry: EntryRef<'_>, when: u64, generation: u64) -> Self {
         let absent = entry.value().format & ABSENT != 0;
         Self { when, deadline: entry.deadline(), generation, absent }
+    }
+
+    /// The reply that lies with the generation of its key.
+    #[inline]
+    fn plain(entry: EntryRef<'_>, head: &Head<'_>) -> Self {
+        let hit = Self::of(entry, head.when, head.generation);
+        let ends = head.until.or(hit.deadline);
+        Self { deadline: ends.filter(|ends| *ends != u64::MAX), ..hit }
     }
 }
 
@@ -175,8 +190,11 @@ impl Replies {
             if !self.floors.is_fresh(head.generation) || head.db != db {
                 return None;
             }
+            if head.until.is_some_and(|until| until <= self.now()) {
+                return None;
+            }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit::of(entry, head.when, head.generation))
+            Some(Hit::plain(entry, &head))
         })?
     }
 
@@ -228,8 +246,12 @@ impl Replies {
             if head.db != shelf.db || !self.counts(head.generation, staleness) {
                 return None;
             }
+            let patience = if let Staleness::Taken(most) = staleness { most } else { 0 };
+            if head.until.is_some_and(|until| until.saturating_add(patience) <= self.now()) {
+                return None;
+            }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit::of(entry, head.when, head.generation))
+            Some(Hit::plain(entry, &head))
         })
     }
 
@@ -268,25 +290,54 @@ impl Replies {
     }
 
     /// The generations of the keys of a read that is about to be sent, drawn where a key has none of
-    /// this tag, which then lasts for `life` milliseconds. `None` if there is no room to
-    /// remember them.
+    /// this tag, which then lasts for `life` milliseconds, and at least as long as the read may be
+    /// under way. `None` if there is no room to remember them.
     pub(crate) fn begin(&self, shelf: &Shelf, tag: Tag, life: Option<u64>) -> Option<Generations> {
-        let expiry = self.until(life);
-        shelf.keys.iter().map(|key| self.generation(shelf.db, tag, key, expiry)).collect()
+        let life = life.map(|life| life.max(2 * UNDER_WAY));
+        shelf.keys.iter().map(|key| self.generation(shelf, tag, key, life)).collect()
     }
 
-    fn generation(&self, db: u8, tag: Tag, key: &[u8], expiry: Expiry) -> Option<u64> {
+    /// Has the generations of a read that may be sent last as long as that may be under way; whether
+    /// its keys still have these.
+    pub(crate) fn hold(&self, shelf: &Shelf, generations: &Generations) -> bool {
+        let life = Some(2 * UNDER_WAY);
+        let held = shelf.keys.iter().zip(generations).all(|(key, generation)| {
+            let held = self.generation(shelf, tag_of(*generation), key, life);
+            held == Some(*generation)
+        });
+        held && self.stands(shelf, generations)
+    }
+
+    fn generation(&self, shelf: &Shelf, tag: Tag, key: &[u8], life: Option<u64>) -> Option<u64> {
+        let now = self.now();
+        let later = self.until(life);
         let drawn = self.cache.update(Key::bytes(key), |held, out| {
-            let known = held.and_then(Head::read).map(|head| head.generation);
-            if let Some(known) = known
-                && tag_of(known) == tag
-                && self.floors.is_fresh(known)
-            {
-                return (Edit::Keep, known);
+            let ends = held.and_then(|entry| entry.deadline());
+            let known = held.and_then(Head::read).filter(|known| {
+                tag_of(known.generation) == tag && self.floors.is_fresh(known.generation)
+            });
+            let Some(mut head) = known else {
+                // Other replies than that to `GET` end by themselves.
+                let until = (!shelf.plain).then_some(0);
+                let generation = self.floors.draw(tag);
+                let (db, reply) = (shelf.db, [].as_slice());
+                let head = Head { generation, when: 0, db, format: EMPTY, until, reply };
+                let format = head.write(out);
+                return (Edit::Put { format, expiry: later }, generation);
+            };
+            let ends_early = ends.is_some_and(|ends| ends < now.saturating_add(UNDER_WAY));
+            let shares = !(shelf.plain && head.db == shelf.db) && head.until.is_none();
+            if !ends_early && !shares {
+                return (Edit::Keep, head.generation);
             }
-            let generation = self.floors.draw(tag);
-            Head { generation, when: 0, db, format: EMPTY, reply: &[] }.write(out);
-            (Edit::Put { format: EMPTY, expiry }, generation)
+            let empty = head.format == EMPTY;
+            if shares || !empty {
+                let until = if empty { 0 } else { ends.unwrap_or(u64::MAX) };
+                head.until = head.until.or(Some(until));
+            }
+            let same = ends.map_or(Expiry::Never, Expiry::At);
+            let expiry = if ends_early { later } else { same };
+            (Edit::Put { format: head.write(out), expiry }, head.generation)
         });
         drawn.ok()
     }
@@ -366,13 +417,23 @@ impl Replies {
         expiry: Expiry,
     ) -> Option<bool> {
         let landed = self.cache.update(Key::bytes(shelf.keys.first()), |held, out| {
+            let ends = held.map(|entry| entry.deadline());
             match held.and_then(Head::read) {
                 Some(head) if head.generation == generation => {
                     if head.format != EMPTY && head.db != shelf.db {
                         return (Edit::Keep, None);
                     }
-                    Head { generation, when, db: shelf.db, format, reply }.write(out);
-                    (Edit::Put { format, expiry }, Some(true))
+                    let (db, mut until, mut expiry) = (shelf.db, None, expiry);
+                    if head.until.is_some()
+                        && let (Expiry::At(end), Some(ends)) = (expiry, ends)
+                        && ends.is_none_or(|ends| ends > end)
+                    {
+                        // Other reads that are under way began with this generation, perhaps.
+                        until = Some(end);
+                        expiry = ends.map_or(Expiry::Never, Expiry::At);
+                    }
+                    let head = Head { generation, when, db, format, until, reply };
+                    (Edit::Put { format: head.write(out), expiry }, Some(true))
                 }
                 _ => (Edit::Keep, Some(false)),
             }

@@ -13,6 +13,7 @@ pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
 pub(crate) use copies::{pack, unpack};
+pub(crate) use ear::Left;
 pub(crate) use hot::Heated;
 pub use hot::HotKey;
 pub use limits::Limits;

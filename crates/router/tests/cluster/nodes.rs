@@ -51,7 +51,9 @@ impl View {
     fn ranges(&self) -> Vec<(usize, usize, usize)> {
         let first = |shard: usize| (shard * SLOTS).div_ceil(SHARDS - 1);
         let mut starts: BTreeSet<usize> = (0..SHARDS).map(first).collect();
-        starts.extend(self.moved.keys().flat_map(|slot| [usize::from(*slot), usize::from(*slot) + 1]));
+        starts.extend(
+            self.moved.keys().flat_map(|slot| [usize::from(*slot), usize::from(*slot) + 1]),
+        );
         let starts: Vec<_> = starts.into_iter().filter(|start| *start <= SLOTS).collect();
         starts.windows(2).map(|pair| (pair[0], pair[1] - 1, self.shard(pair[0] as u16))).collect()
     }
@@ -134,7 +136,8 @@ impl Cluster {
     pub fn begin_move(&mut self, slot: u16, to: usize) {
         let from = self.truth.shard(slot);
         let [source, target] = [from, to].map(|shard| self.truth.masters[shard]);
-        let fit = |node: usize| self.knows(node) && self.nodes[node].view.masters == self.truth.masters;
+        let fit =
+            |node: usize| self.knows(node) && self.nodes[node].view.masters == self.truth.masters;
         if from == to || !fit(source) || !fit(target) || self.moves(slot) {
             return;
         }
@@ -143,7 +146,9 @@ impl Cluster {
     }
 
     fn moves(&self, slot: u16) -> bool {
-        self.nodes.iter().any(|node| node.migrating.contains_key(&slot) || node.importing.contains(&slot))
+        self.nodes
+            .iter()
+            .any(|node| node.migrating.contains_key(&slot) || node.importing.contains(&slot))
     }
 
     /// Whether a server is there and knows what is so.
@@ -283,7 +288,9 @@ impl Cluster {
     /// Everybody is there and knows what is so, and no slot moves.
     pub fn calm(&mut self) {
         (0..NODES).for_each(|node| self.revive(node));
-        for slot in self.nodes.iter().flat_map(|node| node.migrating.keys().copied()).collect::<Vec<_>>() {
+        for slot in
+            self.nodes.iter().flat_map(|node| node.migrating.keys().copied()).collect::<Vec<_>>()
+        {
             self.finish_move(slot);
         }
         (0..NODES).for_each(|node| self.learn(node));
@@ -321,7 +328,8 @@ impl Cluster {
             Some(value) => at.data.insert(key.into(), value),
             None => at.data.remove(key),
         };
-        let told: Vec<_> = at.tracked.extract_if(.., |(_, of)| of == key).map(|(line, _)| line).collect();
+        let told: Vec<_> =
+            at.tracked.extract_if(.., |(_, of)| of == key).map(|(line, _)| line).collect();
         for line in told {
             if let Some(peer) = self.peers.get_mut(&line) {
                 let push = format!(">2\r\n+invalidate\r\n*1\r\n${}\r\n{key}\r\n", key.len());
@@ -506,7 +514,8 @@ impl Cluster {
                 format!("*{}\r\n{values}", words.len() - 1)
             }
             "EXISTS" => {
-                let there = words[1..].iter().filter(|key| self.nodes[node].data.contains_key(*key));
+                let there =
+                    words[1..].iter().filter(|key| self.nodes[node].data.contains_key(*key));
                 format!(":{}\r\n", there.count())
             }
             "PTTL" => match self.nodes[node].data.contains_key(&words[1]) {
@@ -542,9 +551,8 @@ impl Cluster {
     /// The reply to `CLUSTER SLOTS`.
     fn slots(&self, node: usize) -> String {
         let view = &self.nodes[node].view;
-        let server = |node: usize| {
-            format!("*3\r\n$1\r\nn\r\n:{}\r\n$1\r\ni\r\n", usize::from(PORT) + node)
-        };
+        let server =
+            |node: usize| format!("*3\r\n$1\r\nn\r\n:{}\r\n$1\r\ni\r\n", usize::from(PORT) + node);
         let ranges = view.ranges();
         let mut reply = format!("*{}\r\n", ranges.len());
         for (from, to, shard) in ranges {

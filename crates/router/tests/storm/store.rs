@@ -53,6 +53,13 @@ impl Store {
         self.peers.insert(line, Peer::default());
     }
 
+    /// A connection has another number from now on.
+    pub fn rename(&mut self, from: Line, to: Line) {
+        if let Some(peer) = self.peers.remove(&from) {
+            self.peers.insert(to, peer);
+        }
+    }
+
     /// A connection is gone.
     pub fn hang_up(&mut self, line: Line) {
         self.peers.remove(&line);

@@ -12,6 +12,7 @@ use crate::path::pending::LinkId;
 use crate::topology::ServerId;
 use crate::upstream::{Phase, UpstreamOptions};
 use breakwater_resp::Protocol;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The store is asked for as many prefixes; beyond, for all keys.
@@ -26,6 +27,20 @@ pub(super) struct Feed {
     waiting: Vec<(u64, u64)>,
     /// Whether something may have been missed.
     missed: bool,
+}
+
+impl Feed {
+    /// Its connections.
+    pub(super) fn links(&self) -> Vec<LinkId> {
+        self.rounds.iter().flat_map(|round| &round.links).map(|(_, id)| *id).collect()
+    }
+
+    /// Its connections have other numbers now.
+    pub(super) fn renumber(&mut self, numbers: &HashMap<LinkId, LinkId>) {
+        for (_, id) in self.rounds.iter_mut().flat_map(|round| &mut round.links) {
+            *id = numbers.get(id).copied().unwrap_or_default();
+        }
+    }
 }
 
 /// Connections that tell of keys.
@@ -48,7 +63,9 @@ impl Relay {
     /// A thread wants all to be heard that anybody is to be told of. If it has not asked for somebody,
     /// things may have been missed before.
     pub(super) fn feed(&mut self, thread: u64, ask: u64) {
-        self.feed.missed |= ask == 0;
+        if ask == 0 {
+            self.feed_missed();
+        }
         self.renew_round();
         self.feed.waiting.push((thread, ask));
         self.feed_stands();
@@ -130,6 +147,12 @@ impl Relay {
         if !self.is_feed(id) {
             return;
         }
+        self.feed_missed();
+    }
+
+    /// Keys may have changed, and may change until the last round stands, of which nobody tells: who is
+    /// to hear of prefixes is told so now, and again when it stands.
+    fn feed_missed(&mut self) {
         self.feed.missed = true;
         let told = self.router.tracked.by_prefix();
         self.tell_all(told);

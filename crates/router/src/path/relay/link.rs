@@ -39,6 +39,11 @@ impl Addressees {
         self.all.is_empty()
     }
 
+    /// How many are to come.
+    pub(super) fn count(&self) -> i64 {
+        self.all.iter().flatten().count() as i64
+    }
+
     fn add(&mut self, to: To, request: &[u8]) {
         self.all.push_back(Some(to));
         if let Some(sent) = &mut self.sent {
@@ -47,9 +52,14 @@ impl Addressees {
     }
 
     /// What was asked, where that is kept.
-    fn request(&self, token: u64) -> Option<Vec<u8>> {
+    pub(super) fn request(&self, token: u64) -> Option<Vec<u8>> {
         let at = token.checked_sub(self.first)? as usize;
         self.sent.as_ref()?.get(at).map(<[u8]>::to_vec)
+    }
+
+    /// Those whose replies are to come, with their tokens.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
+        (self.first..).zip(&self.all).filter_map(|(token, to)| Some((token, to.as_ref()?)))
     }
 
     /// Takes one out: mostly the first.
@@ -84,6 +94,13 @@ pub(super) struct Link {
     pub(super) down: Option<String>,
     /// What the driver said of its socket last.
     pub(super) why: String,
+}
+
+impl Link {
+    /// Whether it is counted as one that serves.
+    pub(super) fn is_serving(&self) -> bool {
+        self.serves
+    }
 }
 
 /// What a connection said in one call.
@@ -478,7 +495,7 @@ impl Relay {
     /// A connection ends: it is counted no more.
     pub(super) fn uncount(&mut self, link: &Link) {
         self.count(link.server, Flow::Connections, -i64::from(link.serves));
-        self.count(link.server, Flow::InFlight, -(link.to.all.iter().flatten().count() as i64));
+        self.count(link.server, Flow::InFlight, -link.to.count());
     }
 
     /// A connection of a client's own is lost, and with it what its session was: its requests fail,

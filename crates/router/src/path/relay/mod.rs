@@ -29,9 +29,11 @@ mod broadcast;
 mod checks;
 mod copies;
 mod crowd;
+mod detours;
 mod ear;
 mod face;
 mod gather;
+mod handover;
 mod homes;
 mod inform;
 mod invalidation;
@@ -75,9 +77,11 @@ use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
 use crowd::Crowds;
+use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
+pub(crate) use handover::Ears;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
@@ -131,6 +135,7 @@ pub struct Relay {
     survey: Survey,
     /// What a server has not done and is tried again, and transactions on their way.
     redos: Vec<Redo>,
+    detours: Detours,
     batches: Batches,
     late_batches: Vec<LateBatch>,
     /// Clients that wait until a server can be asked, and until when.
@@ -178,6 +183,7 @@ impl Relay {
             probes: Probes::default(),
             survey: Survey::default(),
             redos: vec![],
+            detours: Detours::default(),
             batches: Batches::default(),
             late_batches: vec![],
             awaiting: HashMap::new(),

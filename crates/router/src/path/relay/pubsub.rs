@@ -46,6 +46,21 @@ pub(super) struct Subscribers {
 }
 
 impl Subscribers {
+    /// All that clients of this thread want to hear.
+    pub(super) fn topics(&self) -> BTreeSet<Topic> {
+        self.topics.keys().cloned().collect()
+    }
+
+    /// What was asked for and is not answered, by its numbers.
+    pub(super) fn unconfirmed(&self) -> Vec<(u64, Vec<Topic>)> {
+        self.asks.iter().map(|ask| (ask.number, ask.topics.clone())).collect()
+    }
+
+    /// How many bytes of messages are on their way here.
+    pub(super) fn load(&self) -> Arc<AtomicUsize> {
+        self.load.clone()
+    }
+
     /// When somebody has waited long enough.
     pub(super) fn wake_at(&self) -> Option<u64> {
         self.asks.front().map(|ask| ask.due)
@@ -103,7 +118,7 @@ impl Relay {
     /// Asks who hears for subscriptions; whoever that is, it answers or is known to have ended.
     fn ask_ear(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic>) {
         let ask = self.await_ear(client, ticket, bytes, topics.clone());
-        let load = self.subscribers.load.clone();
+        let load = self.subscribers.load();
         let listen = Listen { thread: self.number, ask, topics, load };
         let ear = self.router.ear.of(self.number);
         self.write(ear, Word::Listen(Box::new(listen)));

@@ -424,6 +424,10 @@ impl Relay {
         if self.refuses(reader) || self.crowds.has(reader) {
             return;
         }
+        // It may take longer than the reply lasts, and is one read all the same.
+        if !self.router.replies.hold(&shelf, &generations) {
+            return;
+        }
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
                 self.tally.add(ask.route, Count::Refreshed);

@@ -117,7 +117,11 @@ impl Relay {
         if pinned {
             return self.redirect_own(id, to, request, (target, asks), reply);
         }
+        let is_late = target.is_none() && self.is_followed(id, &to, request);
         let Some(again) = self.again(to, &reply) else { return };
+        if is_late {
+            return self.replied(To::Again(Box::new(again)), Kind::Error, reply);
+        }
         let target = target.map(|target| (target, asks));
         match target.filter(|_| again.tries <= HOPS) {
             Some(target) => self.send_again(again, request, target, protocol),
@@ -135,7 +139,7 @@ impl Relay {
     /// What is tried again, and once more often; `None` if it is not, and its end is told.
     fn again(&mut self, to: To, reply: &[u8]) -> Option<Again> {
         let (to, until, tries) = match to {
-            To::Again(again) => (again.to, again.until, again.tries + 1),
+            To::Again(again) => return Some(Again { tries: again.tries + 1, ..*again }),
             to => (to, self.now + PATIENCE, 1),
         };
         let to = match to {
@@ -168,6 +172,7 @@ impl Relay {
                 return None;
             }
         };
+        self.begin_detour(to.clients());
         Some(Again { to, until, tries })
     }
 
@@ -212,7 +217,7 @@ impl Relay {
         last: Vec<u8>,
     ) {
         if again.until <= self.now {
-            return self.replied(again.to, Kind::Error, last);
+            return self.replied(To::Again(Box::new(again)), Kind::Error, last);
         }
         let pause = (LEAST << again.tries.min(8)).min(MOST);
         let due = (self.now + pause).min(again.until);
@@ -339,7 +344,10 @@ impl Relay {
             batch.refused.take().or_else(|| is_refusal(kind, &reply).then(|| reply.clone()));
         let aborted =
             kind.is_error() && (reply.starts_with(b"-EXECABORT") || is_refusal(kind, &reply));
-        let (Some(refused), true) = (refused, aborted) else { return Some((exec, reply, kind)) };
+        let (Some(refused), true) = (refused, aborted) else {
+            self.end_batch_detour(&batch, &exec);
+            return Some((exec, reply, kind));
+        };
         self.hurry_map();
         let link = self.links.get(&id);
         let (asked, protocol) = link.map(|link| (link.server, link.protocol))?;
@@ -349,9 +357,12 @@ impl Relay {
                 if protocol == Protocol::Resp3 { b"_\r\n".to_vec() } else { b"*-1\r\n".to_vec() };
             return Some((exec, null, Kind::Null));
         }
+        let Step::Exec { client, .. } = exec else { return None };
         if batch.until == 0 {
             batch.until = self.now + PATIENCE;
+            self.begin_detour([client]);
         } else if batch.until <= self.now {
+            self.end_detour([client]);
             return Some((exec, reply, kind));
         }
         let (target, asks) = match self::refused(&refused) {
@@ -359,11 +370,25 @@ impl Relay {
             Some(Refused::Ask(at)) => (self.named(asked, at), true),
             _ => (None, false),
         };
+        let asked = [client];
         match target {
             Some(target) => self.send_batch(batch, exec, (target, asks), protocol),
+            None if self.are_followed(id, &asked, &[]) => {
+                self.end_detour([client]);
+                return Some((exec, reply, kind));
+            }
             None => self.put_off_batch(batch, exec, protocol),
         }
         None
+    }
+
+    /// A transaction that was on a detour has ended.
+    pub(super) fn end_batch_detour(&mut self, batch: &Batch, exec: &Step) {
+        if let Step::Exec { client, .. } = exec
+            && batch.until != 0
+        {
+            self.end_detour([*client]);
+        }
     }
 
     fn put_off_batch(&mut self, batch: Batch, exec: Step, protocol: Protocol) {
@@ -385,6 +410,7 @@ impl Relay {
             let exec = Step::Exec { client, ticket, changes, db, own, batch: 0 };
             if batch.until <= self.now {
                 let why = error_line(&self.reason(link));
+                self.end_detour([client]);
                 return self.failed_session(exec, why);
             }
             return self.put_off_batch(batch, exec, protocol);
@@ -410,6 +436,7 @@ impl Relay {
                 Ok(home) => self.send_batch(batch, exec, (home.server, false), protocol),
                 Err(_) if batch.until > self.now => self.put_off_batch(batch, exec, protocol),
                 Err(Failure(why)) => {
+                    self.end_batch_detour(&batch, &exec);
                     self.failed_session(exec, [b"-".as_slice(), &why, b"\r\n"].concat());
                 }
             }

@@ -11,6 +11,7 @@ use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Whose reply it is that the store gives.
@@ -143,6 +144,20 @@ impl To {
         Self::Reader { client, ticket }
     }
 
+    /// The clients of this thread whose reply it is.
+    pub(super) fn clients(&self) -> SmallVec<[ClientId; 1]> {
+        match self {
+            Self::Client { client, .. } | Self::Reader { client, .. } => {
+                SmallVec::from_elem(*client, 1)
+            }
+            Self::Beside { waiter, .. } => SmallVec::from_elem(waiter.client, 1),
+            Self::Instead(read) => read.waiters.iter().map(|waiter| waiter.client).collect(),
+            Self::Placed(placed) => placed.to.clients(),
+            Self::Again(again) => again.to.clients(),
+            _ => SmallVec::new(),
+        }
+    }
+
     /// Whether what it answers may be asked twice.
     pub(super) fn is_read(&self) -> bool {
         match self {
@@ -157,7 +172,10 @@ impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
             To::Nobody | To::Session(_) | To::Part { .. } => {}
-            To::Again(again) => self.replied(again.to, kind, reply),
+            To::Again(again) => {
+                self.end_detour(again.to.clients());
+                self.replied(again.to, kind, reply);
+            }
             To::Reader { client, ticket } => self.answer(client, ticket, reply),
             To::Allowed { client, ticket } => {
                 if kind.is_error() {
@@ -209,7 +227,10 @@ impl Relay {
             }
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
             To::Reader { client, ticket } => self.answer(client, ticket, error()),
-            To::Again(again) => self.fail(again.to, why),
+            To::Again(again) => {
+                self.end_detour(again.to.clients());
+                self.fail(again.to, why);
+            }
             To::Part { .. } => {}
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}

@@ -33,7 +33,8 @@ impl Relay {
         let full = course.replies.len() >= IN_FLIGHT
             || course.replies.expected() >= self.rules.limits.output;
         // What is kept in a transaction that is done now waits for its other parts.
-        if request.stand == Stand::Alone && (full || course.is_settling()) {
+        let waits = full || course.is_settling() || self.is_on_detour(request.client);
+        if request.stand == Stand::Alone && waits {
             return Ok(Taken::Later);
         }
         let learned;

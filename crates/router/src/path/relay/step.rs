@@ -89,6 +89,15 @@ impl Relay {
     /// There is none.
     pub(super) fn failed_session(&mut self, step: Step, error: Vec<u8>) {
         match step {
+            Step::Exec { batch: number @ 1.., client, ticket, changes, .. } => {
+                if let Some(batch) = self.batches.end(number)
+                    && batch.until != 0
+                {
+                    self.end_detour([client]);
+                }
+                self.invalidate(&changes);
+                self.answer(client, ticket, error);
+            }
             Step::Last { client, ticket, changes, .. }
             | Step::Exec { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
