@@ -261,6 +261,12 @@ const given = { max: 10, ttl: 1, timeout: 50, lockTimeout: '1h' }
 
 /** Nobody waits for a timer, or it would help nobody: the process ends. */
 const forgotten = {
+  async 'router: onHotKey'() {
+    const store = 'redis://127.0.0.1:1'
+    const node = createRouter({ maxBytes: '16mb', threads: 1, store, onHotKey: () => {} })
+    await node.listen({ port: 0 })
+    await node.close()
+  },
   lockTimeout() {
     new Cache({ max: 10, lockTimeout: '1h' }).getOrSet('a', never)
   },

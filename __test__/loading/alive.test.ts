@@ -36,6 +36,7 @@ const timers: Record<string, Cases> = {
   'lru-cache/ages.ts': { awaited: [], forgotten: ['drop-in: ttlResolution'] },
   'lru-cache/purge.ts': { awaited: [], forgotten: ['drop-in: ttlAutopurge'] },
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
+  'router/hot-keys.ts': { awaited: [], forgotten: ['router: onHotKey'] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
   'router/threads.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
   'routing/pool/job.ts': { awaited: ['pool: timeout'], forgotten: [] },

@@ -33,13 +33,10 @@ use breakwater_engine::{
 use breakwater_resp::{Args, Kind, Protocol, Reply};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Entries that are looked at together when keys have moved.
 const SLICE: usize = 1024;
-
-/// How long, in milliseconds, a read may be under way. The generations that it begins with last as
-/// long at the least, and as long again if they have to be made to.
-const UNDER_WAY: u64 = 5_000;
 
 /// The generations of the keys of a read, in the order of the keys.
 pub(crate) type Generations = SmallVec<[u64; 2]>;
@@ -156,12 +153,26 @@ pub(crate) struct Replies {
     cache: Arc<Cache>,
     floors: Floors,
     admission: Admission,
+    /// How long, in milliseconds, a read may be under way. The generations that it begins with last as
+    /// long at the least, and as long again if they have to be made to.
+    under_way: AtomicU64,
 }
 
 impl Replies {
-    /// What is remembered, of so many tags.
-    pub(crate) fn new(cache: Arc<Cache>, tags: usize) -> Self {
-        Self { cache, floors: Floors::new(tags), admission: Admission::default() }
+    /// What is remembered, of so many tags; reads are under way for `under_way` milliseconds at most.
+    pub(crate) fn new(cache: Arc<Cache>, tags: usize, under_way: u64) -> Self {
+        let (admission, under_way) = (Admission::default(), AtomicU64::new(under_way));
+        Self { cache, floors: Floors::new(tags), admission, under_way }
+    }
+
+    /// From now on reads may be under way for so many milliseconds. Relaxed: reads that begin beside
+    /// it may go by either.
+    pub(crate) fn set_under_way(&self, under_way: u64) {
+        self.under_way.store(under_way, Ordering::Relaxed);
+    }
+
+    fn under_way(&self) -> u64 {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// The present, in milliseconds of the engine's clock.
@@ -293,14 +304,14 @@ impl Replies {
     /// this tag, which then lasts for `life` milliseconds, and at least as long as the read may be
     /// under way. `None` if there is no room to remember them.
     pub(crate) fn begin(&self, shelf: &Shelf, tag: Tag, life: Option<u64>) -> Option<Generations> {
-        let life = life.map(|life| life.max(2 * UNDER_WAY));
+        let life = life.map(|life| life.max(2 * self.under_way()));
         shelf.keys.iter().map(|key| self.generation(shelf, tag, key, life)).collect()
     }
 
     /// Has the generations of a read that may be sent last as long as that may be under way; whether
     /// its keys still have these.
     pub(crate) fn hold(&self, shelf: &Shelf, generations: &Generations) -> bool {
-        let life = Some(2 * UNDER_WAY);
+        let life = Some(2 * self.under_way());
         let held = shelf.keys.iter().zip(generations).all(|(key, generation)| {
             let held = self.generation(shelf, tag_of(*generation), key, life);
             held == Some(*generation)
@@ -310,6 +321,7 @@ impl Replies {
 
     fn generation(&self, shelf: &Shelf, tag: Tag, key: &[u8], life: Option<u64>) -> Option<u64> {
         let now = self.now();
+        let soon = now.saturating_add(self.under_way());
         let later = self.until(life);
         let drawn = self.cache.update(Key::bytes(key), |held, out| {
             let ends = held.and_then(|entry| entry.deadline());
@@ -325,7 +337,7 @@ impl Replies {
                 let format = head.write(out);
                 return (Edit::Put { format, expiry: later }, generation);
             };
-            let ends_early = ends.is_some_and(|ends| ends < now.saturating_add(UNDER_WAY));
+            let ends_early = ends.is_some_and(|ends| ends < soon);
             let shares = !(shelf.plain && head.db == shelf.db) && head.until.is_none();
             if !ends_early && !shares {
                 return (Edit::Keep, head.generation);

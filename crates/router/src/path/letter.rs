@@ -2,11 +2,11 @@
 //! them hears for all.
 
 use super::pending::LinkId;
-use super::relay::Ears;
 use crate::news::Topic;
 use crate::shared::ClientId;
 use breakwater_engine::Lease;
 use breakwater_resp::Kind;
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -23,7 +23,7 @@ impl Letter {
     /// driver hands their sockets over as well.
     pub fn connections(&self) -> &[LinkId] {
         match &self.word {
-            Word::Ears(ears) => &ears.numbers,
+            Word::Ears { numbers, .. } => numbers,
             _ => &[],
         }
     }
@@ -57,8 +57,9 @@ pub(super) enum Word {
     Heard { source: ClientId, refused: bool },
     /// From who hears: messages may have been lost; nothing is subscribed to any more.
     Deaf,
-    /// From who heard, and ends: hear in its place.
-    Ears(Box<Ears>),
+    /// From who heard, and ends: hear in its place, over connections that had these numbers there.
+    /// What goes with them is known to relays alone.
+    Ears { numbers: Vec<LinkId>, ears: Box<dyn Any + Send> },
     /// From who hears in its place: this one does.
     Moved(u64),
     /// To who hears: this is all that the thread subscribes to.

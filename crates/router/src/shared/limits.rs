@@ -1,5 +1,9 @@
 //! How much of everything a client may send or make wait.
 
+/// How many milliseconds longer than for a reply the node waits until it takes a store for dead that
+/// sends nothing.
+const SILENCE: u64 = 3_000;
+
 /// The bounds of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -36,6 +40,14 @@ pub struct Limits {
     pub tracked_keys_by_client: usize,
     /// The most clients at once.
     pub clients: usize,
+}
+
+impl Limits {
+    /// How long a read may be under way, in milliseconds: a store that owes a reply and sends nothing
+    /// for as long is taken for dead.
+    pub(crate) fn longest_read(&self) -> u64 {
+        self.store_timeout.saturating_add(SILENCE)
+    }
 }
 
 impl Default for Limits {

@@ -157,7 +157,7 @@ impl Router {
         let limits = rules.limits;
         let edition = Edition::first(rules);
         Self {
-            replies: Replies::new(cache.clone(), topology.tags()),
+            replies: Replies::new(cache.clone(), topology.tags(), limits.longest_read()),
             topology,
             store: Store::new(cache, now, own.then(|| news.clone())),
             news,
@@ -205,6 +205,7 @@ impl Router {
         self.store.cache().set_grace(rules.routes.grace());
         self.news.bound(limits.tracked_keys);
         self.tracked.bound(limits.tracked_keys, limits.tracked_keys_by_client);
+        self.replies.set_under_way(limits.longest_read());
         let mut current = self.rules.write();
         let next = Arc::new(current.next(rules));
         *current = next.clone();

@@ -19,12 +19,11 @@ use crate::path::letter::{Letter, Listen, Word};
 use crate::path::pending::LinkId;
 use crate::shared::Left;
 use crate::topology::Flow;
+use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 
 /// What a thread heard for all.
-pub(crate) struct Ears {
-    /// Its connections, by the numbers that they had there.
-    pub(crate) numbers: Vec<LinkId>,
+struct Ears {
     links: Vec<Link>,
     hearing: Hearing,
     feed: Feed,
@@ -37,8 +36,9 @@ impl Relay {
         match self.router.ear.leave(number, broken) {
             Left::Heir(heir) => {
                 self.unlisten_all(number);
-                let ears = Box::new(self.take_ears());
-                self.letters.push(Letter { to: heir, word: Word::Ears(ears) });
+                let (numbers, ears) = self.take_ears();
+                let word = Word::Ears { numbers, ears: Box::new(ears) };
+                self.letters.push(Letter { to: heir, word });
             }
             Left::Nobody(told) => {
                 self.letters.extend(told.into_iter().map(|to| Letter { to, word: Word::Deaf }));
@@ -48,23 +48,30 @@ impl Relay {
         }
     }
 
-    fn take_ears(&mut self) -> Ears {
+    /// What this thread hears for all, and the numbers of the connections that it has for that.
+    fn take_ears(&mut self) -> (Vec<LinkId>, Ears) {
         let (hearing, feed) = (std::mem::take(&mut self.hearing), std::mem::take(&mut self.feed));
-        let mut ears = Ears { numbers: vec![], links: vec![], hearing, feed };
+        let (mut numbers, mut ears) = (vec![], Ears { links: vec![], hearing, feed });
         for id in ears.hearing.link.into_iter().chain(ears.feed.links()) {
             if let Some(link) = self.links.remove(&id) {
                 self.uncount(&link);
-                ears.numbers.push(id);
+                numbers.push(id);
                 ears.links.push(link);
             }
         }
-        ears
+        (numbers, ears)
     }
 
     /// This thread hears for all from now on: the numbers that the connections have here.
-    pub(super) fn take_over(&mut self, ears: Ears) -> Vec<LinkId> {
+    pub(super) fn take_over(
+        &mut self,
+        numbers: Vec<LinkId>,
+        ears: Box<dyn Any + Send>,
+    ) -> Vec<LinkId> {
+        // Relays send nothing else.
+        let Ok(ears) = ears.downcast::<Ears>() else { return vec![] };
         let others = self.router.ear.take_over(self.number);
-        let Ears { numbers, links, hearing, feed } = ears;
+        let Ears { links, hearing, feed } = *ears;
         (self.hearing, self.feed) = (hearing, feed);
         let mut now_here = vec![];
         for link in links {

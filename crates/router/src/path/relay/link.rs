@@ -15,10 +15,6 @@ use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
 
-/// How many milliseconds longer than for a reply the node waits until it takes a server for dead that
-/// sends nothing.
-const SILENCE: u64 = 3_000;
-
 /// Whose replies are to come, by tokens that are given out in ascending order.
 #[derive(Default)]
 pub(super) struct Addressees {
@@ -230,16 +226,11 @@ impl Relay {
         }
     }
 
-    /// How long a read may be under way, in milliseconds.
-    pub(super) fn longest_read(&self) -> u64 {
-        self.rules.limits.store_timeout.saturating_add(SILENCE)
-    }
-
     /// How long a server may take for a reply, and how long it may send nothing while it owes one, in
     /// milliseconds.
     fn patience(&self, server: ServerId) -> (u64, u64) {
-        let timeout = self.rules.limits.store_timeout;
-        let silence = self.longest_read();
+        let limits = &self.rules.limits;
+        let (timeout, silence) = (limits.store_timeout, limits.longest_read());
         // What a replica does not answer in time is asked elsewhere, and that takes time as well.
         let share = if self.map.master_of(server).is_none() { 1 } else { 2 };
         (timeout / share, silence / share)

@@ -40,7 +40,7 @@ impl Relay {
             Word::Hear { client, thread, source } => self.hear_for(client, thread, source),
             Word::Heard { source, refused } => self.heard_for(source, refused),
             Word::Deaf => self.deafen(),
-            Word::Ears(ears) => return self.take_over(*ears),
+            Word::Ears { numbers, ears } => return self.take_over(numbers, ears),
             Word::Moved(ear) => self.ask_again(ear),
             Word::Wants { thread, topics } => self.wants(thread, &topics),
         }

@@ -81,7 +81,6 @@ use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
-pub(crate) use handover::Ears;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;

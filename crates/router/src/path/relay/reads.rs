@@ -265,8 +265,6 @@ impl Relay {
             let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
-        // A read that takes longer than a reply lasts is one read all the same.
-        let life = life.map(|life| life.max(self.longest_read()));
         let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
@@ -338,7 +336,7 @@ impl Relay {
                         self.tally.add(ask.route, Count::Joined);
                         link = ELSEWHERE;
                         read.stage = Stage::Elsewhere;
-                        let until = self.now.saturating_add(self.longest_read());
+                        let until = self.now.saturating_add(self.rules.limits.longest_read());
                         self.waits.push_back((until, flight));
                         self.wake_by(Some(until));
                         self.reads.insert(flight.flight, read);
