@@ -290,10 +290,9 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
     const since = known.higher(value)
     if (since === undefined || since >= operation.called) continue
     if (operation.kept) {
-      // Who tracks prefixes is told again when a connection that tells of them is back, however late.
       const byPrefix = operation.kept === 'BCAST'
       ages[byPrefix ? 'keptByPrefix' : 'kept'].push(operation.called - since)
-      if (!byPrefix && operation.called - since > TTL + 50) late.push({ ...operation, end: since })
+      if (operation.called - since > TTL + 50) late.push({ ...operation, end: since })
       continue
     }
     const calm = since - last(operation.end!) > RECOVERY
