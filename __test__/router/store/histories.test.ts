@@ -198,10 +198,8 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
     return 300 + (OPERATIONS > 50_000 ? Math.floor(draw() ** 4 * 20_000) : 0)
   }
 
-  // News may be missed when connections are lost, a known fault of docs/serve.md: on request.
-  const manners = process.env.BREAKWATER_TRACKERS === '1' ? MANNERS : []
   const keepers = ports.flatMap((port, node) =>
-    manners.map(manner => ({ node, keeper: new Keeper(t, port, manner) })),
+    MANNERS.map(manner => ({ node, keeper: new Keeper(t, port, manner) })),
   )
   const keeping = keepers.map(({ node, keeper }, at) => keep(keeper, node, clients.length + at))
   await Promise.all([disturb(), ...clients.map((_, client) => work(client)), ...keeping])
@@ -292,10 +290,9 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
     const since = known.higher(value)
     if (since === undefined || since >= operation.called) continue
     if (operation.kept) {
-      // Who tracks prefixes is told again when a connection that tells of them is back, however late.
       const byPrefix = operation.kept === 'BCAST'
       ages[byPrefix ? 'keptByPrefix' : 'kept'].push(operation.called - since)
-      if (!byPrefix && operation.called - since > TTL + 50) late.push({ ...operation, end: since })
+      if (operation.called - since > TTL + 50) late.push({ ...operation, end: since })
       continue
     }
     const calm = since - last(operation.end!) > RECOVERY

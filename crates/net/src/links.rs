@@ -80,6 +80,14 @@ impl Links {
         }
     }
 
+    /// A connection has become ready; if `ended` the store has closed it, perhaps behind what it said
+    /// last: see [`Channel::became_readable`].
+    pub fn became_ready(&mut self, id: LinkId, ended: bool) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.channel.became_readable(ended);
+        }
+    }
+
     /// A connection may have become ready; whether it may have more to be received.
     pub fn ready(&mut self, id: LinkId, relay: &mut Relay, space: &mut Space) -> bool {
         match self.try_ready(id, relay, space) {

@@ -1,9 +1,11 @@
 //! How long a pipelined `GET` takes that a node in front of a store answers from memory:
 //! `cargo run --release --example remembered`; with `keys=N` as its argument, of N keys.
 
-use breakwater_engine::{Cache, Config};
-use breakwater_router::{Options, Output, Peer, Relay, Router, Session, StoreAddress};
-use std::sync::Arc;
+#[path = "../tests/fronting/mod.rs"]
+mod fronting;
+
+use breakwater_engine::Config;
+use breakwater_router::{Output, Peer, Relay, Rules, Session};
 use std::time::Instant;
 
 /// Commands in a chunk, as `redis-benchmark -P 16` sends them.
@@ -16,17 +18,7 @@ fn main() {
         given.unwrap_or(usual)
     };
     let (keys, chunks) = (count("keys=", 10_000), count("chunks=", CHUNKS));
-    let cache = Arc::new(Cache::new(Config::default()).expect("the defaults are valid"));
-    let upstream = StoreAddress {
-        host: "store".into(),
-        port: 6379,
-        unix: false,
-        tls: false,
-        user: None,
-        password: None,
-    };
-    let options = Options { upstream: Some(upstream), ..Options::default() };
-    let router = Arc::new(Router::new(cache, options, 0));
+    let router = fronting::router(Config::default(), Rules::default(), 0);
     let mut relay = Relay::new(&router).expect("there is a store");
     let mut session = Session::open(&router, Peer::default(), 0).expect("there is room");
     let mut store = Store::default();

@@ -110,8 +110,9 @@ impl Driver {
                 Token(token) if token > LISTENER - LISTENERS => {
                     self.queue.push_back(Task::Accept(LISTENER - token));
                 }
-                token if link_of(token).is_some() => {
-                    self.queue.extend(link_of(token).map(Task::Link));
+                token if let Some(id) = link_of(token) => {
+                    self.links.became_ready(id, event.is_read_closed() || event.is_error());
+                    self.queue.push_back(Task::Link(id));
                 }
                 Token(token) => {
                     let key = DefaultKey::from(KeyData::from_ffi(token as u64));

@@ -250,12 +250,8 @@ proptest! {
                     published.push(channel);
                 }
                 Act::Open => world.open(0),
-                Act::Forward(line) if !world.open.is_empty() => {
-                    world.forward(world.open[line % world.open.len()]);
-                }
-                Act::Back(line, count) if !world.open.is_empty() => {
-                    world.back(world.open[line % world.open.len()], count);
-                }
+                Act::Forward(line) => world.forward_some(line),
+                Act::Back(line, count) => world.back_some(line, count),
                 Act::Post => world.post(),
                 Act::Cut => world.cut(0),
                 Act::EndThread if ended_threads < 2 => {
@@ -316,12 +312,8 @@ proptest! {
                     published += 1;
                 }
                 Act::Open => world.open(0),
-                Act::Forward(line) if !world.open.is_empty() => {
-                    world.forward(world.open[line % world.open.len()]);
-                }
-                Act::Back(line, count) if !world.open.is_empty() => {
-                    world.back(world.open[line % world.open.len()], count);
-                }
+                Act::Forward(line) => world.forward_some(line),
+                Act::Back(line, count) => world.back_some(line, count),
                 Act::Post => world.post(),
                 // One that ends before it has taken over takes nothing over: that is told.
                 Act::EndThread if over < THREADS - 1 => {

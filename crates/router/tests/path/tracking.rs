@@ -148,12 +148,8 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
             }
             Act::Flush => world.server.flush(),
             Act::Open => world.open(0),
-            Act::Forward(line) if !world.open.is_empty() => {
-                world.forward(world.open[line % world.open.len()]);
-            }
-            Act::Back(line, count) if !world.open.is_empty() => {
-                world.back(world.open[line % world.open.len()], count);
-            }
+            Act::Forward(line) => world.forward_some(line),
+            Act::Back(line, count) => world.back_some(line, count),
             Act::Post => world.post(),
             Act::Cut(line) => {
                 // Who hears is cut with the connection that hears for all: that is another story.

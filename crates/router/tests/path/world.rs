@@ -301,6 +301,20 @@ impl World {
         assert_eq!(used, bytes.len(), "whole requests are written");
     }
 
+    /// As [`World::forward`], on one of the lines that are open.
+    pub fn forward_some(&mut self, line: usize) {
+        if let Some(&line) = self.open.get(line % self.open.len().max(1)) {
+            self.forward(line);
+        }
+    }
+
+    /// As [`World::back`], on one of the lines that are open.
+    pub fn back_some(&mut self, line: usize, count: usize) {
+        if let Some(&line) = self.open.get(line % self.open.len().max(1)) {
+            self.back(line, count);
+        }
+    }
+
     /// So many bytes of the server arrive.
     pub fn back(&mut self, line: Line, count: usize) {
         if self.over.contains(&line.0) {

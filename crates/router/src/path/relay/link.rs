@@ -219,6 +219,7 @@ impl Relay {
             reads_replica: self.clustered() && self.map.master_of(server).is_some(),
             timeout,
             silence,
+            connect_timeout: self.rules.limits.store_timeout,
             // What is beyond its bounds is not sent: see `crowd`.
             requests: usize::MAX,
             bytes: usize::MAX,
