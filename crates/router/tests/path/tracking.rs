@@ -160,7 +160,6 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
                 world.cut(line);
             }
             Act::Hear(client) => keepers[client].hear(&mut world),
-            _ => {}
         }
     }
     // Connections are made again.
