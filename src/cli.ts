@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
 import { serve } from './cli/serve.ts'
+import { simulate } from './cli/simulate.ts'
 import { version } from './router/index.ts'
 
 const program = new Command('breakwater')
@@ -14,8 +15,11 @@ const program = new Command('breakwater')
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
   .addCommand(serve)
   .addCommand(check)
+  .addCommand(simulate)
 
-for (const command of [program, serve, check]) command.exitOverride().copyInheritedSettings(program)
+for (const command of [program, serve, check, simulate]) {
+  command.exitOverride().copyInheritedSettings(program)
+}
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error

@@ -55,6 +55,15 @@ impl Trace {
         self.sizes.get(at).copied().unwrap_or(1)
     }
 
+    /// The bytes of the values of all keys, each of the size that it had last.
+    pub fn footprint(&self) -> u64 {
+        let mut sizes = vec![0; self.distinct];
+        for (at, &key) in self.keys.iter().enumerate() {
+            sizes[key as usize] = self.size(at);
+        }
+        sizes.into_iter().map(u64::from).sum()
+    }
+
     /// When a request came, in milliseconds since some moment; 0, if the trace has no times.
     pub fn time(&self, at: usize) -> u64 {
         self.times.get(at).copied().unwrap_or(0)
