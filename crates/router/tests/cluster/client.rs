@@ -23,6 +23,8 @@ struct Asked {
     floors: Vec<(String, usize)>,
     /// In a transaction.
     queued: bool,
+    /// How many values its client had written before.
+    behind: usize,
 }
 
 /// A client.
@@ -116,12 +118,7 @@ impl Client {
     /// Asks several things at once.
     pub fn ask(&mut self, all: &[Ask], floors: &Floors) -> Vec<u8> {
         let mut bytes = vec![];
-        // Nothing is sent behind a transaction before its reply: while its slot moves that may be done
-        // first, which `docs/serve.md` says.
-        let last = all.iter().position(|ask| matches!(ask, Ask::Transaction(..)));
-        let count = last.map_or(all.len(), |at| at + 1);
-        let behind = self.asked.iter().any(|asked| asked.words[0] == "EXEC");
-        for ask in all.iter().take(if behind { 0 } else { count }) {
+        for ask in all {
             let mut queued = false;
             for line in self.lines(*ask) {
                 let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -132,6 +129,7 @@ impl Client {
                 let exec = words[0] == "EXEC";
                 self.asked.push_back(Asked {
                     floors,
+                    behind: self.next,
                     queued: queued && !exec,
                     words: words.clone(),
                 });
@@ -217,6 +215,11 @@ impl Client {
             "GET" | "MGET" => {
                 assert_eq!(values.len(), asked.floors.len(), "{}", all());
                 for ((key, floor), value) in asked.floors.iter().zip(values) {
+                    let own = value.as_deref().and_then(|value| value.split_once('.'));
+                    let own = own.filter(|(id, _)| *id == self.session.id().to_string());
+                    let early =
+                        own.is_some_and(|(_, n)| n.parse().is_ok_and(|n: usize| n > asked.behind));
+                    assert!(!early, "its client has written that behind it: {}", all());
                     self.read(key, *floor, value, cluster, &all());
                 }
             }
