@@ -23,8 +23,6 @@ struct Asked {
     floors: Vec<(String, usize)>,
     /// In a transaction.
     queued: bool,
-    /// How many values its client had written before.
-    behind: usize,
 }
 
 /// A client.
@@ -129,7 +127,6 @@ impl Client {
                 let exec = words[0] == "EXEC";
                 self.asked.push_back(Asked {
                     floors,
-                    behind: self.next,
                     queued: queued && !exec,
                     words: words.clone(),
                 });
@@ -215,11 +212,6 @@ impl Client {
             "GET" | "MGET" => {
                 assert_eq!(values.len(), asked.floors.len(), "{}", all());
                 for ((key, floor), value) in asked.floors.iter().zip(values) {
-                    let own = value.as_deref().and_then(|value| value.split_once('.'));
-                    let own = own.filter(|(id, _)| *id == self.session.id().to_string());
-                    let early =
-                        own.is_some_and(|(_, n)| n.parse().is_ok_and(|n: usize| n > asked.behind));
-                    assert!(!early, "its client has written that behind it: {}", all());
                     self.read(key, *floor, value, cluster, &all());
                 }
             }
@@ -256,6 +248,10 @@ impl Client {
 
     /// A write of its own was done: once, and behind those before.
     fn wrote(&mut self, key: &str, mark: &str, cluster: &Cluster, floors: &mut Floors) {
+        assert!(
+            !self.early.contains(mark),
+            "{mark} was read by what its client had asked before it"
+        );
         let past = &cluster.past[key];
         let at = 1 + past.iter().position(|one| one == mark).expect("it was done");
         let before = self.own.insert(key.into(), at).unwrap_or(0);
