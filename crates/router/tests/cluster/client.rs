@@ -116,12 +116,7 @@ impl Client {
     /// Asks several things at once.
     pub fn ask(&mut self, all: &[Ask], floors: &Floors) -> Vec<u8> {
         let mut bytes = vec![];
-        // Nothing is sent behind a transaction before its reply: while its slot moves that may be done
-        // first, which `docs/serve.md` says.
-        let last = all.iter().position(|ask| matches!(ask, Ask::Transaction(..)));
-        let count = last.map_or(all.len(), |at| at + 1);
-        let behind = self.asked.iter().any(|asked| asked.words[0] == "EXEC");
-        for ask in all.iter().take(if behind { 0 } else { count }) {
+        for ask in all {
             let mut queued = false;
             for line in self.lines(*ask) {
                 let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -253,6 +248,10 @@ impl Client {
 
     /// A write of its own was done: once, and behind those before.
     fn wrote(&mut self, key: &str, mark: &str, cluster: &Cluster, floors: &mut Floors) {
+        assert!(
+            !self.early.contains(mark),
+            "{mark} was read by what its client had asked before it"
+        );
         let past = &cluster.past[key];
         let at = 1 + past.iter().position(|one| one == mark).expect("it was done");
         let before = self.own.insert(key.into(), at).unwrap_or(0);
