@@ -70,7 +70,7 @@ export function checkUsers(
 
 /**
  * Hashes a password for `passwordHashes`, by Argon2id with a new salt: 19 MiB of memory and two
- * passes, some 20 ms.
+ * passes, some 30 ms.
  *
  * @example
  * ```ts

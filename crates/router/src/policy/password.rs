@@ -18,7 +18,7 @@ pub(crate) enum Secret {
     Slow(Arc<SlowHash>),
 }
 
-/// A hash that takes some 20 ms to check. Once a password was right, it is known by a quick one: so
+/// A hash that takes some 30 ms to check. Once a password was right, it is known by a quick one: so
 /// thousands of clients that connect again cost a hash, not seconds.
 pub(crate) struct SlowHash {
     text: String,
