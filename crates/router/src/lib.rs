@@ -46,6 +46,5 @@ pub use policy::{Permissions, User, Users};
 pub use shared::{Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,
-    has_room,
 };
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};
