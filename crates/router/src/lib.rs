@@ -47,6 +47,5 @@ pub use policy::{User, Users, hash_password};
 pub use shared::{Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,
-    has_room,
 };
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};
