@@ -207,6 +207,23 @@ for (const [name, start] of KINDS) {
   )
 }
 
+test('who was known before gets in while others give many wrong passwords', async t => {
+  t.timeout(120_000)
+  const users = [{ name: 'ada', passwordHashes: [hashPassword('right')], acl: '~* +@all' }]
+  const node = await guarded(t, users)
+  const known = await Raw.open(t, node.port)
+  t.is(await known.send('AUTH', 'ada', 'right'), '+OK\r\n')
+  const stranger = await Raw.open(t, node.port)
+  stranger.write('AUTH ada wrong\r\nAUTH eve right\r\n'.repeat(100))
+  const said = (await stranger.replies(200)).map(String)
+  const refused = /^-(WRONGPASS |ERR too many passwords were wrong lately)/
+  t.deepEqual(
+    said.filter(one => !refused.test(one)),
+    [],
+  )
+  t.is(await (await Raw.open(t, node.port)).send('AUTH', 'ada', 'right'), '+OK\r\n')
+})
+
 compared('a refusal reaches no store, and a hit is refused as a miss is', async t => {
   t.timeout(120_000)
   const store = await redis(t)

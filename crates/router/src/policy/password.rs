@@ -35,21 +35,19 @@ impl SlowHash {
             .into()
     }
 
-    /// Whether it was right before.
-    fn is_proven(&self, quick: &Digest256) -> bool {
-        self.proven.read().is_some_and(|proven| proven.ct_eq(quick).into())
+    /// Whether this password was right before.
+    fn is_proven(&self, password: &[u8]) -> bool {
+        let quick = self.quick(password);
+        self.proven.read().is_some_and(|proven| proven.ct_eq(&quick).into())
     }
 
-    fn verify(&self, password: &[u8]) -> bool {
-        let quick = self.quick(password);
-        if self.is_proven(&quick) {
-            return true;
-        }
+    /// Whether this is the password: takes its time.
+    pub(super) fn verify(&self, password: &[u8]) -> bool {
         let hash = PasswordHash::new(&self.text);
         let right =
             hash.is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
         if right {
-            *self.proven.write() = Some(quick);
+            *self.proven.write() = Some(self.quick(password));
         }
         right
     }
@@ -80,11 +78,11 @@ impl Secret {
         Some(Self::Digest(digest))
     }
 
-    /// Whether this is the password, in a time that depends on it in no way.
-    pub(super) fn verify(&self, password: &[u8]) -> bool {
+    /// Whether this is known at once to be the password, in a time that depends on it in no way.
+    pub(super) fn verify_at_once(&self, password: &[u8]) -> bool {
         match self {
             Self::Digest(expected) => Sha256::digest(password).as_slice().ct_eq(expected).into(),
-            Self::Slow(hash) => hash.verify(password),
+            Self::Slow(hash) => hash.is_proven(password),
         }
     }
 
@@ -116,4 +114,55 @@ pub fn hash_password(password: &[u8], salt: [u8; 16]) -> String {
     let salt = SaltString::encode_b64(&salt).expect("16 bytes are a salt");
     let hash = Argon2::default().hash_password(password, &salt);
     hash.expect("the usual parameters are valid").to_string()
+}
+
+/// The slow checks that a node does at once, at the most, and how many milliseconds earn another: so
+/// wrong passwords take a third of one thread, however many there are.
+const BURST: i64 = 20;
+const EACH: i64 = 100;
+
+/// How many slow checks may be done.
+#[derive(Debug, Default)]
+pub(super) struct Allowance {
+    /// How many were done that are not earned yet, as of a time in milliseconds.
+    owed: i64,
+    at: i64,
+}
+
+impl Allowance {
+    /// Whether one more may be done now.
+    pub(super) fn take(&mut self, now: i64) -> bool {
+        let earned = now.saturating_sub(self.at).max(0) / EACH;
+        if earned > 0 {
+            self.owed = self.owed.saturating_sub(earned).max(0);
+            self.at = now;
+        }
+        let may = self.owed < BURST;
+        self.owed += i64::from(may);
+        may
+    }
+
+    /// The last one found a password right.
+    pub(super) fn give_back(&mut self) {
+        self.owed = (self.owed - 1).max(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_passwords_may_be_wrong_at_once_and_one_more_each_tenth_of_a_second() {
+        let mut allowance = Allowance::default();
+        let mut take = |now| allowance.take(now);
+        assert_eq!((0..100).filter(|_| take(1_000_000)).count(), BURST as usize);
+        assert!(!take(1_000_000 + EACH - 1));
+        assert!(take(1_000_000 + EACH));
+        assert!(!take(1_000_000 + EACH));
+        assert!(!take(5));
+        assert_eq!((0..100).filter(|_| take(i64::MAX)).count(), BURST as usize);
+        allowance.give_back();
+        assert!(allowance.take(i64::MAX));
+    }
 }

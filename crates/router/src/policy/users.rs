@@ -1,10 +1,11 @@
 //! Who may connect, and what each may do.
 
 use super::grant::{Denial, Grant};
-use super::password::Secret;
+use super::password::{Allowance, Secret, SlowHash};
 use crate::cache::Concern;
 use crate::catalog::{Known, Permissions};
 use breakwater_resp::Args;
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
@@ -64,10 +65,16 @@ impl User {
         self.open = false;
     }
 
-    fn accepts(&self, password: &[u8]) -> bool {
-        let right =
-            self.secrets.iter().fold(false, |right, secret| right | secret.verify(password));
+    /// Whether this is known at once to be one of its passwords.
+    fn accepts_at_once(&self, password: &[u8]) -> bool {
+        let secrets = self.secrets.iter();
+        let right = secrets.fold(false, |right, secret| right | secret.verify_at_once(password));
         self.on && (self.open || right)
+    }
+
+    /// Its hashes that take time to check.
+    fn slow(&self) -> impl Iterator<Item = &SlowHash> {
+        self.secrets.iter().filter_map(|secret| secret.slow().map(|hash| &**hash))
     }
 
     /// Whether it may make a request.
@@ -115,25 +122,30 @@ impl fmt::Debug for User {
     }
 }
 
+/// Too many passwords were wrong lately: nobody looks at this one.
+pub(crate) struct TooMany;
+
 /// All users.
 #[derive(Debug)]
 pub struct Users {
     all: Vec<Arc<User>>,
     /// Whether they were given: `ACL` speaks of them then.
     pub(crate) given: bool,
+    allowance: Mutex<Allowance>,
 }
 
 impl Users {
     /// These users and nobody else. Without one named `default`, every client must authenticate
     /// by name.
     pub fn new(users: Vec<User>) -> Self {
-        Self { all: users.into_iter().map(Arc::new).collect(), given: true }
+        let all = users.into_iter().map(Arc::new).collect();
+        Self { all, given: true, allowance: Mutex::default() }
     }
 
     /// Everybody may do everything.
     pub fn open() -> Self {
         let all = vec![Arc::new(User::new(DEFAULT, None, Permissions::all()))];
-        Self { all, given: false }
+        Self { all, given: false, allowance: Mutex::default() }
     }
 
     /// Everybody who knows the password may do everything.
@@ -152,16 +164,35 @@ impl Users {
         found.map_or(user.permissions, |found| found.lost(user))
     }
 
-    /// Who gives this name and password. One who is not known is refused as late as one who is.
-    pub(crate) fn authenticate(&self, name: &[u8], password: &[u8]) -> Option<Arc<User>> {
-        let Some(user) = self.find(name) else {
-            let mut secrets = self.all.iter().flat_map(|user| &user.secrets);
-            let other = secrets.clone().find(|one| one.slow().is_some()).or(secrets.next());
-            // What comes of it is of no account; a name that is not known has no password.
-            let _ = other.is_some_and(|secret| secret.verify(&[password, b"\0", name].concat()));
-            return None;
+    /// Who gives this name and password; `now` in Unix milliseconds. One who is not known is refused as
+    /// late as one who is.
+    pub(crate) fn authenticate(
+        &self,
+        name: &[u8],
+        password: &[u8],
+        now: i64,
+    ) -> Result<Option<Arc<User>>, TooMany> {
+        let user = self.find(name);
+        if let Some(user) = user.filter(|user| user.accepts_at_once(password)) {
+            return Ok(Some(user.clone()));
+        }
+        let Some(any) = self.all.iter().find_map(|user| user.slow().next()) else {
+            return Ok(None);
         };
-        user.accepts(password).then(|| user.clone())
+        if !self.allowance.lock().take(now) {
+            return Err(TooMany);
+        }
+        let own = user.filter(|user| user.on && user.slow().next().is_some());
+        let Some(user) = own else {
+            // What comes of it is of no account.
+            let _ = any.verify(&[password, b"\0", name].concat());
+            return Ok(None);
+        };
+        let right = user.slow().fold(false, |right, hash| right | hash.verify(password));
+        if right {
+            self.allowance.lock().give_back();
+        }
+        Ok(right.then(|| user.clone()))
     }
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
@@ -175,6 +206,7 @@ impl Users {
 
     /// Takes over from those before what was proven of their passwords.
     pub(crate) fn inherit(&mut self, before: &Self) {
+        *self.allowance.get_mut() = std::mem::take(&mut *before.allowance.lock());
         for user in &mut self.all {
             let mut own = (**user).clone();
             for secret in &mut own.secrets {
