@@ -25,17 +25,12 @@ import { Threads } from './threads.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
-export type {
-  DriverName,
-  Permission,
-  RouterOptions,
-  RouterUser,
-  TrackingOptions,
-} from './options.ts'
+export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export { hashPassword, type Permission, type RouterUser } from './users.ts'
 
 /** Counts since the start, of all threads together. */
 export interface RouterStats {
