@@ -165,20 +165,26 @@ function size(given: string, before: Size[] = []): Size[] {
   if (Number.isSafeInteger(entries) && entries > 0) {
     return [...before, { capacity: entries, inBytes: false }]
   }
-  return [...before, { capacity: read(() => byteCount('size', given), given), inBytes: true }]
+  const allowed = "It must be a number of entries above 0, or a size such as '64mb'."
+  return [...before, { capacity: read(byteCount, given, allowed), inBytes: true }]
 }
 
 function ttl(given: string): number {
-  return read(() => milliseconds('ttl', given), given)
+  return read(milliseconds, given, "It must be a duration such as '5m'.")
 }
 
-function read(parse: () => number, given: string): number {
+function read(
+  parse: (option: string, given: string) => number,
+  given: string,
+  allowed: string,
+): number {
   try {
-    if (!given.trim().endsWith('%')) return parse()
+    // A share of the machine's memory is no size of a simulation.
+    if (!given.trim().endsWith('%')) return parse('', given)
   } catch (error) {
     if (!(error instanceof BreakwaterError)) throw error
   }
-  throw new InvalidArgumentError("It must be a number above 0 with a unit, such as '64mb' or '5m'.")
+  throw new InvalidArgumentError(allowed)
 }
 
 function wholeNumber(given: string): number {

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"openTrace", open),
     function!(Env, c"closeTrace", close),
-    function!(Env, c"readTrace", read_file),
+    function!(Env, c"readTrace", read_file, 4),
     function!(Env, c"simulateTrace", simulate),
-    function!(Env, c"curveOfTrace", curve),
+    function!(Env, c"curveOfTrace", curve, 4),
     function!(Env, c"traceProgress", progress),
 ];
 
