@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod capacity;
 mod curve;
 mod lists;
 mod mix;
@@ -13,7 +14,8 @@ mod policy;
 mod simulate;
 pub mod trace;
 
+pub use capacity::Capacity;
 pub use curve::{Curve, Point};
 pub use policy::{Policy, PolicyName, UnknownPolicy};
-pub use simulate::{Capacity, Outcome, Plan, Routing, simulate};
+pub use simulate::{Outcome, Plan, Routing, simulate};
 pub use trace::{Format, Progress, Trace, TraceError};

@@ -1,27 +1,11 @@
 //! Runs a trace through caches and counts.
 
+use crate::capacity::Capacity;
 use crate::mix::mix;
 use crate::policy::{Policy, PolicyName, optimum};
 use crate::trace::{Progress, Trace};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// What a cache may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capacity {
-    /// So many entries.
-    Entries(u64),
-    /// Values of so many bytes in all.
-    Bytes(u64),
-}
-
-impl Capacity {
-    pub(crate) fn most(self) -> u64 {
-        match self {
-            Self::Entries(most) | Self::Bytes(most) => most,
-        }
-    }
-}
 
 /// Which of several nodes a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod w_tinylfu;
 
 pub(crate) use optimum::optimum;
 
-use crate::Capacity;
+use crate::capacity::Capacity;
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,8 +1,8 @@
 //! What files of requests look like.
 
 use super::Request;
+use super::error::TraceError;
 use super::keys::Recording;
-use super::read::TraceError;
 use csv::{ByteRecord, ReaderBuilder};
 use std::fmt;
 use std::io::BufRead;

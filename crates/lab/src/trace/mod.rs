@@ -1,14 +1,16 @@
 //! Recorded requests: which key each is for, and where the file tells, of what size and when.
 
 mod compressed;
+mod error;
 mod formats;
 mod keys;
 mod progress;
 mod read;
 
+pub use error::TraceError;
 pub use formats::Format;
 pub use progress::Progress;
-pub use read::{TraceError, read};
+pub use read::read;
 
 /// The requests of a trace in their order, by keys from 0 on.
 #[derive(Debug, Default)]
