@@ -110,8 +110,13 @@ test('restarts that are asked for together are one, and a reload waits for it', 
   const client = await Raw.open(t, port)
   t.regex(await client.send('INFO', 'server'), /io_threads_active:4\r/)
   t.deepEqual((await router.reload({ threads: 1, maxBytes: '64mb' })).changed, ['threads'])
-  const late = await Raw.open(t, port)
-  t.regex(await late.send('INFO', 'server'), /io_threads_active:1\r/)
+  // A thread that is one too many may still take a client, which it then disconnects.
+  let said = ''
+  await until(async () => {
+    said = await (await Raw.open(t, port)).send('INFO', 'server')
+    return said !== ''
+  })
+  t.regex(said, /io_threads_active:1\r/)
 })
 
 test('a router that does not listen, or serves on its own thread, does not restart', async t => {
