@@ -2,6 +2,7 @@
 // The command `breakwater`.
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
+import { hashPasswordCommand } from './cli/hash-password.ts'
 import { serve } from './cli/serve.ts'
 import { version } from './router/index.ts'
 
@@ -14,8 +15,10 @@ const program = new Command('breakwater')
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
   .addCommand(serve)
   .addCommand(check)
+  .addCommand(hashPasswordCommand)
 
-for (const command of [program, serve, check]) command.exitOverride().copyInheritedSettings(program)
+for (const command of [program, serve, check, hashPasswordCommand])
+  command.exitOverride().copyInheritedSettings(program)
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error

@@ -28,17 +28,12 @@ export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
-export type {
-  DriverName,
-  Permission,
-  RouterOptions,
-  RouterUser,
-  TrackingOptions,
-} from './options.ts'
+export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export { hashPassword, type Permission, type RouterUser } from './users.ts'
 
 /** How often the router looks whether its store has answered, in milliseconds. */
 const LOOK = 10

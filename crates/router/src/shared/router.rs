@@ -196,13 +196,14 @@ impl Router {
     /// The clients whose connections must be closed now, whichever thread has them: those whose user
     /// is gone, and those who hear what their user may not hear any more. Anybody else goes on, with
     /// the permissions that its user has now, whatever password it gave, as in Redis.
-    pub fn reload(&self, rules: Rules, now: u64) -> Vec<ClientId> {
+    pub fn reload(&self, mut rules: Rules, now: u64) -> Vec<ClientId> {
         let limits = rules.limits;
         self.store.cache().set_grace(rules.routes.grace());
         self.news.bound(limits.tracked_keys);
         self.tracked.bound(limits.tracked_keys, limits.tracked_keys_by_client);
         self.replies.set_under_way(limits.longest_read());
         let mut current = self.rules.write();
+        rules.users.inherit(&current.users);
         let next = Arc::new(current.next(rules));
         *current = next.clone();
         // Release: with the load of `edition`.

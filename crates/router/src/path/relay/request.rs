@@ -1,5 +1,6 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::checks::check_words;
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::reply::To;
@@ -11,7 +12,6 @@ use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
-use crate::policy::Permissions;
 use crate::shared::ClientId;
 use crate::topology::Span;
 use breakwater_resp::Protocol;
@@ -201,24 +201,30 @@ impl Relay {
 
 /// Whether the user of a request may make it.
 fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failure> {
-    if known.is_some_and(|known| known.class == Class::Local) {
-        // What answers it asks by itself.
-        return Ok(());
-    }
-    // Of a command that nobody knows, nobody knows what it does.
-    let needed = known.map_or(Permissions::all(), |known| known.permissions);
-    match request.user {
-        None => Err("NOAUTH Authentication required.".into()),
-        Some(user) if user.permissions.contains(needed) => Ok(()),
-        Some(_) => {
+    let local = known.is_some_and(|known| known.class == Class::Local);
+    let user = match request.user {
+        // What answers it asks by itself whether it needs a user.
+        None if local => return Ok(()),
+        None => return Err("NOAUTH Authentication required.".into()),
+        Some(user) => user,
+    };
+    let denied = match known {
+        Some(known) => match user.judge(known, request.args) {
+            Ok(()) => return Ok(()),
+            Err(denial) => {
+                check_words(known, request)?;
+                denial.failure(known)
+            }
+        },
+        // Of a command that nobody knows, nobody knows what it does.
+        None if user.may_all() => return Ok(()),
+        None => {
             let name = request.args.word(0);
             let name = String::from_utf8_lossy(&name[..name.len().min(64)]).to_lowercase();
-            let name = known.map_or(&*name, |known| &known.name);
-            Err(Failure::new(format!(
-                "NOPERM this user has no permissions to run the '{name}' command"
-            )))
+            Failure::new(format!("NOPERM this user has no permissions to run the '{name}' command"))
         }
-    }
+    };
+    Err(denied)
 }
 
 /// How what the store says in RESP3 becomes a reply in RESP2, of a request whose reply can. The store

@@ -99,6 +99,7 @@ impl Relay {
             let own = match known.class {
                 Class::Local if name == "ping" => transaction.has_own(),
                 Class::Local => !matches!(name, "echo" | "select" | "info"),
+                _ if self.is_of_users(known) => true,
                 Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
                 _ => false,
             };
