@@ -38,8 +38,6 @@ pub(crate) struct Participant {
     announced: CachePadded<AtomicU64>,
     taken: AtomicBool,
     next: *mut Participant,
-    /// Guards of the thread that are alive.
-    pub(crate) depth: Cell<u32>,
     /// Where the thread counts its statistics.
     pub(crate) stripe: Cell<usize>,
 }
@@ -47,6 +45,15 @@ pub(crate) struct Participant {
 // SAFETY: `next` is written before the participant is published and never again; the cells are
 // touched by the thread alone that has taken it, and handed on by `leave` and `join`.
 unsafe impl Sync for Participant {}
+
+impl Participant {
+    /// Whether its thread, which asks, is pinned.
+    #[inline]
+    pub(crate) fn is_pinned(&self) -> bool {
+        // Relaxed: a thread sees its own stores.
+        self.announced.load(Ordering::Relaxed) != IDLE
+    }
+}
 
 impl Domain {
     #[cfg(not(loom))]
@@ -89,8 +96,7 @@ impl Domain {
             announced: CachePadded::new(AtomicU64::new(IDLE)),
             taken: AtomicBool::new(true),
             next: head,
-            depth: Cell::new(0),
-            stripe: Cell::new(usize::MAX),
+            stripe: Cell::new(0),
         }));
         loop {
             // Release publishes the participant's fields.
@@ -113,7 +119,7 @@ impl Domain {
         self.registered.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Announces that the participant reads from now on.
+    /// Announces that the participant, which is idle, reads from now on.
     #[inline]
     pub(crate) fn pin(&self, participant: &Participant) {
         let epoch = self.epoch.load(Ordering::Relaxed);

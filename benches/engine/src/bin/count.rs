@@ -46,8 +46,9 @@ impl Run<'_> {
                 let config = engine::Config { max_entries, ..engine::Config::default() };
                 let cache = engine::Cache::new(config)?;
                 let get = |key: &[u8; N]| {
-                    let copy = |entry: engine::EntryRef<'_>| Payload::copy(entry.value().bytes);
-                    cache.get(engine::Key::bytes(key), copy)
+                    let mut copy = Payload::empty();
+                    cache.get(engine::Key::bytes(key), |entry| copy.fill(entry.value()))?;
+                    Some(copy)
                 };
                 let set = |key: &[u8; N], value: Payload| {
                     let value = engine::Value::bytes(value.as_bytes());

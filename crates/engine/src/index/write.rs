@@ -44,8 +44,8 @@ impl Index {
         let tag = Word::tag_of(hash);
         let home = table.home(hash);
         let info = home.info.load(Ordering::Acquire);
-        if let Some(Hit { slot, word, entry }) = Self::seek(home, info, tag, matches) {
-            return Self::replace(host, hash, (slot, word, entry), fresh, expect);
+        if let Some(hit) = Self::seek(home, info, tag, matches) {
+            return Self::replace(host, hash, hit, fresh, expect);
         }
         match expect {
             Expect::Present | Expect::Exactly(_) => Some(Put::Refused),
@@ -111,13 +111,14 @@ impl Index {
     fn replace(
         host: &impl Host,
         hash: u64,
-        (slot, word, held): (&AtomicU64, Word, EntryPtr),
+        hit: Hit<'_>,
         fresh: Word,
         expect: Expect,
     ) -> Option<Put> {
+        let Hit { slot, word } = hit;
         match expect {
             Expect::Absent => return Some(Put::Refused),
-            Expect::Exactly(expected) if expected != held => return Some(Put::Refused),
+            Expect::Exactly(expected) if expected != hit.entry() => return Some(Put::Refused),
             _ if word.is_frozen() => return None,
             _ => {}
         }
