@@ -35,14 +35,26 @@ impl<'a> Value<'a> {
     /// When `to` is shorter.
     #[inline]
     pub fn copy_to(self, to: &mut [u8]) {
-        const BLOCK: usize = size_of::<u128>();
-        const WORD: usize = size_of::<u64>();
-        let from = self.bytes;
-        let len = from.len();
-        let to = &mut to[..len];
+        let to = &mut to[..self.bytes.len()];
+        // SAFETY: it is as long, and borrowed alone.
+        unsafe { copy_short(self.bytes, to.as_mut_ptr()) };
+    }
+}
+
+/// Copies bytes, without a call where there are up to 64 of them.
+///
+/// # Safety
+/// `to` may be written for as many bytes, and is no part of `from`.
+#[inline]
+unsafe fn copy_short(from: &[u8], to: *mut u8) {
+    const BLOCK: usize = size_of::<u128>();
+    const WORD: usize = size_of::<u64>();
+    let (len, from) = (from.len(), from.as_ptr());
+    // SAFETY: by contract; no part ends behind the last byte.
+    unsafe {
         // From both ends, in parts that overlap where they must.
         match len {
-            0..WORD => to.iter_mut().zip(from).for_each(|(to, &from)| *to = from),
+            0..WORD => (0..len).for_each(|at| *to.add(at) = *from.add(at)),
             WORD..BLOCK => {
                 copy_part::<WORD>(from, to, 0);
                 copy_part::<WORD>(from, to, len - WORD);
@@ -57,15 +69,19 @@ impl<'a> Value<'a> {
                 copy_part::<BLOCK>(from, to, len - 2 * BLOCK);
                 copy_part::<BLOCK>(from, to, len - BLOCK);
             }
-            _ => to.copy_from_slice(from),
+            _ => ptr::copy_nonoverlapping(from, to, len),
         }
     }
 }
 
-/// Copies `N` bytes, so few that it takes no call.
+/// Copies `N` bytes at this place, so few that it takes no call.
+///
+/// # Safety
+/// They may be read there, and written, and do not overlap.
 #[inline(always)]
-fn copy_part<const N: usize>(from: &[u8], to: &mut [u8], at: usize) {
-    to[at..at + N].copy_from_slice(&from[at..at + N]);
+unsafe fn copy_part<const N: usize>(from: *const u8, to: *mut u8, at: usize) {
+    // SAFETY: by contract.
+    unsafe { ptr::copy_nonoverlapping(from.add(at), to.add(at), N) };
 }
 
 /// When an entry ends.
@@ -181,12 +197,8 @@ impl EntryPtr {
             }
             at.cast::<Header>().write(header);
             let body = at.add(HEADER);
-            ptr::copy_nonoverlapping(key.bytes.as_ptr(), body, key.bytes.len());
-            ptr::copy_nonoverlapping(
-                value.bytes.as_ptr(),
-                body.add(key.bytes.len()),
-                value.bytes.len(),
-            );
+            copy_short(key.bytes, body);
+            copy_short(value.bytes, body.add(key.bytes.len()));
             if let Some(draft) = draft {
                 draft.write(body.add(key.bytes.len() + value.bytes.len()));
             }
@@ -453,11 +465,12 @@ mod tests {
     fn keys_are_equal_if_all_their_bytes_are() {
         let bytes: Vec<u8> = (0..100).collect();
         for len in 0..=100 {
-            assert!(same_bytes(&bytes[..len], &bytes[..len].to_vec()), "{len}");
+            let mut other = bytes[..len].to_vec();
+            assert!(same_bytes(&bytes[..len], &other), "{len}");
             for at in 0..len {
-                let mut other = bytes[..len].to_vec();
                 other[at] ^= 0x80;
                 assert!(!same_bytes(&bytes[..len], &other), "{len} bytes, number {at} differs");
+                other[at] ^= 0x80;
             }
             assert!(!same_bytes(&bytes[..len], &bytes[..(len + 1) % 100]), "{len}");
         }

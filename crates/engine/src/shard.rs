@@ -111,7 +111,9 @@ pub(crate) struct Shard {
     entries: AtomicU64,
     payload: AtomicU64,
     limbo: Mutex<Limbo>,
-    limbo_bytes: AtomicU64,
+    /// Bytes that ever came to limbo, which only who holds its lock changes, and bytes that left it.
+    limbo_in: AtomicU64,
+    limbo_out: AtomicU64,
     /// Bytes that stay charged and are never freed: there was no memory to note them in.
     lost_bytes: AtomicU64,
     /// Whether entries have links in front of them.
@@ -166,7 +168,8 @@ impl Shard {
             entries: AtomicU64::new(0),
             payload: AtomicU64::new(0),
             limbo: Mutex::default(),
-            limbo_bytes: AtomicU64::new(0),
+            limbo_in: AtomicU64::new(0),
+            limbo_out: AtomicU64::new(0),
             lost_bytes: AtomicU64::new(0),
             linked: policy == Policy::Lru,
         })
@@ -209,7 +212,9 @@ impl Shard {
 
     /// Bytes unlinked and not freed.
     pub(crate) fn limbo_bytes(&self) -> u64 {
-        self.limbo_bytes.load(Ordering::Relaxed)
+        // What has left had come before. Acquire pairs with the release of those who let it leave.
+        let out = self.limbo_out.load(Ordering::Acquire);
+        self.limbo_in.load(Ordering::Relaxed) - out
     }
 
     /// Bytes that are lost, for want of memory to note what was to be freed.
@@ -220,14 +225,15 @@ impl Shard {
     fn defer(&self, ledger: &Ledger, garbage: Garbage) {
         let tag = thread::tag();
         let bytes = garbage.bytes();
-        self.limbo_bytes.fetch_add(bytes, Ordering::Relaxed);
         let mut limbo = self.limbo.lock();
         if limbo.garbage.has_room() || limbo.garbage.extend() {
             limbo.garbage.push((tag, garbage));
+            // One writer at a time, by the lock: no locked operation is needed.
+            let came = self.limbo_in.load(Ordering::Relaxed) + bytes;
+            self.limbo_in.store(came, Ordering::Relaxed);
         } else {
             // The system has not even memory for this note: better lost than freed too early. Nobody
             // is to wait for it.
-            self.limbo_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.lost_bytes.fetch_add(bytes, Ordering::Relaxed);
             lose(garbage);
         }
@@ -263,14 +269,18 @@ impl Shard {
             }
         }
         let more = free.len() == FREED_AT_ONCE;
+        let mut bytes = 0;
         for garbage in free {
-            let bytes = garbage.bytes();
+            bytes += garbage.bytes();
             match garbage {
                 // SAFETY: unlinked before the horizon: nobody reads it.
                 Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(self.linked) },
                 Garbage::Part(part) => drop(part),
             }
-            self.limbo_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        if bytes > 0 {
+            // Release: see `limbo_bytes`.
+            self.limbo_out.fetch_add(bytes, Ordering::Release);
             self.account.release(ledger, bytes);
         }
         more

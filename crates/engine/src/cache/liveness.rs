@@ -81,8 +81,8 @@ impl Cache {
         // to have the address of this one.
         let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
         match self.shard_at(hash).index.find(hash, same) {
-            // SAFETY: as above.
             Some(hit) if hit.entry() == it => {
+                // SAFETY: as above.
                 Look::Over { is_gone: self.is_gone(unsafe { it.read() }) }
             }
             Some(another) => Look::Another(another),
