@@ -154,9 +154,12 @@ declare module '#binding' {
     leave(at: number, flight: number): boolean
     /** Whether what a lease brings is stored if nothing happens until then. */
     mayStore(at: number, lease: number): boolean
-    /** Who waited longest leads instead; if nobody waits the flight has ended. See mail.ts for what it tells. */
-    handOver(at: number, flight: number): number
-    /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */
+    /**
+     * Who waited longest leads instead, if this instance has that lease still; if nobody waits the
+     * flight has ended. See mail.ts for what it tells.
+     */
+    handOver(at: number, flight: number, lease: number): number
+    /** As `handOver`, whichever lease it is; if nobody else waits the flight keeps its lease until somebody joins. */
     overdue(at: number, flight: number): number
     used(at: number, records: number): void
     now(at: number): number

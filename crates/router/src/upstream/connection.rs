@@ -133,6 +133,11 @@ impl Upstream {
         std::mem::replace(&mut self.options.reads_replica, reads) != reads
     }
 
+    /// Whether it says `READONLY`.
+    pub fn reads_replica(&self) -> bool {
+        self.options.reads_replica
+    }
+
     /// Whether so many requests of so many bytes together would be taken.
     pub fn has_room(&self, requests: usize, bytes: usize) -> Result<(), Busy> {
         if self.phase == Phase::Ended {

@@ -157,9 +157,18 @@ impl Relay {
         (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
         let own = self.shared_with(server, request.protocol, request.db);
-        if course.pending.block(own, scope, writes) {
-            return Ok(None);
+        match course.pending.block(own, scope, writes) {
+            true => Ok(None),
+            false => self.ready_link(own, request),
         }
+    }
+
+    /// A connection, unless a request has to wait for it.
+    fn ready_link(
+        &mut self,
+        own: LinkId,
+        request: &Request<'_>,
+    ) -> Result<Option<LinkId>, Failure> {
         if self.refuses(own) {
             if self.await_server(request.client) {
                 return Ok(None);
@@ -282,15 +291,20 @@ impl Relay {
         id
     }
 
-    /// The connection to a server of a client's protocol and database, for requests that concern any
-    /// key.
-    pub(super) fn link_for_all(
+    /// The connection to a server of a client's protocol and database, for a transaction that concerns
+    /// these keys.
+    pub(super) fn link_for_whole(
         &mut self,
         server: ServerId,
         request: &Request<'_>,
         course: &Course,
+        scope: &Scope,
     ) -> Result<Option<LinkId>, Failure> {
-        self.link_for(server, request, course, (&Scope::All, true))
+        let own = self.shared_with(server, request.protocol, request.db);
+        match course.pending.block_whole(own, scope) {
+            true => Ok(None),
+            false => self.ready_link(own, request),
+        }
     }
 
     /// A request that concerns any key has been sent.

@@ -33,7 +33,7 @@ impl Relay {
         let full = course.replies.len() >= IN_FLIGHT
             || course.replies.expected() >= self.rules.limits.output;
         // What is kept in a transaction that is done now waits for its other parts.
-        let waits = full || course.is_settling() || self.is_on_detour(request.client);
+        let waits = full || course.is_settling() || self.detours.has(request.client);
         if request.stand == Stand::Alone && waits {
             return Ok(Taken::Later);
         }
