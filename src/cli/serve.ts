@@ -45,6 +45,11 @@ export const serve = new Command('serve')
     'keys that one client tracks (default: 100000)',
     wholeNumber,
   )
+  .option(
+    '--drain-over <duration>',
+    'over which time clients are disconnected in the end (default: all at once)',
+  )
+  .option('--drain-within <duration>', 'how long each may wait for its last replies (default: 5s)')
   .addOption(
     new Option('--policy <policy>', 'which entry leaves when memory is full')
       .choices([...policies])

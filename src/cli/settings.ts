@@ -28,6 +28,8 @@ export interface Flags {
   maxClients: number
   trackingMaxKeys?: number
   trackingMaxKeysPerClient?: number
+  drainOver?: string
+  drainWithin?: string
   policy: Policy
   driver: DriverName
   store?: string[]
@@ -54,6 +56,8 @@ const FLAGS: Record<string, keyof Flags> = {
   maxClients: 'maxClients',
   'tracking.maxKeys': 'trackingMaxKeys',
   'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
+  'drain.over': 'drainOver',
+  'drain.within': 'drainWithin',
   policy: 'policy',
   driver: 'driver',
   store: 'store',

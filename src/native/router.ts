@@ -42,8 +42,13 @@ export interface NativeRouter {
 export interface NativeSockets {
   /** How many clients are connected. */
   clients(): number
-  /** Accepts no more, answers what was received and ends all connections. */
-  drain(): void
+  /** Opens connections to the store before a client needs one. */
+  meet(): void
+  /**
+   * Accepts no more, answers what was received and ends so many connections; called again, others.
+   * Those that are not done `within` so many milliseconds are cut.
+   */
+  drain(most: number, within: number): void
   /** Ends everything at once. */
   close(): void
 }

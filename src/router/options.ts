@@ -5,6 +5,7 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
+import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
 import type { StoreRingOptions } from './store-ring.ts'
@@ -53,6 +54,8 @@ export interface RouterOptions {
   maxClients?: number | undefined
   /** How many keys clients may track. */
   tracking?: TrackingOptions | undefined
+  /** How clients are disconnected when the router ends, or a thread of it is restarted. */
+  drain?: DrainOptions | undefined
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
@@ -106,6 +109,7 @@ const KNOWN: readonly string[] = [
   'users',
   'maxClients',
   'tracking',
+  'drain',
   'driver',
   'store',
   'readFrom',
@@ -171,6 +175,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     const why = 'hot keys are those that a store behind the node is asked for'
     throw new OptionCombinationError(option, 'given', 'no store', why)
   }
+  checkDrain(options.drain)
   const pinned = checkHotKeys(options.hotKeys)
   const { onHotKey } = options
   if (onHotKey !== undefined && typeof onHotKey !== 'function') {

@@ -36,7 +36,6 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         rules,
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
-        threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
         upstream: servers.next(),
         replicas: if alone { servers.collect() } else { vec![] },
         cluster,
@@ -73,6 +72,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         },
         routes: routes(js, js.prop(options, c"routes")?)?,
         pinned: texts(js, js.prop(options, c"pinned")?)?,
+        threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
     })
 }
 
