@@ -25,7 +25,7 @@ export interface RouterUser {
    * they do not permit, and needs a password unless one of them is `nopass`.
    */
   acl?: string | undefined
-  /** Where its reads are answered from. Default: as their {@link RouterRoute} says. */
+  /** Where its reads are answered from. Default: as the route of its key says. */
   readConcern?: ReadConcern | undefined
 }
 
