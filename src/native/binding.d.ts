@@ -79,8 +79,6 @@ declare module '#binding' {
       inBytes: number,
       capacities: readonly number[],
     ): Promise<number[]>
-    /** Bytes that were read, or requests that were simulated, of what is under way. */
-    traceProgress(trace: number): number
 
     // Methods of an instance: `at` is its number.
     get(at: number, key: Key): Stored | undefined

@@ -19,7 +19,6 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"readTrace", read_file, 4),
     function!(Env, c"simulateTrace", simulate),
     function!(Env, c"curveOfTrace", curve, 4),
-    function!(Env, c"traceProgress", progress),
 ];
 
 /// A trace, and how far whatever is done with it is.
@@ -65,12 +64,6 @@ fn close<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 fn bench(call: &Call<'_, Env>) -> Result<Arc<Bench>, Fail> {
     let number = call.js.to_whole(call.arg::<0>()).ok_or_else(Fail::argument)?;
     BENCHES.lock().get(&number).cloned().ok_or_else(Fail::argument)
-}
-
-/// `traceProgress(trace)`: how much is done of what is under way: bytes that were read, or requests.
-fn progress<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let done = bench(call)?.progress.lock().done();
-    call.js.number(done as f64)
 }
 
 /// `readTrace(trace, path, format, most)`: a promise of how many requests and keys there are, whether

@@ -39,22 +39,6 @@ impl Format {
         }
     }
 
-    /// The format that a file's name tells; [`Format::Lines`], if it tells none.
-    pub fn of(file: &str) -> Self {
-        let name = file.to_ascii_lowercase();
-        let name = [".gz", ".zst", ".zstd"]
-            .into_iter()
-            .find_map(|end| name.strip_suffix(end).map(str::to_owned))
-            .unwrap_or(name);
-        match name.rsplit('.').next() {
-            _ if name.contains("oraclegeneral") => Self::OracleGeneral,
-            Some("csv") => Self::Csv,
-            Some("u32") => Self::U32,
-            Some("lis") => Self::Lis,
-            _ => Self::Lines,
-        }
-    }
-
     pub(super) fn read(
         self,
         file: impl BufRead,
