@@ -11,6 +11,7 @@ mod list;
 mod open;
 mod reload;
 mod routes;
+mod sight;
 #[cfg(unix)]
 mod sockets;
 #[cfg(unix)]
