@@ -17,6 +17,9 @@ use crate::topology::{Flow, ServerId};
 use breakwater_resp::Protocol;
 use std::collections::{HashMap, VecDeque};
 
+/// How long, in milliseconds, a client waits for a connection of its own, if its request may wait as
+/// long.
+const PATIENCE: u64 = 2_000;
 /// Why there is no reply over one that the node closes by itself.
 const CLOSED: &str = "its connection to the store was closed";
 /// Why a client cannot have one of another server.
@@ -149,13 +152,15 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Option<LinkId>, Failure> {
         let client = request.client;
-        let until = *course.own.until.get_or_insert(self.now + self.rest());
+        let patience = self.rules.limits.store_timeout.min(PATIENCE);
+        let until =
+            *course.own.until.get_or_insert(self.now + patience.saturating_sub(request.waited));
         if until <= self.now {
             course.own = Own::default();
             self.wait_no_more(client);
-            let (limit, timeout) = (self.rules.limits.pinned, self.rules.limits.store_timeout);
+            let limit = self.rules.limits.pinned;
             return Err(Failure::new(format!(
-                "ERR no connection of its own to the store became free in {timeout} ms: \
+                "ERR no connection of its own to the store became free in {patience} ms: \
                  all {limit} of this thread are in use"
             )));
         }
