@@ -408,6 +408,7 @@ class ThreadedRouter implements Router {
 
   status(): RouterStatus {
     const ready = this.isReady
+    const left = this.#state === 'closed' ? 0 : this.stats().clients
     const why = unready[this.#state] ?? 'no store behind it has answered yet'
     const none = { wanted: 0, serving: 0, ending: 0, replaced: 0, restarting: false }
     return {
@@ -420,14 +421,19 @@ class ThreadedRouter implements Router {
       driver: this.#driver,
       addresses: this.addresses(),
       threads: this.#threads?.counts() ?? none,
-      drain: this.#drain && { ...this.#drain, left: this.stats().clients },
+      drain: this.#drain && { ...this.#drain, left },
     }
   }
 
   stats(): RouterStats {
-    if (this.#last !== undefined) return this.#last
-    const counted = this.#native.stats() as unknown as RouterStats
-    return { ...counted, replaced: this.#threads?.counts().replaced ?? 0 }
+    try {
+      const counted = this.#native.stats() as unknown as RouterStats
+      this.#last = { ...counted, replaced: this.#threads?.counts().replaced ?? 0 }
+    } catch (error) {
+      // It was let go: the counts of the end stay.
+      if (this.#last === undefined) throw error
+    }
+    return this.#last
   }
 
   get driver(): 'native' | 'net' | undefined {
@@ -537,7 +543,7 @@ class ThreadedRouter implements Router {
     // What is opening is there only then to be closed.
     await this.#opening
     await this.#stop?.(this.#running.drain)
-    this.#last = this.stats()
+    this.stats()
     this.#native.close()
     this.#step('ended')
   }
