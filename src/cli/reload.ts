@@ -50,8 +50,19 @@ export function reloadWhenAsked(
 
 /** The file of a configuration, and those that it names. */
 function filesOf({ file, config }: Settings): string[] {
-  const { tls, storeTls }: RouterConfig = config
-  const named = [file, tls?.cert, tls?.key, tls?.ca, storeTls?.ca, storeTls?.cert, storeTls?.key]
+  const { tls, storeTls, tokens }: RouterConfig = config
+  const keys = tokens?.keys.map(key => (typeof key === 'string' ? key : key.file))
+  const named = [
+    file,
+    keys,
+    tokens?.revoked,
+    tls?.cert,
+    tls?.key,
+    tls?.ca,
+    storeTls?.ca,
+    storeTls?.cert,
+    storeTls?.key,
+  ]
   const files = named.flat().filter(name => name !== undefined)
   return files.filter(name => statSync(name, { throwIfNoEntry: false }) !== undefined)
 }

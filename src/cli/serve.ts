@@ -172,7 +172,8 @@ function greet(router: Router, config: RouterConfig): void {
   const [first, ...others] = router.addresses()
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
-  const locked = config.password !== undefined || config.users !== undefined
+  const locked =
+    config.password !== undefined || config.users !== undefined || config.tokens !== undefined
   process.stdout.write(
     `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}). Try:
 
