@@ -37,6 +37,7 @@ export type { DrainProgress, RouterStatus, ThreadCounts } from './status.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export type { TokenKeyFile, TokenOptions } from './tokens.ts'
 export { hashPassword, type Permission, type RouterUser } from './users.ts'
 
 /** How often the router looks whether its store has answered, in milliseconds. */
