@@ -1,7 +1,7 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { readFileSync } from 'node:fs'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import { setTimeout } from '../base/runtime.ts'
+import { version } from '../base/version.ts'
 import {
   closeFd,
   createRouter as createNative,
@@ -24,6 +24,7 @@ import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
 
+export { version } from '../base/version.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
@@ -208,6 +209,8 @@ export interface Router {
    * it closes.
    */
   readonly isReady: boolean
+  /** The options that it goes by, as they were given: passwords are among them. */
+  options(): RouterOptions
   /** Counts since the start. */
   stats(): RouterStats
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
@@ -231,19 +234,6 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   return new ThreadedRouter(run(options, version()))
-}
-
-/** This package's version. */
-export function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const manifest = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-      if (manifest.name === 'breakwater') return manifest.version
-    } catch {
-      // The CommonJS build lies one folder deeper.
-    }
-  }
-  return 'unknown'
 }
 
 class ThreadedRouter implements Router {
@@ -393,6 +383,10 @@ class ThreadedRouter implements Router {
     const stores = this.stats().upstream.filter(({ role }) => role === 'primary')
     this.#met ||= stores.length === 0 || stores.some(({ connects }) => connects > 0)
     return this.#met
+  }
+
+  options(): RouterOptions {
+    return this.#running.options
   }
 
   stats(): RouterStats {
