@@ -23,28 +23,29 @@ const NEEDS: Readonly<Record<ActionName, readonly ('key' | 'text' | 'mode')[]>> 
 /** A request that cannot be. */
 export class BadAction extends Error {}
 
-/** Reads the body of a request, unless somebody before us has. */
-export async function readAction(request: IncomingMessage & { body?: unknown }): Promise<Action> {
-  if (request.body !== undefined) return checked(request.body)
+/** The body of a request; what is no JSON is given as `undefined`. */
+export async function readBody(request: IncomingMessage & { body?: unknown }): Promise<unknown> {
+  // Somebody before us has read it.
+  if (request.body !== undefined) return request.body
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request) {
     length += (chunk as Buffer).length
-    if (length > LONGEST) throw new BadAction(`a request has at most ${LONGEST} bytes`)
+    if (length > LONGEST) return undefined
     chunks.push(chunk as Buffer)
   }
-  let body: unknown
   try {
-    body = JSON.parse(Buffer.concat(chunks).toString())
+    return JSON.parse(Buffer.concat(chunks).toString())
   } catch {
-    throw new BadAction('a request is an object of JSON')
+    return undefined
   }
-  return checked(body)
 }
 
-function checked(body: unknown): Action {
-  if (typeof body !== 'object' || body === null)
-    throw new BadAction('a request is an object of JSON')
+/** Throws {@link BadAction} unless it is an action. */
+export function checkAction(body: unknown): Action {
+  if (typeof body !== 'object' || body === null) {
+    throw new BadAction(`an action is an object of JSON, of ${LONGEST} bytes at the most`)
+  }
   const { source, action, key, text, mode } = body as Record<string, unknown>
   if (typeof source !== 'string') throw new BadAction("'source' is missing")
   if (typeof action !== 'string' || !Object.hasOwn(NEEDS, action)) {

@@ -1,7 +1,8 @@
 // The files of the page, and the headers that keep it from running or fetching anything else.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { AdminReply } from '../admin/route.ts'
 
 /** The files by their names, and their kinds. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -20,25 +21,18 @@ export const HEADERS: Readonly<Record<string, string>> = {
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-cache',
 }
 
-/** Whether there is a file of this name. */
-export function isAsset(name: string): boolean {
-  return Object.hasOwn(KINDS, name)
-}
+/** The names of the files. */
+export const ASSETS: readonly string[] = Object.keys(KINDS)
 
-/** Sends a file, or says that the browser has it. */
-export function sendAsset(name: string, request: IncomingMessage, response: ServerResponse): void {
+/** A file, or word that the browser has it. */
+export function asset(name: string, headers: IncomingHttpHeaders): AdminReply {
   const body = readFileSync(new URL(name, folder()))
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
-  const isKnown = request.headers['if-none-match'] === etag
-  response.writeHead(isKnown ? 304 : 200, {
-    ...HEADERS,
-    etag,
-    ...(isKnown ? {} : { 'content-type': KINDS[name], 'content-length': body.length }),
-  })
-  response.end(isKnown || request.method === 'HEAD' ? undefined : body)
+  const always = { ...HEADERS, 'cache-control': 'no-cache', etag }
+  if (headers['if-none-match'] === etag) return { status: 304, headers: always, body: '' }
+  return { headers: { ...always, 'content-type': KINDS[name]! }, body }
 }
 
 /** Where the files are: beside this module, whichever of its builds it is in. */

@@ -181,7 +181,8 @@ export class Actions {
         body: JSON.stringify(action),
       })
       if (reply.status === 401) this.#locked()
-      return (await reply.json()) as Outcome
+      const body = (await reply.json()) as Outcome | { error: { message: string } }
+      return 'error' in body ? { ok: false, text: body.error.message } : body
     } catch {
       return { ok: false, text: 'The process does not answer.' }
     }

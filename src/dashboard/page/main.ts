@@ -35,8 +35,8 @@ function connect(): void {
       if (name === 'hello') greet(data as Hello)
       else if (name === 'sample') see(data as Sample)
     },
-    state(state) {
-      if (state === 'refused') return refused()
+    state(state, why = '') {
+      if (state === 'refused') return refused(why)
       if (state === 'open') return
       lostAt ??= Date.now()
       tellConnection('down', `Disconnected since ${clock(lostAt)}`)
@@ -144,9 +144,11 @@ const page = {
   moments: (source: string) => moments.filter(moment => moment.source === source),
 }
 
-function refused(): void {
+function refused(why: string): void {
+  const had = token() !== ''
   sessionStorage.removeItem(TOKEN)
-  tellConnection('down', 'The token is missing or wrong')
+  setText(byId('waiting'), `No figures: ${why}.`)
+  tellConnection('down', had ? 'The token is wrong' : 'It needs the token')
   askToken()
 }
 

@@ -5,8 +5,8 @@
 export interface Heard {
   /** An event, with its data. */
   event(name: string, data: unknown): void
-  /** It is open, or not any more; `refused` if the token is missing or wrong. */
-  state(state: 'open' | 'lost' | 'refused'): void
+  /** It is open, or not any more; `refused` if the token is missing or wrong, and why. */
+  state(state: 'open' | 'lost' | 'refused', why?: string): void
 }
 
 /** The first wait before it is opened again, and the longest, in milliseconds. */
@@ -31,7 +31,10 @@ export function listen(path: string, token: () => string, heard: Heard): () => v
       isAlive()
       const headers = token() === '' ? {} : { authorization: `Bearer ${token()}` }
       const reply = await fetch(path, { headers, cache: 'no-store', signal: abort.signal })
-      if (reply.status === 401) return heard.state('refused')
+      if (reply.status === 401 || reply.status === 403) {
+        const { error } = (await reply.json()) as { error: { message: string } }
+        return heard.state('refused', error.message)
+      }
       if (!reply.ok || reply.body === null) throw new Error(`status ${reply.status}`)
       heard.state('open')
       wait = FIRST
