@@ -144,7 +144,10 @@ test('figures that are private need the token', async t => {
 test('options that cannot be are named', t => {
   const cache = new Cache({ max: 1 })
   const wrong: [Record<string, unknown>, RegExp][] = [
-    [{ token: 'short' }, /token must be a token of at least 16 characters without spaces, not 'string'/],
+    [
+      { token: 'short' },
+      /token must be a token of at least 16 characters without spaces, not 'string'/,
+    ],
     [{ hosts: 'here' }, /hosts/],
     [{ every: 1 }, /every/],
     [{ isPrivate: true }, /isPrivate/],
