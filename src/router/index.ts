@@ -1,7 +1,7 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { readFileSync } from 'node:fs'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
+import { version } from '../base/version.ts'
 import {
   closeFd,
   createRouter as createNative,
@@ -26,6 +26,7 @@ import { imbalanceOf, type RouterStats } from './stats.ts'
 import { type DrainProgress, type RouterStatus, unready } from './status.ts'
 import { LEEWAY, Threads } from './threads.ts'
 
+export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
@@ -46,6 +47,7 @@ export type { DrainProgress, RouterStatus, ThreadCounts } from './status.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export type { TokenKeyFile, TokenOptions } from './tokens.ts'
 export { hashPassword, type Permission, type RouterUser } from './users.ts'
 
 /** How often the router looks whether its store has answered, in milliseconds. */
@@ -109,6 +111,8 @@ export interface Router {
    * it closes.
    */
   readonly isReady: boolean
+  /** The options that it goes by, as they were given: passwords are among them. */
+  options(): RouterOptions
   /** Where it stands: its state, whether it is ready and why not, its threads, how far a drain is. */
   status(): RouterStatus
   /** Counts since the start. */
@@ -134,19 +138,6 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   return new ThreadedRouter(run(options, version()))
-}
-
-/** This package's version. */
-export function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const manifest = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-      if (manifest.name === 'breakwater') return manifest.version
-    } catch {
-      // The CommonJS build lies one folder deeper.
-    }
-  }
-  return 'unknown'
 }
 
 class ThreadedRouter implements Router {
@@ -301,6 +292,10 @@ class ThreadedRouter implements Router {
     const stores = this.stats().upstream.filter(({ role }) => role === 'primary')
     this.#met ||= stores.length === 0 || stores.some(({ connects }) => connects > 0)
     return this.#met
+  }
+
+  options(): RouterOptions {
+    return this.#running.options
   }
 
   status(): RouterStatus {
