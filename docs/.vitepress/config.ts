@@ -36,7 +36,9 @@ const sidebar: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'A routing node',
-    items: [page('serve'), page('security'), page('admin'), page('routing'), page('operations')],
+    items: ['serve', 'security', 'admin', 'dashboard', 'routing', 'operations'].map(path =>
+      page(path),
+    ),
   },
   { text: 'The laboratory', items: [page('simulate'), page('benchmarks'), page('comparison')] },
   { text: 'Recipes', collapsed: true, items: pagesOf('recipes') },
