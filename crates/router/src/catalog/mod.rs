@@ -1,6 +1,7 @@
 //! The commands of a store: what each does to keys, to its connection, and who may run it. Those of
 //! Redis 7 and 8, of Valkey 8 and of RedisJSON; `tests/catalog.rs` holds them against a server.
 
+mod certain;
 mod class;
 mod find;
 mod known;
@@ -9,6 +10,7 @@ mod places;
 mod rows;
 mod split;
 
+pub(crate) use certain::{certain, idle};
 pub use class::{Class, Effect};
 pub use find::{find, known};
 pub(crate) use find::{named, subscribes};

@@ -26,8 +26,6 @@ pub(crate) struct Client {
     killed: AtomicBool,
     /// When it last sent something, in Unix milliseconds.
     active: AtomicU64,
-    /// The number that the store knows its own connection by, if others may redirect to it.
-    pub(crate) number: AtomicU64,
     /// The number of the relay of its thread, once it has said something.
     pub(crate) home: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
@@ -163,7 +161,6 @@ impl Registry {
             created: now,
             killed: AtomicBool::new(false),
             active: AtomicU64::new(now),
-            number: AtomicU64::new(0),
             home: AtomicU64::new(0),
             profile: Mutex::new(Profile {
                 name: vec![],

@@ -19,6 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 const STRIPES: usize = 16;
 
+/// The number of the next registration, of whichever table: a client may be in several.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// A client that tracks.
 pub(crate) struct Tracker {
     pub(crate) client: ClientId,
@@ -91,7 +94,6 @@ pub(crate) struct Told {
 pub(crate) struct TrackedReads {
     stripes: [Mutex<Stripe>; STRIPES],
     hasher: RandomState,
-    next: AtomicU64,
     trackers: Mutex<BTreeMap<ClientId, Arc<Tracker>>>,
     /// How many trackers there are.
     count: AtomicUsize,
@@ -109,7 +111,6 @@ impl TrackedReads {
         Self {
             stripes: Default::default(),
             hasher: RandomState::new(),
-            next: AtomicU64::new(1),
             trackers: Mutex::default(),
             count: AtomicUsize::new(0),
             prefixes: Mutex::default(),
@@ -154,7 +155,7 @@ impl TrackedReads {
 
     fn draw(&self) -> u64 {
         // AcqRel: what is drawn after a floor is above it.
-        self.next.fetch_add(1, Ordering::AcqRel)
+        NEXT.fetch_add(1, Ordering::AcqRel)
     }
 
     /// Whether nobody tracks anything. Acquire: who has registered is seen.
@@ -180,6 +181,13 @@ impl TrackedReads {
         tracker.broken.store(false, Ordering::Release);
         self.count.store(trackers.len(), Ordering::Release);
         tracker
+    }
+
+    /// A client that tracks already is in this table as well.
+    pub(crate) fn adopt(&self, tracker: &Arc<Tracker>) {
+        let mut trackers = self.trackers.lock();
+        trackers.insert(tracker.client, tracker.clone());
+        self.count.store(trackers.len(), Ordering::Release);
     }
 
     /// A client tracks no more. What it has registered goes when its time comes.
@@ -267,6 +275,29 @@ impl TrackedReads {
         let Some(all) = self.take(&mut stripe, key) else { return vec![] };
         stripe.tidy();
         count(&key.into(), all).collect()
+    }
+
+    /// A client has changed a key itself: it is not told of that.
+    pub(crate) fn forget(&self, client: ClientId, key: &[u8]) {
+        let mut stripe = self.stripe(key).lock();
+        let Some(mut all) = self.take(&mut stripe, key) else { return };
+        let Some(at) = all.iter().position(|(tracker, _)| tracker.client == client) else {
+            return self.put_back(&mut stripe, key, all);
+        };
+        let own = SmallVec::from_elem(all.remove(at), 1);
+        self.put_back(&mut stripe, key, all);
+        count(&key.into(), own).for_each(drop);
+    }
+
+    /// Puts back what was taken out of a key.
+    fn put_back(&self, stripe: &mut Stripe, key: &[u8], all: Registrations) {
+        if all.is_empty() {
+            return stripe.tidy();
+        }
+        let weight = weight(key.len(), all.len());
+        stripe.weight += weight;
+        self.bound.count(0, weight);
+        stripe.keys.insert(key.into(), all);
     }
 
     /// Any key may have changed: takes out all, who are to be told.
