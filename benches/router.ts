@@ -2,7 +2,7 @@
  * CPU of the server an operation, from /proc, under redis-benchmark: the node against redis-server,
  * and in front of it against twemproxy. Rounds of all sides alternate; the medians are compared.
  * Then what the store is spared of hot reads, reads of a store that is far away, how late a timer is on
- * a loaded thread, and what several stores cost instead of one.
+ * a loaded thread, what several stores cost instead of one, and how a hot key is spread over them.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { median, type Row, table, times } from './lib/report.ts'
 import { distant } from './router/distant.ts'
 import { hot } from './router/hot.ts'
+import { spread } from './router/spread.ts'
 import { severalStores } from './router/stores.ts'
 import { timer } from './router/timer.ts'
 
@@ -79,6 +80,7 @@ export async function router(options: { rounds: number }): Promise<Row[]> {
       ...(await distant()),
       ...(await timer()),
       ...(await severalStores(options)),
+      ...(await spread()),
     ]
   } finally {
     lab.close()

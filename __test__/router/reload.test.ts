@@ -45,7 +45,10 @@ const OPTIONS: Record<
   string,
   [from: RouterOptions, to: RouterOptions, changed: string[] | RegExp]
 > = {
-  threads: [{ threads: 1 }, { threads: 2 }, RegExp(`^threads must be 1 ${RESTS} 2$`)],
+  threads: [{ threads: 1 }, { threads: 2 }, ['threads']],
+  drain: [{}, { drain: {} }, []],
+  'drain.over': [{}, { drain: { over: '10s' } }, ['drain.over']],
+  'drain.within': [{}, { drain: { within: '10s' } }, ['drain.within']],
   maxBytes: [{ maxBytes: '16mb' }, { maxBytes: '32mb' }, ['maxBytes']],
   policy: [{}, { policy: 'lru' }, RegExp(`^policy must be 'lfu' ${RESTS} 'lru'$`)],
   password: [{ password: 'a' }, { password: 'b' }, ['users[default].password']],
@@ -198,7 +201,7 @@ test('a configuration that is wrong in one place is refused whole', async t => {
   const client = await Raw.open(t, port)
   for (const wrong of [
     { users, maxClients: 0 },
-    { users, threads: 2 },
+    { users, policy: 'lru' },
     { users, tls: { cert: 'nowhere', key: 'nowhere' } },
     { users, store: 'redis://127.0.0.1:1' },
     { users, maxBytes: 1 },

@@ -28,6 +28,8 @@ export interface Flags {
   maxClients: number
   trackingMaxKeys?: number
   trackingMaxKeysPerClient?: number
+  drainOver?: string
+  drainWithin?: string
   policy: Policy
   driver: DriverName
   store?: string[]
@@ -39,6 +41,9 @@ export interface Flags {
   hotKey?: string[]
   requirepass?: string
   user?: RouterUser[]
+  admin?: string
+  adminTokenFile?: string
+  adminHost?: string[]
 }
 
 /** The flag for each option, by its path in a configuration. */
@@ -54,6 +59,8 @@ const FLAGS: Record<string, keyof Flags> = {
   maxClients: 'maxClients',
   'tracking.maxKeys': 'trackingMaxKeys',
   'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
+  'drain.over': 'drainOver',
+  'drain.within': 'drainWithin',
   policy: 'policy',
   driver: 'driver',
   store: 'store',
@@ -73,6 +80,9 @@ const FLAGS: Record<string, keyof Flags> = {
   'tls.key': 'tlsKey',
   'tls.ca': 'tlsCa',
   'tls.authClients': 'tlsAuthClients',
+  'admin.listen': 'admin',
+  'admin.tokenFile': 'adminTokenFile',
+  'admin.hosts': 'adminHost',
 }
 /** What the environment says, by the option and the name of the variable. */
 const environment = (): [path: string, variable: string, value: string | undefined][] => [

@@ -55,6 +55,33 @@ declare module '#binding' {
     advanceClock(clock: object, ms: number): void
     readClock(clock: object): number
 
+    /** The number of a trace that is yet to be read. */
+    openTrace(): number
+    /** Ends what is done with it, and frees it. */
+    closeTrace(trace: number): void
+    /** Requests, keys, whether there are sizes and times (1 or 0), bytes of the values of all keys. */
+    readTrace(
+      trace: number,
+      path: string,
+      format: string,
+      most: number,
+    ): Promise<[number, number, number, number, number]>
+    /** Of each plan requests, hits, those that had expired, bytes and bytes of hits, flat. */
+    simulateTrace(
+      trace: number,
+      plans: readonly (string | number)[],
+      threads: number,
+    ): Promise<number[]>
+    /** The hit ratio of LRU at each of the capacities and its standard error, flat. */
+    curveOfTrace(
+      trace: number,
+      rate: number,
+      inBytes: number,
+      capacities: readonly number[],
+    ): Promise<number[]>
+    /** Bytes that were read, or requests that were simulated, of what is under way. */
+    traceProgress(trace: number): number
+
     // Methods of an instance: `at` is its number.
     get(at: number, key: Key): Stored | undefined
     /** As `get`; the port tells by which stamp the value can be kept. */

@@ -5,33 +5,13 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
+import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
-import {
-  CONCERNS,
-  checkRoutes,
-  READ_FROM,
-  type ReadConcern,
-  type ReadFrom,
-  type RouterRoute,
-} from './routes.ts'
+import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
 import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
-
-/** What a user may do: read keys, write keys, administer; `all` is all three. */
-export type Permission = 'read' | 'write' | 'admin' | 'all'
-
-/** Somebody who may connect. The user named `default` is who a client is that gives no name. */
-export interface RouterUser {
-  /** Its name: one word without colons. */
-  name: string
-  /** Its password; without one, any will do. */
-  password?: string | undefined
-  /** What it may do. Default: `['all']`. */
-  permissions?: Permission[] | undefined
-  /** Where its reads are answered from. Default: as their {@link RouterRoute} says. */
-  readConcern?: ReadConcern | undefined
-}
+import { checkUsers, type RouterUser } from './users.ts'
 
 /**
  * What drives the sockets: `'native'`, in the event loop of each thread without JavaScript (Node.js
@@ -74,6 +54,8 @@ export interface RouterOptions {
   maxClients?: number | undefined
   /** How many keys clients may track. */
   tracking?: TrackingOptions | undefined
+  /** How clients are disconnected when the router ends, or a thread of it is restarted. */
+  drain?: DrainOptions | undefined
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
@@ -119,7 +101,6 @@ export interface RouterOptions {
 
 const DAY = 24 * 60 * 60 * 1000
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
-const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
 const KNOWN: readonly string[] = [
   'threads',
   'maxBytes',
@@ -128,6 +109,7 @@ const KNOWN: readonly string[] = [
   'users',
   'maxClients',
   'tracking',
+  'drain',
   'driver',
   'store',
   'readFrom',
@@ -193,6 +175,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     const why = 'hot keys are those that a store behind the node is asked for'
     throw new OptionCombinationError(option, 'given', 'no store', why)
   }
+  checkDrain(options.drain)
   const pinned = checkHotKeys(options.hotKeys)
   const { onHotKey } = options
   if (onHotKey !== undefined && typeof onHotKey !== 'function') {
@@ -202,12 +185,6 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
   checkReplicas(store, readFrom, routes)
   checkCopies(store, routes)
-  if (password !== undefined && users !== undefined) {
-    throw new InvalidOptionError('password', 'given', 'left out where there are users')
-  }
-  if (users !== undefined && !Array.isArray(users)) {
-    throw new InvalidOptionError('users', users, 'an array of users')
-  }
   return {
     threads: whole('threads', threads, 0, 1024),
     maxBytes: byteCount('maxBytes', maxBytes),
@@ -218,7 +195,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     ...(store === undefined
       ? {}
       : { ...store, routes, pinned, storeTimeout: checkTimeout(options) }),
-    users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
+    users: checkUsers(password, users),
   }
 }
 
@@ -281,39 +258,4 @@ function checkTracking(tracking: TrackingOptions = {}) {
 function whole(option: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw new InvalidOptionError(option, value, `a whole number from ${least} to ${most}`)
-}
-
-/** @param owner - whose it is, as the path of an option begins. */
-function checkPassword(owner: string, password: unknown): string {
-  if (typeof password === 'string' && password !== '') return password
-  // Its value stays out of the message.
-  throw new InvalidOptionError(`${owner}password`, typeof password, 'a text that is not empty')
-}
-
-function admin(password: string) {
-  return { name: 'default', password, permissions: 'all' }
-}
-
-function checkUser(user: RouterUser, index: number) {
-  const path = `users[${index}]`
-  if (typeof user !== 'object' || user === null) {
-    throw new InvalidOptionError(path, typeof user, "a user, as { name: 'ada', password: '…' }")
-  }
-  const { name, password, permissions = ['all'], readConcern } = user
-  if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
-    throw new InvalidOptionError(`${path}.name`, name, 'one word without colons')
-  }
-  const all = `some of ${PERMISSIONS.join(', ')}`
-  if (!Array.isArray(permissions) || permissions.length === 0) {
-    throw new InvalidOptionError(`${path}.permissions`, permissions, all)
-  }
-  const wrong = permissions.find(permission => !PERMISSIONS.includes(permission))
-  if (wrong !== undefined) throw new InvalidOptionError(`${path}.permissions`, wrong, all)
-  if (readConcern !== undefined) checkOneOf(`${path}.readConcern`, readConcern, CONCERNS)
-  return {
-    name,
-    password: password === undefined ? undefined : checkPassword(`${path}.`, password),
-    permissions: permissions.join(','),
-    readConcern,
-  }
 }

@@ -109,3 +109,43 @@ for (const tracking of [[], ['BCAST', 'PREFIX', 'c']]) {
     })
   })
 }
+
+clustered(
+  'a slot that moves is told of to those who have read its keys, and of no other',
+  async t => {
+    t.timeout(300_000)
+    const made = await cluster(t, 2, 0)
+    const [a, b] = made.masters as [Member, Member]
+    const node = await serve(t, '--threads', '2', '--store', made.url)
+    const writer = await Raw.open(t, node.port)
+    const near = await NearCache.open(t, node.port)
+    // Of three slots of the first master, each with two keys.
+    const tags = new Map<number, string>()
+    for (let n = 0; tags.size < 3; n++) {
+      const slot = Number((await a.raw.send('CLUSTER', 'KEYSLOT', `t${n}`)).slice(1))
+      if (slot < 8192) tags.set(slot, `t${n}`)
+    }
+    const [[moved, tag], ...others] = [...tags] as [[number, string], ...[number, string][]]
+    const stay = others.flatMap(([, tag]) => [`{${tag}}:1`, `{${tag}}:2`])
+    const go = [`{${tag}}:1`, `{${tag}}:2`]
+    for (const key of [...go, ...stay]) await writer.send('SET', key, 'v')
+    // The second of the slot is not there: nobody tells of it when the others are moved.
+    await writer.send('DEL', go[1]!)
+    for (const key of [...go, ...stay]) await near.read(key)
+    await near.hear()
+    for (const key of stay) t.is(near.copy(key), 'v')
+    await move(moved, a, b, [a, b])
+    await until(async () => {
+      await near.hear()
+      return go.every(key => near.copy(key) === undefined)
+    })
+    for (const key of stay) t.is(near.copy(key), 'v')
+    // Of those that stay it still hears, and of those that have moved once it has read them again.
+    for (const key of go) await near.read(key)
+    for (const key of [...go, ...stay]) await writer.send('SET', key, 'w')
+    await until(async () => {
+      await near.hear()
+      return [...go, ...stay].every(key => near.copy(key) === undefined)
+    })
+  },
+)

@@ -16,6 +16,8 @@ export interface Hardship {
 export interface Load {
   /** How many writes were begun. */
   made(): number
+  /** How often a connection was ended so far. */
+  losses(): number
   /** Ends the work; the errors that clients were told, and how often a connection was ended. */
   stop(): Promise<{ errors: string[]; losses: number }>
 }
@@ -73,7 +75,7 @@ export async function busy(
   }
   // Whoever is wrong says so when it is asked for the end.
   for (const one of work) one.catch(() => {})
-  return { stop, made: () => number }
+  return { stop, made: () => number, losses: () => losses }
 }
 
 /** The slots of the keys that so many clients use. */

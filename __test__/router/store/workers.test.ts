@@ -23,7 +23,8 @@ for (const [kind, test_] of [
       const stores = urls.flatMap(url => ['--store', url])
       const node = await serveMortal(t, '--threads', '3', ...stores)
       const load = await busy(t, node.port, { disconnects: true, clients: 9 })
-      for (let killed = 0; killed < 4; killed++) {
+      // Clients may all be with one thread: until that was killed.
+      for (let killed = 0; killed < 4 || load.losses() === 0; killed++) {
         const then = load.made()
         await until(() => load.made() > then + 300)
         node.process.kill('SIGUSR2')

@@ -1,11 +1,12 @@
 //! How long a pipelined `GET` takes that a node in front of a store answers from memory:
-//! `cargo run --release --example remembered`; with `keys=N` as its argument, of N keys.
+//! `cargo run --release --example remembered`; with `keys=N` as its argument, of N keys;
+//! with `rules=...`, of a user with these rules, as `'rules=nopass ~key:* +@read'`.
 
 #[path = "../tests/fronting/mod.rs"]
 mod fronting;
 
 use breakwater_engine::Config;
-use breakwater_router::{Output, Peer, Relay, Rules, Session};
+use breakwater_router::{Output, Peer, Relay, Rules, Session, User, Users};
 use std::time::Instant;
 
 /// Commands in a chunk, as `redis-benchmark -P 16` sends them.
@@ -18,7 +19,13 @@ fn main() {
         given.unwrap_or(usual)
     };
     let (keys, chunks) = (count("keys=", 10_000), count("chunks=", CHUNKS));
-    let router = fronting::router(Config::default(), Rules::default(), 0);
+    let mut rules = Rules::default();
+    if let Some(text) =
+        std::env::args().find_map(|arg| Some(arg.strip_prefix("rules=")?.to_owned()))
+    {
+        rules.users = Users::new(vec![User::by_rules("default", &text).expect("they are rules")]);
+    }
+    let router = fronting::router(Config::default(), rules, 0);
     let mut relay = Relay::new(&router).expect("there is a store");
     let mut session = Session::open(&router, Peer::default(), 0).expect("there is room");
     let mut store = Store::default();

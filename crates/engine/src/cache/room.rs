@@ -91,9 +91,9 @@ impl Cache {
     /// Frees some of what can be freed and calls in the leases, of every shard; whether there may be
     /// more to free.
     fn call_in(&self) -> bool {
-        let mut more = false;
+        let (mut more, mut horizon) = (false, None);
         for shard in &self.shards {
-            more |= shard.collect(&self.ledger);
+            more |= shard.collect_below(&self.ledger, &mut horizon);
             shard.account.surrender(&self.ledger, 0);
         }
         more

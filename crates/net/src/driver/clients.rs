@@ -118,7 +118,8 @@ impl Driver {
         channel.finish();
         channel.became_readable(false);
         connection.stage = Stage::Leaving(channel);
-        if !connection.timed {
+        // In a drain it has had time for its replies, and has little to say goodbye.
+        if !connection.timed || self.draining {
             connection.timed = true;
             self.deadlines.add(Instant::now() + LINGER, Due::End(key));
         }

@@ -6,6 +6,14 @@ use breakwater_router::{Delivery, Letter, LinkId};
 use std::time::{Duration, Instant};
 
 impl Driver {
+    /// Opens connections to the store before a client needs one; the next turn makes them.
+    pub fn meet(&mut self) {
+        if let Some(relay) = &mut self.work.relay {
+            relay.meet();
+            self.pause();
+        }
+    }
+
     /// Does what other drivers ask for.
     pub(super) fn open_mail(&mut self) {
         let (kills, parcels) = self.membership.take();

@@ -2,7 +2,7 @@
 //! turn has taken its time. All that is done in one is a task in its queue, so that nothing can take
 //! much longer than that.
 
-use super::{Driver, Due, KEPT, LINGER, LISTENER, LISTENERS, Task, WAKER};
+use super::{Driver, Due, KEPT, LISTENER, LISTENERS, Task, WAKER};
 use crate::connection::Stage;
 use crate::links::link_of;
 use mio::Token;
@@ -72,13 +72,15 @@ impl Driver {
         Ok(())
     }
 
-    /// Accepts no more, answers what was received and ends all connections, those of clients that
-    /// do not take their replies after a second.
-    pub fn drain(&mut self) {
+    /// Accepts no more, answers what was received and ends connections, `most` of them, to be called
+    /// again for others. One whose requests are not answered, or whose client has not taken its replies,
+    /// `within` this time is cut.
+    pub fn drain(&mut self, most: usize, within: Duration) {
         self.draining = true;
         self.listeners.clear();
-        let due = Instant::now() + LINGER;
-        for (key, connection) in &mut self.connections {
+        let due = Instant::now() + within;
+        let open = self.connections.iter_mut().filter(|(_, connection)| !connection.timed);
+        for (key, connection) in open.take(most) {
             if let Some(client) = connection.client() {
                 client.finish();
             }

@@ -22,7 +22,7 @@ use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What libuv's handles belong to. It lives until both are closed.
 struct Watch {
@@ -58,6 +58,7 @@ impl Owner for Sockets {
 
 const METHODS: &[Function<Sockets>] = &[
     function!(Sockets, c"clients", clients),
+    function!(Sockets, c"meet", meet),
     function!(Sockets, c"drain", drain),
     function!(Sockets, c"close", close),
 ];
@@ -278,11 +279,25 @@ fn clients<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     call.js.number(call.on.watch().map_or(0, count) as f64)
 }
 
-/// `drain()`: accepts no more, answers what was received and ends all connections.
-fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+/// `meet()`: opens connections to the store before a client needs one.
+fn meet<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     if let Some(watch) = call.on.watch() {
         if let Some(driver) = watch.driver.borrow_mut().as_mut() {
-            driver.drain();
+            driver.meet();
+        }
+        turn(watch);
+    }
+    call.js.undefined()
+}
+
+/// `drain(most, within)`: accepts no more, answers what was received and ends so many connections; those
+/// that are not done `within` so many milliseconds are cut.
+fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let most = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::argument)? as usize;
+    let within = call.js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)? as u64;
+    if let Some(watch) = call.on.watch() {
+        if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+            driver.drain(most, Duration::from_millis(within));
         }
         turn(watch);
     }

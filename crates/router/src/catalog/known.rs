@@ -1,8 +1,8 @@
 //! One command: its row of the table, and what follows from it.
 
 use super::class::{Class, Effect};
-use super::places::{self, Keys};
-use crate::policy::Permissions;
+use super::permissions::Permissions;
+use super::places::{self, Keys, Places};
 use breakwater_resp::Args;
 use std::borrow::Cow;
 
@@ -28,6 +28,18 @@ pub struct Known {
 }
 
 impl Known {
+    /// A command of the embedded store alone: behind the first word stands the number of its keys, then
+    /// they do, which it `changes` or reads.
+    pub(crate) fn counted(name: &'static str, arity: i32, changes: bool) -> Self {
+        let (class, permissions) = match changes {
+            true => (Class::Write, Permissions::WRITE),
+            false => (Class::Read, Permissions::READ),
+        };
+        let keys = vec![Keys::new(Places::Counted(1, 1), changes)].into();
+        let (cacheable, alike, parted) = (false, false, false);
+        Self { name: name.into(), arity, class, permissions, cacheable, alike, keys, parted }
+    }
+
     /// Whether it ends a script that its server is busy with, or tells of it: what a busy server
     /// answers.
     pub fn interrupts(&self) -> bool {

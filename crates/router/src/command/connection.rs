@@ -155,7 +155,10 @@ fn auth(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn log_in(call: &mut Call<'_>, name: &[u8], password: &[u8]) -> Result<(), Failure> {
     const REFUSED: &str = "WRONGPASS invalid username-password pair or user is disabled.";
-    let user = call.state.rules.users.authenticate(name, password).ok_or(REFUSED)?;
+    const TOO_MANY: &str = "ERR too many passwords were wrong lately: try again in a second";
+    let users = &call.state.rules.users;
+    let user = users.authenticate(name, password, call.now).map_err(|_| TOO_MANY)?;
+    let user = user.ok_or(REFUSED)?;
     call.state.user = Some(user);
     Ok(())
 }

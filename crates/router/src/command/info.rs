@@ -63,7 +63,7 @@ fn server(router: &Router, now: u64) -> Fields {
         ("os", std::env::consts::OS.into()),
         ("arch_bits", usize::BITS.to_string()),
         ("process_id", router.setup.process.to_string()),
-        ("io_threads_active", router.setup.threads.to_string()),
+        ("io_threads_active", router.rules().threads.to_string()),
         ("tcp_port", router.address.lock().1.to_string()),
         ("server_time_usec", (now * 1000).to_string()),
         ("uptime_in_seconds", uptime.to_string()),

@@ -51,7 +51,7 @@ fn node(router: &Router) -> Lines {
     lines([
         ("node_version", router.setup.version.clone()),
         ("node_process_id", router.setup.process.to_string()),
-        ("node_threads", router.setup.threads.to_string()),
+        ("node_threads", router.rules().threads.to_string()),
         ("node_clients", counts.clients.to_string()),
         ("node_connections", counts.connections.to_string()),
         ("node_refused", counts.refused.to_string()),

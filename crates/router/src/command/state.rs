@@ -1,8 +1,9 @@
 //! What commands see of a client's session.
 
 use crate::cache::Concern;
+use crate::catalog::Permissions;
 use crate::news::{Kind, Topics, TrackingMode};
-use crate::policy::{DEFAULT, Permissions, User};
+use crate::policy::{DEFAULT, User};
 use crate::shared::{Client, Edition, Router};
 use breakwater_resp::Protocol;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ struct Shown {
 impl State {
     pub(crate) fn new(client: Arc<Client>, rules: Arc<Edition>) -> Self {
         let user = rules.users.anonymous();
-        client.profile.lock().known = user.is_some();
+        client.profile.lock().known = user.clone();
         let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
         Self {
             client,
@@ -122,7 +123,7 @@ impl State {
             self.user = users.anonymous();
             return Permissions::empty();
         };
-        let lost = users.lost(&user.name, user.permissions);
+        let lost = users.lost(user);
         match users.find(user.name.as_bytes()) {
             Some(user) => self.user = Some(user.clone()),
             None => self.closing = true,
@@ -186,7 +187,7 @@ impl State {
         if profile.user != name {
             profile.user = name.into();
         }
-        profile.known = user.is_some();
+        profile.known = self.user.clone();
         (profile.db, profile.protocol, profile.command, profile.needs, profile.input) = rest;
         drop(profile);
         self.shown = Some(Shown { user: self.user.clone(), rest });

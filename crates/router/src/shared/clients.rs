@@ -1,7 +1,8 @@
 //! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
 
+use crate::catalog::Permissions;
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
-use crate::policy::{DEFAULT, Permissions, Users};
+use crate::policy::{DEFAULT, User, Users};
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -40,8 +41,8 @@ pub(crate) struct Profile {
     pub(crate) library: Vec<u8>,
     pub(crate) library_version: Vec<u8>,
     pub(crate) user: String,
-    /// Whether it is one: has authenticated, or need not.
-    pub(crate) known: bool,
+    /// What it may do: who has authenticated, or need not.
+    pub(crate) known: Option<Arc<User>>,
     /// What its user has to be permitted for what it hears without asking.
     pub(crate) needs: Permissions,
     pub(crate) db: u8,
@@ -61,10 +62,11 @@ impl Profile {
     /// Whether its connection has to end if these are the users: its own is gone, or may not hear
     /// what it hears.
     pub(crate) fn is_lost(&self, users: &Users) -> bool {
-        self.known
-            && users
-                .find(self.user.as_bytes())
-                .is_none_or(|user| !user.permissions.contains(self.needs))
+        self.known.as_ref().is_some_and(|known| {
+            users.find(self.user.as_bytes()).is_none_or(|user| {
+                !user.permissions.contains(self.needs) || user.lost(known).intersects(self.needs)
+            })
+        })
     }
 }
 
@@ -167,7 +169,7 @@ impl Registry {
                 library: vec![],
                 library_version: vec![],
                 user: DEFAULT.into(),
-                known: false,
+                known: None,
                 needs: Permissions::empty(),
                 db: 0,
                 protocol: Protocol::Resp2,

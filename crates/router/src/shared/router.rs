@@ -26,8 +26,6 @@ pub struct Options {
     pub version: String,
     /// The process, for `INFO`.
     pub process: u32,
-    /// How many threads serve, for `INFO`.
-    pub threads: u32,
     /// The store behind the node, whose values its own store caches; none if that is all there is.
     pub upstream: Option<StoreAddress>,
     /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
@@ -46,7 +44,6 @@ impl Default for Options {
             rules: Rules::default(),
             version: env!("CARGO_PKG_VERSION").into(),
             process: 0,
-            threads: 1,
             upstream: None,
             replicas: vec![],
             cluster: None,
@@ -69,7 +66,6 @@ pub(crate) struct StoreVersion {
 pub(crate) struct Setup {
     pub(crate) version: String,
     pub(crate) process: u32,
-    pub(crate) threads: u32,
     pub(crate) upstream: Option<StoreAddress>,
 }
 
@@ -145,7 +141,7 @@ impl Router {
     /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
-        let Options { rules, version, process, threads, upstream, replicas, .. } = options;
+        let Options { rules, version, process, upstream, replicas, .. } = options;
         let own = upstream.is_none();
         let max_lag = options.max_lag;
         let topology = match (options.cluster, &options.ring) {
@@ -167,7 +163,7 @@ impl Router {
             hot: HotKeys::default(),
             copies: Copies::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
-            setup: Setup { version, process, threads, upstream },
+            setup: Setup { version, process, upstream },
             edition: AtomicU64::new(edition.number),
             rules: RwLock::new(Arc::new(edition)),
             reloads: Mutex::default(),
@@ -200,13 +196,14 @@ impl Router {
     /// The clients whose connections must be closed now, whichever thread has them: those whose user
     /// is gone, and those who hear what their user may not hear any more. Anybody else goes on, with
     /// the permissions that its user has now, whatever password it gave, as in Redis.
-    pub fn reload(&self, rules: Rules, now: u64) -> Vec<ClientId> {
+    pub fn reload(&self, mut rules: Rules, now: u64) -> Vec<ClientId> {
         let limits = rules.limits;
         self.store.cache().set_grace(rules.routes.grace());
         self.news.bound(limits.tracked_keys);
         self.tracked.bound(limits.tracked_keys, limits.tracked_keys_by_client);
         self.replies.set_under_way(limits.longest_read());
         let mut current = self.rules.write();
+        rules.users.inherit(&current.users);
         let next = Arc::new(current.next(rules));
         *current = next.clone();
         // Release: with the load of `edition`.

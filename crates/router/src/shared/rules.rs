@@ -19,6 +19,8 @@ pub struct Rules {
     pub routes: Routes,
     /// Keys that are hot whatever is counted.
     pub pinned: Vec<Vec<u8>>,
+    /// How many threads serve, for `INFO`.
+    pub threads: u32,
 }
 
 impl Default for Rules {
@@ -28,6 +30,7 @@ impl Default for Rules {
             limits: Limits::default(),
             routes: Routes::default(),
             pinned: vec![],
+            threads: 1,
         }
     }
 }

@@ -287,6 +287,13 @@ impl Map {
         }
     }
 
+    /// Whether what was read of a key can have one of these tags.
+    pub(crate) fn concerns<'a>(&'a self, tags: &[Tag]) -> impl Fn(&[u8]) -> bool + use<'a> {
+        let mut partitions = vec![false; self.tags() / usize::from(self.ranks)];
+        tags.iter().for_each(|tag| partitions[usize::from(tag / self.ranks)] = true);
+        move |key| partitions[usize::from(self.partition(key))]
+    }
+
     /// Whether another map of the same kind says the same.
     pub(super) fn says_the_same(&self, next: &Self) -> bool {
         self.owners == next.owners && self.shards == next.shards
@@ -356,6 +363,8 @@ mod tests {
         assert_eq!(before.moved(&after), (vec![0, 1], true));
         assert_eq!(before.moved(&before), (vec![], false));
         assert_eq!((before.tag(0, 3), before.server_of(1)), (Some(1), Some(3)));
+        let concerned = after.concerns(&[after.tag(slot(b"a"), 1).unwrap()]);
+        assert_eq!([b"a".as_slice(), b"{a}1", b"b"].map(concerned), [true, true, false]);
         assert_eq!((after.tag(0, 3), after.tag(0, 1), after.owner(0)), (None, Some(0), Some(1)));
         assert_eq!(after.tags_of(1).len(), 1 + 6384);
     }

@@ -29,7 +29,7 @@ pub(crate) use counts::{Flow, ServerTally};
 pub(crate) use fences::{Fence, Fences};
 pub(crate) use map::{Map, Partition, Shard, Span, Tag};
 pub(crate) use replicas::Health;
-pub use ring::{MOST_STORES, Ring, RingNode, RingOptions, has_room};
+pub use ring::{MOST_STORES, Ring, RingNode, RingOptions};
 use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};

@@ -116,12 +116,7 @@ impl Client {
     /// Asks several things at once.
     pub fn ask(&mut self, all: &[Ask], floors: &Floors) -> Vec<u8> {
         let mut bytes = vec![];
-        // Nothing is sent behind a transaction before its reply: while its slot moves that may be done
-        // first, which `docs/serve.md` says.
-        let last = all.iter().position(|ask| matches!(ask, Ask::Transaction(..)));
-        let count = last.map_or(all.len(), |at| at + 1);
-        let behind = self.asked.iter().any(|asked| asked.words[0] == "EXEC");
-        for ask in all.iter().take(if behind { 0 } else { count }) {
+        for ask in all {
             let mut queued = false;
             for line in self.lines(*ask) {
                 let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -145,7 +140,7 @@ impl Client {
     pub fn feed(&mut self, bytes: &[u8], now: u64, relay: &mut Relay) {
         let mut output = Output::default();
         let next = match self.awaits {
-            true => self.session.hold(bytes, &mut output),
+            true => self.session.hold(bytes, &mut output, Some(relay)),
             false => self.session.feed_through(bytes, now, &mut output, Some(relay)),
         };
         self.waits = next == Next::Resume && !self.awaits;

@@ -82,6 +82,7 @@ struct Peer {
     input: Vec<u8>,
     sent: VecDeque<u8>,
     resp3: bool,
+    tracks: bool,
     asking: bool,
     caching: bool,
     readonly: bool,
@@ -206,7 +207,7 @@ impl Cluster {
             at.tracked.clear();
             for peer in self.peers.values_mut().filter(|peer| peer.node == node) {
                 peer.touched |= !peer.watched.is_empty();
-                if peer.resp3 {
+                if peer.tracks {
                     peer.sent.extend(b">2\r\n+invalidate\r\n_\r\n");
                 }
             }
@@ -349,6 +350,7 @@ impl Cluster {
             input: vec![],
             sent: VecDeque::new(),
             resp3: false,
+            tracks: false,
             asking: false,
             caching: false,
             readonly: false,
@@ -484,6 +486,7 @@ impl Cluster {
             }
             "PING" => "+PONG\r\n".into(),
             "CLIENT" => {
+                peer.tracks |= words[1].eq_ignore_ascii_case("tracking");
                 peer.caching = words[1].eq_ignore_ascii_case("caching");
                 "+OK\r\n".into()
             }

@@ -23,7 +23,7 @@ const CLIENTS: usize = 5;
 /// The largest value of a request, and what belongs to it.
 const PIECE: usize = 70_000;
 /// How long, in milliseconds, anything may wait that is asked when the storm is over.
-const PATIENCE: u64 = 10_000;
+const PATIENCE: u64 = 6_000;
 
 /// Tight ones, so that they are met.
 fn limits() -> Limits {
@@ -430,17 +430,25 @@ impl Storm {
             self.open.clone().into_iter().for_each(|line| self.cut(Some(line)));
         }
         let begun = self.clock.now();
+        let mut rounds = 0;
         loop {
             self.arrive();
             let blocking = self.setup.end == End::Silent;
             if self.clients.iter().all(|client| client.is_served(blocking)) {
                 break;
             }
+            // What blocks is answered one after the other, and each answer lets the next one be asked.
+            let is_under_way = self.store.is_blocked() || !self.written.is_empty();
+            if self.setup.end == End::Answers && is_under_way {
+                rounds += 1;
+                assert!(rounds < 1_000, "something is on its way for ever");
+                continue;
+            }
             let at = self.relays.iter().filter_map(Relay::wake_at).min();
             let at = at.expect("somebody waits, and nothing will ever happen");
             self.clock.advance(at.saturating_sub(self.clock.now()).max(1));
             let passed = self.clock.now() - begun;
-            assert!(passed < PATIENCE * 20, "somebody waits for too long");
+            assert!(passed <= PATIENCE, "somebody waits for too long");
         }
         if self.setup.end == End::Answers {
             self.clients.iter().for_each(Client::check_answered);

@@ -121,6 +121,11 @@ impl Store {
         self.receive(line, &[]);
     }
 
+    /// Whether a connection waits for what it blocks on.
+    pub fn is_blocked(&self) -> bool {
+        self.peers.values().any(|peer| peer.blocked.is_some())
+    }
+
     /// Bytes of the node.
     pub fn receive(&mut self, line: Line, bytes: &[u8]) {
         let Some(peer) = self.peers.get_mut(&line) else { return };

@@ -12,7 +12,7 @@ mod values;
 use super::class::Class;
 use super::known::Known;
 use super::places::{Keys, Places};
-use crate::policy::Permissions;
+use crate::catalog::permissions::Permissions;
 use std::borrow::Cow;
 
 /// All rows.

@@ -192,8 +192,12 @@ impl Relay {
 
     /// What was read of a server may change unheard from now on.
     pub(super) fn lose(&mut self, server: ServerId) {
-        self.router.replies.lose(&self.router.topology.map().tags_of(server));
-        self.tell_flushed();
+        let tags = self.router.topology.map().tags_of(server);
+        self.router.replies.lose(&tags);
+        match self.clustered() {
+            true => self.tell_moved(&tags),
+            false => self.tell_flushed(),
+        }
     }
 
     /// A store of a ring is down, or up again: others stand in for it, or do so no more, where they

@@ -158,9 +158,18 @@ impl Relay {
     ) -> Result<Option<LinkId>, Failure> {
         let own = self.lane_link(server, request, course);
         let own = own.unwrap_or_else(|| self.shared_with(server, request.protocol, request.db));
-        if course.pending.block(own, scope, writes) {
-            return Ok(None);
+        match course.pending.block(own, scope, writes) {
+            true => Ok(None),
+            false => self.ready_link(own, request),
         }
+    }
+
+    /// A connection, unless a request has to wait for it.
+    fn ready_link(
+        &mut self,
+        own: LinkId,
+        request: &Request<'_>,
+    ) -> Result<Option<LinkId>, Failure> {
         if self.refuses(own) {
             if self.await_server(request.client) {
                 return Ok(None);
@@ -284,15 +293,20 @@ impl Relay {
         id
     }
 
-    /// The connection to a server of a client's protocol and database, for requests that concern any
-    /// key.
-    pub(super) fn link_for_all(
+    /// The connection to a server of a client's protocol and database, for a transaction that concerns
+    /// these keys.
+    pub(super) fn link_for_whole(
         &mut self,
         server: ServerId,
         request: &Request<'_>,
         course: &Course,
+        scope: &Scope,
     ) -> Result<Option<LinkId>, Failure> {
-        self.link_for(server, request, course, (&Scope::All, true))
+        let own = self.shared_with(server, request.protocol, request.db);
+        match course.pending.block_whole(own, scope) {
+            true => Ok(None),
+            false => self.ready_link(own, request),
+        }
     }
 
     /// A request that concerns any key has been sent.
@@ -323,6 +337,7 @@ impl Relay {
     ) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
+        link.upstream.set_waited(self.waited);
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
                 link.to.add(to, request);

@@ -21,6 +21,15 @@ pub(super) enum Meeting {
 }
 
 impl Relay {
+    /// Opens the connections that reads of most clients will share, before anybody asks: one to each
+    /// server that takes writes. Of a cluster the map is asked for, which opens one.
+    pub fn meet(&mut self) {
+        let masters: Vec<_> = self.map.masters().collect();
+        for server in masters {
+            self.shared_with(server, Protocol::Resp3, 0);
+        }
+    }
+
     /// Whether a client has to wait until the store has said which version it is.
     pub(super) fn must_meet(&mut self, client: ClientId) -> bool {
         match &mut self.meeting {
@@ -42,7 +51,7 @@ impl Relay {
         }
         self.meeting = Meeting::Asked(vec![client]);
         // The greeting of the connection comes before its reply.
-        self.send(link, &word("PING"), To::Session(Step::Met));
+        self.for_all(|relay| relay.send(link, &word("PING"), To::Session(Step::Met)));
         true
     }
 

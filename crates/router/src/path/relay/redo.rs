@@ -13,20 +13,20 @@
 //! (`Relay::await_server`).
 
 use super::Relay;
-use super::batches::Batch;
+use super::detours::{DetourId, Detours};
 use super::reply::{Again, To};
 use super::step::Step;
-use crate::catalog;
-use crate::failure::{Failure, error_line};
+use crate::cache::KeyList;
+use crate::catalog::{self, Class, Effect, Known};
+use crate::failure::error_line;
 use crate::path::course::Delivery;
-use crate::path::pending::LinkId;
+use crate::path::pending::{LinkId, Scope};
 use crate::path::transaction::command;
 use crate::shared::ClientId;
 use crate::topology::{ServerId, Span};
-use breakwater_resp::{Kind, Parsed, Protocol, RequestParser};
+use breakwater_resp::{Args, Kind, Parsed, Protocol, RequestParser};
+use smallvec::SmallVec;
 
-/// How long, in milliseconds, a request is tried.
-const PATIENCE: u64 = 2_000;
 /// The first wait before it is tried again, and the longest.
 const LEAST: u64 = 10;
 const MOST: u64 = 200;
@@ -36,6 +36,8 @@ const HOPS: u32 = 5;
 /// One that waits until it is tried again.
 pub(super) struct Redo {
     due: u64,
+    /// Whether it waits for another one.
+    behind: bool,
     again: Again,
     request: Box<[u8]>,
     /// Who is asked, and whether behind `ASKING`; if nobody, whoever has the keys by then.
@@ -43,6 +45,13 @@ pub(super) struct Redo {
     protocol: Protocol,
     /// What is the reply in the end.
     last: Vec<u8>,
+}
+
+impl Redo {
+    /// Whether what it has waited for has ended.
+    fn is_free(&self, detours: &Detours) -> bool {
+        self.behind && !detours.is_behind(self.again.detour)
+    }
 }
 
 /// What a server says that has not done a request.
@@ -84,7 +93,8 @@ impl Relay {
         if !self.clustered() {
             return false;
         }
-        let until = *self.awaiting.entry(client).or_insert(self.now + PATIENCE);
+        let until = self.now + self.rest();
+        let until = *self.awaiting.entry(client).or_insert(until);
         self.wake_by(Some(until));
         self.hurry_map();
         until > self.now
@@ -95,15 +105,18 @@ impl Relay {
         self.deliveries.extend(self.awaiting.keys().map(|client| Delivery::wake(*client)));
     }
 
+    /// A detour has ended: what is behind it may go.
+    pub(super) fn end_detour(&mut self, detour: DetourId) {
+        if self.detours.end(detour) {
+            self.wake_by(Some(self.now));
+        }
+    }
+
     /// A server has not done a request of a client.
     pub(super) fn redirect(&mut self, id: LinkId, to: To, request: &[u8], reply: Vec<u8>) {
         let Some(link) = self.links.get(&id) else { return };
         let (asked, protocol, pinned) = (link.server, link.protocol, link.pin.is_some());
-        let (target, asks) = match refused(&reply) {
-            Some(Refused::Moved(at)) => (self.named(asked, at), false),
-            Some(Refused::Ask(at)) => (self.named(asked, at), true),
-            _ => (None, false),
-        };
+        let (target, asks) = self.named(asked, &reply);
         if let Some(target) = target.filter(|_| !asks) {
             self.hint_map([asked, target]);
         } else if target.is_none() {
@@ -118,29 +131,37 @@ impl Relay {
             return self.redirect_own(id, to, request, (target, asks), reply);
         }
         let is_late = target.is_none() && self.is_followed(id, &to, request);
-        let Some(again) = self.again(to, &reply) else { return };
+        let Some(again) = self.again(to, request, &reply) else { return };
         if is_late {
             return self.replied(To::Again(Box::new(again)), Kind::Error, reply);
         }
         let target = target.map(|target| (target, asks));
         match target.filter(|_| again.tries <= HOPS) {
-            Some(target) => self.send_again(again, request, target, protocol),
+            Some(target) => self.send_again(again, request, target, (protocol, reply)),
             None => self.put_off(again, request, target, protocol, reply),
         }
     }
 
-    /// The server that an error names.
-    fn named(&self, asked: ServerId, at: &str) -> Option<ServerId> {
+    /// The server that an error of another one names, and whether it is asked behind `ASKING`.
+    pub(super) fn named(&self, asked: ServerId, error: &[u8]) -> (Option<ServerId>, bool) {
+        let (at, asks) = match refused(error) {
+            Some(Refused::Moved(at)) => (at, false),
+            Some(Refused::Ask(at)) => (at, true),
+            _ => return (None, false),
+        };
         let topology = &self.router.topology;
-        let (host, port) = place(at)?;
-        topology.cluster.as_ref()?.number(&topology.servers, asked, host, port)
+        let cluster = topology.cluster.as_ref().zip(place(at));
+        let server = cluster.and_then(|(cluster, (host, port))| {
+            cluster.number(&topology.servers, asked, host, port)
+        });
+        (server, asks)
     }
 
     /// What is tried again, and once more often; `None` if it is not, and its end is told.
-    fn again(&mut self, to: To, reply: &[u8]) -> Option<Again> {
+    fn again(&mut self, to: To, request: &[u8], reply: &[u8]) -> Option<Again> {
         let (to, until, tries) = match to {
             To::Again(again) => return Some(Again { tries: again.tries + 1, ..*again }),
-            to => (to, self.now + PATIENCE, 1),
+            to => (to, self.now + self.rules.limits.store_timeout, 1),
         };
         let to = match to {
             // What is read in a detour is not remembered, nor is anybody told of its changes.
@@ -172,37 +193,82 @@ impl Relay {
                 return None;
             }
         };
-        self.begin_detour(to.clients());
-        Some(Again { to, until, tries })
+        let detour = self.detours.begin(to.clients(), self.scope_of(request), to.is_read());
+        Some(Again { to, until, tries, detour })
     }
 
-    /// Asks a server, or later whoever has the keys then.
+    /// Asks a server, or later whoever has the keys then. What is behind another one waits for it.
     fn send_again(
         &mut self,
         again: Again,
         request: &[u8],
         (server, asks): (ServerId, bool),
-        protocol: Protocol,
+        (protocol, last): (Protocol, Vec<u8>),
     ) {
+        if self.detours.is_behind(again.detour) {
+            return self.put_off(again, request, Some((server, asks)), protocol, last);
+        }
         let link = self.shared_with(server, protocol, 0);
         if self.refuses(link) {
             let why = error_line(&self.reason(link));
             return self.put_off(again, request, None, protocol, why);
         }
-        if asks {
-            // It is for the request behind it alone: both are sent, or none.
-            if !self.has_room(link, [request.to_vec()].iter()) {
-                let last = b"-ERR too many requests wait for the store\r\n".to_vec();
-                return self.put_off(again, request, Some((server, asks)), protocol, last);
-            }
-            self.send(link, &command("ASKING"), To::Nobody);
+        if !self.has_room(link, [request.to_vec()].iter()) {
+            let last = b"-ERR too many requests wait for the store\r\n".to_vec();
+            return self.put_off(again, request, Some((server, asks)), protocol, last);
         }
-        self.send(link, request, To::Again(Box::new(again)));
+        self.send_to_master(link, asks, |relay| {
+            relay.send(link, request, To::Again(Box::new(again)));
+        });
     }
 
-    /// Whether these are taken, and `ASKING` before them.
-    fn has_room<'a>(&self, id: LinkId, requests: impl Iterator<Item = &'a Vec<u8>>) -> bool {
-        let (mut count, mut bytes) = (1, 64);
+    /// Sends something that a server is to do as the master of its keys, which another one has said it
+    /// is: behind `ASKING`, if need be, and never as a replica, as which it may be known.
+    pub(super) fn send_to_master(&mut self, id: LinkId, asks: bool, send: impl FnOnce(&mut Self)) {
+        let reads = self.links.get(&id).is_some_and(|link| link.upstream.reads_replica());
+        let say = |relay: &mut Self, said: bool, word| {
+            if said {
+                relay.send(id, &command(word), To::Nobody);
+            }
+        };
+        say(self, reads, "READWRITE");
+        say(self, asks, "ASKING");
+        send(self);
+        say(self, reads, "READONLY");
+    }
+
+    /// Whether something that the client of a request has sent behind it over the same connection
+    /// concerns one of its keys.
+    fn is_followed(&self, id: LinkId, to: &To, request: &[u8]) -> bool {
+        let Some(link) = self.links.get(&id) else { return false };
+        let of = |to: &To| match to {
+            To::Value(flight) => self.waiters_of(*flight),
+            // Whether it is of these keys, its batch says.
+            To::Session(Step::Exec { client, .. }) => SmallVec::from_elem(*client, 1),
+            to => to.clients(),
+        };
+        let (clients, scope) = (of(to), self.scope_of(request));
+        let own = |to: &To| of(to).iter().any(|client| clients.contains(client));
+        let meets = |to: &To, token| match to {
+            To::Session(Step::Exec { batch, .. }) => self.batches.meets(*batch, &scope),
+            _ => link.to.request(token).is_none_or(|other| self.scope_of(&other).meets(&scope)),
+        };
+        link.to.waiting().any(|(token, to)| own(to) && meets(to, token))
+    }
+
+    /// The clients of this thread that wait for a read.
+    fn waiters_of(&self, flight: u64) -> SmallVec<[ClientId; 1]> {
+        let waiters = self.reads.get(&flight).into_iter().flat_map(|read| &read.waiters);
+        waiters.map(|waiter| waiter.client).collect()
+    }
+
+    /// Whether these are taken, and what [`Relay::send_to_master`] says around them.
+    pub(super) fn has_room<'a>(
+        &self,
+        id: LinkId,
+        requests: impl Iterator<Item = &'a Vec<u8>>,
+    ) -> bool {
+        let (mut count, mut bytes) = (3, 128);
         requests.for_each(|request| (count, bytes) = (count + 1, bytes + request.len()));
         self.links.get(&id).is_some_and(|link| link.upstream.has_room(count, bytes).is_ok())
     }
@@ -217,11 +283,21 @@ impl Relay {
         last: Vec<u8>,
     ) {
         if again.until <= self.now {
-            return self.replied(To::Again(Box::new(again)), Kind::Error, last);
+            let to = To::Again(Box::new(again));
+            return self.failing(|relay| relay.replied(to, Kind::Error, last));
         }
         let pause = (LEAST << again.tries.min(8)).min(MOST);
-        let due = (self.now + pause).min(again.until);
-        self.redos.push(Redo { due, again, request: request.into(), target, protocol, last });
+        let behind = self.detours.is_behind(again.detour);
+        let due = if behind { again.until } else { (self.now + pause).min(again.until) };
+        self.redos.push(Redo {
+            due,
+            behind,
+            again,
+            request: request.into(),
+            target,
+            protocol,
+            last,
+        });
         self.hurry_map();
         self.wake_by(Some(due));
     }
@@ -229,20 +305,22 @@ impl Relay {
     /// A request is not done, since its connection was lost: whether it is tried again.
     pub(super) fn retry(&mut self, to: To, request: &[u8], protocol: Protocol, why: &str) {
         let last = error_line(why);
-        if let Some(again) = self.again(to, &last) {
+        if let Some(again) = self.again(to, request, &last) {
             self.put_off(again, request, None, protocol, last);
         }
     }
 
-    /// Tries what is due.
+    /// Tries what is due, and what waited for others.
     pub(super) fn redo(&mut self) {
-        let now = self.now;
-        let due: Vec<_> = self.redos.extract_if(.., |redo| redo.due <= now).collect();
+        let (now, detours) = (self.now, &self.detours);
+        let goes = |redo: &mut Redo| redo.due <= now || redo.is_free(detours);
+        let mut due: Vec<_> = self.redos.extract_if(.., goes).collect();
+        due.sort_by_key(|redo| redo.again.detour);
         for Redo { mut again, request, target, protocol, last, .. } in due {
             again.tries += 1;
             let mut home = || self.home_of_span(self.span_of(&request)).map(|home| home.server);
             match target.map_or_else(|| home().map(|server| (server, false)), Ok) {
-                Ok(target) => self.send_again(again, &request, target, protocol),
+                Ok(target) => self.send_again(again, &request, target, (protocol, last)),
                 Err(_) => self.put_off(again, &request, None, protocol, last),
             }
         }
@@ -255,12 +333,26 @@ impl Relay {
     /// When something is due.
     pub(super) fn redo_at(&self) -> Option<u64> {
         let waits = self.awaiting.values().copied().filter(|until| *until > self.now);
-        let late = self.late_batches.iter().map(|late| late.due);
-        self.redos.iter().map(|redo| redo.due).chain(late).chain(waits).min()
+        let (now, detours) = (self.now, &self.detours);
+        let due = |free: bool, due: u64| if free { now } else { due };
+        let redos = self.redos.iter().map(|redo| due(redo.is_free(detours), redo.due));
+        let late = self.late_batches.iter().map(|late| due(late.is_free(detours), late.due));
+        redos.chain(late).chain(waits).min()
+    }
+
+    /// The keys of a request, by its bytes; one without any concerns all.
+    fn scope_of(&self, request: &[u8]) -> Scope {
+        let mut parser = RequestParser::default();
+        let Parsed::Command(len) = parser.parse(request, true) else { return Scope::All };
+        let args = parser.args(&request[..len]);
+        match catalog::find(args) {
+            Some(known) => scope_of_words(Some(known), args),
+            None => scope_of_words(self.learned_of(args.word(0)).as_deref(), args),
+        }
     }
 
     /// What the keys of a request belong to, by its bytes.
-    fn span_of(&self, request: &[u8]) -> Span {
+    pub(super) fn span_of(&self, request: &[u8]) -> Span {
         let mut parser = RequestParser::default();
         let Parsed::Command(len) = parser.parse(request, true) else { return Span::Keyless };
         let args = parser.args(&request[..len]);
@@ -308,9 +400,13 @@ impl Relay {
             }
             (to @ To::Client { .. }, target) => {
                 let link = self.links.get(&id).map(|link| link.protocol);
-                let (Some(again), Some(protocol)) = (self.again(to, &reply), link) else { return };
+                let again = self.again(to, request, &reply);
+                let (Some(again), Some(protocol)) = (again, link) else { return };
                 match target {
-                    Some(target) => self.send_again(again, request, (target, asks), protocol),
+                    Some(target) => {
+                        let said = (protocol, reply);
+                        self.send_again(again, request, (target, asks), said);
+                    }
                     None => self.put_off(again, request, None, protocol, reply),
                 }
             }
@@ -320,127 +416,15 @@ impl Relay {
     }
 }
 
-/// A transaction that was refused, and is sent again.
-pub(super) struct LateBatch {
-    due: u64,
-    batch: Batch,
-    exec: Step,
-    protocol: Protocol,
-}
-
-impl Relay {
-    /// A transaction has ended. One that was refused since its keys are elsewhere is sent again; `None`
-    /// if so.
-    pub(super) fn ended_batch(
-        &mut self,
-        id: LinkId,
-        exec: Step,
-        kind: Kind,
-        reply: Vec<u8>,
-    ) -> Option<(Step, Vec<u8>, Kind)> {
-        let Step::Exec { own, batch, .. } = exec else { return None };
-        let Some(mut batch) = self.batches.end(batch) else { return Some((exec, reply, kind)) };
-        let refused =
-            batch.refused.take().or_else(|| is_refusal(kind, &reply).then(|| reply.clone()));
-        let aborted =
-            kind.is_error() && (reply.starts_with(b"-EXECABORT") || is_refusal(kind, &reply));
-        let (Some(refused), true) = (refused, aborted) else {
-            self.end_batch_detour(&batch, &exec);
-            return Some((exec, reply, kind));
-        };
-        self.hurry_map();
-        let link = self.links.get(&id);
-        let (asked, protocol) = link.map(|link| (link.server, link.protocol))?;
-        if own {
-            // What was watched has moved: it is as if it had changed.
-            let null =
-                if protocol == Protocol::Resp3 { b"_\r\n".to_vec() } else { b"*-1\r\n".to_vec() };
-            return Some((exec, null, Kind::Null));
-        }
-        let Step::Exec { client, .. } = exec else { return None };
-        if batch.until == 0 {
-            batch.until = self.now + PATIENCE;
-            self.begin_detour([client]);
-        } else if batch.until <= self.now {
-            self.end_detour([client]);
-            return Some((exec, reply, kind));
-        }
-        let (target, asks) = match self::refused(&refused) {
-            Some(Refused::Moved(at)) => (self.named(asked, at), false),
-            Some(Refused::Ask(at)) => (self.named(asked, at), true),
-            _ => (None, false),
-        };
-        let asked = [client];
-        match target {
-            Some(target) => self.send_batch(batch, exec, (target, asks), protocol),
-            None if self.are_followed(id, &asked, &[]) => {
-                self.end_detour([client]);
-                return Some((exec, reply, kind));
-            }
-            None => self.put_off_batch(batch, exec, protocol),
-        }
-        None
-    }
-
-    /// A transaction that was on a detour has ended.
-    pub(super) fn end_batch_detour(&mut self, batch: &Batch, exec: &Step) {
-        if let Step::Exec { client, .. } = exec
-            && batch.until != 0
-        {
-            self.end_detour([*client]);
-        }
-    }
-
-    fn put_off_batch(&mut self, batch: Batch, exec: Step, protocol: Protocol) {
-        let due = self.now + LEAST * 4;
-        self.late_batches.push(LateBatch { due, batch, exec, protocol });
-        self.wake_by(Some(due));
-    }
-
-    fn send_batch(
-        &mut self,
-        batch: Batch,
-        exec: Step,
-        (server, asks): (ServerId, bool),
-        protocol: Protocol,
-    ) {
-        let link = self.shared_with(server, protocol, 0);
-        let Step::Exec { client, ticket, changes, db, own, .. } = exec else { return };
-        if self.refuses(link) || !self.has_room(link, batch.whole.iter()) {
-            let exec = Step::Exec { client, ticket, changes, db, own, batch: 0 };
-            if batch.until <= self.now {
-                let why = error_line(&self.reason(link));
-                self.end_detour([client]);
-                return self.failed_session(exec, why);
-            }
-            return self.put_off_batch(batch, exec, protocol);
-        }
-        if asks {
-            // It lasts to the end of the transaction.
-            self.send(link, &command("ASKING"), To::Nobody);
-        }
-        let whole = batch.whole;
-        let batch = self.batches.add(whole.clone(), batch.until);
-        self.send_whole(link, &whole, Step::Exec { client, ticket, changes, db, own, batch });
-    }
-
-    /// Sends transactions again that are due.
-    fn redo_batches(&mut self) {
-        let now = self.now;
-        let due: Vec<_> = self.late_batches.extract_if(.., |late| late.due <= now).collect();
-        for LateBatch { batch, exec, protocol, .. } in due {
-            let spans = batch.whole.iter().map(|request| self.span_of(request));
-            let span = spans
-                .fold(Span::Keyless, |one, more| if one == Span::Keyless { more } else { one });
-            match self.home_of_span(span) {
-                Ok(home) => self.send_batch(batch, exec, (home.server, false), protocol),
-                Err(_) if batch.until > self.now => self.put_off_batch(batch, exec, protocol),
-                Err(Failure(why)) => {
-                    self.end_batch_detour(&batch, &exec);
-                    self.failed_session(exec, [b"-".as_slice(), &why, b"\r\n"].concat());
-                }
-            }
-        }
+/// The keys of a request of a command, those that it reads as well; all, if nobody knows them.
+pub(super) fn scope_of_words(known: Option<&Known>, words: Args<'_>) -> Scope {
+    let Some(known) = known else { return Scope::All };
+    let mut keys = KeyList::default();
+    known.each_key(words, |place, _| keys.push(words.word(place)));
+    match known.effect(words) {
+        Effect::Everything => Scope::All,
+        _ if keys.is_empty() && matches!(known.class, Class::Other | Class::Read) => Scope::All,
+        _ => Scope::of(keys.iter()),
     }
 }
 

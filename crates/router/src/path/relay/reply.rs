@@ -1,6 +1,7 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
+use super::detours::DetourId;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
@@ -65,6 +66,7 @@ pub(super) struct Again {
     pub(super) until: u64,
     /// How often another server was asked.
     pub(super) tries: u32,
+    pub(super) detour: DetourId,
 }
 
 /// A page of a scan that a server is asked for.
@@ -173,7 +175,7 @@ impl Relay {
         match to {
             To::Nobody | To::Session(_) | To::Part { .. } => {}
             To::Again(again) => {
-                self.end_detour(again.to.clients());
+                self.end_detour(again.detour);
                 self.replied(again.to, kind, reply);
             }
             To::Reader { client, ticket } => self.answer(client, ticket, reply),
@@ -214,11 +216,23 @@ impl Relay {
         if is_part(ticket) {
             return self.answer_part(client, ticket, bytes);
         }
-        self.deliveries.push(Delivery::reply(client, ticket, bytes));
+        let delivery = if self.fails { Delivery::failed } else { Delivery::reply };
+        self.deliveries.push(delivery(client, ticket, bytes));
+    }
+
+    /// What is answered by this is so since the store has not answered.
+    pub(super) fn failing(&mut self, answer: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.fails, true);
+        answer(self);
+        self.fails = before;
     }
 
     /// A request gets no reply.
     pub(super) fn fail(&mut self, to: To, why: &str) {
+        self.failing(|relay| relay.fail_to(to, why));
+    }
+
+    fn fail_to(&mut self, to: To, why: &str) {
         let error = || error_line(why);
         match to {
             To::Client { client, ticket, changes, .. } => {
@@ -228,7 +242,7 @@ impl Relay {
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
             To::Reader { client, ticket } => self.answer(client, ticket, error()),
             To::Again(again) => {
-                self.end_detour(again.to.clients());
+                self.end_detour(again.detour);
                 self.fail(again.to, why);
             }
             To::Part { .. } => {}

@@ -1,5 +1,7 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::checks::check_words;
+use super::crowd::asks_store;
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::reply::To;
@@ -11,7 +13,6 @@ use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
-use crate::policy::Permissions;
 use crate::shared::ClientId;
 use crate::topology::Span;
 use breakwater_resp::Protocol;
@@ -27,20 +28,37 @@ impl Relay {
         if self.answer_at_once(request, course, out) {
             return Ok(Taken::Done);
         }
+        self.waited = request.waited;
+        let taken = self.take_in_turn(request, course, out);
+        self.waited = 0;
+        taken
+    }
+
+    fn take_in_turn(
+        &mut self,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+    ) -> Result<Taken, Failure> {
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
         let full = course.replies.len() >= IN_FLIGHT
             || course.replies.expected() >= self.rules.limits.output;
         // What is kept in a transaction that is done now waits for its other parts.
-        let waits = full || course.is_settling() || self.is_on_detour(request.client);
+        let waits = full || course.is_settling() || self.detours.has(request.client);
         if request.stand == Stand::Alone && waits {
             return Ok(Taken::Later);
         }
         let learned;
         let listed = catalog::find(request.args);
         let mut known = listed;
+        let late = request.stand == Stand::Alone && self.rest() == 0;
         if known.is_none() && request.user.is_some() {
+            if late && self.learned_of(request.args.word(0)).is_none() {
+                course.refuse_transaction();
+                return Err(self.too_late(request, course));
+            }
             match self.learn(request).inspect_err(|_| course.refuse_transaction())? {
                 Some(answer) => learned = answer,
                 None => return Ok(Taken::Later),
@@ -48,6 +66,11 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if late && self.is_lost(listed, known, request, course) {
+            let why = self.too_late(request, course);
+            self.over_with(known, request.client, course);
+            return Err(why);
+        }
         if request.stand == Stand::Alone && self.waits_in_crowd(listed, known, request, course) {
             return Ok(Taken::Later);
         }
@@ -69,6 +92,38 @@ impl Relay {
             }
         }
         taken
+    }
+
+    /// Whether a request that has waited for as long as it may needs the store. Who waits for a
+    /// connection or a server hears why it does not come.
+    fn is_lost(
+        &mut self,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        let unwatches = known.is_some_and(|known| known.class == Class::Unwatch);
+        let waits = course.own.until.is_some() || self.awaiting.contains_key(&request.client);
+        !waits
+            && !unwatches
+            && asks_store(known, course)
+            && !listed.is_some_and(|known| self.remembers(known, request, course))
+    }
+
+    /// A request has waited for as long as it may, and was not sent. If it was to do a transaction, that
+    /// is over.
+    fn too_late(&mut self, request: &Request<'_>, course: &mut Course) -> Failure {
+        self.crowds.remove(request.client);
+        if course.transaction.is_some() && catalog::find(request.args).is_some() {
+            course.transaction = None;
+            self.unwatch(request, course);
+        }
+        let timeout = self.rules.limits.store_timeout;
+        Failure::new(format!(
+            "ERR the store has not answered in time: this request waited for {timeout} ms and was \
+             not sent"
+        ))
     }
 
     /// Answers a request from memory, or sends it on its way; of changes of these keys its client is to
@@ -214,24 +269,30 @@ impl Relay {
 
 /// Whether the user of a request may make it.
 fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failure> {
-    if known.is_some_and(|known| known.class == Class::Local) {
-        // What answers it asks by itself.
-        return Ok(());
-    }
-    // Of a command that nobody knows, nobody knows what it does.
-    let needed = known.map_or(Permissions::all(), |known| known.permissions);
-    match request.user {
-        None => Err("NOAUTH Authentication required.".into()),
-        Some(user) if user.permissions.contains(needed) => Ok(()),
-        Some(_) => {
+    let local = known.is_some_and(|known| known.class == Class::Local);
+    let user = match request.user {
+        // What answers it asks by itself whether it needs a user.
+        None if local => return Ok(()),
+        None => return Err("NOAUTH Authentication required.".into()),
+        Some(user) => user,
+    };
+    let denied = match known {
+        Some(known) => match user.judge(known, request.args) {
+            Ok(()) => return Ok(()),
+            Err(denial) => {
+                check_words(known, request)?;
+                denial.failure(known)
+            }
+        },
+        // Of a command that nobody knows, nobody knows what it does.
+        None if user.may_all() => return Ok(()),
+        None => {
             let name = request.args.word(0);
             let name = String::from_utf8_lossy(&name[..name.len().min(64)]).to_lowercase();
-            let name = known.map_or(&*name, |known| &known.name);
-            Err(Failure::new(format!(
-                "NOPERM this user has no permissions to run the '{name}' command"
-            )))
+            Failure::new(format!("NOPERM this user has no permissions to run the '{name}' command"))
         }
-    }
+    };
+    Err(denied)
 }
 
 /// How what the store says in RESP3 becomes a reply in RESP2, of a request whose reply can. The store

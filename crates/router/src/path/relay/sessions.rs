@@ -50,6 +50,7 @@ impl Relay {
             _ if course.monitors && !matches!(&*known.name, "reset" | "quit") => {
                 Err(MONITORS.into())
             }
+            _ if self.is_of_users(known) => Ok(Taken::Local),
             Class::Local => self.local(known, request, course, out),
             Class::Multi => {
                 check_words(known, request)?;
@@ -129,6 +130,13 @@ impl Relay {
             }
             _ => Ok(Taken::Local),
         }
+    }
+
+    /// Whether a command speaks of users, of whom the node has its own.
+    pub(super) fn is_of_users(&self, known: &Known) -> bool {
+        known.class == Class::Other
+            && self.rules.users.given
+            && (known.name == "acl" || known.name.starts_with("acl|"))
     }
 
     /// A client is to be as one that has just begun, once what it is owed has come over a connection

@@ -84,11 +84,8 @@ impl Relay {
     pub(super) fn failed_session(&mut self, step: Step, error: Vec<u8>) {
         match step {
             Step::Exec { batch: number @ 1.., client, ticket, changes, .. } => {
-                if let Some(batch) = self.batches.end(number)
-                    && batch.until != 0
-                {
-                    self.end_detour([client]);
-                }
+                let detour = self.batches.end(number).and_then(|batch| batch.detour);
+                detour.into_iter().for_each(|detour| self.end_detour(detour));
                 self.invalidate(&changes);
                 self.answer(client, ticket, error);
             }

@@ -178,7 +178,7 @@ impl Relay {
         let moved = self.router.topology.learn(&answers);
         if !moved.is_empty() {
             self.router.replies.end(&moved);
-            self.tell_flushed();
+            self.tell_moved(&moved);
         }
         self.look();
     }

@@ -18,14 +18,16 @@ use super::Relay;
 use super::reply::To;
 use super::step::Step;
 use crate::cache::KeyList;
+use crate::catalog::Permissions;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Payload, Request, Taken};
 use crate::path::letter::{Letter, Word};
 use crate::path::pending::LinkId;
-use crate::policy::{Permissions, User};
+use crate::policy::User;
 use crate::shared::{ClientId, Told, Tracker};
+use crate::topology::Tag;
 use breakwater_resp::{Protocol, ReplyWriter, write_request};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -332,6 +334,17 @@ impl Relay {
         }
         let told = keys.iter().flat_map(|key| self.router.tracked.changed(key)).collect();
         self.tell_all(told);
+    }
+
+    /// Of keys of what these tags stand for nobody may tell for a while, and what was read of them is
+    /// forgotten already. Who hears of prefixes is told of everything.
+    pub(super) fn tell_moved(&mut self, tags: &[Tag]) {
+        if !self.router.tracked.is_empty() {
+            let map = self.router.topology.map();
+            let mut told = self.router.tracked.changed_where(map.concerns(tags));
+            told.extend(self.router.tracked.by_prefix());
+            self.tell_all(told);
+        }
     }
 
     /// Any key may have changed, and all are forgotten already.

@@ -2,8 +2,10 @@
 //! keys are watched, or a database is chosen in it, it goes over one of its client's own.
 
 use super::Relay;
+use super::batches::Batch;
 use super::checks::{aborted, check_words};
 use super::homes::DOWN;
+use super::redo::scope_of_words;
 use super::reply::To;
 use super::step::Step;
 use crate::catalog::{Class, Known};
@@ -86,6 +88,7 @@ impl Relay {
             return Err(Refusal::Kept(CROSSSLOT.into()));
         }
         let changes = self.changes(Some(known), request);
+        let scope = scope_of_words(Some(known), request.args);
         let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
             if name == "select"
@@ -97,11 +100,13 @@ impl Relay {
             let own = match known.class {
                 Class::Local if name == "ping" => transaction.has_own(),
                 Class::Local => !matches!(name, "echo" | "select" | "info"),
+                _ if self.is_of_users(known) => true,
                 Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
                 _ => false,
             };
             transaction.queue(request.bytes, own, limit).map_err(Refusal::Kept)?;
             transaction.spans(span);
+            transaction.scope.merge(scope);
             transaction.changes.merge(changes);
         }
         Ok(Taken::Said("QUEUED"))
@@ -124,7 +129,7 @@ impl Relay {
     }
 
     /// A transaction is over that nothing was sent of: no key is watched any more.
-    fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
+    pub(super) fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
         let Some(id) = self.own(request.client, course) else { return };
         match course.own.hold {
             Hold::Kept => self.send(id, &word("UNWATCH"), To::Nobody),
@@ -150,6 +155,7 @@ impl Relay {
             return Err(Refusal::Ended(why.into()));
         }
         let (whole, db, span) = (transaction.whole(), transaction.db, transaction.span());
+        let scope = transaction.scope.clone();
         self.look();
         let held = self.own(request.client, course);
         let own = held.is_some() || db.is_some();
@@ -161,7 +167,7 @@ impl Relay {
         };
         let link = server.and_then(|server| match own {
             true => self.pin(server, request, course),
-            false => self.link_for_all(server, request, course),
+            false => self.link_for_whole(server, request, course, &scope),
         });
         let id = match link {
             Ok(Some(id)) => id,
@@ -188,11 +194,19 @@ impl Relay {
         }
         self.invalidate(&changes);
         let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
-        let batch = if self.clustered() { self.batches.add(whole.clone(), 0) } else { 0 };
+        let batch = match self.clustered() {
+            true => self.batches.add(Batch::new(whole.clone(), scope.clone())),
+            false => 0,
+        };
         self.send_whole(id, &whole, Step::Exec { client, ticket, changes, db, own, batch });
         match own || db.is_some() {
             true => course.settle(ticket),
-            false => self.follow(ticket, id, course),
+            false => {
+                self.follow(ticket, id, course);
+                if batch != 0 {
+                    course.pending.hold(ticket, &scope);
+                }
+            }
         }
         Ok(if course.execution.is_some() { Taken::Later } else { Taken::Done })
     }

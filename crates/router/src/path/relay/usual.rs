@@ -4,12 +4,8 @@
 
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Concern, Count, Hit, Mode};
-use crate::catalog::{self, Known};
 use crate::path::course::{Course, Request, Stand};
 use std::iter;
-use std::sync::LazyLock;
-
-static GET: LazyLock<Option<&'static Known>> = LazyLock::new(|| catalog::named(b"get"));
 
 impl Relay {
     /// Answers a request from memory, if it is the usual one and memory has the reply.
@@ -25,8 +21,7 @@ impl Relay {
         if !usual || !course.is_free() || !self.awaiting.is_empty() {
             return false;
         }
-        let permitted = request.user.zip(*GET);
-        if !permitted.is_some_and(|(user, get)| user.permissions.contains(get.permissions)) {
+        if !request.user.is_some_and(|user| user.gets(words.word(1))) {
             return false;
         }
         let replies = &course.replies;

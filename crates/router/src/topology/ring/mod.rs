@@ -4,11 +4,9 @@
 //! A node named `n` has its points at the hashes of `n_0`, `n_1` and so on; a key belongs to the first
 //! point that is not before its own hash. The hash is XXH64 with seed 0.
 
-mod bounded;
 mod owners;
 mod points;
 
-pub use bounded::has_room;
 pub(crate) use owners::RingOwners;
 pub use owners::{MOST_STORES, RingOptions};
 
@@ -70,13 +68,6 @@ impl Ring {
             return own;
         }
         self.successors(key).find(|node| is_up(*node)).unwrap_or(own)
-    }
-
-    /// One of the first nodes of a hot key, by a second hash: whoever gives the same `by` has the same
-    /// node each time, and all together use all of these nodes.
-    pub fn spread(&self, key: &[u8], copies: usize, by: &[u8]) -> usize {
-        let nodes: Vec<_> = self.successors(key).take(copies.max(1)).collect();
-        nodes[hash(by) as u32 as usize % nodes.len()]
     }
 }
 
