@@ -31,6 +31,8 @@ pub(crate) struct Tracker {
     pub(crate) target: AtomicU64,
     /// Whether that one was found gone.
     pub(crate) broken: AtomicBool,
+    /// Whether what it reads is registered in another table, that of a connection.
+    apart: AtomicBool,
     /// Registrations of smaller numbers do not count.
     floor: AtomicU64,
     weight: AtomicUsize,
@@ -172,6 +174,7 @@ impl TrackedReads {
                 thread,
                 target: AtomicU64::new(0),
                 broken: AtomicBool::new(false),
+                apart: AtomicBool::new(false),
                 floor: AtomicU64::new(0),
                 weight: AtomicUsize::new(0),
             })
@@ -185,6 +188,8 @@ impl TrackedReads {
 
     /// A client that tracks already is in this table as well.
     pub(crate) fn adopt(&self, tracker: &Arc<Tracker>) {
+        // Release: whoever is to tell all that may be missed tells this one.
+        tracker.apart.store(true, Ordering::Release);
         let mut trackers = self.trackers.lock();
         trackers.insert(tracker.client, tracker.clone());
         self.count.store(trackers.len(), Ordering::Release);
@@ -315,6 +320,18 @@ impl TrackedReads {
         told.into_iter().flatten().collect()
     }
 
+    /// What was read may have changed of those whose reads are registered in other tables: all their
+    /// registrations end.
+    pub(crate) fn flush_apart(&self) -> Vec<Told> {
+        let trackers: Vec<_> = self.trackers.lock().values().cloned().collect();
+        let apart = trackers.into_iter().filter(|tracker| tracker.apart.load(Ordering::Acquire));
+        let told = apart.map(|tracker| {
+            tracker.drop_all(self.draw());
+            Told { tracker, key: None }
+        });
+        told.collect()
+    }
+
     /// Any key may have changed: takes out all, who are to be told.
     pub(crate) fn flush(&self) -> Vec<Told> {
         let trackers: Vec<_> = self.trackers.lock().values().cloned().collect();
@@ -383,6 +400,19 @@ mod tests {
     fn told(all: &[Told]) -> Vec<(ClientId, Option<String>)> {
         let text = |key: &Arc<[u8]>| String::from_utf8_lossy(key).into_owned();
         all.iter().map(|told| (told.tracker.client, told.key.as_ref().map(text))).collect()
+    }
+
+    #[test]
+    fn whose_reads_are_registered_in_the_table_of_a_connection_is_told_that_all_may_have_changed() {
+        let (all, of_one) = (TrackedReads::new(100, 100), TrackedReads::new(100, 100));
+        let (one, two) = (all.begin(1, 1, 0), all.begin(2, 1, 0));
+        of_one.adopt(&two);
+        all.register(&one, &keys(&["a"]));
+        let (number, _) = of_one.register(&two, &keys(&["a"]));
+        assert!(of_one.holds(&two, b"a", number));
+        assert_eq!(told(&all.flush_apart()), [(2, None)]);
+        assert!(!of_one.holds(&two, b"a", number) && told(&of_one.changed(b"a")).is_empty());
+        assert_eq!(told(&all.changed(b"a")), [(1, Some("a".to_owned()))]);
     }
 
     #[test]

@@ -337,12 +337,13 @@ impl Relay {
     }
 
     /// Of keys of what these tags stand for nobody may tell for a while, and what was read of them is
-    /// forgotten already. Who hears of prefixes is told of everything.
+    /// forgotten already. Who hears of prefixes, or of all but its own changes, is told of everything.
     pub(super) fn tell_moved(&mut self, tags: &[Tag]) {
         if !self.router.tracked.is_empty() {
             let map = self.router.topology.map();
             let mut told = self.router.tracked.changed_where(map.concerns(tags));
             told.extend(self.router.tracked.by_prefix());
+            told.extend(self.router.tracked.flush_apart());
             self.tell_all(told);
         }
     }
