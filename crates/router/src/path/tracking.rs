@@ -32,13 +32,13 @@ pub(super) struct ClientTracking {
     /// Whether `CLIENT CACHING` speaks of the next request.
     caching: bool,
     /// The lane of a client that hears of prefixes but not of what it writes itself.
-    lane: Option<Lane>,
+    lane: Option<PrefixLane>,
 }
 
 /// Which connections some clients of a thread share for what they write: what the store tells over them,
 /// others have written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Lane {
+pub(super) struct PrefixLane {
     pub(super) db: u8,
     /// Of changes of keys that begin so the store tells.
     pub(super) prefixes: Arc<[Vec<u8>]>,
@@ -72,12 +72,12 @@ impl ClientTracking {
     }
 
     /// The lane of its requests of a database, if they have one.
-    pub(super) fn lane(&self, db: u8) -> Option<&Lane> {
+    pub(super) fn lane(&self, db: u8) -> Option<&PrefixLane> {
         self.lane.as_ref().filter(|lane| lane.db == db)
     }
 
     /// It has this lane from now on, or none.
-    pub(super) fn take_lane(&mut self, lane: Option<Lane>) {
+    pub(super) fn take_lane(&mut self, lane: Option<PrefixLane>) {
         self.lane = lane;
     }
 

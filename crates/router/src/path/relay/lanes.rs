@@ -23,7 +23,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::letter::Word;
 use crate::path::pending::LinkId;
-use crate::path::tracking::Lane;
+use crate::path::tracking::PrefixLane;
 use crate::shared::{ClientId, TrackedReads, Tracker};
 use crate::topology::ServerId;
 use crate::upstream::{Phase, UpstreamOptions};
@@ -50,8 +50,8 @@ struct Members {
 /// The lanes of this thread.
 #[derive(Default)]
 pub(super) struct Lanes {
-    all: HashMap<Lane, Members>,
-    of: HashMap<LinkId, Lane>,
+    all: HashMap<PrefixLane, Members>,
+    of: HashMap<LinkId, PrefixLane>,
 }
 
 impl Lanes {
@@ -79,7 +79,7 @@ impl Relay {
         course: &mut Course,
     ) -> Taken {
         let prefixes = course.tracking.prefixes().to_vec();
-        let mut lane = Lane { db: request.db, prefixes: prefixes.as_slice().into() };
+        let mut lane = PrefixLane { db: request.db, prefixes: prefixes.as_slice().into() };
         if self.lanes.all.len() >= MOST && !self.lanes.all.contains_key(&lane) {
             lane.prefixes = [vec![]].into();
         }
@@ -121,7 +121,7 @@ impl Relay {
     }
 
     /// Opens the connections that a lane lacks; whether there were any.
-    fn open_lane(&mut self, lane: &Lane) -> bool {
+    fn open_lane(&mut self, lane: &PrefixLane) -> bool {
         let Some(members) = self.lanes.all.get(lane) else { return false };
         let lacks = |server: &ServerId| !members.links.contains_key(server);
         let servers: Vec<_> = self.map.serving().iter().copied().filter(lacks).collect();
@@ -141,7 +141,7 @@ impl Relay {
     }
 
     /// If all connections of a lane are ready, nobody waits for it.
-    fn lane_stands(&mut self, lane: &Lane) {
+    fn lane_stands(&mut self, lane: &PrefixLane) {
         let Some(members) = self.lanes.all.get_mut(lane) else { return };
         let ready = |id: &LinkId| {
             self.links.get(id).is_some_and(|link| link.upstream.phase() == Phase::Ready)
@@ -174,7 +174,7 @@ impl Relay {
     }
 
     /// Keys may have changed, and may change until the lane stands, of which nobody tells.
-    fn lane_missed(&mut self, lane: &Lane) {
+    fn lane_missed(&mut self, lane: &PrefixLane) {
         if let Some(members) = self.lanes.all.get_mut(lane) {
             members.missed = true;
             let told = members.told.by_prefix();
@@ -245,7 +245,7 @@ impl Relay {
     }
 
     /// Tells all of a lane but the one who wrote.
-    fn tell_lane(&mut self, lane: &Lane, by: Option<ClientId>, keys: &KeyList) {
+    fn tell_lane(&mut self, lane: &PrefixLane, by: Option<ClientId>, keys: &KeyList) {
         let Some(members) = self.lanes.all.get(lane) else { return };
         for (keys, trackers) in members.told.told_of(&keys.iter().collect::<Vec<_>>()) {
             let bytes: Arc<[u8]> = invalidation(Some(&keys)).into();

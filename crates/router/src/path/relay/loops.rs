@@ -33,11 +33,11 @@ use std::sync::Arc;
 struct Table {
     reads: TrackedReads,
     /// Their requests on their way, by whose replies these are.
-    sent: HashMap<(ClientId, u64), Sent>,
+    sent: HashMap<(ClientId, u64), OnTheirWay>,
 }
 
 /// Requests of one client on their way: one, or those of a transaction.
-struct Sent {
+struct OnTheirWay {
     tracker: Arc<Tracker>,
     requests: Vec<Vec<u8>>,
     /// The keys that they read, of whose changes the client wants to hear.
@@ -102,14 +102,14 @@ impl Relay {
             sent: HashMap::new(),
         });
         table.reads.adopt(&tracker);
-        table.sent.insert((client, ticket), Sent { tracker, requests, reads, told: true });
+        table.sent.insert((client, ticket), OnTheirWay { tracker, requests, reads, told: true });
     }
 
     /// The store has answered over a connection.
     pub(super) fn answered_quietly(&mut self, link: LinkId, to: &To, kind: Kind, reply: &[u8]) {
         let Some(table) = self.loops.tables.get_mut(&link) else { return };
         let Some(whose) = whose(to) else { return };
-        let Some(Sent { tracker, requests, reads, told }) = table.sent.remove(&whose) else {
+        let Some(OnTheirWay { tracker, requests, reads, told }) = table.sent.remove(&whose) else {
             return;
         };
         for key in own_changes(&requests, kind, reply).iter() {
@@ -133,7 +133,7 @@ impl Relay {
     pub(super) fn doubt(&mut self, link: LinkId, to: &To) {
         let Some(table) = self.loops.tables.get_mut(&link) else { return };
         let Some(whose) = whose(to) else { return };
-        if let Some(Sent { tracker, reads, .. }) = table.sent.remove(&whose) {
+        if let Some(OnTheirWay { tracker, reads, .. }) = table.sent.remove(&whose) {
             self.watch_quietly(whose, tracker, (link, 0), reads);
         }
     }
