@@ -39,7 +39,7 @@ impl Relay {
             Word::News { client, bytes, redirected } => self.take_news(client, bytes, redirected),
             Word::Hear { client, thread, source } => self.hear_for(client, thread, source),
             Word::Heard { source, refused } => self.heard_for(source, refused),
-            Word::Deaf => self.deafen(),
+            Word::Deaf(topics) => self.deafen(topics),
             Word::Ears { numbers, ears } => return self.take_over(numbers, ears),
             Word::Moved(ear) => self.ask_again(ear),
             Word::Wants { thread, topics } => self.wants(thread, &topics),
