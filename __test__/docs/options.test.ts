@@ -30,6 +30,7 @@ const EXPORTED: Record<string, string> = {
   RouterRoute: 'breakwater/router',
   RouterUser: 'breakwater/router',
   ListenOptions: 'breakwater/router',
+  AdminOptions: 'breakwater/admin',
   RingOptions: 'breakwater/routing',
   PoolOptions: 'breakwater/routing',
   RunOptions: 'breakwater/routing',

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Cache } from 'breakwater'
+import { createAdmin } from 'breakwater/admin'
 import { LRUCache } from 'breakwater/lru-cache'
 import { redis } from 'breakwater/redis'
 import { createRouter } from 'breakwater/router'
@@ -257,6 +258,17 @@ const awaited = {
   async 'router: drain'() {
     const node = await router('net', { threads: 0, drain: { over: 250, within: 50 } })
     node.close().then(say('done'))
+  },
+  async 'admin: close'() {
+    const node = await router('net', { threads: 0 })
+    const admin = createAdmin(node, { listen: '127.0.0.1:0' })
+    const { port } = new URL(`http://${await admin.listen()}`)
+    // Half a request: it is waited for, and cut.
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET /livez HTTP/1.1\r\n'))
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    node.close()
+    admin.close().then(say('done'))
   },
   async 'router: warmUp'() {
     const node = await router('auto', { store: 'redis://127.0.0.1:1' })

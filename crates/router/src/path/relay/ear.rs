@@ -327,7 +327,7 @@ impl Relay {
         if !self.hearing.topics.is_empty() {
             return;
         }
-        self.rest();
+        self.stop_hearing();
         if std::mem::take(&mut self.hearing.stuck) {
             for id in std::mem::take(&mut self.hearing.ears).into_values() {
                 self.give_up(id, "nothing is heard there any more");

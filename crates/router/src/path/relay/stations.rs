@@ -71,7 +71,7 @@ impl Relay {
     }
 
     /// Nothing is heard any more.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn stop_hearing(&mut self) {
         if self.map.first_of_ring().is_some() {
             self.router.ear.goes_by(self.number, None);
         }
