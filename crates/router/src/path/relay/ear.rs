@@ -132,7 +132,7 @@ impl Relay {
             if station.listeners.iter().all(|listener| listener.thread != thread) {
                 station.listeners.push(Listener { thread, load: load.clone() });
             }
-            for server in self.stations(&topic, &station, everywhere.as_ref()) {
+            for server in self.stations(&topic, &station.at, everywhere.as_ref()) {
                 if !station.at.contains_key(&server) {
                     fresh.entry(server).or_default().push(topic.clone());
                 }

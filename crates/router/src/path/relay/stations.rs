@@ -12,7 +12,6 @@
 //! and one that leaves is heard a while longer: nothing that is published through this node is lost.
 
 use super::Relay;
-use super::ear::Station;
 use crate::news::{Kind, Topic};
 use crate::path::pending::LinkId;
 use crate::topology::{PRIMARY, ServerId};
@@ -86,11 +85,11 @@ impl Relay {
         Some(self.map.serving().into_iter().chain(before).collect())
     }
 
-    /// The servers that a topic is to be heard at.
+    /// The servers that a topic is to be heard at, which is heard `at` some.
     pub(super) fn stations(
         &self,
         topic: &Topic,
-        station: &Station,
+        at: &BTreeMap<ServerId, Option<u64>>,
         everywhere: Option<&BTreeSet<ServerId>>,
     ) -> BTreeSet<ServerId> {
         if let Some(everywhere) = everywhere {
@@ -101,14 +100,14 @@ impl Relay {
         }
         let owner = self.map.owner(self.map.partition(&topic.1));
         let follows = |server: &&ServerId| owner.is_some() && self.map.master_of(**server) == owner;
-        station.at.keys().find(follows).copied().or(owner).into_iter().collect()
+        at.keys().find(follows).copied().or(owner).into_iter().collect()
     }
 
     /// Whether any topic is to be heard at a server.
     pub(super) fn is_wanted(&self, server: ServerId) -> bool {
         let everywhere = self.everywhere();
         let mut all = self.hearing.topics.iter();
-        all.any(|(topic, one)| self.stations(topic, one, everywhere.as_ref()).contains(&server))
+        all.any(|(topic, one)| self.stations(topic, &one.at, everywhere.as_ref()).contains(&server))
     }
 
     /// Whether messages to a topic may be lost if this server is not heard, or, if it was `heard`, is heard
@@ -133,7 +132,7 @@ impl Relay {
         let mut fresh = BTreeMap::<ServerId, Vec<Topic>>::new();
         let mut over = BTreeMap::<ServerId, Vec<Topic>>::new();
         for (topic, station) in &self.hearing.topics {
-            let wanted = self.stations(topic, station, everywhere.as_ref());
+            let wanted = self.stations(topic, &station.at, everywhere.as_ref());
             for server in &wanted {
                 if !station.at.contains_key(server) {
                     fresh.entry(*server).or_default().push(topic.clone());
