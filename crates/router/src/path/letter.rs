@@ -52,10 +52,6 @@ pub(super) enum Word {
     Feed { thread: u64, ask: u64 },
     /// News of changes for a client.
     News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
-    /// A client is to be told by the store itself, for another one: `source`, of this thread.
-    Hear { client: ClientId, thread: u64, source: ClientId },
-    /// It is, or cannot.
-    Heard { source: ClientId, refused: bool },
     /// From who hears: messages to these topics may have been lost, which are not subscribed to any
     /// more; to all, if it names none.
     Deaf(Option<Vec<Topic>>),

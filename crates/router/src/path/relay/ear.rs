@@ -200,7 +200,7 @@ impl Relay {
         // Others are not wanted any more, or were asked for once more.
         let topics: Vec<Topic> = topics.into_iter().filter(asked).collect();
         match answer {
-            Ok((kind, reply)) if is_refusal(kind, reply) => {
+            Ok((kind, reply)) if self.clustered() && is_refusal(kind, reply) => {
                 self.hearing.leave(server, &topics);
                 self.hear_again();
             }

@@ -39,6 +39,7 @@ mod homes;
 mod inform;
 mod invalidation;
 mod landing;
+mod lanes;
 mod link;
 mod loops;
 mod mail;
@@ -85,6 +86,7 @@ use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
+use lanes::Lanes;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
@@ -129,10 +131,11 @@ pub struct Relay {
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
     hearing: Hearing,
     subscribers: Subscribers,
-    /// What its clients track, what is heard for that, and what only the store knows.
+    /// What its clients track, what is heard for that, and those who do not hear of what they write.
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    lanes: Lanes,
     meeting: Meeting,
     probes: Probes,
     survey: Survey,
@@ -214,6 +217,7 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            lanes: Lanes::default(),
             meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
