@@ -5,7 +5,7 @@
 //! cache      reads, writes, room, upkeep, scans: what a user calls
 //!   shard      index + policy + wheel + account + garbage
 //!     index      lock-free hash table of words: pointer, tag, frequency
-//!     policy     lru, lfu (S3-FIFO), random: hints about who leaves
+//!     policy     lru, lfu (S3-FIFO), auto, random: hints about who leaves
 //!     wheel      hints about who has expired
 //!     ledger     one byte budget, an account on it for each shard
 //!   entry      one allocation: header, key, value, note
@@ -66,6 +66,9 @@ pub use hot::{HotKey, HotKeys};
 pub use key::{Key, KeyKind, MAX_KEY_LEN};
 pub use note::{MOST_TAGS, Nature, Note, NoteRef};
 pub use persist::PersistError;
+#[doc(hidden)]
+pub use policy::Simulation;
+pub use policy::{RULES, Rule};
 pub use removal::{Reason, RemovalListener};
 pub use stats::Stats;
 pub use thread::rest;

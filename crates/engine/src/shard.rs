@@ -3,7 +3,8 @@
 //! # Locks
 //! `order` guards policy and wheel, `limbo` the garbage. A thread that holds `order` may take
 //! `limbo`; never the other way, and never the locks of two shards. Reads take neither, but for
-//! `lru`, which tries `order` and goes on without when it is taken. Listeners run under none.
+//! `lru` and, for a sample of the keys,
+//! `auto`, which try `order` and go on without when it is taken. Listeners run under none.
 
 use crate::config::Policy;
 use crate::cursor::run_to_end;
@@ -12,7 +13,7 @@ use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Shortage};
 use crate::ledger::{Account, Ledger};
-use crate::policy::Order;
+use crate::policy::{NO_SAMPLE, Order, is_sampled};
 use crate::thread::{self, Thread};
 use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
@@ -105,7 +106,7 @@ const SLACK: u64 = 256;
 /// What every read looks at, what every write changes, and what few do lie on lines of their own:
 /// a write must not take the index's pointer away from the readers.
 pub(crate) struct Shard {
-    pub(crate) index: CachePadded<Index>,
+    pub(crate) index: CachePadded<Front>,
     pub(crate) guarded: CachePadded<Mutex<Guarded>>,
     pub(crate) account: CachePadded<Account>,
     entries: AtomicU64,
@@ -117,6 +118,35 @@ pub(crate) struct Shard {
     /// Whether entries have links in front of them.
     linked: bool,
 }
+
+/// What every read looks at.
+pub(crate) struct Front {
+    index: Index,
+    /// Which keys' reads the policy is told of, beyond what words count.
+    sample: AtomicU64,
+}
+
+impl Front {
+    /// Whether the policy wants to be told that the key of this hash was read.
+    #[inline]
+    pub(crate) fn is_sampled(&self, hash: u64) -> bool {
+        // Relaxed: who sees the mask late tells too much or too little.
+        is_sampled(hash, self.sample.load(Ordering::Relaxed))
+    }
+}
+
+impl Deref for Front {
+    type Target = Index;
+
+    #[inline]
+    fn deref(&self) -> &Index {
+        &self.index
+    }
+}
+
+/// Of the bytes of a shard's keys and values, so much may serve the policy alone, where bytes are
+/// bounded.
+const POLICY_SHARE: u64 = 32;
 
 /// An entry may be counted as lost by one thread before another has counted it as gained.
 #[inline]
@@ -153,7 +183,10 @@ impl Shard {
     /// An empty shard; `None` when the system has no memory left.
     pub(crate) fn new(policy: Policy, grace: u64) -> Option<Self> {
         Some(Self {
-            index: CachePadded::new(Index::new(FIRST_BUCKETS)?),
+            index: CachePadded::new(Front {
+                index: Index::new(FIRST_BUCKETS)?,
+                sample: AtomicU64::new(NO_SAMPLE),
+            }),
             guarded: CachePadded::new(Mutex::new(Guarded {
                 order: Order::new(policy),
                 wheel: Wheel::new(),
@@ -361,6 +394,14 @@ impl Host for ShardRef<'_> {
 
     fn discard(&self, entry: EntryPtr) {
         self.shard.limbo.lock().cleared.push(entry);
+    }
+
+    fn allowance(&self) -> u64 {
+        if self.ledger.cap() == u64::MAX { u64::MAX } else { self.shard.payload() / POLICY_SHARE }
+    }
+
+    fn sample(&self, mask: u64) {
+        self.shard.index.sample.store(mask, Ordering::Relaxed);
     }
 
     #[inline]

@@ -287,6 +287,12 @@ impl Cache {
         if tell {
             match self.policy {
                 Policy::Lfu => hit.count_read(),
+                Policy::Auto => {
+                    hit.count_read();
+                    if shard.index.is_sampled(hash) {
+                        tell_of(shard, hash);
+                    }
+                }
                 Policy::Lru => {
                     // Taken: another thread tells the policy. Exact with one, near with many.
                     if let Some(mut guarded) = shard.guarded.try_lock() {
@@ -365,6 +371,15 @@ impl Cache {
     pub fn unlisten<L: RemovalListener + ?Sized>(&self, listener: &Arc<L>) {
         let it = Arc::as_ptr(listener).cast::<()>();
         self.listeners.remove(|other| Arc::as_ptr(other).cast() == it);
+    }
+}
+
+/// Tells the policy that a key of the sample was read, unless another thread is telling it
+/// something: what it learns is a sample anyway.
+#[cold]
+fn tell_of(shard: ShardRef<'_>, hash: u64) {
+    if let Some(mut guarded) = shard.guarded.try_lock() {
+        guarded.order.seen(hash);
     }
 }
 

@@ -54,9 +54,12 @@ impl Cache {
         let shard = self.shard_of(hash);
         let _guard = shard.here.pin();
         match self.policy {
-            Policy::Lfu => {
+            Policy::Lfu | Policy::Auto => {
                 if let Some(hit) = shard.index.find(hash, |_| true) {
                     hit.count_read();
+                    if shard.index.is_sampled(hash) {
+                        super::tell_of(shard, hash);
+                    }
                 }
             }
             Policy::Lru => {

@@ -56,6 +56,12 @@ pub(crate) trait Host {
     fn retire_part(&self, part: Part);
     /// Takes an entry that was dropped because the index is being cleared.
     fn discard(&self, entry: EntryPtr);
+    /// The most bytes that something may be charged which serves the policy alone.
+    fn allowance(&self) -> u64 {
+        u64::MAX
+    }
+    /// From now on readers tell the policy of keys whose hash leaves nothing under this mask.
+    fn sample(&self, _mask: u64) {}
     /// What a key of this hash has changes until the guard is dropped.
     fn changing(&self, _hash: u64) -> Option<Changing<'_>> {
         None

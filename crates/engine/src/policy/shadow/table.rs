@@ -1,0 +1,168 @@
+//! What shadows know of keys: for each of up to eight caches, four bits of one word.
+//!
+//! A bucket is one cache line of eight keys. A key that finds its bucket full takes the place of the
+//! one that fewest caches hold.
+
+use crate::memory;
+
+const WAYS: usize = 8;
+
+/// Slots for each entry of a cache: the caches hold about the same keys, and remember some more.
+const SLOTS: u64 = 4;
+
+/// Bits of a word for each cache.
+const BITS: usize = 4;
+/// The lowest bit of every cache's four.
+const ONES: u32 = 0x1111_1111;
+
+/// Where a cache has a key. Small and main are the values of which one bit of two is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Nowhere = 0,
+    Small = 1,
+    Main = 2,
+    Ghost = 3,
+}
+
+/// A cache's four bits: a place, and up to three reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Known {
+    pub(super) place: Place,
+    pub(super) reads: u64,
+}
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Bucket {
+    /// 0 for none.
+    keys: [u32; WAYS],
+    words: [u32; WAYS],
+}
+
+const EMPTY: Bucket = Bucket { keys: [0; WAYS], words: [0; WAYS] };
+
+/// A key's slot, until another key comes in.
+#[derive(Clone, Copy)]
+pub(super) struct Slot(usize, usize);
+
+pub(super) struct Table {
+    /// A power of two of them.
+    buckets: Vec<Bucket>,
+}
+
+impl Table {
+    fn len(capacity: u64) -> u64 {
+        (capacity * SLOTS).div_ceil(WAYS as u64).next_power_of_two()
+    }
+
+    /// What a table for caches of so many entries takes, in bytes.
+    pub(super) fn price(capacity: u64) -> u64 {
+        Self::len(capacity) * size_of::<Bucket>() as u64
+    }
+
+    /// An empty table; `None` when the system has no memory left.
+    pub(super) fn new(capacity: u64) -> Option<Self> {
+        let len = Self::len(capacity) as usize;
+        let mut buckets = memory::try_vec(len)?;
+        buckets.resize(len, EMPTY);
+        Some(Self { buckets })
+    }
+
+    /// What it takes, in bytes.
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> u64 {
+        size_of_val(self.buckets.as_slice()) as u64
+    }
+
+    #[inline]
+    pub(super) fn bucket_of(&self, key: u32) -> usize {
+        // Fibonacci hashing (Knuth, TAOCP 3, 6.4): which bits of a key are alike does not matter.
+        (key.wrapping_mul(0x9E37_79B1) >> 7) as usize & (self.buckets.len() - 1)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: u32) -> Option<Slot> {
+        let bucket = self.bucket_of(key);
+        let way = self.buckets[bucket].keys.iter().position(|&held| held == key)?;
+        Some(Slot(bucket, way))
+    }
+
+    /// The key's slot, made if it has none, and what was known of another key that it was taken
+    /// from.
+    #[inline]
+    pub(super) fn find_or_make(&mut self, key: u32) -> (Slot, u32) {
+        match self.find(key) {
+            Some(slot) => (slot, 0),
+            None => self.make(key),
+        }
+    }
+
+    fn make(&mut self, key: u32) -> (Slot, u32) {
+        let at = self.bucket_of(key);
+        let bucket = &mut self.buckets[at];
+        let weight = |word: u32| held(word).count_ones() * WAYS as u32 + ghosts(word).count_ones();
+        let mut way = 0;
+        for other in 1..WAYS {
+            if weight(bucket.words[other]) < weight(bucket.words[way]) {
+                way = other;
+            }
+        }
+        bucket.keys[way] = key;
+        (Slot(at, way), std::mem::take(&mut bucket.words[way]))
+    }
+
+    /// Counts a read of the key in every cache that holds it; the caches that do, a bit for each at
+    /// the lowest of its four.
+    #[inline]
+    pub(super) fn read(&mut self, Slot(bucket, way): Slot) -> u32 {
+        let word = &mut self.buckets[bucket].words[way];
+        let held = held(*word);
+        let saturated = *word >> 2 & *word >> 3;
+        *word += (held & !saturated) << 2;
+        held
+    }
+
+    #[inline]
+    pub(super) fn known(&self, cache: usize, Slot(bucket, way): Slot) -> Known {
+        let bits = self.buckets[bucket].words[way] >> (BITS * cache);
+        let place = match bits & 3 {
+            0 => Place::Nowhere,
+            1 => Place::Small,
+            2 => Place::Main,
+            _ => Place::Ghost,
+        };
+        Known { place, reads: u64::from(bits >> 2 & 3) }
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, cache: usize, Slot(bucket, way): Slot, place: Place, reads: u64) {
+        let word = &mut self.buckets[bucket].words[way];
+        let bits = place as u32 | (reads as u32) << 2;
+        *word = *word & !(0xF << (BITS * cache)) | bits << (BITS * cache);
+    }
+}
+
+/// The caches of a word that hold the key.
+#[inline]
+pub(super) fn held(word: u32) -> u32 {
+    (word ^ word >> 1) & ONES
+}
+
+fn ghosts(word: u32) -> u32 {
+    word & word >> 1 & ONES
+}
+
+/// The numbers of the caches in a mask of lowest bits.
+#[inline]
+pub(super) fn caches(mut mask: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let cache = (mask != 0).then(|| mask.trailing_zeros() as usize / BITS);
+        mask &= mask.wrapping_sub(1);
+        cache
+    })
+}
+
+/// The mask of the first `count` caches.
+pub(super) fn first(count: usize) -> u32 {
+    (0..count).fold(0, |mask, cache| mask | 1 << (BITS * cache))
+}
