@@ -56,7 +56,7 @@ mod thread;
 mod versions;
 mod wheel;
 
-pub use cache::{Cache, Edit, Found, Freshness, Info};
+pub use cache::{Cache, Choice, Edit, Found, Freshness, Info};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
 pub use cursor::run_to_end;

@@ -2,9 +2,10 @@
 //! `conditional` and `deadline` change a key, through `store`. `freshness`, `near` and `info` serve
 //! readers who want to know more, `liveness` tells whether an entry is there, `tags` ends many at
 //! once, `leave` is how entries go, `room` makes room for others, `upkeep` does what time asks for,
-//! `scan` visits them all, `audit` checks the books.
+//! `scan` visits them all, `choice` tells what `auto` has chosen, `audit` checks the books.
 
 mod audit;
+mod choice;
 mod conditional;
 mod deadline;
 mod freshness;
@@ -22,6 +23,7 @@ mod update;
 mod upkeep;
 mod write;
 
+pub use choice::Choice;
 pub use freshness::{Found, Freshness};
 pub use info::Info;
 pub use update::Edit;

@@ -243,6 +243,9 @@ impl Cache {
         let before = (self.entry_ledger.cap(), self.ledger.cap());
         self.entry_ledger.set_cap(entries);
         self.ledger.set_cap(bytes);
+        if bytes < before.1 {
+            self.shard_refs().for_each(|shard| shard.guarded.lock().order.shrink(&shard));
+        }
         while self.entry_ledger.used() > entries && self.evict_anywhere() {}
         let mut waits = 0;
         loop {

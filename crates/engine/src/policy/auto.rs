@@ -28,6 +28,9 @@ const LEAST: u64 = 64;
 /// Entries that a shard has at least for a rule to matter.
 const LEAST_WATCHED: u64 = 32;
 
+/// How often entries are evicted in vain for the bytes that shadows take.
+const MOST_REFUSALS: u8 = 4;
+
 /// The bits of a hash that decide whether the key is sampled begin here: they are neither the
 /// bucket's, nor the shard's, nor the tag's.
 const SAMPLE_SHIFT: u32 = 20;
@@ -42,6 +45,9 @@ pub(crate) const fn is_sampled(hash: u64, mask: u64) -> bool {
     hash & mask == 0
 }
 
+/// A span with nothing in it: the next eviction asks for shadows.
+const NO_SPAN: (u64, u64) = (u64::MAX, 0);
+
 pub(crate) struct Auto {
     queues: S3Fifo,
     chooser: Chooser,
@@ -50,6 +56,8 @@ pub(crate) struct Auto {
     span: (u64, u64),
     /// Entries that new shadows are to be made for.
     wanted: Option<u64>,
+    /// How often their bytes were refused.
+    refused: u8,
 }
 
 /// Shadows at work.
@@ -96,9 +104,9 @@ impl Default for Auto {
             queues: S3Fifo::default(),
             chooser: Chooser::default(),
             watch: None,
-            // Empty: the first eviction asks for shadows.
-            span: (u64::MAX, 0),
+            span: NO_SPAN,
             wanted: None,
+            refused: 0,
         }
     }
 }
@@ -125,7 +133,13 @@ impl Auto {
         };
         let price = plan.price() + Sketch::price(keys);
         if !host.charge(price) {
-            return Err(Shortage::Bytes(price));
+            self.refused += 1;
+            if self.refused <= MOST_REFUSALS {
+                return Err(Shortage::Bytes(price));
+            }
+            // Others take what is freed for it: it goes on as it is.
+            self.wanted = None;
+            return Ok(());
         }
         self.wanted = None;
         match (Watch::of(plan), Sketch::new(keys)) {
@@ -139,6 +153,12 @@ impl Auto {
             _ => host.release(price),
         }
         Ok(())
+    }
+
+    /// Gives up what the entries can do without, until the shard evicts again.
+    pub(super) fn shrink(&mut self, host: &impl Host) {
+        self.end(host);
+        (self.span, self.wanted) = (NO_SPAN, None);
     }
 
     /// Drops shadows and sketch.
@@ -183,7 +203,7 @@ impl Auto {
         let (least, most) = self.span;
         if live < least || live > most {
             self.span = (live / 2, live.saturating_add(live / 8));
-            self.wanted = Some(live);
+            (self.wanted, self.refused) = (Some(live), 0);
         }
         self.queues.evict(index, host, live)
     }

@@ -152,9 +152,9 @@ impl S3Fifo {
     /// The oldest of the small queue goes on, and the one that the main queue would evict leaves, if
     /// it came in more often; or else it leaves itself.
     fn contest(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
-        let can_promote = self.main.prepare(host).is_ok();
         let rival = match self.rival(index, host) {
-            Rival::Next(hash, reads) if can_promote => Some((hash, reads)),
+            // A record's room in the main queue is made before there is something to put in.
+            Rival::Next(hash, reads) if self.main.prepare(host).is_ok() => Some((hash, reads)),
             Rival::Next(..) | Rival::None => None,
             Rival::Left(victim) => return Some(victim),
         };

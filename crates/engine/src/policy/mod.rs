@@ -172,6 +172,13 @@ impl Order {
         }
     }
 
+    /// Gives up bytes that the entries can do without.
+    pub(crate) fn shrink(&mut self, host: &impl Host) {
+        if let Self::Auto(auto) = self {
+            auto.shrink(host);
+        }
+    }
+
     /// What the policy is charged.
     pub(crate) fn footprint(&self) -> u64 {
         match self {
