@@ -1,14 +1,13 @@
 //! TinyLFU's sketch: how often a key came in, as a count-min sketch of 4-bit counters that ages
 //! (Cormode and Muthukrishnan, J. Algorithms 2005; Einziger, Friedman and Manes, ACM TOS 2017).
 //!
-//! A key has a counter in each of four words, and the smallest is its estimate. Ageing halves one
-//! word at a time, so that no addition has to halve them all.
+//! A key has four counters, and the smallest is its estimate. They lie in one cache line, as in
+//! Caffeine's sketch. Ageing halves one line at a time, so that no addition has to halve them all.
 
 use crate::memory;
 
 /// Counters for each key that is to be told apart.
 const COUNTERS: u64 = 8;
-const COUNTERS_A_WORD: u64 = 16;
 
 /// Every counter is halved once in so many additions for each key.
 const MEMORY: u64 = 10;
@@ -16,30 +15,39 @@ const MEMORY: u64 = 10;
 /// A sketch for fewer keys would forget a key before it can come back.
 const LEAST_KEYS: u64 = 256;
 
-const ROWS: usize = 4;
 const MOST: u64 = 15;
 
 /// All counters of a word, without their highest bits.
 const HALVED: u64 = 0x7777_7777_7777_7777;
 
+/// A cache line of counters: two words for each of a key's four, one of which has it.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line([u64; 8]);
+
+const COUNTERS_A_LINE: u64 = 128;
+
+/// The four counters of a key in its line: words, and the bits in front of each.
+type Places = [(usize, u32); 4];
+
 pub(super) struct Sketch {
     /// A power of two of them.
-    words: Vec<u64>,
-    /// Additions until the next word is halved, and between two.
+    lines: Vec<Line>,
+    /// Additions until the next line is halved, and between two.
     left: u32,
     period: u32,
-    /// The word that is halved next.
+    /// The line that is halved next.
     hand: usize,
 }
 
 impl Sketch {
     /// What a sketch for so many keys takes, in bytes.
     pub(super) fn price(keys: u64) -> u64 {
-        Self::len(keys) * size_of::<u64>() as u64
+        Self::len(keys) * size_of::<Line>() as u64
     }
 
     fn len(keys: u64) -> u64 {
-        (keys.max(LEAST_KEYS) * COUNTERS / COUNTERS_A_WORD).next_power_of_two()
+        (keys.max(LEAST_KEYS) * COUNTERS / COUNTERS_A_LINE).next_power_of_two()
     }
 
     /// For how many of so many keys a sketch may be made of so many bytes; `None` if for too few to
@@ -51,23 +59,38 @@ impl Sketch {
     /// An empty sketch; `None` when the system has no memory left.
     pub(super) fn new(keys: u64) -> Option<Self> {
         let len = Self::len(keys);
-        let mut words = memory::try_vec(len as usize)?;
-        words.resize(len as usize, 0);
-        let period = (keys.max(LEAST_KEYS) * MEMORY / len).max(1) as u32;
-        Some(Self { words, left: period, period, hand: 0 })
+        let mut lines = memory::try_vec(len as usize)?;
+        lines.resize(len as usize, Line([0; 8]));
+        let period = (keys.max(LEAST_KEYS) * MEMORY / len) as u32;
+        Some(Self { lines, left: period, period, hand: 0 })
     }
 
     /// What it takes, in bytes.
     pub(super) fn footprint(&self) -> u64 {
-        size_of_val(self.words.as_slice()) as u64
+        size_of_val(self.lines.as_slice()) as u64
+    }
+
+    #[inline]
+    fn place(&self, hash: u64) -> (usize, Places) {
+        // An odd constant without pattern (Steele and Vigna, "Computationally easy, spectrally good
+        // multipliers", 2021): the high bits of the product depend on all of the hash.
+        let mixed = hash.wrapping_mul(0xD134_2543_DE82_EF95);
+        let line = (mixed >> 20) as usize & (self.lines.len() - 1);
+        let places = std::array::from_fn(|row| {
+            let bits = (mixed >> (44 + 5 * row)) as usize & 31;
+            (2 * row + (bits & 1), (bits >> 1) as u32 * 4)
+        });
+        (line, places)
     }
 
     /// Counts a key.
     #[inline]
     pub(super) fn add(&mut self, hash: u64) {
-        for (word, shift) in places(hash, self.words.len()) {
-            let counters = &mut self.words[word];
-            *counters += u64::from(*counters >> shift & MOST < MOST) << shift;
+        let (line, places) = self.place(hash);
+        let words = &mut self.lines[line].0;
+        for (word, shift) in places {
+            let counters = words[word];
+            words[word] = counters + (u64::from(counters >> shift & MOST != MOST) << shift);
         }
         self.left -= 1;
         if self.left == 0 {
@@ -75,31 +98,22 @@ impl Sketch {
         }
     }
 
+    #[cold]
     fn age(&mut self) {
         self.left = self.period;
-        let counters = &mut self.words[self.hand];
-        *counters = *counters >> 1 & HALVED;
-        self.hand = (self.hand + 1) & (self.words.len() - 1);
+        for counters in &mut self.lines[self.hand].0 {
+            *counters = *counters >> 1 & HALVED;
+        }
+        self.hand = (self.hand + 1) & (self.lines.len() - 1);
     }
 
     /// How often the key was counted of late, up to 15: seldom too little, sometimes too much.
+    #[inline]
     pub(super) fn estimate(&self, hash: u64) -> u64 {
-        let counts =
-            places(hash, self.words.len()).map(|(word, shift)| self.words[word] >> shift & MOST);
-        counts.into_iter().fold(MOST, u64::min)
+        let (line, places) = self.place(hash);
+        let words = &self.lines[line].0;
+        places.into_iter().fold(MOST, |least, (word, shift)| least.min(words[word] >> shift & MOST))
     }
-}
-
-/// The four counters of a key: words, and the bits in front of each.
-#[inline]
-fn places(hash: u64, words: usize) -> [(usize, u32); ROWS] {
-    let mut mixed = hash;
-    std::array::from_fn(|_| {
-        // An odd constant without pattern (Steele and Vigna, "Computationally easy, spectrally good
-        // multipliers", 2021): the high bits of each product are spread anew.
-        mixed = mixed.wrapping_add(1).wrapping_mul(0xD134_2543_DE82_EF95);
-        ((mixed >> 28) as usize & (words - 1), (mixed >> 60) as u32 * 4)
-    })
 }
 
 #[cfg(all(test, not(loom)))]

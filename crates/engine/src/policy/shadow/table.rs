@@ -83,8 +83,10 @@ impl Table {
     #[inline]
     pub(super) fn find(&self, key: u32) -> Option<Slot> {
         let bucket = self.bucket_of(key);
-        let way = self.buckets[bucket].keys.iter().position(|&held| held == key)?;
-        Some(Slot(bucket, way))
+        // All eight at once: which of them it is cannot be predicted.
+        let held = self.buckets[bucket].keys.iter().enumerate();
+        let found = held.fold(0, |found, (way, &held)| found | u32::from(held == key) << way);
+        (found != 0).then(|| Slot(bucket, found.trailing_zeros() as usize))
     }
 
     /// The key's slot, made if it has none, and what was known of another key that it was taken
@@ -100,9 +102,11 @@ impl Table {
     fn make(&mut self, key: u32) -> (Slot, u32) {
         let at = self.bucket_of(key);
         let bucket = &mut self.buckets[at];
-        let weight = |word: u32| held(word).count_ones() * WAYS as u32 + ghosts(word).count_ones();
         let mut way = 0;
         for other in 1..WAYS {
+            if bucket.words[way] == 0 {
+                break;
+            }
             if weight(bucket.words[other]) < weight(bucket.words[way]) {
                 way = other;
             }
@@ -148,8 +152,11 @@ pub(super) fn held(word: u32) -> u32 {
     (word ^ word >> 1) & ONES
 }
 
-fn ghosts(word: u32) -> u32 {
-    word & word >> 1 & ONES
+/// How much is lost with a word: above all the keys that are held, then the ghosts.
+fn weight(word: u32) -> u32 {
+    // The highest four bits of the product are the sum: there are eight at most.
+    let sum = |mask: u32| mask.wrapping_mul(ONES) >> 28;
+    sum(held(word)) * WAYS as u32 + sum(word & word >> 1 & ONES)
 }
 
 /// The numbers of the caches in a mask of lowest bits.
