@@ -93,10 +93,10 @@ fn traces(args: &Args) -> Result<(), Box<dyn Error>> {
 }
 
 /// The hit ratios of each phase, after its first tenth.
-fn by_phase(requests: &[u32], mut request: impl FnMut(u32) -> bool) -> Vec<f64> {
+fn by_phase(requests: &[u32], mut request: impl FnMut(usize, u32) -> bool) -> Vec<f64> {
     let mut hits = vec![0u32; requests.len() / PHASE];
     for (at, &id) in requests.iter().enumerate() {
-        if request(id) && at % PHASE >= PHASE / 10 {
+        if request(at, id) && at % PHASE >= PHASE / 10 {
             hits[at / PHASE] += 1;
         }
     }
@@ -109,13 +109,21 @@ fn changing(seeds: u64) {
         for seed in 1..=seeds {
             let requests = phases::draw(entries, seed);
             let replay =
-                |mut cache: Simulation| by_phase(&requests, |id| cache.request(hash(id, seed)));
+                |mut cache: Simulation| by_phase(&requests, |_, id| cache.request(hash(id, seed)));
             let mut lru = phases::Lru::new(entries as usize);
-            let mut fixed = vec![("lru", by_phase(&requests, |id| lru.request(id)))];
+            let mut fixed = vec![("lru", by_phase(&requests, |_, id| lru.request(id)))];
             let rules = Rule::ALL.map(|rule| (rule.name, replay(Simulation::fixed(rule, entries))));
             fixed.extend(rules);
-            let auto = replay(Simulation::auto(entries));
-            print!("{entries} entries, seed {seed}:");
+            let mut cache = Simulation::auto(entries);
+            // The rule in force at a tenth, the middle and the end of each phase.
+            let mut rules = Vec::new();
+            let auto = by_phase(&requests, |at, id| {
+                if [PHASE / 10, PHASE / 2, PHASE - 1].contains(&(at % PHASE)) {
+                    rules.push(cache.rule().name);
+                }
+                cache.request(hash(id, seed))
+            });
+            println!("{entries} entries, seed {seed}:");
             let mut worst = 0.0f64;
             for (phase, ours) in auto.iter().enumerate() {
                 let (name, best) = fixed
@@ -124,13 +132,14 @@ fn changing(seeds: u64) {
                     .max_by(|a, b| a.1.total_cmp(&b.1))
                     .expect("there are rules");
                 worst = worst.min(ours - best);
-                print!(
-                    " | {} {ours:.1} {:+.2} to {name}",
-                    phases::ORDER[phase].name(),
+                let pattern = phases::ORDER[phase].name();
+                let rules = rules[3 * phase..3 * phase + 3].join(", ");
+                println!(
+                    "  {pattern:<8}{ours:>6.2} {:>+7.2} to {name}; under {rules}",
                     ours - best
                 );
             }
-            println!(" | worst {worst:+.2}");
+            println!("  worst {worst:+.2}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! TinyLFU's sketch: how often a key came in, as a count-min sketch of 4-bit counters that ages
 //! (Cormode and Muthukrishnan, J. Algorithms 2005; Einziger, Friedman and Manes, ACM TOS 2017).
 //!
-//! A key has four counters, and the smallest is its estimate. They lie in one cache line, as in
-//! Caffeine's sketch. Ageing halves one line at a time, so that no addition has to halve them all.
+//! A key has four counters, all in one word, one in each quarter of it: they are counted at once, and
+//! the smallest is the estimate. Ageing halves one word at a time, so that no addition has to halve
+//! them all.
 
 use crate::memory;
 
@@ -20,34 +21,29 @@ const MOST: u64 = 15;
 /// All counters of a word, without their highest bits.
 const HALVED: u64 = 0x7777_7777_7777_7777;
 
-/// A cache line of counters: two words for each of a key's four, one of which has it.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Line([u64; 8]);
+const COUNTERS_A_WORD: u64 = 16;
 
-const COUNTERS_A_LINE: u64 = 128;
-
-/// The four counters of a key in its line: words, and the bits in front of each.
-type Places = [(usize, u32); 4];
+/// Bits of a quarter of a word.
+const QUARTER: u32 = 16;
 
 pub(super) struct Sketch {
     /// A power of two of them.
-    lines: Vec<Line>,
-    /// Additions until the next line is halved, and between two.
+    words: Vec<u64>,
+    /// Additions until the next word is halved, and between two.
     left: u32,
     period: u32,
-    /// The line that is halved next.
+    /// The word that is halved next.
     hand: usize,
 }
 
 impl Sketch {
     /// What a sketch for so many keys takes, in bytes.
     pub(super) fn price(keys: u64) -> u64 {
-        Self::len(keys) * size_of::<Line>() as u64
+        Self::len(keys) * size_of::<u64>() as u64
     }
 
     fn len(keys: u64) -> u64 {
-        (keys.max(LEAST_KEYS) * COUNTERS / COUNTERS_A_LINE).next_power_of_two()
+        (keys.max(LEAST_KEYS) * COUNTERS / COUNTERS_A_WORD).next_power_of_two()
     }
 
     /// For how many of so many keys a sketch may be made of so many bytes; `None` if for too few to
@@ -59,60 +55,60 @@ impl Sketch {
     /// An empty sketch; `None` when the system has no memory left.
     pub(super) fn new(keys: u64) -> Option<Self> {
         let len = Self::len(keys);
-        let mut lines = memory::try_vec(len as usize)?;
-        lines.resize(len as usize, Line([0; 8]));
-        let period = (keys.max(LEAST_KEYS) * MEMORY / len) as u32;
-        Some(Self { lines, left: period, period, hand: 0 })
+        let mut words = memory::try_vec(len as usize)?;
+        words.resize(len as usize, 0);
+        let period = (keys.max(LEAST_KEYS) * MEMORY / len).max(1) as u32;
+        Some(Self { words, left: period, period, hand: 0 })
     }
 
     /// What it takes, in bytes.
     pub(super) fn footprint(&self) -> u64 {
-        size_of_val(self.lines.as_slice()) as u64
+        size_of_val(self.words.as_slice()) as u64
     }
 
+    /// The key's word, and how far its counters are from the beginnings of the quarters.
     #[inline]
-    fn place(&self, hash: u64) -> (usize, Places) {
+    fn place(&self, hash: u64) -> (usize, [u32; 4]) {
         // An odd constant without pattern (Steele and Vigna, "Computationally easy, spectrally good
         // multipliers", 2021): the high bits of the product depend on all of the hash.
         let mixed = hash.wrapping_mul(0xD134_2543_DE82_EF95);
-        let line = (mixed >> 20) as usize & (self.lines.len() - 1);
-        let places = std::array::from_fn(|row| {
-            let bits = (mixed >> (44 + 5 * row)) as usize & 31;
-            (2 * row + (bits & 1), (bits >> 1) as u32 * 4)
-        });
-        (line, places)
+        let word = (mixed >> 20) as usize & (self.words.len() - 1);
+        (word, [54, 56, 58, 60].map(|bits| (mixed >> bits) as u32 & 0b1100))
     }
 
     /// Counts a key.
     #[inline]
     pub(super) fn add(&mut self, hash: u64) {
-        let (line, places) = self.place(hash);
-        let words = &mut self.lines[line].0;
-        for (word, shift) in places {
-            let counters = words[word];
-            words[word] = counters + (u64::from(counters >> shift & MOST != MOST) << shift);
+        let (word, places) = self.place(hash);
+        let mut ones = 0;
+        for (quarter, place) in places.into_iter().enumerate() {
+            ones |= 1 << (QUARTER * quarter as u32 + place);
         }
+        let counters = self.words[word];
+        let halves = counters & counters >> 1;
+        let saturated = halves & halves >> 2;
+        self.words[word] = counters + (ones & !saturated);
         self.left -= 1;
         if self.left == 0 {
             self.age();
         }
     }
 
-    #[cold]
     fn age(&mut self) {
         self.left = self.period;
-        for counters in &mut self.lines[self.hand].0 {
-            *counters = *counters >> 1 & HALVED;
-        }
-        self.hand = (self.hand + 1) & (self.lines.len() - 1);
+        let counters = &mut self.words[self.hand];
+        *counters = *counters >> 1 & HALVED;
+        self.hand = (self.hand + 1) & (self.words.len() - 1);
     }
 
     /// How often the key was counted of late, up to 15: seldom too little, sometimes too much.
     #[inline]
     pub(super) fn estimate(&self, hash: u64) -> u64 {
-        let (line, places) = self.place(hash);
-        let words = &self.lines[line].0;
-        places.into_iter().fold(MOST, |least, (word, shift)| least.min(words[word] >> shift & MOST))
+        let (word, places) = self.place(hash);
+        let counters = self.words[word];
+        let count =
+            |quarter: usize| counters >> (QUARTER * quarter as u32 + places[quarter]) & MOST;
+        (0..4).map(count).fold(MOST, u64::min)
     }
 }
 

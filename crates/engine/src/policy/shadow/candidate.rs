@@ -12,6 +12,7 @@ pub(super) struct Candidate {
     pub(super) rule: Rule,
     small: Ring,
     main: Ring,
+    /// Of no size where no rule asks for ghosts.
     ghosts: Ring,
     /// Where the rule, or one that it may get, asks for it.
     sketch: Option<Sketch>,
@@ -26,26 +27,43 @@ const fn room(capacity: u64) -> u64 {
     capacity + capacity / 4 + 8
 }
 
+/// What the rules of a candidate ask for.
+#[derive(Clone, Copy)]
+pub(super) struct Needs {
+    ghosts: bool,
+    sketch: bool,
+}
+
+impl Needs {
+    /// Of a rule that stays.
+    pub(super) const fn of(rule: Rule) -> Self {
+        Self { ghosts: !rule.contest && rule.small > 0, sketch: rule.contest }
+    }
+
+    /// Of all rules.
+    pub(super) const ALL: Self = Self { ghosts: true, sketch: true };
+}
+
 impl Candidate {
     /// An empty one; `None` when the system has no memory left.
-    pub(super) fn new(number: usize, rule: Rule, sketched: bool, capacity: u64) -> Option<Self> {
+    pub(super) fn new(number: usize, rule: Rule, needs: Needs, capacity: u64) -> Option<Self> {
         Some(Self {
             number,
             rule,
             small: Ring::new(room(capacity))?,
             main: Ring::new(room(capacity))?,
-            ghosts: Ring::new(ghosts(capacity))?,
-            sketch: if sketched { Some(Sketch::new(capacity)?) } else { None },
+            ghosts: Ring::new(if needs.ghosts { ghosts(capacity) } else { 0 })?,
+            sketch: if needs.sketch { Some(Sketch::new(capacity)?) } else { None },
             held: 0,
             misses: 0,
         })
     }
 
     /// What one takes, in bytes.
-    pub(super) fn price(sketched: bool, capacity: u64) -> u64 {
-        let sketch = if sketched { Sketch::price(capacity) } else { 0 };
-        let rings = 2 * Ring::price(room(capacity)) + Ring::price(ghosts(capacity));
-        size_of::<Self>() as u64 + rings + sketch
+    pub(super) fn price(needs: Needs, capacity: u64) -> u64 {
+        let sketch = if needs.sketch { Sketch::price(capacity) } else { 0 };
+        let ghosts = if needs.ghosts { Ring::price(ghosts(capacity)) } else { 0 };
+        size_of::<Self>() as u64 + 2 * Ring::price(room(capacity)) + ghosts + sketch
     }
 
     /// What it takes, in bytes.
@@ -208,8 +226,11 @@ impl Candidate {
 
     /// A key leaves, and is remembered as a ghost.
     fn leave(&mut self, table: &mut Table, slot: Slot, key: u32) {
-        table.put(self.number, slot, Place::Ghost, 0);
         self.held -= 1;
+        if self.ghosts.is_none() {
+            return table.put(self.number, slot, Place::Nowhere, 0);
+        }
+        table.put(self.number, slot, Place::Ghost, 0);
         if let Some(oldest) = self.ghosts.push(key)
             && let Some((slot, _)) = self.queued(table, oldest, Place::Ghost)
         {

@@ -12,7 +12,7 @@ mod tests;
 
 use super::rule::Rule;
 use crate::memory;
-use candidate::Candidate;
+use candidate::{Candidate, Needs};
 use table::{Table, caches, first, held};
 
 pub(super) struct Shadow {
@@ -27,7 +27,7 @@ pub(super) struct Shadow {
 impl Shadow {
     /// What shadows of so many entries take, in bytes.
     pub(super) fn price(rules: &[Rule], capacity: u64) -> u64 {
-        let candidates = rules.iter().map(|rule| Candidate::price(rule.contest, capacity));
+        let candidates = rules.iter().map(|rule| Candidate::price(Needs::of(*rule), capacity));
         Table::price(capacity) + candidates.sum::<u64>()
     }
 
@@ -35,7 +35,7 @@ impl Shadow {
     pub(super) fn new(rules: &[Rule], capacity: u64) -> Option<Self> {
         let mut candidates = memory::try_vec(rules.len())?;
         for (number, &rule) in rules.iter().enumerate() {
-            candidates.push(Candidate::new(number, rule, rule.contest, capacity)?);
+            candidates.push(Candidate::new(number, rule, Needs::of(rule), capacity)?);
         }
         let table = Table::new(capacity)?;
         Some(Self { table, candidates, capacity, all: first(rules.len()) })
@@ -44,7 +44,7 @@ impl Shadow {
     /// One cache whose rule changes from request to request, for a simulation.
     pub(super) fn changing(rule: Rule, capacity: u64) -> Option<Self> {
         let mut candidates = memory::try_vec(1)?;
-        candidates.push(Candidate::new(0, rule, true, capacity)?);
+        candidates.push(Candidate::new(0, rule, Needs::ALL, capacity)?);
         Some(Self { table: Table::new(capacity)?, candidates, capacity, all: first(1) })
     }
 

@@ -27,6 +27,12 @@ impl Ring {
         size_of_val(self.items.as_slice()) as u64
     }
 
+    /// Whether it has no room for anything.
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        self.items.is_empty()
+    }
+
     #[inline]
     pub(super) fn len(&self) -> u64 {
         self.len as u64
