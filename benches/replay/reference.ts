@@ -5,8 +5,13 @@ import { type Row, table } from '../lib/report.ts'
 import { read, TraceError } from './formats.ts'
 import { nameOf, type Policy, Replay, type Side } from './replay.ts'
 
+/** Stands for the best policy of each row. */
+const BEST = 'best'
+/** The column that is no policy's. */
+const OPTIMUM = 'opt'
+
 /** By which column each policy of ours is measured. */
-const MEASURE: Record<Policy, string> = { lru: 'lru', lfu: 's3-fifo', random: 'lru' }
+const MEASURE: Record<Policy, string> = { lru: 'lru', lfu: 's3-fifo', auto: BEST, random: 'lru' }
 
 interface Reference {
   columns: string[]
@@ -61,11 +66,14 @@ function parse(folder: string): Reference {
   const file = join(folder, 'reference.tsv')
   if (!existsSync(file)) throw new TraceError(`there is no ${file}`)
   const [head = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
+  const columns = head.split('\t').slice(2)
   const rows = lines.map(line => {
-    const [trace = '', entries, ...ratios] = line.split('\t')
-    return { trace, entries: Number(entries), ratios: ratios.map(Number) }
+    const [trace = '', entries, ...cells] = line.split('\t')
+    const ratios = cells.map(Number)
+    const best = Math.max(...ratios.filter((_, at) => columns[at] !== OPTIMUM))
+    return { trace, entries: Number(entries), ratios: [...ratios, best] }
   })
-  return { columns: head.split('\t').slice(2), rows }
+  return { columns: [...columns, BEST], rows }
 }
 
 const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(2)}`

@@ -103,7 +103,7 @@ export interface PolicyStats {
   /**
    * The rule in force, in most shards: `'s3-fifo'`, `'s3-fifo-2'`, `'s3-fifo-20'`, `'s3-fifo-40'`
    * (the share of the small queue in per cent; 10 without a number), `'clock'` (recency),
-   * `'tinylfu-1'`, `'tinylfu-10'` or `'tinylfu-40'` (frequency).
+   * `'tinylfu-1'` or `'tinylfu-10'` (frequency).
    */
   rule?: string
   /** Each rule's hit ratio of late, 0 to 1, in its copy: why `rule` is in force. */

@@ -32,7 +32,6 @@ impl Rule {
         Self::plain("clock", 0, 1),
         Self::contest("tinylfu-1", 1),
         Self::contest("tinylfu-10", 10),
-        Self::contest("tinylfu-40", 40),
     ];
 
     const fn plain(name: &'static str, small: u8, reads: u8) -> Self {
@@ -75,8 +74,8 @@ impl Rule {
     }
 }
 
-/// How many rules `auto` chooses from: a shadow's table keeps four bits of a word for each.
-pub const RULES: usize = 8;
+/// How many rules `auto` chooses from: a shadow's table has room for eight.
+pub const RULES: usize = 7;
 
 /// What queues do next to find a victim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

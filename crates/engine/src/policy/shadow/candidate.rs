@@ -85,6 +85,7 @@ impl Candidate {
     }
 
     /// The key was asked for and is not held: it comes in.
+    #[inline]
     pub(super) fn insert(&mut self, table: &mut Table, slot: Slot, key: u32, capacity: u64) {
         self.misses += 1;
         while self.held >= capacity {
@@ -94,33 +95,37 @@ impl Candidate {
         let is_ghost = table.known(self.number, slot).place == Place::Ghost;
         let main = self.rule.small == 0 || (is_ghost && !self.rule.contest);
         self.held += 1;
-        table.put(self.number, slot, if main { Place::Main } else { Place::Small }, 0);
         if main {
-            self.push_main(table, key);
-        } else if let Some(oldest) = self.small.push(key) {
+            self.push_main(table, slot, 0);
+            return;
+        }
+        table.put(self.number, slot, Place::Small, 0);
+        if let Some(oldest) = self.small.push(slot) {
             self.lose(table, oldest, Place::Small);
         }
     }
 
+    #[inline]
     fn count(&mut self, key: u32) {
         if let Some(sketch) = &mut self.sketch {
             sketch.add(key.into());
         }
     }
 
-    fn estimate(&self, key: u32) -> u64 {
-        self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(key.into()))
+    fn estimate(&self, table: &Table, slot: Slot) -> u64 {
+        self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(table.key(slot).into()))
     }
 
     /// Evicts a key.
     fn evict(&mut self, table: &mut Table) {
         let before = self.held;
         while self.held == before {
-            if self.small.len() + self.main.len() == 0 {
+            let (small, main) = (self.small.len(), self.main.len());
+            if small + main == 0 {
                 self.held = 0;
                 return;
             }
-            match self.rule.step(self.small.len(), self.main.len(), before) {
+            match self.rule.step(small, main, before) {
                 Step::PassOn => self.pass_on(table),
                 Step::TurnSmall => self.turn_small(table),
                 Step::Contest => self.contest(table),
@@ -129,62 +134,59 @@ impl Candidate {
         }
     }
 
-    /// The slot of a key that is in a queue, and its reads; `None` if the record is stale.
-    fn queued(&self, table: &Table, key: u32, place: Place) -> Option<(Slot, u64)> {
-        let slot = table.find(key)?;
+    /// The reads of a key that is in a queue; `None` if the record is stale.
+    #[inline]
+    fn reads(&self, table: &Table, slot: Slot, place: Place) -> Option<u64> {
         let known = table.known(self.number, slot);
-        (known.place == place).then_some((slot, known.reads))
+        (known.place == place).then_some(known.reads)
     }
 
     fn pass_on(&mut self, table: &mut Table) {
-        let Some(key) = self.small.pop() else { return };
-        if let Some((slot, reads)) = self.queued(table, key, Place::Small) {
-            table.put(self.number, slot, Place::Main, reads.min(1));
-            self.push_main(table, key);
+        let Some(slot) = self.small.pop() else { return };
+        if let Some(reads) = self.reads(table, slot, Place::Small) {
+            self.push_main(table, slot, reads.min(1));
         }
     }
 
+    #[inline]
     fn turn_small(&mut self, table: &mut Table) {
-        let Some(key) = self.small.pop() else { return };
-        let Some((slot, reads)) = self.queued(table, key, Place::Small) else { return };
+        let Some(slot) = self.small.pop() else { return };
+        let Some(reads) = self.reads(table, slot, Place::Small) else { return };
         if reads >= self.rule.reads.into() {
-            table.put(self.number, slot, Place::Main, 0);
-            self.push_main(table, key);
+            self.push_main(table, slot, 0);
         } else {
-            self.leave(table, slot, key);
+            self.leave(table, slot);
         }
     }
 
     fn contest(&mut self, table: &mut Table) {
-        let Some(key) = self.small.pop() else { return };
-        let Some((slot, reads)) = self.queued(table, key, Place::Small) else { return };
-        let rival = self.rival(table);
-        let Some((rival, its_slot, its_reads)) = rival else {
-            return self.leave(table, slot, key);
-        };
-        if wins((self.estimate(key), reads), (self.estimate(rival), its_reads)) {
-            self.main.pop();
-            self.leave(table, its_slot, rival);
-            table.put(self.number, slot, Place::Main, 0);
-            self.push_main(table, key);
-        } else {
-            self.leave(table, slot, key);
+        let Some(slot) = self.small.pop() else { return };
+        let Some(reads) = self.reads(table, slot, Place::Small) else { return };
+        let winner = self.rival(table).filter(|&(rival, its_reads)| {
+            let key = (self.estimate(table, slot), reads);
+            wins(key, (self.estimate(table, rival), its_reads))
+        });
+        match winner {
+            Some((rival, _)) => {
+                self.main.pop();
+                self.leave(table, rival);
+                self.push_main(table, slot, 0);
+            }
+            None => self.leave(table, slot),
         }
     }
 
-    /// The key of the main queue that would leave next: it stands at its front.
-    fn rival(&mut self, table: &mut Table) -> Option<(u32, Slot, u64)> {
+    /// The key of the main queue that would leave next, and its reads: it stands at its front.
+    fn rival(&mut self, table: &mut Table) -> Option<(Slot, u64)> {
         let mut turns = 0;
         loop {
-            let key = self.main.front()?;
-            match self.queued(table, key, Place::Main) {
-                Some((slot, reads)) if reads == 0 || turns == MOST_TURNS => {
-                    return Some((key, slot, reads));
-                }
-                Some((slot, reads)) => {
+            let slot = self.main.front()?;
+            match self.reads(table, slot, Place::Main) {
+                Some(reads) if reads == 0 || turns == MOST_TURNS => return Some((slot, reads)),
+                Some(reads) => {
                     turns += 1;
                     self.main.pop();
-                    self.turn(table, key, slot, reads);
+                    self.turn(table, slot, reads);
                 }
                 None => _ = self.main.pop(),
             }
@@ -192,49 +194,51 @@ impl Candidate {
     }
 
     fn turn_main(&mut self, table: &mut Table) {
-        let Some(key) = self.main.pop() else { return };
-        match self.queued(table, key, Place::Main) {
-            Some((slot, 0)) => {
+        let Some(slot) = self.main.pop() else { return };
+        match self.reads(table, slot, Place::Main) {
+            Some(0) => {
                 table.put(self.number, slot, Place::Nowhere, 0);
                 self.held -= 1;
             }
-            Some((slot, reads)) => self.turn(table, key, slot, reads),
+            Some(reads) => self.turn(table, slot, reads),
             None => {}
         }
     }
 
     /// A key of the main queue that was read gets another turn.
-    fn turn(&mut self, table: &mut Table, key: u32, slot: Slot, reads: u64) {
-        table.put(self.number, slot, Place::Main, reads - 1);
-        self.count(key);
-        self.push_main(table, key);
+    fn turn(&mut self, table: &mut Table, slot: Slot, reads: u64) {
+        self.count(table.key(slot));
+        self.push_main(table, slot, reads - 1);
     }
 
-    fn push_main(&mut self, table: &mut Table, key: u32) {
-        if let Some(oldest) = self.main.push(key) {
+    fn push_main(&mut self, table: &mut Table, slot: Slot, reads: u64) {
+        table.put(self.number, slot, Place::Main, reads);
+        if let Some(oldest) = self.main.push(slot) {
             self.lose(table, oldest, Place::Main);
         }
     }
 
     /// A record made room: its key, if it is held by it, is held no more.
-    fn lose(&mut self, table: &mut Table, key: u32, place: Place) {
-        if let Some((slot, _)) = self.queued(table, key, place) {
+    #[cold]
+    fn lose(&mut self, table: &mut Table, slot: Slot, place: Place) {
+        if self.reads(table, slot, place).is_some() {
             table.put(self.number, slot, Place::Nowhere, 0);
             self.held -= 1;
         }
     }
 
     /// A key leaves, and is remembered as a ghost.
-    fn leave(&mut self, table: &mut Table, slot: Slot, key: u32) {
+    #[inline]
+    fn leave(&mut self, table: &mut Table, slot: Slot) {
         self.held -= 1;
         if self.ghosts.is_none() {
             return table.put(self.number, slot, Place::Nowhere, 0);
         }
         table.put(self.number, slot, Place::Ghost, 0);
-        if let Some(oldest) = self.ghosts.push(key)
-            && let Some((slot, _)) = self.queued(table, oldest, Place::Ghost)
+        if let Some(oldest) = self.ghosts.push(slot)
+            && self.reads(table, oldest, Place::Ghost).is_some()
         {
-            table.put(self.number, slot, Place::Nowhere, 0);
+            table.put(self.number, oldest, Place::Nowhere, 0);
         }
     }
 }

@@ -41,9 +41,9 @@ struct Bucket {
 
 const EMPTY: Bucket = Bucket { keys: [0; WAYS], words: [0; WAYS] };
 
-/// A key's slot, until another key comes in.
-#[derive(Clone, Copy)]
-pub(super) struct Slot(usize, usize);
+/// Where a key is, until another key takes its place: what queues hold. A record that has outlived
+/// its key means the other one then, as a hint may.
+pub(super) type Slot = u32;
 
 pub(super) struct Table {
     /// A power of two of them.
@@ -81,27 +81,41 @@ impl Table {
     }
 
     #[inline]
-    pub(super) fn find(&self, key: u32) -> Option<Slot> {
-        let bucket = self.bucket_of(key);
+    fn word(&mut self, slot: Slot) -> &mut u32 {
+        &mut self.buckets[slot as usize / WAYS].words[slot as usize % WAYS]
+    }
+
+    /// The key of a slot.
+    pub(super) fn key(&self, slot: Slot) -> u32 {
+        self.buckets[slot as usize / WAYS].keys[slot as usize % WAYS]
+    }
+
+    #[inline]
+    fn find(&self, bucket: usize, key: u32) -> Option<Slot> {
         // All eight at once: which of them it is cannot be predicted.
         let held = self.buckets[bucket].keys.iter().enumerate();
         let found = held.fold(0, |found, (way, &held)| found | u32::from(held == key) << way);
-        (found != 0).then(|| Slot(bucket, found.trailing_zeros() as usize))
+        (found != 0).then(|| (bucket * WAYS) as Slot | found.trailing_zeros())
     }
 
     /// The key's slot, made if it has none, and what was known of another key that it was taken
     /// from.
     #[inline]
     pub(super) fn find_or_make(&mut self, key: u32) -> (Slot, u32) {
-        match self.find(key) {
+        let bucket = self.bucket_of(key);
+        match self.find(bucket, key) {
             Some(slot) => (slot, 0),
-            None => self.make(key),
+            None => self.make(bucket, key),
         }
     }
 
-    fn make(&mut self, key: u32) -> (Slot, u32) {
-        let at = self.bucket_of(key);
+    fn make(&mut self, at: usize, key: u32) -> (Slot, u32) {
+        let unused = self.find(at, 0);
         let bucket = &mut self.buckets[at];
+        if let Some(slot) = unused {
+            bucket.keys[slot as usize % WAYS] = key;
+            return (slot, 0);
+        }
         let mut way = 0;
         for other in 1..WAYS {
             if bucket.words[way] == 0 {
@@ -112,14 +126,14 @@ impl Table {
             }
         }
         bucket.keys[way] = key;
-        (Slot(at, way), std::mem::take(&mut bucket.words[way]))
+        ((at * WAYS + way) as Slot, std::mem::take(&mut bucket.words[way]))
     }
 
     /// Counts a read of the key in every cache that holds it; the caches that do, a bit for each at
     /// the lowest of its four.
     #[inline]
-    pub(super) fn read(&mut self, Slot(bucket, way): Slot) -> u32 {
-        let word = &mut self.buckets[bucket].words[way];
+    pub(super) fn read(&mut self, slot: Slot) -> u32 {
+        let word = self.word(slot);
         let held = held(*word);
         let saturated = *word >> 2 & *word >> 3;
         *word += (held & !saturated) << 2;
@@ -127,8 +141,9 @@ impl Table {
     }
 
     #[inline]
-    pub(super) fn known(&self, cache: usize, Slot(bucket, way): Slot) -> Known {
-        let bits = self.buckets[bucket].words[way] >> (BITS * cache);
+    pub(super) fn known(&self, cache: usize, slot: Slot) -> Known {
+        let word = self.buckets[slot as usize / WAYS].words[slot as usize % WAYS];
+        let bits = word >> (BITS * cache);
         let place = match bits & 3 {
             0 => Place::Nowhere,
             1 => Place::Small,
@@ -139,8 +154,8 @@ impl Table {
     }
 
     #[inline]
-    pub(super) fn put(&mut self, cache: usize, Slot(bucket, way): Slot, place: Place, reads: u64) {
-        let word = &mut self.buckets[bucket].words[way];
+    pub(super) fn put(&mut self, cache: usize, slot: Slot, place: Place, reads: u64) {
+        let word = self.word(slot);
         let bits = place as u32 | (reads as u32) << 2;
         *word = *word & !(0xF << (BITS * cache)) | bits << (BITS * cache);
     }
