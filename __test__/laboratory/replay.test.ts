@@ -47,7 +47,7 @@ for (const [name, contents] of Object.entries(FILES)) {
   test.serial(`the requests of ${name} are counted`, async t => {
     writeFileSync(join(folder, name), contents)
     const report = join(folder, `${name}.json`)
-    const options = ['--capacity', '10', '--policy', 'lru,lfu,random', '--json', report]
+    const options = ['--capacity', '10', '--policy', 'lru,lfu,auto,random', '--json', report]
     const { stdout } = await replay(name, ...options)
     t.regex(stdout, /9 requests/)
     const { rows } = JSON.parse(readFileSync(report, 'utf8'))

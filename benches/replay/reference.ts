@@ -7,6 +7,7 @@ import { nameOf, type Policy, Replay, type Side } from './replay.ts'
 
 /** Stands for the best policy of each row. */
 const BEST = 'best'
+
 /** The column that is no policy's. */
 const OPTIMUM = 'opt'
 
@@ -33,7 +34,7 @@ export async function compare(folder: string, sides: readonly Side[]): Promise<R
     const ours = await replay(join(folder, `${trace}.u32.gz`), entries, sides)
     const cells = [...ratios]
     for (const { side, ratio } of ours) {
-      const difference = ratio - (ratios[columns.indexOf(MEASURE[side.policy])] ?? Number.NaN)
+      const difference = ratio - measure(MEASURE[side.policy], columns, ratios)
       cells.push(ratio, difference)
       off.get(side)?.push(difference)
       const row = { bench: 'reference', what: trace, entries, side: nameOf(side) }
@@ -53,6 +54,12 @@ export async function compare(folder: string, sides: readonly Side[]): Promise<R
   return report
 }
 
+/** The hit ratio that ours is measured by. */
+function measure(name: string, columns: string[], ratios: number[]): number {
+  if (name !== BEST) return ratios[columns.indexOf(name)] ?? Number.NaN
+  return Math.max(...ratios.filter((_, at) => columns[at] !== OPTIMUM))
+}
+
 async function replay(file: string, entries: number, sides: readonly Side[]) {
   const replays = sides.map(side => new Replay(side, entries))
   for await (const batch of read(file)) {
@@ -66,14 +73,11 @@ function parse(folder: string): Reference {
   const file = join(folder, 'reference.tsv')
   if (!existsSync(file)) throw new TraceError(`there is no ${file}`)
   const [head = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
-  const columns = head.split('\t').slice(2)
   const rows = lines.map(line => {
-    const [trace = '', entries, ...cells] = line.split('\t')
-    const ratios = cells.map(Number)
-    const best = Math.max(...ratios.filter((_, at) => columns[at] !== OPTIMUM))
-    return { trace, entries: Number(entries), ratios: [...ratios, best] }
+    const [trace = '', entries, ...ratios] = line.split('\t')
+    return { trace, entries: Number(entries), ratios: ratios.map(Number) }
   })
-  return { columns: [...columns, BEST], rows }
+  return { columns: head.split('\t').slice(2), rows }
 }
 
 const signed = (value: number) => `${value < 0 ? '' : '+'}${value.toFixed(2)}`
