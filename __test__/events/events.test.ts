@@ -207,3 +207,44 @@ test('events that do not exist, and listeners that are none, are errors', t => {
     }
   }
 })
+
+test('every hit is told, whether of a near copy or not, to whoever listens or subscribes at the time', t => {
+  const heard: string[] = []
+  const hear = (by: string) => (event: unknown) => {
+    const { cache, key } = event as { cache: string; key: string }
+    if (cache === 'told hits') heard.push(`${by} ${key}`)
+  }
+  const subscriber = hear('subscriber')
+  const listener = hear('listener')
+  const hits = (near: boolean, cache: Cache<string, object>): string[] => {
+    heard.length = 0
+    for (let i = 0; i < 3; i++) cache.fetchSync('a')
+    t.is(cache.stats().hits > 0, true, `near: ${near}`)
+    return heard.splice(0)
+  }
+  for (const near of [true, false]) {
+    subscribe('breakwater:hit', subscriber)
+    const cache = new Cache<string, object>({
+      name: 'told hits',
+      max: 10,
+      near,
+      loader: () => ({}),
+    })
+    cache.set('a', {})
+    cache.get('a')
+    const thrice = (by: string) => [by, by, by]
+    t.deepEqual(hits(near, cache), thrice('subscriber a'), 'subscribed before the cache was made')
+    unsubscribe('breakwater:hit', subscriber)
+    t.deepEqual(hits(near, cache), [], 'nobody')
+    cache.once('hit', listener)
+    t.deepEqual(hits(near, cache), ['listener a'], 'once')
+    const off = cache.on('hit', listener)
+    subscribe('breakwater:hit', subscriber)
+    off()
+    t.deepEqual(hits(near, cache), thrice('subscriber a'), 'subscribed later')
+    cache.on('hit', listener)
+    unsubscribe('breakwater:hit', subscriber)
+    t.deepEqual(hits(near, cache), thrice('listener a'), 'a listener alone')
+    cache.close()
+  }
+})

@@ -204,3 +204,36 @@ for (const mode of ['tracking', 'bus'] as const) {
     }
   })
 }
+
+check('runs in the context of nobody: removals that are owed to Redis', async t => {
+  t.timeout(120_000)
+  const { port } = await redis(t)
+  const admin = new Redis(port)
+  const client = new Redis(port)
+  t.teardown(() => {
+    admin.disconnect()
+    client.disconnect()
+  })
+  client.on('error', () => {})
+  const seen: unknown[] = []
+  const breaker = { failures: 1e6 }
+  const tier = redisTier(client, { timeout: '20s', invalidation: false, breaker })
+  const cache = new Cache<string, string>({ max: 10, name: name(), tier })
+  await cache.put('a', 'b')
+  const scripts = (sign: '+' | '-') =>
+    admin.call('ACL', 'SETUSER', 'default', `${sign}evalsha`, `${sign}eval`)
+  await scripts('-')
+  await requests.run('writer', () => cache.invalidate('a'))
+  // All that the library sends goes by this.
+  const { sendCommand } = client
+  client.sendCommand = (...args) => {
+    seen.push(requests.getStore())
+    return sendCommand.apply(client, args)
+  }
+  while (seen.length < 2) await sleep(5)
+  await scripts('+')
+  const refused = seen.length
+  while (seen.length === refused) await sleep(5)
+  t.deepEqual([...new Set(seen)], [undefined])
+  await cache.close()
+})

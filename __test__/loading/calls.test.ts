@@ -255,3 +255,25 @@ test('an error under errorTtl keeps its fields', async t => {
     { code: 'E_DOWN', message: 'down' },
   )
 })
+
+test('a signal that throws fails its own caller: the load goes on for all others', async t => {
+  const evil = (part: 'addEventListener' | 'removeEventListener') =>
+    Object.assign(new EventTarget(), {
+      aborted: false,
+      [part]: () => {
+        throw new Error('evil')
+      },
+    }) as unknown as AbortSignal
+  const cache = new Cache<string, string>({ max: 10 })
+  let loads = 0
+  const load = async () => {
+    await turn()
+    return `value ${++loads}`
+  }
+  const failing = cache.getOrSet('a', load, { signal: evil('addEventListener') })
+  const beside = cache.getOrSet('a', load)
+  await t.throwsAsync(failing, { message: 'evil' })
+  t.is(await beside, 'value 1')
+  t.is(cache.get('a'), 'value 1')
+  t.is(await cache.fetch('a'), 'value 1')
+})

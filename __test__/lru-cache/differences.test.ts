@@ -93,3 +93,9 @@ test('a dump of an entry without ttl says so', t => {
   cache.set('a', 1).set('b', 2, { ttl: 5 })
   t.is(cache.dump()[0]?.[1].ttl, 0)
 })
+
+test('a fetchMethod that returns undefined settles the fetch', async t => {
+  const cache = new LRUCache<string, number>({ max: 5, fetchMethod: () => undefined })
+  t.is(await cache.fetch('a'), undefined)
+  t.is(cache.size, 0)
+})

@@ -38,6 +38,18 @@ test.serial('programs with fetches in flight', async t => {
   })
 })
 
+test.serial('programs that give options what nobody means', async t => {
+  await inOwnTime(async () => {
+    for (let i = 0; i < 4000 * ROUNDS; i++) {
+      const seed = SEED + i
+      const flights = i % 3 === 0
+      const program = new Writer(seed, true).program(10 + (i % 60), flights)
+      if (!(await check(t, seed, program, flights))) return
+    }
+    t.pass()
+  })
+})
+
 test.serial('every pair of options', async t => {
   const names = Object.keys(choices)
   await inOwnTime(async () => {

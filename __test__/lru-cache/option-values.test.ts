@@ -146,6 +146,65 @@ test.serial('per call: any size, ttl and start does what it does in lru-cache', 
   }
 })
 
+/** How a method is called with options. */
+const calls: Record<string, (cache: InstanceType<LRUCacheClass>, options: never) => unknown> = {
+  set: (cache, options) => cache.set('a', 2, options),
+  get: (cache, options) => cache.get('a', options),
+  has: (cache, options) => cache.has('a', options),
+  peek: (cache, options) => cache.peek('a', options),
+  memo: (cache, options) => cache.memo('a', options),
+  find: (cache, options) => cache.find(() => true, options),
+  fetch: (cache, options) => cache.fetch('a', options),
+  forceFetch: (cache, options) => cache.forceFetch('a', options),
+}
+
+test.serial('per call: what is no object is refused as lru-cache refuses it', t => {
+  const run = (LRUCache: LRUCacheClass, method: string, given: unknown) => {
+    const cache = new LRUCache<Any, Any>({
+      max: 3,
+      ttl: 1000,
+      memoMethod: () => 3,
+      fetchMethod: () => 4,
+    })
+    cache.set('a', 1)
+    const result = attempt(() => calls[method]!(cache, given as never))
+    const seen = result instanceof Promise ? 'a promise' : result === cache ? 'the cache' : result
+    return [seen, cache.get('a'), cache.size]
+  }
+  for (const method of Object.keys(calls)) {
+    for (const given of [...odd, [], Symbol.iterator, 5n, () => 1]) {
+      const [ours, theirs] = [Ours as never, Theirs].map(type => run(type, method, given))
+      t.deepEqual(ours, theirs, `${method} ${String(given)}`)
+    }
+  }
+})
+
+test.serial('load: any entry does what it does in lru-cache', t => {
+  const fields = ['ttl', 'start', 'size', 'status', 'noUpdateTTL', 'noDisposeOnSet']
+  const run = (LRUCache: LRUCacheClass, of: object, entry: object) => {
+    const told: unknown[] = []
+    const options = { ...of, perf: { now: () => 1000 }, ttlResolution: 0 }
+    const dispose = (...args: unknown[]) => told.push(args)
+    const cache = new LRUCache({ ...options, dispose } as never)
+    const seen = attempt(() => cache.load([['a', { value: 1, ...entry } as never]]))
+    const left = cache.getRemainingTTL('a')
+    // The clock of portable starts is the system's.
+    const lives = left > 1e6 || left < -1e6 ? left > 0 : Math.round(left / 100)
+    cache.set('a', 2, { size: 'maxSize' in of ? 1 : undefined } as never)
+    return [seen, lives, cache.get('a'), cache.size, cache.calculatedSize, told]
+  }
+  const numeric = odd.filter(value => typeof value !== 'object' || value === null)
+  for (const of of [{ max: 3 }, { max: 3, ttl: 50 }, { maxSize: 10, ttl: 50 }]) {
+    for (const field of fields) {
+      for (const value of numeric) {
+        const entry = { ...('maxSize' in of ? { size: 1 } : {}), ttl: 10_000, [field]: value }
+        const [ours, theirs] = [Ours as never, Theirs].map(type => run(type, of, entry))
+        t.deepEqual(ours, theirs, `${Object.keys(of)} ${field} ${String(value)}`)
+      }
+    }
+  }
+})
+
 test.serial(
   'without process.emitWarning the warning of an unbounded cache goes to the console',
   t => {

@@ -184,3 +184,20 @@ test('a fetch that was replaced, deleted, cleared or aborted stores nothing', as
   t.is(await going, 3)
   t.is(cache.get('c'), 3)
 })
+
+test('options of a call that are no object are refused', async t => {
+  const { cache } = timed({ fetchMethod: () => 1, memoMethod: () => 1 })
+  for (const given of [0, 60_000, '', 'text', true, null]) {
+    const options = given as never
+    const calls = [
+      () => cache.set('a', 1, options),
+      () => cache.get('a', options),
+      () => cache.has('a', options),
+      () => cache.peek('a', options),
+      () => cache.memo('a', options),
+    ]
+    for (const call of calls) t.throws(call, { instanceOf: TypeError }, `${call} ${given}`)
+    await t.throwsAsync(() => cache.fetch('a', options), { instanceOf: TypeError })
+  }
+  t.is(cache.size, 0)
+})

@@ -134,8 +134,9 @@ interface Schema {
 /** The paths of a schema's properties, as the types have them; of lists, those of their items. */
 function pathsOf({ properties = {} }: Schema, before = ''): string[] {
   return Object.entries(properties).flatMap(([name, schema]) => {
-    const [whole] = [schema, ...(schema.anyOf ?? [])].filter(({ properties }) => properties)
-    return whole === undefined ? [before + name] : pathsOf(whole, `${before}${name}.`)
+    const wholes = [schema, ...(schema.anyOf ?? [])].filter(({ properties }) => properties)
+    if (wholes.length === 0) return [before + name]
+    return wholes.flatMap(whole => pathsOf(whole, `${before}${name}.`))
   })
 }
 

@@ -257,6 +257,15 @@ export class Raw {
     return String((await this.replies(1))[0] ?? '')
   }
 
+  /** Everything that comes up to these bytes, or until the server hangs up. */
+  async upTo(end: string): Promise<string> {
+    let at = this.#bytes.indexOf(end)
+    for (; at < 0 && !this.#closed; at = this.#bytes.indexOf(end)) await this.#change()
+    const bytes = this.#bytes.subarray(0, at < 0 ? undefined : at + end.length)
+    this.#bytes = this.#bytes.subarray(bytes.length)
+    return `${bytes}`
+  }
+
   /** Everything that comes until the server hangs up. */
   async rest(): Promise<Buffer> {
     while (!this.#closed) await this.#change()

@@ -1,7 +1,9 @@
 // What Redis does not remove when it is told to does not come back, and is removed later.
 import test, { type ExecutionContext } from 'ava'
 import { ManualClock } from '../../src/testing.ts'
+import type { Change } from '../../src/tier/redis/channel/messages.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
+import { Owed } from '../../src/tier/redis/session/owed.ts'
 import { countedTimers } from '../helpers/timers.ts'
 import { installed, redis } from '../router/support.ts'
 import { connect, type Library, libraries } from './invalidation.ts'
@@ -103,3 +105,55 @@ for (const library of libraries) {
     }
   })
 }
+
+test('an attempt that fails in whatever way is made again, and nothing owed is lost', async t => {
+  const clock = new ManualClock()
+  const timers = countedTimers(clock)
+  const host = new Host('owed', timers)
+  const { changed } = host
+  const attempts: Change[] = []
+  const ways: (() => Promise<boolean>)[] = [
+    async () => false,
+    () => Promise.reject(new Error('rejected')),
+    () => {
+      throw new Error('thrown')
+    },
+    // It is removed, but the cache cannot be told.
+    async () => {
+      host.changed = () => {
+        host.changed = changed
+        throw new Error('untold')
+      }
+      return true
+    },
+    // Something is owed anew meanwhile.
+    async () => {
+      owed.add({ keys: ['a'] })
+      return true
+    },
+    async () => true,
+  ]
+  const owed = new Owed(host, change => {
+    attempts.push(change)
+    return ways[attempts.length - 1]!()
+  })
+  owed.add({ keys: ['a', 'b'], tags: ['t'] })
+  for (const [i] of ways.entries()) {
+    t.is(timers.waiting, 1, `attempt ${i}`)
+    t.true(owed.hasKey('a'))
+    clock.advance(1000)
+    await new Promise(setImmediate)
+    t.is(attempts.length, i + 1)
+  }
+  t.is(timers.waiting, 0)
+  t.false(owed.hasKey('a') || owed.hasKey('b') || owed.hasTag(['t']))
+  t.deepEqual(
+    attempts.map(({ keys }) => keys.length),
+    [2, 2, 2, 2, 2, 1],
+  )
+  t.deepEqual(host.changes, ['a', 'b', '#t', 'a'])
+  t.is(host.failures.length, 3)
+  owed.add({ keys: ['c'] })
+  owed.close()
+  t.is(timers.waiting, 0)
+})

@@ -112,6 +112,15 @@ export function needFunction<F>(option: string, value: F): F {
   throw new InvalidOptionError(option, value, 'a function')
 }
 
+/** A signal that ends waiting, of whatever realm or library. */
+export function checkSignal(option: string, value: AbortSignal | undefined): void {
+  if (value === undefined) return
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>
+  const isHeard = typeof addEventListener === 'function'
+  if (isHeard && typeof removeEventListener === 'function' && typeof aborted === 'boolean') return
+  throw new InvalidOptionError(option, value, 'an AbortSignal')
+}
+
 /** One of some texts. */
 export function checkOneOf<T extends string>(option: string, value: T, of: readonly T[]): T {
   if (of.includes(value)) return value

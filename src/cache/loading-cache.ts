@@ -27,6 +27,8 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
   readonly #options: CacheOptions<V, K>
   readonly #timers: Timers
   readonly #events: Events<K>
+  /** Whether anybody hears of hits: of its own, since reads of near copies count in nanoseconds. */
+  #hitsHeard = false
   #loads: Loading<K, V> | undefined
 
   /** @param open - opens the cache of these options. */
@@ -34,7 +36,9 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
     super(options, open)
     this.#options = options
     this.#timers = timersOf(options.clock)
-    this.#events = new Events(this.name)
+    this.#events = new Events(this.name, isHeard => {
+      this.#hitsHeard = isHeard
+    })
     try {
       const host = () => this.loadingHost(this.#timers, this.#events)
       const second = openSecond(options, host, () => this.clearHere())
@@ -305,7 +309,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
   /** What a near copy gives, which is a hit. */
   #nearHit(key: K): V | undefined {
     const copy = this.nearCopy(key)
-    if (copy !== undefined && this.#events.hit.isHeard) this.#events.hit.emit({ key })
+    if (copy !== undefined && this.#hitsHeard) this.#events.hit.emit({ key })
     return copy
   }
 

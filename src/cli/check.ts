@@ -38,8 +38,8 @@ async function run(file: string | undefined): Promise<void> {
 }
 
 /** What is wrong, with the name that the option has where it was given. */
-export function explained(error: BreakwaterError, { nameOf, file }: Settings): string {
-  const { message } = error
+export function explained(error: unknown, { nameOf, file }: Settings): string {
+  const { message } = error as Error
   if (error instanceof InvalidOptionError && !message.startsWith('unknown option')) {
     return `${nameOf(error.option)} must be ${error.allowed}, not ${error.value}`
   }

@@ -25,7 +25,10 @@ export function findConfig(named?: string): string | undefined {
   return found[0]
 }
 
-/** Reads a file. Throws {@link ConfigFileError}, which names it and shows nothing of it. */
+/** How often a file was read: each time its module is another one. */
+let reads = 0
+
+/** Reads a file, anew each time; modules that it imports are read once. Throws {@link ConfigFileError}, which names it and shows nothing of it. */
 export async function readConfig(file: string): Promise<RouterConfig> {
   try {
     return ((await parse(resolve(file), extname(file))) ?? {}) as RouterConfig
@@ -46,12 +49,18 @@ async function parse(path: string, kind: string): Promise<unknown> {
     case '.ts':
     case '.mts': {
       const { createJiti } = await import('jiti')
-      return createJiti(import.meta.url).import(path, { default: true })
+      return createJiti(import.meta.url, { moduleCache: false }).import(path, { default: true })
     }
-    case '.cjs':
-      return createRequire(import.meta.url)(path)
-    default:
-      return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
+    case '.cjs': {
+      const require = createRequire(import.meta.url)
+      delete require.cache[require.resolve(path)]
+      return require(path)
+    }
+    default: {
+      const url = pathToFileURL(path)
+      if (reads++ > 0) url.search = `read=${reads}`
+      return ((await import(url.href)) as { default?: unknown }).default
+    }
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from '../router/index.ts'
 import { explained } from './check.ts'
 import { ConfigFileError } from './file.ts'
+import { reloadWhenAsked } from './reload.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
 
 export const serve = new Command('serve')
@@ -23,6 +24,7 @@ export const serve = new Command('serve')
     'Serve Redis clients, from a store of its own or in front of a Redis, until SIGTERM or SIGINT.',
   )
   .option('-c, --config <file>', 'breakwater.config.{ts,js,json,yaml}; that of this folder, if any')
+  .option('--watch', 'reload when the configuration, or a file that it names, changes')
   .option(
     '-p, --port <port>',
     `TCP port; 0 takes any free one (default: ${DEFAULT_PORT}; none with --tls-port or --unix)`,
@@ -37,6 +39,12 @@ export const serve = new Command('serve')
     }),
   )
   .option('--max-clients <count>', 'clients at once', wholeNumber, 10_000)
+  .option('--tracking-max-keys <count>', 'keys that clients track (default: 1000000)', wholeNumber)
+  .option(
+    '--tracking-max-keys-per-client <count>',
+    'keys that one client tracks (default: 100000)',
+    wholeNumber,
+  )
   .addOption(
     new Option('--policy <policy>', 'which entry leaves when memory is full')
       .choices([...policies])
@@ -47,7 +55,17 @@ export const serve = new Command('serve')
       .choices(['auto', 'native', 'net'])
       .default('auto'),
   )
-  .option('--store <url>', 'the Redis or Valkey behind the node, as redis://127.0.0.1:6379')
+  .option(
+    '--store <url>',
+    'the Redis or Valkey behind the node, as redis://127.0.0.1:6379; repeated, each has some keys',
+    more,
+  )
+  .addOption(
+    new Option(
+      '--when-down <what>',
+      'what becomes of the keys of one of several stores while it is down (default: refuse)',
+    ).choices(['refuse', 'next']),
+  )
   .option('--store-replica <url>', 'a replica of it, to read from; may be repeated', more)
   .addOption(
     new Option('--read-from <which>', 'which server reads go to (default: primary)').choices([
@@ -89,6 +107,7 @@ export const serve = new Command('serve')
     `
 Passwords on the command line are seen by other users of the machine; the environment variable
 BREAKWATER_PASSWORD does what --requirepass does, unseen, and BREAKWATER_STORE what --store does.
+SIGHUP reloads the configuration, and the files that it names.
 
 Example:
   breakwater serve --port 6380 --max-bytes 256mb
@@ -113,7 +132,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     process.exit(1)
   }
   stopOnSignal(router)
-  reloadOnSignal(router)
+  reloadWhenAsked(router, settings, flags.watch ?? false, () => settingsOf(flags, command))
   greet(router, settings.config)
 }
 
@@ -187,18 +206,6 @@ function stopOnSignal(router: Router): void {
       process.exit(0)
     })
   }
-}
-
-/** Reads the certificates anew on SIGHUP; what was read before stays where a file is wrong. */
-function reloadOnSignal(router: Router): void {
-  process.on('SIGHUP', async () => {
-    try {
-      await router.reload()
-      process.stdout.write('breakwater: reloaded\n')
-    } catch (error) {
-      process.stderr.write(`breakwater: not reloaded: ${(error as Error).message}\n`)
-    }
-  })
 }
 
 function octal(text: string): number {

@@ -2,12 +2,13 @@
 import type { Command } from 'commander'
 import type { Policy, Size } from '../base/types.ts'
 import type { RouterConfig } from '../router/config.ts'
-import type { ClientAuth, DriverName, ReadFrom, RouterUser, StoreOptions } from '../router/index.ts'
+import type { ClientAuth, DriverName, ReadFrom, RouterUser, WhenDown } from '../router/index.ts'
 import { findConfig, readConfig } from './file.ts'
 
 /** The flags of `breakwater serve`. */
 export interface Flags {
   config?: string
+  watch?: boolean
   port?: number
   tlsPort?: number
   tlsCert?: string[]
@@ -25,9 +26,12 @@ export interface Flags {
   threads?: number
   maxBytes: string
   maxClients: number
+  trackingMaxKeys?: number
+  trackingMaxKeysPerClient?: number
   policy: Policy
   driver: DriverName
-  store?: string
+  store?: string[]
+  whenDown?: WhenDown
   storeReplica?: string[]
   readFrom?: ReadFrom
   route?: string[]
@@ -46,10 +50,13 @@ const FLAGS: Record<string, keyof Flags> = {
   threads: 'threads',
   maxBytes: 'maxBytes',
   maxClients: 'maxClients',
+  'tracking.maxKeys': 'trackingMaxKeys',
+  'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
   policy: 'policy',
   driver: 'driver',
   store: 'store',
   'store.replicas': 'storeReplica',
+  'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
   routes: 'route',
   password: 'requirepass',
@@ -123,19 +130,29 @@ function written(flag: keyof Flags): string {
 
 function put(config: RouterConfig, path: string, value: unknown): void {
   const [first, second] = path.split('.') as [keyof RouterConfig, string | undefined]
-  if (first === 'store') putStore(config, second ?? 'url', value)
+  if (first === 'store') putStore(config, second, value)
   else if (second === undefined) Object.assign(config, { [first]: value })
   else Object.assign(config, { [first]: { ...(config[first] as object), [second]: value } })
 }
 
-/** A store is its URL, or an object that has more. */
-function putStore(config: RouterConfig, option: string, value: unknown): void {
+/**
+ * A store is its URL, or an object that has more; several are a list, or an object that has it. One or
+ * several URLs replace that of a file, and leave what else it says of a store.
+ */
+function putStore(config: RouterConfig, option: string | undefined, value: unknown): void {
   const { store } = config
-  const whole = typeof store === 'object' && store !== null ? store : { url: store }
-  config.store =
-    option === 'url' && typeof store !== 'object'
-      ? (value as string)
-      : ({ ...whole, [option]: value } as StoreOptions)
+  const isPlain = typeof store !== 'object' || store === null || Array.isArray(store)
+  if (option !== undefined) {
+    const whole = isPlain ? (Array.isArray(store) ? { ring: store } : { url: store }) : store
+    Object.assign(config, { store: { ...(whole as object), [option]: value } })
+    return
+  }
+  const urls = typeof value === 'string' ? value.trim().split(/\s+/) : (value as string[])
+  const several = urls.length > 1
+  const given = several ? { ring: urls } : { url: urls[0] }
+  // What is said of one store is not meant for several.
+  const fits = !isPlain && 'ring' in store === several
+  Object.assign(config, { store: fits ? { ...store, ...given } : several ? urls : urls[0] })
 }
 
 function sizeOf(text: string): Size {

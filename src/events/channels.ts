@@ -29,12 +29,12 @@ const told = new Set<WeakRef<() => void>>()
 const forget = new FinalizationRegistry<WeakRef<() => void>>(ref => told.delete(ref))
 
 /**
- * Calls `changed` whenever somebody subscribes to a channel of removals or ceases to, as long as it
- * is held elsewhere. Only then the native side has to tell of removals: all other events are made
- * where they are told.
+ * Calls `changed` whenever somebody subscribes to a channel of hits or removals or ceases to, as long
+ * as it is held elsewhere. Only while somebody does has the native side to tell of removals, and a near
+ * copy of hits; all other events look at their channel when they are told.
  */
 export function onSubscribers(changed: () => void): void {
-  for (const each of [channels.evict, channels.expire]) watch(each)
+  for (const each of [channels.hit, channels.evict, channels.expire]) watch(each)
   const ref = new WeakRef(changed)
   told.add(ref)
   forget.register(changed, ref)

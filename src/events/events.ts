@@ -212,10 +212,15 @@ export class Events<K> implements Topics<K> {
   /** Ends hearing of removals. */
   #ceaseRemovals: (() => void) | undefined
   #hearRemovals: ((listener: RemovalListener<K, unknown>) => () => void) | undefined
+  readonly #hitsHeard: (isHeard: boolean) => void
 
-  /** @param cache - the cache's name, which each event tells. */
-  constructor(cache: string | undefined) {
-    this.hit = new Topic('hit', cache)
+  /**
+   * @param cache - the cache's name, which each event tells.
+   * @param hitsHeard - told whether anybody hears of hits, now and whenever that changes.
+   */
+  constructor(cache: string | undefined, hitsHeard: (isHeard: boolean) => void = () => {}) {
+    this.#hitsHeard = hitsHeard
+    this.hit = new Topic('hit', cache, () => this.#onHitListeners())
     this.miss = new Topic('miss', cache)
     this.stale = new Topic('stale', cache)
     this.load = new Topic('load', cache)
@@ -226,6 +231,8 @@ export class Events<K> implements Topics<K> {
     this.breaker = new Topic('breaker', cache)
     this.tier = new Topic('tier', cache)
     this.write = new Topic('write', cache)
+    onSubscribers(this.#onHitListeners)
+    this.#onHitListeners()
   }
 
   /**
@@ -283,7 +290,9 @@ export class Events<K> implements Topics<K> {
     for (const event of Object.keys(channels)) this.#topic(event as CacheEventName).clear()
   }
 
-  /** A field, since those who tell it of subscribers hold it weakly. */
+  /** Fields, since those who tell them of subscribers hold them weakly. */
+  readonly #onHitListeners = (): void => this.#hitsHeard(this.hit.isHeard)
+
   readonly #onRemovalListeners = (): void => {
     const isHeard = this.#hearRemovals !== undefined && (this.evict.isHeard || this.expire.isHeard)
     if (isHeard) this.#ceaseRemovals ??= this.#hearRemovals?.(this.#removed)

@@ -2,6 +2,7 @@
 import { Awaited } from '../base/awaited.ts'
 import type { Context } from '../base/context.ts'
 import { LoadTimeoutError } from '../base/errors.ts'
+import { tell } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey } from '../base/types.ts'
 import type { FlightState } from './flight-states.ts'
@@ -178,8 +179,13 @@ export class Flight<K extends CacheKey, V> {
         caller.settle({ error: signal.reason })
         left()
       }
-      signal.addEventListener('abort', abort, { once: true })
-      caller.ends.push(() => signal.removeEventListener('abort', abort))
+      try {
+        signal.addEventListener('abort', abort, { once: true })
+      } catch (error) {
+        this.#release(caller, { error })
+        return caller.promise
+      }
+      caller.ends.push(() => tell(() => signal.removeEventListener('abort', abort)))
     }
     const soft = () => {
       if (this.stale === undefined) return

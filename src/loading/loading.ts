@@ -1,5 +1,6 @@
 // Fetching: what a cache does for a key that no near copy answers. One load of a key at a time in the
 // whole process, whoever asks.
+import { checkSignal } from '../base/checks.ts'
 import { presentContext } from '../base/context.ts'
 import { CacheClosedError, NoLoaderError } from '../base/errors.ts'
 import { fromText } from '../base/failure.ts'
@@ -200,6 +201,7 @@ export class Loading<K extends CacheKey, V> {
     const loader = given ?? this.#loader
     if (loader === undefined && !this.#hasTier) throw new NoLoaderError()
     const signal = options?.signal
+    checkSignal('signal', signal)
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     if (options?.tags !== undefined) checkTags(options.tags)
     return this.#join(key, { loader, options, onlyLooks: false }, unless, stale)

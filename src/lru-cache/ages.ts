@@ -38,7 +38,9 @@ export class Ages {
   begin(slot: number, ttl: Milliseconds, start: Milliseconds | undefined): void {
     if (2 * slot >= this.#lives.length) this.#grow(slot)
     this.#lives[2 * slot] = ttl
-    this.#lives[2 * slot + 1] = ttl === 0 ? 0 : (start ?? this.#clock.perf.now())
+    // A start of `null` or 0 is none: such an entry lives for ever.
+    const began = start === undefined ? this.#clock.perf.now() : start
+    this.#lives[2 * slot + 1] = ttl === 0 ? 0 : began
     this.#purge?.watch(slot)
   }
 
@@ -76,7 +78,8 @@ export class Ages {
     if (at >= lives.length) return false
     const ttl = lives[at]!
     const start = lives[at + 1]!
-    return ttl !== 0 && start !== 0 && (this.#now || this.#read()) - start > ttl
+    // What is no number is none, either.
+    return Boolean(ttl) && Boolean(start) && (this.#now || this.#read()) - start > ttl
   }
 
   /** How long an entry still lives; below 0 if it is stale. */

@@ -3,7 +3,7 @@ import { Core } from './core.ts'
 import { Cursor } from './cursor.ts'
 import { fetch } from './fetching.ts'
 import type * as Types from './interface.ts'
-import { checkMax, checkPositive } from './options.ts'
+import { checkMax, checkOptions, checkPositive } from './options.ts'
 import { dump, info, load } from './portable.ts'
 import { holds, memo, peek, read } from './reading.ts'
 import { Settings } from './settings.ts'
@@ -138,9 +138,7 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
     options?: Types.Contextless<FC, Types.Fetching<K, V, FC>>,
   ): Promise<V | undefined>
   fetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V | undefined> {
-    const { status, context } = options
-    if (status && context) status.context = context
-    return fetch(this.#core, key, this.#told('fetch', key, options))
+    return this.#fetch(key, options)
   }
 
   forceFetch(key: K, options: Types.Fetching<K, V, FC>): Promise<V>
@@ -148,10 +146,15 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
     key: Types.Contextless<FC, K>,
     options?: Types.Contextless<FC, Types.Fetching<K, V, FC>>,
   ): Promise<V>
-  async forceFetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V> {
-    const value = await this.fetch(key, options as Types.Fetching<K, V, FC>)
-    if (value === undefined) throw new Error('fetch() returned undefined')
-    return value
+  forceFetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V> {
+    return insist(this.#fetch(key, options))
+  }
+
+  #fetch(key: K, options: Types.FetchOptions<K, V, FC>): Promise<V | undefined> {
+    checkOptions(options)
+    const { status, context } = options
+    if (status && context) status.context = context
+    return fetch(this.#core, key, options, () => this.#told('fetch', key, options))
   }
 
   memo(key: K, options: Types.Memoizing<K, V, FC>): V
@@ -203,11 +206,11 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
   }
 
   entries(): Generator<[K, V], void, unknown> {
-    return this.#iterate(false, (slot, value) => [this.#core.keys.keyOf(slot), value])
+    return this.#iterate(false, (slot, value) => this.#entry(slot, value))
   }
 
   rentries(): Generator<[K, V], void, unknown> {
-    return this.#iterate(true, (slot, value) => [this.#core.keys.keyOf(slot), value])
+    return this.#iterate(true, (slot, value) => this.#entry(slot, value))
   }
 
   [Symbol.iterator](): Generator<[K, V], void, unknown> {
@@ -279,12 +282,17 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
     this.close()
   }
 
-  /** A call's options, whose status is told what is called. */
+  /**
+   * A call's options, whose status is told what is called.
+   *
+   * @throws TypeError if they are none.
+   */
   #told<T extends { status?: Types.Status<K, V, FC> }>(
     op: NonNullable<Types.Status<K, V, FC>['op']>,
     key: K,
     options: T,
   ): T {
+    checkOptions(options)
     const { status } = options
     if (status) {
       status.op = op
@@ -306,14 +314,32 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
     }
   }
 
-  *#iterate<T>(reverse: boolean, give: (slot: number, value: V) => T): Generator<T, void, unknown> {
+  #entry(slot: number, value: V): [K, V] | undefined {
+    const key = this.#core.keys.keyOf(slot)
+    return key === undefined ? undefined : [key, value]
+  }
+
+  /** Gives what `give` makes of each entry, unless that is `undefined`. */
+  *#iterate<T>(
+    reverse: boolean,
+    give: (slot: number, value: V) => T | undefined,
+  ): Generator<T, void, unknown> {
     const core = this.#core
     const cursor = this.#cursor(reverse)
     for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {
       const value = core.values[slot]
-      if (value !== undefined && !core.fetching(slot)) yield give(slot, value)
+      if (value === undefined || core.fetching(slot)) continue
+      const given = give(slot, value)
+      if (given !== undefined) yield given
     }
   }
+}
+
+/** The value that a fetch gives, which it has to. */
+async function insist<V>(fetched: Promise<V | undefined>): Promise<V> {
+  const value = await fetched
+  if (value === undefined) throw new Error('fetch() returned undefined')
+  return value
 }
 
 /** Whether a class made the value, or would have if it were not shared. */

@@ -102,7 +102,7 @@ export class Fetch<K extends Some, V extends Some, FC> implements RunningFetch<V
   #settle(value: V | undefined, late: boolean): V | undefined {
     const { aborted, reason } = this.#controller.signal
     const options = this.#options
-    const ignored = options.ignoreFetchAbort === true && value !== undefined
+    const ignored = !!options.ignoreFetchAbort && value !== undefined
     if (options.status && aborted && !late) {
       options.status.fetchAborted = true
       options.status.fetchError = reason
@@ -113,7 +113,7 @@ export class Fetch<K extends Some, V extends Some, FC> implements RunningFetch<V
     if (aborted && !ignored && !late) {
       const goesOn =
         options.ignoreFetchAbort || (options.allowStaleOnFetchAbort && value !== undefined)
-      return this.#fail(reason, goesOn === true)
+      return this.#fail(reason, !!goesOn)
     }
     if (this.#inPlace || (ignored && late && this.#vacant)) this.#land(value)
     return value
@@ -159,6 +159,6 @@ export class Fetch<K extends Some, V extends Some, FC> implements RunningFetch<V
   }
 
   get #keepsStale(): boolean {
-    return this.#controller.signal.aborted && this.#options.allowStaleOnFetchAbort === true
+    return this.#controller.signal.aborted && !!this.#options.allowStaleOnFetchAbort
   }
 }

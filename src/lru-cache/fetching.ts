@@ -7,14 +7,20 @@ import type { RunningFetch } from './running-fetch.ts'
 
 type Some = NonNullable<unknown>
 
-/** What `fetch` does. */
+/**
+ * What `fetch` does.
+ *
+ * @param begin - tells the status what is called: what that throws rejects.
+ */
 export async function fetch<K extends Some, V extends Some, FC>(
   core: Core<K, V, FC>,
   key: K,
   given: FetchOptions<K, V, FC>,
+  begin: () => void,
 ): Promise<V | undefined> {
   const { ages } = core
   const { status, forceRefresh = false } = given
+  if (status) begin()
   if (status && forceRefresh) status.forceRefresh = true
   const options = resolved(core, given)
   if (core.fetches === undefined) {

@@ -77,6 +77,13 @@ function callable<T>(given: T | undefined): T | undefined {
   return typeof given === 'function' ? given : undefined
 }
 
+/** Checks the options of a call: a ttl in their place, as lru-cache 6 took one, would be ignored. */
+export function checkOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return
+  if (typeof options === 'function') return
+  throw new TypeError(`the options of a call must be an object, not ${String(options)}`)
+}
+
 /** Checks a policy, if there is one. */
 export function checkPolicy(policy: unknown): void {
   if (policy === undefined || policies.includes(policy as Policy)) return

@@ -31,14 +31,16 @@ export function dump<K extends Some, V extends Some, FC>(core: Core<K, V, FC>): 
   const cursor = new Cursor(core, true, true)
   for (let slot = cursor.next(); slot !== 0; slot = cursor.next()) {
     const value = core.values[slot]
-    if (value === undefined) continue
+    const key = core.keys.keyOf(slot)
+    // As all that iterates, it passes over the key `undefined`, which callers without types may use.
+    if (value === undefined || key === undefined) continue
     const entry: Entry<V> = { value }
     if (ages !== undefined) {
       entry.ttl = ages.ttl(slot)
       entry.start = Math.floor(Date.now() - (core.cache.perf.now() - ages.start(slot)))
     }
     if (sizes !== undefined) entry.size = sizes.of(slot)
-    entries.push([core.keys.keyOf(slot), entry])
+    entries.push([key, entry])
   }
   return entries
 }
@@ -50,9 +52,9 @@ export function load<K extends Some, V extends Some, FC>(
 ): void {
   core.clear()
   for (const [key, entry] of entries) {
-    const { value, start, ...options } = entry
-    if (!start) store(core, key, value, options)
-    else
-      store(core, key, value, { ...options, start: core.cache.perf.now() - (Date.now() - start) })
+    const { value, ...options } = entry
+    const { start } = options
+    if (start) options.start = core.cache.perf.now() - (Date.now() - start)
+    store(core, key, value, options)
   }
 }

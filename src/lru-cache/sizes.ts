@@ -31,7 +31,7 @@ export class Sizes {
     if (slot >= this.#sizes.length) this.#grow(slot)
     this.#sizes[slot] = size
     this.total += size
-    if (status === undefined) return
+    if (!status) return
     status.entrySize = size
     status.totalCalculatedSize = this.total
   }

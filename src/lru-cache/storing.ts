@@ -52,9 +52,10 @@ export function reserve<K extends Some, V extends Some, FC>(
 ): number {
   const { cache } = core
   const { noDisposeOnSet = cache.noDisposeOnSet } = options
+  const { sizeCalculation = cache.sizeCalculation } = options
   let size = 0
   if (core.sizes === undefined) {
-    refuseSize(options.size, options.sizeCalculation ?? cache.sizeCalculation)
+    refuseSize(options.size, sizeCalculation)
   } else {
     size = isPositive(options.size) ? options.size : cache.backgroundFetchSize
   }

@@ -85,6 +85,8 @@ export interface NativeOptions {
   servers?: NativeServer[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
+  /** How the keys are shared out, where the servers are independent stores. */
+  ring?: NativeRing | undefined
   users:
     | {
         name: string
@@ -94,6 +96,18 @@ export interface NativeOptions {
       }[]
     | undefined
   routes?: NativeRoute[]
+  /** The most keys that clients track, 0 for any number. */
+  trackedKeys: number
+  trackedKeysPerClient: number
+}
+
+/** A ring of independent stores: a node for each of the servers, in their order. */
+export interface NativeRing {
+  nodes: { name: string; weight: number }[]
+  /** `next`: the next store on the ring stands in for one that is down. */
+  whenDown: 'refuse' | 'next'
+  /** Whether only the hash tag of a key counts: 1 or 0. */
+  hashTags: number
 }
 
 /** A server behind a node. */
@@ -133,6 +147,18 @@ export interface NativeEntrance {
 interface NativeBinding {
   createRouter(options: NativeOptions): NativeRouter
   attachRouter(id: number): NativeRouter
+  /**
+   * Has a router go by these rules from now on, and its native drivers meet clients and the store this
+   * way: all at one moment, or throws and changes nothing. Of the options those count that may change.
+   * Gives the numbers of clients that have to be disconnected, which the native drivers know already.
+   */
+  reloadRouter(
+    router: number,
+    options: NativeOptions,
+    met: { tls: NativeTls | undefined; storeTls: NativeStoreTls | undefined },
+  ): number[]
+  /** Other rules were asked for, which cannot be: {@link NativeRouter.stats} tells why. */
+  refuseReload(router: number, why: string): void
   duplicateFd(fd: number): number
   /** Closes what `duplicateFd` or `listenUnix` gave: Node.js warns of descriptors that it did not open. */
   closeFd(fd: number): void
@@ -159,6 +185,8 @@ interface NativeBinding {
 export const {
   createRouter,
   attachRouter,
+  reloadRouter,
+  refuseReload,
   closeFd,
   duplicateFd,
   setTls,

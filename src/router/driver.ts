@@ -26,7 +26,7 @@ export class Driver {
   constructor(router: NativeRouter) {
     this.#router = router
     // CLIENT KILL may name a client of any thread.
-    this.#channel = new BroadcastChannel(`breakwater:router:${router.id}`)
+    this.#channel = new BroadcastChannel(channelOf(router.id))
     this.#channel.onmessage = event => this.#end((event as { data: number[] }).data)
     this.#channel.unref()
     router.hear(() => this.#tell())
@@ -106,6 +106,18 @@ export class Driver {
   #end(ids: number[]): void {
     for (const id of ids) this.#connections.get(id)?.socket.destroy()
   }
+}
+
+/** Ends clients of a router, whichever thread has them. */
+export function disconnect(router: number, clients: number[]): void {
+  if (clients.length === 0) return
+  const channel = new BroadcastChannel(channelOf(router))
+  channel.postMessage(clients)
+  channel.close()
+}
+
+function channelOf(router: number): string {
+  return `breakwater:router:${router}`
 }
 
 /** One client's socket, and whether we listen to it. */

@@ -1,33 +1,39 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
 import { readFileSync } from 'node:fs'
-import { builtin } from '../base/builtin.ts'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import {
   closeFd,
   createRouter as createNative,
   FaultCost,
   type NativeRouter,
-  type NativeStoreTls,
+  refuseReload,
+  reloadRouter,
   setStoreTls,
   setTls,
 } from '../native/router.ts'
+import { partsOf, type RouterConfig } from './config.ts'
+import { disconnect } from './driver.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
-import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
+import type { DriverName, RouterOptions } from './options.ts'
+import { changesBetween, checkFixed, type Running, run } from './reload.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
-import { readStoreTls, readTls, type TlsOptions } from './tls.ts'
 
 export { defineConfig, type RouterConfig } from './config.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
-export type { DriverName, Permission, RouterOptions, RouterUser } from './options.ts'
+export type {
+  DriverName,
+  Permission,
+  RouterOptions,
+  RouterUser,
+  TrackingOptions,
+} from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
+export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
-
-/** How many bytes the keys of session tickets have. */
-const TICKET_KEYS = 48
 
 /** Counts since the start, of all threads together. */
 export interface RouterStats {
@@ -57,6 +63,12 @@ export interface RouterStats {
   entries: number
   /** Bytes charged to the store now. */
   bytes: number
+  /** How often the configuration was reloaded. */
+  reloads: number
+  /** When that was last, in Unix milliseconds; `undefined` before. */
+  reloadedAt: number | undefined
+  /** The last reload that was refused, and why; `undefined` if none was. */
+  reloadRefused: { at: number; why: string } | undefined
   /** What is counted of each server behind the node: the store, then its replicas. */
   upstream: UpstreamStats[]
   /** What came of the reads of each route, in front of a store. */
@@ -128,6 +140,15 @@ export interface RouteStats {
   stale: number[]
 }
 
+/** What a reload came to. */
+export interface ReloadResult {
+  /**
+   * What has changed, by the paths of options: `'maxClients'`, `'routes[user:*].ttl'`,
+   * `'users[ada]'` for one that came or went. Empty if nothing has.
+   */
+  changed: string[]
+}
+
 /** A routing node. */
 export interface Router {
   /**
@@ -142,10 +163,23 @@ export interface Router {
   /** Everywhere that it listens. */
   addresses(): RouterAddress[]
   /**
-   * Reads the files of {@link RouterOptions.tls} and {@link RouterOptions.storeTls} anew. Connections go on as they are; new ones are
-   * met by what was read. Rejects with `InvalidOptionError`, and changes nothing, if a file is wrong.
+   * Takes a new configuration, whole: what it leaves out has its default. Connections go on; requests
+   * that come from now on are judged by the new one, on all threads. Without `config`, the files of
+   * {@link RouterOptions.tls} and {@link RouterOptions.storeTls} are read anew, and all else stays.
+   *
+   * A client is disconnected if its user is gone, or may not hear any more what it subscribes to or
+   * tracks. A user's new password counts for those who connect.
+   *
+   * Rejects, and changes nothing, if anything is wrong, or is other than it was and cannot change
+   * while the router runs: `threads`, `policy`, `driver`, `store`, whether there is `tls`, and
+   * `listen`, if it is given. The error names the option, its value now and the one asked for.
+   *
+   * @param config - it, or what gives it: what that throws counts as a refusal.
+   * @throws InvalidOptionError an option that is wrong, or cannot change
    */
-  reload(): Promise<void>
+  reload(
+    config?: RouterConfig | (() => RouterConfig | Promise<RouterConfig>),
+  ): Promise<ReloadResult>
   /** Counts since the start. */
   stats(): RouterStats
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
@@ -168,17 +202,7 @@ export interface Router {
  * @throws InvalidOptionError an option that cannot be, with its name, value and what is allowed
  */
 export function createRouter(options: RouterOptions = {}): Router {
-  const checked = check(options, version())
-  const files: Files = {
-    tls: options.tls === undefined ? undefined : certificates(options.tls),
-    storeTls: speaksTls(checked) ? once(() => readStoreTls(options.storeTls)) : undefined,
-  }
-  return new ThreadedRouter(createNative(checked), checked.threads, wantedDriver(options), files)
-}
-
-/** A store, and a proxy, is understood by the native driver alone. */
-function wantedDriver({ driver = 'auto', store }: RouterOptions): DriverName {
-  return store === undefined ? driver : 'native'
+  return new ThreadedRouter(run(options, version()))
 }
 
 /** This package's version. */
@@ -194,33 +218,14 @@ export function version(): string {
   return 'unknown'
 }
 
-/** What is read of files, whenever it is asked for. */
-interface Files {
-  tls: (() => NetTls) | undefined
-  storeTls: (() => NativeStoreTls) | undefined
-}
-
-function certificates(options: TlsOptions): () => NetTls {
-  const ticketKeys = builtin('node:crypto').randomBytes(TICKET_KEYS)
-  return once(() => ({ ...readTls(options), ticketKeys }))
-}
-
-/** Reads at once, so that what is wrong is known before anything is made, and later anew. */
-function once<T>(read: () => T): () => T {
-  let first: T | undefined = read()
-  return () => {
-    const result = first ?? read()
-    first = undefined
-    return result
-  }
-}
-
 class ThreadedRouter implements Router {
   readonly #native: NativeRouter
   readonly #threads: number
   readonly #wanted: DriverName
-  readonly #files: Files
-  #tls: NetTls | undefined
+  /** What it goes by. */
+  #running: Running
+  /** Settles when no reload is under way; never rejects. */
+  #reloading: Promise<unknown> = Promise.resolve()
   #driver: 'native' | 'net' | undefined
   #addresses: RouterAddress[] = []
   #state: State = 'idle'
@@ -232,21 +237,24 @@ class ThreadedRouter implements Router {
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
-  constructor(native: NativeRouter, threads: number, driver: DriverName, files: Files) {
-    this.#native = native
-    this.#threads = threads
+  constructor(running: Running) {
+    const { checked, driver, tls, storeTls } = running
+    this.#running = running
+    this.#native = createNative(checked)
+    this.#threads = checked.threads
     this.#wanted = driver
-    this.#files = files
-    this.#takeTls()
+    if (tls !== undefined) setTls(this.#native.id, tls)
+    if (storeTls !== undefined) setStoreTls(this.#native.id, storeTls)
   }
 
   async listen(options: ListenOptions = {}) {
-    const plans = plan(options, this.#tls !== undefined)
+    const plans = plan(options, this.#running.tls !== undefined)
     if (options.proxyProtocol && this.#wanted === 'net') {
       const why = 'headers of proxies need the native one'
       throw new OptionCombinationError('proxyProtocol', true, "driver 'net'", why)
     }
     this.#step('listen')
+    this.#running = { ...this.#running, entrances: plans }
     const opening = this.#serve(plans)
     this.#opening = opening.catch(() => {})
     try {
@@ -286,9 +294,34 @@ class ThreadedRouter implements Router {
     return [...this.#addresses]
   }
 
-  async reload(): Promise<void> {
-    const tls = this.#takeTls()
-    if (tls !== undefined) await this.#spread?.(tls)
+  reload(config?: Parameters<Router['reload']>[0]): Promise<ReloadResult> {
+    // One after the other: what a reload changes is compared with what the last one left.
+    const reloaded = this.#reloading.then(() => this.#reload(config))
+    this.#reloading = reloaded.catch(() => {})
+    return reloaded
+  }
+
+  async #reload(config: Parameters<Router['reload']>[0]): Promise<ReloadResult> {
+    await this.#opening
+    const before = this.#running
+    try {
+      const given = typeof config === 'function' ? await config() : (config ?? before.options)
+      if (this.#state !== 'idle' && this.#state !== 'open') {
+        throw stateError(`a router that is ${this.#state} cannot reload`)
+      }
+      const { options, listen } = partsOf(given)
+      const next = run(options, version(), before)
+      if ('listen' in given) next.entrances = plan(listen, next.tls !== undefined)
+      checkFixed(before, next)
+      const { id } = this.#native
+      disconnect(id, reloadRouter(id, next.checked, next))
+      this.#running = next
+      if (next.tls !== undefined) await this.#spread?.(next.tls)
+      return { changed: changesBetween(before, next) }
+    } catch (error) {
+      if (this.#state !== 'closed') refuseReload(this.#native.id, (error as Error).message)
+      throw error
+    }
   }
 
   stats(): RouterStats {
@@ -299,16 +332,6 @@ class ThreadedRouter implements Router {
     return this.#driver
   }
 
-  /** Reads the files of TLS; the native drivers have them from now on. */
-  #takeTls(): NetTls | undefined {
-    const { id } = this.#native
-    const [tls, storeTls] = [this.#files.tls?.(), this.#files.storeTls?.()]
-    if (tls !== undefined) setTls(id, tls)
-    if (storeTls !== undefined) setStoreTls(id, storeTls)
-    this.#tls = tls
-    return tls
-  }
-
   async #serve(plans: Plan[]): Promise<RouterAddress[]> {
     const entrances = await openAll(plans)
     if (entrances === undefined) {
@@ -317,7 +340,7 @@ class ThreadedRouter implements Router {
     }
     if (this.#threads === 0) return this.#serveHere(entrances)
     const { id } = this.#native
-    const threads = new Threads(id, entrances, this.#wanted, this.#tls, warn)
+    const threads = new Threads(id, entrances, this.#wanted, this.#running.tls, warn)
     try {
       await threads.start(this.#threads)
     } catch (error) {
@@ -377,7 +400,7 @@ class ThreadedRouter implements Router {
   }
 
   async #serveByNet(entrances: Parameters<NetServers['open']>[0]): Promise<RouterAddress[]> {
-    const servers = new NetServers(this.#native, this.#tls)
+    const servers = new NetServers(this.#native, this.#running.tls)
     this.#stop = () => servers.drain()
     this.#spread = tls => servers.setTls(tls)
     const addresses = await servers.open(entrances)

@@ -70,7 +70,9 @@ export class NetServers implements ThreadDriver {
       }
     }
     for (const server of this.#servers) {
-      if ('setSecureContext' in server) (server as TlsServer).setSecureContext(options)
+      if (!('setSecureContext' in server)) continue
+      ;(server as TlsServer).setSecureContext(options)
+      Object.assign(server, whoIsAsked(tls))
     }
   }
 
@@ -92,13 +94,12 @@ export class NetServers implements ThreadDriver {
       ...optionsOf(tls),
       ticketKeys: Buffer.from(tls.ticketKeys),
       handshakeTimeout: HANDSHAKE,
-      requestCert: tls.clients !== 'no',
-      rejectUnauthorized: tls.clients === 'yes',
+      ...whoIsAsked(tls),
       SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) =>
         done(null, this.#contextFor(name)),
     }
     const server = createTlsServer(options, socket => {
-      const wrong = tls.clients === 'optional' && !socket.authorized && shows(socket)
+      const wrong = this.#tls?.clients === 'optional' && !socket.authorized && shows(socket)
       if (wrong) socket.destroy()
       else this.#driver.accept(socket)
     })
@@ -123,6 +124,11 @@ function pathOf(entrance: PortPlan | Share): string | undefined {
   return entrance.kind & Entering.unix && 'address' in entrance
     ? entrance.address.address
     : undefined
+}
+
+/** Whether clients are asked for certificates; a server looks there for each that comes. */
+function whoIsAsked({ clients }: NetTls) {
+  return { requestCert: clients !== 'no', rejectUnauthorized: clients === 'yes' }
 }
 
 function optionsOf({ certificates, ca }: NetTls): SecureContextOptions {

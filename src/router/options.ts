@@ -13,6 +13,7 @@ import {
   type ReadFrom,
   type RouterRoute,
 } from './routes.ts'
+import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 
@@ -37,6 +38,21 @@ export interface RouterUser {
  */
 export type DriverName = 'auto' | 'native' | 'net'
 
+/** How many keys are remembered because clients who read them track them by `CLIENT TRACKING`. */
+export interface TrackingOptions {
+  /**
+   * The most keys, 0 for any number: what `tracking-table-max-keys` is to Redis. Beyond, some are
+   * forgotten, and their clients told that they changed. A key counts once more for each 256 bytes
+   * of it, and for each 8 clients. Default: 1,000,000.
+   */
+  maxKeys?: number | undefined
+  /**
+   * The most keys of one client, 0 for any number, in front of a store. A client that tracks more is
+   * told that everything has changed. Default: 100,000.
+   */
+  maxKeysPerClient?: number | undefined
+}
+
 /** How to set up a router with `createRouter` of `breakwater/router`. */
 export interface RouterOptions {
   /**
@@ -55,6 +71,8 @@ export interface RouterOptions {
   users?: RouterUser[] | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
+  /** How many keys clients may track. */
+  tracking?: TrackingOptions | undefined
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
@@ -62,9 +80,10 @@ export interface RouterOptions {
    * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
    * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
-   * With replicas: an object.
+   * With replicas: an object. Several independent stores, each of which has a share of the keys: a
+   * list of them, or an object with it as `ring`.
    */
-  store?: string | StoreOptions | undefined
+  store?: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'] | undefined
   /**
    * Which server reads go to that the node does not answer by itself: `'primary'`; `'replica'`, and
    * they fail while none is in service; or `'preferReplica'`, and then they go to the primary.
@@ -92,6 +111,7 @@ const KNOWN: readonly string[] = [
   'password',
   'users',
   'maxClients',
+  'tracking',
   'driver',
   'store',
   'readFrom',
@@ -99,6 +119,13 @@ const KNOWN: readonly string[] = [
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
+
+const TRACKING: readonly string[] = [
+  'maxKeys',
+  'maxKeysPerClient',
+] satisfies (keyof TrackingOptions)[]
+/** The most keys that a bound may be. */
+const MOST_KEYS = 1_000_000_000
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
 export function check(options: RouterOptions, version: string): NativeOptions {
@@ -149,6 +176,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
+    ...checkTracking(options.tracking),
     ...(store === undefined ? {} : { ...store, routes }),
     users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
   }
@@ -165,7 +193,7 @@ function checkReplicas(
   readFrom: ReadFrom,
   routes: readonly NativeRoute[],
 ): void {
-  if (store !== undefined && store.servers.length > 1) return
+  if (store !== undefined && store.ring === undefined && store.servers.length > 1) return
   const why = 'replicas are given as store: { url, replicas }'
   const refuse = (option: string, value: string) => {
     throw new OptionCombinationError(option, value, 'a store without replicas', why)
@@ -173,6 +201,18 @@ function checkReplicas(
   if (readFrom !== 'primary') refuse('readFrom', readFrom)
   const at = routes.findIndex(route => route.readFrom !== 'primary')
   if (at >= 0) refuse(`routes[${at}].readFrom`, routes[at]!.readFrom)
+}
+
+function checkTracking(tracking: TrackingOptions = {}) {
+  if (typeof tracking !== 'object' || tracking === null || Array.isArray(tracking)) {
+    throw new InvalidOptionError('tracking', tracking, 'an object, as { maxKeys: 1_000_000 }')
+  }
+  checkKnown('tracking.', tracking, TRACKING)
+  const { maxKeys = 1_000_000, maxKeysPerClient = 100_000 } = tracking
+  return {
+    trackedKeys: whole('tracking.maxKeys', maxKeys, 0, MOST_KEYS),
+    trackedKeysPerClient: whole('tracking.maxKeysPerClient', maxKeysPerClient, 0, MOST_KEYS),
+  }
 }
 
 function whole(option: string, value: number, least: number, most: number): number {

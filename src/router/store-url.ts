@@ -3,7 +3,8 @@ import { checkKnown } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { Duration } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
-import type { NativeServer } from '../native/router.ts'
+import type { NativeRing, NativeServer } from '../native/router.ts'
+import { checkRing, type StoreRingOptions } from './store-ring.ts'
 
 /** The store behind a node, with its replicas. */
 export interface StoreOptions {
@@ -24,6 +25,8 @@ export interface CheckedStore {
   servers: NativeServer[]
   /** In milliseconds. */
   maxLag: number
+  /** How the keys are shared out, where the servers are independent stores. */
+  ring?: NativeRing | undefined
 }
 
 /** Cursors of scans have room for so many. */
@@ -38,12 +41,16 @@ const KINDS: Record<string, NativeServer['kind']> = {
 }
 const KNOWN: readonly string[] = ['url', 'replicas', 'maxLag'] satisfies (keyof StoreOptions)[]
 
-/** Checks a store, with its replicas. Throws {@link InvalidOptionError}. */
-export function checkStore(given: string | StoreOptions): CheckedStore {
+/** Checks a store, with its replicas, or several. Throws {@link InvalidOptionError}. */
+export function checkStore(
+  given: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'],
+): CheckedStore {
   if (typeof given === 'string') return { servers: [checkServer('store', given)], maxLag: 10_000 }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionError('store', typeof given, `${ALLOWED}, or an object with that as url`)
   }
+  if (Array.isArray(given) || 'ring' in given)
+    return { ...checkRing(given, checkServer), maxLag: 0 }
   checkKnown('store.', given, KNOWN)
   const { url, replicas = [], maxLag = '10s' } = given
   const primary = checkServer('store.url', url)

@@ -102,13 +102,17 @@ export class Machine {
   #dump(): unknown {
     return this.cache
       .dump()
-      .map(([key, { ttl, start, ...entry }]) => [key, entry, ttl ? [ttl, start] : 'no ttl'])
+      .map(([key, { ttl, start, ...entry }]) => [
+        key,
+        entry,
+        Number(ttl) ? [Number(ttl), start] : 'no ttl',
+      ])
   }
 
   #do(step: Step): unknown {
     const { cache } = this
     const key = keys[step.key ?? 0] as Any
-    const given = step.with === undefined ? undefined : this.#options(step.with)
+    const given = step.with === undefined ? undefined : this.#options(step.with, step.raw)
     switch (step.do) {
       case 'set':
         return this.#with(given, cache.set(key, values[step.value!] as Any, given))
@@ -187,8 +191,9 @@ export class Machine {
   }
 
   /** The options of a call, whose functions, signal and status are its own. */
-  #options(settings: Settings): Record<string, never> {
+  #options(settings: Settings, raw = false): Record<string, never> {
     const options: Record<string, unknown> = { ...settings }
+    if (raw) return options as never
     if (options.start) options.start = perf.now() + (options.start as number)
     if (options.sizeCalculation) options.sizeCalculation = this.#size
     if (options.status) options.status = {}

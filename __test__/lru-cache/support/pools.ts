@@ -30,6 +30,7 @@ export const keys: readonly Any[] = [
   10n,
   Number.POSITIVE_INFINITY,
   null as unknown as Any,
+  undefined as unknown as Any,
 ]
 
 /** `undefined` deletes. Objects differ, so that one cannot be taken for another. */

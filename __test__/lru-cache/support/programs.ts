@@ -13,7 +13,7 @@ export function seeded(seed: number): () => number {
 }
 
 /** What options are given. Functions stand as `true`: the machine has its own. */
-export type Settings = Record<string, number | boolean>
+export type Settings = Record<string, unknown>
 
 /** One call. Keys and values are places in the pools. */
 export interface Step {
@@ -23,6 +23,8 @@ export interface Step {
   readonly with?: Settings
   readonly n?: number
   readonly which?: string
+  /** Whether the options are given as they are. */
+  readonly raw?: boolean
 }
 
 /** What to do with which cache. */
@@ -105,6 +107,35 @@ const perCall: Record<string, Record<string, readonly (number | boolean)[]>> = {
   },
 }
 
+/** What nobody means, and strangers give. */
+const odd: readonly unknown[] = [
+  ...[0, -0, -1, 0.5, 1e21, 2 ** 31, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY],
+  ...['', '5', null, undefined, true, false],
+]
+
+/** What a field of a cache may be set to: lru-cache adds up what it is given, text as text. */
+const oddFields: Record<string, readonly unknown[]> = {
+  ttl: odd,
+  ttlResolution: [0, -1, 0.5, Number.NaN, null, undefined, '', false],
+  // What is no bound lets lru-cache store more than `maxSize`.
+  maxEntrySize: [0.5, 3],
+  allowStale: odd,
+  updateAgeOnGet: odd,
+  updateAgeOnHas: odd,
+  noDeleteOnStaleGet: odd,
+  noDisposeOnSet: odd,
+  noUpdateTTL: odd,
+  noDeleteOnFetchRejection: odd,
+  allowStaleOnFetchRejection: odd,
+}
+
+/** Those that are given to a call as well as they are: anything else is no function and no signal. */
+const oddCalls: Record<string, readonly unknown[]> = {
+  sizeCalculation: [null, undefined, '', 0, 'text', {}],
+  signal: [null, undefined, '', 0, 'text', {}, true],
+  status: [null, undefined, '', 0, 'text', true],
+}
+
 /** Fields that may be changed while the cache is used. */
 const fields: Record<string, readonly (number | boolean)[]> = {
   ttl: [0, 5, 20],
@@ -153,12 +184,25 @@ const flying: Record<string, number> = {
 
 const walks = ['keys', 'rkeys', 'values', 'rvalues', 'entries', 'rentries', 'iterator']
 
+/** Whether lru-cache can bear an option at any value. */
+function isOddFor(option: string, settings: Settings): boolean {
+  // With both, it stores a late value or not by which of its places is free.
+  if (option === (settings.ignoreFetchAbort ? 'allowStaleOnFetchAbort' : 'ignoreFetchAbort')) {
+    return false
+  }
+  // Its timers add 1 to a ttl, text included, and count from the call, not from the start.
+  return !settings.ttlAutopurge || !['ttl', 'start', 'ttlResolution'].includes(option)
+}
+
 /** Writes programs with the numbers of one seed. */
 export class Writer {
   readonly #random: () => number
+  readonly #isOdd: boolean
 
-  constructor(seed: number) {
+  /** @param isOdd - whether options are given what nobody means, too. */
+  constructor(seed: number, isOdd = false) {
     this.#random = seeded(seed)
+    this.#isOdd = isOdd
   }
 
   /** A program of `length` steps. `fixed` settings are given in any case. */
@@ -208,6 +252,7 @@ export class Writer {
       case 'deleteWhile':
         return { do: name, which: this.#pick(['keys', 'rkeys']), n: this.#below(4) }
       case 'change': {
+        if (this.#isOdd) return this.#oddChange(settings)
         const which = this.#pick(Object.keys(fields))
         return { do: name, which, with: { [which]: this.#pick(fields[which]!) } }
       }
@@ -223,8 +268,30 @@ export class Writer {
       case 'reload':
         return { do: name }
       default:
-        return { do: name, key, value, ...this.#options(name, settings) }
+        return {
+          ...{ do: name, key, value },
+          ...(this.#isOdd ? this.#oddOptions(name, settings) : this.#options(name, settings)),
+        }
     }
+  }
+
+  #oddChange(settings: Settings): Step {
+    const names = Object.keys(oddFields).filter(name => isOddFor(name, settings))
+    const which = this.#pick(names)
+    return { do: 'change', which, with: { [which]: this.#pick(oddFields[which]!) } }
+  }
+
+  #oddOptions(name: string, settings: Settings): Partial<Step> {
+    const allowed = perCall[name === 'forceFetch' ? 'fetch' : name]
+    if (allowed === undefined || this.#random() < 0.2) return {}
+    const given: Settings = {}
+    for (const option of Object.keys(allowed)) {
+      // The failure of a fetch that nobody waits for would end the process.
+      const fails = settings.fetchMethod && /^size/.test(option)
+      if (fails || !isOddFor(option, settings) || this.#random() < 0.6) continue
+      given[option] = this.#pick(oddCalls[option] ?? odd)
+    }
+    return { with: given, raw: true }
   }
 
   #options(name: string, settings: Settings): { with?: Settings } {

@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { random } from '../../helpers/random.ts'
 import { encode, Raw, redis } from '../support.ts'
-import { calls, front, hasRedis, replicate } from './support.ts'
+import { calls, front, hasRedis, replicate, ring, ringOf } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
 const ROUNDS = 150 * Number(process.env.BREAKWATER_ROUNDS ?? 1)
@@ -248,4 +248,74 @@ for (const version of ['2', '3']) {
       t.true(asked > 0)
     })
   }
+}
+
+/** Where commands have keys that have to be in one store. */
+const TOGETHER: Record<string, (words: string[]) => string[]> = {
+  LCS: words => words.slice(1, 3),
+  RENAME: words => words.slice(1),
+  COPY: words => words.slice(1, 3),
+  SMOVE: words => words.slice(1, 3),
+  PFCOUNT: words => words.slice(1),
+  SINTER: words => words.slice(1),
+  SUNION: words => words.slice(1),
+  SDIFF: words => words.slice(1),
+  LMPOP: words => words.slice(2, 4),
+  ZUNIONSTORE: words => [words[1]!, words[3]!, words[4]!],
+  SORT: words => [words[1]!, words[4]!],
+}
+const KEYLESS = ['DBSIZE', 'PING', 'ECHO', 'NOSUCH', 'SELECT', 'FLUSHDB', 'SWAPDB', 'MULTI', 'EXEC']
+
+for (const version of ['2', '3']) {
+  for (const mode of ['on', 'off']) {
+    compare(`RESP${version}, a ring of five stores, memory ${mode}: random sequences`, async t => {
+      t.timeout(180_000)
+      t.log(`seed ${SEED}`)
+      const draw = random(SEED + Number(version))
+      const [theirs, { stores, node }] = await Promise.all([
+        redis(t),
+        ring(t, 5, ['--threads', '2', '--max-bytes', '64mb', '--route', `*,mode=${mode}`]),
+      ])
+      const placing = ringOf(stores)
+      const store = (key: string) => placing.locate(key)
+      const crosses = (words: string[]) =>
+        new Set((TOGETHER[words[0]!]?.(words) ?? []).map(store)).size > 1
+      const clients = await three(t, version, theirs.port, node.port)
+      let refused = 0
+      for (let round = 0; round < ROUNDS; round++) {
+        const pair = pick(draw, clients)
+        let commands = batch(draw)
+        if (commands[0]?.[0] === 'MULTI') {
+          // What is in a transaction is done by one store.
+          const [first] = commands.filter(words => !KEYLESS.includes(words[0]!) && words.length > 1)
+          const home = first && store(keysOf(first)[0]!)
+          commands = commands.filter(
+            words =>
+              ['MULTI', 'EXEC', 'PING', 'ECHO'].includes(words[0]!) ||
+              (!KEYLESS.includes(words[0]!) &&
+                words.length > 1 &&
+                keysOf(words).every(key => store(key) === home)),
+          )
+        }
+        for (const words of commands.filter(crosses)) {
+          const refusal = "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
+          t.is(await pair[1].send(...words), refusal, words.join(' '))
+          refused++
+        }
+        commands = commands.filter(words => !crosses(words))
+        if (commands.length > 0 && !(await same(t, pair, commands))) return
+      }
+      t.true(refused > 0)
+    })
+  }
+}
+
+/** The keys of a command of this test. */
+function keysOf(words: string[]): string[] {
+  const [name, ...rest] = words as [string, ...string[]]
+  if (TOGETHER[name]) return TOGETHER[name](words)
+  if (['MGET', 'DEL', 'UNLINK', 'EXISTS'].includes(name)) return rest
+  if (name === 'MSET') return rest.filter((_, at) => at % 2 === 0)
+  if (name === 'EVAL') return [words[3]!]
+  return [rest[0]!]
 }

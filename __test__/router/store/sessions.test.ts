@@ -31,18 +31,10 @@ async function greet(t: ExecutionContext, port: number, protocol: string): Promi
   return client
 }
 
-/** All bytes that come up to the reply to `RESET`; a `PING` before it has the reply that is skipped. */
-async function upToReset(client: Raw): Promise<string> {
-  let text = ''
-  while (!text.endsWith('+RESET\r\n')) {
-    const [reply] = await client.replies(1)
-    if (reply === undefined) return `${text}(the end)`
-    text += reply
-  }
-  return text
-}
-
-/** Sends commands to both at once, and holds the bytes of all replies against each other. */
+/**
+ * Sends commands to both at once, and holds the bytes of all replies against each other. `PING` has the
+ * reply that is skipped.
+ */
 async function same(
   t: ExecutionContext,
   pair: readonly Raw[],
@@ -50,12 +42,16 @@ async function same(
 ): Promise<boolean> {
   const bytes = Buffer.concat([...commands, ['PING'], ['RESET']].map(encode))
   for (const client of pair) client.write(bytes)
-  const [theirs, ours] = await Promise.all(pair.map(upToReset))
+  const told = (client: Raw) => client.upTo('+RESET\r\n')
+  const [theirs, ours] = await Promise.all(pair.map(told))
   if (theirs === ours) return true
   const sent = commands.map(words => words.join(' ')).join('\n  ')
   t.fail(`seed ${SEED}:\n  ${sent}\nRedis:\n${theirs}\nThe node:\n${ours}`)
   return false
 }
+
+/** What no transaction can do. */
+const closed = [['MONITOR'], ['SSUBSCRIBE', 'a'], ['SYNC'], ['PSYNC', '?', '-1'], ['SAVE']]
 
 /** Sequences with their names. */
 const sequences: Record<string, Commands> = {
@@ -117,6 +113,93 @@ const sequences: Record<string, Commands> = {
     ['SET', 'w', '4'],
     ['EXEC'],
     ['GET', 'w'],
+  ],
+  'a transaction subscribes': [
+    ['MULTI'],
+    ['SUBSCRIBE', 'a', 'b'],
+    ['PSUBSCRIBE', 'a*'],
+    ['SET', 'k', '1'],
+    ['PING'],
+    ['GET', 'k'],
+    ['UNSUBSCRIBE', 'b'],
+    ['PUNSUBSCRIBE'],
+    ['SUNSUBSCRIBE'],
+    ['EXEC'],
+    ['PING'],
+    ['UNSUBSCRIBE'],
+    ['GET', 'k'],
+  ],
+  'a transaction speaks of its connection': [
+    ['MULTI'],
+    ['CLIENT', 'GETNAME'],
+    ['CLIENT', 'SETNAME', 'me'],
+    ['GET', 'k'],
+    ['CLIENT', 'GETNAME'],
+    ['CLIENT', 'NO-EVICT', 'ON'],
+    ['CLIENT', 'CACHING', 'YES'],
+    ['CLIENT', 'TRACKINGINFO'],
+    ['CLIENT', 'GETREDIR'],
+    ['CLIENT', 'KILL', 'ID', '999999'],
+    ['AUTH', 'x'],
+    ['AUTH', 'default', 'x'],
+    ['HELLO', '9'],
+    ['SET', 'k', '2'],
+    ['EXEC'],
+    ['CLIENT', 'GETNAME'],
+  ],
+  'it does nothing of that if a key has changed': [
+    ['WATCH', 'k'],
+    ['SET', 'k', '1'],
+    ['MULTI'],
+    ['CLIENT', 'SETNAME', 'me'],
+    ['SUBSCRIBE', 'a'],
+    ['EXEC'],
+    ['CLIENT', 'GETNAME'],
+    ['GET', 'k'],
+  ],
+  'nor if it is given up, or was refused': [
+    ['MULTI'],
+    ['CLIENT', 'SETNAME', 'me'],
+    ['DISCARD'],
+    ['MULTI'],
+    ['CLIENT', 'SETNAME', 'me'],
+    ['CLIENT', 'NOSUCH'],
+    ['EXEC'],
+    ['CLIENT', 'GETNAME'],
+  ],
+  'with watched keys and another database as well': [
+    ['WATCH', 'k'],
+    ['MULTI'],
+    ['SELECT', '1'],
+    ['CLIENT', 'SETNAME', 'me'],
+    ['SET', 'k', 'one'],
+    ['EXEC'],
+    ['GET', 'k'],
+    ['CLIENT', 'GETNAME'],
+  ],
+  'a transaction says that it wants no replies': [
+    ['MULTI'],
+    ['GET', 'k'],
+    ['CLIENT', 'REPLY', 'OFF'],
+    ['GET', 'k'],
+    ['EXEC'],
+    ['GET', 'k'],
+    ['CLIENT', 'REPLY', 'ON'],
+    ['MULTI'],
+    ['CLIENT', 'REPLY', 'SKIP'],
+    ['GET', 'k'],
+    ['EXEC'],
+    ['GET', 'k'],
+    ['PING'],
+  ],
+  'what no transaction can do': [
+    ...closed.flatMap(words => [['MULTI'], words, ['GET', 'k'], ['EXEC']]),
+    ['MULTI'],
+    ['SHUTDOWN'],
+    ['EXEC'],
+    ['MULTI'],
+    ['READONLY'],
+    ['EXEC'],
   ],
   'watching ends': [['WATCH', 'w'], ['SET', 'w', '5'], ['UNWATCH'], ['MULTI'], ['PING'], ['EXEC']],
   'giving up ends watching': [
@@ -290,7 +373,13 @@ for (const protocol of ['2', '3']) {
       () => ['ECHO', 'x'],
       () => ['GET'],
       () => ['NOSUCH'],
-      () => ['CLIENT', 'REPLY', 'SKIP'],
+      () => ['CLIENT', 'REPLY', pick(['SKIP', 'SKIP', 'OFF', 'ON'])],
+      () => ['CLIENT', pick(['GETNAME', 'GETREDIR', 'TRACKINGINFO', 'NOSUCH'])],
+      () => ['CLIENT', 'SETNAME', pick(['one', 'two', 'not one'])],
+      () => ['CLIENT', 'CACHING', 'YES'],
+      () => ['AUTH', ...pick([[], ['x'], ['default', 'x']])],
+      () => ['HELLO', pick(['9', 'x'])],
+      ...closed.map(words => () => words),
       () => ['EVAL', "return redis.call('incr', KEYS[1])", '1', key()],
       () => ['EVAL', "return redis.call('set', 'x', '7')", '0'],
     ]
@@ -303,12 +392,15 @@ for (const protocol of ['2', '3']) {
       }
       for (const client of pair) await client.send('HELLO', protocol)
       const commands = Array.from({ length: 1 + Math.floor(draw() * 15) }, () => pick(kinds)())
-      // Subscribing is not allowed in a transaction here, nor are words about the connection.
-      let queues = false
-      const fit = commands.filter(([name]) => {
+      // What no transaction can do would be something else outside of one, as where a client of RESP2
+      // subscribes, which cannot begin one.
+      let [queues, hears] = [false, false]
+      const fit = commands.filter(words => {
+        const [name] = words
         if (name === 'MULTI') queues = true
         if (name === 'EXEC' || name === 'DISCARD') queues = false
-        return !(queues && (name === 'CLIENT' || name!.endsWith('SUBSCRIBE')))
+        hears ||= /^P?SUBSCRIBE$/.test(name!)
+        return (queues && !hears) || !closed.includes(words)
       })
       if (!(await same(t, pair, fit))) return
     }

@@ -1,6 +1,7 @@
 // A node in front of a real Redis.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
+import { Ring } from '../../../src/routing/index.ts'
 import { installed, Raw, redis, type Served, serve } from '../support.ts'
 
 /** Whether there is a Redis to stand in front of; an error if the environment demands it. */
@@ -52,6 +53,47 @@ export async function replicaOf(
   const raw = await Raw.open(t, port ?? replica.port)
   while ((await info(raw, 'replication', 'master_link_status')) !== 'up') await sleep(5)
   return { ...replica, port: port ?? replica.port }
+}
+
+/** Several stores, and a node in front of them. */
+export interface Ringed {
+  stores: Served[]
+  node: Served
+}
+
+/** Starts several Redis servers, and a node that shares the keys out between them. */
+export async function ring(
+  t: ExecutionContext,
+  count: number,
+  args: string[] = [],
+): Promise<Ringed> {
+  const stores = await Promise.all(Array.from({ length: count }, () => redis(t)))
+  const flags = stores.flatMap(({ port }) => ['--store', `redis://127.0.0.1:${port}`])
+  return { stores, node: await serve(t, ...flags, ...args) }
+}
+
+/** A store of a ring that comes back, on its port. */
+export const ringStore = (t: ExecutionContext, port: number): Promise<Served> =>
+  redis(t, '--port', `${port}`).then(store => ({ ...store, port }))
+
+/** The ring that a node in front of these stores has. */
+export const ringOf = (stores: readonly Served[]): Ring =>
+  new Ring(
+    stores.map(({ port }) => `127.0.0.1:${port}`),
+    { hashTags: true },
+  )
+
+/** The texts in the reply to a command, one behind the other; `(nil)` for what is none. */
+export async function texts(raw: Raw, ...words: string[]): Promise<string[]> {
+  const lines = (await raw.send(...words)).split('\r\n').slice(0, -1)
+  const found: string[] = []
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at]!
+    if (line === '$-1' || line === '_') found.push('(nil)')
+    else if (line[0] === '$') found.push(lines[++at]!)
+    else if (!'*~%'.includes(line[0]!)) found.push(line.slice(1))
+  }
+  return found
 }
 
 /** What `INFO` says of the store itself: a field of a section. */

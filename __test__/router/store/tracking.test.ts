@@ -264,7 +264,17 @@ const KINDS: readonly string[][] = [
   ['BCAST', 'PREFIX', 'k1', 'PREFIX', 'l'],
   ['BCAST'],
 ]
+/** Databases; a change of a key in one is told to who has read it in another. */
+const DATABASES = ['0', '1', '2']
 const KEYS = ['k1', 'k2', 'k3', 'h1', 'h2', 'l1']
+
+/** Has a server evict all that it has. */
+async function evict(raw: Raw): Promise<void> {
+  await raw.send('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random')
+  await raw.send('CONFIG', 'SET', 'maxmemory', '1')
+  while (/^db/m.test(await raw.send('INFO', 'keyspace'))) await raw.send('SET', 'too', 'much')
+  await raw.send('CONFIG', 'SET', 'maxmemory', '0')
+}
 
 fronted('clients are told of all that the store itself would tell them', async t => {
   t.timeout(600_000)
@@ -325,14 +335,20 @@ fronted('clients are told of all that the store itself would tell them', async t
       const [commands, keys] = reads()
       const says: string[][] = at === 2 && draw([true, false]) ? [['CLIENT', 'CACHING', 'YES']] : []
       if (at === 3 && draw([true, false])) says.push(['CLIENT', 'CACHING', 'NO'])
+      const select = ['SELECT', draw(DATABASES)]
       for (const clients of [expected, actual]) {
-        await clients[at]!.send(...says, ...commands)
+        await clients[at]!.send(select, ...says, ...commands)
         clients[at]!.reads(keys)
       }
       continue
     }
-    const words = writes()
-    for (const raw of draw(writers)) await raw.send(...words)
+    const evicts = draw([...Array(20).keys()]) === 0
+    const words = evicts ? ['evictions'] : writes()
+    const db = draw(DATABASES)
+    for (const raw of writers.flat()) await raw.send('SELECT', db)
+    for (const raw of evicts ? writers[0] : draw(writers)) {
+      await (evicts ? evict(raw) : raw.send(...words))
+    }
     // Each server finds out in its own time that a key is over.
     const ends = words[0] === 'PEXPIRE' || words.includes('PX')
     for (const raw of writers[0]) {

@@ -45,7 +45,7 @@ pub(crate) struct Guarded {
     /// Insertions into the index, none of which happens without the lock.
     pub(crate) insertions: u64,
     /// Milliseconds that entries stay after their deadline.
-    grace: u64,
+    pub(crate) grace: u64,
 }
 
 impl Guarded {

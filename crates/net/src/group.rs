@@ -23,12 +23,18 @@ struct Member {
     waker: Arc<Waker>,
 }
 
+/// How clients are met, ready to be used.
+pub struct PreparedTls {
+    config: Arc<ServerConfig>,
+    trust: Trust,
+}
+
 /// The drivers of one router.
 #[derive(Default)]
 pub struct Group {
     members: Mutex<Vec<Arc<Member>>>,
     /// How clients are met from now on.
-    tls: RwLock<Option<(Arc<ServerConfig>, Trust)>>,
+    tls: RwLock<Option<PreparedTls>>,
     /// How the store is met from now on.
     store: RwLock<Option<StoreTls>>,
 }
@@ -41,18 +47,22 @@ impl Group {
         Membership { group: self.clone(), member }
     }
 
-    /// Meets clients this way from now on; connections go on as they are. Sessions are resumed as
-    /// long as the same clients are trusted.
+    /// Makes ready how clients are to be met. Sessions are resumed as long as the same clients are
+    /// trusted.
     ///
     /// # Errors
-    /// A text that is no PEM, or that does not fit another one: all stays as it was.
-    pub fn set_tls(&self, tls: &ServerTls) -> Result<(), TlsError> {
-        let mut current = self.tls.write();
+    /// A text that is no PEM, or that does not fit another one.
+    pub fn prepare_tls(&self, tls: &ServerTls) -> Result<PreparedTls, TlsError> {
+        let current = self.tls.read();
         let trust = tls.trust();
-        let same = current.as_ref().filter(|(_, known)| *known == trust);
-        let config = acceptor(tls, same.map(|(config, _)| &config.ticketer))?;
-        *current = Some((Arc::new(config), trust));
-        Ok(())
+        let same = current.as_ref().filter(|ready| ready.trust == trust);
+        let config = acceptor(tls, same.map(|ready| &ready.config.ticketer))?;
+        Ok(PreparedTls { config: Arc::new(config), trust })
+    }
+
+    /// Meets clients this way from now on; connections go on as they are.
+    pub fn set_tls(&self, tls: PreparedTls) {
+        *self.tls.write() = Some(tls);
     }
 
     /// Meets the store this way from now on.
@@ -102,7 +112,7 @@ impl Membership {
 
     /// How clients are met now.
     pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.group.tls.read().as_ref().map(|(config, _)| config.clone())
+        self.group.tls.read().as_ref().map(|ready| ready.config.clone())
     }
 
     /// How the store is met now.

@@ -26,6 +26,6 @@ mod socket;
 mod tls;
 
 pub use driver::{Cost, Driver, Fault, Settings};
-pub use group::Group;
+pub use group::{Group, PreparedTls};
 pub use listener::{Entrance, Listening};
 pub use tls::{ClientAuth, Identity, ServerTls, StoreTls, TlsError, connector};

@@ -43,6 +43,9 @@ pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{Permissions, User, Users};
-pub use shared::{Counts, Limits, Options, Peer, Router, ServerCounts};
-pub use topology::{MOST_REPLICAS, ReadFrom, ServerId};
+pub use shared::{Counts, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
+pub use topology::{
+    ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,
+    has_room,
+};
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

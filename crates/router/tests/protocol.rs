@@ -3,7 +3,7 @@
 mod support;
 
 use breakwater_engine::Config;
-use breakwater_router::{Limits, Next, Options, Users};
+use breakwater_router::{Limits, Next, Options, Rules, Users};
 use proptest::prelude::*;
 use support::{Node, command};
 
@@ -46,7 +46,10 @@ fn commands_before_the_fault_are_answered_and_none_after_it() {
 #[test]
 fn a_stranger_may_send_little() {
     let users = Users::with_password(b"secret");
-    let node = Node::new(Config::default(), Options { users, ..Options::default() });
+    let node = Node::new(
+        Config::default(),
+        Options { rules: Rules { users, ..Rules::default() }, ..Options::default() },
+    );
     for (bytes, words) in [
         (&b"*11\r\n"[..], "unauthenticated multibulk length"),
         (b"*1\r\n$16385\r\n", "unauthenticated bulk length"),
@@ -74,7 +77,10 @@ fn an_announced_length_reserves_nothing() {
 #[test]
 fn an_unfinished_command_is_bounded() {
     let limits = Limits { input: 10_000, ..Limits::default() };
-    let node = Node::new(Config::default(), Options { limits, ..Options::default() });
+    let node = Node::new(
+        Config::default(),
+        Options { rules: Rules { limits, ..Rules::default() }, ..Options::default() },
+    );
     let mut client = node.connect();
     client.feed(b"*2\r\n$4\r\nECHO\r\n$9000000\r\n");
     let mut fed = 0;
@@ -94,7 +100,10 @@ fn an_unfinished_command_is_bounded() {
 #[test]
 fn replies_that_nobody_takes_stop_the_commands_behind_them() {
     let limits = Limits { output: 1000, ..Limits::default() };
-    let node = Node::new(Config::default(), Options { limits, ..Options::default() });
+    let node = Node::new(
+        Config::default(),
+        Options { rules: Rules { limits, ..Rules::default() }, ..Options::default() },
+    );
     let mut client = node.connect();
     client.feed(&command(&[b"SET", b"k", &[b'x'; 400]]));
     let (mut reply, mut next) = client.feed(&b"GET k\r\n".repeat(100));

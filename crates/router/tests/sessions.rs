@@ -4,7 +4,9 @@ mod support;
 
 use breakwater_engine::Config;
 use breakwater_engine::Policy;
-use breakwater_router::{Limits, Next, Options, Output, Peer, Permissions, Session, User, Users};
+use breakwater_router::{
+    Limits, Next, Options, Output, Peer, Permissions, Rules, Session, User, Users,
+};
 use support::{Node, START, command};
 
 #[test]
@@ -36,7 +38,10 @@ fn a_wall_clock_that_is_set_anew_shortens_no_life() {
 #[test]
 fn a_stranger_gets_no_further_than_authentication() {
     let users = Users::with_password(b"secret");
-    let node = Node::new(Config::default(), Options { users, ..Options::default() });
+    let node = Node::new(
+        Config::default(),
+        Options { rules: Rules { users, ..Rules::default() }, ..Options::default() },
+    );
     let mut client = node.connect();
     assert_eq!(client.send("GET k"), "-NOAUTH Authentication required.\r\n");
     assert!(client.send("HELLO 3").starts_with("-NOAUTH HELLO must be called"));
@@ -56,7 +61,10 @@ fn a_user_does_what_it_is_permitted() {
         User::new("writer", Some(b"w"), Permissions::READ | Permissions::WRITE),
         User::new("chief", Some(b"c"), Permissions::all()),
     ]);
-    let node = Node::new(Config::default(), Options { users, ..Options::default() });
+    let node = Node::new(
+        Config::default(),
+        Options { rules: Rules { users, ..Rules::default() }, ..Options::default() },
+    );
     let mut client = node.connect();
     let denied =
         |name| format!("-NOPERM this user has no permissions to run the '{name}' command\r\n");
@@ -92,7 +100,10 @@ fn a_killed_client_runs_nothing_more() {
 #[test]
 fn clients_beyond_the_limit_are_turned_away() {
     let limits = Limits { clients: 1, ..Limits::default() };
-    let node = Node::new(Config::default(), Options { limits, ..Options::default() });
+    let node = Node::new(
+        Config::default(),
+        Options { rules: Rules { limits, ..Rules::default() }, ..Options::default() },
+    );
     let first = node.connect();
     let refusal = Session::open(&node.router, Peer::default(), START).err();
     assert_eq!(refusal, Some(&b"-ERR max number of clients reached\r\n"[..]));

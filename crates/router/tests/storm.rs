@@ -123,3 +123,11 @@ fn a_connection_is_in_the_database_that_its_next_client_chose() {
         storm::weather(&Case { setup: honest(End::Answers), steps });
     }
 }
+
+#[test]
+fn what_is_kept_of_a_transaction_does_not_hold_up_the_rest_of_it() {
+    let subscribes = Ask::Subscribe(Kind::Channel, 0);
+    let asks = [Ask::Multi, subscribes, Ask::Large(0, 8192), Ask::List, Ask::Exec, Ask::Ping];
+    let steps = vec![ask(0, &asks), Step::Settle];
+    storm::weather(&Case { setup: honest(End::Answers), steps });
+}

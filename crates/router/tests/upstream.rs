@@ -3,8 +3,8 @@
 use breakwater_engine::{Cache, Config};
 use breakwater_resp::{Kind, Protocol, ReplyLimits, write_request};
 use breakwater_router::{
-    Busy, Lost, Options, Output, Peer, Phase, Router, Session, Sink, Upstream, UpstreamOptions,
-    Users,
+    Busy, Lost, Options, Output, Peer, Phase, Router, Rules, Session, Sink, Upstream,
+    UpstreamOptions, Users,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -292,7 +292,10 @@ proptest! {
 
 #[test]
 fn it_says_who_it_is_before_it_forwards() {
-    let secret = || Options { users: Users::with_password(b"secret"), ..Options::default() };
+    let secret = || Options {
+        rules: Rules { users: Users::with_password(b"secret"), ..Rules::default() },
+        ..Options::default()
+    };
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
         for user in [None, Some("default".to_owned())] {
             let password = Some("secret".to_owned());
@@ -316,7 +319,10 @@ fn it_says_who_it_is_before_it_forwards() {
 
 #[test]
 fn a_refused_greeting_is_told_and_tried_again_later() {
-    let secret = Options { users: Users::with_password(b"secret"), ..Options::default() };
+    let secret = Options {
+        rules: Rules { users: Users::with_password(b"secret"), ..Rules::default() },
+        ..Options::default()
+    };
     let options = UpstreamOptions { password: Some("wrong".into()), ..OPTIONS() };
     assert!(!format!("{options:?}").contains("wrong"));
     let mut line = Line::new(options, secret);

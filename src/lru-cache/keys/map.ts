@@ -30,7 +30,8 @@ export class MapKeys<K> implements Keys<K> {
   }
 
   holds(slot: number): boolean {
-    return this.#keys[slot] !== undefined
+    // `undefined` may be a key, too.
+    return this.#keys[slot] !== undefined || this.#slots.get(undefined as K) === slot
   }
 
   clear(): void {

@@ -9,7 +9,7 @@ import type { CacheKey } from '../../base/types.ts'
 import { Cache } from '../../cache/cache.ts'
 import type { StoreOptions } from '../../cache/options.ts'
 import type { SharedOptions } from '../interface.ts'
-import { checkPolicy, defaultPerf } from '../options.ts'
+import { checkOptions, checkPolicy, defaultPerf } from '../options.ts'
 
 const BYTES = 'bound the cache by maxBytes instead'
 const FRESH = 'a shared cache gives no stale values'
@@ -41,9 +41,11 @@ export type CallOptions = Record<string, unknown>
  * Checks that no option is given that cannot be combined with `shared`. Those that are off as a
  * matter of course, as `allowStale: false`, may be.
  *
+ * @throws TypeError if the options are no object.
  * @throws OptionCombinationError `ERR_OPTION_COMBINATION`
  */
 export function refuse(options: object): void {
+  checkOptions(options)
   for (const [option, allowed] of Object.entries(unsupported)) {
     const value = (options as CallOptions)[option]
     // A cache that is given as the options has the clock that is meant anyhow.

@@ -1,6 +1,6 @@
 // A pool of worker threads in which each key has its worker.
 
-import { checkShape, plainArray } from '../../base/checks.ts'
+import { checkShape, checkSignal, plainArray } from '../../base/checks.ts'
 import { InvalidOptionError, PoolClosedError } from '../../base/errors.ts'
 import { milliseconds } from '../../base/units.ts'
 import { Ring } from '../ring.ts'
@@ -108,9 +108,7 @@ export class Pool<T, R> {
   #check(task: T, given: RunOptions) {
     const names = ['key', 'timeout', 'signal', 'transfer'] as const
     const { key, timeout, signal, transfer = [] } = checkShape('options', given, names)
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new InvalidOptionError('options.signal', signal, 'an AbortSignal')
-    }
+    checkSignal('options.signal', signal)
     return {
       key: checkKey(key ?? this.#options.route(task)),
       timeout:

@@ -61,7 +61,7 @@ impl Cache {
                 let deadline = postpone(&mut guarded, hash, entry, expiry_of(entry));
                 guarded.tidy(&shard);
                 drop(guarded);
-                self.expect_at(deadline, self.grace);
+                self.expect_at(deadline, self.grace());
                 return Ok(true);
             };
             drop(guarded);

@@ -78,7 +78,7 @@ impl Cache {
     /// Whether the entry is nothing to anybody, and may be removed.
     pub(super) fn is_gone(&self, entry: EntryRef<'_>) -> bool {
         let now = self.clock.now();
-        let end = entry.end(self.grace);
+        let end = entry.end(self.grace());
         if end != 0 && end <= now {
             return true;
         }
@@ -86,7 +86,7 @@ impl Cache {
             && match self.validity(entry) {
                 Validity::Valid => false,
                 // Only values are good for anybody when they are stale.
-                Validity::Stale { since } => entry.is_absent() || since + self.grace <= now,
+                Validity::Stale { since } => entry.is_absent() || since + self.grace() <= now,
                 Validity::Invalid => true,
             }
     }

@@ -86,7 +86,7 @@ pub struct Cache {
     clock: Clock,
     policy: Policy,
     /// Milliseconds that entries stay after their deadline.
-    grace: u64,
+    grace: AtomicU64,
     counters: Counters,
     hot: CachePadded<HotKeys>,
     listeners: Listeners,
@@ -156,7 +156,7 @@ impl Cache {
             hasher: KeyHasher::new(),
             clock: config.clock,
             policy: config.policy,
-            grace,
+            grace: AtomicU64::new(grace),
             counters: Counters::default(),
             hot: CachePadded::new(HotKeys::new(HOT_KEYS)),
             listeners: Listeners::default(),

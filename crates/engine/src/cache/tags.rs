@@ -37,7 +37,7 @@ impl Cache {
         let changing = self.versions.as_ref().map(|versions| versions.changing_all());
         let in_order = self.tag_order.write();
         if soft {
-            self.tags.invalidate_softly(tag, self.clock.now(), self.grace);
+            self.tags.invalidate_softly(tag, self.clock.now(), self.grace());
         } else {
             self.tags.invalidate(tag);
         }
@@ -49,7 +49,7 @@ impl Cache {
     /// Removes what invalidations ended, unless it was done before; whether there was anything. For
     /// a cache that has to have room and evicts nothing.
     pub(super) fn purge(&self) -> bool {
-        if !self.tags.may_have_ended_some(self.clock.now(), self.grace) {
+        if !self.tags.may_have_ended_some(self.clock.now(), self.grace()) {
             return false;
         }
         let mut any = false;

@@ -189,7 +189,7 @@ impl Cache {
             Stored::Full => Attempt::Failed(Error::Full),
         };
         match attempt {
-            Attempt::Done(_) => self.expect_at(deadline, self.grace),
+            Attempt::Done(_) => self.expect_at(deadline, self.grace()),
             _ => shard.retire(entry),
         }
         attempt

@@ -1,7 +1,7 @@
 //! Upkeep: what expired goes, what was removed is freed, and an alarm tells when to come again.
 
 use super::Cache;
-use crate::entry::EntryPtr;
+use crate::entry::{EntryPtr, LAST_DEADLINE};
 use crate::index::Word;
 use crate::removal::Reason;
 use crate::shard::{Guarded, Shard, ShardRef};
@@ -65,6 +65,23 @@ impl Cache {
                 alarm();
             }
         }
+    }
+
+    /// For how many milliseconds entries stay after their deadline from now on, those that are there
+    /// as well: as [`Config::grace`](crate::Config::grace).
+    pub fn set_grace(&self, grace: u64) {
+        let grace = grace.min(LAST_DEADLINE);
+        self.grace.store(grace, Ordering::Relaxed);
+        for shard in &self.shards {
+            shard.guarded.lock().grace = grace;
+        }
+    }
+
+    /// How long entries stay after their deadline. Relaxed: a bound, with which nothing else is
+    /// published; a thread that sees the old one for a moment has asked before it was changed.
+    #[inline]
+    pub(super) fn grace(&self) -> u64 {
+        self.grace.load(Ordering::Relaxed)
     }
 
     /// Removes whatever has expired by now; whether anything had.

@@ -104,7 +104,7 @@ impl Cache {
         let shard = self.shard_of(hash);
         let stored = self.try_set(gate, shard, hash, key, value, deadline, None);
         match stored {
-            Ok(_) => self.expect_at(deadline, self.grace),
+            Ok(_) => self.expect_at(deadline, self.grace()),
             Err(_) if gate.is_closed() => {}
             Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
         }
@@ -126,7 +126,7 @@ impl Cache {
             Ok(draft) => self.try_set(gate, shard, hash, key, value, deadline, Some(draft)),
             Err(error) => Err(error),
         };
-        let grace = if note.nature == Nature::Value { self.grace } else { 0 };
+        let grace = if note.nature == Nature::Value { self.grace() } else { 0 };
         match stored {
             Ok(_) => self.expect_at(deadline, grace),
             Err(_) if gate.is_closed() => {}

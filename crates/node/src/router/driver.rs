@@ -6,8 +6,8 @@
 use super::bell::NewsBell;
 use super::list;
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
-use crate::js::{Fail, Js};
-use breakwater_router::{Mailbox, Next, Output, Peer, Router, Session};
+use crate::js::{Fail, Js, Val};
+use breakwater_router::{Mailbox, Next, Output, Peer, Reloads, Router, Session};
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -281,9 +281,27 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     ] {
         js.put_number(object, name, value as f64)?;
     }
+    put_reloads(js, object, &router.reloads())?;
     js.put(object, c"upstream", server_counts(js, &router)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
     Ok(object)
+}
+
+/// How often the rules were changed: `reloads`, `reloadedAt` and `reloadRefused`.
+fn put_reloads<'s>(js: Js<'s>, object: Val<'s>, reloads: &Reloads) -> Result<(), Fail> {
+    js.put_number(object, c"reloads", reloads.count as f64)?;
+    let at = reloads.at.map_or_else(|| js.undefined(), |at| js.number(at as f64))?;
+    js.put(object, c"reloadedAt", at)?;
+    let refused = match &reloads.refused {
+        None => js.undefined()?,
+        Some((at, why)) => {
+            let refused = js.object()?;
+            js.put_number(refused, c"at", *at as f64)?;
+            js.put(refused, c"why", js.text(why)?)?;
+            refused
+        }
+    };
+    js.put(object, c"reloadRefused", refused)
 }
 
 /// What is counted of each server: an object for each, `{ address, role, state, ... }`.

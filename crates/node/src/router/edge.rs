@@ -4,13 +4,27 @@ use super::list;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::ConfigError;
-use breakwater_net::{ClientAuth, Group, Identity, ServerTls, TlsError, connector};
+use breakwater_net::{
+    ClientAuth, Group, Identity, PreparedTls, ServerTls, StoreTls, TlsError, connector,
+};
 use std::ffi::CStr;
 use std::sync::Arc;
 
 /// `setTls(router, options)`: clients are met this way from now on.
 pub fn set_tls<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let (js, options) = (call.js, call.arg::<1>());
+    let group = group(call)?;
+    let tls = server_tls(call.js, call.arg::<1>())?;
+    group.set_tls(prepare(&group, &tls)?);
+    call.js.undefined()
+}
+
+/// Makes ready how clients are to be met.
+pub fn prepare(group: &Group, tls: &ServerTls) -> Result<PreparedTls, Fail> {
+    group.prepare_tls(tls).map_err(|error| refusal(error, ["tls.cert", "tls.key", "tls.ca"]))
+}
+
+/// How clients are met.
+pub fn server_tls<'s>(js: Js<'s>, options: Val<'s>) -> Result<ServerTls, Fail> {
     let list = js.prop(options, c"certificates")?;
     let mut identities = vec![];
     for at in 0..js.len(list).unwrap_or(0) {
@@ -28,24 +42,24 @@ pub fn set_tls<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         Some("optional") => ClientAuth::Optional,
         _ => ClientAuth::No,
     };
-    let tls = ServerTls { identities, ca: text(js, options, c"ca")?, clients };
-    group(call)?
-        .set_tls(&tls)
-        .map_err(|error| refusal(error, ["tls.cert", "tls.key", "tls.ca"]))?;
-    js.undefined()
+    Ok(ServerTls { identities, ca: text(js, options, c"ca")?, clients })
 }
 
 /// `setStoreTls(router, options)`: the store is met this way from now on.
 pub fn set_store_tls<'s>(call: &Call<'s, Env>) -> Returns<'s> {
-    let (js, options) = (call.js, call.arg::<1>());
+    let tls = store_tls(call.js, call.arg::<1>())?;
+    group(call)?.set_store_tls(tls);
+    call.js.undefined()
+}
+
+/// How the store is met.
+pub fn store_tls<'s>(js: Js<'s>, options: Val<'s>) -> Result<StoreTls, Fail> {
     let ca = text(js, options, c"ca")?.unwrap_or_default();
     let identity = text(js, options, c"chain")?.zip(text(js, options, c"key")?);
     let identity = identity.as_ref().map(|(chain, key)| (&chain[..], &key[..]));
     let name = js.to_text(js.prop(options, c"name")?);
     let names = ["storeTls.cert", "storeTls.key", "storeTls.ca"];
-    let tls = connector(&ca, identity, name.as_deref()).map_err(|error| refusal(error, names))?;
-    group(call)?.set_store_tls(tls);
-    js.undefined()
+    connector(&ca, identity, name.as_deref()).map_err(|error| refusal(error, names))
 }
 
 /// The native drivers of the router whose number is given first.

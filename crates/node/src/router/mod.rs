@@ -7,6 +7,7 @@ mod edge;
 mod entrance;
 mod list;
 mod open;
+mod reload;
 mod routes;
 #[cfg(unix)]
 mod sockets;
@@ -19,6 +20,8 @@ use crate::env::{Env, Function, function};
 pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"createRouter", open::create),
     function!(Env, c"attachRouter", open::attach),
+    function!(Env, c"reloadRouter", reload::reload),
+    function!(Env, c"refuseReload", reload::refuse),
     function!(Env, c"duplicateFd", open::duplicate_fd),
     function!(Env, c"closeFd", open::close_fd),
     function!(Env, c"setTls", edge::set_tls),

@@ -6,7 +6,10 @@ use super::routes::routes;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
-use breakwater_router::{Concern, Limits, Options, Permissions, Router, StoreAddress, User, Users};
+use breakwater_router::{
+    ClusterOptions, Concern, Limits, Options, Permissions, RingNode, RingOptions, Router, Rules,
+    StoreAddress, User, Users,
+};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -17,28 +20,28 @@ use std::time::Duration;
 pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
     let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
-    let routes = routes(js, js.prop(options, c"routes")?)?;
+    let rules = rules(js, options)?;
     let cache = Cache::new(Config {
         max_bytes: number(js, options, c"maxBytes")?,
         policy: policy.parse()?,
-        grace: routes.grace(),
+        grace: rules.routes.grace(),
         ..Config::default()
     })?;
-    let limits = Limits {
-        clients: number(js, options, c"maxClients")?.unwrap_or(10_000) as usize,
-        ..Limits::default()
-    };
-    let mut servers = servers(js, js.prop(options, c"servers")?)?.into_iter();
+    let servers = servers(js, js.prop(options, c"servers")?)?;
+    let cluster = cluster(js, js.prop(options, c"announce")?, &servers)?;
+    let ring = ring(js, js.prop(options, c"ring")?, &servers)?;
+    let alone = cluster.is_none() && ring.is_none();
+    let mut servers = servers.into_iter();
     let options = Options {
-        users: users(js, js.prop(options, c"users")?)?,
-        limits,
+        rules,
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
         upstream: servers.next(),
-        replicas: servers.collect(),
+        replicas: if alone { servers.collect() } else { vec![] },
+        cluster,
+        ring,
         max_lag: number(js, options, c"maxLag")?.unwrap_or(0),
-        routes,
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
@@ -53,13 +56,32 @@ pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     instance(call, id, router, None)
 }
 
-fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
+/// The part of the options of `createRouter` that may change while the router runs.
+pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
+    let usual = Limits::default();
+    let bound = |name: &CStr, usual: usize| {
+        Ok::<_, Fail>(number(js, options, name)?.map_or(usual, |most| most as usize))
+    };
+    Ok(Rules {
+        users: users(js, js.prop(options, c"users")?)?,
+        limits: Limits {
+            clients: bound(c"maxClients", usual.clients)?,
+            tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
+            tracked_keys_by_client: bound(c"trackedKeysPerClient", usual.tracked_keys_by_client)?,
+            ..usual
+        },
+        routes: routes(js, js.prop(options, c"routes")?)?,
+    })
+}
+
+/// A whole number among the options, if there is one.
+pub fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
     Ok(js.to_whole(js.prop(options, name)?))
 }
 
 /// The store and its replicas, in an array of `{ kind: 'tcp' | 'tls' | 'unix', host, port, user?,
 /// password? }`; none, if there is no array.
-fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
+pub(super) fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
     let server = |at: usize| {
         let server = js.at(array, at)?;
         let kind = js.to_text(js.prop(server, c"kind")?).unwrap_or_default();
@@ -73,6 +95,52 @@ fn servers<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<StoreAddress>, Fail> {
         })
     };
     (0..js.len(array).unwrap_or(0)).map(server).collect()
+}
+
+/// The cluster that these servers are of: what is reached under other addresses than it says, in an
+/// array of `{ said: [host, port], reached: [host, port] }`; none, if there is no array.
+fn cluster<'s>(
+    js: Js<'s>,
+    array: Val<'s>,
+    seeds: &[StoreAddress],
+) -> Result<Option<ClusterOptions>, Fail> {
+    let Some(len) = js.len(array) else { return Ok(None) };
+    let place = |pair: Val<'s>| {
+        let host = js.to_text(js.at(pair, 0)?).unwrap_or_default();
+        Ok::<_, Fail>((host, js.to_whole(js.at(pair, 1)?).unwrap_or(0) as u16))
+    };
+    let entry = |at: usize| {
+        let entry = js.at(array, at)?;
+        Ok((place(js.prop(entry, c"said")?)?, place(js.prop(entry, c"reached")?)?))
+    };
+    let announce = (0..len).map(entry).collect::<Result<_, Fail>>()?;
+    Ok(Some(ClusterOptions { seeds: seeds.to_vec(), announce }))
+}
+
+/// How independent stores share keys, in `{ nodes: [{ name, weight }], whenDown, hashTags }`; `None`,
+/// if there is none.
+pub(super) fn ring<'s>(
+    js: Js<'s>,
+    given: Val<'s>,
+    stores: &[StoreAddress],
+) -> Result<Option<RingOptions>, Fail> {
+    if js.type_name(given) != "object" {
+        return Ok(None);
+    }
+    let nodes = js.prop(given, c"nodes")?;
+    let Some(len) = js.len(nodes) else { return Ok(None) };
+    let node = |at: usize| {
+        let node = js.at(nodes, at)?;
+        let name = js.to_text(js.prop(node, c"name")?).unwrap_or_default();
+        let weight = js.to_number(js.prop(node, c"weight")?).unwrap_or(1.0);
+        Ok(RingNode { name, weight })
+    };
+    Ok(Some(RingOptions {
+        stores: stores.to_vec(),
+        nodes: (0..len).map(node).collect::<Result<_, Fail>>()?,
+        take_over: js.to_text(js.prop(given, c"whenDown")?).as_deref() == Some("next"),
+        hash_tags: number(js, given, c"hashTags")? != Some(0),
+    }))
 }
 
 /// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.

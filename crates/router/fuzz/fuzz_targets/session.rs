@@ -4,7 +4,7 @@
 #![no_main]
 
 use breakwater_engine::{Cache, Clock, Config};
-use breakwater_router::{Limits, Next, Options, Output, Peer, Router, Session, Users};
+use breakwater_router::{Limits, Next, Options, Output, Peer, Router, Rules, Session, Users};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ fn answer(choice: u8, bytes: &[u8], step: usize) -> (Vec<u8>, bool) {
         ..Config::default()
     });
     let users = if choice & 1 == 0 { Users::open() } else { Users::with_password(b"p") };
-    let options = Options { users, limits: limits(), ..Options::default() };
+    let options = Options { rules: Rules { users, limits: limits(), ..Rules::default() }, ..Options::default() };
     let router = Arc::new(Router::new(Arc::new(cache.unwrap()), options, NOW));
     let mut session = Session::open(&router, Peer::default(), NOW).unwrap();
     let mut replies = vec![];

@@ -1,5 +1,6 @@
 //! What came of a route's reads: counted by each thread for itself, and added up now and then.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Up to how many milliseconds old a reply was that turned out to be stale, for each count of
@@ -124,7 +125,7 @@ impl RouteTally {
     }
 
     /// Adds up what was counted, and counts anew.
-    pub(crate) fn settle(&mut self, totals: &[RouteTotals]) {
+    pub(crate) fn settle(&mut self, totals: &[Arc<RouteTotals>]) {
         if !std::mem::take(&mut self.1) {
             return;
         }

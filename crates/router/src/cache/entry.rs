@@ -17,6 +17,8 @@ use std::borrow::Cow;
 pub(super) const EMPTY: u8 = 0;
 pub(super) const REPLY: u8 = 1;
 pub(super) const NULL: u8 = 2;
+/// A bit beside those: none of the keys existed.
+pub(super) const ABSENT: u8 = 4;
 
 /// How the replies to a command differ between the protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

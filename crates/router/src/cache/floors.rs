@@ -1,16 +1,17 @@
 //! Generations, and the floors below which none counts: `flushed` for what must never be given again,
 //! `fresh` for what may have changed unheard, and is good only for those who take stale replies. Each
-//! server has floors of its own.
+//! tag has floors of its own: what was read of a server, or of one partition of its keys.
 
-use crate::topology::ServerId;
+use crate::topology::Tag;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bits of a generation that name its server.
-const BITS: u32 = 8;
+/// The bits of a generation that are its tag.
+const BITS: u32 = Tag::BITS;
 
-/// The server that a generation is of.
-pub(super) fn server_of(generation: u64) -> ServerId {
-    generation as ServerId
+/// The tag of a generation.
+#[inline]
+pub(super) fn tag_of(generation: u64) -> Tag {
+    generation as Tag
 }
 
 struct Floor {
@@ -20,33 +21,33 @@ struct Floor {
     lost: AtomicU64,
 }
 
-/// The floors of all servers.
+/// The floors of all tags.
 pub(super) struct Floors {
     /// The number of the generation to be drawn next.
     next: AtomicU64,
-    servers: Box<[Floor]>,
+    floors: Box<[Floor]>,
 }
 
 impl Floors {
-    pub(super) fn new(servers: usize) -> Self {
+    pub(super) fn new(tags: usize) -> Self {
         let floor = |_| {
             let [flushed, fresh, lost] = [0, 0, 0].map(AtomicU64::new);
             Floor { flushed, fresh, lost }
         };
-        Self { next: AtomicU64::new(1), servers: (0..servers.max(1)).map(floor).collect() }
+        Self { next: AtomicU64::new(1), floors: (0..tags.max(1)).map(floor).collect() }
     }
 
-    /// Another generation, of this server.
-    pub(super) fn draw(&self, server: ServerId) -> u64 {
+    /// Another generation, of this tag.
+    pub(super) fn draw(&self, tag: Tag) -> u64 {
         // AcqRel: what is drawn after a flush is above its floor.
-        self.next.fetch_add(1, Ordering::AcqRel) << BITS | u64::from(server)
+        self.next.fetch_add(1, Ordering::AcqRel) << BITS | u64::from(tag)
     }
 
     /// Whether a generation counts for everybody.
     #[inline]
     pub(super) fn is_fresh(&self, generation: u64) -> bool {
         // Acquire: who has heard that what it knew may have changed takes none of it.
-        let floor = self.servers.get(usize::from(server_of(generation)));
+        let floor = self.floors.get(usize::from(tag_of(generation)));
         floor.is_some_and(|floor| generation >= floor.fresh.load(Ordering::Acquire))
     }
 
@@ -54,7 +55,7 @@ impl Floors {
     /// milliseconds.
     pub(super) fn is_stale_for(&self, generation: u64, now: u64, most: u64) -> bool {
         // Acquire: as in `is_fresh`.
-        let floor = self.servers.get(usize::from(server_of(generation)));
+        let floor = self.floors.get(usize::from(tag_of(generation)));
         floor.is_some_and(|floor| {
             let since = now.saturating_sub(floor.lost.load(Ordering::Acquire));
             generation >= floor.flushed.load(Ordering::Acquire) && since <= most
@@ -63,21 +64,33 @@ impl Floors {
 
     /// None that was drawn counts any more.
     pub(super) fn flush(&self) {
-        let above = self.draw(ServerId::MAX) + 1;
-        for floor in &self.servers {
+        let above = self.draw(Tag::MAX) + 1;
+        for floor in &self.floors {
             // Release: who sees it takes nothing that was read before.
             floor.flushed.fetch_max(above, Ordering::AcqRel);
             floor.fresh.fetch_max(above, Ordering::AcqRel);
         }
     }
 
-    /// What was drawn of this server may change unheard.
-    pub(super) fn lose(&self, server: ServerId, now: u64) {
-        let Some(floor) = self.servers.get(usize::from(server)) else { return };
-        // What was stale before is no better for it.
-        floor.flushed.fetch_max(floor.fresh.load(Ordering::Acquire), Ordering::AcqRel);
-        floor.lost.store(now, Ordering::Release);
-        floor.fresh.fetch_max(self.draw(ServerId::MAX) + 1, Ordering::AcqRel);
+    /// None that was drawn with these tags counts any more.
+    pub(super) fn end(&self, tags: &[Tag]) {
+        let above = self.draw(Tag::MAX) + 1;
+        for floor in tags.iter().filter_map(|tag| self.floors.get(usize::from(*tag))) {
+            // Release: as in `flush`.
+            floor.flushed.fetch_max(above, Ordering::AcqRel);
+            floor.fresh.fetch_max(above, Ordering::AcqRel);
+        }
+    }
+
+    /// What was drawn with these tags may change unheard.
+    pub(super) fn lose(&self, tags: &[Tag], now: u64) {
+        let above = self.draw(Tag::MAX) + 1;
+        for floor in tags.iter().filter_map(|tag| self.floors.get(usize::from(*tag))) {
+            // What was stale before is no better for it.
+            floor.flushed.fetch_max(floor.fresh.load(Ordering::Acquire), Ordering::AcqRel);
+            floor.lost.store(now, Ordering::Release);
+            floor.fresh.fetch_max(above, Ordering::AcqRel);
+        }
     }
 }
 
@@ -86,11 +99,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_of_one_server_leaves_the_others() {
+    fn what_is_lost_of_one_tag_leaves_the_others() {
         let floors = Floors::new(3);
-        let drawn = [0, 1, 2].map(|server| floors.draw(server));
-        assert_eq!(drawn.map(server_of), [0, 1, 2]);
-        floors.lose(1, 500);
+        let drawn = [0, 1, 2].map(|tag| floors.draw(tag));
+        assert_eq!(drawn.map(tag_of), [0, 1, 2]);
+        floors.lose(&[1], 500);
         assert_eq!(drawn.map(|one| floors.is_fresh(one)), [true, false, true]);
         assert!(
             floors.is_stale_for(drawn[1], 600, 100) && !floors.is_stale_for(drawn[1], 601, 100)
@@ -100,6 +113,9 @@ mod tests {
         assert_eq!(drawn.map(|one| floors.is_fresh(one)), [false; 3]);
         assert!(!floors.is_stale_for(drawn[1], 500, 100));
         assert!(floors.is_fresh(floors.draw(2)));
-        assert!(!floors.is_fresh(u64::MAX), "there is no such server");
+        let drawn = [0, 1, 2].map(|tag| floors.draw(tag));
+        floors.end(&[0, 2]);
+        assert_eq!(drawn.map(|one| floors.is_fresh(one)), [false, true, false]);
+        assert!(!floors.is_fresh(u64::MAX), "there is no such tag");
     }
 }

@@ -13,21 +13,26 @@
 //! The reply to `GET` lies with the generation itself: that it is found says that it counts. A `GET`
 //! that hits costs one lookup, any other read two.
 //!
-//! A generation also says which server its key was read from, in its last byte: what is read of a key
-//! whose generation is of another server begins a new one.
+//! A generation also has the *tag* of what its key was read from (`topology/map.rs`): what is read of a
+//! key whose generation has another tag begins a new one.
 //!
 //! Generations are drawn in ascending order, so that `floors` below which none counts end all of
 //! them in one step.
 
 use super::admission::Admission;
-use super::entry::{self, EMPTY, Form, Head, NULL, REPLY};
-use super::floors::{Floors, server_of};
+use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
+use super::floors::{Floors, tag_of};
 use super::keys::KeyList;
-use crate::topology::ServerId;
-use breakwater_engine::{Cache, Edit, EntryRef, Expiry, Freshness, Key, MAX_KEY_LEN, Value};
+use crate::topology::Tag;
+use breakwater_engine::{
+    Cache, Edit, EntryRef, Expiry, Freshness, Key, KeyKind, MAX_KEY_LEN, Value,
+};
 use breakwater_resp::{Args, Kind, Protocol, Reply};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// Entries that are looked at together when keys have moved.
+const SLICE: usize = 1024;
 
 /// The generations of the keys of a read, in the order of the keys.
 pub(crate) type Generations = SmallVec<[u64; 2]>;
@@ -52,6 +57,16 @@ pub(crate) struct Hit {
     pub(crate) deadline: Option<u64>,
     /// The generation of its first key.
     pub(crate) generation: u64,
+    /// Whether none of its keys existed.
+    pub(crate) absent: bool,
+}
+
+impl Hit {
+    #[inline]
+    fn of(entry: EntryRef<'_>, when: u64, generation: u64) -> Self {
+        let absent = entry.value().format & ABSENT != 0;
+        Self { when, deadline: entry.deadline(), generation, absent }
+    }
 }
 
 /// Where the replies to a read lie.
@@ -113,9 +128,9 @@ pub(crate) struct Replies {
 }
 
 impl Replies {
-    /// What is remembered of so many servers.
-    pub(crate) fn new(cache: Arc<Cache>, servers: usize) -> Self {
-        Self { cache, floors: Floors::new(servers), admission: Admission::default() }
+    /// What is remembered, of so many tags.
+    pub(crate) fn new(cache: Arc<Cache>, tags: usize) -> Self {
+        Self { cache, floors: Floors::new(tags), admission: Admission::default() }
     }
 
     /// The present, in milliseconds of the engine's clock.
@@ -139,7 +154,7 @@ impl Replies {
                 return None;
             }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit { when: head.when, deadline: entry.deadline(), generation: head.generation })
+            Some(Hit::of(entry, head.when, head.generation))
         })?
     }
 
@@ -175,7 +190,7 @@ impl Replies {
                 rest = others;
             }
             write(value.format, rest, protocol, out)?;
-            Some(Hit { when, deadline: entry.deadline(), generation: generations[0] })
+            Some(Hit::of(entry, when, generations[0]))
         })
     }
 
@@ -192,7 +207,7 @@ impl Replies {
                 return None;
             }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit { when: head.when, deadline: entry.deadline(), generation: head.generation })
+            Some(Hit::of(entry, head.when, head.generation))
         })
     }
 
@@ -223,36 +238,31 @@ impl Replies {
         }
     }
 
-    /// The server that a key was read from last, if anything that counts was.
-    pub(crate) fn server_of(&self, key: &[u8]) -> Option<ServerId> {
+    /// The tag of what a key was read from last, if anything that counts was.
+    pub(crate) fn tag_of(&self, key: &[u8]) -> Option<Tag> {
         let see = |entry: EntryRef<'_>| Head::read(entry).map(|head| head.generation);
         let known = self.cache.peek(Key::bytes(key), see).flatten();
-        known.filter(|known| self.floors.is_fresh(*known)).map(server_of)
+        known.filter(|known| self.floors.is_fresh(*known)).map(tag_of)
     }
 
-    /// The generations of the keys of a read that is about to be sent to a server, drawn where a key
-    /// has none of that server, which then lasts for `life` milliseconds. `None` if there is no room to
+    /// The generations of the keys of a read that is about to be sent, drawn where a key has none of
+    /// this tag, which then lasts for `life` milliseconds. `None` if there is no room to
     /// remember them.
-    pub(crate) fn begin(
-        &self,
-        shelf: &Shelf,
-        server: ServerId,
-        life: Option<u64>,
-    ) -> Option<Generations> {
+    pub(crate) fn begin(&self, shelf: &Shelf, tag: Tag, life: Option<u64>) -> Option<Generations> {
         let expiry = self.until(life);
-        shelf.keys.iter().map(|key| self.generation(shelf.db, server, key, expiry)).collect()
+        shelf.keys.iter().map(|key| self.generation(shelf.db, tag, key, expiry)).collect()
     }
 
-    fn generation(&self, db: u8, server: ServerId, key: &[u8], expiry: Expiry) -> Option<u64> {
+    fn generation(&self, db: u8, tag: Tag, key: &[u8], expiry: Expiry) -> Option<u64> {
         let drawn = self.cache.update(Key::bytes(key), |held, out| {
             let known = held.and_then(Head::read).map(|head| head.generation);
             if let Some(known) = known
-                && server_of(known) == server
+                && tag_of(known) == tag
                 && self.floors.is_fresh(known)
             {
                 return (Edit::Keep, known);
             }
-            let generation = self.floors.draw(server);
+            let generation = self.floors.draw(tag);
             Head { generation, when: 0, db, format: EMPTY, reply: &[] }.write(out);
             (Edit::Put { format: EMPTY, expiry }, generation)
         });
@@ -274,18 +284,20 @@ impl Replies {
     }
 
     /// Remembers a reply, as the store sent it in RESP3, for `life` milliseconds after `when`, in the
-    /// form of the protocols that ask for it; whether it is remembered.
+    /// form of the protocols that ask for it; `absent` says that none of its keys exists. Whether it
+    /// is remembered.
     pub(crate) fn land(
         &self,
         shelf: &Shelf,
         generations: &Generations,
-        (kind, reply): (Kind, &[u8]),
+        (kind, reply, absent): (Kind, &[u8], bool),
         (when, life): (u64, Option<u64>),
         protocols: &[Protocol],
     ) -> bool {
         let expiry = life.map_or(Expiry::Never, |life| Expiry::At(when.saturating_add(life)));
-        let format = if kind == Kind::Null { NULL } else { REPLY };
-        let reply = if kind == Kind::Null { &[] } else { reply };
+        let null = kind == Kind::Null;
+        let format = if null { NULL } else { REPLY } | if absent { ABSENT } else { 0 };
+        let reply = if null { &[] } else { reply };
         if shelf.plain
             && let Some(landed) =
                 self.land_plain(shelf, generations[0], format, reply, when, expiry)
@@ -305,7 +317,7 @@ impl Replies {
                 continue;
             }
             value.truncate(head);
-            if alike || protocol == Protocol::Resp3 || format == NULL {
+            if alike || protocol == Protocol::Resp3 || null {
                 value.extend_from_slice(reply);
             } else if let Ok(reply) = Reply::decode(reply) {
                 shelf.form.write_resp2(&reply, &mut value);
@@ -364,14 +376,38 @@ impl Replies {
         shelf.keys.iter().all(|key| self.admission.admits(key, chance))
     }
 
+    /// Nothing that was read of these keys counts any more.
+    pub(crate) fn forget_where(&self, is_one: impl Fn(&[u8]) -> bool) {
+        let mut cursor = 0;
+        loop {
+            let mut found = KeyList::default();
+            cursor = self.cache.scan(cursor, SLICE, |entry| {
+                // The replies themselves lie under texts.
+                let key = entry.key();
+                if key.kind == KeyKind::Bytes && is_one(key.bytes) {
+                    found.push(key.bytes);
+                }
+            });
+            found.iter().for_each(|key| self.forget(key));
+            if cursor == 0 {
+                return;
+            }
+        }
+    }
+
     /// Any key may have changed: nothing that was read counts any more.
     pub(crate) fn flush(&self) {
         self.floors.flush();
     }
 
-    /// From now on keys of a server may change unheard: what was read of them there is stale.
-    pub(crate) fn lose(&self, server: ServerId) {
-        self.floors.lose(server, self.now());
+    /// From now on what was read with these tags may change unheard: it is stale.
+    pub(crate) fn lose(&self, tags: &[Tag]) {
+        self.floors.lose(tags, self.now());
+    }
+
+    /// Nothing that was read with these tags counts any more.
+    pub(crate) fn end(&self, tags: &[Tag]) {
+        self.floors.end(tags);
     }
 
     fn until(&self, life: Option<u64>) -> Expiry {
@@ -382,7 +418,7 @@ impl Replies {
 /// Appends a reply in the bytes of a protocol; `None` if there is none.
 #[inline]
 fn write(format: u8, reply: &[u8], protocol: Protocol, out: &mut Vec<u8>) -> Option<()> {
-    match format {
+    match format & !ABSENT {
         REPLY => out.extend_from_slice(reply),
         NULL => out.extend_from_slice(entry::null(protocol)),
         _ => return None,

@@ -39,7 +39,7 @@ pub enum Mode {
 }
 
 /// What is remembered of the keys that begin with a prefix. Times are in milliseconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// How its keys begin; those of the empty prefix are all that no other route has.
     pub prefix: Vec<u8>,
@@ -96,6 +96,11 @@ impl Route {
         format!("{}*", String::from_utf8_lossy(&self.prefix))
     }
 
+    /// Whether any of its reads may go to a replica.
+    pub(crate) fn reads_replicas(&self) -> bool {
+        self.read_from != ReadFrom::Primary
+    }
+
     /// Whether replies to this command, in lower case, are remembered.
     pub(crate) fn takes(&self, command: &str) -> bool {
         let named = |commands: &Vec<String>| commands.iter().any(|each| each == command);
@@ -107,6 +112,14 @@ impl Route {
     pub(crate) fn life(&self, life: Option<u64>, chance: f64) -> Option<u64> {
         let jittered = self.ttl.map(|ttl| shorten(ttl, self.jitter * chance));
         [jittered, life].into_iter().flatten().min()
+    }
+
+    /// Whether a reply of this age would still be remembered, or given for `patience` milliseconds
+    /// more, if it had been asked for under this route.
+    pub(crate) fn keeps(&self, age: u64, absent: bool, len: usize, patience: u64) -> bool {
+        let life = if absent { Some(self.negative_life(0.0)) } else { self.ttl };
+        let lasts = life.is_none_or(|life| age < life.saturating_add(patience));
+        self.mode != Mode::Off && lasts && len <= self.largest
     }
 
     /// How long it is remembered that a key does not exist.

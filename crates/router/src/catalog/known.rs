@@ -37,6 +37,11 @@ impl Known {
         self.parted && args.len() > 1
     }
 
+    /// Whether it has one key, which is its first word.
+    pub fn has_one_key(&self) -> bool {
+        matches!(&*self.keys, [keys] if keys.is_first_word())
+    }
+
     /// Tells of the place of each key, and whether the command may change it.
     pub fn each_key(&self, args: Args<'_>, mut tell: impl FnMut(usize, bool)) {
         for keys in self.keys.iter() {

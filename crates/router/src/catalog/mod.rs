@@ -7,6 +7,7 @@ mod known;
 mod learn;
 mod places;
 mod rows;
+mod split;
 
 pub use class::{Class, Effect};
 pub(crate) use find::subscribes;
@@ -14,3 +15,4 @@ pub use find::{find, known};
 pub use known::Known;
 pub use learn::learn;
 pub use places::Keys;
+pub use split::{KeyWords, Merge, Split};

@@ -32,6 +32,11 @@ impl Keys {
         Self { places, changes }
     }
 
+    /// Whether they are the first word behind the command, and no other.
+    pub(super) fn is_first_word(&self) -> bool {
+        matches!(self.places, Places::Range(1, 1, _))
+    }
+
     /// Tells of the place of each key, in their order.
     pub(super) fn each(&self, args: Args<'_>, mut tell: impl FnMut(usize)) {
         let words = args.len();

@@ -2,6 +2,9 @@
 
 mod concern;
 mod news;
+mod output;
 mod session;
+mod way;
 
-pub use session::{Next, Output, Session};
+pub use output::Output;
+pub use session::{Next, Session};

@@ -1,33 +1,16 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
-use super::concern;
 use super::news;
-use crate::catalog;
-use crate::command::{self, Call, State};
-use crate::failure::Failure;
+use super::output::Output;
+use super::way::{Way, execute};
+use crate::command::State;
 use crate::news::{Mailbox, Notice};
-use crate::path::{Course, Delivery, Note, Relay, Request, Taken, as_message};
+use crate::path::{Course, Delivery, Note, Relay, as_message};
 use crate::shared::{ClientId, Peer, Router};
-use breakwater_resp::{Args, Parsed, Protocol, ReplyWriter, RequestParser};
+use breakwater_resp::{Parsed, Protocol, RequestParser};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// What a chunk of a client's bytes came to. Drivers keep one and clear it after each write.
-#[derive(Default)]
-pub struct Output {
-    /// Replies, to be written in this order.
-    pub bytes: Vec<u8>,
-    /// Clients of this router whose connections must be closed now, whichever thread has them.
-    pub kills: Vec<ClientId>,
-}
-
-impl Output {
-    /// The last reply to a client that broke the protocol.
-    fn error(&mut self, text: &[u8]) {
-        ReplyWriter::new(&mut self.bytes, Protocol::Resp2).error(text);
-    }
-}
 
 /// What the driver does once it has written the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +51,7 @@ impl Session {
         mailbox: &Arc<Mailbox>,
     ) -> Result<Self, &'static [u8]> {
         let client = router.join(peer, now, mailbox)?;
-        let state = State::new(client, router.options.users.anonymous());
+        let state = State::new(client, router.rules());
         let requests = RequestParser::default();
         let course = Course::default();
         Ok(Self { router: router.clone(), requests, pending: vec![], state, course })
@@ -110,9 +93,12 @@ impl Session {
         }
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
+        self.state.hears = self.course.hears();
         self.state.show(now, self.pending.len());
         self.router.count(0, chunk.len(), sent);
-        next
+        // Whoever changes the rules and has not been shown this is seen here.
+        keep_up(&mut self.state, &mut self.course, &self.router);
+        if self.state.closing { Next::Close } else { next }
     }
 
     /// Keeps what a client sent that has not taken the replies to what it sent before: no command
@@ -123,7 +109,7 @@ impl Session {
             return Next::Close;
         }
         self.router.count(0, chunk.len(), 0);
-        if self.pending.len() + chunk.len() > self.router.options.limits.waiting {
+        if self.pending.len() + chunk.len() > self.state.rules.limits.waiting {
             return self.refuse(
                 b"ERR Protocol error: too many commands wait for replies to be read",
                 output,
@@ -144,8 +130,7 @@ impl Session {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
             (note, Some(ticket)) => {
-                self.course.pending.settle(ticket);
-                self.course.replies.fill(ticket, &delivery.bytes, out);
+                self.course.answer(ticket, &delivery.bytes, out);
                 match note {
                     Note::Database(db) => self.state.db = *db,
                     Note::Refused(topics) => self.course.drop_topics(topics),
@@ -189,7 +174,7 @@ impl Session {
 
     /// The most bytes of messages that may wait for it.
     pub fn most_messages(&self) -> usize {
-        self.router.options.limits.messages
+        self.state.rules.limits.messages
     }
 
     /// Whether it waits for a command that may never be answered: it is not waited for if its client
@@ -227,7 +212,7 @@ impl Session {
             }
             return next;
         }
-        if self.pending.len() + chunk.len() > self.router.options.limits.input {
+        if self.pending.len() + chunk.len() > self.state.rules.limits.input {
             return self.refuse(b"ERR Protocol error: too much unprocessed input", output);
         }
         self.pending.extend_from_slice(chunk);
@@ -251,16 +236,17 @@ impl Session {
         mut relay: Option<&mut Relay>,
     ) -> (usize, Next) {
         let Self { router, requests, state, course, .. } = self;
-        let limit = router.options.limits.output;
+        let limit = state.rules.limits.output;
         let mut used = 0;
         let mut commands: u64 = 0;
         let next = loop {
+            keep_up(state, course, router);
             if state.closing || state.client.is_killed() {
                 state.closing = true;
                 break Next::Close;
             }
             let rest = &bytes[used..];
-            let full = output.bytes.len() >= limit || commands == router.options.limits.batch;
+            let full = output.bytes.len() >= limit || commands == state.rules.limits.batch;
             if full && !rest.is_empty() {
                 break Next::Resume;
             }
@@ -307,71 +293,13 @@ impl Drop for Session {
     }
 }
 
-/// A session of a node with a store, while it takes a command.
-struct Way<'a> {
-    state: &'a mut State,
-    router: &'a Router,
-    course: &'a mut Course,
-    relay: &'a mut Relay,
-}
-
-impl Way<'_> {
-    /// Sends a command on its way, or answers it; `false` if it has to wait.
-    fn send(&mut self, bytes: &[u8], args: Args<'_>, now: i64, output: &mut Output) -> bool {
-        let user = self.state.user.as_deref();
-        let request = Request {
-            client: self.state.client.id,
-            user,
-            db: self.state.db,
-            protocol: self.state.protocol,
-            concern: self.state.concern.or(user.and_then(|user| user.concern)),
-            args,
-            bytes,
-        };
-        let mark = output.bytes.len();
-        // What is said of subscriptions is said to all.
-        let begun = self.state.replying.begin();
-        let mute = begun && !catalog::subscribes(args);
-        self.course.replies.mute(mute);
-        let taken = self.relay.take(&request, self.course, &mut output.bytes);
-        self.course.replies.mute(false);
-        let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
-        match taken {
-            Ok(Taken::Later) => {
-                self.state.replying.again(begun);
-                return false;
-            }
-            Ok(Taken::Done) => {
-                if mute {
-                    output.bytes.truncate(mark);
-                }
-                return true;
-            }
-            Ok(Taken::Made) => {}
-            Ok(Taken::Said(text)) => reply.simple(text),
-            Ok(Taken::Refused(text)) => reply.error(text.as_bytes()),
-            Ok(Taken::Local) if concern::is_one(args) => match concern::take(args, self.state) {
-                Ok(()) => reply.simple("OK"),
-                Err(Failure(text)) => reply.error(&text),
-            },
-            Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
-            Err(Failure(text)) => reply.error(&text),
-        }
-        // `CLIENT REPLY ON` has a reply.
-        if mute && self.state.replying.is_mute() {
-            output.bytes.truncate(mark);
-        }
-        if !self.course.replies.is_empty() {
-            self.course.replies.make(&output.bytes.split_off(mark));
-        }
-        true
-    }
-}
-
-/// Runs one command for the session.
+/// Has a session go by the rules in force. A client is disconnected if its user is gone, or may not
+/// hear any more what it hears; a transaction is judged anew as a whole: it fails.
 #[inline]
-fn execute(state: &mut State, router: &Router, args: Args<'_>, now: i64, output: &mut Output) {
-    let Output { bytes, kills } = output;
-    let reply = ReplyWriter::new(bytes, state.protocol);
-    command::run(&mut Call { router, state, args, reply, now, kills });
+fn keep_up(state: &mut State, course: &mut Course, router: &Router) {
+    let lost = state.keep_up(router);
+    if !lost.is_empty() {
+        course.refuse_transaction();
+        state.closing |= lost.intersects(state.needs() | course.hears());
+    }
 }

@@ -170,7 +170,7 @@ impl<'a> ClientFilter<'a> {
                 b"laddr" => filter.local = Some(value),
                 b"type" => filter.kind = Some(ClientKind::parse(value)?),
                 b"user" => {
-                    if call.router.options.users.find(value).is_none() {
+                    if call.state.rules.users.find(value).is_none() {
                         return Err(Failure::new([b"ERR No such user '", value, b"'"].concat()));
                     }
                     filter.user = Some(value);

@@ -39,9 +39,9 @@ fn settings(router: &Router) -> Vec<(&'static str, String)> {
     vec![
         ("appendonly", "no".into()),
         ("bind", host),
-        ("client-query-buffer-limit", router.options.limits.input.to_string()),
+        ("client-query-buffer-limit", router.rules().limits.input.to_string()),
         ("databases", DATABASES.to_string()),
-        ("maxclients", router.options.limits.clients.to_string()),
+        ("maxclients", router.rules().limits.clients.to_string()),
         ("maxmemory", router.cache().bounds().1.unwrap_or(0).to_string()),
         ("maxmemory-policy", policy(router).into()),
         ("port", port.to_string()),

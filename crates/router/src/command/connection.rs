@@ -133,7 +133,7 @@ fn greet(call: &mut Call<'_>) {
 }
 
 fn auth(call: &mut Call<'_>) -> Result<(), Failure> {
-    let open = call.router.options.users.anonymous().is_some();
+    let open = call.state.rules.users.anonymous().is_some();
     match call.args.len() {
         2 if open => {
             return Err("ERR AUTH <password> called without any password configured for the \
@@ -150,7 +150,7 @@ fn auth(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn log_in(call: &mut Call<'_>, name: &[u8], password: &[u8]) -> Result<(), Failure> {
     const REFUSED: &str = "WRONGPASS invalid username-password pair or user is disabled.";
-    let user = call.router.options.users.authenticate(name, password).ok_or(REFUSED)?;
+    let user = call.state.rules.users.authenticate(name, password).ok_or(REFUSED)?;
     call.state.user = Some(user);
     Ok(())
 }

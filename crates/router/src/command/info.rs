@@ -56,12 +56,12 @@ fn server(router: &Router, now: u64) -> Fields {
     let uptime = now.saturating_sub(router.started) / 1000;
     vec![
         ("redis_version", COMPATIBLE.into()),
-        ("breakwater_version", router.options.version.clone()),
+        ("breakwater_version", router.setup.version.clone()),
         ("redis_mode", "standalone".into()),
         ("os", std::env::consts::OS.into()),
         ("arch_bits", usize::BITS.to_string()),
-        ("process_id", router.options.process.to_string()),
-        ("io_threads_active", router.options.threads.to_string()),
+        ("process_id", router.setup.process.to_string()),
+        ("io_threads_active", router.setup.threads.to_string()),
         ("tcp_port", router.address.lock().1.to_string()),
         ("server_time_usec", (now * 1000).to_string()),
         ("uptime_in_seconds", uptime.to_string()),
@@ -72,7 +72,7 @@ fn server(router: &Router, now: u64) -> Fields {
 fn clients(router: &Router, _: u64) -> Fields {
     vec![
         ("connected_clients", router.counts().clients.to_string()),
-        ("maxclients", router.options.limits.clients.to_string()),
+        ("maxclients", router.rules().limits.clients.to_string()),
         ("blocked_clients", "0".into()),
         ("tracking_clients", router.news.counts().0.to_string()),
     ]

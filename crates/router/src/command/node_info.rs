@@ -15,9 +15,9 @@ const OF_STORE: [Section; 3] = [("Node", node), ("Upstream", upstream), ("Routes
 
 /// Appends the sections of the node that the words of a request ask for.
 pub(crate) fn write_node(text: &mut String, args: Args<'_>, router: &Router) {
-    let cache: Section = ("Cache", cache);
-    let behind = if router.options.upstream.is_some() { &OF_STORE[..] } else { &[] };
-    for (name, section) in [cache].iter().chain(behind).filter(|(name, _)| wants(args, name)) {
+    let own: [Section; 2] = [("Cache", cache), ("Reload", reloads)];
+    let behind = if router.setup.upstream.is_some() { &OF_STORE[..] } else { &[] };
+    for (name, section) in own.iter().chain(behind).filter(|(name, _)| wants(args, name)) {
         begin(text, name);
         for (field, value) in section(router) {
             let _ = write!(text, "{field}:{value}\r\n");
@@ -48,9 +48,9 @@ fn lines<const N: usize>(fields: [(&str, String); N]) -> Lines {
 fn node(router: &Router) -> Lines {
     let counts = router.counts();
     lines([
-        ("node_version", router.options.version.clone()),
-        ("node_process_id", router.options.process.to_string()),
-        ("node_threads", router.options.threads.to_string()),
+        ("node_version", router.setup.version.clone()),
+        ("node_process_id", router.setup.process.to_string()),
+        ("node_threads", router.setup.threads.to_string()),
         ("node_clients", counts.clients.to_string()),
         ("node_connections", counts.connections.to_string()),
         ("node_refused", counts.refused.to_string()),
@@ -58,6 +58,19 @@ fn node(router: &Router) -> Lines {
         ("node_bytes_received", counts.received.to_string()),
         ("node_bytes_sent", counts.sent.to_string()),
         ("node_faults", counts.faults.to_string()),
+    ])
+}
+
+/// How often the configuration was read anew: times are in Unix seconds, 0 for never.
+fn reloads(router: &Router) -> Lines {
+    let reloads = router.reloads();
+    let seconds = |at: Option<u64>| (at.unwrap_or(0) / 1000).to_string();
+    let (refused, why) = reloads.refused.map_or((None, String::new()), |(at, why)| (Some(at), why));
+    lines([
+        ("reload_count", reloads.count.to_string()),
+        ("reload_last_time", seconds(reloads.at)),
+        ("reload_refused_time", seconds(refused)),
+        ("reload_refusal", why),
     ])
 }
 
@@ -88,7 +101,7 @@ fn spelled(name: &str) -> String {
 
 /// The servers behind the node.
 fn upstream(router: &Router) -> Lines {
-    let Some(store) = &router.options.upstream else { return vec![] };
+    let Some(store) = &router.setup.upstream else { return vec![] };
     let kind = if store.unix { "unix" } else { ["tcp", "tls"][usize::from(store.tls)] };
     let mut all = lines([("upstream_address", store.place()), ("upstream_kind", kind.into())]);
     for (at, server) in router.server_counts().into_iter().enumerate() {

@@ -2,8 +2,8 @@
 
 use crate::cache::Concern;
 use crate::news::{Kind, Topics, TrackingMode};
-use crate::policy::{DEFAULT, User};
-use crate::shared::{Client, Router};
+use crate::policy::{DEFAULT, Permissions, User};
+use crate::shared::{Client, Edition, Router};
 use breakwater_resp::Protocol;
 use std::sync::Arc;
 
@@ -46,6 +46,8 @@ impl Replying {
 /// A session: who the client is and what it chose.
 pub(crate) struct State {
     pub(crate) client: Arc<Client>,
+    /// The rules that its requests are judged by.
+    pub(crate) rules: Arc<Edition>,
     /// Who it is; nobody, if it still has to authenticate.
     pub(crate) user: Option<Arc<User>>,
     pub(crate) db: u8,
@@ -58,6 +60,8 @@ pub(crate) struct State {
     pub(crate) topics: Topics,
     /// Which keys of that store it tracks, if any: as its recipient says.
     tracks: Option<TrackingMode>,
+    /// What its user has to be permitted for what a store behind the node tells it.
+    pub(crate) hears: Permissions,
     /// Whether it said `CLIENT CACHING`, for the next command.
     pub(crate) caching: bool,
     /// The command that ran last.
@@ -67,21 +71,58 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(client: Arc<Client>, user: Option<Arc<User>>) -> Self {
+    pub(crate) fn new(client: Arc<Client>, rules: Arc<Edition>) -> Self {
+        let user = rules.users.anonymous();
+        client.profile.lock().known = user.is_some();
         let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
         Self {
             client,
+            rules,
             user,
             db,
             protocol,
             replying,
             concern: None,
             topics: Topics::default(),
+            hears: Permissions::empty(),
             tracks: None,
             caching: false,
             last: "",
             closing: false,
         }
+    }
+
+    /// Takes the rules in force, if they are others. Its user goes on with the permissions that it
+    /// has in them; a client whose user is gone is to be disconnected. What the client may do no
+    /// longer.
+    #[inline]
+    pub(crate) fn keep_up(&mut self, router: &Router) -> Permissions {
+        if router.edition() == self.rules.number {
+            Permissions::empty()
+        } else {
+            self.adopt(router)
+        }
+    }
+
+    #[cold]
+    fn adopt(&mut self, router: &Router) -> Permissions {
+        self.rules = router.rules();
+        let users = &self.rules.users;
+        let Some(user) = &self.user else {
+            self.user = users.anonymous();
+            return Permissions::empty();
+        };
+        let lost = users.lost(&user.name, user.permissions);
+        match users.find(user.name.as_bytes()) {
+            Some(user) => self.user = Some(user.clone()),
+            None => self.closing = true,
+        }
+        lost
+    }
+
+    /// What its user has to be permitted for what it hears without asking.
+    pub(crate) fn needs(&self) -> Permissions {
+        if self.heeds() { self.hears | Permissions::READ } else { self.hears }
     }
 
     /// Whether it is told of changes or of messages.
@@ -123,6 +164,7 @@ impl State {
     pub(crate) fn show(&self, now: u64, input: usize) {
         let user = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
         let mut profile = self.client.profile.lock();
+        (profile.known, profile.needs) = (self.user.is_some(), self.needs());
         if profile.user != user {
             profile.user = user.into();
         }
@@ -132,7 +174,7 @@ impl State {
 
     /// Forgets everything but the connection.
     pub(crate) fn reset(&mut self, router: &Router) {
-        self.user = router.options.users.anonymous();
+        self.user = self.rules.users.anonymous();
         (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
         self.replying = Replying::On;
         self.ignore(router);

@@ -28,7 +28,7 @@ pub(crate) struct NewsDesk {
 }
 
 impl NewsDesk {
-    /// That remembers about so many bytes of keys that were read.
+    /// That remembers so many keys that were read; any number, if it is 0.
     pub(crate) fn new(most_keys: usize) -> Self {
         Self {
             count: AtomicUsize::new(0),
@@ -36,6 +36,11 @@ impl NewsDesk {
             keys: TrackedKeys::new(most_keys),
             prefixes: RwLock::default(),
         }
+    }
+
+    /// It remembers so many from now on.
+    pub(crate) fn bound(&self, most_keys: usize) {
+        self.keys.bound(most_keys);
     }
 
     /// A client tracks keys from now on, or otherwise than before.

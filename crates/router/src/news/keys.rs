@@ -1,6 +1,7 @@
 //! The keys that clients have read and track, and who. Bounded: beyond, some are taken out and their
 //! readers told that they changed.
 
+use super::bound::{AT_ONCE, Bound, weight};
 use super::recipient::Recipient;
 use foldhash::fast::{FixedState, RandomState};
 use parking_lot::Mutex;
@@ -8,12 +9,10 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parts with locks of their own.
 const PARTS: usize = 32;
-/// What a key takes beside its name, and what a reader of it takes, in bytes.
-const KEY: usize = 128;
-const READER: usize = 16;
 
 /// Who has read a key.
 pub(super) type Readers = SmallVec<[Arc<Recipient>; 2]>;
@@ -30,63 +29,91 @@ struct Part {
     keys: HashMap<Arc<[u8]>, Tracked, FixedState>,
     /// All keys, so that one can be drawn.
     all: Vec<Arc<[u8]>>,
-    bytes: usize,
-    /// How many were drawn.
-    draws: u64,
 }
 
 /// The keys that are tracked.
 pub(super) struct TrackedKeys {
     parts: [Mutex<Part>; PARTS],
     hasher: RandomState,
-    /// The most bytes of one part.
-    most: usize,
+    bound: Bound,
+    /// How many were drawn.
+    draws: AtomicUsize,
 }
 
 impl TrackedKeys {
-    /// Of at most about so many bytes.
+    /// Of at most so many; any number, if it is 0.
     pub(super) fn new(most: usize) -> Self {
         let parts = std::array::from_fn(|_| Mutex::default());
-        Self { parts, hasher: RandomState::default(), most: most / PARTS }
+        let (bound, draws) = (Bound::new(most), AtomicUsize::new(0));
+        Self { parts, hasher: RandomState::default(), bound, draws }
+    }
+
+    /// Of at most so many from now on.
+    pub(super) fn bound(&self, most: usize) {
+        self.bound.set(most);
     }
 
     /// A client is about to read a key. What had to make room for it: its readers are to be told.
     pub(super) fn add(&self, name: &[u8], reader: &Arc<Recipient>) -> Vec<(Arc<[u8]>, Readers)> {
-        let mut part = self.part(name).lock();
-        let part = &mut *part;
+        let mut guard = self.part(name).lock();
+        let part = &mut *guard;
+        let mut before = 0;
         match part.keys.get_mut(name) {
             Some(tracked) if tracked.readers.iter().any(|one| one.id == reader.id) => return vec![],
             Some(tracked) => {
+                before = tracked.readers.len();
                 tracked.readers.push(reader.clone());
-                part.bytes += READER;
             }
             None => {
                 let name: Arc<[u8]> = name.into();
                 let mut readers = Readers::new();
                 readers.push(reader.clone());
-                part.bytes += name.len() + KEY + READER;
                 part.all.push(name.clone());
                 part.keys.insert(name, Tracked { readers, at: part.all.len() - 1 });
             }
         }
+        self.bound.count(weight(name.len(), before), weight(name.len(), before + 1));
+        drop(guard);
+        self.make_room()
+    }
+
+    /// Takes out keys that are drawn, where there are too many: they and their readers.
+    fn make_room(&self) -> Vec<(Arc<[u8]>, Readers)> {
         let mut dropped = vec![];
-        while part.bytes > self.most && !part.all.is_empty() {
-            part.draws += 1;
-            let draw = self.hasher.hash_one(part.draws) as usize % part.all.len();
-            let name = part.all[draw].clone();
-            dropped.extend(part.take(&name).map(|readers| (name, readers)));
+        let mut tries = 0;
+        while self.bound.is_exceeded() && dropped.len() < AT_ONCE && tries < AT_ONCE + PARTS {
+            tries += 1;
+            // Relaxed: the numbers only have to differ.
+            let draw = self.draws.fetch_add(1, Ordering::Relaxed);
+            let mut part = self.parts[draw % PARTS].lock();
+            let Some(of_part) = part.all.len().checked_sub(1) else { continue };
+            let at = self.hasher.hash_one(draw) as usize % (of_part + 1);
+            let name = part.all[at].clone();
+            dropped.extend(self.take_from(&mut part, &name).map(|readers| (name, readers)));
         }
         dropped
     }
 
+    fn take_from(&self, part: &mut Part, name: &[u8]) -> Option<Readers> {
+        let readers = part.take(name)?;
+        self.bound.count(weight(name.len(), readers.len()), 0);
+        Some(readers)
+    }
+
     /// A key has changed: who has read it, who is not remembered any longer.
     pub(super) fn take(&self, name: &[u8]) -> Readers {
-        self.part(name).lock().take(name).unwrap_or_default()
+        self.take_from(&mut self.part(name).lock(), name).unwrap_or_default()
     }
 
     /// Forgets all.
     pub(super) fn clear(&self) {
-        self.parts.iter().for_each(|part| *part.lock() = Part::default());
+        for part in &self.parts {
+            let mut part = part.lock();
+            let weigh =
+                |(name, tracked): (&Arc<[u8]>, &Tracked)| weight(name.len(), tracked.readers.len());
+            self.bound.count(part.keys.iter().map(weigh).sum(), 0);
+            *part = Part::default();
+        }
     }
 
     /// How many keys are tracked.
@@ -102,7 +129,6 @@ impl TrackedKeys {
 impl Part {
     fn take(&mut self, name: &[u8]) -> Option<Readers> {
         let Tracked { readers, at } = self.keys.remove(name)?;
-        self.bytes -= name.len() + KEY + READER * readers.len();
         self.all.swap_remove(at);
         if let Some(moved) = self.all.get(at)
             && let Some(tracked) = self.keys.get_mut(moved)
@@ -128,8 +154,7 @@ mod tests {
             let mail = Arc::new(Mailbox::new(0, Box::new(|| {})));
             let clients: Vec<_> =
                 (0..5).map(|id| Arc::new(Recipient::new(id, mail.clone()))).collect();
-            // Two keys a part.
-            let tracked = TrackedKeys::new(2 * PARTS * (KEY + READER + 1));
+            let tracked = TrackedKeys::new(20);
             let mut model: BTreeMap<Vec<u8>, BTreeSet<u64>> = BTreeMap::new();
             for (key, client, reads) in steps {
                 let name = vec![key];
@@ -145,9 +170,7 @@ mod tests {
                     prop_assert_eq!(readers.iter().map(|one| one.id).collect::<BTreeSet<_>>(), expected);
                 }
                 prop_assert_eq!(tracked.len(), model.len());
-                for part in &tracked.parts {
-                    prop_assert!(part.lock().bytes <= tracked.most);
-                }
+                prop_assert!(tracked.len() <= 20 && !tracked.bound.is_exceeded());
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
-use super::changes::Changes;
+use super::execution::Execution;
+use super::hold::Hold;
 use super::pending::{LinkId, Pending};
 use super::replies::{OwedReplies, Ticket};
 use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::news::{Topic, Topics};
-use crate::policy::User;
+use crate::policy::{Permissions, User};
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
 use std::ops::Deref;
@@ -124,6 +125,19 @@ pub(crate) enum Taken {
     Refused(&'static str),
     /// It has to wait until replies have come that are owed.
     Later,
+    /// The store has done its part of a transaction: the session goes on with it.
+    Executed,
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// By itself.
+    Alone,
+    /// In a transaction that is done now, with replies of the store behind it.
+    Amid,
+    /// In one, behind all of them.
+    Behind,
 }
 
 /// What a request is to the relay.
@@ -135,6 +149,7 @@ pub(crate) struct Request<'a> {
     pub(crate) protocol: Protocol,
     /// What the client says of where its reads are answered from.
     pub(crate) concern: Option<Concern>,
+    pub(crate) stand: Stand,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],
@@ -146,10 +161,8 @@ pub(crate) struct Own {
     pub(super) link: Option<LinkId>,
     /// Until when it waits for one.
     pub(super) until: Option<u64>,
-    /// Whether keys are watched.
-    pub(super) watches: bool,
-    /// Whether it is to the client's end, and closed then.
-    pub(super) keeps: bool,
+    /// What for.
+    pub(super) hold: Hold,
 }
 
 /// What a session keeps for the relay.
@@ -162,8 +175,8 @@ pub(crate) struct Course {
     pub(super) own: Own,
     /// What it has queued.
     pub(super) transaction: Option<Transaction>,
-    /// What that changes.
-    pub(super) changes: Changes,
+    /// What was queued, while the node does a part of it.
+    pub(crate) execution: Option<Execution>,
     /// What it subscribes to.
     pub(super) topics: Topics,
     /// The last confirmation of a subscription that was still to come when it was asked for.
@@ -179,6 +192,18 @@ pub(crate) struct Course {
 }
 
 impl Course {
+    /// Takes a reply of the store; appends to `out` what can leave now.
+    pub(crate) fn answer(&mut self, ticket: Ticket, reply: &[u8], out: &mut Vec<u8>) {
+        self.pending.settle(ticket);
+        match &mut self.execution {
+            Some(execution) if execution.ticket == ticket => {
+                execution.answer(reply);
+                self.settles = None;
+            }
+            _ => self.replies.fill(ticket, reply, out),
+        }
+    }
+
     /// It does not subscribe to these after all.
     pub(crate) fn drop_topics(&mut self, topics: &[Topic]) {
         if topics.is_empty() {
@@ -220,6 +245,19 @@ impl Course {
             true => out.extend_from_slice(bytes),
             false => self.replies.make(bytes),
         }
+    }
+
+    /// Whether it is in the middle of a transaction.
+    pub(crate) fn queues(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// What its user has to be permitted for what it hears without asking.
+    pub(crate) fn hears(&self) -> Permissions {
+        let hears =
+            self.subscribes() || self.tracking.tracker().is_some() || self.own.hold == Hold::Kept;
+        let reads = if hears { Permissions::READ } else { Permissions::empty() };
+        reads | if self.monitors { Permissions::ADMIN } else { Permissions::empty() }
     }
 
     /// Whether it subscribes to anything.

@@ -1,23 +1,27 @@
 //! What becomes of a request where a store stands behind the node. From the bottom up: `replies`
 //! (in the order of their requests), `pending` (what may not overtake them), `changes` (what they do
-//! to keys), `transaction`, `topics`
-//! and `tracking` (what a client queues, subscribes to, and tracks), `course` (what a
-//! session and the relay tell each other), `letter` (what relays tell each other), `relay` (one
-//! thread's requests on their way to the store and back).
+//! to keys), `execution` and `transaction` (what a client queues, and what of it the node does itself),
+//! `topics` and `tracking` (what it subscribes to, and tracks), `hold` (what it has a connection of its
+//! own for), `course` (what a session and the relay tell each other), `letter` (what relays tell each
+//! other), `relay` (one thread's requests on their way to the store and back).
 
 use crate::catalog;
 
 mod changes;
 mod course;
+mod execution;
+mod hold;
 mod letter;
 mod pending;
 mod relay;
 mod replies;
+mod split;
 mod tracking;
 mod transaction;
 
-pub(crate) use course::{Course, Note, Request, Taken};
+pub(crate) use course::{Course, Note, Request, Stand, Taken};
 pub use course::{Delivery, Payload};
+pub(crate) use execution::Piece;
 pub use letter::Letter;
 pub use pending::LinkId;
 pub use relay::Relay;

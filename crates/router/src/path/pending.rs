@@ -2,7 +2,8 @@
 //!
 //! A client's requests go over several connections: reads that are remembered over one of RESP3,
 //! others over one of the client's protocol and database. The store does those of one connection in
-//! their order. A request waits only if it concerns a key of one that is on another connection.
+//! their order. A request waits only if it concerns a key of one that is on another connection, and
+//! one of the two changes it: a read may overtake reads, and share what they share.
 
 use super::replies::Ticket;
 use foldhash::fast::FixedState;
@@ -13,9 +14,12 @@ use std::hash::BuildHasher;
 /// Names a connection to the store within its thread.
 pub type LinkId = u32;
 
+/// Stands for the connections of other threads, over which they read for this one.
+pub(super) const ELSEWHERE: LinkId = 0;
+
 /// Requests of more keys count as of all keys.
 const MOST: usize = 16;
-/// Reads look through as many steps; beyond, every key counts as concerned.
+/// Reads look through as many changes; beyond, every key counts as changed.
 const SEARCHED: usize = 256;
 
 /// The hash of a key, the same for all: who makes keys collide makes its own requests wait.
@@ -53,89 +57,90 @@ struct OpenStep {
     ticket: Ticket,
     link: LinkId,
     key: Option<u64>,
-    writes: bool,
 }
 
-/// A client's requests without replies.
+/// What requests of one kind concern, in the order of their tickets.
 #[derive(Default)]
-pub(crate) struct Pending {
-    steps: VecDeque<OpenStep>,
-    /// How many steps there are on each connection.
+struct Steps {
+    all: VecDeque<OpenStep>,
+    /// How many there are on each connection.
     links: SmallVec<[(LinkId, usize); 2]>,
 }
 
-impl Pending {
-    /// Whether no request waits that concerns a key.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    /// A request has been sent.
-    pub(crate) fn add(&mut self, ticket: Ticket, link: LinkId, scope: &Scope, writes: bool) {
-        let before = self.steps.len();
+impl Steps {
+    fn add(&mut self, ticket: Ticket, link: LinkId, scope: &Scope) {
+        let before = self.all.len();
         match scope {
             Scope::Nothing => return,
-            Scope::All => self.steps.push_back(OpenStep { ticket, link, key: None, writes }),
+            Scope::All => self.all.push_back(OpenStep { ticket, link, key: None }),
             Scope::Keys(keys) => {
-                let step = |key: &u64| OpenStep { ticket, link, key: Some(*key), writes };
-                self.steps.extend(keys.iter().map(step));
+                self.all.extend(keys.iter().map(|key| OpenStep { ticket, link, key: Some(*key) }));
             }
         }
-        let added = self.steps.len() - before;
+        let added = self.all.len() - before;
         match self.links.iter_mut().find(|(id, _)| *id == link) {
             Some((_, count)) => *count += added,
             None => self.links.push((link, added)),
         }
     }
 
-    /// Its reply has come.
-    pub(crate) fn settle(&mut self, ticket: Ticket) {
-        let Self { steps, links } = self;
-        let mut forget = |step: &OpenStep| {
-            if let Some((_, count)) = links.iter_mut().find(|(id, _)| *id == step.link) {
+    /// Forgets those of a ticket; whether there were any.
+    fn settle(&mut self, ticket: Ticket) -> bool {
+        // Replies of several connections come in any order; tickets rise.
+        let from = self.all.partition_point(|step| step.ticket < ticket);
+        let own = self.all.iter().skip(from).take_while(|step| step.ticket == ticket).count();
+        for step in self.all.drain(from..from + own) {
+            if let Some((_, count)) = self.links.iter_mut().find(|(id, _)| *id == step.link) {
                 *count -= 1;
             }
-        };
-        while let Some(step) = steps.front()
-            && step.ticket == ticket
-        {
-            forget(step);
-            steps.pop_front();
         }
-        // Replies of several connections come in any order; tickets rise.
-        if steps.front().is_some_and(|step| step.ticket < ticket) {
-            steps.retain(|step| {
-                let stays = step.ticket != ticket;
-                if !stays {
-                    forget(step);
-                }
-                stays
-            });
-        }
-        links.retain(|(_, count)| *count > 0);
+        self.links.retain(|(_, count)| *count > 0);
+        own > 0
     }
 
-    /// Whether a request concerns a key of the scope.
-    pub(crate) fn touches(&self, scope: &Scope) -> bool {
-        self.steps.len() > SEARCHED || self.steps.iter().any(|step| meets(scope, step.key))
+    /// Whether one of them concerns a key of the scope.
+    fn concern(&self, scope: &Scope) -> bool {
+        self.all.len() > SEARCHED || self.all.iter().any(|step| meets(scope, step.key))
     }
 
-    /// Whether a request on another connection than `link` concerns a key of the scope.
-    pub(crate) fn touches_beyond(&self, link: LinkId, scope: &Scope) -> bool {
-        let mut beyond = self.steps.iter().filter(|step| step.link != link);
-        self.links.iter().any(|(id, _)| *id != link)
-            && (self.steps.len() > SEARCHED || beyond.any(|step| meets(scope, step.key)))
+    /// Whether one of them does on another connection than `link`.
+    fn concern_beyond(&self, link: LinkId, scope: &Scope) -> bool {
+        let mut beyond = self.all.iter().filter(|step| step.link != link);
+        self.links.iter().any(|(id, _)| *id != link) && beyond.any(|step| meets(scope, step.key))
+    }
+}
+
+/// A client's requests without replies.
+#[derive(Default)]
+pub(crate) struct Pending {
+    reads: Steps,
+    changes: Steps,
+}
+
+impl Pending {
+    /// A request has been sent; whether it is more than a read.
+    pub(crate) fn add(&mut self, ticket: Ticket, link: LinkId, scope: &Scope, changes: bool) {
+        let steps = if changes { &mut self.changes } else { &mut self.reads };
+        steps.add(ticket, link, scope);
+    }
+
+    /// Its reply has come.
+    pub(crate) fn settle(&mut self, ticket: Ticket) {
+        if !self.reads.settle(ticket) {
+            self.changes.settle(ticket);
+        }
+    }
+
+    /// Whether a request may change one of these keys: a read of them has to see that.
+    pub(crate) fn change<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> bool {
+        !self.changes.all.is_empty() && self.changes.concern(&Scope::of(keys))
     }
 
     /// Whether a request on another connection than `link` has to be done before one of such a
     /// scope. Reads may overtake reads.
-    pub(crate) fn blocks(&self, link: LinkId, scope: &Scope, writes: bool) -> bool {
-        if self.links.iter().all(|(id, _)| *id == link) {
-            return false;
-        }
-        self.steps
-            .iter()
-            .any(|step| step.link != link && (writes || step.writes) && meets(scope, step.key))
+    pub(crate) fn block(&self, link: LinkId, scope: &Scope, changes: bool) -> bool {
+        self.changes.concern_beyond(link, scope)
+            || (changes && self.reads.concern_beyond(link, scope))
     }
 }
 

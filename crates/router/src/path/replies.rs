@@ -51,9 +51,9 @@ impl OwedReplies {
         ticket < self.first
     }
 
-    /// From now on replies are for nobody, or not.
-    pub(crate) fn mute(&mut self, muted: bool) {
-        self.muted = muted;
+    /// From now on replies are for nobody, or not; whether they were.
+    pub(crate) fn mute(&mut self, muted: bool) -> bool {
+        std::mem::replace(&mut self.muted, muted)
     }
 
     /// A place for a reply that comes later.

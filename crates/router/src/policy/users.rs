@@ -111,6 +111,12 @@ impl Users {
         self.find(DEFAULT.as_bytes()).filter(|user| user.password.is_none()).cloned()
     }
 
+    /// What a user of this name, who had these permissions, may do no longer.
+    pub(crate) fn lost(&self, name: &str, had: Permissions) -> Permissions {
+        let has = self.find(name.as_bytes()).map_or(Permissions::empty(), |user| user.permissions);
+        had - has
+    }
+
     pub(crate) fn authenticate(&self, name: &[u8], password: &[u8]) -> Option<Arc<User>> {
         self.find(name).filter(|user| user.accepts(password)).cloned()
     }

@@ -1,7 +1,7 @@
 //! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
 
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
-use crate::policy::DEFAULT;
+use crate::policy::{DEFAULT, Permissions, Users};
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -40,6 +40,10 @@ pub(crate) struct Profile {
     pub(crate) library: Vec<u8>,
     pub(crate) library_version: Vec<u8>,
     pub(crate) user: String,
+    /// Whether it is one: has authenticated, or need not.
+    pub(crate) known: bool,
+    /// What its user has to be permitted for what it hears without asking.
+    pub(crate) needs: Permissions,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
     pub(crate) command: &'static str,
@@ -53,6 +57,17 @@ pub(crate) struct Profile {
     pub(crate) no_touch: bool,
     /// To how many channels and patterns it subscribes.
     pub(crate) subscriptions: [usize; 2],
+}
+
+impl Profile {
+    /// Whether its connection has to end if these are the users: its own is gone, or may not hear
+    /// what it hears.
+    pub(crate) fn is_lost(&self, users: &Users) -> bool {
+        self.known
+            && users
+                .find(self.user.as_bytes())
+                .is_none_or(|user| !user.permissions.contains(self.needs))
+    }
 }
 
 impl Client {
@@ -148,6 +163,8 @@ impl Registry {
                 library: vec![],
                 library_version: vec![],
                 user: DEFAULT.into(),
+                known: false,
+                needs: Permissions::empty(),
                 db: 0,
                 protocol: Protocol::Resp2,
                 command: "",

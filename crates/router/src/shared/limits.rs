@@ -17,16 +17,20 @@ pub struct Limits {
     /// The most bytes of messages that wait for a client that does not take them; one that has more
     /// is disconnected.
     pub messages: usize,
+    /// The most requests that wait for their replies on a connection to the store: once there are as
+    /// many, other clients' commands for it wait until half of them are answered.
+    pub in_flight: usize,
+    /// The most bytes of requests that wait to be written to such a connection, in the same way. One
+    /// command may go beyond it.
+    pub unwritten: usize,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
-    /// The most keys of a store behind the node that clients track, each counted for each of its clients, and once more for each
-    /// 256 bytes of it.
+    /// The most keys that are remembered because clients who read them track them; any number, if it
+    /// is 0. Beyond, some are told as changed. A key counts once, and once more for each 256 bytes of
+    /// it and for each eight clients.
     pub tracked_keys: usize,
-    /// The same for one client.
+    /// The same of one client, whose keys are all told as changed beyond; of a store behind the node.
     pub tracked_keys_by_client: usize,
-    /// About the most bytes of names of keys that are remembered because clients who read them track
-    /// them: beyond, some are told as changed.
-    pub tracked: usize,
     /// The most clients at once.
     pub clients: usize,
 }
@@ -39,10 +43,11 @@ impl Default for Limits {
             input: 1024 * 1024 * 1024,
             waiting: 64 * 1024 * 1024,
             messages: 32 * 1024 * 1024,
+            in_flight: 10_000,
+            unwritten: 16 * 1024 * 1024,
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,
-            tracked: 64 * 1024 * 1024,
             clients: 10_000,
         }
     }

@@ -2,26 +2,23 @@
 
 use super::clients::{Client, Peer, Registry};
 use super::ear::Ear;
-use super::limits::Limits;
+use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
-use crate::cache::{Replies, RouteCounts, RouteTotals, Routes};
+use crate::cache::{Replies, Route, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
-use crate::policy::Users;
 use crate::store::Store;
-use crate::topology::{Flow, PRIMARY, ServerId, Topology};
+use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a router is set up.
 #[derive(Debug)]
 pub struct Options {
-    /// Who may connect.
-    pub users: Users,
-    /// The bounds of each session.
-    pub limits: Limits,
+    /// What may change while it runs.
+    pub rules: Rules,
     /// This software's version, for `INFO`.
     pub version: String,
     /// The process, for `INFO`.
@@ -32,26 +29,37 @@ pub struct Options {
     pub upstream: Option<StoreAddress>,
     /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
     pub replicas: Vec<StoreAddress>,
+    /// The cluster that the store is a server of, if it is one: then it names the replicas.
+    pub cluster: Option<ClusterOptions>,
+    /// The ring of stores that the store is the first of, if there are several.
+    pub ring: Option<RingOptions>,
     /// How far behind a replica may be, in milliseconds: one that is farther is not read.
     pub max_lag: u64,
-    /// What is remembered of it.
-    pub routes: Routes,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            users: Users::open(),
-            limits: Limits::default(),
+            rules: Rules::default(),
             version: env!("CARGO_PKG_VERSION").into(),
             process: 0,
             threads: 1,
             upstream: None,
             replicas: vec![],
+            cluster: None,
+            ring: None,
             max_lag: 10_000,
-            routes: Routes::default(),
         }
     }
+}
+
+/// What stays as it is while the node runs.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) version: String,
+    pub(crate) process: u32,
+    pub(crate) threads: u32,
+    pub(crate) upstream: Option<StoreAddress>,
 }
 
 /// Counts since the start.
@@ -95,8 +103,6 @@ pub struct Router {
     pub(crate) replies: Replies,
     /// The servers behind the node.
     pub(crate) topology: Topology,
-    /// What came of the reads of each route.
-    pub(crate) totals: Vec<RouteTotals>,
     pub(crate) registry: Registry,
     /// Who of them tracks which keys of the node's own store.
     pub(crate) news: Arc<NewsDesk>,
@@ -104,7 +110,11 @@ pub struct Router {
     pub(crate) channels: Channels,
     pub(crate) ear: Ear,
     pub(crate) tracked: TrackedReads,
-    pub(crate) options: Options,
+    pub(crate) setup: Setup,
+    /// The rules in force, and their number, by which sessions see that there are others.
+    rules: RwLock<Arc<Edition>>,
+    edition: AtomicU64,
+    reloads: Mutex<Reloads>,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
     /// The address that clients reach us at, for `INFO` and `CONFIG GET`.
@@ -120,25 +130,31 @@ impl Router {
     /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
-        let own = options.upstream.is_none();
-        let Options { upstream, replicas, max_lag, .. } = &options;
-        let topology = Topology::new(upstream.clone(), replicas.clone(), *max_lag);
-        let totals = options.routes.all().iter().map(|_| RouteTotals::default()).collect();
-        let news = Arc::new(NewsDesk::new(options.limits.tracked));
+        let Options { rules, version, process, threads, upstream, replicas, .. } = options;
+        let own = upstream.is_none();
+        let reads_replicas = rules.routes.all().iter().any(Route::reads_replicas);
+        let max_lag = options.max_lag;
+        let topology = match (options.cluster, &options.ring) {
+            (Some(cluster), _) => Topology::of_cluster(cluster, reads_replicas, max_lag),
+            (None, Some(ring)) => Topology::of_ring(ring),
+            (None, None) => Topology::new(upstream.clone(), replicas, max_lag),
+        };
+        let news = Arc::new(NewsDesk::new(rules.limits.tracked_keys));
+        let limits = rules.limits;
+        let edition = Edition::first(rules);
         Self {
-            replies: Replies::new(cache.clone(), topology.servers.len()),
+            replies: Replies::new(cache.clone(), topology.tags()),
             topology,
-            totals,
             store: Store::new(cache, now, own.then(|| news.clone())),
             news,
             channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
-            tracked: TrackedReads::new(
-                options.limits.tracked_keys,
-                options.limits.tracked_keys_by_client,
-            ),
-            options,
+            tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
+            setup: Setup { version, process, threads, upstream },
+            edition: AtomicU64::new(edition.number),
+            rules: RwLock::new(Arc::new(edition)),
+            reloads: Mutex::default(),
             started: now,
             address: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -149,6 +165,68 @@ impl Router {
         }
     }
 
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> Arc<Edition> {
+        self.rules.read().clone()
+    }
+
+    /// The number of the rules in force. Acquire: who has seen what came of them finds them.
+    #[inline]
+    pub(crate) fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
+    }
+
+    /// Puts other rules into force, at one moment for all threads: a request that a session begins
+    /// after it is judged by them, and one that it began before by the old ones. `now` in Unix
+    /// milliseconds.
+    ///
+    /// The clients whose connections must be closed now, whichever thread has them: those whose user
+    /// is gone, and those who hear what their user may not hear any more. Anybody else goes on, with
+    /// the permissions that its user has now, whatever password it gave, as in Redis.
+    pub fn reload(&self, rules: Rules, now: u64) -> Vec<ClientId> {
+        let limits = rules.limits;
+        self.store.cache().set_grace(rules.routes.grace());
+        self.news.bound(limits.tracked_keys);
+        self.tracked.bound(limits.tracked_keys, limits.tracked_keys_by_client);
+        let mut current = self.rules.write();
+        let next = Arc::new(current.next(rules));
+        *current = next.clone();
+        // Release: with the load of `edition`.
+        self.edition.store(next.number, Ordering::Release);
+        drop(current);
+        next.begin(self.replies.now());
+        let mut reloads = self.reloads.lock();
+        (reloads.count, reloads.at) = (reloads.count + 1, Some(now));
+        drop(reloads);
+        let lost = |client: &Arc<Client>| client.profile.lock().is_lost(&next.users);
+        let lost: Vec<_> = self.registry.all().into_iter().filter(lost).collect();
+        lost.iter().for_each(|client| client.kill());
+        lost.iter().map(|client| client.id).collect()
+    }
+
+    /// Another ring of stores: from now on keys are where it puts them. What was read of keys that have
+    /// moved is forgotten, and nothing else. `false` if the node has known too many stores: then
+    /// nothing has changed.
+    pub fn set_ring(&self, options: &RingOptions) -> bool {
+        let Ok(replaced) = self.topology.set_ring(options) else { return false };
+        if let Some(Replaced { before, after, tags }) = replaced {
+            self.replies.end(&tags);
+            self.replies.forget_where(|key| before.partition(key) != after.partition(key));
+        }
+        true
+    }
+
+    /// Other rules were asked for and are refused, for this reason; `now` in Unix milliseconds.
+    pub fn refuse_reload(&self, why: &str, now: u64) {
+        let line = why.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
+        self.reloads.lock().refused = Some((now, line));
+    }
+
+    /// How often the rules were changed.
+    pub fn reloads(&self) -> Reloads {
+        self.reloads.lock().clone()
+    }
+
     /// Says where it listens, once that is known.
     pub fn set_address(&self, host: &str, port: u16) {
         *self.address.lock() = (host.into(), port);
@@ -157,7 +235,7 @@ impl Router {
     /// A mailbox for the news of a driver's clients; `bell` has the driver come and
     /// [take](Mailbox::take) what is in it. It is called on any thread, and must not call back.
     pub fn mailbox(&self, bell: impl Fn() + Send + Sync + 'static) -> Arc<Mailbox> {
-        Arc::new(Mailbox::new(self.options.limits.messages, Box::new(bell)))
+        Arc::new(Mailbox::new(self.rules().limits.messages, Box::new(bell)))
     }
 
     /// Takes in a client, or says what to send to it before it is disconnected.
@@ -167,7 +245,7 @@ impl Router {
         now: u64,
         mail: &Arc<Mailbox>,
     ) -> Result<Arc<Client>, &'static [u8]> {
-        match self.registry.join(peer, now, self.options.limits.clients, mail) {
+        match self.registry.join(peer, now, self.rules().limits.clients, mail) {
             Some(client) => Ok(client),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -201,23 +279,24 @@ impl Router {
 
     /// What came of the reads of each route since the start: its pattern, and its counts.
     pub fn route_counts(&self) -> Vec<(String, RouteCounts)> {
-        let routes = self.options.routes.all().iter().zip(&self.totals);
+        let rules = self.rules();
+        let routes = rules.routes.all().iter().zip(&rules.totals);
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
     }
 
-    /// What is counted of each server behind the node: the primary, then its replicas.
+    /// What is counted of each server behind the node: each primary, then its replicas.
     pub fn server_counts(&self) -> Vec<ServerCounts> {
-        let topology = &self.topology;
-        let of = |(server, address): (usize, &StoreAddress)| {
-            let (totals, id) = (&topology.totals[server], server as ServerId);
-            let count = |flow| totals.read(flow);
-            let leads = id == PRIMARY;
+        let (topology, map) = (&self.topology, self.topology.map());
+        let of = |id: ServerId| {
+            let server = topology.servers.get(id)?;
+            let count = |flow| server.totals.read(flow);
+            let leads = map.leads(id);
             let state = match leads {
                 true if count(Flow::Connections) > 0 => "up",
                 true => "down",
-                false => topology.replicas.health(id).name(),
+                false => topology.health(id).name(),
             };
-            let lag = if leads { None } else { topology.replicas.lag(id, self.replies.now()) };
+            let lag = if leads { None } else { topology.lag(id, self.replies.now()) };
             let counts = [
                 ("connections", count(Flow::Connections)),
                 ("connects", count(Flow::Connects)),
@@ -229,9 +308,9 @@ impl Router {
                 ("pinnedIdle", count(Flow::PinnedIdle)),
                 ("pinnedWaiting", count(Flow::PinnedWaiting)),
             ];
-            ServerCounts { address: address.place(), leads, state, lag, counts }
+            Some(ServerCounts { address: server.address.place(), leads, state, lag, counts })
         };
-        topology.servers.iter().enumerate().map(of).collect()
+        map.shards().iter().flat_map(|shard| shard.servers()).filter_map(of).collect()
     }
 
     /// Counts what one chunk came to. Relaxed: sums of independent steps.
@@ -250,7 +329,7 @@ impl Router {
         for count in [&self.refused, &self.commands, &self.received, &self.sent] {
             count.store(0, Ordering::Relaxed);
         }
-        self.totals.iter().for_each(RouteTotals::reset);
+        self.rules().totals.iter().for_each(|totals| RouteTotals::reset(totals));
         self.store.cache().reset_stats();
     }
 }

@@ -9,7 +9,7 @@
 //! What is dropped because there is too much of it is told as if it had changed.
 
 use crate::cache::KeyList;
-use crate::news::ClientId;
+use crate::news::{AT_ONCE, Bound, ClientId, own_weight, weight};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -17,9 +17,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-const SHARDS: usize = 16;
-/// So many bytes of a key weigh as much as a registration.
-const HEAVY: usize = 256;
+const STRIPES: usize = 16;
 
 /// A client that tracks.
 pub(crate) struct Tracker {
@@ -50,21 +48,17 @@ type Registrations = SmallVec<[Registration; 1]>;
 type ToldOf<'k> = (Vec<&'k [u8]>, Vec<Arc<Tracker>>);
 
 #[derive(Default)]
-struct Shard {
+struct Stripe {
     keys: HashMap<Arc<[u8]>, Registrations>,
     /// The keys in the order in which they came, some of which have gone.
     order: VecDeque<Arc<[u8]>>,
     weight: usize,
 }
 
-fn weight(key: &[u8]) -> usize {
-    1 + key.len() / HEAVY
-}
-
-impl Shard {
+impl Stripe {
     fn take(&mut self, key: &[u8]) -> Option<Registrations> {
         let all = self.keys.remove(key)?;
-        self.weight -= weight(key) * all.len();
+        self.weight -= weight(key.len(), all.len());
         Some(all)
     }
 
@@ -95,7 +89,7 @@ pub(crate) struct Told {
 
 /// All keys that clients track.
 pub(crate) struct TrackedReads {
-    shards: [Mutex<Shard>; SHARDS],
+    stripes: [Mutex<Stripe>; STRIPES],
     hasher: RandomState,
     next: AtomicU64,
     trackers: Mutex<BTreeMap<ClientId, Arc<Tracker>>>,
@@ -103,27 +97,59 @@ pub(crate) struct TrackedReads {
     count: AtomicUsize,
     /// Those who are told of all keys that begin with a prefix.
     prefixes: Mutex<BTreeMap<Vec<u8>, Vec<Arc<Tracker>>>>,
-    /// The most that all registrations may weigh, and those of one client.
-    most: usize,
-    most_of_one: usize,
+    /// How many keys there may be, and how many of one client.
+    bound: Bound,
+    bound_of_one: Bound,
+    /// Which stripe makes room next.
+    turn: AtomicUsize,
 }
 
 impl TrackedReads {
     pub(crate) fn new(most: usize, most_of_one: usize) -> Self {
         Self {
-            shards: Default::default(),
+            stripes: Default::default(),
             hasher: RandomState::new(),
             next: AtomicU64::new(1),
             trackers: Mutex::default(),
             count: AtomicUsize::new(0),
             prefixes: Mutex::default(),
-            most,
-            most_of_one,
+            bound: Bound::new(most),
+            bound_of_one: Bound::new(most_of_one),
+            turn: AtomicUsize::new(0),
         }
     }
 
-    fn shard(&self, key: &[u8]) -> &Mutex<Shard> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    /// There may be so many keys from now on, and so many of one client; any number, if it is 0.
+    pub(crate) fn bound(&self, most: usize, most_of_one: usize) {
+        self.bound.set(most);
+        self.bound_of_one.set(most_of_one);
+    }
+
+    /// Takes out what a stripe has of a key.
+    fn take(&self, stripe: &mut Stripe, key: &[u8]) -> Option<Registrations> {
+        let all = stripe.take(key)?;
+        self.bound.count(weight(key.len(), all.len()), 0);
+        Some(all)
+    }
+
+    /// Takes out keys that came first, where there are too many.
+    fn make_room(&self, told: &mut Vec<Told>) {
+        for _ in 0..AT_ONCE + STRIPES {
+            if !self.bound.is_exceeded() {
+                return;
+            }
+            // Relaxed: any order will do.
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let taken = self.stripes[turn % STRIPES].lock().take_oldest();
+            if let Some((key, all)) = taken {
+                self.bound.count(weight(key.len(), all.len()), 0);
+                told.extend(count(&key, all));
+            }
+        }
+    }
+
+    fn stripe(&self, key: &[u8]) -> &Mutex<Stripe> {
+        &self.stripes[self.hasher.hash_one(key) as usize % STRIPES]
     }
 
     fn draw(&self) -> u64 {
@@ -169,7 +195,10 @@ impl TrackedReads {
             });
         }
         if trackers.is_empty() {
-            self.shards.iter().for_each(|shard| *shard.lock() = Shard::default());
+            for stripe in &self.stripes {
+                let gone = std::mem::take(&mut *stripe.lock());
+                self.bound.count(gone.weight, 0);
+            }
         }
     }
 
@@ -189,9 +218,9 @@ impl TrackedReads {
     }
 
     fn register_one(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64, told: &mut Vec<Told>) {
-        let mut shard = self.shard(key).lock();
+        let mut stripe = self.stripe(key).lock();
         let floor = tracker.floor.load(Ordering::Acquire);
-        let Shard { keys, order, weight: all, .. } = &mut *shard;
+        let Stripe { keys, order, weight: all, .. } = &mut *stripe;
         let held = match keys.get_mut(key) {
             Some(held) => held,
             None => {
@@ -204,20 +233,20 @@ impl TrackedReads {
             Some((_, known)) if *known >= floor => return,
             Some((_, known)) => *known = number,
             None => {
+                let before = weight(key.len(), held.len());
                 held.push((tracker.clone(), number));
-                *all += weight(key);
+                let after = weight(key.len(), held.len());
+                *all += after - before;
+                self.bound.count(before, after);
             }
         }
         // Relaxed: a bound, which may be passed by a little.
-        let of_one = tracker.weight.fetch_add(weight(key), Ordering::Relaxed) + weight(key);
-        while shard.weight > self.most / SHARDS
-            && let Some((key, all)) = shard.take_oldest()
-        {
-            told.extend(count(&key, all));
-        }
-        shard.tidy();
-        drop(shard);
-        if of_one > self.most_of_one {
+        let own = own_weight(key.len());
+        let of_one = tracker.weight.fetch_add(own, Ordering::Relaxed) + own;
+        stripe.tidy();
+        drop(stripe);
+        self.make_room(told);
+        if of_one > self.bound_of_one.most() {
             tracker.drop_all(self.draw());
             told.push(Told { tracker: tracker.clone(), key: None });
         }
@@ -225,8 +254,8 @@ impl TrackedReads {
 
     /// Whether a client has not been told of a key since it registered with this number.
     pub(crate) fn holds(&self, tracker: &Arc<Tracker>, key: &[u8], number: u64) -> bool {
-        let shard = self.shard(key).lock();
-        let all = shard.keys.get(key).into_iter().flatten();
+        let stripe = self.stripe(key).lock();
+        let all = stripe.keys.get(key).into_iter().flatten();
         let floor = tracker.floor.load(Ordering::Acquire);
         all.filter(|(other, _)| Arc::ptr_eq(other, tracker))
             .any(|(_, known)| (floor..=number).contains(known))
@@ -234,9 +263,9 @@ impl TrackedReads {
 
     /// A key has changed: takes out those who are to be told.
     pub(crate) fn changed(&self, key: &[u8]) -> Vec<Told> {
-        let mut shard = self.shard(key).lock();
-        let Some(all) = shard.take(key) else { return vec![] };
-        shard.tidy();
+        let mut stripe = self.stripe(key).lock();
+        let Some(all) = self.take(&mut stripe, key) else { return vec![] };
+        stripe.tidy();
         count(&key.into(), all).collect()
     }
 
@@ -285,7 +314,7 @@ impl TrackedReads {
 
 /// Those whose registrations count.
 fn count(key: &Arc<[u8]>, all: Registrations) -> impl Iterator<Item = Told> + use<> {
-    let (key, of_one) = (key.clone(), weight(key));
+    let (key, of_one) = (key.clone(), own_weight(key.len()));
     all.into_iter().filter_map(move |(tracker, number)| {
         if number < tracker.floor.load(Ordering::Acquire) {
             return None;
@@ -341,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_as_changed() {
-        let tracked = TrackedReads::new(SHARDS * 4, 1 << 20);
+        let tracked = TrackedReads::new(STRIPES * 4, 1 << 20);
         let one = tracked.begin(1, 1, 0);
         let mut kept = std::collections::BTreeSet::new();
         for at in 0..1_000 {
@@ -350,7 +379,7 @@ mod tests {
             let (_, dropped) = tracked.register(&one, &keys(&[&name]));
             told(&dropped).into_iter().for_each(|(_, key)| assert!(kept.remove(&key.unwrap())));
         }
-        assert!((1..=SHARDS * 4).contains(&kept.len()));
+        assert!((1..=STRIPES * 4).contains(&kept.len()));
         assert!(kept.iter().all(|key| tracked.changed(key.as_bytes()).len() == 1));
     }
 
@@ -366,7 +395,7 @@ mod tests {
         assert_eq!(told(&dropped), [(1, None)]);
         assert_eq!(told(&tracked.changed(b"k0")), [(2, Some("k0".to_owned()))]);
         // One key may weigh more than that.
-        let long = "x".repeat(HEAVY * 20);
+        let long = "x".repeat(256 * 20);
         assert_eq!(told(&tracked.register(&one, &keys(&[&long])).1), [(1, None)]);
     }
 }

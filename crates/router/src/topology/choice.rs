@@ -27,7 +27,7 @@ mod tests {
             loads in prop::collection::vec(0usize..100, 1..8),
             lot in any::<u64>(),
         ) {
-            let servers: Vec<_> = (1u8..).zip(loads.iter().copied()).collect();
+            let servers: Vec<_> = (1u16..).zip(loads.iter().copied()).collect();
             let chosen = choose(&servers, lot).unwrap();
             let load = servers[usize::from(chosen) - 1].1;
             let most = *loads.iter().max().unwrap();

@@ -24,6 +24,22 @@ pub(crate) fn decode(cursor: u64) -> (ServerId, u64) {
     ((cursor >> SHIFT) as ServerId, cursor & ((1 << SHIFT) - 1))
 }
 
+/// Where the number of a server stands in a cursor of a scan of all keys, where several servers take
+/// writes. Servers' cursors are below the sizes of their tables.
+const MASTER: u32 = 40;
+
+/// The cursor for a scan that goes on at a server that takes writes; `None` if that is too large.
+pub(crate) fn for_master(server: ServerId, cursor: u64) -> Option<u64> {
+    let whole = u64::from(server) << MASTER | cursor;
+    (cursor >> MASTER == 0 && whole < MOST).then_some(whole)
+}
+
+/// The server that takes writes at which a scan goes on, and its own cursor.
+pub(crate) fn of_master(cursor: u64) -> (ServerId, u64) {
+    let server = ServerId::try_from(cursor >> MASTER).unwrap_or(ServerId::MAX);
+    (server, cursor & ((1 << MASTER) - 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +58,17 @@ mod tests {
             if cursor > 0 {
                 prop_assert_eq!(decode(given), (server, cursor));
             }
+        }
+
+        #[test]
+        fn a_cursor_of_one_of_several_masters_leads_back_to_it(
+            server in 0..4096 as ServerId,
+            cursor in 0u64..1 << MASTER,
+        ) {
+            let given = for_master(server, cursor).unwrap();
+            prop_assert!(given < MOST);
+            prop_assert_eq!(of_master(given), (server, cursor));
+            prop_assert_eq!(for_master(server, cursor | 1 << MASTER), None);
         }
 
         #[test]

@@ -84,6 +84,11 @@ impl Upstream {
         self.waiters.len()
     }
 
+    /// How many bytes of requests wait to be written.
+    pub fn unwritten(&self) -> usize {
+        self.output.len() + self.waiters.held_bytes()
+    }
+
     /// When a request that is sent now is late.
     pub fn late_at(&self, now: u64) -> u64 {
         now.saturating_add(self.options.timeout)
@@ -111,11 +116,10 @@ impl Upstream {
         if self.phase == Phase::Ended {
             return Err(Busy::Ended);
         }
-        if self.waiters.len() + requests > self.options.requests {
+        if self.waiters.len().saturating_add(requests) > self.options.requests {
             return Err(Busy::Requests);
         }
-        let waiting = self.output.len() + self.waiters.held_bytes();
-        if waiting.saturating_add(bytes) > self.options.bytes {
+        if self.unwritten().saturating_add(bytes) > self.options.bytes {
             return Err(Busy::Bytes);
         }
         Ok(())

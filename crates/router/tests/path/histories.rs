@@ -1,6 +1,6 @@
 //! Random histories: clients of two threads, writes past the node, connections that are cut, threads
 //! that tell each other late, and time that passes. Whatever moves when, no read gives what is older
-//! than it may be.
+//! than it may be, or what its client writes behind it.
 
 use super::server::Line;
 use super::world::World;
@@ -89,6 +89,16 @@ enum Asked {
         value: Option<String>,
     },
     Flush,
+}
+
+impl Asked {
+    /// What it writes to a key.
+    fn writes(&self, of: usize) -> Option<&str> {
+        match self {
+            Self::Write { key, value } if *key == of => value.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 struct History {
@@ -224,6 +234,11 @@ impl History {
                             let least = own.get(key).copied().unwrap_or(0).max(least);
                             let got = got.filter(|got| !(ranges && got.is_empty()));
                             self.check_read(*key, least, since, got.as_deref());
+                            let later = self.asked[client].iter().any(|asked| {
+                                let written = asked.writes(*key);
+                                written.is_some() && written == got.as_deref()
+                            });
+                            assert!(!later, "k{key}: {got:?} is written by its reader, later");
                         }
                     }
                 }

@@ -1,14 +1,15 @@
 //! The cache on the path, without a socket: what may come late, in another order, or not at all.
 
 mod histories;
+mod pipelines;
 mod pubsub;
 mod server;
 mod tracking;
 mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};
-use breakwater_router::{Concern, Mode, Route, Routes};
-use world::World;
+use breakwater_router::{Concern, Mode, Route, Routes, Rules};
+use world::{START, World};
 
 fn world(relays: usize) -> World {
     World::new(relays, Routes::default())
@@ -250,6 +251,36 @@ fn a_route_may_leave_reads_to_the_store() {
     assert_eq!((of("*").hits, of("*").misses, of("*").stored), (2, 1, 1));
     assert_eq!((of("off:*").passed, of("strict:*").passed, of("only:*").hits), (3, 3, 2));
     assert_eq!((of("small:*").dropped, of("small:*").stored), (3, 0));
+}
+
+#[test]
+fn a_read_during_a_reload_is_answered_and_not_remembered_under_the_new_routes() {
+    let endless = Route { ttl: None, ..Route::default() };
+    let mut world = World::new(2, Routes::new(vec![endless]));
+    let (one, other) = (world.connect(0, Resp3), world.connect(1, Resp3));
+    world.server.set("k", Some("v"), None);
+    world.ask(one, "GET warm");
+    world.ask(other, "GET warm");
+    // Asked under the old routes, answered under the new.
+    world.send(one, "GET k");
+    world.send(other, "GET k");
+    let routes = Routes::new(vec![Route { ttl: Some(50), jitter: 0.0, ..Route::default() }]);
+    let gone = world.router.reload(Rules { routes, ..Rules::default() }, START);
+    assert!(gone.is_empty());
+    world.settle();
+    for client in [one, other] {
+        assert_eq!(world.clients[client].heard(), "$1\r\nv\r\n");
+    }
+    let before = runs(&world, "get");
+    world.pass(10);
+    world.ask(one, "GET k");
+    assert_eq!(runs(&world, "get"), before + 1, "it was not remembered");
+    world.pass(40);
+    world.ask(other, "GET k");
+    assert_eq!(runs(&world, "get"), before + 1, "this one is, for all threads");
+    world.pass(20);
+    world.ask(other, "GET k");
+    assert_eq!(runs(&world, "get"), before + 2, "as long as the new routes say");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::server::{Line, Server};
 use breakwater_engine::{Cache, Clock, Config};
 use breakwater_resp::{Parsed, Protocol, ReplyParser, RequestParser};
 use breakwater_router::{
-    ClientId, Letter, Next, Options, Output, Peer, Relay, Router, Routes, Session, StoreAddress,
+    ClientId, Letter, Next, Options, Output, Peer, Relay, Router, Routes, Rules, Session,
+    StoreAddress,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -68,7 +69,11 @@ impl World {
             user: None,
             password: None,
         };
-        let options = Options { upstream: Some(upstream), routes, ..Options::default() };
+        let options = Options {
+            upstream: Some(upstream),
+            rules: Rules { routes, ..Rules::default() },
+            ..Options::default()
+        };
         let cache = Arc::new(Cache::new(config).unwrap());
         let router = Arc::new(Router::new(cache, options, START));
         Self {

@@ -39,6 +39,8 @@ pub struct Client {
     /// Its database, and the one that its transaction chooses.
     db: String,
     chosen: Option<String>,
+    /// Whether what it asks is between `MULTI` and `EXEC`, perhaps.
+    queues: bool,
     parser: ReplyParser,
     input: Vec<u8>,
     pub over: bool,
@@ -58,6 +60,7 @@ impl Client {
             next: 0,
             db: "0".into(),
             chosen: None,
+            queues: false,
             parser: ReplyParser::default(),
             input: vec![],
             over: false,
@@ -134,6 +137,14 @@ impl Client {
             Ask::Monitor => "MONITOR".into(),
         };
         self.loose |= matches!(ask, Ask::Any(..) | Ask::Reply(_) | Ask::Skip | Ask::Monitor);
+        // A confirmation in the reply to a transaction is taken for news between its elements.
+        self.loose |=
+            self.queues && matches!(ask, Ask::Subscribe(..) | Ask::Unsubscribe(..) | Ask::Hear);
+        match ask {
+            Ask::Multi => self.queues = true,
+            Ask::Exec | Ask::Discard | Ask::Reset => self.queues = false,
+            _ => {}
+        }
         line.split(' ').map(str::to_owned).collect()
     }
 

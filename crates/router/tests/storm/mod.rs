@@ -9,7 +9,8 @@ mod store;
 
 use breakwater_engine::{Cache, Clock, Config};
 use breakwater_router::{
-    Letter, Limits, LinkId, Options, Peer, Relay, Route, Router, Routes, Session, StoreAddress,
+    Letter, Limits, LinkId, Options, Peer, Relay, Route, Router, Routes, Rules, Session,
+    StoreAddress,
 };
 use case::{Case, End, Memory, Setup, Step};
 use client::Client;
@@ -26,12 +27,13 @@ const PATIENCE: u64 = 10_000;
 /// Tight ones, so that they are met.
 fn limits() -> Limits {
     Limits {
-        tracked: 1 << 20,
         output: 4096,
         batch: 3,
         input: 1 << 20,
         waiting: 1 << 17,
         messages: 2048,
+        in_flight: 16,
+        unwritten: 1 << 16,
         pinned: 2,
         tracked_keys: 64,
         tracked_keys_by_client: 8,
@@ -104,8 +106,11 @@ impl Storm {
             user: None,
             password: None,
         };
-        let options =
-            Options { upstream: Some(upstream), routes, limits: limits(), ..Options::default() };
+        let options = Options {
+            upstream: Some(upstream),
+            rules: Rules { routes, limits: limits(), ..Rules::default() },
+            ..Options::default()
+        };
         let cache = Arc::new(Cache::new(config).unwrap());
         let router = Arc::new(Router::new(cache, options, START));
         let relays = (0..1 + usize::from(setup.two)).map(|_| Relay::new(&router).unwrap());

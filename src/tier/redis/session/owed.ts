@@ -67,12 +67,20 @@ export class Owed {
   }
 
   #schedule(): void {
-    this.#cancel ??= this.#host.timers.after(PAUSE, () => {
-      this.#try().catch(error => {
-        this.#cancel = undefined
-        this.#host.failed('delete', error)
-      })
-    })
+    this.#cancel ??= this.#host.timers.after(PAUSE, () => void this.#attempt())
+  }
+
+  /** Whatever an attempt comes to, there is another one as long as anything is owed. */
+  async #attempt(): Promise<void> {
+    try {
+      await this.#try()
+    } catch (error) {
+      this.#host.failed('delete', error)
+    } finally {
+      this.#cancel = undefined
+      const isOwing = this.#everything !== undefined || this.#keys.size + this.#tags.size > 0
+      if (isOwing && !this.#isClosed) this.#schedule()
+    }
   }
 
   async #try(): Promise<void> {
@@ -81,16 +89,12 @@ export class Owed {
     const clear = everything !== undefined
     const change = { keys: keys.map(([, { of }]) => of), tags: tags.map(([tag]) => tag), clear }
     const isPaid = await this.#pay(change)
-    this.#cancel = undefined
-    if (this.#isClosed) return
-    if (isPaid) {
-      // What is owed once more since stays so.
-      if (this.#everything === everything) this.#everything = undefined
-      for (const [text, debt] of keys) if (this.#keys.get(text) === debt) this.#keys.delete(text)
-      for (const [tag, debt] of tags) if (this.#tags.get(tag) === debt) this.#tags.delete(tag)
-      // Other threads may have read it meanwhile.
-      pass(this.#host, change)
-    }
-    if (this.#everything !== undefined || this.#keys.size + this.#tags.size > 0) this.#schedule()
+    if (!isPaid || this.#isClosed) return
+    // Other threads may have read it meanwhile.
+    pass(this.#host, change)
+    // What is owed once more since stays so.
+    if (this.#everything === everything) this.#everything = undefined
+    for (const [text, debt] of keys) if (this.#keys.get(text) === debt) this.#keys.delete(text)
+    for (const [tag, debt] of tags) if (this.#tags.get(tag) === debt) this.#tags.delete(tag)
   }
 }

@@ -51,9 +51,24 @@ impl Relay {
         if let Some(id) = self.hearing.link {
             return id;
         }
-        let id = self.open_link(PRIMARY, self.options(PRIMARY, Protocol::Resp3, 0), None);
+        let server = self.any_master().unwrap_or(PRIMARY);
+        let id = self.open_link(server, self.options(server, Protocol::Resp3, 0), None);
         self.hearing.link = Some(id);
         id
+    }
+
+    /// Whether it hears anything.
+    pub(super) fn hears(&self) -> bool {
+        self.hearing.link.is_some()
+    }
+
+    /// Messages of a ring go by way of one store. If that is another one now, all hear anew.
+    pub(super) fn move_ear(&mut self) {
+        let link = self.hearing.link.and_then(|id| self.links.get(&id));
+        let Some(heard) = link.map(|link| link.server) else { return };
+        if self.map.first_of_ring().is_some_and(|first| first != heard) {
+            self.lose_ear();
+        }
     }
 
     /// A thread wants to hear something.
@@ -164,7 +179,7 @@ impl Relay {
         let (Some(kind), Some(topic)) = (kind, topic.text()) else { return };
         let topic = Arc::new((kind, topic.to_vec()));
         let Some(listeners) = self.hearing.topics.get(&*topic) else { return };
-        let (bytes, most): (Arc<[u8]>, _) = (push.into(), self.router.options.limits.messages);
+        let (bytes, most): (Arc<[u8]>, _) = (push.into(), self.rules.limits.messages);
         let (mut here, mut slow) = (false, vec![]);
         for Listener { thread, load } in listeners {
             if *thread == self.number {

@@ -10,7 +10,8 @@ use breakwater_resp::{Reply, ReplyWriter, RequestParser};
 impl Relay {
     /// Asks the store; the node answers for itself while it cannot.
     pub(super) fn inform(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
-        let link = self.shared(request.protocol, request.db);
+        let Ok(server) = self.any_master() else { return Taken::Local };
+        let link = self.shared_with(server, request.protocol, request.db);
         if request.user.is_none() || self.refuses(link) {
             return Taken::Local;
         }

@@ -2,10 +2,11 @@
 //! all who wait, in this thread and in others.
 
 use super::Relay;
-use super::placing::is_unfit;
+use super::placing::{is_unfit, said};
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::path::letter::{Letter, Word};
+use crate::topology::Tag;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol, Reply};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ impl Relay {
     /// The reply has come.
     pub(super) fn value(&mut self, flight: u64, kind: Kind, reply: Vec<u8>) {
         let unfit = is_unfit(kind, &reply);
-        if unfit && self.read_elsewhere(flight, &String::from_utf8_lossy(&reply)) {
+        if unfit && self.read_elsewhere(flight, &said(&reply)) {
             return;
         }
         if let Some(read) = self.reads.get_mut(&flight) {
@@ -110,7 +111,8 @@ impl Relay {
     fn land(&mut self, read: &Read) {
         let Some((kind, reply)) = &read.reply else { return };
         let chance = self.chance();
-        let route = &self.router.options.routes.all()[read.route];
+        let at = self.route_of(read);
+        let route = &self.rules.routes.all()[at];
         let life = match read.life {
             Some(Life::Absent) => Some(route.negative_life(chance)),
             Some(Life::Endless) => route.life(None, chance),
@@ -118,16 +120,37 @@ impl Relay {
             None => Some(0),
         };
         let fits = reply.len() <= route.largest && !kind.is_error() && life != Some(0);
+        // What was asked for under other rules is not remembered under these.
+        let current = read.edition == self.router.edition();
         let landed = read.tracked
             && fits
+            && current
             && self.router.replies.land(
                 &read.shelf,
                 &read.generations,
-                (*kind, reply),
+                (*kind, reply, read.life == Some(Life::Absent)),
                 (read.when, life),
                 &read.protocols,
             );
-        self.tally.add(read.route, if landed { Count::Stored } else { Count::Dropped });
+        let landed = landed && self.still_serves(read);
+        self.tally.add(at, if landed { Count::Stored } else { Count::Dropped });
+    }
+
+    /// Whether the server that was asked still has the keys. If not, what has landed leaves: of their
+    /// changes it would not tell. Whoever installs a map ends what has landed before.
+    fn still_serves(&self, read: &Read) -> bool {
+        let topology = &self.router.topology;
+        if topology.epoch() == read.epoch {
+            return true;
+        }
+        let (map, server) = (topology.map(), self.links.get(&read.link).map(|link| link.server));
+        let partition = map.partition(read.shelf.keys.first());
+        let tag = server.and_then(|server| map.tag(partition, server));
+        let stays = tag.is_some() && tag == read.generations.first().map(|first| *first as Tag);
+        if !stays {
+            read.shelf.keys.iter().for_each(|key| self.router.replies.forget(key));
+        }
+        stays
     }
 
     /// Gives a reply to all who wait, in the bytes of the protocol of each.
@@ -169,13 +192,13 @@ impl Relay {
 
     /// Gives those who wait in this thread an error, or what is kept for that case.
     fn give_error(&mut self, read: Read, why: &str) {
-        let error = format!("-ERR {why}\r\n").into_bytes();
+        let (error, route) = (format!("-ERR {why}\r\n").into_bytes(), self.route_of(&read));
         for (at, waiter) in read.waiters.iter().enumerate() {
             // It was kept for the first, in its protocol.
             let same = at == 0 || waiter.protocol == read.waiters[0].protocol;
             let stale = read.stale.as_ref().filter(|_| same);
             if stale.is_some() {
-                self.tally.add(read.route, Count::StaleGiven);
+                self.tally.add(route, Count::StaleGiven);
                 self.distrust(waiter.client, waiter.ticket);
             }
             let bytes = stale.unwrap_or(&error).clone();

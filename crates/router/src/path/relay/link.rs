@@ -7,7 +7,7 @@ use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
-use crate::topology::{Flow, PRIMARY, ServerId, ServerTally};
+use crate::topology::{Flow, PRIMARY, ServerId};
 use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
@@ -65,15 +65,6 @@ pub(super) struct Link {
     pub(super) why: String,
 }
 
-impl Link {
-    /// It ends: it is counted no more.
-    pub(super) fn leave(&self, flow: &mut [ServerTally]) {
-        let tally = &mut flow[usize::from(self.server)];
-        tally.add(Flow::Connections, -i64::from(self.serves));
-        tally.add(Flow::InFlight, -(self.to.all.iter().flatten().count() as i64));
-    }
-}
-
 /// What a connection said in one call.
 pub(super) enum Heard {
     Connect,
@@ -116,16 +107,18 @@ impl Sink for VecDeque<Heard> {
 }
 
 impl Relay {
-    /// The connection that a request goes over that is not remembered: that of its protocol and
-    /// database. `None` if it has to wait for one that is ahead of it on another connection.
+    /// The connection to a server that a request goes over that is not remembered: that of its
+    /// protocol and database. `None` if it has to wait for one that is ahead of it on another
+    /// connection.
     pub(super) fn link_for(
         &mut self,
+        server: ServerId,
         request: &Request<'_>,
         course: &Course,
         (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
-        let own = self.shared(request.protocol, request.db);
-        if course.pending.blocks(own, scope, writes) {
+        let own = self.shared_with(server, request.protocol, request.db);
+        if course.pending.block(own, scope, writes) {
             return Ok(None);
         }
         if self.refuses(own) {
@@ -141,11 +134,6 @@ impl Relay {
             .is_none_or(|link| link.down.is_some() && link.upstream.phase() != Phase::Ready)
     }
 
-    /// The connection to the primary, of a protocol and a database, that all clients share.
-    pub(super) fn shared(&mut self, protocol: Protocol, db: u8) -> LinkId {
-        self.shared_with(PRIMARY, protocol, db)
-    }
-
     /// The connection to a server, of a protocol and a database, that all clients share.
     pub(super) fn shared_with(&mut self, server: ServerId, protocol: Protocol, db: u8) -> LinkId {
         if let Some(&id) = self.shared.get(&(server, protocol, db)) {
@@ -159,18 +147,21 @@ impl Relay {
     }
 
     pub(super) fn options(&self, server: ServerId, protocol: Protocol, db: u8) -> UpstreamOptions {
-        let address = &self.router.topology.servers[usize::from(server)];
+        let address = self.router.topology.servers.get(server).map(|server| &server.address);
         let usual = UpstreamOptions::default();
         // What a replica does not answer in time is asked elsewhere, and that takes time as well.
-        let patience = if server == PRIMARY { 1 } else { 2 };
+        let patience = if self.map.master_of(server).is_none() { 1 } else { 2 };
         UpstreamOptions {
             protocol,
-            user: address.user.clone(),
-            password: address.password.clone(),
+            user: address.and_then(|address| address.user.clone()),
+            password: address.and_then(|address| address.password.clone()),
             name: "breakwater".to_owned(),
             db: u32::from(db),
             timeout: usual.timeout / patience,
             silence: usual.silence / patience,
+            // What is beyond its bounds is not sent: see `crowd`.
+            requests: usize::MAX,
+            bytes: usize::MAX,
             ..usual
         }
     }
@@ -195,27 +186,20 @@ impl Relay {
         id
     }
 
-    /// The connection of a client's protocol and database, for requests that concern any key.
+    /// The connection to a server of a client's protocol and database, for requests that concern any
+    /// key.
     pub(super) fn link_for_all(
         &mut self,
+        server: ServerId,
         request: &Request<'_>,
         course: &Course,
     ) -> Result<Option<LinkId>, Failure> {
-        self.link_for(request, course, (&Scope::All, true))
+        self.link_for(server, request, course, (&Scope::All, true))
     }
 
     /// A request that concerns any key has been sent.
     pub(super) fn follow(&self, ticket: u64, link: LinkId, course: &mut Course) {
         course.pending.add(ticket, link, &Scope::All, true);
-    }
-
-    /// Whether so many requests would be taken together.
-    pub(super) fn check_room(&self, id: LinkId, requests: &[Vec<u8>]) -> Result<(), Failure> {
-        let bytes = requests.iter().map(Vec::len).sum();
-        let Some(link) = self.links.get(&id) else { return Err(why(Busy::Ended).into()) };
-        link.upstream
-            .has_room(requests.len(), bytes)
-            .map_err(|busy| Failure::new(format!("ERR {}", why(busy))))
     }
 
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
@@ -244,15 +228,21 @@ impl Relay {
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
                 link.to.add(to);
-                let tally = &mut self.flow[usize::from(link.server)];
-                tally.add(Flow::Requests, 1);
-                tally.add(Flow::InFlight, 1);
-                self.touched.push(id);
+                let server = link.server;
+                let limits = &self.rules.limits;
+                if link.upstream.waiting() >= limits.in_flight
+                    || link.upstream.unwritten() >= limits.unwritten
+                {
+                    self.crowds.fill(id);
+                }
                 // Mostly another one's time is over before.
                 if link.upstream.late_at(now) < self.due {
                     let due = link.upstream.wake_at();
                     self.wake_by(due);
                 }
+                self.touched.push(id);
+                self.count(server, Flow::Requests, 1);
+                self.count(server, Flow::InFlight, 1);
             }
             Err(busy) => self.fail(to, why(busy)),
         }
@@ -280,15 +270,15 @@ impl Relay {
     pub(super) fn hear(&mut self, id: LinkId, heard: Heard) {
         let is_ear = self.is_ear(id);
         let Some(link) = self.links.get_mut(&id) else { return };
-        let owner = link.owner;
+        let (owner, server) = (link.owner, link.server);
         match heard {
             Heard::Connect => self.opens.push(id),
             Heard::Close => self.closes.push(id),
             Heard::Ready => {
                 (link.down, link.serves) = (None, true);
-                let tally = &mut self.flow[usize::from(link.server)];
-                tally.add(Flow::Connects, 1);
-                tally.add(Flow::Connections, 1);
+                self.count(server, Flow::Connects, 1);
+                self.count(server, Flow::Connections, 1);
+                self.store_is(server, false);
                 self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
@@ -297,7 +287,7 @@ impl Relay {
             Heard::Reply(token, kind, reply) => match link.to.take(token) {
                 None => {}
                 Some(to) => {
-                    self.flow[usize::from(link.server)].add(Flow::InFlight, -1);
+                    self.count(server, Flow::InFlight, -1);
                     match to {
                         To::Session(step) => self.replied_session(id, step, kind, reply),
                         to => self.replied(to, kind, reply),
@@ -306,7 +296,7 @@ impl Relay {
             },
             Heard::Lost(token, why) => {
                 if let Some(to) = link.to.take(token) {
-                    self.flow[usize::from(link.server)].add(Flow::InFlight, -1);
+                    self.count(server, Flow::InFlight, -1);
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),
@@ -323,6 +313,7 @@ impl Relay {
     /// A connection is down: what it was told of is not known any more.
     pub(super) fn down(&mut self, id: LinkId, refusal: Option<Vec<u8>>) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let refused = refusal.is_some();
         link.down = Some(match refusal {
             Some(error) => {
                 let text = String::from_utf8_lossy(&error);
@@ -332,19 +323,18 @@ impl Relay {
             None => std::mem::take(&mut link.why),
         });
         let (owner, server) = (link.owner, link.server);
-        let tally = &mut self.flow[usize::from(server)];
-        match std::mem::take(&mut link.serves) {
-            true => {
-                tally.add(Flow::Losses, 1);
-                tally.add(Flow::Connections, -1);
-            }
-            false => tally.add(Flow::Failures, 1),
-        }
-        if link.tracks {
+        let (served, tracks) = (std::mem::take(&mut link.serves), link.tracks);
+        self.count(server, if served { Flow::Losses } else { Flow::Failures }, 1);
+        self.count(server, Flow::Connections, -i64::from(served));
+        if tracks {
             // What it has read may change from now on, and nobody would hear of it.
-            self.router.replies.lose(server);
-            self.tell_flushed();
+            self.lose(server);
         }
+        // One that was lost may be back at once; one that cannot be opened is down.
+        if !served && !refused {
+            self.store_is(server, true);
+        }
+        self.hurry_map();
         self.lose_feed(id);
         if self.is_ear(id) {
             self.lose_ear();
@@ -359,9 +349,15 @@ impl Relay {
     pub(super) fn give_up(&mut self, id: LinkId, why: &str) -> bool {
         let Some(link) = self.links.remove(&id) else { return false };
         self.closes.push(id);
-        link.leave(&mut self.flow);
+        self.uncount(&link);
         link.to.all.into_iter().flatten().for_each(|to| self.fail(to, why));
         true
+    }
+
+    /// A connection ends: it is counted no more.
+    pub(super) fn uncount(&mut self, link: &Link) {
+        self.count(link.server, Flow::Connections, -i64::from(link.serves));
+        self.count(link.server, Flow::InFlight, -(link.to.all.iter().flatten().count() as i64));
     }
 
     /// A connection of a client's own is lost, and with it what its session was: its requests fail,

@@ -8,9 +8,11 @@ use super::step::Step;
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Request, Taken};
+use crate::path::hold::{Hold, Use};
 use crate::path::letter::Word;
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
+use crate::topology::PRIMARY;
 use breakwater_resp::{Protocol, Reply, number, write_request};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -39,12 +41,15 @@ impl Relay {
             false => Some(request.bytes.to_vec()),
         };
         let Some(bytes) = bytes else { return Ok(Taken::Later) };
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        course.own.keeps |= begins;
+        let server = self.any_master()?;
+        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
+        if begins {
+            course.own.hold.take(Use::Keep);
+        }
         let request = Request { bytes: &bytes, ..*request };
-        match course.own.keeps {
-            true => self.over_own(id, Some(known), &request, course),
-            false => self.finish_own(known, &request, course),
+        match course.own.hold {
+            Hold::Kept => self.over_own(id, Some(known), &request, course),
+            _ => self.finish_own(known, &request, course),
         }
     }
 
@@ -85,7 +90,7 @@ impl Relay {
         let id = match self.loops.ears.get(&client) {
             Some(id) => *id,
             None if room => {
-                let id = self.open_pin(Protocol::Resp3, 0);
+                let id = self.open_pin((PRIMARY, Protocol::Resp3, 0));
                 if let Some(link) = self.links.get_mut(&id) {
                     link.owner = Some(client);
                 }

@@ -3,6 +3,7 @@
 use super::Relay;
 use super::read::News;
 use crate::path::letter::{Letter, Word};
+use std::collections::BTreeSet;
 
 impl Relay {
     /// What is to be told to other threads.
@@ -43,20 +44,16 @@ impl Relay {
     /// The thread ends: what others are to know of that.
     pub fn leave(&mut self) -> Vec<Letter> {
         // Its connections end with it: of what was read over them nobody is told any more.
-        for link in self.links.values().filter(|link| link.tracks) {
-            self.router.replies.lose(link.server);
-        }
-        if self.links.values().any(|link| link.tracks) {
-            self.tell_flushed();
-        }
+        let tracking = self.links.values().filter(|link| link.tracks).map(|link| link.server);
+        let servers: BTreeSet<_> = tracking.collect();
+        servers.into_iter().for_each(|server| self.lose(server));
         self.bequeath();
         self.leave_ear();
-        self.settle();
-        self.links.values().for_each(|link| link.leave(&mut self.flow));
-        self.settle_pins([0; 3]);
-        for (tally, totals) in self.flow.iter_mut().zip(&self.router.topology.totals) {
-            tally.settle(totals);
+        self.leave_pins();
+        for link in std::mem::take(&mut self.links).into_values() {
+            self.uncount(&link);
         }
+        self.settle();
         self.letters()
     }
 }

@@ -13,7 +13,7 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
+//! `request` is 1 and what leads to the others, `crowd` says what has to wait before it goes on, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
 //! `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
@@ -25,7 +25,10 @@
 
 mod broadcast;
 mod checks;
+mod crowd;
 mod ear;
+mod gather;
+mod homes;
 mod inform;
 mod invalidation;
 mod landing;
@@ -33,6 +36,7 @@ mod link;
 mod loops;
 mod mail;
 mod own;
+mod parts;
 mod pins;
 mod placing;
 mod probes;
@@ -41,8 +45,10 @@ mod read;
 mod reads;
 mod reply;
 mod request;
+mod scans;
 mod sessions;
 mod step;
+mod survey;
 mod tracking;
 mod transactions;
 mod unknown;
@@ -52,14 +58,16 @@ use super::course::Delivery;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::Router;
-use crate::topology::{Flow, PRIMARY, ServerId, ServerTally};
+use crate::shared::{Edition, Router};
+use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
+use crowd::Crowds;
 use ear::Hearing;
 use foldhash::fast::FixedState;
+use gather::Gather;
 use link::Link;
 use loops::Loops;
 use pins::Pins;
@@ -69,6 +77,7 @@ use read::Read;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use survey::Survey;
 use tracking::Tracks;
 pub(crate) use tracking::as_message;
 use unknown::Answer;
@@ -79,6 +88,8 @@ const IN_FLIGHT: usize = 1024;
 /// What the requests of one thread share.
 pub struct Relay {
     router: Arc<Router>,
+    /// The rules that it works by: those of the last request.
+    rules: Arc<Edition>,
     /// Who this thread is among those that read.
     number: u64,
     links: HashMap<LinkId, Link, FixedState>,
@@ -90,6 +101,8 @@ pub struct Relay {
     /// Connections to be opened, and to be closed.
     opens: Vec<LinkId>,
     closes: Vec<LinkId>,
+    /// Connections that are full, and who waits for them.
+    crowds: Crowds,
     /// Connections that belong to single clients.
     pins: Pins,
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
@@ -100,16 +113,19 @@ pub struct Relay {
     feed: Feed,
     loops: Loops,
     probes: Probes,
+    survey: Survey,
+    /// Where keys are.
+    map: Arc<Map>,
     /// What is counted of each server.
     flow: Vec<ServerTally>,
-    /// How its connections for single clients were counted last.
-    told_pins: [i64; 3],
     /// What the store says of commands that the table does not have.
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
     reads: HashMap<u64, Read, FixedState>,
     /// Flights of other threads that are waited for, and until when.
     waits: VecDeque<(u64, Ticket)>,
+    /// Requests that are done in parts.
+    gather: Gather,
     letters: Vec<Letter>,
     tally: RouteTally,
     /// The state of the numbers that lots are drawn by.
@@ -124,21 +140,26 @@ impl Relay {
     /// The relay of one thread of a node with a store; `None` if the node has none.
     pub fn new(router: &Arc<Router>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        router.options.upstream.as_ref()?;
+        router.setup.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        let rules = router.rules();
         Some(Self {
             router: router.clone(),
+            tally: RouteTally::new(rules.totals.len()),
+            rules,
             links: HashMap::default(),
             shared: HashMap::default(),
             probes: Probes::default(),
-            flow: vec![ServerTally::default(); router.topology.servers.len()],
-            told_pins: [0; 3],
+            survey: Survey::default(),
+            map: router.topology.map(),
+            flow: vec![],
             number,
             last_link: 0,
             touched: vec![],
             opens: vec![],
             closes: vec![],
+            crowds: Crowds::default(),
             pins: Pins::default(),
             hearing: Hearing::default(),
             subscribers: Subscribers::default(),
@@ -148,8 +169,8 @@ impl Relay {
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
+            gather: Gather::default(),
             letters: vec![],
-            tally: RouteTally::new(router.totals.len()),
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             now: 0,
@@ -160,7 +181,8 @@ impl Relay {
     /// Where a connection leads.
     pub fn address(&self, id: LinkId) -> &StoreAddress {
         let server = self.links.get(&id).map_or(PRIMARY, |link| link.server);
-        &self.router.topology.servers[usize::from(server)]
+        let server = self.router.topology.servers.get(server);
+        &server.expect("what is connected to has an address").address
     }
 
     /// Does what is due; `now` in milliseconds of a clock that never goes back.
@@ -179,10 +201,15 @@ impl Relay {
         self.give_up_waiting();
         self.wake_subscribers();
         self.probe();
+        self.survey();
+        let looks = self.looks_at();
+        if looks.is_some() {
+            self.look();
+        }
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at());
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(looks);
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
@@ -191,22 +218,45 @@ impl Relay {
         self.due = self.due.min(at.unwrap_or(u64::MAX));
     }
 
-    /// Adds what was counted to what all threads have counted.
-    pub fn settle(&mut self) {
-        self.tally.settle(&self.router.totals);
-        self.settle_pins(self.pins.counts());
-        for (tally, totals) in self.flow.iter_mut().zip(&self.router.topology.totals) {
-            tally.settle(totals);
+    /// Works by these rules, those of the request that comes next. A read that is under way gives its
+    /// reply to those who wait for it: under these it is not remembered.
+    #[inline]
+    pub(crate) fn adopt(&mut self, rules: &Arc<Edition>) {
+        if self.rules.number != rules.number {
+            self.change_rules(rules);
         }
     }
 
-    /// Counts what has changed of the connections that belong to single clients.
-    fn settle_pins(&mut self, now: [i64; 3]) {
-        let told = std::mem::replace(&mut self.told_pins, now);
-        let flows = [Flow::Pinned, Flow::PinnedIdle, Flow::PinnedWaiting];
-        for ((flow, now), told) in flows.into_iter().zip(now).zip(told) {
-            self.flow[usize::from(PRIMARY)].add(flow, now - told);
+    #[cold]
+    fn change_rules(&mut self, rules: &Arc<Edition>) {
+        self.tally.settle(&self.rules.totals);
+        self.tally = RouteTally::new(rules.totals.len());
+        self.rules = rules.clone();
+    }
+
+    /// The number of the route of a read, in the rules that it works by now.
+    fn route_of(&self, read: &Read) -> usize {
+        match read.edition == self.rules.number {
+            true => read.route,
+            false => self.rules.routes.of(read.shelf.keys.first()),
         }
+    }
+
+    /// Adds what was counted to what all threads have counted.
+    pub fn settle(&mut self) {
+        self.tally.settle(&self.rules.totals);
+        for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
+            tally.settle(&server.totals);
+        }
+    }
+
+    /// Counts something of a server.
+    fn count(&mut self, server: ServerId, what: Flow, count: i64) {
+        let at = usize::from(server);
+        if at >= self.flow.len() {
+            self.flow.resize(at + 1, ServerTally::default());
+        }
+        self.flow[at].add(what, count);
     }
 
     /// Its number, by which other threads write to it.

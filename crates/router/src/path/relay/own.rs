@@ -8,6 +8,7 @@ use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
+use crate::path::hold::{Fate, Use};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command as word;
 
@@ -47,10 +48,9 @@ impl Relay {
         let (client, ticket) = (request.client, course.replies.owe());
         course.settle(ticket);
         let watched = known.class == Class::Unwatch;
-        match (course.own.watches || course.own.keeps) && !watched {
-            // It goes on being the client's.
-            true => To::Client { client, ticket, changes },
-            false => To::Session(Step::Last { client, ticket, changes, watched }),
+        match course.own.hold.take(if watched { Use::Unwatch } else { Use::Once }) {
+            Fate::Stays => To::Client { client, ticket, changes },
+            _ => To::Session(Step::Last { client, ticket, changes, watched }),
         }
     }
 
@@ -62,8 +62,9 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        course.own.watches = true;
+        let home = self.home(Some(known), request)?;
+        let Some(id) = self.pin(home.server, request, course)? else { return Ok(Taken::Later) };
+        course.own.hold.take(Use::Watch);
         self.over_own(id, Some(known), request, course)
     }
 
@@ -75,7 +76,8 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let home = self.home(Some(known), request)?;
+        let Some(id) = self.pin(home.server, request, course)? else { return Ok(Taken::Later) };
         let to = self.last_over_own(known, request, course);
         self.send_patiently(id, request.bytes, to);
         course.block();
@@ -91,7 +93,8 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
+        let server = self.any_master()?;
+        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
         self.send(id, &word("PING"), To::Nobody);
         self.block(known, request, course)
     }
@@ -104,8 +107,10 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let Some(id) = self.pin(request, course)? else { return Ok(Taken::Later) };
-        (course.own.keeps, course.monitors) = (true, true);
+        let server = self.any_master()?;
+        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
+        course.own.hold.take(Use::Keep);
+        course.monitors = true;
         if let Some(link) = self.links.get_mut(&id) {
             link.upstream.set_streams();
         }

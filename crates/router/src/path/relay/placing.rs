@@ -6,6 +6,7 @@
 //! or says that it cannot answer, its reads are asked elsewhere: a read can be done twice.
 
 use super::Relay;
+use super::homes::{Home, UNSERVED};
 use super::read::Stage;
 use super::reply::{Demand, Placed, To};
 use crate::cache::{Concern, KeyList};
@@ -13,9 +14,10 @@ use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::{Scope, hash};
-use crate::topology::{Fence, Health, PRIMARY, ReadFrom, ServerId, choose, cursor};
+use crate::path::split::with_cursor;
+use crate::topology::{Fence, Health, PRIMARY, ReadFrom, ServerId, Shard, choose, cursor};
 use crate::upstream::Phase;
-use breakwater_resp::{Kind, Protocol, Reply, write_request};
+use breakwater_resp::{Kind, Protocol, write_request};
 
 impl Relay {
     /// What a read of these keys has to see.
@@ -30,15 +32,19 @@ impl Relay {
         demand: &Demand,
         prefers: Option<ServerId>,
     ) -> Result<ServerId, Failure> {
-        if demand.from == ReadFrom::Primary || self.router.topology.replicas.is_empty() {
-            return Ok(PRIMARY);
+        self.look();
+        let map = self.map.clone();
+        let Some(shard) = map.shard(demand.partition) else { return Err(UNSERVED.into()) };
+        let primary = shard.master;
+        if demand.from == ReadFrom::Primary || shard.replicas.is_empty() {
+            return Ok(primary);
         }
         let (mut fit, mut behind) = (vec![], false);
-        for server in self.router.topology.replica_ids() {
+        for &server in &shard.replicas {
             if !self.is_in_service(server, demand.protocol, demand.db) {
                 continue;
             }
-            if !self.router.topology.replicas.has(server, demand.fence) {
+            if !self.router.topology.has(server, demand.fence) {
                 behind = true;
                 continue;
             }
@@ -47,23 +53,23 @@ impl Relay {
         if fit.is_empty() && behind {
             // It would do, in a moment: the primary has the writes already.
             self.hurry();
-            return Ok(PRIMARY);
+            return Ok(primary);
         }
         let prefers = prefers.filter(|server| {
             fit.iter().any(|(fit, _)| fit == server)
-                || (*server == PRIMARY && demand.from == ReadFrom::PreferReplica)
+                || (*server == primary && demand.from == ReadFrom::PreferReplica)
         });
         let lot = self.lot();
         match prefers.or_else(|| choose(&fit, lot)) {
             Some(server) => Ok(server),
-            None if demand.from == ReadFrom::PreferReplica => Ok(PRIMARY),
-            None => Err(self.no_replica()),
+            None if demand.from == ReadFrom::PreferReplica => Ok(primary),
+            None => Err(self.no_replica(shard)),
         }
     }
 
     /// Whether this thread can read a replica. A connection that is missing is opened.
     fn is_in_service(&mut self, server: ServerId, protocol: Protocol, db: u8) -> bool {
-        if self.router.topology.replicas.health(server) != Health::Up {
+        if self.router.topology.health(server) != Health::Up {
             return false;
         }
         let link = self.shared_with(server, protocol, db);
@@ -75,12 +81,13 @@ impl Relay {
         link.map_or(0, |link| link.upstream.waiting())
     }
 
-    fn no_replica(&self) -> Failure {
+    fn no_replica(&self, shard: &Shard) -> Failure {
         let topology = &self.router.topology;
-        let why: Vec<_> = topology
-            .replica_ids()
-            .map(|server| {
-                let health = topology.replicas.health(server);
+        let why: Vec<_> = shard
+            .replicas
+            .iter()
+            .map(|&server| {
+                let health = topology.health(server);
                 let own = self.shared.get(&(server, Protocol::Resp3, 0));
                 match own.filter(|id| self.refuses(**id)) {
                     Some(id) => self.reason(*id),
@@ -100,22 +107,26 @@ impl Relay {
         known: &Known,
         request: &Request<'_>,
         course: &mut Course,
-        scope: &Scope,
+        (home, scope): (Home, &Scope),
     ) -> Result<Option<Taken>, Failure> {
-        if self.router.topology.replicas.is_empty() {
+        if self.map.shard(home.partition).is_none_or(|shard| shard.replicas.is_empty()) {
             return Ok(None);
         }
         let words = request.args;
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let scans = matches!(&*known.name, "scan" | "hscan" | "sscan" | "zscan");
+        if scans && !self.map.is_one() {
+            // Cursors have no room for the numbers of a cluster's servers.
+            return Ok(None);
+        }
         if scans && let Some((server, cursor)) = cursor_of(request) {
             return match server {
                 PRIMARY => Ok(None),
                 _ => self.go_on(request, course, scope, (server, &cursor)).map(Some),
             };
         }
-        let routes = &self.router.options.routes;
+        let routes = &self.rules.routes;
         let route = &routes.all()[routes.of(keys.first())];
         // One that concerns keys of several routes goes where the most careful one says.
         let careful =
@@ -129,10 +140,10 @@ impl Relay {
             false => self.fence(keys.iter()),
         };
         let (protocol, db, from) = (request.protocol, request.db, route.read_from);
-        let demand = Demand { from, fence, protocol, db };
+        let demand = Demand { from, fence, protocol, db, partition: home.partition };
         let server = self.server_for(&demand, None)?;
         let link = self.shared_with(server, protocol, db);
-        if server == PRIMARY || course.pending.blocks(link, scope, false) {
+        if server == home.server || course.pending.block(link, scope, false) {
             return Ok(None);
         }
         let (client, ticket) = (request.client, course.replies.owe());
@@ -147,9 +158,9 @@ impl Relay {
     /// Sends a read over the connection that all share to a server.
     pub(super) fn send_read(&mut self, server: ServerId, demand: Demand, request: &[u8], to: To) {
         let link = self.shared_with(server, demand.protocol, demand.db);
-        let to = match server {
-            PRIMARY => to,
-            _ => {
+        let to = match self.map.leads(server) {
+            true => to,
+            false => {
                 let request = request.into();
                 To::Placed(Box::new(Placed {
                     server,
@@ -174,13 +185,13 @@ impl Relay {
     ) -> Result<Taken, Failure> {
         let gone = "ERR the replica that gave this cursor is not in service: begin the scan anew";
         let (protocol, db) = (request.protocol, request.db);
-        if !self.router.topology.replica_ids().contains(&server)
+        if !self.map.replicas().any(|replica| replica == server)
             || !self.is_in_service(server, protocol, db)
         {
             return Err(gone.into());
         }
         let link = self.shared_with(server, protocol, db);
-        if course.pending.blocks(link, scope, false) {
+        if course.pending.block(link, scope, false) {
             return Ok(Taken::Later);
         }
         let mut words: Vec<&[u8]> = request.args.iter().collect();
@@ -189,7 +200,7 @@ impl Relay {
         write_request(&mut bytes, &words);
         let (client, ticket) = (request.client, course.replies.owe());
         course.pending.add(ticket, link, scope, false);
-        let demand = Demand { from: ReadFrom::Replica, fence: 0, protocol, db };
+        let demand = Demand { from: ReadFrom::Replica, fence: 0, protocol, db, partition: 0 };
         let to = To::read(client, ticket);
         let placed = Placed { server, demand, request: [].into(), to, scans: true, stays: true };
         self.send(link, &bytes, To::Placed(Box::new(placed)));
@@ -199,7 +210,7 @@ impl Relay {
     /// A replica has answered.
     pub(super) fn replied_placed(&mut self, placed: Placed, kind: Kind, reply: Vec<u8>) {
         if is_unfit(kind, &reply) {
-            return self.replace(placed, &String::from_utf8_lossy(&reply));
+            return self.replace(placed, &said(&reply));
         }
         let reply = if placed.scans { named(placed.server, reply) } else { reply };
         self.replied(placed.to, kind, reply);
@@ -217,9 +228,9 @@ impl Relay {
                 let Demand { protocol, db, .. } = placed.demand;
                 let link = self.shared_with(server, protocol, db);
                 let request = placed.request.clone();
-                let to = match server {
-                    PRIMARY => placed.to,
-                    _ => To::Placed(Box::new(Placed { server, ..placed })),
+                let to = match self.map.leads(server) {
+                    true => placed.to,
+                    false => To::Placed(Box::new(Placed { server, ..placed })),
                 };
                 self.send(link, &request, to);
             }
@@ -229,9 +240,8 @@ impl Relay {
 
     /// A replica is not read until it has said again how it is.
     fn take_out(&mut self, server: ServerId) {
-        if self.router.topology.replicas.fail(server) {
-            self.router.replies.lose(server);
-            self.tell_flushed();
+        if self.router.topology.fail(server) {
+            self.lose(server);
         }
     }
 
@@ -240,13 +250,14 @@ impl Relay {
     pub(super) fn read_elsewhere(&mut self, flight: u64, why: &str) -> bool {
         let asked = self.reads.get(&flight).filter(|read| read.stage == Stage::Asked);
         let server = asked.and_then(|read| self.links.get(&read.link)).map(|link| link.server);
-        let Some(server) = server.filter(|server| *server != PRIMARY) else { return false };
+        let Some(server) = server.filter(|server| !self.map.leads(*server)) else { return false };
         let Some(mut read) = self.reads.remove(&flight) else { return false };
         // The other server is not asked to tell of changes.
         read.tracked = false;
-        let from = self.router.options.routes.all()[read.route].read_from;
+        let from = self.rules.routes.all()[self.route_of(&read)].read_from;
         let fence = self.fence(read.shelf.keys.iter());
-        let demand = Demand { from, fence, protocol: Protocol::Resp3, db: read.shelf.db };
+        let (protocol, db, partition) = (Protocol::Resp3, read.shelf.db, read.partition);
+        let demand = Demand { from, fence, protocol, db, partition };
         let request = read.request.clone();
         let to = To::Instead(Box::new(read));
         self.replace(Placed { server, demand, request, to, scans: false, stays: false }, why);
@@ -279,18 +290,23 @@ pub(super) fn is_unfit(kind: Kind, reply: &[u8]) -> bool {
     kind.is_error() && (reply.starts_with(b"-LOADING") || reply.starts_with(b"-MASTERDOWN"))
 }
 
+/// What a server has said that cannot answer, for those who get no other answer.
+pub(super) fn said(error: &[u8]) -> String {
+    let text = String::from_utf8_lossy(error);
+    format!("the replica answers {}", text.trim_start_matches('-').trim_end())
+}
+
 /// A page of a scan, with a cursor that names its server.
 fn named(server: ServerId, page: Vec<u8>) -> Vec<u8> {
-    let Ok(Reply::Array(parts)) = Reply::decode(&page) else { return page };
-    let text = parts.first().and_then(Reply::text).and_then(|text| std::str::from_utf8(text).ok());
-    let (Some(text), Some(Ok(given))) = (text, text.map(str::parse)) else { return page };
-    let Some(cursor) = cursor::encode(server, given).map(|cursor| cursor.to_string()) else {
-        return b"-ERR the replica's cursor is too large\r\n".to_vec();
-    };
-    // The rest is as the server sent it.
-    let head = format!("*{}\r\n${}\r\n{text}\r\n", parts.len(), text.len());
-    let Some(rest) = page.strip_prefix(head.as_bytes()) else { return page };
-    let mut named = format!("*{}\r\n${}\r\n{cursor}\r\n", parts.len(), cursor.len()).into_bytes();
-    named.extend_from_slice(rest);
-    named
+    let mut is_too_large = false;
+    let named = with_cursor(&page, |own| {
+        let cursor = cursor::encode(server, own);
+        is_too_large = cursor.is_none();
+        cursor
+    });
+    match named {
+        Some(named) => named,
+        None if is_too_large => b"-ERR the replica's cursor is too large\r\n".to_vec(),
+        None => page,
+    }
 }

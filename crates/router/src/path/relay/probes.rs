@@ -4,7 +4,7 @@
 
 use super::Relay;
 use super::reply::{Probe, To};
-use crate::topology::{PRIMARY, Standing};
+use crate::topology::Standing;
 use crate::upstream::Phase;
 use breakwater_resp::{Protocol, Reply, write_request};
 
@@ -31,25 +31,27 @@ impl Relay {
     pub(super) fn probe(&mut self) {
         let router = self.router.clone();
         let topology = &router.topology;
-        if topology.replicas.is_empty() || self.probes.due.is_some_and(|due| due > self.now) {
+        if !topology.fences.are_kept() || self.probes.due.is_some_and(|due| due > self.now) {
             return;
         }
         let pause = if std::mem::take(&mut self.probes.hurried) { SOON } else { USUAL };
         self.probes.due = Some(self.now + pause);
         let at = self.router.replies.now();
-        for late in topology.replicas.expire(at) {
-            self.router.replies.lose(late);
-            self.tell_flushed();
-        }
-        if !topology.replicas.begin(at, pause) {
+        topology.expire(at).into_iter().for_each(|late| self.lose(late));
+        if !topology.begin(at, pause) {
             return;
         }
         let fence = topology.fences.last();
+        self.look();
+        let map = self.map.clone();
         // Each thread that asks is connected to all of them from then on.
-        for server in topology.replica_ids() {
+        for server in map.replicas() {
             self.shared_with(server, Protocol::Resp3, 0);
         }
-        self.ask_standing(Probe { server: PRIMARY, fence, at });
+        for shard in map.shards().iter().filter(|shard| !shard.replicas.is_empty()) {
+            let primary = shard.master;
+            self.ask_standing(Probe { server: primary, primary, fence, at });
+        }
     }
 
     /// A replica would do, if it was known to be far enough.
@@ -64,17 +66,20 @@ impl Relay {
     fn ask_standing(&mut self, probe: Probe) {
         let link = self.shared_with(probe.server, Protocol::Resp3, 0);
         let ready = self.links.get(&link).map(|link| link.upstream.phase()) == Some(Phase::Ready);
-        if ready || (probe.server == PRIMARY && !self.refuses(link)) {
+        let leads = probe.server == probe.primary;
+        if ready || (leads && !self.refuses(link)) {
             let mut question = vec![];
             write_request(&mut question, &["INFO", "replication"]);
             self.send(link, &question, To::Probe(probe));
-        } else if probe.server == PRIMARY {
+        } else if leads {
             self.ask_replicas(probe);
         }
     }
 
     fn ask_replicas(&mut self, probe: Probe) {
-        for server in self.router.topology.replica_ids() {
+        let map = self.map.clone();
+        let shard = map.shards().iter().find(|shard| shard.master == probe.primary);
+        for &server in shard.into_iter().flat_map(|shard| &shard.replicas) {
             self.ask_standing(Probe { server, ..probe });
         }
     }
@@ -88,20 +93,19 @@ impl Relay {
             _ => String::new(),
         };
         let standing = Standing::parse(&text);
-        let replicas = &self.router.topology.replicas;
-        if probe.server == PRIMARY {
+        let topology = &self.router.topology;
+        if probe.server == probe.primary {
             if let Some(standing) = standing {
-                replicas.mark(&standing, probe.fence, probe.at);
+                topology.mark(probe.primary, &standing, probe.fence, probe.at);
             }
             return self.ask_replicas(probe);
         }
         let lost = match standing {
-            Some(standing) => replicas.hear(probe.server, &standing),
-            None => replicas.fail(probe.server),
+            Some(standing) => topology.hear(probe.primary, probe.server, &standing),
+            None => topology.fail(probe.server),
         };
         if lost {
-            self.router.replies.lose(probe.server);
-            self.tell_flushed();
+            self.lose(probe.server);
         }
     }
 }

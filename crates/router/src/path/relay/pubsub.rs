@@ -13,7 +13,6 @@ use crate::news::{Kind, Topic};
 use crate::path::course::{Course, Delivery, Payload, Request, Taken};
 use crate::path::letter::{Listen, Word};
 use crate::shared::ClientId;
-use crate::topology::PRIMARY;
 use breakwater_resp::{Protocol, ReplyWriter};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -68,7 +67,8 @@ impl Relay {
         if !begins {
             return Ok(self.end_topics(kind, request, course, out));
         }
-        if let Some(&shared) = self.shared.get(&(PRIMARY, request.protocol, request.db))
+        let server = self.any_master()?;
+        if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
             && self.refuses(shared)
         {
             return Err(Failure::new(format!("ERR {}", self.reason(shared))));

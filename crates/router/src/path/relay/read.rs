@@ -4,6 +4,7 @@
 use crate::cache::{Generations, Shelf};
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
+use crate::topology::Partition;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol};
 use smallvec::SmallVec;
@@ -120,10 +121,15 @@ pub(super) struct Read {
     pub(super) shelf: Shelf,
     /// What its keys' generations were before the store was asked.
     pub(super) generations: Generations,
+    /// The number of its route, in the rules of this number.
     pub(super) route: usize,
+    pub(super) edition: u64,
     /// The request, as a client sent it.
     pub(super) request: Box<[u8]>,
     pub(super) link: LinkId,
+    /// What its keys belong to, by the map of this number.
+    pub(super) partition: Partition,
+    pub(super) epoch: u64,
     /// The right to ask, if this thread has it.
     pub(super) lease: Option<Lease>,
     /// Other threads that wait for it, though its flight is over.
@@ -147,8 +153,8 @@ impl Read {
     /// One that nobody waits for yet.
     pub(super) fn new(
         (shelf, generations): (Shelf, Generations),
-        route: usize,
-        link: LinkId,
+        (route, edition): (usize, u64),
+        (link, partition, epoch): (LinkId, Partition, u64),
         request: &[u8],
     ) -> Self {
         Self {
@@ -157,8 +163,11 @@ impl Read {
             shelf,
             generations,
             route,
+            edition,
             request: request.into(),
             link,
+            partition,
+            epoch,
             lease: None,
             others: vec![],
             waiters: SmallVec::new(),

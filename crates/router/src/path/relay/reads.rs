@@ -2,6 +2,7 @@
 //! way in any thread, or by one of their own.
 
 use super::Relay;
+use super::homes::Home;
 use super::read::{Read, Stage, Waiter};
 use super::reply::{Demand, To};
 use super::tracking::caching;
@@ -9,7 +10,7 @@ use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request};
-use crate::path::pending::Scope;
+use crate::path::pending::{ELSEWHERE, Scope};
 use crate::topology::{ReadFrom, ServerId};
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
@@ -28,8 +29,10 @@ struct Ask<'a, 'r> {
     keys: KeyList,
     /// The number of what its client has registered, if it is to hear of its keys.
     number: Option<u64>,
-    /// Whether the client has asked for something that concerns one of its keys, and waits.
+    /// Whether the client has asked for something that may change one of its keys, and waits.
     follows: bool,
+    /// Its own ticket, if it is a part of another request.
+    part: Option<u64>,
 }
 
 impl Relay {
@@ -43,25 +46,53 @@ impl Relay {
         out: &mut Vec<u8>,
         tracks: bool,
     ) -> bool {
+        let Some(ask) = self.ask(known, request, course) else { return false };
+        self.recall_asked(ask, course, out, tracks)
+    }
+
+    /// As [`Relay::recall`], for a part of another request. What memory has is left in the output.
+    pub(super) fn recall_part(
+        &mut self,
+        known: &'static Known,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+        part: u64,
+    ) -> bool {
         let Some(mut ask) = self.ask(known, request, course) else { return false };
+        ask.part = Some(part);
+        self.recall_asked(ask, course, out, false)
+    }
+
+    fn recall_asked(
+        &mut self,
+        mut ask: Ask<'_, '_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+        tracks: bool,
+    ) -> bool {
+        let request = ask.request;
         // Before memory is looked at: what changes from now on is told.
         ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
         let (db, protocol) = (request.db, request.protocol);
         let router = &self.router;
-        let route = &router.options.routes.all()[ask.route];
+        let route = &self.rules.routes.all()[ask.route];
         let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
         // The usual case, before anything is made for the others.
         let get = ask.name == "get" && request.args.len() == 2;
         let plain = get && !ask.follows && mode == Mode::On && !checks;
-        if plain && router.replies.get(db, request.args.word(1), protocol, out).is_some() {
-            return self.hit(&ask, course, out, mark);
+        if plain && let Some(hit) = router.replies.get(db, request.args.word(1), protocol, out) {
+            if self.still_counts(ask.route, &hit, out.len() - mark, 0) {
+                return self.hit(&ask, course, out, mark);
+            }
+            out.truncate(mark);
         }
         let form = ask.form;
         let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
         let Some(shelf) = shelf else { return self.pass(ask.route) };
         if !ask.follows {
-            let hit = self.router.replies.find(&shelf, protocol, Staleness::Refused, out);
+            let hit = self.find(&ask, &shelf, Staleness::Refused, out);
             match (hit, mode) {
                 (Some(hit), Mode::Shadow) => {
                     out.truncate(mark);
@@ -81,18 +112,43 @@ impl Relay {
         self.miss(&ask, shelf, course, out)
     }
 
-    /// What is to be known of a read that may be answered from memory; `None` if it may not.
+    /// Whether memory has the reply to a read.
+    pub(super) fn remembers(
+        &self,
+        known: &'static Known,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> bool {
+        let Ok(ask) = self.look_at(known, request, course) else { return false };
+        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), ask.form);
+        let found = |shelf| self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]);
+        answers && shelf.and_then(found).is_some()
+    }
+
+    /// As [`Relay::look_at`]; one that may not is counted.
     fn ask<'a, 'r>(
         &mut self,
         known: &'static Known,
         request: &'a Request<'r>,
         course: &Course,
     ) -> Option<Ask<'a, 'r>> {
+        let looked_at = self.look_at(known, request, course);
+        looked_at.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
+    }
+
+    /// What is to be known of a read that may be answered from memory; its route if it may not.
+    fn look_at<'a, 'r>(
+        &self,
+        known: &'static Known,
+        request: &'a Request<'r>,
+        course: &Course,
+    ) -> Result<Ask<'a, 'r>, usize> {
         let words = request.args;
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let form = Form::of(&known.name, words.len());
-        let routes = &self.router.options.routes;
+        let routes = &self.rules.routes;
         let route = routes.of(keys.first());
         let of = &routes.all()[route];
         let one = || keys.iter().all(|key| routes.of(key) == route);
@@ -100,12 +156,43 @@ impl Relay {
         let few = (1..=MOST_KEYS).contains(&keys.len());
         let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
         if !fits || concern == Concern::Consistent || !of.takes(&known.name) {
-            self.pass(route);
-            return None;
+            return Err(route);
         }
-        let pending = &course.pending;
-        let follows = !pending.is_empty() && pending.touches(&Scope::of(keys.iter()));
-        Some(Ask { request, name: &known.name, form, route, keys, number: None, follows })
+        let follows = course.pending.change(keys.iter());
+        Ok(Ask { request, name: &known.name, form, route, keys, number: None, follows, part: None })
+    }
+
+    /// The reply to a read that was found, if it counts: appends it to `out`.
+    fn find(
+        &self,
+        ask: &Ask<'_, '_>,
+        shelf: &Shelf,
+        staleness: Staleness,
+        out: &mut Vec<u8>,
+    ) -> Option<Hit> {
+        let mark = out.len();
+        let hit = self.router.replies.find(shelf, ask.request.protocol, staleness, out)?;
+        let patience = if let Staleness::Taken(most) = staleness { most } else { 0 };
+        let counts = self.still_counts(ask.route, &hit, out.len() - mark, patience);
+        if !counts {
+            out.truncate(mark);
+        }
+        counts.then_some(hit)
+    }
+
+    /// Whether a reply of so many bytes may be given: one that was asked for under other rules must be
+    /// one that these would have kept.
+    #[inline]
+    fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
+        hit.when > self.rules.since() || {
+            let age = self.router.replies.now().saturating_sub(hit.when);
+            self.rules.routes.all()[route].keeps(age, hit.absent, len, patience)
+        }
+    }
+
+    /// The number of a read's route, and that of the rules.
+    fn placed(&self, ask: &Ask<'_, '_>) -> (usize, u64) {
+        (ask.route, self.rules.number)
     }
 
     fn pass(&mut self, route: usize) -> bool {
@@ -122,7 +209,7 @@ impl Relay {
         mark: usize,
     ) -> bool {
         self.tally.add(ask.route, Count::Hits);
-        if !course.replies.is_empty() {
+        if ask.part.is_none() && !course.replies.is_empty() {
             course.replies.make(&out[mark..]);
             out.truncate(mark);
         }
@@ -139,20 +226,22 @@ impl Relay {
     ) -> bool {
         let request = ask.request;
         let scope = Scope::of(shelf.keys.iter());
-        let demand = self.demand(ask, &shelf);
+        let Ok(home) = self.home_of(shelf.keys.iter()) else { return self.pass(ask.route) };
+        let demand = self.demand(ask, &shelf, home);
         let Ok(server) = self.server_of_miss(&demand, &shelf) else {
             return self.give_stale(ask, &shelf, course, out);
         };
+        let Some(tag) = self.map.tag(home.partition, server) else { return self.pass(ask.route) };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
-        if ask.follows && course.pending.touches_beyond(reader, &scope) {
+        if ask.follows && course.pending.block(reader, &scope, false) {
             return self.pass(ask.route);
         }
         if self.refuses(reader) {
             return self.give_stale(ask, &shelf, course, out);
         }
         let chance = self.chance();
-        let route = &self.router.options.routes.all()[ask.route];
+        let route = &self.rules.routes.all()[ask.route];
         let (life, patience) = (route.ttl, route.stale_if_error);
         if route.admission && !self.router.replies.admits(&shelf, chance) {
             self.tally.add(ask.route, Count::LeftOut);
@@ -162,24 +251,28 @@ impl Relay {
         if patience > 0 {
             let mut kept = vec![];
             let taken = Staleness::Taken(patience);
-            let found = self.router.replies.find(&shelf, request.protocol, taken, &mut kept);
+            let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
         // A read that takes longer than a reply lasts is one read all the same.
         let life = life.map(|life| life.max(PATIENCE));
-        let Some(generations) = self.router.replies.begin(&shelf, server, life) else {
+        let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
         let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
-        let ticket = course.replies.owe();
-        course.pending.add(ticket, reader, &scope, false);
+        let ticket = ask.part.unwrap_or_else(|| course.replies.owe());
+        // What its client knows it by.
+        let known_by = self.clients_ticket(ticket);
         if let Some(number) = ask.number {
             self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
         }
         let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
-        let mut read = Read::new((shelf, generations), ask.route, reader, request.bytes);
+        let place = (reader, home.partition, self.map.epoch);
+        let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
         read.stale = stale;
         read.add(waiter);
+        // By which connection the store is asked.
+        let mut link = reader;
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
                 let mut came = vec![];
@@ -202,9 +295,13 @@ impl Relay {
                     Some(known) => {
                         self.tally.add(ask.route, Count::Joined);
                         known.add(waiter);
+                        if known.stage == Stage::Elsewhere {
+                            link = ELSEWHERE;
+                        }
                     }
                     None if new && !ask.follows => {
                         self.tally.add(ask.route, Count::Joined);
+                        link = ELSEWHERE;
                         read.stage = Stage::Elsewhere;
                         self.waits.push_back((self.now + PATIENCE, flight));
                         self.wake_by(Some(self.now + PATIENCE));
@@ -224,27 +321,29 @@ impl Relay {
                 }
             }
         }
+        course.pending.add(known_by, link, &scope, false);
         true
     }
 
-    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf) -> Demand {
-        let from = self.router.options.routes.all()[ask.route].read_from;
+    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf, home: Home) -> Demand {
+        let from = self.rules.routes.all()[ask.route].read_from;
         let (protocol, db) = (Protocol::Resp3, shelf.db);
-        Demand { from, fence: self.fence(shelf.keys.iter()), protocol, db }
+        let (fence, partition) = (self.fence(shelf.keys.iter()), home.partition);
+        Demand { from, fence, protocol, db, partition }
     }
 
     /// The server that is asked: the one that the key was read from before, if that will do.
     fn server_of_miss(&mut self, demand: &Demand, shelf: &Shelf) -> Result<ServerId, Failure> {
         let known = (demand.from != ReadFrom::Primary)
-            .then(|| self.router.replies.server_of(shelf.keys.first()));
-        self.server_for(demand, known.flatten())
+            .then(|| self.router.replies.tag_of(shelf.keys.first()));
+        let prefers = known.flatten().and_then(|tag| self.map.server_of(tag));
+        self.server_for(demand, prefers)
     }
 
     /// Whether another thread's read has ended since memory was asked, and what it has left there.
     fn came_meanwhile(&self, ask: &Ask<'_, '_>, shelf: &Shelf, came: &mut Vec<u8>) -> bool {
-        let (router, protocol) = (&self.router, ask.request.protocol);
-        let answers = router.options.routes.all()[ask.route].mode == Mode::On && !ask.follows;
-        answers && router.replies.find(shelf, protocol, Staleness::SecondLook, came).is_some()
+        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        answers && self.find(ask, shelf, Staleness::SecondLook, came).is_some()
     }
 
     /// The store is unreachable: what is beyond its time is given, where the route allows it.
@@ -255,12 +354,12 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> bool {
-        let patience = self.router.options.routes.all()[ask.route].stale_if_error;
+        let patience = self.rules.routes.all()[ask.route].stale_if_error;
         if patience == 0 || ask.follows {
             return self.pass(ask.route);
         }
         let (mark, taken) = (out.len(), Staleness::Taken(patience));
-        if self.router.replies.find(shelf, ask.request.protocol, taken, out).is_none() {
+        if self.find(ask, shelf, taken, out).is_none() {
             return self.pass(ask.route);
         }
         self.tally.add(ask.route, Count::StaleGiven);
@@ -272,7 +371,7 @@ impl Relay {
 
     /// Reads a reply anew that is about to end, while others are still given it.
     fn refresh(&mut self, ask: &Ask<'_, '_>, shelf: Shelf, hit: Hit) {
-        let share = self.router.options.routes.all()[ask.route].refresh_ahead;
+        let share = self.rules.routes.all()[ask.route].refresh_ahead;
         let Some(deadline) = hit.deadline.filter(|_| share > 0.0) else { return };
         let (whole, now) = (deadline.saturating_sub(hit.when), self.router.replies.now());
         if deadline.saturating_sub(now) as f64 > whole as f64 * share {
@@ -280,18 +379,22 @@ impl Relay {
         }
         let request = ask.request;
         // The server that the key was read from, which tells of its changes.
-        let Some(server) = self.router.replies.server_of(shelf.keys.first()) else { return };
+        self.look();
+        let Some(tag) = self.router.replies.tag_of(shelf.keys.first()) else { return };
+        let Some(server) = self.map.server_of(tag) else { return };
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
-        if self.refuses(reader) {
+        if self.refuses(reader) || self.crowds.has(reader) {
             return;
         }
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
                 self.tally.add(ask.route, Count::Refreshed);
                 let known = (shelf, generations);
-                let mut read = Read::new(known, ask.route, reader, request.bytes);
+                let partition = self.map.partition(known.0.keys.first());
+                let place = (reader, partition, self.map.epoch);
+                let mut read = Read::new(known, self.placed(ask), place, request.bytes);
                 read.wants(request.protocol);
                 self.begin(read, lease);
             }

@@ -1,13 +1,14 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
+use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
-use crate::topology::{Fence, ReadFrom, ServerId};
+use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
 
 /// Whose reply it is that the store gives.
@@ -28,6 +29,10 @@ pub(super) enum To {
     Instead(Box<Read>),
     /// What a server says of its replication.
     Probe(Probe),
+    /// What a server of a cluster says of it, in the round of this number.
+    Map { round: u64, server: ServerId, slots: bool },
+    /// A client's: a page of a scan of several servers.
+    Page(Page),
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -40,9 +45,15 @@ pub(super) enum To {
     Compare(Box<Given>),
 }
 
+/// A page of a scan that a server is asked for.
+pub(super) struct Page {
+    pub(super) client: ClientId,
+    pub(super) ticket: u64,
+    pub(super) server: ServerId,
+}
+
 /// A reply that was given from memory and is compared.
 pub(super) struct Given {
-    pub(super) route: usize,
     pub(super) shelf: Shelf,
     pub(super) generations: Generations,
     pub(super) protocol: Protocol,
@@ -72,12 +83,16 @@ pub(super) struct Demand {
     pub(super) fence: Fence,
     pub(super) protocol: Protocol,
     pub(super) db: u8,
+    /// Of which keys.
+    pub(super) partition: Partition,
 }
 
 /// A question to a server, how far it has come.
 #[derive(Clone, Copy)]
 pub(super) struct Probe {
     pub(super) server: ServerId,
+    /// The primary of its history.
+    pub(super) primary: ServerId,
     /// The last write of the node that was numbered before.
     pub(super) fence: Fence,
     /// When it was asked, in milliseconds of the engine's clock.
@@ -126,11 +141,18 @@ impl Relay {
                 read.reply = Some((kind, reply));
                 self.give(*read, true);
             }
+            To::Page(page) => self.replied_page(&page, kind, reply),
             To::Probe(probe) => self.replied_probe(probe, Some(&reply)),
+            To::Map { round, server, slots } => {
+                self.replied_map(round, server, slots, Some(reply));
+            }
         }
     }
 
     pub(super) fn answer(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>) {
+        if is_part(ticket) {
+            return self.answer_part(client, ticket, bytes);
+        }
         self.deliveries.push(Delivery::reply(client, ticket, bytes));
     }
 
@@ -156,7 +178,9 @@ impl Relay {
             To::Info(asked) => self.informed(&asked, None),
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
+            To::Page(page) => self.failed_page(&page, error()),
             To::Probe(probe) => self.replied_probe(probe, None),
+            To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::cache::KeyList;
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
 use crate::path::changes::Changes;
-use crate::path::course::{Course, Request, Taken};
+use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::policy::Permissions;
 use breakwater_resp::Protocol;
@@ -20,9 +20,13 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
-        let full = course.replies.len() >= IN_FLIGHT
-            || course.replies.kept() >= self.router.options.limits.output;
-        if full || course.is_settling() {
+        if let Some(taken) = self.go_on_executing(request.client, course) {
+            return Ok(taken);
+        }
+        let full =
+            course.replies.len() >= IN_FLIGHT || course.replies.kept() >= self.rules.limits.output;
+        // What is kept in a transaction that is done now waits for its other parts.
+        if request.stand == Stand::Alone && (full || course.is_settling()) {
             return Ok(Taken::Later);
         }
         let learned;
@@ -36,6 +40,9 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if request.stand == Stand::Alone && self.waits_in_crowd(listed, known, request, course) {
+            return Ok(Taken::Later);
+        }
         let keys = self.tracks(known, request, course);
         let taken = match &keys {
             None => self.carry(listed, known, request, course, out),
@@ -57,6 +64,9 @@ impl Relay {
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
         if let Some(taken) = self.take_session(known, request, course, out)? {
+            return Ok(taken);
+        }
+        if let Some(taken) = self.take_parts(known, request, course, None)? {
             return Ok(taken);
         }
         if let Some(known) = listed.filter(|known| known.cacheable)
@@ -90,12 +100,15 @@ impl Relay {
                 (None, Some(transaction)) => {
                     keys.iter().for_each(|key| transaction.reads.push(key))
                 }
-                (Some(number), _) if matches!(taken, Taken::Done) => {
+                (Some(number), _) if matches!(taken, Taken::Done) || course.execution.is_some() => {
                     let ticket = course.replies.end() - 1;
                     self.watch_reply((request.client, ticket), course, number, keys.clone());
                 }
                 _ => {}
             }
+            return Ok(taken);
+        }
+        if let Some(taken) = self.take_parts(known, request, course, Some(keys))? {
             return Ok(taken);
         }
         if let Some(known) = listed.filter(|known| known.cacheable)
@@ -134,18 +147,18 @@ impl Relay {
         course: &mut Course,
         tracked: Option<(Option<u64>, &KeyList)>,
     ) -> Result<Taken, Failure> {
+        let home = self.home(known, request)?;
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
         // Where a client is to hear of changes the primary is asked, which tells of them.
         if let Some(known) = known.filter(|known| known.class == Class::Read)
             && tracked.is_none()
-            && let Some(taken) = self.take_read(known, request, course, &scope)?
+            && let Some(taken) = self.take_read(known, request, course, (home, &scope))?
         {
             return Ok(taken);
         }
-        let Some(link) = self.link_for(request, course, (&scope, writes))? else {
-            return Ok(Taken::Later);
-        };
+        let link = self.link_for(home.server, request, course, (&scope, writes))?;
+        let Some(link) = link else { return Ok(Taken::Later) };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         course.pending.add(ticket, link, &scope, writes);
@@ -186,7 +199,11 @@ fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failur
 }
 
 /// The keys that a request concerns, and whether it is more than a read of them.
-fn scope(known: Option<&Known>, request: &Request<'_>, changes: &Changes) -> (Scope, bool) {
+pub(super) fn scope(
+    known: Option<&Known>,
+    request: &Request<'_>,
+    changes: &Changes,
+) -> (Scope, bool) {
     match known {
         Some(known) if known.class == Class::Read => {
             let words = request.args;

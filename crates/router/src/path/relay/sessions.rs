@@ -8,8 +8,8 @@ use super::step::Step;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::changes::Changes;
-use crate::path::course::{Course, Request, Taken};
+use crate::path::course::{Course, Request, Stand, Taken};
+use crate::path::hold::Hold;
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
 use breakwater_resp::{ReplyWriter, number};
@@ -32,7 +32,11 @@ impl Relay {
         let Some(known) = known else {
             return own.map(|id| self.over_own(id, None, request, course)).transpose();
         };
-        check_subscriber(known, request, course)?;
+        if request.stand == Stand::Alone {
+            check_subscriber(known, request, course)?;
+        } else if let Some(refusal) = waits_for_more(known) {
+            return Err(refusal.into());
+        }
         let taken = match known.class {
             Class::Refused(why) => Err(why.into()),
             _ if course.monitors && !matches!(&*known.name, "reset" | "quit") => {
@@ -47,7 +51,7 @@ impl Relay {
             Class::Exec => Err("ERR EXEC without MULTI".into()),
             Class::Discard => Err("ERR DISCARD without MULTI".into()),
             Class::Watch => self.watch(known, request, course),
-            Class::Unwatch if own.is_some() && course.own.watches && !course.own.keeps => {
+            Class::Unwatch if own.is_some() && course.own.hold == Hold::Watching => {
                 self.finish_own(known, request, course)
             }
             Class::Unwatch if own.is_none() => {
@@ -92,12 +96,11 @@ impl Relay {
                     _ => Ok(Taken::Local),
                 }
             }
-            "hello" if own.is_some() && request.args.get(1).is_some() => {
-                let version = request.args.get(1).and_then(number::integer);
-                if version == Some(request.protocol as i64) {
-                    return Ok(Taken::Local);
-                }
+            "hello" if own.is_some() && changes_protocol(request) => {
                 Err("ERR the protocol cannot change while keys are watched or tracked".into())
+            }
+            "hello" if request.stand == Stand::Amid && changes_protocol(request) => {
+                Err("ERR the protocol cannot change in the middle of a transaction".into())
             }
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
@@ -111,7 +114,7 @@ impl Relay {
     /// A client is to be as one that has just begun, once what it is owed has come over a connection
     /// that ends with it.
     pub(super) fn reset(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
-        if course.own.keeps && !course.replies.is_empty() {
+        if course.own.hold == Hold::Kept && !course.replies.is_empty() {
             return Taken::Later;
         }
         self.leave_all(request.client, course);
@@ -125,10 +128,26 @@ impl Relay {
 
     /// A client ends, or is as one that has just begun.
     fn leave_all(&mut self, client: ClientId, course: &mut Course) {
-        (course.transaction, course.changes) = (None, Changes::Nothing);
+        course.transaction = None;
         course.monitors = false;
+        self.crowds.remove(client);
         self.untrack(client, course);
         self.unpin(client, course);
         self.unsubscribe_all(client, course);
+    }
+}
+
+/// Whether a `HELLO` asks for another protocol than its client has.
+fn changes_protocol(request: &Request<'_>) -> bool {
+    let version = request.args.get(1).and_then(number::integer);
+    version.is_some_and(|version| matches!(version, 2 | 3) && version != request.protocol as i64)
+}
+
+/// Why a command is refused in a transaction after which its client would hear more.
+fn waits_for_more(known: &Known) -> Option<&'static str> {
+    match &*known.name {
+        "monitor" => Some("ERR MONITOR isn't allowed for DENY BLOCKING client"),
+        "ssubscribe" => Some("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"),
+        _ => None,
     }
 }

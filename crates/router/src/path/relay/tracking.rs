@@ -21,7 +21,8 @@ use crate::cache::KeyList;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, Payload, Request, Taken};
+use crate::path::course::{Course, Delivery, Payload, Request, Stand, Taken};
+use crate::path::hold::Hold;
 use crate::path::letter::{Letter, Word};
 use crate::policy::{Permissions, User};
 use crate::shared::{ClientId, Told, Tracker};
@@ -75,7 +76,7 @@ impl Relay {
             }
             Some(_) => {}
         }
-        if course.own.keeps && !course.monitors {
+        if course.own.hold == Hold::Kept && !course.monitors {
             return self.track_by_own(known, request, course);
         }
         match &*known.name {
@@ -108,18 +109,25 @@ impl Relay {
             self.router.tracked.end(request.client);
             return Ok(Taken::Said("OK"));
         };
+        if options.no_loop && request.stand != Stand::Alone {
+            return Err("ERR NOLOOP cannot be asked for inside a transaction".into());
+        }
         if options.no_loop {
             let taken = self.track_by_own(known, request, course)?;
-            if course.own.keeps {
+            if course.own.hold == Hold::Kept {
                 course.tracking.end();
                 self.router.tracked.end(request.client);
             }
             return Ok(taken);
         }
         // It is there before anything is read: the store says by it when all may have changed.
-        let tells = self.shared(Protocol::Resp3, request.db);
-        if self.refuses(tells) {
-            return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+        self.look();
+        let map = self.map.clone();
+        for server in map.masters() {
+            let tells = self.shared_with(server, Protocol::Resp3, request.db);
+            if map.is_one() && self.refuses(tells) {
+                return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+            }
         }
         let tracked = &self.router.tracked;
         let tracker = tracked.begin(request.client, self.number, options.redirect as u64);
@@ -182,7 +190,8 @@ impl Relay {
             Some(Promise::Asked) => return None,
             None => {}
         }
-        let tells = self.shared(Protocol::Resp3, request.db);
+        let Ok(home) = self.home_of(keys.iter()) else { return Some(0) };
+        let tells = self.shared_with(home.server, Protocol::Resp3, request.db);
         if self.refuses(tells) {
             return Some(0);
         }
@@ -236,6 +245,7 @@ impl Relay {
 
     /// The store has not promised to tell of what is read for a client.
     pub(super) fn distrust(&mut self, client: ClientId, ticket: u64) {
+        let ticket = self.clients_ticket(ticket);
         if let Some(watched) = self.tracks.watched.get_mut(&(client, ticket)) {
             watched.number = 0;
         }
@@ -243,6 +253,9 @@ impl Relay {
 
     /// Replies for clients of this thread.
     pub fn deliveries(&mut self) -> Vec<Delivery> {
+        if !self.crowds.is_empty() {
+            self.let_in();
+        }
         if !self.tracks.watched.is_empty() {
             self.look_after_replies();
         }
@@ -270,6 +283,13 @@ impl Relay {
         let Some(tracker) = course.tracking.tracker().cloned() else { return };
         let told = |key: &[u8]| Told { tracker: tracker.clone(), key: Some(key.into()) };
         self.tell_all(keys.iter().map(told).collect());
+    }
+
+    /// A client is told that anything may have changed, if it tracks.
+    pub(super) fn tell_all_changed(&mut self, course: &Course) {
+        if let Some(tracker) = course.tracking.tracker().cloned() {
+            self.tell_all(vec![Told { tracker, key: None }]);
+        }
     }
 
     /// A client tracks no more.

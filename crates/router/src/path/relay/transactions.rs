@@ -10,7 +10,11 @@ use crate::command;
 use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
-use crate::path::transaction::command as word;
+use crate::path::execution::Execution;
+use crate::path::hold::{Fate, Hold, Use};
+use crate::path::transaction::{Transaction, command as word};
+use crate::shared::ClientId;
+use crate::topology::Span;
 
 const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
 
@@ -64,35 +68,44 @@ impl Relay {
                     _ => Taken::Local,
                 });
             }
-            Class::Local if !matches!(name, "ping" | "echo" | "select" | "info") => {
+            _ if matches!(name, "save" | "shutdown" | "sync" | "psync") => {
                 return Err(Refusal::Kept(NOT_QUEUED.into()));
             }
-            Class::Subscribes | Class::Monitors => return Err(Refusal::Kept(NOT_QUEUED.into())),
-            Class::Refused(why) => return Err(Refusal::Kept(why.into())),
             _ => {}
         }
+        self.look();
+        let span = self.span(Some(known), request);
+        self.home_of_span(span).map_err(Refusal::Kept)?;
         let changes = self.changes(Some(known), request);
-        let limit = self.router.options.limits.waiting;
+        let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
             if name == "select"
                 && let Ok(db) = command::database(request.args.word(1))
             {
                 transaction.db = Some(db);
             }
-            transaction.queue(request.bytes, limit).map_err(Refusal::Kept)?;
-            course.changes.merge(changes);
+            let own = match known.class {
+                Class::Local if name == "ping" => transaction.has_own(),
+                Class::Local => !matches!(name, "echo" | "select" | "info"),
+                Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
+                _ => false,
+            };
+            transaction.queue(request.bytes, own, limit).map_err(Refusal::Kept)?;
+            transaction.spans(span);
+            transaction.changes.merge(changes);
         }
         Ok(Taken::Said("QUEUED"))
     }
 
     fn discard(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
         course.transaction = None;
-        course.changes = Changes::Nothing;
-        let watches = course.own.watches && !course.own.keeps;
-        let Some(id) = self.own(request.client, course).filter(|_| watches) else {
+        let own = self.own(request.client, course);
+        let watches = course.own.hold == Hold::Watching;
+        let Some(id) = own.filter(|_| watches) else {
             self.unwatch(request, course);
             return Taken::Said("OK");
         };
+        course.own.hold.take(Use::Unwatch);
         let (client, ticket) = (request.client, course.replies.owe());
         let last = Step::Last { client, ticket, changes: Changes::Nothing, watched: true };
         self.send(id, &word("UNWATCH"), To::Session(last));
@@ -103,9 +116,9 @@ impl Relay {
     /// A transaction is over that nothing was sent of: no key is watched any more.
     fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
         let Some(id) = self.own(request.client, course) else { return };
-        match course.own.keeps {
-            true => self.send(id, &word("UNWATCH"), To::Nobody),
-            false => self.unpin(request.client, course),
+        match course.own.hold {
+            Hold::Kept => self.send(id, &word("UNWATCH"), To::Nobody),
+            _ => self.unpin(request.client, course),
         }
     }
 
@@ -116,31 +129,71 @@ impl Relay {
             let why = "EXECABORT Transaction discarded because of previous errors.";
             return Err(Refusal::Ended(why.into()));
         }
-        let (whole, db) = (transaction.whole(), transaction.db);
-        let own = self.own(request.client, course).is_some() || db.is_some();
-        let link = match own {
-            true => self.pin(request, course),
-            false => self.link_for_all(request, course),
+        let (whole, db, span) = (transaction.whole(), transaction.db, transaction.span());
+        self.look();
+        let held = self.own(request.client, course);
+        let own = held.is_some() || db.is_some();
+        // What names no key is done where keys are watched.
+        let there = held.and_then(|id| self.links.get(&id)).map(|link| link.server);
+        let server = match there.filter(|_| span == Span::Keyless) {
+            Some(server) => Ok(server),
+            None => self.home_of_span(span).map(|home| home.server),
         };
-        let Some(id) = link.map_err(Refusal::Ended)? else { return Ok(Taken::Later) };
-        self.check_room(id, &whole).map_err(Refusal::Ended)?;
-        course.transaction = None;
-        let changes = std::mem::take(&mut course.changes);
-        self.invalidate(&changes);
-        let own = own && !course.own.keeps;
+        let link = server.and_then(|server| match own {
+            true => self.pin(server, request, course),
+            false => self.link_for_all(server, request, course),
+        });
+        let id = match link {
+            Ok(Some(id)) => id,
+            Ok(None) => return Ok(Taken::Later),
+            Err(why) => {
+                self.unwatch(request, course);
+                return Err(Refusal::Ended(why));
+            }
+        };
+        let splits = course.transaction.as_ref().is_some_and(Transaction::has_own);
+        // A part of what the node does may be answered though the rest is not.
+        let muted = splits && course.replies.mute(false);
         let (client, ticket) = (request.client, course.replies.owe());
+        if let Some(transaction) = &course.transaction {
+            course.execution = transaction.execution(ticket, muted);
+        }
+        let changes = course.transaction.take().map(|transaction| transaction.changes);
+        let changes = changes.unwrap_or_default();
+        self.invalidate(&changes);
+        let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
         let mut last = Some(To::Session(Step::Exec { client, ticket, changes, db, own }));
         let count = whole.len();
         for (at, part) in whole.iter().enumerate() {
             let to = if at + 1 == count { last.take() } else { None };
             self.send(id, part, to.unwrap_or(To::Nobody));
         }
-        course.own.watches = false;
         match own || db.is_some() {
             true => course.settle(ticket),
             false => self.follow(ticket, id, course),
         }
-        Ok(Taken::Done)
+        Ok(if course.execution.is_some() { Taken::Later } else { Taken::Done })
+    }
+
+    /// What becomes of an `EXEC` that was sent already, whose client does a part of it here.
+    pub(super) fn go_on_executing(
+        &mut self,
+        client: ClientId,
+        course: &mut Course,
+    ) -> Option<Taken> {
+        let answered = course.execution.as_ref()?.is_answered();
+        if answered {
+            self.over_with(None, client, course);
+        }
+        Some(if answered { Taken::Executed } else { Taken::Later })
+    }
+
+    /// The node has done its part of a transaction.
+    pub(crate) fn executed(&mut self, execution: &Execution, course: &mut Course) {
+        course.tracking.forget_caching();
+        if execution.misleads() {
+            self.tell_all_changed(course);
+        }
     }
 }
 
@@ -154,10 +207,9 @@ enum Refusal {
 
 impl Course {
     /// A request of the transaction was refused, if there is one.
-    pub(super) fn refuse_transaction(&mut self) {
+    pub(crate) fn refuse_transaction(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refuse();
-            self.changes = Changes::Nothing;
         }
     }
 }

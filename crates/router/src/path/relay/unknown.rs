@@ -46,7 +46,8 @@ impl Relay {
             }
             _ => {}
         }
-        let link = self.shared(request.protocol, request.db);
+        let server = self.any_master()?;
+        let link = self.shared_with(server, request.protocol, request.db);
         if self.refuses(link) {
             return Err(Failure::new(format!("ERR {}", self.reason(link))));
         }

@@ -16,17 +16,18 @@ impl Relay {
         hit: Hit,
         given: &[u8],
     ) {
-        let share = self.router.options.routes.all()[route].verify;
+        let share = self.rules.routes.all()[route].verify;
         if share <= 0.0 || self.chance() >= share {
             return;
         }
-        let reader = self.shared(Protocol::Resp3, request.db);
+        let Ok(home) = self.home_of(shelf.keys.iter()) else { return };
+        let reader = self.shared_with(home.server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(shelf) else { return };
-        if self.refuses(reader) || generations.first() != Some(&hit.generation) {
+        let busy = self.refuses(reader) || self.crowds.has(reader);
+        if busy || generations.first() != Some(&hit.generation) {
             return;
         }
         let given = Given {
-            route,
             shelf: shelf.clone(),
             generations,
             protocol: request.protocol,
@@ -38,14 +39,15 @@ impl Relay {
 
     /// The store's reply has come. A key that has changed meanwhile tells nothing.
     pub(super) fn compare(&mut self, given: &Given, kind: Kind, reply: &[u8]) {
-        let Given { route, shelf, generations, protocol, age, bytes } = given;
+        let Given { shelf, generations, protocol, age, bytes } = given;
         if kind.is_error() || !self.router.replies.stands(shelf, generations) {
             return;
         }
-        self.tally.add(*route, Count::Verified);
+        let route = self.rules.routes.of(shelf.keys.first());
+        self.tally.add(route, Count::Verified);
         let reply = shelf.form.convert(kind, reply, *protocol);
         if *reply != **bytes && !same_members(shelf.form, &reply, bytes) {
-            self.tally.add_stale(*route, *age);
+            self.tally.add_stale(route, *age);
             shelf.keys.iter().for_each(|key| self.router.replies.forget(key));
         }
     }

@@ -1,0 +1,159 @@
+//! One command of a session of a node with a store: sent on its way, answered here, or left waiting.
+
+use super::concern;
+use super::output::Output;
+use crate::catalog;
+use crate::command::{self, Call, State};
+use crate::failure::Failure;
+use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
+use crate::shared::Router;
+use breakwater_resp::{Args, ReplyWriter, RequestParser};
+
+/// A session of a node with a store, while it takes a command.
+pub(super) struct Way<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) router: &'a Router,
+    pub(super) course: &'a mut Course,
+    pub(super) relay: &'a mut Relay,
+}
+
+/// What a session has made of a command.
+enum Answered {
+    /// Nothing yet: it has to wait.
+    Later,
+    /// Its reply comes, or is kept in its order.
+    Owed,
+    /// Its reply is in the output.
+    Made,
+}
+
+impl Way<'_> {
+    /// Sends a command on its way, or answers it; `false` if it has to wait.
+    pub(super) fn send(
+        &mut self,
+        bytes: &[u8],
+        args: Args<'_>,
+        now: i64,
+        output: &mut Output,
+    ) -> bool {
+        self.relay.adopt(&self.state.rules);
+        let mark = output.bytes.len();
+        let begun = self.state.replying.begin();
+        // What is said of subscriptions is said to all.
+        let mute = begun && (self.course.queues() || !catalog::subscribes(args));
+        match self.answer((bytes, args), (mute, Stand::Alone), now, output) {
+            Answered::Later => {
+                self.state.replying.again(begun);
+                return false;
+            }
+            Answered::Owed => {}
+            Answered::Made if self.course.replies.is_empty() => {}
+            Answered::Made => self.course.replies.make(&output.bytes.split_off(mark)),
+        }
+        true
+    }
+
+    /// Takes a command; its reply is for nobody if it is mute.
+    fn answer(
+        &mut self,
+        (bytes, args): (&[u8], Args<'_>),
+        (mute, stand): (bool, Stand),
+        now: i64,
+        output: &mut Output,
+    ) -> Answered {
+        let user = self.state.user.as_deref();
+        let request = Request {
+            client: self.state.client.id,
+            user,
+            db: self.state.db,
+            protocol: self.state.protocol,
+            concern: self.state.concern.or(user.and_then(|user| user.concern)),
+            stand,
+            args,
+            bytes,
+        };
+        let mark = output.bytes.len();
+        self.course.replies.mute(mute);
+        let taken = self.relay.take(&request, self.course, &mut output.bytes);
+        self.course.replies.mute(false);
+        let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
+        let refused = taken.is_err();
+        match taken {
+            Ok(Taken::Later) => return Answered::Later,
+            Ok(Taken::Done) => {
+                if mute {
+                    output.bytes.truncate(mark);
+                }
+                return Answered::Owed;
+            }
+            Ok(Taken::Executed) => return self.execute(now, output),
+            Ok(Taken::Made) => {}
+            Ok(Taken::Said(text)) => reply.simple(text),
+            Ok(Taken::Refused(text)) => reply.error(text.as_bytes()),
+            Ok(Taken::Local) if concern::is_one(args) => match concern::take(args, self.state) {
+                Ok(()) => reply.simple("OK"),
+                Err(Failure(text)) => reply.error(&text),
+            },
+            Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
+            Err(Failure(text)) => reply.error(&text),
+        }
+        // `CLIENT REPLY ON` has a reply.
+        if (mute || refused) && self.state.replying.is_mute() {
+            output.bytes.truncate(mark);
+        }
+        Answered::Made
+    }
+
+    /// Does the node's part of a transaction, of which the store has done its own.
+    fn execute(&mut self, now: i64, output: &mut Output) -> Answered {
+        let Some(mut execution) = self.course.execution.take() else { return Answered::Later };
+        let mark = output.bytes.len();
+        while let Some(part) = execution.next() {
+            // What it says of replies counts from the next part on.
+            let mute = self.state.replying.is_mute();
+            match &part {
+                Piece::Done(reply) if !mute => output.bytes.extend_from_slice(reply),
+                Piece::Done(_) | Piece::Stores => {}
+                Piece::Own(bytes) => {
+                    let mut parser = RequestParser::default();
+                    parser.parse(bytes, true);
+                    let args = parser.args(bytes);
+                    let stand = if execution.goes_on() { Stand::Amid } else { Stand::Behind };
+                    execution.tracks |= args.is(1, "tracking") || args.is(1, "caching");
+                    let mute = mute && !catalog::subscribes(args);
+                    match self.answer((bytes, args), (mute, stand), now, output) {
+                        Answered::Later => {
+                            execution.put_back(part);
+                            self.course.execution = Some(execution);
+                            return Answered::Later;
+                        }
+                        Answered::Owed => execution.owes = true,
+                        Answered::Made => {}
+                    }
+                }
+            }
+            let reply = output.bytes.split_off(mark);
+            match execution.owes {
+                true => self.course.replies.make(&reply),
+                false => execution.add(&reply),
+            }
+        }
+        self.course.replies.fill(execution.ticket, execution.reply(), &mut output.bytes);
+        self.relay.executed(&execution, self.course);
+        Answered::Owed
+    }
+}
+
+/// Runs one command for the session.
+#[inline]
+pub(super) fn execute(
+    state: &mut State,
+    router: &Router,
+    args: Args<'_>,
+    now: i64,
+    output: &mut Output,
+) {
+    let Output { bytes, kills } = output;
+    let reply = ReplyWriter::new(bytes, state.protocol);
+    command::run(&mut Call { router, state, args, reply, now, kills });
+}

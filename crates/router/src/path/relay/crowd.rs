@@ -1,0 +1,116 @@
+//! Connections to the store that have as much to do as they may. What else is for them waits in its
+//! clients' sessions, which hold back what their clients send, until half of it is done. What memory
+//! answers does not wait.
+
+use super::Relay;
+use crate::catalog::{Class, Known};
+use crate::path::course::{Course, Delivery, Request};
+use crate::path::pending::LinkId;
+use crate::shared::ClientId;
+use std::collections::{HashSet, VecDeque};
+
+/// Full connections, and the clients that wait for them, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Crowds {
+    full: Vec<LinkId>,
+    waiting: VecDeque<ClientId>,
+    known: HashSet<ClientId>,
+}
+
+impl Crowds {
+    /// Whether a connection is full.
+    pub(super) fn has(&self, id: LinkId) -> bool {
+        self.full.contains(&id)
+    }
+
+    /// Whether none is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.full.is_empty()
+    }
+
+    /// A connection has become full, or is so already.
+    pub(super) fn fill(&mut self, id: LinkId) {
+        if !self.has(id) {
+            self.full.push(id);
+        }
+    }
+
+    fn add(&mut self, client: ClientId) {
+        if self.known.insert(client) {
+            self.waiting.push_back(client);
+        }
+    }
+
+    /// A client waits no more.
+    pub(super) fn remove(&mut self, client: ClientId) {
+        if self.known.remove(&client) {
+            self.waiting.retain(|waiting| *waiting != client);
+        }
+    }
+}
+
+impl Relay {
+    /// Whether a request waits, since the connection that it would go over is full.
+    pub(super) fn waits_in_crowd(
+        &mut self,
+        known: Option<&'static Known>,
+        other: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        if self.crowds.full.is_empty() {
+            return false;
+        }
+        let sends = match other.map(|known| known.class) {
+            Some(Class::Local) => other.is_some_and(|known| known.name == "info"),
+            Some(Class::Multi | Class::Discard | Class::Subscribes | Class::Refused(_)) => false,
+            Some(Class::Exec) => true,
+            _ => course.transaction.is_none(),
+        };
+        let waits = sends && self.is_for_full(other, request, course);
+        let waits = waits && !known.is_some_and(|known| self.remembers(known, request, course));
+        if waits {
+            self.crowds.add(request.client);
+        }
+        waits
+    }
+
+    /// Whether a connection that a request may go over is full.
+    fn is_for_full(
+        &mut self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        if let Some(own) = self.own(request.client, course) {
+            return self.crowds.has(own);
+        }
+        // Where a transaction goes is not said by its last word.
+        let known = known.filter(|known| known.class != Class::Exec);
+        let home = known.and_then(|known| self.home(Some(known), request).ok());
+        let server = home.map(|home| home.server);
+        self.crowds.full.iter().any(|id| {
+            let link = self.links.get(id).filter(|link| link.pin.is_none());
+            link.is_some_and(|link| server.is_none_or(|server| server == link.server))
+        })
+    }
+
+    /// Connections of which half is done are full no more; all who wait try again, in their order.
+    pub(super) fn let_in(&mut self) {
+        let before = self.crowds.full.len();
+        let full = std::mem::take(&mut self.crowds.full);
+        let limits = &self.rules.limits;
+        let stays = |id: &LinkId| {
+            self.links.get(id).is_some_and(|link| {
+                let (requests, bytes) = (link.upstream.waiting(), link.upstream.unwritten());
+                requests > limits.in_flight / 2 || bytes > limits.unwritten / 2
+            }) && !self.refuses(*id)
+        };
+        self.crowds.full = full.into_iter().filter(stays).collect();
+        if self.crowds.full.len() < before {
+            self.crowds.known.clear();
+            let waiting = std::mem::take(&mut self.crowds.waiting);
+            self.deliveries.extend(waiting.into_iter().map(Delivery::wake));
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Hash tags of Redis Cluster: which part of a key decides where it lives.
+
+/// What is between the first `{` and the next `}`, if that is anything; else the whole key.
+pub(crate) fn tag_of(key: &[u8]) -> &[u8] {
+    let Some(open) = key.iter().position(|byte| *byte == b'{') else { return key };
+    let rest = &key[open + 1..];
+    match rest.iter().position(|byte| *byte == b'}') {
+        Some(close) if close > 0 => &rest[..close],
+        _ => key,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tag_of;
+
+    #[test]
+    fn only_what_is_in_the_first_braces_counts() {
+        for (key, tag) in [
+            ("a", "a"),
+            ("{a}b", "a"),
+            ("x{a}b{c}", "a"),
+            ("{}a", "{}a"),
+            ("{a", "{a"),
+            ("a}{", "a}{"),
+            ("{{a}}", "{a"),
+            ("}{a}", "a"),
+        ] {
+            assert_eq!(tag_of(key.as_bytes()), tag.as_bytes(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// What a router goes by, and how two configurations differ: what may change while it runs, and what
+// stays until it is started anew.
+import { builtin } from '../base/builtin.ts'
+import { Verbatim } from '../base/describe.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { NativeOptions, NativeServer, NativeStoreTls } from '../native/router.ts'
+import type { Plan } from './entrances.ts'
+import type { NetTls } from './net.ts'
+import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
+import { described } from './store-url.ts'
+import { readStoreTls, readTls } from './tls.ts'
+
+/** How many bytes the keys of session tickets have. */
+const TICKET_KEYS = 48
+
+/** A configuration that is checked, with what its files hold. */
+export interface Running {
+  /** As it was given. */
+  options: RouterOptions
+  checked: NativeOptions
+  driver: DriverName
+  tls: NetTls | undefined
+  storeTls: NativeStoreTls | undefined
+  /** Where it listens, once it does. */
+  entrances: Plan[] | undefined
+}
+
+/**
+ * Checks a configuration, and reads its files. Throws {@link InvalidOptionError}.
+ *
+ * @param before - the one that it follows: sessions of TLS go on.
+ */
+export function run(options: RouterOptions, version: string, before?: Running): Running {
+  const checked = check(options, version)
+  const ticketKeys = before?.tls?.ticketKeys ?? builtin('node:crypto').randomBytes(TICKET_KEYS)
+  return {
+    options,
+    checked,
+    // A store is understood by the native driver alone.
+    driver: options.store === undefined ? (options.driver ?? 'auto') : 'native',
+    tls: options.tls === undefined ? undefined : { ...readTls(options.tls), ticketKeys },
+    storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
+    entrances: before?.entrances,
+  }
+}
+
+/** An option that stays as it is, shown without secrets. */
+interface Fixed {
+  option: string
+  shown(running: Running): string
+  /** What has to be the same, if that is more than what is shown. */
+  whole?(running: Running): unknown
+}
+
+/** What cannot change while a router runs. Everything else can. */
+const FIXED: readonly Fixed[] = [
+  { option: 'threads', shown: ({ checked }) => String(checked.threads) },
+  { option: 'policy', shown: ({ checked }) => `'${checked.policy}'` },
+  { option: 'driver', shown: ({ driver }) => `'${driver}'` },
+  {
+    option: 'store',
+    shown: ({ checked: { ring, servers: [primary] = [] } }) =>
+      ring === undefined ? serverShown(primary) : 'a ring of stores',
+    whole: ({ checked }) => checked.ring === undefined && checked.servers?.[0],
+  },
+  {
+    option: 'store.replicas',
+    shown: ({ checked }) => replicasOf(checked).map(serverShown).join(', ') || 'none',
+    whole: ({ checked }) => replicasOf(checked),
+  },
+  { option: 'store.maxLag', shown: ({ checked }) => `${checked.maxLag ?? 0} ms` },
+  { option: 'tls', shown: ({ tls }) => (tls === undefined ? 'none' : 'given') },
+  { option: 'listen', shown: ({ entrances = [] }) => entrances.map(entranceShown).join(', ') },
+]
+
+/** Throws {@link InvalidOptionError} if anything differs that cannot change. */
+export function checkFixed(before: Running, next: Running): void {
+  for (const { option, shown, whole = shown } of FIXED) {
+    if (same(whole(before), whole(next))) continue
+    const [now, asked] = [shown(before), shown(next)]
+    // What differs is no more than a user or a password.
+    const given = now === asked ? `${asked} with other credentials` : asked
+    throw new InvalidOptionError(
+      option,
+      new Verbatim(given),
+      `${now} until the node is started anew`,
+    )
+  }
+  if (next.checked.ring !== undefined) checkStores(before, next)
+}
+
+/** A store that stays is met as before: its connections are open. */
+function checkStores(before: Running, next: Running): void {
+  const known = new Map(before.checked.servers?.map(server => [serverShown(server), server]))
+  for (const [at, server] of (next.checked.servers ?? []).entries()) {
+    const own = known.get(serverShown(server))
+    if (own === undefined || same(own, server)) continue
+    throw new InvalidOptionError(
+      `store.ring[${at}]`,
+      new Verbatim(`${serverShown(server)} with other credentials`),
+      `${serverShown(own)} until the node is started anew`,
+    )
+  }
+}
+
+/** The paths of what differs, of what may. */
+export function changesBetween(before: Running, next: Running): string[] {
+  const [old, now] = [before.checked, next.checked]
+  const single = (path: string, of: (running: Running) => unknown) =>
+    same(of(before), of(next)) ? [] : [path]
+  const route = ({ prefix }: { prefix: string }) => `routes[${prefix}*]`
+  return [
+    ...single('maxBytes', ({ checked }) => checked.maxBytes),
+    ...single('maxClients', ({ checked }) => checked.maxClients),
+    ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),
+    ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
+    ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
+    ...listed(old.routes ?? [], now.routes ?? [], route),
+    ...single('store.ring', ({ checked: { ring, servers } }) => ring && [ring.nodes, servers]),
+    ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
+    ...single('store.hashTags', ({ checked }) => checked.ring?.hashTags),
+    ...single('tls', ({ tls }) => tls),
+    ...single('storeTls', ({ storeTls }) => storeTls),
+  ]
+}
+
+/** What differs in lists of things with names: those that came or went, or their parts. */
+function listed<T extends object>(before: T[], next: T[], nameOf: (one: T) => string): string[] {
+  const byName = (list: T[]) => new Map(list.map(one => [nameOf(one), one]))
+  const [old, now] = [byName(before), byName(next)]
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap(name => {
+    const [one, other] = [old.get(name), now.get(name)]
+    if (one === undefined || other === undefined) return [name]
+    const parts = Object.keys({ ...one, ...other }) as (keyof T & string)[]
+    return parts.filter(part => !same(one[part], other[part])).map(part => `${name}.${part}`)
+  })
+}
+
+/** Whether two values of plain data are the same. */
+function same(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
+}
+
+function replicasOf({ ring, servers = [] }: NativeOptions): readonly NativeServer[] {
+  return ring === undefined ? servers.slice(1) : []
+}
+
+function serverShown(server: NativeServer | undefined): string {
+  return server === undefined ? 'none' : described(server)
+}
+
+function entranceShown(plan: Plan): string {
+  return 'path' in plan
+    ? `${plan.path} (${plan.mode.toString(8)})`
+    : `${plan.host}:${plan.port}${['', ' by TLS', ' proxied', ' by TLS, proxied'][plan.kind >> 1]}`
+}
