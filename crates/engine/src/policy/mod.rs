@@ -59,7 +59,6 @@ impl Admission {
 }
 
 /// The state of a shard's policy, under the shard's lock.
-#[expect(clippy::large_enum_variant, reason = "there is one for each shard, and writes look at it")]
 pub(crate) enum Order {
     Lru(Recency),
     Lfu(S3Fifo),
