@@ -1,6 +1,7 @@
 //! What a policy that chooses among rules does now, and why.
 
 use super::Cache;
+use crate::config::Policy;
 use crate::policy::{RULES, Rule};
 
 /// The rules of `auto` and how they do. Each shard chooses for itself: this is all of them together.
@@ -23,6 +24,9 @@ pub struct Choice {
 impl Cache {
     /// What rule is in force and why; `None` unless the policy is [`crate::Policy::Auto`].
     pub fn choice(&self) -> Option<Choice> {
+        if self.policy != Policy::Auto {
+            return None;
+        }
         let mut rules = Rule::ALL.map(|rule| (rule, 0.0, 0));
         let (mut sampled, mut judged, mut switches, mut judges) = (None, 0, 0, 0.0);
         for shard in &self.shards {

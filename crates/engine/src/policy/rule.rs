@@ -74,7 +74,7 @@ impl Rule {
     }
 }
 
-/// How many rules `auto` chooses from: a shadow's table has room for eight.
+/// How many rules `auto` chooses from: a shadow's directory has room for eight.
 pub const RULES: usize = 7;
 
 /// What queues do next to find a victim.

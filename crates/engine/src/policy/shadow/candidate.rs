@@ -3,11 +3,11 @@
 
 use super::super::rule::{MOST_TURNS, Rule, Step, ghosts, wins};
 use super::super::sketch::Sketch;
+use super::directory::{Directory, Place, Slot};
 use super::ring::Ring;
-use super::table::{Place, Slot, Table};
 
 pub(super) struct Candidate {
-    /// Its number in the table.
+    /// Its number in the directory.
     number: usize,
     pub(super) rule: Rule,
     small: Ring,
@@ -22,7 +22,7 @@ pub(super) struct Candidate {
     pub(super) misses: u64,
 }
 
-/// Records that a queue has room for: a few lead to keys that the table has dropped.
+/// Records that a queue has room for: a few lead to keys that the directory has dropped.
 const fn room(capacity: u64) -> u64 {
     capacity + capacity / 4 + 8
 }
@@ -79,29 +79,35 @@ impl Candidate {
         self.held
     }
 
-    /// The table has dropped a key that the candidate held.
+    /// The directory has dropped a key that the candidate held.
     pub(super) fn dropped(&mut self) {
         self.held = self.held.saturating_sub(1);
     }
 
     /// The key was asked for and is not held: it comes in.
     #[inline]
-    pub(super) fn insert(&mut self, table: &mut Table, slot: Slot, key: u32, capacity: u64) {
+    pub(super) fn insert(
+        &mut self,
+        directory: &mut Directory,
+        slot: Slot,
+        key: u32,
+        capacity: u64,
+    ) {
         self.misses += 1;
         while self.held >= capacity {
-            self.evict(table);
+            self.evict(directory);
         }
         self.count(key);
-        let is_ghost = table.known(self.number, slot).place == Place::Ghost;
+        let is_ghost = directory.known(self.number, slot).place == Place::Ghost;
         let main = self.rule.small == 0 || (is_ghost && !self.rule.contest);
         self.held += 1;
         if main {
-            self.push_main(table, slot, 0);
+            self.push_main(directory, slot, 0);
             return;
         }
-        table.put(self.number, slot, Place::Small, 0);
+        directory.put(self.number, slot, Place::Small, 0);
         if let Some(oldest) = self.small.push(slot) {
-            self.lose(table, oldest, Place::Small);
+            self.lose(directory, oldest, Place::Small);
         }
     }
 
@@ -112,12 +118,12 @@ impl Candidate {
         }
     }
 
-    fn estimate(&self, table: &Table, slot: Slot) -> u64 {
-        self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(table.key(slot).into()))
+    fn estimate(&self, directory: &Directory, slot: Slot) -> u64 {
+        self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(directory.key(slot).into()))
     }
 
     /// Evicts a key.
-    fn evict(&mut self, table: &mut Table) {
+    fn evict(&mut self, directory: &mut Directory) {
         let before = self.held;
         while self.held == before {
             let (small, main) = (self.small.len(), self.main.len());
@@ -126,119 +132,119 @@ impl Candidate {
                 return;
             }
             match self.rule.step(small, main, before) {
-                Step::PassOn => self.pass_on(table),
-                Step::TurnSmall => self.turn_small(table),
-                Step::Contest => self.contest(table),
-                Step::TurnMain => self.turn_main(table),
+                Step::PassOn => self.pass_on(directory),
+                Step::TurnSmall => self.turn_small(directory),
+                Step::Contest => self.contest(directory),
+                Step::TurnMain => self.turn_main(directory),
             }
         }
     }
 
     /// The reads of a key that is in a queue; `None` if the record is stale.
     #[inline]
-    fn reads(&self, table: &Table, slot: Slot, place: Place) -> Option<u64> {
-        let known = table.known(self.number, slot);
+    fn reads(&self, directory: &Directory, slot: Slot, place: Place) -> Option<u64> {
+        let known = directory.known(self.number, slot);
         (known.place == place).then_some(known.reads)
     }
 
-    fn pass_on(&mut self, table: &mut Table) {
+    fn pass_on(&mut self, directory: &mut Directory) {
         let Some(slot) = self.small.pop() else { return };
-        if let Some(reads) = self.reads(table, slot, Place::Small) {
-            self.push_main(table, slot, reads.min(1));
+        if let Some(reads) = self.reads(directory, slot, Place::Small) {
+            self.push_main(directory, slot, reads.min(1));
         }
     }
 
     #[inline]
-    fn turn_small(&mut self, table: &mut Table) {
+    fn turn_small(&mut self, directory: &mut Directory) {
         let Some(slot) = self.small.pop() else { return };
-        let Some(reads) = self.reads(table, slot, Place::Small) else { return };
+        let Some(reads) = self.reads(directory, slot, Place::Small) else { return };
         if reads >= self.rule.reads.into() {
-            self.push_main(table, slot, 0);
+            self.push_main(directory, slot, 0);
         } else {
-            self.leave(table, slot);
+            self.leave(directory, slot);
         }
     }
 
-    fn contest(&mut self, table: &mut Table) {
+    fn contest(&mut self, directory: &mut Directory) {
         let Some(slot) = self.small.pop() else { return };
-        let Some(reads) = self.reads(table, slot, Place::Small) else { return };
-        let winner = self.rival(table).filter(|&(rival, its_reads)| {
-            let key = (self.estimate(table, slot), reads);
-            wins(key, (self.estimate(table, rival), its_reads))
+        let Some(reads) = self.reads(directory, slot, Place::Small) else { return };
+        let winner = self.rival(directory).filter(|&(rival, its_reads)| {
+            let key = (self.estimate(directory, slot), reads);
+            wins(key, (self.estimate(directory, rival), its_reads))
         });
         match winner {
             Some((rival, _)) => {
                 self.main.pop();
-                self.leave(table, rival);
-                self.push_main(table, slot, 0);
+                self.leave(directory, rival);
+                self.push_main(directory, slot, 0);
             }
-            None => self.leave(table, slot),
+            None => self.leave(directory, slot),
         }
     }
 
     /// The key of the main queue that would leave next, and its reads: it stands at its front.
-    fn rival(&mut self, table: &mut Table) -> Option<(Slot, u64)> {
+    fn rival(&mut self, directory: &mut Directory) -> Option<(Slot, u64)> {
         let mut turns = 0;
         loop {
             let slot = self.main.front()?;
-            match self.reads(table, slot, Place::Main) {
+            match self.reads(directory, slot, Place::Main) {
                 Some(reads) if reads == 0 || turns == MOST_TURNS => return Some((slot, reads)),
                 Some(reads) => {
                     turns += 1;
                     self.main.pop();
-                    self.turn(table, slot, reads);
+                    self.turn(directory, slot, reads);
                 }
                 None => _ = self.main.pop(),
             }
         }
     }
 
-    fn turn_main(&mut self, table: &mut Table) {
+    fn turn_main(&mut self, directory: &mut Directory) {
         let Some(slot) = self.main.pop() else { return };
-        match self.reads(table, slot, Place::Main) {
+        match self.reads(directory, slot, Place::Main) {
             Some(0) => {
-                table.put(self.number, slot, Place::Nowhere, 0);
+                directory.put(self.number, slot, Place::Nowhere, 0);
                 self.held -= 1;
             }
-            Some(reads) => self.turn(table, slot, reads),
+            Some(reads) => self.turn(directory, slot, reads),
             None => {}
         }
     }
 
     /// A key of the main queue that was read gets another turn.
-    fn turn(&mut self, table: &mut Table, slot: Slot, reads: u64) {
-        self.count(table.key(slot));
-        self.push_main(table, slot, reads - 1);
+    fn turn(&mut self, directory: &mut Directory, slot: Slot, reads: u64) {
+        self.count(directory.key(slot));
+        self.push_main(directory, slot, reads - 1);
     }
 
-    fn push_main(&mut self, table: &mut Table, slot: Slot, reads: u64) {
-        table.put(self.number, slot, Place::Main, reads);
+    fn push_main(&mut self, directory: &mut Directory, slot: Slot, reads: u64) {
+        directory.put(self.number, slot, Place::Main, reads);
         if let Some(oldest) = self.main.push(slot) {
-            self.lose(table, oldest, Place::Main);
+            self.lose(directory, oldest, Place::Main);
         }
     }
 
     /// A record made room: its key, if it is held by it, is held no more.
     #[cold]
-    fn lose(&mut self, table: &mut Table, slot: Slot, place: Place) {
-        if self.reads(table, slot, place).is_some() {
-            table.put(self.number, slot, Place::Nowhere, 0);
+    fn lose(&mut self, directory: &mut Directory, slot: Slot, place: Place) {
+        if self.reads(directory, slot, place).is_some() {
+            directory.put(self.number, slot, Place::Nowhere, 0);
             self.held -= 1;
         }
     }
 
     /// A key leaves, and is remembered as a ghost.
     #[inline]
-    fn leave(&mut self, table: &mut Table, slot: Slot) {
+    fn leave(&mut self, directory: &mut Directory, slot: Slot) {
         self.held -= 1;
         if self.ghosts.is_none() {
-            return table.put(self.number, slot, Place::Nowhere, 0);
+            return directory.put(self.number, slot, Place::Nowhere, 0);
         }
-        table.put(self.number, slot, Place::Ghost, 0);
+        directory.put(self.number, slot, Place::Ghost, 0);
         if let Some(oldest) = self.ghosts.push(slot)
-            && self.reads(table, oldest, Place::Ghost).is_some()
+            && self.reads(directory, oldest, Place::Ghost).is_some()
         {
-            table.put(self.number, oldest, Place::Nowhere, 0);
+            directory.put(self.number, oldest, Place::Nowhere, 0);
         }
     }
 }

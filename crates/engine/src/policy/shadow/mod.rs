@@ -5,22 +5,22 @@
 //! all hold costs one look.
 
 mod candidate;
+mod directory;
 mod ring;
-mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 use super::rule::Rule;
 use crate::memory;
 use candidate::{Candidate, Needs};
-use table::{Table, caches, first, held};
+use directory::{Directory, caches, first, held};
 
 pub(super) struct Shadow {
-    table: Table,
+    directory: Directory,
     candidates: Vec<Candidate>,
     /// Entries that each cache holds at most.
     capacity: u64,
-    /// All candidates, as [`Table::read`] counts them.
+    /// All candidates, as [`Directory::read`] counts them.
     all: u32,
 }
 
@@ -28,7 +28,7 @@ impl Shadow {
     /// What shadows of so many entries take, in bytes.
     pub(super) fn price(rules: &[Rule], capacity: u64) -> u64 {
         let candidates = rules.iter().map(|rule| Candidate::price(Needs::of(*rule), capacity));
-        Table::price(capacity) + candidates.sum::<u64>()
+        Directory::price(capacity) + candidates.sum::<u64>()
     }
 
     /// Empty caches, one for each rule; `None` when the system has no memory left.
@@ -37,15 +37,15 @@ impl Shadow {
         for (number, &rule) in rules.iter().enumerate() {
             candidates.push(Candidate::new(number, rule, Needs::of(rule), capacity)?);
         }
-        let table = Table::new(capacity)?;
-        Some(Self { table, candidates, capacity, all: first(rules.len()) })
+        let directory = Directory::new(capacity)?;
+        Some(Self { directory, candidates, capacity, all: first(rules.len()) })
     }
 
     /// One cache whose rule changes from request to request, for a simulation.
     pub(super) fn changing(rule: Rule, capacity: u64) -> Option<Self> {
         let mut candidates = memory::try_vec(1)?;
         candidates.push(Candidate::new(0, rule, Needs::ALL, capacity)?);
-        Some(Self { table: Table::new(capacity)?, candidates, capacity, all: first(1) })
+        Some(Self { directory: Directory::new(capacity)?, candidates, capacity, all: first(1) })
     }
 
     pub(super) fn set_rule(&mut self, rule: Rule) {
@@ -55,13 +55,13 @@ impl Shadow {
     /// A key, not 0, is asked for: caches that do not hold it take it in. Whether all held it.
     #[inline]
     pub(super) fn request(&mut self, key: u32) -> bool {
-        let (slot, dropped) = self.table.find_or_make(key);
+        let (slot, dropped) = self.directory.find_or_make(key);
         for cache in caches(held(dropped)) {
             self.candidates[cache].dropped();
         }
-        let missed = self.all & !self.table.read(slot);
+        let missed = self.all & !self.directory.read(slot);
         for cache in caches(missed) {
-            self.candidates[cache].insert(&mut self.table, slot, key, self.capacity);
+            self.candidates[cache].insert(&mut self.directory, slot, key, self.capacity);
         }
         missed == 0
     }
@@ -74,7 +74,7 @@ impl Shadow {
     /// What they take, in bytes.
     #[cfg(test)]
     fn footprint(&self) -> u64 {
-        self.table.footprint() + self.candidates.iter().map(Candidate::footprint).sum::<u64>()
+        self.directory.footprint() + self.candidates.iter().map(Candidate::footprint).sum::<u64>()
     }
 
     pub(super) fn capacity(&self) -> u64 {

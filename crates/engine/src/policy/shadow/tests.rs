@@ -134,14 +134,14 @@ impl Plain {
     }
 }
 
-/// Keys that all find room in a table for so many entries: then nothing is dropped.
+/// Keys that all find room in a directory for so many entries: then nothing is dropped.
 fn keys(capacity: u64) -> Vec<u32> {
-    let table = Table::new(capacity).unwrap();
+    let directory = Directory::new(capacity).unwrap();
     let mut keys: Vec<u32> =
         (1..20 * capacity as u32).map(|key| key.wrapping_mul(0x9E37)).collect();
     let mut crowd = HashMap::new();
     keys.retain(|&key| {
-        let count = crowd.entry(table.bucket_of(key)).or_insert(0);
+        let count = crowd.entry(directory.bucket_of(key)).or_insert(0);
         *count += 1;
         *count <= 8
     });
@@ -189,7 +189,7 @@ proptest! {
             if turn % turns == 0 {
                 shadow.set_rule(Rule::ALL[turn / turns % RULES]);
             }
-            // More keys than the table has room for: it drops some.
+            // More keys than the directory has room for: it drops some.
             shadow.request(request as u32 * 7 + 1);
             prop_assert!(shadow.candidates[0].held() <= capacity);
         }

@@ -33,34 +33,34 @@ pub(super) struct Known {
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Bucket {
+struct Line {
     /// 0 for none.
     keys: [u32; WAYS],
     words: [u32; WAYS],
 }
 
-const EMPTY: Bucket = Bucket { keys: [0; WAYS], words: [0; WAYS] };
+const EMPTY: Line = Line { keys: [0; WAYS], words: [0; WAYS] };
 
 /// Where a key is, until another key takes its place: what queues hold. A record that has outlived
 /// its key means the other one then, as a hint may.
 pub(super) type Slot = u32;
 
-pub(super) struct Table {
+pub(super) struct Directory {
     /// A power of two of them.
-    buckets: Vec<Bucket>,
+    buckets: Vec<Line>,
 }
 
-impl Table {
+impl Directory {
     fn len(capacity: u64) -> u64 {
         (capacity * SLOTS).div_ceil(WAYS as u64).next_power_of_two()
     }
 
-    /// What a table for caches of so many entries takes, in bytes.
+    /// What a directory for caches of so many entries takes, in bytes.
     pub(super) fn price(capacity: u64) -> u64 {
-        Self::len(capacity) * size_of::<Bucket>() as u64
+        Self::len(capacity) * size_of::<Line>() as u64
     }
 
-    /// An empty table; `None` when the system has no memory left.
+    /// An empty directory; `None` when the system has no memory left.
     pub(super) fn new(capacity: u64) -> Option<Self> {
         let len = Self::len(capacity) as usize;
         let mut buckets = memory::try_vec(len)?;
