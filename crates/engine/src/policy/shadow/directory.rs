@@ -1,6 +1,6 @@
 //! What shadows know of keys: for each of up to eight caches, four bits of one word.
 //!
-//! A bucket is one cache line of eight keys. A key that finds its bucket full takes the place of the
+//! A line is a cache line of eight keys. A key that finds its line full takes the place of the
 //! one that fewest caches hold.
 
 use crate::memory;
@@ -47,7 +47,7 @@ pub(super) type Slot = u32;
 
 pub(super) struct Directory {
     /// A power of two of them.
-    buckets: Vec<Line>,
+    lines: Vec<Line>,
 }
 
 impl Directory {
@@ -63,70 +63,70 @@ impl Directory {
     /// An empty directory; `None` when the system has no memory left.
     pub(super) fn new(capacity: u64) -> Option<Self> {
         let len = Self::len(capacity) as usize;
-        let mut buckets = memory::try_vec(len)?;
-        buckets.resize(len, EMPTY);
-        Some(Self { buckets })
+        let mut lines = memory::try_vec(len)?;
+        lines.resize(len, EMPTY);
+        Some(Self { lines })
     }
 
     /// What it takes, in bytes.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> u64 {
-        size_of_val(self.buckets.as_slice()) as u64
+        size_of_val(self.lines.as_slice()) as u64
     }
 
     #[inline]
-    pub(super) fn bucket_of(&self, key: u32) -> usize {
+    pub(super) fn line_of(&self, key: u32) -> usize {
         // Fibonacci hashing (Knuth, TAOCP 3, 6.4): which bits of a key are alike does not matter.
-        (key.wrapping_mul(0x9E37_79B1) >> 7) as usize & (self.buckets.len() - 1)
+        (key.wrapping_mul(0x9E37_79B1) >> 7) as usize & (self.lines.len() - 1)
     }
 
     #[inline]
     fn word(&mut self, slot: Slot) -> &mut u32 {
-        &mut self.buckets[slot as usize / WAYS].words[slot as usize % WAYS]
+        &mut self.lines[slot as usize / WAYS].words[slot as usize % WAYS]
     }
 
     /// The key of a slot.
     pub(super) fn key(&self, slot: Slot) -> u32 {
-        self.buckets[slot as usize / WAYS].keys[slot as usize % WAYS]
+        self.lines[slot as usize / WAYS].keys[slot as usize % WAYS]
     }
 
     #[inline]
-    fn find(&self, bucket: usize, key: u32) -> Option<Slot> {
+    fn find(&self, line: usize, key: u32) -> Option<Slot> {
         // All eight at once: which of them it is cannot be predicted.
-        let held = self.buckets[bucket].keys.iter().enumerate();
+        let held = self.lines[line].keys.iter().enumerate();
         let found = held.fold(0, |found, (way, &held)| found | u32::from(held == key) << way);
-        (found != 0).then(|| (bucket * WAYS) as Slot | found.trailing_zeros())
+        (found != 0).then(|| (line * WAYS) as Slot | found.trailing_zeros())
     }
 
     /// The key's slot, made if it has none, and what was known of another key that it was taken
     /// from.
     #[inline]
     pub(super) fn find_or_make(&mut self, key: u32) -> (Slot, u32) {
-        let bucket = self.bucket_of(key);
-        match self.find(bucket, key) {
+        let line = self.line_of(key);
+        match self.find(line, key) {
             Some(slot) => (slot, 0),
-            None => self.make(bucket, key),
+            None => self.make(line, key),
         }
     }
 
     fn make(&mut self, at: usize, key: u32) -> (Slot, u32) {
         let unused = self.find(at, 0);
-        let bucket = &mut self.buckets[at];
+        let line = &mut self.lines[at];
         if let Some(slot) = unused {
-            bucket.keys[slot as usize % WAYS] = key;
+            line.keys[slot as usize % WAYS] = key;
             return (slot, 0);
         }
         let mut way = 0;
         for other in 1..WAYS {
-            if bucket.words[way] == 0 {
+            if line.words[way] == 0 {
                 break;
             }
-            if weight(bucket.words[other]) < weight(bucket.words[way]) {
+            if weight(line.words[other]) < weight(line.words[way]) {
                 way = other;
             }
         }
-        bucket.keys[way] = key;
-        ((at * WAYS + way) as Slot, std::mem::take(&mut bucket.words[way]))
+        line.keys[way] = key;
+        ((at * WAYS + way) as Slot, std::mem::take(&mut line.words[way]))
     }
 
     /// Counts a read of the key in every cache that holds it; the caches that do, a bit for each at
@@ -142,7 +142,7 @@ impl Directory {
 
     #[inline]
     pub(super) fn known(&self, cache: usize, slot: Slot) -> Known {
-        let word = self.buckets[slot as usize / WAYS].words[slot as usize % WAYS];
+        let word = self.lines[slot as usize / WAYS].words[slot as usize % WAYS];
         let bits = word >> (BITS * cache);
         let place = match bits & 3 {
             0 => Place::Nowhere,

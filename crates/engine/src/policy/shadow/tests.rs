@@ -141,7 +141,7 @@ fn keys(capacity: u64) -> Vec<u32> {
         (1..20 * capacity as u32).map(|key| key.wrapping_mul(0x9E37)).collect();
     let mut crowd = HashMap::new();
     keys.retain(|&key| {
-        let count = crowd.entry(directory.bucket_of(key)).or_insert(0);
+        let count = crowd.entry(directory.line_of(key)).or_insert(0);
         *count += 1;
         *count <= 8
     });
