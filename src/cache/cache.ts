@@ -13,6 +13,7 @@ import type { WriteBehindStats } from '../writing/behind.ts'
 import type { WriteEntry } from '../writing/queue.ts'
 import { type InvalidateOptions, Writing } from '../writing/writing.ts'
 import { checkInvalidateOptions, checkSetOptions } from './call-options.ts'
+import type { Ready } from './entries.ts'
 import { apply, type Invalidation } from './invalidations.ts'
 import { LoadingCache } from './loading-cache.ts'
 import { Namespace, type NamespaceHost } from './namespace.ts'
@@ -61,7 +62,7 @@ class Opening {
  */
 export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCache<K, V> {
   readonly #warm: Warm<K> | undefined
-  #writes: Writing<K, V> | undefined
+  #writes: Writing<K, V, Ready> | undefined
   #closing: Promise<void> | undefined
 
   /**
@@ -251,14 +252,16 @@ export class Cache<K extends CacheKey = string, V = unknown> extends LoadingCach
     }
   }
 
-  get #writing(): Writing<K, V> {
+  get #writing(): Writing<K, V, Ready> {
     this.#writes ??= new Writing(
       this.options,
       {
-        store: async (key, value, options) => {
+        ready: (...write) => this.makeReady(...write),
+        needKey: key => this.needKey(key),
+        store: async (key, value, ready) => {
           // Closed meanwhile, it keeps nothing, but what the second tier has is older than the origin.
           if (this.closed) await this.forgetAll([key])
-          else await this.storeAll(key, value, options)
+          else await this.storeReady(key, value, ready)
         },
         forget: async key => this.forgetAll([key]),
         tell: (by, keys, begun, failed) => {

@@ -74,6 +74,8 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
   /** Removes many keys in one native call; how many had a value. */
   deleteMany(keys: readonly K[]): number {
     const list = plainArray('keys', keys)
+    // All are removed in both or none is.
+    if (this.second !== undefined) for (const key of list) this.needKey(key)
     const removed = binding.deleteMany(this.at, list)
     if (this.second !== undefined) void this.second.session.delete(list)
     return removed

@@ -21,6 +21,15 @@ import type { CacheOptions } from './options.ts'
 // Constants, so that V8 knows what the hottest methods call: see `enter_cache` in the binding.
 const { get, getAndTouch, getNear, peek, has, set, delete: remove } = binding
 
+/** A write of which all is known that can be before it is done. */
+export interface Ready {
+  readonly options: SetOptions | undefined
+  /** Milliseconds; `undefined`: as long as the cache says. */
+  readonly life: number | undefined
+  /** Left out if the value is encoded when it is stored. */
+  readonly encoded?: unknown
+}
+
 /**
  * Reads and writes of one key, done when they return. See {@link Cache}, which has all methods.
  */
@@ -243,7 +252,10 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   /** Removes a key; whether it had a value. */
   delete(key: K): boolean {
     this.#near?.forget(key)
-    if (this.#second !== undefined) void this.#second.session.delete([key])
+    if (this.#second !== undefined) {
+      this.needKey(key)
+      void this.#second.session.delete([key])
+    }
     return remove(this.#at, key)
   }
 
@@ -346,23 +358,42 @@ export class Entries<K extends CacheKey = string, V = unknown> {
   }
 
   /**
-   * Stores a value; when it is in the second tier too, if there is one.
+   * Refuses what no key can be.
    * @internal
    */
-  protected storeAll(
-    key: K,
-    value: V,
-    options: SetOptions | undefined,
-  ): Promise<unknown> | undefined {
-    this.#near?.tell()
-    return this.#store(key, value, options)
+  protected needKey(key: K): void {
+    has(this.#at, key)
   }
 
-  #store(key: K, value: V, options: SetOptions | undefined): Promise<unknown> | undefined {
+  /**
+   * Finds out whatever {@link Entries.storeReady} would have to refuse, but that there is no room.
+   * @internal
+   */
+  protected makeReady(key: K, value: V, options: SetOptions | undefined): Ready {
+    this.needKey(key)
     checkSetOptions(options)
+    noteOf({ ...options })
     const life = this.#lives.of(options, value, key)
+    return { options, life, encoded: this.#values.encodeAhead(value) }
+  }
+
+  /**
+   * Stores a value that {@link Entries.makeReady} gave; when it is in the second tier too, if there is one.
+   * @internal
+   */
+  protected storeReady(key: K, value: V, ready: Ready): Promise<unknown> | undefined {
+    this.#near?.tell()
+    return this.#put(key, value, ready)
+  }
+
+  #store(key: K, value: V, options: SetOptions | undefined): void {
+    checkSetOptions(options)
+    void this.#put(key, value, { options, life: this.#lives.of(options, value, key) })
+  }
+
+  #put(key: K, value: V, { options, life, encoded: ahead }: Ready): Promise<unknown> | undefined {
     const { here, note, own } = this.prepare(options, life)
-    const encoded = this.#values.encode(value)
+    const encoded = ahead === undefined ? this.#values.encode(value) : ahead
     const isPlain = note === undefined && own === 0
     let stored = false
     try {

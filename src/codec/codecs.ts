@@ -243,6 +243,13 @@ function custom(codec: Partial<Codec<unknown>>): Coding | undefined {
   }
 }
 
+/** Whether the native side takes what a codec gave. */
+export function takes({ accepts }: Coding, encoded: unknown): boolean {
+  if (typeof encoded === 'string') return (accepts & TEXT) !== 0
+  if (typeof encoded === 'number') return (accepts & NUMBER) !== 0
+  return encoded instanceof Uint8Array && (accepts & BYTES) !== 0
+}
+
 /** Whether text and numbers pass as they are, though other values do not. */
 export function passesText({ accepts }: Coding): boolean {
   return (accepts & TAGGED) !== 0

@@ -2,7 +2,7 @@
 
 import { DecodeError, InvalidValueError } from '../base/errors.ts'
 import { type Stored, takeBytes } from '../native/native.ts'
-import { type Coding, passesText } from './codecs.ts'
+import { type Coding, passesText, takes } from './codecs.ts'
 import { deepFreeze } from './freeze.ts'
 import { HeapObjects } from './heap.ts'
 
@@ -16,6 +16,7 @@ export class Values<V> {
   readonly textOut: boolean
   /** The objects, if the codec is `heap`. */
   readonly slots: HeapObjects | undefined
+  readonly #coding: Coding
   readonly #name: string
   readonly #encode: ((value: never) => unknown) | undefined
   readonly #decode: ((stored: never) => unknown) | undefined
@@ -23,6 +24,7 @@ export class Values<V> {
 
   /** @param freeze - whether values that come out are frozen. */
   constructor(coding: Coding, freeze: boolean) {
+    this.#coding = coding
     this.#name = coding.name
     this.#freeze = freeze
     if (coding.name === 'heap') {
@@ -49,6 +51,19 @@ export class Values<V> {
       if (cause instanceof InvalidValueError) throw cause
       throw new InvalidValueError(this.#name, 'this value', { cause })
     }
+  }
+
+  /**
+   * As `encode`, before it is stored: refuses what the native side would. Objects of the codec `heap`
+   * are encoded when they are stored, and give `undefined`.
+   */
+  encodeAhead(value: V): unknown {
+    if (this.slots !== undefined) return undefined
+    const encoded = this.encode(value)
+    if (takes(this.#coding, encoded)) return encoded
+    const type = typeof encoded
+    const got = encoded === undefined || encoded === null ? `${encoded}` : type
+    throw new InvalidValueError(this.#name, got === 'object' ? 'an object' : `a ${got}`)
   }
 
   /** The value again; bytes have been taken already. */

@@ -43,11 +43,15 @@ export interface InvalidateOptions {
   again?: Duration | undefined
 }
 
-/** What writing does to the cache. */
-export interface Written<K extends CacheKey, V> {
+/** What writing does to the cache. `R` is a write that is ready to be stored. */
+export interface Written<K extends CacheKey, V, R> {
+  /** Makes a write ready, and throws whatever storing it would. */
+  ready(key: K, value: V, options: SetOptions | undefined): R
+  /** Throws if no key can be this. */
+  needKey(key: K): void
   /** Writes reached the origin, or were given up. */
   tell(by: 'through' | 'behind', ...write: Parameters<TellWrite<K>>): void
-  store(key: K, value: V, options: SetOptions | undefined): Promise<void>
+  store(key: K, value: V, ready: R): Promise<void>
   forget(key: K): Promise<void>
 }
 
@@ -78,13 +82,13 @@ export function checkWriting<K extends CacheKey, V>(options: WritingOptions<K, V
 }
 
 /** The writes of one instance. */
-export class Writing<K extends CacheKey, V> {
-  readonly #cache: Written<K, V>
-  readonly #through: WriteThrough<K, V, SetOptions | undefined> | undefined
+export class Writing<K extends CacheKey, V, R> {
+  readonly #cache: Written<K, V, R>
+  readonly #through: WriteThrough<K, V, R> | undefined
   readonly #behind: WriteBehind<K, V> | undefined
   readonly #again: Again<K>
 
-  constructor(options: WritingOptions<K, V>, cache: Written<K, V>, timers: Timers) {
+  constructor(options: WritingOptions<K, V>, cache: Written<K, V, R>, timers: Timers) {
     const { writer, writeThrough, writeBehind } = options
     this.#cache = cache
     this.#through =
@@ -106,16 +110,18 @@ export class Writing<K extends CacheKey, V> {
     return this.#behind?.stats
   }
 
-  /** Stores a value in origin, cache and second tier. */
+  /** Stores a value in origin, cache and second tier. What cannot be stored the origin does not get. */
   async put(key: K, value: V, options: SetOptions | undefined): Promise<void> {
-    if (this.#through !== undefined) return this.#through.set(key, value, options)
+    const ready = this.#cache.ready(key, value, options)
+    if (this.#through !== undefined) return this.#through.set(key, value, ready)
     const room = this.#behind?.add({ kind: 'set', key, value })
     if (room !== undefined) await room
-    await this.#cache.store(key, value, options)
+    await this.#cache.store(key, value, ready)
   }
 
   /** Removes a key from origin, cache and second tier. */
   async remove(key: K): Promise<void> {
+    this.#cache.needKey(key)
     if (this.#through !== undefined) return this.#through.delete(key)
     const room = this.#behind?.add({ kind: 'delete', key })
     if (room !== undefined) await room
@@ -124,6 +130,7 @@ export class Writing<K extends CacheKey, V> {
 
   /** Removes a key from cache and second tier, and perhaps once more. */
   async invalidate(key: K, options: InvalidateOptions = {}): Promise<void> {
+    this.#cache.needKey(key)
     const { again } = checkShape('options', options, ['again'])
     if (again !== undefined) this.#again.add(key, checkDuration('again', again))
     await this.#cache.forget(key)

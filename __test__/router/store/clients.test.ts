@@ -9,7 +9,7 @@ import { redis as redisTier } from 'breakwater/redis'
 import { Redis } from 'ioredis'
 import { BasicClientSideCache, createClient } from 'redis'
 import { encode, Raw } from '../support.ts'
-import { calls, front, hasRedis, info } from './support.ts'
+import { calls, front, hasRedis, info, subscribers } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
 const execute = promisify(execFile)
@@ -32,12 +32,7 @@ for (const protocol of ['2', '3']) {
     t.timeout(120_000)
     const { store, node } = await front(t, ['--threads', '1'])
     const direct = await Raw.open(t, store.port)
-    const clients = await Promise.all(Array.from({ length: 50 }, () => Raw.open(t, node.port)))
-    for (const client of clients) {
-      await client.send('HELLO', protocol)
-      await client.send('SUBSCRIBE', 'news')
-      await client.send('PSUBSCRIBE', 'n*')
-    }
+    const clients = await subscribers(t, node.port, protocol)
     t.is(await direct.send('PUBSUB', 'NUMSUB', 'news'), '*2\r\n$4\r\nnews\r\n:1\r\n')
     t.is(await direct.send('PUBLISH', 'news', 'calm'), ':2\r\n')
     const mark = protocol === '2' ? '*' : '>'

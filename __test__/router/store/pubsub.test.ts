@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { Raw, redis } from '../support.ts'
-import { front, hasRedis, info } from './support.ts'
+import { front, hasRedis, info, subscribers } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
 
@@ -20,15 +20,8 @@ for (const protocol of ['2', '3']) {
     t.timeout(240_000)
     const { store, node } = await front(t, ['--threads', '4'])
     const direct = await Raw.open(t, store.port)
-    const clients = await Promise.all(Array.from({ length: 100 }, () => Raw.open(t, node.port)))
-    await Promise.all(
-      clients.map(async client => {
-        await client.send('HELLO', protocol)
-        await client.send('SUBSCRIBE', 'news')
-        await client.send('PSUBSCRIBE', 'spor*')
-        await client.send('SSUBSCRIBE', 'shard')
-      }),
-    )
+    const topics = { pattern: 'spor*', more: [['SSUBSCRIBE', 'shard']] }
+    const clients = await subscribers(t, node.port, protocol, { count: 100, ...topics })
     t.is(await direct.send('PUBSUB', 'NUMSUB', 'news'), '*2\r\n$4\r\nnews\r\n:1\r\n')
     t.is(await direct.send('PUBSUB', 'SHARDNUMSUB', 'shard'), '*2\r\n$5\r\nshard\r\n:1\r\n')
     t.is(await direct.send('PUBSUB', 'NUMPAT'), ':1\r\n')

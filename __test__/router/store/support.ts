@@ -107,3 +107,24 @@ export async function calls(raw: Raw, command: string): Promise<number> {
   const stats = await info(raw, 'commandstats', `cmdstat_${command}`)
   return Number(/calls=(\d+)/.exec(stats ?? '')?.[1] ?? 0)
 }
+
+/** Opens clients of a protocol that subscribe to `news`, to a pattern, and to more. */
+export function subscribers(
+  t: ExecutionContext,
+  port: number,
+  protocol: string,
+  {
+    count = 50,
+    pattern = 'n*',
+    more = [],
+  }: { count?: number; pattern?: string; more?: string[][] } = {},
+): Promise<Raw[]> {
+  const subscriber = async () => {
+    const client = await Raw.open(t, port)
+    await client.send('HELLO', protocol)
+    const topics = [['SUBSCRIBE', 'news'], ['PSUBSCRIBE', pattern], ...more]
+    for (const words of topics) await client.send(...words)
+    return client
+  }
+  return Promise.all(Array.from({ length: count }, subscriber))
+}

@@ -131,3 +131,16 @@ fn what_is_kept_of_a_transaction_does_not_hold_up_the_rest_of_it() {
     let steps = vec![ask(0, &asks), Step::Settle];
     storm::weather(&Case { setup: honest(End::Answers), steps });
 }
+
+#[test]
+fn what_nobody_hears_any_more_is_ended_though_its_connection_was_lost_meanwhile() {
+    let setup = Setup { two: true, ..honest(End::Answers) };
+    let first = [Step::Ask(1, Ask::Hear), Step::Ask(2, Ask::Hear), Step::Settle];
+    // Another one of the same thread asks while the connection that hears is cut.
+    for other in [Ask::Subscribe(Kind::Channel, 0), Ask::Hear] {
+        for cut in 0..3 {
+            let steps = [&first[..], &[ask(0, &[other, Ask::Hear]), Step::Cut(cut)]].concat();
+            storm::weather(&Case { setup, steps });
+        }
+    }
+}

@@ -1,13 +1,12 @@
 // The cache that every worker of the process shares, with the methods of the drop-in.
 
 import { CacheClosedError, EntryTooLargeError, OptionCombinationError } from '../../base/errors.ts'
-import { type Identity, identityOf } from '../../base/identity.ts'
-import { Pending } from '../../base/pending.ts'
 import type { CacheKey, SetOptions } from '../../base/types.ts'
 import type { Cache } from '../../cache/cache.ts'
 import type * as Types from '../interface.ts'
 import { type OpenShared, offer, SHARED } from '../sharing.ts'
 import type * as Words from '../types.ts'
+import { Calls, type Saving } from './calls.ts'
 import { open, refuse } from './options.ts'
 import { Unshared } from './unshared.ts'
 
@@ -19,24 +18,13 @@ type Methods<K extends Some, V extends Some, FC> = Omit<
   'fetch' | 'forceFetch' | 'memo' | 'set' | 'setMany'
 >
 
-/** How an entry is stored. */
-type Saving = Pick<Types.SetOptions<unknown, unknown, unknown>, 'ttl' | 'jitter' | 'noUpdateTTL'>
-
-/** The call of a fetch method. */
-interface Call<V> {
-  readonly controller: AbortController
-  /** What becomes of it. */
-  readonly promise: Promise<V | undefined>
-}
-
 /** What `new LRUCache({ shared })` gives: its methods, over a {@link Cache}. */
 export class SharedCache<K extends Some, V extends Some, FC = unknown>
   extends Unshared
   implements Methods<K, V, FC>
 {
   readonly #cache: Cache<K & CacheKey, V>
-  /** The calls of this worker that are under way: one for each key. */
-  readonly #calls = new Pending<Identity, Call<V>>()
+  readonly #calls: Calls<K, V, FC>
   readonly #options: Types.SharedOptions<K, V, FC>
   #max: Words.Count
   /** How long an entry lives whose `set` does not say; 0: as the cache was made. */
@@ -63,6 +51,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     this.noUpdateTTL = !!options.noUpdateTTL
     this.allowStaleOnFetchRejection = !!options.allowStaleOnFetchRejection
     this.ignoreFetchAbort = !!options.ignoreFetchAbort
+    this.#calls = new Calls(this, (key, value, saving) => this.#store(key, value, saving))
   }
 
   get shared(): string {
@@ -134,19 +123,19 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
 
   set(key: K, value: V | undefined, options?: Types.SetOptions<K, V, FC>): this {
     if (options !== undefined) refuse(options)
-    this.#abort(key, value === undefined ? 'deleted' : 'replaced')
+    this.#calls.abort(key, value === undefined ? 'deleted' : 'replaced')
     if (value === undefined) this.#cache.delete(key as K & CacheKey)
     else this.#store(key, value, options)
     return this
   }
 
   delete(key: K): boolean {
-    this.#abort(key, 'deleted')
+    this.#calls.abort(key, 'deleted')
     return this.#cache.delete(key as K & CacheKey)
   }
 
   clear(): void {
-    this.#abortAll(new Error('deleted'))
+    this.#calls.abortAll(new Error('deleted'))
     this.#cache.clear()
   }
 
@@ -169,14 +158,12 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   async fetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V | undefined> {
     refuse(options)
     if (this.fetchMethod === undefined) return this.get(key, options)
-    if (this.#calls.size > 0) {
-      const call = this.#calls.of(identityOf(key as K & CacheKey))
-      if (call !== undefined) return call.promise
-    }
+    const underWay = this.#calls.of(key)
+    if (underWay !== undefined) return underWay
     options.signal?.throwIfAborted()
     const old = this.get(key, options)
     if (old !== undefined && !options.forceRefresh) return old
-    return this.#begin(key, old, options)
+    return this.#calls.begin(key, old, options)
   }
 
   async forceFetch(key: K, options: Types.FetchOptions<K, V, FC> = {}): Promise<V> {
@@ -310,7 +297,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
   }
 
   close(): void {
-    this.#abortAll(new CacheClosedError())
+    this.#calls.abortAll(new CacheClosedError())
     this.#cache.close()
   }
 
@@ -349,73 +336,6 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
     const ttl = saving.ttl ?? changed
     if (ttl === undefined && jitter === undefined) return undefined
     return { ttl: ttl === 0 ? Number.POSITIVE_INFINITY : ttl, jitter }
-  }
-
-  /** Nobody needs the call for a key any more. */
-  #abort(key: K, reason: string): void {
-    if (this.#calls.size === 0) return
-    this.#calls.forget(identityOf(key as K & CacheKey))?.controller.abort(new Error(reason))
-  }
-
-  /** Nobody needs any call any more. */
-  #abortAll(reason: Error): void {
-    for (const { controller } of this.#calls.clear()) controller.abort(reason)
-  }
-
-  #begin(
-    key: K,
-    old: V | undefined,
-    options: Types.FetchOptions<K, V, FC>,
-  ): Promise<V | undefined> {
-    const id = identityOf(key as K & CacheKey)
-    const controller = new AbortController()
-    const { signal } = controller
-    const given = options.signal
-    const abort = () => controller.abort(given?.reason)
-    given?.addEventListener('abort', abort)
-    const {
-      allowStaleOnFetchRejection = this.allowStaleOnFetchRejection,
-      ignoreFetchAbort = this.ignoreFetchAbort,
-      context,
-      forceRefresh: _,
-      ...saving
-    } = options
-    const told = { signal, options: saving, context: context as FC }
-    const land = (value: V | undefined): V | undefined => {
-      const inPlace = this.#calls.of(id) === call
-      if (value !== undefined && inPlace) this.#store(key, value, saving)
-      return value
-    }
-    const fail = (error: unknown): V => {
-      if (allowStaleOnFetchRejection && old !== undefined) return old
-      throw error
-    }
-    const promise = this.#call(key, old, told, ignoreFetchAbort).then(land).catch(fail)
-    const call = { controller, promise }
-    const end = () => {
-      given?.removeEventListener('abort', abort)
-      this.#calls.end(id, call)
-    }
-    this.#calls.begin(id, call)
-    promise.then(end, end)
-    return promise
-  }
-
-  /** What the fetch method gives; fails as soon as it is aborted. */
-  #call(
-    key: K,
-    old: V | undefined,
-    told: Types.FetcherOptions<K, V, FC>,
-    ignoreAbort: boolean,
-  ): Promise<V | undefined> {
-    return new Promise((resolve, reject) => {
-      if (!ignoreAbort) {
-        told.signal.addEventListener('abort', () => reject(told.signal.reason), { once: true })
-      }
-      const fetched = this.fetchMethod?.(key, old, told) as Promise<V | undefined>
-      // Not `resolve(fetched)`: after that an abort would come too late.
-      Promise.resolve(fetched).then(resolve, reject)
-    })
   }
 }
 

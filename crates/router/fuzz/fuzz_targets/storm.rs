@@ -9,4 +9,6 @@ mod storm;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|case: storm::case::Case| storm::weather(&case));
+fuzz_target!(|case: storm::case::Case| {
+    storm::weather(&case);
+});

@@ -1,5 +1,7 @@
 //! The cache on the path, without a socket: what may come late, in another order, or not at all.
 
+#[path = "../fronting/mod.rs"]
+mod fronting;
 mod histories;
 mod pipelines;
 mod pubsub;

@@ -1,12 +1,12 @@
 //! Two relays of one node, a store, and the network between them, of which the test says what moves
 //! and when. No socket, no clock but the test's.
 
+use super::fronting::router;
 use super::server::{Line, Server};
-use breakwater_engine::{Cache, Clock, Config};
+use breakwater_engine::{Clock, Config};
 use breakwater_resp::{Parsed, Protocol, ReplyParser, RequestParser};
 use breakwater_router::{
-    ClientId, Letter, Next, Options, Output, Peer, Relay, Router, Routes, Rules, Session,
-    StoreAddress,
+    ClientId, Letter, Next, Output, Peer, Relay, Router, Routes, Rules, Session,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -61,21 +61,7 @@ impl World {
         let clock = Clock::manual();
         let grace = routes.grace();
         let config = Config { clock: clock.clone(), grace, ..Config::default() };
-        let upstream = StoreAddress {
-            host: "store".into(),
-            port: 6379,
-            unix: false,
-            tls: false,
-            user: None,
-            password: None,
-        };
-        let options = Options {
-            upstream: Some(upstream),
-            rules: Rules { routes, ..Rules::default() },
-            ..Options::default()
-        };
-        let cache = Arc::new(Cache::new(config).unwrap());
-        let router = Arc::new(Router::new(cache, options, START));
+        let router = router(config, Rules { routes, ..Rules::default() }, START);
         Self {
             relays: (0..relays).map(|_| Relay::new(&router).unwrap()).collect(),
             router,

@@ -50,25 +50,26 @@ impl Crowds {
 }
 
 impl Relay {
-    /// Whether a request waits, since the connection that it would go over is full.
+    /// Whether a request waits, since the connection that it would go over is full. Its command is
+    /// known, or the store has told of it, and `listed` if it is in the table.
     pub(super) fn waits_in_crowd(
         &mut self,
-        known: Option<&'static Known>,
-        other: Option<&Known>,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
         request: &Request<'_>,
         course: &mut Course,
     ) -> bool {
         if self.crowds.full.is_empty() {
             return false;
         }
-        let sends = match other.map(|known| known.class) {
-            Some(Class::Local) => other.is_some_and(|known| known.name == "info"),
+        let sends = match known.map(|known| known.class) {
+            Some(Class::Local) => known.is_some_and(|known| known.name == "info"),
             Some(Class::Multi | Class::Discard | Class::Subscribes | Class::Refused(_)) => false,
             Some(Class::Exec) => true,
             _ => course.transaction.is_none(),
         };
-        let waits = sends && self.is_for_full(other, request, course);
-        let waits = waits && !known.is_some_and(|known| self.remembers(known, request, course));
+        let waits = sends && self.is_for_full(known, request, course);
+        let waits = waits && !listed.is_some_and(|known| self.remembers(known, request, course));
         if waits {
             self.crowds.add(request.client);
         }

@@ -13,15 +13,15 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `crowd` says what has to wait before it goes on, `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6;
-//! `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
+//! `request` is 1 and what leads to the others, `crowd` says what has to wait before it goes on,
+//! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
 //! does not have.
 //!
-//! A client's requests that have no reply yet are all on one connection: the store does them in
-//! their order.
+//! A client's requests that have no reply yet may be on several connections: `pending` says which of
+//! them waits for another one.
 
 mod broadcast;
 mod checks;

@@ -54,66 +54,55 @@ impl Relay {
         }
     }
 
-    /// Keys are watched until a transaction ends.
-    pub(super) fn watch(
+    /// Does what needs a connection of its client's own.
+    pub(super) fn take_own(
         &mut self,
         known: &Known,
         request: &Request<'_>,
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         check_words(known, request)?;
-        let home = self.home(Some(known), request)?;
-        let Some(id) = self.pin(home.server, request, course)? else { return Ok(Taken::Later) };
-        course.own.hold.take(Use::Watch);
-        self.over_own(id, Some(known), request, course)
+        let server = match known.class {
+            Class::Waits | Class::Monitors => self.any_master()?,
+            _ => self.home(Some(known), request)?.server,
+        };
+        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
+        match known.class {
+            // Keys are watched until a transaction ends.
+            Class::Watch => {
+                course.own.hold.take(Use::Watch);
+                self.over_own(id, Some(known), request, course)
+            }
+            // From now on its client is told of all that the store does.
+            Class::Monitors => {
+                course.own.hold.take(Use::Keep);
+                course.monitors = true;
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.upstream.set_streams();
+                }
+                self.over_own(id, Some(known), request, course)
+            }
+            // They speak of what their connection wrote: of all that the store has done before a
+            // `PING` over it.
+            Class::Waits => {
+                self.send(id, &word("PING"), To::Nobody);
+                Ok(self.wait_over_own(id, known, request, course))
+            }
+            _ => Ok(self.wait_over_own(id, known, request, course)),
+        }
     }
 
-    /// A command that waits for as long as it likes.
-    pub(super) fn block(
+    /// Sends a command that waits for as long as it likes.
+    fn wait_over_own(
         &mut self,
+        id: LinkId,
         known: &Known,
         request: &Request<'_>,
         course: &mut Course,
-    ) -> Result<Taken, Failure> {
-        check_words(known, request)?;
-        let home = self.home(Some(known), request)?;
-        let Some(id) = self.pin(home.server, request, course)? else { return Ok(Taken::Later) };
+    ) -> Taken {
         let to = self.last_over_own(known, request, course);
         self.send_patiently(id, request.bytes, to);
         course.block();
-        Ok(Taken::Done)
-    }
-
-    /// `WAIT` and `WAITAOF` speak of what their connection wrote: of all that the store has done
-    /// before a `PING` over it.
-    pub(super) fn wait_for_copies(
-        &mut self,
-        known: &Known,
-        request: &Request<'_>,
-        course: &mut Course,
-    ) -> Result<Taken, Failure> {
-        check_words(known, request)?;
-        let server = self.any_master()?;
-        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
-        self.send(id, &word("PING"), To::Nobody);
-        self.block(known, request, course)
-    }
-
-    /// From now on its client is told of all that the store does.
-    pub(super) fn monitor(
-        &mut self,
-        known: &Known,
-        request: &Request<'_>,
-        course: &mut Course,
-    ) -> Result<Taken, Failure> {
-        check_words(known, request)?;
-        let server = self.any_master()?;
-        let Some(id) = self.pin(server, request, course)? else { return Ok(Taken::Later) };
-        course.own.hold.take(Use::Keep);
-        course.monitors = true;
-        if let Some(link) = self.links.get_mut(&id) {
-            link.upstream.set_streams();
-        }
-        self.over_own(id, Some(known), request, course)
+        Taken::Done
     }
 }

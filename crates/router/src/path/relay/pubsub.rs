@@ -232,10 +232,18 @@ impl Relay {
     /// Messages may have been lost: those who subscribe are told so as by the store itself, by the
     /// end of their connections. Those whose subscriptions do not stand yet are told why.
     pub(super) fn deafen(&mut self) {
+        let mut asked = BTreeSet::new();
         for ask in std::mem::take(&mut self.subscribers.asks) {
+            asked.extend(ask.topics.iter().cloned());
             self.refuse_ask(ask, b"-ERR the connection to the store was lost\r\n");
         }
         let topics = std::mem::take(&mut self.subscribers.topics);
+        // What was asked for meanwhile may be heard already, for nobody.
+        asked.retain(|topic| topics.contains_key(topic));
+        if !asked.is_empty() {
+            let (thread, ear) = (self.number, self.router.ear.of(self.number));
+            self.write(ear, Word::Unlisten { thread, topics: asked.into_iter().collect() });
+        }
         let clients: BTreeSet<_> = topics.into_values().flatten().map(|(id, _)| id).collect();
         self.deliveries.extend(clients.into_iter().map(Delivery::end));
         self.renew_feed();

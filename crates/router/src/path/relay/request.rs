@@ -10,6 +10,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::policy::Permissions;
+use crate::shared::ClientId;
 use breakwater_resp::Protocol;
 
 impl Relay {
@@ -44,17 +45,15 @@ impl Relay {
             return Ok(Taken::Later);
         }
         let keys = self.tracks(known, request, course);
-        let taken = match &keys {
-            None => self.carry(listed, known, request, course, out),
-            Some(keys) => self.carry_tracked(listed, known, request, course, out, keys),
-        };
+        let taken = self.carry(listed, known, request, course, out, keys.as_ref());
         if !matches!(taken, Ok(Taken::Later)) {
             self.over_with(known, request.client, course);
         }
         taken
     }
 
-    /// Answers a request from memory, or sends it on its way.
+    /// Answers a request from memory, or sends it on its way; of changes of these keys its client is to
+    /// hear.
     fn carry(
         &mut self,
         listed: Option<&'static Known>,
@@ -62,68 +61,59 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
         out: &mut Vec<u8>,
-    ) -> Result<Taken, Failure> {
-        if let Some(taken) = self.take_session(known, request, course, out)? {
-            return Ok(taken);
-        }
-        if let Some(taken) = self.take_parts(known, request, course, None)? {
-            return Ok(taken);
-        }
-        if let Some(known) = listed.filter(|known| known.cacheable)
-            && known.takes(request.args.len())
-            && self.recall(known, request, course, out, false)
-        {
-            return Ok(Taken::Done);
-        }
-        self.pass_on(known, request, course, None)
-    }
-
-    /// The same, for one whose client is to hear of changes of these keys.
-    fn carry_tracked(
-        &mut self,
-        listed: Option<&'static Known>,
-        known: Option<&Known>,
-        request: &Request<'_>,
-        course: &mut Course,
-        out: &mut Vec<u8>,
-        keys: &KeyList,
+        keys: Option<&KeyList>,
     ) -> Result<Taken, Failure> {
         let mut number = None;
-        if self.goes_apart(known, request, course) {
+        if let Some(keys) = keys
+            && self.goes_apart(known, request, course)
+        {
             number = self.assured(request, course, keys);
             if number.is_none() {
                 return Ok(Taken::Later);
             }
         }
         if let Some(taken) = self.take_session(known, request, course, out)? {
-            match (number, &mut course.transaction) {
-                (None, Some(transaction)) => {
-                    keys.iter().for_each(|key| transaction.reads.push(key))
-                }
-                (Some(number), _) if matches!(taken, Taken::Done) || course.execution.is_some() => {
-                    let ticket = course.replies.end() - 1;
-                    self.watch_reply((request.client, ticket), course, number, keys.clone());
-                }
-                _ => {}
+            if let Some(keys) = keys {
+                self.track_session(number, keys, &taken, request.client, course);
             }
             return Ok(taken);
         }
-        if let Some(taken) = self.take_parts(known, request, course, Some(keys))? {
+        if let Some(taken) = self.take_parts(known, request, course, keys)? {
             return Ok(taken);
         }
         if let Some(known) = listed.filter(|known| known.cacheable)
             && known.takes(request.args.len())
-            && self.recall(known, request, course, out, true)
+            && self.recall(known, request, course, out, keys.is_some())
         {
             return Ok(Taken::Done);
         }
-        if request.protocol == Protocol::Resp2 {
+        if let Some(keys) = keys.filter(|_| request.protocol == Protocol::Resp2) {
             number = self.assured(request, course, keys);
             if number.is_none() {
                 return Ok(Taken::Later);
             }
         }
-        self.pass_on(known, request, course, Some((number, keys)))
+        self.pass_on(known, request, course, keys.map(|keys| (number, keys)))
+    }
+
+    /// Of changes of these keys a client is to hear which are read in a transaction, or over its own
+    /// connection.
+    fn track_session(
+        &mut self,
+        number: Option<u64>,
+        keys: &KeyList,
+        taken: &Taken,
+        client: ClientId,
+        course: &mut Course,
+    ) {
+        match (number, &mut course.transaction) {
+            (None, Some(transaction)) => keys.iter().for_each(|key| transaction.reads.push(key)),
+            (Some(number), _) if matches!(taken, Taken::Done) || course.execution.is_some() => {
+                let ticket = course.replies.end() - 1;
+                self.watch_reply((client, ticket), course, number, keys.clone());
+            }
+            _ => {}
+        }
     }
 
     /// Whether a request goes over a connection that does not tell of changes.

@@ -50,7 +50,6 @@ impl Relay {
             }
             Class::Exec => Err("ERR EXEC without MULTI".into()),
             Class::Discard => Err("ERR DISCARD without MULTI".into()),
-            Class::Watch => self.watch(known, request, course),
             Class::Unwatch if own.is_some() && course.own.hold == Hold::Watching => {
                 self.finish_own(known, request, course)
             }
@@ -59,9 +58,8 @@ impl Relay {
                 Ok(Taken::Said("OK"))
             }
             Class::Subscribes => self.subscribe(known, request, course, out),
-            Class::Monitors => self.monitor(known, request, course),
-            Class::Waits => self.wait_for_copies(known, request, course),
-            _ if known.blocks(request.args) => self.block(known, request, course),
+            Class::Watch | Class::Monitors | Class::Waits => self.take_own(known, request, course),
+            _ if known.blocks(request.args) => self.take_own(known, request, course),
             _ => return own.map(|id| self.over_own(id, Some(known), request, course)).transpose(),
         };
         taken.map(Some)

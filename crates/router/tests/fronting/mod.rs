@@ -1,0 +1,18 @@
+//! The router of a node in front of a store to which no socket leads: tests carry the bytes.
+
+use breakwater_engine::{Cache, Config};
+use breakwater_router::{Options, Router, Rules, StoreAddress};
+use std::sync::Arc;
+
+pub fn router(config: Config, rules: Rules, now: u64) -> Arc<Router> {
+    let upstream = StoreAddress {
+        host: "store".into(),
+        port: 6379,
+        unix: false,
+        tls: false,
+        user: None,
+        password: None,
+    };
+    let options = Options { upstream: Some(upstream), rules, ..Options::default() };
+    Arc::new(Router::new(Arc::new(Cache::new(config).unwrap()), options, now))
+}
