@@ -40,7 +40,8 @@ const HELP = `npm run bench -- [NAME...] [options]
   popular       a popular key that expires under 20,000 requests a second
   second-tier   keys that only Redis has, against caches with such a tier
   fleet         a write in one process until another reads it, over a redis-server
-  router        CPU an operation of the routing node, against redis-server and twemproxy
+  router        CPU an operation of the routing node, against redis-server and twemproxy; hot
+                reads, a store 1 ms away, a timer under load, several stores
   routing       a fleet routed by key and at random, lookups of a ring, a pool of workers
   warm-start    a new process over a warm fleet: its first 100 requests
   classic       the classic benchmark of LRU caches: kinds of keys, phases, every peer

@@ -1,6 +1,8 @@
 /**
  * CPU of the server an operation, from /proc, under redis-benchmark: the node against redis-server,
  * and in front of it against twemproxy. Rounds of all sides alternate; the medians are compared.
+ * Then what the store is spared of hot reads, reads of a store that is far away, how late a timer is on
+ * a loaded thread, what several stores cost instead of one, and how a hot key is spread over them.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,6 +13,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { median, type Row, table, times } from './lib/report.ts'
+import { distant } from './router/distant.ts'
+import { hot } from './router/hot.ts'
+import { spread } from './router/spread.ts'
+import { severalStores } from './router/stores.ts'
+import { timer } from './router/timer.ts'
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 /** Different keys; their values have 64 bytes. */
@@ -65,7 +72,16 @@ export async function router(options: { rounds: number }): Promise<Row[]> {
       if (peer !== undefined) row.ratio = peer.value / row.value
     }
     show(rows, sides)
-    return [...rows, ...(await reconnecting(lab, stores))]
+    rows.push(...(await reconnecting(lab, stores)))
+    lab.close()
+    return [
+      ...rows,
+      ...(await hot()),
+      ...(await distant()),
+      ...(await timer()),
+      ...(await severalStores(options)),
+      ...(await spread()),
+    ]
   } finally {
     lab.close()
   }

@@ -2,8 +2,12 @@
 // The command `breakwater`.
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
+import { hashPasswordCommand } from './cli/hash-password.ts'
 import { serve } from './cli/serve.ts'
+import { simulate } from './cli/simulate.ts'
 import { version } from './router/index.ts'
+
+const commands = [serve, check, simulate, hashPasswordCommand]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
@@ -12,10 +16,9 @@ const program = new Command('breakwater')
   .helpCommand(false)
   .exitOverride()
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
-  .addCommand(serve)
-  .addCommand(check)
 
-for (const command of [program, serve, check]) command.exitOverride().copyInheritedSettings(program)
+for (const command of commands) program.addCommand(command)
+for (const command of [program, ...commands]) command.exitOverride().copyInheritedSettings(program)
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error

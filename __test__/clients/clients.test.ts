@@ -5,7 +5,9 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { cluster } from '../router/store/cluster.ts'
 import { front, hasRedis } from '../router/store/support.ts'
+import { serve } from '../router/support.ts'
 
 const execute = promisify(execFile)
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -37,6 +39,21 @@ for (const protocol of ['2', '3']) {
     const program = path('everyday.py')
     const direct = await printed(python, program, `${store.port}`, protocol)
     t.true(direct.includes('# connections'))
+    t.deepEqual(
+      (await printed(python, program, `${node.port}`, protocol)).split('\n'),
+      direct.split('\n'),
+    )
+  })
+}
+
+for (const protocol of ['2', '3']) {
+  fromPython(`redis-py's RedisCluster, RESP${protocol}: everyday work`, async t => {
+    t.timeout(300_000)
+    const made = await cluster(t, 3, 0)
+    const node = await serve(t, '--threads', '2', '--store', made.url)
+    const program = path('cluster.py')
+    const direct = await printed(python, program, `${made.masters[0]!.port}`, protocol)
+    t.true(direct.includes('empty -> [None, None, None]'))
     t.deepEqual(
       (await printed(python, program, `${node.port}`, protocol)).split('\n'),
       direct.split('\n'),

@@ -94,8 +94,8 @@ const leased = async options => {
 }
 
 /** A router with a client that stays until it is told to go. */
-const router = async driver => {
-  const node = createRouter({ maxBytes: '16mb', threads: 1, driver })
+const router = async (driver, options) => {
+  const node = createRouter({ maxBytes: '16mb', threads: 1, driver, ...options })
   const { port } = await node.listen({ port: 0 })
   const client = connect(port, '127.0.0.1').on('error', () => {})
   client.write('PING\r\n')
@@ -254,6 +254,15 @@ const awaited = {
     const node = await router('auto')
     node.close().then(say('done'))
   },
+  async 'router: drain'() {
+    const node = await router('net', { threads: 0, drain: { over: 250, within: 50 } })
+    node.close().then(say('done'))
+  },
+  async 'router: warmUp'() {
+    const node = await router('auto', { store: 'redis://127.0.0.1:1' })
+    node.warmUp().then(say('done'))
+    setTimeout(() => node.close(), 50)
+  },
 }
 
 /** Who waits no longer, of those that waited for an hour. */
@@ -261,6 +270,12 @@ const given = { max: 10, ttl: 1, timeout: 50, lockTimeout: '1h' }
 
 /** Nobody waits for a timer, or it would help nobody: the process ends. */
 const forgotten = {
+  async 'router: onHotKey'() {
+    const store = 'redis://127.0.0.1:1'
+    const node = createRouter({ maxBytes: '16mb', threads: 1, store, onHotKey: () => {} })
+    await node.listen({ port: 0 })
+    await node.close()
+  },
   lockTimeout() {
     new Cache({ max: 10, lockTimeout: '1h' }).getOrSet('a', never)
   },

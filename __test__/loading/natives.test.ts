@@ -130,8 +130,9 @@ test('a leader that is overtaken hears of it, and leads again when its turn come
   b.join()
   t.is(binding.overdue(b.at, flight), PASSED)
   t.deepEqual(await a.mail(), [[flight, OVERTAKEN, undefined]])
-  t.is((await b.mail())[0]![1], LEAD)
-  t.is(binding.handOver(b.at, flight), PASSED)
+  const [[, lead, second]] = (await b.mail()) as [Letter]
+  t.is(lead, LEAD)
+  t.is(binding.handOver(b.at, flight, second as number), PASSED)
   const [[, kind, third]] = (await a.mail()) as [Letter]
   t.is(kind, LEAD)
   binding.give(a.at, third as number, 'value')
@@ -149,7 +150,7 @@ const ends: Record<
     -1,
     true,
   ],
-  handOver: [(at, flight) => binding.handOver(at, flight), LOST, true],
+  handOver: [(at, flight) => binding.handOver(at, flight, flight), LOST, true],
   overdue: [(at, flight) => binding.overdue(at, flight), LOST, true],
   land: [(at, flight) => binding.land(at, flight, 'late', undefined, undefined), 0, false],
   give: [(at, flight) => binding.give(at, flight, 'late'), undefined, false],
@@ -188,7 +189,8 @@ test('a load that is overdue and whose key another one loads has nothing to wait
     t.is(binding.overdue(a.at, flight), ALONE_HERE)
     t.true(b.join() > 0)
     if (end === 'fail') t.true(binding.fail(a.at, flight, 'late'))
-    else t.is(binding[end](a.at, flight), ALONE_HERE)
+    else if (end === 'handOver') t.is(binding.handOver(a.at, flight, flight), ALONE_HERE)
+    else t.is(binding.overdue(a.at, flight), ALONE_HERE)
   }
 })
 
@@ -197,7 +199,7 @@ test('who hears too late that it leads does not: another one does', async t => {
   const flight = a.join()
   b.join()
   c.join()
-  t.is(binding.handOver(a.at, flight), PASSED)
+  t.is(binding.handOver(a.at, flight, flight), PASSED)
   // B leads and does not know it yet when C loses patience, twice: once with A, once with B.
   t.is(binding.overdue(c.at, flight), LOST)
   t.is(binding.overdue(c.at, flight), PASSED)
@@ -208,10 +210,25 @@ test('who hears too late that it leads does not: another one does', async t => {
   for (const each of [a, b]) t.deepEqual(await each.mail(), [[flight, VALUE, 'value']])
 })
 
+test('who led once gives away nothing of its later lease', async t => {
+  const [a, b] = [openInstance(t, t.title), openInstance(t, t.title)]
+  const flight = a.join()
+  b.join()
+  t.is(binding.handOver(a.at, flight, flight), PASSED)
+  const [[, , second]] = (await b.mail()) as [Letter]
+  t.is(binding.handOver(b.at, flight, second as number), PASSED)
+  const [[, kind, third]] = (await a.mail()) as [Letter]
+  t.is(kind, LEAD)
+  t.is(binding.handOver(a.at, flight, flight), LOST)
+  t.true(binding.mayStore(a.at, third as number))
+  binding.give(a.at, third as number, 'value')
+  t.deepEqual(await b.mail(), [[flight, VALUE, 'value']])
+})
+
 test('a flight that nobody waits for ends when its leader gives it away', async t => {
   const [a, b] = [openInstance(t, t.title), openInstance(t, t.title)]
   const flight = a.join()
-  t.is(binding.handOver(a.at, flight), ALONE_HERE)
+  t.is(binding.handOver(a.at, flight, flight), ALONE_HERE)
   t.true(b.join() > 0)
   t.is(binding.land(a.at, flight, 'late', undefined, undefined), 0)
 })

@@ -133,3 +133,53 @@ test('of two loads of a key one may fail', async t => {
     await caches[0]!.close()
   }
 })
+
+test('what takes too long for a caller is kept although another load took its place', async t => {
+  const { caches, loads, clock } = instances(1, { staleIfError: '1h', ttl: '1s' })
+  const cache = caches[0]!
+  cache.set('a', 'stale')
+  clock.advance('2s')
+  const leaves = new AbortController()
+  const patient = cache.fetch('a', { signal: leaves.signal })
+  const soft = cache.fetch('a', { softTimeout: '15s' })
+  clock.advance('10s')
+  t.is(loads.length, 2)
+  clock.advance('5s')
+  t.is(await soft, 'stale')
+  leaves.abort(new Error('left'))
+  await t.throwsAsync(patient, { message: 'left' })
+  t.false(loads[1]!.signal.aborted)
+  loads[1]!.end('new')
+  await mail()
+  t.is(cache.get('a'), 'new')
+  await cache.close()
+})
+
+const ends: Record<string, (load: Pending) => void> = {
+  'brings a value': load => load.end('late'),
+  fails: load => load.fail(new Error('late')),
+  'has nothing': load => load.end(undefined as unknown as string),
+}
+for (const [how, end] of Object.entries(ends)) {
+  test(`a load that lost its lease ends nothing of a later one: it ${how}`, async t => {
+    const { caches, loads, clock } = instances(2, { leaderError: 'next' })
+    // It goes on for the cache, until another one is to load in its place.
+    const impatient = t.throwsAsync(caches[0]!.fetch('a', { timeout: '5s' }))
+    const elsewhere = t.throwsAsync(caches[1]!.fetch('a'), { message: 'second' })
+    clock.advance('10s')
+    await mail()
+    t.is(loads.map(load => load.by).join(''), 'ab')
+    t.true(loads[0]!.signal.aborted)
+    const again = caches[0]!.fetch('a')
+    loads[1]!.fail(new Error('second'))
+    await Promise.all([impatient, elsewhere, mail()])
+    const last = caches[1]!.fetch('a')
+    end(loads[0]!)
+    await mail()
+    t.is(loads.map(load => load.by).join(''), 'aba')
+    loads[2]!.end('third')
+    t.deepEqual(await Promise.all([again, last]), ['third', 'third'])
+    t.is(caches[1]!.get('a'), 'third')
+    for (const cache of caches) await cache.close()
+  })
+}

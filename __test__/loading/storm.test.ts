@@ -76,7 +76,7 @@ async function weather({ native: { binding, flyers }, data, port }: Inside<Storm
     else if (how === 1) binding.give(at, lease, 'value')
     else if (how === 2 && !binding.fail(at, lease, 'failed')) waits.add(flight)
     else if (how === 3 && !binding.leave(at, flight)) leads.set(lease, flight)
-    else if (how === 4 && binding.handOver(at, flight) !== ALONE_HERE) waits.add(flight)
+    else if (how === 4 && binding.handOver(at, flight, lease) !== ALONE_HERE) waits.add(flight)
   }
   const linger = () => {
     const [lease, flight] = anyOf(leads)

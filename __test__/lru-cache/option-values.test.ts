@@ -1,6 +1,7 @@
 // Every option at 0, below it, at no number, huge, absent and of another type: what lru-cache does.
 import test from 'ava'
 import { LRUCache as Ours } from '../../src/lru-cache/index.ts'
+import { flagsAt } from './support/flags.ts'
 import { type Any, implementations, type LRUCacheClass } from './support/implementations.ts'
 import { settle } from './support/time.ts'
 
@@ -42,14 +43,7 @@ const options: Record<string, readonly unknown[]> = {
   onInsert: odd,
   perf: odd,
   ttlAutopurge: odd,
-  allowStale: odd,
-  updateAgeOnGet: odd,
-  updateAgeOnHas: odd,
-  noDeleteOnStaleGet: odd,
-  noDisposeOnSet: odd,
-  noUpdateTTL: odd,
-  noDeleteOnFetchRejection: odd,
-  allowStaleOnFetchRejection: odd,
+  ...flagsAt(odd),
   allowStaleOnFetchAbort: odd,
   ignoreFetchAbort: odd,
 }

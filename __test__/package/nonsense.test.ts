@@ -201,7 +201,8 @@ const takers: Taker[] = [
   {
     entry: 'breakwater/router',
     options: 'ListenOptions',
-    needs: { '': { unix: 'socket' } },
+    // Where neither is given, it listens on a port that may be taken.
+    needs: { '': { unix: 'socket', port: 0 } },
     // A name may be of any machine, and no name of all.
     never: (path, value) => path === 'host' && typeof value === 'string',
     take: given => listened(createRouter({ threads: 0, maxBytes: '16mb' }), given),

@@ -147,7 +147,8 @@ test('the schema that is published has the options of the code, and no other', t
   const leaves = (names: string[]) =>
     names.filter(name => !names.some(other => other.startsWith(`${name}.`)))
   const { $schema: _, listen, routes, users, ...rest } = schema.properties!
-  const option = (name: string) => !['routes', 'users'].includes(name)
+  // A function cannot be in a file of data.
+  const option = (name: string) => !['routes', 'users', 'onHotKey'].includes(name)
   t.deepEqual(
     difference(pathsOf({ properties: rest }), leaves(fields('RouterOptions')).filter(option)),
     same,

@@ -9,6 +9,7 @@ import type { ExecutionContext } from 'ava'
 import type { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
 
+const CRASHING = new URL('../helpers/crashing.mjs', import.meta.url).href
 const MORTAL = new URL('../helpers/mortal.mjs', import.meta.url).href
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -63,17 +64,41 @@ function started(
 
 /** Runs `breakwater serve` on a free port until the test ends. */
 export function serve(t: ExecutionContext, ...args: string[]): Promise<Served> {
-  return serveBy(t, [], ...args)
+  return serveBy(t, [], {}, ...args)
 }
 
 /** As {@link serve}; each SIGUSR2 ends one of its threads. */
 export function serveMortal(t: ExecutionContext, ...args: string[]): Promise<Served> {
-  return serveBy(t, ['--import', MORTAL], ...args)
+  return serveBy(t, ['--import', MORTAL], {}, ...args)
 }
 
-async function serveBy(t: ExecutionContext, node: string[], ...args: string[]): Promise<Served> {
+/** How a thread of a node may end by itself. */
+export type Crash = 'throw' | 'reject' | 'exit' | 'terminate'
+
+/** As {@link serve}; each SIGUSR2 ends the thread that began first. */
+export function serveCrashing(t: ExecutionContext, how: Crash, ...args: string[]): Promise<Served> {
+  return serveBy(t, ['--import', CRASHING], { CRASH: how }, ...args)
+}
+
+/** As {@link serve}, with variables of the environment. */
+export function serveWith(
+  t: ExecutionContext,
+  env: NodeJS.ProcessEnv,
+  ...args: string[]
+): Promise<Served> {
+  return serveBy(t, [], env, ...args)
+}
+
+async function serveBy(
+  t: ExecutionContext,
+  node: string[],
+  env: NodeJS.ProcessEnv,
+  ...args: string[]
+): Promise<Served> {
   const command = [...node, CLI, 'serve', '--port', '0', ...args]
-  const process = spawn(globalThis.process.execPath, command)
+  const process = spawn(globalThis.process.execPath, command, {
+    env: { ...globalThis.process.env, ...env },
+  })
   t.teardown(() => process.kill('SIGKILL'))
   const { match, output } = await started(process, /listens on \S+:(\d+)/)
   return served(process, Number(match[1]), output)

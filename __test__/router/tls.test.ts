@@ -202,13 +202,15 @@ test('SIGHUP reads the files anew, and says so', async t => {
   const { cert, key } = authority.sign()
   const served = await serve(t, '--threads', '1', '--tls-cert', cert, '--tls-key', key)
   const heard = async (text: string) => {
-    while (!served.output().includes(text)) await new Promise(resolve => setImmediate(resolve))
+    while (!served.output().includes(text) && served.process.exitCode === null) {
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
   }
   served.process.kill('SIGHUP')
   await heard('breakwater: reloaded')
   writeFileSync(cert, 'nothing')
   served.process.kill('SIGHUP')
-  await heard('breakwater: not reloaded: tls.cert must be a PEM file with a certificate')
+  await heard('breakwater: not reloaded: --tls-cert must be a PEM file with a certificate')
   t.is(await ping(await meet(served.port)), '+PONG\r\n')
 })
 

@@ -11,6 +11,7 @@ import {
   type PoolOptions,
   type WorkerDeath,
 } from 'breakwater/routing'
+import { random } from '../helpers/random.ts'
 
 const file = new URL('./tasks/tasks.mjs', import.meta.url)
 
@@ -189,6 +190,42 @@ for (const way of ['die', 'crash'] as const) {
     t.like(deaths[0], { worker: 0, failed: 1, retried: 0 })
   })
 }
+
+test('of ten thousand tasks none is lost while a worker dies again and again', async t => {
+  for (const retries of [0, 3]) {
+    const workers = pool(t, { workers: 4, retries, queue: Number.POSITIVE_INFINITY })
+    const keys = await keysOf(workers)
+    const [doomed, ...others] = keys as [string[], ...string[][]]
+    const next = random(retries + 1)
+    const all = keys.flat()
+    const tasks = Array.from({ length: 5_000 }, (_, i) => {
+      const key = all[Math.floor(next() * all.length)] as string
+      const of = i % 1_000 === 999 ? doomed : undefined
+      const task = of ? workers.run({ do: 'die', key: of[0] as string }) : echo(workers, key, i)
+      return task.then(
+        result => ({ i, key, value: (result as Echo).value, code: '' }),
+        error => ({ i, key, value: undefined, code: (error as { code: string }).code }),
+      )
+    })
+    const mine = new Set(doomed)
+    for (const { i, key, value, code } of await Promise.all(tasks)) {
+      if (code === '') t.is(value, i)
+      else
+        t.true(
+          code === 'ERR_WORKER_DIED' && (i % 1_000 === 999 || mine.has(key)),
+          `${key}: ${code}`,
+        )
+    }
+    const { workers: stats } = workers.stats()
+    t.true((stats[0]?.restarts ?? 0) > 0)
+    // The others notice nothing: they know all that they did.
+    t.deepEqual(
+      stats.slice(1).map(({ restarts, failed }) => [restarts, failed]),
+      others.map(() => [0, 0]),
+    )
+    await workers.drain()
+  }
+})
 
 test('what waits for a worker that dies is done by its replacement', async t => {
   const workers = pool(t, { workers: 1, concurrency: 1 })

@@ -6,16 +6,31 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Starts one that saves nothing. */
-export async function redisServer(): Promise<{ port: number; stop(): Promise<void> }> {
+/** A server that runs. */
+export interface RedisServer {
+  port: number
+  stop(): Promise<void>
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const { port } = probe.address() as AddressInfo
   probe.close()
   await once(probe, 'close')
+  return port
+}
+
+/** Starts one that saves nothing; later options win. */
+export async function redisServer(...more: string[]): Promise<RedisServer> {
+  const given = more.indexOf('--port')
+  const port = given < 0 ? await freePort() : Number(more[given + 1])
   const dir = mkdtempSync(join(tmpdir(), 'breakwater-bench-'))
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
-  const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const server = spawn('redis-server', [...options, ...more], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   for await (const text of server.stdout) if (/Ready to accept/.test(String(text))) break
   return {
     port,

@@ -27,6 +27,8 @@ interface Outcome {
   hitRatio: number
   /** Tasks a second. */
   perSecond: number
+  /** CPU of the process for each task, in microseconds: a busy machine does not change it much. */
+  cpu: number
 }
 
 const ids = zipf(KEYS, TASKS, 7)
@@ -61,11 +63,13 @@ async function run(isByKey: boolean): Promise<Outcome> {
   const lanes = (to: number) => Promise.all(Array.from({ length: AT_ONCE }, () => lane(to)))
   await lanes(WARM)
   hits = 0
-  const began = performance.now()
+  const [began, before] = [performance.now(), process.cpuUsage()]
   await lanes(TASKS)
   const seconds = (performance.now() - began) / 1_000
+  const { user, system } = process.cpuUsage(before)
   await pool.drain()
-  return { hitRatio: hits / (TASKS - WARM), perSecond: (TASKS - WARM) / seconds }
+  const tasks = TASKS - WARM
+  return { hitRatio: hits / tasks, perSecond: tasks / seconds, cpu: (user + system) / tasks }
 }
 
 /** The hit ratio of one cache of the whole size. */
@@ -90,17 +94,20 @@ export async function poolOfWorkers({ rounds }: { rounds: number }): Promise<Row
   console.log(
     `\nA pool of ${WORKERS} workers, each with a cache of 1/${WORKERS} of ${ENTRIES} entries`,
   )
-  const lines = [['', 'hit ratio', 'tasks/s', '']]
-  const base = of('round robin', 'perSecond')
+  const lines = [['', 'hit ratio', 'tasks/s', '', 'CPU us a task', '']]
+  const [base, work] = [of('round robin', 'perSecond'), of('round robin', 'cpu')]
   for (const side of Object.keys(sides)) {
     const perSecond = of(side, 'perSecond')
-    lines.push([side, percent(of(side, 'hitRatio')), perSecond.toFixed(0), times(perSecond / base)])
+    const cpu = of(side, 'cpu')
+    const speed = [perSecond.toFixed(0), times(perSecond / base)]
+    lines.push([side, percent(of(side, 'hitRatio')), ...speed, cpu.toFixed(1), times(work / cpu)])
   }
-  lines.push(['one cache of all', percent(oneCache()), '', ''])
+  lines.push(['one cache of all', percent(oneCache()), '', '', '', ''])
   table(lines)
   return Object.keys(sides).flatMap(side => [
     row(side, of(side, 'hitRatio') * 100, '%'),
     row(side, of(side, 'perSecond'), 'tasks/s', of(side, 'perSecond') / base),
+    row(side, of(side, 'cpu'), 'us CPU', work / of(side, 'cpu')),
   ])
 }
 

@@ -214,6 +214,15 @@ export class SnapshotDamagedError extends BreakwaterError {
   }
 }
 
+/** `ERR_TRACE`: a file that cannot be read as recorded requests. */
+export class TraceError extends BreakwaterError {
+  static override readonly code = 'ERR_TRACE'
+
+  constructor(what: string) {
+    super('ERR_TRACE', what)
+  }
+}
+
 /** `ERR_SNAPSHOT_IO`: a snapshot could not be read or written. */
 export class SnapshotIoError extends BreakwaterError {
   static override readonly code = 'ERR_SNAPSHOT_IO'

@@ -16,6 +16,7 @@ import {
   SnapshotDamagedError,
   SnapshotIoError,
   SnapshotNoRoomError,
+  TraceError,
 } from './errors.ts'
 
 /** How each code of the native side becomes an error. */
@@ -34,6 +35,7 @@ const makers: Record<string, (a: never, b: never, c: never) => BreakwaterError> 
   ERR_SNAPSHOT_DAMAGED: (what: string) => new SnapshotDamagedError(what),
   ERR_SNAPSHOT_IO: (what: string) => new SnapshotIoError(what),
   ERR_SNAPSHOT_NO_ROOM: (loaded: number, why: string) => new SnapshotNoRoomError(loaded, why),
+  ERR_TRACE: (what: string) => new TraceError(what),
   ERR_INTERNAL: (what: string) => new InternalError(what),
 }
 

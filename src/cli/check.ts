@@ -61,7 +61,14 @@ function described({ file, config }: Settings, { options, entrances }: CheckedCo
   const lines = [
     ['listens on', entrances.map(told).join(', ')],
     ['serves', store],
-    ...(replicas.length === 0 ? [] : [['replicas', replicas.map(shownServer).join(', ')]]),
+    ...(replicas.length === 0
+      ? []
+      : [
+          [
+            options.announce === undefined ? 'replicas' : 'and',
+            replicas.map(shownServer).join(', '),
+          ],
+        ]),
     ['threads', String(options.threads)],
     ['memory', `${options.maxBytes} bytes, ${options.policy}`],
     ['users', users],

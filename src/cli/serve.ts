@@ -45,6 +45,11 @@ export const serve = new Command('serve')
     'keys that one client tracks (default: 100000)',
     wholeNumber,
   )
+  .option(
+    '--drain-over <duration>',
+    'over which time clients are disconnected in the end (default: all at once)',
+  )
+  .option('--drain-within <duration>', 'how long each may wait for its last replies (default: 5s)')
   .addOption(
     new Option('--policy <policy>', 'which entry leaves when memory is full')
       .choices([...policies])
@@ -75,10 +80,15 @@ export const serve = new Command('serve')
     ]),
   )
   .option(
+    '--store-timeout <duration>',
+    'how long a request waits for its reply from the store (default: 2s)',
+  )
+  .option(
     '--route <pattern,option=value,...>',
     "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
     (value: string, before: string[] = []) => [...before, value],
   )
+  .option('--hot-key <key>', 'a key that is hot whatever is counted; may be repeated', more)
   .option('--store-tls-ca <file>', "authorities of the store's certificate, for rediss://, as PEM")
   .option('--store-tls-cert <file>', "the node's own certificate for the store, as PEM")
   .option('--store-tls-key <file>', 'its private key, as PEM')

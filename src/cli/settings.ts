@@ -28,13 +28,17 @@ export interface Flags {
   maxClients: number
   trackingMaxKeys?: number
   trackingMaxKeysPerClient?: number
+  drainOver?: string
+  drainWithin?: string
   policy: Policy
   driver: DriverName
   store?: string[]
   whenDown?: WhenDown
   storeReplica?: string[]
   readFrom?: ReadFrom
+  storeTimeout?: string
   route?: string[]
+  hotKey?: string[]
   requirepass?: string
   user?: RouterUser[]
 }
@@ -52,13 +56,17 @@ const FLAGS: Record<string, keyof Flags> = {
   maxClients: 'maxClients',
   'tracking.maxKeys': 'trackingMaxKeys',
   'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
+  'drain.over': 'drainOver',
+  'drain.within': 'drainWithin',
   policy: 'policy',
   driver: 'driver',
   store: 'store',
   'store.replicas': 'storeReplica',
   'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
+  storeTimeout: 'storeTimeout',
   routes: 'route',
+  'hotKeys.pinned': 'hotKey',
   password: 'requirepass',
   users: 'user',
   'storeTls.ca': 'storeTlsCa',

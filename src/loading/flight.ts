@@ -216,6 +216,13 @@ export class Flight<K extends CacheKey, V> {
     this.#changed()
   }
 
+  /** It goes on for the cache, and so does who has the right to store in its place. */
+  keep(asker: Asker<K, V>): void {
+    this.kept = true
+    this.background ??= asker
+    this.followed?.keep(asker)
+  }
+
   /** All who wait get what it came to. */
   settle(outcome: Outcome<V>): void {
     this.#settle(this.#callers.splice(0), outcome)
@@ -248,8 +255,7 @@ export class Flight<K extends CacheKey, V> {
 
   /** A caller has waited long enough: the load goes on for the cache. */
   #release(caller: Caller<K, V>, outcome: Outcome<V>): void {
-    this.kept = true
-    this.background ??= caller.asker
+    this.keep(caller.asker)
     this.drop(caller)
     caller.settle(outcome)
   }

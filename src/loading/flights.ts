@@ -100,9 +100,9 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
       this.#fire(flight, 'brought', { error: new CacheClosedError() })
     } else {
       const { at } = this.#host
-      const { isAble, number } = flight
+      const { isAble, number, lease } = flight
       // Who waits elsewhere may be able to. What nobody waits for may be remembered.
-      const became = isAble ? binding.handOver(at, number) : binding.overdue(at, number)
+      const became = isAble ? binding.handOver(at, number, lease) : binding.overdue(at, number)
       if (became !== LOST) flight.settleUnable({ value: undefined })
       if (became === ALONE_HERE && !isAble) land()
       this.#gaveUp(flight, became, { value: undefined })
@@ -121,7 +121,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
       this.#failures.add(flight.key, timers.now() + policy.retryAfter)
     }
     if (policy.leaderError === 'next' && flight.stale === undefined && !this.#host.isClosed()) {
-      const became = binding.handOver(this.#host.at, flight.number)
+      const became = binding.handOver(this.#host.at, flight.number, flight.lease)
       // It is the answer of one, unless the others are being answered already.
       if (became !== LOST) flight.settleFirst({ error })
       this.#gaveUp(flight, became, { error })
@@ -238,6 +238,8 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   #follow(flight: Flight<K, V>): void {
     if (!flight.isWanted) {
       binding.leave(this.#host.at, flight.number)
+      // What it brings would be of no use: nobody stores it.
+      this.#fire(flight, 'left')
       return
     }
     const other = this.of(flight.key, flight.number, flight.stale)
@@ -342,13 +344,13 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     const heir = this.#flights.get(number)
     // It began before a write, and another flight began after that: who waits here waits for that one.
     if (heir !== undefined && binding.mayStore(this.#host.at, lease)) this.appoint(heir, lease)
-    else this.#decline(number, heir)
+    else this.#decline(number, lease, heir)
   }
 
   /** Nobody here wants to lead the flight: others are to. */
-  #decline(number: number, heir: Flight<K, V> | undefined): void {
+  #decline(number: number, lease: number, heir: Flight<K, V> | undefined): void {
     const { at } = this.#host
-    if (binding.handOver(at, number) !== ALONE_HERE) binding.leave(at, number)
+    if (binding.handOver(at, number, lease) !== ALONE_HERE) binding.leave(at, number)
     if (heir !== undefined) this.#fire(heir, 'gone')
   }
 }

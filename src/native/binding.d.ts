@@ -55,6 +55,31 @@ declare module '#binding' {
     advanceClock(clock: object, ms: number): void
     readClock(clock: object): number
 
+    /** The number of a trace that is yet to be read. */
+    openTrace(): number
+    /** Ends what is done with it, and frees it. */
+    closeTrace(trace: number): void
+    /** Requests, keys, whether there are sizes and times (1 or 0), bytes of the values of all keys. */
+    readTrace(
+      trace: number,
+      path: string,
+      format: string,
+      most: number,
+    ): Promise<[number, number, number, number, number]>
+    /** Of each plan requests, hits, those that had expired, bytes and bytes of hits, flat. */
+    simulateTrace(
+      trace: number,
+      plans: readonly (string | number)[],
+      threads: number,
+    ): Promise<number[]>
+    /** The hit ratio of LRU at each of the capacities. */
+    curveOfTrace(
+      trace: number,
+      rate: number,
+      inBytes: number,
+      capacities: readonly number[],
+    ): Promise<number[]>
+
     // Methods of an instance: `at` is its number.
     get(at: number, key: Key): Stored | undefined
     /** As `get`; the port tells by which stamp the value can be kept. */
@@ -154,9 +179,12 @@ declare module '#binding' {
     leave(at: number, flight: number): boolean
     /** Whether what a lease brings is stored if nothing happens until then. */
     mayStore(at: number, lease: number): boolean
-    /** Who waited longest leads instead; if nobody waits the flight has ended. See mail.ts for what it tells. */
-    handOver(at: number, flight: number): number
-    /** As `handOver`; if nobody else waits the flight keeps its lease until somebody joins. */
+    /**
+     * Who waited longest leads instead, if this instance has that lease still; if nobody waits the
+     * flight has ended. See mail.ts for what it tells.
+     */
+    handOver(at: number, flight: number, lease: number): number
+    /** As `handOver`, whichever lease it is; if nobody else waits the flight keeps its lease until somebody joins. */
     overdue(at: number, flight: number): number
     used(at: number, records: number): void
     now(at: number): number

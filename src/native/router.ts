@@ -42,8 +42,13 @@ export interface NativeRouter {
 export interface NativeSockets {
   /** How many clients are connected. */
   clients(): number
-  /** Accepts no more, answers what was received and ends all connections. */
-  drain(): void
+  /** Opens connections to the store before a client needs one. */
+  meet(): void
+  /**
+   * Accepts no more, answers what was received and ends so many connections; called again, others.
+   * Those that are not done `within` so many milliseconds are cut.
+   */
+  drain(most: number, within: number): void
   /** Ends everything at once. */
   close(): void
 }
@@ -83,22 +88,39 @@ export interface NativeOptions {
   version: string
   /** The store behind the node, and its replicas; none for a node with a store of its own. */
   servers?: NativeServer[]
+  /** Of a cluster: what is reached elsewhere than it says. */
+  announce?: NativeAnnounced[]
   /** How far behind a replica may be, in milliseconds. */
   maxLag?: number
   /** How the keys are shared out, where the servers are independent stores. */
   ring?: NativeRing | undefined
-  users:
-    | {
-        name: string
-        password: string | undefined
-        permissions: string
-        readConcern?: string | undefined
-      }[]
-    | undefined
+  users: NativeUser[] | undefined
   routes?: NativeRoute[]
+  /** How long a request waits for its reply from the store, in milliseconds. */
+  storeTimeout?: number
+  /** Keys that are hot whatever is counted. */
+  pinned?: string[]
   /** The most keys that clients track, 0 for any number. */
   trackedKeys: number
   trackedKeysPerClient: number
+}
+
+/** Somebody who may connect, checked. */
+export interface NativeUser {
+  name: string
+  password: string | undefined
+  passwordHashes?: string[] | undefined
+  /** Kinds of commands, separated by commas. */
+  permissions: string
+  /** Rules of Redis, instead of `permissions`. */
+  acl?: string | undefined
+  readConcern?: string | undefined
+}
+
+/** A server of a cluster that is reached elsewhere than the cluster says. */
+export interface NativeAnnounced {
+  said: [host: string, port: number]
+  reached: [host: string, port: number]
 }
 
 /** A ring of independent stores: a node for each of the servers, in their order. */
@@ -134,6 +156,7 @@ export interface NativeRoute {
   maxReplyBytes: number
   verify: number
   refreshAhead: number
+  copies: number
   admission: boolean
 }
 
@@ -160,6 +183,10 @@ interface NativeBinding {
   /** Other rules were asked for, which cannot be: {@link NativeRouter.stats} tells why. */
   refuseReload(router: number, why: string): void
   duplicateFd(fd: number): number
+  /** The first of the rules of a user that is none, without what may be a secret. */
+  wrongRule(rules: string): string | undefined
+  /** The Argon2id hash of a password. */
+  hashPassword(password: string): string
   /** Closes what `duplicateFd` or `listenUnix` gave: Node.js warns of descriptors that it did not open. */
   closeFd(fd: number): void
   /** Has the native drivers of a router meet clients this way from now on. */
@@ -189,6 +216,8 @@ export const {
   refuseReload,
   closeFd,
   duplicateFd,
+  wrongRule,
+  hashPassword,
   setTls,
   setStoreTls,
   listenUnix,

@@ -6,6 +6,7 @@ import type { Server, Socket } from 'node:net'
 import { BroadcastChannel } from 'node:worker_threads'
 import { clearTimeout, setImmediate, setTimeout } from '../base/runtime.ts'
 import { type NativeRouter, Next } from '../native/router.ts'
+import { type Drain, inSlices } from './drain.ts'
 
 /** Replies up to this length, in bytes, leave through one area that is used again and again. */
 const AREA = 64 * 1024
@@ -53,7 +54,7 @@ export class Driver {
   }
 
   /** Answers what has been received, then ends all connections; done when the last is closed. */
-  async drain(servers: readonly Server[]): Promise<void> {
+  async drain(servers: readonly Server[], { over, within }: Drain): Promise<void> {
     for (const server of servers) server.close()
     // One turn of the event loop reads what the kernel holds, the next one answers it.
     await turn()
@@ -61,8 +62,20 @@ export class Driver {
     const emptied = new Promise<void>(resolve => {
       this.#emptied = resolve
     })
-    for (const connection of this.#connections.values()) connection.finish()
+    const waiting = [...this.#connections.values()]
+    await inSlices(
+      over,
+      () => waiting.length,
+      most => {
+        for (const connection of waiting.splice(0, most)) connection.finish()
+      },
+    )
+    const cut = () => {
+      for (const { socket } of this.#connections.values()) socket.destroy()
+    }
+    const timer = setTimeout(cut, within)
     if (this.#connections.size > 0) await emptied
+    clearTimeout(timer)
     this.#channel.close()
     this.#router.close()
   }

@@ -1,6 +1,7 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
 import { readFileSync } from 'node:fs'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
+import { setTimeout } from '../base/runtime.ts'
 import {
   closeFd,
   createRouter as createNative,
@@ -12,8 +13,10 @@ import {
   setTls,
 } from '../native/router.ts'
 import { partsOf, type RouterConfig } from './config.ts'
+import type { Drain } from './drain.ts'
 import { disconnect } from './driver.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
+import { type HotKeyStats, HotKeyWatch } from './hot-keys.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { changesBetween, checkFixed, type Running, run } from './reload.ts'
@@ -22,18 +25,18 @@ import { type State, type Step, steps } from './state.ts'
 import { Threads } from './threads.ts'
 
 export { defineConfig, type RouterConfig } from './config.ts'
+export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
-export type {
-  DriverName,
-  Permission,
-  RouterOptions,
-  RouterUser,
-  TrackingOptions,
-} from './options.ts'
+export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
+export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export { hashPassword, type Permission, type RouterUser } from './users.ts'
+
+/** How often the router looks whether its store has answered, in milliseconds. */
+const LOOK = 10
 
 /** Counts since the start, of all threads together. */
 export interface RouterStats {
@@ -51,6 +54,8 @@ export interface RouterStats {
   bytesSent: number
   /** Bugs in the node, each of which cost some clients their connections: see `ERR_INTERNAL`. */
   faults: number
+  /** Worker threads that failed, whose clients were disconnected, and that were replaced. */
+  replaced: number
   /** Reads that found their key. */
   hits: number
   /** Reads that did not. */
@@ -73,6 +78,11 @@ export interface RouterStats {
   upstream: UpstreamStats[]
   /** What came of the reads of each route, in front of a store. */
   routes: RouteStats[]
+  /**
+   * Keys that have a large share of the reads that are not remembered, and those that are pinned, the
+   * hottest first.
+   */
+  hotKeys: HotKeyStats[]
 }
 
 /** What is counted of a server behind a node, over all threads, since the start. */
@@ -171,7 +181,7 @@ export interface Router {
    * tracks. A user's new password counts for those who connect.
    *
    * Rejects, and changes nothing, if anything is wrong, or is other than it was and cannot change
-   * while the router runs: `threads`, `policy`, `driver`, `store`, whether there is `tls`, and
+   * while the router runs: `policy`, `driver`, `store`, whether there is `tls`, and
    * `listen`, if it is given. The error names the option, its value now and the one asked for.
    *
    * @param config - it, or what gives it: what that throws counts as a refusal.
@@ -180,6 +190,24 @@ export interface Router {
   reload(
     config?: RouterConfig | (() => RouterConfig | Promise<RouterConfig>),
   ): Promise<ReloadResult>
+  /**
+   * Puts a new thread in the place of each, one after the other: the old one stops accepting once the
+   * new one serves, answers what it received, and disconnects its clients as {@link RouterOptions.drain}
+   * says. What is remembered stays. Rejects with `ERR_ROUTER_STATE` if the router does not listen, or
+   * has no threads of its own; and with what a new thread fails with: the old ones go on.
+   */
+  restart(): Promise<void>
+  /**
+   * Connects to the store behind the router, if there is one, before a client needs that. Done when it
+   * has answered once, however long that takes, or when the router closes.
+   */
+  warmUp(): Promise<void>
+  /**
+   * Whether clients should be sent here: it listens, and has met a store behind it once. It stays ready
+   * while that store is away, for all nodes in front of it would cease to be at once; it is not while
+   * it closes.
+   */
+  readonly isReady: boolean
   /** Counts since the start. */
   stats(): RouterStats
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
@@ -220,7 +248,6 @@ export function version(): string {
 
 class ThreadedRouter implements Router {
   readonly #native: NativeRouter
-  readonly #threads: number
   readonly #wanted: DriverName
   /** What it goes by. */
   #running: Running
@@ -231,9 +258,17 @@ class ThreadedRouter implements Router {
   #state: State = 'idle'
   /** Settles when it listens or cannot; never rejects. */
   #opening: Promise<unknown> = Promise.resolve()
-  #stop: (() => Promise<void>) | undefined
+  #stop: ((how: Drain) => Promise<void>) | undefined
+  /** The threads that serve, if there are any. */
+  #threads: Threads | undefined
+  /** Connects to the store. */
+  #meet: (() => void) | undefined
+  #restarting: Promise<void> | undefined
+  /** The store was met once. */
+  #met = false
   /** Tells the driver `net` of new certificates. */
   #spread: ((tls: NetTls) => void | Promise<void>) | undefined
+  readonly #hotKeys = new HotKeyWatch(() => this.stats().hotKeys)
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
@@ -241,7 +276,6 @@ class ThreadedRouter implements Router {
     const { checked, driver, tls, storeTls } = running
     this.#running = running
     this.#native = createNative(checked)
-    this.#threads = checked.threads
     this.#wanted = driver
     if (tls !== undefined) setTls(this.#native.id, tls)
     if (storeTls !== undefined) setStoreTls(this.#native.id, storeTls)
@@ -264,6 +298,7 @@ class ThreadedRouter implements Router {
       this.#addresses = addresses
       const [first] = addresses
       this.#native.setAddress(first!.address, first!.port)
+      this.#hotKeys.tell(this.#running.options.onHotKey)
       return first!
     } catch (error) {
       if (this.#state === 'opening') this.#step('failed')
@@ -316,6 +351,8 @@ class ThreadedRouter implements Router {
       const { id } = this.#native
       disconnect(id, reloadRouter(id, next.checked, next))
       this.#running = next
+      if (this.#state === 'open') this.#hotKeys.tell(next.options.onHotKey)
+      await this.#threads?.resize(next.checked.threads)
       if (next.tls !== undefined) await this.#spread?.(next.tls)
       return { changed: changesBetween(before, next) }
     } catch (error) {
@@ -324,8 +361,44 @@ class ThreadedRouter implements Router {
     }
   }
 
+  restart(): Promise<void> {
+    this.#restarting ??= this.#restart().finally(() => {
+      this.#restarting = undefined
+    })
+    return this.#restarting
+  }
+
+  async #restart(): Promise<void> {
+    await this.#opening
+    if (this.#state !== 'open') throw stateError(`a router that is ${this.#state} cannot restart`)
+    if (this.#threads === undefined) {
+      throw stateError('a router that has no threads of its own cannot restart them')
+    }
+    // One after the other: a reload may change how many threads there are.
+    const restarted = this.#reloading.then(() => this.#threads?.restart())
+    this.#reloading = restarted.catch(() => {})
+    await restarted
+  }
+
+  async warmUp(): Promise<void> {
+    await this.#opening
+    this.#meet?.()
+    while (this.#state === 'open' && !this.isReady) {
+      await new Promise(resolve => setTimeout(resolve, LOOK))
+    }
+  }
+
+  get isReady(): boolean {
+    if (this.#state !== 'open') return false
+    const stores = this.stats().upstream.filter(({ role }) => role === 'primary')
+    this.#met ||= stores.length === 0 || stores.some(({ connects }) => connects > 0)
+    return this.#met
+  }
+
   stats(): RouterStats {
-    return this.#last ?? (this.#native.stats() as unknown as RouterStats)
+    if (this.#last !== undefined) return this.#last
+    const counted = this.#native.stats() as unknown as RouterStats
+    return { ...counted, replaced: this.#threads?.replaced ?? 0 }
   }
 
   get driver(): 'native' | 'net' | undefined {
@@ -338,17 +411,26 @@ class ThreadedRouter implements Router {
       if (this.#wanted === 'native') throw new NativeDriverError()
       return this.#serveByNet(plans.filter(each => 'port' in each))
     }
-    if (this.#threads === 0) return this.#serveHere(entrances)
-    const { id } = this.#native
-    const threads = new Threads(id, entrances, this.#wanted, this.#running.tls, warn)
+    const { threads: count } = this.#running.checked
+    if (count === 0) return this.#serveHere(entrances)
+    const threads = new Threads({
+      router: this.#native.id,
+      entrances,
+      driver: this.#wanted,
+      tls: this.#running.tls,
+      drain: () => this.#running.drain,
+      failed: warn,
+    })
     try {
-      await threads.start(this.#threads)
+      await threads.resize(count)
     } catch (error) {
       for (const entrance of entrances) entrance.remove()
       await threads.stop()
       throw error
     }
     this.#uses(threads.driver)
+    this.#threads = threads
+    this.#meet = () => threads.meet()
     this.#stop = () => threads.stop()
     this.#spread = tls => threads.setTls(tls)
     return this.#opened(entrances)
@@ -357,9 +439,9 @@ class ThreadedRouter implements Router {
   /** Where they are; they are taken away in the end. */
   #opened(entrances: Entrance[]): RouterAddress[] {
     const stop = this.#stop
-    this.#stop = async () => {
+    this.#stop = async how => {
       for (const entrance of entrances) entrance.remove()
-      await stop?.()
+      await stop?.(how)
     }
     return entrances.map(({ address }) => address)
   }
@@ -392,16 +474,17 @@ class ThreadedRouter implements Router {
     let sockets = start()
     if (sockets === undefined) return false
     this.#uses('native')
-    this.#stop = async () => {
+    this.#meet = () => sockets?.meet()
+    this.#stop = async how => {
       for (const entrance of entrances) entrance.close()
-      await sockets?.drain()
+      await sockets?.drain(how)
     }
     return true
   }
 
   async #serveByNet(entrances: Parameters<NetServers['open']>[0]): Promise<RouterAddress[]> {
     const servers = new NetServers(this.#native, this.#running.tls)
-    this.#stop = () => servers.drain()
+    this.#stop = how => servers.drain(how)
     this.#spread = tls => servers.setTls(tls)
     const addresses = await servers.open(entrances)
     this.#uses('net')
@@ -417,10 +500,11 @@ class ThreadedRouter implements Router {
 
   async #close(): Promise<void> {
     this.#last = this.stats()
+    this.#hotKeys.tell(undefined)
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening
-    await this.#stop?.()
+    await this.#stop?.(this.#running.drain)
     this.#native.close()
     this.#step('ended')
   }

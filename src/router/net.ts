@@ -2,6 +2,7 @@
 import { createServer, type Server, type ServerOpts } from 'node:net'
 import type { SecureContext, SecureContextOptions, TLSSocket, Server as TlsServer } from 'node:tls'
 import { attachRouter, Entering, type NativeRouter, type NativeTls } from '../native/router.ts'
+import type { Drain } from './drain.ts'
 import { Driver } from './driver.ts'
 import { described, listen, type PortPlan, type RouterAddress, type Share } from './entrances.ts'
 import type { ThreadDriver } from './sockets.ts'
@@ -76,8 +77,11 @@ export class NetServers implements ThreadDriver {
     }
   }
 
-  async drain(): Promise<void> {
-    await this.#driver.drain(this.#servers)
+  /** There is none behind this driver. */
+  meet(): void {}
+
+  async drain(how: Drain): Promise<void> {
+    await this.#driver.drain(this.#servers, how)
   }
 
   #plain(path: string | undefined): Server {

@@ -2,35 +2,16 @@
 import { availableParallelism } from 'node:os'
 import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
-import { type Policy, policies, type Size } from '../base/types.ts'
-import { byteCount } from '../base/units.ts'
+import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
+import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
-import {
-  CONCERNS,
-  checkRoutes,
-  READ_FROM,
-  type ReadConcern,
-  type ReadFrom,
-  type RouterRoute,
-} from './routes.ts'
+import { checkDrain, type DrainOptions } from './drain.ts'
+import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
+import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
 import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
-
-/** What a user may do: read keys, write keys, administer; `all` is all three. */
-export type Permission = 'read' | 'write' | 'admin' | 'all'
-
-/** Somebody who may connect. The user named `default` is who a client is that gives no name. */
-export interface RouterUser {
-  /** Its name: one word without colons. */
-  name: string
-  /** Its password; without one, any will do. */
-  password?: string | undefined
-  /** What it may do. Default: `['all']`. */
-  permissions?: Permission[] | undefined
-  /** Where its reads are answered from. Default: as their {@link RouterRoute} says. */
-  readConcern?: ReadConcern | undefined
-}
+import { checkUsers, type RouterUser } from './users.ts'
 
 /**
  * What drives the sockets: `'native'`, in the event loop of each thread without JavaScript (Node.js
@@ -73,6 +54,8 @@ export interface RouterOptions {
   maxClients?: number | undefined
   /** How many keys clients may track. */
   tracking?: TrackingOptions | undefined
+  /** How clients are disconnected when the router ends, or a thread of it is restarted. */
+  drain?: DrainOptions | undefined
   /** What drives the sockets. Default: `'auto'`. */
   driver?: DriverName | undefined
   /**
@@ -80,8 +63,10 @@ export interface RouterOptions {
    * `'rediss://…'` for TLS, or `'unix:///path'` for a socket of this machine. The node then answers
    * `GET` from its own memory, which it keeps true by the server's client tracking, and passes
    * everything else on. Needs the native driver. Without it, the node serves a store of its own.
-   * With replicas: an object. Several independent stores, each of which has a share of the keys: a
-   * list of them, or an object with it as `ring`.
+   * In front of a Redis Cluster: `'redis-cluster://host:port,host:port'`, some of its servers. With
+   * replicas, or servers of a cluster that are reached under other addresses than they say: an object.
+   * Several independent stores, each of which has a share of the keys: a list of them, or an object
+   * with it as `ring`.
    */
   store?: string | StoreOptions | StoreRingOptions | StoreRingOptions['ring'] | undefined
   /**
@@ -92,18 +77,30 @@ export interface RouterOptions {
    */
   readFrom?: ReadFrom | undefined
   /**
+   * How long a request waits for its reply from the store. Then its client gets an error; the store
+   * may have done it, or do it still. A day at the most. Default: `'2s'`.
+   */
+  storeTimeout?: Duration | undefined
+  /**
    * What is remembered of the store, by the beginnings of keys: objects, or texts such as
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
    */
   routes?: (RouterRoute | string)[] | undefined
+  /** Which keys are hot, in front of a store. Default: those that have a large share of the reads. */
+  hotKeys?: HotKeysOptions | undefined
+  /**
+   * Hears when a key turns hot, and when it cools down, up to 250 ms later. It is called on the thread
+   * that made the router, in no request's asynchronous context. What it throws becomes a warning.
+   */
+  onHotKey?: ((event: HotKeyEvent) => void) | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
   tls?: TlsOptions | undefined
 }
 
+const DAY = 24 * 60 * 60 * 1000
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
-const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
 const KNOWN: readonly string[] = [
   'threads',
   'maxBytes',
@@ -112,10 +109,14 @@ const KNOWN: readonly string[] = [
   'users',
   'maxClients',
   'tracking',
+  'drain',
   'driver',
   'store',
   'readFrom',
+  'storeTimeout',
   'routes',
+  'hotKeys',
+  'onHotKey',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -161,15 +162,29 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'routes are for what is remembered of one',
     )
   }
+  if (options.storeTimeout !== undefined && options.store === undefined) {
+    throw new OptionCombinationError(
+      'storeTimeout',
+      'given',
+      'no store',
+      'it is for what a store is asked',
+    )
+  }
+  for (const option of ['hotKeys', 'onHotKey'] as const) {
+    if (options[option] === undefined || options.store !== undefined) continue
+    const why = 'hot keys are those that a store behind the node is asked for'
+    throw new OptionCombinationError(option, 'given', 'no store', why)
+  }
+  checkDrain(options.drain)
+  const pinned = checkHotKeys(options.hotKeys)
+  const { onHotKey } = options
+  if (onHotKey !== undefined && typeof onHotKey !== 'function') {
+    throw new InvalidOptionError('onHotKey', onHotKey, 'a function')
+  }
   const readFrom = checkOneOf('readFrom', options.readFrom ?? 'primary', READ_FROM)
   const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
   checkReplicas(store, readFrom, routes)
-  if (password !== undefined && users !== undefined) {
-    throw new InvalidOptionError('password', 'given', 'left out where there are users')
-  }
-  if (users !== undefined && !Array.isArray(users)) {
-    throw new InvalidOptionError('users', users, 'an array of users')
-  }
+  checkCopies(store, routes)
   return {
     threads: whole('threads', threads, 0, 1024),
     maxBytes: byteCount('maxBytes', maxBytes),
@@ -177,9 +192,18 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     policy: checkOneOf('policy', policy, policies),
     version,
     ...checkTracking(options.tracking),
-    ...(store === undefined ? {} : { ...store, routes }),
-    users: password === undefined ? users?.map(checkUser) : [admin(checkPassword('', password))],
+    ...(store === undefined
+      ? {}
+      : { ...store, routes, pinned, storeTimeout: checkTimeout(options) }),
+    users: checkUsers(password, users),
   }
+}
+
+/** In whole milliseconds. */
+function checkTimeout({ storeTimeout = '2s' }: RouterOptions): number {
+  const timeout = Math.ceil(milliseconds('storeTimeout', storeTimeout))
+  if (timeout <= DAY) return timeout
+  throw new InvalidOptionError('storeTimeout', storeTimeout, 'a duration of a day at the most')
 }
 
 /** Whether a server behind a node speaks TLS. */
@@ -193,14 +217,30 @@ function checkReplicas(
   readFrom: ReadFrom,
   routes: readonly NativeRoute[],
 ): void {
-  if (store !== undefined && store.ring === undefined && store.servers.length > 1) return
-  const why = 'replicas are given as store: { url, replicas }'
+  const replicas = (store?.servers.length ?? 0) > 1 || store?.announce !== undefined
+  if (store !== undefined && store.ring === undefined && replicas) return
+  const why = 'replicas are given as store: { url, replicas }, or by a cluster'
   const refuse = (option: string, value: string) => {
     throw new OptionCombinationError(option, value, 'a store without replicas', why)
   }
   if (readFrom !== 'primary') refuse('readFrom', readFrom)
   const at = routes.findIndex(route => route.readFrom !== 'primary')
   if (at >= 0) refuse(`routes[${at}].readFrom`, routes[at]!.readFrom)
+}
+
+/** Copies lie in other stores of a ring, and have to end. */
+function checkCopies(store: CheckedStore | undefined, routes: readonly NativeRoute[]): void {
+  for (const [at, { copies, ttl }] of routes.entries()) {
+    if (copies < 2) continue
+    const option = `routes[${at}].copies`
+    if (store?.ring === undefined) {
+      const why = 'copies lie in other stores of a ring: store: { ring: [...] }'
+      throw new OptionCombinationError(option, copies, 'one store, or a cluster', why)
+    }
+    if (ttl === undefined) {
+      throw new OptionCombinationError(option, copies, 'ttl: Infinity', 'copies have to end')
+    }
+  }
 }
 
 function checkTracking(tracking: TrackingOptions = {}) {
@@ -218,39 +258,4 @@ function checkTracking(tracking: TrackingOptions = {}) {
 function whole(option: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw new InvalidOptionError(option, value, `a whole number from ${least} to ${most}`)
-}
-
-/** @param owner - whose it is, as the path of an option begins. */
-function checkPassword(owner: string, password: unknown): string {
-  if (typeof password === 'string' && password !== '') return password
-  // Its value stays out of the message.
-  throw new InvalidOptionError(`${owner}password`, typeof password, 'a text that is not empty')
-}
-
-function admin(password: string) {
-  return { name: 'default', password, permissions: 'all' }
-}
-
-function checkUser(user: RouterUser, index: number) {
-  const path = `users[${index}]`
-  if (typeof user !== 'object' || user === null) {
-    throw new InvalidOptionError(path, typeof user, "a user, as { name: 'ada', password: '…' }")
-  }
-  const { name, password, permissions = ['all'], readConcern } = user
-  if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
-    throw new InvalidOptionError(`${path}.name`, name, 'one word without colons')
-  }
-  const all = `some of ${PERMISSIONS.join(', ')}`
-  if (!Array.isArray(permissions) || permissions.length === 0) {
-    throw new InvalidOptionError(`${path}.permissions`, permissions, all)
-  }
-  const wrong = permissions.find(permission => !PERMISSIONS.includes(permission))
-  if (wrong !== undefined) throw new InvalidOptionError(`${path}.permissions`, wrong, all)
-  if (readConcern !== undefined) checkOneOf(`${path}.readConcern`, readConcern, CONCERNS)
-  return {
-    name,
-    password: password === undefined ? undefined : checkPassword(`${path}.`, password),
-    permissions: permissions.join(','),
-    readConcern,
-  }
 }

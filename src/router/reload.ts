@@ -4,6 +4,7 @@ import { builtin } from '../base/builtin.ts'
 import { Verbatim } from '../base/describe.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions, NativeServer, NativeStoreTls } from '../native/router.ts'
+import { checkDrain, type Drain } from './drain.ts'
 import type { Plan } from './entrances.ts'
 import type { NetTls } from './net.ts'
 import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
@@ -19,6 +20,7 @@ export interface Running {
   options: RouterOptions
   checked: NativeOptions
   driver: DriverName
+  drain: Drain
   tls: NetTls | undefined
   storeTls: NativeStoreTls | undefined
   /** Where it listens, once it does. */
@@ -38,6 +40,7 @@ export function run(options: RouterOptions, version: string, before?: Running): 
     checked,
     // A store is understood by the native driver alone.
     driver: options.store === undefined ? (options.driver ?? 'auto') : 'native',
+    drain: checkDrain(options.drain),
     tls: options.tls === undefined ? undefined : { ...readTls(options.tls), ticketKeys },
     storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
     entrances: before?.entrances,
@@ -54,7 +57,12 @@ interface Fixed {
 
 /** What cannot change while a router runs. Everything else can. */
 const FIXED: readonly Fixed[] = [
-  { option: 'threads', shown: ({ checked }) => String(checked.threads) },
+  // Between one thread that is the caller's, and those of its own, there is no way.
+  {
+    option: 'threads',
+    shown: ({ checked }) => String(checked.threads),
+    whole: ({ checked }) => checked.threads === 0,
+  },
   { option: 'policy', shown: ({ checked }) => `'${checked.policy}'` },
   { option: 'driver', shown: ({ driver }) => `'${driver}'` },
   {
@@ -67,6 +75,16 @@ const FIXED: readonly Fixed[] = [
     option: 'store.replicas',
     shown: ({ checked }) => replicasOf(checked).map(serverShown).join(', ') || 'none',
     whole: ({ checked }) => replicasOf(checked),
+  },
+  {
+    option: 'store.cluster',
+    shown: ({ checked }) => String(checked.announce !== undefined),
+  },
+  {
+    option: 'store.announce',
+    shown: ({ checked: { announce = [] } }) =>
+      announce.map(({ said, reached }) => `${said.join(':')} at ${reached.join(':')}`).join(', ') ||
+      'none',
   },
   { option: 'store.maxLag', shown: ({ checked }) => `${checked.maxLag ?? 0} ms` },
   { option: 'tls', shown: ({ tls }) => (tls === undefined ? 'none' : 'given') },
@@ -110,16 +128,22 @@ export function changesBetween(before: Running, next: Running): string[] {
     same(of(before), of(next)) ? [] : [path]
   const route = ({ prefix }: { prefix: string }) => `routes[${prefix}*]`
   return [
+    ...single('threads', ({ checked }) => checked.threads),
     ...single('maxBytes', ({ checked }) => checked.maxBytes),
     ...single('maxClients', ({ checked }) => checked.maxClients),
+    ...single('drain.over', ({ drain }) => drain.over),
+    ...single('drain.within', ({ drain }) => drain.within),
     ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
     ...listed(old.routes ?? [], now.routes ?? [], route),
+    ...(before.options.onHotKey === next.options.onHotKey ? [] : ['onHotKey']),
+    ...single('hotKeys.pinned', ({ checked }) => checked.pinned ?? []),
     ...single('store.ring', ({ checked: { ring, servers } }) => ring && [ring.nodes, servers]),
     ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
     ...single('store.hashTags', ({ checked }) => checked.ring?.hashTags),
     ...single('tls', ({ tls }) => tls),
+    ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]
 }

@@ -47,10 +47,17 @@ export interface RouterRoute {
   verify?: number | undefined
   /** The last share of a reply's time in which a read has it read anew, 0 to 1. Default: 0. */
   refreshAhead?: number | undefined
+  /**
+   * In how many stores of a ring the replies to hot reads lie that are not remembered: the key's own,
+   * and so many behind it on the ring that it makes this number, 1 to 8. Default: 1.
+   */
+  copies?: number | undefined
   /** Whether keys that are written more often than read are left out for a while. Default: true. */
   admission?: boolean | undefined
 }
 
+/** The most stores in which the reply to a hot read lies. */
+const MOST_COPIES = 8
 const MODES = ['on', 'shadow', 'off'] as const
 export const CONCERNS: readonly ReadConcern[] = ['consistent', 'balanced']
 export const READ_FROM: readonly ReadFrom[] = ['primary', 'replica', 'preferReplica']
@@ -67,6 +74,7 @@ const KNOWN: readonly string[] = [
   'maxReplyBytes',
   'verify',
   'refreshAhead',
+  'copies',
   'admission',
 ] satisfies (keyof RouterRoute)[]
 
@@ -113,6 +121,7 @@ function checkRoute(path: string, given: RouterRoute | string, from: ReadFrom): 
     maxReplyBytes: byteCount(`${path}.maxReplyBytes`, route.maxReplyBytes ?? '1mb'),
     verify: checkShare(`${path}.verify`, route.verify ?? 0),
     refreshAhead: checkShare(`${path}.refreshAhead`, route.refreshAhead ?? 0),
+    copies: checkCopies(`${path}.copies`, route.copies ?? 1),
     admission: checkFlag(`${path}.admission`, route.admission ?? true),
   }
 }
@@ -157,6 +166,13 @@ function checkMatch(option: string, match: unknown): string {
 function checkShare(option: string, value: unknown): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value
   throw new InvalidOptionError(option, value, 'a number from 0 to 1')
+}
+
+function checkCopies(option: string, value: unknown): number {
+  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_COPIES) {
+    return Number(value)
+  }
+  throw new InvalidOptionError(option, value, `a whole number from 1 to ${MOST_COPIES}`)
 }
 
 function checkFlag(option: string, value: unknown): boolean {

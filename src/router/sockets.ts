@@ -2,6 +2,7 @@
 import { InternalError } from '../base/errors.ts'
 import { setTimeout } from '../base/runtime.ts'
 import { FaultCost, startSockets } from '../native/router.ts'
+import { type Drain, inSlices } from './drain.ts'
 import type { Share } from './entrances.ts'
 
 /** How often a thread looks whether its last connection has ended, in milliseconds. */
@@ -9,8 +10,10 @@ const LOOK = 5
 
 /** What serves the connections of one thread. */
 export interface ThreadDriver {
+  /** Opens connections to the store before a client needs one. */
+  meet(): void
   /** Accepts no more, answers what was received, ends all connections; done when they are closed. */
-  drain(): Promise<void>
+  drain(how: Drain): Promise<void>
 }
 
 /** A bug, and what it cost. */
@@ -46,8 +49,9 @@ export function serveNatively(
   const sockets = isNative() ? startSockets?.(router, entrances, hear) : undefined
   if (sockets === undefined) return undefined
   return {
-    async drain() {
-      sockets.drain()
+    meet: () => sockets.meet(),
+    async drain({ over, within }) {
+      await inSlices(over, sockets.clients, most => sockets.drain(most, within))
       while (sockets.clients() > 0) await new Promise(resolve => setTimeout(resolve, LOOK))
       sockets.close()
     },

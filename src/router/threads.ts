@@ -1,46 +1,61 @@
-// The worker threads of a router: started, replaced when one fails, stopped.
+// The worker threads of a router: started, replaced when one fails, restarted one by one, stopped.
 
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { clearTimeout, setTimeout } from '../base/runtime.ts'
+import { clearTimeout, now, setTimeout } from '../base/runtime.ts'
+import type { Drain } from './drain.ts'
 import type { Entrance } from './entrances.ts'
 import type { NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
 import { faultError } from './sockets.ts'
 import type { Assignment, News, Order } from './worker.ts'
 
-/** How long clients may take to accept their last replies, in milliseconds. */
-const DRAIN = 5000
-/** How long to wait before a worker that failed is replaced, in milliseconds. */
-const PAUSE = 100
+/** How long a worker may take to end beyond the time that its clients have, in milliseconds. */
+const LEEWAY = 5000
+/** A worker that fails this long after the last one is replaced at once. */
+const CALM = 10_000
+/** Otherwise it is replaced after so long, twice as long each time, up to the longest. */
+const SHORTEST = 25
+const LONGEST = 500
+
+/** What threads need to know of their router. */
+export interface Serving {
+  /** Its number in the process. */
+  router: number
+  entrances: readonly Entrance[]
+  driver: DriverName
+  tls: NetTls | undefined
+  /** How connections are ended, as it is now. */
+  drain: () => Drain
+  /**
+   * Hears of each worker that fails, whose connections are lost and which is replaced, and of each bug
+   * that cost less.
+   */
+  failed: (error: Error) => void
+}
 
 /** Worker threads that accept from the same entrances. */
 export class Threads {
+  /** Those that are to serve. */
   readonly #workers = new Set<Worker>()
-  readonly #router: number
-  readonly #entrances: readonly Entrance[]
-  readonly #wanted: DriverName
-  readonly #failed: (error: Error) => void
+  /** Done when those end that are to end. */
+  readonly #ending = new Set<Promise<void>>()
+  readonly #serving: Serving
   #driver: 'native' | 'net' | undefined
   #tls: NetTls | undefined
+  #meets = false
   #stopping = false
+  /** How many there are to be. */
+  #wanted = 0
+  /** Workers that were replaced since they failed. */
+  #replaced = 0
+  /** How many failed soon after each other, and when the last one did. */
+  #failures = 0
+  #failedAt = Number.NEGATIVE_INFINITY
 
-  /**
-   * `failed` hears of each worker that fails, whose connections are lost and which is replaced, and of
-   * each bug that cost less.
-   */
-  constructor(
-    router: number,
-    entrances: readonly Entrance[],
-    driver: DriverName,
-    tls: NetTls | undefined,
-    failed: (error: Error) => void,
-  ) {
-    this.#router = router
-    this.#entrances = entrances
-    this.#tls = tls
-    this.#wanted = driver
-    this.#failed = failed
+  constructor(serving: Serving) {
+    this.#serving = serving
+    this.#tls = serving.tls
   }
 
   /** Which driver the workers use; `undefined` before one of them listens. */
@@ -48,16 +63,41 @@ export class Threads {
     return this.#driver
   }
 
-  /** Starts so many workers; done when all of them listen. */
-  async start(count: number): Promise<void> {
-    await Promise.all(Array.from({ length: count }, () => this.#start()))
+  /** How many workers were replaced since they failed. */
+  get replaced(): number {
+    return this.#replaced
+  }
+
+  /** Has so many workers serve; done when all of them listen, and ends those that are too many. */
+  async resize(count: number): Promise<void> {
+    this.#wanted = count
+    const missing = Math.max(0, count - this.#workers.size)
+    await Promise.all(Array.from({ length: missing }, () => this.#start()))
+    for (const worker of [...this.#workers].slice(count)) this.#end(worker)
+  }
+
+  /** Puts a new worker in the place of each, one after the other: the old one ends once the new one serves. */
+  async restart(): Promise<void> {
+    for (const worker of [...this.#workers]) {
+      // One that failed meanwhile has been replaced.
+      if (this.#stopping || !this.#workers.has(worker)) continue
+      try {
+        await this.#start()
+      } catch (error) {
+        this.#fill()
+        throw error
+      }
+      await this.#end(worker)
+    }
   }
 
   /** Has every worker answer what it received and end. */
   async stop(): Promise<void> {
     this.#stopping = true
-    await Promise.all(Array.from(this.#workers, stop))
-    for (const entrance of this.#entrances) entrance.close()
+    // Whoever comes now is refused, rather than left to wait for nobody.
+    for (const entrance of this.#serving.entrances) entrance.close()
+    for (const worker of [...this.#workers]) this.#end(worker)
+    await Promise.all(this.#ending)
   }
 
   /** Has all workers, and those to come, meet clients this way from now on. */
@@ -66,12 +106,20 @@ export class Threads {
     for (const worker of this.#workers) worker.postMessage({ kind: 'tls', tls } satisfies Order)
   }
 
+  /** Has all workers, and those to come, meet the store before a client needs that. */
+  meet(): void {
+    this.#meets = true
+    for (const worker of this.#workers) worker.postMessage({ kind: 'meet' } satisfies Order)
+  }
+
   #start(): Promise<void> {
+    const { router, entrances, driver } = this.#serving
     const assignment: Assignment = {
-      router: this.#router,
-      shares: this.#entrances.map(entrance => entrance.share()),
-      driver: this.#wanted,
+      router,
+      shares: entrances.map(entrance => entrance.share()),
+      driver,
       tls: this.#tls,
+      meets: this.#meets,
     }
     const file = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
     const worker = new Worker(file, { workerData: assignment, name: 'breakwater-router' })
@@ -82,37 +130,55 @@ export class Threads {
     })
     return new Promise((resolve, reject) => {
       worker.on('message', (news: News) => {
-        if (news.kind === 'fault') return this.#failed(faultError(news.fault))
+        if (news.kind === 'fault') return this.#serving.failed(faultError(news.fault))
         listening = true
         this.#driver = news.driver
         resolve()
       })
       worker.once('exit', () => {
-        this.#workers.delete(worker)
+        const isWanted = this.#workers.delete(worker)
         // Before it listened, whoever started it decides what to do.
         if (!listening) reject(failure)
-        else if (!this.#stopping) this.#replace(failure)
+        else if (isWanted) this.#replace(failure)
       })
     })
   }
 
   #replace(failure: Error): void {
-    this.#failed(failure)
+    this.#serving.failed(failure)
     if (this.#stopping) return
-    setTimeout(() => {
-      if (!this.#stopping) this.#start().catch(error => this.#replace(error as Error))
-    }, PAUSE)
+    this.#replaced++
+    setTimeout(() => this.#fill(), this.#pause())
   }
-}
 
-/** Asks a worker to end, and ends it if it takes too long. */
-function stop(worker: Worker): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(() => worker.terminate(), DRAIN)
-    worker.once('exit', () => {
-      clearTimeout(timer)
-      resolve()
+  /** Starts a worker if one is missing: a restart may have done so already. */
+  #fill(): void {
+    if (this.#stopping || this.#workers.size >= this.#wanted) return
+    this.#start().catch(error => this.#replace(error as Error))
+  }
+
+  /** How long to wait before a worker that failed is replaced. */
+  #pause(): number {
+    const calm = now() - this.#failedAt > CALM
+    this.#failedAt = now()
+    this.#failures = calm ? 0 : this.#failures + 1
+    return calm ? 0 : Math.min(SHORTEST * 2 ** (this.#failures - 1), LONGEST)
+  }
+
+  /** Has a worker answer what it received and end, and ends it if it takes too long. */
+  #end(worker: Worker): Promise<void> {
+    if (!this.#workers.delete(worker)) return Promise.resolve()
+    const drain = this.#serving.drain()
+    const ended = new Promise<void>(resolve => {
+      const limit = drain.over + drain.within + LEEWAY
+      const timer = setTimeout(() => worker.terminate(), limit)
+      worker.once('exit', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      worker.postMessage({ kind: 'stop', drain } satisfies Order)
     })
-    worker.postMessage({ kind: 'stop' } satisfies Order)
-  })
+    this.#ending.add(ended)
+    return ended.finally(() => this.#ending.delete(ended))
+  }
 }

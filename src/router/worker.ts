@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { NativeDriverError } from '../base/errors.ts'
 import { queueMicrotask, setImmediate } from '../base/runtime.ts'
 import { FaultCost } from '../native/router.ts'
+import type { Drain } from './drain.ts'
 import type { Share } from './entrances.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
@@ -18,15 +19,17 @@ export interface Assignment {
   driver: DriverName
   /** How `net` meets clients by TLS. */
   tls: NetTls | undefined
+  /** Whether it meets the store before a client needs that. */
+  meets: boolean
 }
 
 /** What the main thread tells a worker later. */
-export type Order = { kind: 'stop' } | { kind: 'tls'; tls: NetTls }
+export type Order = { kind: 'meet' } | { kind: 'stop'; drain: Drain } | { kind: 'tls'; tls: NetTls }
 
 /** What a worker tells: that it serves, and bugs that cost clients their connections. */
 export type News = { kind: 'listening'; driver: 'native' | 'net' } | { kind: 'fault'; fault: Fault }
 
-const { router, shares, driver: wanted, tls } = workerData as Assignment
+const { router, shares, driver: wanted, tls, meets } = workerData as Assignment
 const sockets = wanted === 'net' ? undefined : serveNatively(router, shares, tell)
 if (sockets === undefined && wanted === 'native') throw new NativeDriverError()
 
@@ -58,10 +61,12 @@ function serve(
   served: ThreadDriver,
   setTls: (tls: NetTls) => Promise<void>,
 ): void {
+  if (meets) served.meet()
   parentPort?.postMessage({ kind: 'listening', driver } satisfies News)
   parentPort?.on('message', async (order: Order) => {
+    if (order.kind === 'meet') return served.meet()
     if (order.kind === 'tls') return void setTls(order.tls)
-    await served.drain()
+    await served.drain(order.drain)
     process.exit(0)
   })
 }

@@ -1,4 +1,5 @@
 // Random programs: the settings of a cache, and what is done with it.
+import { flagsAt } from './flags.ts'
 import { keys, values } from './pools.ts'
 
 /** Numbers from 0 up to, not including, 1, the same for the same seed. */
@@ -119,14 +120,7 @@ const oddFields: Record<string, readonly unknown[]> = {
   ttlResolution: [0, -1, 0.5, Number.NaN, null, undefined, '', false],
   // What is no bound lets lru-cache store more than `maxSize`.
   maxEntrySize: [0.5, 3],
-  allowStale: odd,
-  updateAgeOnGet: odd,
-  updateAgeOnHas: odd,
-  noDeleteOnStaleGet: odd,
-  noDisposeOnSet: odd,
-  noUpdateTTL: odd,
-  noDeleteOnFetchRejection: odd,
-  allowStaleOnFetchRejection: odd,
+  ...flagsAt(odd),
 }
 
 /** Those that are given to a call as well as they are: anything else is no function and no signal. */

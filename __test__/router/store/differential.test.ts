@@ -1,8 +1,10 @@
 // Through a node, clients get the bytes that the store itself would give them: the same sequences of
 // commands go to a Redis, and through a node to another one, while others write to both.
 import test, { type ExecutionContext } from 'ava'
+import { Cluster, Redis } from 'ioredis'
 import { random } from '../../helpers/random.ts'
-import { encode, Raw, redis } from '../support.ts'
+import { encode, Raw, redis, serve } from '../support.ts'
+import { cluster } from './cluster.ts'
 import { calls, front, hasRedis, replicate, ring, ringOf } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
@@ -266,6 +268,31 @@ const TOGETHER: Record<string, (words: string[]) => string[]> = {
 }
 const KEYLESS = ['DBSIZE', 'PING', 'ECHO', 'NOSUCH', 'SELECT', 'FLUSHDB', 'SWAPDB', 'MULTI', 'EXEC']
 
+/** Commands of which the node does all that several stores can do; the others that it is asked. */
+function apart(
+  commands: string[][],
+  place: (key: string) => unknown,
+): { done: string[][]; refused: string[][] } {
+  const crosses = (words: string[]) =>
+    new Set((TOGETHER[words[0]!]?.(words) ?? []).map(place)).size > 1
+  if (commands[0]?.[0] === 'MULTI') {
+    // What is in a transaction is done by one store.
+    const [first] = commands.filter(words => !KEYLESS.includes(words[0]!) && words.length > 1)
+    const home = first && place(keysOf(first)[0]!)
+    commands = commands.filter(
+      words =>
+        ['MULTI', 'EXEC', 'PING', 'ECHO'].includes(words[0]!) ||
+        (!KEYLESS.includes(words[0]!) &&
+          words.length > 1 &&
+          keysOf(words).every(key => place(key) === home)),
+    )
+  }
+  return {
+    done: commands.filter(words => !crosses(words)),
+    refused: commands.filter(crosses),
+  }
+}
+
 for (const version of ['2', '3']) {
   for (const mode of ['on', 'off']) {
     compare(`RESP${version}, a ring of five stores, memory ${mode}: random sequences`, async t => {
@@ -277,38 +304,99 @@ for (const version of ['2', '3']) {
         ring(t, 5, ['--threads', '2', '--max-bytes', '64mb', '--route', `*,mode=${mode}`]),
       ])
       const placing = ringOf(stores)
-      const store = (key: string) => placing.locate(key)
-      const crosses = (words: string[]) =>
-        new Set((TOGETHER[words[0]!]?.(words) ?? []).map(store)).size > 1
       const clients = await three(t, version, theirs.port, node.port)
-      let refused = 0
-      for (let round = 0; round < ROUNDS; round++) {
-        const pair = pick(draw, clients)
-        let commands = batch(draw)
-        if (commands[0]?.[0] === 'MULTI') {
-          // What is in a transaction is done by one store.
-          const [first] = commands.filter(words => !KEYLESS.includes(words[0]!) && words.length > 1)
-          const home = first && store(keysOf(first)[0]!)
-          commands = commands.filter(
-            words =>
-              ['MULTI', 'EXEC', 'PING', 'ECHO'].includes(words[0]!) ||
-              (!KEYLESS.includes(words[0]!) &&
-                words.length > 1 &&
-                keysOf(words).every(key => store(key) === home)),
-          )
-        }
-        for (const words of commands.filter(crosses)) {
-          const refusal = "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
-          t.is(await pair[1].send(...words), refusal, words.join(' '))
-          refused++
-        }
-        commands = commands.filter(words => !crosses(words))
-        if (commands.length > 0 && !(await same(t, pair, commands))) return
-      }
-      t.true(refused > 0)
+      t.true(await sameApart(t, draw, clients, key => placing.locate(key)))
     })
   }
 }
+
+/** Goes through rounds; whether something was refused that concerns several stores, and all else was the same. */
+async function sameApart(
+  t: ExecutionContext,
+  draw: Draw,
+  clients: readonly (readonly [Raw, Raw])[],
+  place: (key: string) => unknown,
+  without: string[] = [],
+): Promise<boolean> {
+  let refusals = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const pair = pick(draw, clients)
+    const asked = batch(draw).filter(([name]) => !without.includes(name!))
+    const { done, refused } = apart(asked, place)
+    for (const words of refused) {
+      const refusal = "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
+      t.is(await pair[1].send(...words), refusal, words.join(' '))
+      refusals++
+    }
+    if (done.length > 0 && !(await same(t, pair, done))) return false
+  }
+  return refusals > 0
+}
+
+/** Where the keys of these tests are in a cluster. */
+async function slotsOf(raw: Raw): Promise<(key: string) => string> {
+  const slots = new Map<string, string>()
+  for (let n = 0; n < 8; n++) {
+    for (const key of [`k${n}`, `hk${n}`, `gk${n}`, `s${n}`]) {
+      slots.set(key, await raw.send('CLUSTER', 'KEYSLOT', key))
+    }
+  }
+  return key => slots.get(key)!
+}
+
+/** What a cluster has none of, or does otherwise: databases. */
+const NOT_IN_CLUSTERS = ['SELECT', 'SWAPDB']
+
+for (const version of ['2', '3']) {
+  for (const reads of ['primary', 'preferReplica']) {
+    for (const mode of ['on', 'off']) {
+      const how = `read from ${reads}, memory ${mode}`
+      compare(`RESP${version}, a cluster, ${how}: random sequences`, async t => {
+        t.timeout(300_000)
+        t.log(`seed ${SEED}`)
+        const draw = random(SEED + Number(version))
+        const [theirs, made] = await Promise.all([redis(t), cluster(t)])
+        const flags = ['--read-from', reads, '--route', `*,mode=${mode}`, '--max-bytes', '64mb']
+        const node = await serve(t, '--threads', '2', '--store', made.url, ...flags)
+        const place = await slotsOf(made.masters[0]!.raw)
+        const clients = await three(t, version, theirs.port, node.port)
+        t.true(await sameApart(t, draw, clients, place, NOT_IN_CLUSTERS))
+      })
+    }
+  }
+}
+
+compare('a client that speaks the protocol of clusters: random sequences', async t => {
+  t.timeout(300_000)
+  t.log(`seed ${SEED}`)
+  const draw = random(SEED)
+  const [theirs, made] = await Promise.all([redis(t), cluster(t)])
+  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const place = await slotsOf(made.masters[0]!.raw)
+  const one = new Redis(theirs.port)
+  const other = new Cluster([{ host: '127.0.0.1', port: node.port }])
+  for (const client of [one, other]) {
+    client.on('error', () => {})
+    t.teardown(() => client.disconnect())
+  }
+  const said = async (client: Redis | Cluster, [name, ...words]: string[]) => {
+    try {
+      return JSON.stringify(await client.call(name!, ...words))
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  for (let round = 0; round < ROUNDS * 4; round++) {
+    const words = pick(draw, kinds)(draw)
+    const { done } = apart([words], place)
+    // Of a command without its key the client itself does not know where it goes.
+    const bare = words.length === 1 && words[0] === 'GET'
+    if (bare || done.length === 0 || NOT_IN_CLUSTERS.includes(words[0]!)) continue
+    const [want, have] = [await said(one, words), await said(other, words)]
+    if (want !== have) return t.fail(`seed ${SEED}: ${words.join(' ')}: ${want}, not ${have}`)
+  }
+  t.pass()
+})
 
 /** The keys of a command of this test. */
 function keysOf(words: string[]): string[] {

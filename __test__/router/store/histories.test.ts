@@ -1,10 +1,12 @@
 // Recorded histories: clients of two nodes over one store, while connections of the nodes are cut, their
-// threads ended and nodes killed. Each key holds the highest number that was written to it.
+// threads ended and nodes killed. Each key holds the highest number that was written to it. Some clients
+// track, and keep what they have read until they are told.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { random } from '../../helpers/random.ts'
 import { freePort, Raw, redis, type Served, serveMortal } from '../support.ts'
+import { Keeper, MANNERS, type Manner } from './keeper.ts'
 import { hasRedis, replicaOf } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
@@ -29,6 +31,8 @@ interface Operation {
   /** What was read, or is written. */
   value: number
   writes: boolean
+  /** How its client tracks, if it was read from what that keeps. */
+  kept?: Manner
   call: number
   called: number
   /** Missing if it failed: it may be done, or not. */
@@ -112,7 +116,7 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
     const { node, redis } = clients[client]!
     while (history.length < OPERATIONS) {
       const batch = Array.from({ length: draw() < 0.3 ? 3 : 1 }, async () => {
-        const key = `${draw() < 0.3 ? 'c' : 'b'}:${Math.floor(draw() * KEYS)}`
+        const key = keyOf()
         const writes = draw() < 0.15
         const value = writes ? ++number : 0
         const call = ++order
@@ -133,6 +137,30 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
       await Promise.all(batch)
     }
   }
+
+  /** What a client that tracks reads, from what it keeps or by asking. */
+  async function keep(keeper: Keeper, node: number, client: number): Promise<void> {
+    const { manner } = keeper
+    while (history.length < OPERATIONS) {
+      const key = keyOf()
+      const value = keeper.kept(key)
+      const [call, called] = [++order, performance.now()]
+      const operation: Operation = { key, node, client, value: 0, writes: false, call, called }
+      if (value !== undefined) operation.kept = manner
+      history.push(operation)
+      const given = value ?? (await keeper.ask(key))
+      if (given === undefined) {
+        failed++
+        await sleep(5)
+        continue
+      }
+      Object.assign(operation, { value: given, returned: ++order, end: performance.now() })
+      // Others read as well, and what it is told arrives.
+      if (value !== undefined) await sleep(1)
+    }
+  }
+
+  const keyOf = () => `${draw() < 0.3 ? 'c' : 'b'}:${Math.floor(draw() * KEYS)}`
 
   /** Cuts connections of the nodes, all or one, ends threads, and kills a node now and then. */
   async function disturb(): Promise<void> {
@@ -170,10 +198,23 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
     return 300 + (OPERATIONS > 50_000 ? Math.floor(draw() ** 4 * 20_000) : 0)
   }
 
-  await Promise.all([disturb(), ...clients.map((_, client) => work(client))])
+  const keepers = ports.flatMap((port, node) =>
+    MANNERS.map(manner => ({ node, keeper: new Keeper(t, port, manner) })),
+  )
+  const keeping = keepers.map(({ node, keeper }, at) => keep(keeper, node, clients.length + at))
+  await Promise.all([disturb(), ...clients.map((_, client) => work(client)), ...keeping])
   t.log(`${history.length} operations, ${failed} failed, ${disturbances.length / 2} disturbances`)
   t.true(failed < history.length / 2)
   check(t, history, disturbances)
+  // Nothing that a client keeps is wrong for good.
+  for (const name of ['b', 'c']) {
+    for (let n = 0; n < KEYS; n++) {
+      const key = `${name}:${n}`
+      const last = Number((await direct.send('GET', key)).split('\r\n')[1] ?? 0)
+      const wrong = () => keepers.some(({ keeper }) => (keeper.kept(key) ?? last) !== last)
+      while (wrong()) await sleep(5)
+    }
+  }
 }
 
 /** The events of a history, in their order. */
@@ -213,7 +254,8 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
   const own = new Map<number, Highest>()
   const least = new Map<Operation, number>()
   const times = new Map<string, Known>()
-  const ages: Ages = { calm: [], upset: [] }
+  const ages: Ages = { calm: [], upset: [], kept: [], keptByPrefix: [] }
+  const late: Operation[] = []
   const last = lastOf(disturbances)
   for (const { operation, ends } of eventsOf(history)) {
     const { key, node, client, value, writes } = operation
@@ -238,14 +280,21 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
     }
     const floor = least.get(operation)!
     least.delete(operation)
-    if (value < floor || value > called.get(key)) {
+    // Who keeps a copy is told of a change, which takes its time.
+    if ((value < floor && !operation.kept) || value > called.get(key)) {
       t.fail(`seed ${SEED}: ${key} gave ${value}, which is not from ${floor} to ${called.get(key)}`)
       return
     }
-    read.add(key, value)
+    if (!operation.kept) read.add(key, value)
     // How long ago it was known that a higher number is there, when the read was called.
     const since = known.higher(value)
     if (since === undefined || since >= operation.called) continue
+    if (operation.kept) {
+      const byPrefix = operation.kept === 'BCAST'
+      ages[byPrefix ? 'keptByPrefix' : 'kept'].push(operation.called - since)
+      if (operation.called - since > TTL + 50) late.push({ ...operation, end: since })
+      continue
+    }
     const calm = since - last(operation.end!) > RECOVERY
     ages[calm ? 'calm' : 'upset'].push(operation.called - since)
   }
@@ -253,16 +302,31 @@ function check(t: ExecutionContext, history: Operation[], disturbances: Disturba
   const oldest = highest([...ages.calm, ...ages.upset])
   // The node measures from before it asked the store: a machine that stalls makes it no longer.
   t.true(oldest <= TTL + 50, `a reply was ${oldest} ms old`)
+  for (const { node, called, end } of late) {
+    // News of a change come no faster than anything else: what was under way then took as long.
+    const since = end!
+    const slowest = history.reduce((most, of) => {
+      const meets = of.node === node && of.called <= called && (of.end ?? called) >= since
+      return meets ? Math.max(most, (of.end ?? called) - of.called) : most
+    }, 0)
+    const age = called - since
+    t.true(age <= TTL + 50 + slowest, `what was kept was ${age} ms old, ${slowest} ms the slowest`)
+  }
 }
 
-/** How old the replies were that were not the newest, in milliseconds, where nothing had been disturbed and else. */
+/**
+ * How old the replies were that were not the newest, in milliseconds, where nothing had been disturbed and
+ * else; and what clients that track kept.
+ */
 interface Ages {
   calm: number[]
   upset: number[]
+  kept: number[]
+  keptByPrefix: number[]
 }
 
 function report(t: ExecutionContext, ages: Ages): void {
-  for (const name of ['calm', 'upset'] as const) {
+  for (const name of ['calm', 'upset', 'kept', 'keptByPrefix'] as const) {
     const all = ages[name]
     const late = all.filter(age => age > 20).length
     const oldest = highest(all).toFixed(1)

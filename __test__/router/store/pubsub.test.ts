@@ -1,7 +1,7 @@
 // Subscriptions through a node in front of a store: one for each topic for the whole process.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { Raw, redis } from '../support.ts'
+import { Raw, redis, serveMortal } from '../support.ts'
 import { front, hasRedis, info, subscribers } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
@@ -92,4 +92,71 @@ fronted('a channel that the node may not subscribe to harms nobody else', async 
   t.regex(await curious.send('SUBSCRIBE', 'news'), /:1\r\n$/)
   await direct.send('PUBLISH', 'news', 'calm')
   for (const client of [fine, curious]) t.deepEqual(texts(await client.replies(1)), ['calm'])
+})
+
+fronted('when a thread ends, nobody of another thread misses a message', async t => {
+  t.timeout(240_000)
+  const store = await redis(t)
+  const url = `redis://127.0.0.1:${store.port}`
+  const node = await serveMortal(t, '--port', '0', '--store', url, '--threads', '4')
+  const [direct, publisher] = [await Raw.open(t, store.port), await Raw.open(t, store.port)]
+  const hears = async () => {
+    const list = await direct.send('CLIENT', 'LIST', 'TYPE', 'pubsub')
+    return [...list.matchAll(/(?:^|\n)id=(\d+) /g)].map(match => match[1])
+  }
+
+  /** A client that subscribes, and what it has heard. */
+  class Subscriber {
+    last = -1
+    ended = false
+    readonly raw: Raw
+
+    constructor(raw: Raw) {
+      this.raw = raw
+      void this.#listen()
+    }
+
+    static async open(): Promise<Subscriber> {
+      const raw = await Raw.open(t, node.port)
+      const told = await raw.send('SUBSCRIBE', 'news')
+      if (!told.startsWith('-') && told !== '') return new Subscriber(raw)
+      raw.socket.destroy()
+      return Subscriber.open()
+    }
+
+    async #listen(): Promise<void> {
+      for (let [next] = await this.raw.replies(1); next; [next] = await this.raw.replies(1)) {
+        const number = Number(texts([next])[0])
+        if (this.last >= 0) t.is(number, this.last + 1, 'in order, none twice, none missing')
+        this.last = number
+      }
+      this.ended = true
+    }
+  }
+
+  let [published, over] = [0, false]
+  const publishing = (async () => {
+    for (; !over; published++) await publisher.send('PUBLISH', 'news', `${published}`)
+  })()
+  let all = await Promise.all(Array.from({ length: 40 }, () => Subscriber.open()))
+  const first = [...all]
+  // Until every thread that there was has ended, the one that hears the store as well.
+  while (first.some(one => !one.ended)) {
+    const before = await hears()
+    node.process.kill('SIGUSR2')
+    const told = node.output().length
+    // It may be one without clients.
+    const noticed = () => all.some(one => one.ended) || node.output().length > told
+    while (!noticed()) await sleep(5)
+    const marks = published + 1
+    while (all.some(one => !one.ended && one.last < marks)) await sleep(5)
+    all = all.filter(one => !one.ended)
+    // Its connection has gone over to another thread.
+    if (all.length > 0) t.deepEqual(await hears(), before)
+    const fresh = Array.from({ length: 40 - all.length }, () => Subscriber.open())
+    all.push(...(await Promise.all(fresh)))
+  }
+  over = true
+  await publishing
+  t.is((await hears()).length, 1)
 })

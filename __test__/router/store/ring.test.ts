@@ -208,3 +208,25 @@ several('messages reach those who subscribe, by way of one store', async t => {
   t.is(await client.send('PUBLISH', 'news', 'hello'), ':1\r\n')
   t.regex(String((await listener.replies(1))[0]), /hello/)
 })
+
+several('a client that tracks keys hears of changes at every store', async t => {
+  t.timeout(120_000)
+  const { stores, node } = await ring(t, 3, ['--threads', '2'])
+  const placing = placed(ringOf(stores), stores)
+  const [reader, listener] = [await Raw.open(t, node.port), await Raw.open(t, node.port)]
+  for (const client of [reader, listener]) await client.send('HELLO', '3')
+  t.is(await reader.send('CLIENT', 'TRACKING', 'ON'), '+OK\r\n')
+  t.is(await listener.send('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', 'user:'), '+OK\r\n')
+  const own = placing.map(([key]) => key!)
+  t.deepEqual(await texts(reader, 'MGET', ...own), ['(nil)', '(nil)', '(nil)'])
+  for (const [at, key] of own.entries()) {
+    const direct = await Raw.open(t, stores[at]!.port)
+    await direct.send('SET', key, '1')
+    for (const client of [reader, listener]) {
+      t.is(
+        String((await client.replies(1))[0]),
+        `>2\r\n$10\r\ninvalidate\r\n*1\r\n$${key.length}\r\n${key}\r\n`,
+      )
+    }
+  }
+})

@@ -1,5 +1,7 @@
 //! The requests of a benchmark: keys, values, and which keys are asked for.
 
+use breakwater_engine as engine;
+
 /// A key as the benchmarks use it.
 pub type Key = [u8; 16];
 
@@ -36,12 +38,17 @@ impl Payload {
         Self { len: 32 + (mix(u64::from(id)) % 31) as u8, bytes }
     }
 
-    /// A copy of bytes that [`Payload::as_bytes`] gave.
+    /// An empty value, to be filled.
     #[inline]
-    pub fn copy(from: &[u8]) -> Self {
-        let mut bytes = [0; 63];
-        bytes[..from.len()].copy_from_slice(from);
-        Self { len: from.len() as u8, bytes }
+    pub fn empty() -> Self {
+        Self { len: 0, bytes: [0; 63] }
+    }
+
+    /// Becomes a copy of bytes that [`Payload::as_bytes`] gave.
+    #[inline]
+    pub fn fill(&mut self, from: engine::Value<'_>) {
+        self.len = from.bytes.len() as u8;
+        from.copy_to(&mut self.bytes);
     }
 
     /// The value.

@@ -54,7 +54,9 @@ fn breakwater(entries: usize) -> engine::Cache {
 impl Side for engine::Cache {
     #[inline]
     fn get(&self, key: Key) -> Option<Payload> {
-        self.get(engine::Key::bytes(&key), |entry| Payload::copy(entry.value().bytes))
+        let mut copy = Payload::empty();
+        self.get(engine::Key::bytes(&key), |entry| copy.fill(entry.value()))?;
+        Some(copy)
     }
 
     #[inline]

@@ -27,6 +27,61 @@ impl<'a> Value<'a> {
     pub const fn bytes(bytes: &'a [u8]) -> Self {
         Self { format: 0, bytes }
     }
+
+    /// Copies the bytes to the beginning of `to`, which is at least as long: with no call where there
+    /// are up to 64 of them.
+    ///
+    /// # Panics
+    /// When `to` is shorter.
+    #[inline]
+    pub fn copy_to(self, to: &mut [u8]) {
+        let to = &mut to[..self.bytes.len()];
+        // SAFETY: it is as long, and borrowed alone.
+        unsafe { copy_short(self.bytes, to.as_mut_ptr()) };
+    }
+}
+
+/// Copies bytes, without a call where there are up to 64 of them.
+///
+/// # Safety
+/// `to` may be written for as many bytes, and is no part of `from`.
+#[inline]
+unsafe fn copy_short(from: &[u8], to: *mut u8) {
+    const BLOCK: usize = size_of::<u128>();
+    const WORD: usize = size_of::<u64>();
+    let (len, from) = (from.len(), from.as_ptr());
+    // SAFETY: by contract; no part ends behind the last byte.
+    unsafe {
+        // From both ends, in parts that overlap where they must.
+        match len {
+            0..WORD => (0..len).for_each(|at| *to.add(at) = *from.add(at)),
+            WORD..BLOCK => {
+                copy_part::<WORD>(from, to, 0);
+                copy_part::<WORD>(from, to, len - WORD);
+            }
+            BLOCK..=32 => {
+                copy_part::<BLOCK>(from, to, 0);
+                copy_part::<BLOCK>(from, to, len - BLOCK);
+            }
+            33..=64 => {
+                copy_part::<BLOCK>(from, to, 0);
+                copy_part::<BLOCK>(from, to, BLOCK);
+                copy_part::<BLOCK>(from, to, len - 2 * BLOCK);
+                copy_part::<BLOCK>(from, to, len - BLOCK);
+            }
+            _ => ptr::copy_nonoverlapping(from, to, len),
+        }
+    }
+}
+
+/// Copies `N` bytes at this place, so few that it takes no call.
+///
+/// # Safety
+/// They may be read there, and written, and do not overlap.
+#[inline(always)]
+unsafe fn copy_part<const N: usize>(from: *const u8, to: *mut u8, at: usize) {
+    // SAFETY: by contract.
+    unsafe { ptr::copy_nonoverlapping(from.add(at), to.add(at), N) };
 }
 
 /// When an entry ends.
@@ -142,12 +197,8 @@ impl EntryPtr {
             }
             at.cast::<Header>().write(header);
             let body = at.add(HEADER);
-            ptr::copy_nonoverlapping(key.bytes.as_ptr(), body, key.bytes.len());
-            ptr::copy_nonoverlapping(
-                value.bytes.as_ptr(),
-                body.add(key.bytes.len()),
-                value.bytes.len(),
-            );
+            copy_short(key.bytes, body);
+            copy_short(value.bytes, body.add(key.bytes.len()));
             if let Some(draft) = draft {
                 draft.write(body.add(key.bytes.len() + value.bytes.len()));
             }
@@ -282,6 +333,13 @@ impl<'a> EntryRef<'a> {
         self.header().kind & (flag::TAGGED | flag::ABSENT) != 0
     }
 
+    /// Whether nothing decides whether it may be read: it has no deadline, and is not special.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        let special = u64::from(self.header().kind & (flag::TAGGED | flag::ABSENT));
+        self.raw_deadline() | special == 0
+    }
+
     /// Whether it has tags.
     pub(crate) fn is_tagged(&self) -> bool {
         self.header().kind & flag::TAGGED != 0
@@ -355,7 +413,7 @@ impl<'a> EntryRef<'a> {
     }
 
     /// Whether the entry has this key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
         self.header().kind & flag::KEY == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
     }
@@ -368,21 +426,53 @@ impl<'a> EntryRef<'a> {
 }
 
 /// Whether two keys are equal: most are short, and a call of `memcmp` costs more than they do.
-#[inline]
+#[inline(always)]
 fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     const WORD: usize = size_of::<u64>();
-    if a.len() != b.len() {
+    let len = a.len();
+    if len != b.len() {
         return false;
     }
-    if a.len() > 4 * WORD {
-        return a == b;
+    // Words from both ends, which overlap where they must.
+    let word =
+        |bytes: &[u8], at: usize| bytes[at..at + WORD].try_into().map_or(0, u64::from_ne_bytes);
+    let differs = |at: usize| word(a, at) ^ word(b, at);
+    let pair = |at: usize| differs(at) | differs(len - WORD - at);
+    match len {
+        0..WORD => a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0,
+        WORD..=16 => pair(0) == 0,
+        17..=32 => pair(0) | pair(WORD) == 0,
+        33..=64 => pair(0) | pair(WORD) | pair(2 * WORD) | pair(3 * WORD) == 0,
+        _ => a == b,
     }
-    if a.len() < WORD {
-        return a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0;
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_all_lengths_are_copied_whole() {
+        let bytes: Vec<u8> = (1..=100).collect();
+        for len in 0..=100 {
+            let mut to = [0; 101];
+            Value::bytes(&bytes[..len]).copy_to(&mut to);
+            assert_eq!((&to[..len], &to[len..]), (&bytes[..len], &[0; 101][len..]));
+        }
     }
-    // Whole words, and the last eight bytes once more.
-    let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
-    let last = |bytes: &[u8]| word(&bytes[bytes.len() - WORD..]);
-    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
-    words.fold(last(a) ^ last(b), |differs, (a, b)| differs | (word(a) ^ word(b))) == 0
+
+    #[test]
+    fn keys_are_equal_if_all_their_bytes_are() {
+        let bytes: Vec<u8> = (0..100).collect();
+        for len in 0..=100 {
+            let mut other = bytes[..len].to_vec();
+            assert!(same_bytes(&bytes[..len], &other), "{len}");
+            for at in 0..len {
+                other[at] ^= 0x80;
+                assert!(!same_bytes(&bytes[..len], &other), "{len} bytes, number {at} differs");
+                other[at] ^= 0x80;
+            }
+            assert!(!same_bytes(&bytes[..len], &bytes[..(len + 1) % 100]), "{len}");
+        }
+    }
 }

@@ -17,6 +17,9 @@ pub enum KeyKind {
     Bytes = 3,
 }
 
+/// How many kinds there are.
+pub(crate) const KINDS: usize = 4;
+
 impl KeyKind {
     /// The kind whose discriminant is the low two bits of `bits`.
     #[inline]

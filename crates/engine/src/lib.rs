@@ -46,6 +46,7 @@ mod memory;
 mod note;
 mod persist;
 mod policy;
+mod prefetch;
 mod reclaim;
 mod removal;
 mod shard;

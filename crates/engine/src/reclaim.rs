@@ -9,10 +9,12 @@
 //!
 //! # Why it is safe
 //! U unlinks x, then executes a sequentially consistent fence F1 (in `tag`) and reads the epoch t.
-//! R announces p, executes the fence F2 (in `pin`), then reads shared pointers. Fences are totally
-//! ordered. If F1 < F2, R cannot see x any more. If F2 < F1, then R's announcement is visible to
-//! whoever computes a horizon after F1, and p <= t, since R read the epoch before F2 and U read it
-//! after F1: the horizon is at most t, and x stays.
+//! R announces p, executes the fence F2 (in `pin`), then reads shared pointers. H begins the epoch h,
+//! executes the fence F3 (in `horizon`), then reads what is announced: its horizon is at most h.
+//! Fences are totally ordered. If F1 < F2, R cannot see x any more. If F2 < F1, then p <= t, since R
+//! read the epoch before F2 and U read it after F1. If t < h, then U read the epoch before H raised it,
+//! and F1 < F3: H sees R's announcement, its horizon is at most p, and x stays. So a horizon holds for
+//! whatever has a tag below it, also for what is tagged after it was computed.
 
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use crossbeam_utils::CachePadded;
@@ -38,8 +40,9 @@ pub(crate) struct Participant {
     announced: CachePadded<AtomicU64>,
     taken: AtomicBool,
     next: *mut Participant,
-    /// Guards of the thread that are alive.
-    pub(crate) depth: Cell<u32>,
+    /// Guards of the thread that are alive, which end in the reverse order of their beginnings.
+    #[cfg(debug_assertions)]
+    pub(crate) guards: Cell<u32>,
     /// Where the thread counts its statistics.
     pub(crate) stripe: Cell<usize>,
 }
@@ -47,6 +50,15 @@ pub(crate) struct Participant {
 // SAFETY: `next` is written before the participant is published and never again; the cells are
 // touched by the thread alone that has taken it, and handed on by `leave` and `join`.
 unsafe impl Sync for Participant {}
+
+impl Participant {
+    /// Whether its thread, which asks, is pinned.
+    #[inline]
+    pub(crate) fn is_pinned(&self) -> bool {
+        // Relaxed: a thread sees its own stores.
+        self.announced.load(Ordering::Relaxed) != IDLE
+    }
+}
 
 impl Domain {
     #[cfg(not(loom))]
@@ -89,8 +101,9 @@ impl Domain {
             announced: CachePadded::new(AtomicU64::new(IDLE)),
             taken: AtomicBool::new(true),
             next: head,
-            depth: Cell::new(0),
-            stripe: Cell::new(usize::MAX),
+            #[cfg(debug_assertions)]
+            guards: Cell::new(0),
+            stripe: Cell::new(0),
         }));
         loop {
             // Release publishes the participant's fields.
@@ -113,7 +126,7 @@ impl Domain {
         self.registered.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Announces that the participant reads from now on.
+    /// Announces that the participant, which is idle, reads from now on.
     #[inline]
     pub(crate) fn pin(&self, participant: &Participant) {
         let epoch = self.epoch.load(Ordering::Relaxed);
@@ -139,18 +152,17 @@ impl Domain {
         participant.announced.store(IDLE, Ordering::Release);
     }
 
-    /// The tag of something that the caller has just unlinked.
+    /// The tag of something that the caller has unlinked, by an atomic exchange.
     #[inline]
     pub(crate) fn tag(&self) -> u64 {
-        fence(Ordering::SeqCst);
+        full_fence_after_exchange();
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// Begins a new epoch. What has a tag below the result can be freed.
+    /// Begins a new epoch. What has a tag below the result can be freed, now and later.
     pub(crate) fn horizon(&self) -> u64 {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        let mut horizon = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         fence(Ordering::SeqCst);
-        let mut horizon = u64::MAX;
         let mut at = self.participants.load(Ordering::Acquire);
         // SAFETY: participants are never freed while the domain lives.
         while let Some(participant) = unsafe { at.as_ref() } {
@@ -170,13 +182,18 @@ impl Domain {
     /// reads the pointers.
     #[inline]
     pub(crate) fn alone(&self) -> bool {
-        #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
-        // On x86 the exchange that unlinked was a full fence.
-        std::sync::atomic::compiler_fence(Ordering::SeqCst);
-        #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
-        fence(Ordering::SeqCst);
+        full_fence_after_exchange();
         self.registered.load(Ordering::Acquire) == 1
     }
+}
+
+/// A full fence between an atomic exchange and what comes after it: on x86 the exchange is one.
+#[inline]
+fn full_fence_after_exchange() {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    fence(Ordering::SeqCst);
 }
 
 impl Drop for Domain {

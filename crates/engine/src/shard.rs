@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Buckets that a shard begins with.
 pub(crate) const FIRST_BUCKETS: usize = 8;
 
-/// A shard tries to free garbage after so many pieces, and whenever there are so many bytes of it.
+/// A shard tries to free garbage after so many pieces or bytes that have come since.
 const LIMBO_PIECES: usize = 32;
 const LIMBO_BYTES: u64 = 64 * 1024;
 
@@ -112,7 +112,9 @@ pub(crate) struct Shard {
     entries: AtomicU64,
     payload: AtomicU64,
     limbo: Mutex<Limbo>,
-    limbo_bytes: AtomicU64,
+    /// Bytes that ever came to limbo, which only who holds its lock changes, and bytes that left it.
+    limbo_in: AtomicU64,
+    limbo_out: AtomicU64,
     /// Bytes that stay charged and are never freed: there was no memory to note them in.
     lost_bytes: AtomicU64,
     /// Whether entries have links in front of them.
@@ -159,8 +161,9 @@ fn count(counter: &AtomicU64) -> u64 {
 struct Limbo {
     /// Each with its tag, in the order in which they came: about that of their tags.
     garbage: Fifo<(u64, Garbage)>,
-    /// Pieces that came since freeing was tried.
+    /// Pieces and bytes that came since freeing was tried.
     fresh: usize,
+    fresh_bytes: u64,
     /// Entries that `clear` dropped, and has not reported yet.
     cleared: Vec<EntryPtr>,
 }
@@ -198,7 +201,8 @@ impl Shard {
             entries: AtomicU64::new(0),
             payload: AtomicU64::new(0),
             limbo: Mutex::default(),
-            limbo_bytes: AtomicU64::new(0),
+            limbo_in: AtomicU64::new(0),
+            limbo_out: AtomicU64::new(0),
             lost_bytes: AtomicU64::new(0),
             linked: policy == Policy::Lru,
         })
@@ -241,7 +245,9 @@ impl Shard {
 
     /// Bytes unlinked and not freed.
     pub(crate) fn limbo_bytes(&self) -> u64 {
-        self.limbo_bytes.load(Ordering::Relaxed)
+        // What has left had come before. Acquire pairs with the release of those who let it leave.
+        let out = self.limbo_out.load(Ordering::Acquire);
+        self.limbo_in.load(Ordering::Relaxed) - out
     }
 
     /// Bytes that are lost, for want of memory to note what was to be freed.
@@ -251,35 +257,44 @@ impl Shard {
 
     fn defer(&self, ledger: &Ledger, garbage: Garbage) {
         let tag = thread::tag();
-        let bytes = self.limbo_bytes.fetch_add(garbage.bytes(), Ordering::Relaxed);
+        let bytes = garbage.bytes();
         let mut limbo = self.limbo.lock();
         if limbo.garbage.has_room() || limbo.garbage.extend() {
             limbo.garbage.push((tag, garbage));
+            // One writer at a time, by the lock: no locked operation is needed.
+            let came = self.limbo_in.load(Ordering::Relaxed) + bytes;
+            self.limbo_in.store(came, Ordering::Relaxed);
         } else {
             // The system has not even memory for this note: better lost than freed too early. Nobody
             // is to wait for it.
-            self.limbo_bytes.fetch_sub(garbage.bytes(), Ordering::Relaxed);
-            self.lost_bytes.fetch_add(garbage.bytes(), Ordering::Relaxed);
+            self.lost_bytes.fetch_add(bytes, Ordering::Relaxed);
             lose(garbage);
         }
         limbo.fresh += 1;
-        let full = limbo.fresh >= LIMBO_PIECES;
+        limbo.fresh_bytes += bytes;
+        let is_full = limbo.fresh >= LIMBO_PIECES || limbo.fresh_bytes > LIMBO_BYTES;
         drop(limbo);
-        if full || bytes > LIMBO_BYTES {
+        if is_full {
             self.collect(ledger);
         }
     }
 
     /// Frees some of what nobody can be reading any more; whether there may be more of it.
     pub(crate) fn collect(&self, ledger: &Ledger) -> bool {
+        self.collect_below(ledger, &mut None)
+    }
+
+    /// As [`Shard::collect`], for one shard after the other: they share the horizon, which is found when
+    /// the first of them needs it.
+    pub(crate) fn collect_below(&self, ledger: &Ledger, horizon: &mut Option<u64>) -> bool {
         let mut free = Vec::new();
         {
             let mut limbo = self.limbo.lock();
             if limbo.garbage.is_empty() {
                 return false;
             }
-            limbo.fresh = 0;
-            let horizon = thread::horizon();
+            (limbo.fresh, limbo.fresh_bytes) = (0, 0);
+            let horizon = *horizon.get_or_insert_with(thread::horizon);
             while free.len() < FREED_AT_ONCE
                 && limbo.garbage.front().is_some_and(|&(tag, _)| tag < horizon)
             {
@@ -287,14 +302,18 @@ impl Shard {
             }
         }
         let more = free.len() == FREED_AT_ONCE;
+        let mut bytes = 0;
         for garbage in free {
-            let bytes = garbage.bytes();
+            bytes += garbage.bytes();
             match garbage {
                 // SAFETY: unlinked before the horizon: nobody reads it.
                 Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(self.linked) },
                 Garbage::Part(part) => drop(part),
             }
-            self.limbo_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        if bytes > 0 {
+            // Release: see `limbo_bytes`.
+            self.limbo_out.fetch_add(bytes, Ordering::Release);
             self.account.release(ledger, bytes);
         }
         more

@@ -45,7 +45,34 @@ pub(crate) enum Count {
 
 const COUNTS: usize = 7;
 
-type Stripe = [AtomicU64; COUNTS];
+/// A thread's counts, and behind them that of the hits at which it samples one next.
+type Stripe = [AtomicU64; COUNTS + 1];
+
+const NEXT_SAMPLE: usize = COUNTS;
+
+/// One hit of so many is sampled, on average.
+pub(crate) const SAMPLE: u64 = 128;
+
+/// Adds one to what only this thread counts, or to what others count as well; what it is then.
+#[inline]
+fn increment(cell: &AtomicU64, is_own: bool) -> u64 {
+    // Relaxed: counts order nothing. One writer needs no locked operation.
+    if is_own {
+        let now = cell.load(Ordering::Relaxed) + 1;
+        cell.store(now, Ordering::Relaxed);
+        now
+    } else {
+        cell.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Says at which hit the next sample is taken: 1 to 2 * [`SAMPLE`] - 1 further on, by a Weyl sequence,
+/// which is in step with no pattern of the reads.
+#[cold]
+fn plan_sample(stripe: &Stripe, hits: u64) {
+    let step = hits.wrapping_mul(0x9E37_79B9_7F4A_7C15) % (2 * SAMPLE - 1) + 1;
+    stripe[NEXT_SAMPLE].store(hits + step, Ordering::Relaxed);
+}
 
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -55,18 +82,34 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Adds one; what the stripe has now.
+    /// Adds one.
     #[inline]
-    pub(crate) fn add(&self, here: Thread, count: Count) -> u64 {
+    pub(crate) fn add(&self, here: Thread, count: Count) {
+        let (stripe, is_own) = self.stripe_of(here);
+        increment(&stripe[count as usize], is_own);
+    }
+
+    /// Counts a hit; whether it is to be sampled.
+    #[inline]
+    pub(crate) fn add_hit(&self, here: Thread) -> bool {
+        let (stripe, is_own) = self.stripe_of(here);
+        let hits = increment(&stripe[Count::Hits as usize], is_own);
+        let next = stripe[NEXT_SAMPLE].load(Ordering::Relaxed);
+        if hits < next {
+            return false;
+        }
+        plan_sample(stripe, hits);
+        next != 0
+    }
+
+    /// The stripe that the thread counts in, and whether nobody else does.
+    #[inline]
+    fn stripe_of(&self, here: Thread) -> (&Stripe, bool) {
         let stripe = here.stripe();
-        let cell = &self.stripes[stripe][count as usize];
-        // Relaxed: counts order nothing. A stripe of its own has one writer: no exchange needed.
         if stripe < thread::OWN_STRIPES {
-            let now = cell.load(Ordering::Relaxed) + 1;
-            cell.store(now, Ordering::Relaxed);
-            now
+            (&self.stripes[stripe], true)
         } else {
-            cell.fetch_add(1, Ordering::Relaxed) + 1
+            (&self.stripes[thread::OWN_STRIPES], false)
         }
     }
 

@@ -17,8 +17,6 @@ static STRIPES: AtomicU64 = AtomicU64::new(0);
 /// Stripes that one thread owns alone; threads beyond that share the stripe of this number.
 pub(crate) const OWN_STRIPES: usize = 16;
 
-const NO_STRIPE: usize = usize::MAX;
-
 thread_local! {
     // Two, because a variable without a destructor is cheaper to look up.
     static HERE: Cell<Option<&'static Participant>> = const { Cell::new(None) };
@@ -60,7 +58,7 @@ fn arrive() -> &'static Participant {
 
 fn depart() {
     if let Some(participant) = HERE.with(Cell::take) {
-        let stripe = participant.stripe.replace(NO_STRIPE);
+        let stripe = participant.stripe.get();
         if stripe < OWN_STRIPES {
             // Release: the next owner of the stripe sees this thread's counts.
             STRIPES.fetch_and(!(1 << stripe), Ordering::Release);
@@ -69,7 +67,7 @@ fn depart() {
     }
 }
 
-/// A stripe that no living thread owns, or the one that many share.
+/// A stripe that no living thread owns, or the one that many share: at most [`OWN_STRIPES`].
 fn choose_stripe() -> usize {
     let mut owned = STRIPES.load(Ordering::Relaxed);
     loop {
@@ -87,28 +85,37 @@ fn choose_stripe() -> usize {
 }
 
 impl Thread {
-    /// Pins the thread. Guards nest.
+    /// Pins the thread. Guards nest, and end in the reverse order of their beginnings: it is the
+    /// outermost one that counts.
     #[inline]
     pub(crate) fn pin(self) -> Guard {
-        let depth = self.participant.depth.get();
-        if depth == 0 {
+        let is_outermost = !self.participant.is_pinned();
+        if is_outermost {
             DOMAIN.pin(self.participant);
         }
-        self.participant.depth.set(depth + 1);
-        Guard(self)
+        Guard {
+            thread: self,
+            is_outermost,
+            #[cfg(debug_assertions)]
+            number: {
+                let number = self.participant.guards.get() + 1;
+                self.participant.guards.set(number);
+                number
+            },
+        }
     }
 
     /// Whether what this thread has just unlinked can be freed at once: no other thread reads, and
     /// this one is not pinned.
     #[inline]
     pub(crate) fn is_alone(self) -> bool {
-        self.participant.depth.get() == 0 && DOMAIN.alone()
+        !self.participant.is_pinned() && DOMAIN.alone()
     }
 
     /// The stripe that the thread counts in: its own below [`OWN_STRIPES`], else a shared one.
     #[inline]
     pub(crate) fn stripe(self) -> usize {
-        self.participant.stripe.get().min(OWN_STRIPES)
+        self.participant.stripe.get()
     }
 }
 
@@ -117,21 +124,33 @@ impl Thread {
 #[inline]
 pub(crate) fn assert_unpinned() {
     debug_assert!(
-        HERE.with(Cell::get).is_none_or(|participant| participant.depth.get() == 0),
+        HERE.with(Cell::get).is_none_or(|participant| !participant.is_pinned()),
         "a pinned thread waits for a lock or for memory",
     );
 }
 
 /// While it lives, nothing that this thread can reach is freed.
-pub(crate) struct Guard(Thread);
+pub(crate) struct Guard {
+    thread: Thread,
+    is_outermost: bool,
+    /// How many there were when it began, with itself.
+    #[cfg(debug_assertions)]
+    number: u32,
+}
 
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
-        let depth = self.0.participant.depth.get() - 1;
-        self.0.participant.depth.set(depth);
-        if depth == 0 {
-            DOMAIN.unpin(self.0.participant);
+        #[cfg(debug_assertions)]
+        {
+            let guards = self.thread.participant.guards.replace(self.number - 1);
+            debug_assert_eq!(
+                guards, self.number,
+                "guards end in the reverse order of their beginnings"
+            );
+        }
+        if self.is_outermost {
+            DOMAIN.unpin(self.thread.participant);
         }
     }
 }
@@ -150,7 +169,7 @@ pub(crate) fn horizon() -> u64 {
 /// Tells the engine that the calling thread will not use it for a while. A thread that sleeps
 /// between uses calls this first: while only one thread is known, what it removes is freed at once.
 pub fn rest() {
-    if HERE.with(Cell::get).is_some_and(|participant| participant.depth.get() == 0) {
+    if HERE.with(Cell::get).is_some_and(|participant| !participant.is_pinned()) {
         depart();
     }
 }

@@ -28,7 +28,10 @@ fn step(cache: &Cache, clock: &Clock, lot: u64) {
             let note = Note { tags: vec![cache.tag_group("tag")], ..Note::default() };
             _ = cache.set_noted(key, value, Expiry::Never, &note);
         }
-        6..=8 => _ = cache.get(key, |entry| check(entry.value().bytes)),
+        6..=8 => {
+            cache.expect(&[key, Key::bytes(b"nobody's")]);
+            _ = cache.get(key, |entry| check(entry.value().bytes));
+        }
         9 => _ = cache.delete(key),
         10 => {
             _ = cache.update(key, |old, out| {

@@ -54,6 +54,15 @@ const MUTATIONS: [Mutation; 9] = [
     ("resize", |cache, n| _ = cache.resize(None, Some(40_000 + n % 2 * 4_000))),
 ];
 
+/// Ends the other thread, however this one ends.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs `mutate` against loads of the same keys in a cache that is full.
 fn meet(name: &str, policy: Policy, mutate: fn(&Cache, u64)) {
     let config = Config { max_bytes: Some(40_000), policy, ..Config::default() };
@@ -73,11 +82,11 @@ fn meet(name: &str, policy: Policy, mutate: fn(&Cache, u64)) {
                 n += 1;
             }
         });
+        let _ends = Ends(&done);
         for n in 0..LANDINGS {
             let note = Some(&note).filter(|_| n % 2 == 0);
             timed(&mut || assert_eq!(load(cache.flights(), &cache, n, note), Ok(()), "{name}"));
         }
-        done.store(true, Ordering::Relaxed);
     });
     cache.audit().unwrap();
 }

@@ -1,18 +1,20 @@
 //! The drivers of one router, one in each thread that serves, and what they tell each other.
 
+use crate::links::Parcel;
 use crate::tls::{ServerTls, StoreTls, TlsError, Trust, acceptor};
-use breakwater_router::{ClientId, Letter};
+use breakwater_router::ClientId;
 use mio::Waker;
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What one driver is told by the others.
 #[derive(Default)]
 struct Inbox {
     kills: Vec<ClientId>,
-    letters: Vec<Letter>,
+    parcels: Vec<Parcel>,
 }
 
 /// A driver as the others see it.
@@ -30,13 +32,21 @@ pub struct PreparedTls {
 }
 
 /// The drivers of one router.
-#[derive(Default)]
 pub struct Group {
+    /// Since when the clock of its drivers goes: what they hand to each other has times of it.
+    begun: Instant,
     members: Mutex<Vec<Arc<Member>>>,
     /// How clients are met from now on.
     tls: RwLock<Option<PreparedTls>>,
     /// How the store is met from now on.
     store: RwLock<Option<StoreTls>>,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        let (members, tls, store) = Default::default();
+        Self { begun: Instant::now(), members, tls, store }
+    }
 }
 
 impl Group {
@@ -83,15 +93,15 @@ impl Group {
 impl Group {
     /// Brings letters to the relays that they are for, and wakes each driver once. Those for a relay
     /// that is gone are dropped: nobody waits there.
-    fn post(&self, mut letters: Vec<Letter>) {
-        letters.sort_by_key(|letter| letter.to);
+    fn post(&self, mut parcels: Vec<Parcel>) {
+        parcels.sort_by_key(|parcel| parcel.letter.to);
         let members = self.members.lock();
-        let mut letters = letters.into_iter().peekable();
-        while let Some(to) = letters.peek().map(|letter| letter.to) {
+        let mut parcels = parcels.into_iter().peekable();
+        while let Some(to) = parcels.peek().map(|parcel| parcel.letter.to) {
             let batch: Vec<_> =
-                std::iter::from_fn(|| letters.next_if(|letter| letter.to == to)).collect();
+                std::iter::from_fn(|| parcels.next_if(|parcel| parcel.letter.to == to)).collect();
             if let Some(member) = members.iter().find(|member| member.number == to) {
-                member.inbox.lock().letters.extend(batch);
+                member.inbox.lock().parcels.extend(batch);
                 let _ = member.waker.wake();
             }
         }
@@ -121,8 +131,13 @@ impl Membership {
     }
 
     /// Brings letters to the relays of other drivers.
-    pub(crate) fn post(&self, letters: Vec<Letter>) {
-        self.group.post(letters);
+    pub(crate) fn post(&self, parcels: Vec<Parcel>) {
+        self.group.post(parcels);
+    }
+
+    /// Milliseconds by the clock of all drivers.
+    pub(crate) fn clock(&self) -> u64 {
+        self.group.begun.elapsed().as_millis() as u64
     }
 
     /// From now on its relay is the one of this number; what was for the old one is for nobody.
@@ -131,9 +146,9 @@ impl Membership {
     }
 
     /// The clients that this driver is to end if it has them, and what its relay is told.
-    pub(crate) fn take(&self) -> (Vec<ClientId>, Vec<Letter>) {
+    pub(crate) fn take(&self) -> (Vec<ClientId>, Vec<Parcel>) {
         let mut inbox = self.member.inbox.lock();
-        (mem::take(&mut inbox.kills), mem::take(&mut inbox.letters))
+        (mem::take(&mut inbox.kills), mem::take(&mut inbox.parcels))
     }
 }
 

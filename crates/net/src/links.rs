@@ -1,10 +1,10 @@
-//! The sockets of connections to the store.
+//! The sockets of connections to the store. They may go to another thread, with a letter to its relay.
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Space};
 use crate::socket::Socket;
 use crate::tls::StoreTls;
-use breakwater_router::{LinkId, Relay, StoreAddress};
+use breakwater_router::{Letter, LinkId, Relay, StoreAddress};
 use foldhash::fast::FixedState;
 use mio::net::TcpStream;
 use mio::{Registry, Token};
@@ -14,6 +14,13 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+
+/// A letter to the relay of another thread, and the sockets that go with it: `None` where a connection
+/// has none.
+pub struct Parcel {
+    pub letter: Letter,
+    links: Vec<Option<Link>>,
+}
 
 struct Link {
     channel: Channel,
@@ -73,6 +80,14 @@ impl Links {
         }
     }
 
+    /// A connection has become ready; if `ended` the store has closed it, perhaps behind what it said
+    /// last: see [`Channel::became_readable`].
+    pub fn became_ready(&mut self, id: LinkId, ended: bool) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.channel.became_readable(ended);
+        }
+    }
+
     /// A connection may have become ready; whether it may have more to be received.
     pub fn ready(&mut self, id: LinkId, relay: &mut Relay, space: &mut Space) -> bool {
         match self.try_ready(id, relay, space) {
@@ -116,6 +131,40 @@ impl Links {
             return Err("it closed the connection".to_owned());
         }
         Ok(link.channel.is_readable())
+    }
+
+    /// Puts a letter up with the sockets that go with it.
+    pub fn pack(&mut self, letter: Letter, registry: &Registry) -> Parcel {
+        let mut pack = |id: &LinkId| {
+            let mut link = self.links.remove(id)?;
+            link.channel.socket().unwatch(registry);
+            Some(link)
+        };
+        let links = letter.connections().iter().map(&mut pack).collect();
+        Parcel { letter, links }
+    }
+
+    /// Reads a letter and takes over the sockets that came with it: their numbers, for the first look at
+    /// each.
+    pub fn unpack(
+        &mut self,
+        parcel: Parcel,
+        relay: &mut Relay,
+        registry: &Registry,
+    ) -> Vec<LinkId> {
+        let numbers = relay.read_letter(parcel.letter);
+        for (id, link) in numbers.iter().copied().zip(parcel.links) {
+            // One that is still to be opened has none, and waits for its time.
+            let Some(mut link) = link else {
+                relay.lost(id, "its socket was not open yet");
+                continue;
+            };
+            match link.channel.socket().watch(registry, token(id)) {
+                Ok(()) => drop(self.links.insert(id, link)),
+                Err(error) => relay.lost(id, &error.to_string()),
+            }
+        }
+        numbers
     }
 
     fn lose(&mut self, id: LinkId, relay: &mut Relay, why: &str) {

@@ -8,12 +8,13 @@
 //! that all threads of the process share.
 //!
 //! From the bottom up: [`js`] (values), [`env`] (what an environment has), [`cache`] (what an
-//! instance has), [`methods`] and [`router`] (what JavaScript calls).
+//! instance has), [`methods`], [`router`] and [`lab`] (what JavaScript calls).
 
 mod cache;
 mod env;
 mod image;
 mod js;
+mod lab;
 mod methods;
 mod router;
 
@@ -53,6 +54,7 @@ fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     env::define(js, facade, env::setup::EXPORTS, &env)?;
     env::define(js, facade, methods::CLOCKS, &env)?;
     env::define(js, facade, router::EXPORTS, &env)?;
+    env::define(js, facade, lab::EXPORTS, &env)?;
     env::define(js, facade, methods::METHODS, &instances)?;
     Ok(facade)
 }

@@ -1,6 +1,6 @@
 //! A request that was built is parsed as it was, in whatever pieces it comes.
 
-use breakwater_resp::{Parsed, RequestParser, Violation, write_request};
+use breakwater_resp::{Parsed, RequestParser, Violation, glance, write_request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -55,5 +55,23 @@ proptest! {
     fn any_bytes_are_understood_alike_in_any_pieces(bytes in noise(), step in 1usize..20) {
         let whole = requests(&bytes, bytes.len().max(1));
         prop_assert_eq!(requests(&bytes, step), whole);
+    }
+
+    #[test]
+    fn a_glance_sees_what_is_read(bytes in noise()) {
+        if let Some((second, len)) = glance(&bytes) {
+            let mut parser = RequestParser::default();
+            prop_assert_eq!(parser.parse(&bytes, true), Parsed::Command(len));
+            prop_assert_eq!(parser.args(&bytes[..len]).get(1).unwrap_or_default(), second);
+        }
+    }
+
+    #[test]
+    fn a_glance_sees_every_request_of_short_words(words in words()) {
+        let mut bytes = vec![];
+        write_request(&mut bytes, &words);
+        let second = words.get(1).map_or(&[][..], Vec::as_slice);
+        let seen = words.iter().all(|word| !word.is_empty()).then_some((second, bytes.len()));
+        prop_assert!(seen.is_none() || glance(&bytes) == seen);
     }
 }

@@ -39,13 +39,13 @@ mod topology;
 mod upstream;
 
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
+pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
-pub use policy::{Permissions, User, Users};
-pub use shared::{Counts, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
+pub use policy::{User, Users, hash_password};
+pub use shared::{Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,
-    has_room,
 };
 pub use upstream::{Busy, Lost, Phase, Sink, StoreAddress, Upstream, UpstreamOptions};

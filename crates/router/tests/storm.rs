@@ -144,3 +144,12 @@ fn what_nobody_hears_any_more_is_ended_though_its_connection_was_lost_meanwhile(
         }
     }
 }
+
+#[test]
+fn a_pipeline_of_requests_that_block_is_answered_whole() {
+    for two in [false, true] {
+        let asks = (0..12).map(|_| Ask::Block(1)).chain([Ask::Get(0)]).collect();
+        let setup = Setup { two, ..honest(End::Answers) };
+        storm::weather(&Case { setup, steps: vec![Step::Pipeline(1, asks)] });
+    }
+}

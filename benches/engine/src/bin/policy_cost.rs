@@ -43,7 +43,9 @@ fn set(cache: &Cache, id: u32) {
 }
 
 fn get(cache: &Cache, id: u32) -> Option<Payload> {
-    cache.get(Key::bytes(&key(id)), |entry| Payload::copy(entry.value().bytes))
+    let mut copy = Payload::empty();
+    cache.get(Key::bytes(&key(id)), |entry| copy.fill(entry.value()))?;
+    Some(copy)
 }
 
 fn read_measured(cache: &Cache, requests: &[u32], counted: bool) {

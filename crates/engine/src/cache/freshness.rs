@@ -3,6 +3,7 @@
 use super::Cache;
 use crate::entry::EntryRef;
 use crate::key::Key;
+use crate::thread;
 use crate::versions::Stamp;
 
 /// How fresh an entry is.
@@ -36,14 +37,14 @@ impl Cache {
     /// hit, what is not as a miss; the policy is told of both.
     pub fn get_with_freshness<R>(&self, key: Key<'_>, f: impl FnOnce(Found<'_>) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        let shard = self.shard_of(hash);
+        let here = thread::here();
         let stamp = self.stamp(hash);
         let wanted = |entry| self.examine(entry, stamp);
-        let found = self.read_if(shard, hash, key, true, wanted, |found| {
+        let found = self.read_if(here, hash, key, true, wanted, |found| {
             (found.freshness != Freshness::Stale, f(found))
         });
         let hit = found.as_ref().is_some_and(|&(is_fresh, _)| is_fresh);
-        self.count_read(shard, hash, key, hit);
+        self.count_read(here, hash, key, hit);
         found.map(|(_, result)| result)
     }
 
@@ -52,7 +53,7 @@ impl Cache {
         let hash = self.hasher.hash(key);
         let stamp = self.stamp(hash);
         let wanted = |entry| self.examine(entry, stamp);
-        self.read_if(self.shard_of(hash), hash, key, false, wanted, |found| found.freshness)
+        self.read_if(thread::here(), hash, key, false, wanted, |found| found.freshness)
     }
 
     /// `None` if there is nothing to see.

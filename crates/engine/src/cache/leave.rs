@@ -22,7 +22,7 @@ impl Cache {
         let read = unsafe { old.read() };
         shard.exchanged(read.payload(), payload);
         self.counters.add(shard.here, Count::Sets);
-        let live = !self.is_over(read);
+        let live = read.is_plain() || !self.is_over(read);
         let mut reason = Reason::Replaced;
         if !live {
             // What it is counted for is counted already, unless it has expired.

@@ -2,16 +2,25 @@
 
 use super::Cache;
 use crate::entry::{EntryPtr, EntryRef};
-use crate::key::Key;
+use crate::index::Hit;
+use crate::key::{Key, KeyKind};
 use crate::note::NoteRef;
 use crate::removal::Reason;
 use crate::shard::ShardRef;
 use crate::stats::Count;
 use crate::tags::Validity;
 
+/// What the index has for a key whose entry was nothing to see.
+pub(super) enum Look<'a> {
+    /// Another entry, which took its place.
+    Another(Hit<'a>),
+    /// The same, or nothing; `is_gone`: it may be removed.
+    Over { is_gone: bool },
+}
+
 impl Cache {
     /// Whether the entry is nothing to ordinary reads.
-    #[inline]
+    #[inline(never)]
     pub(super) fn is_over(&self, entry: EntryRef<'_>) -> bool {
         self.is_late(entry) || (entry.is_special() && self.is_void(entry))
     }
@@ -54,6 +63,41 @@ impl Cache {
         // to have the address of this one.
         let found = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key));
         found.is_some_and(|hit| hit.entry() == it)
+    }
+
+    /// What a reader is to do that found an entry which is nothing to see: see [`Cache::stands`]. The
+    /// caller is pinned.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_again(
+        &self,
+        hash: u64,
+        kind: KeyKind,
+        bytes: &[u8],
+        it: EntryPtr,
+    ) -> Look<'_> {
+        let key = Key { kind, bytes };
+        // SAFETY: the caller is pinned: what the index holds is not freed, and no other entry comes
+        // to have the address of this one.
+        let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
+        match self.shard_at(hash).index.find(hash, same) {
+            Some(hit) if hit.entry() == it => {
+                // SAFETY: as above.
+                Look::Over { is_gone: self.is_gone(unsafe { it.read() }) }
+            }
+            Some(another) => Look::Another(another),
+            None => Look::Over { is_gone: false },
+        }
+    }
+
+    /// Removes the key's entry if it is nothing to anybody any more. Not pinned, no lock held.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn drop_expired_key(&self, hash: u64, kind: KeyKind, bytes: &[u8]) {
+        let key = Key { kind, bytes };
+        // SAFETY: called pinned.
+        let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
+        self.drop_expired(self.shard_of(hash), hash, same);
     }
 
     /// Whether the entry is so near to its end that it should be loaded anew.

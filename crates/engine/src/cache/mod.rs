@@ -28,20 +28,23 @@ pub use freshness::{Found, Freshness};
 pub use info::Info;
 pub use update::Edit;
 
+use liveness::Look;
+
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Policy};
 use crate::entry::{EntryRef, LAST_DEADLINE};
 use crate::flight::FlightTable;
 use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
-use crate::key::Key;
+use crate::index::Hit;
+use crate::key::{Key, KeyKind};
 use crate::ledger::Ledger;
 use crate::memory;
 use crate::removal::{Listeners, RemovalListener};
 use crate::shard::{Shard, ShardRef};
-use crate::stats::{Count, Counters, Stats};
+use crate::stats::{Count, Counters, SAMPLE, Stats};
 use crate::tags::Tags;
-use crate::thread;
+use crate::thread::{self, Thread};
 use crate::versions::Versions;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
@@ -54,11 +57,11 @@ const MIN_BYTES: u64 = 4_096;
 /// The most shards.
 const MAX_SHARDS: usize = 256;
 
+/// Keys that the processor fetches at once.
+const EXPECTED: usize = 16;
+
 /// Keys that the hot-key table follows.
 const HOT_KEYS: usize = 512;
-
-/// One read of so many is reported to the hot-key table.
-const SAMPLE: u64 = 128;
 
 type Alarm = Arc<dyn Fn() + Send + Sync>;
 
@@ -188,10 +191,15 @@ impl Cache {
     }
 
     #[inline]
-    fn shard_of(&self, hash: u64) -> ShardRef<'_> {
+    fn shard_at(&self, hash: u64) -> &Shard {
         let at = (hash >> 42) as usize & (self.shards.len() - 1);
         // SAFETY: the mask of a power of two keeps the position below the length.
-        self.shard_ref(unsafe { self.shards.get_unchecked(at) })
+        unsafe { self.shards.get_unchecked(at) }
+    }
+
+    #[inline]
+    fn shard_of(&self, hash: u64) -> ShardRef<'_> {
+        self.shard_ref(self.shard_at(hash))
     }
 
     #[inline]
@@ -202,6 +210,23 @@ impl Cache {
             ledger: &self.ledger,
             hasher: &self.hasher,
             versions: self.versions.as_deref(),
+        }
+    }
+
+    /// These keys are going to be read, in a moment: a hint that has the processor fetch them all at
+    /// once, where the reads would wait for one after the other. Counts nothing.
+    #[inline]
+    pub fn expect(&self, keys: &[Key<'_>]) {
+        let _guard = thread::here().pin();
+        let mut hashes = [0; EXPECTED];
+        for keys in keys.chunks(EXPECTED) {
+            for (hash, key) in hashes.iter_mut().zip(keys) {
+                *hash = self.hasher.hash(*key);
+                self.shard_of(*hash).index.expect_bucket(*hash);
+            }
+            for hash in &hashes[..keys.len()] {
+                self.shard_of(*hash).index.expect_entry(*hash);
+            }
         }
     }
 
@@ -218,93 +243,115 @@ impl Cache {
         key: Key<'_>,
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<R> {
-        let shard = self.shard_of(hash);
-        let found = self.read(shard, hash, key, true, f);
-        self.count_read(shard, hash, key, found.is_some());
+        let here = thread::here();
+        let found = self.read(here, hash, key, true, f);
+        self.count_read(here, hash, key, found.is_some());
         found
     }
 
     #[inline]
-    fn count_read(&self, shard: ShardRef<'_>, hash: u64, key: Key<'_>, hit: bool) {
-        let count = if hit { Count::Hits } else { Count::Misses };
-        let counted = self.counters.add(shard.here, count);
-        // A Weyl sequence: one of `SAMPLE` on average, and in step with no pattern of the reads.
-        if hit && counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / SAMPLE {
-            self.hot.record(hash, key, SAMPLE as u32);
+    fn count_read(&self, here: Thread, hash: u64, key: Key<'_>, hit: bool) {
+        if !hit {
+            self.counters.add(here, Count::Misses);
+        } else if self.counters.add_hit(here) {
+            self.sample(hash, key.kind, key.bytes);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sample(&self, hash: u64, kind: KeyKind, bytes: &[u8]) {
+        self.hot.record(hash, Key { kind, bytes }, SAMPLE as u32);
     }
 
     /// As [`Cache::get`], but nothing is counted and the policy is not told.
     #[inline]
     pub fn peek<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        let hash = self.hasher.hash(key);
-        self.read(self.shard_of(hash), hash, key, false, f)
+        self.read(thread::here(), self.hasher.hash(key), key, false, f)
     }
 
     #[inline]
     fn read<R>(
         &self,
-        shard: ShardRef<'_>,
+        here: Thread,
         hash: u64,
         key: Key<'_>,
         tell: bool,
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<R> {
-        let live = |entry| if self.is_over(entry) { None } else { Some(entry) };
-        self.read_if(shard, hash, key, tell, live, f)
+        let live = |entry: EntryRef<'_>| entry.is_plain() || !self.is_over(entry);
+        self.read_if(here, hash, key, tell, |entry| live(entry).then_some(entry), f)
     }
 
     /// Hands what `see` makes of the key's entry to `f`; `None` if it is nothing to see. The entry
     /// may be freed once `f` has returned.
+    ///
+    /// What is rarely needed is called and not inlined, and is handed the parts of the key, which can
+    /// be in registers: a pointer to the key would keep it in memory.
     #[inline]
     fn read_if<'a, S, R>(
         &'a self,
-        shard: ShardRef<'_>,
+        here: Thread,
         hash: u64,
         key: Key<'_>,
         tell: bool,
         see: impl Fn(EntryRef<'a>) -> Option<S>,
         f: impl FnOnce(S) -> R,
     ) -> Option<R> {
-        let guard = shard.here.pin();
-        let (hit, seen) = loop {
-            // SAFETY: pinned: what the index holds is not freed.
-            let hit = shard.index.find(hash, |entry| unsafe { entry.read() }.has_key(key))?;
+        let guard = here.pin();
+        let index = &self.shard_at(hash).index;
+        // SAFETY: pinned: what the index holds is not freed.
+        let mut hit = index.find(hash, move |entry| unsafe { entry.read() }.has_key(key))?;
+        let seen = loop {
             // SAFETY: as above.
-            let entry = unsafe { hit.entry().read() };
-            if let Some(seen) = see(entry) {
-                break (hit, seen);
+            if let Some(seen) = see(unsafe { hit.entry().read() }) {
+                break seen;
             }
-            if !self.stands(shard, hash, key, hit.entry()) {
-                continue;
+            match self.look_again(hash, key.kind, key.bytes, hit.entry()) {
+                Look::Another(another) => hit = another,
+                Look::Over { is_gone } => {
+                    drop(guard);
+                    if is_gone {
+                        self.drop_expired_key(hash, key.kind, key.bytes);
+                    }
+                    return None;
+                }
             }
-            let gone = self.is_gone(entry);
-            drop(guard);
-            if gone {
-                // SAFETY: called pinned.
-                self.drop_expired(shard, hash, |entry| unsafe { entry.read() }.has_key(key));
-            }
-            return None;
         };
-        if tell {
-            match self.policy {
-                Policy::Lfu => hit.count_read(),
-                Policy::Auto => {
-                    hit.count_read();
-                    if shard.index.is_sampled(hash) {
-                        tell_of(shard, hash);
-                    }
-                }
-                Policy::Lru => {
-                    // Taken: another thread tells the policy. Exact with one, near with many.
-                    if let Some(mut guarded) = shard.guarded.try_lock() {
-                        guarded.order.touched(hit.entry());
-                    }
-                }
-                Policy::Random | Policy::None => {}
-            }
+        if tell && (!hit.is_saturated() || index.is_sampled(hash)) {
+            self.tell(hash, hit);
         }
         Some(f(seen))
+    }
+
+    /// Tells the policy of a read. The caller is pinned.
+    #[inline(never)]
+    fn tell(&self, hash: u64, hit: Hit<'_>) {
+        match self.policy {
+            Policy::Lfu => hit.count_read(),
+            Policy::Auto => {
+                hit.count_read();
+                self.tell_shadows(hash);
+            }
+            Policy::Lru => {
+                // Taken: another thread tells the policy. Exact with one, near with many.
+                if let Some(mut guarded) = self.shard_at(hash).guarded.try_lock() {
+                    guarded.order.touched(hit.entry());
+                }
+            }
+            Policy::Random | Policy::None => {}
+        }
+    }
+
+    /// Tells `auto` of a request for a key of its sample, unless another thread is telling the policy
+    /// something: what it learns is a sample anyway.
+    pub(super) fn tell_shadows(&self, hash: u64) {
+        let shard = self.shard_at(hash);
+        if shard.index.is_sampled(hash)
+            && let Some(mut guarded) = shard.guarded.try_lock()
+        {
+            guarded.order.seen(hash);
+        }
     }
 
     /// Whether the key has a live entry. Counts nothing.
@@ -373,15 +420,6 @@ impl Cache {
     pub fn unlisten<L: RemovalListener + ?Sized>(&self, listener: &Arc<L>) {
         let it = Arc::as_ptr(listener).cast::<()>();
         self.listeners.remove(|other| Arc::as_ptr(other).cast() == it);
-    }
-}
-
-/// Tells the policy that a key of the sample was read, unless another thread is telling it
-/// something: what it learns is a sample anyway.
-#[cold]
-fn tell_of(shard: ShardRef<'_>, hash: u64) {
-    if let Some(mut guarded) = shard.guarded.try_lock() {
-        guarded.order.seen(hash);
     }
 }
 

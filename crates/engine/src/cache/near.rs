@@ -57,9 +57,7 @@ impl Cache {
             Policy::Lfu | Policy::Auto => {
                 if let Some(hit) = shard.index.find(hash, |_| true) {
                     hit.count_read();
-                    if shard.index.is_sampled(hash) {
-                        super::tell_of(shard, hash);
-                    }
+                    self.tell_shadows(hash);
                 }
             }
             Policy::Lru => {

@@ -23,6 +23,9 @@ const MAX_BATCH: u64 = 32 * 1024;
 const YIELDS: u32 = 64;
 const NAP: Duration = Duration::from_micros(100);
 const NAPS: u32 = 50_000;
+/// How many of these naps are for another thread that has taken entries out, or charged what it has not
+/// stored yet, and has lost its processor on a busy machine: some 0.1 s.
+const LOST: u32 = 1_000;
 
 /// How often readers who keep copies are asked what they use, while all entries are replaced.
 const PRESSES_A_TURNOVER: u64 = 64;
@@ -65,9 +68,9 @@ impl Cache {
     }
 
     /// Whether what another thread has charged and not stored yet, or removed and not freed yet,
-    /// is worth waiting for. It has only to run for a moment.
+    /// is worth waiting for. It has only to run for a moment, once it runs.
     fn may_be_on_its_way(&self, waits: u32) -> bool {
-        self.policy != Policy::None && waits < YIELDS
+        self.policy != Policy::None && waits < YIELDS + LOST
     }
 
     /// Where entries are evicted, outgrown tables have to give way to them as well. Once: a table
@@ -88,9 +91,9 @@ impl Cache {
     /// Frees some of what can be freed and calls in the leases, of every shard; whether there may be
     /// more to free.
     fn call_in(&self) -> bool {
-        let mut more = false;
+        let (mut more, mut horizon) = (false, None);
         for shard in &self.shards {
-            more |= shard.collect(&self.ledger);
+            more |= shard.collect_below(&self.ledger, &mut horizon);
             shard.account.surrender(&self.ledger, 0);
         }
         more

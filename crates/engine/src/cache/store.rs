@@ -111,7 +111,7 @@ impl Cache {
                 self.store_locked(shard, hash, key, entry, replacing, reservation.keeps)
             } else {
                 // It concerns neither policy nor wheel: no lock.
-                match self.put(shard, hash, key, entry, replacing, Admission::PLAIN) {
+                match self.put_over(shard, hash, key, entry, replacing) {
                     Put::Replaced(word) => over(word),
                     _ => Stored::Refused,
                 }
@@ -181,6 +181,24 @@ impl Cache {
             Put::NoRoom => Stored::Missing(Index::MOST_FOR_AN_INSERTION),
             Put::NoMemory => Stored::Full,
         }
+    }
+
+    /// Puts the entry into the place of another one.
+    #[inline]
+    fn put_over(
+        &self,
+        shard: ShardRef<'_>,
+        hash: u64,
+        key: Key<'_>,
+        entry: EntryPtr,
+        expect: Expect,
+    ) -> Put {
+        if expect != Expect::Present {
+            return self.put(shard, hash, key, entry, expect, Admission::PLAIN);
+        }
+        // SAFETY: pinned: what the index holds is not freed.
+        let matches = move |held: EntryPtr| unsafe { held.read() }.has_key(key);
+        shard.index.replace_present(&shard, hash, entry, matches)
     }
 
     #[inline]

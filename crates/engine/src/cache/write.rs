@@ -106,7 +106,7 @@ impl Cache {
         match stored {
             Ok(_) => self.expect_at(deadline, self.grace()),
             Err(_) if gate.is_closed() => {}
-            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
+            Err(_) => self.counters.add(shard.here, Count::Rejected),
         }
         stored
     }
@@ -130,7 +130,7 @@ impl Cache {
         match stored {
             Ok(_) => self.expect_at(deadline, grace),
             Err(_) if gate.is_closed() => {}
-            Err(_) => _ = self.counters.add(shard.here, Count::Rejected),
+            Err(_) => self.counters.add(shard.here, Count::Rejected),
         }
         stored
     }

@@ -23,8 +23,10 @@ mod word;
 mod write;
 
 use crate::entry::EntryPtr;
+use crate::prefetch::prefetch;
 use crate::shim::{AtomicPtr, AtomicU64, Ordering};
 use crate::versions::Changing;
+use std::ptr;
 use table::{BUCKET, Bucket, MOVED, Table};
 
 pub(crate) use growth::Clearing;
@@ -91,21 +93,29 @@ pub(crate) enum Put {
 }
 
 /// A slot as a reader saw it.
+#[derive(Clone, Copy)]
 pub(crate) struct Hit<'a> {
     slot: &'a AtomicU64,
+    /// Not empty.
     word: Word,
-    entry: EntryPtr,
 }
 
 impl Hit<'_> {
     #[inline]
     pub(crate) fn entry(&self) -> EntryPtr {
-        self.entry
+        // SAFETY: a hit has a word with an entry.
+        unsafe { self.word.entry().unwrap_unchecked() }
     }
 
     /// The reads that the word remembers.
     pub(crate) fn frequency(&self) -> u64 {
         self.word.frequency()
+    }
+
+    /// Whether the word's count of reads is as high as it gets.
+    #[inline]
+    pub(crate) fn is_saturated(&self) -> bool {
+        self.word.frequency() == MAX_FREQUENCY
     }
 
     /// Counts a read in the word, unless its counter is saturated. Lost now and then to a writer.
@@ -159,16 +169,49 @@ impl Index {
     #[inline]
     pub(crate) fn find(&self, hash: u64, matches: impl Fn(EntryPtr) -> bool) -> Option<Hit<'_>> {
         let tag = Word::tag_of(hash);
-        let mut table = self.current();
+        let table = self.current();
         let mut home = table.home(hash);
         // Acquire pairs with the release that marks a bucket as moved, and with linking.
         let mut info = home.info.load(Ordering::Acquire);
-        while info & MOVED != 0 {
-            table = Self::next(table)?;
-            home = table.home(hash);
-            info = home.info.load(Ordering::Acquire);
+        if info & MOVED != 0 {
+            (home, info) = Self::follow(table, hash)?;
         }
         Self::seek(home, info, tag, matches)
+    }
+
+    /// The bucket into which that of a hash has moved, and its info word.
+    #[cold]
+    #[inline(never)]
+    fn follow(mut table: &Table, hash: u64) -> Option<(&Bucket, u64)> {
+        loop {
+            table = Self::next(table)?;
+            let home = table.home(hash);
+            let info = home.info.load(Ordering::Acquire);
+            if info & MOVED == 0 {
+                return Some((home, info));
+            }
+        }
+    }
+
+    /// The bucket of a hash will be looked at soon.
+    #[inline]
+    pub(crate) fn expect_bucket(&self, hash: u64) {
+        prefetch(ptr::from_ref(self.current().home(hash)).cast());
+    }
+
+    /// The entry of a hash will be read soon. Those in overflow buckets, and those that are moving to
+    /// another table, are met without having been expected.
+    #[inline]
+    pub(crate) fn expect_entry(&self, hash: u64) {
+        let home = self.current().home(hash);
+        let mut candidates = home.candidates(Word::tag_of(hash));
+        // Relaxed: nothing is read at the address.
+        let first = candidates.any().then(|| candidates.next_of(home).load(Ordering::Relaxed));
+        if let Some(entry) = first.and_then(|word| Word(word).entry()) {
+            // Most entries have one or two lines.
+            prefetch(entry.as_raw());
+            prefetch(entry.as_raw().wrapping_add(BUCKET as usize));
+        }
     }
 
     /// The slot in a bucket, or in its overflow, whose entry `matches`. `info` is the bucket's.
@@ -183,15 +226,17 @@ impl Index {
         loop {
             // All seven tags first: where the match is cannot be predicted, that there is one can.
             let mut candidates = bucket.candidates(tag);
-            while candidates != 0 {
-                let slot = &bucket.slots[candidates.trailing_zeros() as usize];
-                candidates &= candidates - 1;
+            while candidates.any() {
+                let slot = candidates.next_of(bucket);
                 // Acquire pairs with the release that published the entry.
                 let word = Word(slot.load(Ordering::Acquire));
-                if let Some(entry) = word.candidate(tag)
+                // Another word may have come meanwhile, of another tag: the keys are compared all the
+                // same.
+                if !word.is_tentative()
+                    && let Some(entry) = word.entry()
                     && matches(entry)
                 {
-                    return Some(Hit { slot, word, entry });
+                    return Some(Hit { slot, word });
                 }
             }
             bucket = Bucket::overflow_of(info)?;

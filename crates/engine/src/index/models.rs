@@ -80,6 +80,10 @@ impl World {
 
     fn put(&self, key: u64, version: u64, expect: Expect) -> Put {
         let (hash, entry) = (hash_of(key), entry(key, version));
+        if expect == Expect::Present {
+            let same = |held: EntryPtr| key_of(held) == key;
+            return self.index.replace_present(&self.books, hash, entry, same);
+        }
         self.index.put(&self.books, hash, entry, expect, |held| key_of(held) == key, |word| word)
     }
 
@@ -218,6 +222,43 @@ fn a_key_that_is_replaced_is_never_missing_and_never_goes_back() {
         assert!(reads[0].as_raw() <= reads[1].as_raw());
         assert!(matches!(writer.join().unwrap(), Put::Replaced(_)));
         assert_eq!(world.contents(), [entry(1, 2), entry(2, 1)]);
+    });
+}
+
+#[test]
+fn replacements_that_meet_take_each_entry_once() {
+    model(3, || {
+        let world = World::with(&[1, 2]);
+        let writer = spawn(&world, |world| world.put(1, 2, Expect::Present));
+        let mine = world.put(1, 3, Expect::Present);
+        let outcomes = [mine, writer.join().unwrap()];
+        let taken = outcomes.iter().filter_map(|outcome| match outcome {
+            Put::Replaced(word) => word.entry(),
+            _ => None,
+        });
+        let mut all: Vec<_> = taken.chain(world.find(1)).collect();
+        all.sort_by_key(|entry| entry.as_raw());
+        assert_eq!(all, entries([(1, 1), (1, 2), (1, 3)]), "{outcomes:?}");
+        assert_eq!(world.contents().len(), 2);
+    });
+}
+
+#[test]
+fn a_replacement_meets_a_removal() {
+    model(3, || {
+        let world = World::with(&[1]);
+        let remover = spawn(&world, |world| world.remove(1));
+        let replaced = world.put(1, 2, Expect::Present);
+        let removed = remover.join().unwrap();
+        match replaced {
+            Put::Replaced(word) => {
+                assert_eq!((word.entry(), removed), (Some(entry(1, 1)), Some(entry(1, 2))));
+            }
+            outcome => {
+                assert_eq!((outcome, removed), (Put::Refused, Some(entry(1, 1))));
+            }
+        }
+        assert!(world.contents().is_empty());
     });
 }
 

@@ -35,14 +35,52 @@ impl Bucket {
     }
 
     /// One bit for each slot whose word has the tag and is not tentative; a hint.
+    #[cfg(all(target_arch = "x86_64", not(any(miri, loom))))]
+    #[inline(always)]
+    pub(super) fn candidates(&self, tag: u64) -> Candidates {
+        use std::arch::asm;
+        use std::arch::x86_64::{
+            __m128i, _mm_and_si128, _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16,
+            _mm_packs_epi32, _mm_set1_epi32,
+        };
+        let (mut first, mut last): (__m128i, __m128i);
+        // The low halves of all eight words: those of the slots hold tag and tentative bit.
+        // SAFETY: the bucket is a whole line, aligned to its length, and only read. Others may write to
+        // it, which the processor allows; each half is read as by a relaxed load, since it lies in an
+        // aligned part that the processor reads at once.
+        unsafe {
+            asm!(
+                "movaps {first}, xmmword ptr [{at}]",
+                "movaps {last}, xmmword ptr [{at} + 32]",
+                "shufps {first}, xmmword ptr [{at} + 16], 0x88",
+                "shufps {last}, xmmword ptr [{at} + 48], 0x88",
+                at = in(reg) ptr::from_ref(self),
+                first = out(xmm_reg) first,
+                last = out(xmm_reg) last,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        // SAFETY: every processor of this kind has these instructions.
+        let lanes = unsafe {
+            let (mask, tag) = (_mm_set1_epi32(Word::MATCHED), _mm_set1_epi32(tag as i32));
+            let match_of = |words| _mm_cmpeq_epi32(_mm_and_si128(words, mask), tag);
+            let halves = _mm_packs_epi32(match_of(first), match_of(last));
+            _mm_movemask_epi8(_mm_packs_epi16(halves, halves))
+        };
+        // The lanes are there twice, and the first word is no slot.
+        Candidates(lanes as u32 & 0xFE)
+    }
+
+    /// One bit for each slot whose word has the tag and is not tentative; a hint.
+    #[cfg(not(all(target_arch = "x86_64", not(any(miri, loom)))))]
     #[inline]
-    pub(super) fn candidates(&self, tag: u64) -> u32 {
+    pub(super) fn candidates(&self, tag: u64) -> Candidates {
         // Relaxed: whoever follows a candidate's pointer loads the word again.
         let bit = |slot: usize| {
             let word = Word(self.slots[slot].load(Ordering::Relaxed));
-            u32::from(word.may_be(tag)) << slot
+            u32::from(word.may_be(tag)) << (slot + 1)
         };
-        (0..SLOTS).fold(0, |bits, slot| bits | bit(slot))
+        Candidates((0..SLOTS).fold(0, |bits, slot| bits | bit(slot)))
     }
 
     /// The bucket and its overflow buckets.
@@ -51,6 +89,27 @@ impl Bucket {
             // Acquire pairs with the release that linked the overflow bucket.
             Self::overflow_of(bucket.info.load(Ordering::Acquire))
         })
+    }
+}
+
+/// Slots of a bucket that may be what is looked for: the bit of each is that of its word in the line,
+/// whose first word is no slot.
+pub(super) struct Candidates(u32);
+
+impl Candidates {
+    #[inline(always)]
+    pub(super) fn any(&self) -> bool {
+        self.0 != 0
+    }
+
+    /// The next slot, of the bucket that was asked; there is one.
+    #[inline(always)]
+    pub(super) fn next_of<'a>(&mut self, bucket: &'a Bucket) -> &'a AtomicU64 {
+        let word = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        debug_assert!((1..=SLOTS).contains(&word));
+        // SAFETY: only bits 1 to `SLOTS` are ever set, and one is.
+        unsafe { bucket.slots.get_unchecked(word - 1) }
     }
 }
 

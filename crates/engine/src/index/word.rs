@@ -51,6 +51,10 @@ impl Word {
         if self.may_be(tag) { self.entry() } else { None }
     }
 
+    /// The bits, all in the low half of a word, that are those of a tag alone if it may be its word.
+    #[cfg(all(target_arch = "x86_64", not(any(miri, loom))))]
+    pub(super) const MATCHED: i32 = (TAG | TENTATIVE) as i32;
+
     #[inline]
     pub(super) fn may_be(self, tag: u64) -> bool {
         (self.0 ^ tag) & (TAG | TENTATIVE) == 0

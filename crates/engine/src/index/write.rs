@@ -31,6 +31,47 @@ impl Index {
         }
     }
 
+    /// Stores `entry` in the place of the one that its key has, as [`Index::put`] does that expects one.
+    /// In most cases one attempt is enough, while no table grows.
+    #[inline]
+    pub(crate) fn replace_present(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        entry: EntryPtr,
+        matches: impl Fn(EntryPtr) -> bool + Copy,
+    ) -> Put {
+        let table = self.current();
+        if Self::next(table).is_none() {
+            let home = table.home(hash);
+            let info = home.info.load(Ordering::Acquire);
+            match Self::seek(home, info, Word::tag_of(hash), matches) {
+                // A table that has begun to grow meanwhile has frozen the word, or soon does.
+                Some(Hit { slot, word }) if !word.is_frozen() => {
+                    let _changing = host.changing(hash);
+                    if swap(slot, word, word.with_entry(entry)) {
+                        return Put::Replaced(word);
+                    }
+                }
+                None if info & MOVED == 0 => return Put::Refused,
+                _ => {}
+            }
+        }
+        self.replace_again(host, hash, entry, matches)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn replace_again(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        entry: EntryPtr,
+        matches: impl Fn(EntryPtr) -> bool,
+    ) -> Put {
+        self.put(host, hash, entry, Expect::Present, matches, |word| word)
+    }
+
     /// One attempt; `None` if something moved meanwhile.
     #[inline]
     fn try_put(
@@ -44,8 +85,8 @@ impl Index {
         let tag = Word::tag_of(hash);
         let home = table.home(hash);
         let info = home.info.load(Ordering::Acquire);
-        if let Some(Hit { slot, word, entry }) = Self::seek(home, info, tag, matches) {
-            return Self::replace(host, hash, (slot, word, entry), fresh, expect);
+        if let Some(hit) = Self::seek(home, info, tag, matches) {
+            return Self::replace(host, hash, hit, fresh, expect);
         }
         match expect {
             Expect::Present | Expect::Exactly(_) => Some(Put::Refused),
@@ -111,13 +152,14 @@ impl Index {
     fn replace(
         host: &impl Host,
         hash: u64,
-        (slot, word, held): (&AtomicU64, Word, EntryPtr),
+        hit: Hit<'_>,
         fresh: Word,
         expect: Expect,
     ) -> Option<Put> {
+        let Hit { slot, word } = hit;
         match expect {
             Expect::Absent => return Some(Put::Refused),
-            Expect::Exactly(expected) if expected != held => return Some(Put::Refused),
+            Expect::Exactly(expected) if expected != hit.entry() => return Some(Put::Refused),
             _ if word.is_frozen() => return None,
             _ => {}
         }

@@ -151,9 +151,9 @@ fn participants_are_handed_on_and_never_shared() {
             let world = Arc::clone(&world);
             thread::spawn(move || {
                 let participant = world.domain.join();
-                assert_eq!(participant.depth.replace(1), 0, "somebody else has it");
+                assert_eq!(participant.stripe.replace(1), 0, "somebody else has it");
                 thread::yield_now();
-                participant.depth.set(0);
+                participant.stripe.set(0);
                 world.domain.leave(participant);
             })
         });

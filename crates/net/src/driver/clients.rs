@@ -7,7 +7,7 @@ use crate::channel::{Channel, Received};
 use crate::client::{Client, Rest};
 use crate::connection::{Connection, Stage, see_off};
 use crate::listener::Accepted;
-use breakwater_router::Session;
+use breakwater_router::{ClientId, Session};
 use mio::Token;
 use slotmap::{DefaultKey, Key};
 use std::io::Write;
@@ -118,7 +118,8 @@ impl Driver {
         channel.finish();
         channel.became_readable(false);
         connection.stage = Stage::Leaving(channel);
-        if !connection.timed {
+        // In a drain it has had time for its replies, and has little to say goodbye.
+        if !connection.timed || self.draining {
             connection.timed = true;
             self.deadlines.add(Instant::now() + LINGER, Due::End(key));
         }
@@ -150,6 +151,22 @@ impl Driver {
             }
             Rest::Idle | Rest::Leave => {}
             Rest::Gone => self.end(key),
+        }
+    }
+
+    /// Gives a client something to be written in its next step; ends one who cannot `take` it.
+    pub(super) fn give(&mut self, client: ClientId, take: impl FnOnce(&mut Client) -> bool) {
+        let Some(&key) = self.by_id.get(&client) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(client) = connection.client() else { return };
+        match caught(|| take(client)) {
+            Ok(true) if !connection.queued => {
+                connection.queued = true;
+                self.queue.push_back(Task::Serve(key));
+            }
+            Ok(true) => {}
+            Ok(false) => self.end(key),
+            Err(why) => self.give_up(key, why),
         }
     }
 

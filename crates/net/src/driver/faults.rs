@@ -97,7 +97,7 @@ impl Driver {
         self.queue = (0..self.listeners.len()).map(Task::Accept).collect();
         self.work.output = Output::default();
         if let Some(mut gone) = self.work.relay.take() {
-            self.membership.post(gone.leave());
+            self.post(gone.break_off());
             self.work.relay = Relay::new(&self.router);
             let number = self.work.relay.as_ref().map_or(0, Relay::number);
             self.membership.renew(number, self.waker.clone());

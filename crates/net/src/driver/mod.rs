@@ -95,9 +95,8 @@ pub struct Driver {
     links: Links,
     /// How the store is met, as of this turn.
     store_tls: Option<StoreTls>,
-    /// When the connections to the store are woken, in milliseconds of `made`.
+    /// When the connections to the store are woken, in milliseconds of the drivers' clock.
     retry: Option<u64>,
-    made: Instant,
     work: Workspace,
     /// Whether it only ends what it has.
     draining: bool,
@@ -141,7 +140,6 @@ impl Driver {
             links: Links::default(),
             store_tls: None,
             retry: None,
-            made: Instant::now(),
             work: Workspace { space: Space::default(), output: Output::default(), now: 0, relay },
             draining: false,
             faults: vec![],
@@ -171,10 +169,11 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Reads of the store that other threads wait for are handed to them.
+    /// Reads of the store that other threads wait for are handed to them, and the connections by which
+    /// this one hears for all.
     fn drop(&mut self) {
-        if let Some(relay) = &mut self.work.relay {
-            self.membership.post(relay.leave());
+        if let Some(letters) = self.work.relay.as_mut().map(Relay::leave) {
+            self.post(letters);
         }
     }
 }

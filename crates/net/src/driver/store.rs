@@ -1,22 +1,32 @@
 //! The store's side: what comes from it, what goes to it, and what other threads tell.
 
-use super::faults::caught;
 use super::{Driver, Due, Task};
 use crate::client::Workspace;
-use breakwater_router::{Delivery, LinkId};
+use breakwater_router::{Delivery, Letter, LinkId};
 use std::time::{Duration, Instant};
 
 impl Driver {
+    /// Opens connections to the store before a client needs one; the next turn makes them.
+    pub fn meet(&mut self) {
+        if let Some(relay) = &mut self.work.relay {
+            relay.meet();
+            self.pause();
+        }
+    }
+
     /// Does what other drivers ask for.
     pub(super) fn open_mail(&mut self) {
-        let (kills, letters) = self.membership.take();
+        let (kills, parcels) = self.membership.take();
         for id in kills {
             if let Some(&key) = self.by_id.get(&id) {
                 self.queue.push_back(Task::End(key));
             }
         }
         if let Some(relay) = &mut self.work.relay {
-            letters.into_iter().for_each(|letter| relay.read_letter(letter));
+            for parcel in parcels {
+                let came = self.links.unpack(parcel, relay, self.poll.registry());
+                self.queue.extend(came.into_iter().map(Task::Link));
+            }
             self.exchange();
         }
     }
@@ -45,9 +55,16 @@ impl Driver {
         }
     }
 
-    /// Milliseconds since the driver was made.
+    /// Milliseconds by the clock of all drivers of the node.
     fn clock(&self) -> u64 {
-        self.made.elapsed().as_millis() as u64
+        self.membership.clock()
+    }
+
+    /// Brings letters to the relays of other threads.
+    pub(super) fn post(&mut self, letters: Vec<Letter>) {
+        let registry = self.poll.registry();
+        let pack = |letter| self.links.pack(letter, registry);
+        self.membership.post(letters.into_iter().map(pack).collect());
     }
 
     /// Receives from the store.
@@ -62,27 +79,15 @@ impl Driver {
     pub(super) fn exchange(&mut self) {
         let Some(relay) = &mut self.work.relay else { return };
         self.links.serve(relay, self.store_tls.as_ref(), self.poll.registry());
-        let letters = relay.letters();
+        let (letters, deliveries) = (relay.letters(), relay.deliveries());
         if !letters.is_empty() {
-            self.membership.post(letters);
+            self.post(letters);
         }
-        let deliveries = relay.deliveries();
         deliveries.iter().for_each(|delivery| self.hand_over(delivery));
     }
 
     /// Hands a reply to its client, or ends who cannot take it.
     fn hand_over(&mut self, delivery: &Delivery) {
-        let Some(&key) = self.by_id.get(&delivery.client) else { return };
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let Some(client) = connection.client() else { return };
-        match caught(|| client.deliver(delivery)) {
-            Ok(true) if !connection.queued => {
-                connection.queued = true;
-                self.queue.push_back(Task::Serve(key));
-            }
-            Ok(true) => {}
-            Ok(false) => self.end(key),
-            Err(why) => self.give_up(key, why),
-        }
+        self.give(delivery.client, |client| client.deliver(delivery));
     }
 }

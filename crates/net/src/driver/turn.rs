@@ -2,7 +2,7 @@
 //! turn has taken its time. All that is done in one is a task in its queue, so that nothing can take
 //! much longer than that.
 
-use super::{Driver, Due, KEPT, LINGER, LISTENER, LISTENERS, Task, WAKER};
+use super::{Driver, Due, KEPT, LISTENER, LISTENERS, Task, WAKER};
 use crate::connection::Stage;
 use crate::links::link_of;
 use mio::Token;
@@ -25,17 +25,23 @@ impl Driver {
         self.store_tls = self.work.relay.as_ref().and_then(|_| self.membership.store_tls());
         self.expire(begun);
         self.wake_relay();
-        while self.gather() || !self.queue.is_empty() {
-            while let Some(task) = self.queue.pop_front() {
-                self.perform(task);
-                if begun.elapsed() >= self.settings.budget {
-                    self.exchange();
-                    self.rest_relay();
-                    return self.pause();
+        loop {
+            while self.gather() || !self.queue.is_empty() {
+                while let Some(task) = self.queue.pop_front() {
+                    self.perform(task);
+                    if begun.elapsed() >= self.settings.budget {
+                        self.exchange();
+                        self.rest_relay();
+                        return self.pause();
+                    }
                 }
             }
-            // Once for all: what many clients ask is written to the store together.
+            // Once for all that was ready: what many clients ask is written to the store together. What
+            // becomes ready by that makes the descriptor readable again.
             self.exchange();
+            if self.queue.is_empty() {
+                break;
+            }
         }
         self.rest_relay();
         self.work.output.bytes.shrink_to(KEPT);
@@ -66,13 +72,15 @@ impl Driver {
         Ok(())
     }
 
-    /// Accepts no more, answers what was received and ends all connections, those of clients that
-    /// do not take their replies after a second.
-    pub fn drain(&mut self) {
+    /// Accepts no more, answers what was received and ends connections, `most` of them, to be called
+    /// again for others. One whose requests are not answered, or whose client has not taken its replies,
+    /// `within` this time is cut.
+    pub fn drain(&mut self, most: usize, within: Duration) {
         self.draining = true;
         self.listeners.clear();
-        let due = Instant::now() + LINGER;
-        for (key, connection) in &mut self.connections {
+        let due = Instant::now() + within;
+        let open = self.connections.iter_mut().filter(|(_, connection)| !connection.timed);
+        for (key, connection) in open.take(most) {
             if let Some(client) = connection.client() {
                 client.finish();
             }
@@ -104,8 +112,9 @@ impl Driver {
                 Token(token) if token > LISTENER - LISTENERS => {
                     self.queue.push_back(Task::Accept(LISTENER - token));
                 }
-                token if link_of(token).is_some() => {
-                    self.queue.extend(link_of(token).map(Task::Link));
+                token if let Some(id) = link_of(token) => {
+                    self.links.became_ready(id, event.is_read_closed() || event.is_error());
+                    self.queue.push_back(Task::Link(id));
                 }
                 Token(token) => {
                     let key = DefaultKey::from(KeyData::from_ffi(token as u64));

@@ -36,7 +36,7 @@ impl Node {
                 while !driver.is_drained() {
                     if stop.load(Ordering::Relaxed) && !told {
                         told = true;
-                        driver.drain();
+                        driver.drain(usize::MAX, Duration::from_secs(1));
                     }
                     driver.wait(Duration::from_millis(5)).unwrap();
                     faults.lock().unwrap().extend(driver.faults());

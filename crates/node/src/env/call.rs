@@ -151,13 +151,16 @@ impl<T> Function<T> {
 
 /// The [`Function`] of a type that calls `f`.
 macro_rules! function {
-    ($of:ty, $name:literal, $f:path) => {{
+    ($of:ty, $name:literal, $f:path) => {
+        $crate::env::function!($of, $name, $f, 3)
+    };
+    ($of:ty, $name:literal, $f:path, $arguments:literal) => {{
         unsafe extern "C" fn raw(
             env: napi_sys::napi_env,
             info: napi_sys::napi_callback_info,
         ) -> napi_sys::napi_value {
             // SAFETY: Node-API calls, with the data that `define` gave the function.
-            unsafe { $crate::env::enter::<$of, 3>(env, info, |call| $f(call)) }
+            unsafe { $crate::env::enter::<$of, $arguments>(env, info, |call| $f(call)) }
         }
         // SAFETY: `raw` takes its data for such an owner.
         unsafe { $crate::env::Function::<$of>::new($name, raw) }

@@ -10,9 +10,11 @@ mod outbox;
 mod removal;
 pub mod setup;
 mod state;
+mod work;
 
 pub(crate) use call::function;
 pub use call::{Call, Function, Owner, Returns, define, enter};
 pub use letter::{Enclosure, Letter, News};
 pub use listeners::Listener;
 pub use state::Env;
+pub use work::promise;

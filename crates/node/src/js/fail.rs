@@ -106,6 +106,12 @@ impl Fail {
         failure!("ERR_NO_SUCH_CACHE", name)
     }
 
+    /// A trace that cannot be read, and why.
+    #[cold]
+    pub fn trace(what: &str) -> Self {
+        failure!("ERR_TRACE", what)
+    }
+
     /// A bug of ours.
     #[cold]
     pub fn internal(what: &str) -> Self {

@@ -173,12 +173,15 @@ enum Became {
     Lost = 2,
 }
 
-/// `handOver(flight)`: has who waited longest lead in place of this instance. If nobody waits the
-/// flight has ended.
+/// `handOver(flight, lease)`: has who waited longest lead in place of this instance, if it has that
+/// lease still. If nobody waits the flight has ended.
 pub fn hand_over<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let flight = number(call.js, call.arg::<0>())?;
+    let lost = number(call.js, call.arg::<1>())?;
     let became = match call.on.flights.part(flight) {
         Part::Waits { .. } => Became::Lost,
+        // Its load began later, and goes on.
+        Part::Leads { lease, .. } if lease != lost => Became::Lost,
         part => pass_on(call, flight, part, FlightTable::hand_over)?,
     };
     if matches!(became, Became::Alone) {

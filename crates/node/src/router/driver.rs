@@ -7,7 +7,7 @@ use super::bell::NewsBell;
 use super::list;
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
-use breakwater_router::{Mailbox, Next, Output, Peer, Reloads, Router, Session};
+use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Session};
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -168,7 +168,9 @@ fn give<'s>(
     output.bytes.shrink_to(KEPT);
     // SAFETY: no JavaScript runs until this returns, and the two do not overlap: the one comes
     // from the socket, the other from the driver.
-    let (chunk, area) = unsafe { (js.to_bytes(call.arg::<1>()), js.to_bytes(call.arg::<2>())) };
+    let chunk = unsafe { js.to_bytes(call.arg::<1>()) };
+    // SAFETY: as above.
+    let area = unsafe { js.to_bytes(call.arg::<2>()) };
     let next = take(session, chunk.unwrap_or_default(), output);
     let len = output.bytes.len();
     if let Some(area) = area.and_then(|area| area.get_mut(..len)) {
@@ -284,7 +286,28 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     put_reloads(js, object, &router.reloads())?;
     js.put(object, c"upstream", server_counts(js, &router)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
+    js.put(object, c"hotKeys", hot_keys(js, &router)?)?;
     Ok(object)
+}
+
+/// The hot keys: an object for each, `{ key, share, ... }`.
+fn hot_keys<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
+    let all = router.hot_keys();
+    let keys = js.array(all.len())?;
+    for (at, hot) in all.into_iter().enumerate() {
+        let HotKey { key, share, rate, pinned, route, store, copies } = hot;
+        let object = js.object()?;
+        js.put(object, c"key", js.text(&String::from_utf8_lossy(&key))?)?;
+        js.put_number(object, c"share", share)?;
+        js.put_number(object, c"readsPerSecond", rate)?;
+        js.put(object, c"pinned", js.boolean(pinned)?)?;
+        js.put(object, c"route", js.text(&route)?)?;
+        let store = store.map_or_else(|| js.undefined(), |store| js.text(&store))?;
+        js.put(object, c"store", store)?;
+        js.put_number(object, c"copies", copies as f64)?;
+        js.put_at(keys, at, object)?;
+    }
+    Ok(keys)
 }
 
 /// How often the rules were changed: `reloads`, `reloadedAt` and `reloadRefused`.

@@ -1,5 +1,7 @@
 //! The routing node: driven by JavaScript's sockets, or natively in the event loop of a thread.
 
+#![deny(clippy::multiple_unsafe_ops_per_block)]
+
 mod bell;
 mod driver;
 mod edge;
@@ -23,6 +25,8 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"reloadRouter", reload::reload),
     function!(Env, c"refuseReload", reload::refuse),
     function!(Env, c"duplicateFd", open::duplicate_fd),
+    function!(Env, c"wrongRule", open::wrong_rule),
+    function!(Env, c"hashPassword", open::hash_password),
     function!(Env, c"closeFd", open::close_fd),
     function!(Env, c"setTls", edge::set_tls),
     function!(Env, c"setStoreTls", edge::set_store_tls),

@@ -36,7 +36,6 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         rules,
         version: js.to_text(js.prop(options, c"version")?).unwrap_or_default(),
         process: std::process::id(),
-        threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
         upstream: servers.next(),
         replicas: if alone { servers.collect() } else { vec![] },
         cluster,
@@ -68,9 +67,12 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
             clients: bound(c"maxClients", usual.clients)?,
             tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
             tracked_keys_by_client: bound(c"trackedKeysPerClient", usual.tracked_keys_by_client)?,
+            store_timeout: number(js, options, c"storeTimeout")?.unwrap_or(usual.store_timeout),
             ..usual
         },
         routes: routes(js, js.prop(options, c"routes")?)?,
+        pinned: texts(js, js.prop(options, c"pinned")?)?,
+        threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
     })
 }
 
@@ -143,7 +145,35 @@ pub(super) fn ring<'s>(
     }))
 }
 
-/// The users in an array of `{ name, password?, permissions }`; everybody, if there is no array.
+/// The texts in an array, as bytes; none, if there is no array.
+fn texts<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<Vec<u8>>, Fail> {
+    let text = |at| Ok(js.to_text(js.at(array, at)?).unwrap_or_default().into_bytes());
+    (0..js.len(array).unwrap_or(0)).map(text).collect()
+}
+
+fn by_rules(name: &str, rules: &str) -> Result<User, ConfigError> {
+    let allowed = "rules of Redis, as in '~user:* &news:* +@read -keys'";
+    User::by_rules(name, rules).map_err(|value| ConfigError { option: "acl", value, allowed })
+}
+
+/// `wrongRule(rules)`: the first of these rules of a user that is none, without what may be a secret.
+pub fn wrong_rule<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let rules = call.js.to_text(call.arg::<0>()).unwrap_or_default();
+    match User::by_rules("", &rules) {
+        Ok(_) => call.js.undefined(),
+        Err(wrong) => call.js.text(&wrong),
+    }
+}
+
+/// `hashPassword(password)`: its Argon2id hash.
+pub fn hash_password<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let password = call.js.to_text(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|error| Fail::internal(&error.to_string()))?;
+    call.js.text(&breakwater_router::hash_password(password.as_bytes(), salt))
+}
+
+/// The users in an array of `{ name, password?, passwordHashes?, permissions, acl? }`; everybody, if there is no array.
 fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
     let Some(len) = js.len(array) else { return Ok(Users::open()) };
     let mut users = vec![];
@@ -151,6 +181,7 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
         let user = js.at(array, at)?;
         let name = js.to_text(js.prop(user, c"name")?).unwrap_or_default();
         let password = js.to_text(js.prop(user, c"password")?);
+        let hashes = js.prop(user, c"passwordHashes")?;
         let names = js.to_text(js.prop(user, c"permissions")?).unwrap_or_default();
         let permissions = Permissions::parse(&names).ok_or_else(|| ConfigError {
             option: "permissions",
@@ -160,7 +191,18 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
         let concern = js.to_text(js.prop(user, c"readConcern")?);
         let concern = concern.and_then(|name| Concern::parse(name.as_bytes()));
         let password = password.as_ref().map(|text| text.as_bytes());
-        users.push(User::new(name, password, permissions).reads(concern));
+        let mut user = match js.to_text(js.prop(user, c"acl")?) {
+            None => User::new(name, password, permissions),
+            Some(rules) => {
+                let mut user = by_rules(&name, &rules)?;
+                password.iter().for_each(|password| user.add_password(password));
+                user
+            }
+        };
+        for hash in texts(js, hashes)? {
+            user.add_hash(&String::from_utf8_lossy(&hash));
+        }
+        users.push(user.reads(concern));
     }
     Ok(Users::new(users))
 }

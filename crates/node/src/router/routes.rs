@@ -34,6 +34,7 @@ fn route<'s>(js: Js<'s>, object: Val<'s>) -> Result<Route, Fail> {
         largest: number(c"maxReplyBytes")?.map_or(usual.largest, |bytes| bytes as usize),
         verify: share(c"verify")?,
         refresh_ahead: share(c"refreshAhead")?,
+        copies: number(c"copies")?.map_or(usual.copies, |copies| copies as usize),
         admission: share(c"admission")? != 0.0,
     })
 }

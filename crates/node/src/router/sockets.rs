@@ -17,12 +17,12 @@ use napi_sys as sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::net::TcpListener;
-use std::os::fd::FromRawFd;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What libuv's handles belong to. It lives until both are closed.
 struct Watch {
@@ -58,6 +58,7 @@ impl Owner for Sockets {
 
 const METHODS: &[Function<Sockets>] = &[
     function!(Sockets, c"clients", clients),
+    function!(Sockets, c"meet", meet),
     function!(Sockets, c"drain", drain),
     function!(Sockets, c"close", close),
 ];
@@ -102,25 +103,30 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         env: js.raw(),
         told: Cell::new(told),
     }));
-    // SAFETY: the loop is this thread's; the watch lives until both handles are closed.
-    unsafe {
-        let poll = match uv.watch(event_loop.cast(), poller, watch.cast(), ready) {
-            Ok(poll) => poll,
-            Err(status) => {
-                drop(Box::from_raw(watch));
-                js.let_go(told);
-                return Err(Fail::internal(&format!("no poll handle: {status}")));
-            }
-        };
-        let timer = uv.timer(event_loop.cast(), watch.cast());
-        (*watch).handles.set(Some([poll, timer]));
-        (*watch).open.set(2);
-        let mut hook = ptr::null_mut();
-        sys::napi_add_async_cleanup_hook(js.raw(), Some(ended), watch.cast(), &mut hook);
-        (*watch).hook.set(hook);
-        place.set(watch);
-        turn(&*watch);
-    }
+    // SAFETY: the loop is this thread's; the watch lives until the handle is closed.
+    let poll = unsafe { uv.watch(event_loop.cast(), poller, watch.cast(), ready) };
+    let poll = match poll {
+        Ok(poll) => poll,
+        Err(status) => {
+            // SAFETY: it came from a box above, and nobody else knows it.
+            drop(unsafe { Box::from_raw(watch) });
+            // SAFETY: it was made in this environment, and is not used again.
+            unsafe { js.let_go(told) };
+            return Err(Fail::internal(&format!("no poll handle: {status}")));
+        }
+    };
+    // SAFETY: as for the poll handle.
+    let timer = unsafe { uv.timer(event_loop.cast(), watch.cast()) };
+    let mut hook = ptr::null_mut();
+    // SAFETY: the environment is live; the watch lives until it has taken the hook back.
+    unsafe { sys::napi_add_async_cleanup_hook(js.raw(), Some(ended), watch.cast(), &mut hook) };
+    // SAFETY: it lives until both handles are closed, which is not before this returns.
+    let watching = unsafe { &*watch };
+    watching.handles.set(Some([poll, timer]));
+    watching.open.set(2);
+    watching.hook.set(hook);
+    place.set(watch);
+    turn(watching);
     let object = js.object()?;
     let sockets = Sockets { env: call.on.this()?, place };
     define(js, object, METHODS, &Rc::new(sockets))?;
@@ -129,13 +135,11 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 
 /// A listening socket of this descriptor, which its caller gives away.
 fn entrance(descriptor: c_int, kind: u64) -> Entrance {
-    // SAFETY: the descriptor is its own.
-    let on = unsafe {
-        if kind & UNIX == 0 {
-            Listening::Tcp(TcpListener::from_raw_fd(descriptor))
-        } else {
-            Listening::Unix(UnixListener::from_raw_fd(descriptor))
-        }
+    // SAFETY: the descriptor is open and nobody else's, as the caller says.
+    let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    let on = match kind & UNIX {
+        0 => Listening::Tcp(TcpListener::from(owned)),
+        _ => Listening::Unix(UnixListener::from(owned)),
     };
     Entrance { on, secure: kind & SECURE != 0, proxied: kind & PROXIED != 0 }
 }
@@ -173,13 +177,15 @@ fn try_turn(watch: &Watch) -> Vec<(u8, String)> {
     driver.turn();
     // Until the next turn this thread reads nothing: what others remove is freed without asking it.
     breakwater_engine::rest();
-    // SAFETY: the handles are open as long as there is a driver.
-    unsafe {
-        match driver.timeout(Instant::now()) {
+    match driver.timeout(Instant::now()) {
+        Some(wait) => {
             // Rounded up: a turn too early would find nothing.
-            Some(wait) => watch.uv.set(timer, due, wait.as_millis() as u64 + 1),
-            None => watch.uv.unset(timer),
+            let wait = wait.as_millis() as u64 + 1;
+            // SAFETY: the handles are open as long as there is a driver, and of this thread.
+            unsafe { watch.uv.set(timer, due, wait) };
         }
+        // SAFETY: as above.
+        None => unsafe { watch.uv.unset(timer) },
     }
     driver.faults().into_iter().map(cost).collect()
 }
@@ -197,13 +203,24 @@ fn tell(watch: &Watch, cost: u8, why: &str) -> Result<(), Fail> {
 }
 
 unsafe extern "C" fn ready(handle: *mut c_void, _status: c_int, _events: c_int) {
-    // SAFETY: the owner of an open handle lives.
-    turn(unsafe { &*uv::owner(handle).cast::<Watch>() });
+    // SAFETY: libuv calls with a handle of ours that is open.
+    turn(unsafe { owner(handle) });
 }
 
 unsafe extern "C" fn due(handle: *mut c_void) {
     // SAFETY: as in `ready`.
-    turn(unsafe { &*uv::owner(handle).cast::<Watch>() });
+    turn(unsafe { owner(handle) });
+}
+
+/// The watch that a handle is of.
+///
+/// # Safety
+/// The handle is one of a watch, and not freed; the watch lives until the last of its handles is.
+unsafe fn owner<'w>(handle: *mut c_void) -> &'w Watch {
+    // SAFETY: the handle was made here.
+    let watch = unsafe { uv::owner(handle) }.cast::<Watch>();
+    // SAFETY: the watch lives, as the caller says.
+    unsafe { &*watch }
 }
 
 /// Ends the driver and its handles; the watch is freed when libuv has let go of them.
@@ -221,19 +238,22 @@ fn shut(watch: &Watch) {
 }
 
 unsafe extern "C" fn closed(handle: *mut c_void) {
-    // SAFETY: libuv has let go of the handle; after the last one nobody knows the watch, but for
-    // the hook, which is taken back.
-    unsafe {
-        let watch = uv::owner(handle).cast::<Watch>();
-        uv::free(handle);
-        let open = (*watch).open.get() - 1;
-        (*watch).open.set(open);
-        if open == 0 {
-            let watch = Box::from_raw(watch);
-            if !watch.hook.get().is_null() {
-                sys::napi_remove_async_cleanup_hook(watch.hook.get());
-            }
-        }
+    // SAFETY: it is a handle of ours, and not freed yet.
+    let place = unsafe { uv::owner(handle) }.cast::<Watch>();
+    // SAFETY: the watch lives until its last handle is closed.
+    let watch = unsafe { &*place };
+    // SAFETY: libuv has let go of it.
+    unsafe { uv::free(handle) };
+    watch.open.set(watch.open.get() - 1);
+    if watch.open.get() > 0 {
+        return;
+    }
+    let hook = watch.hook.get();
+    // SAFETY: it came from a box. No handle is left by which libuv would know it, and nothing turns.
+    drop(unsafe { Box::from_raw(place) });
+    if !hook.is_null() {
+        // SAFETY: it is the one that was added, and is taken back once. The environment waits for it.
+        unsafe { sys::napi_remove_async_cleanup_hook(hook) };
     }
 }
 
@@ -259,11 +279,25 @@ fn clients<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     call.js.number(call.on.watch().map_or(0, count) as f64)
 }
 
-/// `drain()`: accepts no more, answers what was received and ends all connections.
-fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+/// `meet()`: opens connections to the store before a client needs one.
+fn meet<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     if let Some(watch) = call.on.watch() {
         if let Some(driver) = watch.driver.borrow_mut().as_mut() {
-            driver.drain();
+            driver.meet();
+        }
+        turn(watch);
+    }
+    call.js.undefined()
+}
+
+/// `drain(most, within)`: accepts no more, answers what was received and ends so many connections; those
+/// that are not done `within` so many milliseconds are cut.
+fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let most = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::argument)? as usize;
+    let within = call.js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)? as u64;
+    if let Some(watch) = call.on.watch() {
+        if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+            driver.drain(most, Duration::from_millis(within));
         }
         turn(watch);
     }

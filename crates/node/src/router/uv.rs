@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 /// A handle of libuv, whose first member is free for its owner.
 pub type Handle = NonNull<c_void>;
@@ -33,18 +33,22 @@ pub struct Uv {
 impl Uv {
     /// The functions; `None` where the running binary does not export all of them.
     pub fn find() -> Option<Self> {
-        // SAFETY: each type is that of the function in libuv's headers, unchanged since its 1.0.
-        unsafe {
-            Some(Self {
-                poll_init: symbol(c"uv_poll_init")?,
-                poll_start: symbol(c"uv_poll_start")?,
-                timer_init: symbol(c"uv_timer_init")?,
-                timer_start: symbol(c"uv_timer_start")?,
-                timer_stop: symbol(c"uv_timer_stop")?,
-                close: symbol(c"uv_close")?,
-                handle_size: symbol(c"uv_handle_size")?,
-            })
+        macro_rules! function {
+            ($name:literal) => {
+                // SAFETY: the field has the type of the function in libuv's headers, unchanged since
+                // its 1.0.
+                unsafe { symbol($name) }?
+            };
         }
+        Some(Self {
+            poll_init: function!(c"uv_poll_init"),
+            poll_start: function!(c"uv_poll_start"),
+            timer_init: function!(c"uv_timer_init"),
+            timer_start: function!(c"uv_timer_start"),
+            timer_stop: function!(c"uv_timer_stop"),
+            close: function!(c"uv_close"),
+            handle_size: function!(c"uv_handle_size"),
+        })
     }
 
     /// Has `ready` called, with the handle, whenever `descriptor` is readable, from the next turn of
@@ -59,22 +63,23 @@ impl Uv {
         owner: *mut c_void,
         ready: PollCallback,
     ) -> Result<Handle, c_int> {
-        // SAFETY: the handle has the size that libuv asks for, and is freed by its closing alone.
-        unsafe {
-            let handle = self.allocate(POLL, owner);
-            let status = (self.poll_init)(event_loop, handle.as_ptr(), descriptor);
-            if status != 0 {
-                free(handle.as_ptr());
-                return Err(status);
-            }
-            match (self.poll_start)(handle.as_ptr(), READABLE, ready) {
-                0 => Ok(handle),
-                status => {
-                    (self.close)(handle.as_ptr(), free);
-                    Err(status)
-                }
-            }
+        // SAFETY: the kind is libuv's; the handle is freed here or by its closing.
+        let handle = unsafe { self.allocate(POLL, owner) };
+        // SAFETY: the loop is this thread's, as the caller vouches; the handle has libuv's size.
+        let status = unsafe { (self.poll_init)(event_loop, handle.as_ptr(), descriptor) };
+        if status != 0 {
+            // SAFETY: libuv has refused it, and does not know it.
+            unsafe { free(handle.as_ptr()) };
+            return Err(status);
         }
+        // SAFETY: the handle is open, and of this thread.
+        let status = unsafe { (self.poll_start)(handle.as_ptr(), READABLE, ready) };
+        if status != 0 {
+            // SAFETY: the handle is open, and of this thread; it is freed when libuv has let go of it.
+            unsafe { (self.close)(handle.as_ptr(), free) };
+            return Err(status);
+        }
+        Ok(handle)
     }
 
     /// A timer that is not set.
@@ -82,13 +87,12 @@ impl Uv {
     /// # Safety
     /// As for [`Uv::watch`].
     pub unsafe fn timer(&self, event_loop: *mut c_void, owner: *mut c_void) -> Handle {
-        // SAFETY: as in `watch`: it has the size of a timer, and the caller's loop. Making one cannot
-        // fail.
-        unsafe {
-            let handle = self.allocate(TIMER, owner);
-            (self.timer_init)(event_loop, handle.as_ptr());
-            handle
-        }
+        // SAFETY: the kind is libuv's; the handle is freed by its closing.
+        let handle = unsafe { self.allocate(TIMER, owner) };
+        // SAFETY: the loop is this thread's, as the caller vouches; the handle has libuv's size. Making
+        // a timer cannot fail.
+        unsafe { (self.timer_init)(event_loop, handle.as_ptr()) };
+        handle
     }
 
     /// Has `due` called once, with the timer, after so many milliseconds.
@@ -124,15 +128,15 @@ impl Uv {
     /// # Safety
     /// `kind` is one of libuv's. The handle is freed by [`free`], once libuv does not know it.
     unsafe fn allocate(&self, kind: c_int, owner: *mut c_void) -> Handle {
-        // SAFETY: libuv tells the size of a kind of its own, and a handle begins with `data`, a pointer
-        // that is its owner's. Where there is no memory nothing can go on.
-        unsafe {
-            let handle = libc::calloc(1, (self.handle_size)(kind));
-            let Some(handle) = NonNull::new(handle) else { std::process::abort() };
-            // `uv_handle_t.data`, its first member.
-            handle.cast::<*mut c_void>().write(owner);
-            handle
-        }
+        // SAFETY: the kind is libuv's own, as the caller vouches.
+        let size = unsafe { (self.handle_size)(kind) };
+        // SAFETY: a call on two numbers.
+        let handle = unsafe { libc::calloc(1, size) };
+        // Where there is no memory nothing can go on.
+        let Some(handle) = NonNull::new(handle) else { std::process::abort() };
+        // SAFETY: a handle begins with `uv_handle_t.data`, a pointer that is its owner's.
+        unsafe { handle.cast::<*mut c_void>().write(owner) };
+        handle
     }
 }
 
@@ -160,9 +164,8 @@ pub unsafe extern "C" fn free(handle: *mut c_void) {
 /// `F` is the type of the function of this name.
 unsafe fn symbol<F: Copy>(name: &CStr) -> Option<F> {
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-    // SAFETY: a look-up; the caller vouches for the type.
-    unsafe {
-        let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-        (!ptr::eq(found, ptr::null())).then(|| mem::transmute_copy::<*mut c_void, F>(&found))
-    }
+    // SAFETY: the name ends with a zero.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    // SAFETY: what was found is that function, whose type the caller vouches for; both are pointers.
+    (!found.is_null()).then(|| unsafe { mem::transmute_copy::<*mut c_void, F>(&found) })
 }

@@ -1,10 +1,12 @@
 //! Requests: what clients send.
 
 mod args;
+mod glance;
 mod inline;
 mod parser;
 
 pub use args::Args;
+pub use glance::glance;
 pub use parser::{Parsed, RequestParser, Violation};
 
 /// Appends a request of these words, the first of which is the command's name.

@@ -1,13 +1,14 @@
 //! How a reply lies in the engine.
 //!
 //! ```text
-//! of a key:    generation u64, when u64, database u8, the reply to its GET or nothing
+//! of a key:    generation u64, when u64, database u8, until u64 if `OUTLASTS`, the reply to its GET
+//!              or nothing
 //! of a read:   when u64, the generation of each key u64, the reply
 //! ```
 //!
 //! A reply is the bytes that the store sent. `NULL` stands for "no value", which each protocol has
 //! bytes of its own for. `when` is the millisecond of the engine's clock at which the store was
-//! asked.
+//! asked. A reply ends with its entry; one that its key's generation outlasts ends at `until`.
 
 use breakwater_engine::EntryRef;
 use breakwater_resp::{Kind, Protocol, Reply, ReplyWriter};
@@ -19,6 +20,9 @@ pub(super) const REPLY: u8 = 1;
 pub(super) const NULL: u8 = 2;
 /// A bit beside those: none of the keys existed.
 pub(super) const ABSENT: u8 = 4;
+/// Another bit: the generation of the key outlasts the reply that lies with it, now or later. It is
+/// wanted for other reads as well, or for one that is under way.
+const OUTLASTS: u8 = 8;
 
 /// How the replies to a command differ between the protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,8 +145,10 @@ pub(super) struct Head<'a> {
     pub(super) generation: u64,
     pub(super) when: u64,
     pub(super) db: u8,
-    /// [`EMPTY`], [`REPLY`] or [`NULL`].
+    /// [`EMPTY`], [`REPLY`] or [`NULL`], and [`ABSENT`] perhaps.
     pub(super) format: u8,
+    /// When the reply ends, in milliseconds of the engine's clock, if the generation outlasts it.
+    pub(super) until: Option<u64>,
     pub(super) reply: &'a [u8],
 }
 
@@ -153,14 +159,23 @@ impl<'a> Head<'a> {
         let (generation, rest) = number(value.bytes)?;
         let (when, rest) = number(rest)?;
         let (db, reply) = rest.split_first()?;
-        Some(Self { generation, when, db: *db, format: value.format, reply })
+        let (db, format) = (*db, value.format);
+        if format & OUTLASTS == 0 {
+            return Some(Self { generation, when, db, format, until: None, reply });
+        }
+        let (until, reply) = number(reply)?;
+        let (format, until) = (format & !OUTLASTS, Some(until));
+        Some(Self { generation, when, db, format, until, reply })
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    /// Writes the bytes; gives the format that says what they hold.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> u8 {
         out.extend_from_slice(&self.generation.to_ne_bytes());
         out.extend_from_slice(&self.when.to_ne_bytes());
         out.push(self.db);
+        self.until.iter().for_each(|until| out.extend_from_slice(&until.to_ne_bytes()));
         out.extend_from_slice(self.reply);
+        self.format | if self.until.is_some() { OUTLASTS } else { 0 }
     }
 }
 

@@ -16,6 +16,9 @@
 //! A generation also has the *tag* of what its key was read from (`topology/map.rs`): what is read of a
 //! key whose generation has another tag begins a new one.
 //!
+//! A generation lasts as long as a read may be under way: two reads of the same, one behind the other,
+//! have the same, and are one. The reply that lies with it may end before (`entry`).
+//!
 //! Generations are drawn in ascending order, so that `floors` below which none counts end all of
 //! them in one step.
 
@@ -23,13 +26,14 @@ use super::admission::Admission;
 use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
 use super::floors::{Floors, tag_of};
 use super::keys::KeyList;
-use crate::topology::Tag;
+use crate::topology::{ServerId, Tag};
 use breakwater_engine::{
     Cache, Edit, EntryRef, Expiry, Freshness, Key, KeyKind, MAX_KEY_LEN, Value,
 };
 use breakwater_resp::{Args, Kind, Protocol, Reply};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Entries that are looked at together when keys have moved.
 const SLICE: usize = 1024;
@@ -66,6 +70,14 @@ impl Hit {
     fn of(entry: EntryRef<'_>, when: u64, generation: u64) -> Self {
         let absent = entry.value().format & ABSENT != 0;
         Self { when, deadline: entry.deadline(), generation, absent }
+    }
+
+    /// The reply that lies with the generation of its key.
+    #[inline]
+    fn plain(entry: EntryRef<'_>, head: &Head<'_>) -> Self {
+        let hit = Self::of(entry, head.when, head.generation);
+        let ends = head.until.or(hit.deadline);
+        Self { deadline: ends.filter(|ends| *ends != u64::MAX), ..hit }
     }
 }
 
@@ -110,6 +122,22 @@ impl Shelf {
         (name.len() <= MAX_KEY_LEN).then_some(name)
     }
 
+    /// The name of a flight of such generations that asks this server, among flights that ask others.
+    pub(crate) fn flight_to(
+        &self,
+        server: ServerId,
+        generations: &Generations,
+    ) -> Option<SmallVec<[u8; 128]>> {
+        let mut name = self.flight(generations)?;
+        name.extend_from_slice(&server.to_ne_bytes());
+        (name.len() <= MAX_KEY_LEN).then_some(name)
+    }
+
+    /// What it is a read of: its database, its command and its words.
+    pub(crate) fn own(&self) -> &[u8] {
+        &self.own
+    }
+
     /// Its own place in the engine, for replies in the form of a protocol.
     fn place(&self, protocol: Protocol) -> SmallVec<[u8; 96]> {
         let mut own = self.own.clone();
@@ -125,17 +153,37 @@ pub(crate) struct Replies {
     cache: Arc<Cache>,
     floors: Floors,
     admission: Admission,
+    /// How long, in milliseconds, a read may be under way. The generations that it begins with last as
+    /// long at the least, and as long again if they have to be made to.
+    under_way: AtomicU64,
 }
 
 impl Replies {
-    /// What is remembered, of so many tags.
-    pub(crate) fn new(cache: Arc<Cache>, tags: usize) -> Self {
-        Self { cache, floors: Floors::new(tags), admission: Admission::default() }
+    /// What is remembered, of so many tags; reads are under way for `under_way` milliseconds at most.
+    pub(crate) fn new(cache: Arc<Cache>, tags: usize, under_way: u64) -> Self {
+        let (admission, under_way) = (Admission::default(), AtomicU64::new(under_way));
+        Self { cache, floors: Floors::new(tags), admission, under_way }
+    }
+
+    /// From now on reads may be under way for so many milliseconds. Relaxed: reads that begin beside
+    /// it may go by either.
+    pub(crate) fn set_under_way(&self, under_way: u64) {
+        self.under_way.store(under_way, Ordering::Relaxed);
+    }
+
+    fn under_way(&self) -> u64 {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// The present, in milliseconds of the engine's clock.
     pub(crate) fn now(&self) -> u64 {
         self.cache.clock().now()
+    }
+
+    /// What is known of these keys is going to be asked for.
+    pub(crate) fn expect(&self, keys: &[&[u8]]) {
+        let keys: SmallVec<[Key<'_>; 16]> = keys.iter().map(|key| Key::bytes(key)).collect();
+        self.cache.expect(&keys);
     }
 
     /// The reply to a `GET` of `key`: appends it to `out`. `None` if it is not known, or does not
@@ -153,8 +201,11 @@ impl Replies {
             if !self.floors.is_fresh(head.generation) || head.db != db {
                 return None;
             }
+            if head.until.is_some_and(|until| until <= self.now()) {
+                return None;
+            }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit::of(entry, head.when, head.generation))
+            Some(Hit::plain(entry, &head))
         })?
     }
 
@@ -206,8 +257,12 @@ impl Replies {
             if head.db != shelf.db || !self.counts(head.generation, staleness) {
                 return None;
             }
+            let patience = if let Staleness::Taken(most) = staleness { most } else { 0 };
+            if head.until.is_some_and(|until| until.saturating_add(patience) <= self.now()) {
+                return None;
+            }
             write(head.format, head.reply, protocol, out)?;
-            Some(Hit::of(entry, head.when, head.generation))
+            Some(Hit::plain(entry, &head))
         })
     }
 
@@ -246,25 +301,55 @@ impl Replies {
     }
 
     /// The generations of the keys of a read that is about to be sent, drawn where a key has none of
-    /// this tag, which then lasts for `life` milliseconds. `None` if there is no room to
-    /// remember them.
+    /// this tag, which then lasts for `life` milliseconds, and at least as long as the read may be
+    /// under way. `None` if there is no room to remember them.
     pub(crate) fn begin(&self, shelf: &Shelf, tag: Tag, life: Option<u64>) -> Option<Generations> {
-        let expiry = self.until(life);
-        shelf.keys.iter().map(|key| self.generation(shelf.db, tag, key, expiry)).collect()
+        let life = life.map(|life| life.max(2 * self.under_way()));
+        shelf.keys.iter().map(|key| self.generation(shelf, tag, key, life)).collect()
     }
 
-    fn generation(&self, db: u8, tag: Tag, key: &[u8], expiry: Expiry) -> Option<u64> {
+    /// Has the generations of a read that may be sent last as long as that may be under way; whether
+    /// its keys still have these.
+    pub(crate) fn hold(&self, shelf: &Shelf, generations: &Generations) -> bool {
+        let life = Some(2 * self.under_way());
+        let held = shelf.keys.iter().zip(generations).all(|(key, generation)| {
+            let held = self.generation(shelf, tag_of(*generation), key, life);
+            held == Some(*generation)
+        });
+        held && self.stands(shelf, generations)
+    }
+
+    fn generation(&self, shelf: &Shelf, tag: Tag, key: &[u8], life: Option<u64>) -> Option<u64> {
+        let now = self.now();
+        let soon = now.saturating_add(self.under_way());
+        let later = self.until(life);
         let drawn = self.cache.update(Key::bytes(key), |held, out| {
-            let known = held.and_then(Head::read).map(|head| head.generation);
-            if let Some(known) = known
-                && tag_of(known) == tag
-                && self.floors.is_fresh(known)
-            {
-                return (Edit::Keep, known);
+            let ends = held.and_then(|entry| entry.deadline());
+            let known = held.and_then(Head::read).filter(|known| {
+                tag_of(known.generation) == tag && self.floors.is_fresh(known.generation)
+            });
+            let Some(mut head) = known else {
+                // Other replies than that to `GET` end by themselves.
+                let until = (!shelf.plain).then_some(0);
+                let generation = self.floors.draw(tag);
+                let (db, reply) = (shelf.db, [].as_slice());
+                let head = Head { generation, when: 0, db, format: EMPTY, until, reply };
+                let format = head.write(out);
+                return (Edit::Put { format, expiry: later }, generation);
+            };
+            let ends_early = ends.is_some_and(|ends| ends < soon);
+            let shares = !(shelf.plain && head.db == shelf.db) && head.until.is_none();
+            if !ends_early && !shares {
+                return (Edit::Keep, head.generation);
             }
-            let generation = self.floors.draw(tag);
-            Head { generation, when: 0, db, format: EMPTY, reply: &[] }.write(out);
-            (Edit::Put { format: EMPTY, expiry }, generation)
+            let empty = head.format == EMPTY;
+            if shares || !empty {
+                let until = if empty { 0 } else { ends.unwrap_or(u64::MAX) };
+                head.until = head.until.or(Some(until));
+            }
+            let same = ends.map_or(Expiry::Never, Expiry::At);
+            let expiry = if ends_early { later } else { same };
+            (Edit::Put { format: head.write(out), expiry }, head.generation)
         });
         drawn.ok()
     }
@@ -344,13 +429,23 @@ impl Replies {
         expiry: Expiry,
     ) -> Option<bool> {
         let landed = self.cache.update(Key::bytes(shelf.keys.first()), |held, out| {
+            let ends = held.map(|entry| entry.deadline());
             match held.and_then(Head::read) {
                 Some(head) if head.generation == generation => {
                     if head.format != EMPTY && head.db != shelf.db {
                         return (Edit::Keep, None);
                     }
-                    Head { generation, when, db: shelf.db, format, reply }.write(out);
-                    (Edit::Put { format, expiry }, Some(true))
+                    let (db, mut until, mut expiry) = (shelf.db, None, expiry);
+                    if head.until.is_some()
+                        && let (Expiry::At(end), Some(ends)) = (expiry, ends)
+                        && ends.is_none_or(|ends| ends > end)
+                    {
+                        // Other reads that are under way began with this generation, perhaps.
+                        until = Some(end);
+                        expiry = ends.map_or(Expiry::Never, Expiry::At);
+                    }
+                    let head = Head { generation, when, db, format, until, reply };
+                    (Edit::Put { format: head.write(out), expiry }, Some(true))
                 }
                 _ => (Edit::Keep, Some(false)),
             }

@@ -65,6 +65,9 @@ pub struct Route {
     pub verify: f64,
     /// The last share of a reply's time in which a read has it read anew: from 0, never, to 1.
     pub refresh_ahead: f64,
+    /// In how many stores of a ring the replies to hot reads lie that are not remembered: the key's own,
+    /// and the next ones.
+    pub copies: usize,
     /// Whether keys that are written more often than their replies are of use are left out for a
     /// while.
     pub admission: bool,
@@ -85,6 +88,7 @@ impl Default for Route {
             largest: 1 << 20,
             verify: 0.0,
             refresh_ahead: 0.0,
+            copies: 1,
             admission: true,
         }
     }

@@ -19,6 +19,11 @@ pub fn find(args: Args<'_>) -> Option<&'static Known> {
     Some(args.get(1).and_then(|part| lookup(&[name, b"|", part])).unwrap_or(command))
 }
 
+/// The command of this name, in any case.
+pub(crate) fn named(name: &[u8]) -> Option<&'static Known> {
+    lookup(&[name])
+}
+
 /// Whether these words begin or end subscriptions.
 pub(crate) fn subscribes(args: Args<'_>) -> bool {
     find(args).is_some_and(|known| known.class == Class::Subscribes)

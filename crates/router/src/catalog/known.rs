@@ -1,8 +1,8 @@
 //! One command: its row of the table, and what follows from it.
 
 use super::class::{Class, Effect};
-use super::places::{self, Keys};
-use crate::policy::Permissions;
+use super::permissions::Permissions;
+use super::places::{self, Keys, Places};
 use breakwater_resp::Args;
 use std::borrow::Cow;
 
@@ -20,12 +20,32 @@ pub struct Known {
     /// Whether its reply depends on the values of its keys and on nothing else, so that it may be
     /// kept until one of them changes.
     pub cacheable: bool,
+    /// Whether its replies have the same bytes in both protocols, unless there is no value.
+    pub alike: bool,
     pub(super) keys: Cow<'static, [Keys]>,
     /// Whether it is nothing but the names of its parts.
     pub(super) parted: bool,
 }
 
 impl Known {
+    /// A command of the embedded store alone: behind the first word stands the number of its keys, then
+    /// they do, which it `changes` or reads.
+    pub(crate) fn counted(name: &'static str, arity: i32, changes: bool) -> Self {
+        let (class, permissions) = match changes {
+            true => (Class::Write, Permissions::WRITE),
+            false => (Class::Read, Permissions::READ),
+        };
+        let keys = vec![Keys::new(Places::Counted(1, 1), changes)].into();
+        let (cacheable, alike, parted) = (false, false, false);
+        Self { name: name.into(), arity, class, permissions, cacheable, alike, keys, parted }
+    }
+
+    /// Whether it ends a script that its server is busy with, or tells of it: what a busy server
+    /// answers.
+    pub fn interrupts(&self) -> bool {
+        matches!(&*self.name, "script|kill" | "function|kill" | "function|stats")
+    }
+
     /// Whether it can have so many words.
     pub fn takes(&self, words: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;

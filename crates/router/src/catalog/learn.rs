@@ -2,8 +2,8 @@
 
 use super::class::Class;
 use super::known::Known;
+use super::permissions::Permissions;
 use super::places::{Keys, Places};
-use crate::policy::Permissions;
 use breakwater_resp::Reply;
 use breakwater_resp::limits::MAX_ARGS;
 
@@ -40,6 +40,7 @@ pub fn learn(reply: &Reply<'_>) -> Option<Known> {
         class,
         permissions,
         cacheable: false,
+        alike: false,
         keys: keys.into(),
         parted: false,
     })

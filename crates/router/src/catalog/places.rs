@@ -112,6 +112,11 @@ fn migrate_keys(args: Args<'_>) -> Option<std::ops::Range<usize>> {
     None
 }
 
+/// Whether one of these options stands at a place or behind it.
+pub(super) fn option(args: Args<'_>, from: usize, names: &[&str]) -> bool {
+    (from..args.len()).any(|at| names.iter().any(|name| args.is(at, name)))
+}
+
 /// Where the names of streams begin in `XREAD` and `XREADGROUP`.
 fn streams(args: Args<'_>) -> Option<usize> {
     let mut at = 1;

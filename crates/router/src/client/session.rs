@@ -1,5 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
+use super::ahead::{self, AHEAD};
 use super::news;
 use super::output::Output;
 use super::way::{Way, execute};
@@ -255,6 +256,14 @@ impl Session {
                 Parsed::Command(len) => {
                     let args = requests.args(&rest[..len]);
                     if !args.is_empty() {
+                        let more = rest.len() > len && state.user.is_some();
+                        if more && commands.is_multiple_of(AHEAD as u64) {
+                            let keys = ahead::keys(rest);
+                            match relay {
+                                None => router.store.expect(state.db, &keys),
+                                Some(_) => router.replies.expect(&keys),
+                            }
+                        }
                         match relay.as_deref_mut() {
                             None => {
                                 let (mark, mute) = (output.bytes.len(), state.replying.begin());

@@ -113,13 +113,18 @@ fn hello(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says what clients decide by: in front of a store, what that is.
 fn greet(call: &mut Call<'_>) {
     let reply = &mut call.reply;
+    let store = call.router.store_version();
+    let (server, version) = store
+        .as_ref()
+        .map_or(("redis", COMPATIBLE), |store| (store.server.as_str(), store.version.as_str()));
     reply.map(7);
     reply.bulk(b"server");
-    reply.bulk(b"redis");
+    reply.bulk(server.as_bytes());
     reply.bulk(b"version");
-    reply.bulk(COMPATIBLE.as_bytes());
+    reply.bulk(version.as_bytes());
     reply.bulk(b"proto");
     reply.integer(call.state.protocol as i64);
     reply.bulk(b"id");
@@ -150,7 +155,10 @@ fn auth(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn log_in(call: &mut Call<'_>, name: &[u8], password: &[u8]) -> Result<(), Failure> {
     const REFUSED: &str = "WRONGPASS invalid username-password pair or user is disabled.";
-    let user = call.state.rules.users.authenticate(name, password).ok_or(REFUSED)?;
+    const TOO_MANY: &str = "ERR too many passwords were wrong lately: try again in a second";
+    let users = &call.state.rules.users;
+    let user = users.authenticate(name, password, call.now).map_err(|_| TOO_MANY)?;
+    let user = user.ok_or(REFUSED)?;
     call.state.user = Some(user);
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use super::call::Call;
 use super::spec::{Command, flag};
-use super::table::find;
+use super::table::{find, known};
 use crate::failure::{Failure, wrong_arity};
 use crate::news::NewsDesk;
-use crate::policy::Permissions;
+use crate::policy::User;
 use breakwater_resp::{Args, Protocol};
 
 /// Runs a command, whose name is its first word, and replies.
@@ -32,19 +32,31 @@ fn attempt(call: &mut Call<'_>) -> Result<(), Failure> {
     match &call.state.user {
         _ if command.flags & flag::NO_AUTH != 0 => {}
         None => return Err("NOAUTH Authentication required.".into()),
-        Some(user) if user.permissions == Permissions::all() => {}
-        Some(user) if user.permissions.contains(command.permissions()) => {}
-        Some(_) => {
-            let name = command.name;
-            return Err(Failure::new(format!(
-                "NOPERM this user has no permissions to run the '{name}' command"
-            )));
-        }
+        Some(user) if user.may_all() => {}
+        Some(user) => check(user, command, call.args)?,
     }
     if call.state.heeds() {
         heed(call, command)?;
     }
     (command.run)(call)
+}
+
+/// Whether a user may make a request.
+fn check(user: &User, command: &Command, args: Args<'_>) -> Result<(), Failure> {
+    if !user.permissions.contains(command.permissions()) {
+        let name = command.name;
+        return Err(Failure::new(format!(
+            "NOPERM this user has no permissions to run the '{name}' command"
+        )));
+    }
+    if user.grant.is_none() {
+        return Ok(());
+    }
+    if command.name == "get" && user.gets(args.word(1)) {
+        return Ok(());
+    }
+    let known = known(command);
+    user.judge(known, args).map_err(|denial| denial.failure(known))
 }
 
 /// A client that is told of changes or messages begins a command: notes what it reads before it does,

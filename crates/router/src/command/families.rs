@@ -2,12 +2,13 @@
 
 use super::spec::Command;
 use super::{
-    client, config, connection, counter, expire, generic, info, keyspace, many, range, string,
+    acl, client, config, connection, counter, expire, generic, info, keyspace, many, range, string,
     tier, time, topics,
 };
 
 /// What each family has.
-pub(super) static FAMILIES: [&[Command]; 14] = [
+pub(super) static FAMILIES: [&[Command]; 15] = [
+    acl::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
     info::COMMANDS,

@@ -53,15 +53,17 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 fn server(router: &Router, now: u64) -> Fields {
+    // Of a store that does not answer now: what it last said.
+    let version = router.store_version().map_or_else(|| COMPATIBLE.into(), |store| store.version);
     let uptime = now.saturating_sub(router.started) / 1000;
     vec![
-        ("redis_version", COMPATIBLE.into()),
+        ("redis_version", version),
         ("breakwater_version", router.setup.version.clone()),
         ("redis_mode", "standalone".into()),
         ("os", std::env::consts::OS.into()),
         ("arch_bits", usize::BITS.to_string()),
         ("process_id", router.setup.process.to_string()),
-        ("io_threads_active", router.setup.threads.to_string()),
+        ("io_threads_active", router.rules().threads.to_string()),
         ("tcp_port", router.address.lock().1.to_string()),
         ("server_time_usec", (now * 1000).to_string()),
         ("uptime_in_seconds", uptime.to_string()),

@@ -1,5 +1,6 @@
 //! The commands: what each is called, what it may touch, and what runs it. One file a family.
 
+mod acl;
 mod call;
 mod client;
 mod config;

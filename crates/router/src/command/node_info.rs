@@ -2,7 +2,7 @@
 //! what the store says.
 
 use super::config::policy;
-use crate::shared::Router;
+use crate::shared::{HotKey, Router};
 use breakwater_resp::Args;
 use std::fmt::Write;
 
@@ -11,7 +11,8 @@ type Lines = Vec<(String, String)>;
 type Section = (&'static str, fn(&Router) -> Lines);
 
 /// Where the node answers for itself, others say what `Node` does.
-const OF_STORE: [Section; 3] = [("Node", node), ("Upstream", upstream), ("Routes", routes)];
+const OF_STORE: [Section; 4] =
+    [("Node", node), ("Upstream", upstream), ("Routes", routes), ("Hotkeys", hot_keys)];
 
 /// Appends the sections of the node that the words of a request ask for.
 pub(crate) fn write_node(text: &mut String, args: Args<'_>, router: &Router) {
@@ -50,7 +51,7 @@ fn node(router: &Router) -> Lines {
     lines([
         ("node_version", router.setup.version.clone()),
         ("node_process_id", router.setup.process.to_string()),
-        ("node_threads", router.setup.threads.to_string()),
+        ("node_threads", router.rules().threads.to_string()),
         ("node_clients", counts.clients.to_string()),
         ("node_connections", counts.connections.to_string()),
         ("node_refused", counts.refused.to_string()),
@@ -59,6 +60,21 @@ fn node(router: &Router) -> Lines {
         ("node_bytes_sent", counts.sent.to_string()),
         ("node_faults", counts.faults.to_string()),
     ])
+}
+
+/// The hot keys, the hottest first. What is no plain character of a key is escaped.
+fn hot_keys(router: &Router) -> Lines {
+    let line = |(at, hot): (usize, HotKey)| {
+        let key = hot.key.escape_ascii().to_string().replace(',', "\\x2c");
+        let (store, pinned) = (hot.store.unwrap_or_default(), u8::from(hot.pinned));
+        let route = hot.route.escape_default().to_string().replace(',', "\\x2c");
+        let text = format!(
+            "key={key},share={:.2},reads_per_second={:.0},pinned={pinned},route={route},store={store},copies={}",
+            hot.share, hot.rate, hot.copies
+        );
+        (format!("hotkey_{at}"), text)
+    };
+    router.hot_keys().into_iter().enumerate().map(line).collect()
 }
 
 /// How often the configuration was read anew: times are in Unix seconds, 0 for never.

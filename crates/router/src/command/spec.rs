@@ -1,8 +1,8 @@
 //! What is known of a command besides how it runs.
 
 use super::call::Call;
+use crate::catalog::Permissions;
 use crate::failure::{Failure, unknown_part};
-use crate::policy::Permissions;
 use breakwater_resp::{Args, number};
 
 /// Properties and categories of commands, one bit each.

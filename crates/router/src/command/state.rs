@@ -1,8 +1,9 @@
 //! What commands see of a client's session.
 
 use crate::cache::Concern;
+use crate::catalog::Permissions;
 use crate::news::{Kind, Topics, TrackingMode};
-use crate::policy::{DEFAULT, Permissions, User};
+use crate::policy::{DEFAULT, User};
 use crate::shared::{Client, Edition, Router};
 use breakwater_resp::Protocol;
 use std::sync::Arc;
@@ -68,12 +69,21 @@ pub(crate) struct State {
     pub(crate) last: &'static str,
     /// No further command is to be run.
     pub(crate) closing: bool,
+    /// What other clients were shown last.
+    shown: Option<Shown>,
+}
+
+/// What other clients are shown of one.
+struct Shown {
+    user: Option<Arc<User>>,
+    /// Database, protocol, last command, what its user has to be permitted, bytes that wait.
+    rest: (u8, Protocol, &'static str, Permissions, usize),
 }
 
 impl State {
     pub(crate) fn new(client: Arc<Client>, rules: Arc<Edition>) -> Self {
         let user = rules.users.anonymous();
-        client.profile.lock().known = user.is_some();
+        client.profile.lock().known = user.clone();
         let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
         Self {
             client,
@@ -89,6 +99,7 @@ impl State {
             caching: false,
             last: "",
             closing: false,
+            shown: None,
         }
     }
 
@@ -112,7 +123,7 @@ impl State {
             self.user = users.anonymous();
             return Permissions::empty();
         };
-        let lost = users.lost(&user.name, user.permissions);
+        let lost = users.lost(user);
         match users.find(user.name.as_bytes()) {
             Some(user) => self.user = Some(user.clone()),
             None => self.closing = true,
@@ -161,15 +172,25 @@ impl State {
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
-    pub(crate) fn show(&self, now: u64, input: usize) {
-        let user = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
-        let mut profile = self.client.profile.lock();
-        (profile.known, profile.needs) = (self.user.is_some(), self.needs());
-        if profile.user != user {
-            profile.user = user.into();
+    pub(crate) fn show(&mut self, now: u64, input: usize) {
+        self.client.act(now);
+        let rest = (self.db, self.protocol, self.last, self.needs(), input);
+        let user = self.user.as_ref().map(Arc::as_ptr);
+        // The usual case: nothing has changed but the time.
+        let same =
+            |shown: &Shown| shown.rest == rest && shown.user.as_ref().map(Arc::as_ptr) == user;
+        if self.shown.as_ref().is_some_and(same) {
+            return;
         }
-        (profile.db, profile.protocol, profile.command) = (self.db, self.protocol, self.last);
-        (profile.active, profile.input) = (now, input);
+        let name = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
+        let mut profile = self.client.profile.lock();
+        if profile.user != name {
+            profile.user = name.into();
+        }
+        profile.known = self.user.clone();
+        (profile.db, profile.protocol, profile.command, profile.needs, profile.input) = rest;
+        drop(profile);
+        self.shown = Some(Shown { user: self.user.clone(), rest });
     }
 
     /// Forgets everything but the connection.

@@ -7,8 +7,9 @@ use super::replies::{OwedReplies, Ticket};
 use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
+use crate::catalog::Permissions;
 use crate::news::{Topic, Topics};
-use crate::policy::{Permissions, User};
+use crate::policy::User;
 use crate::shared::ClientId;
 use breakwater_resp::{Args, Protocol};
 use std::ops::Deref;
@@ -258,6 +259,19 @@ impl Course {
             self.subscribes() || self.tracking.tracker().is_some() || self.own.hold == Hold::Kept;
         let reads = if hears { Permissions::READ } else { Permissions::empty() };
         reads | if self.monitors { Permissions::ADMIN } else { Permissions::empty() }
+    }
+
+    /// Whether it is in the middle of nothing, and is told of nothing: a read of it is nothing but a
+    /// read.
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.transaction.is_none()
+            && self.execution.is_none()
+            && self.settles.is_none()
+            && self.own.link.is_none()
+            && self.tracking.tracker().is_none()
+            && !self.monitors
+            && self.topics.is_empty()
     }
 
     /// Whether it subscribes to anything.

@@ -1,10 +1,13 @@
 //! What the relays of several threads tell each other: of reads that they share, and of what one of
 //! them hears for all.
 
+use super::pending::LinkId;
 use crate::news::Topic;
 use crate::shared::ClientId;
 use breakwater_engine::Lease;
 use breakwater_resp::Kind;
+use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -13,6 +16,17 @@ pub struct Letter {
     /// The number of the relay that it is for: see [`Relay::number`](crate::Relay::number).
     pub to: u64,
     pub(super) word: Word,
+}
+
+impl Letter {
+    /// The connections to the store that go with it, by the numbers that they have at its writer: the
+    /// driver hands their sockets over as well.
+    pub fn connections(&self) -> &[LinkId] {
+        match &self.word {
+            Word::Ears { numbers, .. } => numbers,
+            _ => &[],
+        }
+    }
 }
 
 /// What it says.
@@ -43,6 +57,13 @@ pub(super) enum Word {
     Heard { source: ClientId, refused: bool },
     /// From who hears: messages may have been lost; nothing is subscribed to any more.
     Deaf,
+    /// From who heard, and ends: hear in its place, over connections that had these numbers there.
+    /// What goes with them is known to relays alone.
+    Ears { numbers: Vec<LinkId>, ears: Box<dyn Any + Send> },
+    /// From who hears in its place: this one does.
+    Moved(u64),
+    /// To who hears: this is all that the thread subscribes to.
+    Wants { thread: u64, topics: BTreeSet<Topic> },
 }
 
 /// What a thread wants to be heard for it.

@@ -10,6 +10,7 @@ use crate::catalog;
 mod changes;
 mod course;
 mod execution;
+mod heat;
 mod hold;
 mod letter;
 mod pending;

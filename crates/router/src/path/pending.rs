@@ -28,9 +28,10 @@ pub(crate) fn hash(key: &[u8]) -> u64 {
 }
 
 /// What a request concerns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// No key.
+    #[default]
     Nothing,
     /// These, by their hashes.
     Keys(SmallVec<[u64; 2]>),
@@ -49,6 +50,27 @@ impl Scope {
             hashes.push(hash(key));
         }
         if hashes.is_empty() { Self::Nothing } else { Self::Keys(hashes) }
+    }
+
+    /// Adds what others concern.
+    pub(crate) fn merge(&mut self, others: Self) {
+        match (&mut *self, others) {
+            (Self::All, _) | (_, Self::Nothing) => {}
+            (Self::Keys(keys), Self::Keys(more)) if keys.len() + more.len() <= MOST => {
+                keys.extend(more);
+            }
+            (Self::Keys(_), Self::Keys(_)) => *self = Self::All,
+            (_, others) => *self = others,
+        }
+    }
+
+    /// Whether both concern a key.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, _) | (_, Self::Nothing) => false,
+            (Self::Keys(keys), Self::Keys(others)) => keys.iter().any(|key| others.contains(key)),
+            _ => true,
+        }
     }
 }
 
@@ -115,9 +137,16 @@ impl Steps {
 pub(crate) struct Pending {
     reads: Steps,
     changes: Steps,
+    /// Transactions for a cluster, which may refuse one and do what is sent behind it.
+    held: Steps,
 }
 
 impl Pending {
+    /// Nothing of such a scope is sent before this request is answered, over whichever connection.
+    pub(crate) fn hold(&mut self, ticket: Ticket, scope: &Scope) {
+        self.held.add(ticket, ELSEWHERE, scope);
+    }
+
     /// A request has been sent; whether it is more than a read.
     pub(crate) fn add(&mut self, ticket: Ticket, link: LinkId, scope: &Scope, changes: bool) {
         let steps = if changes { &mut self.changes } else { &mut self.reads };
@@ -128,6 +157,9 @@ impl Pending {
     pub(crate) fn settle(&mut self, ticket: Ticket) {
         if !self.reads.settle(ticket) {
             self.changes.settle(ticket);
+        }
+        if !self.held.all.is_empty() {
+            self.held.settle(ticket);
         }
     }
 
@@ -141,6 +173,14 @@ impl Pending {
     pub(crate) fn block(&self, link: LinkId, scope: &Scope, changes: bool) -> bool {
         self.changes.concern_beyond(link, scope)
             || (changes && self.reads.concern_beyond(link, scope))
+            || self.held.concern(scope)
+    }
+
+    /// As [`Pending::block`], for a transaction of such a scope: other keys' requests on another
+    /// connection are done before it as well.
+    pub(crate) fn block_whole(&self, link: LinkId, scope: &Scope) -> bool {
+        let beyond = |steps: &Steps| steps.concern_beyond(link, &Scope::All);
+        beyond(&self.changes) || beyond(&self.reads) || self.held.concern(scope)
     }
 }
 

@@ -7,7 +7,8 @@ pub(crate) type Ticket = u64;
 
 /// One reply, or several that were made one after the other.
 enum Slot {
-    Owed,
+    /// Asked for by so many bytes.
+    Owed(usize),
     /// Owed, and for nobody when it comes.
     Muted,
     Made(Vec<u8>),
@@ -21,6 +22,8 @@ pub(crate) struct OwedReplies {
     slots: VecDeque<Slot>,
     /// Bytes of replies that wait.
     kept: usize,
+    /// Bytes of the requests whose replies are owed.
+    asked: usize,
     /// Whether what is asked for now is for nobody.
     muted: bool,
 }
@@ -41,6 +44,20 @@ impl OwedReplies {
         self.kept
     }
 
+    /// How many bytes are kept, and will be if replies are as long as their requests.
+    pub(crate) fn expected(&self) -> usize {
+        self.kept + self.asked
+    }
+
+    /// The reply of this ticket is asked for by so many bytes.
+    pub(crate) fn weigh(&mut self, ticket: Ticket, bytes: usize) {
+        let at = ticket.checked_sub(self.first).map(|at| at as usize);
+        if let Some(Slot::Owed(asked)) = at.and_then(|at| self.slots.get_mut(at)) {
+            *asked += bytes;
+            self.asked += bytes;
+        }
+    }
+
     /// The ticket of the next slot.
     pub(crate) fn end(&self) -> Ticket {
         self.first + self.slots.len() as u64
@@ -58,7 +75,7 @@ impl OwedReplies {
 
     /// A place for a reply that comes later.
     pub(crate) fn owe(&mut self) -> Ticket {
-        self.slots.push_back(if self.muted { Slot::Muted } else { Slot::Owed });
+        self.slots.push_back(if self.muted { Slot::Muted } else { Slot::Owed(0) });
         self.end() - 1
     }
 
@@ -79,7 +96,14 @@ impl OwedReplies {
     pub(crate) fn fill(&mut self, ticket: Ticket, reply: &[u8], out: &mut Vec<u8>) {
         let Some(at) = ticket.checked_sub(self.first) else { return };
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
-        let reply = if matches!(slot, Slot::Muted) { &[] } else { reply };
+        let reply = match slot {
+            Slot::Muted => &[],
+            Slot::Owed(asked) => {
+                self.asked -= *asked;
+                reply
+            }
+            Slot::Made(_) => reply,
+        };
         if at == 0 {
             // The usual case: no copy is made.
             self.slots.pop_front();
@@ -118,7 +142,11 @@ mod tests {
                 match (is_local, replies.is_empty()) {
                     (true, true) => out.extend_from_slice(&reply),
                     (true, false) => replies.make(&reply),
-                    (false, _) => owed.push((replies.owe(), reply)),
+                    (false, _) => {
+                        let ticket = replies.owe();
+                        replies.weigh(ticket, reply.len());
+                        owed.push((ticket, reply));
+                    }
                 }
             }
             for index in order {
@@ -128,12 +156,14 @@ mod tests {
                 let (ticket, reply) = owed.swap_remove(index.index(owed.len()));
                 replies.fill(ticket, &reply, &mut out);
                 prop_assert!(expected.starts_with(&out));
+                let to_come: usize = owed.iter().map(|(_, reply)| reply.len()).sum();
+                prop_assert_eq!(replies.expected(), replies.kept() + to_come);
             }
             for (ticket, reply) in owed {
                 replies.fill(ticket, &reply, &mut out);
             }
             prop_assert_eq!(out, expected);
-            prop_assert!(replies.is_empty());
+            prop_assert!(replies.is_empty() && replies.expected() == 0);
         }
     }
 }

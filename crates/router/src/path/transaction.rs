@@ -4,6 +4,7 @@
 
 use super::changes::Changes;
 use super::execution::{Execution, Piece};
+use super::pending::Scope;
 use super::replies::Ticket;
 use crate::cache::KeyList;
 use crate::failure::Failure;
@@ -25,6 +26,8 @@ pub(crate) struct Transaction {
     pub(crate) db: Option<u8>,
     /// What all its keys belong to.
     span: Option<Span>,
+    /// Its keys, those that it reads as well.
+    pub(super) scope: Scope,
     /// What it changes.
     pub(super) changes: Changes,
 }

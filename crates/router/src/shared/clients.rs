@@ -1,7 +1,8 @@
 //! The clients of all threads: what `CLIENT LIST` shows and `CLIENT KILL` ends.
 
+use crate::catalog::Permissions;
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
-use crate::policy::{DEFAULT, Permissions, Users};
+use crate::policy::{DEFAULT, User, Users};
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub(crate) struct Client {
     /// When it connected, in Unix milliseconds.
     pub(crate) created: u64,
     killed: AtomicBool,
+    /// When it last sent something, in Unix milliseconds.
+    active: AtomicU64,
     /// The number that the store knows its own connection by, if others may redirect to it.
     pub(crate) number: AtomicU64,
     /// The number of the relay of its thread, once it has said something.
@@ -33,22 +36,20 @@ pub(crate) struct Client {
     pub(crate) recipient: Arc<Recipient>,
 }
 
-/// The part of it that changes, brought up to date after each chunk.
+/// The part of it that changes, brought up to date after each chunk that changed it.
 #[derive(Clone)]
 pub(crate) struct Profile {
     pub(crate) name: Vec<u8>,
     pub(crate) library: Vec<u8>,
     pub(crate) library_version: Vec<u8>,
     pub(crate) user: String,
-    /// Whether it is one: has authenticated, or need not.
-    pub(crate) known: bool,
+    /// What it may do: who has authenticated, or need not.
+    pub(crate) known: Option<Arc<User>>,
     /// What its user has to be permitted for what it hears without asking.
     pub(crate) needs: Permissions,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
     pub(crate) command: &'static str,
-    /// When it last sent something, in Unix milliseconds.
-    pub(crate) active: u64,
     /// Bytes of it that wait to be understood.
     pub(crate) input: usize,
     /// Bytes for it in the chunk of replies being made.
@@ -63,10 +64,11 @@ impl Profile {
     /// Whether its connection has to end if these are the users: its own is gone, or may not hear
     /// what it hears.
     pub(crate) fn is_lost(&self, users: &Users) -> bool {
-        self.known
-            && users
-                .find(self.user.as_bytes())
-                .is_none_or(|user| !user.permissions.contains(self.needs))
+        self.known.as_ref().is_some_and(|known| {
+            users.find(self.user.as_bytes()).is_none_or(|user| {
+                !user.permissions.contains(self.needs) || user.lost(known).intersects(self.needs)
+            })
+        })
     }
 }
 
@@ -79,6 +81,12 @@ impl Client {
 
     pub(crate) fn kill(&self) {
         self.killed.store(true, Ordering::Relaxed);
+    }
+
+    /// It has sent something. Relaxed: a number by itself, for people.
+    #[inline]
+    pub(crate) fn act(&self, now: u64) {
+        self.active.store(now, Ordering::Relaxed);
     }
 
     /// One line of `CLIENT LIST`, without its end. What does not exist here has the value that an
@@ -97,7 +105,7 @@ impl Client {
             self.peer.local,
             text(&profile.name),
             now.saturating_sub(self.created) / 1000,
-            now.saturating_sub(profile.active) / 1000,
+            now.saturating_sub(self.active.load(Ordering::Relaxed)) / 1000,
             profile.db,
             profile.input,
             profile.output,
@@ -156,6 +164,7 @@ impl Registry {
             peer,
             created: now,
             killed: AtomicBool::new(false),
+            active: AtomicU64::new(now),
             number: AtomicU64::new(0),
             home: AtomicU64::new(0),
             profile: Mutex::new(Profile {
@@ -163,12 +172,11 @@ impl Registry {
                 library: vec![],
                 library_version: vec![],
                 user: DEFAULT.into(),
-                known: false,
+                known: None,
                 needs: Permissions::empty(),
                 db: 0,
                 protocol: Protocol::Resp2,
                 command: "",
-                active: now,
                 input: 0,
                 output: 0,
                 no_evict: false,

@@ -1,4 +1,10 @@
-//! Which thread hears the store for all: the first that has to.
+//! Which thread hears the store for all: the first that has to, and then whoever takes over from it.
+//!
+//! ```text
+//! who hears ends        an heir is named, one of those that know of it; without one nobody hears
+//! the heir takes over   it hears; the others are told of it
+//! the heir ends first   nobody hears; the others are told that
+//! ```
 
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -11,8 +17,21 @@ pub(crate) struct Ear(Mutex<Threads>);
 struct Threads {
     /// Who hears; 0 if nobody does.
     hears: u64,
-    /// Those who were told who that is.
+    /// Who is to take over from it, which has ended; 0 if nobody is.
+    heir: u64,
+    /// Those who were told who hears, and the heir.
     others: BTreeSet<u64>,
+}
+
+/// What the end of a thread means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// It heard, and this one is to take over.
+    Heir(u64),
+    /// It heard, or was to, and nobody does now: these are to be told.
+    Nobody(BTreeSet<u64>),
+    /// This one hears, and is to be told; 0 if nobody does.
+    Other(u64),
 }
 
 impl Ear {
@@ -29,33 +48,71 @@ impl Ear {
         threads.hears
     }
 
-    /// The thread that hears, if there is one.
-    pub(crate) fn current(&self) -> Option<u64> {
-        Some(self.0.lock().hears).filter(|hears| *hears != 0)
-    }
-
-    /// A thread ends. If it was the one that heard, those are to be told for whom it did.
-    pub(crate) fn leave(&self, thread: u64) -> BTreeSet<u64> {
+    /// A thread ends. If it heard, another one takes over, unless it is `broken`.
+    pub(crate) fn leave(&self, thread: u64, broken: bool) -> Left {
         let mut threads = self.0.lock();
         threads.others.remove(&thread);
-        if threads.hears != thread {
-            return BTreeSet::new();
+        if threads.hears != thread && threads.heir != thread {
+            return Left::Other(threads.hears);
         }
-        threads.hears = 0;
-        std::mem::take(&mut threads.others)
+        // Who has not taken over yet has nothing to hand on.
+        let heir = threads.others.first().copied().filter(|_| threads.heir == 0 && !broken);
+        match heir {
+            Some(heir) => {
+                threads.heir = heir;
+                Left::Heir(heir)
+            }
+            None => {
+                (threads.hears, threads.heir) = (0, 0);
+                Left::Nobody(std::mem::take(&mut threads.others))
+            }
+        }
+    }
+
+    /// The heir takes over: those who are to be told.
+    pub(crate) fn take_over(&self, heir: u64) -> BTreeSet<u64> {
+        let mut threads = self.0.lock();
+        (threads.hears, threads.heir) = (heir, 0);
+        threads.others.remove(&heir);
+        threads.others.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Ear;
+    use super::{Ear, Left};
+
+    fn nobody<const N: usize>(told: [u64; N]) -> Left {
+        Left::Nobody(told.into())
+    }
 
     #[test]
-    fn the_first_hears_until_it_ends_and_the_next_that_asks_follows_it() {
+    fn the_first_hears_until_it_ends_and_another_takes_over() {
         let ear = Ear::default();
-        assert_eq!((ear.current(), ear.of(7), ear.of(8), ear.of(9), ear.of(7)), (None, 7, 7, 7, 7));
-        assert!(ear.leave(9).is_empty());
-        assert_eq!(ear.leave(7).into_iter().collect::<Vec<_>>(), [8]);
-        assert_eq!((ear.current(), ear.of(8), ear.of(9)), (None, 8, 8));
+        assert_eq!([7, 8, 9, 7].map(|thread| ear.of(thread)), [7; 4]);
+        assert_eq!(ear.leave(9, false), Left::Other(7));
+        assert_eq!(ear.leave(7, false), Left::Heir(8));
+        assert_eq!(ear.of(10), 7, "until the other one has taken over");
+        assert_eq!(ear.take_over(8), [10].into());
+        assert_eq!((ear.of(8), ear.of(11)), (8, 8));
+        assert_eq!(ear.leave(8, false), Left::Heir(10));
+    }
+
+    #[test]
+    fn without_an_heir_nobody_hears_and_whoever_asks_next_is_the_first() {
+        let ear = Ear::default();
+        assert_eq!((ear.of(7), ear.leave(7, false)), (7, nobody([])));
+        assert_eq!((ear.of(8), ear.of(9)), (8, 8));
+        assert_eq!(ear.leave(8, true), nobody([9]), "what broke is not handed on");
+        assert_eq!(ear.of(9), 9);
+    }
+
+    #[test]
+    fn an_heir_that_ends_before_it_took_over_leaves_nothing() {
+        let ear = Ear::default();
+        assert_eq!([7, 8, 9].map(|thread| ear.of(thread)), [7; 3]);
+        assert_eq!(ear.leave(7, false), Left::Heir(8));
+        assert_eq!(ear.leave(8, false), nobody([9]));
+        assert_eq!(ear.of(9), 9);
     }
 }

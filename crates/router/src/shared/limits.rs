@@ -1,5 +1,9 @@
 //! How much of everything a client may send or make wait.
 
+/// How many milliseconds longer than for a reply the node waits until it takes a store for dead that
+/// sends nothing.
+const SILENCE: u64 = 3_000;
+
 /// The bounds of one session.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -23,6 +27,9 @@ pub struct Limits {
     /// The most bytes of requests that wait to be written to such a connection, in the same way. One
     /// command may go beyond it.
     pub unwritten: usize,
+    /// How long, in milliseconds, a request waits for its reply from the store, and a connection to
+    /// it until it is made; half as long for a reply of a replica, since another server is asked then.
+    pub store_timeout: u64,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
     /// The most keys that are remembered because clients who read them track them; any number, if it
@@ -35,6 +42,14 @@ pub struct Limits {
     pub clients: usize,
 }
 
+impl Limits {
+    /// How long a read may be under way, in milliseconds: a store that owes a reply and sends nothing
+    /// for as long is taken for dead.
+    pub(crate) fn longest_read(&self) -> u64 {
+        self.store_timeout.saturating_add(SILENCE)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -45,6 +60,7 @@ impl Default for Limits {
             messages: 32 * 1024 * 1024,
             in_flight: 10_000,
             unwritten: 16 * 1024 * 1024,
+            store_timeout: 2_000,
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,

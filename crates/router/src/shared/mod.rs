@@ -1,7 +1,9 @@
 //! What all sessions of all threads share.
 
 mod clients;
+mod copies;
 mod ear;
+mod hot;
 mod limits;
 mod router;
 mod rules;
@@ -10,6 +12,10 @@ mod tracked;
 pub(crate) use crate::news::ClientId;
 pub(crate) use clients::Client;
 pub use clients::Peer;
+pub(crate) use copies::{pack, unpack};
+pub(crate) use ear::Left;
+pub(crate) use hot::Heated;
+pub use hot::HotKey;
 pub use limits::Limits;
 pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use rules::Edition;

@@ -1,15 +1,18 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
 use super::clients::{Client, Peer, Registry};
+use super::copies::Copies;
 use super::ear::Ear;
+use super::hot::{HotKey, HotKeys};
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
-use crate::cache::{Replies, Route, RouteCounts, RouteTotals};
+use crate::cache::{Replies, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
 use breakwater_engine::Cache;
+use breakwater_resp::Reply;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +26,6 @@ pub struct Options {
     pub version: String,
     /// The process, for `INFO`.
     pub process: u32,
-    /// How many threads serve, for `INFO`.
-    pub threads: u32,
     /// The store behind the node, whose values its own store caches; none if that is all there is.
     pub upstream: Option<StoreAddress>,
     /// Its replicas, [`MOST_REPLICAS`](crate::MOST_REPLICAS) at the most.
@@ -43,7 +44,6 @@ impl Default for Options {
             rules: Rules::default(),
             version: env!("CARGO_PKG_VERSION").into(),
             process: 0,
-            threads: 1,
             upstream: None,
             replicas: vec![],
             cluster: None,
@@ -53,12 +53,19 @@ impl Default for Options {
     }
 }
 
+/// What a store says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreVersion {
+    /// `redis`, `valkey`.
+    pub(crate) server: String,
+    pub(crate) version: String,
+}
+
 /// What stays as it is while the node runs.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) version: String,
     pub(crate) process: u32,
-    pub(crate) threads: u32,
     pub(crate) upstream: Option<StoreAddress>,
 }
 
@@ -110,11 +117,15 @@ pub struct Router {
     pub(crate) channels: Channels,
     pub(crate) ear: Ear,
     pub(crate) tracked: TrackedReads,
+    pub(crate) hot: HotKeys,
+    pub(crate) copies: Copies,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
     edition: AtomicU64,
     reloads: Mutex<Reloads>,
+    /// What the store behind the node is, as its last `HELLO` said.
+    store_version: Mutex<Option<StoreVersion>>,
     /// Unix milliseconds at the start.
     pub(crate) started: u64,
     /// The address that clients reach us at, for `INFO` and `CONFIG GET`.
@@ -130,12 +141,11 @@ impl Router {
     /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
-        let Options { rules, version, process, threads, upstream, replicas, .. } = options;
+        let Options { rules, version, process, upstream, replicas, .. } = options;
         let own = upstream.is_none();
-        let reads_replicas = rules.routes.all().iter().any(Route::reads_replicas);
         let max_lag = options.max_lag;
         let topology = match (options.cluster, &options.ring) {
-            (Some(cluster), _) => Topology::of_cluster(cluster, reads_replicas, max_lag),
+            (Some(cluster), _) => Topology::of_cluster(cluster, max_lag),
             (None, Some(ring)) => Topology::of_ring(ring),
             (None, None) => Topology::new(upstream.clone(), replicas, max_lag),
         };
@@ -143,18 +153,21 @@ impl Router {
         let limits = rules.limits;
         let edition = Edition::first(rules);
         Self {
-            replies: Replies::new(cache.clone(), topology.tags()),
+            replies: Replies::new(cache.clone(), topology.tags(), limits.longest_read()),
             topology,
             store: Store::new(cache, now, own.then(|| news.clone())),
             news,
             channels: Channels::default(),
             registry: Registry::default(),
             ear: Ear::default(),
+            hot: HotKeys::default(),
+            copies: Copies::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
-            setup: Setup { version, process, threads, upstream },
+            setup: Setup { version, process, upstream },
             edition: AtomicU64::new(edition.number),
             rules: RwLock::new(Arc::new(edition)),
             reloads: Mutex::default(),
+            store_version: Mutex::default(),
             started: now,
             address: Mutex::default(),
             refused: AtomicU64::new(0),
@@ -183,12 +196,14 @@ impl Router {
     /// The clients whose connections must be closed now, whichever thread has them: those whose user
     /// is gone, and those who hear what their user may not hear any more. Anybody else goes on, with
     /// the permissions that its user has now, whatever password it gave, as in Redis.
-    pub fn reload(&self, rules: Rules, now: u64) -> Vec<ClientId> {
+    pub fn reload(&self, mut rules: Rules, now: u64) -> Vec<ClientId> {
         let limits = rules.limits;
         self.store.cache().set_grace(rules.routes.grace());
         self.news.bound(limits.tracked_keys);
         self.tracked.bound(limits.tracked_keys, limits.tracked_keys_by_client);
+        self.replies.set_under_way(limits.longest_read());
         let mut current = self.rules.write();
+        rules.users.inherit(&current.users);
         let next = Arc::new(current.next(rules));
         *current = next.clone();
         // Release: with the load of `edition`.
@@ -225,6 +240,23 @@ impl Router {
     /// How often the rules were changed.
     pub fn reloads(&self) -> Reloads {
         self.reloads.lock().clone()
+    }
+
+    /// A server of the store has answered `HELLO` by this.
+    pub fn met(&self, hello: &[u8]) {
+        let Ok(Reply::Map(fields)) = Reply::decode(hello) else { return };
+        let text = |name: &[u8]| {
+            let (_, value) = fields.iter().find(|(field, _)| field.text() == Some(name))?;
+            value.text().map(|text| String::from_utf8_lossy(text).into_owned())
+        };
+        if let (Some(server), Some(version)) = (text(b"server"), text(b"version")) {
+            *self.store_version.lock() = Some(StoreVersion { server, version });
+        }
+    }
+
+    /// What the store behind the node is, once it has said so.
+    pub(crate) fn store_version(&self) -> Option<StoreVersion> {
+        self.store_version.lock().clone()
     }
 
     /// Says where it listens, once that is known.
@@ -284,6 +316,26 @@ impl Router {
         routes.map(|(route, totals)| (route.pattern(), totals.read())).collect()
     }
 
+    /// The hot keys of routes that remember nothing and those that are pinned, the hottest first.
+    pub fn hot_keys(&self) -> Vec<HotKey> {
+        let (now, rules, map) = (self.replies.now(), self.rules(), self.topology.map());
+        let place = |key: &[u8]| {
+            let server = map.owner(map.partition(key))?;
+            self.topology.servers.get(server).map(|server| server.address.place())
+        };
+        let listed = self.hot.list(now, &rules.pinned).into_iter();
+        let hot = listed.map(|(key, heated)| HotKey {
+            share: heated.share,
+            rate: heated.rate,
+            pinned: rules.pinned.contains(&key),
+            route: rules.routes.all()[rules.routes.of(&key)].pattern(),
+            store: place(&key),
+            copies: self.copies.count(&key, now),
+            key,
+        });
+        hot.collect()
+    }
+
     /// What is counted of each server behind the node: each primary, then its replicas.
     pub fn server_counts(&self) -> Vec<ServerCounts> {
         let (topology, map) = (&self.topology, self.topology.map());
@@ -315,9 +367,13 @@ impl Router {
 
     /// Counts what one chunk came to. Relaxed: sums of independent steps.
     pub(crate) fn count(&self, commands: u64, received: usize, sent: usize) {
-        self.commands.fetch_add(commands, Ordering::Relaxed);
-        self.received.fetch_add(received as u64, Ordering::Relaxed);
-        self.sent.fetch_add(sent as u64, Ordering::Relaxed);
+        let counts = [&self.commands, &self.received, &self.sent];
+        for (of, count) in counts.into_iter().zip([commands, received as u64, sent as u64]) {
+            // All threads count here: a step of nothing would cost as much as any other.
+            if count > 0 {
+                of.fetch_add(count, Ordering::Relaxed);
+            }
+        }
     }
 
     /// A panic was caught while the node served.

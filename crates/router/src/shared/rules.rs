@@ -17,11 +17,21 @@ pub struct Rules {
     pub limits: Limits,
     /// What is remembered of the store behind the node.
     pub routes: Routes,
+    /// Keys that are hot whatever is counted.
+    pub pinned: Vec<Vec<u8>>,
+    /// How many threads serve, for `INFO`.
+    pub threads: u32,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { users: Users::open(), limits: Limits::default(), routes: Routes::default() }
+        Self {
+            users: Users::open(),
+            limits: Limits::default(),
+            routes: Routes::default(),
+            pinned: vec![],
+            threads: 1,
+        }
     }
 }
 

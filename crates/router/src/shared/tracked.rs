@@ -269,6 +269,21 @@ impl TrackedReads {
         count(&key.into(), all).collect()
     }
 
+    /// Keys of which this is so may have changed: takes out those who are to be told. All keys are
+    /// looked at.
+    pub(crate) fn changed_where(&self, is_so: impl Fn(&[u8]) -> bool) -> Vec<Told> {
+        let mut told = vec![];
+        for stripe in &self.stripes {
+            let mut stripe = stripe.lock();
+            let keys: Vec<_> = stripe.keys.keys().filter(|key| is_so(key)).cloned().collect();
+            for key in keys {
+                told.extend(self.take(&mut stripe, &key).map(|all| count(&key, all)));
+            }
+            stripe.tidy();
+        }
+        told.into_iter().flatten().collect()
+    }
+
     /// Any key may have changed: takes out all, who are to be told.
     pub(crate) fn flush(&self) -> Vec<Told> {
         let trackers: Vec<_> = self.trackers.lock().values().cloned().collect();
@@ -366,6 +381,19 @@ mod tests {
         assert!(!tracked.holds(&one, b"a", before) && tracked.changed(b"a").is_empty());
         let (after, _) = tracked.register(&one, &keys(&["a"]));
         assert!(tracked.holds(&one, b"a", after));
+    }
+
+    #[test]
+    fn of_keys_that_may_have_changed_those_are_told_who_have_read_them() {
+        let tracked = TrackedReads::new(100, 100);
+        let [one, two] = [1, 2].map(|client| tracked.begin(client, 1, 0));
+        tracked.register(&one, &keys(&["a1", "b1"]));
+        let (number, _) = tracked.register(&two, &keys(&["a2", "b1"]));
+        let mut changed = told(&tracked.changed_where(|key| key.starts_with(b"a")));
+        changed.sort();
+        assert_eq!(changed, [(1, Some("a1".into())), (2, Some("a2".into()))]);
+        assert!(tracked.holds(&two, b"b1", number) && !tracked.holds(&two, b"a2", number));
+        assert!(tracked.changed_where(|key| key.starts_with(b"a")).is_empty());
     }
 
     #[test]

@@ -181,6 +181,13 @@ impl Store {
         now as i64
     }
 
+    /// These keys are going to be read or written.
+    pub(crate) fn expect(&self, db: u8, names: &[&[u8]]) {
+        let keys: SmallVec<[DbKey; 16]> = names.iter().map(|name| DbKey::new(db, name)).collect();
+        let keys: SmallVec<[Key<'_>; 16]> = keys.iter().map(DbKey::key).collect();
+        self.cache.expect(&keys);
+    }
+
     /// When an entry ends that is to be there up to and including this Unix millisecond.
     #[inline]
     pub(crate) fn until(&self, unix: i64) -> Expiry {

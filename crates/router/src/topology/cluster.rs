@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn of_two_owners_of_a_slot_the_one_of_the_higher_epoch_has_it() {
-        let unknown = Map::unknown_slots(false);
+        let unknown = Map::unknown_slots();
         let old = answer(3, &[(0, LAST, &[0])]);
         let new = answer(4, &[(0, FIRST, &[1]), (FIRST + 1, LAST, &[0])]);
         for answers in [[old.clone(), new.clone()], [new, old.clone()]] {
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn of_the_same_epoch_the_majority_counts_and_then_what_is_known() {
-        let now = Map::unknown_slots(false);
+        let now = Map::unknown_slots();
         let one = answer(3, &[(0, LAST, &[1])]);
         let other = answer(3, &[(0, LAST, &[2])]);
         let (map, _) = combine(&now, 0, &[one.clone(), other.clone(), other.clone()]).unwrap();

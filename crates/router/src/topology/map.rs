@@ -19,6 +19,9 @@ pub(crate) type Partition = u16;
 /// What was read of one partition from one of its servers: the generations of the keys carry it.
 pub(crate) type Tag = u16;
 
+/// How many servers of a shard have tags of their own in a cluster: a tag has 16 bits, a slot 14.
+const SLOT_RANKS: u16 = 4;
+
 /// A slot that no shard has.
 const NOBODY: u16 = u16::MAX;
 
@@ -81,11 +84,10 @@ impl Map {
         Self { epoch: 0, owners: Owners::One, shards, ranks }
     }
 
-    /// A cluster of which nothing is known yet. Replicas have tags if they are read.
-    pub(super) fn unknown_slots(reads_replicas: bool) -> Self {
+    /// A cluster of which nothing is known yet.
+    pub(super) fn unknown_slots() -> Self {
         let nobody = vec![NOBODY; usize::from(SLOTS)].into();
-        let ranks = if reads_replicas { 4 } else { 1 };
-        Self { epoch: 0, owners: Owners::Slots(nobody), shards: vec![], ranks }
+        Self { epoch: 0, owners: Owners::Slots(nobody), shards: vec![], ranks: SLOT_RANKS }
     }
 
     /// Independent stores of these numbers, in the order of the ring's nodes.
@@ -217,6 +219,22 @@ impl Map {
         }
     }
 
+    /// The stores of a ring where copies of what was read of a key may lie, `most` at the most.
+    pub(crate) fn stores_behind(&self, key: &[u8], most: usize) -> Vec<ServerId> {
+        match &self.owners {
+            Owners::Ring(ring) => ring.behind(key).take(most).collect(),
+            _ => vec![],
+        }
+    }
+
+    /// Whether a store takes requests, as far as it is known.
+    pub(crate) fn is_up(&self, server: ServerId) -> bool {
+        match &self.owners {
+            Owners::Ring(ring) => self.leads(server) && !ring.is_down(server),
+            _ => self.leads(server),
+        }
+    }
+
     /// All replicas.
     pub(crate) fn replicas(&self) -> impl Iterator<Item = ServerId> {
         self.shards.iter().flat_map(|shard| shard.replicas.iter().copied())
@@ -236,17 +254,13 @@ impl Map {
     /// The tag of what is read of a partition from a server; `None` if that does not have it.
     pub(crate) fn tag(&self, partition: Partition, server: ServerId) -> Option<Tag> {
         let rank = self.shard(partition)?.rank(server)?;
-        Some(partition * self.ranks + self.shared_rank(rank)?)
+        Some(partition * self.ranks + self.shared_rank(rank))
     }
 
     /// The rank by which a server's tags are made, which others may share.
-    fn shared_rank(&self, rank: usize) -> Option<u16> {
+    fn shared_rank(&self, rank: usize) -> u16 {
         let others = usize::from(self.ranks) - 1;
-        match (rank, others) {
-            (0, _) => Some(0),
-            (_, 0) => None,
-            _ => Some(((rank - 1) % others + 1) as u16),
-        }
+        if rank == 0 { 0 } else { ((rank - 1) % others + 1) as u16 }
     }
 
     /// The server that a tag is of: the first, if several share it.
@@ -257,7 +271,7 @@ impl Map {
 
     /// The tags of all that can have been read of a server.
     pub(crate) fn tags_of(&self, server: ServerId) -> Vec<Tag> {
-        let rank = |shard: &Shard| shard.rank(server).and_then(|rank| self.shared_rank(rank));
+        let rank = |shard: &Shard| shard.rank(server).map(|rank| self.shared_rank(rank));
         let ranks: Vec<Option<u16>> = self.shards.iter().map(rank).collect();
         match &self.owners {
             Owners::One => ranks.into_iter().flatten().collect(),
@@ -271,6 +285,13 @@ impl Map {
                 all.filter(|partition| ring.serving(*partition) == server).collect()
             }
         }
+    }
+
+    /// Whether what was read of a key can have one of these tags.
+    pub(crate) fn concerns<'a>(&'a self, tags: &[Tag]) -> impl Fn(&[u8]) -> bool + use<'a> {
+        let mut partitions = vec![false; self.tags() / usize::from(self.ranks)];
+        tags.iter().for_each(|tag| partitions[usize::from(tag / self.ranks)] = true);
+        move |key| partitions[usize::from(self.partition(key))]
     }
 
     /// Whether another map of the same kind says the same.
@@ -295,7 +316,7 @@ impl Map {
             for rank in 0..self.ranks {
                 let at = |shard: Option<&Shard>| -> Vec<ServerId> {
                     let all = shard.into_iter().flat_map(|shard| shard.servers().enumerate());
-                    let of = all.filter(|(at, _)| self.shared_rank(*at) == Some(rank));
+                    let of = all.filter(|(at, _)| self.shared_rank(*at) == rank);
                     of.map(|(_, server)| server).collect()
                 };
                 if at(old) != at(new) {
@@ -329,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_moves_ends_what_was_read_of_it_and_no_more() {
-        let unknown = Map::unknown_slots(true);
+        let unknown = Map::unknown_slots();
         assert!(unknown.is_unknown() && unknown.owner(7).is_none());
         let before = unknown.with_slots(vec![
             (shard(0, &[3]), vec![(0, 9999)]),
@@ -342,13 +363,15 @@ mod tests {
         assert_eq!(before.moved(&after), (vec![0, 1], true));
         assert_eq!(before.moved(&before), (vec![], false));
         assert_eq!((before.tag(0, 3), before.server_of(1)), (Some(1), Some(3)));
+        let concerned = after.concerns(&[after.tag(slot(b"a"), 1).unwrap()]);
+        assert_eq!([b"a".as_slice(), b"{a}1", b"b"].map(concerned), [true, true, false]);
         assert_eq!((after.tag(0, 3), after.tag(0, 1), after.owner(0)), (None, Some(0), Some(1)));
         assert_eq!(after.tags_of(1).len(), 1 + 6384);
     }
 
     #[test]
     fn a_failover_ends_what_was_read_of_the_servers_that_changed_places() {
-        let unknown = Map::unknown_slots(true);
+        let unknown = Map::unknown_slots();
         let of = |all: Shard| unknown.with_slots(vec![(all, vec![(5, 5)])]);
         let (before, after) = (of(shard(0, &[1, 2])), of(shard(1, &[2])));
         assert_eq!(before.moved(&after), (vec![20, 21, 22], true));
@@ -361,7 +384,7 @@ mod tests {
 
     #[test]
     fn keys_of_several_slots_span_them() {
-        let map = Map::unknown_slots(false);
+        let map = Map::unknown_slots();
         assert_eq!(map.span([b"{a}1".as_slice(), b"{a}2"].into_iter()), Span::One(15495));
         assert_eq!(map.span([b"a".as_slice(), b"b"].into_iter()), Span::Several);
     }

@@ -1,6 +1,6 @@
 //! Where a request goes: which of the servers behind the node. From the bottom up: `server` (how
-//! servers are numbered), `slots` (the slot of a key), `ring` (a consistent hash ring), `map` (which
-//! server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
+//! servers are numbered), `tag` (what of a key counts), `slots` (the slot of a key), `ring` (a
+//! consistent hash ring), `map` (which server has which keys), `fences` (which reads have to see which writes), `standing` (what a server
 //! says of its replication), `replicas` (what is known of each replica), `servers` (all of them, and
 //! what is known of each), `cluster` (what servers of a cluster say of the map), `choice` (one of
 //! several), `counts`
@@ -20,6 +20,7 @@ mod server;
 mod servers;
 mod slots;
 mod standing;
+mod tag;
 
 pub(crate) use choice::choose;
 pub use cluster::ClusterOptions;
@@ -28,11 +29,12 @@ pub(crate) use counts::{Flow, ServerTally};
 pub(crate) use fences::{Fence, Fences};
 pub(crate) use map::{Map, Partition, Shard, Span, Tag};
 pub(crate) use replicas::Health;
-pub use ring::{MOST_STORES, Ring, RingNode, RingOptions, has_room};
+pub use ring::{MOST_STORES, Ring, RingNode, RingOptions};
 use server::MOST_SERVERS;
 pub(crate) use server::PRIMARY;
 pub use server::{MOST_REPLICAS, ReadFrom, ServerId};
 use servers::Servers;
+pub(crate) use slots::{SLOTS, slot};
 pub(crate) use standing::Standing;
 
 use crate::upstream::StoreAddress;
@@ -80,10 +82,10 @@ impl Topology {
         Self::with(Servers::new(servers, 0), Map::one(replicas), fences, max_lag)
     }
 
-    /// A cluster of which only the seeds are known. `reads_replicas`: whether its replicas are read.
-    pub(crate) fn of_cluster(options: ClusterOptions, reads_replicas: bool, max_lag: u64) -> Self {
+    /// A cluster of which only the seeds are known.
+    pub(crate) fn of_cluster(options: ClusterOptions, max_lag: u64) -> Self {
         let servers = Servers::new(options.seeds.clone(), MOST_SERVERS);
-        let (map, fences) = (Map::unknown_slots(reads_replicas), Fences::new(reads_replicas));
+        let (map, fences) = (Map::unknown_slots(), Fences::new(true));
         Self { cluster: Some(options), ..Self::with(servers, map, fences, max_lag) }
     }
 

@@ -9,6 +9,9 @@ use super::waiters::{Busy, Lost, Manner, Waiters};
 use breakwater_resp::{Frame, Kind, ReplyParser};
 use std::mem;
 
+/// The longest wait, in milliseconds, before it asks again a server that is busy or loads its data.
+const BUSY_PAUSE: u64 = 250;
+
 /// What a driver does for a connection, and what callers hear of it.
 pub trait Sink {
     /// Connect; the attempt has this number, by which the driver tells of it.
@@ -21,6 +24,8 @@ pub trait Sink {
     fn lost(&mut self, token: u64, why: Lost);
     /// The server said something unasked.
     fn push(&mut self, bytes: &[u8]);
+    /// The server has answered `HELLO`, by this.
+    fn greeted(&mut self, _hello: &[u8]) {}
     /// Requests are forwarded from now on: whatever the server had noted of an earlier connection,
     /// as the keys that it would tell of, it has forgotten.
     fn ready(&mut self);
@@ -74,6 +79,11 @@ impl Upstream {
         self.phase
     }
 
+    /// Whether its greeting is written: what is sent from now on follows that.
+    pub(crate) fn is_greeted(&self) -> bool {
+        matches!(self.phase, Phase::Greeting | Phase::Ready)
+    }
+
     /// The number of the last attempt to connect.
     pub fn attempt(&self) -> u64 {
         self.attempt
@@ -106,9 +116,26 @@ impl Upstream {
         [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
     }
 
+    /// From now on a reply may take `timeout` milliseconds, and a server that owes one may send nothing
+    /// for `silence`.
+    pub fn set_patience(&mut self, (timeout, silence): (u64, u64)) {
+        (self.options.timeout, self.options.silence) = (timeout, silence);
+    }
+
     /// From now on the server may say what answers no request: see [`UpstreamOptions::streams`].
     pub fn set_streams(&mut self) {
         self.options.streams = true;
+    }
+
+    /// Whether the server is to answer reads as a replica of a cluster from its next greeting on: see
+    /// [`UpstreamOptions::reads_replica`]. Whether that is another manner than before.
+    pub fn set_reads_replica(&mut self, reads: bool) -> bool {
+        std::mem::replace(&mut self.options.reads_replica, reads) != reads
+    }
+
+    /// Whether it says `READONLY`.
+    pub fn reads_replica(&self) -> bool {
+        self.options.reads_replica
     }
 
     /// Whether so many requests of so many bytes together would be taken.
@@ -168,6 +195,11 @@ impl Upstream {
     /// its turn comes.
     pub fn leave(&mut self, token: u64) -> bool {
         self.waiters.leave(token)
+    }
+
+    /// Requests that wait to be written never are: their callers are told so.
+    pub fn release(&mut self, sink: &mut impl Sink) {
+        self.waiters.release(|token, why| sink.lost(token, why));
     }
 
     /// The time that [`Upstream::wake_at`] said has come.
@@ -251,8 +283,14 @@ impl Upstream {
         pushes.iter().for_each(|push| sink.push(&bytes[push.clone()]));
         if self.phase == Phase::Greeting {
             self.greetings -= 1;
+            // No other reply to a greeting is one.
+            if frame.kind == Kind::Map {
+                sink.greeted(bytes);
+            }
             match self.greetings {
-                _ if frame.kind.is_error() => self.happen(Event::Broken, now, Some(bytes), sink),
+                _ if self.is_refusal(frame.kind, bytes) => {
+                    self.happen(Event::Broken, now, Some(bytes), sink);
+                }
                 0 => self.happen(Event::Greeted, now, None, sink),
                 _ => {}
             }
@@ -276,12 +314,17 @@ impl Upstream {
         }
     }
 
+    /// Whether a reply to the greeting is one by which the server takes no requests.
+    fn is_refusal(&self, kind: Kind, reply: &[u8]) -> bool {
+        kind.is_error() && !(self.options.urgent && reply.starts_with(b"-BUSY "))
+    }
+
     /// Goes from one phase to the next, as the table says.
     fn happen(&mut self, event: Event, now: u64, refusal: Option<&[u8]>, sink: &mut impl Sink) {
         let Some((to, effect)) = phase::next(self.phase, event) else { return };
         let from = mem::replace(&mut self.phase, to);
         self.due = match to {
-            Phase::Waiting => Some(now.saturating_add(self.back_off.next())),
+            Phase::Waiting => Some(now.saturating_add(self.pause(refusal))),
             Phase::Connecting | Phase::Greeting => {
                 Some(now.saturating_add(self.options.connect_timeout))
             }
@@ -312,6 +355,13 @@ impl Upstream {
                 self.waiters.release(|token, why| sink.lost(token, why));
             }
         }
+    }
+
+    /// How long it waits before it connects again: not long for a server that is there, which will
+    /// answer as soon as it has done what it is at.
+    fn pause(&mut self, refusal: Option<&[u8]>) -> u64 {
+        let pause = self.back_off.next();
+        if refusal.is_some_and(greeting::tells_of_state) { pause.min(BUSY_PAUSE) } else { pause }
     }
 
     /// Forgets all that was of the socket.

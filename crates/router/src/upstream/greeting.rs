@@ -3,6 +3,12 @@
 use super::options::UpstreamOptions;
 use breakwater_resp::{Protocol, write_request};
 
+/// Whether a server says by this error that it is there, and can do nothing for now: so it says to
+/// whoever asks, and so its clients are to read it.
+pub fn tells_of_state(error: &[u8]) -> bool {
+    error.starts_with(b"-BUSY ") || error.starts_with(b"-LOADING ")
+}
+
 /// Appends the greeting; how many replies it gets.
 pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
     let mut count = 0;
@@ -30,6 +36,9 @@ pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
     }
     if options.db != 0 {
         say(&[b"SELECT", options.db.to_string().as_bytes()]);
+    }
+    if options.reads_replica {
+        say(&[b"READONLY"]);
     }
     if options.tracks {
         say(&[b"CLIENT", b"TRACKING", b"ON", b"OPTIN"]);

@@ -11,6 +11,7 @@ mod waiters;
 
 pub use address::StoreAddress;
 pub use connection::{Sink, Upstream};
+pub use greeting::tells_of_state;
 pub use options::UpstreamOptions;
 pub use phase::Phase;
 pub use waiters::{Busy, Lost};

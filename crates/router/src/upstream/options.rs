@@ -21,8 +21,13 @@ pub struct UpstreamOptions {
     pub tracks: bool,
     /// Prefixes of keys of whose changes the server is asked to tell, whoever reads them.
     pub prefixes: Vec<Vec<u8>>,
+    /// Whether the server is asked, as a replica of a cluster, to answer reads of its master's keys.
+    pub reads_replica: bool,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
     pub streams: bool,
+    /// Whether it is for what ends the script that a server is busy with: that the server is busy is
+    /// no refusal of the greeting then.
+    pub urgent: bool,
     /// The most requests that wait for replies.
     pub requests: usize,
     /// The most bytes of requests that wait to be written.
@@ -51,7 +56,9 @@ impl Default for UpstreamOptions {
             db: 0,
             tracks: false,
             prefixes: vec![],
+            reads_replica: false,
             streams: false,
+            urgent: false,
             requests: 10_000,
             bytes: 16 << 20,
             timeout: 2_000,

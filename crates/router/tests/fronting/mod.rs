@@ -14,5 +14,8 @@ pub fn router(config: Config, rules: Rules, now: u64) -> Arc<Router> {
         password: None,
     };
     let options = Options { upstream: Some(upstream), rules, ..Options::default() };
-    Arc::new(Router::new(Arc::new(Cache::new(config).unwrap()), options, now))
+    let router = Router::new(Arc::new(Cache::new(config).unwrap()), options, now);
+    // What the store is, is known.
+    router.met(b"%2\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n");
+    Arc::new(router)
 }

@@ -11,6 +11,7 @@ mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};
 use breakwater_router::{Concern, Mode, Route, Routes, Rules};
+use proptest::prelude::*;
 use world::{START, World};
 
 fn world(relays: usize) -> World {
@@ -419,7 +420,7 @@ fn what_a_thread_has_read_is_not_given_once_it_has_ended() {
     assert_eq!(world.ask(reader, "GET k"), "$3\r\nold\r\n");
     assert_eq!(world.ask(other, "GET k"), "$3\r\nold\r\n");
     assert_eq!(runs(&world, "get"), 1);
-    world.end(1);
+    world.end_thread(1);
     // The store would have told the thread that is gone.
     world.server.set("k", Some("new"), None);
     assert_eq!(world.ask(other, "GET k"), "$3\r\nnew\r\n");
@@ -440,4 +441,95 @@ fn a_read_that_takes_longer_than_its_reply_lasts_is_one_read() {
         assert_eq!(world.clients[client].replies.pop_front().unwrap(), b"$1\r\nv\r\n");
     }
     assert_eq!(runs(&world, "get"), 2, "one for each key");
+}
+
+#[test]
+fn a_read_ahead_that_takes_longer_than_the_reply_lasts_is_one_read() {
+    for read in ["GET k", "GETRANGE k 0 -1"] {
+        let route = Route { jitter: 0.0, ttl: Some(100), refresh_ahead: 0.2, ..Route::default() };
+        let mut world = World::new(2, Routes::new(vec![route]));
+        let clients = [world.connect(0, Resp3), world.connect(1, Resp3)];
+        world.server.set("k", Some("old"), None);
+        for client in clients {
+            assert_eq!(world.ask(client, read), "$3\r\nold\r\n");
+        }
+        let command = read.split(' ').next().unwrap().to_lowercase();
+        assert_eq!(runs(&world, &command), 1);
+        world.pass(90);
+        world.send(clients[0], read);
+        assert_eq!(world.clients[clients[0]].heard(), "$3\r\nold\r\n", "it is read ahead");
+        world.pass(20);
+        // It has ended, and the store has not answered: both wait for the read that is under way.
+        for client in clients {
+            world.send(client, read);
+            assert_eq!(world.clients[client].heard(), "");
+        }
+        world.settle();
+        for client in clients {
+            assert_eq!(world.clients[client].heard(), "$3\r\nold\r\n");
+        }
+        assert_eq!(runs(&world, &command), 2);
+        // Its reply is remembered for as long as any, from when it was asked for.
+        world.pass(50);
+        world.ask(clients[1], read);
+        assert_eq!(runs(&world, &command), 2);
+        world.pass(40);
+        world.ask(clients[1], read);
+        assert_eq!(runs(&world, &command), 3, "and not longer");
+    }
+}
+
+/// Reads of one key, each by a command of its own.
+const READS: [&str; 4] = ["GET k", "STRLEN k", "GETRANGE k 0 -1", "GETRANGE k 0 1"];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Whatever else is read of the key, read ahead, and ends, in whichever thread: as long as the
+    /// store has not answered a read, nobody asks it the same again.
+    #[test]
+    fn nobody_asks_the_store_what_it_is_being_asked(
+        acts in prop::collection::vec((0..7usize, 0..4usize, 1..60u64), 1..120),
+        life in prop::option::of(1..200u64),
+        refresh_ahead in prop_oneof![Just(0.0), Just(0.5)],
+    ) {
+        let route = Route { jitter: 0.0, ttl: Some(60), refresh_ahead, ..Route::default() };
+        let mut world = World::new(2, Routes::new(vec![route]));
+        let clients = [world.connect(0, Resp3), world.connect(1, Resp3)];
+        for client in clients {
+            world.ask(client, "GET warm");
+        }
+        world.server.set("k", Some("value"), life.map(|life| world.now() + life));
+        // What is late is lost, and asked for again.
+        let end = world.now() + 1_500;
+        for (act, which, count) in acts {
+            match act {
+                0..3 => world.send(clients[act % 2], READS[which]),
+                3 if world.now() + count < end => world.pass(count),
+                4 if !world.open.is_empty() => world.forward(world.open[which % world.open.len()]),
+                5 if !world.open.is_empty() => {
+                    world.back(world.open[which % world.open.len()], count as usize);
+                }
+                6 => world.post(),
+                _ => {}
+            }
+            for read in READS {
+                let asked = world.asks(read);
+                prop_assert!(asked <= 1, "{asked} times {read}");
+            }
+        }
+    }
+}
+
+#[test]
+fn hello_names_the_store_and_its_version_once_that_is_known() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    assert!(world.ask(client, "HELLO 3").contains("$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15"));
+    world.router.met(b"%2\r\n$6\r\nserver\r\n$6\r\nvalkey\r\n$7\r\nversion\r\n$5\r\n8.0.1\r\n");
+    assert!(world.ask(client, "HELLO 3").contains("$6\r\nvalkey\r\n$7\r\nversion\r\n$5\r\n8.0.1"));
+    // What is none says nothing.
+    world.router.met(b"+PONG\r\n");
+    world.router.met(b"%1\r\n+version\r\n+9\r\n");
+    assert!(world.ask(client, "HELLO 3").contains("8.0.1"));
 }

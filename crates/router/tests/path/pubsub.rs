@@ -2,11 +2,11 @@
 //! network between them do.
 
 use super::world;
-use super::world::World;
 use breakwater_resp::Protocol::{Resp2, Resp3};
 use proptest::prelude::*;
 
 const NEWS: &str = "$4\r\nnews\r\n";
+const NEWS_CALM: &str = ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$4\r\ncalm\r\n";
 
 fn message(channel: &str, text: &str) -> String {
     let (len, bytes) = (channel.len(), text.len());
@@ -43,32 +43,78 @@ fn clients_of_all_threads_share_one_subscription_and_hear_in_the_order_of_the_st
 }
 
 #[test]
-fn when_the_thread_that_hears_ends_those_of_others_are_cut_and_the_next_hears_for_all() {
+fn when_the_thread_that_hears_ends_another_goes_on_and_nobody_misses_anything() {
+    let mut world = world(3);
+    let clients: Vec<_> = (0..3).map(|at| world.connect(at, Resp3)).collect();
+    for client in &clients {
+        world.ask(*client, "SUBSCRIBE news");
+        world.clients[*client].heard();
+    }
+    // One more asks, and the thread ends before it is answered.
+    let late = world.connect(1, Resp3);
+    world.send(late, "SUBSCRIBE weather");
+    // A message has reached the socket, another one half, and more follow before anybody takes over.
+    world.server.publish("news", "first");
+    world.server.publish("news", "second");
+    world.back(world.open[0], 20);
+    world.end_thread(0);
+    world.server.publish("news", "third");
+    world.settle();
+    assert!(clients[1..].iter().all(|client| !world.clients[*client].ended));
+    assert!(world.clients[late].heard().contains("weather"));
+    world.server.publish("news", "fourth");
+    world.server.publish("weather", "calm");
+    world.settle();
+    for client in &clients[1..] {
+        let expected = ["first", "second", "third", "fourth"].map(|text| message("news", text));
+        assert_eq!(world.clients[*client].heard(), expected.concat());
+    }
+    assert_eq!(world.clients[late].heard(), message("weather", "calm"));
+    assert_eq!((world.server.subscribers("news"), world.server.subscribers("weather")), (1, 1));
+
+    // As the last one ends, its subscriptions do as well.
+    world.end_thread(1);
+    world.settle();
+    assert_eq!((world.server.subscribers("news"), world.server.subscribers("weather")), (1, 0));
+    world.end_thread(2);
+    world.settle();
+    assert_eq!(world.server.subscribers("news"), 0);
+}
+
+#[test]
+fn when_the_heir_ends_before_it_takes_over_those_of_others_are_cut_and_can_subscribe_again() {
     let mut world = world(3);
     let clients: Vec<_> = (0..3).map(|at| world.connect(at, Resp3)).collect();
     for client in &clients {
         world.ask(*client, "SUBSCRIBE news");
     }
-    // One more asks, and the thread ends before it is answered.
-    let late = world.connect(1, Resp3);
-    world.send(late, "SUBSCRIBE weather");
+    world.end_thread(0);
+    world.end_thread(1);
+    world.settle();
+    assert!(world.clients[clients[2]].ended);
+    assert_eq!(world.server.subscribers("news"), 0);
+    let again = world.connect(2, Resp3);
+    assert!(world.ask(again, "SUBSCRIBE news").contains(NEWS));
+}
+
+#[test]
+fn after_a_panic_of_the_thread_that_hears_those_of_others_are_cut_and_the_next_hears_for_all() {
+    let mut world = world(2);
+    let clients: Vec<_> = (0..2).map(|at| world.connect(at, Resp3)).collect();
+    for client in &clients {
+        world.ask(*client, "SUBSCRIBE news");
+    }
+    let letters = world.relays[0].break_off();
+    assert!(letters.iter().all(|letter| letter.connections().is_empty()));
+    world.letters.extend(letters);
     world.end_thread(0);
     world.settle();
-    let ended = |world: &World, at: usize| world.clients[at].ended;
-    assert!(ended(&world, clients[1]) && ended(&world, clients[2]) && !ended(&world, late));
-    assert!(world.clients[late].heard().starts_with("-ERR"), "it is told why");
-    assert_eq!(world.server.subscribers("news"), 0);
-
-    let again: Vec<_> = (1..3).map(|at| world.connect(at, Resp3)).collect();
-    for client in &again {
-        assert!(world.ask(*client, "SUBSCRIBE news").contains(NEWS));
-    }
-    assert_eq!(world.server.subscribers("news"), 1);
+    assert!(world.clients[clients[1]].ended);
+    let again = world.connect(1, Resp3);
+    assert!(world.ask(again, "SUBSCRIBE news").contains(NEWS));
     world.server.publish("news", "calm");
     world.settle();
-    for client in &again {
-        assert_eq!(world.clients[*client].heard(), message("news", "calm"));
-    }
+    assert_eq!(world.clients[again].heard(), NEWS_CALM);
 }
 
 #[test]
@@ -204,12 +250,8 @@ proptest! {
                     published.push(channel);
                 }
                 Act::Open => world.open(0),
-                Act::Forward(line) if !world.open.is_empty() => {
-                    world.forward(world.open[line % world.open.len()]);
-                }
-                Act::Back(line, count) if !world.open.is_empty() => {
-                    world.back(world.open[line % world.open.len()], count);
-                }
+                Act::Forward(line) => world.forward_some(line),
+                Act::Back(line, count) => world.back_some(line, count),
                 Act::Post => world.post(),
                 Act::Cut => world.cut(0),
                 Act::EndThread if ended_threads < 2 => {
@@ -242,5 +284,54 @@ proptest! {
             let last: Vec<_> = (from as u32..from as u32 + 5).collect();
             prop_assert!(heard.ends_with(&last), "{:?} of {:?}", heard, last);
         }
+    }
+
+    /// Whatever threads end, one behind the other: who is of another one hears all that is published
+    /// once it has subscribed.
+    #[test]
+    fn nobody_misses_a_message_when_threads_end(acts in prop::collection::vec(act(), 1..200)) {
+        const THREADS: usize = 4;
+        let mut world = world(THREADS);
+        (0..THREADS).for_each(|at| assert_eq!(world.connect(at, Resp3), at));
+        for client in 0..THREADS {
+            world.ask(client, "SUBSCRIBE a");
+            world.clients[client].heard();
+        }
+        let (mut published, mut over) = (0, 0);
+        for act in acts {
+            match act {
+                // Others come and go.
+                Act::Subscribe(at, channel) if at % THREADS >= over => {
+                    world.send(at % THREADS, &format!("SUBSCRIBE {}", ["b", "c", "d"][channel]));
+                }
+                Act::Unsubscribe(at, channel) if at % THREADS >= over => {
+                    world.send(at % THREADS, &format!("UNSUBSCRIBE {}", ["b", "c", "d"][channel]));
+                }
+                Act::Publish(_) => {
+                    world.server.publish("a", &published.to_string());
+                    published += 1;
+                }
+                Act::Open => world.open(0),
+                Act::Forward(line) => world.forward_some(line),
+                Act::Back(line, count) => world.back_some(line, count),
+                Act::Post => world.post(),
+                // One that ends before it has taken over takes nothing over: that is told.
+                Act::EndThread if over < THREADS - 1 => {
+                    while !world.letters.is_empty() {
+                        world.post();
+                    }
+                    world.end_thread(over);
+                    over += 1;
+                }
+                _ => {}
+            }
+        }
+        world.settle();
+        let expected: Vec<_> = (0..published).collect();
+        for client in over..THREADS {
+            prop_assert!(!world.clients[client].ended);
+            prop_assert_eq!(numbers(&world.clients[client].heard()), expected.clone());
+        }
+        prop_assert_eq!(world.server.subscribers("a"), 1);
     }
 }

@@ -17,6 +17,8 @@ pub struct Server {
     pub past: BTreeMap<String, Past>,
     tracked: HashSet<(Line, String)>,
     caching: HashSet<Line>,
+    /// Who is told of every change.
+    broadcast: BTreeSet<Line>,
     protocols: HashMap<Line, Protocol>,
     subscribed: BTreeSet<(Line, String)>,
     /// Channels that nobody may subscribe to.
@@ -48,11 +50,11 @@ impl Server {
     pub fn set(&mut self, key: &str, value: Option<&str>, end: Option<u64>) {
         let past = self.past.entry(key.into()).or_default();
         past.0.push((value.map(str::to_owned), end));
-        let told: Vec<_> = self.tracked.iter().filter(|(_, of)| of == key).cloned().collect();
+        let told = self.tracked.extract_if(|(_, of)| of == key).map(|(line, _)| line);
+        let told: Vec<_> = told.chain(self.broadcast.iter().copied()).collect();
         for line in told {
-            self.tracked.remove(&line);
             let push = format!(">2\r\n+invalidate\r\n*1\r\n${}\r\n{key}\r\n", key.len());
-            self.sent.entry(line.0).or_default().extend(push.bytes());
+            self.sent.entry(line).or_default().extend(push.bytes());
         }
     }
 
@@ -60,15 +62,32 @@ impl Server {
         for key in self.past.keys().cloned().collect::<Vec<_>>() {
             self.set(&key, None, None);
         }
-        let lines: HashSet<_> = self.tracked.drain().map(|(line, _)| line).collect();
+        let mut lines: HashSet<_> = self.tracked.drain().map(|(line, _)| line).collect();
+        lines.extend(&self.broadcast);
         for line in lines {
             self.sent.entry(line).or_default().extend(b">2\r\n+invalidate\r\n_\r\n");
+        }
+    }
+
+    /// A connection has another number from now on.
+    pub fn rename(&mut self, from: Line, to: Line) {
+        let name = |line: Line| if line == from { to } else { line };
+        let tracked = self.tracked.drain().map(|(line, key)| (name(line), key));
+        self.tracked = tracked.collect();
+        self.caching = self.caching.drain().map(name).collect();
+        self.broadcast = self.broadcast.iter().copied().map(name).collect();
+        self.protocols = self.protocols.drain().map(|(line, of)| (name(line), of)).collect();
+        let subscribed = std::mem::take(&mut self.subscribed).into_iter();
+        self.subscribed = subscribed.map(|(line, channel)| (name(line), channel)).collect();
+        if let Some(sent) = self.sent.remove(&from) {
+            self.sent.insert(to, sent);
         }
     }
 
     pub fn hang_up(&mut self, line: Line) {
         self.tracked.retain(|(of, _)| *of != line);
         self.caching.remove(&line);
+        self.broadcast.remove(&line);
         self.protocols.remove(&line);
         self.subscribed.retain(|(of, _)| *of != line);
         self.sent.remove(&line);
@@ -82,6 +101,11 @@ impl Server {
     /// Whether a connection has subscribed to anything.
     pub fn hears(&self, line: Line) -> bool {
         self.subscribed.iter().any(|(of, _)| *of == line)
+    }
+
+    /// Whether a connection is told of every change.
+    pub fn tells(&self, line: Line) -> bool {
+        self.broadcast.contains(&line)
     }
 
     pub fn publish(&mut self, channel: &str, message: &str) {
@@ -132,6 +156,8 @@ impl Server {
             "client" => {
                 if words.is(1, "caching") {
                     self.caching.insert(line);
+                } else if words.is(1, "tracking") && words.is(3, "bcast") {
+                    self.broadcast.insert(line);
                 }
                 "+OK\r\n".into()
             }

@@ -22,6 +22,13 @@ struct Keeper {
 }
 
 impl Keeper {
+    /// One that is told of every change, whatever it reads.
+    fn broadcast(world: &mut World, relay: usize) -> Self {
+        let at = world.connect(relay, Resp3);
+        assert_eq!(world.ask(at, "CLIENT TRACKING ON BCAST"), "+OK\r\n");
+        Self { at, ear: None, asked: VecDeque::new(), kept: BTreeMap::new() }
+    }
+
     fn new(world: &mut World, relay: usize, protocol: Protocol) -> Self {
         let at = world.connect(relay, protocol);
         let ear = (protocol == Resp2).then(|| world.connect((relay + 1) % 2, Resp2));
@@ -104,7 +111,7 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        8 => (0..4usize, 0..3usize).prop_map(|(client, key)| Act::Read(client, key)),
+        8 => (0..6usize, 0..3usize).prop_map(|(client, key)| Act::Read(client, key)),
         4 => (0..3usize).prop_map(Act::Write),
         2 => (0..3usize).prop_map(Act::WriteThrough),
         1 => Just(Act::Flush),
@@ -113,7 +120,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (any::<usize>(), 1..120usize).prop_map(|(line, count)| Act::Back(line, count)),
         6 => Just(Act::Post),
         1 => any::<usize>().prop_map(Act::Cut),
-        4 => (0..4usize).prop_map(Act::Hear),
+        4 => (0..6usize).prop_map(Act::Hear),
     ]
 }
 
@@ -124,6 +131,8 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
     let mut keepers: Vec<_> = (0..4)
         .map(|at| Keeper::new(&mut world, at % 2, if at < 2 { Resp3 } else { Resp2 }))
         .collect();
+    // And two that are told of all.
+    keepers.extend([0, 1].map(|relay| Keeper::broadcast(&mut world, relay)));
     let writer = world.connect(0, Resp3);
     let mut last = 0;
     for act in acts {
@@ -139,12 +148,8 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
             }
             Act::Flush => world.server.flush(),
             Act::Open => world.open(0),
-            Act::Forward(line) if !world.open.is_empty() => {
-                world.forward(world.open[line % world.open.len()]);
-            }
-            Act::Back(line, count) if !world.open.is_empty() => {
-                world.back(world.open[line % world.open.len()], count);
-            }
+            Act::Forward(line) => world.forward_some(line),
+            Act::Back(line, count) => world.back_some(line, count),
             Act::Post => world.post(),
             Act::Cut(line) => {
                 // Who hears is cut with the connection that hears for all: that is another story.
@@ -155,7 +160,6 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
                 world.cut(line);
             }
             Act::Hear(client) => keepers[client].hear(&mut world),
-            _ => {}
         }
     }
     // Connections are made again.
@@ -173,6 +177,29 @@ fn keeps_nothing_wrong(mode: Mode, acts: Vec<Act>) -> Result<(), TestCaseError> 
         }
     }
     Ok(())
+}
+
+#[test]
+fn news_of_a_prefix_that_overtake_a_reply_reach_the_client_behind_it() {
+    for mode in [Mode::On, Mode::Off] {
+        let mut world = World::new(1, Routes::new(vec![Route { mode, ..Route::default() }]));
+        let mut keeper = Keeper::broadcast(&mut world, 0);
+        world.server.set("a", Some("old"), None);
+        world.settle();
+        keeper.hear(&mut world);
+        world.send(keeper.at, "GET a");
+        keeper.asked.push_back(("a", false));
+        for line in world.open.clone() {
+            world.forward(line);
+        }
+        world.server.set("a", Some("new"), None);
+        // The connection that tells of all is ahead of the others.
+        let feed = world.open.iter().copied().find(|line| world.server.tells(*line)).unwrap();
+        world.back(feed, usize::MAX);
+        world.settle();
+        keeper.hear(&mut world);
+        assert!(keeper.kept.is_empty(), "{:?}", keeper.kept);
+    }
 }
 
 proptest! {

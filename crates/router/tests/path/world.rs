@@ -8,7 +8,7 @@ use breakwater_resp::{Parsed, Protocol, ReplyParser, RequestParser};
 use breakwater_router::{
     ClientId, Letter, Next, Output, Peer, Relay, Router, Routes, Rules, Session,
 };
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 pub const START: u64 = 1_700_000_000_000;
@@ -54,6 +54,23 @@ pub struct World {
     /// What is on its way to the server.
     pub to_server: BTreeMap<Line, Vec<u8>>,
     pub letters: Vec<Letter>,
+    /// What the server has answered, and how many of its bytes have to arrive until that is known.
+    answered: Vec<(Line, String, usize)>,
+    /// Relays whose threads have ended, and those that their connections are on their way to.
+    over: BTreeSet<usize>,
+    handed: Vec<(usize, u64)>,
+}
+
+/// The requests in bytes, each as a line.
+fn requests(bytes: &[u8]) -> Vec<String> {
+    let (mut parser, mut used, mut all) = (RequestParser::default(), 0, vec![]);
+    while let Parsed::Command(len) = parser.parse(&bytes[used..], true) {
+        let args = parser.args(&bytes[used..used + len]);
+        let words: Vec<_> = args.iter().map(String::from_utf8_lossy).collect();
+        all.push(words.join(" "));
+        used += len;
+    }
+    all
 }
 
 impl World {
@@ -73,6 +90,9 @@ impl World {
             open: vec![],
             to_server: BTreeMap::new(),
             letters: vec![],
+            answered: vec![],
+            over: BTreeSet::new(),
+            handed: vec![],
         }
     }
 
@@ -108,18 +128,78 @@ impl World {
         self.settle_node();
     }
 
-    /// A thread ends, with its clients and its connections.
+    /// A thread ends, with its clients and with the connections that it does not hand on.
     pub fn end_thread(&mut self, relay: usize) {
-        self.letters.extend(self.relays[relay].leave());
-        let lines: Vec<_> = self.open.iter().filter(|line| line.0 == relay).copied().collect();
-        for line in lines {
-            self.to_server.remove(&line);
-            self.server.hang_up(line);
+        let letters = self.relays[relay].leave();
+        self.over.insert(relay);
+        let mut kept = vec![];
+        for letter in letters {
+            if !letter.connections().is_empty() {
+                self.handed.push((relay, letter.to));
+                kept.extend(letter.connections().iter().map(|id| (relay, *id)));
+            }
+            self.letters.push(letter);
         }
-        self.open.retain(|line| line.0 != relay);
-        self.opening.retain(|line| line.0 != relay);
+        // What it had to write is written: the last exchange of a driver is behind it.
+        for line in self.lines_of(relay) {
+            if !kept.contains(&line) {
+                self.drop_line(line);
+            }
+        }
         let number = self.relays[relay].number();
-        self.letters.retain(|letter| letter.to != number);
+        for letter in self.letters.extract_if(.., |letter| letter.to == number).collect::<Vec<_>>()
+        {
+            self.lose_letter(&letter);
+        }
+    }
+
+    fn lines_of(&self, relay: usize) -> Vec<Line> {
+        let lines = self.open.iter().chain(&self.opening);
+        lines.filter(|line| line.0 == relay).copied().collect()
+    }
+
+    fn drop_line(&mut self, line: Line) {
+        self.open.retain(|other| *other != line);
+        self.opening.retain(|other| *other != line);
+        self.to_server.remove(&line);
+        self.server.hang_up(line);
+    }
+
+    /// Who hands connections on to a relay.
+    fn giver_to(&mut self, to: u64) -> Option<usize> {
+        let at = self.handed.iter().position(|(_, heir)| *heir == to)?;
+        Some(self.handed.remove(at).0)
+    }
+
+    /// A letter meets nobody, and the sockets that go with it are closed.
+    fn lose_letter(&mut self, letter: &Letter) {
+        if !letter.connections().is_empty()
+            && let Some(giver) = self.giver_to(letter.to)
+        {
+            self.lines_of(giver).into_iter().for_each(|line| self.drop_line(line));
+        }
+    }
+
+    /// A relay reads a letter, and has the sockets that come with it.
+    fn read(&mut self, at: usize, letter: Letter) {
+        let theirs = letter.connections().to_vec();
+        let giver = if theirs.is_empty() { None } else { self.giver_to(letter.to) };
+        let ours = self.relays[at].read_letter(letter);
+        let Some(giver) = giver else { return };
+        for (id, new) in theirs.into_iter().zip(ours) {
+            let (from, to) = ((giver, id), (at, new));
+            let known = self.open.iter_mut().chain(&mut self.opening).find(|line| **line == from);
+            match known {
+                Some(line) => {
+                    *line = to;
+                    if let Some(bytes) = self.to_server.remove(&from) {
+                        self.to_server.insert(to, bytes);
+                    }
+                    self.server.rename(from, to);
+                }
+                None => self.relays[at].lost(new, "its socket is not open"),
+            }
+        }
     }
 
     /// Sends, lets everything arrive, and gives the reply.
@@ -196,10 +276,10 @@ impl World {
 
     /// A connection that was asked for is there.
     pub fn open(&mut self, at: usize) {
-        if self.opening.is_empty() {
-            return;
-        }
-        let line = self.opening.remove(at % self.opening.len());
+        let ready = |line: &&Line| !self.over.contains(&line.0);
+        let lines: Vec<_> = self.opening.iter().filter(ready).copied().collect();
+        let Some(&line) = lines.get(at % lines.len().max(1)) else { return };
+        self.opening.retain(|other| *other != line);
         self.open.push(line);
         self.relays[line.0].connected(line.1);
         self.settle_node();
@@ -213,18 +293,49 @@ impl World {
         while let Parsed::Command(len) = parser.parse(&bytes[used..], true) {
             let args = parser.args(&bytes[used..used + len]);
             self.server.run(line, args, now);
+            let words: Vec<_> = args.iter().map(String::from_utf8_lossy).collect();
+            let ahead = self.server.sent.get(&line).map_or(0, Vec::len);
+            self.answered.push((line, words.join(" "), ahead));
             used += len;
         }
         assert_eq!(used, bytes.len(), "whole requests are written");
     }
 
+    /// As [`World::forward`], on one of the lines that are open.
+    pub fn forward_some(&mut self, line: usize) {
+        if let Some(&line) = self.open.get(line % self.open.len().max(1)) {
+            self.forward(line);
+        }
+    }
+
+    /// As [`World::back`], on one of the lines that are open.
+    pub fn back_some(&mut self, line: usize, count: usize) {
+        if let Some(&line) = self.open.get(line % self.open.len().max(1)) {
+            self.back(line, count);
+        }
+    }
+
     /// So many bytes of the server arrive.
     pub fn back(&mut self, line: Line, count: usize) {
+        if self.over.contains(&line.0) {
+            return;
+        }
         let Some(sent) = self.server.sent.get_mut(&line) else { return };
         let count = count.min(sent.len());
         let bytes: Vec<u8> = sent.drain(..count).collect();
+        self.answered.retain_mut(|(of, _, ahead)| {
+            *ahead -= if *of == line { count.min(*ahead) } else { 0 };
+            *ahead > 0
+        });
         self.relays[line.0].receive(line.1, &bytes);
         self.settle_node();
+    }
+
+    /// How often the server is being asked this: that is written, and no answer has arrived.
+    pub fn asks(&self, line: &str) -> usize {
+        let written = self.to_server.values().flat_map(|bytes| requests(bytes));
+        let answered = self.answered.iter().map(|(_, request, _)| request.clone());
+        written.chain(answered).filter(|request| request == line).count()
     }
 
     /// A connection is cut: what is on its way is lost.
@@ -232,22 +343,12 @@ impl World {
         if self.open.is_empty() {
             return;
         }
-        let line = self.open.remove(at % self.open.len());
-        self.to_server.remove(&line);
-        self.server.hang_up(line);
-        self.relays[line.0].lost(line.1, "it was cut");
-        self.settle_node();
-    }
-
-    /// A thread ends, and with it its connections.
-    pub fn end(&mut self, relay: usize) {
-        let letters = self.relays[relay].leave();
-        self.letters.extend(letters);
-        let lines: Vec<_> = self.open.extract_if(.., |line| line.0 == relay).collect();
-        for line in lines {
-            self.to_server.remove(&line);
-            self.server.hang_up(line);
+        let line = self.open[at % self.open.len()];
+        self.drop_line(line);
+        if !self.over.contains(&line.0) {
+            self.relays[line.0].lost(line.1, "it was cut");
         }
+        self.settle_node();
     }
 
     /// One letter arrives.
@@ -256,8 +357,9 @@ impl World {
             return;
         }
         let letter = self.letters.remove(0);
-        if let Some(relay) = self.relays.iter_mut().find(|relay| relay.number() == letter.to) {
-            relay.read_letter(letter);
+        match self.relays.iter().position(|relay| relay.number() == letter.to) {
+            Some(at) if !self.over.contains(&at) => self.read(at, letter),
+            _ => self.lose_letter(&letter),
         }
         self.settle_node();
     }
@@ -271,7 +373,7 @@ impl World {
     pub fn settle(&mut self) {
         for _ in 0..20 {
             self.settle_node();
-            while !self.opening.is_empty() {
+            while self.opening.iter().any(|line| !self.over.contains(&line.0)) {
                 self.open(0);
             }
             for line in self.open.clone() {

@@ -71,11 +71,6 @@ impl Client {
         self.session.id()
     }
 
-    /// Bytes of what it has asked and not been told.
-    pub fn asks(&self) -> usize {
-        self.asked.iter().flat_map(|asked| &asked.words).map(String::len).sum()
-    }
-
     /// Bytes of it that the node keeps: of commands, and of replies.
     pub fn kept(&self) -> (usize, usize) {
         (self.session.buffered(), self.session.kept())

@@ -53,6 +53,13 @@ impl Store {
         self.peers.insert(line, Peer::default());
     }
 
+    /// A connection has another number from now on.
+    pub fn rename(&mut self, from: Line, to: Line) {
+        if let Some(peer) = self.peers.remove(&from) {
+            self.peers.insert(to, peer);
+        }
+    }
+
     /// A connection is gone.
     pub fn hang_up(&mut self, line: Line) {
         self.peers.remove(&line);
@@ -112,6 +119,11 @@ impl Store {
             peer.sent.extend(reply);
         }
         self.receive(line, &[]);
+    }
+
+    /// Whether a connection waits for what it blocks on.
+    pub fn is_blocked(&self) -> bool {
+        self.peers.values().any(|peer| peer.blocked.is_some())
     }
 
     /// Bytes of the node.

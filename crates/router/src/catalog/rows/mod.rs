@@ -12,7 +12,7 @@ mod values;
 use super::class::Class;
 use super::known::Known;
 use super::places::{Keys, Places};
-use crate::policy::Permissions;
+use crate::catalog::permissions::Permissions;
 use std::borrow::Cow;
 
 /// All rows.
@@ -46,7 +46,7 @@ const fn row(
     keys: &'static [Keys],
 ) -> Known {
     let (name, keys) = (Cow::Borrowed(name), Cow::Borrowed(keys));
-    Known { name, arity, class, permissions, cacheable: false, keys, parted: false }
+    Known { name, arity, class, permissions, cacheable: false, alike: false, keys, parted: false }
 }
 
 impl Known {
@@ -59,6 +59,12 @@ impl Known {
     /// See [`Known::cacheable`].
     const fn cached(mut self) -> Self {
         self.cacheable = true;
+        self
+    }
+
+    /// See [`Known::alike`].
+    const fn alike(mut self) -> Self {
+        self.alike = true;
         self
     }
 }

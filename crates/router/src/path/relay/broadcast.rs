@@ -1,6 +1,7 @@
-//! `CLIENT TRACKING ... BCAST`: the thread that hears for all has one connection by which the store
-//! tells of every key that begins as somebody wants. When somebody wants more, another one takes its
-//! place, and the first ends once that stands: nothing is missed in between.
+//! `CLIENT TRACKING ... BCAST`: the thread that hears for all has a *round*: one connection to each
+//! server that takes writes, by which that tells of every key that begins as somebody wants. When
+//! somebody wants more, or other servers take writes, another round takes its place, and the first ends
+//! once that stands: nothing is missed in between.
 
 use super::Relay;
 use super::tracking::invalidation;
@@ -8,9 +9,10 @@ use crate::cache::KeyList;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::letter::Word;
 use crate::path::pending::LinkId;
-use crate::topology::PRIMARY;
+use crate::topology::ServerId;
 use crate::upstream::{Phase, UpstreamOptions};
 use breakwater_resp::Protocol;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The store is asked for as many prefixes; beyond, for all keys.
@@ -19,13 +21,33 @@ const MOST: usize = 64;
 /// What this thread hears of changes for all.
 #[derive(Default)]
 pub(super) struct Feed {
-    /// The connection, and the prefixes of its keys; the last one stands or is about to, and takes
-    /// the place of the others.
-    links: Vec<(LinkId, Vec<Vec<u8>>)>,
+    /// The last one stands or is about to, and takes the place of the others.
+    rounds: Vec<Round>,
     /// Who waits until the last one stands.
     waiting: Vec<(u64, u64)>,
     /// Whether something may have been missed.
     missed: bool,
+}
+
+impl Feed {
+    /// Its connections.
+    pub(super) fn links(&self) -> Vec<LinkId> {
+        self.rounds.iter().flat_map(|round| &round.links).map(|(_, id)| *id).collect()
+    }
+
+    /// Its connections have other numbers now.
+    pub(super) fn renumber(&mut self, numbers: &HashMap<LinkId, LinkId>) {
+        for (_, id) in self.rounds.iter_mut().flat_map(|round| &mut round.links) {
+            *id = numbers.get(id).copied().unwrap_or_default();
+        }
+    }
+}
+
+/// Connections that tell of keys.
+struct Round {
+    links: Vec<(ServerId, LinkId)>,
+    /// How these keys begin.
+    prefixes: Vec<Vec<u8>>,
 }
 
 impl Relay {
@@ -41,32 +63,57 @@ impl Relay {
     /// A thread wants all to be heard that anybody is to be told of. If it has not asked for somebody,
     /// things may have been missed before.
     pub(super) fn feed(&mut self, thread: u64, ask: u64) {
-        self.feed.missed |= ask == 0;
-        let wanted = cover(self.router.tracked.prefixes());
-        let covered = |have: &[Vec<u8>]| {
-            wanted.iter().all(|want| have.iter().any(|prefix| want.starts_with(prefix)))
-        };
-        if !self.feed.links.last().is_some_and(|(_, have)| covered(have)) {
-            let options = self.options(PRIMARY, Protocol::Resp3, 0);
-            let options = UpstreamOptions { prefixes: wanted.clone(), ..options };
-            let id = self.open_link(PRIMARY, options, None);
-            self.feed.links.push((id, wanted));
+        if ask == 0 {
+            self.feed_missed();
         }
+        self.renew_round();
         self.feed.waiting.push((thread, ask));
         self.feed_stands();
     }
 
-    /// If the last connection stands, the others end and nobody waits.
+    /// Other servers may take writes now: of keys of theirs nobody has told since they do.
+    pub(super) fn move_feed(&mut self) {
+        if !self.feed.rounds.is_empty() && self.renew_round() {
+            self.feed.missed = true;
+            self.feed_stands();
+        }
+    }
+
+    /// Begins another round, unless the last one is of these servers and tells of enough; whether it
+    /// does.
+    fn renew_round(&mut self) -> bool {
+        let wanted = cover(self.router.tracked.prefixes());
+        let servers = self.map.serving();
+        let covered = |have: &[Vec<u8>]| {
+            wanted.iter().all(|want| have.iter().any(|prefix| want.starts_with(prefix)))
+        };
+        let serves = |round: &Round| {
+            round.links.iter().map(|(server, _)| *server).eq(servers.iter().copied())
+        };
+        if self.feed.rounds.last().is_some_and(|round| serves(round) && covered(&round.prefixes)) {
+            return false;
+        }
+        let open = |server: ServerId| {
+            let options = self.options(server, Protocol::Resp3, 0);
+            let options = UpstreamOptions { prefixes: wanted.clone(), ..options };
+            (server, self.open_link(server, options, None))
+        };
+        let links = servers.into_iter().map(open).collect();
+        self.feed.rounds.push(Round { links, prefixes: wanted });
+        true
+    }
+
+    /// If the last round stands, the others end and nobody waits.
     fn feed_stands(&mut self) {
-        let ready = |id: &LinkId| {
+        let ready = |(_, id): &(ServerId, LinkId)| {
             self.links.get(id).is_some_and(|link| link.upstream.phase() == Phase::Ready)
         };
-        if !self.feed.links.last().is_some_and(|(id, _)| ready(id)) {
+        if !self.feed.rounds.last().is_some_and(|round| round.links.iter().all(ready)) {
             return;
         }
-        let others = self.feed.links.len() - 1;
-        for (id, _) in self.feed.links.drain(..others).collect::<Vec<_>>() {
-            self.give_up(id, "another one takes its place");
+        let others = self.feed.rounds.len() - 1;
+        for round in self.feed.rounds.drain(..others).collect::<Vec<_>>() {
+            self.end_feed(round, "another one takes its place");
         }
         if std::mem::take(&mut self.feed.missed) {
             let told = self.router.tracked.by_prefix();
@@ -77,9 +124,15 @@ impl Relay {
         }
     }
 
+    fn end_feed(&mut self, round: Round, why: &str) {
+        for (_, id) in round.links {
+            self.give_up(id, why);
+        }
+    }
+
     /// Whether a connection is one that tells of prefixes.
     pub(super) fn is_feed(&self, id: LinkId) -> bool {
-        self.feed.links.iter().any(|(feed, _)| *feed == id)
+        self.feed.rounds.iter().flat_map(|round| &round.links).any(|(_, feed)| *feed == id)
     }
 
     /// A connection has come up: one that tells of prefixes, perhaps.
@@ -94,6 +147,12 @@ impl Relay {
         if !self.is_feed(id) {
             return;
         }
+        self.feed_missed();
+    }
+
+    /// Keys may have changed, and may change until the last round stands, of which nobody tells: who is
+    /// to hear of prefixes is told so now, and again when it stands.
+    fn feed_missed(&mut self) {
         self.feed.missed = true;
         let told = self.router.tracked.by_prefix();
         self.tell_all(told);
@@ -106,8 +165,8 @@ impl Relay {
             trackers.iter().for_each(|tracker| self.tell_one(tracker, bytes.clone()));
         }
         if self.router.tracked.prefixes().is_empty() {
-            for (id, _) in std::mem::take(&mut self.feed.links) {
-                self.give_up(id, "nobody is told of prefixes");
+            for round in std::mem::take(&mut self.feed.rounds) {
+                self.end_feed(round, "nobody is told of prefixes");
             }
         }
     }

@@ -8,8 +8,8 @@
 //! Unlisten (topics), Gone         UNSUBSCRIBE what no thread listens to any more
 //! ```
 //! What comes goes to the threads that listen (`Message`). A thread that does not keep up is told
-//! that it has lost messages (`Deaf`), and holds up nobody. So are all, if the connection is lost or
-//! this thread ends.
+//! that it has lost messages (`Deaf`), and holds up nobody. So are all, if the connection is lost. When
+//! this thread ends, another one goes on (`handover`).
 
 use super::Relay;
 use super::reply::To;
@@ -33,12 +33,26 @@ struct Listener {
 /// What this thread hears.
 #[derive(Default)]
 pub(super) struct Hearing {
-    link: Option<LinkId>,
+    pub(super) link: Option<LinkId>,
     topics: HashMap<Topic, Vec<Listener>>,
     /// What the store has refused, while others may wait for its answer to the same.
     refused: BTreeSet<Topic>,
     /// Whether it hears what it could not end.
     stuck: bool,
+}
+
+impl Hearing {
+    /// The threads that listen to anything.
+    pub(super) fn threads(&self) -> BTreeSet<u64> {
+        self.topics.values().flatten().map(|listener| listener.thread).collect()
+    }
+
+    /// What a thread listens to.
+    pub(super) fn topics_of(&self, thread: u64) -> Vec<Topic> {
+        let its = |all: &[Listener]| all.iter().any(|listener| listener.thread == thread);
+        let topics = self.topics.iter().filter(|(_, all)| its(all));
+        topics.map(|(topic, _)| topic.clone()).collect()
+    }
 }
 
 impl Relay {
@@ -66,7 +80,9 @@ impl Relay {
     pub(super) fn move_ear(&mut self) {
         let link = self.hearing.link.and_then(|id| self.links.get(&id));
         let Some(heard) = link.map(|link| link.server) else { return };
-        if self.map.first_of_ring().is_some_and(|first| first != heard) {
+        let left =
+            self.clustered() && !self.map.leads(heard) && self.map.master_of(heard).is_none();
+        if left || self.map.first_of_ring().is_some_and(|first| first != heard) {
             self.lose_ear();
         }
     }
@@ -165,10 +181,8 @@ impl Relay {
 
     /// A thread wants to hear nothing any more.
     pub(super) fn unlisten_all(&mut self, thread: u64) {
-        let topics = self.hearing.topics.iter();
-        let its = topics.filter(|(_, all)| all.iter().any(|listener| listener.thread == thread));
-        let its = its.map(|(topic, _)| topic.clone()).collect();
-        self.unlisten(thread, its);
+        let topics = self.hearing.topics_of(thread);
+        self.unlisten(thread, topics);
     }
 
     /// A message has come.
@@ -210,19 +224,10 @@ impl Relay {
         let Some(id) = self.hearing.link.take() else { return };
         self.hearing.stuck = false;
         let why = self.reason(id);
-        let listeners = std::mem::take(&mut self.hearing.topics).into_values().flatten();
-        let threads: BTreeSet<_> = listeners.map(|listener| listener.thread).collect();
+        let threads = self.hearing.threads();
+        self.hearing.topics.clear();
         self.give_up(id, &why);
         threads.into_iter().for_each(|thread| self.write(thread, Word::Deaf));
-    }
-
-    /// This thread ends: what others asked it for is not heard any more, nor what it asked others for.
-    pub(super) fn leave_ear(&mut self) {
-        let told = self.router.ear.leave(self.number);
-        self.letters.extend(told.into_iter().map(|to| Letter { to, word: Word::Deaf }));
-        if let Some(hears) = self.router.ear.current() {
-            self.letters.push(Letter { to: hears, word: Word::Gone(self.number) });
-        }
     }
 }
 

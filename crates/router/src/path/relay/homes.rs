@@ -3,14 +3,21 @@
 
 use super::Relay;
 use super::link::Link;
+use super::reply::To;
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::Request;
 use crate::path::pending::LinkId;
 use crate::path::split::CROSSSLOT;
+use crate::path::transaction::command;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
-use breakwater_resp::Protocol;
+use breakwater_resp::{Args, Protocol};
+use smallvec::SmallVec;
 
+/// How the errors begin that say that nobody has a key.
+pub(super) const DOWN: &[u8] = b"CLUSTERDOWN";
+/// Why a connection to a server is closed that is not in the map any more.
+const LEFT: &str = "the server has left the cluster";
 pub(super) const UNSERVED: &str = "CLUSTERDOWN Hash slot not served";
 
 /// Milliseconds between looks at the map of a ring by a thread that has nothing else to do.
@@ -36,12 +43,38 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
+            self.set_manners();
+            self.wake_awaiting();
+            self.move_feed();
+            self.move_ear();
             if self.map.first_of_ring().is_some() {
-                self.move_ear();
                 // Of changes at another store nobody has told them.
                 self.tell_flushed();
             }
         }
+    }
+
+    /// Servers of a cluster may be replicas now, or no replicas any more: only as replicas they answer
+    /// reads of keys that another one owns. A master that has become a replica is to refuse them.
+    fn set_manners(&mut self) {
+        if !self.clustered() {
+            return;
+        }
+        let map = self.map.clone();
+        for id in self.shared.values().copied().collect::<Vec<_>>() {
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            let reads = map.master_of(link.server).is_some();
+            if link.upstream.set_reads_replica(reads) && link.upstream.is_greeted() {
+                let word = if reads { "READONLY" } else { "READWRITE" };
+                self.send(id, &command(word), To::Nobody);
+            }
+        }
+    }
+
+    /// Whether the servers are a cluster.
+    #[inline]
+    pub(super) fn clustered(&self) -> bool {
+        self.router.topology.cluster.is_some()
     }
 
     /// When to look at the map of a ring, though nobody asks for anything: for those who wait for news.
@@ -62,9 +95,15 @@ impl Relay {
             !serves(server) && idle(id)
         };
         let gone: Vec<_> = self.shared.iter().filter(gone).map(|(kind, id)| (*kind, *id)).collect();
+        let urgent = self.urgent.iter().filter(|((server, _), id)| !serves(*server) && idle(id));
+        let urgent: Vec<_> = urgent.map(|(kind, id)| (*kind, *id)).collect();
+        for (kind, id) in urgent {
+            self.urgent.remove(&kind);
+            self.give_up(id, LEFT);
+        }
         for (kind, id) in gone {
             self.shared.remove(&kind);
-            self.give_up(id, "the server has left the cluster");
+            self.give_up(id, LEFT);
         }
     }
 
@@ -83,9 +122,19 @@ impl Relay {
 
     /// What the keys of a request belong to.
     pub(super) fn span(&self, known: Option<&Known>, request: &Request<'_>) -> Span {
-        let words = request.args;
-        let mut places = vec![];
-        known.into_iter().for_each(|known| known.each_key(words, |place, _| places.push(place)));
+        match known {
+            // The usual case.
+            Some(known) if known.has_one_key() && request.args.len() > 1 => {
+                Span::One(self.map.partition(request.args.word(1)))
+            }
+            Some(known) => self.span_of_words(known, request.args),
+            None => Span::Keyless,
+        }
+    }
+
+    pub(super) fn span_of_words(&self, known: &Known, words: Args<'_>) -> Span {
+        let mut places: SmallVec<[usize; 4]> = SmallVec::new();
+        known.each_key(words, |place, _| places.push(place));
         self.map.span(places.into_iter().map(|place| words.word(place)))
     }
 
@@ -103,9 +152,7 @@ impl Relay {
 
     pub(super) fn home_of_span(&mut self, span: Span) -> Result<Home, Failure> {
         match span {
-            _ if self.map.is_unknown() => {
-                Err(Failure::new(format!("CLUSTERDOWN {}", self.why_unknown())))
-            }
+            _ if self.map.is_unknown() => Err(self.unserved()),
             Span::One(partition) => {
                 let server = self.map.owner(partition).ok_or(UNSERVED)?;
                 Ok(Home { partition, server })
@@ -113,6 +160,17 @@ impl Relay {
             Span::Keyless => Ok(Home { partition: 0, server: self.any_master()? }),
             Span::Several => Err(CROSSSLOT.into()),
         }
+    }
+
+    /// Where the keys of a slot are.
+    pub(super) fn home_of_slot(&mut self, slot: u16) -> Result<Home, Failure> {
+        self.look();
+        self.home_of_span(Span::One(slot))
+    }
+
+    /// Why nobody can be asked.
+    pub(super) fn unserved(&self) -> Failure {
+        Failure::new(format!("CLUSTERDOWN {}", self.why_unknown()))
     }
 
     /// A server that takes writes: the same one, as long as it answers.
@@ -133,8 +191,12 @@ impl Relay {
 
     /// What was read of a server may change unheard from now on.
     pub(super) fn lose(&mut self, server: ServerId) {
-        self.router.replies.lose(&self.router.topology.map().tags_of(server));
-        self.tell_flushed();
+        let tags = self.router.topology.map().tags_of(server);
+        self.router.replies.lose(&tags);
+        match self.clustered() {
+            true => self.tell_moved(&tags),
+            false => self.tell_flushed(),
+        }
     }
 
     /// A store of a ring is down, or up again: others stand in for it, or do so no more, where they

@@ -25,12 +25,13 @@ impl Relay {
         match changes {
             Changes::Nothing => {}
             Changes::Keys(keys) => {
-                keys.iter().for_each(|key| self.router.replies.forget(key));
+                // First: a read that begins a new generation has to see this change.
                 self.raise(Some(keys));
+                keys.iter().for_each(|key| self.router.replies.forget(key));
             }
             Changes::Everything => {
-                self.router.replies.flush();
                 self.raise(None);
+                self.router.replies.flush();
             }
         }
     }
@@ -60,17 +61,17 @@ impl Relay {
             Reply::Array(keys) => {
                 // News name no database, and nor does what is remembered of a key.
                 let keys: KeyList = keys.iter().filter_map(Reply::text).collect();
-                keys.iter().for_each(|key| self.router.replies.forget(key));
                 // What one server has, another may not have yet.
                 self.raise(Some(&keys));
+                keys.iter().for_each(|key| self.router.replies.forget(key));
                 match is_feed {
                     true => self.feed_changed(&keys),
                     false => self.tell_changed(&keys),
                 }
             }
             _ => {
-                self.router.replies.flush();
                 self.raise(None);
+                self.router.replies.flush();
                 self.tell_flushed();
             }
         }

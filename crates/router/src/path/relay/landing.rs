@@ -5,6 +5,7 @@ use super::Relay;
 use super::placing::{is_unfit, said};
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
+use crate::failure::error_line;
 use crate::path::letter::{Letter, Word};
 use crate::topology::Tag;
 use breakwater_engine::Lease;
@@ -27,7 +28,14 @@ impl Relay {
         }
         if let Some(read) = self.reads.get_mut(&flight) {
             read.reply = Some((kind, reply));
+            let passing = read.passing;
+            if passing && self.read_of_master(flight) {
+                return;
+            }
             self.happen(flight, News::Reply, "");
+            if passing {
+                self.happen(flight, News::Lives, "");
+            }
         }
     }
 
@@ -39,8 +47,9 @@ impl Relay {
             _ => None,
         };
         read.life = read.life.zip(pttl).and_then(|(life, pttl)| life.with(pttl));
+        read.missing |= pttl == Some(-2);
         read.lives -= 1;
-        if read.lives == 0 {
+        if read.lives == 0 && !self.read_of_master(flight) {
             self.happen(flight, News::Lives, "");
         }
     }
@@ -109,22 +118,19 @@ impl Relay {
 
     /// Remembers a reply, if it is one to be remembered and nothing has changed since.
     fn land(&mut self, read: &Read) {
+        if read.passing {
+            return;
+        }
         let Some((kind, reply)) = &read.reply else { return };
-        let chance = self.chance();
-        let at = self.route_of(read);
-        let route = &self.rules.routes.all()[at];
-        let life = match read.life {
-            Some(Life::Absent) => Some(route.negative_life(chance)),
-            Some(Life::Endless) => route.life(None, chance),
-            Some(Life::Ends(life)) => route.life(Some(life), chance),
-            None => Some(0),
-        };
-        let fits = reply.len() <= route.largest && !kind.is_error() && life != Some(0);
-        // What was asked for under other rules is not remembered under these.
-        let current = read.edition == self.router.edition();
-        let landed = read.tracked
-            && fits
-            && current
+        let (at, life) = (self.route_of(read), self.life_of(read));
+        let fits = self.fits(read, life);
+        if read.copied {
+            if fits && let Some(life) = life {
+                self.make_copies(read, reply, life);
+            }
+            return;
+        }
+        let landed = fits
             && self.router.replies.land(
                 &read.shelf,
                 &read.generations,
@@ -134,6 +140,27 @@ impl Relay {
             );
         let landed = landed && self.still_serves(read);
         self.tally.add(at, if landed { Count::Stored } else { Count::Dropped });
+    }
+
+    /// How long a reply is remembered at most; not at all, if it is 0.
+    fn life_of(&mut self, read: &Read) -> Option<u64> {
+        let chance = self.chance();
+        let route = &self.rules.routes.all()[self.route_of(read)];
+        match read.life {
+            Some(Life::Absent) => Some(route.negative_life(chance)),
+            Some(Life::Endless) => route.life(None, chance),
+            Some(Life::Ends(life)) => route.life(Some(life), chance),
+            None => Some(0),
+        }
+    }
+
+    /// Whether a reply is one to be remembered: the store tells of changes, and what was asked for
+    /// under other rules is not remembered under these.
+    fn fits(&self, read: &Read, life: Option<u64>) -> bool {
+        let Some((kind, reply)) = &read.reply else { return false };
+        let largest = self.rules.routes.all()[self.route_of(read)].largest;
+        let fits = reply.len() <= largest && !kind.is_error() && life != Some(0);
+        fits && read.tracked && read.edition == self.router.edition()
     }
 
     /// Whether the server that was asked still has the keys. If not, what has landed leaves: of their
@@ -192,7 +219,7 @@ impl Relay {
 
     /// Gives those who wait in this thread an error, or what is kept for that case.
     fn give_error(&mut self, read: Read, why: &str) {
-        let (error, route) = (format!("-ERR {why}\r\n").into_bytes(), self.route_of(&read));
+        let (error, route) = (error_line(why), self.route_of(&read));
         for (at, waiter) in read.waiters.iter().enumerate() {
             // It was kept for the first, in its protocol.
             let same = at == 0 || waiter.protocol == read.waiters[0].protocol;

@@ -1,14 +1,17 @@
 //! Connections to the store: opened, shared by clients, told what happens, and heard.
 
 use super::Relay;
+use super::redo::is_refusal;
 use super::reply::To;
-use crate::failure::Failure;
+use super::sent::Sent;
+use crate::catalog::Known;
+use crate::failure::{Failure, has_code};
 use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::topology::{Flow, PRIMARY, ServerId};
-use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions};
+use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_of_state};
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
 
@@ -17,6 +20,8 @@ use std::collections::VecDeque;
 pub(super) struct Addressees {
     first: u64,
     all: VecDeque<Option<To>>,
+    /// Their requests, where another server may have to be asked.
+    sent: Option<Sent>,
 }
 
 impl Addressees {
@@ -30,8 +35,27 @@ impl Addressees {
         self.all.is_empty()
     }
 
-    fn add(&mut self, to: To) {
+    /// How many are to come.
+    pub(super) fn count(&self) -> i64 {
+        self.all.iter().flatten().count() as i64
+    }
+
+    fn add(&mut self, to: To, request: &[u8]) {
         self.all.push_back(Some(to));
+        if let Some(sent) = &mut self.sent {
+            sent.push(request);
+        }
+    }
+
+    /// What was asked, where that is kept.
+    pub(super) fn request(&self, token: u64) -> Option<Vec<u8>> {
+        let at = token.checked_sub(self.first)? as usize;
+        self.sent.as_ref()?.get(at).map(<[u8]>::to_vec)
+    }
+
+    /// Those whose replies are to come, with their tokens.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
+        (self.first..).zip(&self.all).filter_map(|(token, to)| Some((token, to.as_ref()?)))
     }
 
     /// Takes one out: mostly the first.
@@ -40,6 +64,9 @@ impl Addressees {
         while matches!(self.all.front(), Some(None)) {
             self.all.pop_front();
             self.first += 1;
+            if let Some(sent) = &mut self.sent {
+                sent.pop();
+            }
         }
         to
     }
@@ -65,6 +92,13 @@ pub(super) struct Link {
     pub(super) why: String,
 }
 
+impl Link {
+    /// Whether it is counted as one that serves.
+    pub(super) fn is_serving(&self) -> bool {
+        self.serves
+    }
+}
+
 /// What a connection said in one call.
 pub(super) enum Heard {
     Connect,
@@ -72,6 +106,7 @@ pub(super) enum Heard {
     Reply(u64, Kind, Vec<u8>),
     Lost(u64, Lost),
     Push(Vec<u8>),
+    Greeted(Vec<u8>),
     Ready,
     Down(Option<Vec<u8>>),
 }
@@ -97,6 +132,10 @@ impl Sink for VecDeque<Heard> {
         self.push_back(Heard::Push(bytes.to_vec()));
     }
 
+    fn greeted(&mut self, hello: &[u8]) {
+        self.push_back(Heard::Greeted(hello.to_vec()));
+    }
+
     fn ready(&mut self) {
         self.push_back(Heard::Ready);
     }
@@ -118,13 +157,44 @@ impl Relay {
         (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
         let own = self.shared_with(server, request.protocol, request.db);
-        if course.pending.block(own, scope, writes) {
-            return Ok(None);
+        match course.pending.block(own, scope, writes) {
+            true => Ok(None),
+            false => self.ready_link(own, request),
         }
+    }
+
+    /// A connection, unless a request has to wait for it.
+    fn ready_link(
+        &mut self,
+        own: LinkId,
+        request: &Request<'_>,
+    ) -> Result<Option<LinkId>, Failure> {
         if self.refuses(own) {
-            return Err(Failure::new(format!("ERR {}", self.reason(own))));
+            if self.await_server(request.client) {
+                return Ok(None);
+            }
+            return Err(Failure::because(&self.reason(own)));
         }
         Ok(Some(own))
+    }
+
+    /// The connection to a server that a command goes over that is not remembered: as
+    /// [`Relay::link_for`], unless it ends the script that the server is busy with.
+    pub(super) fn link_to(
+        &mut self,
+        server: ServerId,
+        (known, request): (Option<&Known>, &Request<'_>),
+        course: &Course,
+        way: (&Scope, bool),
+    ) -> Result<Option<LinkId>, Failure> {
+        if !known.is_some_and(Known::interrupts) {
+            return self.link_for(server, request, course, way);
+        }
+        let urgent = self.urgent_with(server, request.protocol);
+        if self.refuses(urgent) {
+            return Err(Failure::because(&self.reason(urgent)));
+        }
+        Ok(Some(urgent))
     }
 
     /// Whether a connection has failed and is not ready again: requests are not held for it.
@@ -148,22 +218,56 @@ impl Relay {
 
     pub(super) fn options(&self, server: ServerId, protocol: Protocol, db: u8) -> UpstreamOptions {
         let address = self.router.topology.servers.get(server).map(|server| &server.address);
-        let usual = UpstreamOptions::default();
-        // What a replica does not answer in time is asked elsewhere, and that takes time as well.
-        let patience = if self.map.master_of(server).is_none() { 1 } else { 2 };
+        let (timeout, silence) = self.patience(server);
         UpstreamOptions {
             protocol,
             user: address.and_then(|address| address.user.clone()),
             password: address.and_then(|address| address.password.clone()),
             name: "breakwater".to_owned(),
             db: u32::from(db),
-            timeout: usual.timeout / patience,
-            silence: usual.silence / patience,
+            reads_replica: self.clustered() && self.map.master_of(server).is_some(),
+            timeout,
+            silence,
+            connect_timeout: self.rules.limits.store_timeout,
             // What is beyond its bounds is not sent: see `crowd`.
             requests: usize::MAX,
             bytes: usize::MAX,
-            ..usual
+            ..UpstreamOptions::default()
         }
+    }
+
+    /// How long a server may take for a reply, and how long it may send nothing while it owes one, in
+    /// milliseconds.
+    fn patience(&self, server: ServerId) -> (u64, u64) {
+        let limits = &self.rules.limits;
+        let (timeout, silence) = (limits.store_timeout, limits.longest_read());
+        // What a replica does not answer in time is asked elsewhere, and that takes time as well.
+        let share = if self.map.master_of(server).is_none() { 1 } else { 2 };
+        (timeout / share, silence / share)
+    }
+
+    /// The rules have changed: connections are as patient as these say.
+    pub(super) fn adjust_patience(&mut self) {
+        let servers: Vec<_> = self.links.iter().map(|(id, link)| (*id, link.server)).collect();
+        for (id, server) in servers {
+            let patience = self.patience(server);
+            if let Some(link) = self.links.get_mut(&id) {
+                link.upstream.set_patience(patience);
+            }
+        }
+    }
+
+    /// The connection to a server for what ends the script that it is busy with: over those that it
+    /// serves otherwise, it reads nothing before that script has ended.
+    pub(super) fn urgent_with(&mut self, server: ServerId, protocol: Protocol) -> LinkId {
+        let key = (server, protocol);
+        if let Some(&id) = self.urgent.get(&key) {
+            return id;
+        }
+        let options = UpstreamOptions { urgent: true, ..self.options(server, protocol, 0) };
+        let id = self.open_link(server, options, None);
+        self.urgent.insert(key, id);
+        id
     }
 
     /// Opens a connection to a server, for all clients or, in this database, for one at a time.
@@ -178,7 +282,8 @@ impl Relay {
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
         let upstream = Upstream::new(options, seed);
-        let (to, down, why) = (Addressees::default(), None, String::new());
+        let sent = self.clustered().then(Sent::default);
+        let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, serves) = (None, false);
         let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
         self.links.insert(id, link);
@@ -186,15 +291,20 @@ impl Relay {
         id
     }
 
-    /// The connection to a server of a client's protocol and database, for requests that concern any
-    /// key.
-    pub(super) fn link_for_all(
+    /// The connection to a server of a client's protocol and database, for a transaction that concerns
+    /// these keys.
+    pub(super) fn link_for_whole(
         &mut self,
         server: ServerId,
         request: &Request<'_>,
         course: &Course,
+        scope: &Scope,
     ) -> Result<Option<LinkId>, Failure> {
-        self.link_for(server, request, course, (&Scope::All, true))
+        let own = self.shared_with(server, request.protocol, request.db);
+        match course.pending.block_whole(own, scope) {
+            true => Ok(None),
+            false => self.ready_link(own, request),
+        }
     }
 
     /// A request that concerns any key has been sent.
@@ -227,7 +337,7 @@ impl Relay {
         let Some(link) = self.links.get_mut(&id) else { return };
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
-                link.to.add(to);
+                link.to.add(to, request);
                 let server = link.server;
                 let limits = &self.rules.limits;
                 if link.upstream.waiting() >= limits.in_flight
@@ -274,29 +384,41 @@ impl Relay {
         match heard {
             Heard::Connect => self.opens.push(id),
             Heard::Close => self.closes.push(id),
+            Heard::Greeted(hello) => self.router.met(&hello),
             Heard::Ready => {
                 (link.down, link.serves) = (None, true);
                 self.count(server, Flow::Connects, 1);
                 self.count(server, Flow::Connections, 1);
+                self.wake_awaiting();
                 self.store_is(server, false);
                 self.feed_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
             Heard::Push(push) => self.pushed(id, owner, push),
-            Heard::Reply(token, kind, reply) => match link.to.take(token) {
-                None => {}
-                Some(to) => {
-                    self.count(server, Flow::InFlight, -1);
-                    match to {
-                        To::Session(step) => self.replied_session(id, step, kind, reply),
-                        to => self.replied(to, kind, reply),
-                    }
+            Heard::Reply(token, kind, reply) => {
+                let refused = is_refusal(kind, &reply).then(|| link.to.request(token)).flatten();
+                let Some(to) = link.to.take(token) else { return };
+                self.count(server, Flow::InFlight, -1);
+                match (to, refused) {
+                    (to, Some(request)) => self.redirect(id, to, &request, reply),
+                    (To::Session(step), None) => self.replied_session(id, step, kind, reply),
+                    (to, None) => self.replied(to, kind, reply),
                 }
-            },
+            }
             Heard::Lost(token, why) => {
+                let safe = why == Lost::Unwritten && link.pin.is_none();
+                let request = if why == Lost::Late { None } else { link.to.request(token) };
+                let protocol = link.protocol;
                 if let Some(to) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
+                    if let Some(request) = request
+                        && (safe || to.is_read())
+                        && !matches!(to, To::Session(_))
+                    {
+                        let reason = self.reason(id);
+                        return self.retry(to, &request, protocol, &reason);
+                    }
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),
                         _ => self.reason(id),
@@ -317,7 +439,8 @@ impl Relay {
         link.down = Some(match refusal {
             Some(error) => {
                 let text = String::from_utf8_lossy(&error);
-                format!("it answers {}", text.trim_start_matches('-').trim_end())
+                let said = text.trim_start_matches('-').trim_end();
+                if tells_of_state(&error) { said.to_owned() } else { format!("it answers {said}") }
             }
             None if link.why.is_empty() => "it does not answer, or speaks no RESP".to_owned(),
             None => std::mem::take(&mut link.why),
@@ -334,7 +457,11 @@ impl Relay {
         if !served && !refused {
             self.store_is(server, true);
         }
-        self.hurry_map();
+        if self.clustered() {
+            self.hurry_map();
+            // What waits to be written is another server's, perhaps.
+            self.tell(id, |upstream, heard| upstream.release(heard));
+        }
         self.lose_feed(id);
         if self.is_ear(id) {
             self.lose_ear();
@@ -354,10 +481,27 @@ impl Relay {
         true
     }
 
+    /// A connection of a client's own leads to another server from now on: nothing is owed over it.
+    pub(super) fn lead_elsewhere(&mut self, id: LinkId, server: ServerId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let (protocol, db, before) = (link.protocol, link.pin.unwrap_or(0), link.server);
+        let served = std::mem::take(&mut link.serves);
+        self.count(before, Flow::Connections, -i64::from(served));
+        self.count(before, Flow::Pinned, -1);
+        self.count(server, Flow::Pinned, 1);
+        let options = self.options(server, protocol, db);
+        let (seed, now) = (self.number << 32 | u64::from(id), self.now);
+        self.closes.push(id);
+        if let Some(link) = self.links.get_mut(&id) {
+            (link.server, link.upstream) = (server, Upstream::new(options, seed));
+        }
+        self.tell(id, |upstream, heard| upstream.wake(now, heard));
+    }
+
     /// A connection ends: it is counted no more.
     pub(super) fn uncount(&mut self, link: &Link) {
         self.count(link.server, Flow::Connections, -i64::from(link.serves));
-        self.count(link.server, Flow::InFlight, -(link.to.all.iter().flatten().count() as i64));
+        self.count(link.server, Flow::InFlight, -link.to.count());
     }
 
     /// A connection of a client's own is lost, and with it what its session was: its requests fail,
@@ -380,6 +524,9 @@ impl Relay {
     pub(super) fn reason(&self, id: LinkId) -> String {
         let link = self.links.get(&id);
         let why = link.and_then(|link| link.down.as_deref()).unwrap_or("it is not connected yet");
+        if has_code(why) {
+            return why.to_owned();
+        }
         let server = link.map_or(PRIMARY, |link| link.server);
         format!("{} is unreachable: {why}", self.router.topology.name(server))
     }

@@ -3,6 +3,7 @@
 use super::Relay;
 use super::read::News;
 use crate::path::letter::{Letter, Word};
+use crate::path::pending::LinkId;
 use std::collections::BTreeSet;
 
 impl Relay {
@@ -15,13 +16,14 @@ impl Relay {
     pub(super) fn write(&mut self, to: u64, word: Word) {
         let letter = Letter { to, word };
         match to == self.number {
-            true => self.read_letter(letter),
+            true => drop(self.read_letter(letter)),
             false => self.letters.push(letter),
         }
     }
 
-    /// Takes what the relay of another thread tells.
-    pub fn read_letter(&mut self, letter: Letter) {
+    /// Takes what the relay of another thread tells. The connections that come with it, in their order
+    /// ([`Letter::connections`]), have these numbers from now on.
+    pub fn read_letter(&mut self, letter: Letter) -> Vec<LinkId> {
         match letter.word {
             Word::Reply { flight, kind, bytes, tracked } => {
                 self.told(flight, kind, &bytes, tracked);
@@ -38,18 +40,33 @@ impl Relay {
             Word::Hear { client, thread, source } => self.hear_for(client, thread, source),
             Word::Heard { source, refused } => self.heard_for(source, refused),
             Word::Deaf => self.deafen(),
+            Word::Ears { numbers, ears } => return self.take_over(numbers, ears),
+            Word::Moved(ear) => self.ask_again(ear),
+            Word::Wants { thread, topics } => self.wants(thread, &topics),
         }
+        vec![]
     }
 
-    /// The thread ends: what others are to know of that.
+    /// The thread ends: what others are to know of that, and what they go on with.
     pub fn leave(&mut self) -> Vec<Letter> {
+        self.end(false)
+    }
+
+    /// As [`Relay::leave`], after a panic, which may have left anything behind: nothing that it has is
+    /// handed on.
+    pub fn break_off(&mut self) -> Vec<Letter> {
+        self.end(true)
+    }
+
+    fn end(&mut self, broken: bool) -> Vec<Letter> {
         // Its connections end with it: of what was read over them nobody is told any more.
         let tracking = self.links.values().filter(|link| link.tracks).map(|link| link.server);
         let servers: BTreeSet<_> = tracking.collect();
         servers.into_iter().for_each(|server| self.lose(server));
         self.bequeath();
-        self.leave_ear();
+        self.leave_ear(broken);
         self.leave_pins();
+        self.router.hot.tell(self.number, 0, vec![]);
         for link in std::mem::take(&mut self.links).into_values() {
             self.uncount(&link);
         }

@@ -13,21 +13,27 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `crowd` says what has to wait before it goes on,
+//! `request` is 1 and what leads to the others, `usual` is the short way through 1 and 2, `crowd` says what has to wait before it goes on,
 //! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
-//! does not have.
+//! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
 
+mod absent;
+mod batches;
 mod broadcast;
 mod checks;
+mod copies;
 mod crowd;
+mod detours;
 mod ear;
+mod face;
 mod gather;
+mod handover;
 mod homes;
 mod inform;
 mod invalidation;
@@ -35,6 +41,7 @@ mod landing;
 mod link;
 mod loops;
 mod mail;
+mod meeting;
 mod own;
 mod parts;
 mod pins;
@@ -43,37 +50,45 @@ mod probes;
 mod pubsub;
 mod read;
 mod reads;
+mod redo;
 mod reply;
 mod request;
 mod scans;
+mod sent;
 mod sessions;
 mod step;
 mod survey;
 mod tracking;
 mod transactions;
 mod unknown;
+mod usual;
 mod verify;
 
 use super::course::Delivery;
+use super::heat::{Heat, Hot};
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::{Edition, Router};
+use crate::shared::{ClientId, Edition, Heated, Router};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
+use batches::{Batches, LateBatch};
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
 use broadcast::Feed;
 use crowd::Crowds;
+use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
 use link::Link;
 use loops::Loops;
+use meeting::Meeting;
 use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
 use read::Read;
+use redo::Redo;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,6 +111,8 @@ pub struct Relay {
     last_link: LinkId,
     /// The connections that all clients share: for each server, protocol and database in use.
     shared: HashMap<(ServerId, Protocol, u8), LinkId, FixedState>,
+    /// The connections for what ends a script: see [`Relay::urgent_with`].
+    urgent: HashMap<(ServerId, Protocol), LinkId, FixedState>,
     /// Connections with something to write.
     touched: Vec<LinkId>,
     /// Connections to be opened, and to be closed.
@@ -112,8 +129,16 @@ pub struct Relay {
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    meeting: Meeting,
     probes: Probes,
     survey: Survey,
+    /// What a server has not done and is tried again, and transactions on their way.
+    redos: Vec<Redo>,
+    detours: Detours,
+    batches: Batches,
+    late_batches: Vec<LateBatch>,
+    /// Clients that wait until a server can be asked, and until when.
+    awaiting: HashMap<ClientId, u64>,
     /// Where keys are.
     map: Arc<Map>,
     /// What is counted of each server.
@@ -126,6 +151,8 @@ pub struct Relay {
     waits: VecDeque<(u64, Ticket)>,
     /// Requests that are done in parts.
     gather: Gather,
+    /// Which keys are hot.
+    heat: Heat,
     letters: Vec<Letter>,
     tally: RouteTally,
     /// The state of the numbers that lots are drawn by.
@@ -143,15 +170,22 @@ impl Relay {
         router.setup.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        let rules = router.rules();
+        let (rules, mut heat) = (router.rules(), Heat::default());
+        heat.pin(&rules.pinned);
         Some(Self {
             router: router.clone(),
             tally: RouteTally::new(rules.totals.len()),
             rules,
             links: HashMap::default(),
             shared: HashMap::default(),
+            urgent: HashMap::default(),
             probes: Probes::default(),
             survey: Survey::default(),
+            redos: vec![],
+            detours: Detours::default(),
+            batches: Batches::default(),
+            late_batches: vec![],
+            awaiting: HashMap::new(),
             map: router.topology.map(),
             flow: vec![],
             number,
@@ -166,10 +200,12 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
             waits: VecDeque::new(),
             gather: Gather::default(),
+            heat,
             letters: vec![],
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
@@ -202,6 +238,7 @@ impl Relay {
         self.wake_subscribers();
         self.probe();
         self.survey();
+        self.redo();
         let looks = self.looks_at();
         if looks.is_some() {
             self.look();
@@ -209,7 +246,8 @@ impl Relay {
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at()).chain(looks);
+        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
+        let others = others.chain(looks).chain(self.redo_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 
@@ -232,6 +270,8 @@ impl Relay {
         self.tally.settle(&self.rules.totals);
         self.tally = RouteTally::new(rules.totals.len());
         self.rules = rules.clone();
+        self.adjust_patience();
+        self.heat.pin(&rules.pinned);
     }
 
     /// The number of the route of a read, in the rules that it works by now.
@@ -244,6 +284,11 @@ impl Relay {
 
     /// Adds what was counted to what all threads have counted.
     pub fn settle(&mut self) {
+        if let Some(hot) = self.heat.review(self.now) {
+            let heated = |hot: &Hot| Heated { share: hot.share, rate: hot.rate };
+            let hot = hot.iter().map(|hot| (hot.key.to_vec(), heated(hot))).collect();
+            self.router.hot.tell(self.number, self.router.replies.now(), hot);
+        }
         self.tally.settle(&self.rules.totals);
         for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
             tally.settle(&server.totals);

@@ -24,7 +24,8 @@ impl Relay {
         let changes = self.changes(known, request);
         self.invalidate(&changes);
         let ticket = course.replies.owe();
-        self.send(id, request.bytes, To::Client { client: request.client, ticket, changes });
+        let (client, protocol) = (request.client, request.protocol);
+        self.send(id, request.bytes, To::Client { client, ticket, changes, protocol });
         Ok(Taken::Done)
     }
 
@@ -49,7 +50,7 @@ impl Relay {
         course.settle(ticket);
         let watched = known.class == Class::Unwatch;
         match course.own.hold.take(if watched { Use::Unwatch } else { Use::Once }) {
-            Fate::Stays => To::Client { client, ticket, changes },
+            Fate::Stays => To::Client { client, ticket, changes, protocol: request.protocol },
             _ => To::Session(Step::Last { client, ticket, changes, watched }),
         }
     }

@@ -9,13 +9,14 @@
 
 use super::Relay;
 use super::homes::UNSERVED;
+use super::read::Waiter;
 use super::reply::To;
-use super::request::scope;
+use super::request::{form_of, scope, spoken};
 use super::tracking::caching;
-use crate::cache::{Concern, KeyList};
+use crate::cache::{Concern, Form, KeyList};
 use crate::catalog::{self, Class, KeyWords, Known, Merge, Split};
 use crate::command;
-use crate::failure::Failure;
+use crate::failure::{Failure, error_line};
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::pending::{LinkId, Scope};
@@ -46,11 +47,11 @@ impl Relay {
         course: &mut Course,
         tracked: Option<&KeyList>,
     ) -> Result<Option<Taken>, Failure> {
-        if self.map.is_one() {
+        let Some(known) = known else { return Ok(None) };
+        if self.map.is_one() || known.has_one_key() {
             return Ok(None);
         }
         self.look();
-        let Some(known) = known else { return Ok(None) };
         let split = known.split();
         if !matches!(split, Split::ByKey(..) | Split::All(_) | Split::Scan) {
             return Ok(None);
@@ -59,7 +60,10 @@ impl Relay {
             return Err(command::wrong_arity(&known.name));
         }
         // What tells of changes is spoken over in RESP3, whatever the client speaks.
-        let protocol = if tracked.is_some() { Protocol::Resp3 } else { request.protocol };
+        let protocol = match tracked {
+            Some(_) => Protocol::Resp3,
+            None => spoken(form_of(Some(known), request), request),
+        };
         let asked = Request { protocol, ..*request };
         match split {
             Split::ByKey(words, merge) => {
@@ -126,7 +130,8 @@ impl Relay {
         let mut links = Vec::with_capacity(errands.len());
         for errand in &errands {
             let way = (&errand.scope, writes);
-            let Some(link) = self.link_for(errand.server, request, course, way)? else {
+            let asked = (Some(known), request);
+            let Some(link) = self.link_to(errand.server, asked, course, way)? else {
                 return Ok(Some(Taken::Later));
             };
             links.push(link);
@@ -146,7 +151,8 @@ impl Relay {
             if tracked.is_some() {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
-            let to = To::Client { client, ticket: part, changes: errand.changes };
+            let (changes, protocol) = (errand.changes, request.protocol);
+            let to = To::Client { client, ticket: part, changes, protocol };
             self.send(link, &errand.request, to);
         }
         Ok(Some(Taken::Done))
@@ -175,9 +181,10 @@ impl Relay {
         let mut links = vec![0; request.args.len() - 1];
         for portion in portions {
             let server = self.owner(portion.place)?;
-            let link = self.shared_with(server, request.protocol, request.db);
+            let link = self.shared_with(server, Protocol::Resp3, request.db);
             let scope = Scope::of(portion.keys.iter().map(|key| request.args.word(1 + key)));
-            if course.pending.block(link, &scope, false) {
+            let waits = self.refuses(link) && self.await_server(request.client);
+            if waits || course.pending.block(link, &scope, false) {
                 return Ok(Taken::Later);
             }
             portion.keys.iter().for_each(|key| links[*key] = link);
@@ -212,11 +219,12 @@ impl Relay {
                 self.answer_part(client, part, known);
             }
         } else if self.refuses(link) {
-            let error = format!("-ERR {}\r\n", self.reason(link));
-            self.answer_part(client, part, error.into_bytes());
+            let error = error_line(&self.reason(link));
+            self.answer_part(client, part, error);
         } else {
             course.pending.add(ticket, link, &Scope::of(std::iter::once(key)), false);
-            self.send(link, &bytes, To::read(client, part));
+            let waiter = Waiter { client, ticket: part, protocol: request.protocol };
+            self.send(link, &bytes, To::Beside { waiter, form: Form::Alike });
         }
     }
 

@@ -100,7 +100,10 @@ impl Relay {
         } else {
             let shared = self.shared_with(kind.0, kind.1, kind.2);
             if self.refuses(shared) {
-                return Err(Failure::new(format!("ERR {}", self.reason(shared))));
+                if self.await_server(client) {
+                    return Ok(None);
+                }
+                return Err(Failure::because(&self.reason(shared)));
             }
             if self.pins.count >= self.rules.limits.pinned {
                 return self.wait(kind, request, course);

@@ -6,6 +6,7 @@
 //! or says that it cannot answer, its reads are asked elsewhere: a read can be done twice.
 
 use super::Relay;
+use super::absent;
 use super::homes::{Home, UNSERVED};
 use super::read::Stage;
 use super::reply::{Demand, Placed, To};
@@ -13,9 +14,11 @@ use crate::cache::{Concern, KeyList};
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
-use crate::path::pending::{Scope, hash};
+use crate::path::pending::{LinkId, Scope, hash};
 use crate::path::split::with_cursor;
-use crate::topology::{Fence, Health, PRIMARY, ReadFrom, ServerId, Shard, choose, cursor};
+use crate::topology::{
+    Fence, Health, PRIMARY, Partition, ReadFrom, ServerId, Shard, choose, cursor,
+};
 use crate::upstream::Phase;
 use breakwater_resp::{Kind, Protocol, write_request};
 
@@ -76,7 +79,7 @@ impl Relay {
         self.links.get(&link).is_some_and(|link| link.upstream.phase() == Phase::Ready)
     }
 
-    fn in_flight(&self, server: ServerId, protocol: Protocol, db: u8) -> usize {
+    pub(super) fn in_flight(&self, server: ServerId, protocol: Protocol, db: u8) -> usize {
         let link = self.shared.get(&(server, protocol, db)).and_then(|id| self.links.get(id));
         link.map_or(0, |link| link.upstream.waiting())
     }
@@ -116,8 +119,9 @@ impl Relay {
         let mut keys = KeyList::default();
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let scans = matches!(&*known.name, "scan" | "hscan" | "sscan" | "zscan");
-        if scans && !self.map.is_one() {
-            // Cursors have no room for the numbers of a cluster's servers.
+        if !self.map.is_one() && (scans || (keys.len() > 1 && &*known.name != "mget")) {
+            // Cursors have no room for the numbers of a cluster's servers. Of several keys, one may
+            // have left its slot's replicas, and the reply would not show it: see `absent`.
             return Ok(None);
         }
         if scans && let Some((server, cursor)) = cursor_of(request) {
@@ -212,8 +216,64 @@ impl Relay {
         if is_unfit(kind, &reply) {
             return self.replace(placed, &said(&reply));
         }
+        if self.clustered() && absent::is_likely(&reply) {
+            return self.ask_master(placed, kind, reply);
+        }
         let reply = if placed.scans { named(placed.server, reply) } else { reply };
         self.replied(placed.to, kind, reply);
+    }
+
+    /// A replica answers as if a key was not there. Its slot may be moving: then its master knows who
+    /// has the key.
+    fn ask_master(&mut self, placed: Placed, kind: Kind, reply: Vec<u8>) {
+        let Demand { protocol, db, partition, .. } = placed.demand;
+        match self.master_link(partition, protocol, db) {
+            Some(link) => self.send(link, &placed.request, placed.to),
+            None => self.replied(placed.to, kind, reply),
+        }
+    }
+
+    /// The connection to the master of a partition, if that can be asked.
+    fn master_link(&mut self, partition: Partition, protocol: Protocol, db: u8) -> Option<LinkId> {
+        self.look();
+        let master = self.map.owner(partition)?;
+        let link = self.shared_with(master, protocol, db);
+        (!self.refuses(link)).then_some(link)
+    }
+
+    /// A replica of a cluster says of a key of a read that it is not there, or as good as says so: the
+    /// master is asked in its place, whose reply is remembered. Whether it is.
+    pub(super) fn read_of_master(&mut self, flight: u64) -> bool {
+        let Some(read) = self.reads.get(&flight).filter(|_| self.clustered()) else { return false };
+        let says = read.reply.as_ref().is_some_and(|(_, reply)| absent::is_likely(reply));
+        let missing = read.missing || (read.passing && says);
+        let server = self.links.get(&read.link).map(|link| link.server);
+        if !missing || server.is_none_or(|server| self.map.leads(server)) {
+            return false;
+        }
+        let (key, db) = (read.shelf.keys.first(), read.shelf.db);
+        let partition = self.map.partition(key);
+        let Some(link) = self.master_link(partition, Protocol::Resp3, db) else {
+            // Nobody knows better: it is given, and not remembered.
+            self.reads.get_mut(&flight).into_iter().for_each(|read| read.tracked = false);
+            return false;
+        };
+        let Some(mut read) = self.reads.remove(&flight) else { return false };
+        let life = self.rules.routes.all()[self.route_of(&read)].ttl;
+        let tag = self.map.owner(partition).and_then(|master| self.map.tag(partition, master));
+        let generations = tag.and_then(|tag| self.router.replies.begin(&read.shelf, tag, life));
+        match (generations, read.lease.take()) {
+            (Some(generations), Some(lease)) => {
+                read.ask_anew(generations, (link, partition, self.map.epoch));
+                self.begin(read, lease);
+            }
+            (_, lease) => {
+                (read.lease, read.tracked) = (lease, false);
+                let request = read.request.clone();
+                self.send(link, &request, To::Instead(Box::new(read)));
+            }
+        }
+        true
     }
 
     /// A replica does not answer: what it was asked is asked elsewhere.

@@ -4,6 +4,7 @@
 
 use super::Relay;
 use super::reply::{Probe, To};
+use crate::cache::Route;
 use crate::topology::Standing;
 use crate::upstream::Phase;
 use breakwater_resp::{Protocol, Reply, write_request};
@@ -32,6 +33,10 @@ impl Relay {
         let router = self.router.clone();
         let topology = &router.topology;
         if !topology.fences.are_kept() || self.probes.due.is_some_and(|due| due > self.now) {
+            return;
+        }
+        if self.clustered() && !self.rules.routes.all().iter().any(Route::reads_replicas) {
+            self.probes.due = Some(self.now + USUAL);
             return;
         }
         let pause = if std::mem::take(&mut self.probes.hurried) { SOON } else { USUAL };

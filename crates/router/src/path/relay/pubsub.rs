@@ -6,6 +6,7 @@
 //! gets messages.
 
 use super::Relay;
+use super::face::NOT_HERE;
 use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;
@@ -45,6 +46,21 @@ pub(super) struct Subscribers {
 }
 
 impl Subscribers {
+    /// All that clients of this thread want to hear.
+    pub(super) fn topics(&self) -> BTreeSet<Topic> {
+        self.topics.keys().cloned().collect()
+    }
+
+    /// What was asked for and is not answered, by its numbers.
+    pub(super) fn unconfirmed(&self) -> Vec<(u64, Vec<Topic>)> {
+        self.asks.iter().map(|ask| (ask.number, ask.topics.clone())).collect()
+    }
+
+    /// How many bytes of messages are on their way here.
+    pub(super) fn load(&self) -> Arc<AtomicUsize> {
+        self.load.clone()
+    }
+
     /// When somebody has waited long enough.
     pub(super) fn wake_at(&self) -> Option<u64> {
         self.asks.front().map(|ask| ask.due)
@@ -67,11 +83,14 @@ impl Relay {
         if !begins {
             return Ok(self.end_topics(kind, request, course, out));
         }
+        if kind == Kind::Shard && self.clustered() {
+            return Err(NOT_HERE.into());
+        }
         let server = self.any_master()?;
         if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
             && self.refuses(shared)
         {
-            return Err(Failure::new(format!("ERR {}", self.reason(shared))));
+            return Err(Failure::because(&self.reason(shared)));
         }
         let (mut fresh, mut added, mut bytes) = (false, vec![], vec![]);
         for channel in request.args.from(1).iter() {
@@ -99,7 +118,7 @@ impl Relay {
     /// Asks who hears for subscriptions; whoever that is, it answers or is known to have ended.
     fn ask_ear(&mut self, client: ClientId, ticket: u64, bytes: Vec<u8>, topics: Vec<Topic>) {
         let ask = self.await_ear(client, ticket, bytes, topics.clone());
-        let load = self.subscribers.load.clone();
+        let load = self.subscribers.load();
         let listen = Listen { thread: self.number, ask, topics, load };
         let ear = self.router.ear.of(self.number);
         self.write(ear, Word::Listen(Box::new(listen)));

@@ -141,10 +141,18 @@ pub(super) struct Read {
     pub(super) when: u64,
     /// Whether the store has promised to tell of changes.
     pub(super) tracked: bool,
+    /// Whether it is shared by those who ask at the same time, and not remembered.
+    pub(super) passing: bool,
+    /// Whether the store that is asked has a copy of the reply, and not the key.
+    pub(super) of_copy: bool,
+    /// Whether copies of the reply are made in other stores.
+    pub(super) copied: bool,
     pub(super) reply: Option<(Kind, Vec<u8>)>,
     /// Keys whose life is to come.
     pub(super) lives: usize,
     pub(super) life: Option<Life>,
+    /// Whether one of its keys is not there.
+    pub(super) missing: bool,
     /// What is given if the store does not answer: a reply beyond its time.
     pub(super) stale: Option<Vec<u8>>,
 }
@@ -174,10 +182,39 @@ impl Read {
             protocols: SmallVec::new(),
             when: 0,
             tracked: true,
+            passing: false,
+            of_copy: false,
+            copied: false,
             reply: None,
             life: Some(Life::Absent),
+            missing: false,
             stale: None,
         }
+    }
+
+    /// Another server is asked in the place of the first, over this connection, by a map of this number.
+    pub(super) fn ask_anew(
+        &mut self,
+        generations: Generations,
+        (link, partition, epoch): (LinkId, Partition, u64),
+    ) {
+        (self.generations, self.link, self.partition, self.epoch) =
+            (generations, link, partition, epoch);
+        (self.stage, self.reply, self.lives) = (Stage::Asked, None, self.shelf.keys.len());
+        (self.life, self.missing, self.tracked) = (Some(Life::Absent), false, !self.passing);
+        self.lives = if self.passing { 0 } else { self.lives };
+    }
+
+    /// It is for those who wait for it alone: nothing else is asked of the store.
+    pub(super) fn pass(mut self) -> Self {
+        (self.passing, self.tracked, self.lives) = (true, false, 0);
+        self
+    }
+
+    /// It is shared, and copies of its reply are made: the store is to tell of changes.
+    pub(super) fn copy(&mut self) {
+        (self.passing, self.tracked, self.copied) = (false, true, true);
+        self.lives = self.shelf.keys.len();
     }
 
     /// One more client waits.

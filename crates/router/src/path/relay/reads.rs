@@ -17,8 +17,6 @@ use breakwater_resp::{Protocol, write_request};
 
 /// Reads of more keys are not remembered.
 const MOST_KEYS: usize = 64;
-/// How long, in milliseconds, a thread waits for another one's read.
-const PATIENCE: u64 = 5_000;
 
 /// A read, seen from its way in.
 struct Ask<'a, 'r> {
@@ -33,6 +31,8 @@ struct Ask<'a, 'r> {
     follows: bool,
     /// Its own ticket, if it is a part of another request.
     part: Option<u64>,
+    /// Whether it is not remembered, and shared since its key is hot.
+    hot: bool,
 }
 
 impl Relay {
@@ -72,26 +72,23 @@ impl Relay {
         tracks: bool,
     ) -> bool {
         let request = ask.request;
+        if ask.hot && tracks {
+            return self.pass(ask.route);
+        }
         // Before memory is looked at: what changes from now on is told.
         ask.number = tracks.then(|| self.register(course, &ask.keys));
         let mark = out.len();
-        let (db, protocol) = (request.db, request.protocol);
-        let router = &self.router;
-        let route = &self.rules.routes.all()[ask.route];
-        let (mode, checks) = (route.mode, route.verify > 0.0 || route.refresh_ahead > 0.0);
-        // The usual case, before anything is made for the others.
+        let mode = self.rules.routes.all()[ask.route].mode;
+        // Of others it has been looked for: see `usual`.
+        let looks = ask.part.is_some() || tracks;
         let get = ask.name == "get" && request.args.len() == 2;
-        let plain = get && !ask.follows && mode == Mode::On && !checks;
-        if plain && let Some(hit) = router.replies.get(db, request.args.word(1), protocol, out) {
-            if self.still_counts(ask.route, &hit, out.len() - mark, 0) {
-                return self.hit(&ask, course, out, mark);
-            }
-            out.truncate(mark);
+        if looks && get && !ask.follows && !ask.hot && self.get(ask.route, request, out).is_some() {
+            return self.hit(&ask, course, out, mark);
         }
         let form = ask.form;
-        let shelf = Shelf::new(db, ask.name, request.args, ask.keys.clone(), form);
+        let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), form);
         let Some(shelf) = shelf else { return self.pass(ask.route) };
-        if !ask.follows {
+        if !ask.follows && !ask.hot {
             let hit = self.find(&ask, &shelf, Staleness::Refused, out);
             match (hit, mode) {
                 (Some(hit), Mode::Shadow) => {
@@ -120,7 +117,8 @@ impl Relay {
         course: &Course,
     ) -> bool {
         let Ok(ask) = self.look_at(known, request, course) else { return false };
-        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
+        let mode = self.rules.routes.all()[ask.route].mode;
+        let answers = mode == Mode::On && !ask.follows && !ask.hot;
         let shelf = Shelf::new(request.db, ask.name, request.args, ask.keys.clone(), ask.form);
         let found = |shelf| self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]);
         answers && shelf.and_then(found).is_some()
@@ -134,7 +132,11 @@ impl Relay {
         course: &Course,
     ) -> Option<Ask<'a, 'r>> {
         let looked_at = self.look_at(known, request, course);
-        looked_at.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
+        let asked = looked_at.and_then(|ask| match ask.hot && !self.heat.touch(ask.keys.first()) {
+            true => Err(ask.route),
+            false => Ok(ask),
+        });
+        asked.inspect_err(|route| self.tally.add(*route, Count::Passed)).ok()
     }
 
     /// What is to be known of a read that may be answered from memory; its route if it may not.
@@ -155,11 +157,14 @@ impl Relay {
         let concern = request.concern.unwrap_or(of.concern);
         let few = (1..=MOST_KEYS).contains(&keys.len());
         let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
-        if !fits || concern == Concern::Consistent || !of.takes(&known.name) {
+        let takes = of.takes(&known.name);
+        // Whether it is, who asks finds out.
+        let hot = !takes && keys.len() == 1;
+        if !fits || concern == Concern::Consistent || !(takes || hot) {
             return Err(route);
         }
-        let follows = course.pending.change(keys.iter());
-        Ok(Ask { request, name: &known.name, form, route, keys, number: None, follows, part: None })
+        let (name, number, follows) = (&*known.name, None, course.pending.change(keys.iter()));
+        Ok(Ask { request, name, form, route, keys, number, follows, part: None, hot })
     }
 
     /// The reply to a read that was found, if it counts: appends it to `out`.
@@ -183,7 +188,7 @@ impl Relay {
     /// Whether a reply of so many bytes may be given: one that was asked for under other rules must be
     /// one that these would have kept.
     #[inline]
-    fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
+    pub(super) fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
         hit.when > self.rules.since() || {
             let age = self.router.replies.now().saturating_sub(hit.when);
             self.rules.routes.all()[route].keeps(age, hit.absent, len, patience)
@@ -228,11 +233,17 @@ impl Relay {
         let scope = Scope::of(shelf.keys.iter());
         let Ok(home) = self.home_of(shelf.keys.iter()) else { return self.pass(ask.route) };
         let demand = self.demand(ask, &shelf, home);
-        let Ok(server) = self.server_of_miss(&demand, &shelf) else {
+        let server = match ask.hot {
+            true => self.server_for(&demand, None),
+            false => self.server_of_miss(&demand, &shelf),
+        };
+        let Ok(mut server) = server else {
             return self.give_stale(ask, &shelf, course, out);
         };
-        let Some(tag) = self.map.tag(home.partition, server) else { return self.pass(ask.route) };
-        let reader = self.shared_with(server, Protocol::Resp3, request.db);
+        // Reads of a hot key go to several servers, and share one generation.
+        let tagged = if ask.hot { home.server } else { server };
+        let Some(tag) = self.map.tag(home.partition, tagged) else { return self.pass(ask.route) };
+        let mut reader = self.shared_with(server, Protocol::Resp3, request.db);
         // Its own requests before this one may change its keys: the store is to see them first.
         if ask.follows && course.pending.block(reader, &scope, false) {
             return self.pass(ask.route);
@@ -243,23 +254,38 @@ impl Relay {
         let chance = self.chance();
         let route = &self.rules.routes.all()[ask.route];
         let (life, patience) = (route.ttl, route.stale_if_error);
-        if route.admission && !self.router.replies.admits(&shelf, chance) {
+        if route.admission && !ask.hot && !self.router.replies.admits(&shelf, chance) {
             self.tally.add(ask.route, Count::LeftOut);
             return false;
         }
         let mut stale = None;
-        if patience > 0 {
+        if patience > 0 && !ask.hot {
             let mut kept = vec![];
             let taken = Staleness::Taken(patience);
             let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
-        // A read that takes longer than a reply lasts is one read all the same.
-        let life = life.map(|life| life.max(PATIENCE));
         let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
-        let Some(name) = shelf.flight(&generations) else { return self.pass(ask.route) };
+        // A change since then may have left this generation behind, which later reads share.
+        if demand.fence != self.fence(shelf.keys.iter()) {
+            return self.pass(ask.route);
+        }
+        let copy = if ask.hot && !ask.follows {
+            self.copy_for(ask.route, &shelf, generations[0], server)
+        } else {
+            None
+        };
+        if let Some(store) = copy {
+            server = store;
+            reader = self.shared_with(store, Protocol::Resp3, request.db);
+        }
+        let name = match ask.hot {
+            true => shelf.flight_to(server, &generations),
+            false => shelf.flight(&generations),
+        };
+        let Some(name) = name else { return self.pass(ask.route) };
         let ticket = ask.part.unwrap_or_else(|| course.replies.owe());
         // What its client knows it by.
         let known_by = self.clients_ticket(ticket);
@@ -270,6 +296,10 @@ impl Relay {
         let place = (reader, home.partition, self.map.epoch);
         let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
         read.stale = stale;
+        if ask.hot {
+            read = read.pass();
+            read.of_copy = copy.is_some();
+        }
         read.add(waiter);
         // By which connection the store is asked.
         let mut link = reader;
@@ -285,6 +315,9 @@ impl Relay {
                     }
                 }
                 self.tally.add(ask.route, Count::Misses);
+                if ask.hot && copy.is_none() && !ask.follows && self.begins_copies(&read) {
+                    read.copy();
+                }
                 self.begin(read, lease);
             }
             Role::Wait { ticket: flight, new, .. } => {
@@ -303,8 +336,9 @@ impl Relay {
                         self.tally.add(ask.route, Count::Joined);
                         link = ELSEWHERE;
                         read.stage = Stage::Elsewhere;
-                        self.waits.push_back((self.now + PATIENCE, flight));
-                        self.wake_by(Some(self.now + PATIENCE));
+                        let until = self.now.saturating_add(self.rules.limits.longest_read());
+                        self.waits.push_back((until, flight));
+                        self.wake_by(Some(until));
                         self.reads.insert(flight.flight, read);
                     }
                     None => {
@@ -388,6 +422,10 @@ impl Relay {
         if self.refuses(reader) || self.crowds.has(reader) {
             return;
         }
+        // It may take longer than the reply lasts, and is one read all the same.
+        if !self.router.replies.hold(&shelf, &generations) {
+            return;
+        }
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
                 self.tally.add(ask.route, Count::Refreshed);
@@ -414,7 +452,14 @@ impl Relay {
         read.lease = Some(lease);
         // The time before it is asked: a life that is counted from here ends no later than the key.
         read.when = self.router.replies.now();
+        let passing = read.passing;
+        if read.of_copy {
+            return self.ask_copy(flight, read);
+        }
         self.reads.insert(flight, read);
+        if passing {
+            return self.send(link, &request, To::Value(flight));
+        }
         self.send(link, &caching(), To::Promise(flight));
         self.send(link, &request, To::Value(flight));
         let mut words = vec![];

@@ -1,20 +1,30 @@
 //! Replies on their way out: whose each one is, and what it changes.
 
 use super::Relay;
+use super::detours::DetourId;
 use super::gather::is_part;
 use super::read::{News, Read, Waiter};
 use super::step::Step;
 use crate::cache::{Form, Generations, Shelf};
+use crate::failure::error_line;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Whose reply it is that the store gives.
 pub(super) enum To {
-    /// A client's, and what its request changes.
-    Client { client: ClientId, ticket: u64, changes: Changes },
+    /// A client's, and what its request changes; in this protocol there is no value, if there is none.
+    Client { client: ClientId, ticket: u64, changes: Changes, protocol: Protocol },
+    /// A client's, to a read: that may be asked twice.
+    Reader { client: ClientId, ticket: u64 },
+    /// Of a request that another server was asked before.
+    Again(Box<Again>),
+    /// To a part of a transaction on its way.
+    Part { batch: u64 },
     /// A client's, in RESP3; it gets it in the form of its own protocol.
     Beside { waiter: Waiter, form: Form },
     /// A client's, whose session it changes.
@@ -41,8 +51,22 @@ pub(super) enum To {
     Value(u64),
     /// How long a key of it lives, in milliseconds.
     Life(u64),
+    /// The copy that the read of this flight asks for.
+    Copy(u64),
+    /// A copy has been made, or has not.
+    Copied(Box<Made>),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
+}
+
+/// A request that a server has not done.
+pub(super) struct Again {
+    pub(super) to: To,
+    /// Until when it is tried, in milliseconds.
+    pub(super) until: u64,
+    /// How often another server was asked.
+    pub(super) tries: u32,
+    pub(super) detour: DetourId,
 }
 
 /// A page of a scan that a server is asked for.
@@ -60,6 +84,15 @@ pub(super) struct Given {
     /// How old it was, in milliseconds.
     pub(super) age: u64,
     pub(super) bytes: Vec<u8>,
+}
+
+/// A copy that a store is asked to take.
+pub(super) struct Made {
+    pub(super) shelf: Shelf,
+    pub(super) generation: u64,
+    pub(super) store: ServerId,
+    /// When it ends, in milliseconds of the engine's clock.
+    pub(super) until: u64,
 }
 
 /// A read that a replica is asked.
@@ -110,30 +143,60 @@ pub(super) struct Asked {
 impl To {
     /// A client's reply to what changes nothing.
     pub(super) fn read(client: ClientId, ticket: u64) -> Self {
-        Self::Client { client, ticket, changes: Changes::Nothing }
+        Self::Reader { client, ticket }
+    }
+
+    /// The clients of this thread whose reply it is.
+    pub(super) fn clients(&self) -> SmallVec<[ClientId; 1]> {
+        match self {
+            Self::Client { client, .. } | Self::Reader { client, .. } => {
+                SmallVec::from_elem(*client, 1)
+            }
+            Self::Beside { waiter, .. } => SmallVec::from_elem(waiter.client, 1),
+            Self::Instead(read) => read.waiters.iter().map(|waiter| waiter.client).collect(),
+            Self::Placed(placed) => placed.to.clients(),
+            Self::Again(again) => again.to.clients(),
+            _ => SmallVec::new(),
+        }
+    }
+
+    /// Whether what it answers may be asked twice.
+    pub(super) fn is_read(&self) -> bool {
+        match self {
+            Self::Again(again) => again.to.is_read(),
+            Self::Reader { .. } | Self::Beside { .. } | Self::Instead(_) | Self::Value(_) => true,
+            _ => false,
+        }
     }
 }
 
 impl Relay {
     pub(super) fn replied(&mut self, to: To, kind: Kind, reply: Vec<u8>) {
         match to {
-            To::Nobody | To::Session(_) => {}
+            To::Nobody | To::Session(_) | To::Part { .. } => {}
+            To::Again(again) => {
+                self.end_detour(again.detour);
+                self.replied(again.to, kind, reply);
+            }
+            To::Reader { client, ticket } => self.answer(client, ticket, reply),
             To::Allowed { client, ticket } => {
                 if kind.is_error() {
                     self.distrust(client, ticket);
                 }
             }
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, protocol } => {
                 self.invalidate(&changes);
-                self.answer(client, ticket, reply);
+                self.answer(client, ticket, converted(Form::Alike, kind, reply, protocol));
             }
             To::Beside { waiter, form } => {
-                let reply = form.convert(kind, &reply, waiter.protocol);
-                self.answer(waiter.client, waiter.ticket, reply.into_owned());
+                let reply = converted(form, kind, reply, waiter.protocol);
+                self.answer(waiter.client, waiter.ticket, reply);
             }
             To::Promise(flight) => self.promised(flight, kind),
             To::Value(flight) => self.value(flight, kind, reply),
             To::Life(flight) => self.life(flight, &reply),
+            To::Copy(flight) => self.replied_copy(flight, &reply),
+            To::Copied(made) => self.made_copy(&made, kind),
             To::Compare(given) => self.compare(&given, kind, &reply),
             To::Info(asked) => self.informed(&asked, Some(&reply)),
             To::Placed(placed) => self.replied_placed(*placed, kind, reply),
@@ -158,13 +221,19 @@ impl Relay {
 
     /// A request gets no reply.
     pub(super) fn fail(&mut self, to: To, why: &str) {
-        let error = || format!("-ERR {why}\r\n").into_bytes();
+        let error = || error_line(why);
         match to {
-            To::Client { client, ticket, changes } => {
+            To::Client { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
                 self.answer(client, ticket, error());
             }
             To::Beside { waiter, .. } => self.answer(waiter.client, waiter.ticket, error()),
+            To::Reader { client, ticket } => self.answer(client, ticket, error()),
+            To::Again(again) => {
+                self.end_detour(again.detour);
+                self.fail(again.to, why);
+            }
+            To::Part { .. } => {}
             To::Session(step) => self.failed_session(step, error()),
             To::Nobody => {}
             To::Allowed { client, ticket } => self.distrust(client, ticket),
@@ -174,7 +243,8 @@ impl Relay {
                     self.happen(flight, News::Lost, why);
                 }
             }
-            To::Compare(_) => {}
+            To::Copy(flight) => self.ask_own(flight),
+            To::Copied(_) | To::Compare(_) => {}
             To::Info(asked) => self.informed(&asked, None),
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
@@ -182,5 +252,13 @@ impl Relay {
             To::Probe(probe) => self.replied_probe(probe, None),
             To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }
+    }
+}
+
+/// A reply in the form of a protocol.
+fn converted(form: Form, kind: Kind, reply: Vec<u8>, protocol: Protocol) -> Vec<u8> {
+    match form.convert(kind, &reply, protocol) {
+        Cow::Borrowed(_) => reply,
+        Cow::Owned(converted) => converted,
     }
 }

@@ -1,16 +1,19 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
+use super::checks::check_words;
+use super::homes::DOWN;
+use super::read::Waiter;
 use super::reply::To;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
-use crate::cache::KeyList;
+use crate::cache::{Form, KeyList};
 use crate::catalog::{self, Class, Known};
 use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
-use crate::policy::Permissions;
 use crate::shared::ClientId;
+use crate::topology::Span;
 use breakwater_resp::Protocol;
 
 impl Relay {
@@ -21,13 +24,17 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
+        if self.answer_at_once(request, course, out) {
+            return Ok(Taken::Done);
+        }
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
-        let full =
-            course.replies.len() >= IN_FLIGHT || course.replies.kept() >= self.rules.limits.output;
+        let full = course.replies.len() >= IN_FLIGHT
+            || course.replies.expected() >= self.rules.limits.output;
         // What is kept in a transaction that is done now waits for its other parts.
-        if request.stand == Stand::Alone && (full || course.is_settling()) {
+        let waits = full || course.is_settling() || self.detours.has(request.client);
+        if request.stand == Stand::Alone && waits {
             return Ok(Taken::Later);
         }
         let learned;
@@ -45,9 +52,21 @@ impl Relay {
             return Ok(Taken::Later);
         }
         let keys = self.tracks(known, request, course);
+        let ticket = course.replies.end();
         let taken = self.carry(listed, known, request, course, out, keys.as_ref());
+        course.replies.weigh(ticket, request.bytes.len());
+        if let Err(why) = &taken
+            && why.0.starts_with(DOWN)
+            && self.await_server(request.client)
+        {
+            // The map may say more in a moment.
+            return Ok(Taken::Later);
+        }
         if !matches!(taken, Ok(Taken::Later)) {
             self.over_with(known, request.client, course);
+            if !self.awaiting.is_empty() {
+                self.awaiting.remove(&request.client);
+            }
         }
         taken
     }
@@ -137,7 +156,13 @@ impl Relay {
         course: &mut Course,
         tracked: Option<(Option<u64>, &KeyList)>,
     ) -> Result<Taken, Failure> {
-        let home = self.home(known, request)?;
+        let home = match known.map(|known| &*known.name) {
+            // Of a ring, one store is heard: messages to channels of shards go there as well.
+            Some("spublish") if self.map.first_of_ring().is_some() => {
+                self.home_of_span(Span::Keyless)?
+            }
+            _ => self.home(known, request)?,
+        };
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
         // Where a client is to hear of changes the primary is asked, which tells of them.
@@ -147,7 +172,9 @@ impl Relay {
         {
             return Ok(taken);
         }
-        let link = self.link_for(home.server, request, course, (&scope, writes))?;
+        let form = form_of(known, request);
+        let asked = Request { protocol: spoken(form, request), ..*request };
+        let link = self.link_to(home.server, (known, &asked), course, (&scope, writes))?;
         let Some(link) = link else { return Ok(Taken::Later) };
         self.invalidate(&changes);
         let ticket = course.replies.owe();
@@ -161,31 +188,57 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
         }
-        self.send(link, request.bytes, To::Client { client: request.client, ticket, changes });
+        let (client, protocol) = (request.client, request.protocol);
+        let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
+            (true, Some(form)) => To::Beside { waiter: Waiter { client, ticket, protocol }, form },
+            (true, None) => To::read(client, ticket),
+            (false, _) => To::Client { client, ticket, changes, protocol },
+        };
+        self.send(link, request.bytes, to);
         Ok(Taken::Done)
     }
 }
 
 /// Whether the user of a request may make it.
 fn check_user(known: Option<&Known>, request: &Request<'_>) -> Result<(), Failure> {
-    if known.is_some_and(|known| known.class == Class::Local) {
-        // What answers it asks by itself.
-        return Ok(());
-    }
-    // Of a command that nobody knows, nobody knows what it does.
-    let needed = known.map_or(Permissions::all(), |known| known.permissions);
-    match request.user {
-        None => Err("NOAUTH Authentication required.".into()),
-        Some(user) if user.permissions.contains(needed) => Ok(()),
-        Some(_) => {
+    let local = known.is_some_and(|known| known.class == Class::Local);
+    let user = match request.user {
+        // What answers it asks by itself whether it needs a user.
+        None if local => return Ok(()),
+        None => return Err("NOAUTH Authentication required.".into()),
+        Some(user) => user,
+    };
+    let denied = match known {
+        Some(known) => match user.judge(known, request.args) {
+            Ok(()) => return Ok(()),
+            Err(denial) => {
+                check_words(known, request)?;
+                denial.failure(known)
+            }
+        },
+        // Of a command that nobody knows, nobody knows what it does.
+        None if user.may_all() => return Ok(()),
+        None => {
             let name = request.args.word(0);
             let name = String::from_utf8_lossy(&name[..name.len().min(64)]).to_lowercase();
-            let name = known.map_or(&*name, |known| &known.name);
-            Err(Failure::new(format!(
-                "NOPERM this user has no permissions to run the '{name}' command"
-            )))
+            Failure::new(format!("NOPERM this user has no permissions to run the '{name}' command"))
         }
-    }
+    };
+    Err(denied)
+}
+
+/// How what the store says in RESP3 becomes a reply in RESP2, of a request whose reply can. The store
+/// is asked in RESP3 then: over one connection for all clients, by which remembered reads go as well.
+pub(super) fn form_of(known: Option<&Known>, request: &Request<'_>) -> Option<Form> {
+    let known = known.filter(|known| known.cacheable || known.alike)?;
+    let form =
+        (request.protocol == Protocol::Resp2).then(|| Form::of(&known.name, request.args.len()))?;
+    form.suits(Protocol::Resp2).then_some(form)
+}
+
+/// The protocol that the store is asked in.
+pub(super) fn spoken(form: Option<Form>, request: &Request<'_>) -> Protocol {
+    if form.is_some() { Protocol::Resp3 } else { request.protocol }
 }
 
 /// The keys that a request concerns, and whether it is more than a read of them.

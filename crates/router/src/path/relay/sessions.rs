@@ -3,6 +3,7 @@
 
 use super::Relay;
 use super::checks::{check_subscriber, check_words};
+use super::face::NOT_HERE;
 use super::reply::To;
 use super::step::Step;
 use crate::catalog::{Class, Known};
@@ -38,10 +39,18 @@ impl Relay {
             return Err(refusal.into());
         }
         let taken = match known.class {
+            Class::Refused(_)
+                if self.clustered()
+                    && matches!(&*known.name, "asking" | "readonly" | "readwrite") =>
+            {
+                check_words(known, request)?;
+                Ok(Taken::Said("OK"))
+            }
             Class::Refused(why) => Err(why.into()),
             _ if course.monitors && !matches!(&*known.name, "reset" | "quit") => {
                 Err(MONITORS.into())
             }
+            _ if self.is_of_users(known) => Ok(Taken::Local),
             Class::Local => self.local(known, request, course, out),
             Class::Multi => {
                 check_words(known, request)?;
@@ -58,6 +67,10 @@ impl Relay {
                 Ok(Taken::Said("OK"))
             }
             Class::Subscribes => self.subscribe(known, request, course, out),
+            Class::Monitors if self.clustered() => Err(NOT_HERE.into()),
+            Class::Other if self.clustered() && known.name.starts_with("cluster|") => {
+                self.speak_as_one(known, request, course, out)
+            }
             Class::Watch | Class::Monitors | Class::Waits => self.take_own(known, request, course),
             _ if known.blocks(request.args) => self.take_own(known, request, course),
             _ => return own.map(|id| self.over_own(id, Some(known), request, course)).transpose(),
@@ -82,6 +95,13 @@ impl Relay {
                 reply.bulk(request.args.get(1).unwrap_or_default());
                 Ok(Taken::Made)
             }
+            "select"
+                if self.clustered()
+                    && known.takes(request.args.len())
+                    && command::database(request.args.word(1)).is_ok_and(|db| db != 0) =>
+            {
+                Err("ERR SELECT is not allowed in cluster mode".into())
+            }
             "select" if known.takes(request.args.len()) => {
                 match (own, command::database(request.args.word(1))) {
                     (Some(id), Ok(db)) => {
@@ -100,6 +120,9 @@ impl Relay {
             "hello" if request.stand == Stand::Amid && changes_protocol(request) => {
                 Err("ERR the protocol cannot change in the middle of a transaction".into())
             }
+            "hello" if request.stand != Stand::Amid && self.must_meet(request.client) => {
+                Ok(Taken::Later)
+            }
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
@@ -107,6 +130,13 @@ impl Relay {
             }
             _ => Ok(Taken::Local),
         }
+    }
+
+    /// Whether a command speaks of users, of whom the node has its own.
+    pub(super) fn is_of_users(&self, known: &Known) -> bool {
+        known.class == Class::Other
+            && self.rules.users.given
+            && (known.name == "acl" || known.name.starts_with("acl|"))
     }
 
     /// A client is to be as one that has just begun, once what it is owed has come over a connection

@@ -18,7 +18,7 @@ pub(super) enum Step {
     /// To `SELECT` over one.
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
-    Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool },
+    Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool, batch: u64 },
     /// A thread has asked for subscriptions; those that are fresh were asked of the store.
     Stands { thread: u64, ask: u64, topics: Vec<Topic>, fresh: Vec<Topic> },
     /// Subscriptions that no thread has any more.
@@ -28,6 +28,8 @@ pub(super) enum Step {
     Number { client: ClientId, thread: u64, source: ClientId },
     /// The store tells of changes of the keys that a client is about to read.
     Promised { client: ClientId, number: u64 },
+    /// The store has said which version it is, or cannot.
+    Met,
     /// What the store says of a command of this name.
     Learn(Vec<u8>),
 }
@@ -49,7 +51,12 @@ impl Relay {
                     link.pin = Some(db);
                 }
             }
-            Step::Exec { client, ticket, changes, db, own } => {
+            Step::Exec { client, ticket, changes, db, own, batch } => {
+                let exec = Step::Exec { client, ticket, changes, db, own, batch };
+                let Some((exec, reply, kind)) = self.ended_batch(id, exec, kind, reply) else {
+                    return;
+                };
+                let Step::Exec { changes, .. } = exec else { return };
                 self.invalidate(&changes);
                 let done = kind == Kind::Array && !reply.starts_with(b"*-1");
                 let refused = kind.is_error() && !reply.starts_with(b"-EXECABORT");
@@ -74,6 +81,7 @@ impl Relay {
             Step::Promised { client, number } => {
                 self.give_promise(client, if kind.is_error() { 0 } else { number });
             }
+            Step::Met => self.met(),
             Step::Learn(name) => self.learned(name, Some(&reply)),
         }
     }
@@ -81,6 +89,12 @@ impl Relay {
     /// There is none.
     pub(super) fn failed_session(&mut self, step: Step, error: Vec<u8>) {
         match step {
+            Step::Exec { batch: number @ 1.., client, ticket, changes, .. } => {
+                let detour = self.batches.end(number).and_then(|batch| batch.detour);
+                detour.into_iter().for_each(|detour| self.end_detour(detour));
+                self.invalidate(&changes);
+                self.answer(client, ticket, error);
+            }
             Step::Last { client, ticket, changes, .. }
             | Step::Exec { client, ticket, changes, .. } => {
                 self.invalidate(&changes);
@@ -96,6 +110,7 @@ impl Relay {
             Step::Stands { thread, ask, topics, fresh } => {
                 self.stands(thread, ask, &topics, &fresh, Some(&error));
             }
+            Step::Met => self.met(),
             Step::Learn(name) => self.learned(name, None),
         }
     }

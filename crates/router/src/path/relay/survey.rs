@@ -58,13 +58,12 @@ impl Relay {
         let hurried = std::mem::take(&mut self.survey.hurried) || self.map.is_unknown();
         let pause = if hurried { SOON } else { USUAL };
         self.survey.due = Some(self.now + pause);
-        if self.survey.ends.is_none()
-            && self.router.topology.begin_map(self.router.replies.now(), pause)
-        {
+        let now = self.router.replies.now();
+        if self.survey.ends.is_none() && self.router.topology.begin_map(now, pause) {
             self.begin_round();
-        } else if hurried && self.survey.ends.is_none() {
-            // Another thread asks: whether that was enough is seen then.
-            self.survey.hurried = false;
+        } else {
+            // What it is asked for now may not know yet what the hurry is about.
+            self.survey.hurried = hurried && !self.map.is_unknown();
         }
     }
 
@@ -76,6 +75,12 @@ impl Relay {
             self.survey.due = Some(self.survey.due.map_or(soon, |due| due.min(soon)));
             self.wake_by(Some(soon));
         }
+    }
+
+    /// A server has said that another one has keys.
+    pub(super) fn hint_map(&mut self, servers: [ServerId; 2]) {
+        self.survey.hints.extend(servers);
+        self.hurry_map();
     }
 
     fn begin_round(&mut self) {
@@ -173,7 +178,7 @@ impl Relay {
         let moved = self.router.topology.learn(&answers);
         if !moved.is_empty() {
             self.router.replies.end(&moved);
-            self.tell_flushed();
+            self.tell_moved(&moved);
         }
         self.look();
     }

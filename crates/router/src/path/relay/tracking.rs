@@ -15,17 +15,20 @@
 //! know who wrote, which the store alone does: it gets a connection of its own (`loops`).
 
 use super::Relay;
+use super::face::NOT_HERE;
 use super::reply::To;
 use super::step::Step;
 use crate::cache::KeyList;
+use crate::catalog::Permissions;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Delivery, Payload, Request, Stand, Taken};
 use crate::path::hold::Hold;
 use crate::path::letter::{Letter, Word};
-use crate::policy::{Permissions, User};
+use crate::policy::User;
 use crate::shared::{ClientId, Told, Tracker};
+use crate::topology::Tag;
 use breakwater_resp::{Protocol, ReplyWriter, write_request};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,6 +112,9 @@ impl Relay {
             self.router.tracked.end(request.client);
             return Ok(Taken::Said("OK"));
         };
+        if options.no_loop && self.clustered() {
+            return Err(NOT_HERE.into());
+        }
         if options.no_loop && request.stand != Stand::Alone {
             return Err("ERR NOLOOP cannot be asked for inside a transaction".into());
         }
@@ -126,7 +132,7 @@ impl Relay {
         for server in map.masters() {
             let tells = self.shared_with(server, Protocol::Resp3, request.db);
             if map.is_one() && self.refuses(tells) {
-                return Err(Failure::new(format!("ERR {}", self.reason(tells))));
+                return Err(Failure::because(&self.reason(tells)));
             }
         }
         let tracked = &self.router.tracked;
@@ -310,6 +316,17 @@ impl Relay {
         }
         let told = keys.iter().flat_map(|key| self.router.tracked.changed(key)).collect();
         self.tell_all(told);
+    }
+
+    /// Of keys of what these tags stand for nobody may tell for a while, and what was read of them is
+    /// forgotten already. Who hears of prefixes is told of everything.
+    pub(super) fn tell_moved(&mut self, tags: &[Tag]) {
+        if !self.router.tracked.is_empty() {
+            let map = self.router.topology.map();
+            let mut told = self.router.tracked.changed_where(map.concerns(tags));
+            told.extend(self.router.tracked.by_prefix());
+            self.tell_all(told);
+        }
     }
 
     /// Any key may have changed, and all are forgotten already.

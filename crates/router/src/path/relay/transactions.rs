@@ -2,7 +2,10 @@
 //! keys are watched, or a database is chosen in it, it goes over one of its client's own.
 
 use super::Relay;
+use super::batches::Batch;
 use super::checks::{aborted, check_words};
+use super::homes::DOWN;
+use super::redo::scope_of_words;
 use super::reply::To;
 use super::step::Step;
 use crate::catalog::{Class, Known};
@@ -12,6 +15,8 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Taken};
 use crate::path::execution::Execution;
 use crate::path::hold::{Fate, Hold, Use};
+use crate::path::pending::LinkId;
+use crate::path::split::CROSSSLOT;
 use crate::path::transaction::{Transaction, command as word};
 use crate::shared::ClientId;
 use crate::topology::Span;
@@ -46,6 +51,10 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
     ) -> Result<Taken, Refusal> {
+        self.look();
+        if self.map.is_unknown() && self.await_server(request.client) {
+            return Ok(Taken::Later);
+        }
         let Some(known) = known else {
             return Err(Refusal::Kept(command::unknown(request.args)));
         };
@@ -73,13 +82,16 @@ impl Relay {
             }
             _ => {}
         }
-        self.look();
         let span = self.span(Some(known), request);
-        self.home_of_span(span).map_err(Refusal::Kept)?;
+        if span == Span::Several {
+            return Err(Refusal::Kept(CROSSSLOT.into()));
+        }
         let changes = self.changes(Some(known), request);
+        let scope = scope_of_words(Some(known), request.args);
         let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
             if name == "select"
+                && self.router.topology.cluster.is_none()
                 && let Ok(db) = command::database(request.args.word(1))
             {
                 transaction.db = Some(db);
@@ -87,11 +99,13 @@ impl Relay {
             let own = match known.class {
                 Class::Local if name == "ping" => transaction.has_own(),
                 Class::Local => !matches!(name, "echo" | "select" | "info"),
+                _ if self.is_of_users(known) => true,
                 Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
                 _ => false,
             };
             transaction.queue(request.bytes, own, limit).map_err(Refusal::Kept)?;
             transaction.spans(span);
+            transaction.scope.merge(scope);
             transaction.changes.merge(changes);
         }
         Ok(Taken::Said("QUEUED"))
@@ -130,6 +144,7 @@ impl Relay {
             return Err(Refusal::Ended(why.into()));
         }
         let (whole, db, span) = (transaction.whole(), transaction.db, transaction.span());
+        let scope = transaction.scope.clone();
         self.look();
         let held = self.own(request.client, course);
         let own = held.is_some() || db.is_some();
@@ -141,11 +156,14 @@ impl Relay {
         };
         let link = server.and_then(|server| match own {
             true => self.pin(server, request, course),
-            false => self.link_for_all(server, request, course),
+            false => self.link_for_whole(server, request, course, &scope),
         });
         let id = match link {
             Ok(Some(id)) => id,
             Ok(None) => return Ok(Taken::Later),
+            Err(why) if why.0.starts_with(DOWN) && self.await_server(request.client) => {
+                return Ok(Taken::Later);
+            }
             Err(why) => {
                 self.unwatch(request, course);
                 return Err(Refusal::Ended(why));
@@ -162,15 +180,19 @@ impl Relay {
         let changes = changes.unwrap_or_default();
         self.invalidate(&changes);
         let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
-        let mut last = Some(To::Session(Step::Exec { client, ticket, changes, db, own }));
-        let count = whole.len();
-        for (at, part) in whole.iter().enumerate() {
-            let to = if at + 1 == count { last.take() } else { None };
-            self.send(id, part, to.unwrap_or(To::Nobody));
-        }
+        let batch = match self.clustered() {
+            true => self.batches.add(Batch::new(whole.clone(), scope.clone())),
+            false => 0,
+        };
+        self.send_whole(id, &whole, Step::Exec { client, ticket, changes, db, own, batch });
         match own || db.is_some() {
             true => course.settle(ticket),
-            false => self.follow(ticket, id, course),
+            false => {
+                self.follow(ticket, id, course);
+                if batch != 0 {
+                    course.pending.hold(ticket, &scope);
+                }
+            }
         }
         Ok(if course.execution.is_some() { Taken::Later } else { Taken::Done })
     }
@@ -194,6 +216,22 @@ impl Relay {
         if execution.misleads() {
             self.tell_all_changed(course);
         }
+    }
+}
+
+impl Relay {
+    /// Sends a transaction.
+    pub(super) fn send_whole(&mut self, id: LinkId, whole: &[Vec<u8>], exec: Step) {
+        let part = matches!(exec, Step::Exec { batch: 1.., .. });
+        let Some((last, parts)) = whole.split_last() else { return };
+        for request in parts {
+            let to = match &exec {
+                Step::Exec { batch, .. } if part => To::Part { batch: *batch },
+                _ => To::Nobody,
+            };
+            self.send(id, request, to);
+        }
+        self.send(id, last, To::Session(exec));
     }
 }
 

@@ -26,6 +26,14 @@ pub(super) enum Answer {
 }
 
 impl Relay {
+    /// What the store has said of a command of this name.
+    pub(super) fn learned_of(&self, name: &[u8]) -> Option<Arc<Known>> {
+        match self.answers.get(&name.to_ascii_lowercase()) {
+            Some(Answer::Told(known)) => Some(known.clone()),
+            _ => None,
+        }
+    }
+
     /// What the store says of the command of a request; `None` if that is still to come.
     pub(super) fn learn(
         &mut self,
@@ -49,7 +57,7 @@ impl Relay {
         let server = self.any_master()?;
         let link = self.shared_with(server, request.protocol, request.db);
         if self.refuses(link) {
-            return Err(Failure::new(format!("ERR {}", self.reason(link))));
+            return Err(Failure::because(&self.reason(link)));
         }
         if self.answers.len() >= NAMES {
             self.answers.retain(|_, answer| matches!(answer, Answer::Asked(_)));

@@ -4,16 +4,13 @@
 //! A node named `n` has its points at the hashes of `n_0`, `n_1` and so on; a key belongs to the first
 //! point that is not before its own hash. The hash is XXH64 with seed 0.
 
-mod bounded;
 mod owners;
 mod points;
-mod tag;
 
-pub use bounded::has_room;
 pub(crate) use owners::RingOwners;
 pub use owners::{MOST_STORES, RingOptions};
-pub(crate) use tag::tag_of;
 
+use super::tag::tag_of;
 use points::{Points, hash};
 
 /// Points of a node of the weight 1: the shares of equal nodes differ by some 3 %.
@@ -53,7 +50,7 @@ impl Ring {
     /// The node of a key.
     #[inline]
     pub fn locate(&self, key: &[u8]) -> usize {
-        self.points.from(self.point(key)).next().unwrap_or_default()
+        self.points.node(self.point(key))
     }
 
     /// The nodes of a key, each once: its own, that which takes over when it is down, and so on.
@@ -71,13 +68,6 @@ impl Ring {
             return own;
         }
         self.successors(key).find(|node| is_up(*node)).unwrap_or(own)
-    }
-
-    /// One of the first nodes of a hot key, by a second hash: whoever gives the same `by` has the same
-    /// node each time, and all together use all of these nodes.
-    pub fn spread(&self, key: &[u8], copies: usize, by: &[u8]) -> usize {
-        let nodes: Vec<_> = self.successors(key).take(copies.max(1)).collect();
-        nodes[hash(by) as u32 as usize % nodes.len()]
     }
 }
 

@@ -69,6 +69,12 @@ impl RingOwners {
         partition % MOST_STORES as u16
     }
 
+    /// The stores behind the one that serves a key, on the ring, of those that are not down.
+    pub(crate) fn behind(&self, key: &[u8]) -> impl Iterator<Item = ServerId> {
+        let up = self.ring.successors(key).filter(|node| !self.down[*node]);
+        up.map(|node| self.ids[node]).skip(1)
+    }
+
     /// The numbers of the stores, in the order of the nodes.
     pub(crate) fn ids(&self) -> &[ServerId] {
         &self.ids

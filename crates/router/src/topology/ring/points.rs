@@ -42,10 +42,17 @@ impl Points {
     /// The point that a hash belongs to.
     #[inline]
     pub(super) fn of(&self, hash: u64) -> usize {
-        let from = self.first[(hash >> self.shift) as usize] as usize;
-        let behind = self.hashes[from..].iter().take_while(|point| **point < hash).count();
-        let at = from + behind;
+        let mut at = self.first[(hash >> self.shift) as usize] as usize;
+        while self.hashes.get(at).is_some_and(|point| *point < hash) {
+            at += 1;
+        }
         if at == self.hashes.len() { 0 } else { at }
+    }
+
+    /// The node of a point.
+    #[inline]
+    pub(super) fn node(&self, point: usize) -> usize {
+        usize::from(self.nodes[point])
     }
 
     /// The nodes of the points from one on, around the ring; one may come more than once.

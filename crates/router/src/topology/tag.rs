@@ -1,10 +1,13 @@
 //! Hash tags of Redis Cluster: which part of a key decides where it lives.
 
+use memchr::memchr;
+
 /// What is between the first `{` and the next `}`, if that is anything; else the whole key.
+#[inline]
 pub(crate) fn tag_of(key: &[u8]) -> &[u8] {
-    let Some(open) = key.iter().position(|byte| *byte == b'{') else { return key };
+    let Some(open) = memchr(b'{', key) else { return key };
     let rest = &key[open + 1..];
-    match rest.iter().position(|byte| *byte == b'}') {
+    match memchr(b'}', rest) {
         Some(close) if close > 0 => &rest[..close],
         _ => key,
     }

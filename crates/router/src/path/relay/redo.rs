@@ -1,0 +1,458 @@
+//! Requests that a server of a cluster has not done: another one is asked, or the same one later.
+//!
+//! ```text
+//! what it says, or what happens        what is done
+//! MOVED                                the server that it names is asked
+//! ASK                                  the same, behind ASKING, for this request
+//! TRYAGAIN, CLUSTERDOWN, LOADING       whoever has the keys then is asked, a little later
+//! the connection was lost before the   the same
+//! request was written, or it is a read
+//! ```
+//! None of these has been done, but for reads, which may be done twice. All of that is bounded: what
+//! is said last is the reply then. Clients whose next requests have to wait for a server wait as long
+//! (`Relay::await_server`).
+
+use super::Relay;
+use super::detours::{DetourId, Detours};
+use super::reply::{Again, To};
+use super::step::Step;
+use crate::cache::KeyList;
+use crate::catalog::{self, Class, Effect, Known};
+use crate::failure::error_line;
+use crate::path::course::Delivery;
+use crate::path::pending::{LinkId, Scope};
+use crate::path::transaction::command;
+use crate::shared::ClientId;
+use crate::topology::{ServerId, Span};
+use breakwater_resp::{Args, Kind, Parsed, Protocol, RequestParser};
+use smallvec::SmallVec;
+
+/// How long, in milliseconds, a request is tried.
+pub(super) const PATIENCE: u64 = 2_000;
+/// The first wait before it is tried again, and the longest.
+const LEAST: u64 = 10;
+const MOST: u64 = 200;
+/// So many times another server is asked at once.
+const HOPS: u32 = 5;
+
+/// One that waits until it is tried again.
+pub(super) struct Redo {
+    due: u64,
+    /// Whether it waits for another one.
+    behind: bool,
+    again: Again,
+    request: Box<[u8]>,
+    /// Who is asked, and whether behind `ASKING`; if nobody, whoever has the keys by then.
+    target: Option<(ServerId, bool)>,
+    protocol: Protocol,
+    /// What is the reply in the end.
+    last: Vec<u8>,
+}
+
+impl Redo {
+    /// Whether what it has waited for has ended.
+    fn is_free(&self, detours: &Detours) -> bool {
+        self.behind && !detours.is_behind(self.again.detour)
+    }
+}
+
+/// What a server says that has not done a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Refused<'a> {
+    Moved(&'a str),
+    Ask(&'a str),
+    Later,
+}
+
+/// What an error of a cluster's server says; `None` if it is the reply.
+fn refused(reply: &[u8]) -> Option<Refused<'_>> {
+    let line = std::str::from_utf8(reply.strip_prefix(b"-")?).ok()?.trim_end();
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let place = || rest.split_once(' ').map(|(_, place)| place);
+    match word {
+        "MOVED" => Some(Refused::Moved(place()?)),
+        "ASK" => Some(Refused::Ask(place()?)),
+        "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" => Some(Refused::Later),
+        _ => None,
+    }
+}
+
+/// A host, which may be none, and a port.
+fn place(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    Some((host.trim_start_matches('[').trim_end_matches(']'), port.parse().ok()?))
+}
+
+/// Whether a reply is an error by which a server of a cluster says that it has not done a request.
+pub(super) fn is_refusal(kind: Kind, reply: &[u8]) -> bool {
+    kind.is_error() && refused(reply).is_some()
+}
+
+impl Relay {
+    /// A client waits until the server of its keys can be asked, or has waited for long enough: then
+    /// the answer is `false`.
+    pub(super) fn await_server(&mut self, client: ClientId) -> bool {
+        if !self.clustered() {
+            return false;
+        }
+        let until = *self.awaiting.entry(client).or_insert(self.now + PATIENCE);
+        self.wake_by(Some(until));
+        self.hurry_map();
+        until > self.now
+    }
+
+    /// Servers may be reached that could not: who waits for one asks again.
+    pub(super) fn wake_awaiting(&mut self) {
+        self.deliveries.extend(self.awaiting.keys().map(|client| Delivery::wake(*client)));
+    }
+
+    /// A detour has ended: what is behind it may go.
+    pub(super) fn end_detour(&mut self, detour: DetourId) {
+        if self.detours.end(detour) {
+            self.wake_by(Some(self.now));
+        }
+    }
+
+    /// A server has not done a request of a client.
+    pub(super) fn redirect(&mut self, id: LinkId, to: To, request: &[u8], reply: Vec<u8>) {
+        let Some(link) = self.links.get(&id) else { return };
+        let (asked, protocol, pinned) = (link.server, link.protocol, link.pin.is_some());
+        let (target, asks) = self.named(asked, &reply);
+        if let Some(target) = target.filter(|_| !asks) {
+            self.hint_map([asked, target]);
+        } else if target.is_none() {
+            self.hurry_map();
+        }
+        if let To::Session(Step::Exec { .. }) = to
+            && let To::Session(step) = to
+        {
+            return self.replied_session(id, step, Kind::Error, reply);
+        }
+        if pinned {
+            return self.redirect_own(id, to, request, (target, asks), reply);
+        }
+        let is_late = target.is_none() && self.is_followed(id, &to, request);
+        let Some(again) = self.again(to, request, &reply) else { return };
+        if is_late {
+            return self.replied(To::Again(Box::new(again)), Kind::Error, reply);
+        }
+        let target = target.map(|target| (target, asks));
+        match target.filter(|_| again.tries <= HOPS) {
+            Some(target) => self.send_again(again, request, target, (protocol, reply)),
+            None => self.put_off(again, request, target, protocol, reply),
+        }
+    }
+
+    /// The server that an error of another one names, and whether it is asked behind `ASKING`.
+    pub(super) fn named(&self, asked: ServerId, error: &[u8]) -> (Option<ServerId>, bool) {
+        let (at, asks) = match refused(error) {
+            Some(Refused::Moved(at)) => (at, false),
+            Some(Refused::Ask(at)) => (at, true),
+            _ => return (None, false),
+        };
+        let topology = &self.router.topology;
+        let cluster = topology.cluster.as_ref().zip(place(at));
+        let server = cluster.and_then(|(cluster, (host, port))| {
+            cluster.number(&topology.servers, asked, host, port)
+        });
+        (server, asks)
+    }
+
+    /// What is tried again, and once more often; `None` if it is not, and its end is told.
+    fn again(&mut self, to: To, request: &[u8], reply: &[u8]) -> Option<Again> {
+        let (to, until, tries) = match to {
+            To::Again(again) => return Some(Again { tries: again.tries + 1, ..*again }),
+            to => (to, self.now + PATIENCE, 1),
+        };
+        let to = match to {
+            // What is read in a detour is not remembered, nor is anybody told of its changes.
+            To::Value(flight) => {
+                let mut read = self.reads.remove(&flight)?;
+                read.tracked = false;
+                To::Instead(Box::new(read))
+            }
+            To::Client { client, ticket, changes, protocol } => {
+                self.distrust(client, ticket);
+                To::Client { client, ticket, changes, protocol }
+            }
+            To::Reader { client, ticket } => {
+                self.distrust(client, ticket);
+                To::Reader { client, ticket }
+            }
+            To::Placed(placed) => placed.to,
+            To::Part { batch } => {
+                self.batches.refuse(batch, reply);
+                return None;
+            }
+            To::Session(Step::Promised { client, .. }) => {
+                self.give_promise(client, 0);
+                return None;
+            }
+            to @ (To::Beside { .. } | To::Instead(_) | To::Info(_)) => to,
+            other => {
+                self.replied(other, Kind::Error, reply.to_vec());
+                return None;
+            }
+        };
+        let detour = self.detours.begin(to.clients(), self.scope_of(request), to.is_read());
+        Some(Again { to, until, tries, detour })
+    }
+
+    /// Asks a server, or later whoever has the keys then. What is behind another one waits for it.
+    fn send_again(
+        &mut self,
+        again: Again,
+        request: &[u8],
+        (server, asks): (ServerId, bool),
+        (protocol, last): (Protocol, Vec<u8>),
+    ) {
+        if self.detours.is_behind(again.detour) {
+            return self.put_off(again, request, Some((server, asks)), protocol, last);
+        }
+        let link = self.shared_with(server, protocol, 0);
+        if self.refuses(link) {
+            let why = error_line(&self.reason(link));
+            return self.put_off(again, request, None, protocol, why);
+        }
+        if !self.has_room(link, [request.to_vec()].iter()) {
+            let last = b"-ERR too many requests wait for the store\r\n".to_vec();
+            return self.put_off(again, request, Some((server, asks)), protocol, last);
+        }
+        self.send_to_master(link, asks, |relay| {
+            relay.send(link, request, To::Again(Box::new(again)));
+        });
+    }
+
+    /// Sends something that a server is to do as the master of its keys, which another one has said it
+    /// is: behind `ASKING`, if need be, and never as a replica, as which it may be known.
+    pub(super) fn send_to_master(&mut self, id: LinkId, asks: bool, send: impl FnOnce(&mut Self)) {
+        let reads = self.links.get(&id).is_some_and(|link| link.upstream.reads_replica());
+        let say = |relay: &mut Self, said: bool, word| {
+            if said {
+                relay.send(id, &command(word), To::Nobody);
+            }
+        };
+        say(self, reads, "READWRITE");
+        say(self, asks, "ASKING");
+        send(self);
+        say(self, reads, "READONLY");
+    }
+
+    /// Whether something that the client of a request has sent behind it over the same connection
+    /// concerns one of its keys.
+    fn is_followed(&self, id: LinkId, to: &To, request: &[u8]) -> bool {
+        let Some(link) = self.links.get(&id) else { return false };
+        let of = |to: &To| match to {
+            To::Value(flight) => self.waiters_of(*flight),
+            // Whether it is of these keys, its batch says.
+            To::Session(Step::Exec { client, .. }) => SmallVec::from_elem(*client, 1),
+            to => to.clients(),
+        };
+        let (clients, scope) = (of(to), self.scope_of(request));
+        let own = |to: &To| of(to).iter().any(|client| clients.contains(client));
+        let meets = |to: &To, token| match to {
+            To::Session(Step::Exec { batch, .. }) => self.batches.meets(*batch, &scope),
+            _ => link.to.request(token).is_none_or(|other| self.scope_of(&other).meets(&scope)),
+        };
+        link.to.waiting().any(|(token, to)| own(to) && meets(to, token))
+    }
+
+    /// The clients of this thread that wait for a read.
+    fn waiters_of(&self, flight: u64) -> SmallVec<[ClientId; 1]> {
+        let waiters = self.reads.get(&flight).into_iter().flat_map(|read| &read.waiters);
+        waiters.map(|waiter| waiter.client).collect()
+    }
+
+    /// Whether these are taken, and what [`Relay::send_to_master`] says around them.
+    pub(super) fn has_room<'a>(
+        &self,
+        id: LinkId,
+        requests: impl Iterator<Item = &'a Vec<u8>>,
+    ) -> bool {
+        let (mut count, mut bytes) = (3, 128);
+        requests.for_each(|request| (count, bytes) = (count + 1, bytes + request.len()));
+        self.links.get(&id).is_some_and(|link| link.upstream.has_room(count, bytes).is_ok())
+    }
+
+    /// A request is tried again in a while, or its end has come.
+    pub(super) fn put_off(
+        &mut self,
+        again: Again,
+        request: &[u8],
+        target: Option<(ServerId, bool)>,
+        protocol: Protocol,
+        last: Vec<u8>,
+    ) {
+        if again.until <= self.now {
+            return self.replied(To::Again(Box::new(again)), Kind::Error, last);
+        }
+        let pause = (LEAST << again.tries.min(8)).min(MOST);
+        let behind = self.detours.is_behind(again.detour);
+        let due = if behind { again.until } else { (self.now + pause).min(again.until) };
+        self.redos.push(Redo {
+            due,
+            behind,
+            again,
+            request: request.into(),
+            target,
+            protocol,
+            last,
+        });
+        self.hurry_map();
+        self.wake_by(Some(due));
+    }
+
+    /// A request is not done, since its connection was lost: whether it is tried again.
+    pub(super) fn retry(&mut self, to: To, request: &[u8], protocol: Protocol, why: &str) {
+        let last = error_line(why);
+        if let Some(again) = self.again(to, request, &last) {
+            self.put_off(again, request, None, protocol, last);
+        }
+    }
+
+    /// Tries what is due, and what waited for others.
+    pub(super) fn redo(&mut self) {
+        let (now, detours) = (self.now, &self.detours);
+        let goes = |redo: &mut Redo| redo.due <= now || redo.is_free(detours);
+        let mut due: Vec<_> = self.redos.extract_if(.., goes).collect();
+        due.sort_by_key(|redo| redo.again.detour);
+        for Redo { mut again, request, target, protocol, last, .. } in due {
+            again.tries += 1;
+            let mut home = || self.home_of_span(self.span_of(&request)).map(|home| home.server);
+            match target.map_or_else(|| home().map(|server| (server, false)), Ok) {
+                Ok(target) => self.send_again(again, &request, target, (protocol, last)),
+                Err(_) => self.put_off(again, &request, None, protocol, last),
+            }
+        }
+        self.redo_batches();
+        let over: Vec<_> =
+            self.awaiting.iter().filter(|(_, until)| **until <= now).map(|(id, _)| *id).collect();
+        self.deliveries.extend(over.into_iter().map(Delivery::wake));
+    }
+
+    /// When something is due.
+    pub(super) fn redo_at(&self) -> Option<u64> {
+        let waits = self.awaiting.values().copied().filter(|until| *until > self.now);
+        let (now, detours) = (self.now, &self.detours);
+        let due = |free: bool, due: u64| if free { now } else { due };
+        let redos = self.redos.iter().map(|redo| due(redo.is_free(detours), redo.due));
+        let late = self.late_batches.iter().map(|late| due(late.is_free(detours), late.due));
+        redos.chain(late).chain(waits).min()
+    }
+
+    /// The keys of a request, by its bytes; one without any concerns all.
+    fn scope_of(&self, request: &[u8]) -> Scope {
+        let mut parser = RequestParser::default();
+        let Parsed::Command(len) = parser.parse(request, true) else { return Scope::All };
+        let args = parser.args(&request[..len]);
+        match catalog::find(args) {
+            Some(known) => scope_of_words(Some(known), args),
+            None => scope_of_words(self.learned_of(args.word(0)).as_deref(), args),
+        }
+    }
+
+    /// What the keys of a request belong to, by its bytes.
+    pub(super) fn span_of(&self, request: &[u8]) -> Span {
+        let mut parser = RequestParser::default();
+        let Parsed::Command(len) = parser.parse(request, true) else { return Span::Keyless };
+        let args = parser.args(&request[..len]);
+        let learned = || self.learned_of(args.word(0));
+        match catalog::find(args) {
+            Some(known) => self.span_of_words(known, args),
+            None => learned().map_or(Span::Keyless, |known| self.span_of_words(&known, args)),
+        }
+    }
+
+    /// A request over a client's own connection was not done: the connection leads elsewhere from now
+    /// on, if nothing is known of the client there yet.
+    fn redirect_own(
+        &mut self,
+        id: LinkId,
+        to: To,
+        request: &[u8],
+        (target, asks): (Option<ServerId>, bool),
+        reply: Vec<u8>,
+    ) {
+        let alone = self.links.get(&id).is_some_and(|link| link.to.is_empty());
+        let begins = match &to {
+            To::Session(Step::Last { watched: false, .. }) => true,
+            To::Client { .. } => is_watch(request),
+            _ => false,
+        };
+        match (to, target) {
+            (to @ (To::Session(Step::Last { .. }) | To::Client { .. }), Some(target))
+                if alone && begins && !(asks && is_watch(request)) =>
+            {
+                self.lead_elsewhere(id, target);
+                if asks {
+                    self.send(id, &command("ASKING"), To::Nobody);
+                }
+                match matches!(to, To::Session(_)) {
+                    true => self.send_patiently(id, request, to),
+                    false => self.send(id, request, to),
+                }
+            }
+            (To::Part { batch }, _) => self.batches.refuse(batch, &reply),
+            (To::Client { client, ticket, .. }, _) if is_watch(request) => {
+                // What was watched has moved: it is as if it had changed, once the client asks anew.
+                let error = b"-TRYAGAIN the keys are moving to another server\r\n".to_vec();
+                self.answer(client, ticket, error);
+            }
+            (to @ To::Client { .. }, target) => {
+                let link = self.links.get(&id).map(|link| link.protocol);
+                let again = self.again(to, request, &reply);
+                let (Some(again), Some(protocol)) = (again, link) else { return };
+                match target {
+                    Some(target) => {
+                        let said = (protocol, reply);
+                        self.send_again(again, request, (target, asks), said);
+                    }
+                    None => self.put_off(again, request, None, protocol, reply),
+                }
+            }
+            (To::Session(step), _) => self.replied_session(id, step, Kind::Error, reply),
+            (to, _) => self.replied(to, Kind::Error, reply),
+        }
+    }
+}
+
+/// The keys of a request of a command, those that it reads as well; all, if nobody knows them.
+pub(super) fn scope_of_words(known: Option<&Known>, words: Args<'_>) -> Scope {
+    let Some(known) = known else { return Scope::All };
+    let mut keys = KeyList::default();
+    known.each_key(words, |place, _| keys.push(words.word(place)));
+    match known.effect(words) {
+        Effect::Everything => Scope::All,
+        _ if keys.is_empty() && matches!(known.class, Class::Other | Class::Read) => Scope::All,
+        _ => Scope::of(keys.iter()),
+    }
+}
+
+fn is_watch(request: &[u8]) -> bool {
+    let mut parser = RequestParser::default();
+    match parser.parse(request, true) {
+        Parsed::Command(len) => parser.args(&request[..len]).is(0, "watch"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Refused, place, refused};
+
+    #[test]
+    fn what_a_server_has_not_done_is_told_from_its_replies() {
+        assert_eq!(refused(b"-MOVED 7 10.0.0.1:70\r\n"), Some(Refused::Moved("10.0.0.1:70")));
+        assert_eq!(refused(b"-ASK 7 :70\r\n"), Some(Refused::Ask(":70")));
+        assert_eq!(refused(b"-TRYAGAIN Multiple keys\r\n"), Some(Refused::Later));
+        assert_eq!(refused(b"-CLUSTERDOWN The cluster is down\r\n"), Some(Refused::Later));
+        for other in
+            [b"-ERR MOVED 7 a:1\r\n".as_slice(), b"-MOVED\r\n", b"-MOVED 7\r\n", b"+OK\r\n"]
+        {
+            assert_eq!(refused(other), None);
+        }
+        assert_eq!(place("a:70"), Some(("a", 70)));
+        assert_eq!(place("[::1]:70"), Some(("::1", 70)));
+        assert_eq!((place(":70"), place("a"), place("a:x")), (Some(("", 70)), None, None));
+    }
+}
