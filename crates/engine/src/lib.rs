@@ -49,6 +49,7 @@ mod policy;
 mod prefetch;
 mod reclaim;
 mod removal;
+mod repeats;
 mod shard;
 mod shim;
 mod stats;

@@ -3,17 +3,17 @@
 //! # Locks
 //! `order` guards policy and wheel, `limbo` the garbage. A thread that holds `order` may take
 //! `limbo`; never the other way, and never the locks of two shards. Reads take neither, but for
-//! `lru` and, for a sample of the keys,
-//! `auto`, which try `order` and go on without when it is taken. Listeners run under none.
+//! `lru` and, for a sample of the keys, `auto`, which try `order` and go on without when it is taken.
+//! Listeners run under none.
 
 use crate::config::Policy;
 use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
-use crate::index::{Host, Index, Part, Shortage};
+use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
 use crate::ledger::{Account, Ledger};
-use crate::policy::{NO_SAMPLE, Order, is_sampled};
+use crate::policy::Order;
 use crate::thread::{self, Thread};
 use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
@@ -21,6 +21,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::ops::ControlFlow::Continue;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets that a shard begins with.
@@ -106,7 +107,7 @@ const SLACK: u64 = 256;
 /// What every read looks at, what every write changes, and what few do lie on lines of their own:
 /// a write must not take the index's pointer away from the readers.
 pub(crate) struct Shard {
-    pub(crate) index: CachePadded<Front>,
+    pub(crate) index: CachePadded<Index>,
     pub(crate) guarded: CachePadded<Mutex<Guarded>>,
     pub(crate) account: CachePadded<Account>,
     entries: AtomicU64,
@@ -119,31 +120,6 @@ pub(crate) struct Shard {
     lost_bytes: AtomicU64,
     /// Whether entries have links in front of them.
     linked: bool,
-}
-
-/// What every read looks at.
-pub(crate) struct Front {
-    index: Index,
-    /// Which keys' reads the policy is told of, beyond what words count.
-    sample: AtomicU64,
-}
-
-impl Front {
-    /// Whether the policy wants to be told that the key of this hash was read.
-    #[inline]
-    pub(crate) fn is_sampled(&self, hash: u64) -> bool {
-        // Relaxed: who sees the mask late tells too much or too little.
-        is_sampled(hash, self.sample.load(Ordering::Relaxed))
-    }
-}
-
-impl Deref for Front {
-    type Target = Index;
-
-    #[inline]
-    fn deref(&self) -> &Index {
-        &self.index
-    }
 }
 
 /// Of the bytes of a shard's keys and values, so much may serve the policy alone, where bytes are
@@ -186,10 +162,7 @@ impl Shard {
     /// An empty shard; `None` when the system has no memory left.
     pub(crate) fn new(policy: Policy, grace: u64) -> Option<Self> {
         Some(Self {
-            index: CachePadded::new(Front {
-                index: Index::new(FIRST_BUCKETS)?,
-                sample: AtomicU64::new(NO_SAMPLE),
-            }),
+            index: CachePadded::new(Index::new(FIRST_BUCKETS)?),
             guarded: CachePadded::new(Mutex::new(Guarded {
                 order: Order::new(policy),
                 wheel: Wheel::new(),
@@ -356,15 +329,23 @@ impl Drop for Shard {
     }
 }
 
+/// What all shards of a cache share.
+pub(crate) struct Shared {
+    /// Bytes.
+    pub(crate) ledger: Ledger,
+    pub(crate) hasher: KeyHasher,
+    pub(crate) versions: Option<Arc<Versions>>,
+    /// The keys whose reads the policy is told of.
+    pub(crate) samples: Samples,
+}
+
 /// A shard together with what all shards share, and the thread that is at work on it: what the
 /// parts of an operation hand on.
 #[derive(Clone, Copy)]
 pub(crate) struct ShardRef<'a> {
     pub(crate) here: Thread,
     pub(crate) shard: &'a Shard,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) hasher: &'a KeyHasher,
-    pub(crate) versions: Option<&'a Versions>,
+    pub(crate) shared: &'a Shared,
 }
 
 impl Deref for ShardRef<'_> {
@@ -384,11 +365,11 @@ impl ShardRef<'_> {
         if self.here.is_alone() {
             // SAFETY: unlinked, and no other thread is reading.
             let bytes = unsafe { entry.destroy(linked) };
-            self.shard.account.release(self.ledger, bytes as u64);
+            self.shard.account.release(&self.shared.ledger, bytes as u64);
         } else {
             // SAFETY: the entry is out of the index and ours; others only read it.
             let bytes = unsafe { entry.read() }.footprint(linked);
-            self.shard.defer(self.ledger, Garbage::Entry(entry, bytes));
+            self.shard.defer(&self.shared.ledger, Garbage::Entry(entry, bytes));
         }
     }
 }
@@ -396,19 +377,19 @@ impl ShardRef<'_> {
 impl Host for ShardRef<'_> {
     fn hash_of(&self, entry: EntryPtr) -> u64 {
         // SAFETY: the index asks for entries that it holds, and its caller is pinned.
-        self.hasher.hash(unsafe { entry.read() }.key())
+        self.shared.hasher.hash(unsafe { entry.read() }.key())
     }
 
     fn charge(&self, bytes: u64) -> bool {
-        self.shard.account.charge(self.ledger, bytes)
+        self.shard.account.charge(&self.shared.ledger, bytes)
     }
 
     fn release(&self, bytes: u64) {
-        self.shard.account.release(self.ledger, bytes);
+        self.shard.account.release(&self.shared.ledger, bytes);
     }
 
     fn retire_part(&self, part: Part) {
-        self.shard.defer(self.ledger, Garbage::Part(part));
+        self.shard.defer(&self.shared.ledger, Garbage::Part(part));
     }
 
     fn discard(&self, entry: EntryPtr) {
@@ -416,15 +397,15 @@ impl Host for ShardRef<'_> {
     }
 
     fn allowance(&self) -> u64 {
-        if self.ledger.cap() == u64::MAX { u64::MAX } else { self.shard.payload() / POLICY_SHARE }
+        if self.shared.ledger.cap() == u64::MAX { u64::MAX } else { self.shard.payload() / POLICY_SHARE }
     }
 
-    fn sample(&self, mask: u64) {
-        self.shard.index.sample.store(mask, Ordering::Relaxed);
+    fn sample(&self, before: Sample, now: Sample) {
+        self.shared.samples.change(before, now);
     }
 
     #[inline]
     fn changing(&self, hash: u64) -> Option<Changing<'_>> {
-        self.versions.map(|versions| versions.changing(hash))
+        self.shared.versions.as_ref().map(|versions| versions.changing(hash))
     }
 }

@@ -24,9 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         (0..entries + entries / 8).filter(|&id| cache.contains(Key::bytes(&key(id)))).collect();
     let ranks = Distribution::Zipf.draw(held.len() as u32, OPERATIONS as usize, 1);
     let requests: Vec<u32> = ranks.into_iter().map(|rank| held[rank as usize]).collect();
-    read_measured(&cache, &requests, false);
+    reads(&cache, &requests);
     match what.as_str() {
-        "reads" => read_measured(&cache, &requests, true),
+        "reads" => measured_reads(&cache, &requests),
         _ => measured_misses(&cache, 1 << 30),
     }
     if let Some(choice) = cache.choice() {
@@ -46,10 +46,6 @@ fn get(cache: &Cache, id: u32) -> Option<Payload> {
     let mut copy = Payload::empty();
     cache.get(Key::bytes(&key(id)), |entry| copy.fill(entry.value()))?;
     Some(copy)
-}
-
-fn read_measured(cache: &Cache, requests: &[u32], counted: bool) {
-    if counted { measured_reads(cache, requests) } else { reads(cache, requests) }
 }
 
 #[inline(never)]

@@ -36,7 +36,7 @@ impl Cache {
     /// the policy is not told. `life`: the milliseconds that an entry lives which does not say so
     /// itself, for its age.
     pub fn info(&self, key: Key<'_>, life: Option<u64>) -> Option<Info> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let _guard = shard.here.pin();
         let (hit, found) = loop {

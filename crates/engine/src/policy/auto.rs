@@ -13,14 +13,11 @@ use super::rule::{RULES, Rule};
 use super::shadow::{Shadow, key_of};
 use super::sketch::Sketch;
 use super::{Admission, Eviction};
-use crate::index::{Host, Index, Shortage};
+use crate::index::{Host, Index, Sample, Shortage};
 
 /// Entries of a shadow at least, where keys are sampled: fewer say little of the whole. A shard of
 /// fewer than twice as many entries is followed key by key.
 const LEAST_SAMPLED: u64 = 256;
-
-/// One key of two to this power is sampled, at most: 64.
-const MOST_BITS: u32 = 6;
 
 /// Entries of a shadow at least, where memory allows no more; with fewer there is none.
 const LEAST: u64 = 64;
@@ -30,20 +27,6 @@ const LEAST_WATCHED: u64 = 32;
 
 /// How often entries are evicted in vain for the bytes that shadows take.
 const MOST_REFUSALS: u8 = 4;
-
-/// The bits of a hash that decide whether the key is sampled begin here: they are neither the
-/// bucket's, nor the shard's, nor the tag's.
-const SAMPLE_SHIFT: u32 = 20;
-
-/// What a reader's hash is masked by to learn whether the key is sampled: it is if nothing is left.
-/// Under this mask none is.
-pub(crate) const NO_SAMPLE: u64 = u64::MAX;
-
-/// Whether the key of this hash is in the sample.
-#[inline]
-pub(crate) const fn is_sampled(hash: u64, mask: u64) -> bool {
-    hash & mask == 0
-}
 
 /// A span with nothing in it: the next eviction asks for shadows.
 const NO_SPAN: (u64, u64) = (u64::MAX, 0);
@@ -58,17 +41,19 @@ pub(crate) struct Auto {
     wanted: Option<u64>,
     /// How often their bytes were refused.
     refused: u8,
+    /// The keys whose reads they were last said to be told of.
+    sample: Sample,
 }
 
 /// Shadows at work.
 pub(super) struct Watch {
     shadow: Shadow,
-    mask: u64,
+    sample: Sample,
+    plan: Plan,
     /// Requests left of the interval.
     left: u64,
     /// What each had missed when the interval began.
     before: [u64; RULES],
-    price: u64,
 }
 
 /// What the shadows of a shard have to be like.
@@ -84,7 +69,7 @@ impl Plan {
     fn new(entries: u64, allowance: u64) -> Option<Self> {
         let at = |bits: u32| Self { bits, capacity: entries >> bits };
         let mut plan = at(0);
-        while plan.bits < MOST_BITS
+        while plan.bits < Sample::MOST_BITS
             && (plan.capacity / 2 >= LEAST_SAMPLED || plan.price() > allowance)
         {
             plan = at(plan.bits + 1);
@@ -107,6 +92,7 @@ impl Default for Auto {
             span: NO_SPAN,
             wanted: None,
             refused: 0,
+            sample: Sample::NONE,
         }
     }
 }
@@ -144,7 +130,7 @@ impl Auto {
         self.wanted = None;
         match (Watch::of(plan), Sketch::new(keys)) {
             (Some(watch), Some(sketch)) => {
-                host.sample(watch.mask);
+                self.announce(host, watch.sample());
                 self.watch = Some(Box::new(watch));
                 self.queues.set_sketch(Some(sketch));
                 self.chooser.restart();
@@ -161,10 +147,15 @@ impl Auto {
         (self.span, self.wanted) = (NO_SPAN, None);
     }
 
+    /// Says which keys' reads the shadows are to be told of.
+    fn announce(&mut self, host: &impl Host, sample: Sample) {
+        host.sample(std::mem::replace(&mut self.sample, sample), sample);
+    }
+
     /// Drops shadows and sketch.
     fn end(&mut self, host: &impl Host) {
-        host.sample(NO_SAMPLE);
-        let price = self.watch.take().map_or(0, |watch| watch.price);
+        self.announce(host, Sample::NONE);
+        let price = self.watch.take().map_or(0, |watch| watch.plan.price());
         let sketch = self.queues.set_sketch(None);
         host.release(price + sketch.map_or(0, |sketch| sketch.footprint()));
     }
@@ -177,15 +168,15 @@ impl Auto {
     #[inline]
     pub(super) fn push(&mut self, hash: u64, main: bool) {
         self.queues.push(hash, main);
-        self.seen(hash);
+        self.seen(hash, 1);
     }
 
-    /// A key was asked for, and is in the cache now.
+    /// A key was asked for so often, and is in the cache now.
     #[inline]
-    pub(super) fn seen(&mut self, hash: u64) {
+    pub(super) fn seen(&mut self, hash: u64, requests: u64) {
         if let Some(watch) = &mut self.watch
-            && is_sampled(hash, watch.mask)
-            && watch.request(hash)
+            && watch.sample().has(hash)
+            && watch.request(hash, requests)
         {
             self.judge();
         }
@@ -215,19 +206,20 @@ impl Auto {
 
     /// What queues, sketch and shadows are charged.
     pub(super) fn footprint(&self) -> u64 {
-        self.queues.footprint() + self.watch.as_ref().map_or(0, |watch| watch.price)
+        self.queues.footprint() + self.watch.as_ref().map_or(0, |watch| watch.plan.price())
     }
 
     /// Takes what is known of the entries; the rule in force stays.
     pub(super) fn take_records(&mut self) -> Self {
         let mut taken = std::mem::take(self);
+        self.sample = taken.sample;
         self.chooser = std::mem::take(&mut taken.chooser);
         self.queues.set_rule(Rule::ALL[self.chooser.in_force()]);
         taken
     }
 
     pub(super) fn report(&self) -> Report {
-        let sampled = self.watch.as_ref().map(|watch| (watch.mask >> SAMPLE_SHIFT) + 1);
+        let sampled = self.watch.as_ref().map(|watch| 1 << watch.plan.bits);
         Report {
             in_force: self.chooser.in_force(),
             ratios: self.chooser.ratios(),
@@ -260,22 +252,23 @@ impl Watch {
     fn of(plan: Plan) -> Option<Self> {
         Some(Self {
             shadow: Shadow::new(&Rule::ALL, plan.capacity)?,
-            mask: ((1 << plan.bits) - 1) << SAMPLE_SHIFT,
+            sample: Sample::one_of(plan.bits),
+            plan,
             left: Chooser::interval(plan.capacity),
             before: [0; RULES],
-            price: plan.price(),
         })
     }
 
-    pub(super) fn mask(&self) -> u64 {
-        self.mask
+    #[inline]
+    pub(super) fn sample(&self) -> Sample {
+        self.sample
     }
 
-    /// Asks the shadows for the key; whether the interval is over.
+    /// Asks the shadows for the key, for so many requests; whether the interval is over.
     #[inline]
-    pub(super) fn request(&mut self, hash: u64) -> bool {
+    pub(super) fn request(&mut self, hash: u64, requests: u64) -> bool {
         self.shadow.request(key_of(hash));
-        self.left -= 1;
+        self.left = self.left.saturating_sub(requests);
         self.left == 0
     }
 

@@ -20,7 +20,7 @@ mod sweep;
 pub use rule::{RULES, Rule};
 pub use simulation::Simulation;
 
-pub(crate) use auto::{NO_SAMPLE, Report, is_sampled};
+pub(crate) use auto::Report;
 
 use crate::config::Policy;
 use crate::entry::EntryPtr;
@@ -126,11 +126,11 @@ impl Order {
         }
     }
 
-    /// The key of this hash, which is in the sample of its shard, was asked for and is there.
+    /// The key of this hash, of which readers tell, was read so often, and is there.
     #[inline]
-    pub(crate) fn seen(&mut self, hash: u64) {
+    pub(crate) fn seen(&mut self, hash: u64, reads: u64) {
         if let Self::Auto(auto) = self {
-            auto.seen(hash);
+            auto.seen(hash, reads);
         }
     }
 

@@ -1,7 +1,7 @@
 //! `auto`, or one of its rules, as a cache of hashes alone: hit ratios without a cache, for studies
 //! of traces and for tests. It does what a shard does.
 
-use super::auto::{Watch, is_sampled};
+use super::auto::Watch;
 use super::chooser::Chooser;
 use super::rule::Rule;
 use super::shadow::{Shadow, key_of};
@@ -38,8 +38,8 @@ impl Simulation {
     pub fn request(&mut self, hash: u64) -> bool {
         let hit = self.cache.request(key_of(hash));
         if let Some(watch) = &mut self.watch {
-            if is_sampled(hash, watch.mask())
-                && watch.request(hash)
+            if watch.sample().has(hash)
+                && watch.request(hash, 1)
                 && self.chooser.judge(watch.close())
             {
                 self.cache.set_rule(Rule::ALL[self.chooser.in_force()]);

@@ -23,8 +23,22 @@ const HALVED: u64 = 0x7777_7777_7777_7777;
 
 const COUNTERS_A_WORD: u64 = 16;
 
-/// Bits of a quarter of a word.
-const QUARTER: u32 = 16;
+/// Bits of a counter, and of a quarter of a word.
+const BITS: usize = 4;
+const QUARTER: usize = 16;
+
+/// One in a counter of each of two quarters, by the two bits that choose each.
+static ONES: [u32; 16] = ones();
+
+const fn ones() -> [u32; 16] {
+    let mut ones = [0; 16];
+    let mut places = 0;
+    while places < 16 {
+        ones[places] = 1 << (BITS * (places & 3)) | 1 << (QUARTER + BITS * (places >> 2));
+        places += 1;
+    }
+    ones
+}
 
 pub(super) struct Sketch {
     /// A power of two of them.
@@ -66,24 +80,21 @@ impl Sketch {
         size_of_val(self.words.as_slice()) as u64
     }
 
-    /// The key's word, and how far its counters are from the beginnings of the quarters.
+    /// The key's word, and two bits for each quarter of it: which counter of the four is the key's.
     #[inline]
-    fn place(&self, hash: u64) -> (usize, [u32; 4]) {
+    fn place(&self, hash: u64) -> (usize, usize) {
         // An odd constant without pattern (Steele and Vigna, "Computationally easy, spectrally good
         // multipliers", 2021): the high bits of the product depend on all of the hash.
         let mixed = hash.wrapping_mul(0xD134_2543_DE82_EF95);
         let word = (mixed >> 20) as usize & (self.words.len() - 1);
-        (word, [54, 56, 58, 60].map(|bits| (mixed >> bits) as u32 & 0b1100))
+        (word, (mixed >> 56) as usize)
     }
 
     /// Counts a key.
     #[inline]
     pub(super) fn add(&mut self, hash: u64) {
         let (word, places) = self.place(hash);
-        let mut ones = 0;
-        for (quarter, place) in places.into_iter().enumerate() {
-            ones |= 1 << (QUARTER * quarter as u32 + place);
-        }
+        let ones = u64::from(ONES[places & 15]) | u64::from(ONES[places >> 4]) << 32;
         let counters = self.words[word];
         let halves = counters & counters >> 1;
         let saturated = halves & halves >> 2;
@@ -106,8 +117,10 @@ impl Sketch {
     pub(super) fn estimate(&self, hash: u64) -> u64 {
         let (word, places) = self.place(hash);
         let counters = self.words[word];
-        let count =
-            |quarter: usize| counters >> (QUARTER * quarter as u32 + places[quarter]) & MOST;
+        let count = |quarter: usize| {
+            let counter = places >> (2 * quarter) & 3;
+            counters >> (QUARTER * quarter + BITS * counter) & MOST
+        };
         (0..4).map(count).fold(MOST, u64::min)
     }
 }

@@ -90,26 +90,18 @@ impl Directory {
         self.lines[slot as usize / WAYS].keys[slot as usize % WAYS]
     }
 
+    /// The key's slot, in its line.
     #[inline]
-    fn find(&self, line: usize, key: u32) -> Option<Slot> {
+    pub(super) fn find(&self, line: usize, key: u32) -> Option<Slot> {
         // All eight at once: which of them it is cannot be predicted.
         let held = self.lines[line].keys.iter().enumerate();
         let found = held.fold(0, |found, (way, &held)| found | u32::from(held == key) << way);
         (found != 0).then(|| (line * WAYS) as Slot | found.trailing_zeros())
     }
 
-    /// The key's slot, made if it has none, and what was known of another key that it was taken
+    /// A slot for a key that has none in its line, and what was known of another key that it was taken
     /// from.
-    #[inline]
-    pub(super) fn find_or_make(&mut self, key: u32) -> (Slot, u32) {
-        let line = self.line_of(key);
-        match self.find(line, key) {
-            Some(slot) => (slot, 0),
-            None => self.make(line, key),
-        }
-    }
-
-    fn make(&mut self, at: usize, key: u32) -> (Slot, u32) {
+    pub(super) fn make(&mut self, at: usize, key: u32) -> (Slot, u32) {
         let unused = self.find(at, 0);
         let line = &mut self.lines[at];
         if let Some(slot) = unused {

@@ -13,7 +13,7 @@ mod tests;
 use super::rule::Rule;
 use crate::memory;
 use candidate::{Candidate, Needs};
-use directory::{Directory, caches, first, held};
+use directory::{Directory, Slot, caches, first, held};
 
 pub(super) struct Shadow {
     directory: Directory,
@@ -55,15 +55,28 @@ impl Shadow {
     /// A key, not 0, is asked for: caches that do not hold it take it in. Whether all held it.
     #[inline]
     pub(super) fn request(&mut self, key: u32) -> bool {
-        let (slot, dropped) = self.directory.find_or_make(key);
-        for cache in caches(held(dropped)) {
-            self.candidates[cache].dropped();
+        let line = self.directory.line_of(key);
+        let found = self.directory.find(line, key);
+        let missed = found.map_or(self.all, |slot| self.all & !self.directory.read(slot));
+        if missed != 0 {
+            self.insert(line, found, key, missed);
         }
-        let missed = self.all & !self.directory.read(slot);
+        missed == 0
+    }
+
+    /// The key comes into the caches that have missed it.
+    #[inline(never)]
+    fn insert(&mut self, line: usize, found: Option<Slot>, key: u32, missed: u32) {
+        let slot = found.unwrap_or_else(|| {
+            let (slot, dropped) = self.directory.make(line, key);
+            for cache in caches(held(dropped)) {
+                self.candidates[cache].dropped();
+            }
+            slot
+        });
         for cache in caches(missed) {
             self.candidates[cache].insert(&mut self.directory, slot, key, self.capacity);
         }
-        missed == 0
     }
 
     /// Requests that each candidate has missed.
