@@ -23,6 +23,9 @@ const programs = ['router/worker', 'routing/thread']
 /** Folders that are in one chunk, which each entry imports: ten small ones take as long to find. */
 const TOGETHER = ['base', 'guard']
 
+/** Packages that lie in the command line, which needs little of them. */
+const INSIDE = /^(d3-[a-z-]+|internmap)$/
+
 const common = {
   absWorkingDir: root,
   outbase: join(root, 'src'),
@@ -57,7 +60,7 @@ const alone = await build({
 })
 const files = [...modules.outputFiles, ...alone.outputFiles]
 write(files)
-write((await commandLine()).outputFiles)
+write(await commandLine())
 await commonjs(files)
 
 /** Takes away what an earlier build left, but the native module. */
@@ -120,8 +123,11 @@ const require = createRequire(import.meta.url ?? __filename)
   put(join(root, manifest.imports['#binding'].import), head + body)
 }
 
-/** The program `breakwater`: it imports the entry of the router rather than its parts. */
-function commandLine() {
+/**
+ * The program `breakwater`: it imports the entry of the router rather than its parts. What it alone
+ * draws with lies in it, so that nobody else installs that; its licences are at the end.
+ */
+async function commandLine() {
   const router = {
     name: 'router',
     setup: ({ onResolve }) =>
@@ -130,13 +136,33 @@ function commandLine() {
         external: true,
       })),
   }
-  return build({
+  const held = new Set()
+  const inside = {
+    name: 'inside',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
+        if (kind === 'entry-point') return undefined
+        if (!INSIDE.test(path)) return { path, external: true }
+        held.add(path)
+        return undefined
+      }),
+  }
+  const built = await build({
     ...common,
+    packages: 'bundle',
     entryPoints: [source('cli')],
     outdir: dist,
     format: 'esm',
-    plugins: [router],
+    plugins: [router, inside],
   })
+  const licenses = [...held].sort().map(license).join('')
+  return built.outputFiles.map(({ path, text }) => ({ path, text: text + licenses }))
+}
+
+/** Under which licence another package is used, as a comment. */
+function license(name) {
+  const text = readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8')
+  return `\n/*! ${name}\n${text.replaceAll('*/', '* /')}*/\n`
 }
 
 /** Derives the CommonJS files from the ES modules, chunk by chunk: both share as much. */

@@ -23,6 +23,8 @@ const timers: Record<string, Cases> = {
     awaited: ['retry', 'retry of a refresh', 'writeBehind: retry'],
     forgotten: ['retry', 'retry, once given up'],
   },
+  // No part of the public API: `laboratory/simulate` runs the command that waits for it.
+  'lab/progress.ts': { awaited: [], forgotten: [] },
   'loading/batch.ts': {
     awaited: ['batch', 'batch of a refresh'],
     forgotten: ['batch', 'batch, once given up'],

@@ -1,23 +1,27 @@
 // `breakwater simulate`: what a cache would do for recorded requests.
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BreakwaterError } from '../base/errors.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
-import { type Advice, adviceOn } from '../lab/advice.ts'
+import { curveOf } from '../lab/advice.ts'
 import {
   type Format,
   formatOf,
   formats,
-  type Outcome,
   type Plan,
   type Simulated,
   simulated,
   Trace,
 } from '../lab/trace.ts'
-import { sized, table } from './table.ts'
+import { PictureError, save } from './picture.ts'
+import { ProgressBar } from './progress-bar.ts'
+import { chartOf, figuresOf, type Size, type Study, textOf } from './study.ts'
 
 /** Shares of everything that are simulated if no size is given. */
 const SHARES = [0.01, 0.04, 0.16]
+/** The same, if they are to be drawn. */
+const DRAWN_SHARES = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
 
 /** Traces of more requests are advised on by a sample of this share of their keys. */
 const SAMPLED = 2_000_000
@@ -31,13 +35,9 @@ interface Flags {
   nodes: number
   routing: 'deterministic' | 'random'
   limit: number
+  curve?: boolean
+  chart?: string
   json?: boolean
-}
-
-/** Entries, or bytes. */
-interface Size {
-  readonly capacity: number
-  readonly inBytes: boolean
 }
 
 export const simulate = new Command('simulate')
@@ -67,6 +67,11 @@ export const simulate = new Command('simulate')
       .default('deterministic'),
   )
   .option('--limit <count>', 'read no more requests than this', wholeNumber, 2 ** 32 - 2)
+  .option(
+    '--curve',
+    'print what LRU hits at every size, from a sample, and how far off that may be',
+  )
+  .option('--chart <file>', 'draw it: a file that ends in .svg or .png', picture)
   .option('--json', 'print every figure as JSON')
   .addHelpText(
     'after',
@@ -79,38 +84,51 @@ Exit codes: 0 it was simulated, 1 the trace cannot be read, 2 an option is wrong
 
 async function run(file: string, flags: Flags): Promise<void> {
   try {
-    const trace = await Trace.read(file, flags.format ?? formatOf(file), flags.limit)
+    const trace = await read(file, flags)
     try {
       await report(file, trace, flags)
     } finally {
       trace.close()
     }
   } catch (error) {
-    if (!(error instanceof BreakwaterError)) throw error
-    process.stderr.write(`breakwater: ${file}: ${error.message}\n`)
+    if (!(error instanceof BreakwaterError || error instanceof PictureError)) throw error
+    const about = error instanceof PictureError ? flags.chart : file
+    process.stderr.write(`breakwater: ${about}: ${error.message}\n`)
     process.exitCode = 1
+  }
+}
+
+async function read(file: string, { format, limit }: Flags): Promise<Trace> {
+  const bar = new ProgressBar('reading', statSync(file, { throwIfNoEntry: false })?.size ?? 0)
+  try {
+    return await Trace.read(file, format ?? formatOf(file), limit, bar.show)
+  } finally {
+    bar.clear()
   }
 }
 
 async function report(file: string, trace: Trace, flags: Flags): Promise<void> {
   const wrong = misfit(trace, flags)
   if (wrong !== undefined) return simulate.error(`error: ${file} ${wrong}`)
-  const sizes = flags.size ?? SHARES.map(share => sizeOf(trace, share))
+  const study = await studyOf(file, trace, flags)
+  if (flags.chart !== undefined) await save(flags.chart, chartOf(study))
+  const text = flags.json
+    ? `${JSON.stringify(figuresOf(study), undefined, 2)}\n`
+    : textOf(study, flags.curve ?? false)
+  process.stdout.write(text)
+}
+
+async function studyOf(file: string, trace: Trace, flags: Flags): Promise<Study> {
+  const shares = flags.chart === undefined ? SHARES : DRAWN_SHARES
+  const sizes = flags.size ?? shares.map(share => sizeOf(trace, share))
   const plans = sizes.flatMap(size => flags.policy.map(policy => planOf(size, policy, flags)))
-  const outcomes = await trace.simulate(plans, availableParallelism())
+  const bar = new ProgressBar('simulating', trace.requests * plans.length)
+  const outcomes = await trace.simulate(plans, availableParallelism(), bar.show)
+  bar.clear()
   const inBytes = sizes[0]?.inBytes ?? false
   const rate = trace.requests > SAMPLED ? SAMPLE : 1
-  const advice = await adviceOn(trace, rate, inBytes)
-  const { requests, keys } = trace
-  if (flags.json) {
-    const rows = plans.map((plan, at) => ({ ...plan, ...outcomes[at] }))
-    const figures = { file, requests, keys, bytes: trace.bytes, rows, advice }
-    process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`)
-    return
-  }
-  process.stdout.write(`${file}: ${requests} requests of ${keys} keys\n\n`)
-  process.stdout.write(table(rowsOf(trace, flags, sizes, outcomes)))
-  process.stdout.write(`\n${sentence(advice, inBytes)}\n`)
+  const curve = await curveOf(trace, rate, inBytes)
+  return { file, trace, sizes, policies: flags.policy, plans, outcomes, curve, inBytes }
 }
 
 /** What the trace does not have and an option needs. */
@@ -131,49 +149,20 @@ function planOf({ capacity, inBytes }: Size, policy: Simulated, flags: Flags): P
   return { policy, capacity, inBytes, ttl, nodes, random: routing === 'random' }
 }
 
-/** A row for each size, with the hit ratio of each policy; that of bytes behind it, if there are sizes. */
-function rowsOf(
-  trace: Trace,
-  { policy }: Flags,
-  sizes: readonly Size[],
-  outcomes: readonly Outcome[],
-): string[][] {
-  const row = (size: Size, at: number) => {
-    const mine = outcomes.slice(at * policy.length, (at + 1) * policy.length)
-    const cells = mine.map(({ requests, hits, bytes, hitBytes }) => {
-      const ratio = percent(hits / requests)
-      return trace.hasSizes ? `${ratio} / ${percent(bytes === 0 ? 0 : hitBytes / bytes)}` : ratio
-    })
-    return [sized(size), ...cells]
-  }
-  const unit = trace.hasSizes ? 'hits % / bytes %' : 'hits %'
-  return [[unit, ...policy], ...sizes.map(row)]
-}
-
-function percent(share: number): string {
-  return (share * 100).toFixed(2)
-}
-
-function sentence({ capacity, hitRatio, most }: Advice, inBytes: boolean): string {
-  const answered = (share: number) => `${(share * 100).toFixed(0)} %`
-  const cache = sized({ capacity, inBytes })
-  return `A cache of ${cache} would answer ${answered(hitRatio)} of these requests (lru); one without bounds ${answered(most)}.`
-}
-
 function size(given: string, before: Size[] = []): Size[] {
   const entries = Number(given)
   if (Number.isSafeInteger(entries) && entries > 0) {
     return [...before, { capacity: entries, inBytes: false }]
   }
   const allowed = "It must be a number of entries above 0, or a size such as '64mb'."
-  return [...before, { capacity: read(byteCount, given, allowed), inBytes: true }]
+  return [...before, { capacity: parsed(byteCount, given, allowed), inBytes: true }]
 }
 
 function ttl(given: string): number {
-  return read(milliseconds, given, "It must be a duration such as '5m'.")
+  return parsed(milliseconds, given, "It must be a duration such as '5m'.")
 }
 
-function read(
+function parsed(
   parse: (option: string, given: string) => number,
   given: string,
   allowed: string,
@@ -185,6 +174,11 @@ function read(
     if (!(error instanceof BreakwaterError)) throw error
   }
   throw new InvalidArgumentError(allowed)
+}
+
+function picture(given: string): string {
+  if (/\.(svg|png)$/i.test(given)) return given
+  throw new InvalidArgumentError('It must end in .svg or .png.')
 }
 
 function wholeNumber(given: string): number {

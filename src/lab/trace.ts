@@ -1,5 +1,6 @@
 // A trace in native memory: read from a file, simulated, measured.
 import { binding } from '../native/native.ts'
+import { type Told, watched } from './progress.ts'
 
 /** The formats of traces, each of which may be compressed by gzip or zstd. */
 export const formats = ['lines', 'csv', 'u32', 'lis', 'oracleGeneral'] as const
@@ -7,7 +8,16 @@ export const formats = ['lines', 'csv', 'u32', 'lis', 'oracleGeneral'] as const
 export type Format = (typeof formats)[number]
 
 /** The policies that can be simulated, in the order in which they are shown. */
-export const simulated = ['lru', 'lfu', 'sieve', 's3-fifo', 'arc', 'w-tinylfu', 'optimum'] as const
+export const simulated = [
+  'lru',
+  'lfu',
+  'auto',
+  'sieve',
+  's3-fifo',
+  'arc',
+  'w-tinylfu',
+  'optimum',
+] as const
 /** One of {@link simulated}. */
 export type Simulated = (typeof simulated)[number]
 
@@ -34,6 +44,15 @@ export interface Outcome {
   readonly hitBytes: number
 }
 
+/** What LRU would answer with a capacity. */
+export interface Point {
+  readonly capacity: number
+  /** From 0 to 1. */
+  readonly hitRatio: number
+  /** Its standard error; 0 if all keys were measured. */
+  readonly error: number
+}
+
 /** The format that a file's name tells: `lines`, if it tells none. */
 export function formatOf(file: string): Format {
   const name = file.replace(/\.(gz|zstd?)$/i, '')
@@ -56,18 +75,14 @@ export class Trace {
   ) {}
 
   /**
-   * Reads at most so many requests of a file.
+   * Reads at most so many requests of a file. `told` hears how many bytes of it were read.
    * @throws TraceError `ERR_TRACE`: it cannot be read, does not have the format, or is empty.
    */
-  static async read(file: string, format: Format, most: number): Promise<Trace> {
+  static async read(file: string, format: Format, most: number, told?: Told): Promise<Trace> {
     const number = binding.openTrace()
     try {
-      const [requests, keys, sizes, times, bytes] = await binding.readTrace(
-        number,
-        file,
-        format,
-        most,
-      )
+      const read = binding.readTrace(number, file, format, most)
+      const [requests, keys, sizes, times, bytes] = await watched(number, read, told)
       return new Trace(number, requests, keys, sizes === 1, times === 1, bytes)
     } catch (error) {
       binding.closeTrace(number)
@@ -75,8 +90,8 @@ export class Trace {
     }
   }
 
-  /** Runs all plans, so many at a time. */
-  async simulate(plans: readonly Plan[], threads: number): Promise<Outcome[]> {
+  /** Runs all plans, so many at a time. `told` hears how many requests were run, of all plans. */
+  async simulate(plans: readonly Plan[], threads: number, told?: Told): Promise<Outcome[]> {
     const flat = plans.flatMap(({ policy, capacity, inBytes, ttl, nodes, random }) => [
       policy,
       capacity,
@@ -85,9 +100,10 @@ export class Trace {
       nodes,
       Number(random),
     ])
-    const told = await binding.simulateTrace(this.number, flat, threads)
+    const simulated = binding.simulateTrace(this.number, flat, threads)
+    const figures = await watched(this.number, simulated, told)
     return plans.map((_, at) => {
-      const [requests, hits, expired, bytes, hitBytes] = told.slice(at * 5, at * 5 + 5) as [
+      const [requests, hits, expired, bytes, hitBytes] = figures.slice(at * 5, at * 5 + 5) as [
         number,
         number,
         number,
@@ -98,9 +114,13 @@ export class Trace {
     })
   }
 
-  /** The hit ratio of LRU at each of some capacities, measured on this share of the keys. */
-  curve(rate: number, inBytes: boolean, capacities: readonly number[]): Promise<number[]> {
-    return binding.curveOfTrace(this.number, rate, Number(inBytes), capacities)
+  /** What LRU would answer at each of some capacities, measured on this share of the keys. */
+  async curve(rate: number, inBytes: boolean, capacities: readonly number[]): Promise<Point[]> {
+    const flat = await binding.curveOfTrace(this.number, rate, Number(inBytes), capacities)
+    return capacities.map((capacity, at) => {
+      const [hitRatio, error] = flat.slice(at * 2, at * 2 + 2) as [number, number]
+      return { capacity, hitRatio, error }
+    })
   }
 
   /** Frees its memory. */

@@ -72,13 +72,15 @@ declare module '#binding' {
       plans: readonly (string | number)[],
       threads: number,
     ): Promise<number[]>
-    /** The hit ratio of LRU at each of the capacities. */
+    /** The hit ratio of LRU at each of the capacities and its standard error, flat. */
     curveOfTrace(
       trace: number,
       rate: number,
       inBytes: number,
       capacities: readonly number[],
     ): Promise<number[]>
+    /** Bytes that were read, or requests that were simulated, of what is under way. */
+    traceProgress(trace: number): number
 
     // Methods of an instance: `at` is its number.
     get(at: number, key: Key): Stored | undefined

@@ -397,7 +397,11 @@ impl Host for ShardRef<'_> {
     }
 
     fn allowance(&self) -> u64 {
-        if self.shared.ledger.cap() == u64::MAX { u64::MAX } else { self.shard.payload() / POLICY_SHARE }
+        if self.shared.ledger.cap() == u64::MAX {
+            u64::MAX
+        } else {
+            self.shard.payload() / POLICY_SHARE
+        }
     }
 
     fn sample(&self, before: Sample, now: Sample) {

@@ -2,13 +2,17 @@
 //!
 //! A request is a hit in every cache that holds more than its *stack distance*: what was requested
 //! since its key was last, each key once. Of the keys only those are watched whose hash is below a
-//! rate, and their distances are scaled by it.
+//! rate, and their distances are scaled by it. The keys watched are also divided into parts, each of
+//! which gives a curve of its own: how far these are from one another tells how far off the whole is.
 //!
 //! Source: Mattson et al., "Evaluation techniques for storage hierarchies", 1970; Waldspurger et al.,
 //! "Efficient MRC construction with SHARDS", FAST 2015, whose correction of the first distance is
 //! made here too (SHARDS-adj).
 
 use crate::mix::mix;
+
+/// Into so many parts the watched keys are divided.
+const PARTS: u64 = 8;
 
 /// A capacity and its hit ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,54 +21,107 @@ pub struct Point {
     pub capacity: u64,
     /// From 0 to 1.
     pub hit_ratio: f64,
+    /// The standard error of the hit ratio; 0 if all keys were watched.
+    pub error: f64,
 }
 
 /// A curve that is being measured, request by request.
 pub struct Curve {
-    rate: f64,
-    /// Keys whose hash is below this are watched.
+    /// Keys whose hash is at most this are watched.
     threshold: u64,
-    stack: Stack,
-    /// What was requested before is found below these distances, unscaled and in no order.
-    distances: Vec<u64>,
-    requests: u64,
-    watched: u64,
+    whole: Sample,
+    /// None if all keys are watched.
+    parts: Vec<Sample>,
 }
 
 impl Curve {
     /// Watches this share of the keys: from above 0 to 1, which is exact.
     pub fn new(rate: f64) -> Self {
         let rate = rate.clamp(f64::MIN_POSITIVE, 1.0);
-        let threshold = if rate < 1.0 { (rate * u64::MAX as f64) as u64 } else { u64::MAX };
-        let stack = Stack::default();
-        Self { rate, threshold, stack, distances: Vec::new(), requests: 0, watched: 0 }
+        let sampled = rate < 1.0;
+        let threshold = if sampled { (rate * u64::MAX as f64) as u64 } else { u64::MAX };
+        let parts = if sampled { PARTS } else { 0 };
+        let part = |_| Sample::new(rate / PARTS as f64);
+        Self { threshold, whole: Sample::new(rate), parts: (0..parts).map(part).collect() }
     }
 
     /// One request more.
     pub fn request(&mut self, key: u32, weight: u32) {
-        self.requests += 1;
-        if mix(u64::from(key)) > self.threshold {
+        self.whole.requests += 1;
+        let hash = mix(u64::from(key));
+        if hash > self.threshold {
             return;
         }
+        self.whole.watch(key, weight);
+        // The threshold is of the upper bits: the lower ones are as good as drawn.
+        if let Some(part) = self.parts.get_mut((hash % PARTS) as usize) {
+            part.watch(key, weight);
+        }
+    }
+
+    /// The hit ratio at each of some capacities, in their order.
+    pub fn points(mut self, capacities: &[u64]) -> Vec<Point> {
+        for part in &mut self.parts {
+            part.requests = self.whole.requests;
+        }
+        let ratios = self.whole.hit_ratios(capacities);
+        let parts: Vec<_> =
+            self.parts.into_iter().map(|part| part.hit_ratios(capacities)).collect();
+        let point = |(at, (&capacity, hit_ratio)): (usize, (&u64, f64))| {
+            let error = standard_error(parts.iter().map(|part| part[at]));
+            Point { capacity, hit_ratio, error }
+        };
+        capacities.iter().zip(ratios).enumerate().map(point).collect()
+    }
+}
+
+/// That of the mean of some values; 0 of fewer than two.
+fn standard_error(values: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
+    let count = values.len() as f64;
+    if count < 2.0 {
+        return 0.0;
+    }
+    let mean = values.clone().sum::<f64>() / count;
+    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+    (squares / (count - 1.0) / count).sqrt()
+}
+
+/// What was seen of a share of the keys.
+struct Sample {
+    rate: f64,
+    stack: Stack,
+    /// What was requested before is found below these distances, unscaled and in no order.
+    distances: Vec<u64>,
+    /// Of all keys.
+    requests: u64,
+    watched: u64,
+}
+
+impl Sample {
+    fn new(rate: f64) -> Self {
+        let stack = Stack::default();
+        Self { rate, stack, distances: Vec::new(), requests: 0, watched: 0 }
+    }
+
+    /// One request of a key that is watched.
+    fn watch(&mut self, key: u32, weight: u32) {
         self.watched += 1;
         if let Some(distance) = self.stack.request(key, weight) {
             self.distances.push(distance);
         }
     }
 
-    /// The hit ratio at each of some capacities, in their order.
-    pub fn points(mut self, capacities: &[u64]) -> Vec<Point> {
+    fn hit_ratios(mut self, capacities: &[u64]) -> Vec<f64> {
         self.distances.sort_unstable();
         // As if the share of the requests that was watched had been as large as that of the keys.
         let expected = self.requests as f64 * self.rate;
         let missing = expected - self.watched as f64;
-        let ratio_at = |capacity: u64| {
+        let ratio_at = |&capacity: &u64| {
             let scaled = capacity as f64 * self.rate;
             let hits = self.distances.partition_point(|&distance| distance as f64 <= scaled);
             if expected > 0.0 { ((hits as f64 + missing) / expected).clamp(0.0, 1.0) } else { 0.0 }
         };
-        let point = |&capacity| Point { capacity, hit_ratio: ratio_at(capacity) };
-        capacities.iter().map(point).collect()
+        capacities.iter().map(ratio_at).collect()
     }
 }
 

@@ -152,3 +152,34 @@ proptest! {
         prop_assert_eq!(random.requests, one.requests);
     }
 }
+
+#[test]
+fn a_sampled_curve_tells_how_far_off_it_is() {
+    // Keys by a power law, from a generator of Lehmer's kind.
+    let mut state = 7_u64;
+    let mut keys = Vec::new();
+    for _ in 0..300_000 {
+        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        let unit = (state >> 11) as f64 / (1_u64 << 53) as f64;
+        keys.push((40_000_f64.powf(unit) - 1.0) as u32);
+    }
+    let capacities = [300, 1000, 3000, 10_000, 30_000];
+    let points = |rate: f64| {
+        let mut curve = Curve::new(rate);
+        for &key in &keys {
+            curve.request(key, 1);
+        }
+        curve.points(&capacities)
+    };
+    let exact = points(1.0);
+    assert!(exact.iter().all(|point| point.error == 0.0));
+    let far: Vec<f64> = points(0.1)
+        .iter()
+        .zip(&exact)
+        .map(|(point, exact)| {
+            assert!(point.error > 0.0 && point.error < 0.05, "{point:?}");
+            (point.hit_ratio - exact.hit_ratio).abs() / point.error
+        })
+        .collect();
+    assert!(far.iter().all(|&errors| errors < 4.0), "in standard errors: {far:?}");
+}

@@ -19,6 +19,7 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"readTrace", read_file, 4),
     function!(Env, c"simulateTrace", simulate),
     function!(Env, c"curveOfTrace", curve, 4),
+    function!(Env, c"traceProgress", progress),
 ];
 
 /// A trace, and how far whatever is done with it is.
@@ -64,6 +65,12 @@ fn close<'s>(call: &Call<'s, Env>) -> Returns<'s> {
 fn bench(call: &Call<'_, Env>) -> Result<Arc<Bench>, Fail> {
     let number = call.js.to_whole(call.arg::<0>()).ok_or_else(Fail::argument)?;
     BENCHES.lock().get(&number).cloned().ok_or_else(Fail::argument)
+}
+
+/// `traceProgress(trace)`: how much is done of what is under way: bytes that were read, or requests.
+fn progress<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let done = bench(call)?.progress.lock().done();
+    call.js.number(done as f64)
 }
 
 /// `readTrace(trace, path, format, most)`: a promise of how many requests and keys there are, whether
@@ -153,7 +160,7 @@ fn plan(js: Js<'_>, cells: &[Val<'_>]) -> Option<Plan> {
 }
 
 /// `curveOfTrace(trace, rate, inBytes, capacities)`: a promise of the hit ratio of LRU at each of some
-/// capacities, measured on that share of the keys.
+/// capacities, each with its standard error, measured on that share of the keys.
 fn curve<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, bench) = (call.js, bench(call)?);
     let trace = bench.trace()?;
@@ -172,7 +179,7 @@ fn curve<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         Ok(curve.points(&capacities))
     };
     promise(js, &call.on.this()?, work, |js, points| {
-        let ratios: Vec<f64> = points.iter().map(|point| point.hit_ratio).collect();
-        numbers(js, &ratios)
+        let told: Vec<f64> = points.iter().flat_map(|at| [at.hit_ratio, at.error]).collect();
+        numbers(js, &told)
     })
 }

@@ -216,7 +216,9 @@ impl Cache {
         let guard = shard.here.pin();
         let bytes = index.growth();
         let far_too_small = index.is_crowded(entries, 3);
-        if self.shared.ledger.cap().saturating_sub(self.shared.ledger.used()) >= bytes && index.grow(&shard) {
+        if self.shared.ledger.cap().saturating_sub(self.shared.ledger.used()) >= bytes
+            && index.grow(&shard)
+        {
             return;
         }
         drop(guard);
