@@ -30,10 +30,12 @@ const EXPORTED: Record<string, string> = {
   RouterRoute: 'breakwater/router',
   RouterUser: 'breakwater/router',
   ListenOptions: 'breakwater/router',
+  AdminOptions: 'breakwater/admin',
   RingOptions: 'breakwater/routing',
   PoolOptions: 'breakwater/routing',
   RunOptions: 'breakwater/routing',
   MemoizeOptions: 'breakwater/memoize',
+  DashboardOptions: 'breakwater/dashboard',
   NextOptions: 'breakwater/nextjs',
 }
 

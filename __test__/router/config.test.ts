@@ -146,7 +146,7 @@ test('the schema that is published has the options of the code, and no other', t
   const fields = (type: string) => [...fieldsOf('breakwater/router', type)]
   const leaves = (names: string[]) =>
     names.filter(name => !names.some(other => other.startsWith(`${name}.`)))
-  const { $schema: _, listen, routes, users, ...rest } = schema.properties!
+  const { $schema: _, admin, listen, routes, users, ...rest } = schema.properties!
   // A function cannot be in a file of data.
   const option = (name: string) => !['routes', 'users', 'onHotKey'].includes(name)
   t.deepEqual(
@@ -154,6 +154,7 @@ test('the schema that is published has the options of the code, and no other', t
     same,
   )
   t.deepEqual(difference(pathsOf(listen!), fields('ListenOptions')), same)
+  t.deepEqual(difference(pathsOf(admin!), fields('AdminConfig')), same)
   const route = routes!.items!.anyOf!.find(({ properties }) => properties !== undefined)
   t.deepEqual(difference(pathsOf(route!), fields('RouterRoute')), same)
   t.deepEqual(difference(pathsOf(users!.items!), fields('RouterUser')), same)

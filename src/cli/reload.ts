@@ -1,5 +1,7 @@
-// Reloading the configuration of a node that serves: on SIGHUP, and when its files change.
+// Reloading the configuration of a node that serves: on SIGHUP, when its files change, and by order.
 import { statSync, unwatchFile, watchFile } from 'node:fs'
+import type { Admin } from '../admin/index.ts'
+import { InvalidOptionError } from '../base/errors.ts'
 import type { RouterConfig } from '../router/config.ts'
 import type { Router } from '../router/index.ts'
 import { explained } from './check.ts'
@@ -8,26 +10,55 @@ import type { Settings } from './settings.ts'
 /** How often files are looked at that are watched, in milliseconds. */
 const LOOK = 1000
 
-/** Reloads what `read` gives, on SIGHUP and, if `watches` says so, when a file of it changes. */
-export function reloadWhenAsked(
-  router: Router,
-  first: Settings,
-  watches: boolean,
-  read: () => Promise<Settings>,
-): void {
+/** What is reloaded. */
+export interface Reloaded {
+  router: Router
+  /** The admin entrance, if there is one. */
+  admin: Admin | undefined
+  /** The configuration, anew. */
+  read: () => Promise<Settings>
+}
+
+/** Reloads, and says what came of it; rejects with why not, in the words of who gave the options. */
+export async function reloadNow({ router, admin, read }: Reloaded) {
+  let settings: Settings | undefined
+  try {
+    let apply = () => {}
+    const result = await router.reload(async () => {
+      settings = await read()
+      apply = prepareAdmin(admin, settings.config)
+      return { ...settings.config, listen: settings.config.listen ?? {} }
+    })
+    apply()
+    const changed = result.changed.join(', ') || 'nothing has changed'
+    process.stdout.write(`breakwater: reloaded: ${changed}\n`)
+    return { result, settings: settings! }
+  } catch (error) {
+    const why = settings === undefined ? (error as Error).message : explained(error, settings)
+    process.stderr.write(`breakwater: not reloaded: ${why}\n`)
+    const { code } = error as NodeJS.ErrnoException
+    throw Object.assign(new Error(why), { code })
+  }
+}
+
+/** Checks what a configuration says of the admin entrance; what it gives applies that. */
+function prepareAdmin(admin: Admin | undefined, { admin: config }: RouterConfig): () => void {
+  if ((admin === undefined) !== (config === undefined)) {
+    const [now, asked] = admin === undefined ? ['left out', 'given'] : ['given', 'left out']
+    throw new InvalidOptionError('admin', asked, `${now} until the node is started anew`)
+  }
+  return admin?.prepare(config) ?? (() => {})
+}
+
+/** Reloads on SIGHUP and, if `watches` says so, when a file of the configuration changes. */
+export function reloadWhenAsked(what: Reloaded, first: Settings, watches: boolean): void {
   const watched = new Set<string>()
   const reload = async () => {
-    let settings: Settings | undefined
     try {
-      const { changed } = await router.reload(async () => {
-        settings = await read()
-        return { ...settings.config, listen: settings.config.listen ?? {} }
-      })
-      if (watches) watch(filesOf(settings!))
-      process.stdout.write(`breakwater: reloaded: ${changed.join(', ') || 'nothing has changed'}\n`)
-    } catch (error) {
-      const why = settings === undefined ? (error as Error).message : explained(error, settings)
-      process.stderr.write(`breakwater: not reloaded: ${why}\n`)
+      const { settings } = await reloadNow(what)
+      if (watches) watch(filesOf(settings))
+    } catch {
+      // It has been told.
     }
   }
   /** Polls: it sees files that are replaced, links that are changed, and any file system. */
@@ -50,8 +81,20 @@ export function reloadWhenAsked(
 
 /** The file of a configuration, and those that it names. */
 function filesOf({ file, config }: Settings): string[] {
-  const { tls, storeTls }: RouterConfig = config
-  const named = [file, tls?.cert, tls?.key, tls?.ca, storeTls?.ca, storeTls?.cert, storeTls?.key]
+  const { tls, storeTls, admin, tokens }: RouterConfig = config
+  const keys = tokens?.keys.map(key => (typeof key === 'string' ? key : key.file))
+  const named = [
+    file,
+    admin?.tokenFile,
+    keys,
+    tokens?.revoked,
+    tls?.cert,
+    tls?.key,
+    tls?.ca,
+    storeTls?.ca,
+    storeTls?.cert,
+    storeTls?.key,
+  ]
   const files = named.flat().filter(name => name !== undefined)
   return files.filter(name => statSync(name, { throwIfNoEntry: false }) !== undefined)
 }

@@ -1,7 +1,10 @@
 // `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { RouterAdmin } from '../admin/admin.ts'
+import type { Admin } from '../admin/index.ts'
 import { BreakwaterError, InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { policies } from '../base/types.ts'
+import { dashboardRoutes } from '../dashboard/entrance.ts'
 import { partsOf, type RouterConfig } from '../router/config.ts'
 import {
   createRouter,
@@ -16,7 +19,7 @@ import {
 } from '../router/index.ts'
 import { explained } from './check.ts'
 import { ConfigFileError } from './file.ts'
-import { reloadWhenAsked } from './reload.ts'
+import { type Reloaded, reloadNow, reloadWhenAsked } from './reload.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
 
 export const serve = new Command('serve')
@@ -112,6 +115,12 @@ export const serve = new Command('serve')
       'whether clients show certificates (default: yes with --tls-ca)',
     ).choices(['yes', 'no', 'optional']),
   )
+  .option(
+    '--admin <address>',
+    "where the node is administered, as '127.0.0.1:9121' or 'unix:/path' (default: nowhere)",
+  )
+  .option('--admin-token-file <file>', 'the token for what is not public there')
+  .option('--admin-host <name>', 'a name by which it is reached; may be repeated', more)
   .addHelpText(
     'after',
     `
@@ -126,13 +135,14 @@ Example:
   .action(run)
 
 async function run(flags: Flags, command: Command): Promise<void> {
-  let router: Router
   let settings: Settings | undefined
+  const read = () => settingsOf(flags, command)
   try {
-    settings = await settingsOf(flags, command)
-    const { options, listen } = partsOf(settings.config)
-    router = createRouter(options)
-    await router.listen(listen)
+    settings = await read()
+    const node = await start(settings, read)
+    stopOnSignal(node.end)
+    reloadWhenAsked(node, settings, flags.watch ?? false)
+    greet(node.router, settings.config, node.admin)
   } catch (error) {
     const wrong = error instanceof InvalidOptionError || error instanceof OptionCombinationError
     if (settings !== undefined && wrong) {
@@ -141,18 +151,48 @@ async function run(flags: Flags, command: Command): Promise<void> {
     process.stderr.write(`breakwater: ${explain(error, settings?.config.listen ?? {})}\n`)
     process.exit(1)
   }
-  stopOnSignal(router)
-  reloadWhenAsked(router, settings, flags.watch ?? false, () => settingsOf(flags, command))
-  greet(router, settings.config)
+}
+
+/** A node that serves. */
+interface Node extends Reloaded {
+  /** Drains it, and ends the process. */
+  end: () => Promise<void>
+}
+
+async function start(settings: Settings, read: Reloaded['read']): Promise<Node> {
+  const { options, listen, admin: config } = partsOf(settings.config)
+  const router = createRouter(options)
+  let ending: Promise<never> | undefined
+  const end = () => {
+    ending ??= ended(router, node.admin)
+    return ending
+  }
+  const orders = { reload: async () => (await reloadNow(node)).result, drain: end }
+  const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
+  const node: Node = { router, admin, read, end }
+  admin?.mount(...dashboardRoutes(router, () => void end()))
+  // Probes are answered from the first moment on.
+  await admin?.listen()
+  await router.listen(listen)
+  // Nobody sends clients to a node that is not ready, and no client then has it meet its store.
+  if (admin !== undefined) void router.warmUp()
+  return node
+}
+
+/** Ends in order; probes are answered to the end. */
+async function ended(router: Router, admin: Admin | undefined): Promise<never> {
+  await router.close()
+  await admin?.close()
+  process.exit(0)
 }
 
 /** Why it could not listen, in a line. */
 function explain(error: unknown, { host = DEFAULT_HOST, port: asked }: ListenOptions): string {
   if (error instanceof BreakwaterError || error instanceof ConfigFileError) return error.message
-  const { code, message, port = asked ?? DEFAULT_PORT } = error as SystemError
+  const { code, message, address, port = asked ?? DEFAULT_PORT } = error as SystemError
   switch (code) {
     case 'EADDRINUSE':
-      return `port ${port} of ${host} is in use: stop what listens there, or give another --port`
+      return `port ${port} of ${address ?? host} is in use: stop what listens there, or give another --port`
     case 'EACCES':
       return `port ${port} may not be opened by this user: give a --port above 1023`
     case 'EADDRNOTAVAIL':
@@ -165,16 +205,19 @@ function explain(error: unknown, { host = DEFAULT_HOST, port: asked }: ListenOpt
 
 /** An error of the system about a port. */
 interface SystemError extends NodeJS.ErrnoException {
+  address?: string
   port?: number
 }
 
-function greet(router: Router, config: RouterConfig): void {
+function greet(router: Router, config: RouterConfig, admin: Admin | undefined): void {
   const [first, ...others] = router.addresses()
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
-  const locked = config.password !== undefined || config.users !== undefined
+  const administered = admin === undefined ? '' : ` It is administered at ${admin.address}.`
+  const locked =
+    config.password !== undefined || config.users !== undefined || config.tokens !== undefined
   process.stdout.write(
-    `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}). Try:
+    `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}).${administered} Try:
 
   redis-cli ${to} set harbour calm
   redis-cli ${to} get harbour
@@ -206,14 +249,13 @@ function way({ address, port, secure, family }: RouterAddress): string {
 }
 
 /** Ends in order on the first signal, at once on the second. */
-function stopOnSignal(router: Router): void {
+function stopOnSignal(end: () => Promise<void>): void {
   let asked = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, async () => {
+    process.on(signal, () => {
       if (asked) process.exit(1)
       asked = true
-      await router.close()
-      process.exit(0)
+      void end()
     })
   }
 }

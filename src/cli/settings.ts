@@ -41,6 +41,9 @@ export interface Flags {
   hotKey?: string[]
   requirepass?: string
   user?: RouterUser[]
+  admin?: string
+  adminTokenFile?: string
+  adminHost?: string[]
 }
 
 /** The flag for each option, by its path in a configuration. */
@@ -77,6 +80,9 @@ const FLAGS: Record<string, keyof Flags> = {
   'tls.key': 'tlsKey',
   'tls.ca': 'tlsCa',
   'tls.authClients': 'tlsAuthClients',
+  'admin.listen': 'admin',
+  'admin.tokenFile': 'adminTokenFile',
+  'admin.hosts': 'adminHost',
 }
 /** What the environment says, by the option and the name of the variable. */
 const environment = (): [path: string, variable: string, value: string | undefined][] => [

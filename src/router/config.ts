@@ -2,6 +2,7 @@
 import { checkKnown } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions } from '../native/router.ts'
+import { type AdminConfig, type CheckedAdmin, checkAdmin } from './admin.ts'
 import { type ListenOptions, type Plan, plan } from './entrances.ts'
 import { check, type RouterOptions, speaksTls } from './options.ts'
 import { readStoreTls, readTls } from './tls.ts'
@@ -10,12 +11,15 @@ import { readStoreTls, readTls } from './tls.ts'
 export interface RouterConfig extends RouterOptions {
   /** Where it listens: what `router.listen` takes. */
   listen?: ListenOptions | undefined
+  /** Where `breakwater serve` is administered. Default: nowhere. */
+  admin?: AdminConfig | undefined
 }
 
 /** What a configuration comes to. */
 export interface CheckedConfig {
   options: NativeOptions
   entrances: Plan[]
+  admin: CheckedAdmin | undefined
 }
 
 const LISTEN: readonly string[] = [
@@ -46,24 +50,35 @@ export function defineConfig(config: RouterConfig): RouterConfig {
   return config
 }
 
-/** The two parts of a configuration. Throws {@link InvalidOptionError}. */
-export function partsOf(config: RouterConfig): { options: RouterOptions; listen: ListenOptions } {
+/** The parts of a configuration: what `createRouter`, `listen` and `createAdmin` take. */
+export interface ConfigParts {
+  options: RouterOptions
+  listen: ListenOptions
+  admin: AdminConfig | undefined
+}
+
+/** The parts of a configuration. Throws {@link InvalidOptionError}. */
+export function partsOf(config: RouterConfig): ConfigParts {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new InvalidOptionError('configuration', config, 'an object of options')
   }
-  const { listen = {}, ...options } = config
+  const { listen = {}, admin, ...options } = config
   if (typeof listen !== 'object' || listen === null) {
     throw new InvalidOptionError('listen', listen, 'an object, as { port: 6380 }')
   }
   checkKnown('listen.', listen, LISTEN)
-  return { options, listen }
+  return { options, listen, admin }
 }
 
 /** Checks all that can be checked without opening anything; files of TLS are read. */
 export function checkConfig(config: RouterConfig, version: string): CheckedConfig {
-  const { options, listen } = partsOf(config)
+  const { options, listen, admin } = partsOf(config)
   const checked = check(options, version)
   if (options.tls !== undefined) readTls(options.tls)
   if (speaksTls(checked)) readStoreTls(options.storeTls)
-  return { options: checked, entrances: plan(listen, options.tls !== undefined) }
+  return {
+    options: checked,
+    entrances: plan(listen, options.tls !== undefined),
+    admin: admin === undefined ? undefined : checkAdmin(admin),
+  }
 }

@@ -1,7 +1,7 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { readFileSync } from 'node:fs'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
-import { setTimeout } from '../base/runtime.ts'
+import { dateNow, now, setTimeout } from '../base/runtime.ts'
+import { version } from '../base/version.ts'
 import {
   closeFd,
   createRouter as createNative,
@@ -22,17 +22,23 @@ import type { DriverName, RouterOptions } from './options.ts'
 import { changesBetween, checkFixed, type Running, run } from './reload.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
-import { Threads } from './threads.ts'
+import { type DrainProgress, type RouterStatus, unready } from './status.ts'
+import { LEEWAY, Threads } from './threads.ts'
 
+export { version } from '../base/version.ts'
+export type { AdminConfig } from './admin.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
+export type { State as RouterState } from './state.ts'
+export type { DrainProgress, RouterStatus, ThreadCounts } from './status.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export type { TokenKeyFile, TokenOptions } from './tokens.ts'
 export { hashPassword, type Permission, type RouterUser } from './users.ts'
 
 /** How often the router looks whether its store has answered, in milliseconds. */
@@ -208,6 +214,10 @@ export interface Router {
    * it closes.
    */
   readonly isReady: boolean
+  /** The options that it goes by, as they were given: passwords are among them. */
+  options(): RouterOptions
+  /** Where it stands: its state, whether it is ready and why not, its threads, how far a drain is. */
+  status(): RouterStatus
   /** Counts since the start. */
   stats(): RouterStats
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
@@ -233,19 +243,6 @@ export function createRouter(options: RouterOptions = {}): Router {
   return new ThreadedRouter(run(options, version()))
 }
 
-/** This package's version. */
-export function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const manifest = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-      if (manifest.name === 'breakwater') return manifest.version
-    } catch {
-      // The CommonJS build lies one folder deeper.
-    }
-  }
-  return 'unknown'
-}
-
 class ThreadedRouter implements Router {
   readonly #native: NativeRouter
   readonly #wanted: DriverName
@@ -266,6 +263,10 @@ class ThreadedRouter implements Router {
   #restarting: Promise<void> | undefined
   /** The store was met once. */
   #met = false
+  /** When it began to listen: of the wall, and of the clock that only goes forward. */
+  #since: { at: number; from: number } | undefined
+  /** The drain, once it began. */
+  #drain: Omit<DrainProgress, 'left'> | undefined
   /** Tells the driver `net` of new certificates. */
   #spread: ((tls: NetTls) => void | Promise<void>) | undefined
   readonly #hotKeys = new HotKeyWatch(() => this.stats().hotKeys)
@@ -296,6 +297,7 @@ class ThreadedRouter implements Router {
       this.#step('listening')
       if (this.#state !== 'open') throw stateError('the router was closed before it listened')
       this.#addresses = addresses
+      this.#since = { at: dateNow(), from: now() }
       const [first] = addresses
       this.#native.setAddress(first!.address, first!.port)
       this.#hotKeys.tell(this.#running.options.onHotKey)
@@ -395,10 +397,38 @@ class ThreadedRouter implements Router {
     return this.#met
   }
 
+  options(): RouterOptions {
+    return this.#running.options
+  }
+
+  status(): RouterStatus {
+    const ready = this.isReady
+    const left = this.#state === 'closed' ? 0 : this.stats().clients
+    const why = unready[this.#state] ?? 'no store behind it has answered yet'
+    const none = { wanted: 0, serving: 0, ending: 0, replaced: 0, restarting: false }
+    return {
+      state: this.#state,
+      ready,
+      reasons: ready ? [] : [why],
+      version: version(),
+      startedAt: this.#since?.at,
+      uptime: this.#since === undefined ? 0 : Math.round(now() - this.#since.from),
+      driver: this.#driver,
+      addresses: this.addresses(),
+      threads: this.#threads?.counts() ?? none,
+      drain: this.#drain && { ...this.#drain, left },
+    }
+  }
+
   stats(): RouterStats {
-    if (this.#last !== undefined) return this.#last
-    const counted = this.#native.stats() as unknown as RouterStats
-    return { ...counted, replaced: this.#threads?.replaced ?? 0 }
+    try {
+      const counted = this.#native.stats() as unknown as RouterStats
+      this.#last = { ...counted, replaced: this.#threads?.counts().replaced ?? 0 }
+    } catch (error) {
+      // It was let go: the counts of the end stay.
+      if (this.#last === undefined) throw error
+    }
+    return this.#last
   }
 
   get driver(): 'native' | 'net' | undefined {
@@ -499,12 +529,16 @@ class ThreadedRouter implements Router {
   }
 
   async #close(): Promise<void> {
-    this.#last = this.stats()
+    const { over, within } = this.#running.drain
+    const since = dateNow()
+    const until = since + over + within + LEEWAY
+    this.#drain = { since, until, clients: this.stats().clients }
     this.#hotKeys.tell(undefined)
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening
     await this.#stop?.(this.#running.drain)
+    this.stats()
     this.#native.close()
     this.#step('ended')
   }

@@ -8,10 +8,11 @@ import type { Entrance } from './entrances.ts'
 import type { NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
 import { faultError } from './sockets.ts'
+import type { ThreadCounts } from './status.ts'
 import type { Assignment, News, Order } from './worker.ts'
 
 /** How long a worker may take to end beyond the time that its clients have, in milliseconds. */
-const LEEWAY = 5000
+export const LEEWAY = 5000
 /** A worker that fails this long after the last one is replaced at once. */
 const CALM = 10_000
 /** Otherwise it is replaced after so long, twice as long each time, up to the longest. */
@@ -45,6 +46,7 @@ export class Threads {
   #tls: NetTls | undefined
   #meets = false
   #stopping = false
+  #restarting = false
   /** How many there are to be. */
   #wanted = 0
   /** Workers that were replaced since they failed. */
@@ -63,9 +65,15 @@ export class Threads {
     return this.#driver
   }
 
-  /** How many workers were replaced since they failed. */
-  get replaced(): number {
-    return this.#replaced
+  /** How many there are. */
+  counts(): ThreadCounts {
+    return {
+      wanted: this.#wanted,
+      serving: this.#workers.size,
+      ending: this.#ending.size,
+      replaced: this.#replaced,
+      restarting: this.#restarting,
+    }
   }
 
   /** Has so many workers serve; done when all of them listen, and ends those that are too many. */
@@ -78,6 +86,15 @@ export class Threads {
 
   /** Puts a new worker in the place of each, one after the other: the old one ends once the new one serves. */
   async restart(): Promise<void> {
+    this.#restarting = true
+    try {
+      await this.#restart()
+    } finally {
+      this.#restarting = false
+    }
+  }
+
+  async #restart(): Promise<void> {
     for (const worker of [...this.#workers]) {
       // One that failed meanwhile has been replaced.
       if (this.#stopping || !this.#workers.has(worker)) continue

@@ -12,22 +12,24 @@ export interface UnixPlan {
   path: string
   mode: number
   kind: number
+  /** The option that names it. */
+  option: string
 }
 
 /** Checks a path. Throws {@link InvalidOptionError}. */
-export function planUnix(path: string, mode: number): UnixPlan {
+export function planUnix(path: string, mode: number, option = 'unix'): UnixPlan {
   if (typeof path !== 'string' || path === '' || Buffer.byteLength(path) > LONGEST) {
-    throw new InvalidOptionError('unix', path, `a path of 1 to ${LONGEST} bytes`)
+    throw new InvalidOptionError(option, path, `a path of 1 to ${LONGEST} bytes`)
   }
   if (listenUnix === undefined) {
-    throw new InvalidOptionError('unix', path, 'left out: this system has no such sockets here')
+    throw new InvalidOptionError(option, path, 'left out: this system has no such sockets here')
   }
-  return { path, mode, kind: Entering.unix }
+  return { path, mode, kind: Entering.unix, option }
 }
 
 /** Listens; `remove` takes the file away, unless somebody has put another one in its place. */
-export async function openUnix({ path, mode }: UnixPlan) {
-  await makeRoom(path)
+export async function openUnix({ path, mode, option }: UnixPlan) {
+  await makeRoom(path, option)
   const fd = listenUnix!(path, mode)
   const { ino } = lstatSync(path)
   const remove = () => {
@@ -37,11 +39,11 @@ export async function openUnix({ path, mode }: UnixPlan) {
 }
 
 /** Removes the socket of a process that has ended; throws if anything else is there. */
-async function makeRoom(path: string): Promise<void> {
+async function makeRoom(path: string, option: string): Promise<void> {
   const found = stat(path)
   if (found === undefined) return
   if (!found.isSocket()) {
-    throw new InvalidOptionError('unix', path, 'the path of a socket: there is another file')
+    throw new InvalidOptionError(option, path, 'the path of a socket: there is another file')
   }
   if (await answers(path)) {
     throw new BreakwaterError('ERR_ROUTER_STATE', `another process listens on ${path}`)

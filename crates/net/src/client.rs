@@ -185,7 +185,7 @@ impl Client {
         let next = if takes_replies {
             session.feed_through(chunk, *now, output, relay.as_mut())
         } else {
-            session.hold(chunk, output)
+            session.hold(chunk, output, relay.as_ref())
         };
         self.backlog.send(&output.bytes, &mut self.channel)?;
         self.waits = next == Next::Resume && !self.awaits;

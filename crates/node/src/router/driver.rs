@@ -149,7 +149,7 @@ fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 /// `hold(session, chunk, area)`: as `feed`, but no command runs: the client has yet to take its
 /// replies. What it comes to is a refusal, if too much waits.
 fn hold<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    give(call, Session::hold)
+    give(call, |session, chunk, output| session.hold(chunk, output, None))
 }
 
 /// Gives a chunk to a session; what it came to, as `feed` says.

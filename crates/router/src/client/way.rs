@@ -15,6 +15,8 @@ pub(super) struct Way<'a> {
     pub(super) router: &'a Router,
     pub(super) course: &'a mut Course,
     pub(super) relay: &'a mut Relay,
+    /// For how many milliseconds the command has waited for the store.
+    pub(super) waited: u64,
 }
 
 /// What a session has made of a command.
@@ -69,6 +71,7 @@ impl Way<'_> {
             protocol: self.state.protocol,
             concern: self.state.concern.or(user.and_then(|user| user.concern)),
             stand,
+            waited: self.waited,
             args,
             bytes,
         };

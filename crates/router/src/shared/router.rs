@@ -213,10 +213,19 @@ impl Router {
         let mut reloads = self.reloads.lock();
         (reloads.count, reloads.at) = (reloads.count + 1, Some(now));
         drop(reloads);
-        let lost = |client: &Arc<Client>| client.profile.lock().is_lost(&next.users);
+        let lost = |client: &Arc<Client>| client.profile.lock().is_lost(&next.users, now);
         let lost: Vec<_> = self.registry.all().into_iter().filter(lost).collect();
         lost.iter().for_each(|client| client.kill());
         lost.iter().map(|client| client.id).collect()
+    }
+
+    /// Ends the clients whose tokens count no longer at `now`, in Unix milliseconds: their drivers are
+    /// told by their mailboxes. To be called a few times a second.
+    pub fn expire(&self, now: u64) {
+        for client in self.registry.overdue(now as i64) {
+            client.kill();
+            client.recipient.expire();
+        }
     }
 
     /// Another ring of stores: from now on keys are where it puts them. What was read of keys that have

@@ -229,7 +229,7 @@ impl Relay {
                 self.distrust(waiter.client, waiter.ticket);
             }
             let bytes = stale.unwrap_or(&error).clone();
-            self.answer(waiter.client, waiter.ticket, bytes);
+            self.failing(|relay| relay.answer(waiter.client, waiter.ticket, bytes));
         }
     }
 

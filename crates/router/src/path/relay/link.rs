@@ -335,6 +335,7 @@ impl Relay {
     ) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
+        link.upstream.set_waited(self.waited);
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
                 link.to.add(to, request);

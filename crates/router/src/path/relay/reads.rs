@@ -444,7 +444,11 @@ impl Relay {
     }
 
     /// Asks the store, and how long each key lives, with its promise to tell of their next change.
-    pub(super) fn begin(&mut self, mut read: Read, lease: Lease) {
+    pub(super) fn begin(&mut self, read: Read, lease: Lease) {
+        self.for_all(|relay| relay.ask_store(read, lease));
+    }
+
+    fn ask_store(&mut self, mut read: Read, lease: Lease) {
         let flight = lease.ticket().flight;
         let (link, request) = (read.link, read.request.clone());
         let keys = read.shelf.keys.clone();

@@ -216,11 +216,23 @@ impl Relay {
         if is_part(ticket) {
             return self.answer_part(client, ticket, bytes);
         }
-        self.deliveries.push(Delivery::reply(client, ticket, bytes));
+        let delivery = if self.fails { Delivery::failed } else { Delivery::reply };
+        self.deliveries.push(delivery(client, ticket, bytes));
+    }
+
+    /// What is answered by this is so since the store has not answered.
+    pub(super) fn failing(&mut self, answer: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.fails, true);
+        answer(self);
+        self.fails = before;
     }
 
     /// A request gets no reply.
     pub(super) fn fail(&mut self, to: To, why: &str) {
+        self.failing(|relay| relay.fail_to(to, why));
+    }
+
+    fn fail_to(&mut self, to: To, why: &str) {
         let error = || error_line(why);
         match to {
             To::Client { client, ticket, changes, .. } => {

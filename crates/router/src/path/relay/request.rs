@@ -1,6 +1,7 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
 use super::checks::check_words;
+use super::crowd::asks_store;
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::reply::To;
@@ -27,6 +28,18 @@ impl Relay {
         if self.answer_at_once(request, course, out) {
             return Ok(Taken::Done);
         }
+        self.waited = request.waited;
+        let taken = self.take_in_turn(request, course, out);
+        self.waited = 0;
+        taken
+    }
+
+    fn take_in_turn(
+        &mut self,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+    ) -> Result<Taken, Failure> {
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
@@ -40,7 +53,12 @@ impl Relay {
         let learned;
         let listed = catalog::find(request.args);
         let mut known = listed;
+        let late = request.stand == Stand::Alone && self.rest() == 0;
         if known.is_none() && request.user.is_some() {
+            if late && self.learned_of(request.args.word(0)).is_none() {
+                course.refuse_transaction();
+                return Err(self.too_late(request, course));
+            }
             match self.learn(request).inspect_err(|_| course.refuse_transaction())? {
                 Some(answer) => learned = answer,
                 None => return Ok(Taken::Later),
@@ -48,6 +66,11 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if late && self.is_lost(listed, known, request, course) {
+            let why = self.too_late(request, course);
+            self.over_with(known, request.client, course);
+            return Err(why);
+        }
         if request.stand == Stand::Alone && self.waits_in_crowd(listed, known, request, course) {
             return Ok(Taken::Later);
         }
@@ -69,6 +92,38 @@ impl Relay {
             }
         }
         taken
+    }
+
+    /// Whether a request that has waited for as long as it may needs the store. Who waits for a
+    /// connection or a server hears why it does not come.
+    fn is_lost(
+        &mut self,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        let unwatches = known.is_some_and(|known| known.class == Class::Unwatch);
+        let waits = course.own.until.is_some() || self.awaiting.contains_key(&request.client);
+        !waits
+            && !unwatches
+            && asks_store(known, course)
+            && !listed.is_some_and(|known| self.remembers(known, request, course))
+    }
+
+    /// A request has waited for as long as it may, and was not sent. If it was to do a transaction, that
+    /// is over.
+    fn too_late(&mut self, request: &Request<'_>, course: &mut Course) -> Failure {
+        self.crowds.remove(request.client);
+        if course.transaction.is_some() && catalog::find(request.args).is_some() {
+            course.transaction = None;
+            self.unwatch(request, course);
+        }
+        let timeout = self.rules.limits.store_timeout;
+        Failure::new(format!(
+            "ERR the store has not answered in time: this request waited for {timeout} ms and was \
+             not sent"
+        ))
     }
 
     /// Answers a request from memory, or sends it on its way; of changes of these keys its client is to

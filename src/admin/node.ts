@@ -1,0 +1,65 @@
+// What every admin entrance answers: probes, where the node stands, and what it can be told to do.
+import type { Router } from '../router/index.ts'
+import type { AdminReply, AdminRoute } from './route.ts'
+
+/** What a node can be told. */
+export interface Orders {
+  reload: () => Promise<{ changed: string[] }>
+  /** Begins; its end is not waited for. */
+  drain: () => void
+}
+
+/** The routes of a node. */
+export function routesOf(router: Router, { reload, drain }: Orders): AdminRoute[] {
+  return [
+    { method: 'GET', path: '/livez', access: 'anybody', handle: () => ({ body: 'ok\n' }) },
+    { method: 'GET', path: '/readyz', access: 'anybody', handle: () => readiness(router) },
+    { method: 'GET', path: '/status', access: 'token', handle: () => ({ body: statusOf(router) }) },
+    {
+      method: 'POST',
+      path: '/drain',
+      access: 'token',
+      handle() {
+        drain()
+        return { status: 202, body: { drain: router.status().drain } }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/reload',
+      access: 'token',
+      handle: () => told(async () => ({ changed: (await reload()).changed })),
+    },
+    {
+      method: 'POST',
+      path: '/restart',
+      access: 'token',
+      handle: () =>
+        told(async () => {
+          await router.restart()
+          return { threads: router.status().threads }
+        }),
+    },
+  ]
+}
+
+/** Where a node stands, and what it has counted. */
+function statusOf(router: Router) {
+  return { ...router.status(), process: process.pid, stats: router.stats() }
+}
+
+/** For load balancers: 200 where clients should be sent here, else 503 and why not. */
+function readiness(router: Router): AdminReply {
+  const { ready, reasons } = router.status()
+  return { status: ready ? 200 : 503, body: { ready, reasons } }
+}
+
+/** What came of an order; 409 with the reason where it was refused. */
+async function told(order: () => Promise<unknown>): Promise<AdminReply> {
+  try {
+    return { body: await order() }
+  } catch (error) {
+    const { code = 'REFUSED', message } = error as NodeJS.ErrnoException
+    return { status: 409, body: { error: { code, message } } }
+  }
+}

@@ -1,0 +1,65 @@
+// Where a router stands: what it does now, whether clients should be sent to it, and if not, why.
+import type { RouterAddress } from './entrances.ts'
+import type { State } from './state.ts'
+
+/** Where a router stands now. */
+export interface RouterStatus {
+  /**
+   * `'idle'`: it was made, or could not listen; `'opening'`: it begins to listen; `'open'`: it serves;
+   * `'closing'`: it drains; `'closed'`: it is done.
+   */
+  state: State
+  /** Whether clients should be sent here: see {@link Router.isReady}. */
+  ready: boolean
+  /** Why not, in words; empty if it is ready. */
+  reasons: string[]
+  /** The version of this package. */
+  version: string
+  /** When it began to listen, in Unix milliseconds; `undefined` before. */
+  startedAt: number | undefined
+  /** For how many milliseconds it has listened. */
+  uptime: number
+  /** What drives the sockets: see {@link Router.driver}. */
+  driver: 'native' | 'net' | undefined
+  /** Everywhere that it listens. */
+  addresses: RouterAddress[]
+  /** Its threads; all 0 where it serves on the thread that made it. */
+  threads: ThreadCounts
+  /** How far the drain is; `undefined` while there is none. */
+  drain: DrainProgress | undefined
+}
+
+/** The threads of a router. */
+export interface ThreadCounts {
+  /** How many are to serve. */
+  wanted: number
+  /** How many serve, or start. */
+  serving: number
+  /** How many end: their clients get their last replies. */
+  ending: number
+  /** How many failed and were replaced, since the start. */
+  replaced: number
+  /** Whether they are restarted one by one now. */
+  restarting: boolean
+}
+
+/** How far a drain is. */
+export interface DrainProgress {
+  /** When it began, in Unix milliseconds. */
+  since: number
+  /** When it has ended at the latest, in Unix milliseconds. */
+  until: number
+  /** How many clients there were. */
+  clients: number
+  /** How many there are still. */
+  left: number
+}
+
+/** Why clients should not be sent to a router in this state; `undefined` in the state `open`. */
+export const unready: Readonly<Record<State, string | undefined>> = {
+  idle: 'it does not listen',
+  opening: 'it begins to listen',
+  open: undefined,
+  closing: 'it drains',
+  closed: 'it is closed',
+}
