@@ -9,7 +9,7 @@ use breakwater_resp::Kind;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// A letter to the relay of another thread.
 pub struct Letter {
@@ -31,8 +31,9 @@ impl Letter {
 
 /// What it says.
 pub(super) enum Word {
-    /// The store's reply to the read of a flight, in RESP3, and whether it tells of changes.
-    Reply { flight: u64, kind: Kind, bytes: Arc<[u8]>, tracked: bool },
+    /// The store's reply to the read of a flight, in RESP3, whether it tells of changes, and how many
+    /// reads have waited for it in other threads.
+    Reply { flight: u64, kind: Kind, bytes: Arc<[u8]>, tracked: bool, crowd: Arc<AtomicU64> },
     /// There is none, for this reason.
     Failed { flight: u64, why: Arc<str> },
     /// Who asked the store is gone: ask in its place.
@@ -51,10 +52,6 @@ pub(super) enum Word {
     Feed { thread: u64, ask: u64 },
     /// News of changes for a client.
     News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
-    /// A client is to be told by the store itself, for another one: `source`, of this thread.
-    Hear { client: ClientId, thread: u64, source: ClientId },
-    /// It is, or cannot.
-    Heard { source: ClientId, refused: bool },
     /// From who hears: messages may have been lost; nothing is subscribed to any more.
     Deaf,
     /// From who heard, and ends: hear in its place, over connections that had these numbers there.

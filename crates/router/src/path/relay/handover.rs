@@ -104,6 +104,9 @@ impl Relay {
     pub(super) fn ask_again(&mut self, ear: u64) {
         let (thread, wanted) = (self.number, self.subscribers.topics());
         for (ask, topics) in self.subscribers.unconfirmed() {
+            if self.lanes.awaits(ask) {
+                continue;
+            }
             let load = self.subscribers.load();
             let word = match topics.is_empty() {
                 true => Word::Feed { thread, ask },

@@ -46,6 +46,7 @@ impl Relay {
             self.set_manners();
             self.wake_awaiting();
             self.move_feed();
+            self.move_lanes();
             self.move_ear();
             if self.map.first_of_ring().is_some() {
                 // Of changes at another store nobody has told them.

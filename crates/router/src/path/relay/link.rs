@@ -15,11 +15,17 @@ use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
 
+/// Whose reply is to come, and when it was asked for, by the relay's clock.
+struct Addressee {
+    to: To,
+    asked: u64,
+}
+
 /// Whose replies are to come, by tokens that are given out in ascending order.
 #[derive(Default)]
 pub(super) struct Addressees {
     first: u64,
-    all: VecDeque<Option<To>>,
+    all: VecDeque<Option<Addressee>>,
     /// Their requests, where another server may have to be asked.
     sent: Option<Sent>,
 }
@@ -40,8 +46,8 @@ impl Addressees {
         self.all.iter().flatten().count() as i64
     }
 
-    fn add(&mut self, to: To, request: &[u8]) {
-        self.all.push_back(Some(to));
+    fn add(&mut self, to: To, asked: u64, request: &[u8]) {
+        self.all.push_back(Some(Addressee { to, asked }));
         if let Some(sent) = &mut self.sent {
             sent.push(request);
         }
@@ -55,12 +61,12 @@ impl Addressees {
 
     /// Those whose replies are to come, with their tokens.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
-        (self.first..).zip(&self.all).filter_map(|(token, to)| Some((token, to.as_ref()?)))
+        (self.first..).zip(&self.all).filter_map(|(token, one)| Some((token, &one.as_ref()?.to)))
     }
 
     /// Takes one out: mostly the first.
-    fn take(&mut self, token: u64) -> Option<To> {
-        let to = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
+    fn take(&mut self, token: u64) -> Option<Addressee> {
+        let taken = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
         while matches!(self.all.front(), Some(None)) {
             self.all.pop_front();
             self.first += 1;
@@ -68,7 +74,7 @@ impl Addressees {
                 sent.pop();
             }
         }
-        to
+        taken
     }
 }
 
@@ -156,7 +162,8 @@ impl Relay {
         course: &Course,
         (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
-        let own = self.shared_with(server, request.protocol, request.db);
+        let own = self.lane_link(server, request, course);
+        let own = own.unwrap_or_else(|| self.shared_with(server, request.protocol, request.db));
         match course.pending.block(own, scope, writes) {
             true => Ok(None),
             false => self.ready_link(own, request),
@@ -281,8 +288,9 @@ impl Relay {
         let (id, now) = (self.last_link, self.now);
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
+        let keeps = self.clustered() || options.no_loop;
         let upstream = Upstream::new(options, seed);
-        let sent = self.clustered().then(Sent::default);
+        let sent = keeps.then(Sent::default);
         let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, serves) = (None, false);
         let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
@@ -338,7 +346,7 @@ impl Relay {
         link.upstream.set_waited(self.waited);
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
-                link.to.add(to, request);
+                link.to.add(to, self.clock, request);
                 let server = link.server;
                 let limits = &self.rules.limits;
                 if link.upstream.waiting() >= limits.in_flight
@@ -379,7 +387,7 @@ impl Relay {
     }
 
     pub(super) fn hear(&mut self, id: LinkId, heard: Heard) {
-        let is_ear = self.is_ear(id);
+        let (is_ear, clustered) = (self.is_ear(id), self.clustered());
         let Some(link) = self.links.get_mut(&id) else { return };
         let (owner, server) = (link.owner, link.server);
         match heard {
@@ -393,14 +401,28 @@ impl Relay {
                 self.wake_awaiting();
                 self.store_is(server, false);
                 self.feed_ready(id);
+                self.lane_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
             Heard::Push(push) if is_ear => self.heard(&push),
             Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => {
-                let refused = is_refusal(kind, &reply).then(|| link.to.request(token)).flatten();
-                let Some(to) = link.to.take(token) else { return };
+                let refused = clustered && is_refusal(kind, &reply);
+                let keeps = refused || !self.lanes.is_empty();
+                let request = keeps.then(|| link.to.request(token)).flatten();
+                let Some(Addressee { to, asked }) = link.to.take(token) else { return };
                 self.count(server, Flow::InFlight, -1);
+                if let Some(class) = to.class() {
+                    self.clocked(server, class, asked);
+                }
+                match refused {
+                    true => self.doubt(id, &to),
+                    false => {
+                        self.answered_quietly(id, &to, kind, &reply);
+                        self.answered_in_lane(id, &to, request.as_deref(), (kind, &reply));
+                    }
+                }
+                let refused = request.filter(|_| refused);
                 match (to, refused) {
                     (to, Some(request)) => self.redirect(id, to, &request, reply),
                     (To::Session(step), None) => self.replied_session(id, step, kind, reply),
@@ -409,10 +431,12 @@ impl Relay {
             }
             Heard::Lost(token, why) => {
                 let safe = why == Lost::Unwritten && link.pin.is_none();
-                let request = if why == Lost::Late { None } else { link.to.request(token) };
+                let known = clustered && why != Lost::Late;
+                let request = known.then(|| link.to.request(token)).flatten();
                 let protocol = link.protocol;
-                if let Some(to) = link.to.take(token) {
+                if let Some(Addressee { to, .. }) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
+                    self.doubt(id, &to);
                     if let Some(request) = request
                         && (safe || to.is_read())
                         && !matches!(to, To::Session(_))
@@ -427,6 +451,7 @@ impl Relay {
                     self.fail(to, &reason);
                     if why == Lost::Late {
                         self.late(id);
+                        self.late_in_lane(id);
                     }
                 }
             }
@@ -464,6 +489,8 @@ impl Relay {
             self.tell(id, |upstream, heard| upstream.release(heard));
         }
         self.lose_feed(id);
+        self.lose_lane(id);
+        self.loops.lose(id);
         if self.is_ear(id) {
             self.lose_ear();
         }
@@ -478,7 +505,7 @@ impl Relay {
         let Some(link) = self.links.remove(&id) else { return false };
         self.closes.push(id);
         self.uncount(&link);
-        link.to.all.into_iter().flatten().for_each(|to| self.fail(to, why));
+        link.to.all.into_iter().flatten().for_each(|one| self.fail(one.to, why));
         true
     }
 

@@ -25,8 +25,8 @@ impl Relay {
     /// ([`Letter::connections`]), have these numbers from now on.
     pub fn read_letter(&mut self, letter: Letter) -> Vec<LinkId> {
         match letter.word {
-            Word::Reply { flight, kind, bytes, tracked } => {
-                self.told(flight, kind, &bytes, tracked);
+            Word::Reply { flight, kind, bytes, tracked, crowd } => {
+                self.told(flight, (kind, &bytes), tracked, crowd);
             }
             Word::Failed { flight, why } => self.happen(flight, News::Failed, &why),
             Word::Lead(lease) => self.inherit(lease),
@@ -37,8 +37,6 @@ impl Relay {
             Word::Message { topic, bytes } => self.take_message(&topic, &bytes),
             Word::Feed { thread, ask } => self.feed(thread, ask),
             Word::News { client, bytes, redirected } => self.take_news(client, bytes, redirected),
-            Word::Hear { client, thread, source } => self.hear_for(client, thread, source),
-            Word::Heard { source, refused } => self.heard_for(source, refused),
             Word::Deaf => self.deafen(),
             Word::Ears { numbers, ears } => return self.take_over(numbers, ears),
             Word::Moved(ear) => self.ask_again(ear),

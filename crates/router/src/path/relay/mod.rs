@@ -38,6 +38,7 @@ mod homes;
 mod inform;
 mod invalidation;
 mod landing;
+mod lanes;
 mod link;
 mod loops;
 mod mail;
@@ -58,6 +59,7 @@ mod sent;
 mod sessions;
 mod step;
 mod survey;
+mod timing;
 mod tracking;
 mod transactions;
 mod unknown;
@@ -70,6 +72,7 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::{ClientId, Edition, Heated, Router};
+use crate::sight::{Seat, StepCounts, StoreLatencies};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use batches::{Batches, LateBatch};
@@ -81,6 +84,7 @@ use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
+use lanes::Lanes;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
@@ -125,10 +129,11 @@ pub struct Relay {
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
     hearing: Hearing,
     subscribers: Subscribers,
-    /// What its clients track, what is heard for that, and what only the store knows.
+    /// What its clients track, what is heard for that, and those who do not hear of what they write.
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    lanes: Lanes,
     meeting: Meeting,
     probes: Probes,
     survey: Survey,
@@ -155,6 +160,12 @@ pub struct Relay {
     heat: Heat,
     letters: Vec<Letter>,
     tally: RouteTally,
+    /// What its thread counts of requests, and how long stores take, by their numbers.
+    seat: Seat,
+    timings: Vec<Option<Arc<StoreLatencies>>>,
+    batch: StepCounts,
+    /// Nanoseconds by the drivers' clock, as of the step that is done.
+    clock: u64,
     /// The state of the numbers that lots are drawn by.
     lots: u64,
     deliveries: Vec<Delivery>,
@@ -204,6 +215,7 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            lanes: Lanes::default(),
             meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
@@ -211,6 +223,10 @@ impl Relay {
             gather: Gather::default(),
             heat,
             letters: vec![],
+            seat: router.sight.sit(),
+            timings: vec![],
+            batch: StepCounts::default(),
+            clock: 0,
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             waited: 0,

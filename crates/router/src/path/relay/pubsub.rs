@@ -157,7 +157,7 @@ impl Relay {
     fn refuse_ask(&mut self, ask: Unconfirmed, error: &[u8]) {
         let Unconfirmed { client, ticket, topics, .. } = ask;
         if topics.is_empty() {
-            self.router.tracked.end(client);
+            self.stop_telling(client);
         }
         self.unsubscribe(client, topics.clone());
         self.deliveries.push(Delivery::refused(client, ticket, error.to_vec(), topics));
