@@ -52,6 +52,8 @@ pub(super) enum Word {
     Feed { thread: u64, ask: u64 },
     /// News of changes for a client.
     News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
+    /// Whoever was paused goes on.
+    Unpaused,
     /// From who hears: messages may have been lost; nothing is subscribed to any more.
     Deaf,
     /// From who heard, and ends: hear in its place, over connections that had these numbers there.
