@@ -60,6 +60,7 @@ impl Relay {
 
     /// `CLIENT PAUSE`.
     pub(super) fn pause(&mut self, request: &Request<'_>) -> Result<Taken, Failure> {
+        check_count(request)?;
         let time = number::integer(request.args.word(2)).ok_or(NO_TIME)?;
         let time = u64::try_from(time).map_err(|_| "ERR timeout is negative")?;
         let all = match request.args.get(3) {
@@ -90,6 +91,7 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
+        check_count(request)?;
         let id = number::integer(request.args.word(2))
             .ok_or("ERR value is not an integer or out of range")?;
         let reason = match request.args.get(3) {
@@ -152,6 +154,17 @@ impl Relay {
             client.profile.lock().own = None;
         }
     }
+}
+
+/// Neither has more than one word behind its argument.
+fn check_count(request: &Request<'_>) -> Result<(), Failure> {
+    if request.args.len() <= 4 {
+        return Ok(());
+    }
+    let name = String::from_utf8_lossy(request.args.word(1)).into_owned();
+    Err(Failure::new(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
+    )))
 }
 
 fn command_id() -> Vec<u8> {
