@@ -54,8 +54,9 @@ pub(super) enum Word {
     News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
     /// Whoever was paused goes on.
     Unpaused,
-    /// From who hears: messages may have been lost; nothing is subscribed to any more.
-    Deaf,
+    /// From who hears: messages to these topics may have been lost, which are not subscribed to any
+    /// more; to all, if it names none.
+    Deaf(Option<Vec<Topic>>),
     /// From who heard, and ends: hear in its place, over connections that had these numbers there.
     /// What goes with them is known to relays alone.
     Ears { numbers: Vec<LinkId>, ears: Box<dyn Any + Send> },

@@ -404,10 +404,11 @@ impl Relay {
                 self.wake_awaiting();
                 self.store_is(server, false);
                 self.feed_ready(id);
+                self.ear_ready(id);
                 self.lane_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
-            Heard::Push(push) if is_ear => self.heard(&push),
+            Heard::Push(push) if is_ear => self.heard(server, &push),
             Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => {
                 let refused = clustered && is_refusal(kind, &reply);
@@ -494,9 +495,7 @@ impl Relay {
         self.lose_feed(id);
         self.lose_lane(id);
         self.loops.lose(id);
-        if self.is_ear(id) {
-            self.lose_ear();
-        }
+        self.lose_ear(id);
         if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
             self.lose_pin(id, owner);
         }

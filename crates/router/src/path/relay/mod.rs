@@ -17,7 +17,8 @@
 //! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
-//! `pubsub`, `pause` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
+//! `pubsub`, `pause` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
+//! `stations`. `unknown` learns of commands that the table
 //! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
@@ -58,6 +59,7 @@ mod request;
 mod scans;
 mod sent;
 mod sessions;
+mod stations;
 mod step;
 mod survey;
 mod timing;
@@ -264,6 +266,7 @@ impl Relay {
         self.wake_paused();
         self.give_up_waiting();
         self.wake_subscribers();
+        self.wake_ears();
         self.probe();
         self.survey();
         self.redo();
@@ -276,7 +279,8 @@ impl Relay {
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
         let clients = clients.chain(self.crowds.wake_at()).chain(self.paused_until());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
-        let others = others.chain(looks).chain(self.redo_at());
+        let ears = self.hearing.moving.wake_at();
+        let others = others.chain(looks).chain(self.redo_at()).chain(ears);
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

@@ -15,7 +15,6 @@ use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::sight::CommandClass;
-use crate::topology::Span;
 use breakwater_resp::Protocol;
 
 impl Relay {
@@ -220,12 +219,9 @@ impl Relay {
         course: &mut Course,
         tracked: Option<(Option<u64>, &KeyList)>,
     ) -> Result<Taken, Failure> {
-        let home = match known.map(|known| &*known.name) {
-            // Of a ring, one store is heard: messages to channels of shards go there as well.
-            Some("spublish") if self.map.first_of_ring().is_some() => {
-                self.home_of_span(Span::Keyless)?
-            }
-            _ => self.home(known, request)?,
+        let home = match self.home_of_message(known, request) {
+            Some(home) => home,
+            None => self.home(known, request)?,
         };
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
