@@ -38,8 +38,11 @@ export function run(options: RouterOptions, version: string, before?: Running): 
   return {
     options,
     checked,
-    // A store is understood by the native driver alone.
-    driver: options.store === undefined ? (options.driver ?? 'auto') : 'native',
+    // A store, and certificates that log in, are understood by the native driver alone.
+    driver:
+      options.store === undefined && options.identity === undefined
+        ? (options.driver ?? 'auto')
+        : 'native',
     drain: checkDrain(options.drain),
     tls: options.tls === undefined ? undefined : { ...readTls(options.tls), ticketKeys },
     storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
@@ -136,6 +139,8 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
+    ...single('identity.certificate', ({ checked }) => checked.identity?.name),
+    ...single('identity.map', ({ checked }) => checked.identity?.map),
     ...tokenChanges(old.tokens, now.tokens),
     ...listed(old.routes ?? [], now.routes ?? [], route),
     ...(before.options.onHotKey === next.options.onHotKey ? [] : ['onHotKey']),

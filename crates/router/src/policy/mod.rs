@@ -1,5 +1,6 @@
 //! Who may do what: users, their passwords and tokens, and the rules that their requests are held against.
 
+mod certificates;
 mod commands;
 mod grant;
 mod pass;
@@ -10,6 +11,7 @@ mod tokens;
 mod user;
 mod users;
 
+pub use certificates::{CertificateName, CertificateRules, ShownCertificate};
 pub(crate) use grant::Denial;
 pub use password::hash_password;
 pub use tokens::{Template, TokenKey, TokenRules};
