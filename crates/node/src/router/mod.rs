@@ -12,6 +12,7 @@ mod list;
 mod open;
 mod reload;
 mod routes;
+mod sight;
 #[cfg(unix)]
 mod sockets;
 mod tokens;

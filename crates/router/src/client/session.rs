@@ -142,6 +142,9 @@ impl Session {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
             (note, Some(ticket)) => {
+                if delivery.bytes.first() == Some(&b'-') {
+                    self.router.count_error(&self.state.client);
+                }
                 self.course.answer(ticket, &delivery.bytes, out);
                 if *note != Note::Failed {
                     self.arrivals.hear();
@@ -299,7 +302,9 @@ impl Session {
                         match relay.as_deref_mut() {
                             None => {
                                 let (mark, mute) = (output.bytes.len(), state.replying.begin());
-                                execute(state, router, args, now, output);
+                                let class = execute(state, router, args, now, output);
+                                output.batch.request(class);
+                                output.batch.answer(class);
                                 if mute && state.replying.is_mute() {
                                     output.bytes.truncate(mark);
                                 }
@@ -323,6 +328,9 @@ impl Session {
             }
         };
         router.count(commands, 0, 0);
+        if let Some(relay) = relay {
+            output.batch.add(relay.counted());
+        }
         (used, next)
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Client {
     killed: AtomicBool,
     /// When it last sent something, in Unix milliseconds.
     active: AtomicU64,
+    /// Replies to it that were errors.
+    pub(crate) errors: AtomicU64,
     /// Until when it may stay, in Unix milliseconds: as long as its token counts.
     until: AtomicI64,
     /// The number that the store knows its own connection by, if others may redirect to it.
@@ -177,6 +179,7 @@ impl Registry {
             created: now,
             killed: AtomicBool::new(false),
             active: AtomicU64::new(now),
+            errors: AtomicU64::new(0),
             until: AtomicI64::new(i64::MAX),
             number: AtomicU64::new(0),
             home: AtomicU64::new(0),
