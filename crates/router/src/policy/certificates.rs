@@ -1,21 +1,11 @@
 //! Certificates that clients show: whose they are. That they are good is seen to by TLS.
 
+use super::pass::ShownCertificate;
 use super::user::User;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The names in a certificate that a client has shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShownCertificate {
-    /// `CN` of its subject.
-    pub common: Vec<String>,
-    /// Its alternative names that are URIs.
-    pub uris: Vec<String>,
-    /// Those that are names of hosts.
-    pub dns: Vec<String>,
-}
-
-/// Which of its names tells the user.
+/// Which name in a certificate tells the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateName {
     /// `CN` of its subject.

@@ -11,8 +11,9 @@ mod tokens;
 mod user;
 mod users;
 
-pub use certificates::{CertificateName, CertificateRules, ShownCertificate};
+pub use certificates::{CertificateName, CertificateRules};
 pub(crate) use grant::Denial;
+pub use pass::ShownCertificate;
 pub use password::hash_password;
 pub use tokens::{Template, TokenKey, TokenRules};
 pub use user::User;

@@ -1,7 +1,5 @@
 //! By what somebody came who gave no password, to be held against other rules.
 
-use super::certificates::ShownCertificate;
-
 /// By what somebody came.
 #[derive(Debug)]
 pub(crate) enum Pass {
@@ -19,6 +17,17 @@ pub(crate) struct SignedClaims {
     pub(super) key: [u8; 32],
     /// What it says.
     pub(super) payload: Box<[u8]>,
+}
+
+/// The names in a certificate that a client has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShownCertificate {
+    /// `CN` of its subject.
+    pub common: Vec<String>,
+    /// Its alternative names that are URIs.
+    pub uris: Vec<String>,
+    /// Those that are names of hosts.
+    pub dns: Vec<String>,
 }
 
 impl Pass {

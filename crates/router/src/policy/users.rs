@@ -1,7 +1,7 @@
 //! Who may connect, and who somebody is.
 
-use super::certificates::{CertificateRules, ShownCertificate};
-use super::pass::Pass;
+use super::certificates::CertificateRules;
+use super::pass::{Pass, ShownCertificate};
 use super::password::Allowance;
 use super::tokens::{TokenRules, Tokens, is_like_token};
 use super::user::User;
