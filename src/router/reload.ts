@@ -38,11 +38,8 @@ export function run(options: RouterOptions, version: string, before?: Running): 
   return {
     options,
     checked,
-    // A store, and certificates that log in, are understood by the native driver alone.
-    driver:
-      options.store === undefined && options.identity === undefined
-        ? (options.driver ?? 'auto')
-        : 'native',
+    // A store is understood by the native driver alone.
+    driver: options.store === undefined ? (options.driver ?? 'auto') : 'native',
     drain: checkDrain(options.drain),
     tls: options.tls === undefined ? undefined : { ...readTls(options.tls), ticketKeys },
     storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
