@@ -2,20 +2,23 @@
 
 use crate::catalog::Permissions;
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
-use crate::policy::{DEFAULT, User, Users};
+use crate::policy::{DEFAULT, ShownCertificate, User, Users};
+use crate::topology::ServerId;
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-/// The two ends of a connection, as `host:port`.
+/// The two ends of a connection, as `host:port`, and who is at the other one.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// The client's end.
     pub address: String,
     /// Our end.
     pub local: String,
+    /// The certificate that the client has shown, if it did.
+    pub certificate: Option<ShownCertificate>,
 }
 
 /// What other clients may know of one.
@@ -60,6 +63,9 @@ pub(crate) struct Profile {
     pub(crate) no_touch: bool,
     /// To how many channels and patterns it subscribes.
     pub(crate) subscriptions: [usize; 2],
+    /// The server that it has a connection of its own to over which it may block, and the number that
+    /// the store knows it by.
+    pub(crate) own: Option<(ServerId, i64)>,
 }
 
 impl Profile {
@@ -193,6 +199,7 @@ impl Registry {
                 no_evict: false,
                 no_touch: false,
                 subscriptions: [0, 0],
+                own: None,
             }),
         });
         clients.insert(client.id, client.clone());
