@@ -7,9 +7,10 @@ import { hashPasswordCommand } from './cli/hash-password.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
+import { tokenCommand } from './cli/token.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, simulate, record, bench, hashPasswordCommand]
+const commands = [serve, check, simulate, record, bench, hashPasswordCommand, tokenCommand]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
@@ -20,7 +21,9 @@ const program = new Command('breakwater')
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
 
 for (const command of commands) program.addCommand(command)
-for (const command of [program, ...commands]) command.exitOverride().copyInheritedSettings(program)
+const parts = commands.flatMap(command => command.commands)
+for (const command of [program, ...commands, ...parts])
+  command.exitOverride().copyInheritedSettings(program)
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error
