@@ -214,7 +214,8 @@ function greet(router: Router, config: RouterConfig, admin: Admin | undefined): 
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
   const administered = admin === undefined ? '' : ` It is administered at ${admin.address}.`
-  const locked = config.password !== undefined || config.users !== undefined
+  const locked =
+    config.password !== undefined || config.users !== undefined || config.tokens !== undefined
   process.stdout.write(
     `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}).${administered} Try:
 

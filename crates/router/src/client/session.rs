@@ -99,10 +99,10 @@ impl Session {
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
         self.state.hears = self.course.hears();
-        self.state.show(now, self.pending.len());
+        self.state.show(now, self.pending.len(), &self.router);
         self.router.count(0, chunk.len(), sent);
         // Whoever changes the rules and has not been shown this is seen here.
-        keep_up(&mut self.state, &mut self.course, &self.router);
+        keep_up(&mut self.state, &mut self.course, &self.router, now as i64);
         if self.state.closing { Next::Close } else { next }
     }
 
@@ -142,6 +142,9 @@ impl Session {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
             (note, Some(ticket)) => {
+                if delivery.bytes.first() == Some(&b'-') {
+                    self.router.count_error(&self.state.client);
+                }
                 self.course.answer(ticket, &delivery.bytes, out);
                 if *note != Note::Failed {
                     self.arrivals.hear();
@@ -181,10 +184,11 @@ impl Session {
     }
 
     /// Takes news from its mailbox, behind the replies to all that it was fed; appends to `out` what
-    /// the client is told. `false` if the connection has to end, since it missed something.
+    /// the client is told. `false` if the connection has to end, since it missed something or its time
+    /// is over.
     pub fn hear(&mut self, news: &[Notice], out: &mut Vec<u8>) -> bool {
         news.iter().for_each(|one| news::write(one, &self.state, out));
-        !news.contains(&Notice::Missed)
+        !news.iter().any(|one| matches!(one, Notice::Missed | Notice::Expired))
     }
 
     /// The most bytes of messages that may wait for it.
@@ -270,8 +274,9 @@ impl Session {
         let limit = state.rules.limits.output;
         let mut used = 0;
         let mut commands: u64 = 0;
+        state.expire(now);
         let next = loop {
-            keep_up(state, course, router);
+            keep_up(state, course, router, now);
             if state.closing || state.client.is_killed() {
                 state.closing = true;
                 break Next::Close;
@@ -297,7 +302,9 @@ impl Session {
                         match relay.as_deref_mut() {
                             None => {
                                 let (mark, mute) = (output.bytes.len(), state.replying.begin());
-                                execute(state, router, args, now, output);
+                                let class = execute(state, router, args, now, output);
+                                output.batch.request(class);
+                                output.batch.answer(class);
                                 if mute && state.replying.is_mute() {
                                     output.bytes.truncate(mark);
                                 }
@@ -321,6 +328,9 @@ impl Session {
             }
         };
         router.count(commands, 0, 0);
+        if let Some(relay) = relay {
+            output.batch.add(relay.counted());
+        }
         (used, next)
     }
 }
@@ -336,8 +346,8 @@ impl Drop for Session {
 /// Has a session go by the rules in force. A client is disconnected if its user is gone, or may not
 /// hear any more what it hears; a transaction is judged anew as a whole: it fails.
 #[inline]
-fn keep_up(state: &mut State, course: &mut Course, router: &Router) {
-    let lost = state.keep_up(router);
+fn keep_up(state: &mut State, course: &mut Course, router: &Router, now: i64) {
+    let lost = state.keep_up(router, now);
     if !lost.is_empty() {
         course.refuse_transaction();
         state.closing |= lost.intersects(state.needs() | course.hears());

@@ -58,6 +58,7 @@ mod sent;
 mod sessions;
 mod step;
 mod survey;
+mod timing;
 mod tracking;
 mod transactions;
 mod unknown;
@@ -70,6 +71,7 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::{ClientId, Edition, Heated, Router};
+use crate::sight::{Seat, StepCounts, StoreLatencies};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use batches::{Batches, LateBatch};
@@ -155,6 +157,12 @@ pub struct Relay {
     heat: Heat,
     letters: Vec<Letter>,
     tally: RouteTally,
+    /// What its thread counts of requests, and how long stores take, by their numbers.
+    seat: Seat,
+    timings: Vec<Option<Arc<StoreLatencies>>>,
+    batch: StepCounts,
+    /// Nanoseconds by the drivers' clock, as of the step that is done.
+    clock: u64,
     /// The state of the numbers that lots are drawn by.
     lots: u64,
     deliveries: Vec<Delivery>,
@@ -211,6 +219,10 @@ impl Relay {
             gather: Gather::default(),
             heat,
             letters: vec![],
+            seat: router.sight.sit(),
+            timings: vec![],
+            batch: StepCounts::default(),
+            clock: 0,
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             waited: 0,

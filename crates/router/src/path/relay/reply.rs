@@ -10,6 +10,7 @@ use crate::failure::error_line;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
+use crate::sight::CommandClass;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
 use smallvec::SmallVec;
@@ -157,6 +158,19 @@ impl To {
             Self::Placed(placed) => placed.to.clients(),
             Self::Again(again) => again.to.clients(),
             _ => SmallVec::new(),
+        }
+    }
+
+    /// Of which class what a client asked is, if it is that and gets a reply in time. What goes over a
+    /// connection of one client may wait for as long as it likes.
+    pub(super) fn class(&self) -> Option<CommandClass> {
+        match self {
+            Self::Client { changes, .. } if changes.is_nothing() => Some(CommandClass::Other),
+            Self::Client { .. } => Some(CommandClass::Write),
+            Self::Placed(placed) => placed.to.class(),
+            Self::Again(again) => again.to.class(),
+            Self::Page(_) => Some(CommandClass::Read),
+            _ => self.is_read().then_some(CommandClass::Read),
         }
     }
 

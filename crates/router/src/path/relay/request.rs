@@ -14,6 +14,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
+use crate::sight::CommandClass;
 use crate::topology::Span;
 use breakwater_resp::Protocol;
 
@@ -86,6 +87,8 @@ impl Relay {
             return Ok(Taken::Later);
         }
         if !matches!(taken, Ok(Taken::Later)) {
+            let class = known.map_or(CommandClass::Other, |known| CommandClass::of(known.class));
+            self.batch.request(class);
             self.over_with(known, request.client, course);
             if !self.awaiting.is_empty() {
                 self.awaiting.remove(&request.client);
@@ -245,7 +248,10 @@ impl Relay {
         }
         let (client, protocol) = (request.client, request.protocol);
         let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
-            (true, Some(form)) => To::Beside { waiter: Waiter { client, ticket, protocol }, form },
+            (true, Some(form)) => {
+                let joined = None;
+                To::Beside { waiter: Waiter { client, ticket, protocol, joined }, form }
+            }
             (true, None) => To::read(client, ticket),
             (false, _) => To::Client { client, ticket, changes, protocol },
         };
