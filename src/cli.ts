@@ -6,9 +6,10 @@ import { hashPasswordCommand } from './cli/hash-password.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
+import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, simulate, record, hashPasswordCommand]
+const commands = [serve, check, top, simulate, record, hashPasswordCommand]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
