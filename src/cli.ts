@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `breakwater`.
 import { Command, CommanderError } from 'commander'
+import { bench } from './cli/bench.ts'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
 import { record } from './cli/record.ts'
@@ -9,7 +10,7 @@ import { simulate } from './cli/simulate.ts'
 import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, top, simulate, record, hashPasswordCommand]
+const commands = [serve, check, top, simulate, record, bench, hashPasswordCommand]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
