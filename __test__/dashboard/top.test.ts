@@ -112,6 +112,8 @@ overStore(
     terminal.type('\r')
     await terminal.shows(/^Keys +a:\*$/m)
     terminal.type('\r')
+    // What is typed at once comes as one: a size comes alone.
+    await terminal.shows(/Keys↑/)
 
     terminal.type('RESIZE 12 40')
     await terminal.shows(/Breakwater/)

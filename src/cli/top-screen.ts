@@ -6,6 +6,9 @@ import type { Hello, KeyText, Look, Sample, Shape, TableShape, Value } from '../
 const [BOLD, DIM, REVERSE, RED, YELLOW, GREEN, PLAIN] = [1, 2, 7, 31, 33, 32, 0].map(
   code => `\x1b[${code}m`,
 ) as [string, string, string, string, string, string, string]
+/** What switches one of these on, between parts of a line. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those of a terminal
+const COLOUR = /(\x1b\[\d+m)/
 /** The widest cell. */
 const WIDEST = 40
 /** How many of the last happenings are shown. */
@@ -202,7 +205,7 @@ function written(value: Value | undefined, cell: TableShape['columns'][number]['
 function cut(line: string, width: number): string {
   let room = width
   let text = ''
-  for (const part of line.split(/(\x1b\[\d+m)/)) {
+  for (const part of line.split(COLOUR)) {
     if (part.startsWith('\x1b')) text += part
     else {
       text += part.slice(0, Math.max(0, room))

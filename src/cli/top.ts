@@ -12,6 +12,9 @@ interface Flags {
   once?: boolean
 }
 
+/** The keys of a chunk: arrows, and single characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those of a terminal
+const KEYS = /\x1b\[[A-D]|./gs
 /** How long to wait before the stream is opened again, in milliseconds. */
 const AGAIN = 1000
 const ENTER = '\x1b[?1049h\x1b[?25l'
@@ -86,7 +89,7 @@ async function watch(at: string, token: string, screen: Screen): Promise<void> {
   }
   const press = (keys: Buffer) => {
     // Several may come at once.
-    const all = keys.toString().match(/\x1b\[[A-D]|[^]/g) ?? []
+    const all = keys.toString().match(KEYS) ?? []
     if (all.some(key => screen.press(key) === 'end')) end()
     else draw()
   }
