@@ -7,10 +7,14 @@ import { hashPasswordCommand } from './cli/hash-password.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
+import { tokenCommand } from './cli/token.ts'
 import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, top, simulate, record, bench, hashPasswordCommand]
+const commands = [
+  ...[serve, check, top, simulate, record, bench],
+  ...[hashPasswordCommand, tokenCommand],
+]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
@@ -21,7 +25,9 @@ const program = new Command('breakwater')
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
 
 for (const command of commands) program.addCommand(command)
-for (const command of [program, ...commands]) command.exitOverride().copyInheritedSettings(program)
+const parts = commands.flatMap(command => command.commands)
+for (const command of [program, ...commands, ...parts])
+  command.exitOverride().copyInheritedSettings(program)
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error
