@@ -8,9 +8,13 @@ import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
 import { tokenCommand } from './cli/token.ts'
+import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, simulate, record, bench, hashPasswordCommand, tokenCommand]
+const commands = [
+  ...[serve, check, top, simulate, record, bench],
+  ...[hashPasswordCommand, tokenCommand],
+]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
