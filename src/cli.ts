@@ -3,11 +3,12 @@
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
+import { drain, reload, restart, status } from './cli/orders.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, simulate, hashPasswordCommand]
+const commands = [serve, check, status, reload, restart, drain, simulate, hashPasswordCommand]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
