@@ -8,6 +8,8 @@ mod edge;
 #[cfg(unix)]
 mod entrance;
 mod list;
+#[cfg(unix)]
+mod notify;
 mod open;
 mod reload;
 mod routes;
@@ -34,6 +36,8 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"holdEntrance", entrance::hold),
     #[cfg(unix)]
     function!(Env, c"listenUnix", open::listen_unix),
+    #[cfg(unix)]
+    function!(Env, c"sendDatagram", notify::send),
     #[cfg(unix)]
     function!(Env, c"startSockets", sockets::start),
 ];
