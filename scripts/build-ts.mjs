@@ -62,6 +62,7 @@ const files = [...modules.outputFiles, ...alone.outputFiles]
 write(files)
 write(await commandLine())
 await commonjs(files)
+await page()
 
 /** Takes away what an earlier build left, but the native module. */
 function clean() {
@@ -163,6 +164,29 @@ async function commandLine() {
 function license(name) {
   const text = readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8')
   return `\n/*! ${name}\n${text.replaceAll('*/', '* /')}*/\n`
+}
+
+/** The page of the dashboard: one script, one sheet of styles, and the licence of what is in them. */
+async function page() {
+  const [from, to] = [join(root, 'src/dashboard/page'), join(dist, 'dashboard/page')]
+  const plot = join(root, 'node_modules/uplot')
+  await build({
+    absWorkingDir: root,
+    entryPoints: { app: join(from, 'main.ts') },
+    outdir: to,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    tsconfig: join(from, 'tsconfig.json'),
+    logLevel: 'warning',
+  })
+  const styles = [join(plot, 'dist/uPlot.min.css'), join(from, 'style.css')]
+  put(join(to, 'style.css'), styles.map(file => readFileSync(file, 'utf8')).join('\n'))
+  for (const file of ['index.html', 'icon.svg']) put(join(to, file), readFileSync(join(from, file)))
+  const { name, version } = JSON.parse(readFileSync(join(plot, 'package.json'), 'utf8'))
+  const licence = readFileSync(join(plot, 'LICENSE'), 'utf8')
+  put(join(to, 'licences.txt'), `This page has ${name} ${version} in it.\n\n${licence}`)
 }
 
 /** Derives the CommonJS files from the ES modules, chunk by chunk: both share as much. */

@@ -4,11 +4,22 @@ import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
 import { drain, reload, restart, status } from './cli/orders.ts'
+import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, status, reload, restart, drain, simulate, hashPasswordCommand]
+const commands = [
+  serve,
+  check,
+  status,
+  reload,
+  restart,
+  drain,
+  simulate,
+  record,
+  hashPasswordCommand,
+]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')

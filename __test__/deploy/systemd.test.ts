@@ -77,9 +77,7 @@ test('a node serves the clients of sockets that it was given, and leaves them op
     return heard(t, spawn('sh', args, { stdio: ['ignore', 'pipe', 'pipe', ...given] }))
   }
   const first = start()
-  await first
-    .says(/listens on 127\.0\.0\.1:\d+, and on descriptor 4/)()
-    ._handle.unref()
+  await first.says(/listens on 127\.0\.0\.1:\d+, and on descriptor 4/)
   const ping = async () => (await Raw.open(t, port)).send('PING')
   t.is(await ping(), '+PONG\r\n')
   first.child.kill('SIGHUP')

@@ -35,6 +35,7 @@ const EXPORTED: Record<string, string> = {
   PoolOptions: 'breakwater/routing',
   RunOptions: 'breakwater/routing',
   MemoizeOptions: 'breakwater/memoize',
+  DashboardOptions: 'breakwater/dashboard',
   NextOptions: 'breakwater/nextjs',
 }
 

@@ -111,7 +111,9 @@ test('every channel is documented, and every event has one', t => {
 
 for (const [name, text] of sectionsOf('reference/metrics.md')) {
   test(`every field of ${name} is documented, and no other`, t => {
-    const entry = /^(Drain|HotKey|Route|Thread|Upstream)/.test(name) ? 'breakwater/router' : 'breakwater'
+    const entry = /^(ClassLat|Drain|HotKey|Latency|Route|Thread|Upstream)/.test(name)
+      ? 'breakwater/router'
+      : 'breakwater'
     const documented = rowsOf(text).map(row => row.name)
     t.deepEqual(difference(documented, fieldsOf(entry, name)), same)
   })

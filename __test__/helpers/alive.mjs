@@ -1,14 +1,24 @@
 // A process of its own, in which nothing is alive but what one case leaves: `alive.test.ts`.
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { Writable } from 'node:stream'
 import { Cache } from 'breakwater'
 import { createAdmin } from 'breakwater/admin'
+import { dashboard } from 'breakwater/dashboard'
 import { LRUCache } from 'breakwater/lru-cache'
 import { redis } from 'breakwater/redis'
 import { createRouter } from 'breakwater/router'
 import { createPool } from 'breakwater/routing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
+
+/** Somebody watches a dashboard over no connection. */
+const watch = url => {
+  const response = new Writable({ write: (_, __, done) => done() })
+  const request = { method: 'GET', url, headers: { host: 'localhost' } }
+  const show = dashboard(new Cache({ max: 10, name: 'shown' }), { every: '1m' })
+  show(request, Object.assign(response, { writeHead: () => response }))
+}
 
 const never = () => new Promise(() => {})
 
@@ -282,6 +292,8 @@ const given = { max: 10, ttl: 1, timeout: 50, lockTimeout: '1h' }
 
 /** Nobody waits for a timer, or it would help nobody: the process ends. */
 const forgotten = {
+  'dashboard: samples': () => watch('/events'),
+  'dashboard: removals': () => watch('/removals?source=shown'),
   async 'router: onHotKey'() {
     const store = 'redis://127.0.0.1:1'
     const node = createRouter({ maxBytes: '16mb', threads: 1, store, onHotKey: () => {} })

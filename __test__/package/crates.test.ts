@@ -8,7 +8,7 @@ import { circles, moduleOf } from '../helpers/rust.ts'
 const crates = fileURLToPath(new URL('../../crates/', import.meta.url))
 
 /** From the bottom up; those of one row know nothing of each other. */
-const ROWS = [['engine', 'resp'], ['router', 'lab'], ['net'], ['node']]
+const ROWS = [['engine', 'resp'], ['router'], ['net', 'lab'], ['node']]
 
 const names = readdirSync(crates)
 

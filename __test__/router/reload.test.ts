@@ -133,6 +133,42 @@ const OPTIONS: Record<
   tls: [{}, { tls: one }, RegExp(`^tls must be none ${RESTS} given$`)],
   'tls.cert': [{ tls: one }, { tls: two }, ['tls']],
   'tls.ca': [{ tls: one }, { tls: { ...one, ca: authority.cert } }, ['tls']],
+  tokens: [{ tokens: { keys: [one.cert] } }, {}, ['tokens']],
+  'tokens.keys': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [two.cert] } },
+    ['tokens.keys'],
+  ],
+  'tokens.issuer': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [one.cert], issuer: 'a' } },
+    ['tokens.issuer'],
+  ],
+  'tokens.audience': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [one.cert], audience: 'a' } },
+    ['tokens.audience'],
+  ],
+  'tokens.claim': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [one.cert], claim: 'name' } },
+    ['tokens.claim'],
+  ],
+  'tokens.acl': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:* +@read' } },
+    ['tokens.acl'],
+  ],
+  'tokens.clockSkew': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [one.cert], clockSkew: '5s' } },
+    ['tokens.clockSkew'],
+  ],
+  'tokens.revoked': [
+    { tokens: { keys: [one.cert] } },
+    { tokens: { keys: [one.cert], revoked: one.cert } },
+    ['tokens.revoked'],
+  ],
   'tls.authClients': [
     { tls: { ...one, ca: authority.cert } },
     { tls: { ...one, ca: authority.cert, authClients: 'optional' } },

@@ -26,7 +26,8 @@ export interface CheckedAdminOptions extends CheckedAdmin {
 const SHORTEST = 16
 /** The most bytes of its file. */
 const LONGEST = 4096
-const TOKEN = `a token of at least ${SHORTEST} characters without spaces`
+/** What a token has to be, in words. */
+export const TOKEN = `a token of at least ${SHORTEST} characters without spaces`
 
 /** Checks the options, and reads the token. Throws {@link InvalidOptionError}; it shows no token. */
 export function checkAdminOptions(options: AdminOptions, path = ''): CheckedAdminOptions {
@@ -62,7 +63,8 @@ export function readToken(option: string, file: string): string {
   throw new InvalidOptionError(option, file, `a file that holds ${TOKEN}`)
 }
 
-function isToken(token: unknown): boolean {
+/** Whether it can be one. */
+export function isToken(token: unknown): boolean {
   return typeof token === 'string' && /^[!-~]+$/.test(token) && inBounds(token.length)
 }
 

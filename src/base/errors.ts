@@ -214,7 +214,7 @@ export class SnapshotDamagedError extends BreakwaterError {
   }
 }
 
-/** `ERR_TRACE`: a file that cannot be read as recorded requests. */
+/** `ERR_TRACE`: requests that cannot be read or recorded. */
 export class TraceError extends BreakwaterError {
   static override readonly code = 'ERR_TRACE'
 

@@ -4,6 +4,7 @@ import { RouterAdmin } from '../admin/admin.ts'
 import type { Admin } from '../admin/index.ts'
 import { BreakwaterError, InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { policies } from '../base/types.ts'
+import { dashboardRoutes } from '../dashboard/entrance.ts'
 import { partsOf, type RouterConfig } from '../router/config.ts'
 import {
   createRouter,
@@ -173,6 +174,7 @@ async function start(settings: Settings, read: Reloaded['read'], manager: Manage
   const orders = { reload: async () => (await reloadNow(node)).result, drain: end }
   const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
   const node: Node = { router, admin, read, manager, end }
+  admin?.mount(...dashboardRoutes(router, () => void end()))
   // Probes are answered from the first moment on.
   await admin?.listen()
   await router.listen(listen)
@@ -216,7 +218,8 @@ function greet(router: Router, config: RouterConfig, admin: Admin | undefined): 
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
   const administered = admin === undefined ? '' : ` It is administered at ${admin.address}.`
-  const locked = config.password !== undefined || config.users !== undefined
+  const locked =
+    config.password !== undefined || config.users !== undefined || config.tokens !== undefined
   process.stdout.write(
     `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}).${administered} Try:
 

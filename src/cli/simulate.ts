@@ -14,6 +14,7 @@ import {
   simulated,
   Trace,
 } from '../lab/trace.ts'
+import { wholeNumber } from './arguments.ts'
 import { PictureError, save } from './picture.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { chartOf, figuresOf, type Size, type Study, textOf } from './study.ts'
@@ -179,10 +180,4 @@ function parsed(
 function picture(given: string): string {
   if (/\.(svg|png)$/i.test(given)) return given
   throw new InvalidArgumentError('It must end in .svg or .png.')
-}
-
-function wholeNumber(given: string): number {
-  const number = Number(given)
-  if (Number.isSafeInteger(number) && number > 0) return number
-  throw new InvalidArgumentError('It must be a whole number above 0.')
 }

@@ -82,6 +82,17 @@ declare module '#binding' {
     /** Bytes that were read, or requests that were simulated, of what is under way. */
     traceProgress(trace: number): number
 
+    /** The number of a recording, with sizes if that is 1, and the first line of its trace. */
+    openRecorder(withSizes: number): [recorder: number, header: string]
+    /** Frees it. */
+    closeRecorder(recorder: number): void
+    /** Takes what `MONITOR` tells: what is to be asked over the other connection. */
+    recordMonitored(recorder: number, bytes: Uint8Array): Buffer
+    /** Takes the answers. */
+    recordAnswered(recorder: number, bytes: Uint8Array): void
+    /** How many rows are complete, so many at the most, and their text. */
+    recordedRows(recorder: number, most: number): [count: number, text: string]
+
     // Methods of an instance: `at` is its number.
     get(at: number, key: Key): Stored | undefined
     /** As `get`; the port tells by which stamp the value can be kept. */

@@ -95,6 +95,7 @@ export interface NativeOptions {
   /** How the keys are shared out, where the servers are independent stores. */
   ring?: NativeRing | undefined
   users: NativeUser[] | undefined
+  tokens?: NativeTokens | undefined
   routes?: NativeRoute[]
   /** How long a request waits for its reply from the store, in milliseconds. */
   storeTimeout?: number
@@ -114,7 +115,29 @@ export interface NativeUser {
   permissions: string
   /** Rules of Redis, instead of `permissions`. */
   acl?: string | undefined
+  /** Whether tokens may name it: 1 or 0. */
+  byToken?: number
   readConcern?: string | undefined
+}
+
+/** Which tokens are taken, checked. */
+export interface NativeTokens {
+  keys: NativeTokenKey[]
+  issuer: string | undefined
+  audience: string[]
+  claim: string
+  /** In whole seconds. */
+  skew: number
+  template: string | undefined
+  /** The `jti` of those that are revoked, one a line. */
+  revoked: string | undefined
+}
+
+/** A key whose signatures count: its parts are those of a JWK. */
+export interface NativeTokenKey {
+  algorithm: 'HS256' | 'RS256' | 'ES256' | 'EdDSA'
+  id: string | undefined
+  parts: string[]
 }
 
 /** A server of a cluster that is reached elsewhere than the cluster says. */
@@ -185,6 +208,8 @@ interface NativeBinding {
   duplicateFd(fd: number): number
   /** The first of the rules of a user that is none, without what may be a secret. */
   wrongRule(rules: string): string | undefined
+  /** The first of the rules of a template of users that is none. */
+  wrongTemplate(rules: string): string | undefined
   /** The Argon2id hash of a password. */
   hashPassword(password: string): string
   /** Closes what `duplicateFd` or `listenUnix` gave: Node.js warns of descriptors that it did not open. */
@@ -219,6 +244,7 @@ export const {
   closeFd,
   duplicateFd,
   wrongRule,
+  wrongTemplate,
   hashPassword,
   setTls,
   setStoreTls,

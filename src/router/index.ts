@@ -1,7 +1,7 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
-import { readFileSync } from 'node:fs'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
+import { version } from '../base/version.ts'
 import {
   closeFd,
   createRouter as createNative,
@@ -16,15 +16,17 @@ import { partsOf, type RouterConfig } from './config.ts'
 import type { Drain } from './drain.ts'
 import { disconnect } from './driver.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
-import { type HotKeyStats, HotKeyWatch } from './hot-keys.ts'
+import { HotKeyWatch } from './hot-keys.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { changesBetween, checkFixed, type Running, run } from './reload.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
+import { imbalanceOf, type RouterStats } from './stats.ts'
 import { type DrainProgress, type RouterStatus, unready } from './status.ts'
 import { LEEWAY, Threads } from './threads.ts'
 
+export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
@@ -33,126 +35,23 @@ export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { State as RouterState } from './state.ts'
+export type {
+  ClassLatencies,
+  LatencyStats,
+  RouterStats,
+  RouteStats,
+  ThreadStats,
+  UpstreamStats,
+} from './stats.ts'
 export type { DrainProgress, RouterStatus, ThreadCounts } from './status.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
+export type { TokenKeyFile, TokenOptions } from './tokens.ts'
 export { hashPassword, type Permission, type RouterUser } from './users.ts'
 
 /** How often the router looks whether its store has answered, in milliseconds. */
 const LOOK = 10
-
-/** Counts since the start, of all threads together. */
-export interface RouterStats {
-  /** Clients connected now. */
-  clients: number
-  /** Clients ever connected. */
-  connections: number
-  /** Clients turned away because there were too many. */
-  refused: number
-  /** Commands run. */
-  commands: number
-  /** Bytes received from clients. */
-  bytesReceived: number
-  /** Bytes of replies. */
-  bytesSent: number
-  /** Bugs in the node, each of which cost some clients their connections: see `ERR_INTERNAL`. */
-  faults: number
-  /** Worker threads that failed, whose clients were disconnected, and that were replaced. */
-  replaced: number
-  /** Reads that found their key. */
-  hits: number
-  /** Reads that did not. */
-  misses: number
-  /** Entries that made room for others. */
-  evictions: number
-  /** Entries whose time ran out. */
-  expirations: number
-  /** Entries now. */
-  entries: number
-  /** Bytes charged to the store now. */
-  bytes: number
-  /** How often the configuration was reloaded. */
-  reloads: number
-  /** When that was last, in Unix milliseconds; `undefined` before. */
-  reloadedAt: number | undefined
-  /** The last reload that was refused, and why; `undefined` if none was. */
-  reloadRefused: { at: number; why: string } | undefined
-  /** What is counted of each server behind the node: the store, then its replicas. */
-  upstream: UpstreamStats[]
-  /** What came of the reads of each route, in front of a store. */
-  routes: RouteStats[]
-  /**
-   * Keys that have a large share of the reads that are not remembered, and those that are pinned, the
-   * hottest first.
-   */
-  hotKeys: HotKeyStats[]
-}
-
-/** What is counted of a server behind a node, over all threads, since the start. */
-export interface UpstreamStats {
-  /** Where it is. */
-  address: string
-  /** Whether it takes writes. */
-  role: 'primary' | 'replica'
-  /**
-   * Of the primary: `'up'` while a connection serves, else `'down'`. Of a replica: `'up'` while it is
-   * read; `'unknown'`, it has not answered yet; `'unlinked'`, it does not hear from its primary;
-   * `'foreign'`, it is no replica of this store; `'unfit'`, it does not answer reads; `'late'`, it is
-   * too far behind.
-   */
-  state: 'up' | 'down' | 'unknown' | 'unlinked' | 'foreign' | 'unfit' | 'late'
-  /** How many milliseconds ago a replica surely had all that the primary had. */
-  lag: number | undefined
-  /** Connections that serve now. */
-  connections: number
-  /** Connections that began to serve. */
-  connects: number
-  /** Connections that served and were lost. */
-  losses: number
-  /** Tries to connect that came to nothing. */
-  failures: number
-  /** Requests sent, with those of the node itself. */
-  requests: number
-  /** Requests that wait for their replies now. */
-  inFlight: number
-  /** Connections that belong to single clients now. */
-  pinned: number
-  /** Of these, those that no client has. */
-  pinnedIdle: number
-  /** Clients that wait for one now. */
-  pinnedWaiting: number
-}
-
-/** What came of the reads of a route since the start. */
-export interface RouteStats {
-  /** Its keys: see {@link RouterRoute.match}. */
-  match: string
-  /** Replies from memory. */
-  hits: number
-  /** Reads that the store answered, to be remembered. */
-  misses: number
-  /** Reads that waited for another one's reply. */
-  joined: number
-  /** Replies that are remembered. */
-  stored: number
-  /** Replies that are not: their keys changed meanwhile, or they did not fit. */
-  dropped: number
-  /** Reads that passed by the memory. */
-  passed: number
-  /** What memory would have answered, in shadow mode. */
-  shadowed: number
-  /** Replies given beyond their time since the store was unreachable. */
-  staleGiven: number
-  /** Reads before a reply's end, to replace it. */
-  refreshed: number
-  /** Reads of keys that were left out since they are written too often. */
-  leftOut: number
-  /** Replies from memory that were compared with the store's. */
-  verified: number
-  /** Of these, those that were different, by age: up to 20 ms, 200 ms, 2 s, 20 s, and older. */
-  stale: number[]
-}
 
 /** What a reload came to. */
 export interface ReloadResult {
@@ -212,6 +111,8 @@ export interface Router {
    * it closes.
    */
   readonly isReady: boolean
+  /** The options that it goes by, as they were given: passwords are among them. */
+  options(): RouterOptions
   /** Where it stands: its state, whether it is ready and why not, its threads, how far a drain is. */
   status(): RouterStatus
   /** Counts since the start. */
@@ -237,19 +138,6 @@ export interface Router {
  */
 export function createRouter(options: RouterOptions = {}): Router {
   return new ThreadedRouter(run(options, version()))
-}
-
-/** This package's version. */
-export function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const manifest = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-      if (manifest.name === 'breakwater') return manifest.version
-    } catch {
-      // The CommonJS build lies one folder deeper.
-    }
-  }
-  return 'unknown'
 }
 
 class ThreadedRouter implements Router {
@@ -406,6 +294,10 @@ class ThreadedRouter implements Router {
     return this.#met
   }
 
+  options(): RouterOptions {
+    return this.#running.options
+  }
+
   status(): RouterStatus {
     const ready = this.isReady
     const left = this.#state === 'closed' ? 0 : this.stats().clients
@@ -428,7 +320,13 @@ class ThreadedRouter implements Router {
   stats(): RouterStats {
     try {
       const counted = this.#native.stats() as unknown as RouterStats
-      this.#last = { ...counted, replaced: this.#threads?.counts().replaced ?? 0 }
+      const stores = counted.upstream.filter(({ role }) => role === 'primary')
+      const imbalance = {
+        threads: imbalanceOf(counted.threads.map(({ requests }) => requests)),
+        stores: imbalanceOf(stores.map(({ requests }) => requests)),
+      }
+      const replaced = this.#threads?.counts().replaced ?? 0
+      this.#last = { ...counted, imbalance, replaced }
     } catch (error) {
       // It was let go: the counts of the end stay.
       if (this.#last === undefined) throw error

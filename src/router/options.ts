@@ -11,6 +11,7 @@ import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './route
 import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
+import { readTokens, type TokenOptions } from './tokens.ts'
 import { checkUsers, type RouterUser } from './users.ts'
 
 /**
@@ -50,6 +51,8 @@ export interface RouterOptions {
   password?: string | undefined
   /** Who may connect, instead of `password`. Without a user `default`, clients must give a name. */
   users?: RouterUser[] | undefined
+  /** Which signed tokens are passwords as well. Default: none. */
+  tokens?: TokenOptions | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
   /** How many keys clients may track. */
@@ -107,6 +110,7 @@ const KNOWN: readonly string[] = [
   'policy',
   'password',
   'users',
+  'tokens',
   'maxClients',
   'tracking',
   'drain',
@@ -195,7 +199,8 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     ...(store === undefined
       ? {}
       : { ...store, routes, pinned, storeTimeout: checkTimeout(options) }),
-    users: checkUsers(password, users),
+    users: checkUsers(password, users, options.tokens !== undefined),
+    tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),
   }
 }
 

@@ -3,7 +3,7 @@
 import { builtin } from '../base/builtin.ts'
 import { Verbatim } from '../base/describe.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import type { NativeOptions, NativeServer, NativeStoreTls } from '../native/router.ts'
+import type { NativeOptions, NativeServer, NativeStoreTls, NativeTokens } from '../native/router.ts'
 import { checkDrain, type Drain } from './drain.ts'
 import type { Plan } from './entrances.ts'
 import type { NetTls } from './net.ts'
@@ -136,6 +136,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
+    ...tokenChanges(old.tokens, now.tokens),
     ...listed(old.routes ?? [], now.routes ?? [], route),
     ...(before.options.onHotKey === next.options.onHotKey ? [] : ['onHotKey']),
     ...single('hotKeys.pinned', ({ checked }) => checked.pinned ?? []),
@@ -146,6 +147,15 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]
+}
+
+/** What differs in which tokens are taken. */
+function tokenChanges(old: NativeTokens | undefined, now: NativeTokens | undefined): string[] {
+  if (old === undefined || now === undefined) return same(old, now) ? [] : ['tokens']
+  const parts = Object.keys(now) as (keyof NativeTokens)[]
+  const changed = parts.filter(part => !same(old[part], now[part]))
+  const names: Partial<Record<keyof NativeTokens, string>> = { skew: 'clockSkew', template: 'acl' }
+  return changed.map(part => `tokens.${names[part] ?? part}`)
 }
 
 /** What differs in lists of things with names: those that came or went, or their parts. */

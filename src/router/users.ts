@@ -1,6 +1,6 @@
 // The users of a router: their shapes, and their checks.
-import { checkKnown, checkOneOf } from '../base/checks.ts'
-import { InvalidOptionError } from '../base/errors.ts'
+import { checkFlag, checkKnown, checkOneOf } from '../base/checks.ts'
+import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { hashPassword as hash, type NativeUser, wrongRule } from '../native/router.ts'
 import { CONCERNS, type ReadConcern } from './routes.ts'
 
@@ -25,6 +25,11 @@ export interface RouterUser {
    * they do not permit, and needs a password unless one of them is `nopass`.
    */
   acl?: string | undefined
+  /**
+   * Whether a token may name it: see `tokens`. Then it has no password unless one is given, and `nopass`
+   * among its rules does not count. Default: `false`.
+   */
+  byToken?: boolean | undefined
   /** Where its reads are answered from. Default: as the route of its key says. */
   readConcern?: ReadConcern | undefined
 }
@@ -36,6 +41,7 @@ const KNOWN: readonly string[] = [
   'passwordHashes',
   'permissions',
   'acl',
+  'byToken',
   'readConcern',
 ] satisfies (keyof RouterUser)[]
 const RULES = "rules of Redis, as '~user:* &news:* +@read -keys'"
@@ -44,6 +50,7 @@ const RULES = "rules of Redis, as '~user:* &news:* +@read -keys'"
 export function checkUsers(
   password: string | undefined,
   users: RouterUser[] | undefined,
+  tokens = false,
 ): NativeUser[] | undefined {
   if (password !== undefined) {
     if (users !== undefined) {
@@ -51,11 +58,20 @@ export function checkUsers(
     }
     return [{ name: 'default', password: checkPassword('', password), permissions: 'all' }]
   }
-  if (users === undefined) return undefined
+  // Where tokens are taken, nobody gets in without one.
+  if (users === undefined) return tokens ? [] : undefined
   if (!Array.isArray(users)) throw new InvalidOptionError('users', users, 'an array of users')
   const names = new Set<string>()
   return users.map((user, index) => {
     const checked = checkUser(user, index)
+    if (user.byToken === true && !tokens) {
+      throw new OptionCombinationError(
+        `users[${index}].byToken`,
+        true,
+        'no tokens',
+        'tokens says which are taken',
+      )
+    }
     if (names.has(checked.name)) {
       throw new InvalidOptionError(
         `users[${index}].name`,
@@ -97,7 +113,7 @@ function checkUser(user: RouterUser, index: number): NativeUser {
     throw new InvalidOptionError(path, typeof user, "a user, as { name: 'ada', password: '…' }")
   }
   checkKnown(`${path}.`, user, KNOWN)
-  const { name, password, readConcern } = user
+  const { name, password, readConcern, byToken = false } = user
   if (typeof name !== 'string' || !/^[^\s:]+$/.test(name)) {
     throw new InvalidOptionError(`${path}.name`, name, 'one word without colons')
   }
@@ -108,6 +124,7 @@ function checkUser(user: RouterUser, index: number): NativeUser {
     passwordHashes: checkHashes(path, user.passwordHashes),
     permissions: checkPermissions(path, user),
     acl: checkRules(path, user.acl),
+    byToken: Number(checkFlag(`${path}.byToken`, byToken)),
     readConcern,
   }
 }

@@ -98,6 +98,17 @@ impl HotKeys {
             .collect()
     }
 
+    /// Which share of the samples the keys counted most have, for each number of them: from 0 to 1.
+    pub fn shares<const N: usize>(&self, of: [usize; N]) -> [f64; N] {
+        let counters = self.counters.lock();
+        // Every sample is counted somewhere.
+        let all: u64 = counters.slots.iter().map(|slot| slot.count).sum();
+        let mut sure: Vec<_> = counters.slots.iter().map(Slot::sure).collect();
+        drop(counters);
+        sure.sort_unstable_by(|one, other| other.cmp(one));
+        of.map(|keys| sure.iter().take(keys).sum::<u64>() as f64 / all.max(1) as f64)
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         let mut counters = self.counters.lock();

@@ -15,6 +15,7 @@ pub struct Arrival {
     peer: Peer,
     /// A header has to come first.
     proxied: bool,
+    secure: bool,
     /// A handshake has to begin.
     tls: Option<Arc<ServerConfig>>,
 }
@@ -24,7 +25,12 @@ impl Arrival {
     pub fn new(socket: Socket, proxied: bool, tls: Option<Arc<ServerConfig>>) -> Self {
         let (address, local) = socket.ends();
         let peer = Peer { address, local };
-        Self { channel: Channel::new(socket), peer, proxied, tls }
+        Self { channel: Channel::new(socket), peer, proxied, secure: tls.is_some(), tls }
+    }
+
+    /// Whether it agrees on keys first.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Whether its client has something to say before it is served.

@@ -15,7 +15,7 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, Next, Notice, Output, Relay, Session};
+use breakwater_router::{Delivery, Next, Notice, Output, Relay, Seat, Session};
 use std::io;
 
 /// How far a client has come.
@@ -47,6 +47,8 @@ pub struct Workspace {
     pub output: Output,
     /// The time of the turn, in Unix milliseconds.
     pub now: u64,
+    /// What its thread counts.
+    pub seat: Seat,
     /// The way to the store, where the node has one.
     pub relay: Option<Relay>,
 }
@@ -179,13 +181,13 @@ impl Client {
     /// Has the core take the first `count` bytes of the input and writes what that gives.
     fn run(&mut self, count: usize, work: &mut Workspace) -> io::Result<()> {
         let takes_replies = !self.is_full() && !self.awaits;
-        let Workspace { space, output, now, relay } = work;
+        let Workspace { space, output, now, relay, .. } = work;
         let (session, chunk) = (&mut self.session, &space.input[..count]);
         output.bytes.clear();
         let next = if takes_replies {
             session.feed_through(chunk, *now, output, relay.as_mut())
         } else {
-            session.hold(chunk, output)
+            session.hold(chunk, output, relay.as_ref())
         };
         self.backlog.send(&output.bytes, &mut self.channel)?;
         self.waits = next == Next::Resume && !self.awaits;

@@ -135,6 +135,11 @@ impl Membership {
         self.group.post(parcels);
     }
 
+    /// A moment in nanoseconds, by the clock of all drivers.
+    pub(crate) fn nanos(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.group.begun).as_nanos() as u64
+    }
+
     /// Milliseconds by the clock of all drivers.
     pub(crate) fn clock(&self) -> u64 {
         self.group.begun.elapsed().as_millis() as u64

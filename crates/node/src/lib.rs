@@ -8,7 +8,7 @@
 //! that all threads of the process share.
 //!
 //! From the bottom up: [`js`] (values), [`env`] (what an environment has), [`cache`] (what an
-//! instance has), [`methods`], [`router`] and [`lab`] (what JavaScript calls).
+//! instance has), [`methods`], [`router`], [`lab`] and [`record`] (what JavaScript calls).
 
 mod cache;
 mod env;
@@ -16,6 +16,7 @@ mod image;
 mod js;
 mod lab;
 mod methods;
+mod record;
 mod router;
 
 use cache::Instances;
@@ -55,6 +56,7 @@ fn setup<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     env::define(js, facade, methods::CLOCKS, &env)?;
     env::define(js, facade, router::EXPORTS, &env)?;
     env::define(js, facade, lab::EXPORTS, &env)?;
+    env::define(js, facade, record::EXPORTS, &env)?;
     env::define(js, facade, methods::METHODS, &instances)?;
     Ok(facade)
 }

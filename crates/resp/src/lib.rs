@@ -17,7 +17,7 @@ mod reply;
 mod request;
 
 pub use reply::{Frame, Kind, Reply, ReplyError, ReplyLimits, ReplyParser, ReplyWriter};
-pub use request::{Args, Parsed, RequestParser, Violation, glance, write_request};
+pub use request::{Args, Parsed, RequestParser, Violation, Words, glance, write_request};
 
 /// The version of the protocol that a client or a server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

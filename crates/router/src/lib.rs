@@ -4,7 +4,8 @@
 //! [`Session::open`], hands it what it read with [`Session::feed`], writes what [`Output`] holds,
 //! and does what [`Next`] says. One [`Router`] serves any number of threads.
 //!
-//! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `news` (what
+//! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `sight` (what
+//! is seen of it at work), `news` (what
 //! clients are told without having asked), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
 //! `upstream` (connections to servers) and `topology` (which server a request goes to).
@@ -34,6 +35,7 @@ mod news;
 mod path;
 mod policy;
 mod shared;
+mod sight;
 mod store;
 mod topology;
 mod upstream;
@@ -43,8 +45,12 @@ pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
-pub use policy::{User, Users, hash_password};
+pub use policy::{Template, TokenKey, TokenRules, User, Users, hash_password};
 pub use shared::{Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
+pub use sight::{
+    Cold, CommandClass, Crowding, HERD, Lane, Latencies, POWERS, Seat, Sighting, Skew, StepCounts,
+    ThreadCounts,
+};
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,
 };

@@ -153,3 +153,32 @@ fn a_pipeline_of_requests_that_block_is_answered_whole() {
         storm::weather(&Case { setup, steps: vec![Step::Pipeline(1, asks)] });
     }
 }
+
+/// What each needs a connection of its own, or waits for another one of its client.
+const WAITERS: &[&[Ask]] = &[
+    &[Ask::Wait],
+    &[Ask::Block(0)],
+    &[Ask::Watch(0), Ask::Multi, Ask::Get(0), Ask::Exec],
+    &[Ask::Multi, Ask::Select(1), Ask::Exec],
+    &[Ask::Wait, Ask::Set(0), Ask::Get(0), Ask::Watch(0)],
+    &[Ask::Unknown(0), Ask::Wait, Ask::Script(0)],
+    &[Ask::Hello(true), Ask::Set(0), Ask::Hello(false), Ask::Get(0)],
+    &[Ask::Monitor],
+];
+
+#[test]
+fn a_pipeline_at_a_store_that_is_silent_fails_at_once_and_not_one_after_the_other() {
+    for asks in WAITERS {
+        for (end, settles) in
+            [(End::Silent, false), (End::Silent, true), (End::Gone, false), (End::Gone, true)]
+        {
+            let all: Vec<_> = asks.iter().copied().cycle().take(250).collect();
+            let (all, later) = all.split_at(200);
+            let others = (1..5).map(|client| ask(client, all));
+            let first = if settles { vec![ask(0, &[Ask::Get(0)]), Step::Settle] } else { vec![] };
+            let steps = first.into_iter().chain([ask(0, all)]).chain(others);
+            let steps = steps.chain([Step::Pass(1_900), ask(0, later)]).collect();
+            storm::weather(&Case { setup: honest(end), steps });
+        }
+    }
+}

@@ -388,6 +388,12 @@ impl Cache {
         self.hot.top(n)
     }
 
+    /// Which share of the reads of late the keys have that are read most, for each number of them: from
+    /// 0 to 1, estimated from a sample, and never too high for it.
+    pub fn skew<const N: usize>(&self, of: [usize; N]) -> [f64; N] {
+        self.hot.shares(of)
+    }
+
     /// Who loads which key. A mutation of a key ends the right of its flight to store what it loads;
     /// what an owner's number means is up to the caller.
     pub fn flights(&self) -> &FlightTable {

@@ -70,11 +70,17 @@ impl Driver {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.queued = false;
         let rest = match &mut connection.stage {
-            Stage::Arriving(arrival) => match arrival.step(&mut self.work.space) {
-                Ok(Some(received)) => self.welcome(key, received),
-                Ok(None) => Rest::Idle,
-                Err(_) => Rest::Gone,
-            },
+            Stage::Arriving(arrival) => {
+                let arrived = arrival.step(&mut self.work.space);
+                if arrival.is_secure() && !matches!(arrived, Ok(None)) {
+                    self.work.seat.handshake(arrived.is_err());
+                }
+                match arrived {
+                    Ok(Some(received)) => self.welcome(key, received),
+                    Ok(None) => Rest::Idle,
+                    Err(_) => Rest::Gone,
+                }
+            }
             Stage::Serving(client) => client.step(&mut self.work),
             Stage::Leaving(channel) => see_off(channel, &mut self.work.space),
             Stage::Between => Rest::Gone,

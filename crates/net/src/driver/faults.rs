@@ -101,6 +101,9 @@ impl Driver {
             self.work.relay = Relay::new(&self.router);
             let number = self.work.relay.as_ref().map_or(0, Relay::number);
             self.membership.renew(number, self.waker.clone());
+            if let Some(relay) = &self.work.relay {
+                self.work.seat = relay.seat().clone();
+            }
         }
         self.pause();
     }

@@ -1,12 +1,13 @@
 //! The connections of one thread, and what is done with them: `turn` says when what is done, `clients`
 //! does it for clients, `store` for the store, `news` tells clients what they did not ask for, `faults`
-//! sees to what a panic costs.
+//! sees to what a panic costs, `watch` tells how long requests take.
 
 mod clients;
 mod faults;
 mod news;
 mod store;
 mod turn;
+mod watch;
 
 use crate::channel::Space;
 use crate::client::Workspace;
@@ -25,6 +26,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use watch::Stopwatch;
 
 /// Tokens of what is no client. Those of clients have a generation in their upper half, which is
 /// odd and never that large before four billion connections had the same place.
@@ -98,6 +100,7 @@ pub struct Driver {
     /// When the connections to the store are woken, in milliseconds of the drivers' clock.
     retry: Option<u64>,
     work: Workspace,
+    watch: Stopwatch,
     /// Whether it only ends what it has.
     draining: bool,
     /// Panics that nobody has been told of.
@@ -125,7 +128,6 @@ impl Driver {
         let listeners = entrances.into_iter().take(LISTENERS).enumerate().map(open);
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
-            router,
             settings,
             poll,
             events: Events::with_capacity(EVENTS),
@@ -140,7 +142,15 @@ impl Driver {
             links: Links::default(),
             store_tls: None,
             retry: None,
-            work: Workspace { space: Space::default(), output: Output::default(), now: 0, relay },
+            work: Workspace {
+                space: Space::default(),
+                output: Output::default(),
+                now: 0,
+                seat: relay.as_ref().map_or_else(|| router.seat(), |relay| relay.seat().clone()),
+                relay,
+            },
+            watch: Stopwatch::default(),
+            router,
             draining: false,
             faults: vec![],
         })

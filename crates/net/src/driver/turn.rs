@@ -22,6 +22,7 @@ impl Driver {
     fn try_turn(&mut self) {
         let begun = Instant::now();
         self.work.now = unix_millis();
+        self.begin_turn(begun);
         self.store_tls = self.work.relay.as_ref().and_then(|_| self.membership.store_tls());
         self.expire(begun);
         self.wake_relay();
@@ -29,9 +30,10 @@ impl Driver {
             while self.gather() || !self.queue.is_empty() {
                 while let Some(task) = self.queue.pop_front() {
                     self.perform(task);
-                    if begun.elapsed() >= self.settings.budget {
+                    if self.end_step(begun) >= self.settings.budget {
                         self.exchange();
                         self.rest_relay();
+                        self.end_turn();
                         return self.pause();
                     }
                 }
@@ -44,6 +46,7 @@ impl Driver {
             }
         }
         self.rest_relay();
+        self.end_turn();
         self.work.output.bytes.shrink_to(KEPT);
     }
 
@@ -105,6 +108,9 @@ impl Driver {
 
     /// Queues what became ready; whether anything did.
     fn note(&mut self) -> bool {
+        if self.queue.is_empty() {
+            self.watch.restart();
+        }
         let mut woken = false;
         for event in &self.events {
             match event.token() {

@@ -4,16 +4,18 @@
 //! the sessions of the connections that it accepted. A chunk of a client's bytes is one call.
 
 use super::bell::NewsBell;
-use super::list;
+use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
-use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Session};
+use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Session};
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes of output buffer that are kept from one chunk to the next.
 const KEPT: usize = 1024 * 1024;
@@ -26,6 +28,8 @@ pub struct Driver {
     /// By the number that JavaScript knows each by.
     sessions: RefCell<Vec<Option<Session>>>,
     output: RefCell<Output>,
+    /// Where what its clients ask is counted.
+    seat: RefCell<Option<Seat>>,
     /// What its clients are told of changes and messages.
     mailbox: Arc<Mailbox>,
     bell: Arc<NewsBell>,
@@ -45,6 +49,7 @@ impl Driver {
             router: RefCell::new(Some(router)),
             sessions: RefCell::default(),
             output: RefCell::default(),
+            seat: RefCell::default(),
             listed: Cell::new(listed),
         })
     }
@@ -149,7 +154,7 @@ fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 /// `hold(session, chunk, area)`: as `feed`, but no command runs: the client has yet to take its
 /// replies. What it comes to is a refusal, if too much waits.
 fn hold<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    give(call, Session::hold)
+    give(call, |session, chunk, output| session.hold(chunk, output, None))
 }
 
 /// Gives a chunk to a session; what it came to, as `feed` says.
@@ -171,7 +176,16 @@ fn give<'s>(
     let chunk = unsafe { js.to_bytes(call.arg::<1>()) };
     // SAFETY: as above.
     let area = unsafe { js.to_bytes(call.arg::<2>()) };
+    let begun = Instant::now();
     let next = take(session, chunk.unwrap_or_default(), output);
+    let batch = mem::take(&mut output.batch);
+    if !batch.is_empty() {
+        let router = call.on.router()?;
+        router.note_time(now());
+        let mut seat = call.on.seat.borrow_mut();
+        let seat = seat.get_or_insert_with(|| router.seat());
+        seat.close(&batch, begun.elapsed().as_nanos() as u64);
+    }
     let len = output.bytes.len();
     if let Some(area) = area.and_then(|area| area.get_mut(..len)) {
         area.copy_from_slice(&output.bytes);
@@ -200,7 +214,7 @@ fn take<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 
 /// `kills()`: the numbers of the clients to be disconnected, whichever thread has them.
 fn kills<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    let kills = std::mem::take(&mut call.on.output.borrow_mut().kills);
+    let kills = mem::take(&mut call.on.output.borrow_mut().kills);
     let array = call.js.array(kills.len())?;
     for (at, id) in kills.into_iter().enumerate() {
         call.js.put_at(array, at, call.js.number(id as f64)?)?;
@@ -283,6 +297,7 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     ] {
         js.put_number(object, name, value as f64)?;
     }
+    sight::put(js, object, &router)?;
     put_reloads(js, object, &router.reloads())?;
     js.put(object, c"upstream", server_counts(js, &router)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
@@ -342,6 +357,7 @@ fn server_counts<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
             let name = CString::new(name).unwrap_or_default();
             js.put_number(object, &name, count as f64)?;
         }
+        js.put(object, c"latency", sight::by_class(js, &server.latencies)?)?;
         js.put_at(servers, at, object)?;
     }
     Ok(servers)

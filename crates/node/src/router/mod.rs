@@ -7,14 +7,17 @@ mod driver;
 mod edge;
 #[cfg(unix)]
 mod entrance;
+mod given;
 mod list;
 #[cfg(unix)]
 mod notify;
 mod open;
 mod reload;
 mod routes;
+mod sight;
 #[cfg(unix)]
 mod sockets;
+mod tokens;
 #[cfg(unix)]
 mod uv;
 
@@ -28,6 +31,7 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"refuseReload", reload::refuse),
     function!(Env, c"duplicateFd", open::duplicate_fd),
     function!(Env, c"wrongRule", open::wrong_rule),
+    function!(Env, c"wrongTemplate", tokens::wrong_template),
     function!(Env, c"hashPassword", open::hash_password),
     function!(Env, c"closeFd", open::close_fd),
     function!(Env, c"setTls", edge::set_tls),

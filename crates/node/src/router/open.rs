@@ -1,8 +1,10 @@
 //! Making a router, finding it from other threads, and keeping its cache in order.
 
 use super::driver::{instance, now};
+use super::given::{number, texts};
 use super::list;
 use super::routes::routes;
+use super::tokens::token_rules;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
@@ -62,7 +64,10 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         Ok::<_, Fail>(number(js, options, name)?.map_or(usual, |most| most as usize))
     };
     Ok(Rules {
-        users: users(js, js.prop(options, c"users")?)?,
+        users: match token_rules(js, js.prop(options, c"tokens")?)? {
+            None => users(js, js.prop(options, c"users")?)?,
+            Some(tokens) => users(js, js.prop(options, c"users")?)?.with_tokens(tokens),
+        },
         limits: Limits {
             clients: bound(c"maxClients", usual.clients)?,
             tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
@@ -74,11 +79,6 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         pinned: texts(js, js.prop(options, c"pinned")?)?,
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
     })
-}
-
-/// A whole number among the options, if there is one.
-pub fn number<'s>(js: Js<'s>, options: Val<'s>, name: &CStr) -> Result<Option<u64>, Fail> {
-    Ok(js.to_whole(js.prop(options, name)?))
 }
 
 /// The store and its replicas, in an array of `{ kind: 'tcp' | 'tls' | 'unix', host, port, user?,
@@ -145,12 +145,6 @@ pub(super) fn ring<'s>(
     }))
 }
 
-/// The texts in an array, as bytes; none, if there is no array.
-fn texts<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<Vec<u8>>, Fail> {
-    let text = |at| Ok(js.to_text(js.at(array, at)?).unwrap_or_default().into_bytes());
-    (0..js.len(array).unwrap_or(0)).map(text).collect()
-}
-
 fn by_rules(name: &str, rules: &str) -> Result<User, ConfigError> {
     let allowed = "rules of Redis, as in '~user:* &news:* +@read -keys'";
     User::by_rules(name, rules).map_err(|value| ConfigError { option: "acl", value, allowed })
@@ -173,7 +167,8 @@ pub fn hash_password<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     call.js.text(&breakwater_router::hash_password(password.as_bytes(), salt))
 }
 
-/// The users in an array of `{ name, password?, passwordHashes?, permissions, acl? }`; everybody, if there is no array.
+/// The users in an array of `{ name, password?, passwordHashes?, permissions, acl?,
+/// byToken? }`; everybody, if there is no array.
 fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
     let Some(len) = js.len(array) else { return Ok(Users::open()) };
     let mut users = vec![];
@@ -181,6 +176,7 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
         let user = js.at(array, at)?;
         let name = js.to_text(js.prop(user, c"name")?).unwrap_or_default();
         let password = js.to_text(js.prop(user, c"password")?);
+        let by_token = number(js, user, c"byToken")? == Some(1);
         let hashes = js.prop(user, c"passwordHashes")?;
         let names = js.to_text(js.prop(user, c"permissions")?).unwrap_or_default();
         let permissions = Permissions::parse(&names).ok_or_else(|| ConfigError {
@@ -202,17 +198,20 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
         for hash in texts(js, hashes)? {
             user.add_hash(&String::from_utf8_lossy(&hash));
         }
-        users.push(user.reads(concern));
+        users.push(user.reads(concern).named_by_tokens(by_token));
     }
     Ok(Users::new(users))
 }
 
-/// Starts a thread that does what time asks of the cache, until the router is gone.
+/// Starts a thread that does what time asks of the cache and of clients, until the router is gone.
 fn maintain(router: Weak<Router>) {
     let run = move || {
         loop {
             let Some(router) = router.upgrade() else { return };
-            let due = catch_unwind(AssertUnwindSafe(|| router.cache().maintain()));
+            let due = catch_unwind(AssertUnwindSafe(|| {
+                router.expire(now());
+                router.cache().maintain()
+            }));
             drop(router);
             // Asleep, this thread reads nothing: what others remove is freed without asking it.
             breakwater_engine::rest();

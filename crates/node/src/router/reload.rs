@@ -1,7 +1,7 @@
 //! Changing the rules of a router while it runs: all of them at one moment, or none.
 
 use super::driver::now;
-use super::{edge, list, open};
+use super::{edge, given, list, open};
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_net::Group;
@@ -25,7 +25,7 @@ pub fn reload<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         &open::servers(js, js.prop(options, c"servers")?)?,
     )?;
     // Of what may fail these are the last; all else is ready.
-    router.cache().resize(None, open::number(js, options, c"maxBytes")?)?;
+    router.cache().resize(None, given::number(js, options, c"maxBytes")?)?;
     if let Some(ring) = ring
         && !router.set_ring(&ring)
     {

@@ -4,10 +4,12 @@ mod args;
 mod glance;
 mod inline;
 mod parser;
+mod words;
 
 pub use args::Args;
 pub use glance::glance;
 pub use parser::{Parsed, RequestParser, Violation};
+pub use words::Words;
 
 /// Appends a request of these words, the first of which is the command's name.
 ///

@@ -1,6 +1,7 @@
 //! Clients' side of the node: their bytes in, their replies out.
 
 mod ahead;
+mod arrivals;
 mod concern;
 mod news;
 mod output;

@@ -25,7 +25,7 @@ pub(super) fn write(news: &Notice, state: &State, out: &mut Vec<u8>) {
             reply.bulk(b"tracking-redir-broken");
             reply.integer(*client as i64);
         }
-        Notice::Broken(_) | Notice::Missed => {}
+        Notice::Broken(_) | Notice::Missed | Notice::Expired => {}
         Notice::Message(message) => bring(message, state, out),
     }
 }

@@ -1,6 +1,7 @@
 //! What a client's bytes came to, as its driver takes it.
 
 use crate::shared::ClientId;
+use crate::sight::StepCounts;
 use breakwater_resp::{Protocol, ReplyWriter};
 
 /// What a chunk of a client's bytes came to. Drivers keep one and clear it after each write.
@@ -10,6 +11,9 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// Clients of this router whose connections must be closed now, whichever thread has them.
     pub kills: Vec<ClientId>,
+    /// The requests that were taken: the driver says how long they took, see
+    /// [`Lane::close`](crate::Lane::close).
+    pub batch: StepCounts,
 }
 
 impl Output {

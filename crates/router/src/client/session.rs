@@ -1,6 +1,7 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
 use super::ahead::{self, AHEAD};
+use super::arrivals::Arrivals;
 use super::news;
 use super::output::Output;
 use super::way::{Way, execute};
@@ -32,6 +33,8 @@ pub struct Session {
     requests: RequestParser,
     /// The beginning of a command whose end has not come, or commands that wait.
     pending: Vec<u8>,
+    /// When that came, where the node has a store.
+    arrivals: Arrivals,
     state: State,
     /// Its way to the store, if the node has one.
     course: Course,
@@ -54,8 +57,8 @@ impl Session {
         let client = router.join(peer, now, mailbox)?;
         let state = State::new(client, router.rules());
         let requests = RequestParser::default();
-        let course = Course::default();
-        Ok(Self { router: router.clone(), requests, pending: vec![], state, course })
+        let (course, arrivals) = (Course::default(), Arrivals::default());
+        Ok(Self { router: router.clone(), requests, pending: vec![], arrivals, state, course })
     }
 
     /// The client's number.
@@ -91,21 +94,23 @@ impl Session {
         if let Some(relay) = &relay {
             // Release: who is told of it finds the relay.
             self.state.client.home.store(relay.number(), Ordering::Release);
+            self.arrivals.resume(relay.now());
         }
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
         self.state.hears = self.course.hears();
-        self.state.show(now, self.pending.len());
+        self.state.show(now, self.pending.len(), &self.router);
         self.router.count(0, chunk.len(), sent);
         // Whoever changes the rules and has not been shown this is seen here.
-        keep_up(&mut self.state, &mut self.course, &self.router);
+        keep_up(&mut self.state, &mut self.course, &self.router, now as i64);
         if self.state.closing { Next::Close } else { next }
     }
 
     /// Keeps what a client sent that has not taken the replies to what it sent before: no command
     /// runs until it has, and [`Session::feed`] is called again. A client that has more waiting than
-    /// [`Limits::waiting`](crate::Limits::waiting) is told so and disconnected.
-    pub fn hold(&mut self, chunk: &[u8], output: &mut Output) -> Next {
+    /// [`Limits::waiting`](crate::Limits::waiting) is told so and disconnected. `relay` is the thread's
+    /// way to the store where the node has one.
+    pub fn hold(&mut self, chunk: &[u8], output: &mut Output, relay: Option<&Relay>) -> Next {
         if self.state.closing || self.state.client.is_killed() {
             return Next::Close;
         }
@@ -117,6 +122,12 @@ impl Session {
             );
         }
         self.pending.extend_from_slice(chunk);
+        match relay {
+            // It waits for as long as that command does.
+            Some(_) if self.course.is_blocked() => self.arrivals.append(chunk.len()),
+            Some(relay) => self.arrivals.keep(chunk.len(), relay.now()),
+            None => {}
+        }
         Next::Resume
     }
 
@@ -131,7 +142,13 @@ impl Session {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
             (note, Some(ticket)) => {
+                if delivery.bytes.first() == Some(&b'-') {
+                    self.router.count_error(&self.state.client);
+                }
                 self.course.answer(ticket, &delivery.bytes, out);
+                if *note != Note::Failed {
+                    self.arrivals.hear();
+                }
                 match note {
                     Note::Database(db) => self.state.db = *db,
                     Note::Refused(topics) => self.course.drop_topics(topics),
@@ -167,10 +184,11 @@ impl Session {
     }
 
     /// Takes news from its mailbox, behind the replies to all that it was fed; appends to `out` what
-    /// the client is told. `false` if the connection has to end, since it missed something.
+    /// the client is told. `false` if the connection has to end, since it missed something or its time
+    /// is over.
     pub fn hear(&mut self, news: &[Notice], out: &mut Vec<u8>) -> bool {
         news.iter().for_each(|one| news::write(one, &self.state, out));
-        !news.contains(&Notice::Missed)
+        !news.iter().any(|one| matches!(one, Notice::Missed | Notice::Expired))
     }
 
     /// The most bytes of messages that may wait for it.
@@ -205,11 +223,13 @@ impl Session {
         relay: Option<&mut Relay>,
     ) -> Next {
         let now = self.router.store.synchronize(now);
+        let clock = relay.as_ref().map(|relay| relay.now());
         if self.pending.is_empty() {
             // The usual case: whole commands, read where they lie.
             let (used, next) = self.run(chunk, now, output, relay);
             if next != Next::Close {
                 self.pending.extend_from_slice(&chunk[used..]);
+                self.keep(chunk.len() - used, next, clock);
             }
             return next;
         }
@@ -217,8 +237,13 @@ impl Session {
             return self.refuse(b"ERR Protocol error: too much unprocessed input", output);
         }
         self.pending.extend_from_slice(chunk);
+        if let Some(clock) = clock {
+            self.arrivals.keep(chunk.len(), clock);
+        }
         let mut pending = mem::take(&mut self.pending);
         let (used, next) = self.run(&pending, now, output, relay);
+        self.arrivals.drop(used);
+        self.keep(0, next, clock);
         if next != Next::Close && used < pending.len() {
             pending.drain(..used);
             // What a large command needed is given back with it.
@@ -226,6 +251,15 @@ impl Session {
             self.pending = pending;
         }
         next
+    }
+
+    /// Notes that bytes are kept, and whether a command waits for the store.
+    fn keep(&mut self, count: usize, next: Next, clock: Option<u64>) {
+        let Some(clock) = clock else { return };
+        self.arrivals.keep(count, clock);
+        if next == Next::Await {
+            self.arrivals.wait(clock);
+        }
     }
 
     /// Runs commands from the head of `bytes`; how many bytes they had.
@@ -236,12 +270,13 @@ impl Session {
         output: &mut Output,
         mut relay: Option<&mut Relay>,
     ) -> (usize, Next) {
-        let Self { router, requests, state, course, .. } = self;
+        let Self { router, requests, arrivals, state, course, .. } = self;
         let limit = state.rules.limits.output;
         let mut used = 0;
         let mut commands: u64 = 0;
+        state.expire(now);
         let next = loop {
-            keep_up(state, course, router);
+            keep_up(state, course, router, now);
             if state.closing || state.client.is_killed() {
                 state.closing = true;
                 break Next::Close;
@@ -267,13 +302,16 @@ impl Session {
                         match relay.as_deref_mut() {
                             None => {
                                 let (mark, mute) = (output.bytes.len(), state.replying.begin());
-                                execute(state, router, args, now, output);
+                                let class = execute(state, router, args, now, output);
+                                output.batch.request(class);
+                                output.batch.answer(class);
                                 if mute && state.replying.is_mute() {
                                     output.bytes.truncate(mark);
                                 }
                             }
                             Some(relay) => {
-                                let mut way = Way { state, router, course, relay };
+                                let waited = arrivals.waited(used + len);
+                                let mut way = Way { state, router, course, relay, waited };
                                 if !way.send(&rest[..len], args, now, output) {
                                     break Next::Await;
                                 }
@@ -290,6 +328,9 @@ impl Session {
             }
         };
         router.count(commands, 0, 0);
+        if let Some(relay) = relay {
+            output.batch.add(relay.counted());
+        }
         (used, next)
     }
 }
@@ -305,8 +346,8 @@ impl Drop for Session {
 /// Has a session go by the rules in force. A client is disconnected if its user is gone, or may not
 /// hear any more what it hears; a transaction is judged anew as a whole: it fails.
 #[inline]
-fn keep_up(state: &mut State, course: &mut Course, router: &Router) {
-    let lost = state.keep_up(router);
+fn keep_up(state: &mut State, course: &mut Course, router: &Router, now: i64) {
+    let lost = state.keep_up(router, now);
     if !lost.is_empty() {
         course.refuse_transaction();
         state.closing |= lost.intersects(state.needs() | course.hears());

@@ -7,6 +7,7 @@ use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
 use crate::shared::Router;
+use crate::sight::CommandClass;
 use breakwater_resp::{Args, ReplyWriter, RequestParser};
 
 /// A session of a node with a store, while it takes a command.
@@ -15,6 +16,8 @@ pub(super) struct Way<'a> {
     pub(super) router: &'a Router,
     pub(super) course: &'a mut Course,
     pub(super) relay: &'a mut Relay,
+    /// For how many milliseconds the command has waited for the store.
+    pub(super) waited: u64,
 }
 
 /// What a session has made of a command.
@@ -69,6 +72,7 @@ impl Way<'_> {
             protocol: self.state.protocol,
             concern: self.state.concern.or(user.and_then(|user| user.concern)),
             stand,
+            waited: self.waited,
             args,
             bytes,
         };
@@ -94,8 +98,13 @@ impl Way<'_> {
                 Ok(()) => reply.simple("OK"),
                 Err(Failure(text)) => reply.error(&text),
             },
-            Ok(Taken::Local) => execute(self.state, self.router, args, now, output),
-            Err(Failure(text)) => reply.error(&text),
+            Ok(Taken::Local) => {
+                execute(self.state, self.router, args, now, output);
+            }
+            Err(Failure(text)) => {
+                reply.error(&text);
+                self.router.count_error(&self.state.client);
+            }
         }
         // `CLIENT REPLY ON` has a reply.
         if (mute || refused) && self.state.replying.is_mute() {
@@ -144,7 +153,7 @@ impl Way<'_> {
     }
 }
 
-/// Runs one command for the session.
+/// Runs one command for the session; of which class it is.
 #[inline]
 pub(super) fn execute(
     state: &mut State,
@@ -152,8 +161,8 @@ pub(super) fn execute(
     args: Args<'_>,
     now: i64,
     output: &mut Output,
-) {
-    let Output { bytes, kills } = output;
+) -> CommandClass {
+    let Output { bytes, kills, .. } = output;
     let reply = ReplyWriter::new(bytes, state.protocol);
-    command::run(&mut Call { router, state, args, reply, now, kills });
+    command::run(&mut Call { router, state, args, reply, now, kills })
 }

@@ -92,7 +92,7 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
 
 /// Shows this client as it is within its chunk.
 fn catch_up(call: &mut Call<'_>) {
-    call.state.show(call.now as u64, 0);
+    call.state.show(call.now as u64, 0, call.router);
     call.state.client.profile.lock().output = call.reply.mark();
 }
 

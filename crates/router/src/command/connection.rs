@@ -138,9 +138,10 @@ fn greet(call: &mut Call<'_>) {
 }
 
 fn auth(call: &mut Call<'_>) -> Result<(), Failure> {
-    let open = call.state.rules.users.anonymous().is_some();
+    let users = &call.state.rules.users;
+    let open = users.anonymous().is_some();
     match call.args.len() {
-        2 if open => {
+        2 if open && !users.takes_for_token(call.args.word(1)) => {
             return Err("ERR AUTH <password> called without any password configured for the \
                         default user. Are you sure your configuration is correct?"
                 .into());

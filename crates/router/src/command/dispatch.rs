@@ -6,20 +6,24 @@ use super::table::{find, known};
 use crate::failure::{Failure, wrong_arity};
 use crate::news::NewsDesk;
 use crate::policy::User;
+use crate::sight::CommandClass;
 use breakwater_resp::{Args, Protocol};
 
-/// Runs a command, whose name is its first word, and replies.
+/// Runs a command, whose name is its first word, and replies; of which class it is.
 #[inline]
-pub(crate) fn run(call: &mut Call<'_>) {
+pub(crate) fn run(call: &mut Call<'_>) -> CommandClass {
     let mark = call.reply.mark();
-    if let Err(Failure(text)) = attempt(call) {
+    let mut class = CommandClass::Other;
+    if let Err(Failure(text)) = attempt(call, &mut class) {
         call.reply.rewind(mark);
         call.reply.error(&text);
+        call.router.count_error(&call.state.client);
     }
+    class
 }
 
 #[inline]
-fn attempt(call: &mut Call<'_>) -> Result<(), Failure> {
+fn attempt(call: &mut Call<'_>, class: &mut CommandClass) -> Result<(), Failure> {
     let command = match find(call.args.word(0)) {
         Some(command) if command.subcommands.is_empty() || call.args.len() == 1 => command,
         Some(command) => command.subcommand(call.args)?,
@@ -29,6 +33,7 @@ fn attempt(call: &mut Call<'_>) -> Result<(), Failure> {
         return Err(wrong_arity(command.name));
     }
     call.state.last = command.name;
+    *class = command.class();
     match &call.state.user {
         _ if command.flags & flag::NO_AUTH != 0 => {}
         None => return Err("NOAUTH Authentication required.".into()),

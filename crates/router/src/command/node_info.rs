@@ -3,6 +3,7 @@
 
 use super::config::policy;
 use crate::shared::{HotKey, Router};
+use crate::sight::{CommandClass, Latencies};
 use breakwater_resp::Args;
 use std::fmt::Write;
 
@@ -16,7 +17,8 @@ const OF_STORE: [Section; 4] =
 
 /// Appends the sections of the node that the words of a request ask for.
 pub(crate) fn write_node(text: &mut String, args: Args<'_>, router: &Router) {
-    let own: [Section; 2] = [("Cache", cache), ("Reload", reloads)];
+    let own: [Section; 4] =
+        [("Cache", cache), ("Latency", latency), ("Load", load), ("Reload", reloads)];
     let behind = if router.setup.upstream.is_some() { &OF_STORE[..] } else { &[] };
     for (name, section) in own.iter().chain(behind).filter(|(name, _)| wants(args, name)) {
         begin(text, name);
@@ -60,6 +62,63 @@ fn node(router: &Router) -> Lines {
         ("node_bytes_sent", counts.sent.to_string()),
         ("node_faults", counts.faults.to_string()),
     ])
+}
+
+/// How long requests take, in microseconds: those that the node answers itself, those that wait for the
+/// reply to another one, and those that each server answers. What did not happen has no line.
+fn latency(router: &Router) -> Lines {
+    let mut all = vec![];
+    let mut add = |name: String, of: &Latencies| {
+        let at = |share| of.quantile(share).map(|time| time * 1e3);
+        if let (Some(p50), Some(p99), Some(p999)) = (at(0.5), at(0.99), at(0.999)) {
+            let line = format!("p50={p50:.3},p99={p99:.3},p99.9={p999:.3}");
+            all.push((format!("latency_percentiles_usec_{name}"), line));
+        }
+    };
+    let seen = router.sight();
+    for ((_, class), of) in CommandClass::ALL.iter().zip(&seen.answered) {
+        add(format!("answered_{class}"), of);
+    }
+    add("waited".into(), &seen.waited);
+    for (at, server) in router.server_counts().iter().enumerate() {
+        for ((_, class), of) in CommandClass::ALL.iter().zip(&server.latencies) {
+            add(format!("upstream{at}_{class}"), of);
+        }
+    }
+    all
+}
+
+/// What clients ask, how evenly threads work, and what went wrong.
+fn load(router: &Router) -> Lines {
+    let seen = router.sight();
+    let requests = CommandClass::ALL.iter().zip(seen.requests);
+    let mut all: Lines = requests
+        .map(|((_, class), count)| (format!("requests_{class}"), count.to_string()))
+        .collect();
+    let (crowding, skew, cold) = (seen.crowding, seen.skew, seen.cold);
+    all.extend(lines([
+        ("total_error_replies", seen.errors.to_string()),
+        ("error_replies_of_one_client", seen.errors_of_one.to_string()),
+        ("herds", crowding.herds.to_string()),
+        ("largest_herd", crowding.largest_herd.to_string()),
+        ("stale_given_unreachable", crowding.stale_unreachable.to_string()),
+        ("stale_given_failed", crowding.stale_failed.to_string()),
+        ("handshakes", crowding.handshakes.to_string()),
+        ("handshakes_failed", crowding.handshakes_failed.to_string()),
+        ("cold_hits", cold.hits.to_string()),
+        ("cold_misses", cold.misses.to_string()),
+        ("skew_top1", format!("{:.4}", skew.top1)),
+        ("skew_top10", format!("{:.4}", skew.top10)),
+        ("skew_top100", format!("{:.4}", skew.top100)),
+    ]));
+    for (at, thread) in seen.threads.iter().enumerate() {
+        let line = format!(
+            "requests={},queue={},busy_ms={:.0}",
+            thread.requests, thread.queue, thread.busy
+        );
+        all.push((format!("thread{at}"), line));
+    }
+    all
 }
 
 /// The hot keys, the hottest first. What is no plain character of a key is escaped.

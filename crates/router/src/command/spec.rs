@@ -3,6 +3,7 @@
 use super::call::Call;
 use crate::catalog::Permissions;
 use crate::failure::{Failure, unknown_part};
+use crate::sight::CommandClass;
 use breakwater_resp::{Args, number};
 
 /// Properties and categories of commands, one bit each.
@@ -91,6 +92,16 @@ pub(super) struct Command {
 }
 
 impl Command {
+    /// Of which class it is, as far as latencies are told apart.
+    #[inline]
+    pub(super) fn class(&self) -> CommandClass {
+        match self.flags & (flag::READONLY | flag::WRITE) {
+            flag::READONLY => CommandClass::Read,
+            0 => CommandClass::Other,
+            _ => CommandClass::Write,
+        }
+    }
+
     pub(super) const fn new(name: &'static str, arity: i32, flags: u32, run: Handler) -> Self {
         Self {
             name,

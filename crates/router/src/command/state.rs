@@ -107,28 +107,41 @@ impl State {
     /// has in them; a client whose user is gone is to be disconnected. What the client may do no
     /// longer.
     #[inline]
-    pub(crate) fn keep_up(&mut self, router: &Router) -> Permissions {
+    pub(crate) fn keep_up(&mut self, router: &Router, now: i64) -> Permissions {
         if router.edition() == self.rules.number {
             Permissions::empty()
         } else {
-            self.adopt(router)
+            self.adopt(router, now)
         }
     }
 
     #[cold]
-    fn adopt(&mut self, router: &Router) -> Permissions {
+    fn adopt(&mut self, router: &Router, now: i64) -> Permissions {
         self.rules = router.rules();
         let users = &self.rules.users;
         let Some(user) = &self.user else {
             self.user = users.anonymous();
             return Permissions::empty();
         };
-        let lost = users.lost(user);
-        match users.find(user.name.as_bytes()) {
-            Some(user) => self.user = Some(user.clone()),
-            None => self.closing = true,
+        match users.again(user, now) {
+            Some(again) => {
+                let lost = again.lost(user);
+                self.user = Some(again);
+                lost
+            }
+            None => {
+                self.closing = true;
+                user.permissions
+            }
         }
-        lost
+    }
+
+    /// A client whose token counts no longer is to be disconnected; `now` in Unix milliseconds.
+    #[inline]
+    pub(crate) fn expire(&mut self, now: i64) {
+        if self.user.as_ref().is_some_and(|user| user.until() <= now) {
+            self.closing = true;
+        }
     }
 
     /// What its user has to be permitted for what it hears without asking.
@@ -172,7 +185,7 @@ impl State {
     }
 
     /// Shows other clients how it is; `input` bytes of it wait.
-    pub(crate) fn show(&mut self, now: u64, input: usize) {
+    pub(crate) fn show(&mut self, now: u64, input: usize, router: &Router) {
         self.client.act(now);
         let rest = (self.db, self.protocol, self.last, self.needs(), input);
         let user = self.user.as_ref().map(Arc::as_ptr);
@@ -188,6 +201,8 @@ impl State {
             profile.user = name.into();
         }
         profile.known = self.user.clone();
+        let until = self.user.as_ref().map_or(i64::MAX, |user| user.until());
+        router.registry.limit(&self.client, until);
         (profile.db, profile.protocol, profile.command, profile.needs, profile.input) = rest;
         drop(profile);
         self.shown = Some(Shown { user: self.user.clone(), rest });

@@ -49,6 +49,8 @@ pub enum Notice {
     Message(Arc<Message>),
     /// It has missed messages: its connection is to be ended.
     Missed,
+    /// What it came by counts no longer: its connection is to be ended.
+    Expired,
 }
 
 /// What waits for one client.
@@ -123,6 +125,11 @@ impl Mailbox {
                 waiting.news = vec![Notice::Missed];
             }
         });
+    }
+
+    /// The client's time is over.
+    pub(super) fn expire(&self, client: ClientId) {
+        self.post(client, |waiting| waiting.news.push(Notice::Expired));
     }
 
     fn post(&self, client: ClientId, add: impl FnOnce(&mut Parcel)) {

@@ -90,6 +90,11 @@ impl Recipient {
         self.mail.bring(self.id, message);
     }
 
+    /// Its time is over.
+    pub(crate) fn expire(&self) {
+        self.mail.expire(self.id);
+    }
+
     fn send(&self, tracking: &mut Tracking, post: impl FnOnce(&Self, bool)) {
         match &tracking.redirect {
             None => post(self, false),

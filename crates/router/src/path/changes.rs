@@ -13,6 +13,11 @@ pub(crate) enum Changes {
 }
 
 impl Changes {
+    /// Whether it changes no key.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
     /// Adds others.
     pub(super) fn merge(&mut self, others: Self) {
         match (&mut *self, others) {

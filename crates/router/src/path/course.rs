@@ -28,6 +28,8 @@ pub(crate) enum Note {
     Database(u8),
     /// The client does not subscribe to these after all.
     Refused(Arc<[Topic]>),
+    /// The store has not answered: the node says why.
+    Failed,
 }
 
 /// The bytes of a delivery: its own, or those of many.
@@ -67,6 +69,11 @@ impl Delivery {
     pub(super) fn reply(client: ClientId, ticket: u64, bytes: Vec<u8>) -> Self {
         let bytes = Payload::Own(bytes);
         Self { client, ticket: Some(ticket), bytes, ends: false, note: Note::Nothing }
+    }
+
+    /// Why a request gets no reply of the store.
+    pub(super) fn failed(client: ClientId, ticket: u64, bytes: Vec<u8>) -> Self {
+        Self { note: Note::Failed, ..Self::reply(client, ticket, bytes) }
     }
 
     /// The reply to a request that chooses a database, perhaps.
@@ -151,6 +158,8 @@ pub(crate) struct Request<'a> {
     /// What the client says of where its reads are answered from.
     pub(crate) concern: Option<Concern>,
     pub(crate) stand: Stand,
+    /// For how many milliseconds it has waited for the store.
+    pub(crate) waited: u64,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],

@@ -9,7 +9,7 @@ use breakwater_resp::Kind;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// A letter to the relay of another thread.
 pub struct Letter {
@@ -31,8 +31,9 @@ impl Letter {
 
 /// What it says.
 pub(super) enum Word {
-    /// The store's reply to the read of a flight, in RESP3, and whether it tells of changes.
-    Reply { flight: u64, kind: Kind, bytes: Arc<[u8]>, tracked: bool },
+    /// The store's reply to the read of a flight, in RESP3, whether it tells of changes, and how many
+    /// reads have waited for it in other threads.
+    Reply { flight: u64, kind: Kind, bytes: Arc<[u8]>, tracked: bool, crowd: Arc<AtomicU64> },
     /// There is none, for this reason.
     Failed { flight: u64, why: Arc<str> },
     /// Who asked the store is gone: ask in its place.

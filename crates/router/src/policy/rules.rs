@@ -1,7 +1,7 @@
 //! The rules of an access control list, in the words of Redis: `on >secret ~user:* +@read`.
 
 use super::grant::Grant;
-use super::users::User;
+use super::user::User;
 use crate::catalog::{Access, Permissions};
 
 impl User {

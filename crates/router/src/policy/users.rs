@@ -1,126 +1,14 @@
-//! Who may connect, and what each may do.
+//! Who may connect, and who somebody is.
 
-use super::grant::{Denial, Grant};
-use super::password::{Allowance, Secret, SlowHash};
-use crate::cache::Concern;
-use crate::catalog::{Known, Permissions};
-use breakwater_resp::Args;
+use super::password::Allowance;
+use super::tokens::{TokenRules, Tokens, is_like_token};
+use super::user::User;
+use crate::catalog::Permissions;
 use parking_lot::Mutex;
-use std::fmt;
 use std::sync::Arc;
 
 /// The name that a client has which gives none.
 pub(crate) const DEFAULT: &str = "default";
-
-/// Somebody who may connect.
-#[derive(Clone)]
-pub struct User {
-    pub(crate) name: String,
-    /// Any of them will do.
-    pub(super) secrets: Vec<Secret>,
-    /// Whether any password will do.
-    pub(super) open: bool,
-    /// Whether it may authenticate.
-    pub(super) on: bool,
-    /// Kinds of commands that it may run.
-    pub(crate) permissions: Permissions,
-    /// What it may do beside that; anything, without.
-    pub(crate) grant: Option<Grant>,
-    /// Where its reads are answered from, if it has a say in that.
-    pub(crate) concern: Option<Concern>,
-}
-
-impl User {
-    /// A user, who must give `password` if there is one.
-    pub fn new(name: impl Into<String>, password: Option<&[u8]>, permissions: Permissions) -> Self {
-        Self {
-            name: name.into(),
-            secrets: password.map(Secret::of).into_iter().collect(),
-            open: password.is_none(),
-            on: true,
-            permissions,
-            grant: None,
-            concern: None,
-        }
-    }
-
-    /// Its reads are answered from there, whatever the routes say.
-    pub fn reads(self, concern: Option<Concern>) -> Self {
-        Self { concern, ..self }
-    }
-
-    /// Another password that will do, by its hash: `$argon2id$...`, or the SHA-256 in hexadecimal
-    /// digits. `false` if it is neither.
-    pub fn add_hash(&mut self, hash: &str) -> bool {
-        let secret = Secret::parse(hash);
-        let valid = secret.is_some();
-        self.secrets.extend(secret);
-        self.open &= !valid;
-        valid
-    }
-
-    /// Another password that will do.
-    pub fn add_password(&mut self, password: &[u8]) {
-        self.secrets.push(Secret::of(password));
-        self.open = false;
-    }
-
-    /// Whether this is known at once to be one of its passwords.
-    fn accepts_at_once(&self, password: &[u8]) -> bool {
-        let secrets = self.secrets.iter();
-        let right = secrets.fold(false, |right, secret| right | secret.verify_at_once(password));
-        self.on && (self.open || right)
-    }
-
-    /// Its hashes that take time to check.
-    fn slow(&self) -> impl Iterator<Item = &SlowHash> {
-        self.secrets.iter().filter_map(|secret| secret.slow().map(|hash| &**hash))
-    }
-
-    /// Whether it may make a request.
-    #[inline]
-    pub(crate) fn judge(&self, known: &Known, args: Args<'_>) -> Result<(), Denial> {
-        if !self.permissions.contains(known.permissions) {
-            return Err(Denial::Command);
-        }
-        self.grant.as_ref().map_or(Ok(()), |grant| grant.judge(known, args))
-    }
-
-    /// Whether it may read this key by `GET`.
-    #[inline]
-    pub(crate) fn gets(&self, key: &[u8]) -> bool {
-        self.permissions.contains(Permissions::READ)
-            && self.grant.as_ref().is_none_or(|grant| grant.gets(key))
-    }
-
-    /// Whether it may do everything.
-    #[inline]
-    pub(crate) fn may_all(&self) -> bool {
-        self.permissions == Permissions::all() && self.grant.is_none()
-    }
-
-    /// What one who was `before` may do no longer.
-    pub(crate) fn lost(&self, before: &Self) -> Permissions {
-        let less = match (&self.grant, &before.grant) {
-            (None, _) => false,
-            (Some(grant), None) => !grant.is_all(),
-            (Some(grant), Some(before)) => !grant.covers(before),
-        };
-        (before.permissions - self.permissions)
-            | if less { Permissions::all() } else { Permissions::empty() }
-    }
-
-    /// Whether it may authenticate, and whether any password will do.
-    pub(crate) fn flags(&self) -> (bool, bool) {
-        (self.on, self.open)
-    }
-}
-
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "User({}, {:?})", self.name, self.permissions)
-    }
-}
 
 /// Too many passwords were wrong lately: nobody looks at this one.
 pub(crate) struct TooMany;
@@ -132,6 +20,8 @@ pub struct Users {
     /// Whether they were given: `ACL` speaks of them then.
     pub(crate) given: bool,
     allowance: Mutex<Allowance>,
+    /// The tokens that are taken, if any are.
+    tokens: Option<Tokens>,
 }
 
 impl Users {
@@ -139,13 +29,13 @@ impl Users {
     /// by name.
     pub fn new(users: Vec<User>) -> Self {
         let all = users.into_iter().map(Arc::new).collect();
-        Self { all, given: true, allowance: Mutex::default() }
+        Self { all, given: true, allowance: Mutex::default(), tokens: None }
     }
 
     /// Everybody may do everything.
     pub fn open() -> Self {
         let all = vec![Arc::new(User::new(DEFAULT, None, Permissions::all()))];
-        Self { all, given: false, allowance: Mutex::default() }
+        Self { all, given: false, allowance: Mutex::default(), tokens: None }
     }
 
     /// Everybody who knows the password may do everything.
@@ -153,15 +43,39 @@ impl Users {
         Self::new(vec![User::new(DEFAULT, Some(password), Permissions::all())])
     }
 
+    /// Signed tokens are taken for passwords as well.
+    pub fn with_tokens(self, rules: TokenRules) -> Self {
+        Self { tokens: Some(Tokens::new(rules)), given: true, ..self }
+    }
+
     /// Who a client is that has not authenticated: the default user, if it needs no password.
     pub(crate) fn anonymous(&self) -> Option<Arc<User>> {
         self.find(DEFAULT.as_bytes()).filter(|user| user.on && user.open).cloned()
     }
 
-    /// What a user, as it was, may do no longer.
-    pub(crate) fn lost(&self, user: &User) -> Permissions {
-        let found = self.find(user.name.as_bytes());
-        found.map_or(user.permissions, |found| found.lost(user))
+    /// Who a user of other rules is in these, at `now` in Unix milliseconds; nobody, if it is gone, or
+    /// came by a token that does not count any more.
+    pub(crate) fn again(&self, user: &User, now: i64) -> Option<Arc<User>> {
+        match (&user.pass, &self.tokens) {
+            (None, _) => self.find(user.name.as_bytes()).cloned(),
+            (Some(pass), Some(tokens)) => {
+                tokens.again(pass, now, |name| self.find(name.as_bytes()))
+            }
+            (Some(_), None) => None,
+        }
+    }
+
+    /// Whether this is a token, to be held against the rules of tokens.
+    pub(crate) fn takes_for_token(&self, password: &[u8]) -> bool {
+        self.tokens.is_some() && is_like_token(password)
+    }
+
+    /// Whom a token names, if it is one that counts. The name that comes with it has to be that user's,
+    /// or the one that clients send who have none to give.
+    fn by_token(&self, name: &[u8], token: &[u8], now: i64) -> Option<Arc<User>> {
+        let tokens = self.tokens.as_ref()?;
+        let user = tokens.check(token, now, |name| self.find(name.as_bytes()))?;
+        (name == DEFAULT.as_bytes() || name == user.name.as_bytes()).then_some(user)
     }
 
     /// Who gives this name and password; `now` in Unix milliseconds. One who is not known is refused as
@@ -172,9 +86,17 @@ impl Users {
         password: &[u8],
         now: i64,
     ) -> Result<Option<Arc<User>>, TooMany> {
+        let token = self.takes_for_token(password);
+        if token && let Some(user) = self.by_token(name, password, now) {
+            return Ok(Some(user));
+        }
         let user = self.find(name);
         if let Some(user) = user.filter(|user| user.accepts_at_once(password)) {
             return Ok(Some(user.clone()));
+        }
+        // What has the form of a token is not held against slow hashes: anybody can send many.
+        if token {
+            return Ok(None);
         }
         let Some(any) = self.all.iter().find_map(|user| user.slow().next()) else {
             return Ok(None);

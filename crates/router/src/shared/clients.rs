@@ -7,7 +7,7 @@ use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// The two ends of a connection, as `host:port`.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,10 @@ pub(crate) struct Client {
     killed: AtomicBool,
     /// When it last sent something, in Unix milliseconds.
     active: AtomicU64,
+    /// Replies to it that were errors.
+    pub(crate) errors: AtomicU64,
+    /// Until when it may stay, in Unix milliseconds: as long as its token counts.
+    until: AtomicI64,
     /// The number that the store knows its own connection by, if others may redirect to it.
     pub(crate) number: AtomicU64,
     /// The number of the relay of its thread, once it has said something.
@@ -63,9 +67,9 @@ pub(crate) struct Profile {
 impl Profile {
     /// Whether its connection has to end if these are the users: its own is gone, or may not hear
     /// what it hears.
-    pub(crate) fn is_lost(&self, users: &Users) -> bool {
+    pub(crate) fn is_lost(&self, users: &Users, now: u64) -> bool {
         self.known.as_ref().is_some_and(|known| {
-            users.find(self.user.as_bytes()).is_none_or(|user| {
+            users.again(known, now as i64).is_none_or(|user| {
                 !user.permissions.contains(self.needs) || user.lost(known).intersects(self.needs)
             })
         })
@@ -137,10 +141,18 @@ impl Client {
 }
 
 /// All clients, by their numbers.
-#[derive(Default)]
 pub(crate) struct Registry {
     last: AtomicU64,
+    /// No client has to leave before, in Unix milliseconds.
+    earliest: AtomicI64,
     clients: Mutex<BTreeMap<ClientId, Arc<Client>>>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let earliest = AtomicI64::new(i64::MAX);
+        Self { last: AtomicU64::new(0), earliest, clients: Mutex::default() }
+    }
 }
 
 impl Registry {
@@ -165,6 +177,8 @@ impl Registry {
             created: now,
             killed: AtomicBool::new(false),
             active: AtomicU64::new(now),
+            errors: AtomicU64::new(0),
+            until: AtomicI64::new(i64::MAX),
             number: AtomicU64::new(0),
             home: AtomicU64::new(0),
             profile: Mutex::new(Profile {
@@ -186,6 +200,35 @@ impl Registry {
         });
         clients.insert(client.id, client.clone());
         Some(client)
+    }
+
+    /// A client may stay until this time, in Unix milliseconds.
+    pub(crate) fn limit(&self, client: &Client, until: i64) {
+        client.until.store(until, Ordering::Relaxed);
+        // Release: whoever finds this time in `overdue` finds the client's.
+        self.earliest.fetch_min(until, Ordering::Release);
+    }
+
+    /// The clients whose time is over at `now`, in Unix milliseconds. Looks at none before one is.
+    pub(crate) fn overdue(&self, now: i64) -> Vec<Arc<Client>> {
+        if self.earliest.load(Ordering::Relaxed) > now {
+            return vec![];
+        }
+        // Acquire: with `limit`. Those that come meanwhile set it again.
+        self.earliest.swap(i64::MAX, Ordering::Acquire);
+        let (mut next, mut over) = (i64::MAX, vec![]);
+        for client in self.clients.lock().values() {
+            match client.until.load(Ordering::Relaxed) {
+                until if until <= now => {
+                    if !client.is_killed() {
+                        over.push(client.clone());
+                    }
+                }
+                until => next = next.min(until),
+            }
+        }
+        self.earliest.fetch_min(next, Ordering::Relaxed);
+        over
     }
 
     pub(crate) fn leave(&self, id: ClientId) {

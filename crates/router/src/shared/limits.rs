@@ -27,8 +27,8 @@ pub struct Limits {
     /// The most bytes of requests that wait to be written to such a connection, in the same way. One
     /// command may go beyond it.
     pub unwritten: usize,
-    /// How long, in milliseconds, a request waits for its reply from the store, and a connection to
-    /// it until it is made; half as long for a reply of a replica, since another server is asked then.
+    /// How long, in milliseconds, a request waits for the store, from its arrival or from the last
+    /// reply that the store gave its client, and a connection to the store until it is made; half as long for a reply of a replica, since another server is asked then.
     pub store_timeout: u64,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,

@@ -7,6 +7,7 @@ mod hot;
 mod limits;
 mod router;
 mod rules;
+mod seen;
 mod tracked;
 
 pub(crate) use crate::news::ClientId;

@@ -8,6 +8,7 @@ use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
+use crate::sight::{Latencies, Sight};
 use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
@@ -89,7 +90,7 @@ pub struct Counts {
 }
 
 /// What is counted of a server behind the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServerCounts {
     /// Where it is, without any secret.
     pub address: String,
@@ -101,6 +102,8 @@ pub struct ServerCounts {
     pub lag: Option<u64>,
     /// Names and values, as `stats()` has them.
     pub counts: [(&'static str, u64); 9],
+    /// How long it took for what clients asked, by class.
+    pub latencies: [Latencies; 3],
 }
 
 /// The shared part of a routing node: the store, the users, the clients.
@@ -119,6 +122,7 @@ pub struct Router {
     pub(crate) tracked: TrackedReads,
     pub(crate) hot: HotKeys,
     pub(crate) copies: Copies,
+    pub(crate) sight: Sight,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
@@ -162,6 +166,7 @@ impl Router {
             ear: Ear::default(),
             hot: HotKeys::default(),
             copies: Copies::default(),
+            sight: Sight::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, upstream },
             edition: AtomicU64::new(edition.number),
@@ -213,10 +218,19 @@ impl Router {
         let mut reloads = self.reloads.lock();
         (reloads.count, reloads.at) = (reloads.count + 1, Some(now));
         drop(reloads);
-        let lost = |client: &Arc<Client>| client.profile.lock().is_lost(&next.users);
+        let lost = |client: &Arc<Client>| client.profile.lock().is_lost(&next.users, now);
         let lost: Vec<_> = self.registry.all().into_iter().filter(lost).collect();
         lost.iter().for_each(|client| client.kill());
         lost.iter().map(|client| client.id).collect()
+    }
+
+    /// Ends the clients whose tokens count no longer at `now`, in Unix milliseconds: their drivers are
+    /// told by their mailboxes. To be called a few times a second.
+    pub fn expire(&self, now: u64) {
+        for client in self.registry.overdue(now as i64) {
+            client.kill();
+            client.recipient.expire();
+        }
     }
 
     /// Another ring of stores: from now on keys are where it puts them. What was read of keys that have
@@ -349,6 +363,7 @@ impl Router {
                 false => topology.health(id).name(),
             };
             let lag = if leads { None } else { topology.lag(id, self.replies.now()) };
+            let latencies = self.sight.store(usize::from(id));
             let counts = [
                 ("connections", count(Flow::Connections)),
                 ("connects", count(Flow::Connects)),
@@ -360,7 +375,8 @@ impl Router {
                 ("pinnedIdle", count(Flow::PinnedIdle)),
                 ("pinnedWaiting", count(Flow::PinnedWaiting)),
             ];
-            Some(ServerCounts { address: server.address.place(), leads, state, lag, counts })
+            let address = server.address.place();
+            Some(ServerCounts { address, leads, state, lag, counts, latencies })
         };
         map.shards().iter().flat_map(|shard| shard.servers()).filter_map(of).collect()
     }

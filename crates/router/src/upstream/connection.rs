@@ -41,6 +41,8 @@ pub struct Upstream {
     phase: Phase,
     /// The number of the last attempt to connect.
     attempt: u64,
+    /// For how many milliseconds what is sent now has waited already.
+    waited: u64,
     /// When the phase ends by itself.
     due: Option<u64>,
     /// Since when the server has sent nothing while it owed a reply.
@@ -62,6 +64,7 @@ impl Upstream {
         Self {
             phase: Phase::Waiting,
             attempt: 0,
+            waited: 0,
             due: Some(0),
             quiet_since: 0,
             back_off: BackOff::new(options.retry_least, options.retry_most, seed),
@@ -101,7 +104,12 @@ impl Upstream {
 
     /// When a request that is sent now is late.
     pub fn late_at(&self, now: u64) -> u64 {
-        now.saturating_add(self.options.timeout)
+        now.saturating_add(self.options.timeout.saturating_sub(self.waited))
+    }
+
+    /// Callers of what is sent from now on have waited for so many milliseconds already.
+    pub fn set_waited(&mut self, waited: u64) {
+        self.waited = waited;
     }
 
     /// What is to be written to the socket; the driver takes out what it wrote.

@@ -1,7 +1,7 @@
 //! Who waits for replies: in the order in which the server answers, and before that in the order in
 //! which they came.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Why a request was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,21 @@ struct Held {
     request: Box<[u8]>,
 }
 
-/// The requests of a connection. All callers wait equally long, so that deadlines come in order; what
+/// The requests of a connection. Most callers wait equally long, so that deadlines come in order. What
 /// is written behind a request that takes as long as it likes waits for that one.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     written: VecDeque<OpenRequest>,
+    /// The number of the first that is written.
+    first: u64,
+    /// The latest deadline of those that are written, and the numbers of those that are due before one
+    /// that was written earlier: their callers had waited already.
+    latest: u64,
+    early: BTreeSet<(u64, u64)>,
     held: VecDeque<Held>,
     held_bytes: usize,
+    /// The earliest deadline of those that are held.
+    held_until: Option<u64>,
 }
 
 impl Waiters {
@@ -93,18 +101,20 @@ impl Waiters {
     pub(super) fn write(&mut self, token: u64, deadline: u64, manner: Manner) {
         let deadline = if manner == Manner::Patient { NEVER } else { deadline };
         let announced = manner == Manner::Announced;
+        self.rank(self.first + self.written.len() as u64, deadline);
         self.written.push_back(OpenRequest { token: Some(token), deadline, announced });
     }
 
     /// A request waits until it can be written.
     pub(super) fn hold(&mut self, token: u64, deadline: u64, manner: Manner, request: &[u8]) {
         self.held_bytes += request.len();
+        self.held_until = Some(self.held_until.map_or(deadline, |until| until.min(deadline)));
         self.held.push_back(Held { token, deadline, manner, request: request.into() });
     }
 
     /// Writes what waits.
     pub(super) fn write_held(&mut self, out: &mut Vec<u8>) {
-        self.held_bytes = 0;
+        (self.held_bytes, self.held_until) = (0, None);
         for Held { token, deadline, manner, request } in std::mem::take(&mut self.held) {
             out.extend_from_slice(&request);
             self.write(token, deadline, manner);
@@ -119,18 +129,41 @@ impl Waiters {
             first.announced = false;
             return Some(first.token.take());
         }
-        self.written.pop_front().map(|waiter| waiter.token)
+        let waiter = self.written.pop_front()?;
+        self.early.remove(&(waiter.deadline, self.first));
+        self.first += 1;
+        if self.written.is_empty() {
+            self.latest = 0;
+        } else if waiter.deadline == NEVER {
+            // Nobody has counted those behind it.
+            self.latest = 0;
+            let deadlines: Vec<_> = self.written.iter().map(|waiter| waiter.deadline).collect();
+            (self.first..)
+                .zip(deadlines)
+                .for_each(|(number, deadline)| self.rank(number, deadline));
+        }
+        Some(waiter.token)
+    }
+
+    /// Notes whether a request is due before one that was written earlier.
+    fn rank(&mut self, number: u64, deadline: u64) {
+        if deadline < self.latest && self.latest != NEVER {
+            self.early.insert((deadline, number));
+        }
+        self.latest = self.latest.max(deadline);
     }
 
     /// The connection is lost: hands over who waited for its replies. What is held stays.
     pub(super) fn cut(&mut self, mut lost: impl FnMut(u64, Lost)) {
+        self.first += self.written.len() as u64;
+        (self.latest, self.early) = (0, BTreeSet::new());
         let tokens = self.written.drain(..).filter_map(|waiter| waiter.token);
         tokens.for_each(|token| lost(token, Lost::Cut));
     }
 
     /// The connection was ended: hands over who waited until they could be written.
     pub(super) fn release(&mut self, mut lost: impl FnMut(u64, Lost)) {
-        self.held_bytes = 0;
+        (self.held_bytes, self.held_until) = (0, None);
         self.held.drain(..).for_each(|held| lost(held.token, Lost::Unwritten));
     }
 
@@ -142,10 +175,24 @@ impl Waiters {
                 lost(token, Lost::Late);
             }
         }
-        while self.held.front().is_some_and(|held| held.deadline <= now) {
-            let Some(held) = self.held.pop_front() else { break };
-            self.held_bytes -= held.request.len();
-            lost(held.token, Lost::Unwritten);
+        while let Some((deadline, number)) = self.early.first().copied()
+            && deadline <= now
+        {
+            self.early.pop_first();
+            let waiter = self.written.get_mut((number - self.first) as usize);
+            if let Some(token) = waiter.and_then(|waiter| waiter.token.take()) {
+                lost(token, Lost::Late);
+            }
+        }
+        if self.held_until.is_some_and(|until| until <= now) {
+            self.held.retain(|held| {
+                if held.deadline <= now {
+                    self.held_bytes -= held.request.len();
+                    lost(held.token, Lost::Unwritten);
+                }
+                held.deadline > now
+            });
+            self.held_until = self.held.iter().map(|held| held.deadline).min();
         }
     }
 
@@ -158,6 +205,7 @@ impl Waiters {
         let held = self.held.iter().position(|held| held.token == token);
         let held = held.and_then(|at| self.held.remove(at));
         self.held_bytes -= held.as_ref().map_or(0, |held| held.request.len());
+        self.held_until = self.held.iter().map(|held| held.deadline).min();
         held.is_some()
     }
 
@@ -165,7 +213,48 @@ impl Waiters {
     pub(super) fn next_deadline(&self) -> Option<u64> {
         let mut written = self.written.iter().take_while(|waiter| waiter.deadline != NEVER);
         let written = written.find(|waiter| waiter.token.is_some()).map(|waiter| waiter.deadline);
-        let held = self.held.front().map(|held| held.deadline);
-        written.into_iter().chain(held).min()
+        let early = self.early.first().map(|(deadline, _)| *deadline);
+        written.into_iter().chain(early).chain(self.held_until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn each_waits_until_its_own_deadline_or_for_what_takes_as_long_as_it_likes(
+            all in vec((1..50u64, 0..10u8), 1..30),
+            replies in 0..30usize,
+        ) {
+            for held in [false, true] {
+                let mut waiters = Waiters::default();
+                let manner = |lot: &u8| if *lot == 0 { Manner::Patient } else { Manner::Usual };
+                for (token, (deadline, lot)) in (0..).zip(&all) {
+                    match held {
+                        true => waiters.hold(token, *deadline, manner(lot), b"x"),
+                        false => waiters.write(token, *deadline, manner(lot)),
+                    }
+                }
+                let answered = if held { 0 } else { replies.min(all.len()) };
+                (0..answered).for_each(|_| assert!(waiters.answered(false).is_some()));
+                let mut open: Vec<_> = (0..).zip(&all).skip(answered).collect();
+                let patient = open.iter().position(|(_, (_, lot))| *lot == 0).filter(|_| !held);
+                open.truncate(patient.unwrap_or(open.len()));
+                while let Some(at) = waiters.next_deadline() {
+                    let mut lost = vec![];
+                    waiters.expire(at, |token, _| lost.push(token));
+                    lost.sort_unstable();
+                    let due = open.extract_if(.., |(_, (deadline, _))| *deadline <= at);
+                    let due: Vec<u64> = due.map(|(token, _)| token).collect();
+                    prop_assert!(!due.is_empty(), "woken for nothing at {}", at);
+                    prop_assert_eq!(lost, due);
+                }
+                prop_assert!(open.is_empty(), "{:?} wait for ever", open);
+            }
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Client {
     pub fn feed(&mut self, bytes: &[u8], now: u64, relay: &mut Relay) {
         let mut output = Output::default();
         let next = match self.awaits {
-            true => self.session.hold(bytes, &mut output),
+            true => self.session.hold(bytes, &mut output, Some(relay)),
             false => self.session.feed_through(bytes, now, &mut output, Some(relay)),
         };
         self.waits = next == Next::Resume && !self.awaits;

@@ -215,7 +215,7 @@ impl World {
         let Client { relay, session, awaits, .. } = &mut self.clients[client];
         let mut output = Output::default();
         let next = if *awaits {
-            session.hold(bytes, &mut output)
+            session.hold(bytes, &mut output, Some(&self.relays[*relay]))
         } else {
             session.feed_through(bytes, now, &mut output, Some(&mut self.relays[*relay]))
         };

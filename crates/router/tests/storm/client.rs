@@ -172,7 +172,7 @@ impl Client {
         let next = if self.backlog.is_empty() && !self.awaits {
             self.session.feed_through(bytes, now, &mut output, Some(relay))
         } else {
-            self.session.hold(bytes, &mut output)
+            self.session.hold(bytes, &mut output, Some(relay))
         };
         self.backlog.append(&mut output.bytes);
         self.waits = next == Next::Resume && !self.awaits;

@@ -3,7 +3,7 @@
 
 use super::Relay;
 use super::detours::{DetourId, Detours};
-use super::redo::{PATIENCE, is_refusal};
+use super::redo::is_refusal;
 use super::step::Step;
 use crate::failure::{Failure, error_line};
 use crate::path::pending::{LinkId, Scope};
@@ -116,7 +116,7 @@ impl Relay {
             return Some((exec, null, Kind::Null));
         }
         if batch.detour.is_none() {
-            batch.until = self.now + PATIENCE;
+            batch.until = self.now + self.rules.limits.store_timeout;
             batch.detour = Some(self.detours.begin(smallvec![client], batch.scope.clone(), false));
         } else if batch.until <= self.now {
             batch.detour.into_iter().for_each(|detour| self.end_detour(detour));

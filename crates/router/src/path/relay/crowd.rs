@@ -7,14 +7,15 @@ use crate::catalog::{Class, Known};
 use crate::path::course::{Course, Delivery, Request};
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// Full connections, and the clients that wait for them, in the order in which they came.
 #[derive(Default)]
 pub(super) struct Crowds {
     full: Vec<LinkId>,
     waiting: VecDeque<ClientId>,
-    known: HashSet<ClientId>,
+    /// Until when each waits.
+    until: HashMap<ClientId, u64>,
 }
 
 impl Crowds {
@@ -35,15 +36,20 @@ impl Crowds {
         }
     }
 
-    fn add(&mut self, client: ClientId) {
-        if self.known.insert(client) {
+    fn add(&mut self, client: ClientId, until: u64) {
+        if self.until.insert(client, until).is_none() {
             self.waiting.push_back(client);
         }
     }
 
+    /// When somebody has waited long enough.
+    pub(super) fn wake_at(&self) -> Option<u64> {
+        self.until.values().copied().min()
+    }
+
     /// A client waits no more.
     pub(super) fn remove(&mut self, client: ClientId) {
-        if self.known.remove(&client) {
+        if self.until.remove(&client).is_some() {
             self.waiting.retain(|waiting| *waiting != client);
         }
     }
@@ -62,16 +68,12 @@ impl Relay {
         if self.crowds.full.is_empty() {
             return false;
         }
-        let sends = match known.map(|known| known.class) {
-            Some(Class::Local) => known.is_some_and(|known| known.name == "info"),
-            Some(Class::Multi | Class::Discard | Class::Subscribes | Class::Refused(_)) => false,
-            Some(Class::Exec) => true,
-            _ => course.transaction.is_none(),
-        };
-        let waits = sends && self.is_for_full(known, request, course);
+        let waits = asks_store(known, course) && self.is_for_full(known, request, course);
         let waits = waits && !listed.is_some_and(|known| self.remembers(known, request, course));
         if waits {
-            self.crowds.add(request.client);
+            let until = self.now + self.rest();
+            self.crowds.add(request.client, until);
+            self.wake_by(Some(until));
         }
         waits
     }
@@ -96,6 +98,18 @@ impl Relay {
         })
     }
 
+    /// Those who have waited long enough are told so when they ask again, which they are woken for.
+    pub(super) fn wake_crowds(&mut self) {
+        let now = self.now;
+        if self.crowds.wake_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let late = self.crowds.until.extract_if(|_, until| *until <= now);
+        let late: Vec<_> = late.map(|(client, _)| client).collect();
+        self.crowds.waiting.retain(|client| !late.contains(client));
+        self.deliveries.extend(late.into_iter().map(Delivery::wake));
+    }
+
     /// Connections of which half is done are full no more; all who wait try again, in their order.
     pub(super) fn let_in(&mut self) {
         let before = self.crowds.full.len();
@@ -109,9 +123,19 @@ impl Relay {
         };
         self.crowds.full = full.into_iter().filter(stays).collect();
         if self.crowds.full.len() < before {
-            self.crowds.known.clear();
+            self.crowds.until.clear();
             let waiting = std::mem::take(&mut self.crowds.waiting);
             self.deliveries.extend(waiting.into_iter().map(Delivery::wake));
         }
+    }
+}
+
+/// Whether the store is asked for a reply to a request, or for its own.
+pub(super) fn asks_store(known: Option<&Known>, course: &Course) -> bool {
+    match known.map(|known| known.class) {
+        Some(Class::Local) => known.is_some_and(|known| known.name == "info"),
+        Some(Class::Multi | Class::Discard | Class::Subscribes | Class::Refused(_)) => false,
+        Some(Class::Exec) => true,
+        _ => course.transaction.is_none(),
     }
 }

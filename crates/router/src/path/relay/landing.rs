@@ -7,10 +7,13 @@ use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::failure::error_line;
 use crate::path::letter::{Letter, Word};
+use crate::sight::StaleReason;
 use crate::topology::Tag;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol, Reply};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Relay {
     /// The store has, or has not, promised to tell of changes of what is read next.
@@ -55,8 +58,15 @@ impl Relay {
     }
 
     /// The thread that asks the store has told what it said.
-    pub(super) fn told(&mut self, flight: u64, kind: Kind, bytes: &[u8], tracked: bool) {
+    pub(super) fn told(
+        &mut self,
+        flight: u64,
+        (kind, bytes): (Kind, &[u8]),
+        tracked: bool,
+        crowd: Arc<AtomicU64>,
+    ) {
         if let Some(read) = self.reads.get_mut(&flight) {
+            read.crowd = Some(crowd);
             read.reply = Some((kind, bytes.to_vec()));
             read.tracked = tracked;
             self.happen(flight, News::Told, "");
@@ -183,15 +193,23 @@ impl Relay {
     /// Gives a reply to all who wait, in the bytes of the protocol of each.
     pub(super) fn give(&mut self, mut read: Read, everywhere: bool) {
         let Some((kind, reply)) = read.reply.take() else { return };
+        let joined = self.wait_is_over(&read);
         if let (Some(lease), true) = (&read.lease, everywhere) {
             let mut others = self.router.cache().flights().fail(lease).unwrap_or_default();
             others.append(&mut read.others);
             if !others.is_empty() {
                 let bytes: Arc<[u8]> = reply.as_slice().into();
                 let (flight, tracked) = (lease.ticket().flight, read.tracked);
+                let crowd = Arc::new(AtomicU64::new(joined));
                 self.letters.extend(others.into_iter().map(|to| Letter {
                     to,
-                    word: Word::Reply { flight, kind, bytes: bytes.clone(), tracked },
+                    word: Word::Reply {
+                        flight,
+                        kind,
+                        bytes: bytes.clone(),
+                        tracked,
+                        crowd: crowd.clone(),
+                    },
                 }));
             }
         }
@@ -207,6 +225,21 @@ impl Relay {
             };
             self.answer(waiter.client, waiter.ticket, bytes.to_vec());
         }
+    }
+
+    /// Counts how long reads have waited for this one's reply; how many did in this thread.
+    fn wait_is_over(&self, read: &Read) -> u64 {
+        let mut joined = 0;
+        for since in read.waiters.iter().filter_map(|waiter| waiter.joined) {
+            joined += 1;
+            self.seat.wait(self.clock.saturating_sub(since));
+        }
+        if joined > 0 {
+            // Relaxed: a count by itself.
+            let before = read.crowd.as_ref().map(|crowd| crowd.fetch_add(joined, Relaxed));
+            self.seat.crowd(before.unwrap_or(0), joined);
+        }
+        joined
     }
 
     /// Gives an error to all who wait, in all threads.
@@ -226,10 +259,11 @@ impl Relay {
             let stale = read.stale.as_ref().filter(|_| same);
             if stale.is_some() {
                 self.tally.add(route, Count::StaleGiven);
+                self.seat.give_stale(StaleReason::Failed);
                 self.distrust(waiter.client, waiter.ticket);
             }
             let bytes = stale.unwrap_or(&error).clone();
-            self.answer(waiter.client, waiter.ticket, bytes);
+            self.failing(|relay| relay.answer(waiter.client, waiter.ticket, bytes));
         }
     }
 

@@ -15,11 +15,17 @@ use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
 
+/// Whose reply is to come, and when it was asked for, by the relay's clock.
+struct Addressee {
+    to: To,
+    asked: u64,
+}
+
 /// Whose replies are to come, by tokens that are given out in ascending order.
 #[derive(Default)]
 pub(super) struct Addressees {
     first: u64,
-    all: VecDeque<Option<To>>,
+    all: VecDeque<Option<Addressee>>,
     /// Their requests, where another server may have to be asked.
     sent: Option<Sent>,
 }
@@ -40,8 +46,8 @@ impl Addressees {
         self.all.iter().flatten().count() as i64
     }
 
-    fn add(&mut self, to: To, request: &[u8]) {
-        self.all.push_back(Some(to));
+    fn add(&mut self, to: To, asked: u64, request: &[u8]) {
+        self.all.push_back(Some(Addressee { to, asked }));
         if let Some(sent) = &mut self.sent {
             sent.push(request);
         }
@@ -55,12 +61,12 @@ impl Addressees {
 
     /// Those whose replies are to come, with their tokens.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
-        (self.first..).zip(&self.all).filter_map(|(token, to)| Some((token, to.as_ref()?)))
+        (self.first..).zip(&self.all).filter_map(|(token, one)| Some((token, &one.as_ref()?.to)))
     }
 
     /// Takes one out: mostly the first.
-    fn take(&mut self, token: u64) -> Option<To> {
-        let to = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
+    fn take(&mut self, token: u64) -> Option<Addressee> {
+        let taken = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
         while matches!(self.all.front(), Some(None)) {
             self.all.pop_front();
             self.first += 1;
@@ -68,7 +74,7 @@ impl Addressees {
                 sent.pop();
             }
         }
-        to
+        taken
     }
 }
 
@@ -335,9 +341,10 @@ impl Relay {
     ) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
+        link.upstream.set_waited(self.waited);
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
-                link.to.add(to, request);
+                link.to.add(to, self.clock, request);
                 let server = link.server;
                 let limits = &self.rules.limits;
                 if link.upstream.waiting() >= limits.in_flight
@@ -398,8 +405,11 @@ impl Relay {
             Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => {
                 let refused = is_refusal(kind, &reply).then(|| link.to.request(token)).flatten();
-                let Some(to) = link.to.take(token) else { return };
+                let Some(Addressee { to, asked }) = link.to.take(token) else { return };
                 self.count(server, Flow::InFlight, -1);
+                if let Some(class) = to.class() {
+                    self.clocked(server, class, asked);
+                }
                 match (to, refused) {
                     (to, Some(request)) => self.redirect(id, to, &request, reply),
                     (To::Session(step), None) => self.replied_session(id, step, kind, reply),
@@ -410,7 +420,7 @@ impl Relay {
                 let safe = why == Lost::Unwritten && link.pin.is_none();
                 let request = if why == Lost::Late { None } else { link.to.request(token) };
                 let protocol = link.protocol;
-                if let Some(to) = link.to.take(token) {
+                if let Some(Addressee { to, .. }) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
                     if let Some(request) = request
                         && (safe || to.is_read())
@@ -477,7 +487,7 @@ impl Relay {
         let Some(link) = self.links.remove(&id) else { return false };
         self.closes.push(id);
         self.uncount(&link);
-        link.to.all.into_iter().flatten().for_each(|to| self.fail(to, why));
+        link.to.all.into_iter().flatten().for_each(|one| self.fail(one.to, why));
         true
     }
 

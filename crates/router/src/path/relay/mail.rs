@@ -25,8 +25,8 @@ impl Relay {
     /// ([`Letter::connections`]), have these numbers from now on.
     pub fn read_letter(&mut self, letter: Letter) -> Vec<LinkId> {
         match letter.word {
-            Word::Reply { flight, kind, bytes, tracked } => {
-                self.told(flight, kind, &bytes, tracked);
+            Word::Reply { flight, kind, bytes, tracked, crowd } => {
+                self.told(flight, (kind, &bytes), tracked, crowd);
             }
             Word::Failed { flight, why } => self.happen(flight, News::Failed, &why),
             Word::Lead(lease) => self.inherit(lease),

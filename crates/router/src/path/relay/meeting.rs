@@ -51,7 +51,7 @@ impl Relay {
         }
         self.meeting = Meeting::Asked(vec![client]);
         // The greeting of the connection comes before its reply.
-        self.send(link, &word("PING"), To::Session(Step::Met));
+        self.for_all(|relay| relay.send(link, &word("PING"), To::Session(Step::Met)));
         true
     }
 

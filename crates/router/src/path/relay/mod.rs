@@ -58,6 +58,7 @@ mod sent;
 mod sessions;
 mod step;
 mod survey;
+mod timing;
 mod tracking;
 mod transactions;
 mod unknown;
@@ -70,6 +71,7 @@ use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
 use crate::shared::{ClientId, Edition, Heated, Router};
+use crate::sight::{Seat, StepCounts, StoreLatencies};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
 use batches::{Batches, LateBatch};
@@ -155,9 +157,19 @@ pub struct Relay {
     heat: Heat,
     letters: Vec<Letter>,
     tally: RouteTally,
+    /// What its thread counts of requests, and how long stores take, by their numbers.
+    seat: Seat,
+    timings: Vec<Option<Arc<StoreLatencies>>>,
+    batch: StepCounts,
+    /// Nanoseconds by the drivers' clock, as of the step that is done.
+    clock: u64,
     /// The state of the numbers that lots are drawn by.
     lots: u64,
     deliveries: Vec<Delivery>,
+    /// For how many milliseconds what is taken now has waited for the store.
+    waited: u64,
+    /// Whether what is answered now is so since the store has not.
+    fails: bool,
     now: u64,
     /// Before this time nothing is to be done.
     due: u64,
@@ -207,8 +219,14 @@ impl Relay {
             gather: Gather::default(),
             heat,
             letters: vec![],
+            seat: router.sight.sit(),
+            timings: vec![],
+            batch: StepCounts::default(),
+            clock: 0,
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
+            waited: 0,
+            fails: false,
             now: 0,
             due: 0,
         })
@@ -234,6 +252,7 @@ impl Relay {
             self.tell(id, |upstream, heard| upstream.wake(now, heard));
         }
         self.wake_pins();
+        self.wake_crowds();
         self.give_up_waiting();
         self.wake_subscribers();
         self.probe();
@@ -246,6 +265,7 @@ impl Relay {
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
+        let clients = clients.chain(self.crowds.wake_at());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
         let others = others.chain(looks).chain(self.redo_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
@@ -302,6 +322,23 @@ impl Relay {
             self.flow.resize(at + 1, ServerTally::default());
         }
         self.flow[at].add(what, count);
+    }
+
+    /// The time that it was told last, in milliseconds of a clock that never goes back.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// What a request that is taken now waits for the store at the most, in milliseconds.
+    fn rest(&self) -> u64 {
+        self.rules.limits.store_timeout.saturating_sub(self.waited)
+    }
+
+    /// Asks something for all who wait for it: not by the time of the one whose request is taken now.
+    fn for_all(&mut self, ask: impl FnOnce(&mut Self)) {
+        let waited = std::mem::take(&mut self.waited);
+        ask(self);
+        self.waited = waited;
     }
 
     /// Its number, by which other threads write to it.

@@ -223,7 +223,8 @@ impl Relay {
             self.answer_part(client, part, error);
         } else {
             course.pending.add(ticket, link, &Scope::of(std::iter::once(key)), false);
-            let waiter = Waiter { client, ticket: part, protocol: request.protocol };
+            let protocol = request.protocol;
+            let waiter = Waiter { client, ticket: part, protocol, joined: None };
             self.send(link, &bytes, To::Beside { waiter, form: Form::Alike });
         }
     }

@@ -17,7 +17,8 @@ use crate::topology::{Flow, ServerId};
 use breakwater_resp::Protocol;
 use std::collections::{HashMap, VecDeque};
 
-/// How long, in milliseconds, a client waits for a connection of its own.
+/// How long, in milliseconds, a client waits for a connection of its own, if its request may wait as
+/// long.
 const PATIENCE: u64 = 2_000;
 /// Why there is no reply over one that the node closes by itself.
 const CLOSED: &str = "its connection to the store was closed";
@@ -51,7 +52,7 @@ pub(super) struct Pins {
 impl Pins {
     /// When somebody has waited long enough.
     pub(super) fn wake_at(&self) -> Option<u64> {
-        self.waiting.front().map(|waiting| waiting.until)
+        self.waiting.iter().map(|waiting| waiting.until).min()
     }
 }
 
@@ -151,13 +152,15 @@ impl Relay {
         course: &mut Course,
     ) -> Result<Option<LinkId>, Failure> {
         let client = request.client;
-        let until = *course.own.until.get_or_insert(self.now + PATIENCE);
+        let patience = self.rules.limits.store_timeout.min(PATIENCE);
+        let until =
+            *course.own.until.get_or_insert(self.now + patience.saturating_sub(request.waited));
         if until <= self.now {
             course.own = Own::default();
             self.wait_no_more(client);
             let limit = self.rules.limits.pinned;
             return Err(Failure::new(format!(
-                "ERR no connection of its own to the store became free in {PATIENCE} ms: \
+                "ERR no connection of its own to the store became free in {patience} ms: \
                  all {limit} of this thread are in use"
             )));
         }
@@ -185,9 +188,16 @@ impl Relay {
 
     /// Those who have waited long enough are told so when they ask again, which they are woken for.
     pub(super) fn wake_pins(&mut self) {
-        while self.pins.wake_at().is_some_and(|at| at <= self.now) {
-            let waiting = self.next_waiting();
-            self.deliveries.extend(waiting.map(|waiting| Delivery::wake(waiting.client)));
+        if self.pins.wake_at().is_none_or(|at| at > self.now) {
+            return;
+        }
+        let all = std::mem::take(&mut self.pins.waiting);
+        let (late, others) = all.into_iter().partition(|waiting| waiting.until <= self.now);
+        self.pins.waiting = others;
+        let late: VecDeque<Waiting> = late;
+        for Waiting { client, kind, .. } in late {
+            self.count(kind.0, Flow::PinnedWaiting, -1);
+            self.deliveries.push(Delivery::wake(client));
         }
     }
 

@@ -8,6 +8,8 @@ use crate::topology::Partition;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol};
 use smallvec::SmallVec;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Where a read is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +89,8 @@ pub(super) struct Waiter {
     pub(super) client: ClientId,
     pub(super) ticket: u64,
     pub(super) protocol: Protocol,
+    /// When it began to wait for the reply to another read, by the relay's clock.
+    pub(super) joined: Option<u64>,
 }
 
 /// How long the keys of a reply live, as far as it is known.
@@ -132,6 +136,8 @@ pub(super) struct Read {
     pub(super) epoch: u64,
     /// The right to ask, if this thread has it.
     pub(super) lease: Option<Lease>,
+    /// How many reads have waited for it in threads that have its reply, if it is another one's.
+    pub(super) crowd: Option<Arc<AtomicU64>>,
     /// Other threads that wait for it, though its flight is over.
     pub(super) others: Vec<u64>,
     pub(super) waiters: SmallVec<[Waiter; 1]>,
@@ -177,6 +183,7 @@ impl Read {
             partition,
             epoch,
             lease: None,
+            crowd: None,
             others: vec![],
             waiters: SmallVec::new(),
             protocols: SmallVec::new(),

@@ -11,6 +11,7 @@ use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request};
 use crate::path::pending::{ELSEWHERE, Scope};
+use crate::sight::{CommandClass, StaleReason};
 use crate::topology::{ReadFrom, ServerId};
 use breakwater_engine::{Key, Lease, Role};
 use breakwater_resp::{Protocol, write_request};
@@ -214,6 +215,9 @@ impl Relay {
         mark: usize,
     ) -> bool {
         self.tally.add(ask.route, Count::Hits);
+        if ask.part.is_none() {
+            self.batch.answer(CommandClass::Read);
+        }
         if ask.part.is_none() && !course.replies.is_empty() {
             course.replies.make(&out[mark..]);
             out.truncate(mark);
@@ -292,7 +296,8 @@ impl Relay {
         if let Some(number) = ask.number {
             self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
         }
-        let waiter = Waiter { client: request.client, ticket, protocol: request.protocol };
+        let (client, protocol) = (request.client, request.protocol);
+        let waiter = Waiter { client, ticket, protocol, joined: None };
         let place = (reader, home.partition, self.map.epoch);
         let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
         read.stale = stale;
@@ -327,7 +332,7 @@ impl Relay {
                 match known.filter(follows) {
                     Some(known) => {
                         self.tally.add(ask.route, Count::Joined);
-                        known.add(waiter);
+                        known.add(Waiter { joined: Some(self.clock), ..waiter });
                         if known.stage == Stage::Elsewhere {
                             link = ELSEWHERE;
                         }
@@ -336,6 +341,7 @@ impl Relay {
                         self.tally.add(ask.route, Count::Joined);
                         link = ELSEWHERE;
                         read.stage = Stage::Elsewhere;
+                        read.waiters[0].joined = Some(self.clock);
                         let until = self.now.saturating_add(self.rules.limits.longest_read());
                         self.waits.push_back((until, flight));
                         self.wake_by(Some(until));
@@ -397,6 +403,7 @@ impl Relay {
             return self.pass(ask.route);
         }
         self.tally.add(ask.route, Count::StaleGiven);
+        self.seat.give_stale(StaleReason::Unreachable);
         if ask.number.is_some() {
             self.tell_stale(course, &shelf.keys);
         }
@@ -444,7 +451,11 @@ impl Relay {
     }
 
     /// Asks the store, and how long each key lives, with its promise to tell of their next change.
-    pub(super) fn begin(&mut self, mut read: Read, lease: Lease) {
+    pub(super) fn begin(&mut self, read: Read, lease: Lease) {
+        self.for_all(|relay| relay.ask_store(read, lease));
+    }
+
+    fn ask_store(&mut self, mut read: Read, lease: Lease) {
         let flight = lease.ticket().flight;
         let (link, request) = (read.link, read.request.clone());
         let keys = read.shelf.keys.clone();

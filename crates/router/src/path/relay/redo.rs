@@ -27,8 +27,6 @@ use crate::topology::{ServerId, Span};
 use breakwater_resp::{Args, Kind, Parsed, Protocol, RequestParser};
 use smallvec::SmallVec;
 
-/// How long, in milliseconds, a request is tried.
-pub(super) const PATIENCE: u64 = 2_000;
 /// The first wait before it is tried again, and the longest.
 const LEAST: u64 = 10;
 const MOST: u64 = 200;
@@ -95,7 +93,8 @@ impl Relay {
         if !self.clustered() {
             return false;
         }
-        let until = *self.awaiting.entry(client).or_insert(self.now + PATIENCE);
+        let until = self.now + self.rest();
+        let until = *self.awaiting.entry(client).or_insert(until);
         self.wake_by(Some(until));
         self.hurry_map();
         until > self.now
@@ -162,7 +161,7 @@ impl Relay {
     fn again(&mut self, to: To, request: &[u8], reply: &[u8]) -> Option<Again> {
         let (to, until, tries) = match to {
             To::Again(again) => return Some(Again { tries: again.tries + 1, ..*again }),
-            to => (to, self.now + PATIENCE, 1),
+            to => (to, self.now + self.rules.limits.store_timeout, 1),
         };
         let to = match to {
             // What is read in a detour is not remembered, nor is anybody told of its changes.
@@ -284,7 +283,8 @@ impl Relay {
         last: Vec<u8>,
     ) {
         if again.until <= self.now {
-            return self.replied(To::Again(Box::new(again)), Kind::Error, last);
+            let to = To::Again(Box::new(again));
+            return self.failing(|relay| relay.replied(to, Kind::Error, last));
         }
         let pause = (LEAST << again.tries.min(8)).min(MOST);
         let behind = self.detours.is_behind(again.detour);

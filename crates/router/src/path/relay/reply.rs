@@ -10,6 +10,7 @@ use crate::failure::error_line;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::shared::ClientId;
+use crate::sight::CommandClass;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
 use breakwater_resp::{Kind, Protocol};
 use smallvec::SmallVec;
@@ -160,6 +161,19 @@ impl To {
         }
     }
 
+    /// Of which class what a client asked is, if it is that and gets a reply in time. What goes over a
+    /// connection of one client may wait for as long as it likes.
+    pub(super) fn class(&self) -> Option<CommandClass> {
+        match self {
+            Self::Client { changes, .. } if changes.is_nothing() => Some(CommandClass::Other),
+            Self::Client { .. } => Some(CommandClass::Write),
+            Self::Placed(placed) => placed.to.class(),
+            Self::Again(again) => again.to.class(),
+            Self::Page(_) => Some(CommandClass::Read),
+            _ => self.is_read().then_some(CommandClass::Read),
+        }
+    }
+
     /// Whether what it answers may be asked twice.
     pub(super) fn is_read(&self) -> bool {
         match self {
@@ -216,11 +230,23 @@ impl Relay {
         if is_part(ticket) {
             return self.answer_part(client, ticket, bytes);
         }
-        self.deliveries.push(Delivery::reply(client, ticket, bytes));
+        let delivery = if self.fails { Delivery::failed } else { Delivery::reply };
+        self.deliveries.push(delivery(client, ticket, bytes));
+    }
+
+    /// What is answered by this is so since the store has not answered.
+    pub(super) fn failing(&mut self, answer: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.fails, true);
+        answer(self);
+        self.fails = before;
     }
 
     /// A request gets no reply.
     pub(super) fn fail(&mut self, to: To, why: &str) {
+        self.failing(|relay| relay.fail_to(to, why));
+    }
+
+    fn fail_to(&mut self, to: To, why: &str) {
         let error = || error_line(why);
         match to {
             To::Client { client, ticket, changes, .. } => {

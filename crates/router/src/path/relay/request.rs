@@ -1,6 +1,7 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
 use super::checks::check_words;
+use super::crowd::asks_store;
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::reply::To;
@@ -13,6 +14,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
+use crate::sight::CommandClass;
 use crate::topology::Span;
 use breakwater_resp::Protocol;
 
@@ -27,6 +29,18 @@ impl Relay {
         if self.answer_at_once(request, course, out) {
             return Ok(Taken::Done);
         }
+        self.waited = request.waited;
+        let taken = self.take_in_turn(request, course, out);
+        self.waited = 0;
+        taken
+    }
+
+    fn take_in_turn(
+        &mut self,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+    ) -> Result<Taken, Failure> {
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
@@ -40,7 +54,12 @@ impl Relay {
         let learned;
         let listed = catalog::find(request.args);
         let mut known = listed;
+        let late = request.stand == Stand::Alone && self.rest() == 0;
         if known.is_none() && request.user.is_some() {
+            if late && self.learned_of(request.args.word(0)).is_none() {
+                course.refuse_transaction();
+                return Err(self.too_late(request, course));
+            }
             match self.learn(request).inspect_err(|_| course.refuse_transaction())? {
                 Some(answer) => learned = answer,
                 None => return Ok(Taken::Later),
@@ -48,6 +67,11 @@ impl Relay {
             known = learned.as_deref();
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if late && self.is_lost(listed, known, request, course) {
+            let why = self.too_late(request, course);
+            self.over_with(known, request.client, course);
+            return Err(why);
+        }
         if request.stand == Stand::Alone && self.waits_in_crowd(listed, known, request, course) {
             return Ok(Taken::Later);
         }
@@ -63,12 +87,46 @@ impl Relay {
             return Ok(Taken::Later);
         }
         if !matches!(taken, Ok(Taken::Later)) {
+            let class = known.map_or(CommandClass::Other, |known| CommandClass::of(known.class));
+            self.batch.request(class);
             self.over_with(known, request.client, course);
             if !self.awaiting.is_empty() {
                 self.awaiting.remove(&request.client);
             }
         }
         taken
+    }
+
+    /// Whether a request that has waited for as long as it may needs the store. Who waits for a
+    /// connection or a server hears why it does not come.
+    fn is_lost(
+        &mut self,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        let unwatches = known.is_some_and(|known| known.class == Class::Unwatch);
+        let waits = course.own.until.is_some() || self.awaiting.contains_key(&request.client);
+        !waits
+            && !unwatches
+            && asks_store(known, course)
+            && !listed.is_some_and(|known| self.remembers(known, request, course))
+    }
+
+    /// A request has waited for as long as it may, and was not sent. If it was to do a transaction, that
+    /// is over.
+    fn too_late(&mut self, request: &Request<'_>, course: &mut Course) -> Failure {
+        self.crowds.remove(request.client);
+        if course.transaction.is_some() && catalog::find(request.args).is_some() {
+            course.transaction = None;
+            self.unwatch(request, course);
+        }
+        let timeout = self.rules.limits.store_timeout;
+        Failure::new(format!(
+            "ERR the store has not answered in time: this request waited for {timeout} ms and was \
+             not sent"
+        ))
     }
 
     /// Answers a request from memory, or sends it on its way; of changes of these keys its client is to
@@ -190,7 +248,10 @@ impl Relay {
         }
         let (client, protocol) = (request.client, request.protocol);
         let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
-            (true, Some(form)) => To::Beside { waiter: Waiter { client, ticket, protocol }, form },
+            (true, Some(form)) => {
+                let joined = None;
+                To::Beside { waiter: Waiter { client, ticket, protocol, joined }, form }
+            }
             (true, None) => To::read(client, ticket),
             (false, _) => To::Client { client, ticket, changes, protocol },
         };

@@ -128,7 +128,7 @@ impl Relay {
     }
 
     /// A transaction is over that nothing was sent of: no key is watched any more.
-    fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
+    pub(super) fn unwatch(&mut self, request: &Request<'_>, course: &mut Course) {
         let Some(id) = self.own(request.client, course) else { return };
         match course.own.hold {
             Hold::Kept => self.send(id, &word("UNWATCH"), To::Nobody),

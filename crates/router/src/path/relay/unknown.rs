@@ -65,7 +65,7 @@ impl Relay {
         self.answers.insert(name.clone(), Answer::Asked(vec![request.client]));
         let mut question = vec![];
         write_request(&mut question, &[b"COMMAND".as_slice(), b"INFO", &name]);
-        self.send(link, &question, To::Session(Step::Learn(name)));
+        self.for_all(|relay| relay.send(link, &question, To::Session(Step::Learn(name))));
         Ok(None)
     }
 

@@ -5,6 +5,7 @@
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Concern, Count, Hit, Mode};
 use crate::path::course::{Course, Request, Stand};
+use crate::sight::CommandClass;
 use std::iter;
 
 impl Relay {
@@ -44,6 +45,8 @@ impl Relay {
             return false;
         }
         self.tally.add(route, Count::Hits);
+        self.batch.request(CommandClass::Read);
+        self.batch.answer(CommandClass::Read);
         if !course.replies.is_empty() {
             course.replies.make(&out[mark..]);
             out.truncate(mark);

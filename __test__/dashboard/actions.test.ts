@@ -1,0 +1,143 @@
+// What can be done from a dashboard, to caches and to nodes.
+import test from 'ava'
+import { createRouter } from '../../dist/router/index.js'
+import { installed, redis } from '../router/support.ts'
+import { act, built, dashboard, served, TOKEN, until, Watcher } from './support.ts'
+
+const { Cache } = built
+const every = '100ms'
+const text = (text: string) => ({ kind: 'string', text }) as const
+
+test('a key is inspected: what is known of it, and its value only if that is allowed', async t => {
+  for (const showValues of [false, true]) {
+    const cache = new Cache<string, object>({ max: 10, name: 'inspected' })
+    cache.set('a', { secret: 1 }, { ttl: '1m', tags: ['x'], version: 3 })
+    const port = await served(t, dashboard(cache, { token: TOKEN, showValues }))
+    const { facts } = await act(port, { source: 'inspected', action: 'inspect', key: text('a') })
+    const found = new Map(facts as [string, string][])
+    t.is(found.get('tags'), '1')
+    t.is(found.get('version'), '3')
+    t.is(found.has('value'), showValues)
+    if (showValues) t.regex(found.get('value')!, /secret/)
+    const none = await act(port, { source: 'inspected', action: 'inspect', key: text('b') })
+    t.is(none.facts, undefined)
+    await cache.close()
+  }
+})
+
+test('keys are invalidated: one, by their beginning, by a tag, all', async t => {
+  t.timeout(60_000)
+  const cache = new Cache<string | number | Buffer>({ max: 5000, name: 'gone' })
+  const port = await served(t, dashboard(cache, { token: TOKEN }))
+  const source = 'gone'
+  for (let i = 0; i < 3000; i++) cache.set(`user:${i}`, 1)
+  cache
+    .set('user', 1)
+    .set('tagged', 1, { tags: ['t'] })
+    .set(7, 1)
+    .set(Buffer.from([255]), 1)
+
+  await act(port, { source, action: 'invalidate', key: text('user:0') })
+  t.false(cache.has('user:0'))
+  await act(port, { source, action: 'invalidate', key: { kind: 'number', text: '7' } })
+  t.false(cache.has(7))
+  await act(port, { source, action: 'invalidate', key: { kind: 'bytes', text: '/w==' } })
+  t.false(cache.has(Buffer.from([255])))
+  const { text: said } = await act(port, { source, action: 'invalidatePrefix', text: 'user:' })
+  t.is(said, 'Invalidated 2999 entries.')
+  t.deepEqual([...cache.keys()].sort(), ['tagged', 'user'])
+  await act(port, { source, action: 'invalidateTag', text: 't' })
+  t.deepEqual([...cache.keys()], ['user'])
+  t.true((await act(port, { source, action: 'flush' })).ok)
+  t.is(cache.size, 0)
+})
+
+test('a key that cannot be is refused with the error of the cache', async t => {
+  const cache = new Cache({ max: 10, name: 'long' })
+  const port = await served(t, dashboard(cache, { token: TOKEN }))
+  const key = text('x'.repeat(70_000))
+  const outcome = await act(port, { source: 'long', action: 'invalidate', key })
+  t.false(outcome.ok)
+  t.regex(outcome.text, /65,?535/)
+})
+
+const withRedis = installed('redis-server') ? test : test.skip
+
+withRedis('a node: keys are pinned, routes switched, threads restarted; all are told', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const options = { maxBytes: '16mb', threads: 1, routes: ['user:*,ttl=5s', { match: 'x:*' }] }
+  const router = createRouter({ ...options, store: `redis://127.0.0.1:${store.port}` })
+  await router.listen({ port: 0 })
+  t.teardown(() => router.close())
+  let drained = 0
+  const handler = dashboard({ node: router }, { every, token: TOKEN, onDrain: () => drained++ })
+  const port = await served(t, handler)
+  const watcher = await Watcher.open(t, port)
+  const source = 'node'
+
+  t.regex((await act(port, { source, action: 'pin', key: text('front') })).text, /hotKeys\.pinned/)
+  t.deepEqual(router.options().hotKeys?.pinned, ['front'])
+  const { looks } = await watcher.sample(({ looks }) =>
+    looks.node!.tables.hot!.rows.some(([key]) => (key as { text: string }).text === 'front'),
+  )
+  t.is(looks.node!.tables.stores!.rows[0]![0], `127.0.0.1:${store.port}`)
+  await act(port, { source, action: 'unpin', key: text('front') })
+  t.deepEqual(router.options().hotKeys?.pinned, [])
+
+  for (const match of ['user:*', 'x:*', '*']) {
+    for (const mode of ['shadow', 'off', 'on'] as const) {
+      t.true((await act(port, { source, action: 'route', text: match, mode })).ok)
+      await watcher.sample(({ looks }) =>
+        looks.node!.tables.routes!.rows.some(row => row[0] === match && row[1] === mode),
+      )
+    }
+  }
+  t.is(router.options().routes?.[0], 'user:*,ttl=5s,mode=on')
+  const refused = await act(port, { source, action: 'route', text: 'a*b', mode: 'off' })
+  t.false(refused.ok)
+  await watcher.sample(({ moments }) => moments.some(({ level }) => level === 'warn'))
+
+  t.true((await act(port, { source, action: 'restart' })).ok)
+  t.true((await act(port, { source, action: 'drain' })).ok)
+  t.is(drained, 1)
+})
+
+withRedis('a store that dies and comes back is told, and shown', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const router = createRouter({
+    maxBytes: '16mb',
+    threads: 1,
+    store: `redis://127.0.0.1:${store.port}`,
+  })
+  await router.listen({ port: 0 })
+  t.teardown(() => router.close())
+  await router.warmUp()
+  const port = await served(t, dashboard(router, { every }))
+  const watcher = await Watcher.open(t, port)
+  await watcher.sample(({ looks }) => looks.node!.state === 'up')
+  await store.stop('SIGKILL')
+  const { moments } = await watcher.sample(({ moments }) =>
+    moments.some(({ level }) => level === 'bad'),
+  )
+  t.regex(moments.find(({ level }) => level === 'bad')!.text, /is down/)
+  await watcher.sample(({ looks }) => looks.node!.state === 'down')
+  t.pass()
+})
+
+test('a node with a store of its own is shown without stores and routes', async t => {
+  t.timeout(60_000)
+  const router = createRouter({ maxBytes: '16mb', threads: 1 })
+  const port = await served(t, dashboard(router, { every }))
+  const watcher = await Watcher.open(t, port)
+  const [shape] = (await watcher.hello()).shapes
+  t.deepEqual(shape!.tables, [])
+  await watcher.sample(({ looks }) => looks.node!.state === 'down')
+  await router.listen({ port: 0 })
+  await watcher.sample(({ looks }) => looks.node!.state === 'up')
+  await router.close()
+  await watcher.sample(({ looks }) => looks.node!.state === 'down')
+  await until(() => true)
+  t.pass()
+})

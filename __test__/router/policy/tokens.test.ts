@@ -1,0 +1,194 @@
+// Signed tokens as passwords at a node: keys of every kind and file, expiry and revocation on open
+// connections, reload, and what a configuration is told that is wrong.
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { createRouter, type Router, type RouterOptions } from '../../../src/router/index.ts'
+import { folderOf } from '../../helpers/folders.ts'
+import { installed, Raw, redis } from '../support.ts'
+import { type Algorithm, inSeconds, issuer } from './tokens.ts'
+
+const ALGORITHMS: Algorithm[] = ['HS256', 'RS256', 'ES256', 'EdDSA']
+const WRONG = '-WRONGPASS invalid username-password pair or user is disabled.\r\n'
+const compared = installed('redis-server') ? test : test.skip
+
+/** A router with these options, and its port. */
+async function node(
+  t: ExecutionContext,
+  options: RouterOptions,
+): Promise<{ router: Router; port: number }> {
+  const router = createRouter({ threads: 0, maxBytes: '16mb', ...options })
+  t.teardown(() => router.close())
+  const { port } = await router.listen({ port: 0 })
+  return { router, port }
+}
+
+function written(t: ExecutionContext, name: string, text: string): string {
+  const file = join(folderOf(t, 'tokens'), name)
+  writeFileSync(file, text)
+  return file
+}
+
+const ADA = { name: 'ada', byToken: true, acl: '~* &* +@all' }
+
+for (const driver of ['native', 'net'] as const) {
+  test(`${driver}: tokens of every algorithm are taken, by keys as PEM, JWK and JWKS`, async t => {
+    t.timeout(120_000)
+    const issuers = ALGORITHMS.map(issuer)
+    const jwks = issuers.map(({ jwk }, at) => ({ ...jwk, kid: `k${at}`, use: 'sig' }))
+    const others = [{ kty: 'RSA', use: 'enc', n: 'x', e: 'AQAB' }, { kty: 'odd' }]
+    const files = {
+      alone: issuers.map(({ algorithm, file }) => written(t, `${algorithm}.key`, file)),
+      together: [written(t, 'all.json', JSON.stringify({ keys: [...others, ...jwks] }))],
+    }
+    for (const [how, keys] of Object.entries(files)) {
+      const { port } = await node(t, { driver, users: [ADA], tokens: { keys } })
+      for (const { algorithm, token } of issuers) {
+        const client = await Raw.open(t, port)
+        const exp = inSeconds(600)
+        t.is(await client.send('GET', 'a'), '-NOAUTH Authentication required.\r\n')
+        t.is(await client.send('AUTH', token({ sub: 'eve', exp })), WRONG)
+        t.is(
+          await client.send('AUTH', token({ sub: 'ada', exp })),
+          '+OK\r\n',
+          `${algorithm} ${how}`,
+        )
+        t.is(await client.send('ACL', 'WHOAMI'), '$3\r\nada\r\n')
+        const stranger = issuer(algorithm)
+        t.is(await client.send('AUTH', stranger.token({ sub: 'ada', exp })), WRONG)
+      }
+    }
+  })
+
+  test(`${driver}: a connection ends with its token, whatever it waits for`, async t => {
+    t.timeout(120_000)
+    const { token, file } = issuer('EdDSA')
+    const keys = [written(t, 'key.pem', file)]
+    const { port } = await node(t, { driver, users: [ADA], tokens: { keys } })
+    const open = async (claims: object, ...then: string[]) => {
+      const client = await Raw.open(t, port)
+      t.is(await client.send('AUTH', token(claims)), '+OK\r\n')
+      if (then.length > 0) await client.send(...then)
+      return client
+    }
+    const short = { sub: 'ada', exp: inSeconds(2) }
+    const ended = [await open(short), await open(short, 'SUBSCRIBE', 'news')]
+    const stays = await open({ sub: 'ada', exp: inSeconds(600) })
+    for (const client of ended) t.is(String(await client.rest()), '')
+    t.is(await stays.send('PING'), '+PONG\r\n')
+  })
+}
+
+compared('in front of a store, blocked clients and transactions end with their tokens', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const { token, file } = issuer('ES256')
+  const keys = [written(t, 'key.pem', file)]
+  const { port } = await node(t, {
+    store: `redis://127.0.0.1:${store.port}`,
+    users: [ADA],
+    tokens: { keys },
+  })
+  const short = token({ sub: 'ada', exp: inSeconds(3) })
+  const clients = await Promise.all(
+    [['BLPOP', 'nothing', '0'], ['MULTI'], ['SUBSCRIBE', 'news'], ['MONITOR']].map(async words => {
+      const client = await Raw.open(t, port)
+      t.is(await client.send('AUTH', short), '+OK\r\n')
+      if (words[0] === 'BLPOP') client.write(`${words.join(' ')}\r\n`)
+      else await client.send(...words)
+      if (words[0] === 'MULTI') t.is(await client.send('SET', 'never', 'x'), '+QUEUED\r\n')
+      return client
+    }),
+  )
+  for (const client of clients) await client.rest()
+  const direct = await Raw.open(t, store.port)
+  t.is(await direct.send('EXISTS', 'never'), ':0\r\n')
+  t.regex(await direct.send('INFO', 'clients'), /blocked_clients:0/)
+})
+
+test('a reload revokes tokens, changes keys and ends whose token does not count any more', async t => {
+  t.timeout(120_000)
+  const [old, next] = [issuer('RS256'), issuer('EdDSA')]
+  const files = [written(t, 'old.pem', old.file), written(t, 'next.pem', next.file)]
+  const revoked = written(t, 'revoked.txt', '')
+  const options = (keys: string[]): RouterOptions => ({
+    threads: 0,
+    maxBytes: '16mb',
+    users: [ADA],
+    tokens: { keys, revoked, acl: '~{sub}:* +@all' },
+  })
+  const { router, port } = await node(t, options(files))
+  const open = async (password: string) => {
+    const client = await Raw.open(t, port)
+    t.is(await client.send('AUTH', password), '+OK\r\n')
+    return client
+  }
+  const claims = (jti: string) => ({ sub: 'ada', jti, exp: inSeconds(600) })
+  const tokens = [old.token(claims('1')), old.token(claims('2')), next.token(claims('3'))]
+  const [first, second, third] = await Promise.all(tokens.map(open))
+  const bob = await open(next.token({ ...claims('4'), sub: 'bob' }))
+  t.is(await bob.send('SET', 'bob:1', 'x'), '+OK\r\n')
+
+  writeFileSync(revoked, '1\n')
+  t.deepEqual(await router.reload(), { changed: ['tokens.revoked'] })
+  t.is(String(await first!.rest()), '')
+  t.is(await second!.send('PING'), '+PONG\r\n')
+  t.is(await (await Raw.open(t, port)).send('AUTH', tokens[0]!), WRONG)
+
+  t.deepEqual(await router.reload(options([files[1]!])), { changed: ['tokens.keys'] })
+  t.is(String(await second!.rest()), '')
+  t.is(await third!.send('PING'), '+PONG\r\n')
+
+  rmSync(revoked)
+  await t.throwsAsync(router.reload(), { message: /tokens\.revoked.*can be read \(ENOENT\)/ })
+  t.is(await third!.send('PING'), '+PONG\r\n')
+  t.is(await bob.send('GET', 'bob:1'), '$1\r\nx\r\n')
+})
+
+test('options of tokens that cannot be are refused by name, and nothing of a key is shown', t => {
+  const good = written(t, 'good.pem', issuer('EdDSA').file)
+  const secret = 'c2VjcmV0'
+  const file = (name: string, text: string) => written(t, name, text)
+  const privateKey = { kty: 'OKP', crv: 'Ed25519', x: secret, d: secret }
+  const cases: [option: string, tokens: unknown][] = [
+    ['tokens', 'x'],
+    ['tokens', []],
+    ['tokens.key', { key: good }],
+    ['tokens.keys', {}],
+    ['tokens.keys', { keys: [] }],
+    ['tokens.keys', { keys: Array(17).fill(good) }],
+    ['tokens.keys[0]', { keys: [''] }],
+    ['tokens.keys[0]', { keys: [7] }],
+    ['tokens.keys[1]', { keys: [good, '/nowhere'] }],
+    ['tokens.keys[0].file', { keys: [{ id: 'a' }] }],
+    ['tokens.keys[0].id', { keys: [{ file: good, id: '' }] }],
+    ['tokens.keys[0].name', { keys: [{ file: good, name: 'a' }] }],
+    ['tokens.keys[0]', { keys: [file('empty', '')] }],
+    ['tokens.keys[0]', { keys: [file('short', JSON.stringify({ kty: 'oct', k: secret }))] }],
+    ['tokens.keys[0]', { keys: [file('private', JSON.stringify(privateKey))] }],
+    ['tokens.keys[0]', { keys: [file('broken', `{"kty":"oct","k":"${secret}"`)] }],
+    ['tokens.keys[0]', { keys: [file('none', '{"keys":[]}')] }],
+    ['tokens.issuer', { keys: [good], issuer: '' }],
+    ['tokens.audience[1]', { keys: [good], audience: ['a', 7] }],
+    ['tokens.claim', { keys: [good], claim: '' }],
+    ['tokens.acl', { keys: [good], acl: '~{sub' }],
+    ['tokens.acl', { keys: [good], acl: '+{sub}' }],
+    ['tokens.acl', { keys: [good], acl: 7 }],
+    ['tokens.clockSkew', { keys: [good], clockSkew: '2d' }],
+    ['tokens.clockSkew', { keys: [good], clockSkew: -1 }],
+    ['tokens.revoked', { keys: [good], revoked: '/nowhere' }],
+  ]
+  for (const [option, tokens] of cases) {
+    const wrong = () => createRouter({ tokens } as RouterOptions)
+    const error = t.throws(
+      wrong,
+      {
+        code: 'ERR_INVALID_OPTION',
+      },
+      JSON.stringify(tokens),
+    ) as Error & { option: string }
+    t.is(error?.option, option)
+    t.notRegex(error?.message ?? '', new RegExp(secret))
+  }
+  t.throws(() => createRouter({ users: [ADA] }), { code: 'ERR_OPTION_COMBINATION' })
+})

@@ -1,0 +1,85 @@
+//! What a node sees of itself, as JavaScript has it.
+
+use crate::env::Returns;
+use crate::js::{Fail, Js, Val};
+use breakwater_router::{Latencies, Router};
+use std::ffi::CStr;
+
+/// The names of the classes of commands.
+const CLASSES: [&CStr; 3] = [c"read", c"write", c"other"];
+
+/// Puts what is seen of a router into the object that `stats()` gives.
+pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router) -> Result<(), Fail> {
+    let seen = router.sight();
+    let requests = js.object()?;
+    for (name, count) in CLASSES.into_iter().zip(seen.requests) {
+        js.put_number(requests, name, count as f64)?;
+    }
+    js.put(object, c"requests", requests)?;
+    js.put(object, c"latency", by_class(js, &seen.answered)?)?;
+    js.put(object, c"waited", latencies(js, &seen.waited)?)?;
+    let threads = js.array(seen.threads.len())?;
+    for (at, thread) in seen.threads.iter().enumerate() {
+        let each = js.object()?;
+        js.put_number(each, c"requests", thread.requests as f64)?;
+        js.put_number(each, c"queue", thread.queue as f64)?;
+        js.put_number(each, c"busy", thread.busy)?;
+        js.put_at(threads, at, each)?;
+    }
+    js.put(object, c"threads", threads)?;
+    for (name, count) in [
+        (c"errors", seen.errors),
+        (c"errorsOfOne", seen.errors_of_one),
+        (c"herds", seen.crowding.herds),
+        (c"largestHerd", seen.crowding.largest_herd),
+        (c"handshakes", seen.crowding.handshakes),
+        (c"handshakesFailed", seen.crowding.handshakes_failed),
+    ] {
+        js.put_number(object, name, count as f64)?;
+    }
+    let group = |name: &CStr, fields: &[(&CStr, f64)]| {
+        let group = js.object()?;
+        for (name, value) in fields {
+            js.put_number(group, name, *value)?;
+        }
+        js.put(object, name, group)
+    };
+    let (crowding, skew, cold) = (seen.crowding, seen.skew, seen.cold);
+    let stale = [
+        (c"unreachable", crowding.stale_unreachable as f64),
+        (c"failed", crowding.stale_failed as f64),
+    ];
+    group(c"staleGiven", &stale)?;
+    group(c"skew", &[(c"top1", skew.top1), (c"top10", skew.top10), (c"top100", skew.top100)])?;
+    group(c"cold", &[(c"hits", cold.hits as f64), (c"misses", cold.misses as f64)])?;
+    let most = router.cache().bounds().1;
+    let most = most.map_or_else(|| js.undefined(), |most| js.number(most as f64))?;
+    js.put(object, c"maxBytes", most)
+}
+
+/// The latencies of each class: `{ read, write, other }`.
+pub fn by_class<'s>(js: Js<'s>, all: &[Latencies; 3]) -> Returns<'s> {
+    let object = js.object()?;
+    for (name, of) in CLASSES.into_iter().zip(all) {
+        js.put(object, name, latencies(js, of)?)?;
+    }
+    Ok(object)
+}
+
+/// How long something took: `{ count, sum, p50, p90, p99, p999, buckets }`, in milliseconds.
+fn latencies<'s>(js: Js<'s>, of: &Latencies) -> Returns<'s> {
+    let object = js.object()?;
+    js.put_number(object, c"count", of.count() as f64)?;
+    js.put_number(object, c"sum", of.sum())?;
+    for (name, share) in [(c"p50", 0.5), (c"p90", 0.9), (c"p99", 0.99), (c"p999", 0.999)] {
+        let time = of.quantile(share).map_or_else(|| js.undefined(), |time| js.number(time))?;
+        js.put(object, name, time)?;
+    }
+    let powers = of.powers();
+    let buckets = js.array(powers.len())?;
+    for (at, count) in powers.into_iter().enumerate() {
+        js.put_at(buckets, at, js.number(count as f64)?)?;
+    }
+    js.put(object, c"buckets", buckets)?;
+    Ok(object)
+}

@@ -1,0 +1,17 @@
+//! What is seen of a node at work: how long requests take, what waits, and how evenly threads work.
+//!
+//! Each driver has a *lane*, which its thread alone writes: counts without locked operations. Whoever
+//! reads adds all lanes up. The core has no clock; a driver says how long a step took, once for all
+//! requests of it ([`Lane::close`]), and what time it is ([`Relay::tick`](crate::Relay::tick)).
+
+mod histogram;
+mod lane;
+mod step;
+mod totals;
+
+pub use histogram::{Latencies, POWERS};
+pub use lane::{HERD, Lane, Seat};
+pub(crate) use lane::{StaleReason, StoreLatencies};
+pub use step::{CommandClass, StepCounts};
+pub(crate) use totals::Sight;
+pub use totals::{Cold, Crowding, Sighting, Skew, ThreadCounts};
