@@ -43,6 +43,9 @@ test('a node is asked, reloaded, restarted and drained from the command line', a
   t.is(stranger.code, 1)
   t.regex(stranger.output, /^breakwater: this needs the token/)
 
+  // A probe needs no token.
+  t.deepEqual(await run('status', '--ready', '--admin', at), { code: 0, output: 'ready\n' })
+
   const drained = await order('drain', '--json')
   t.deepEqual(drained, { code: 0, output: '{"ended":true}\n' })
   const gone = await order('status')
@@ -59,6 +62,8 @@ test('a node that is not ready ends the command with 3, and a drain need not be 
   t.is(shown.code, 3, shown.output)
   t.regex(shown.output, /^state +open, no store behind it has answered yet$/m)
   t.regex(shown.output, /^primary +127\.0\.0\.1:\d+ down, /m)
+  const probe = await run('status', '--ready', '--admin', at)
+  t.deepEqual(probe, { code: 3, output: 'no store behind it has answered yet\n' })
   const exited = new Promise(resolve => served.process.once('exit', resolve))
   t.deepEqual(await run('drain', '--admin', at, '--no-wait'), { code: 0, output: 'it drains\n' })
   t.is(await exited, 0)

@@ -1,11 +1,10 @@
 // The commands of `breakwater` in a file, and which of their options there are not.
-import type { Command } from 'commander'
 import { check } from '../../src/cli/check.ts'
 import { drain, reload, restart, status } from '../../src/cli/orders.ts'
 import { serve } from '../../src/cli/serve.ts'
 
-const commands = new Map<string, Command>(
-  [serve, check, status, reload, restart, drain].map(command => [command.name(), command]),
+const commands = new Map(
+  [serve, check, status, reload, restart, drain].map(command => [command.name(), command] as const),
 )
 
 /** The commands that a text has, and of these what there is not. */

@@ -16,6 +16,7 @@ const NOT_READY = 3
 interface OrderFlags extends Flags {
   json?: boolean
   wait?: boolean
+  ready?: boolean
 }
 
 /** What an order prints, as text and as JSON, and the exit code that it leads to. */
@@ -25,14 +26,25 @@ interface Outcome {
   code?: number
 }
 
-export const status = order('status', 'Say where a running node stands.', async node => {
-  const told = await node.status()
-  return { text: statusText(told), json: told, code: told.ready ? 0 : NOT_READY }
-}).addHelpText(
-  'after',
-  `
-Exit codes: 0 it is ready, 3 it runs and is not ready, 1 nobody answers, 2 an option is wrong.`,
+export const status = order(
+  'status',
+  'Say where a running node stands.',
+  async (node, { ready }) => {
+    if (!ready) {
+      const json = await node.status()
+      return { text: statusText(json), json, code: codeOf(json) }
+    }
+    const json = await node.readiness()
+    const text = `${json.ready ? 'ready' : json.reasons.join(', ')}\n`
+    return { text, json, code: codeOf(json) }
+  },
 )
+  .option('--ready', 'only whether it is ready, which needs no token: for probes')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 it is ready, 3 it runs and is not ready, 1 nobody answers, 2 an option is wrong.`,
+  )
 
 export const reload = order(
   'reload',
@@ -62,6 +74,11 @@ export const drain = order(
     return { text: 'it has ended\n', json: { ended: true } }
   },
 ).option('--no-wait', 'do not wait for its end')
+
+/** The exit code that readiness leads to. */
+function codeOf({ ready }: { ready: boolean }): number {
+  return ready ? 0 : NOT_READY
+}
 
 /** A command that speaks to a node. */
 function order(

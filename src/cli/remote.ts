@@ -45,6 +45,12 @@ export class RemoteNode {
     return (await this.#ask('GET', '/status', ANSWER_WITHIN)) as NodeStatus
   }
 
+  /** Whether it is ready, and why not: anybody may ask. */
+  async readiness(): Promise<Pick<RouterStatus, 'ready' | 'reasons'>> {
+    const told = await this.#ask('GET', '/readyz', ANSWER_WITHIN, [503])
+    return told as Pick<RouterStatus, 'ready' | 'reasons'>
+  }
+
   /** Begins to drain. */
   async drain(): Promise<void> {
     await this.#ask('POST', '/drain', ANSWER_WITHIN)
@@ -60,7 +66,8 @@ export class RemoteNode {
     return ((await this.#ask('POST', '/restart')) as RouterStatus).threads
   }
 
-  #ask(method: string, path: string, timeout?: number): Promise<unknown> {
+  /** @param good - statuses that are answers too, beside those of success. */
+  #ask(method: string, path: string, timeout?: number, good: number[] = []): Promise<unknown> {
     const address = this.#address
     return new Promise((resolve, reject) => {
       const options = { ...this.#at, method, path, headers: this.#headers, agent: false as const }
@@ -72,8 +79,9 @@ export class RemoteNode {
       asked.once('response', async response => {
         try {
           const body = parsed(await text(response))
-          if ((response.statusCode ?? 500) < 300) resolve(body)
-          else reject(new RefusedError(body.error?.message ?? `HTTP ${response.statusCode}`))
+          const { statusCode = 500 } = response
+          if (statusCode < 300 || good.includes(statusCode)) resolve(body)
+          else reject(new RefusedError(body.error?.message ?? `HTTP ${statusCode}`))
         } catch (error) {
           reject(new UnreachableError(`${address} is no node's: ${(error as Error).message}`))
         }
