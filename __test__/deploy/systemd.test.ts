@@ -65,6 +65,7 @@ test('a node serves the clients of sockets that it was given, and leaves them op
   writeFileSync(file, JSON.stringify({ threads: 2, maxBytes: '16mb', listen: { port: 1 } }))
   // Sockets that listen, and that nobody accepts from here.
   const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const handle = (server as unknown as { _handle: { fd: number } })._handle
   const given = [duplicateFd(handle.fd), listenUnix!(join(dir, 'given.sock'), 0o700)]

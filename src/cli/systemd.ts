@@ -1,6 +1,6 @@
 // systemd, or what speaks as it does: told of what the node does, asked for the sockets that it opened.
 import { setInterval as ticks } from 'node:timers/promises'
-import { sendDatagram } from '../native/router.ts'
+import { tellManager } from '../router/manager.ts'
 import type { Settings } from './settings.ts'
 
 /** The first descriptor that a manager gives. */
@@ -64,7 +64,7 @@ export class Manager {
   }
 
   #tell(...lines: string[]): void {
-    if (this.#socket !== undefined) sendDatagram?.(this.#socket, lines.join('\n'))
+    if (this.#socket !== undefined) tellManager(this.#socket, lines)
   }
 }
 
