@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `breakwater`.
 import { Command, CommanderError } from 'commander'
+import { bench } from './cli/bench.ts'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
 import { drain, reload, restart, status } from './cli/orders.ts'
@@ -18,6 +19,7 @@ const commands = [
   drain,
   simulate,
   record,
+  bench,
   hashPasswordCommand,
 ]
 

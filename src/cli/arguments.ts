@@ -7,3 +7,9 @@ export function wholeNumber(given: string): number {
   if (Number.isSafeInteger(number) && number > 0) return number
   throw new InvalidArgumentError('It must be a whole number above 0.')
 }
+
+/** The file of a chart. */
+export function picture(given: string): string {
+  if (/\.(svg|png)$/i.test(given)) return given
+  throw new InvalidArgumentError('It must end in .svg or .png.')
+}

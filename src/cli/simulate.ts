@@ -14,7 +14,7 @@ import {
   simulated,
   Trace,
 } from '../lab/trace.ts'
-import { wholeNumber } from './arguments.ts'
+import { picture, wholeNumber } from './arguments.ts'
 import { PictureError, save } from './picture.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { chartOf, figuresOf, type Size, type Study, textOf } from './study.ts'
@@ -175,9 +175,4 @@ function parsed(
     if (!(error instanceof BreakwaterError)) throw error
   }
   throw new InvalidArgumentError(allowed)
-}
-
-function picture(given: string): string {
-  if (/\.(svg|png)$/i.test(given)) return given
-  throw new InvalidArgumentError('It must end in .svg or .png.')
 }

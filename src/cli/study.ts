@@ -1,8 +1,8 @@
 // What `breakwater simulate` found, as text, as figures and as a chart.
 import { adviceOn } from '../lab/advice.ts'
-import type { Chart, Line } from '../lab/chart.ts'
+import { type Chart, type Line, SHARES } from '../lab/chart.ts'
 import type { Outcome, Plan, Point, Simulated, Trace } from '../lab/trace.ts'
-import { sized, table } from './table.ts'
+import { compact, sized, table } from './table.ts'
 
 /** What a cache holds: entries, or bytes. */
 export interface Size {
@@ -101,13 +101,8 @@ export function chartOf(study: Study): Chart {
     title: 'Hit ratio by size of the cache',
     subtitle: `${file}: ${trace.requests.toLocaleString('en')} requests of ${trace.keys.toLocaleString('en')} keys`,
     lines: drawn,
+    values: SHARES,
     unit: inBytes ? 'of values' : 'entries',
     label: x => (inBytes ? sized({ capacity: x, inBytes }) : compact(x)),
   }
-}
-
-function compact(entries: number): string {
-  return new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(
-    entries,
-  )
 }

@@ -17,3 +17,9 @@ export function sized({ capacity, inBytes }: { capacity: number; inBytes: boolea
   const step = Math.min(units.length - 1, Math.floor(Math.log2(capacity) / 10))
   return `${Number((capacity / 1024 ** step).toPrecision(3))} ${units[step]}`
 }
+
+/** A number as it stands on a scale: `10K`. */
+export function compact(number: number): string {
+  const style = { notation: 'compact', maximumSignificantDigits: 3 } as const
+  return new Intl.NumberFormat('en', style).format(number)
+}

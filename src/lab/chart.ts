@@ -1,4 +1,4 @@
-// A chart of lines as SVG: shares over a scale of powers of ten. It follows the reader's light or dark
+// A chart of lines as SVG: shares or ratios over a scale of powers of ten. It follows the reader's light or dark
 // theme, and needs nothing but a viewer.
 import { scaleLinear, scaleLog } from 'd3-scale'
 import { area, curveMonotoneX, line } from 'd3-shape'
@@ -7,7 +7,6 @@ import { area, curveMonotoneX, line } from 'd3-shape'
 export interface Spot {
   /** Above 0. */
   readonly x: number
-  /** From 0 to 1. */
   readonly y: number
   /** How far off `y` may be; drawn as a band. */
   readonly error?: number
@@ -21,11 +20,31 @@ export interface Line {
   readonly faint?: boolean
 }
 
+/** What the values of lines are. */
+export interface Values {
+  /** Between which values the chart is drawn. */
+  readonly between: (least: number, most: number) => [number, number]
+  readonly label: (value: number) => string
+}
+
+/** Shares of a whole, between the tenths that hold them all. */
+export const SHARES: Values = {
+  between: (least, most) => [Math.floor(least * 10) / 10, Math.ceil(most * 10) / 10],
+  label: share => `${Math.round(share * 100)} %`,
+}
+
+/** How many times as much as something else, from nothing on. */
+export const TIMES: Values = {
+  between: (_, most) => [0, Math.max(1.5, most * 1.1)],
+  label: times => `${Number(times.toFixed(2))}x`,
+}
+
 /** What a chart shows. */
 export interface Chart {
   readonly title: string
   readonly subtitle: string
   readonly lines: readonly Line[]
+  readonly values: Values
   /** What `x` is. */
   readonly unit: string
   /** What is said of a value of `x`. */
@@ -34,7 +53,7 @@ export interface Chart {
 
 const WIDTH = 860
 const HEIGHT = 480
-const PLOT = { left: 56, right: WIDTH - 116, top: 76, bottom: HEIGHT - 44 }
+const PLOT = { left: 56, right: WIDTH - 140, top: 76, bottom: HEIGHT - 44 }
 /** Names beside the ends of lines are at least this far apart. */
 const NAME_HEIGHT = 15
 /** Told apart by people who see colours differently (Okabe and Ito, 2008), on light and on dark. */
@@ -51,20 +70,20 @@ svg { background: #0d1117 } text { fill: #9198a1 } .title { fill: #f0f6fc } .gri
 }`
 
 /** The chart as a file of SVG. */
-export function svg({ title, subtitle, lines, unit, label }: Chart): string {
+export function svg({ title, subtitle, lines, values, unit, label }: Chart): string {
   const all = lines.flatMap(({ spots }) => spots.map(({ x }) => x))
   const [least, most] = [Math.min(...all), Math.max(...all)]
   const x = scaleLog(least < most ? [least, most] : [least / 2, most * 2], [PLOT.left, PLOT.right])
-  const y = scaleLinear(sharesOf(lines), [PLOT.bottom, PLOT.top])
+  const y = scaleLinear(rangeOf(lines, values), [PLOT.bottom, PLOT.top])
   const styles = stylesOf(lines)
   const drawn = lines.map((one, at) => drawnLine(one, styles[at]!, x, y))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escaped(title)}">
 <style>${STYLE}</style>
 <text class="title" x="${PLOT.left}" y="30">${escaped(title)}</text>
 <text x="${PLOT.left}" y="50">${escaped(subtitle)}</text>
-${horizontal(y)}
+${horizontal(y, values)}
 ${vertical(x, label)}
-<text x="${PLOT.right + 8}" y="${PLOT.bottom + 20}">${escaped(unit)}</text>
+<text x="${PLOT.right}" y="${PLOT.bottom + 36}" text-anchor="end">${escaped(unit)}</text>
 ${drawn.join('\n')}
 ${names(lines, styles, y)}
 </svg>
@@ -73,11 +92,9 @@ ${names(lines, styles, y)}
 
 type Scale = (value: number) => number
 
-/** The tenths between which all points lie. */
-function sharesOf(lines: readonly Line[]): [number, number] {
+function rangeOf(lines: readonly Line[], { between }: Values): [number, number] {
   const all = lines.flatMap(({ spots }) => spots.map(({ y }) => y))
-  const least = Math.floor(Math.min(...all) * 10) / 10
-  const most = Math.ceil(Math.max(...all) * 10) / 10
+  const [least, most] = between(Math.min(...all), Math.max(...all))
   return least < most ? [least, most] : [0, 1]
 }
 
@@ -87,12 +104,12 @@ function stylesOf(lines: readonly Line[]): string[] {
   return lines.map(({ faint }) => (faint ? 'none' : `c${colours++ % COLOURS.length}`))
 }
 
-function horizontal(y: ReturnType<typeof scaleLinear<number, number>>): string {
+function horizontal(y: ReturnType<typeof scaleLinear<number, number>>, values: Values): string {
   return y
     .ticks(6)
-    .map(share => {
-      const at = y(share).toFixed(1)
-      return `<path class="grid" d="M${PLOT.left},${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${Math.round(share * 100)} %</text>`
+    .map(value => {
+      const at = y(value).toFixed(1)
+      return `<path class="grid" d="M${PLOT.left},${at}H${PLOT.right}"/><text x="${PLOT.left - 8}" y="${at}" dy=".35em" text-anchor="end">${values.label(value)}</text>`
     })
     .join('\n')
 }
@@ -120,8 +137,8 @@ function drawnLine({ spots, faint = false }: Line, style: string, x: Scale, y: S
   ).curve(curveMonotoneX)
   const band = area<Spot>(
     spot => x(spot.x),
-    ({ y: share, error = 0 }) => Math.min(PLOT.bottom, y(share - 2 * error)),
-    ({ y: share, error = 0 }) => Math.max(PLOT.top, y(share + 2 * error)),
+    ({ y: value, error = 0 }) => Math.min(PLOT.bottom, y(value - 2 * error)),
+    ({ y: value, error = 0 }) => Math.max(PLOT.top, y(value + 2 * error)),
   ).curve(curveMonotoneX)
   const parts = [`<path class="line ${style}${faint ? ' faint' : ''}" d="${path(sorted)}"/>`]
   if (spots.some(({ error = 0 }) => error > 0)) {

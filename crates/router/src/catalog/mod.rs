@@ -3,6 +3,7 @@
 
 mod access;
 mod categories;
+mod certain;
 mod class;
 mod find;
 mod known;
@@ -14,6 +15,7 @@ mod split;
 
 pub(crate) use access::Access;
 pub(crate) use categories::{categories, category};
+pub(crate) use certain::{certain, idle};
 pub use class::{Class, Effect};
 pub use find::{find, known};
 pub(crate) use find::{named, subscribes};

@@ -50,13 +50,17 @@ pub enum Merge {
     Least,
     /// 1 where all have 1, for each word of the request.
     Every,
+    /// All that is in them, each once.
+    Union,
+    /// The largest number; of names with numbers, the largest of each.
+    Most,
     /// One of them that is no error, if there is one.
     OneDone,
     /// One of them that is a value, if there is one.
     OneValue,
 }
 
-use Merge::{Concatenate, Every, Least, OneDone, OneValue, Same, Sum, Values};
+use Merge::{Concatenate, Every, Least, Most, OneDone, OneValue, Same, Sum, Union, Values};
 use Split::{All, Any, ByKey, First, Scan, Whole};
 
 const fn words(each: usize, tail: usize) -> KeyWords {
@@ -81,6 +85,9 @@ static TABLE: &[(Split, &[&str])] = &[
         "script|flush", "script|load", "slowlog|reset", "swapdb",
     ]),
     (All(Least), &["lastsave"]),
+    // A node has its subscriptions at each store of a ring: they count once.
+    (All(Union), &["pubsub|channels", "pubsub|shardchannels"]),
+    (All(Most), &["pubsub|numpat", "pubsub|numsub", "pubsub|shardnumsub"]),
     (All(Every), &["script|exists"]),
     (All(OneDone), &["function|kill", "script|kill"]),
     (All(OneValue), &["randomkey"]),
@@ -106,11 +113,8 @@ static TABLE: &[(Split, &[&str])] = &[
         "script|help", "script|show", "slowlog", "slowlog|help", "time", "xgroup",
         "xgroup|help", "xinfo", "xinfo|help",
     ]),
-    // Messages go by way of one server, where the node listens.
-    (First, &[
-        "monitor", "publish", "pubsub", "pubsub|channels", "pubsub|numpat", "pubsub|numsub",
-        "pubsub|shardchannels", "pubsub|shardnumsub", "ssubscribe", "sunsubscribe",
-    ]),
+    // A message goes to the store of its channel, where that is a ring: see `relay/pubsub`.
+    (First, &["monitor", "publish", "pubsub", "ssubscribe", "sunsubscribe"]),
     // What was written before goes to wherever that was.
     (First, &["wait", "waitaof"]),
     // Their keys are in one place, or they name none.

@@ -100,7 +100,7 @@ impl Execution {
 }
 
 /// The elements of an array; `None` if a reply is something else.
-fn elements(reply: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn elements(reply: &[u8]) -> Option<Vec<Vec<u8>>> {
     let text = reply.strip_prefix(b"*")?;
     let line = text.windows(2).position(|end| end == b"\r\n")?;
     let count: usize = std::str::from_utf8(&text[..line]).ok()?.parse().ok()?;

@@ -52,12 +52,9 @@ pub(super) enum Word {
     Feed { thread: u64, ask: u64 },
     /// News of changes for a client.
     News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
-    /// A client is to be told by the store itself, for another one: `source`, of this thread.
-    Hear { client: ClientId, thread: u64, source: ClientId },
-    /// It is, or cannot.
-    Heard { source: ClientId, refused: bool },
-    /// From who hears: messages may have been lost; nothing is subscribed to any more.
-    Deaf,
+    /// From who hears: messages to these topics may have been lost, which are not subscribed to any
+    /// more; to all, if it names none.
+    Deaf(Option<Vec<Topic>>),
     /// From who heard, and ends: hear in its place, over connections that had these numbers there.
     /// What goes with them is known to relays alone.
     Ears { numbers: Vec<LinkId>, ears: Box<dyn Any + Send> },

@@ -31,6 +31,17 @@ pub(super) struct ClientTracking {
     tracker: Option<Arc<Tracker>>,
     /// Whether `CLIENT CACHING` speaks of the next request.
     caching: bool,
+    /// The lane of a client that hears of prefixes but not of what it writes itself.
+    lane: Option<PrefixLane>,
+}
+
+/// Which connections some clients of a thread share for what they write: what the store tells over them,
+/// others have written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PrefixLane {
+    pub(super) db: u8,
+    /// Of changes of keys that begin so the store tells.
+    pub(super) prefixes: Arc<[Vec<u8>]>,
 }
 
 impl ClientTracking {
@@ -48,6 +59,31 @@ impl ClientTracking {
                 (_, true) => !self.caching,
                 _ => true,
             }
+    }
+
+    /// Whether it is told of changes of what it reads, but not of its own.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.tracker.is_some() && self.options.no_loop && !self.options.broadcasts
+    }
+
+    /// Whether it is not told of its own changes.
+    pub(super) fn has_no_loop(&self) -> bool {
+        self.options.no_loop && self.tracker.is_some()
+    }
+
+    /// The lane of its requests of a database, if they have one.
+    pub(super) fn lane(&self, db: u8) -> Option<&PrefixLane> {
+        self.lane.as_ref().filter(|lane| lane.db == db)
+    }
+
+    /// It has this lane from now on, or none.
+    pub(super) fn take_lane(&mut self, lane: Option<PrefixLane>) {
+        self.lane = lane;
+    }
+
+    /// The prefixes of the keys that it hears of.
+    pub(super) fn prefixes(&self) -> &[Vec<u8>] {
+        &self.options.prefixes
     }
 
     /// A request is done that is no `CLIENT`, outside a transaction: what was said of it is over.
@@ -199,7 +235,8 @@ impl ClientTracking {
 
     /// `CLIENT TRACKINGINFO`.
     pub(super) fn describe(&self, broken: bool, reply: &mut ReplyWriter<'_>) {
-        let TrackingOptions { broadcasts, opts_in, opts_out, prefixes, .. } = &self.options;
+        let TrackingOptions { broadcasts, opts_in, opts_out, no_loop, prefixes, .. } =
+            &self.options;
         let on = self.tracker.is_some();
         let flags = [
             (on, "on"),
@@ -209,6 +246,7 @@ impl ClientTracking {
             (*opts_in && self.caching, "caching-yes"),
             (*opts_out, "optout"),
             (*opts_out && self.caching, "caching-no"),
+            (*no_loop, "noloop"),
             (broken, "broken_redirect"),
         ];
         let flags: Vec<_> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();

@@ -31,8 +31,6 @@ pub(crate) struct Client {
     pub(crate) errors: AtomicU64,
     /// Until when it may stay, in Unix milliseconds: as long as its token counts.
     until: AtomicI64,
-    /// The number that the store knows its own connection by, if others may redirect to it.
-    pub(crate) number: AtomicU64,
     /// The number of the relay of its thread, once it has said something.
     pub(crate) home: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
@@ -179,7 +177,6 @@ impl Registry {
             active: AtomicU64::new(now),
             errors: AtomicU64::new(0),
             until: AtomicI64::new(i64::MAX),
-            number: AtomicU64::new(0),
             home: AtomicU64::new(0),
             profile: Mutex::new(Profile {
                 name: vec![],

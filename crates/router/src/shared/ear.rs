@@ -5,9 +5,12 @@
 //! the heir takes over   it hears; the others are told of it
 //! the heir ends first   nobody hears; the others are told that
 //! ```
+//! Over a ring it also says by which map messages are published.
 
+use crate::topology::Map;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Who hears for the threads of a node, and for whom.
 #[derive(Default)]
@@ -21,6 +24,8 @@ struct Threads {
     heir: u64,
     /// Those who were told who hears, and the heir.
     others: BTreeSet<u64>,
+    /// The map by which it hears the stores of a ring; none, while nothing is heard.
+    map: Option<Arc<Map>>,
 }
 
 /// What the end of a thread means.
@@ -48,6 +53,19 @@ impl Ear {
         threads.hears
     }
 
+    /// The map by which messages are published, if anything is heard.
+    pub(crate) fn map(&self) -> Option<Arc<Map>> {
+        self.0.lock().map.clone()
+    }
+
+    /// The thread that hears does so by this map, or hears nothing.
+    pub(crate) fn goes_by(&self, thread: u64, map: Option<Arc<Map>>) {
+        let mut threads = self.0.lock();
+        if threads.hears == thread {
+            threads.map = map;
+        }
+    }
+
     /// A thread ends. If it heard, another one takes over, unless it is `broken`.
     pub(crate) fn leave(&self, thread: u64, broken: bool) -> Left {
         let mut threads = self.0.lock();
@@ -63,7 +81,7 @@ impl Ear {
                 Left::Heir(heir)
             }
             None => {
-                (threads.hears, threads.heir) = (0, 0);
+                (threads.hears, threads.heir, threads.map) = (0, 0, None);
                 Left::Nobody(std::mem::take(&mut threads.others))
             }
         }

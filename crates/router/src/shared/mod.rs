@@ -21,4 +21,4 @@ pub use limits::Limits;
 pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use rules::Edition;
 pub use rules::{Reloads, Rules};
-pub(crate) use tracked::{Told, Tracker};
+pub(crate) use tracked::{Told, TrackedReads, Tracker};

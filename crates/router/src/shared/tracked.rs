@@ -19,6 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 const STRIPES: usize = 16;
 
+/// The number of the next registration, of whichever table: a client may be in several.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// A client that tracks.
 pub(crate) struct Tracker {
     pub(crate) client: ClientId,
@@ -28,6 +31,8 @@ pub(crate) struct Tracker {
     pub(crate) target: AtomicU64,
     /// Whether that one was found gone.
     pub(crate) broken: AtomicBool,
+    /// Whether what it reads is registered in another table, that of a connection.
+    apart: AtomicBool,
     /// Registrations of smaller numbers do not count.
     floor: AtomicU64,
     weight: AtomicUsize,
@@ -91,7 +96,6 @@ pub(crate) struct Told {
 pub(crate) struct TrackedReads {
     stripes: [Mutex<Stripe>; STRIPES],
     hasher: RandomState,
-    next: AtomicU64,
     trackers: Mutex<BTreeMap<ClientId, Arc<Tracker>>>,
     /// How many trackers there are.
     count: AtomicUsize,
@@ -109,7 +113,6 @@ impl TrackedReads {
         Self {
             stripes: Default::default(),
             hasher: RandomState::new(),
-            next: AtomicU64::new(1),
             trackers: Mutex::default(),
             count: AtomicUsize::new(0),
             prefixes: Mutex::default(),
@@ -154,7 +157,7 @@ impl TrackedReads {
 
     fn draw(&self) -> u64 {
         // AcqRel: what is drawn after a floor is above it.
-        self.next.fetch_add(1, Ordering::AcqRel)
+        NEXT.fetch_add(1, Ordering::AcqRel)
     }
 
     /// Whether nobody tracks anything. Acquire: who has registered is seen.
@@ -171,6 +174,7 @@ impl TrackedReads {
                 thread,
                 target: AtomicU64::new(0),
                 broken: AtomicBool::new(false),
+                apart: AtomicBool::new(false),
                 floor: AtomicU64::new(0),
                 weight: AtomicUsize::new(0),
             })
@@ -180,6 +184,15 @@ impl TrackedReads {
         tracker.broken.store(false, Ordering::Release);
         self.count.store(trackers.len(), Ordering::Release);
         tracker
+    }
+
+    /// A client that tracks already is in this table as well.
+    pub(crate) fn adopt(&self, tracker: &Arc<Tracker>) {
+        // Release: whoever is to tell all that may be missed tells this one.
+        tracker.apart.store(true, Ordering::Release);
+        let mut trackers = self.trackers.lock();
+        trackers.insert(tracker.client, tracker.clone());
+        self.count.store(trackers.len(), Ordering::Release);
     }
 
     /// A client tracks no more. What it has registered goes when its time comes.
@@ -269,6 +282,29 @@ impl TrackedReads {
         count(&key.into(), all).collect()
     }
 
+    /// A client has changed a key itself: it is not told of that.
+    pub(crate) fn forget(&self, client: ClientId, key: &[u8]) {
+        let mut stripe = self.stripe(key).lock();
+        let Some(mut all) = self.take(&mut stripe, key) else { return };
+        let Some(at) = all.iter().position(|(tracker, _)| tracker.client == client) else {
+            return self.put_back(&mut stripe, key, all);
+        };
+        let own = SmallVec::from_elem(all.remove(at), 1);
+        self.put_back(&mut stripe, key, all);
+        count(&key.into(), own).for_each(drop);
+    }
+
+    /// Puts back what was taken out of a key.
+    fn put_back(&self, stripe: &mut Stripe, key: &[u8], all: Registrations) {
+        if all.is_empty() {
+            return stripe.tidy();
+        }
+        let weight = weight(key.len(), all.len());
+        stripe.weight += weight;
+        self.bound.count(0, weight);
+        stripe.keys.insert(key.into(), all);
+    }
+
     /// Keys of which this is so may have changed: takes out those who are to be told. All keys are
     /// looked at.
     pub(crate) fn changed_where(&self, is_so: impl Fn(&[u8]) -> bool) -> Vec<Told> {
@@ -282,6 +318,18 @@ impl TrackedReads {
             stripe.tidy();
         }
         told.into_iter().flatten().collect()
+    }
+
+    /// What was read may have changed of those whose reads are registered in other tables: all their
+    /// registrations end.
+    pub(crate) fn flush_apart(&self) -> Vec<Told> {
+        let trackers: Vec<_> = self.trackers.lock().values().cloned().collect();
+        let apart = trackers.into_iter().filter(|tracker| tracker.apart.load(Ordering::Acquire));
+        let told = apart.map(|tracker| {
+            tracker.drop_all(self.draw());
+            Told { tracker, key: None }
+        });
+        told.collect()
     }
 
     /// Any key may have changed: takes out all, who are to be told.
@@ -352,6 +400,19 @@ mod tests {
     fn told(all: &[Told]) -> Vec<(ClientId, Option<String>)> {
         let text = |key: &Arc<[u8]>| String::from_utf8_lossy(key).into_owned();
         all.iter().map(|told| (told.tracker.client, told.key.as_ref().map(text))).collect()
+    }
+
+    #[test]
+    fn whose_reads_are_registered_in_the_table_of_a_connection_is_told_that_all_may_have_changed() {
+        let (all, of_one) = (TrackedReads::new(100, 100), TrackedReads::new(100, 100));
+        let (one, two) = (all.begin(1, 1, 0), all.begin(2, 1, 0));
+        of_one.adopt(&two);
+        all.register(&one, &keys(&["a"]));
+        let (number, _) = of_one.register(&two, &keys(&["a"]));
+        assert!(of_one.holds(&two, b"a", number));
+        assert_eq!(told(&all.flush_apart()), [(2, None)]);
+        assert!(!of_one.holds(&two, b"a", number) && told(&of_one.changed(b"a")).is_empty());
+        assert_eq!(told(&all.changed(b"a")), [(1, Some("a".to_owned()))]);
     }
 
     #[test]

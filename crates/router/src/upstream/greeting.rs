@@ -48,6 +48,9 @@ pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
         for prefix in &options.prefixes {
             words.extend([b"PREFIX".as_slice(), prefix]);
         }
+        if options.no_loop {
+            words.push(b"NOLOOP");
+        }
         say(&words);
     }
     // Whatever was said, the server has answered once.

@@ -21,6 +21,8 @@ pub struct UpstreamOptions {
     pub tracks: bool,
     /// Prefixes of keys of whose changes the server is asked to tell, whoever reads them.
     pub prefixes: Vec<Vec<u8>>,
+    /// Whether it is not told of what it changes itself.
+    pub no_loop: bool,
     /// Whether the server is asked, as a replica of a cluster, to answer reads of its master's keys.
     pub reads_replica: bool,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
@@ -56,6 +58,7 @@ impl Default for UpstreamOptions {
             db: 0,
             tracks: false,
             prefixes: vec![],
+            no_loop: false,
             reads_replica: false,
             streams: false,
             urgent: false,

@@ -41,7 +41,8 @@ impl Relay {
                 self.letters.push(Letter { to: heir, word });
             }
             Left::Nobody(told) => {
-                self.letters.extend(told.into_iter().map(|to| Letter { to, word: Word::Deaf }));
+                self.letters
+                    .extend(told.into_iter().map(|to| Letter { to, word: Word::Deaf(None) }));
             }
             Left::Other(0) => {}
             Left::Other(to) => self.letters.push(Letter { to, word: Word::Gone(number) }),
@@ -52,7 +53,7 @@ impl Relay {
     fn take_ears(&mut self) -> (Vec<LinkId>, Ears) {
         let (hearing, feed) = (std::mem::take(&mut self.hearing), std::mem::take(&mut self.feed));
         let (mut numbers, mut ears) = (vec![], Ears { links: vec![], hearing, feed });
-        for id in ears.hearing.link.into_iter().chain(ears.feed.links()) {
+        for id in ears.hearing.ears.values().copied().chain(ears.feed.links()) {
             if let Some(link) = self.links.remove(&id) {
                 self.uncount(&link);
                 numbers.push(id);
@@ -84,7 +85,7 @@ impl Relay {
             self.links.insert(self.last_link, link);
         }
         let renumbered: HashMap<_, _> = numbers.into_iter().zip(now_here.iter().copied()).collect();
-        self.hearing.link = self.hearing.link.and_then(|id| renumbered.get(&id).copied());
+        self.hearing.renumber(&renumbered);
         self.feed.renumber(&renumbered);
         // Threads that have ended meanwhile told the one that is gone.
         for thread in self.hearing.threads() {
@@ -93,7 +94,8 @@ impl Relay {
             }
         }
         // The servers may have changed since it looked.
-        self.move_ear();
+        self.look();
+        self.move_ears();
         self.move_feed();
         others.into_iter().for_each(|to| self.write(to, Word::Moved(self.number)));
         self.ask_again(self.number);
@@ -104,6 +106,9 @@ impl Relay {
     pub(super) fn ask_again(&mut self, ear: u64) {
         let (thread, wanted) = (self.number, self.subscribers.topics());
         for (ask, topics) in self.subscribers.unconfirmed() {
+            if self.lanes.awaits(ask) {
+                continue;
+            }
             let load = self.subscribers.load();
             let word = match topics.is_empty() {
                 true => Word::Feed { thread, ask },

@@ -46,7 +46,8 @@ impl Relay {
             self.set_manners();
             self.wake_awaiting();
             self.move_feed();
-            self.move_ear();
+            self.move_lanes();
+            self.move_ears();
             if self.map.first_of_ring().is_some() {
                 // Of changes at another store nobody has told them.
                 self.tell_flushed();
@@ -207,6 +208,10 @@ impl Relay {
         }
         let tags = self.router.topology.set_down(server, down);
         self.router.replies.end(&tags);
+        if down && self.map.leads(server) {
+            // Whoever has found it down sees when it is back.
+            self.shared_with(server, Protocol::Resp3, 0);
+        }
         self.look();
     }
 }

@@ -64,11 +64,15 @@ impl Relay {
                 // What one server has, another may not have yet.
                 self.raise(Some(&keys));
                 keys.iter().for_each(|key| self.router.replies.forget(key));
-                match is_feed {
-                    true => self.feed_changed(&keys),
-                    false => self.tell_changed(&keys),
+                if is_feed {
+                    self.feed_changed(&keys);
+                } else if !self.tell_lane_of(id, &keys) {
+                    self.tell_changed(&keys);
+                    self.tell_quiet(id, &keys);
                 }
             }
+            // The connection that all share tells of that.
+            _ if self.is_lane(id) => {}
             _ => {
                 self.raise(None);
                 self.router.replies.flush();

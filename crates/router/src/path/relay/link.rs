@@ -162,7 +162,8 @@ impl Relay {
         course: &Course,
         (scope, writes): (&Scope, bool),
     ) -> Result<Option<LinkId>, Failure> {
-        let own = self.shared_with(server, request.protocol, request.db);
+        let own = self.lane_link(server, request, course);
+        let own = own.unwrap_or_else(|| self.shared_with(server, request.protocol, request.db));
         match course.pending.block(own, scope, writes) {
             true => Ok(None),
             false => self.ready_link(own, request),
@@ -287,8 +288,9 @@ impl Relay {
         let (id, now) = (self.last_link, self.now);
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
+        let keeps = self.clustered() || options.no_loop;
         let upstream = Upstream::new(options, seed);
-        let sent = self.clustered().then(Sent::default);
+        let sent = keeps.then(Sent::default);
         let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, serves) = (None, false);
         let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
@@ -385,7 +387,7 @@ impl Relay {
     }
 
     pub(super) fn hear(&mut self, id: LinkId, heard: Heard) {
-        let is_ear = self.is_ear(id);
+        let (is_ear, clustered) = (self.is_ear(id), self.clustered());
         let Some(link) = self.links.get_mut(&id) else { return };
         let (owner, server) = (link.owner, link.server);
         match heard {
@@ -399,17 +401,29 @@ impl Relay {
                 self.wake_awaiting();
                 self.store_is(server, false);
                 self.feed_ready(id);
+                self.ear_ready(id);
+                self.lane_ready(id);
             }
             Heard::Down(refusal) => self.down(id, refusal),
-            Heard::Push(push) if is_ear => self.heard(&push),
+            Heard::Push(push) if is_ear => self.heard(server, &push),
             Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => {
-                let refused = is_refusal(kind, &reply).then(|| link.to.request(token)).flatten();
+                let refused = clustered && is_refusal(kind, &reply);
+                let keeps = refused || !self.lanes.is_empty();
+                let request = keeps.then(|| link.to.request(token)).flatten();
                 let Some(Addressee { to, asked }) = link.to.take(token) else { return };
                 self.count(server, Flow::InFlight, -1);
                 if let Some(class) = to.class() {
                     self.clocked(server, class, asked);
                 }
+                match refused {
+                    true => self.doubt(id, &to),
+                    false => {
+                        self.answered_quietly(id, &to, kind, &reply);
+                        self.answered_in_lane(id, &to, request.as_deref(), (kind, &reply));
+                    }
+                }
+                let refused = request.filter(|_| refused);
                 match (to, refused) {
                     (to, Some(request)) => self.redirect(id, to, &request, reply),
                     (To::Session(step), None) => self.replied_session(id, step, kind, reply),
@@ -418,10 +432,12 @@ impl Relay {
             }
             Heard::Lost(token, why) => {
                 let safe = why == Lost::Unwritten && link.pin.is_none();
-                let request = if why == Lost::Late { None } else { link.to.request(token) };
+                let known = clustered && why != Lost::Late;
+                let request = known.then(|| link.to.request(token)).flatten();
                 let protocol = link.protocol;
                 if let Some(Addressee { to, .. }) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
+                    self.doubt(id, &to);
                     if let Some(request) = request
                         && (safe || to.is_read())
                         && !matches!(to, To::Session(_))
@@ -436,6 +452,7 @@ impl Relay {
                     self.fail(to, &reason);
                     if why == Lost::Late {
                         self.late(id);
+                        self.late_in_lane(id);
                     }
                 }
             }
@@ -473,9 +490,9 @@ impl Relay {
             self.tell(id, |upstream, heard| upstream.release(heard));
         }
         self.lose_feed(id);
-        if self.is_ear(id) {
-            self.lose_ear();
-        }
+        self.lose_lane(id);
+        self.loops.lose(id);
+        self.lose_ear(id);
         if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
             self.lose_pin(id, owner);
         }

@@ -17,7 +17,8 @@
 //! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
-//! `pubsub` and `tracking`; its replies come by `step`. `unknown` learns of commands that the table
+//! `pubsub` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
+//! `stations`. `unknown` learns of commands that the table
 //! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
@@ -38,6 +39,7 @@ mod homes;
 mod inform;
 mod invalidation;
 mod landing;
+mod lanes;
 mod link;
 mod loops;
 mod mail;
@@ -56,6 +58,7 @@ mod request;
 mod scans;
 mod sent;
 mod sessions;
+mod stations;
 mod step;
 mod survey;
 mod timing;
@@ -83,6 +86,7 @@ use detours::Detours;
 use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
+use lanes::Lanes;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
@@ -127,10 +131,11 @@ pub struct Relay {
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
     hearing: Hearing,
     subscribers: Subscribers,
-    /// What its clients track, what is heard for that, and what only the store knows.
+    /// What its clients track, what is heard for that, and those who do not hear of what they write.
     tracks: Tracks,
     feed: Feed,
     loops: Loops,
+    lanes: Lanes,
     meeting: Meeting,
     probes: Probes,
     survey: Survey,
@@ -212,6 +217,7 @@ impl Relay {
             tracks: Tracks::default(),
             feed: Feed::default(),
             loops: Loops::default(),
+            lanes: Lanes::default(),
             meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
@@ -255,6 +261,7 @@ impl Relay {
         self.wake_crowds();
         self.give_up_waiting();
         self.wake_subscribers();
+        self.wake_ears();
         self.probe();
         self.survey();
         self.redo();
@@ -267,7 +274,8 @@ impl Relay {
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
         let clients = clients.chain(self.crowds.wake_at());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
-        let others = others.chain(looks).chain(self.redo_at());
+        let ears = self.hearing.moving.wake_at();
+        let others = others.chain(looks).chain(self.redo_at()).chain(ears);
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

@@ -139,11 +139,6 @@ impl Relay {
         self.open_link(server, self.options(server, protocol, db), Some(db))
     }
 
-    /// How many more there may be.
-    pub(super) fn pins_left(&self) -> usize {
-        self.rules.limits.pinned.saturating_sub(self.pins.count)
-    }
-
     /// A client waits until a connection is free, or for long enough.
     fn wait(
         &mut self,

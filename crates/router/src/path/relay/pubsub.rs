@@ -6,7 +6,8 @@
 //! gets messages.
 
 use super::Relay;
-use super::face::NOT_HERE;
+use super::homes::Home;
+use super::stations::comes_from_all;
 use crate::catalog::Known;
 use crate::command;
 use crate::failure::Failure;
@@ -14,6 +15,7 @@ use crate::news::{Kind, Topic};
 use crate::path::course::{Course, Delivery, Payload, Request, Taken};
 use crate::path::letter::{Listen, Word};
 use crate::shared::ClientId;
+use crate::topology::{ServerId, Span};
 use breakwater_resp::{Protocol, ReplyWriter};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -83,14 +85,16 @@ impl Relay {
         if !begins {
             return Ok(self.end_topics(kind, request, course, out));
         }
-        if kind == Kind::Shard && self.clustered() {
-            return Err(NOT_HERE.into());
-        }
-        let server = self.any_master()?;
-        if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
-            && self.refuses(shared)
-        {
-            return Err(Failure::because(&self.reason(shared)));
+        for channel in request.args.from(1).iter() {
+            let Some(server) = self.tells(kind, channel)? else { continue };
+            if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
+                && self.refuses(shared)
+            {
+                if kind == Kind::Shard && self.await_server(request.client) {
+                    return Ok(Taken::Later);
+                }
+                return Err(Failure::because(&self.reason(shared)));
+            }
         }
         let (mut fresh, mut added, mut bytes) = (false, vec![], vec![]);
         for channel in request.args.from(1).iter() {
@@ -113,6 +117,34 @@ impl Relay {
         course.confirms = Some(ticket);
         self.ask_ear(client, ticket, bytes, added);
         Ok(Taken::Done)
+    }
+
+    /// The server without which a topic is not heard; `None` if any will do.
+    fn tells(&mut self, kind: Kind, channel: &[u8]) -> Result<Option<ServerId>, Failure> {
+        let any = self.any_master()?;
+        if self.map.first_of_ring().is_some() {
+            return Ok(self.publishes_at(channel).filter(|_| !comes_from_all(kind, channel)));
+        }
+        match kind == Kind::Shard && self.clustered() {
+            true => self
+                .home_of_span(Span::One(self.map.partition(channel)))
+                .map(|home| Some(home.server)),
+            false => Ok(Some(any)),
+        }
+    }
+
+    /// Where a message is published, behind which stand independent stores: at that of its channel.
+    pub(super) fn home_of_message(
+        &mut self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+    ) -> Option<Home> {
+        self.map.first_of_ring()?;
+        known.filter(|known| matches!(&*known.name, "publish" | "spublish"))?;
+        self.look();
+        let channel = request.args.get(1)?;
+        let server = self.publishes_at(channel)?;
+        Some(Home { partition: self.map.partition(channel), server })
     }
 
     /// Asks who hears for subscriptions; whoever that is, it answers or is known to have ended.
@@ -157,7 +189,7 @@ impl Relay {
     fn refuse_ask(&mut self, ask: Unconfirmed, error: &[u8]) {
         let Unconfirmed { client, ticket, topics, .. } = ask;
         if topics.is_empty() {
-            self.router.tracked.end(client);
+            self.stop_telling(client);
         }
         self.unsubscribe(client, topics.clone());
         self.deliveries.push(Delivery::refused(client, ticket, error.to_vec(), topics));
@@ -248,15 +280,24 @@ impl Relay {
         );
     }
 
-    /// Messages may have been lost: those who subscribe are told so as by the store itself, by the
-    /// end of their connections. Those whose subscriptions do not stand yet are told why.
-    pub(super) fn deafen(&mut self) {
+    /// Messages to these topics may have been lost, or to all: those who subscribe are told so as by the
+    /// store itself, by the end of their connections. Those whose subscriptions do not stand yet are told
+    /// why.
+    pub(super) fn deafen(&mut self, lost: Option<Vec<Topic>>) {
+        let renews = lost.is_none();
+        let lost: Option<BTreeSet<Topic>> = lost.map(|lost| lost.into_iter().collect());
+        let is_lost = |topic: &Topic| lost.as_ref().is_none_or(|lost| lost.contains(topic));
         let mut asked = BTreeSet::new();
         for ask in std::mem::take(&mut self.subscribers.asks) {
+            if lost.is_some() && !ask.topics.iter().any(is_lost) {
+                self.subscribers.asks.push_back(ask);
+                continue;
+            }
             asked.extend(ask.topics.iter().cloned());
             self.refuse_ask(ask, b"-ERR the connection to the store was lost\r\n");
         }
-        let topics = std::mem::take(&mut self.subscribers.topics);
+        let topics = self.subscribers.topics.extract_if(|topic, _| is_lost(topic));
+        let topics: HashMap<_, _> = topics.collect();
         // What was asked for meanwhile may be heard already, for nobody.
         asked.retain(|topic| topics.contains_key(topic));
         if !asked.is_empty() {
@@ -265,7 +306,9 @@ impl Relay {
         }
         let clients: BTreeSet<_> = topics.into_values().flatten().map(|(id, _)| id).collect();
         self.deliveries.extend(clients.into_iter().map(Delivery::end));
-        self.renew_feed();
+        if renews {
+            self.renew_feed();
+        }
     }
 }
 

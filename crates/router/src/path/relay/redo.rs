@@ -122,7 +122,9 @@ impl Relay {
         } else if target.is_none() {
             self.hurry_map();
         }
-        if let To::Session(Step::Exec { .. }) = to
+        let decides =
+            |step: &Step| matches!(step, Step::Exec { .. } | Step::Stands { .. } | Step::Ended);
+        if matches!(&to, To::Session(step) if decides(step))
             && let To::Session(step) = to
         {
             return self.replied_session(id, step, Kind::Error, reply);

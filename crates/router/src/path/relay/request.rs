@@ -15,7 +15,6 @@ use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::sight::CommandClass;
-use crate::topology::Span;
 use breakwater_resp::Protocol;
 
 impl Relay {
@@ -158,13 +157,15 @@ impl Relay {
         if let Some(taken) = self.take_parts(known, request, course, keys)? {
             return Ok(taken);
         }
-        if let Some(known) = listed.filter(|known| known.cacheable)
+        let quiet = keys.is_some() && course.tracking.is_quiet();
+        if let Some(known) = listed.filter(|known| known.cacheable && !quiet)
             && known.takes(request.args.len())
             && self.recall(known, request, course, out, keys.is_some())
         {
             return Ok(Taken::Done);
         }
-        if let Some(keys) = keys.filter(|_| request.protocol == Protocol::Resp2) {
+        let converts = quiet && form_of(known, request).is_some();
+        if let Some(keys) = keys.filter(|_| request.protocol == Protocol::Resp2 && !converts) {
             number = self.assured(request, course, keys);
             if number.is_none() {
                 return Ok(Taken::Later);
@@ -200,7 +201,8 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
     ) -> bool {
-        let exec = known.is_some_and(|known| known.class == Class::Exec);
+        let exec = known.is_some_and(|known| known.class == Class::Exec)
+            && !self.executes_quietly(request, course);
         let blocks = known.is_some_and(|known| known.blocks(request.args));
         exec || (course.transaction.is_none()
             && (blocks || self.own(request.client, course).is_some()))
@@ -214,12 +216,9 @@ impl Relay {
         course: &mut Course,
         tracked: Option<(Option<u64>, &KeyList)>,
     ) -> Result<Taken, Failure> {
-        let home = match known.map(|known| &*known.name) {
-            // Of a ring, one store is heard: messages to channels of shards go there as well.
-            Some("spublish") if self.map.first_of_ring().is_some() => {
-                self.home_of_span(Span::Keyless)?
-            }
-            _ => self.home(known, request)?,
+        let home = match self.home_of_message(known, request) {
+            Some(home) => home,
+            None => self.home(known, request)?,
         };
         let changes = self.changes(known, request);
         let (scope, writes) = scope(known, request, &changes);
@@ -237,8 +236,18 @@ impl Relay {
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         course.pending.add(ticket, link, &scope, writes);
-        if let Some((number, keys)) = tracked {
-            let client = request.client;
+        let client = request.client;
+        let quiet = self.is_quiet_over(link, course);
+        let (own, others) = match tracked {
+            Some((None, keys)) if quiet => (keys.clone(), None),
+            others => (KeyList::default(), others),
+        };
+        if quiet {
+            let writes = !matches!(changes, Changes::Nothing);
+            let requests = writes.then(|| request.bytes.to_vec()).into_iter().collect();
+            self.send_quietly(link, (client, ticket), course, requests, own);
+        }
+        if let Some((number, keys)) = others {
             let promised = number.is_some();
             let number = number.unwrap_or_else(|| self.register(course, keys));
             self.watch_reply((client, ticket), course, number, keys.clone());
@@ -246,7 +255,7 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
         }
-        let (client, protocol) = (request.client, request.protocol);
+        let protocol = request.protocol;
         let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
             (true, Some(form)) => {
                 let joined = None;

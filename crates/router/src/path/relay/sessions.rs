@@ -115,7 +115,7 @@ impl Relay {
                 }
             }
             "hello" if own.is_some() && changes_protocol(request) => {
-                Err("ERR the protocol cannot change while keys are watched or tracked".into())
+                Err("ERR the protocol cannot change while keys are watched".into())
             }
             "hello" if request.stand == Stand::Amid && changes_protocol(request) => {
                 Err("ERR the protocol cannot change in the middle of a transaction".into())

@@ -6,6 +6,7 @@ use crate::path::changes::Changes;
 use crate::path::course::Delivery;
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
+use crate::topology::ServerId;
 use breakwater_resp::Kind;
 
 /// Whose reply it is, and what is done with it.
@@ -19,13 +20,10 @@ pub(super) enum Step {
     Select { client: ClientId, ticket: u64, db: u8 },
     /// To `EXEC`; the connection comes back if it is the client's own.
     Exec { client: ClientId, ticket: u64, changes: Changes, db: Option<u8>, own: bool, batch: u64 },
-    /// A thread has asked for subscriptions; those that are fresh were asked of the store.
-    Stands { thread: u64, ask: u64, topics: Vec<Topic>, fresh: Vec<Topic> },
+    /// A server was asked for subscriptions, by an errand of this number.
+    Stands { server: ServerId, errand: u64, topics: Vec<Topic> },
     /// Subscriptions that no thread has any more.
     Ended,
-    /// The number that the store knows a client's own connection by, which `source` of a thread
-    /// redirects to.
-    Number { client: ClientId, thread: u64, source: ClientId },
     /// The store tells of changes of the keys that a client is about to read.
     Promised { client: ClientId, number: u64 },
     /// The store has said which version it is, or cannot.
@@ -70,14 +68,10 @@ impl Relay {
                     self.take_back(id, refused || (db.is_some() && !done));
                 }
             }
-            Step::Stands { thread, ask, topics, fresh } => {
-                let refusal = kind.is_error().then_some(&*reply);
-                self.stands(thread, ask, &topics, &fresh, refusal);
+            Step::Stands { server, errand, topics } => {
+                self.stands((server, errand), topics, Ok((kind, &reply)));
             }
             Step::Ended => self.ended(kind.is_error()),
-            Step::Number { client, thread, source } => {
-                self.set_number(client, Some(&reply), (thread, source));
-            }
             Step::Promised { client, number } => {
                 self.give_promise(client, if kind.is_error() { 0 } else { number });
             }
@@ -101,14 +95,11 @@ impl Relay {
                 self.answer(client, ticket, error);
             }
             Step::Select { client, ticket, .. } => self.answer(client, ticket, error),
-            Step::Number { client, thread, source } => {
-                self.set_number(client, None, (thread, source));
-            }
             Step::Promised { client, .. } => self.give_promise(client, 0),
             Step::Cleaned(id) => self.take_back(id, true),
             Step::Ended => self.ended(true),
-            Step::Stands { thread, ask, topics, fresh } => {
-                self.stands(thread, ask, &topics, &fresh, Some(&error));
+            Step::Stands { server, errand, topics } => {
+                self.stands((server, errand), topics, Err(&error));
             }
             Step::Met => self.met(),
             Step::Learn(name) => self.learned(name, None),

@@ -11,11 +11,10 @@
 //! connection of the client's own   tells; then the read
 //! ```
 //! When the reply leaves, whoever was told before it is told once more behind it. When such a
-//! connection is lost, everybody is told of everything. `broadcast` is `BCAST`. `NOLOOP` needs to
-//! know who wrote, which the store alone does: it gets a connection of its own (`loops`).
+//! connection is lost, everybody is told of everything. `broadcast` is `BCAST`; `loops` and `lanes` are
+//! `NOLOOP`.
 
 use super::Relay;
-use super::face::NOT_HERE;
 use super::reply::To;
 use super::step::Step;
 use crate::cache::KeyList;
@@ -23,9 +22,9 @@ use crate::catalog::Permissions;
 use crate::catalog::{Class, Known};
 use crate::command;
 use crate::failure::Failure;
-use crate::path::course::{Course, Delivery, Payload, Request, Stand, Taken};
-use crate::path::hold::Hold;
+use crate::path::course::{Course, Delivery, Payload, Request, Taken};
 use crate::path::letter::{Letter, Word};
+use crate::path::pending::LinkId;
 use crate::policy::User;
 use crate::shared::{ClientId, Told, Tracker};
 use crate::topology::Tag;
@@ -39,6 +38,8 @@ pub(super) struct Watched {
     tracker: Arc<Tracker>,
     number: u64,
     keys: KeyList,
+    /// The connection in whose table it is registered, if not in that of all.
+    link: Option<LinkId>,
 }
 
 /// What is to be known before a read is sent over a connection that does not tell of changes.
@@ -79,9 +80,6 @@ impl Relay {
             }
             Some(_) => {}
         }
-        if course.own.hold == Hold::Kept && !course.monitors {
-            return self.track_by_own(known, request, course);
-        }
         match &*known.name {
             "client|caching" => {
                 course.tracking.allow(request.args.word(2))?;
@@ -96,36 +94,20 @@ impl Relay {
                 course.tracking.describe(broken, &mut ReplyWriter::new(out, request.protocol));
                 Ok(Taken::Made)
             }
-            _ => self.begin_tracking(known, request, course),
+            _ => self.begin_tracking(request, course),
         }
     }
 
     fn begin_tracking(
         &mut self,
-        known: &Known,
         request: &Request<'_>,
         course: &mut Course,
     ) -> Result<Taken, Failure> {
         let exists = |id| self.router.registry.find(id).is_some();
         let Some(options) = course.tracking.parse(request.args, exists)? else {
-            course.tracking.end();
-            self.router.tracked.end(request.client);
+            self.untrack(request.client, course);
             return Ok(Taken::Said("OK"));
         };
-        if options.no_loop && self.clustered() {
-            return Err(NOT_HERE.into());
-        }
-        if options.no_loop && request.stand != Stand::Alone {
-            return Err("ERR NOLOOP cannot be asked for inside a transaction".into());
-        }
-        if options.no_loop {
-            let taken = self.track_by_own(known, request, course)?;
-            if course.own.hold == Hold::Kept {
-                course.tracking.end();
-                self.router.tracked.end(request.client);
-            }
-            return Ok(taken);
-        }
         // It is there before anything is read: the store says by it when all may have changed.
         self.look();
         let map = self.map.clone();
@@ -135,15 +117,28 @@ impl Relay {
                 return Err(Failure::because(&self.reason(tells)));
             }
         }
-        let tracked = &self.router.tracked;
-        let tracker = tracked.begin(request.client, self.number, options.redirect as u64);
-        options.prefixes.iter().for_each(|prefix| tracked.add_prefix(&tracker, prefix));
-        let broadcasts = options.broadcasts;
-        course.tracking.begin(options, tracker);
-        match broadcasts {
-            true => Ok(self.broadcast(request, course)),
-            false => Ok(Taken::Said("OK")),
+        let (client, on) = (request.client, course.tracking.tracker().is_some());
+        let turns = on && options.no_loop != course.tracking.has_no_loop();
+        if turns {
+            self.stop_telling(client);
         }
+        let tracked = &self.router.tracked;
+        let tracker = tracked.begin(client, self.number, options.redirect as u64);
+        let (broadcasts, no_loop) = (options.broadcasts, options.no_loop);
+        course.tracking.begin(options, tracker.clone());
+        if turns {
+            // What it was to hear of by then it may not hear of any more.
+            self.tell_all_changed(course);
+        }
+        if !broadcasts {
+            return Ok(Taken::Said("OK"));
+        }
+        if no_loop {
+            return Ok(self.join_lane(&tracker, request, course));
+        }
+        let prefixes = course.tracking.prefixes().iter();
+        prefixes.for_each(|prefix| self.router.tracked.add_prefix(&tracker, prefix));
+        Ok(self.broadcast(request, course))
     }
 
     // ---- what is read
@@ -244,14 +239,28 @@ impl Relay {
     ) {
         self.tracks.promises.remove(&client);
         if let Some(tracker) = course.tracking.tracker() {
-            let watched = Watched { tracker: tracker.clone(), number, keys };
+            let watched = Watched { tracker: tracker.clone(), number, keys, link: None };
             self.tracks.watched.insert((client, ticket), watched);
         }
+    }
+
+    /// As [`Relay::watch_reply`], of a reply that leaves at once: its client is registered in the table
+    /// of a connection.
+    pub(super) fn watch_quietly(
+        &mut self,
+        whose: (ClientId, u64),
+        tracker: Arc<Tracker>,
+        (link, number): (LinkId, u64),
+        keys: KeyList,
+    ) {
+        let watched = Watched { tracker, number, keys, link: Some(link) };
+        self.tracks.watched.insert(whose, watched);
     }
 
     /// The store has not promised to tell of what is read for a client.
     pub(super) fn distrust(&mut self, client: ClientId, ticket: u64) {
         let ticket = self.clients_ticket(ticket);
+        self.loops.distrust(client, ticket);
         if let Some(watched) = self.tracks.watched.get_mut(&(client, ticket)) {
             watched.number = 0;
         }
@@ -275,9 +284,12 @@ impl Relay {
                 .ticket
                 .and_then(|ticket| self.tracks.watched.remove(&(delivery.client, ticket)));
             self.deliveries.push(delivery);
-            let Some(Watched { tracker, number, keys }) = watched else { continue };
-            let tracked = &self.router.tracked;
-            let told = keys.iter().filter(|key| !tracked.holds(&tracker, key, number));
+            let Some(Watched { tracker, number, keys, link }) = watched else { continue };
+            let holds = |key: &[u8]| match link {
+                Some(link) => self.holds_quietly(link, &tracker, key, number),
+                None => self.router.tracked.holds(&tracker, key, number),
+            };
+            let told = keys.iter().filter(|key| !holds(key));
             let told = told.map(|key| Told { tracker: tracker.clone(), key: Some(key.into()) });
             let told = told.collect();
             self.tell_all(told);
@@ -302,9 +314,15 @@ impl Relay {
     pub(super) fn untrack(&mut self, client: ClientId, course: &mut Course) {
         self.tracks.promises.remove(&client);
         if course.tracking.end() {
-            self.router.tracked.end(client);
+            self.stop_telling(client);
         }
-        self.stop_hearing_for(client);
+    }
+
+    /// A client is told of nothing any more.
+    pub(super) fn stop_telling(&mut self, client: ClientId) {
+        self.router.tracked.end(client);
+        self.loops.end(client);
+        self.leave_lanes(client);
     }
 
     // ---- what is told
@@ -319,12 +337,13 @@ impl Relay {
     }
 
     /// Of keys of what these tags stand for nobody may tell for a while, and what was read of them is
-    /// forgotten already. Who hears of prefixes is told of everything.
+    /// forgotten already. Who hears of prefixes, or of all but its own changes, is told of everything.
     pub(super) fn tell_moved(&mut self, tags: &[Tag]) {
         if !self.router.tracked.is_empty() {
             let map = self.router.topology.map();
             let mut told = self.router.tracked.changed_where(map.concerns(tags));
             told.extend(self.router.tracked.by_prefix());
+            told.extend(self.router.tracked.flush_apart());
             self.tell_all(told);
         }
     }

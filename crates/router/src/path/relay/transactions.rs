@@ -20,6 +20,7 @@ use crate::path::split::CROSSSLOT;
 use crate::path::transaction::{Transaction, command as word};
 use crate::shared::ClientId;
 use crate::topology::Span;
+use breakwater_resp::Protocol;
 
 const NOT_QUEUED: &str = "ERR Command not allowed inside a transaction";
 
@@ -136,6 +137,16 @@ impl Relay {
         }
     }
 
+    /// Whether the transaction of a client goes over the connection that tells it of changes, which leaves
+    /// out its own.
+    pub(super) fn executes_quietly(&self, request: &Request<'_>, course: &mut Course) -> bool {
+        let chooses = course.transaction.as_ref().is_some_and(|all| all.db.is_some());
+        course.tracking.is_quiet()
+            && request.protocol == Protocol::Resp3
+            && !chooses
+            && self.own(request.client, course).is_none()
+    }
+
     fn exec(&mut self, request: &Request<'_>, course: &mut Course) -> Result<Taken, Refusal> {
         let Some(transaction) = &course.transaction else { return Ok(Taken::Later) };
         if transaction.is_refused() {
@@ -176,8 +187,11 @@ impl Relay {
         if let Some(transaction) = &course.transaction {
             course.execution = transaction.execution(ticket, muted);
         }
-        let changes = course.transaction.take().map(|transaction| transaction.changes);
-        let changes = changes.unwrap_or_default();
+        let transaction = course.transaction.take().unwrap_or_default();
+        let (changes, reads) = (transaction.changes, transaction.reads);
+        if self.is_quiet_over(id, course) {
+            self.send_quietly(id, (client, ticket), course, whole.clone(), reads);
+        }
         self.invalidate(&changes);
         let own = own && course.own.hold.take(Use::Unwatch) == Fate::Returns;
         let batch = match self.clustered() {

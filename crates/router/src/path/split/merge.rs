@@ -2,6 +2,7 @@
 
 use crate::catalog::Merge;
 use breakwater_resp::{Protocol, Reply, ReplyWriter};
+use std::collections::HashSet;
 
 /// A part of a request.
 #[derive(Debug, Default)]
@@ -102,6 +103,15 @@ impl WholeRequest {
                 out.array(lists.iter().map(|list| list.len()).sum());
                 lists.into_iter().flatten().for_each(|reply| reply.write(out));
             }
+            Merge::Union => {
+                let lists = replies.iter().map(list).collect::<Option<Vec<_>>>()?;
+                let mut seen = HashSet::new();
+                let fresh = |reply: &&Reply<'_>| seen.insert(reply.text().map(<[u8]>::to_vec));
+                let all: Vec<_> = lists.into_iter().flatten().filter(fresh).collect();
+                out.array(all.len());
+                all.into_iter().for_each(|reply| reply.write(out));
+            }
+            Merge::Most => write_most(replies, out)?,
             Merge::Same => replies.first()?.write(out),
             Merge::Every => {
                 let lists = replies.iter().map(list).collect::<Option<Vec<_>>>()?;
@@ -149,6 +159,31 @@ impl WholeRequest {
         }
         Some(())
     }
+}
+
+/// The largest number; of lists of names and their numbers, the largest of each name.
+fn write_most(replies: &[Reply<'_>], out: &mut ReplyWriter<'_>) -> Option<()> {
+    let number = |reply: &Reply<'_>| match reply {
+        Reply::Integer(number) => Some(*number),
+        _ => None,
+    };
+    let Some(names) = list(replies.first()?) else {
+        let numbers = replies.iter().map(number).collect::<Option<Vec<_>>>()?;
+        out.integer(numbers.into_iter().max()?);
+        return Some(());
+    };
+    let lists = replies.iter().map(list).collect::<Option<Vec<_>>>()?;
+    out.array(names.len());
+    for (at, name) in names.iter().enumerate() {
+        match at % 2 {
+            0 => name.write(out),
+            _ => {
+                let numbers = lists.iter().map(|list| list.get(at).and_then(number));
+                out.integer(numbers.collect::<Option<Vec<_>>>()?.into_iter().max()?);
+            }
+        }
+    }
+    Some(())
 }
 
 fn list<'a, 'r>(reply: &'r Reply<'a>) -> Option<&'r [Reply<'a>]> {
@@ -201,6 +236,16 @@ mod tests {
     fn lists_are_one_behind_the_other() {
         let lists = ["*1\r\n$1\r\na\r\n", "*0\r\n", "*2\r\n$1\r\nb\r\n$1\r\nc\r\n"];
         assert_eq!(all(Merge::Concatenate, &lists), "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n");
+    }
+
+    #[test]
+    fn names_are_told_once_and_the_most_that_any_has_counts() {
+        let lists = ["*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*0\r\n", "*1\r\n$1\r\nb\r\n"];
+        assert_eq!(all(Merge::Union, &lists), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+        assert_eq!(all(Merge::Most, &[":1\r\n", ":3\r\n"]), ":3\r\n");
+        let counts = |a: u8, b: u8| format!("*4\r\n$1\r\na\r\n:{a}\r\n$1\r\nb\r\n:{b}\r\n");
+        assert_eq!(all(Merge::Most, &[&counts(1, 0), &counts(0, 2)]), counts(1, 2));
+        assert_eq!(all(Merge::Most, &["*0\r\n"; 2]), "*0\r\n");
     }
 
     #[test]
