@@ -10,6 +10,7 @@ export type {
   HotKey,
   NearOptions,
   Policy,
+  PolicyStats,
   RemovalListener,
   RemovalReason,
   SetOptions,

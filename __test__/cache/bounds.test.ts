@@ -10,7 +10,7 @@ test('max bounds the entries, and lru evicts the one not used for longest', t =>
   t.is(cache.size, 3)
 })
 
-for (const policy of ['lru', 'lfu', 'random'] as const) {
+for (const policy of ['lru', 'lfu', 'auto', 'random'] as const) {
   test(`a value just set is there, and no bound is exceeded: ${policy}`, t => {
     const cache = new Cache({ max: 100, maxBytes: '64kb', policy, codec: bytes() })
     for (let i = 0; i < 5000; i++) {

@@ -22,7 +22,7 @@ const bad: [keyof CacheOptions | 'options', unknown, RegExp][] = [
   ['maxBytes', '0%', /not '0%'/],
   ['maxBytes', {}, /not an object/],
   ['maxBytes', 100, /maxBytes must be at least 4096, not 100/],
-  ['policy', 'fifo', /policy must be one of lru, lfu, random, none, not 'fifo'/],
+  ['policy', 'fifo', /policy must be one of lru, lfu, auto, random, none, not 'fifo'/],
   ['policy', 1, /not 1/],
   ['policy', 'toString', /not 'toString'/],
   ['ttl', 0, /ttl must be a number of milliseconds above 0, or text such as/],

@@ -106,6 +106,12 @@ const provoked: Record<CacheEventName, (make: Make, listen: () => void) => unkno
     listen()
     told.host?.lost()
   },
+  async tierCall(make, listen) {
+    const { tier: second } = tier()
+    const { cache } = make({ name: name(), tier: second, loader: upper })
+    listen()
+    await cache.fetch('a')
+  },
   async write(make, listen) {
     const { cache } = make({ writer: async () => {} })
     listen()

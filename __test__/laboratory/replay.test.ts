@@ -47,11 +47,11 @@ for (const [name, contents] of Object.entries(FILES)) {
   test.serial(`the requests of ${name} are counted`, async t => {
     writeFileSync(join(folder, name), contents)
     const report = join(folder, `${name}.json`)
-    const options = ['--capacity', '10', '--policy', 'lru,lfu,random', '--json', report]
+    const options = ['--capacity', '10', '--policy', 'lru,lfu,auto,random', '--json', report]
     const { stdout } = await replay(name, ...options)
     t.regex(stdout, /9 requests/)
     const { rows } = JSON.parse(readFileSync(report, 'utf8'))
-    for (const policy of ['lru', 'lfu', 'random']) {
+    for (const policy of ['lru', 'lfu', 'auto', 'random']) {
       const row = rows.find((row: { side: string }) => row.side === policy)
       t.is(row.value, (4 / 9) * 100, policy)
     }
@@ -83,7 +83,11 @@ test.serial('a trace runs through the drop-in and lru-cache as well', async t =>
 const BAD: [string, string[], RegExp][] = [
   ['a file that is not there', ['none.txt'], /there is no none\.txt/],
   ['a capacity of 0', ['trace.bad', '--capacity', '0'], /--capacity must be whole numbers above 0/],
-  ['an unknown policy', ['trace.bad', '--policy', 'fifo'], /--policy must be of lru, lfu, random/],
+  [
+    'an unknown policy',
+    ['trace.bad', '--policy', 'fifo'],
+    /--policy must be of lru, lfu, auto, random/,
+  ],
   ['an unknown class', ['trace.bad', '--through', 'Map'], /--through must be of Cache, drop-in/],
   ['a broken record', ['trace.bad', '--format', 'u32'], /ends within a record of 4 bytes/],
   ['a line that is no ARC trace', ['trace.bad', '--format', 'lis'], /not a line of an ARC trace/],

@@ -226,7 +226,7 @@ test('bad options are errors that name the option, the value and what is allowed
   for (const [args, words] of [
     [['--port', 'x'], /--port.*'x'.*whole number/],
     [['--port', '70000'], /--port must be a whole number from 0 to 65535, not 70000/],
-    [['--policy', 'fifo'], /--policy.*'fifo'.*lru, lfu, random, none/],
+    [['--policy', 'fifo'], /--policy.*'fifo'.*lru, lfu, auto, random, none/],
     [['--max-bytes', 'lots'], /--max-bytes must be .*'25%', not 'lots'/],
     [['--threads', '9999'], /--threads must be .* from 0 to 1024, not 9999/],
     [['--user', 'a'], /--user.*'a'.*name:password/],

@@ -13,7 +13,7 @@ npm run replay -- --reference [FOLDER]
 Replays a trace: each request is a get, each miss a set, every entry has the size 1.
 
   --capacity N,...   entries of the cache; 1 %, 4 % and 16 % of the distinct keys, if left out
-  --policy NAME,...  of lru, lfu, random; lru,lfu if left out
+  --policy NAME,...  of lru, lfu, auto, random; lru,lfu if left out
   --through NAME,... of Cache, drop-in, lru-cache, each with those of the policies that it has;
                      Cache if left out
   --format NAME      one of lines (one key a line), u32 (little-endian), lis (ARC), oracleGeneral;

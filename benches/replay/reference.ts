@@ -5,8 +5,14 @@ import { type Row, table } from '../lib/report.ts'
 import { read, TraceError } from './formats.ts'
 import { nameOf, type Policy, Replay, type Side } from './replay.ts'
 
+/** Stands for the best policy of each row. */
+const BEST = 'best'
+
+/** The column that is no policy's. */
+const OPTIMUM = 'opt'
+
 /** By which column each policy of ours is measured. */
-const MEASURE: Record<Policy, string> = { lru: 'lru', lfu: 's3-fifo', random: 'lru' }
+const MEASURE: Record<Policy, string> = { lru: 'lru', lfu: 's3-fifo', auto: BEST, random: 'lru' }
 
 interface Reference {
   columns: string[]
@@ -28,7 +34,7 @@ export async function compare(folder: string, sides: readonly Side[]): Promise<R
     const ours = await replay(join(folder, `${trace}.u32.gz`), entries, sides)
     const cells = [...ratios]
     for (const { side, ratio } of ours) {
-      const difference = ratio - (ratios[columns.indexOf(MEASURE[side.policy])] ?? Number.NaN)
+      const difference = ratio - measure(MEASURE[side.policy], columns, ratios)
       cells.push(ratio, difference)
       off.get(side)?.push(difference)
       const row = { bench: 'reference', what: trace, entries, side: nameOf(side) }
@@ -46,6 +52,12 @@ export async function compare(folder: string, sides: readonly Side[]): Promise<R
     console.log(`  ${nameOf(side)} to ${name}: worst ${signed(worst)}, best ${signed(best)} points`)
   }
   return report
+}
+
+/** The hit ratio that ours is measured by. */
+function measure(name: string, columns: string[], ratios: number[]): number {
+  if (name !== BEST) return ratios[columns.indexOf(name)] ?? Number.NaN
+  return Math.max(...ratios.filter((_, at) => columns[at] !== OPTIMUM))
 }
 
 async function replay(file: string, entries: number, sides: readonly Side[]) {

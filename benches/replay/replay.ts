@@ -33,6 +33,7 @@ const BUILD: Record<Class, Partial<Record<Policy, (max: number) => Store>>> = {
   Cache: {
     lru: max => new Cache<Id, string>({ max, policy: 'lru' }),
     lfu: max => new Cache<Id, string>({ max, policy: 'lfu' }),
+    auto: max => new Cache<Id, string>({ max, policy: 'auto' }),
     random: max => new Cache<Id, string>({ max, policy: 'random' }),
   },
   'drop-in': {

@@ -11,7 +11,8 @@ import { redisServer } from '../lib/redis-server.ts'
 import { type Row, table } from '../lib/report.ts'
 import { Client, fill, startNode } from './node.ts'
 
-const SELF = new URL(import.meta.url)
+/** A child process of this holds what is sent to a store for a while; it answers with its port. */
+export const PROXY = new URL(import.meta.url)
 const KEYS = 100_000
 const CLIENTS = 16
 const READS = 8_000
@@ -26,7 +27,7 @@ const SHARES = { p50: 0.5, p99: 0.99 } as const
 
 export async function distant(): Promise<Row[]> {
   const store = await redisServer()
-  const proxy = new Child(SELF)
+  const proxy = new Child(PROXY)
   const rows: Row[] = []
   try {
     await fill(store.port, KEYS)
@@ -100,7 +101,7 @@ function quantile(list: number[], share: number): number {
 }
 
 /** In the child: passes on to a port, a little later; where. */
-if (process.argv[1] === fileURLToPath(SELF)) {
+if (process.argv[1] === fileURLToPath(PROXY)) {
   answer(({ to }: { to: number }) => {
     const server = createServer({ noDelay: true }, near => {
       const far = createConnection({ port: to, host: '127.0.0.1', noDelay: true })

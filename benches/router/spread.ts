@@ -3,9 +3,11 @@
  * busiest store has to do, compared with the mean of all, from two seconds after that on.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Child } from '../lib/child.ts'
 import { random } from '../lib/data.ts'
 import { type RedisServer, redisServer } from '../lib/redis-server.ts'
 import { type Row, table } from '../lib/report.ts'
+import { PROXY } from './distant.ts'
 import { Client, fill, startNode } from './node.ts'
 
 const STORES = 5
@@ -22,6 +24,7 @@ const BAR = 1.3
 
 const ROUTES = {
   'not remembered': '*,mode=off',
+  'not remembered, stores 1 ms away': '*,mode=off',
   'not remembered, 5 copies': '*,mode=off,copies=5,ttl=10s',
   'the hot key remembered': '*,mode=off',
 } as const
@@ -30,13 +33,17 @@ const REMEMBERED = `key:${String(HOT).padStart(12, '0')}*,mode=on,ttl=10s`
 
 export async function spread(): Promise<Row[]> {
   const stores = await Promise.all(Array.from({ length: STORES }, () => redisServer()))
+  const proxies = stores.map(() => new Child(PROXY))
   const rows: Row[] = []
   try {
+    const asked = proxies.map((proxy, at) => proxy.ask<number>({ to: stores[at]!.port }))
+    const [near, far] = [stores.map(({ port }) => port), await Promise.all(asked)]
     for (const [side, route] of Object.entries(ROUTES)) {
       const routes = ['--route', route]
       if (side === 'the hot key remembered') routes.push('--route', REMEMBERED)
       for (const pipeline of [1, 16]) {
-        const looks = await busiest(stores, routes, pipeline)
+        const ports = side.endsWith('away') ? far : near
+        const looks = await busiest(stores, ports, routes, pipeline)
         const worst = Math.max(...looks)
         const value = looks.toSorted((one, other) => one - other)[Math.floor(LOOKS / 2)]!
         const row = { bench: 'router', entries: KEYS, unit: 'x the mean', side }
@@ -46,6 +53,7 @@ export async function spread(): Promise<Row[]> {
       }
     }
   } finally {
+    await Promise.all(proxies.map(proxy => proxy.end()))
     await Promise.all(stores.map(store => store.stop()))
   }
   console.log(
@@ -65,9 +73,9 @@ export async function spread(): Promise<Row[]> {
   return rows
 }
 
-/** What the busiest store does in each look, compared with the mean. */
-async function busiest(stores: RedisServer[], routes: string[], pipeline: number) {
-  const flags = stores.flatMap(({ port }, at) => [
+/** What the busiest store does in each look, compared with the mean; the node reaches them at `ports`. */
+async function busiest(stores: RedisServer[], ports: number[], routes: string[], pipeline: number) {
+  const flags = ports.flatMap((port, at) => [
     '--store',
     `redis://127.0.0.1:${port},name=store-${at}`,
   ])

@@ -11,13 +11,14 @@ export type CacheKey = string | number | Uint8Array
  *
  * - `lru`: the one not used for longest.
  * - `lfu`: one seldom used; resists scans.
+ * - `auto`: by recency, by frequency or by something between, whichever hits most of late.
  * - `random`: any.
  * - `none`: no entry leaves; a `set` that does not fit throws `ERR_CACHE_FULL`.
  */
-export type Policy = 'lru' | 'lfu' | 'random' | 'none'
+export type Policy = 'lru' | 'lfu' | 'auto' | 'random' | 'none'
 
 /** All policies. */
-export const policies: readonly Policy[] = ['lru', 'lfu', 'random', 'none']
+export const policies: readonly Policy[] = ['lru', 'lfu', 'auto', 'random', 'none']
 
 /** A span of time: milliseconds, or text as `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`, `'1w'`. */
 export type Duration = number | string
@@ -88,6 +89,32 @@ export interface CacheStats {
   bytes: number
   /** Of these, bytes that are neither key nor value. */
   overhead: number
+  /** The policy, and for `auto` what it does now and why. */
+  policy: PolicyStats
+}
+
+/**
+ * What a cache evicts by. All but `name` is for `auto` alone: it runs small copies of the cache,
+ * without values, under several rules, and lets the rule evict whose copy hits most of late.
+ */
+export interface PolicyStats {
+  /** The policy. */
+  name: Policy
+  /**
+   * The rule in force, in most shards: `'s3-fifo'`, `'s3-fifo-2'`, `'s3-fifo-20'`, `'s3-fifo-40'`
+   * (the share of the small queue in per cent; 10 without a number), `'clock'` (recency),
+   * `'tinylfu-1'` or `'tinylfu-10'` (frequency).
+   */
+  rule?: string
+  /** Each rule's hit ratio of late, 0 to 1, in its copy: why `rule` is in force. */
+  hitRatios?: Record<string, number>
+  /** One key of so many is followed; 0: the copies are not at work, since nothing was evicted yet or
+   * the bounds are too small. */
+  sampled?: number
+  /** How often the rules were compared. */
+  judged?: number
+  /** How often another rule came into force. */
+  switches?: number
 }
 
 /** A key that is read often. */

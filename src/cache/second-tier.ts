@@ -35,6 +35,7 @@ export function openSecond<K extends CacheKey, V>(
     forgetTag: unlessClosed((tag, soft) => binding.invalidateTag(at, tag, soft ? 1 : 0)),
     clear: unlessClosed(clear),
     tell: teller(events),
+    called: () => (events.tierCall.isHeard ? call => events.tierCall.emit(call) : undefined),
     breaker: state => {
       if (events.breaker.isHeard) events.breaker.emit({ of: 'tier', state })
     },

@@ -5,6 +5,7 @@ import type { Admin } from '../admin/index.ts'
 import { BreakwaterError, InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { policies } from '../base/types.ts'
 import { dashboardRoutes } from '../dashboard/entrance.ts'
+import { metricsRoute } from '../metrics/scrape.ts'
 import { partsOf, type RouterConfig } from '../router/config.ts'
 import {
   createRouter,
@@ -173,6 +174,7 @@ async function start(settings: Settings, read: Reloaded['read'], manager: Manage
   }
   const orders = { reload: async () => (await reloadNow(node)).result, drain: end }
   const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
+  admin?.mount(metricsRoute({ routers: [router] }))
   const node: Node = { router, admin, read, manager, end }
   admin?.mount(...dashboardRoutes(router, () => void end()))
   // Probes are answered from the first moment on.

@@ -16,6 +16,7 @@ export const channels = {
   expire: channel('breakwater:expire'),
   breaker: channel('breakwater:breaker'),
   tier: channel('breakwater:tier'),
+  tierCall: channel('breakwater:tierCall'),
   write: channel('breakwater:write'),
 } as const satisfies Record<string, Channel>
 

@@ -58,6 +58,14 @@ export interface CacheEvents<K = unknown> {
     readonly operation: string | undefined
     readonly error: unknown
   }
+  /** An operation of the tier ended. */
+  tierCall: {
+    /** As `'get'`, `'set'`, `'delete'`. */
+    readonly operation: string
+    /** Milliseconds. */
+    readonly duration: number
+    readonly failed: { readonly error: unknown } | undefined
+  }
   /** A batch or a single entry was written to the origin, or given up. */
   write: {
     readonly by: 'through' | 'behind'
@@ -208,6 +216,7 @@ export class Events<K> implements Topics<K> {
   readonly expire: Topic<'expire', K>
   readonly breaker: Topic<'breaker', K>
   readonly tier: Topic<'tier', K>
+  readonly tierCall: Topic<'tierCall', K>
   readonly write: Topic<'write', K>
   /** Ends hearing of removals. */
   #ceaseRemovals: (() => void) | undefined
@@ -230,6 +239,7 @@ export class Events<K> implements Topics<K> {
     this.expire = new Topic('expire', cache, () => this.#onRemovalListeners())
     this.breaker = new Topic('breaker', cache)
     this.tier = new Topic('tier', cache)
+    this.tierCall = new Topic('tierCall', cache)
     this.write = new Topic('write', cache)
     onSubscribers(this.#onHitListeners)
     this.#onHitListeners()

@@ -8,7 +8,16 @@ export const formats = ['lines', 'csv', 'u32', 'lis', 'oracleGeneral'] as const
 export type Format = (typeof formats)[number]
 
 /** The policies that can be simulated, in the order in which they are shown. */
-export const simulated = ['lru', 'lfu', 'sieve', 's3-fifo', 'arc', 'w-tinylfu', 'optimum'] as const
+export const simulated = [
+  'lru',
+  'lfu',
+  'auto',
+  'sieve',
+  's3-fifo',
+  'arc',
+  'w-tinylfu',
+  'optimum',
+] as const
 /** One of {@link simulated}. */
 export type Simulated = (typeof simulated)[number]
 

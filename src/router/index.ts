@@ -326,7 +326,8 @@ class ThreadedRouter implements Router {
         stores: imbalanceOf(stores.map(({ requests }) => requests)),
       }
       const replaced = this.#threads?.counts().replaced ?? 0
-      this.#last = { ...counted, imbalance, replaced }
+      const { policy } = this.#running.checked
+      this.#last = { ...counted, policy, imbalance, replaced }
     } catch (error) {
       // It was let go: the counts of the end stay.
       if (this.#last === undefined) throw error

@@ -31,6 +31,8 @@ export interface RouterStats {
   entries: number
   /** Bytes charged to the store now. */
   bytes: number
+  /** Which entry leaves when another needs its room: see `RouterOptions.policy`. */
+  policy: string
   /** The most bytes that may be charged; `undefined` if that is not bounded. */
   maxBytes: number | undefined
   /** Requests taken, by class. */

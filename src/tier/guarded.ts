@@ -6,46 +6,63 @@ import type { TierLease, TierMark, TierSession, TierValue } from './contract.ts'
 /** Told of each failure. */
 type Failed = (operation: string, error: unknown) => void
 
+/** Told of an operation that has ended. */
+export type Called = (call: {
+  operation: string
+  duration: number
+  failed: { error: unknown } | undefined
+}) => void
+
 /** A session that neither throws nor rejects. */
 export class GuardedSession implements TierSession {
   readonly ready: Promise<void>
   readonly #session: TierSession
   readonly #failed: Failed
+  readonly #called: () => Called | undefined
+  readonly #now: () => number
 
-  constructor(session: TierSession, failed: Failed) {
+  /** @param called - who is told how long operations take: nobody, mostly. */
+  constructor(
+    session: TierSession,
+    failed: Failed,
+    called: () => Called | undefined,
+    now: () => number,
+  ) {
     this.#session = session
     this.#failed = failed
+    this.#called = called
+    this.#now = now
     this.ready = this.#try('ready', () => session.ready, undefined)
   }
 
   get(key: CacheKey, mark?: TierMark): Promise<TierValue | undefined> {
-    return this.#try('get', () => this.#session.get(key, mark), undefined)
+    return this.#timed('get', () => this.#session.get(key, mark), undefined)
   }
 
   has(key: CacheKey): Promise<boolean> {
-    return this.#try('get', () => this.#session.has?.(key) ?? this.#reads(key), false)
+    return this.#timed('get', () => this.#session.has?.(key) ?? this.#reads(key), false)
   }
 
   set(key: CacheKey, value: TierValue): Promise<boolean> {
-    return this.#try('set', () => this.#session.set(key, value), false)
+    return this.#timed('set', () => this.#session.set(key, value), false)
   }
 
   delete(keys: readonly CacheKey[]): Promise<void> {
-    return this.#try('delete', () => this.#session.delete(keys), undefined)
+    return this.#timed('delete', () => this.#session.delete(keys), undefined)
   }
 
   invalidateTag(tag: string): Promise<void> {
-    return this.#try('invalidateTag', () => this.#session.invalidateTag(tag), undefined)
+    return this.#timed('invalidateTag', () => this.#session.invalidateTag(tag), undefined)
   }
 
   clear(): Promise<void> {
-    return this.#try('clear', () => this.#session.clear(), undefined)
+    return this.#timed('clear', () => this.#session.clear(), undefined)
   }
 
   /** Everybody may load where nobody says who does. */
   async lease(key: CacheKey, ms: number): Promise<TierLease | undefined> {
     const free: TierLease = { release: async () => {} }
-    const lease = await this.#try('lease', () => this.#session.lease(key, ms), free)
+    const lease = await this.#timed('lease', () => this.#session.lease(key, ms), free)
     if (lease === undefined || lease === free) return lease
     return { release: () => this.#try('lease', () => lease.release(), undefined) }
   }
@@ -69,6 +86,28 @@ export class GuardedSession implements TierSession {
   async #reads(key: CacheKey): Promise<boolean> {
     const value = await this.#session.get(key)
     return value !== undefined && value.freshFor > 0
+  }
+
+  /** As {@link GuardedSession.#try}; who listens is told how long it took. */
+  async #timed<T>(operation: string, ask: () => Promise<T>, none: T): Promise<T> {
+    const called = this.#called()
+    if (called === undefined) return this.#try(operation, ask, none)
+    const begun = this.#now()
+    let failed: { error: unknown } | undefined
+    const answer = await this.#try(
+      operation,
+      async () => {
+        try {
+          return await ask()
+        } catch (error) {
+          failed = { error }
+          throw error
+        }
+      },
+      none,
+    )
+    called({ operation, duration: this.#now() - begun, failed })
+    return answer
   }
 
   async #try<T>(operation: string, ask: () => Promise<T>, none: T): Promise<T> {

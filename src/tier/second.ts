@@ -7,7 +7,7 @@ import type { Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
 import type { Kin, Tier, TierHost, TierValue } from './contract.ts'
-import { GuardedSession } from './guarded.ts'
+import { type Called, GuardedSession } from './guarded.ts'
 
 /** How a cache uses its second tier. */
 export interface SecondOptions {
@@ -48,6 +48,8 @@ export interface Front {
   /** An operation failed, or changes elsewhere are not heard of, or are again. */
   tell(state: 'failed' | 'lost' | 'regained', operation?: string, error?: unknown): void
   breaker(state: 'closed' | 'open' | 'half-open'): void
+  /** Who is told how long operations take; `undefined` while nobody is. */
+  called(): Called | undefined
 }
 
 /** The names of the options. */
@@ -109,8 +111,11 @@ export class Second {
     try {
       // Its connections and timers outlast the call that makes the cache.
       const session = neutrally(() => tier.open(this.#host()))
-      this.session = new GuardedSession(session, (operation, error) =>
-        this.failed(operation, error),
+      this.session = new GuardedSession(
+        session,
+        (operation, error) => this.failed(operation, error),
+        () => front.called(),
+        () => front.timers.now(),
       )
     } catch (error) {
       front.kin.close()

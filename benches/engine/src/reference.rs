@@ -32,6 +32,17 @@ impl Table {
         })
     }
 
+    /// Adds a column with the best ratio of each row, but for the optimum's, which is no policy's.
+    pub fn add_best(&mut self, name: &str) {
+        let optimum = self.column("opt");
+        for row in &mut self.rows {
+            let policies = row.ratios.iter().enumerate().filter(|&(at, _)| Some(at) != optimum);
+            let best = policies.map(|(_, &ratio)| ratio).fold(0.0, f64::max);
+            row.ratios.push(best);
+        }
+        self.columns.push(name.to_owned());
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let columns = lines.next()?.split('\t').skip(2).map(str::to_owned).collect();

@@ -13,6 +13,9 @@ pub enum Policy {
     /// an entry is known to be popular.
     #[default]
     Lfu,
+    /// Whichever of several rules for the queues of `Lfu` hits most of late: recency, frequency, or
+    /// something between. Shadow caches of a sample of the keys tell.
+    Auto,
     /// Any one.
     Random,
     /// None: a set that does not fit fails with [`Error::Full`].
@@ -21,13 +24,14 @@ pub enum Policy {
 
 impl Policy {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Lru, Self::Lfu, Self::Random, Self::None];
+    pub const ALL: [Self; 5] = [Self::Lru, Self::Lfu, Self::Auto, Self::Random, Self::None];
 
     /// What it is called.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lru => "lru",
             Self::Lfu => "lfu",
+            Self::Auto => "auto",
             Self::Random => "random",
             Self::None => "none",
         }
@@ -42,7 +46,7 @@ impl FromStr for Policy {
         Self::ALL.into_iter().find(|policy| policy.name() == name).ok_or_else(|| ConfigError {
             option: "policy",
             value: name.to_owned(),
-            allowed: "lru, lfu, random or none",
+            allowed: "lru, lfu, auto, random or none",
         })
     }
 }

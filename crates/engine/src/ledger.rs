@@ -121,7 +121,11 @@ impl Account {
             self.lease.fetch_add(spare, Ordering::Relaxed);
             return true;
         }
-        let taken = ledger.take(n);
+        // What is leased must not be in its own way.
+        let taken = ledger.take(n) || {
+            self.surrender(ledger, 0);
+            ledger.take(n)
+        };
         if taken {
             self.taken.fetch_add(n, Ordering::Relaxed);
         }

@@ -5,7 +5,7 @@
 //! cache      reads, writes, room, upkeep, scans: what a user calls
 //!   shard      index + policy + wheel + account + garbage
 //!     index      lock-free hash table of words: pointer, tag, frequency
-//!     policy     lru, lfu (S3-FIFO), random: hints about who leaves
+//!     policy     lru, lfu (S3-FIFO), auto, random: hints about who leaves
 //!     wheel      hints about who has expired
 //!     ledger     one byte budget, an account on it for each shard
 //!   entry      one allocation: header, key, value, note
@@ -49,6 +49,7 @@ mod policy;
 mod prefetch;
 mod reclaim;
 mod removal;
+mod repeats;
 mod shard;
 mod shim;
 mod stats;
@@ -57,7 +58,7 @@ mod thread;
 mod versions;
 mod wheel;
 
-pub use cache::{Cache, Edit, Found, Freshness, Info};
+pub use cache::{Cache, Choice, Edit, Found, Freshness, Info};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
 pub use cursor::run_to_end;
@@ -67,6 +68,9 @@ pub use hot::{HotKey, HotKeys};
 pub use key::{Key, KeyKind, MAX_KEY_LEN};
 pub use note::{MOST_TAGS, Nature, Note, NoteRef};
 pub use persist::PersistError;
+#[doc(hidden)]
+pub use policy::Simulation;
+pub use policy::{RULES, Rule};
 pub use removal::{Reason, RemovalListener};
 pub use stats::Stats;
 pub use thread::rest;

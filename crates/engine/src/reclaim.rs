@@ -16,6 +16,7 @@
 //! and F1 < F3: H sees R's announcement, its horizon is at most p, and x stays. So a horizon holds for
 //! whatever has a tag below it, also for what is tagged after it was computed.
 
+use crate::repeats::Repeats;
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
@@ -45,6 +46,8 @@ pub(crate) struct Participant {
     pub(crate) guards: Cell<u32>,
     /// Where the thread counts its statistics.
     pub(crate) stripe: Cell<usize>,
+    /// What it has read again and again.
+    pub(crate) repeats: Repeats,
 }
 
 // SAFETY: `next` is written before the participant is published and never again; the cells are
@@ -104,6 +107,7 @@ impl Domain {
             #[cfg(debug_assertions)]
             guards: Cell::new(0),
             stripe: Cell::new(0),
+            repeats: Repeats::default(),
         }));
         loop {
             // Release publishes the participant's fields.

@@ -3,14 +3,15 @@
 //! # Locks
 //! `order` guards policy and wheel, `limbo` the garbage. A thread that holds `order` may take
 //! `limbo`; never the other way, and never the locks of two shards. Reads take neither, but for
-//! `lru`, which tries `order` and goes on without when it is taken. Listeners run under none.
+//! `lru` and, for a sample of the keys, `auto`, which try `order` and go on without when it is taken.
+//! Listeners run under none.
 
 use crate::config::Policy;
 use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
-use crate::index::{Host, Index, Part, Shortage};
+use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
 use crate::ledger::{Account, Ledger};
 use crate::policy::Order;
 use crate::thread::{self, Thread};
@@ -20,6 +21,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::ops::ControlFlow::Continue;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets that a shard begins with.
@@ -119,6 +121,10 @@ pub(crate) struct Shard {
     /// Whether entries have links in front of them.
     linked: bool,
 }
+
+/// Of the bytes of a shard's keys and values, so much may serve the policy alone, where bytes are
+/// bounded.
+const POLICY_SHARE: u64 = 32;
 
 /// An entry may be counted as lost by one thread before another has counted it as gained.
 #[inline]
@@ -323,15 +329,23 @@ impl Drop for Shard {
     }
 }
 
+/// What all shards of a cache share.
+pub(crate) struct Shared {
+    /// Bytes.
+    pub(crate) ledger: Ledger,
+    pub(crate) hasher: KeyHasher,
+    pub(crate) versions: Option<Arc<Versions>>,
+    /// The keys whose reads the policy is told of.
+    pub(crate) samples: Samples,
+}
+
 /// A shard together with what all shards share, and the thread that is at work on it: what the
 /// parts of an operation hand on.
 #[derive(Clone, Copy)]
 pub(crate) struct ShardRef<'a> {
     pub(crate) here: Thread,
     pub(crate) shard: &'a Shard,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) hasher: &'a KeyHasher,
-    pub(crate) versions: Option<&'a Versions>,
+    pub(crate) shared: &'a Shared,
 }
 
 impl Deref for ShardRef<'_> {
@@ -351,11 +365,11 @@ impl ShardRef<'_> {
         if self.here.is_alone() {
             // SAFETY: unlinked, and no other thread is reading.
             let bytes = unsafe { entry.destroy(linked) };
-            self.shard.account.release(self.ledger, bytes as u64);
+            self.shard.account.release(&self.shared.ledger, bytes as u64);
         } else {
             // SAFETY: the entry is out of the index and ours; others only read it.
             let bytes = unsafe { entry.read() }.footprint(linked);
-            self.shard.defer(self.ledger, Garbage::Entry(entry, bytes));
+            self.shard.defer(&self.shared.ledger, Garbage::Entry(entry, bytes));
         }
     }
 }
@@ -363,27 +377,39 @@ impl ShardRef<'_> {
 impl Host for ShardRef<'_> {
     fn hash_of(&self, entry: EntryPtr) -> u64 {
         // SAFETY: the index asks for entries that it holds, and its caller is pinned.
-        self.hasher.hash(unsafe { entry.read() }.key())
+        self.shared.hasher.hash(unsafe { entry.read() }.key())
     }
 
     fn charge(&self, bytes: u64) -> bool {
-        self.shard.account.charge(self.ledger, bytes)
+        self.shard.account.charge(&self.shared.ledger, bytes)
     }
 
     fn release(&self, bytes: u64) {
-        self.shard.account.release(self.ledger, bytes);
+        self.shard.account.release(&self.shared.ledger, bytes);
     }
 
     fn retire_part(&self, part: Part) {
-        self.shard.defer(self.ledger, Garbage::Part(part));
+        self.shard.defer(&self.shared.ledger, Garbage::Part(part));
     }
 
     fn discard(&self, entry: EntryPtr) {
         self.shard.limbo.lock().cleared.push(entry);
     }
 
+    fn allowance(&self) -> u64 {
+        if self.shared.ledger.cap() == u64::MAX {
+            u64::MAX
+        } else {
+            self.shard.payload() / POLICY_SHARE
+        }
+    }
+
+    fn sample(&self, before: Sample, now: Sample) {
+        self.shared.samples.change(before, now);
+    }
+
     #[inline]
     fn changing(&self, hash: u64) -> Option<Changing<'_>> {
-        self.versions.map(|versions| versions.changing(hash))
+        self.shared.versions.as_ref().map(|versions| versions.changing(hash))
     }
 }

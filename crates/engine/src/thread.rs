@@ -112,6 +112,14 @@ impl Thread {
         !self.participant.is_pinned() && DOMAIN.alone()
     }
 
+    /// A read of a key of this hash: see [`Repeats::count`].
+    ///
+    /// [`Repeats::count`]: crate::repeats::Repeats::count
+    #[inline]
+    pub(crate) fn repeats(self, hash: u64) -> u64 {
+        self.participant.repeats.count(hash)
+    }
+
     /// The stripe that the thread counts in: its own below [`OWN_STRIPES`], else a shared one.
     #[inline]
     pub(crate) fn stripe(self) -> usize {

@@ -50,7 +50,7 @@ fn what_is_read_is_hotter_than_what_is_not() {
 
 #[test]
 fn every_policy_gives_what_there_is() {
-    for policy in [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None] {
+    for policy in Policy::ALL {
         let clock = Clock::manual();
         let cache = fill(policy, &clock);
         assert_eq!(hottest(&cache, usize::MAX).len(), ENTRIES as usize);

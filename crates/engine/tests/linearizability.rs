@@ -422,7 +422,7 @@ fn histories_are_linearizable_while_the_cache_is_cleared() {
 
 #[test]
 fn what_is_evicted_may_be_missing_but_never_comes_back() {
-    for policy in [Policy::Lfu, Policy::Lru, Policy::Random] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru, Policy::Random] {
         check(policy, Some(1), Beside::Nothing, 200);
         check(policy, Some(3), Beside::Growth, 200);
     }

@@ -393,7 +393,7 @@ fn run(mut pair: Pair, ops: Vec<Op>) {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    prop_oneof![Just(Policy::Lru), Just(Policy::Lfu), Just(Policy::Random), Just(Policy::None)]
+    proptest::sample::select(Policy::ALL.to_vec())
 }
 
 fn grace() -> impl Strategy<Value = u64> {

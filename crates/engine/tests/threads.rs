@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-const EVICTING: [Policy; 3] = [Policy::Lfu, Policy::Lru, Policy::Random];
+const EVICTING: [Policy; 4] = [Policy::Lfu, Policy::Auto, Policy::Lru, Policy::Random];
 
 struct Lots(u64);
 
@@ -179,7 +179,7 @@ fn what_was_removed_comes_back_once_its_reader_is_gone() {
 
 #[test]
 fn threads_that_come_and_go_harm_nobody() {
-    for policy in [Policy::Lfu, Policy::Lru] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru] {
         let cache = bounded(policy, None, Some(4 << 20));
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -338,7 +338,7 @@ fn none_refuses_what_does_not_fit_and_keeps_what_it_has() {
 
 #[test]
 fn what_can_never_fit_is_refused_and_nothing_is_lost() {
-    for policy in [Policy::Lfu, Policy::Lru, Policy::Random, Policy::None] {
+    for policy in Policy::ALL {
         let cache = bounded(policy, None, Some(100_000));
         set(&cache, 1, b"kept").unwrap();
         let refused = set(&cache, 1, &vec![0; 100_001]);
@@ -469,7 +469,7 @@ fn bounds_move_up_and_down_under_load() {
 
 #[test]
 fn increments_by_many_threads_lose_nothing() {
-    for policy in [Policy::Lfu, Policy::Lru] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru] {
         let cache = bounded(policy, None, None);
         let count =
             |entry: EntryRef<'_>| u64::from_le_bytes(entry.value().bytes.try_into().unwrap());
@@ -496,7 +496,7 @@ fn increments_by_many_threads_lose_nothing() {
 /// limits rates would otherwise count for ever.
 #[test]
 fn an_edit_that_keeps_the_deadline_keeps_one_that_was_set_meanwhile() {
-    for policy in [Policy::Lfu, Policy::Lru] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru] {
         let config = Config { policy, clock: Clock::manual(), ..Config::default() };
         let cache = Cache::new(config).unwrap();
         for round in 1..4_000u64 {
@@ -527,7 +527,7 @@ fn an_edit_that_keeps_the_deadline_keeps_one_that_was_set_meanwhile() {
 
 #[test]
 fn a_deadline_that_was_set_while_others_edit_is_not_lost() {
-    for policy in [Policy::Lfu, Policy::Lru] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru] {
         let config = Config { policy, clock: Clock::manual(), ..Config::default() };
         let cache = Cache::new(config).unwrap();
         let (key, done) = (Key::text(b"counter"), AtomicBool::new(false));
@@ -562,7 +562,7 @@ fn a_deadline_that_was_set_while_others_edit_is_not_lost() {
 
 #[test]
 fn a_walk_while_the_index_grows_meets_every_key_that_stays() {
-    for policy in [Policy::Lfu, Policy::Lru] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru] {
         let config = Config { policy, shards: Some(2), ..Config::default() };
         let cache = Cache::new(config).unwrap();
         let stable = 0..300u64;

@@ -21,7 +21,7 @@ fn turn_over(cache: &Cache, next: &mut u64, times: u64) {
 
 #[test]
 fn a_full_cache_takes_as_much_after_a_hundred_turnovers_as_after_one() {
-    for policy in [Policy::Lfu, Policy::Lru, Policy::Random] {
+    for policy in [Policy::Lfu, Policy::Auto, Policy::Lru, Policy::Random] {
         let max_entries = Some(ENTRIES);
         let cache = Cache::new(Config { max_entries, policy, ..Config::default() }).unwrap();
         let mut next = 0;

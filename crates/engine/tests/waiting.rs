@@ -93,7 +93,7 @@ fn meet(name: &str, policy: Policy, mutate: fn(&Cache, u64)) {
 
 #[test]
 fn whatever_ends_a_load_never_waits_for_one_that_waits_for_memory() {
-    for policy in [Policy::Lru, Policy::Lfu] {
+    for policy in [Policy::Lru, Policy::Lfu, Policy::Auto] {
         for (name, mutate) in MUTATIONS {
             meet(name, policy, mutate);
         }

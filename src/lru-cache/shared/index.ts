@@ -278,6 +278,7 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
       removalsDropped: __,
       bytes,
       overhead: ___,
+      policy: ____,
       ...counts
     } = this.#cache.stats()
     return { ...counts, size: bytes }

@@ -1,7 +1,7 @@
 //! Replays every trace of a folder through the engine and prints, beside the reference's hit
 //! ratios, ours and the difference to the policy that each of ours is measured by.
 //!
-//! `cargo run --release -p breakwater-benches --bin replay -- DIR [--trace NAME] [--policy lru,lfu]
+//! `cargo run --release -p breakwater-benches --bin replay -- DIR [--trace NAME] [--policy lru,lfu,auto]
 //! [--shards N]`; without DIR the folder that BREAKWATER_TRACES names.
 
 use breakwater_benches::reference::{Row, Table};
@@ -13,11 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// Stands for the best policy of each row.
+const BEST: &str = "best";
+
 /// The reference that a policy of ours is measured by; one that makes no room has none.
 const fn reference_of(policy: Policy) -> Option<&'static str> {
     match policy {
         Policy::Lru | Policy::Random => Some("lru"),
         Policy::Lfu => Some("s3-fifo"),
+        Policy::Auto => Some(BEST),
         Policy::None => None,
     }
 }
@@ -32,6 +36,7 @@ struct Args {
 fn main() -> Result<(), Box<dyn Error>> {
     let args = parse()?;
     let mut table = Table::read(&args.dir.join("reference.tsv"))?;
+    table.add_best(BEST);
     table.rows.retain(|row| args.only.as_ref().is_none_or(|only| *only == row.trace));
     let traces = load(&args.dir, &table)?;
     let ours = replay_all(&args, &table, &traces);
@@ -55,7 +60,7 @@ fn parse() -> Result<Args, Box<dyn Error>> {
     let known = |name: &str| {
         let policy: Option<Policy> = name.parse().ok();
         let found = policy.and_then(|policy| Some((policy, reference_of(policy)?)));
-        found.ok_or_else(|| format!("--policy must be of lru, lfu, random, not {name}"))
+        found.ok_or_else(|| format!("--policy must be of lru, lfu, auto, random, not {name}"))
     };
     Ok(Args {
         dir: dir.ok_or("name the folder of the traces, or set BREAKWATER_TRACES")?,

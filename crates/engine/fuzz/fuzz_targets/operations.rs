@@ -40,7 +40,7 @@ fn config(bytes: &mut Bytes<'_>, clock: &Clock) -> Option<Config> {
     let policies = [Policy::Lru, Policy::Lfu, Policy::Random, Policy::None];
     let bound = |wanted: bool, least: u64, n: u64| wanted.then_some(least + n);
     Some(Config {
-        policy: policies[usize::from(choice & 3)],
+        policy: if choice & 32 != 0 { Policy::Auto } else { policies[usize::from(choice & 3)] },
         max_entries: bound(choice & 4 != 0, 1, bytes.next()?.into()),
         max_bytes: bound(choice & 8 != 0, 4_096, bytes.wide()?),
         shards: Some(if choice & 16 != 0 { 4 } else { 1 }),

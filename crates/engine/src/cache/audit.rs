@@ -37,7 +37,7 @@ impl Cache {
                 Err(format!("{what}: {book} in the book, {counted} counted, {cap} allowed"))
             }
         };
-        same("bytes", self.ledger.used(), given, self.ledger.cap())?;
+        same("bytes", self.shared.ledger.used(), given, self.shared.ledger.cap())?;
         same("entries", self.entry_ledger.used(), entries, self.entry_ledger.cap())
     }
 

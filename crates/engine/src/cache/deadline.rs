@@ -40,7 +40,7 @@ impl Cache {
         key: Key<'_>,
         expiry_of: impl Fn(EntryRef<'_>) -> Expiry,
     ) -> Result<bool, Error> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         loop {
             let guard = shard.here.pin();

@@ -36,7 +36,7 @@ impl Cache {
     /// Hands the key's entry to `f`, also one that is stale or negative. What is fresh counts as a
     /// hit, what is not as a miss; the policy is told of both.
     pub fn get_with_freshness<R>(&self, key: Key<'_>, f: impl FnOnce(Found<'_>) -> R) -> Option<R> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let here = thread::here();
         let stamp = self.stamp(hash);
         let wanted = |entry| self.examine(entry, stamp);
@@ -50,7 +50,7 @@ impl Cache {
 
     /// How fresh the key's entry is; what is negative is fresh. Counts nothing.
     pub fn freshness(&self, key: Key<'_>) -> Option<Freshness> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let stamp = self.stamp(hash);
         let wanted = |entry| self.examine(entry, stamp);
         self.read_if(thread::here(), hash, key, false, wanted, |found| found.freshness)

@@ -27,7 +27,7 @@ pub struct Info {
     pub version: Option<u64>,
     /// Milliseconds that loading it took, 0 if it was not loaded.
     pub cost: u32,
-    /// Reads of late, as the policy counts them: up to 3, under `lfu`. `None` where none are counted.
+    /// Reads of late, as the policy counts them: up to 3, under `lfu` and `auto`. `None` where none are counted.
     pub hits: Option<u8>,
 }
 
@@ -36,7 +36,7 @@ impl Cache {
     /// the policy is not told. `life`: the milliseconds that an entry lives which does not say so
     /// itself, for its age.
     pub fn info(&self, key: Key<'_>, life: Option<u64>) -> Option<Info> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let _guard = shard.here.pin();
         let (hit, found) = loop {
@@ -64,7 +64,7 @@ impl Cache {
             tags: note.map_or(0, |note| note.tags().count()),
             version: note.and_then(NoteRef::version),
             cost: note.map_or(0, NoteRef::cost),
-            hits: (self.policy == Policy::Lfu).then(|| hit.frequency() as u8),
+            hits: matches!(self.policy, Policy::Lfu | Policy::Auto).then(|| hit.frequency() as u8),
         })
     }
 }

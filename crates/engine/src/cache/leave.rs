@@ -123,7 +123,7 @@ impl Cache {
         thread::assert_unpinned();
         let _overall = self.overall.lock();
         self.flights.kill_all();
-        let _changing = self.versions.as_ref().map(|versions| versions.changing_all());
+        let _changing = self.shared.versions.as_ref().map(|versions| versions.changing_all());
         for shard in self.shard_refs() {
             self.clear_shard(shard);
         }
@@ -146,7 +146,7 @@ impl Cache {
             // It cannot even pay the smallest table.
             self.take_all(shard, |_| true, |entry| self.leave(shard, entry, Reason::Cleared));
         }
-        shard.collect(&self.ledger);
+        shard.collect(&self.shared.ledger);
     }
 
     /// Drops the tables of a shard, unless it has entries.

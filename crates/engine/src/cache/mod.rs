@@ -2,9 +2,10 @@
 //! `conditional` and `deadline` change a key, through `store`. `freshness`, `near` and `info` serve
 //! readers who want to know more, `liveness` tells whether an entry is there, `tags` ends many at
 //! once, `leave` is how entries go, `room` makes room for others, `upkeep` does what time asks for,
-//! `scan` visits them all, `audit` checks the books.
+//! `scan` visits them all, `choice` tells what `auto` has chosen, `audit` checks the books.
 
 mod audit;
+mod choice;
 mod conditional;
 mod deadline;
 mod freshness;
@@ -22,6 +23,7 @@ mod update;
 mod upkeep;
 mod write;
 
+pub use choice::Choice;
 pub use freshness::{Found, Freshness};
 pub use info::Info;
 pub use update::Edit;
@@ -34,12 +36,12 @@ use crate::entry::{EntryRef, LAST_DEADLINE};
 use crate::flight::FlightTable;
 use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
-use crate::index::Hit;
+use crate::index::{Hit, Samples};
 use crate::key::{Key, KeyKind};
 use crate::ledger::Ledger;
 use crate::memory;
 use crate::removal::{Listeners, RemovalListener};
-use crate::shard::{Shard, ShardRef};
+use crate::shard::{Shard, ShardRef, Shared};
 use crate::stats::{Count, Counters, SAMPLE, Stats};
 use crate::tags::Tags;
 use crate::thread::{self, Thread};
@@ -79,11 +81,9 @@ type Alarm = Arc<dyn Fn() + Send + Sync>;
 /// ```
 pub struct Cache {
     shards: Box<[Shard]>,
-    /// Bytes.
-    ledger: Ledger,
+    shared: Shared,
     /// Entries.
     entry_ledger: Ledger,
-    hasher: KeyHasher,
     clock: Clock,
     policy: Policy,
     /// Milliseconds that entries stay after their deadline.
@@ -95,7 +95,6 @@ pub struct Cache {
     /// When [`Cache::maintain`] is to be called next, in milliseconds of the clock.
     wake_at: AtomicU64,
     flights: FlightTable,
-    versions: Option<Arc<Versions>>,
     tags: Tags,
     /// Held while an entry with tags is stored, and alone while a tag is invalidated.
     tag_order: RwLock<()>,
@@ -152,9 +151,13 @@ impl Cache {
         }
         Ok(Self {
             shards,
-            ledger,
+            shared: Shared {
+                ledger,
+                hasher: KeyHasher::new(),
+                versions: versions.map(Arc::new),
+                samples: Samples::default(),
+            },
             entry_ledger: Ledger::new(config.max_entries.unwrap_or(u64::MAX)),
-            hasher: KeyHasher::new(),
             clock: config.clock,
             policy: config.policy,
             grace: AtomicU64::new(grace),
@@ -164,7 +167,6 @@ impl Cache {
             alarm: RwLock::new(None),
             wake_at: AtomicU64::new(u64::MAX),
             flights: FlightTable::new(),
-            versions: versions.map(Arc::new),
             tags: Tags::new(config.max_bytes),
             tag_order: RwLock::new(()),
             overall: Mutex::new(()),
@@ -185,7 +187,7 @@ impl Cache {
     /// The bounds as they are: entries and bytes.
     pub fn bounds(&self) -> (Option<u64>, Option<u64>) {
         let bound = |ledger: &Ledger| Some(ledger.cap()).filter(|&cap| cap != u64::MAX);
-        (bound(&self.entry_ledger), bound(&self.ledger))
+        (bound(&self.entry_ledger), bound(&self.shared.ledger))
     }
 
     #[inline]
@@ -202,13 +204,7 @@ impl Cache {
 
     #[inline]
     fn shard_ref<'a>(&'a self, shard: &'a Shard) -> ShardRef<'a> {
-        ShardRef {
-            here: thread::here(),
-            shard,
-            ledger: &self.ledger,
-            hasher: &self.hasher,
-            versions: self.versions.as_deref(),
-        }
+        ShardRef { here: thread::here(), shard, shared: &self.shared }
     }
 
     /// These keys are going to be read, in a moment: a hint that has the processor fetch them all at
@@ -219,7 +215,7 @@ impl Cache {
         let mut hashes = [0; EXPECTED];
         for keys in keys.chunks(EXPECTED) {
             for (hash, key) in hashes.iter_mut().zip(keys) {
-                *hash = self.hasher.hash(*key);
+                *hash = self.shared.hasher.hash(*key);
                 self.shard_of(*hash).index.expect_bucket(*hash);
             }
             for hash in &hashes[..keys.len()] {
@@ -231,7 +227,7 @@ impl Cache {
     /// Hands the entry to `f`, counts a hit or a miss, and tells the policy.
     #[inline]
     pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        self.get_hashed(self.hasher.hash(key), key, f)
+        self.get_hashed(self.shared.hasher.hash(key), key, f)
     }
 
     #[inline]
@@ -265,7 +261,7 @@ impl Cache {
     /// As [`Cache::get`], but nothing is counted and the policy is not told.
     #[inline]
     pub fn peek<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
-        self.read(thread::here(), self.hasher.hash(key), key, false, f)
+        self.read(thread::here(), self.shared.hasher.hash(key), key, false, f)
     }
 
     #[inline]
@@ -316,17 +312,21 @@ impl Cache {
                 }
             }
         };
-        if tell && !hit.is_saturated() {
-            self.tell(hash, hit);
+        if tell && hit.is_to_be_told(self.shared.samples.densest()) {
+            self.tell(here, hash, hit);
         }
         Some(f(seen))
     }
 
     /// Tells the policy of a read. The caller is pinned.
     #[inline(never)]
-    fn tell(&self, hash: u64, hit: Hit<'_>) {
+    fn tell(&self, here: Thread, hash: u64, hit: Hit<'_>) {
         match self.policy {
             Policy::Lfu => hit.count_read(),
+            Policy::Auto => {
+                hit.count_read();
+                self.tell_shadows(here, hash);
+            }
             Policy::Lru => {
                 // Taken: another thread tells the policy. Exact with one, near with many.
                 if let Some(mut guarded) = self.shard_at(hash).guarded.try_lock() {
@@ -334,6 +334,20 @@ impl Cache {
                 }
             }
             Policy::Random | Policy::None => {}
+        }
+    }
+
+    /// Tells `auto` of a read of a key of its sample, or of several together, unless another thread is
+    /// telling the policy something: what it learns is a sample anyway.
+    pub(super) fn tell_shadows(&self, here: Thread, hash: u64) {
+        if !self.shared.samples.densest().has(hash) {
+            return;
+        }
+        let reads = here.repeats(hash);
+        if reads > 0
+            && let Some(mut guarded) = self.shard_at(hash).guarded.try_lock()
+        {
+            guarded.order.seen(hash, reads);
         }
     }
 
@@ -363,7 +377,7 @@ impl Cache {
         // What was given out, less what the shards hold uncharged: a sum of the charges, read one
         // after the other, could count bytes twice that move between shards meanwhile.
         let leased: u64 = self.shards.iter().map(|shard| shard.account.leased()).sum();
-        self.ledger.used().saturating_sub(leased)
+        self.shared.ledger.used().saturating_sub(leased)
     }
 
     /// Counts and sizes.

@@ -11,12 +11,12 @@ use std::sync::Arc;
 impl Cache {
     /// The versions of the keys, if [`crate::Config::near_copies`] asked for them.
     pub fn versions(&self) -> Option<&Arc<Versions>> {
-        self.versions.as_ref()
+        self.shared.versions.as_ref()
     }
 
     /// What versions and tags are charged, to the first shard.
     pub(super) fn price_of_extras(&self) -> u64 {
-        let versions = self.versions.as_ref().map_or(0, |versions| versions.footprint());
+        let versions = self.shared.versions.as_ref().map_or(0, |versions| versions.footprint());
         versions + self.tags.footprint()
     }
 
@@ -27,7 +27,7 @@ impl Cache {
         key: Key<'_>,
         f: impl FnOnce(EntryRef<'_>) -> R,
     ) -> Option<(R, Stamp)> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let stamp = self.stamp(hash);
         self.get_hashed(hash, key, |entry| {
             let is_early = entry.has_note() && self.is_early(entry);
@@ -40,7 +40,7 @@ impl Cache {
     /// it.
     #[inline]
     pub(super) fn stamp(&self, hash: u64) -> Stamp {
-        match &self.versions {
+        match &self.shared.versions {
             Some(versions) => versions.stamp(hash),
             None => Stamp { hash, version: None },
         }
@@ -54,9 +54,10 @@ impl Cache {
         let shard = self.shard_of(hash);
         let _guard = shard.here.pin();
         match self.policy {
-            Policy::Lfu => {
+            Policy::Lfu | Policy::Auto => {
                 if let Some(hit) = shard.index.find(hash, |_| true) {
                     hit.count_read();
+                    self.tell_shadows(shard.here, hash);
                 }
             }
             Policy::Lru => {

@@ -38,7 +38,7 @@ impl Cache {
     #[cold]
     pub(super) fn make_room(&self, shard: ShardRef<'_>, bytes: u64) -> Result<(), Error> {
         thread::assert_unpinned();
-        let cap = self.ledger.cap();
+        let cap = self.shared.ledger.cap();
         let fixed = self.shards.len() as u64 * Shard::first_charge() + self.price_of_extras();
         let most = cap.saturating_sub(fixed);
         if bytes > most {
@@ -47,7 +47,7 @@ impl Cache {
         let batch = bytes.max((cap / BATCH_SHARE).min(MAX_BATCH));
         let mut waits = 0;
         loop {
-            let mut more = shard.collect(&self.ledger);
+            let mut more = shard.collect(&self.shared.ledger);
             if shard.charge(bytes) {
                 return Ok(());
             }
@@ -93,8 +93,8 @@ impl Cache {
     fn call_in(&self) -> bool {
         let (mut more, mut horizon) = (false, None);
         for shard in &self.shards {
-            more |= shard.collect_below(&self.ledger, &mut horizon);
-            shard.account.surrender(&self.ledger, 0);
+            more |= shard.collect_below(&self.shared.ledger, &mut horizon);
+            shard.account.surrender(&self.shared.ledger, 0);
         }
         more
     }
@@ -173,7 +173,7 @@ impl Cache {
         if !matches!(eviction, Eviction::Victim(_)) {
             return eviction;
         }
-        if let Some(versions) = shard.versions
+        if let Some(versions) = &self.shared.versions
             && ptr::eq(shard.shard, &self.shards[0])
         {
             // One shard stands for all.
@@ -200,7 +200,7 @@ impl Cache {
         let entries = shard.entries();
         if entries.is_multiple_of(TABLE_CHECK) && shard.limbo_bytes() > 0 {
             // A table that was outgrown is large, and no other garbage may follow it.
-            shard.collect(&self.ledger);
+            shard.collect(&self.shared.ledger);
         }
         let guard = shard.here.pin();
         let crowded = shard.index.is_crowded(entries, 1);
@@ -216,7 +216,9 @@ impl Cache {
         let guard = shard.here.pin();
         let bytes = index.growth();
         let far_too_small = index.is_crowded(entries, 3);
-        if self.ledger.cap().saturating_sub(self.ledger.used()) >= bytes && index.grow(&shard) {
+        if self.shared.ledger.cap().saturating_sub(self.shared.ledger.used()) >= bytes
+            && index.grow(&shard)
+        {
             return;
         }
         drop(guard);
@@ -243,20 +245,23 @@ impl Cache {
         thread::assert_unpinned();
         let _overall = self.overall.lock();
         let (entries, bytes) = (max_entries.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
-        let before = (self.entry_ledger.cap(), self.ledger.cap());
+        let before = (self.entry_ledger.cap(), self.shared.ledger.cap());
         self.entry_ledger.set_cap(entries);
-        self.ledger.set_cap(bytes);
+        self.shared.ledger.set_cap(bytes);
+        if bytes < before.1 {
+            self.shard_refs().for_each(|shard| shard.guarded.lock().order.shrink(&shard));
+        }
         while self.entry_ledger.used() > entries && self.evict_anywhere() {}
         let mut waits = 0;
         loop {
             let more = self.call_in();
-            if self.ledger.used() <= bytes {
+            if self.shared.ledger.used() <= bytes {
                 break;
             }
             if more {
                 continue;
             }
-            let excess = self.ledger.used().saturating_sub(bytes);
+            let excess = self.shared.ledger.used().saturating_sub(bytes);
             let goes_on = if self.pending() >= excess {
                 wait(&mut waits)
             } else {
@@ -268,13 +273,13 @@ impl Cache {
         }
         let (option, value) = if self.entry_ledger.used() > entries {
             ("max_entries", entries)
-        } else if self.ledger.used() > bytes {
+        } else if self.shared.ledger.used() > bytes {
             ("max_bytes", bytes)
         } else {
             return Ok(());
         };
         self.entry_ledger.set_cap(before.0);
-        self.ledger.set_cap(before.1);
+        self.shared.ledger.set_cap(before.1);
         let allowed = "no less than what is there already and cannot be evicted";
         Err(ConfigError { option, value: value.to_string(), allowed })
     }
@@ -295,12 +300,12 @@ impl Cache {
 
     /// Drops the tables of shards that have no entries; whether that freed anything.
     fn shrink(&self) -> bool {
-        let before = self.ledger.used();
+        let before = self.shared.ledger.used();
         for shard in self.shards.iter().filter(|shard| shard.entries() == 0) {
             self.drop_tables_of(self.shard_ref(shard));
         }
         while self.call_in() {}
-        self.ledger.used() < before
+        self.shared.ledger.used() < before
     }
 }
 

@@ -95,7 +95,7 @@ impl Cache {
         let _guard = thread::here().pin();
         for _ in 0..DRAWS {
             let lot = LOTS.fetch_add(1, Ordering::Relaxed);
-            let hash = self.hasher.hash(crate::Key::bytes(&lot.to_ne_bytes()));
+            let hash = self.shared.hasher.hash(crate::Key::bytes(&lot.to_ne_bytes()));
             let mut found = Vec::new();
             self.shard_of(hash).shard.index.visit_home(hash, |_, entry| {
                 // SAFETY: pinned: what the index holds is not freed.

@@ -85,7 +85,7 @@ impl Cache {
         };
         entry.ok_or_else(|| {
             shard.release(size);
-            let max = self.ledger.cap().min(u32::MAX.into());
+            let max = self.shared.ledger.cap().min(u32::MAX.into());
             if fits { Error::Full } else { Error::TooLarge { size, max } }
         })
     }

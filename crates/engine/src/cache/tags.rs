@@ -17,7 +17,7 @@ pub(super) type InOrder<'a> = RwLockReadGuard<'a, ()>;
 impl Cache {
     /// The group of a tag, for [`crate::Note::tags`].
     pub fn tag_group(&self, name: &str) -> u32 {
-        self.tags.group(self.hasher.hash(Key::text(name.as_bytes())))
+        self.tags.group(self.shared.hasher.hash(Key::text(name.as_bytes())))
     }
 
     /// How often tags were invalidated, for [`crate::Note::epoch`]: to be asked before the source of
@@ -34,7 +34,7 @@ impl Cache {
         let tag = self.tag_group(name);
         // A flight that learns its tags only from what it loads is known by its epoch.
         self.flights.kill_tagged(tag);
-        let changing = self.versions.as_ref().map(|versions| versions.changing_all());
+        let changing = self.shared.versions.as_ref().map(|versions| versions.changing_all());
         let in_order = self.tag_order.write();
         if soft {
             self.tags.invalidate_softly(tag, self.clock.now(), self.grace());

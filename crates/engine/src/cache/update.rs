@@ -63,7 +63,7 @@ impl Cache {
             self.draft(note)?;
         }
         self.flights.kill(key);
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let mut out = Vec::new();
         // Charged for the entry to come, from an attempt that found no room.

@@ -27,7 +27,7 @@ impl Cache {
         self.sweep();
         let mut next = u64::MAX;
         for shard in &self.shards {
-            while shard.collect(&self.ledger) {}
+            while shard.collect(&self.shared.ledger) {}
             if shard.limbo_bytes() > 0 {
                 next = next.min(self.clock.now() + LIMBO_PAUSE);
             }

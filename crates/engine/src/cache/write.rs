@@ -100,7 +100,7 @@ impl Cache {
         value: Value<'_>,
         deadline: u64,
     ) -> Result<bool, Error> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let stored = self.try_set(gate, shard, hash, key, value, deadline, None);
         match stored {
@@ -120,7 +120,7 @@ impl Cache {
         deadline: u64,
         note: &Note,
     ) -> Result<bool, Error> {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let stored = match self.draft(note) {
             Ok(draft) => self.try_set(gate, shard, hash, key, value, deadline, Some(draft)),
@@ -241,7 +241,7 @@ impl Cache {
     /// Removes a key; whether it had a live entry. A tombstone stays: it is nothing to those who ask,
     /// and keeps older versions away all the same.
     pub fn delete(&self, key: Key<'_>) -> bool {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let live = |_: Word, entry: EntryPtr| {
             // SAFETY: pinned: what the index holds is not freed.
@@ -276,7 +276,7 @@ impl Cache {
 
     /// Removes a key unless it has a higher version; false if it has.
     fn delete_older(&self, key: Key<'_>, version: u64) -> bool {
-        let hash = self.hasher.hash(key);
+        let hash = self.shared.hasher.hash(key);
         let shard = self.shard_of(hash);
         let refused = Cell::new(false);
         let guard = shard.here.pin();

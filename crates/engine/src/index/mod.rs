@@ -18,6 +18,7 @@
 mod growth;
 #[cfg(all(test, loom))]
 mod models;
+mod sample;
 mod table;
 mod word;
 mod write;
@@ -30,6 +31,7 @@ use std::ptr;
 use table::{BUCKET, Bucket, MOVED, Table};
 
 pub(crate) use growth::Clearing;
+pub(crate) use sample::{Sample, Samples};
 pub(crate) use table::Part;
 pub(crate) use word::{MAX_FREQUENCY, Word};
 
@@ -58,6 +60,12 @@ pub(crate) trait Host {
     fn retire_part(&self, part: Part);
     /// Takes an entry that was dropped because the index is being cleared.
     fn discard(&self, entry: EntryPtr);
+    /// The most bytes that something may be charged which serves the policy alone.
+    fn allowance(&self) -> u64 {
+        u64::MAX
+    }
+    /// From now on readers tell the policy of keys of another sample.
+    fn sample(&self, _before: Sample, _now: Sample) {}
     /// What a key of this hash has changes until the guard is dropped.
     fn changing(&self, _hash: u64) -> Option<Changing<'_>> {
         None
@@ -106,10 +114,10 @@ impl Hit<'_> {
         self.word.frequency()
     }
 
-    /// Whether the word's count of reads is as high as it gets.
+    /// Whether the policy is to be told of a read: the word counts it, or the key is in the sample.
     #[inline]
-    pub(crate) fn is_saturated(&self) -> bool {
-        self.word.frequency() == MAX_FREQUENCY
+    pub(crate) fn is_to_be_told(&self, sample: Sample) -> bool {
+        sample.wants(self.word)
     }
 
     /// Counts a read in the word, unless its counter is saturated. Lost now and then to a writer.

@@ -12,8 +12,8 @@ const TENTATIVE: u64 = 1 << 1;
 const ROUND: u64 = 1 << 2;
 const MAIN: u64 = 1 << 3;
 const FREQUENCY_SHIFT: u32 = 4;
-const FREQUENCY: u64 = 3 << FREQUENCY_SHIFT;
-const TAG_SHIFT: u32 = 6;
+pub(super) const FREQUENCY: u64 = 3 << FREQUENCY_SHIFT;
+pub(super) const TAG_SHIFT: u32 = 6;
 const TAG: u64 = 0x3FFF << TAG_SHIFT;
 const ADDRESS_SHIFT: u32 = 20;
 

@@ -5,21 +5,20 @@
 //! main queue at once. In the main queue an entry that was read since its last turn gets another.
 //! Counts of reads and the queue that an entry is in are bits of its word in the index.
 //!
+//! For `auto` all this is subject to a [`Rule`], which may change at any time.
+//!
 //! Records of keys that are gone stay, until they outnumber the others: then both queues are gone
 //! through once, a few records at each insertion.
 
 use super::ghost::Ghost;
 use super::queue::Queue;
+use super::rule::{MOST_TURNS, Rule, Step, ghosts, wins};
+use super::sketch::Sketch;
 use super::sweep::Sweep;
 use super::{Admission, Eviction, TURNS, take};
 use crate::entry::EntryPtr;
 use crate::index::{Host, Index, Shortage, Word};
-
-/// One entry of so many is in the small queue.
-const SMALL_SHARE: u64 = 10;
-
-/// Reads in the small queue that lead to the main queue.
-const PROMOTING_READS: u64 = 2;
+use std::cell::Cell;
 
 /// Stale records that do not matter, however few entries there are.
 const SLACK: u64 = 256;
@@ -28,15 +27,40 @@ const SLACK: u64 = 256;
 /// adds one.
 const TIDIED_AT_ONCE: usize = 8;
 
-#[derive(Default)]
 pub(crate) struct S3Fifo {
+    rule: Rule,
     small: Queue,
     main: Queue,
     ghost: Ghost,
+    /// How often keys came in, where a rule may ask for it.
+    sketch: Option<Sketch>,
     sweep: Sweep,
 }
 
+impl Default for S3Fifo {
+    fn default() -> Self {
+        Self {
+            rule: Rule::S3_FIFO,
+            small: Queue::default(),
+            main: Queue::default(),
+            ghost: Ghost::default(),
+            sketch: None,
+            sweep: Sweep::default(),
+        }
+    }
+}
+
 impl S3Fifo {
+    /// Another rule from now on. The entries stay where they are.
+    pub(super) fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// Another sketch, which is paid for; the one before.
+    pub(super) fn set_sketch(&mut self, sketch: Option<Sketch>) -> Option<Sketch> {
+        std::mem::replace(&mut self.sketch, sketch)
+    }
+
     /// Room for a record in either queue.
     #[inline]
     pub(super) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
@@ -46,14 +70,27 @@ impl S3Fifo {
 
     #[inline]
     pub(super) fn admit(&mut self, hash: u64) -> Admission {
-        let main = self.ghost.take(hash);
+        let is_ghost = self.ghost.take(hash);
+        let main = self.rule.small == 0 || (is_ghost && !self.rule.contest);
         let queue = if main { &self.main } else { &self.small };
         Admission { main, round: queue.unmet() }
     }
 
     #[inline]
     pub(super) fn push(&mut self, hash: u64, main: bool) {
-        if main { self.main.push(hash) } else { self.small.push(hash) }
+        if main {
+            self.main.push(hash)
+        } else {
+            self.small.push(hash)
+        }
+        self.count(hash);
+    }
+
+    #[inline]
+    fn count(&mut self, hash: u64) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.add(hash);
+        }
     }
 
     pub(super) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Eviction {
@@ -62,12 +99,12 @@ impl S3Fifo {
                 // A record is a hint: an entry that none leads to can still be found.
                 return if live > 0 { self.sweep.evict(index, host) } else { Eviction::Nothing };
             }
-            let from_small =
-                self.main.len() == 0 || self.small.len() as u64 >= (live / SMALL_SHARE).max(1);
-            let victim = if from_small {
-                self.turn_small(index, host, live)
-            } else {
-                self.turn_main(index, host)
+            let (small, main) = (self.small.len() as u64, self.main.len() as u64);
+            let victim = match self.rule.step(small, main, live) {
+                Step::PassOn => self.pass_on(index, host),
+                Step::TurnSmall => self.turn_small(index, host, live),
+                Step::Contest => self.contest(index, host, live),
+                Step::TurnMain => self.turn_main(index, host),
             };
             if let Some(victim) = victim {
                 return Eviction::Victim(victim);
@@ -76,13 +113,30 @@ impl S3Fifo {
         Eviction::Again
     }
 
+    /// The oldest of the small queue goes on.
+    fn pass_on(&mut self, index: &Index, host: &impl Host) -> Option<EntryPtr> {
+        if self.main.prepare(host).is_err() {
+            let hash = self.small.pop(host)?;
+            return take(index, host, hash, |word, _| !word.is_main());
+        }
+        let hash = self.small.pop(host)?;
+        let unmet = self.main.unmet();
+        let passed = |word: Word| {
+            word.with_frequency(word.frequency().min(1)).with_main(true).with_round(unmet)
+        };
+        index.edit(host, hash, |word, _| !word.is_main(), passed)?;
+        self.main.push(hash);
+        None
+    }
+
     /// The oldest of the small queue goes on, or leaves.
     fn turn_small(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
         // A record's room in the main queue is made before there is something to put in.
         let can_promote = self.main.prepare(host).is_ok();
         let hash = self.small.pop(host)?;
         let unmet = self.main.unmet();
-        let goes_on = |word: Word| can_promote && word.frequency() >= PROMOTING_READS;
+        let reads = u64::from(self.rule.reads);
+        let goes_on = |word: Word| can_promote && word.frequency() >= reads;
         let promoted = |word: Word| word.with_frequency(0).with_main(true).with_round(unmet);
         let change = |word: Word| if goes_on(word) { promoted(word) } else { Word::EMPTY };
         let word = index.edit(host, hash, |word, _| !word.is_main(), change)?;
@@ -91,8 +145,56 @@ impl S3Fifo {
             return None;
         }
         index.trim(host, hash);
-        self.ghost.insert(hash, live - live / SMALL_SHARE, host);
+        self.ghost.insert(hash, ghosts(live), host);
         word.entry()
+    }
+
+    /// The oldest of the small queue goes on, and the one that the main queue would evict leaves, if
+    /// it came in more often; or else it leaves itself.
+    fn contest(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
+        let rival = match self.rival(index, host) {
+            // A record's room in the main queue is made before there is something to put in.
+            Rival::Next(hash, reads) if self.main.prepare(host).is_ok() => Some((hash, reads)),
+            Rival::Next(..) | Rival::None => None,
+            Rival::Left(victim) => return Some(victim),
+        };
+        let hash = self.small.pop(host)?;
+        let reads = reads(index, hash, false)?;
+        let winner = rival.filter(|&(rival, its_reads)| {
+            let estimate = |hash| self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(hash));
+            wins((estimate(hash), reads), (estimate(rival), its_reads))
+        });
+        let (leaves, from_main) = winner.map_or((hash, false), |(rival, _)| (rival, true));
+        if from_main {
+            let unmet = self.main.unmet();
+            let promoted = |word: Word| word.with_frequency(0).with_main(true).with_round(unmet);
+            index.edit(host, hash, |word, _| !word.is_main(), promoted)?;
+            self.main.push(hash);
+            self.main.pop(host);
+        }
+        let victim = take(index, host, leaves, |word, _| word.is_main() == from_main)?;
+        self.ghost.insert(leaves, ghosts(live), host);
+        Some(victim)
+    }
+
+    /// Who the main queue would evict next.
+    fn rival(&mut self, index: &Index, host: &impl Host) -> Rival {
+        let mut turns = 0;
+        while let Some(hash) = self.main.front() {
+            match reads(index, hash, true) {
+                Some(reads) if reads == 0 || turns == MOST_TURNS => {
+                    return Rival::Next(hash, reads);
+                }
+                Some(_) => {
+                    turns += 1;
+                    if let Some(victim) = self.turn_main(index, host) {
+                        return Rival::Left(victim);
+                    }
+                }
+                None => _ = self.main.pop(host),
+            }
+        }
+        Rival::None
     }
 
     /// The oldest of the main queue gets another turn, or leaves.
@@ -110,6 +212,7 @@ impl S3Fifo {
         let word = index.edit(host, hash, |word, _| word.is_main(), change)?;
         if word.frequency() > 0 {
             self.main.push(hash);
+            self.count(hash);
             return None;
         }
         index.trim(host, hash);
@@ -142,6 +245,29 @@ impl S3Fifo {
 
     /// What the queues are charged.
     pub(super) fn footprint(&self) -> u64 {
-        self.small.footprint() + self.main.footprint() + self.ghost.footprint()
+        let sketch = self.sketch.as_ref().map_or(0, Sketch::footprint);
+        self.small.footprint() + self.main.footprint() + self.ghost.footprint() + sketch
     }
+}
+
+/// Who stands against a key that leaves the small queue.
+enum Rival {
+    /// A key of the main queue, whose record is the oldest, and its reads.
+    Next(u64, u64),
+    /// It has left already: there was no room for another turn.
+    Left(EntryPtr),
+    None,
+}
+
+/// The reads of the key's entry, if it is in that queue.
+fn reads(index: &Index, hash: u64, main: bool) -> Option<u64> {
+    let reads = Cell::new(0);
+    let selected = |word: Word, _| {
+        let found = word.is_main() == main;
+        if found {
+            reads.set(word.frequency());
+        }
+        found
+    };
+    index.find_by_hash(hash, selected).map(|_| reads.get())
 }

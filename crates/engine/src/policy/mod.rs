@@ -4,16 +4,28 @@
 //! are checked against the index when they are used. So an entry can be removed without a word to
 //! the policy. Only `lru` links its entries, since its order must be exact.
 
+mod auto;
+mod chooser;
 mod ghost;
 mod lfu;
 mod lru;
 mod queue;
 mod random;
+mod rule;
+mod shadow;
+mod simulation;
+mod sketch;
 mod sweep;
+
+pub use rule::{RULES, Rule};
+pub use simulation::Simulation;
+
+pub(crate) use auto::Report;
 
 use crate::config::Policy;
 use crate::entry::EntryPtr;
 use crate::index::{Host, Index, Shortage, Word};
+use auto::Auto;
 use lfu::S3Fifo;
 use lru::Recency;
 use random::Lottery;
@@ -47,10 +59,10 @@ impl Admission {
 }
 
 /// The state of a shard's policy, under the shard's lock.
-#[expect(clippy::large_enum_variant, reason = "there is one for each shard, and writes look at it")]
 pub(crate) enum Order {
     Lru(Recency),
     Lfu(S3Fifo),
+    Auto(Auto),
     Random(Lottery),
     None,
 }
@@ -60,6 +72,7 @@ impl Order {
         match policy {
             Policy::Lru => Self::Lru(Recency::new()),
             Policy::Lfu => Self::Lfu(S3Fifo::default()),
+            Policy::Auto => Self::Auto(Auto::default()),
             Policy::Random => Self::Random(Lottery::new()),
             Policy::None => Self::None,
         }
@@ -70,6 +83,7 @@ impl Order {
     pub(crate) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
         match self {
             Self::Lfu(queues) => queues.prepare(host),
+            Self::Auto(auto) => auto.prepare(host),
             _ => Ok(()),
         }
     }
@@ -79,6 +93,7 @@ impl Order {
     pub(crate) fn admit(&mut self, hash: u64) -> Admission {
         match self {
             Self::Lfu(queues) => queues.admit(hash),
+            Self::Auto(auto) => auto.admit(hash),
             _ => Admission::PLAIN,
         }
     }
@@ -89,6 +104,7 @@ impl Order {
         match self {
             Self::Lru(list) => list.push(entry),
             Self::Lfu(queues) => queues.push(hash, main),
+            Self::Auto(auto) => auto.push(hash, main),
             _ => {}
         }
     }
@@ -110,6 +126,22 @@ impl Order {
         }
     }
 
+    /// The key of this hash, of which readers tell, was read so often, and is there.
+    #[inline]
+    pub(crate) fn seen(&mut self, hash: u64, reads: u64) {
+        if let Self::Auto(auto) = self {
+            auto.seen(hash, reads);
+        }
+    }
+
+    /// What rule is in force, where there is a choice, and why.
+    pub(crate) fn report(&self) -> Option<Report> {
+        match self {
+            Self::Auto(auto) => Some(auto.report()),
+            _ => None,
+        }
+    }
+
     /// An entry was removed from the index.
     pub(crate) fn removed(&mut self, entry: EntryPtr) {
         if let Self::Lru(list) = self {
@@ -122,6 +154,7 @@ impl Order {
         match self {
             Self::Lru(list) => list.evict(index, host),
             Self::Lfu(queues) => queues.evict(index, host, live),
+            Self::Auto(auto) => auto.evict(index, host, live),
             Self::Random(lottery) => lottery.evict(index, host),
             Self::None => Eviction::Nothing,
         }
@@ -131,8 +164,17 @@ impl Order {
     /// pinned.
     #[inline]
     pub(crate) fn tidy(&mut self, index: &Index, host: &impl Host, live: u64) {
-        if let Self::Lfu(queues) = self {
-            queues.tidy(index, host, live);
+        match self {
+            Self::Lfu(queues) => queues.tidy(index, host, live),
+            Self::Auto(auto) => auto.tidy(index, host, live),
+            _ => {}
+        }
+    }
+
+    /// Gives up bytes that the entries can do without.
+    pub(crate) fn shrink(&mut self, host: &impl Host) {
+        if let Self::Auto(auto) = self {
+            auto.shrink(host);
         }
     }
 
@@ -140,6 +182,7 @@ impl Order {
     pub(crate) fn footprint(&self) -> u64 {
         match self {
             Self::Lfu(queues) => queues.footprint(),
+            Self::Auto(auto) => auto.footprint(),
             _ => 0,
         }
     }
@@ -149,6 +192,7 @@ impl Order {
     pub(crate) fn take_records(&mut self) -> Option<Self> {
         match self {
             Self::Lfu(queues) => Some(Self::Lfu(std::mem::take(queues))),
+            Self::Auto(auto) => Some(Self::Auto(auto.take_records())),
             _ => None,
         }
     }

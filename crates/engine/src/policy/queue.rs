@@ -40,6 +40,11 @@ impl Queue {
         pop(&mut self.tidied, host).or_else(|| pop(&mut self.rest, host))
     }
 
+    /// The hash that a pop would take.
+    pub(super) fn front(&self) -> Option<u64> {
+        self.tidied.front().or_else(|| self.rest.front()).copied()
+    }
+
     #[inline]
     pub(super) fn is_tidying(&self) -> bool {
         self.is_tidying

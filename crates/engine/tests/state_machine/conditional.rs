@@ -119,7 +119,7 @@ impl Pair {
         assert_eq!(info.left, held.deadline.map(|at| at.saturating_sub(now)));
         assert_eq!(info.tags, mark.map_or(0, |mark| mark.note.tags.len()));
         assert_eq!(info.version, mark.and_then(|mark| mark.note.version));
-        assert_eq!(info.hits.is_some(), self.cache.policy() == Policy::Lfu);
+        assert_eq!(info.hits.is_some(), matches!(self.cache.policy(), Policy::Lfu | Policy::Auto));
         assert_eq!(info.freshness != Freshness::Stale && !info.negative, self.live(key).is_some());
         assert!(info.bytes >= 16 + 8 + held.bytes.len() as u64);
         let life = mark.and_then(|mark| mark.note.life);

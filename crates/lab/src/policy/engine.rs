@@ -1,21 +1,27 @@
-//! Breakwater's own engine with `policy: 'lfu'`, bounded by entries: not a model of it, but itself.
+//! Breakwater's own engine, bounded by entries: not a model of it, but itself. By bytes it is the
+//! engine's choice of who leaves, beside a count of the weights: keys and overhead weigh nothing.
 
 use super::Policy;
-use breakwater_engine::{Cache, Config, Expiry, Key, Policy as EnginePolicy, Value};
+use breakwater_engine::{
+    Cache, Config, EntryRef, Expiry, Key, Policy as EnginePolicy, Reason, RemovalListener, Value,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) struct Engine {
     cache: Cache,
 }
 
 impl Engine {
-    pub(super) fn new(entries: u64) -> Self {
-        let config = Config {
-            max_entries: Some(entries.max(1)),
-            policy: EnginePolicy::Lfu,
-            ..Config::default()
-        };
-        Self { cache: Cache::new(config).expect("a bound by entries is one that can be") }
+    pub(super) fn new(policy: EnginePolicy, entries: u64) -> Self {
+        Self {
+            cache: cache(Config { policy, max_entries: Some(entries.max(1)), ..Config::default() }),
+        }
     }
+}
+
+fn cache(config: Config) -> Cache {
+    Cache::new(config).expect("a bound by entries is one that can be")
 }
 
 impl Policy for Engine {
@@ -27,6 +33,68 @@ impl Policy for Engine {
         }
         // Bounded by entries alone it is full only if the system has no memory left: a miss then.
         let _ = self.cache.set(key, Value::bytes(&[]), Expiry::Never);
+        false
+    }
+}
+
+/// The engine without bounds, told to evict whenever the weights are more than the capacity.
+pub(super) struct WeighedEngine {
+    cache: Cache,
+    held: Arc<Held>,
+    most: u64,
+}
+
+/// The sum of the weights, which are the values of the entries.
+#[derive(Default)]
+struct Held(AtomicU64);
+
+impl RemovalListener for Held {
+    fn removed(&self, entry: EntryRef<'_>, _: Reason) {
+        let weight = entry.value().bytes.try_into().map_or(0, u32::from_le_bytes);
+        // Relaxed: one thread uses the cache.
+        self.0.fetch_sub(weight.into(), Ordering::Relaxed);
+    }
+}
+
+impl WeighedEngine {
+    pub(super) fn new(policy: EnginePolicy, most: u64) -> Self {
+        let cache = cache(Config { policy, shards: Some(1), ..Config::default() });
+        let held = Arc::new(Held::default());
+        cache.listen(held.clone());
+        Self { cache, held, most }
+    }
+
+    /// Makes room for so much.
+    fn make_room(&self, weight: u64) {
+        while self.held.0.load(Ordering::Relaxed) + weight > self.most {
+            match self.cache.len() {
+                0 => return,
+                1 => self.cache.clear(),
+                entries => {
+                    let bounded = self.cache.resize(Some(entries - 1), None);
+                    bounded.expect("one entry can be evicted");
+                    self.cache.resize(None, None).expect("bounds can be lifted");
+                }
+            }
+        }
+    }
+}
+
+impl Policy for WeighedEngine {
+    fn request(&mut self, key: u32, weight: u32) -> bool {
+        let bytes = key.to_le_bytes();
+        let key = Key::bytes(&bytes);
+        if self.cache.get(key, |_| ()).is_some() {
+            return true;
+        }
+        if u64::from(weight) > self.most {
+            return false;
+        }
+        self.make_room(weight.into());
+        // It is full only if the system has no memory left: a miss then.
+        if self.cache.set(key, Value::bytes(&weight.to_le_bytes()), Expiry::Never).is_ok() {
+            self.held.0.fetch_add(weight.into(), Ordering::Relaxed);
+        }
         false
     }
 }

@@ -12,6 +12,8 @@ mod w_tinylfu;
 pub(crate) use optimum::optimum;
 
 use crate::capacity::Capacity;
+use breakwater_engine::Policy as EnginePolicy;
+use engine::{Engine, WeighedEngine};
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,6 +37,8 @@ pub enum PolicyName {
     /// What Breakwater does with `policy: 'lfu'`: its own engine where entries count, S3-FIFO where
     /// bytes do.
     Lfu,
+    /// What Breakwater does with `policy: 'auto'`: its own engine.
+    Auto,
     /// One queue and a hand (Zhang et al., NSDI 2024).
     Sieve,
     /// Three queues (Yang et al., SOSP 2023).
@@ -50,14 +54,23 @@ pub enum PolicyName {
 
 impl PolicyName {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 7] =
-        [Self::Lru, Self::Lfu, Self::Sieve, Self::S3Fifo, Self::Arc, Self::WTinyLfu, Self::Optimum];
+    pub const ALL: [Self; 8] = [
+        Self::Lru,
+        Self::Lfu,
+        Self::Auto,
+        Self::Sieve,
+        Self::S3Fifo,
+        Self::Arc,
+        Self::WTinyLfu,
+        Self::Optimum,
+    ];
 
     /// How it is spelled.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Lru => "lru",
             Self::Lfu => "lfu",
+            Self::Auto => "auto",
             Self::Sieve => "sieve",
             Self::S3Fifo => "s3-fifo",
             Self::Arc => "arc",
@@ -72,8 +85,12 @@ impl PolicyName {
         Some(match self {
             Self::Lru => Box::new(lru::Lru::new(most)),
             Self::Lfu => match capacity {
-                Capacity::Entries(most) => Box::new(engine::Engine::new(most)),
+                Capacity::Entries(most) => Box::new(Engine::new(EnginePolicy::Lfu, most)),
                 Capacity::Bytes(most) => Box::new(s3_fifo::S3Fifo::new(most, ENGINE_READS)),
+            },
+            Self::Auto => match capacity {
+                Capacity::Entries(most) => Box::new(Engine::new(EnginePolicy::Auto, most)),
+                Capacity::Bytes(most) => Box::new(WeighedEngine::new(EnginePolicy::Auto, most)),
             },
             Self::Sieve => Box::new(sieve::Sieve::new(most)),
             Self::S3Fifo => Box::new(s3_fifo::S3Fifo::new(most, READS)),

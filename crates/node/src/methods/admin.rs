@@ -2,7 +2,9 @@
 
 use crate::cache::{Handle, maintenance};
 use crate::env::{Call, Listener, Returns};
-use crate::js::{Fail, Val, keys};
+use crate::js::{Fail, Js, Val, keys};
+use breakwater_engine::Cache;
+use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,6 +40,30 @@ pub fn stats<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
         (c"overhead", stats.overhead),
     ];
     let object = js.object()?;
+    for (name, count) in counts {
+        js.put_number(object, name, count as f64)?;
+    }
+    js.put(object, c"policy", policy(js, &shared.cache)?)?;
+    Ok(object)
+}
+
+/// The policy's name, and what it has chosen and why, where it chooses.
+fn policy<'s>(js: Js<'s>, cache: &Cache) -> Returns<'s> {
+    let object = js.object()?;
+    js.put(object, c"name", js.text(cache.policy().name())?)?;
+    let Some(choice) = cache.choice() else { return Ok(object) };
+    js.put(object, c"rule", js.text(choice.rule.name)?)?;
+    let ratios = js.object()?;
+    for (rule, ratio, _) in choice.rules {
+        let name = CString::new(rule.name).map_err(|_| Fail::internal("a rule's name"))?;
+        js.put_number(ratios, &name, ratio)?;
+    }
+    js.put(object, c"hitRatios", ratios)?;
+    let counts = [
+        (c"sampled", choice.sampled.unwrap_or(0)),
+        (c"judged", choice.judged),
+        (c"switches", choice.switches),
+    ];
     for (name, count) in counts {
         js.put_number(object, name, count as f64)?;
     }

@@ -55,7 +55,7 @@ fn settings(router: &Router) -> Vec<(&'static str, String)> {
 pub(super) fn policy(router: &Router) -> &'static str {
     match router.cache().policy() {
         Policy::Lru => "allkeys-lru",
-        Policy::Lfu => "allkeys-lfu",
+        Policy::Lfu | Policy::Auto => "allkeys-lfu",
         Policy::Random => "allkeys-random",
         Policy::None => "noeviction",
     }

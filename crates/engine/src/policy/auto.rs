@@ -1,0 +1,310 @@
+//! `auto`: S3-FIFO's queues under the rule that does best of late.
+//!
+//! Shadow caches, one for each rule, are asked for a sample of the keys that the shard is asked for.
+//! A key is in the sample by its hash: always or never. Whichever shadow hits most gives the rule
+//! to the shard's queues; the entries stay where they are, and the queues find their new lengths
+//! as entries come and go.
+//!
+//! Shadows are made when the shard first evicts, and anew when it has become far larger or smaller.
+
+use super::chooser::Chooser;
+use super::lfu::S3Fifo;
+use super::rule::{RULES, Rule};
+use super::shadow::{Shadow, key_of};
+use super::sketch::Sketch;
+use super::{Admission, Eviction};
+use crate::index::{Host, Index, Sample, Shortage};
+
+/// Entries of a shadow at least, where keys are sampled: fewer say little of the whole. A shard of
+/// fewer than twice as many entries is followed key by key.
+const LEAST_SAMPLED: u64 = 256;
+
+/// Entries of a shadow at least, where memory allows no more; with fewer there is none.
+const LEAST: u64 = 64;
+
+/// Entries that a shard has at least for a rule to matter.
+const LEAST_WATCHED: u64 = 32;
+
+/// How often entries are evicted in vain for the bytes that shadows take.
+const MOST_REFUSALS: u8 = 4;
+
+/// A span with nothing in it: the next eviction asks for shadows.
+const NO_SPAN: (u64, u64) = (u64::MAX, 0);
+
+pub(crate) struct Auto {
+    queues: S3Fifo,
+    chooser: Chooser,
+    watch: Option<Box<Watch>>,
+    /// Entries that the shard has at least and at most, for the shadows to stand for it.
+    span: (u64, u64),
+    /// Entries that new shadows are to be made for.
+    wanted: Option<u64>,
+    /// How often their bytes were refused.
+    refused: u8,
+    /// The keys whose reads they were last said to be told of.
+    sample: Sample,
+}
+
+/// Shadows at work.
+pub(super) struct Watch {
+    shadow: Shadow,
+    sample: Sample,
+    plan: Plan,
+    /// Requests left of the interval.
+    left: u64,
+    /// What each had missed when the interval began.
+    before: [u64; RULES],
+}
+
+/// What the shadows of a shard have to be like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Plan {
+    /// One key of two to this power is sampled.
+    bits: u32,
+    capacity: u64,
+}
+
+impl Plan {
+    /// For so many entries, and so many bytes at most; `None` if that is too little.
+    fn new(entries: u64, allowance: u64) -> Option<Self> {
+        let at = |bits: u32| Self { bits, capacity: entries >> bits };
+        let mut plan = at(0);
+        while plan.bits < Sample::MOST_BITS
+            && (plan.capacity / 2 >= LEAST_SAMPLED || plan.price() > allowance)
+        {
+            plan = at(plan.bits + 1);
+        }
+        let enough = plan.capacity >= if plan.bits == 0 { LEAST_WATCHED } else { LEAST };
+        (enough && plan.price() <= allowance).then_some(plan)
+    }
+
+    fn price(self) -> u64 {
+        Shadow::price(&Rule::ALL, self.capacity) + size_of::<Watch>() as u64
+    }
+}
+
+impl Default for Auto {
+    fn default() -> Self {
+        Self {
+            queues: S3Fifo::default(),
+            chooser: Chooser::default(),
+            watch: None,
+            span: NO_SPAN,
+            wanted: None,
+            refused: 0,
+            sample: Sample::NONE,
+        }
+    }
+}
+
+impl Auto {
+    #[inline]
+    pub(super) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
+        self.queues.prepare(host)?;
+        match self.wanted {
+            None => Ok(()),
+            Some(entries) => self.begin(entries, host),
+        }
+    }
+
+    /// Makes the shadows, and the sketch, for so many entries.
+    #[cold]
+    fn begin(&mut self, entries: u64, host: &impl Host) -> Result<(), Shortage> {
+        self.end(host);
+        let allowance = host.allowance();
+        let keys = Sketch::affordable(entries, allowance.saturating_mul(2));
+        let Some((plan, keys)) = Plan::new(entries, allowance).zip(keys) else {
+            self.wanted = None;
+            return Ok(());
+        };
+        let price = plan.price() + Sketch::price(keys);
+        if !host.charge(price) {
+            self.refused += 1;
+            if self.refused <= MOST_REFUSALS {
+                return Err(Shortage::Bytes(price));
+            }
+            // Others take what is freed for it: it goes on as it is.
+            self.wanted = None;
+            return Ok(());
+        }
+        self.wanted = None;
+        match (Watch::of(plan), Sketch::new(keys)) {
+            (Some(watch), Some(sketch)) => {
+                self.announce(host, watch.sample());
+                self.watch = Some(Box::new(watch));
+                self.queues.set_sketch(Some(sketch));
+                self.chooser.restart();
+            }
+            // The system has no memory left: it goes on as it is.
+            _ => host.release(price),
+        }
+        Ok(())
+    }
+
+    /// Gives up what the entries can do without, until the shard evicts again.
+    pub(super) fn shrink(&mut self, host: &impl Host) {
+        self.end(host);
+        (self.span, self.wanted) = (NO_SPAN, None);
+    }
+
+    /// Says which keys' reads the shadows are to be told of.
+    fn announce(&mut self, host: &impl Host, sample: Sample) {
+        host.sample(std::mem::replace(&mut self.sample, sample), sample);
+    }
+
+    /// Drops shadows and sketch.
+    fn end(&mut self, host: &impl Host) {
+        self.announce(host, Sample::NONE);
+        let price = self.watch.take().map_or(0, |watch| watch.plan.price());
+        let sketch = self.queues.set_sketch(None);
+        host.release(price + sketch.map_or(0, |sketch| sketch.footprint()));
+    }
+
+    #[inline]
+    pub(super) fn admit(&mut self, hash: u64) -> Admission {
+        self.queues.admit(hash)
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, hash: u64, main: bool) {
+        self.queues.push(hash, main);
+        self.seen(hash, 1);
+    }
+
+    /// A key was asked for so often, and is in the cache now.
+    #[inline]
+    pub(super) fn seen(&mut self, hash: u64, requests: u64) {
+        if let Some(watch) = &mut self.watch
+            && watch.sample().has(hash)
+            && watch.request(hash, requests)
+        {
+            self.judge();
+        }
+    }
+
+    #[cold]
+    fn judge(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        if self.chooser.judge(watch.close()) {
+            self.queues.set_rule(Rule::ALL[self.chooser.in_force()]);
+        }
+    }
+
+    pub(super) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Eviction {
+        let (least, most) = self.span;
+        if live < least || live > most {
+            self.span = (live / 2, live.saturating_add(live / 8));
+            (self.wanted, self.refused) = (Some(live), 0);
+        }
+        self.queues.evict(index, host, live)
+    }
+
+    #[inline]
+    pub(super) fn tidy(&mut self, index: &Index, host: &impl Host, live: u64) {
+        self.queues.tidy(index, host, live);
+    }
+
+    /// What queues, sketch and shadows are charged.
+    pub(super) fn footprint(&self) -> u64 {
+        self.queues.footprint() + self.watch.as_ref().map_or(0, |watch| watch.plan.price())
+    }
+
+    /// Takes what is known of the entries; the rule in force stays.
+    pub(super) fn take_records(&mut self) -> Self {
+        let mut taken = std::mem::take(self);
+        self.sample = taken.sample;
+        self.chooser = std::mem::take(&mut taken.chooser);
+        self.queues.set_rule(Rule::ALL[self.chooser.in_force()]);
+        taken
+    }
+
+    pub(super) fn report(&self) -> Report {
+        let sampled = self.watch.as_ref().map(|watch| 1 << watch.plan.bits);
+        Report {
+            in_force: self.chooser.in_force(),
+            ratios: self.chooser.ratios(),
+            judged: self.chooser.judged(),
+            switches: self.chooser.switches(),
+            sampled,
+        }
+    }
+}
+
+/// What a shard's rule is, and why.
+pub(crate) struct Report {
+    /// The number of the rule in [`Rule::ALL`].
+    pub(crate) in_force: usize,
+    /// The shadows' hit ratios.
+    pub(crate) ratios: [f64; RULES],
+    /// Intervals that these come from.
+    pub(crate) judged: u64,
+    pub(crate) switches: u64,
+    /// One key of so many is followed.
+    pub(crate) sampled: Option<u64>,
+}
+
+impl Watch {
+    /// For a cache of so many entries; `None` if there is nothing to learn, or no memory left.
+    pub(super) fn new(entries: u64, allowance: u64) -> Option<Self> {
+        Self::of(Plan::new(entries, allowance)?)
+    }
+
+    fn of(plan: Plan) -> Option<Self> {
+        Some(Self {
+            shadow: Shadow::new(&Rule::ALL, plan.capacity)?,
+            sample: Sample::one_of(plan.bits),
+            plan,
+            left: Chooser::interval(plan.capacity),
+            before: [0; RULES],
+        })
+    }
+
+    #[inline]
+    pub(super) fn sample(&self) -> Sample {
+        self.sample
+    }
+
+    /// Asks the shadows for the key, for so many requests; whether the interval is over.
+    #[inline]
+    pub(super) fn request(&mut self, hash: u64, requests: u64) -> bool {
+        self.shadow.request(key_of(hash));
+        self.left = self.left.saturating_sub(requests);
+        self.left == 0
+    }
+
+    /// The hit ratios of the interval; the next one begins.
+    pub(super) fn close(&mut self) -> [f64; RULES] {
+        let interval = Chooser::interval(self.shadow.capacity());
+        self.left = interval;
+        std::array::from_fn(|rule| {
+            let misses = self.shadow.misses(rule);
+            let missed = misses - std::mem::replace(&mut self.before[rule], misses);
+            1.0 - missed as f64 / interval as f64
+        })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_shards_are_followed_whole_and_large_ones_by_a_sample() {
+        let plan = |entries| Plan::new(entries, u64::MAX).map(|plan| (plan.bits, plan.capacity));
+        assert_eq!(plan(10), None);
+        assert_eq!(plan(32), Some((0, 32)));
+        assert_eq!(plan(511), Some((0, 511)));
+        assert_eq!(plan(512), Some((1, 256)));
+        assert_eq!(plan(10_000), Some((5, 312)));
+        assert_eq!(plan(1_000_000), Some((6, 15_625)));
+    }
+
+    #[test]
+    fn shadows_are_smaller_where_memory_is_short_and_none_where_there_is_next_to_none() {
+        let whole = Plan::new(500, u64::MAX).unwrap();
+        let half = Plan::new(500, whole.price() - 1).unwrap();
+        assert_eq!((half.bits, half.capacity), (1, 250));
+        assert!(half.price() < whole.price());
+        assert_eq!(Plan::new(500, 8_000), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Shadow caches: several caches of keys alone, each under a rule of its own, that are asked for the
+//! same keys at once. They tell what each rule would do with the requests that a cache really gets.
+//!
+//! What the caches know of a key is one word for all of them, so that a request for a key that they
+//! all hold costs one look.
+
+mod candidate;
+mod directory;
+mod ring;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use super::rule::Rule;
+use crate::memory;
+use candidate::{Candidate, Needs};
+use directory::{Directory, Slot, caches, first, held};
+
+pub(super) struct Shadow {
+    directory: Directory,
+    candidates: Vec<Candidate>,
+    /// Entries that each cache holds at most.
+    capacity: u64,
+    /// All candidates, as [`Directory::read`] counts them.
+    all: u32,
+}
+
+impl Shadow {
+    /// What shadows of so many entries take, in bytes.
+    pub(super) fn price(rules: &[Rule], capacity: u64) -> u64 {
+        let candidates = rules.iter().map(|rule| Candidate::price(Needs::of(*rule), capacity));
+        Directory::price(capacity) + candidates.sum::<u64>()
+    }
+
+    /// Empty caches, one for each rule; `None` when the system has no memory left.
+    pub(super) fn new(rules: &[Rule], capacity: u64) -> Option<Self> {
+        let mut candidates = memory::try_vec(rules.len())?;
+        for (number, &rule) in rules.iter().enumerate() {
+            candidates.push(Candidate::new(number, rule, Needs::of(rule), capacity)?);
+        }
+        let directory = Directory::new(capacity)?;
+        Some(Self { directory, candidates, capacity, all: first(rules.len()) })
+    }
+
+    /// One cache whose rule changes from request to request, for a simulation.
+    pub(super) fn changing(rule: Rule, capacity: u64) -> Option<Self> {
+        let mut candidates = memory::try_vec(1)?;
+        candidates.push(Candidate::new(0, rule, Needs::ALL, capacity)?);
+        Some(Self { directory: Directory::new(capacity)?, candidates, capacity, all: first(1) })
+    }
+
+    pub(super) fn set_rule(&mut self, rule: Rule) {
+        self.candidates[0].rule = rule;
+    }
+
+    /// A key, not 0, is asked for: caches that do not hold it take it in. Whether all held it.
+    #[inline]
+    pub(super) fn request(&mut self, key: u32) -> bool {
+        let line = self.directory.line_of(key);
+        let found = self.directory.find(line, key);
+        let missed = found.map_or(self.all, |slot| self.all & !self.directory.read(slot));
+        if missed != 0 {
+            self.insert(line, found, key, missed);
+        }
+        missed == 0
+    }
+
+    /// The key comes into the caches that have missed it.
+    #[inline(never)]
+    fn insert(&mut self, line: usize, found: Option<Slot>, key: u32, missed: u32) {
+        let slot = found.unwrap_or_else(|| {
+            let (slot, dropped) = self.directory.make(line, key);
+            for cache in caches(held(dropped)) {
+                self.candidates[cache].dropped();
+            }
+            slot
+        });
+        for cache in caches(missed) {
+            self.candidates[cache].insert(&mut self.directory, slot, key, self.capacity);
+        }
+    }
+
+    /// Requests that each candidate has missed.
+    pub(super) fn misses(&self, candidate: usize) -> u64 {
+        self.candidates[candidate].misses
+    }
+
+    /// What they take, in bytes.
+    #[cfg(test)]
+    fn footprint(&self) -> u64 {
+        self.directory.footprint() + self.candidates.iter().map(Candidate::footprint).sum::<u64>()
+    }
+
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+}
+
+/// What shadows call a key of this hash: not 0.
+#[inline]
+pub(super) fn key_of(hash: u64) -> u32 {
+    ((hash ^ hash >> 32) as u32).max(1)
+}
