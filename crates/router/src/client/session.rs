@@ -94,6 +94,9 @@ impl Session {
         if let Some(relay) = &relay {
             // Release: who is told of it finds the relay.
             self.state.client.home.store(relay.number(), Ordering::Release);
+            if mem::take(&mut self.course.paused) {
+                self.arrivals.hear();
+            }
             self.arrivals.resume(relay.now());
         }
         let next = self.take(chunk, now, output, relay);

@@ -197,6 +197,8 @@ pub(crate) struct Course {
     blocks: bool,
     /// Whether it is told of all that the store does.
     pub(super) monitors: bool,
+    /// Whether its next request was held up by `CLIENT PAUSE`.
+    pub(crate) paused: bool,
     /// What it tracks.
     pub(super) tracking: ClientTracking,
 }

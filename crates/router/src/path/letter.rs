@@ -52,6 +52,8 @@ pub(super) enum Word {
     Feed { thread: u64, ask: u64 },
     /// News of changes for a client.
     News { client: ClientId, bytes: Arc<[u8]>, redirected: bool },
+    /// Whoever was paused goes on.
+    Unpaused,
     /// From who hears: messages to these topics may have been lost, which are not subscribed to any
     /// more; to all, if it names none.
     Deaf(Option<Vec<Topic>>),

@@ -3,6 +3,7 @@
 use crate::catalog::Permissions;
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
 use crate::policy::{DEFAULT, User, Users};
+use crate::topology::ServerId;
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -60,6 +61,9 @@ pub(crate) struct Profile {
     pub(crate) no_touch: bool,
     /// To how many channels and patterns it subscribes.
     pub(crate) subscriptions: [usize; 2],
+    /// The server that it has a connection of its own to over which it may block, and the number that
+    /// the store knows it by.
+    pub(crate) own: Option<(ServerId, i64)>,
 }
 
 impl Profile {
@@ -193,6 +197,7 @@ impl Registry {
                 no_evict: false,
                 no_touch: false,
                 subscriptions: [0, 0],
+                own: None,
             }),
         });
         clients.insert(client.id, client.clone());

@@ -5,6 +5,7 @@ mod copies;
 mod ear;
 mod hot;
 mod limits;
+mod pause;
 mod router;
 mod rules;
 mod seen;
@@ -18,6 +19,7 @@ pub(crate) use ear::Left;
 pub(crate) use hot::Heated;
 pub use hot::HotKey;
 pub use limits::Limits;
+
 pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use rules::Edition;
 pub use rules::{Reloads, Rules};

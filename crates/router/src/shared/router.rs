@@ -4,6 +4,7 @@ use super::clients::{Client, Peer, Registry};
 use super::copies::Copies;
 use super::ear::Ear;
 use super::hot::{HotKey, HotKeys};
+use super::pause::Pause;
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
@@ -121,6 +122,7 @@ pub struct Router {
     pub(crate) ear: Ear,
     pub(crate) tracked: TrackedReads,
     pub(crate) hot: HotKeys,
+    pub(crate) pause: Pause,
     pub(crate) copies: Copies,
     pub(crate) sight: Sight,
     pub(crate) setup: Setup,
@@ -165,6 +167,7 @@ impl Router {
             registry: Registry::default(),
             ear: Ear::default(),
             hot: HotKeys::default(),
+            pause: Pause::default(),
             copies: Copies::default(),
             sight: Sight::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),

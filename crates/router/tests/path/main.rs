@@ -3,6 +3,7 @@
 #[path = "../fronting/mod.rs"]
 mod fronting;
 mod histories;
+mod pauses;
 mod pipelines;
 mod pubsub;
 mod server;

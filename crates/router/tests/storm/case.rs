@@ -173,6 +173,9 @@ pub enum Ask {
     Reply(bool),
     Skip,
     Monitor,
+    Pause(u8, bool),
+    Unpause,
+    Unblock(u8),
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]

@@ -135,6 +135,11 @@ impl Client {
             Ask::Reply(on) => format!("CLIENT REPLY {}", if on { "ON" } else { "OFF" }),
             Ask::Skip => "CLIENT REPLY SKIP".into(),
             Ask::Monitor => "MONITOR".into(),
+            Ask::Pause(ms, all) => {
+                format!("CLIENT PAUSE {ms} {}", if all { "ALL" } else { "WRITE" })
+            }
+            Ask::Unpause => "CLIENT UNPAUSE".into(),
+            Ask::Unblock(at) => format!("CLIENT UNBLOCK {}", other(at)),
         };
         self.loose |= matches!(ask, Ask::Any(..) | Ask::Reply(_) | Ask::Skip | Ask::Monitor);
         // A confirmation in the reply to a transaction is taken for news between its elements.

@@ -89,6 +89,8 @@ pub(super) struct Link {
     pub(super) pin: Option<u8>,
     /// The client that it belongs to now.
     pub(super) owner: Option<ClientId>,
+    /// The number that the store knows it by, if it has said that.
+    pub(super) number: Option<i64>,
     pub(super) tracks: bool,
     /// Whether it is counted as one that serves.
     serves: bool,
@@ -292,8 +294,9 @@ impl Relay {
         let upstream = Upstream::new(options, seed);
         let sent = keeps.then(Sent::default);
         let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
-        let (owner, serves) = (None, false);
-        let link = Link { server, upstream, to, protocol, pin, owner, tracks, serves, down, why };
+        let (owner, number, serves) = (None, None, false);
+        let link =
+            Link { server, upstream, to, protocol, pin, owner, number, tracks, serves, down, why };
         self.links.insert(id, link);
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
@@ -521,6 +524,7 @@ impl Relay {
         self.closes.push(id);
         if let Some(link) = self.links.get_mut(&id) {
             (link.server, link.upstream) = (server, Upstream::new(options, seed));
+            link.number = None;
         }
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
     }

@@ -37,6 +37,7 @@ impl Relay {
             Word::Message { topic, bytes } => self.take_message(&topic, &bytes),
             Word::Feed { thread, ask } => self.feed(thread, ask),
             Word::News { client, bytes, redirected } => self.take_news(client, bytes, redirected),
+            Word::Unpaused => self.wake_paused(),
             Word::Deaf(topics) => self.deafen(topics),
             Word::Ears { numbers, ears } => return self.take_over(numbers, ears),
             Word::Moved(ear) => self.ask_again(ear),

@@ -17,7 +17,7 @@
 //! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
-//! `pubsub` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
+//! `pubsub`, `pause` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
 //! `stations`. `unknown` learns of commands that the table
 //! does not have, `meeting` which version the store is.
 //!
@@ -46,6 +46,7 @@ mod mail;
 mod meeting;
 mod own;
 mod parts;
+mod pause;
 mod pins;
 mod placing;
 mod probes;
@@ -95,7 +96,7 @@ use probes::Probes;
 use pubsub::Subscribers;
 use read::Read;
 use redo::Redo;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use survey::Survey;
@@ -161,6 +162,8 @@ pub struct Relay {
     /// Which keys are hot.
     heat: Heat,
     letters: Vec<Letter>,
+    /// Clients that wait until a pause is over.
+    paused: BTreeSet<ClientId>,
     tally: RouteTally,
     /// What its thread counts of requests, and how long stores take, by their numbers.
     seat: Seat,
@@ -229,6 +232,7 @@ impl Relay {
             timings: vec![],
             batch: StepCounts::default(),
             clock: 0,
+            paused: BTreeSet::new(),
             lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             deliveries: vec![],
             waited: 0,
@@ -259,6 +263,7 @@ impl Relay {
         }
         self.wake_pins();
         self.wake_crowds();
+        self.wake_paused();
         self.give_up_waiting();
         self.wake_subscribers();
         self.wake_ears();
@@ -272,7 +277,7 @@ impl Relay {
         let links = self.links.values().filter_map(|link| link.upstream.wake_at());
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let clients = clients.chain(self.crowds.wake_at());
+        let clients = clients.chain(self.crowds.wake_at()).chain(self.paused_until());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
         let ears = self.hearing.moving.wake_at();
         let others = others.chain(looks).chain(self.redo_at()).chain(ears);

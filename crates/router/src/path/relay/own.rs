@@ -101,6 +101,7 @@ impl Relay {
         request: &Request<'_>,
         course: &mut Course,
     ) -> Taken {
+        self.name_own(id, request.client);
         let to = self.last_over_own(known, request, course);
         self.send_patiently(id, request.bytes, to);
         course.block();

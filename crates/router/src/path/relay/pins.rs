@@ -198,9 +198,9 @@ impl Relay {
 
     /// A connection comes back, clean: somebody who waits gets it. Replies may still be owed over it.
     fn give_back(&mut self, id: LinkId) {
+        self.disown(id);
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(db) = link.pin else { return };
-        link.owner = None;
         let kind = (link.server, link.protocol, db);
         match self.pins.waiting.front() {
             Some(next) if next.kind == kind => {
@@ -232,6 +232,7 @@ impl Relay {
     /// A connection ends: somebody who waits gets another one.
     pub(super) fn close_pin(&mut self, id: LinkId, why: &str) {
         let Some(server) = self.links.get(&id).map(|link| link.server) else { return };
+        self.disown(id);
         self.give_up(id, why);
         self.pins.count -= 1;
         self.count(server, Flow::Pinned, -1);
@@ -258,9 +259,7 @@ impl Relay {
         if course.is_blocked() || fate == Fate::Closes {
             return self.close_pin(id, CLOSED);
         }
-        if let Some(link) = self.links.get_mut(&id) {
-            link.owner = None;
-        }
+        self.disown(id);
         match fate {
             Fate::Cleaned => {
                 self.send(id, &command("UNWATCH"), To::Session(Step::Cleaned(id)));

@@ -25,6 +25,9 @@ impl Relay {
         course: &mut Course,
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
+        if self.router.pause.may_be() && self.is_paused(request, course) {
+            return Ok(Taken::Later);
+        }
         if self.answer_at_once(request, course, out) {
             return Ok(Taken::Done);
         }

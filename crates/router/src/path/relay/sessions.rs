@@ -125,6 +125,17 @@ impl Relay {
             }
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
+            "client|pause" | "client|unpause" | "client|unblock" => {
+                if request.user.is_none() {
+                    return Err("NOAUTH Authentication required.".into());
+                }
+                check_words(known, request)?;
+                match &*known.name {
+                    "client|pause" => self.pause(request),
+                    "client|unpause" => Ok(self.unpause()),
+                    _ => self.unblock(request, course, out),
+                }
+            }
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
                 self.track(known, request, course, out)
             }
@@ -159,6 +170,7 @@ impl Relay {
         course.transaction = None;
         course.monitors = false;
         self.crowds.remove(client);
+        self.paused.remove(&client);
         self.untrack(client, course);
         self.unpin(client, course);
         self.unsubscribe_all(client, course);

@@ -24,6 +24,8 @@ pub(super) enum Step {
     Stands { server: ServerId, errand: u64, topics: Vec<Topic> },
     /// Subscriptions that no thread has any more.
     Ended,
+    /// The number that the store knows a connection by.
+    Numbered(LinkId),
     /// The store tells of changes of the keys that a client is about to read.
     Promised { client: ClientId, number: u64 },
     /// The store has said which version it is, or cannot.
@@ -72,6 +74,7 @@ impl Relay {
                 self.stands((server, errand), topics, Ok((kind, &reply)));
             }
             Step::Ended => self.ended(kind.is_error()),
+            Step::Numbered(id) => self.numbered(id, &reply),
             Step::Promised { client, number } => {
                 self.give_promise(client, if kind.is_error() { 0 } else { number });
             }
@@ -95,6 +98,7 @@ impl Relay {
                 self.answer(client, ticket, error);
             }
             Step::Select { client, ticket, .. } => self.answer(client, ticket, error),
+            Step::Numbered(_) => {}
             Step::Promised { client, .. } => self.give_promise(client, 0),
             Step::Cleaned(id) => self.take_back(id, true),
             Step::Ended => self.ended(true),

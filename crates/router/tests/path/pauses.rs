@@ -1,0 +1,63 @@
+//! `CLIENT PAUSE` and `UNPAUSE`, of which all threads of the node are to know.
+
+use super::{runs, world};
+use breakwater_resp::Protocol::Resp3;
+
+/// Longer than a request may wait for the store.
+const LONG: u64 = 10_000;
+
+#[test]
+fn what_a_pause_holds_up_waits_for_its_end_however_long_that_is_and_in_its_order() {
+    for all in [false, true] {
+        let mut world = world(2);
+        let clients: Vec<_> = (0..6).map(|at| world.connect(at % 2, Resp3)).collect();
+        clients.iter().for_each(|client| drop(world.ask(*client, "GET warm")));
+        let mode = if all { "ALL" } else { "WRITE" };
+        assert_eq!(world.ask(clients[0], &format!("CLIENT PAUSE {LONG} {mode}")), "+OK\r\n");
+        world.server.runs.clear();
+        for &client in &clients {
+            world.send(client, &format!("SET k{client} v\r\nGET k{client}\r\nDEL k\r\nSET k w"));
+        }
+        for _ in 0..9 {
+            world.settle();
+            world.clock.advance(LONG / 10);
+        }
+        world.settle();
+        assert_eq!(runs(&world, "set"), 0, "{mode}");
+        assert!(clients.iter().all(|client| world.clients[*client].heard().is_empty()), "{mode}");
+        world.clock.advance(LONG / 10);
+        world.settle();
+        for &client in &clients {
+            assert_eq!(
+                world.clients[client].heard(),
+                format!("+OK\r\n$1\r\nv\r\n:{}\r\n+OK\r\n", 1),
+                "{mode}"
+            );
+        }
+        assert_eq!(runs(&world, "set"), 12);
+    }
+}
+
+#[test]
+fn reads_go_on_in_a_pause_of_writes_and_all_go_on_once_it_is_ended_by_any_thread() {
+    let mut world = world(2);
+    let (one, other) = (world.connect(0, Resp3), world.connect(1, Resp3));
+    world.server.set("k", Some("old"), None);
+    world.ask(one, "SET other v");
+    // Of two pauses the longer and the stricter one holds.
+    for pause in ["60000 WRITE", "1 WRITE"] {
+        assert_eq!(world.ask(one, &format!("CLIENT PAUSE {pause}")), "+OK\r\n");
+    }
+    world.send(one, "SET k new");
+    world.settle();
+    assert_eq!(world.ask(other, "GET k"), "$3\r\nold\r\n");
+    world.send(other, "MGET k k\r\nDEL other\r\nGET k");
+    world.settle();
+    assert_eq!(world.clients[other].heard(), "*2\r\n$3\r\nold\r\n$3\r\nold\r\n");
+    assert_eq!(world.clients[one].heard(), "");
+    let admin = world.connect(1, Resp3);
+    assert_eq!(world.ask(admin, "CLIENT UNPAUSE"), "+OK\r\n");
+    world.settle();
+    assert_eq!(world.clients[one].heard(), "+OK\r\n");
+    assert_eq!(runs(&world, "del"), 1);
+}
