@@ -8,6 +8,7 @@ import { drain, reload, restart, status } from './cli/orders.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
+import { tokenCommand } from './cli/token.ts'
 import { version } from './router/index.ts'
 
 const commands = [
@@ -21,6 +22,7 @@ const commands = [
   record,
   bench,
   hashPasswordCommand,
+  tokenCommand,
 ]
 
 const program = new Command('breakwater')
@@ -32,7 +34,9 @@ const program = new Command('breakwater')
   .configureOutput({ outputError: text => process.stderr.write(`breakwater: ${text}`) })
 
 for (const command of commands) program.addCommand(command)
-for (const command of [program, ...commands]) command.exitOverride().copyInheritedSettings(program)
+const parts = commands.flatMap(command => command.commands)
+for (const command of [program, ...commands, ...parts])
+  command.exitOverride().copyInheritedSettings(program)
 
 program.parseAsync().catch(error => {
   if (!(error instanceof CommanderError)) throw error

@@ -35,14 +35,20 @@ export class Authority implements Certificate {
     return readFileSync(this.cert, 'utf8')
   }
 
-  /** A certificate for these names. `days` below 0: one that has expired. */
-  sign(names = ['localhost'], days = 30, algorithm: keyof typeof ALGORITHMS = 'ec'): Certificate {
+  /** A certificate for these names, and these URIs. `days` below 0: one that has expired. */
+  sign(
+    names = ['localhost'],
+    days = 30,
+    algorithm: keyof typeof ALGORITHMS = 'ec',
+    uris: string[] = [],
+  ): Certificate {
     this.#last += 1
     const file = (kind: string) => join(this.dir, `${this.#last}.${kind}`)
     const [cert, key, request, extensions] = ['pem', 'key', 'csr', 'ext'].map(file)
     this.#openssl('genpkey', ...ALGORITHMS[algorithm], '-out', key!)
     this.#openssl('req', '-new', '-key', key!, '-subj', `/CN=${names[0]}`, '-out', request!)
-    const list = [...names.map(name => `DNS:${name}`), 'IP:127.0.0.1'].join(',')
+    const others = [...uris.map(uri => `URI:${uri}`), 'IP:127.0.0.1']
+    const list = [...names.map(name => `DNS:${name}`), ...others].join(',')
     writeFileSync(extensions!, `subjectAltName=${list}\n`)
     const by = ['-CA', this.cert, '-CAkey', this.key, '-CAcreateserial', '-extfile', extensions!]
     this.#openssl('x509', '-req', '-in', request!, ...by, '-days', `${days}`, '-out', cert!)

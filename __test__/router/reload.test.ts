@@ -133,6 +133,21 @@ const OPTIONS: Record<
   tls: [{}, { tls: one }, RegExp(`^tls must be none ${RESTS} given$`)],
   'tls.cert': [{ tls: one }, { tls: two }, ['tls']],
   'tls.ca': [{ tls: one }, { tls: { ...one, ca: authority.cert } }, ['tls']],
+  identity: [
+    { tls: { ...one, ca: authority.cert }, identity: { certificate: 'CN' } },
+    { tls: { ...one, ca: authority.cert } },
+    ['identity.certificate'],
+  ],
+  'identity.certificate': [
+    { tls: { ...one, ca: authority.cert }, identity: { certificate: 'CN' } },
+    { tls: { ...one, ca: authority.cert }, identity: { certificate: 'SAN-URI' } },
+    ['identity.certificate'],
+  ],
+  'identity.map': [
+    { tls: { ...one, ca: authority.cert }, identity: { certificate: 'CN' } },
+    { tls: { ...one, ca: authority.cert }, identity: { certificate: 'CN', map: { a: 'b' } } },
+    ['identity.map'],
+  ],
   tokens: [{ tokens: { keys: [one.cert] } }, {}, ['tokens']],
   'tokens.keys': [
     { tokens: { keys: [one.cert] } },

@@ -96,6 +96,8 @@ export interface NativeOptions {
   ring?: NativeRing | undefined
   users: NativeUser[] | undefined
   tokens?: NativeTokens | undefined
+  /** How certificates say who clients are: names and users in turn, where they differ. */
+  identity?: { name: string; map: string[] | undefined } | undefined
   routes?: NativeRoute[]
   /** How long a request waits for its reply from the store, in milliseconds. */
   storeTimeout?: number

@@ -7,6 +7,7 @@ import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
 import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
+import { checkIdentity, type IdentityOptions } from './identity.ts'
 import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
 import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
@@ -53,6 +54,11 @@ export interface RouterOptions {
   users?: RouterUser[] | undefined
   /** Which signed tokens are passwords as well. Default: none. */
   tokens?: TokenOptions | undefined
+  /**
+   * How the certificate that a client shows by TLS logs it in. Needs `tls.ca` and the native driver.
+   * One whose certificate is nobody's has to authenticate. Default: certificates log nobody in.
+   */
+  identity?: IdentityOptions | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
   /** How many keys clients may track. */
@@ -111,6 +117,7 @@ const KNOWN: readonly string[] = [
   'password',
   'users',
   'tokens',
+  'identity',
   'maxClients',
   'tracking',
   'drain',
@@ -179,6 +186,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     const why = 'hot keys are those that a store behind the node is asked for'
     throw new OptionCombinationError(option, 'given', 'no store', why)
   }
+  const identity = options.identity === undefined ? undefined : identityOf(options)
   checkDrain(options.drain)
   const pinned = checkHotKeys(options.hotKeys)
   const { onHotKey } = options
@@ -200,8 +208,21 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       ? {}
       : { ...store, routes, pinned, storeTimeout: checkTimeout(options) }),
     users: checkUsers(password, users, options.tokens !== undefined),
+    identity,
     tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),
   }
+}
+
+/** How certificates log clients in, where clients show some. */
+function identityOf({ identity, tls, driver }: RouterOptions) {
+  const checked = checkIdentity(identity!)
+  const refuse = (other: string, why: string) => {
+    throw new OptionCombinationError('identity', 'given', other, why)
+  }
+  if (tls?.ca === undefined) refuse('no tls.ca', 'it names whose certificates clients may show')
+  if (tls?.authClients === 'no') refuse("tls.authClients 'no'", 'clients have to show certificates')
+  if (driver === 'net') refuse("driver 'net'", 'certificates log in by the native one')
+  return checked
 }
 
 /** In whole milliseconds. */

@@ -4,6 +4,7 @@
 use crate::channel::{Channel, Received, Space};
 use crate::proxy;
 use crate::socket::Socket;
+use crate::tls::shown;
 use breakwater_router::Peer;
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind};
@@ -24,7 +25,7 @@ impl Arrival {
     /// A connection that was accepted.
     pub fn new(socket: Socket, proxied: bool, tls: Option<Arc<ServerConfig>>) -> Self {
         let (address, local) = socket.ends();
-        let peer = Peer { address, local };
+        let peer = Peer { address, local, certificate: None };
         Self { channel: Channel::new(socket), peer, proxied, secure: tls.is_some(), tls }
     }
 
@@ -72,6 +73,10 @@ impl Arrival {
             }
         }
         self.channel.settle()?;
-        Ok((!self.channel.is_handshaking()).then_some(received))
+        if self.channel.is_handshaking() {
+            return Ok(None);
+        }
+        self.peer.certificate = self.channel.certificate().and_then(shown);
+        Ok(Some(received))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::socket::Socket;
 use rustls::Connection;
+use rustls::pki_types::CertificateDer;
 use std::io::{self, ErrorKind, Read, Write};
 
 /// The largest piece that is received at once, in bytes.
@@ -84,6 +85,11 @@ impl Channel {
     /// Whether records are made that the socket has not taken.
     pub fn owes(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// The certificate that the other end has shown.
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.tls.as_ref()?.peer_certificates()?.first()
     }
 
     /// Receives what there is, up to a bound.

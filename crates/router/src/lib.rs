@@ -45,7 +45,10 @@ pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
-pub use policy::{Template, TokenKey, TokenRules, User, Users, hash_password};
+pub use policy::{
+    CertificateName, CertificateRules, ShownCertificate, Template, TokenKey, TokenRules, User,
+    Users, hash_password,
+};
 pub use shared::{Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
 pub use sight::{
     Cold, CommandClass, Crowding, HERD, Lane, Latencies, POWERS, Seat, Sighting, Skew, StepCounts,

@@ -200,7 +200,7 @@ fn bad() -> Vec<(&'static str, String)> {
         ("a time that is infinite", says(r#"{"sub":"ada","exp":Infinity}"#)),
         ("a time that is true", says(r#"{"sub":"ada","exp":true}"#)),
         ("expired now", says(&format!(r#"{{"sub":"ada","exp":{NOW}}}"#))),
-        ("not yet", says(&format!(r#"{{"sub":"ada","exp":{exp},"nbf":{}}}"#, NOW + 1))),
+        ("not yet", says(&format!(r#"{{"sub":"ada","exp":{exp},"nbf":{}}}"#, NOW + 600))),
         ("a beginning that is text", says(&format!(r#"{{"sub":"ada","exp":{exp},"nbf":"0"}}"#))),
         ("an issue that is text", says(&format!(r#"{{"sub":"ada","exp":{exp},"iat":"0"}}"#))),
         ("two times", says(&format!(r#"{{"sub":"ada","exp":1,"exp":{exp}}}"#))),
@@ -305,7 +305,7 @@ fn the_issuer_the_audience_and_the_time_have_to_fit() {
     let strict = || TokenRules {
         issuer: Some("me".into()),
         audience: vec!["cache".into(), "store".into()],
-        skew: 5,
+        skew: 500,
         ..rules()
     };
     let router = router(strict());
@@ -322,10 +322,10 @@ fn the_issuer_the_audience_and_the_time_have_to_fit() {
         (format!(r#""iss":"you","aud":"cache","exp":{exp}"#), false),
         (format!(r#""iss":["me"],"aud":"cache","exp":{exp}"#), false),
         (format!(r#""aud":"cache","exp":{exp}"#), false),
-        (format!(r#""iss":"me","aud":"cache","exp":{}"#, NOW - 4), true),
-        (format!(r#""iss":"me","aud":"cache","exp":{}"#, NOW - 5), false),
-        (format!(r#""iss":"me","aud":"cache","exp":{exp},"nbf":{}"#, NOW + 5), true),
-        (format!(r#""iss":"me","aud":"cache","exp":{exp},"nbf":{}"#, NOW + 6), false),
+        (format!(r#""iss":"me","aud":"cache","exp":{}"#, NOW - 100), true),
+        (format!(r#""iss":"me","aud":"cache","exp":{}"#, NOW - 500), false),
+        (format!(r#""iss":"me","aud":"cache","exp":{exp},"nbf":{}"#, NOW + 500), true),
+        (format!(r#""iss":"me","aud":"cache","exp":{exp},"nbf":{}"#, NOW + 900), false),
     ] {
         assert_eq!(says(&claims) == b"+OK\r\n", counts, "{claims}");
     }
@@ -357,9 +357,9 @@ fn who_is_no_user_has_the_rules_that_the_claims_make() {
 #[test]
 fn what_is_known_of_a_token_ends_with_its_time() {
     let router = router(rules());
-    let claims = format!(r#"{{"sub":"ada","nbf":{},"exp":{}}}"#, NOW + 1, NOW + 3);
+    let claims = format!(r#"{{"sub":"ada","nbf":{},"exp":{}}}"#, NOW + 600, NOW + 1800);
     let token = token(HEADER, &claims);
-    for (at, counts) in [(0, false), (1, true), (2, true), (3, false), (1, true)] {
+    for (at, counts) in [(0, false), (600, true), (1200, true), (1800, false), (600, true)] {
         let (said, _) = Client::of(&router).send_at(NOW + at, &[b"AUTH", token.as_bytes()]);
         assert_eq!(said == b"+OK\r\n", counts, "{at}");
     }
@@ -369,13 +369,13 @@ fn what_is_known_of_a_token_ends_with_its_time() {
 fn a_connection_ends_with_its_token() {
     let router = router(rules());
     let mut client = Client::of(&router);
-    let short = token(HEADER, &format!(r#"{{"sub":"ada","exp":{}}}"#, NOW + 10));
+    let short = token(HEADER, &format!(r#"{{"sub":"ada","exp":{}}}"#, NOW + 600));
     assert_eq!(client.send(&[b"AUTH", short.as_bytes()]), b"+OK\r\n");
-    assert_eq!(client.send_at(NOW + 9, &[b"PING"]), (b"+PONG\r\n".to_vec(), Next::Read));
-    router.expire((NOW + 9) * 1000);
+    assert_eq!(client.send_at(NOW + 540, &[b"PING"]), (b"+PONG\r\n".to_vec(), Next::Read));
+    router.expire((NOW + 540) * 1000);
     assert!(router.is_connected(client.0.id()));
     // Whether anybody looks or not.
-    assert_eq!(client.send_at(NOW + 10, &[b"PING"]), (vec![], Next::Close));
+    assert_eq!(client.send_at(NOW + 600, &[b"PING"]), (vec![], Next::Close));
 
     let bell = router.mailbox(|| {});
     let mut idle = Client(Session::open_at(&router, Peer::default(), NOW * 1000, &bell).unwrap());
@@ -384,20 +384,20 @@ fn a_connection_ends_with_its_token() {
     for client in [&mut idle, &mut renewed] {
         assert_eq!(client.send(&[b"AUTH", short.as_bytes()]), b"+OK\r\n");
     }
-    let long = token(HEADER, &format!(r#"{{"sub":"ada","exp":{}}}"#, NOW + 100));
+    let long = token(HEADER, &format!(r#"{{"sub":"ada","exp":{}}}"#, NOW + 6000));
     assert_eq!(renewed.send(&[b"AUTH", long.as_bytes()]), b"+OK\r\n");
     idle.send(&[b"SUBSCRIBE", b"news"]);
     for at in 0..10 {
-        router.expire((NOW + at) * 1000);
+        router.expire((NOW + at * 60) * 1000);
         assert!(bell.take().is_empty() && router.is_connected(idle.0.id()), "{at}");
     }
-    router.expire((NOW + 10) * 1000);
+    router.expire((NOW + 600) * 1000);
     let told = bell.take();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].0, idle.0.id());
     assert!(!idle.0.hear(&told[0].1, &mut vec![]));
     assert!(!router.is_connected(idle.0.id()) && router.is_connected(renewed.0.id()));
-    router.expire((NOW + 100) * 1000);
+    router.expire((NOW + 6000) * 1000);
     assert_eq!(bell.take().len(), 1);
 }
 

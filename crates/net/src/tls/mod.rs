@@ -5,8 +5,10 @@ mod client;
 mod names;
 mod pem;
 mod server;
+mod shown;
 
 pub use client::{StoreTls, connector};
 pub use pem::TlsError;
 pub use server::{ClientAuth, Identity, ServerTls};
 pub(crate) use server::{Trust, acceptor};
+pub(crate) use shown::shown;

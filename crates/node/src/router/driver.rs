@@ -125,6 +125,7 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let peer = Peer {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
+        certificate: None,
     };
     let session = match Session::open_at(&router, peer, now(), &call.on.mailbox) {
         Ok(session) => session,

@@ -9,8 +9,8 @@ use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{
-    ClusterOptions, Concern, Limits, Options, Permissions, RingNode, RingOptions, Router, Rules,
-    StoreAddress, User, Users,
+    CertificateName, CertificateRules, ClusterOptions, Concern, Limits, Options, Permissions,
+    RingNode, RingOptions, Router, Rules, StoreAddress, User, Users,
 };
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,10 +64,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         Ok::<_, Fail>(number(js, options, name)?.map_or(usual, |most| most as usize))
     };
     Ok(Rules {
-        users: match token_rules(js, js.prop(options, c"tokens")?)? {
-            None => users(js, js.prop(options, c"users")?)?,
-            Some(tokens) => users(js, js.prop(options, c"users")?)?.with_tokens(tokens),
-        },
+        users: all_users(js, options)?,
         limits: Limits {
             clients: bound(c"maxClients", usual.clients)?,
             tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
@@ -165,6 +162,41 @@ pub fn hash_password<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| Fail::internal(&error.to_string()))?;
     call.js.text(&breakwater_router::hash_password(password.as_bytes(), salt))
+}
+
+/// Who may connect: users, and those who come by tokens and certificates.
+fn all_users<'s>(js: Js<'s>, options: Val<'s>) -> Result<Users, Fail> {
+    let mut users = users(js, js.prop(options, c"users")?)?;
+    if let Some(tokens) = token_rules(js, js.prop(options, c"tokens")?)? {
+        users = users.with_tokens(tokens);
+    }
+    if let Some(certificates) = certificate_rules(js, js.prop(options, c"identity")?)? {
+        users = users.with_certificates(certificates);
+    }
+    Ok(users)
+}
+
+/// How certificates of clients say who they are, in `{ name, map? }`, whose `map` is pairs, flat; none,
+/// if there is no such object.
+fn certificate_rules<'s>(js: Js<'s>, given: Val<'s>) -> Result<Option<CertificateRules>, Fail> {
+    if js.type_name(given) != "object" {
+        return Ok(None);
+    }
+    let name = js.to_text(js.prop(given, c"name")?).unwrap_or_default();
+    let name = CertificateName::parse(&name).ok_or_else(|| ConfigError {
+        option: "identity.certificate",
+        value: name.clone(),
+        allowed: "one of CN, SAN-URI, SAN-DNS",
+    })?;
+    let map = js.prop(given, c"map")?;
+    let pairs = match js.len(map) {
+        None => None,
+        Some(_) => Some(texts(js, map)?),
+    };
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let users = pairs
+        .map(|pairs| pairs.chunks_exact(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect());
+    Ok(Some(CertificateRules { name, users }))
 }
 
 /// The users in an array of `{ name, password?, passwordHashes?, permissions, acl?,

@@ -82,7 +82,7 @@ struct Shown {
 
 impl State {
     pub(crate) fn new(client: Arc<Client>, rules: Arc<Edition>) -> Self {
-        let user = rules.users.anonymous();
+        let user = rules.users.at_first(client.peer.certificate.as_ref());
         client.profile.lock().known = user.clone();
         let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
         Self {
@@ -120,7 +120,7 @@ impl State {
         self.rules = router.rules();
         let users = &self.rules.users;
         let Some(user) = &self.user else {
-            self.user = users.anonymous();
+            self.user = users.at_first(self.client.peer.certificate.as_ref());
             return Permissions::empty();
         };
         match users.again(user, now) {
@@ -210,7 +210,7 @@ impl State {
 
     /// Forgets everything but the connection.
     pub(crate) fn reset(&mut self, router: &Router) {
-        self.user = self.rules.users.anonymous();
+        self.user = self.rules.users.at_first(self.client.peer.certificate.as_ref());
         (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
         self.replying = Replying::On;
         self.ignore(router);

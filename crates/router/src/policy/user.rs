@@ -27,7 +27,7 @@ pub struct User {
     pub(crate) concern: Option<Concern>,
     /// Whether a token may name it.
     pub(super) by_token: bool,
-    /// The token by which somebody came who is this user.
+    /// By what somebody came who is this user, if not by a password.
     pub(crate) pass: Option<Arc<Pass>>,
 }
 
@@ -60,7 +60,17 @@ impl User {
     /// Until when its token counts, in Unix milliseconds; for ever, without one.
     #[inline]
     pub(crate) fn until(&self) -> i64 {
-        self.pass.as_ref().map_or(i64::MAX, |pass| pass.until)
+        self.pass.as_ref().map_or(i64::MAX, |pass| pass.until())
+    }
+
+    /// Whether that by which it came counts at this time, in Unix milliseconds.
+    pub(super) fn counts(&self, now: i64) -> bool {
+        self.pass.as_ref().is_none_or(|pass| pass.counts(now))
+    }
+
+    /// Somebody who is this user, and came by this.
+    pub(super) fn by(self, pass: Pass) -> Self {
+        Self { pass: Some(Arc::new(pass)), ..self }
     }
 
     /// Another password that will do, by its hash: `$argon2id$...`, or the SHA-256 in hexadecimal

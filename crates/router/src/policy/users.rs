@@ -1,5 +1,7 @@
 //! Who may connect, and who somebody is.
 
+use super::certificates::CertificateRules;
+use super::pass::{Pass, ShownCertificate};
 use super::password::Allowance;
 use super::tokens::{TokenRules, Tokens, is_like_token};
 use super::user::User;
@@ -22,6 +24,8 @@ pub struct Users {
     allowance: Mutex<Allowance>,
     /// The tokens that are taken, if any are.
     tokens: Option<Tokens>,
+    /// What certificates of clients say, if anything.
+    certificates: Option<CertificateRules>,
 }
 
 impl Users {
@@ -29,13 +33,13 @@ impl Users {
     /// by name.
     pub fn new(users: Vec<User>) -> Self {
         let all = users.into_iter().map(Arc::new).collect();
-        Self { all, given: true, allowance: Mutex::default(), tokens: None }
+        Self { all, given: true, allowance: Mutex::default(), tokens: None, certificates: None }
     }
 
     /// Everybody may do everything.
     pub fn open() -> Self {
         let all = vec![Arc::new(User::new(DEFAULT, None, Permissions::all()))];
-        Self { all, given: false, allowance: Mutex::default(), tokens: None }
+        Self { all, given: false, allowance: Mutex::default(), tokens: None, certificates: None }
     }
 
     /// Everybody who knows the password may do everything.
@@ -48,6 +52,22 @@ impl Users {
         Self { tokens: Some(Tokens::new(rules)), given: true, ..self }
     }
 
+    /// The certificates of clients say who they are.
+    pub fn with_certificates(self, rules: CertificateRules) -> Self {
+        Self { certificates: Some(rules), given: true, ..self }
+    }
+
+    /// Who a client is that has sent nothing yet: the user of its certificate, where those count; else
+    /// the default user, if it needs no password.
+    pub(crate) fn at_first(&self, shown: Option<&ShownCertificate>) -> Option<Arc<User>> {
+        let (Some(rules), Some(shown)) = (&self.certificates, shown) else {
+            return self.anonymous();
+        };
+        let user = rules.user(shown, |name| self.find(name.as_bytes()))?;
+        let user = User::clone(user).by(Pass::Shown(shown.clone()));
+        user.flags().0.then(|| Arc::new(user))
+    }
+
     /// Who a client is that has not authenticated: the default user, if it needs no password.
     pub(crate) fn anonymous(&self) -> Option<Arc<User>> {
         self.find(DEFAULT.as_bytes()).filter(|user| user.on && user.open).cloned()
@@ -56,12 +76,15 @@ impl Users {
     /// Who a user of other rules is in these, at `now` in Unix milliseconds; nobody, if it is gone, or
     /// came by a token that does not count any more.
     pub(crate) fn again(&self, user: &User, now: i64) -> Option<Arc<User>> {
-        match (&user.pass, &self.tokens) {
-            (None, _) => self.find(user.name.as_bytes()).cloned(),
-            (Some(pass), Some(tokens)) => {
-                tokens.again(pass, now, |name| self.find(name.as_bytes()))
+        match user.pass.as_deref() {
+            None => self.find(user.name.as_bytes()).cloned(),
+            Some(Pass::Signed(claims)) => {
+                self.tokens.as_ref()?.again(claims, now, |name| self.find(name.as_bytes()))
             }
-            (Some(_), None) => None,
+            Some(Pass::Shown(shown)) => {
+                let again = self.certificates.as_ref().and_then(|_| self.at_first(Some(shown)));
+                again.filter(|again| again.name == user.name)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::catalog::Permissions;
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
-use crate::policy::{DEFAULT, User, Users};
+use crate::policy::{DEFAULT, ShownCertificate, User, Users};
 use crate::topology::ServerId;
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
@@ -10,13 +10,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-/// The two ends of a connection, as `host:port`.
+/// The two ends of a connection, as `host:port`, and who is at the other one.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// The client's end.
     pub address: String,
     /// Our end.
     pub local: String,
+    /// The certificate that the client has shown, if it did.
+    pub certificate: Option<ShownCertificate>,
 }
 
 /// What other clients may know of one.

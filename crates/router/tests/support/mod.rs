@@ -30,7 +30,11 @@ impl Node {
     }
 
     pub fn connect(&self) -> Client<'_> {
-        let peer = Peer { address: "10.0.0.1:5000".into(), local: "10.0.0.2:6380".into() };
+        let peer = Peer {
+            address: "10.0.0.1:5000".into(),
+            local: "10.0.0.2:6380".into(),
+            certificate: None,
+        };
         let session = Session::open(&self.router, peer, self.now()).unwrap();
         Client { node: self, session }
     }

@@ -12,7 +12,7 @@ mod keys;
 mod template;
 mod verdicts;
 
-use super::pass::Pass;
+use super::pass::{Pass, SignedClaims};
 use super::user::User;
 pub use keys::TokenKey;
 use std::collections::HashSet;
@@ -64,7 +64,7 @@ impl Tokens {
             self.verdicts.add(digest, user.clone());
             user
         });
-        verdict.filter(|user| user.pass.as_ref().is_some_and(|pass| pass.counts(now)))
+        verdict.filter(|user| user.counts(now))
     }
 
     /// Whom a token names that is signed, at whatever time it counts.
@@ -82,12 +82,12 @@ impl Tokens {
     /// these, or not at `now`.
     pub(super) fn again<'a>(
         &self,
-        pass: &Pass,
+        before: &SignedClaims,
         now: i64,
         find: impl FnOnce(&str) -> Option<&'a Arc<User>>,
     ) -> Option<Arc<User>> {
-        let key = self.rules.keys.iter().find(|key| key.digest() == pass.key)?;
-        self.admit(key, pass.payload.to_vec(), find).filter(|_| pass.counts(now))
+        let key = self.rules.keys.iter().find(|key| key.digest() == before.key)?;
+        self.admit(key, before.payload.to_vec(), find).filter(|user| user.counts(now))
     }
 
     /// Whom a token names, by what it says.
@@ -107,8 +107,8 @@ impl Tokens {
         if !user.on {
             return None;
         }
-        let pass = Pass { from, until, key: key.digest(), payload: payload.into() };
-        Some(Arc::new(User { pass: Some(Arc::new(pass)), ..user }))
+        let claims = SignedClaims { from, until, key: key.digest(), payload: payload.into() };
+        Some(Arc::new(user.by(Pass::Signed(claims))))
     }
 }
 
