@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { createRouter } from 'breakwater/router'
-import { Raw, redis, type Served } from '../support.ts'
+import { Raw, redis, type Served, serveMortal } from '../support.ts'
 import { hasRedis, ring, ringOf, ringStore, texts } from './support.ts'
 
 const several = hasRedis ? test : test.skip
@@ -263,4 +263,53 @@ several('channels move with the ring, and nothing that is published is lost', as
   // What has left is heard no more.
   const direct = await Raw.open(t, four.port)
   while ((await direct.send('PUBSUB', 'NUMPAT')) !== ':0\r\n') await sleep(20)
+})
+
+several('when a thread ends, nobody of another thread misses a message of any store', async t => {
+  t.timeout(300_000)
+  const stores = await Promise.all(Array.from({ length: 3 }, () => redis(t)))
+  const flags = stores.flatMap(({ port }) => ['--store', `redis://127.0.0.1:${port}`])
+  const node = await serveMortal(t, '--port', '0', ...flags, '--threads', '3')
+  const channels = oneInEach(stores, 'news:')
+  const last = () => new Map<string, number>()
+  const all = new Set<{ heard: Map<string, number>; ended: boolean }>()
+  const open = async () => {
+    const raw = await subscribed(t, node.port, 'SUBSCRIBE', ...channels)
+    const one = { heard: last(), ended: false }
+    all.add(one)
+    void (async () => {
+      for (let [next] = await raw.replies(1); next; [next] = await raw.replies(1)) {
+        const [channel, number] = String(next)
+          .split('\r\n')
+          .filter((_, at) => at === 4 || at === 6) as [string, string]
+        const before = one.heard.get(channel)
+        if (before !== undefined) t.is(Number(number), before + 1, 'none twice, none missing')
+        one.heard.set(channel, Number(number))
+      }
+      one.ended = true
+    })()
+    return one
+  }
+  const first = await Promise.all(Array.from({ length: 30 }, open))
+  let [published, over] = [0, false]
+  const direct = await Promise.all(stores.map(({ port }) => Raw.open(t, port)))
+  const publishing = (async () => {
+    for (; !over; published++) {
+      await Promise.all(direct.map((raw, at) => raw.send('PUBLISH', channels[at]!, `${published}`)))
+    }
+  })()
+  // Until every thread that there was has ended, the one that hears the stores as well.
+  while (first.some(one => !one.ended)) {
+    const told = node.output().length
+    node.process.kill('SIGUSR2')
+    while (![...all].some(one => one.ended) && node.output().length === told) await sleep(5)
+    const mark = published + 1
+    const behind = ({ heard, ended }: { heard: Map<string, number>; ended: boolean }) =>
+      !ended && channels.some(channel => (heard.get(channel) ?? -1) < mark)
+    while ([...all].some(behind)) await sleep(5)
+    for (const one of all) if (one.ended) all.delete(one)
+    await Promise.all(Array.from({ length: 30 - all.size }, open))
+  }
+  over = true
+  await publishing
 })

@@ -141,6 +141,10 @@ impl Relay {
             self.hearing.topics.insert(topic.clone(), station);
             missing.insert(topic);
         }
+        if missing.is_empty() {
+            // Its client has subscribed to these before.
+            return self.write(thread, Word::Stands { ask, refusal: None });
+        }
         self.hearing.asks.insert((thread, ask), missing.clone());
         for (server, topics) in fresh {
             self.hear_at(server, topics, false);
