@@ -9,6 +9,7 @@ import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
 import { tokenCommand } from './cli/token.ts'
+import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
 const commands = [
@@ -18,6 +19,7 @@ const commands = [
   reload,
   restart,
   drain,
+  top,
   simulate,
   record,
   bench,
