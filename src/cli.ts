@@ -4,13 +4,28 @@ import { Command, CommanderError } from 'commander'
 import { bench } from './cli/bench.ts'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
+import { drain, reload, restart, status } from './cli/orders.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
 import { tokenCommand } from './cli/token.ts'
+import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
-const commands = [serve, check, simulate, record, bench, hashPasswordCommand, tokenCommand]
+const commands = [
+  serve,
+  check,
+  status,
+  reload,
+  restart,
+  drain,
+  top,
+  simulate,
+  record,
+  bench,
+  hashPasswordCommand,
+  tokenCommand,
+]
 
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')

@@ -21,6 +21,11 @@ export function dayOf(time: number): string {
   return new WallDate(time).toISOString().slice(0, 10)
 }
 
+/** The time of day of a moment in milliseconds since 1970, by the clock of this place, as `23:59:59`. */
+export function timeOfDay(time: number): string {
+  return new WallDate(time).toTimeString().slice(0, 8)
+}
+
 export const { setTimeout, clearTimeout, setImmediate, queueMicrotask } = globalThis
 
 /** Calls `f` when what runs has ended, before anything that waits. */

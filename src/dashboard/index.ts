@@ -57,7 +57,7 @@ const KNOWN: readonly string[] = [
  * import { Cache } from 'breakwater'
  * import { dashboard } from 'breakwater/dashboard'
  *
- * const cache = new Cache({ name: 'users', max: 1000 })
+ * const cache = new Cache({ name: 'customers', max: 1000 })
  * const server = createServer(dashboard(cache)).listen(0, '127.0.0.1')
  * // In Express: app.use('/cache', dashboard(cache))
  * server.close()

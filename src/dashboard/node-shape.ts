@@ -6,23 +6,24 @@ export const COLUMNS = [
   ...['commands', 'hits', 'misses', 'joined', 'ratio', 'requests', 'passed', 'stale'],
   ...['refreshed', 'evictions', 'expirations', 'entries', 'bytes', 'clients', 'connections'],
   ...['refused', 'received', 'sent', 'inFlight', 'storeConnections', 'storeConnects'],
+  ...['maxBytes', 'errors', 'p50', 'p90', 'p99', 'storeP50', 'storeP90', 'storeP99'],
 ] as const
 export type Name = (typeof COLUMNS)[number]
 
 /** Of these, what a node with a store of its own has. */
 export const EMBEDDED: ReadonlySet<string> = new Set([
   ...['commands', 'hits', 'ratio', 'evictions', 'expirations', 'entries', 'bytes'],
-  ...['clients', 'connections', 'refused', 'received', 'sent'],
+  ...['clients', 'connections', 'refused', 'received', 'sent', 'p50', 'p99'],
 ])
 
 export const GAUGES: readonly Gauge[] = [
   { column: 'commands', label: 'Commands', unit: 'rate' },
   { column: 'ratio', label: 'Hit ratio', unit: 'share' },
   { column: 'requests', label: 'Store requests', unit: 'rate' },
-  { column: 'inFlight', label: 'In flight', unit: 'count' },
+  { column: 'p99', label: 'Node p99', unit: 'ms' },
+  { column: 'storeP99', label: 'Store p99', unit: 'ms' },
   { column: 'clients', label: 'Clients', unit: 'count' },
-  { column: 'entries', label: 'Entries', unit: 'count' },
-  { column: 'bytes', label: 'Memory', unit: 'bytes' },
+  { column: 'bytes', label: 'Memory', unit: 'bytes', of: 'maxBytes' },
   { column: 'evictions', label: 'Evictions', unit: 'rate' },
 ]
 
@@ -44,6 +45,26 @@ export const CHARTS: readonly Chart[] = [
       { column: 'requests', label: 'store' },
       { column: 'hits', label: 'memory' },
       { column: 'passed', label: 'passed by' },
+    ],
+  },
+  {
+    id: 'latency',
+    title: 'Latency, answered by the node',
+    unit: 'ms',
+    series: [
+      { column: 'p50', label: 'p50' },
+      { column: 'p90', label: 'p90' },
+      { column: 'p99', label: 'p99' },
+    ],
+  },
+  {
+    id: 'store-latency',
+    title: 'Latency of the stores',
+    unit: 'ms',
+    series: [
+      { column: 'storeP50', label: 'p50' },
+      { column: 'storeP90', label: 'p90' },
+      { column: 'storeP99', label: 'p99' },
     ],
   },
   {
@@ -98,6 +119,20 @@ export const CHARTS: readonly Chart[] = [
   },
 ]
 
+/** What each thread does: for every node that has threads. */
+export const THREADS: TableShape = {
+  id: 'threads',
+  title: 'Threads',
+  empty: 'The node serves on the thread that made it.',
+  balance: 'requests',
+  columns: [
+    { id: 'thread', label: 'Thread', cell: 'text' },
+    { id: 'requests', label: 'Requests', cell: 'rate' },
+    { id: 'busy', label: 'Busy', cell: 'bar' },
+    { id: 'queue', label: 'Queue', cell: 'count' },
+  ],
+}
+
 export const TABLES: readonly TableShape[] = [
   {
     id: 'stores',
@@ -111,6 +146,7 @@ export const TABLES: readonly TableShape[] = [
       { id: 'requests', label: 'Requests', cell: 'rate' },
       { id: 'share', label: 'Share', cell: 'bar' },
       { id: 'inFlight', label: 'In flight', cell: 'count' },
+      { id: 'p99', label: 'p99', cell: 'ms' },
       { id: 'connections', label: 'Connections', cell: 'count' },
       { id: 'connects', label: 'New', cell: 'rate' },
       { id: 'losses', label: 'Lost', cell: 'count' },

@@ -1,6 +1,7 @@
 // A routing node as a dashboard shows it, through its public methods.
 import type {
   HotKeyStats,
+  LatencyStats,
   Router,
   RouterStats,
   RouteStats,
@@ -8,7 +9,8 @@ import type {
 } from '../router/index.ts'
 import type { RouterRoute } from '../router/routes.ts'
 import type { Action, ActionName, Look, Outcome, Rows, Shape } from './frames.ts'
-import { CHARTS, COLUMNS, EMBEDDED, GAUGES, type Name, TABLES } from './node-shape.ts'
+import { DOUBLING, percentile } from './histogram.ts'
+import { CHARTS, COLUMNS, EMBEDDED, GAUGES, type Name, TABLES, THREADS } from './node-shape.ts'
 import { keyText, Rates, rowsOf, type Source, share, sum, type Tell } from './source.ts'
 
 /** What a node can be asked for beyond what {@link Router} has. */
@@ -22,6 +24,8 @@ const NOTABLE = 0.1
 /** How many keys that turn hot at once are told, and how many characters of each. */
 const MOST_HOT = 3
 const LONGEST = 64
+
+type Latency = 'p50' | 'p90' | 'p99' | 'storeP50' | 'storeP90' | 'storeP99'
 
 /** Shows a router. */
 export class NodeSource implements Source {
@@ -44,7 +48,11 @@ export class NodeSource implements Source {
       columns: COLUMNS,
       gauges: GAUGES.filter(({ column }) => !isEmbedded || EMBEDDED.has(column)),
       charts: CHARTS.filter(({ series }) => !isEmbedded || EMBEDDED.has(series[0]!.column)),
-      tables: isEmbedded ? [] : TABLES,
+      heat: {
+        title: isEmbedded ? 'Latency, distribution' : 'Latency of the stores, distribution',
+        bounds: DOUBLING,
+      },
+      tables: isEmbedded ? [THREADS] : [...TABLES, THREADS],
       actions: isEmbedded
         ? ['restart', ...drains]
         : ['pin', 'unpin', 'route', 'restart', ...drains],
@@ -66,10 +74,13 @@ export class NodeSource implements Source {
     const stats = this.#router.stats()
     this.#rates.begin(now)
     this.#compare(stats)
-    const values = this.#values(stats)
+    const latencies = this.#latencies(stats)
+    const values = { ...this.#values(stats), ...latencies.values }
     return {
       values: COLUMNS.map(name => values[name]),
+      heat: latencies.heat,
       tables: {
+        threads: this.#threads(stats.threads),
         hot: hotRows(stats.hotKeys),
         routes: rowsOf(stats.routes.map(route => this.#route(route))),
         stores: this.#stores(stats.upstream),
@@ -87,7 +98,38 @@ export class NodeSource implements Source {
     return { state: isDown ? 'down' : 'degraded', stateText: shown }
   }
 
-  #values(stats: RouterStats): Record<Name, number | null> {
+  /** Percentiles since the last look, of the node itself and of all its stores. */
+  #latencies(stats: RouterStats) {
+    const own = this.#rates.grownAll('own', added(Object.values(stats.latency))) ?? []
+    const each = stats.upstream.flatMap(({ latency }) => Object.values(latency))
+    const stores = this.#rates.grownAll('stores', added(each)) ?? []
+    const of = (counts: number[], part: number) => percentile(counts, part, DOUBLING)
+    const values: Record<Latency, number | null> = {
+      p50: of(own, 0.5),
+      p90: of(own, 0.9),
+      p99: of(own, 0.99),
+      storeP50: of(stores, 0.5),
+      storeP90: of(stores, 0.9),
+      storeP99: of(stores, 0.99),
+    }
+    return { values, heat: stats.upstream.length === 0 ? own : stores }
+  }
+
+  #threads(threads: RouterStats['threads']): Rows {
+    return rowsOf(
+      threads.map(({ requests, queue, busy }, at) => {
+        const busyNow = this.#rates.rate(`busy ${at}`, busy)
+        return [
+          `${at + 1}`,
+          this.#rates.rate(`thread ${at}`, requests),
+          busyNow === null ? null : Math.min(1, busyNow / 1000),
+          queue,
+        ]
+      }),
+    )
+  }
+
+  #values(stats: RouterStats): Record<Exclude<Name, Latency>, number | null> {
     const rate = (name: Name, count: number) => this.#rates.rate(name, count)
     const ofRoutes = (pick: (route: RouteStats) => number) =>
       stats.routes.reduce((all, route) => all + pick(route), 0)
@@ -124,6 +166,8 @@ export class NodeSource implements Source {
       expirations: rate('expirations', stats.expirations),
       entries: stats.entries,
       bytes: stats.bytes,
+      maxBytes: stats.maxBytes ?? null,
+      errors: rate('errors', stats.errors),
       clients: stats.clients,
       connections: rate('connections', stats.connections),
       refused: rate('refused', stats.refused),
@@ -180,6 +224,7 @@ export class NodeSource implements Source {
         rates[at]!,
         share(rates[at]!, all),
         store.inFlight,
+        this.#p99(store),
         store.connections,
         this.#rates.rate(`connects ${store.address}`, store.connects),
         store.losses,
@@ -187,6 +232,11 @@ export class NodeSource implements Source {
         store.lag ?? null,
       ]),
     )
+  }
+
+  #p99({ address, latency }: UpstreamStats): number | null {
+    const grown = this.#rates.grownAll(`took ${address}`, added(Object.values(latency)))
+    return percentile(grown ?? [], 0.99, DOUBLING)
   }
 
   /** Tells of what has changed since the last look. */
@@ -291,6 +341,14 @@ export class NodeSource implements Source {
     const { changed } = await this.#router.reload(config)
     return { ok: true, text: `Reloaded: ${changed.join(', ') || 'nothing has changed'}.` }
   }
+}
+
+/** The buckets of several histograms, added. */
+function added(all: readonly LatencyStats[]): number[] {
+  const [first, ...others] = all.map(({ buckets }) => buckets)
+  return (first ?? []).map((count, at) =>
+    others.reduce((sum, buckets) => sum + (buckets[at] ?? 0), count),
+  )
 }
 
 function hotRows(hotKeys: readonly HotKeyStats[]): Rows {

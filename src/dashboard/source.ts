@@ -78,6 +78,12 @@ export class Rates {
     return count < before ? count : count - before
   }
 
+  /** By how much each of some counts has grown; `undefined` on the first look. */
+  grownAll(name: string, counts: readonly number[]): number[] | undefined {
+    const grown = counts.map((count, at) => this.grown(`${name} ${at}`, count))
+    return grown.some(each => each === null) ? undefined : (grown as number[])
+  }
+
   /** How much that is a second. */
   rate(name: string, count: number): number | null {
     const grown = this.grown(name, count)

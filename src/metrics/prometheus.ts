@@ -25,11 +25,11 @@ const registries = new WeakMap<MetricRegistry, Set<Watched>>()
  * import { registerMetrics } from 'breakwater/metrics'
  * import { Registry } from 'prom-client'
  *
- * const pages = new Cache({ name: 'pages', max: 100, loader: (path: string) => `the page of ${path}` })
+ * const pages = new Cache({ name: 'articles', max: 100, loader: (path: string) => `the page of ${path}` })
  * const registry = new Registry()
  * registerMetrics(registry, { caches: [pages] })
  * await pages.fetch('/')
- * assert.match(await registry.metrics(), /breakwater_cache_loads_total\{cache="pages"\} 1/)
+ * assert.match(await registry.metrics(), /breakwater_cache_loads_total\{cache="articles"\} 1/)
  * await pages.close()
  * ```
  */

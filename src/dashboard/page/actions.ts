@@ -1,7 +1,8 @@
 // What can be done: asked for by the viewer, confirmed in a dialog, sent with the token in a header.
+
+import { keyShown, visible } from '../format.ts'
 import type { Action, ActionName, KeyText, Outcome, Shape, Value } from '../frames.ts'
 import { byId, el, setText } from './dom.ts'
-import { keyShown, visible } from './format.ts'
 import type { RowAction } from './tables.ts'
 
 /** What an action is called, what a button that does it says, and what it does, for its dialog. */

@@ -1,8 +1,9 @@
 // Charts over time: lines by uPlot, with a legend that has the figures as text.
 import uPlot from 'uplot'
+import { figure, tick } from '../format.ts'
 import type { Chart, Moment, Unit } from '../frames.ts'
+import { clock } from './clock.ts'
 import { el, setText } from './dom.ts'
-import { clock, figure, tick } from './format.ts'
 import type { History } from './history.ts'
 import type { Colours } from './theme.ts'
 

@@ -1,7 +1,8 @@
 // The figures at the top: what a look at the page is for.
+
+import { figure } from '../format.ts'
 import type { Gauge } from '../frames.ts'
 import { el, setText } from './dom.ts'
-import { figure } from './format.ts'
 
 /** A row of figures. */
 export class GaugesView {

@@ -1,8 +1,9 @@
 // A distribution over time: a column of cells a sample, darker where more lies.
+
+import { tick } from '../format.ts'
 import type { HeatMap } from '../frames.ts'
 import type { ChartHost } from './charts.ts'
 import { el } from './dom.ts'
-import { tick } from './format.ts'
 import type { Colours } from './theme.ts'
 
 const HEIGHT = 154

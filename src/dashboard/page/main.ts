@@ -1,7 +1,9 @@
 // The page: it hears the stream, shows the source that is chosen, and says when it is cut off.
+
+import { since, visible } from '../format.ts'
 import type { Hello, Moment, Sample } from '../frames.ts'
+import { clock } from './clock.ts'
 import { byId, el, setText } from './dom.ts'
-import { clock, since, visible } from './format.ts'
 import { listen } from './stream.ts'
 import * as theme from './theme.ts'
 import { SourceView } from './view.ts'

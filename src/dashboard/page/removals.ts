@@ -1,7 +1,9 @@
 // Removals of a cache as they come: invalidations, deletions, evictions. Listened to while it is open.
+
+import { keyShown } from '../format.ts'
 import type { Removals } from '../frames.ts'
+import { clock } from './clock.ts'
 import { el, setText } from './dom.ts'
-import { clock, keyShown } from './format.ts'
 import { listen } from './stream.ts'
 
 const MOST = 100

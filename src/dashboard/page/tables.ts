@@ -1,7 +1,8 @@
 // Tables whose rows each sample replaces: a row stays where it is while somebody is on it.
+
+import { figure, keyShown, visible } from '../format.ts'
 import type { Column, KeyText, Rows, TableShape, Value } from '../frames.ts'
 import { el, setText } from './dom.ts'
-import { figure, keyShown, visible } from './format.ts'
 
 /** How many rows are shown until somebody asks for all. */
 const FEW = 10

@@ -1,7 +1,9 @@
 // What has happened: reloads, faults, stores that went and came; the newest first.
+
+import { visible } from '../format.ts'
 import type { Moment } from '../frames.ts'
+import { clock } from './clock.ts'
 import { el } from './dom.ts'
-import { clock, visible } from './format.ts'
 
 const MOST = 50
 const WORDS = { note: 'note', info: 'change', good: 'recovery', warn: 'warning', bad: 'fault' }

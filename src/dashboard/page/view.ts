@@ -62,7 +62,9 @@ export class SourceView implements ChartHost {
     this.#gauges = new GaugesView(shape.gauges, shape.columns)
     const now = colours()
     this.#charts = charts.map(chart => new ChartView(chart, this, now))
-    if (heat !== undefined) this.#charts.splice(2, 0, new HeatView(heat, this, now))
+    // Beside the latencies that it spreads out.
+    const at = charts.findLastIndex(({ unit }) => unit === 'ms') + 1
+    if (heat !== undefined) this.#charts.splice(at, 0, new HeatView(heat, this, now))
     this.#tables = new Map(tables.map(table => [table.id, this.#table(table)]))
     const mayRead = shape.removals && (page.mayAct() || page.token() === '')
     this.#removals = mayRead ? new RemovalsView(shape.id, () => page.token()) : undefined

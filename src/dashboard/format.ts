@@ -1,5 +1,5 @@
 // Figures and keys as people read them.
-import type { KeyText, Unit } from '../frames.ts'
+import type { KeyText, Unit } from './frames.ts'
 
 const NONE = '–'
 
@@ -57,11 +57,6 @@ function duration(ms: number, digits = 1): string {
   if (ms >= 1000) return `${trim(ms / 1000, digits)} s`
   if (ms >= 1) return `${trim(ms, digits)} ms`
   return `${trim(ms * 1000, 0)} µs`
-}
-
-/** A time of day. */
-export function clock(at: number): string {
-  return new Date(at).toLocaleTimeString('en-GB')
 }
 
 /** For how long something has been so. */
