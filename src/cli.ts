@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { bench } from './cli/bench.ts'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
+import { drain, reload, restart, status } from './cli/orders.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
 import { simulate } from './cli/simulate.ts'
@@ -12,8 +13,18 @@ import { top } from './cli/top.ts'
 import { version } from './router/index.ts'
 
 const commands = [
-  ...[serve, check, top, simulate, record, bench],
-  ...[hashPasswordCommand, tokenCommand],
+  serve,
+  check,
+  status,
+  reload,
+  restart,
+  drain,
+  top,
+  simulate,
+  record,
+  bench,
+  hashPasswordCommand,
+  tokenCommand,
 ]
 
 const program = new Command('breakwater')

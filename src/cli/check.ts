@@ -80,5 +80,6 @@ function described({ file, config }: Settings, { options, entrances }: CheckedCo
 function told(entrance: Plan): string {
   if ('path' in entrance) return entrance.path
   const secure = speaksTls(entrance.kind) ? ' (TLS)' : ''
-  return `${entrance.host}:${entrance.port}${secure}`
+  const place = 'fd' in entrance ? `descriptor ${entrance.fd}` : `${entrance.host}:${entrance.port}`
+  return `${place}${secure}`
 }

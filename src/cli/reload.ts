@@ -6,6 +6,7 @@ import type { RouterConfig } from '../router/config.ts'
 import type { Router } from '../router/index.ts'
 import { explained } from './check.ts'
 import type { Settings } from './settings.ts'
+import type { Manager } from './systemd.ts'
 
 /** How often files are looked at that are watched, in milliseconds. */
 const LOOK = 1000
@@ -17,11 +18,13 @@ export interface Reloaded {
   admin: Admin | undefined
   /** The configuration, anew. */
   read: () => Promise<Settings>
+  manager: Manager
 }
 
 /** Reloads, and says what came of it; rejects with why not, in the words of who gave the options. */
-export async function reloadNow({ router, admin, read }: Reloaded) {
+export async function reloadNow({ router, admin, read, manager }: Reloaded) {
   let settings: Settings | undefined
+  manager.reloading()
   try {
     let apply = () => {}
     const result = await router.reload(async () => {
@@ -38,6 +41,8 @@ export async function reloadNow({ router, admin, read }: Reloaded) {
     process.stderr.write(`breakwater: not reloaded: ${why}\n`)
     const { code } = error as NodeJS.ErrnoException
     throw Object.assign(new Error(why), { code })
+  } finally {
+    manager.ready()
   }
 }
 

@@ -22,6 +22,7 @@ import { explained } from './check.ts'
 import { ConfigFileError } from './file.ts'
 import { type Reloaded, reloadNow, reloadWhenAsked } from './reload.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
+import { Manager } from './systemd.ts'
 
 export const serve = new Command('serve')
   .description(
@@ -137,13 +138,15 @@ Example:
 
 async function run(flags: Flags, command: Command): Promise<void> {
   let settings: Settings | undefined
-  const read = () => settingsOf(flags, command)
+  const manager = Manager.ofProcess()
+  const read = async () => manager.withSockets(await settingsOf(flags, command))
   try {
     settings = await read()
-    const node = await start(settings, read)
+    const node = await start(settings, read, manager)
     stopOnSignal(node.end)
     reloadWhenAsked(node, settings, flags.watch ?? false)
     greet(node.router, settings.config, node.admin)
+    manager.ready()
   } catch (error) {
     const wrong = error instanceof InvalidOptionError || error instanceof OptionCombinationError
     if (settings !== undefined && wrong) {
@@ -160,18 +163,19 @@ interface Node extends Reloaded {
   end: () => Promise<void>
 }
 
-async function start(settings: Settings, read: Reloaded['read']): Promise<Node> {
+async function start(settings: Settings, read: Reloaded['read'], manager: Manager): Promise<Node> {
   const { options, listen, admin: config } = partsOf(settings.config)
   const router = createRouter(options)
   let ending: Promise<never> | undefined
   const end = () => {
+    manager.stopping()
     ending ??= ended(router, node.admin)
     return ending
   }
   const orders = { reload: async () => (await reloadNow(node)).result, drain: end }
   const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
   admin?.mount(metricsRoute({ routers: [router] }))
-  const node: Node = { router, admin, read, end }
+  const node: Node = { router, admin, read, manager, end }
   admin?.mount(...dashboardRoutes(router, () => void end()))
   // Probes are answered from the first moment on.
   await admin?.listen()

@@ -88,6 +88,8 @@ const FLAGS: Record<string, keyof Flags> = {
 const environment = (): [path: string, variable: string, value: string | undefined][] => [
   ['password', 'BREAKWATER_PASSWORD', process.env.BREAKWATER_PASSWORD],
   ['store', 'BREAKWATER_STORE', process.env.BREAKWATER_STORE],
+  ['admin.listen', 'BREAKWATER_ADMIN', process.env.BREAKWATER_ADMIN],
+  ['admin.tokenFile', 'BREAKWATER_ADMIN_TOKEN_FILE', process.env.BREAKWATER_ADMIN_TOKEN_FILE],
 ]
 
 /** A configuration, and where each part of it came from. */

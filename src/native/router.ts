@@ -222,6 +222,8 @@ interface NativeBinding {
   setStoreTls(router: number, tls: NativeStoreTls): void
   /** Missing on Windows: a descriptor of a socket of this machine; its file has these permissions. */
   listenUnix?: (path: string, mode: number) => number
+  /** Missing on Windows: sends a text to a socket of datagrams; whether it was sent. */
+  sendDatagram?: (path: string, text: string) => boolean
   /** Missing on Windows. Takes a descriptor that is nobody else's. */
   holdEntrance?: (fd: number) => NativeEntrance
   /**
@@ -250,5 +252,6 @@ export const {
   setStoreTls,
   listenUnix,
   holdEntrance,
+  sendDatagram,
   startSockets,
 } = binding as unknown as NativeBinding

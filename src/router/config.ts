@@ -28,6 +28,7 @@ const LISTEN: readonly string[] = [
   'host',
   'unix',
   'unixPermissions',
+  'fds',
   'proxyProtocol',
 ] satisfies (keyof ListenOptions)[]
 

@@ -1,7 +1,13 @@
 // Where clients come in: listening sockets, made on one thread, accepted from on many.
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
-import { duplicateFd, Entering, holdEntrance, type NativeEntrance } from '../native/router.ts'
+import {
+  closeFd,
+  duplicateFd,
+  Entering,
+  holdEntrance,
+  type NativeEntrance,
+} from '../native/router.ts'
 import { openUnix, planUnix, type UnixPlan } from './unix.ts'
 
 /** The port that a router listens on if none is given; 6379 is left to Redis. */
@@ -26,6 +32,12 @@ export interface ListenOptions {
   unix?: string | undefined
   /** Who may connect to it, as the permissions of its file: `0o700`, its owner, is the default. */
   unixPermissions?: number | undefined
+  /**
+   * Descriptors of listening sockets that the process was given, as a service manager does, instead of
+   * `port` and the others; with the router's option `tls`, clients speak TLS on those of TCP. They stay
+   * open when the router closes: who comes then waits for the next one. Not on Windows.
+   */
+  fds?: number[] | undefined
   /**
    * Whether each connection to a port begins with a header of the PROXY protocol, version 1 or 2,
    * which says who the client is. Needs the native driver. Default: `false`.
@@ -56,13 +68,21 @@ export interface PortPlan {
   kind: number
 }
 
+/** A descriptor that listens already. */
+export interface FdPlan {
+  fd: number
+  kind: number
+}
+
 /** An entrance before it is open. */
-export type Plan = PortPlan | UnixPlan
+export type Plan = PortPlan | UnixPlan | FdPlan
 
 /** What to open. Throws {@link InvalidOptionError}. */
 export function plan(options: ListenOptions, secure: boolean): Plan[] {
   const { host = DEFAULT_HOST, tlsPort, unix, unixPermissions = 0o700, proxyProtocol } = options
-  const elsewhere = tlsPort !== undefined || unix !== undefined
+  const { fds } = options
+  if (fds !== undefined) checkFds(fds)
+  const elsewhere = tlsPort !== undefined || unix !== undefined || fds !== undefined
   const { port = elsewhere ? undefined : DEFAULT_PORT } = options
   if (typeof host !== 'string' || host === '') {
     throw new InvalidOptionError('host', host, 'an address or a name')
@@ -83,7 +103,18 @@ export function plan(options: ListenOptions, secure: boolean): Plan[] {
   if (unix !== undefined) {
     plans.push(planUnix(unix, whole('unixPermissions', unixPermissions, 0o777)))
   }
+  for (const fd of fds ?? []) plans.push({ fd, kind: proxied | (secure ? Entering.secure : 0) })
   return plans
+}
+
+function checkFds(fds: number[]): void {
+  const all = 'a list of descriptors of listening sockets, as [3]'
+  if (holdEntrance === undefined) {
+    throw new InvalidOptionError('fds', fds, 'left out: this system cannot share descriptors')
+  }
+  if (!Array.isArray(fds) || fds.length === 0) throw new InvalidOptionError('fds', fds, all)
+  const wrong = fds.find(fd => !Number.isInteger(fd) || fd < 3)
+  if (wrong !== undefined) throw new InvalidOptionError('fds', wrong, all)
 }
 
 function whole(option: string, value: number, most: number): number {
@@ -117,6 +148,7 @@ export class Entrance {
       const address = { address: planned.path, family: 'unix', port: 0 }
       return new Entrance(address, holdEntrance!(fd), planned.kind, remove)
     }
+    if ('fd' in planned) return Entrance.#take(planned)
     const { port, host, kind } = planned
     const server = createServer()
     const address = await listen(server, { port, host })
@@ -125,6 +157,28 @@ export class Entrance {
     const fd = duplicateFd(handle?.fd ?? -1)
     server.close()
     return fd < 0 ? undefined : new Entrance(address, holdEntrance!(fd), kind)
+  }
+
+  /** Takes a socket that listens already; the descriptor stays the process's. */
+  static async #take({ fd, kind }: FdPlan): Promise<Entrance> {
+    const own = duplicateFd(fd)
+    const server = createServer()
+    let address: AddressInfo | null
+    try {
+      address = await listen(server, { fd: own })
+    } catch {
+      closeFd(own)
+      throw new InvalidOptionError('fds', fd, 'the descriptor of a listening socket')
+    }
+    const held = holdEntrance!(duplicateFd(fd))
+    server.close()
+    // Node.js tells no address of a socket of this machine that it has not opened.
+    if (address !== null) return new Entrance(address, held, kind)
+    return new Entrance(
+      { address: `descriptor ${fd}`, family: 'unix', port: 0 },
+      held,
+      Entering.unix,
+    )
   }
 
   /** For one more thread. */

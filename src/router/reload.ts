@@ -186,7 +186,7 @@ function serverShown(server: NativeServer | undefined): string {
 }
 
 function entranceShown(plan: Plan): string {
-  return 'path' in plan
-    ? `${plan.path} (${plan.mode.toString(8)})`
-    : `${plan.host}:${plan.port}${['', ' by TLS', ' proxied', ' by TLS, proxied'][plan.kind >> 1]}`
+  if ('path' in plan) return `${plan.path} (${plan.mode.toString(8)})`
+  const place = 'fd' in plan ? `descriptor ${plan.fd}` : `${plan.host}:${plan.port}`
+  return `${place}${['', ' by TLS', ' proxied', ' by TLS, proxied'][plan.kind >> 1]}`
 }

@@ -9,6 +9,8 @@ mod edge;
 mod entrance;
 mod given;
 mod list;
+#[cfg(unix)]
+mod notify;
 mod open;
 mod reload;
 mod routes;
@@ -38,6 +40,8 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"holdEntrance", entrance::hold),
     #[cfg(unix)]
     function!(Env, c"listenUnix", open::listen_unix),
+    #[cfg(unix)]
+    function!(Env, c"sendDatagram", notify::send),
     #[cfg(unix)]
     function!(Env, c"startSockets", sockets::start),
 ];

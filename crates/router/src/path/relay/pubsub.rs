@@ -104,6 +104,9 @@ impl Relay {
                 fresh |= clients.is_empty();
                 clients.push((request.client, false));
                 added.push(topic);
+            } else if self.is_unconfirmed(request.client, &topic) {
+                // It was asked for before, and this one is answered as that.
+                added.push(topic);
             }
             let name = kind.commands().0;
             confirmation(&mut bytes, request.protocol, name, Some(channel), kind, course);
@@ -117,6 +120,12 @@ impl Relay {
         course.confirms = Some(ticket);
         self.ask_ear(client, ticket, bytes, added);
         Ok(Taken::Done)
+    }
+
+    /// Whether a client has asked for a topic that does not stand yet.
+    fn is_unconfirmed(&self, client: ClientId, topic: &Topic) -> bool {
+        let mut clients = self.subscribers.topics.get(topic).into_iter().flatten();
+        clients.any(|(other, confirmed)| *other == client && !confirmed)
     }
 
     /// The server without which a topic is not heard; `None` if any will do.

@@ -1,0 +1,132 @@
+// `breakwater status | reload | restart | drain`: a node that runs, asked or told through its admin entrance.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command } from 'commander'
+import { InvalidOptionError } from '../base/errors.ts'
+import { explained } from './check.ts'
+import { RemoteNode, UnreachableError } from './remote.ts'
+import { type Flags, settingsOf } from './settings.ts'
+import { statusText } from './status-text.ts'
+
+/** How often a drain is looked at, in milliseconds. */
+const LOOK = 200
+/** Exit codes: refused or unreachable, and of a node that is not ready. */
+const FAILED = 1
+const NOT_READY = 3
+
+interface OrderFlags extends Flags {
+  json?: boolean
+  wait?: boolean
+  ready?: boolean
+}
+
+/** What an order prints, as text and as JSON, and the exit code that it leads to. */
+interface Outcome {
+  text: string
+  json: unknown
+  code?: number
+}
+
+export const status = order(
+  'status',
+  'Say where a running node stands.',
+  async (node, { ready }) => {
+    if (!ready) {
+      const json = await node.status()
+      return { text: statusText(json), json, code: codeOf(json) }
+    }
+    const json = await node.readiness()
+    const text = `${json.ready ? 'ready' : json.reasons.join(', ')}\n`
+    return { text, json, code: codeOf(json) }
+  },
+)
+  .option('--ready', 'only whether it is ready, which needs no token: for probes')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 it is ready, 3 it runs and is not ready, 1 nobody answers, 2 an option is wrong.`,
+  )
+
+export const reload = order(
+  'reload',
+  'Have a running node reload its configuration, as SIGHUP does.',
+  async node => {
+    const changed = await node.reload()
+    return { text: `reloaded: ${changed.join(', ') || 'nothing has changed'}\n`, json: { changed } }
+  },
+)
+
+export const restart = order(
+  'restart',
+  'Have a running node put new threads in the place of all, one by one, and wait until they serve.',
+  async node => {
+    const threads = await node.restart()
+    return { text: `restarted: ${threads.serving} threads serve\n`, json: { threads } }
+  },
+)
+
+export const drain = order(
+  'drain',
+  'Have a running node end in order, and wait until it has.',
+  async (node, { wait = true }) => {
+    await node.drain()
+    if (!wait) return { text: 'it drains\n', json: { ended: false } }
+    await ended(node)
+    return { text: 'it has ended\n', json: { ended: true } }
+  },
+).option('--no-wait', 'do not wait for its end')
+
+/** The exit code that readiness leads to. */
+function codeOf({ ready }: { ready: boolean }): number {
+  return ready ? 0 : NOT_READY
+}
+
+/** A command that speaks to a node. */
+function order(
+  name: string,
+  description: string,
+  act: (node: RemoteNode, flags: OrderFlags) => Promise<Outcome>,
+): Command {
+  return new Command(name)
+    .description(description)
+    .option('--admin <address>', "the node's admin entrance (default: that of the configuration)")
+    .option('--admin-token-file <file>', 'the token for it')
+    .option('-c, --config <file>', 'the configuration of the node; that of this folder, if any')
+    .option('--json', 'print JSON')
+    .action(async (flags: OrderFlags, command: Command) => {
+      const settings = await settingsOf(flags, command).catch(error => fail(error))
+      if (settings === undefined) return
+      const { admin } = settings.config
+      if (admin?.listen === undefined) {
+        return command.error(
+          'error: where is the node? Give --admin, or admin in its configuration',
+        )
+      }
+      try {
+        const { text, json, code = 0 } = await act(new RemoteNode(admin), flags)
+        process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : text)
+        process.exitCode = code
+      } catch (error) {
+        if (error instanceof InvalidOptionError)
+          command.error(`error: ${explained(error, settings)}`)
+        fail(error)
+      }
+    })
+}
+
+function fail(error: unknown): undefined {
+  process.stderr.write(`breakwater: ${(error as Error).message}\n`)
+  process.exitCode = FAILED
+}
+
+/** Done when the node answers no more. */
+async function ended(node: RemoteNode): Promise<void> {
+  for (;;) {
+    try {
+      await node.status()
+    } catch (error) {
+      if (error instanceof UnreachableError) return
+      throw error
+    }
+    await sleep(LOOK)
+  }
+}

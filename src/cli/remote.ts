@@ -1,0 +1,102 @@
+// A node that runs, reached through its admin entrance.
+import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { checkAdmin } from '../router/admin.ts'
+import type { AdminConfig, RouterStats, RouterStatus } from '../router/index.ts'
+
+/** What `GET /status` tells. */
+export interface NodeStatus extends RouterStatus {
+  process: number
+  stats: RouterStats
+}
+
+/** What an entrance answered. */
+export interface Answer {
+  status: number
+  body: unknown
+}
+
+/** Nobody answers at the address of an entrance. */
+export class UnreachableError extends Error {}
+
+/** An order that a node refused, or that it did not understand. */
+export class RefusedError extends Error {}
+
+/** How long a node may take to answer what it knows already, in milliseconds. */
+const ANSWER_WITHIN = 10_000
+
+/** A node, by what a configuration says of its entrance. Throws `InvalidOptionError`. */
+export class RemoteNode {
+  readonly #address: string
+  readonly #at: { socketPath: string } | { host: string; port: number }
+  readonly #headers: Record<string, string>
+
+  constructor(config: AdminConfig) {
+    const { listen, tokenFile } = checkAdmin(config)
+    this.#address = config.listen
+    this.#at = 'path' in listen ? { socketPath: listen.path } : reached(listen)
+    const token = tokenFile === undefined ? undefined : readFileSync(tokenFile, 'utf8').trim()
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  }
+
+  /** Where it stands. */
+  async status(): Promise<NodeStatus> {
+    return (await this.#ask('GET', '/status', ANSWER_WITHIN)) as NodeStatus
+  }
+
+  /** Whether it is ready, and why not: anybody may ask. */
+  async readiness(): Promise<Pick<RouterStatus, 'ready' | 'reasons'>> {
+    const told = await this.#ask('GET', '/readyz', ANSWER_WITHIN, [503])
+    return told as Pick<RouterStatus, 'ready' | 'reasons'>
+  }
+
+  /** Begins to drain. */
+  async drain(): Promise<void> {
+    await this.#ask('POST', '/drain', ANSWER_WITHIN)
+  }
+
+  /** Reloads; what has changed. */
+  async reload(): Promise<string[]> {
+    return ((await this.#ask('POST', '/reload')) as { changed: string[] }).changed
+  }
+
+  /** Restarts all threads; done when all are new. */
+  async restart(): Promise<RouterStatus['threads']> {
+    return ((await this.#ask('POST', '/restart')) as RouterStatus).threads
+  }
+
+  /** @param good - statuses that are answers too, beside those of success. */
+  #ask(method: string, path: string, timeout?: number, good: number[] = []): Promise<unknown> {
+    const address = this.#address
+    return new Promise((resolve, reject) => {
+      const options = { ...this.#at, method, path, headers: this.#headers, agent: false as const }
+      const asked = request({ ...options, ...(timeout === undefined ? {} : { timeout }) })
+      asked.once('timeout', () => asked.destroy(new Error(`no answer in ${timeout} ms`)))
+      asked.once('error', ({ message }) => {
+        reject(new UnreachableError(`no node answers at ${address}: ${message}`))
+      })
+      asked.once('response', async response => {
+        try {
+          const body = parsed(await text(response))
+          const { statusCode = 500 } = response
+          if (statusCode < 300 || good.includes(statusCode)) resolve(body)
+          else reject(new RefusedError(body.error?.message ?? `HTTP ${statusCode}`))
+        } catch (error) {
+          reject(new UnreachableError(`${address} is no node's: ${(error as Error).message}`))
+        }
+      })
+      asked.end()
+    })
+  }
+}
+
+/** Where a node that listens everywhere is reached from its own machine. */
+function reached({ host, port }: { host: string; port: number }) {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port }
+  return host === '::' ? { host: '::1', port } : { host, port }
+}
+
+function parsed(body: string): { error?: { message: string } } {
+  return JSON.parse(body) as { error?: { message: string } }
+}
