@@ -16,7 +16,7 @@ const SLOW = [
 ]
 
 /** Entries that load no native module, and those that need a slow module at once. */
-const JAVASCRIPT = ['./dashboard', './lru-cache', './redis', './routing', './testing']
+const JAVASCRIPT = ['./dashboard', './lru-cache', './metrics', './redis', './routing', './testing']
 const NEEDS: Record<string, readonly string[]> = {
   './dashboard': ['crypto', 'net', 'stream'],
   './redis': ['crypto', 'zlib'],

@@ -1,5 +1,6 @@
 // The caches and nodes whose metrics are read, by the names that they have as labels.
 import { InvalidOptionError } from '../base/errors.ts'
+import { queueMicrotask } from '../base/runtime.ts'
 import type { Router } from '../router/index.ts'
 import { type CacheSource, cacheMetrics, cacheSource } from './cache.ts'
 import type { Metric, Sample } from './metric.ts'
