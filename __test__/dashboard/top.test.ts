@@ -95,7 +95,12 @@ overStore(
     const client = await Raw.open(t, port)
     for (let i = 0; i < 20; i++) await client.send('GET', `user:${i}`)
 
-    const terminal = new Terminal(t, 30, 110, [`${at}`, '--token-file', file])
+    const terminal = new Terminal(t, 30, 110, [
+      '--admin',
+      `127.0.0.1:${at}`,
+      '--admin-token-file',
+      file,
+    ])
     await terminal.shows(/Stores[\s\S]*127\.0\.0\.1:\d+ +primary +up/)
     terminal.type('2')
     const routes = await terminal.shows(/user:\*/)
@@ -137,19 +142,23 @@ test('once prints figures without a terminal; a wrong token and no node are said
   const at = await freePort()
   const file = join(folderOf(t, 'token'), 'token')
   writeFileSync(file, TOKEN)
-  const gone = await run('top', `${at}`, '--once', '--token-file', file)
-  t.is(gone.code, 2)
+  const to = (token: string) => ['--admin', `127.0.0.1:${at}`, '--admin-token-file', token]
+  const gone = await run('top', '--once', ...to(file))
+  t.is(gone.code, 1)
   t.regex(gone.output, /ECONNREFUSED/)
-  await serve(t, '--threads', '1', '--admin', `127.0.0.1:${at}`, '--admin-token-file', file)
-  const { code, output } = await run('top', `${at}`, '--once', '--token-file', file)
+  await serve(t, '--threads', '1', ...to(file))
+  const { code, output } = await run('top', '--once', ...to(file))
   t.is(code, 0, output)
   t.regex(output, /Commands/)
   t.regex(output, /Threads/)
   const other = join(folderOf(t, 'token'), 'token')
   writeFileSync(other, `${TOKEN}-not`)
-  const wrong = await run('top', `${at}`, '--once', '--token-file', other)
-  t.is(wrong.code, 2)
+  const wrong = await run('top', '--once', ...to(other))
+  t.is(wrong.code, 1)
   t.regex(wrong.output, /token/)
-  t.regex((await run('top', 'no port')).output, /host and a port/)
-  t.regex((await run('top', '--token-file', '/nowhere')).output, /ENOENT/)
+  const nowhere = await run('top', '--admin', 'no port')
+  t.is(nowhere.code, 2)
+  t.regex(nowhere.output, /--admin/)
+  t.regex((await run('top', ...to('/nowhere'))).output, /\/nowhere/)
+  t.regex((await run('top')).output, /where is the node\? Give --admin/)
 })

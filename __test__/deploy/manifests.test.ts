@@ -159,8 +159,9 @@ test('Compose starts what it names, and Prometheus scrapes the admin entrance', 
   for (const { depends_on: needs = {} } of Object.values(services) as Manifest[]) {
     for (const name of Array.isArray(needs) ? needs : Object.keys(needs)) t.true(name in services)
   }
-  const { scrape_configs: jobs } = parse(text('prometheus.yaml'))
+  const { scrape_configs: jobs } = parse(text('prometheus/prometheus.yml'))
   t.deepEqual(jobs[0].static_configs[0].targets, ['breakwater:9121'])
+  t.deepEqual(services.prometheus.volumes, ['./prometheus:/etc/prometheus:ro'])
   // By that name it is let in.
   const { command } = services.breakwater
   t.is(command[command.indexOf('--admin-host') + 1], 'breakwater')

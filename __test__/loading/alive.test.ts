@@ -15,7 +15,11 @@ type Cases = Record<'awaited' | 'forgotten', readonly string[]>
 /** The cases of alive.mjs, by the file that has the timer. */
 const timers: Record<string, Cases> = {
   'admin/server.ts': { awaited: ['admin: close'], forgotten: [] },
-  // It runs until somebody ends it.
+  // They run until somebody ends them: `admin/orders`, `laboratory/record`,
+  // `deploy/systemd`, `dashboard/top`.
+  'cli/orders.ts': { awaited: [], forgotten: [] },
+  'cli/record.ts': { awaited: [], forgotten: [] },
+  'cli/systemd.ts': { awaited: [], forgotten: [] },
   'cli/top.ts': { awaited: [], forgotten: [] },
   'dashboard/removals.ts': { awaited: [], forgotten: ['dashboard: removals'] },
   'dashboard/sampler.ts': { awaited: [], forgotten: ['dashboard: samples'] },
@@ -30,6 +34,8 @@ const timers: Record<string, Cases> = {
   },
   // No part of the public API: `laboratory/simulate` runs the command that waits for it.
   'lab/progress.ts': { awaited: [], forgotten: [] },
+  // What it pauses is a socket.
+  'lab/recording.ts': { awaited: [], forgotten: [] },
   'loading/batch.ts': {
     awaited: ['batch', 'batch of a refresh'],
     forgotten: ['batch', 'batch, once given up'],

@@ -130,7 +130,7 @@ async function scraping(t: ExecutionContext, target: string) {
     given
       .replace('scrape_interval: 15s', 'scrape_interval: 1s\n  evaluation_interval: 1s')
       .replace('breakwater.rules.yml', rules)
-      .replace('127.0.0.1:9121', target),
+      .replace('breakwater:9121', target),
   )
   const port = await freePort()
   const process = spawn(

@@ -16,8 +16,9 @@ const SLOW = [
 ]
 
 /** Entries that load no native module, and those that need a slow module at once. */
-const JAVASCRIPT = ['./dashboard', './lru-cache', './metrics', './redis', './routing', './testing']
+const JAVASCRIPT = ['./lru-cache', './metrics', './redis', './routing', './testing']
 const NEEDS: Record<string, readonly string[]> = {
+  './admin': ['crypto', 'http', 'net', 'stream'],
   './dashboard': ['crypto', 'net', 'stream'],
   './redis': ['crypto', 'zlib'],
   './router': ['net', 'worker_threads'],

@@ -4,6 +4,8 @@ import { createStore } from '../../src/adapters/cache-manager.ts'
 import { KeyvStore } from '../../src/adapters/keyv.ts'
 import { memoize } from '../../src/adapters/memoize.ts'
 import { createCacheHandler, createUseCacheHandler } from '../../src/adapters/nextjs.ts'
+import { createAdmin } from '../../src/admin/index.ts'
+import { dashboard } from '../../src/dashboard/index.ts'
 import { Cache, isBreakwaterError } from '../../src/index.ts'
 import { createRouter, type Router } from '../../src/router/index.ts'
 import { createPool, Ring } from '../../src/routing/index.ts'
@@ -206,6 +208,17 @@ const takers: Taker[] = [
     // A name may be of any machine, and no name of all.
     never: (path, value) => path === 'host' && typeof value === 'string',
     take: given => listened(createRouter({ threads: 0, maxBytes: '16mb' }), given),
+  },
+  {
+    entry: 'breakwater/admin',
+    options: 'AdminOptions',
+    needs: { '': { listen: '127.0.0.1:0' } },
+    take: given => void createAdmin(createRouter({ threads: 0, maxBytes: '16mb' }), given),
+  },
+  {
+    entry: 'breakwater/dashboard',
+    options: 'DashboardOptions',
+    take: given => void dashboard(cache, given),
   },
   {
     entry: 'breakwater/routing',

@@ -21,6 +21,11 @@ export function dayOf(time: number): string {
   return new WallDate(time).toISOString().slice(0, 10)
 }
 
+/** A moment in milliseconds since 1970, as `2030-01-31T23:59:59.000Z`. */
+export function momentOf(time: number): string {
+  return new WallDate(time).toISOString()
+}
+
 /** The time of day of a moment in milliseconds since 1970, by the clock of this place, as `23:59:59`. */
 export function timeOfDay(time: number): string {
   return new WallDate(time).toTimeString().slice(0, 8)

@@ -1,16 +1,14 @@
 // `breakwater status | reload | restart | drain`: a node that runs, asked or told through its admin entrance.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { InvalidOptionError } from '../base/errors.ts'
-import { explained } from './check.ts'
-import { RemoteNode, UnreachableError } from './remote.ts'
-import { type Flags, settingsOf } from './settings.ts'
+import { setTimeout } from '../base/runtime.ts'
+import { type RemoteNode, UnreachableError } from './remote.ts'
+import type { Flags } from './settings.ts'
+import { fail, nodeOf, withNode } from './spoken-to.ts'
 import { statusText } from './status-text.ts'
 
 /** How often a drain is looked at, in milliseconds. */
 const LOOK = 200
-/** Exit codes: refused or unreachable, and of a node that is not ready. */
-const FAILED = 1
+/** Exit code of a node that is not ready. */
 const NOT_READY = 3
 
 interface OrderFlags extends Flags {
@@ -86,36 +84,19 @@ function order(
   description: string,
   act: (node: RemoteNode, flags: OrderFlags) => Promise<Outcome>,
 ): Command {
-  return new Command(name)
-    .description(description)
-    .option('--admin <address>', "the node's admin entrance (default: that of the configuration)")
-    .option('--admin-token-file <file>', 'the token for it')
-    .option('-c, --config <file>', 'the configuration of the node; that of this folder, if any')
+  return withNode(new Command(name).description(description))
     .option('--json', 'print JSON')
     .action(async (flags: OrderFlags, command: Command) => {
-      const settings = await settingsOf(flags, command).catch(error => fail(error))
-      if (settings === undefined) return
-      const { admin } = settings.config
-      if (admin?.listen === undefined) {
-        return command.error(
-          'error: where is the node? Give --admin, or admin in its configuration',
-        )
-      }
+      const node = await nodeOf(flags, command)
+      if (node === undefined) return
       try {
-        const { text, json, code = 0 } = await act(new RemoteNode(admin), flags)
+        const { text, json, code = 0 } = await act(node, flags)
         process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : text)
         process.exitCode = code
       } catch (error) {
-        if (error instanceof InvalidOptionError)
-          command.error(`error: ${explained(error, settings)}`)
         fail(error)
       }
     })
-}
-
-function fail(error: unknown): undefined {
-  process.stderr.write(`breakwater: ${(error as Error).message}\n`)
-  process.exitCode = FAILED
 }
 
 /** Done when the node answers no more. */
@@ -127,6 +108,6 @@ async function ended(node: RemoteNode): Promise<void> {
       if (error instanceof UnreachableError) return
       throw error
     }
-    await sleep(LOOK)
+    await new Promise(resolve => setTimeout(resolve, LOOK))
   }
 }

@@ -1,6 +1,6 @@
 // A node that runs, reached through its admin entrance.
 import { readFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { type RequestOptions, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { checkAdmin } from '../router/admin.ts'
 import type { AdminConfig, RouterStats, RouterStatus } from '../router/index.ts'
@@ -64,6 +64,16 @@ export class RemoteNode {
   /** Restarts all threads; done when all are new. */
   async restart(): Promise<RouterStatus['threads']> {
     return ((await this.#ask('POST', '/restart')) as RouterStatus).threads
+  }
+
+  /** How a stream of it is asked for. */
+  stream(path: string): RequestOptions {
+    return { ...this.#at, path, headers: this.#headers, agent: false }
+  }
+
+  /** Where its entrance is, for people. */
+  get address(): string {
+    return this.#address
   }
 
   /** @param good - statuses that are answers too, beside those of success. */

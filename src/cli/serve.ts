@@ -11,7 +11,6 @@ import {
   createRouter,
   DEFAULT_HOST,
   DEFAULT_PORT,
-  type ListenOptions,
   type Permission,
   type Router,
   type RouterAddress,
@@ -152,7 +151,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     if (settings !== undefined && wrong) {
       return command.error(`error: ${explained(error, settings)}`)
     }
-    process.stderr.write(`breakwater: ${explain(error, settings?.config.listen ?? {})}\n`)
+    process.stderr.write(`breakwater: ${explain(error, settings?.config)}\n`)
     process.exit(1)
   }
 }
@@ -193,14 +192,16 @@ async function ended(router: Router, admin: Admin | undefined): Promise<never> {
 }
 
 /** Why it could not listen, in a line. */
-function explain(error: unknown, { host = DEFAULT_HOST, port: asked }: ListenOptions): string {
+function explain(error: unknown, { listen = {}, admin }: RouterConfig = {}): string {
   if (error instanceof BreakwaterError || error instanceof ConfigFileError) return error.message
-  const { code, message, address, port = asked ?? DEFAULT_PORT } = error as SystemError
+  const { host = DEFAULT_HOST, port: asked = DEFAULT_PORT } = listen
+  const { code, message, address, port = asked } = error as SystemError
+  const flag = admin?.listen.endsWith(`:${port}`) && port !== asked ? '--admin' : '--port'
   switch (code) {
     case 'EADDRINUSE':
-      return `port ${port} of ${address ?? host} is in use: stop what listens there, or give another --port`
+      return `port ${port} of ${address ?? host} is in use: stop what listens there, or give another ${flag}`
     case 'EACCES':
-      return `port ${port} may not be opened by this user: give a --port above 1023`
+      return `port ${port} may not be opened by this user: give a ${flag} above 1023`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `${host} is no address of this machine: give another --host`

@@ -1,5 +1,5 @@
 // systemd, or what speaks as it does: told of what the node does, asked for the sockets that it opened.
-import { setInterval as ticks } from 'node:timers/promises'
+import { timersOf } from '../base/timers.ts'
 import { tellManager } from '../router/manager.ts'
 import type { Settings } from './settings.ts'
 
@@ -15,7 +15,7 @@ export class Manager {
   private constructor(socket: string | undefined, fds: number[], watchdog: number) {
     this.#socket = socket
     this.#fds = fds
-    if (watchdog > 0) void this.#live(watchdog)
+    if (watchdog > 0) this.#live(watchdog)
   }
 
   /** Takes what the environment says, and clears it: it is not meant for processes of this one. */
@@ -59,8 +59,11 @@ export class Manager {
   }
 
   /** Says twice as often as needed that the main thread is alive. */
-  async #live(within: number): Promise<void> {
-    for await (const _ of ticks(within / 2, undefined, { ref: false })) this.#tell('WATCHDOG=1')
+  #live(within: number): void {
+    timersOf(undefined).after(within / 2, () => {
+      this.#tell('WATCHDOG=1')
+      this.#live(within)
+    })
   }
 
   #tell(...lines: string[]): void {

@@ -3,7 +3,7 @@ import { createHmac, createPrivateKey, randomUUID, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
-import { dateNow } from '../base/runtime.ts'
+import { dateNow, momentOf } from '../base/runtime.ts'
 import { milliseconds } from '../base/units.ts'
 
 /** What `breakwater token make` is told. */
@@ -175,7 +175,7 @@ function parsed(part: string): Record<string, unknown> | undefined {
 /** Whether a token counts now, by what it says of time. */
 function stateOf({ exp, nbf }: Record<string, unknown>): string {
   const now = dateNow() / 1000
-  const date = (seconds: number) => new Date(seconds * 1000).toISOString()
+  const date = (seconds: number) => momentOf(seconds * 1000)
   const isTime = (value: unknown): value is number =>
     typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 253_402_300_799
   if (!isTime(exp)) return 'It has no time of expiry: a node does not take it.'

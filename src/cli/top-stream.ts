@@ -1,5 +1,6 @@
 // The stream of an admin entrance, as `breakwater top` reads it.
-import { request } from 'node:http'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import type { RemoteNode } from './remote.ts'
 
 /** How long a stream may be silent, in milliseconds. */
 const SILENCE = 10_000
@@ -10,15 +11,14 @@ export interface Stream extends AsyncIterable<[name: string, data: unknown]> {
 }
 
 /** Opens the stream. Throws what the node says if it refuses, and what the system says otherwise. */
-export function events(at: string, token: string): Stream {
+export function events(node: RemoteNode): Stream {
   const ending = new AbortController()
-  const headers = token === '' ? {} : { authorization: `Bearer ${token}` }
-  const options = { headers, signal: ending.signal, timeout: SILENCE }
+  const options = { ...node.stream('/events'), signal: ending.signal, timeout: SILENCE }
   return {
     end: () => ending.abort(),
     async *[Symbol.asyncIterator]() {
       try {
-        yield* read(`http://${at}/events`, options)
+        yield* read(options)
       } catch (error) {
         if (!ending.signal.aborted) throw error
       }
@@ -26,12 +26,9 @@ export function events(at: string, token: string): Stream {
   }
 }
 
-async function* read(
-  url: string,
-  options: Parameters<typeof request>[1] & object,
-): AsyncGenerator<[string, unknown]> {
-  const reply = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
-    const sent = request(url, options, resolve)
+async function* read(options: RequestOptions): AsyncGenerator<[string, unknown]> {
+  const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+    const sent = request(options, resolve)
     sent.on('error', reject)
     sent.on('timeout', () => sent.destroy(new Error('the node is silent')))
     sent.end()

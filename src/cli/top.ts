@@ -1,14 +1,14 @@
 // `breakwater top`: a node live in a terminal, read from the stream of its admin entrance.
-import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { setTimeout } from '../base/runtime.ts'
 import type { Hello, Sample } from '../dashboard/frames.ts'
+import type { RemoteNode } from './remote.ts'
+import type { Flags } from './settings.ts'
+import { fail, nodeOf, withNode } from './spoken-to.ts'
 import { Screen } from './top-screen.ts'
 import { events, type Stream } from './top-stream.ts'
 
-interface Flags {
-  token?: string
-  tokenFile?: string
+interface TopFlags extends Flags {
   once?: boolean
 }
 
@@ -20,10 +20,9 @@ const AGAIN = 1000
 const ENTER = '\x1b[?1049h\x1b[?25l'
 const LEAVE = '\x1b[?25h\x1b[?1049l'
 
-export const top = new Command('top')
-  .description('Show a node live, through its admin entrance.')
-  .argument('[address]', 'the admin entrance, as 127.0.0.1:9121', address, '127.0.0.1:9121')
-  .option('--token-file <file>', 'the file of its token (or BREAKWATER_ADMIN_TOKEN)')
+export const top = withNode(
+  new Command('top').description('Show a running node live, through its admin entrance.'),
+)
   .option('--once', 'print the figures once, and end')
   .addHelpText(
     'after',
@@ -33,31 +32,17 @@ Down scroll, Enter shows all of a row, p pauses, q ends.`,
   )
   .action(run)
 
-function address(text: string): string {
-  const plain = text.replace(/^http:\/\//, '').replace(/\/$/, '')
-  if (/^(\[[\da-f:.]+\]|[\w.-]+):\d{1,5}$/i.test(plain)) return plain
-  if (/^\d{1,5}$/.test(plain)) return `127.0.0.1:${plain}`
-  throw new InvalidArgumentError('It must be a host and a port, as 127.0.0.1:9121.')
-}
-
-async function run(at: string, flags: Flags, command: Command): Promise<void> {
-  let token: string
-  try {
-    const { tokenFile } = flags
-    const given =
-      tokenFile === undefined ? process.env.BREAKWATER_ADMIN_TOKEN : readFileSync(tokenFile, 'utf8')
-    token = (given ?? '').trim()
-  } catch (error) {
-    return command.error(`error: --token-file: ${(error as Error).message}`)
-  }
-  const screen = new Screen(at)
-  if (flags.once || !process.stdout.isTTY) return once(at, token, screen, command)
-  await watch(at, token, screen)
+async function run(flags: TopFlags, command: Command): Promise<void> {
+  const node = await nodeOf(flags, command)
+  if (node === undefined) return
+  const screen = new Screen(node.address)
+  if (flags.once || !process.stdout.isTTY) await once(node, screen)
+  else await watch(node, screen)
 }
 
 /** Prints the second sample: rates are known from then on. */
-async function once(at: string, token: string, screen: Screen, command: Command): Promise<void> {
-  const stream = events(at, token)
+async function once(node: RemoteNode, screen: Screen): Promise<void> {
+  const stream = events(node)
   try {
     let samples = 0
     for await (const [name, data] of stream) {
@@ -66,14 +51,14 @@ async function once(at: string, token: string, screen: Screen, command: Command)
     }
     process.stdout.write(`${screen.lines(100, 1000).join('\n')}\n`)
   } catch (error) {
-    return command.error(`error: ${(error as Error).message}`)
+    fail(error)
   } finally {
     stream.end()
   }
 }
 
 /** Shows samples until somebody ends it. */
-async function watch(at: string, token: string, screen: Screen): Promise<void> {
+async function watch(node: RemoteNode, screen: Screen): Promise<void> {
   const { stdin, stdout } = process
   let stream: Stream | undefined
   let ended = false
@@ -101,7 +86,7 @@ async function watch(at: string, token: string, screen: Screen): Promise<void> {
   try {
     while (!ended) {
       try {
-        stream = events(at, token)
+        stream = events(node)
         for await (const [name, data] of stream) {
           take(screen, name, data)
           if (!screen.isPaused) draw()

@@ -68,8 +68,10 @@ async function registryOf(sources: Sources): Promise<Scraped | undefined> {
 
 async function load(): Promise<Library> {
   try {
+    // By a name that no bundler follows: who has no such library needs none.
+    const peer: string = 'prom-client'
     // A library of CommonJS: its names may be those of its default alone.
-    const { default: named, ...names } = await import('prom-client')
+    const { default: named, ...names } = await import(peer)
     return (named ?? names) as unknown as Library
   } catch (error) {
     if (!(error as NodeJS.ErrnoException).code?.endsWith('MODULE_NOT_FOUND')) throw error

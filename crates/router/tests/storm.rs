@@ -182,3 +182,30 @@ fn a_pipeline_at_a_store_that_is_silent_fails_at_once_and_not_one_after_the_othe
         }
     }
 }
+
+#[test]
+fn what_ends_a_script_has_one_connection_more() {
+    let kill = names().iter().position(|name| *name == "script|kill").expect("a command") as u16;
+    let all = [Ask::Subscribe(Kind::Channel, 0), Ask::Reset, Ask::Monitor];
+    let asks = [Step::Ask(1, Ask::Block(0)), Step::Ask(1, Ask::Any(kill, 0))];
+    let others = [Step::Ask(0, Ask::Track(true)), ask(0, &all), Step::Settle];
+    let kills = [Step::Ask(1, Ask::Any(kill, 0)), Step::Settle];
+    let steps = asks.into_iter().chain(others).chain(kills).collect();
+    let most = storm::weather(&Case { setup: honest(End::Answers), steps });
+    assert_eq!(most, 6, "two for all, two for single clients, the one that hears, and that one");
+}
+
+#[test]
+fn who_has_waited_long_enough_does_not_wait_for_a_connection_that_is_full() {
+    // Its thread would wake it again and again, at the same time.
+    let watches = [Ask::Watch(0), Ask::Multi, Ask::Get(0)];
+    for last in [&[Ask::Unwatch][..], &watches] {
+        for ms in [0, 1, 1_000] {
+            let fill = ask(0, &[Ask::Set(0); 20]);
+            let waits = [&[Ask::Set(0); 20], last, &[Ask::Set(0); 20]].concat();
+            let later = ask(2, &[Ask::Set(0); 20]);
+            let steps = vec![fill, ask(1, &waits), Step::Pass(ms), later];
+            storm::weather(&Case { setup: honest(End::Silent), steps });
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! How long what a client has sent has waited for the store: from when it arrived, behind all that its
 //! client sent before, or from the last reply that the store gave the client. A client that takes its
-//! replies late, and a command that blocks, hold up nobody but themselves: that time does not count.
+//! replies late, and a command that blocks, hold up nobody but themselves: that time does not count,
+//! and neither does that of a pause.
 
 use std::collections::VecDeque;
 use std::mem;

@@ -94,9 +94,7 @@ impl Session {
         if let Some(relay) = &relay {
             // Release: who is told of it finds the relay.
             self.state.client.home.store(relay.number(), Ordering::Release);
-            if mem::take(&mut self.course.paused) {
-                self.arrivals.hear();
-            }
+            self.course.paused = false;
             self.arrivals.resume(relay.now());
         }
         let next = self.take(chunk, now, output, relay);
@@ -256,11 +254,12 @@ impl Session {
         next
     }
 
-    /// Notes that bytes are kept, and whether a command waits for the store.
+    /// Notes that bytes are kept, and whether a command waits for the store: while a pause holds it up it
+    /// does not.
     fn keep(&mut self, count: usize, next: Next, clock: Option<u64>) {
         let Some(clock) = clock else { return };
         self.arrivals.keep(count, clock);
-        if next == Next::Await {
+        if next == Next::Await && !self.course.paused {
             self.arrivals.wait(clock);
         }
     }

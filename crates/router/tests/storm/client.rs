@@ -21,6 +21,23 @@ pub fn names() -> &'static [&'static str] {
     &NAMES
 }
 
+/// Whether something is to end a script that its server is busy with, which has a connection of its own.
+pub fn interrupts(ask: &Ask) -> bool {
+    let Ask::Any(which, _) = ask else { return false };
+    let name = names()[usize::from(*which) % names().len()];
+    known().any(|known| *known.name == *name && known.interrupts())
+}
+
+/// For how many milliseconds, at the most, something that is asked holds up all clients. Any command
+/// may be `CLIENT PAUSE 1`.
+pub fn pauses(ask: &Ask) -> u64 {
+    match ask {
+        Ask::Pause(ms, _) => u64::from(*ms),
+        Ask::Any(..) => 1,
+        _ => 0,
+    }
+}
+
 /// A client.
 pub struct Client {
     pub relay: usize,
