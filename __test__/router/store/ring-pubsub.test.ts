@@ -298,18 +298,25 @@ several('when a thread ends, nobody of another thread misses a message of any st
       await Promise.all(direct.map((raw, at) => raw.send('PUBLISH', channels[at]!, `${published}`)))
     }
   })()
+  /** Until all who are connected have heard what is published from now on. */
+  const caughtUp = async () => {
+    const mark = published + 1
+    const behind = ({ heard, ended }: { heard: Map<string, number>; ended: boolean }) =>
+      !ended && channels.some(channel => (heard.get(channel) ?? -1) < mark)
+    while ([...all].some(behind)) await sleep(5)
+  }
+  // One thread may have accepted all of them.
+  await caughtUp()
   // Until every thread that there was has ended, the one that hears the stores as well.
   while (first.some(one => !one.ended)) {
     const told = node.output().length
     node.process.kill('SIGUSR2')
     while (![...all].some(one => one.ended) && node.output().length === told) await sleep(5)
-    const mark = published + 1
-    const behind = ({ heard, ended }: { heard: Map<string, number>; ended: boolean }) =>
-      !ended && channels.some(channel => (heard.get(channel) ?? -1) < mark)
-    while ([...all].some(behind)) await sleep(5)
+    await caughtUp()
     for (const one of all) if (one.ended) all.delete(one)
     await Promise.all(Array.from({ length: 30 - all.size }, open))
   }
+  await caughtUp()
   over = true
   await publishing
 })
