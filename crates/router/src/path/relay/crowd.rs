@@ -68,14 +68,27 @@ impl Relay {
         if self.crowds.full.is_empty() {
             return false;
         }
-        let waits = asks_store(known, course) && self.is_for_full(known, request, course);
-        let waits = waits && !listed.is_some_and(|known| self.remembers(known, request, course));
+        let waits = self.needs_store(listed, known, request, course)
+            && self.is_for_full(known, request, course);
         if waits {
             let until = self.now + self.rest();
             self.crowds.add(request.client, until);
             self.wake_by(Some(until));
         }
         waits
+    }
+
+    /// Whether a request cannot be answered without the store. Its command is known, or the store has
+    /// told of it, and `listed` if it is in the table.
+    pub(super) fn needs_store(
+        &mut self,
+        listed: Option<&'static Known>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> bool {
+        asks_store(known, course)
+            && !listed.is_some_and(|known| self.remembers(known, request, course))
     }
 
     /// Whether a connection that a request may go over is full.
@@ -131,7 +144,7 @@ impl Relay {
 }
 
 /// Whether the store is asked for a reply to a request, or for its own.
-pub(super) fn asks_store(known: Option<&Known>, course: &Course) -> bool {
+fn asks_store(known: Option<&Known>, course: &Course) -> bool {
     match known.map(|known| known.class) {
         Some(Class::Local) => known.is_some_and(|known| known.name == "info"),
         Some(Class::Multi | Class::Discard | Class::Subscribes | Class::Refused(_)) => false,

@@ -1,7 +1,6 @@
 //! Requests on their way in: what each one is, whether its user may make it, and where it goes.
 
 use super::checks::check_words;
-use super::crowd::asks_store;
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::redo::scope_of_words;
@@ -113,10 +112,7 @@ impl Relay {
     ) -> bool {
         let unwatches = known.is_some_and(|known| known.class == Class::Unwatch);
         let waits = course.own.until.is_some() || self.awaiting.contains_key(&request.client);
-        !waits
-            && !unwatches
-            && asks_store(known, course)
-            && !listed.is_some_and(|known| self.remembers(known, request, course))
+        !waits && !unwatches && self.needs_store(listed, known, request, course)
     }
 
     /// A request has waited for as long as it may, and was not sent. If it was to do a transaction, that
