@@ -38,8 +38,8 @@ export type {
   CacheEventName,
   CacheEvents,
   CacheListener,
-  LoadTrace,
 } from './events/events.ts'
+export type { FetchTrace, LoadTrace, TierTrace } from './events/tracing.ts'
 export type { BreakerOptions, BreakerState } from './guard/breaker.ts'
 export type { GateOptions, Rate } from './guard/gate.ts'
 export type { OriginOptions } from './guard/origin.ts'

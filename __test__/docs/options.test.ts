@@ -37,6 +37,7 @@ const EXPORTED: Record<string, string> = {
   MemoizeOptions: 'breakwater/memoize',
   DashboardOptions: 'breakwater/dashboard',
   NextOptions: 'breakwater/nextjs',
+  SpansOptions: 'breakwater/opentelemetry',
 }
 
 /** An object that a page describes by its fields needs no row of its own. */

@@ -3,7 +3,8 @@ import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel
 import { promisify } from 'node:util'
 import test from 'ava'
 import { InvalidOptionError } from '../../src/base/errors.ts'
-import { type CacheEventName, Events, traceLoad } from '../../src/events/events.ts'
+import { type CacheEventName, Events } from '../../src/events/events.ts'
+import { type LoadTrace, loads as loadTraces } from '../../src/events/tracing.ts'
 import { Cache } from '../../src/index.ts'
 
 const names: CacheEventName[] = [
@@ -123,6 +124,9 @@ test.serial('subscribers of a channel hear of all caches, from when they subscri
     ])
   }
 })
+
+const traceLoad = <T extends { value: unknown }>(load: () => Promise<T>, trace: LoadTrace) =>
+  loadTraces.isHeard ? loadTraces.run(trace, load, ({ value }) => value) : load()
 
 test.serial('loads can be traced, those that fail too', async t => {
   const seen: unknown[] = []

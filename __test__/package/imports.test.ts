@@ -16,7 +16,14 @@ const SLOW = [
 ]
 
 /** Entries that load no native module, and those that need a slow module at once. */
-const JAVASCRIPT = ['./lru-cache', './metrics', './redis', './routing', './testing']
+const JAVASCRIPT = [
+  './lru-cache',
+  './metrics',
+  './opentelemetry',
+  './redis',
+  './routing',
+  './testing',
+]
 const NEEDS: Record<string, readonly string[]> = {
   './admin': ['crypto', 'http', 'net', 'stream'],
   './dashboard': ['crypto', 'net', 'stream'],

@@ -7,6 +7,7 @@ import { createCacheHandler, createUseCacheHandler } from '../../src/adapters/ne
 import { createAdmin } from '../../src/admin/index.ts'
 import { dashboard } from '../../src/dashboard/index.ts'
 import { Cache, isBreakwaterError } from '../../src/index.ts'
+import { registerSpans } from '../../src/opentelemetry/index.ts'
 import { createRouter, type Router } from '../../src/router/index.ts'
 import { createPool, Ring } from '../../src/routing/index.ts'
 import { redis } from '../../src/tier/redis/index.ts'
@@ -252,6 +253,11 @@ const takers: Taker[] = [
     entry: 'breakwater/nextjs',
     options: 'NextOptions',
     take: given => void createUseCacheHandler(given),
+  },
+  {
+    entry: 'breakwater/opentelemetry',
+    options: 'SpansOptions',
+    take: given => registerSpans({ startActiveSpan: () => undefined }, given)(),
   },
 ]
 

@@ -40,6 +40,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       page(path),
     ),
   },
+  { text: 'Seeing it work', items: [page('metrics'), page('opentelemetry')] },
   { text: 'The laboratory', items: [page('simulate'), page('benchmarks'), page('comparison')] },
   { text: 'Recipes', collapsed: true, items: pagesOf('recipes') },
   { text: 'Reference', collapsed: true, items: pagesOf('reference') },

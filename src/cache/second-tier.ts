@@ -2,6 +2,7 @@
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import type { CacheKey } from '../base/types.ts'
 import type { Events } from '../events/events.ts'
+import { tierCalls } from '../events/tracing.ts'
 import type { LoadingHost } from '../loading/host.ts'
 import { binding } from '../native/native.ts'
 import { Second, type SecondOptions } from '../tier/second.ts'
@@ -36,6 +37,8 @@ export function openSecond<K extends CacheKey, V>(
     clear: unlessClosed(clear),
     tell: teller(events),
     called: () => (events.tierCall.isHeard ? call => events.tierCall.emit(call) : undefined),
+    traced: (operation, ask) =>
+      tierCalls.isHeard ? tierCalls.run({ cache: name, operation }, ask, () => undefined) : ask(),
     breaker: state => {
       if (events.breaker.isHeard) events.breaker.emit({ of: 'tier', state })
     },

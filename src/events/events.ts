@@ -1,6 +1,6 @@
 // What a cache tells of what it does: to its listeners, and to whoever subscribed to the channels of
 // the process (node:diagnostics_channel).
-import { type Channel, tracingChannel } from 'node:diagnostics_channel'
+import type { Channel } from 'node:diagnostics_channel'
 import { needFunction } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { tell } from '../base/report.ts'
@@ -89,52 +89,6 @@ export type CacheEvent<E extends CacheEventName, K = unknown> = CacheEvents<K>[E
  * exception and stops neither that call nor other listeners.
  */
 export type CacheListener<E extends CacheEventName, K = unknown> = (event: CacheEvent<E, K>) => void
-
-/** A load, as subscribers of the tracing channel see it. */
-export interface LoadTrace {
-  readonly cache: string | undefined
-  readonly key: unknown
-  readonly reason: 'miss' | 'refresh'
-  /** The value that it gave, from `asyncStart` on. */
-  result?: unknown
-  /** What it threw, from `error` on. */
-  error?: unknown
-}
-
-/** `tracing:breakwater:load:start` and so on. */
-const loads = tracingChannel<'breakwater:load', LoadTrace>('breakwater:load')
-
-/** Whether anybody traces loads. Node.js 20 has no such field for all five before 20.13. */
-function isTraced(): boolean {
-  const { start, end, asyncStart, asyncEnd, error } = loads
-  return (
-    start.hasSubscribers ||
-    end.hasSubscribers ||
-    asyncStart.hasSubscribers ||
-    asyncEnd.hasSubscribers ||
-    error.hasSubscribers
-  )
-}
-
-/** Runs a load, traced if anybody wants that: they see its value, which is what a loader gives. */
-export function traceLoad<T extends { readonly value: unknown }>(
-  load: () => Promise<T>,
-  trace: LoadTrace,
-): Promise<T> {
-  return isTraced() ? traced(load, trace) : load()
-}
-
-async function traced<T extends { readonly value: unknown }>(
-  load: () => Promise<T>,
-  trace: LoadTrace,
-): Promise<T> {
-  let loaded: T | undefined
-  await loads.tracePromise(async () => {
-    loaded = await load()
-    return loaded.value
-  }, trace)
-  return loaded as T
-}
 
 interface Listening<E extends CacheEventName, K> {
   /** What was given to `on`. */

@@ -3,7 +3,7 @@
 import { CacheFullError, EntryTooLargeError } from '../base/errors.ts'
 import { toText } from '../base/failure.ts'
 import type { CacheKey } from '../base/types.ts'
-import { traceLoad } from '../events/events.ts'
+import { loads } from '../events/tracing.ts'
 import type { Origin } from '../guard/origin.ts'
 import { binding } from '../native/native.ts'
 import type { Note } from '../native/note.ts'
@@ -107,11 +107,11 @@ export class Attempts<K extends CacheKey, V> {
   }
 
   #load(attempt: Attempt<K, V>): Promise<Loaded<V>> {
-    const { events, name, timers } = this.#host
+    const { events, timers } = this.#host
     const { key } = attempt.flight
     this.#counts.loads++
     const reason = attempt.flight.kept ? 'refresh' : 'miss'
-    const loaded = traceLoad(() => this.#loadUntraced(attempt), { cache: name, key, reason })
+    const loaded = this.#traced(attempt, reason)
     if (!events.load.isHeard) return loaded
     const tell = (failed: { error: unknown } | undefined) => {
       events.load.emit({ key, reason, duration: timers.now() - attempt.begun, failed })
@@ -121,6 +121,14 @@ export class Attempts<K extends CacheKey, V> {
       error => tell({ error }),
     )
     return loaded
+  }
+
+  #traced(attempt: Attempt<K, V>, reason: 'miss' | 'refresh'): Promise<Loaded<V>> {
+    const load = () => this.#loadUntraced(attempt)
+    if (!loads.isHeard) return load()
+    const { flight } = attempt
+    flight.trace = { cache: this.#host.name, key: flight.key, reason }
+    return loads.run(flight.trace, load, ({ value }) => value)
   }
 
   #loadUntraced(attempt: Attempt<K, V>): Promise<Loaded<V>> {

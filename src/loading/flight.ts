@@ -5,6 +5,7 @@ import { LoadTimeoutError } from '../base/errors.ts'
 import { tell } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey } from '../base/types.ts'
+import type { LoadTrace } from '../events/tracing.ts'
 import type { FlightState } from './flight-states.ts'
 import type { Loader, LoadState } from './load.ts'
 import type { FetchOptions } from './options.ts'
@@ -59,6 +60,8 @@ export class Flight<K extends CacheKey, V> {
   lease = 0
   /** What this isolate does, once it leads. */
   load: LoadState<V> | undefined
+  /** What this isolate does, as tracers see it. */
+  trace: LoadTrace | undefined
   /** Whose loader was called. */
   #loadsFor: Asker<K, V> | undefined
   /** Given instead of an error; by way of a list, since a value may be `undefined`. */

@@ -6,6 +6,7 @@ import { CacheClosedError, NoLoaderError } from '../base/errors.ts'
 import { fromText } from '../base/failure.ts'
 import type { CacheKey } from '../base/types.ts'
 import { milliseconds } from '../base/units.ts'
+import { type FetchTrace, fetches } from '../events/tracing.ts'
 import { Origin } from '../guard/origin.ts'
 import { binding, type Stored } from '../native/native.ts'
 import { COST, LEFT, STATE, State } from '../native/port.ts'
@@ -214,6 +215,20 @@ export class Loading<K extends CacheKey, V> {
     unless: number,
     stale?: [V],
   ): V | undefined | Promise<V | undefined> {
+    if (!fetches.isHeard) return this.#joinUntraced(key, asks, unless, stale, undefined)
+    const { name } = this.#host
+    const trace: FetchTrace = { cache: name, key, coalesced: false, load: undefined }
+    const join = () => this.#joinUntraced(key, asks, unless, stale, trace)
+    return fetches.run(trace, join, value => value)
+  }
+
+  #joinUntraced(
+    key: K,
+    asks: Omit<Asker<K, V>, 'context'>,
+    unless: number,
+    stale: [V] | undefined,
+    trace: FetchTrace | undefined,
+  ): V | undefined | Promise<V | undefined> {
     const { loader, options, onlyLooks } = asks
     const waiting = options === undefined ? this.#plain : this.#waiting(options)
     const number = join(this.#host.at, key, unless, options?.tags)
@@ -232,6 +247,10 @@ export class Loading<K extends CacheKey, V> {
       this.counts.coalesced++
       const { coalesced } = this.#host.events
       if (coalesced.isHeard) coalesced.emit({ key })
+    }
+    if (trace !== undefined) {
+      trace.coalesced = number < 0
+      trace.load = flight.trace
     }
     return promise
   }

@@ -54,3 +54,11 @@ export function one(value: number | Distribution | undefined, ...labels: string[
 export function each(values: Record<string, number | Distribution>): Sample[] {
   return Object.entries(values).map(([name, value]) => ({ labels: [name], value }))
 }
+
+/** The labels of a sample by their names: those of the source come first. */
+export function labelsOf(
+  { labels }: MetricInfo,
+  { labels: values }: Sample,
+): Record<string, string> {
+  return Object.fromEntries(labels.map((name, at) => [name, values[at] ?? '']))
+}

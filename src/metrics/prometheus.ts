@@ -1,6 +1,6 @@
 // Metrics for Prometheus: what a registry of prom-client collects when it is scraped.
 import { InvalidOptionError } from '../base/errors.ts'
-import { BOUNDS, type Metric, type Sample } from './metric.ts'
+import { BOUNDS, labelsOf, type Metric, type Sample } from './metric.ts'
 import { type Sources, type Watched, watchSources } from './sources.ts'
 
 /** A registry of prom-client. */
@@ -71,9 +71,12 @@ class Collected {
   readonly type: string
   readonly labelNames: readonly string[]
   readonly aggregator = 'sum'
+  readonly #metric: Metric<never>
   readonly #samples: () => Sample[]
 
-  constructor({ name, help, type, labels }: Metric<never>, samples: () => Sample[]) {
+  constructor(metric: Metric<never>, samples: () => Sample[]) {
+    const { name, help, type, labels } = metric
+    this.#metric = metric
     this.name = name
     this.help = help
     this.type = type
@@ -90,8 +93,9 @@ class Collected {
   /** What was counted stays: it is read, not kept. */
   reset(): void {}
 
-  #lines({ labels, value }: Sample): Line[] {
-    const named = Object.fromEntries(this.labelNames.map((name, at) => [name, labels[at] ?? '']))
+  #lines(sample: Sample): Line[] {
+    const { value } = sample
+    const named = labelsOf(this.#metric, sample)
     if (typeof value === 'number') return [{ labels: named, value }]
     let below = 0
     const buckets = BOUNDS.map((le, at) => {

@@ -26,6 +26,8 @@ type Kind = (typeof kinds)[number]['kind']
 /** Sources that are watched. */
 export interface Watched {
   readonly kinds: typeof kinds
+  /** Every metric, with what it is now of all its sources. */
+  readAll(): { metric: Metric<never>; samples: Sample[] }[]
   /** What a metric of a kind is of each of its sources. */
   read(kind: Kind, metric: Metric<never>): Sample[]
   /** Watches them no more. */
@@ -48,14 +50,21 @@ export function watchSources({ caches = [], routers = [] }: Sources): Watched {
   const nodeReads = once(() =>
     [...nodes].map(([name, router]): [string, NodeSource] => [name, nodeSource(router)]),
   )
+  const read: Watched['read'] = (kind, metric) => {
+    const sources: [string, unknown][] = kind === 'cache' ? cacheReads() : nodeReads()
+    return sources.flatMap(([name, source]) =>
+      metric
+        .read(source as never)
+        .map(({ labels, value }) => ({ labels: [name, ...labels], value })),
+    )
+  }
   return {
     kinds,
-    read(kind, { read }) {
-      const sources: [string, unknown][] = kind === 'cache' ? cacheReads() : nodeReads()
-      return sources.flatMap(([name, source]) =>
-        read(source as never).map(({ labels, value }) => ({ labels: [name, ...labels], value })),
-      )
-    },
+    read,
+    readAll: () =>
+      kinds.flatMap(({ kind, metrics }) =>
+        metrics.map(metric => ({ metric, samples: read(kind, metric) })),
+      ),
     stop() {
       for (const watch of watches.values()) watch.stop()
     },

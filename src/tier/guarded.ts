@@ -3,9 +3,6 @@
 import type { CacheKey } from '../base/types.ts'
 import type { TierLease, TierMark, TierSession, TierValue } from './contract.ts'
 
-/** Told of each failure. */
-type Failed = (operation: string, error: unknown) => void
-
 /** Told of an operation that has ended. */
 export type Called = (call: {
   operation: string
@@ -13,25 +10,27 @@ export type Called = (call: {
   failed: { error: unknown } | undefined
 }) => void
 
+/** Who watches a session. */
+export interface Watch {
+  /** Told of each failure. */
+  failed(operation: string, error: unknown): void
+  /** Who is told how long operations take: nobody, mostly. */
+  called(): Called | undefined
+  /** Calls an operation, traced if anybody wants that. */
+  traced<T>(operation: string, ask: () => Promise<T>): Promise<T>
+  /** The time, in milliseconds. */
+  now(): number
+}
+
 /** A session that neither throws nor rejects. */
 export class GuardedSession implements TierSession {
   readonly ready: Promise<void>
   readonly #session: TierSession
-  readonly #failed: Failed
-  readonly #called: () => Called | undefined
-  readonly #now: () => number
+  readonly #watch: Watch
 
-  /** @param called - who is told how long operations take: nobody, mostly. */
-  constructor(
-    session: TierSession,
-    failed: Failed,
-    called: () => Called | undefined,
-    now: () => number,
-  ) {
+  constructor(session: TierSession, watch: Watch) {
     this.#session = session
-    this.#failed = failed
-    this.#called = called
-    this.#now = now
+    this.#watch = watch
     this.ready = this.#try('ready', () => session.ready, undefined)
   }
 
@@ -90,15 +89,16 @@ export class GuardedSession implements TierSession {
 
   /** As {@link GuardedSession.#try}; who listens is told how long it took. */
   async #timed<T>(operation: string, ask: () => Promise<T>, none: T): Promise<T> {
-    const called = this.#called()
-    if (called === undefined) return this.#try(operation, ask, none)
-    const begun = this.#now()
+    const traced = () => this.#watch.traced(operation, ask)
+    const called = this.#watch.called()
+    if (called === undefined) return this.#try(operation, traced, none)
+    const begun = this.#watch.now()
     let failed: { error: unknown } | undefined
     const answer = await this.#try(
       operation,
       async () => {
         try {
-          return await ask()
+          return await traced()
         } catch (error) {
           failed = { error }
           throw error
@@ -106,7 +106,7 @@ export class GuardedSession implements TierSession {
       },
       none,
     )
-    called({ operation, duration: this.#now() - begun, failed })
+    called({ operation, duration: this.#watch.now() - begun, failed })
     return answer
   }
 
@@ -114,7 +114,7 @@ export class GuardedSession implements TierSession {
     try {
       return await ask()
     } catch (error) {
-      this.#failed(operation, error)
+      this.#watch.failed(operation, error)
       return none
     }
   }

@@ -50,6 +50,8 @@ export interface Front {
   breaker(state: 'closed' | 'open' | 'half-open'): void
   /** Who is told how long operations take; `undefined` while nobody is. */
   called(): Called | undefined
+  /** Calls an operation, traced if anybody wants that. */
+  traced<T>(operation: string, ask: () => Promise<T>): Promise<T>
 }
 
 /** The names of the options. */
@@ -111,12 +113,12 @@ export class Second {
     try {
       // Its connections and timers outlast the call that makes the cache.
       const session = neutrally(() => tier.open(this.#host()))
-      this.session = new GuardedSession(
-        session,
-        (operation, error) => this.failed(operation, error),
-        () => front.called(),
-        () => front.timers.now(),
-      )
+      this.session = new GuardedSession(session, {
+        failed: (operation, error) => this.failed(operation, error),
+        called: () => front.called(),
+        traced: (operation, ask) => front.traced(operation, ask),
+        now: () => front.timers.now(),
+      })
     } catch (error) {
       front.kin.close()
       throw error
