@@ -18,8 +18,8 @@ const ALONE = 'lru-cache/index'
 const entries = Object.values(manifest.exports)
   .filter(entry => entry.import)
   .map(entry => entry.import.default.replace(/^\.\/dist\/|\.js$/g, ''))
-/** Files that are run beside them: the threads of a router and of a pool, a side of `breakwater bench`. */
-const programs = ['router/worker', 'routing/thread', 'bench/contestant']
+/** Files that are run beside them: the workers of a router and of a pool, a side of `breakwater bench`. */
+const programs = ['router/thread', 'router/process', 'routing/thread', 'bench/contestant']
 /** Folders that are in one chunk, which each entry imports: ten small ones take as long to find. */
 const TOGETHER = ['base', 'guard']
 

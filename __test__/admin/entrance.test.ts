@@ -238,7 +238,7 @@ test('threads are restarted by order; a node without any says that it has none',
   await threaded.node.listen({ port: 0 })
   const { status, json } = await ask(threaded.address, '/restart', post)
   t.is(status, 200)
-  t.deepEqual([json.threads.serving, json.threads.restarting], [2, false])
+  t.deepEqual([json.workers.serving, json.workers.restarting], [2, false])
   const plain = await entrance(t)
   await plain.node.listen({ port: 0 })
   const refused = await ask(plain.address, '/restart', post)

@@ -111,7 +111,7 @@ test('every channel is documented, and every event has one', t => {
 
 for (const [name, text] of sectionsOf('reference/metrics.md')) {
   test(`every field of ${name} is documented, and no other`, t => {
-    const entry = /^(ClassLat|Drain|HotKey|Latency|Route|Thread|Upstream)/.test(name)
+    const entry = /^(ClassLat|Drain|HotKey|Latency|Route|Thread|Upstream|Worker)/.test(name)
       ? 'breakwater/router'
       : 'breakwater'
     const documented = rowsOf(text).map(row => row.name)

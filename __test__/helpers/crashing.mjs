@@ -1,5 +1,5 @@
-// Loaded before a program and its worker threads: at SIGUSR2 one of its threads ends, the first that
-// began, in the way that the environment variable CRASH says.
+// Loaded before a program and its workers: at SIGUSR2 the first of its threads ends, or the process of a
+// worker itself, in the way that the environment variable CRASH says.
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
 import { atSignal } from './at-signal.mjs'
 
@@ -11,14 +11,14 @@ atSignal(([first]) => {
   else channel.postMessage(first?.threadId)
 })
 
-if (!isMainThread) {
-  channel.onmessage = ({ data }) => {
-    if (data !== threadId) return
-    if (process.env.CRASH === 'exit') process.exit(3)
-    const fail = () => {
-      throw new Error('a thread fails on purpose')
-    }
-    if (process.env.CRASH === 'reject') Promise.reject(new Error('a promise fails on purpose'))
-    else setImmediate(fail)
+if (!isMainThread) channel.onmessage = ({ data }) => data === threadId && crash('a thread')
+else if (process.send !== undefined) process.on('SIGUSR2', () => crash('a process'))
+
+function crash(what) {
+  if (process.env.CRASH === 'exit') process.exit(3)
+  const fail = () => {
+    throw new Error(`${what} fails on purpose`)
   }
+  if (process.env.CRASH === 'reject') Promise.reject(new Error('a promise fails on purpose'))
+  else setImmediate(fail)
 }

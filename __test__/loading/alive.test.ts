@@ -52,8 +52,10 @@ const timers: Record<string, Cases> = {
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
   'router/hot-keys.ts': { awaited: [], forgotten: ['router: onHotKey'] },
   'router/index.ts': { awaited: ['router: warmUp'], forgotten: [] },
+  // It runs until it is told to end: `router/processes`.
+  'router/process.ts': { awaited: [], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
-  'router/threads.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
+  'router/workers.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
   'routing/pool/job.ts': { awaited: ['pool: timeout'], forgotten: [] },
   'routing/pool/seat.ts': {
     awaited: ['pool: restart', 'pool: stuckAfter', 'pool: close', 'pool: close while it starts'],

@@ -37,7 +37,7 @@ export function routesOf(router: Router, { reload, drain }: Orders): AdminRoute[
       handle: () =>
         told(async () => {
           await router.restart()
-          return { threads: router.status().threads }
+          return { workers: router.status().workers }
         }),
     },
   ]

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 
 /** What there is, and its types. */
 interface Builtins {
+  'node:child_process': typeof import('node:child_process')
   'node:crypto': typeof import('node:crypto')
   'node:fs': typeof import('node:fs')
   'node:os': typeof import('node:os')

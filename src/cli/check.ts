@@ -69,7 +69,7 @@ function described({ file, config }: Settings, { options, entrances }: CheckedCo
             replicas.map(shownServer).join(', '),
           ],
         ]),
-    ['threads', String(options.threads)],
+    [config.mode ?? 'threads', String(options.threads)],
     ['memory', `${options.maxBytes} bytes, ${options.policy}`],
     ['users', users],
     ...(routes.length === 0 ? [] : [['routes', routes.join('; ')]]),

@@ -55,10 +55,11 @@ export const reload = order(
 
 export const restart = order(
   'restart',
-  'Have a running node put new threads in the place of all, one by one, and wait until they serve.',
+  'Have a running node put new workers in the place of all, one by one, and wait until they serve.',
   async node => {
-    const threads = await node.restart()
-    return { text: `restarted: ${threads.serving} threads serve\n`, json: { threads } }
+    const workers = await node.restart()
+    const text = `restarted: ${workers.serving} ${workers.mode} serve\n`
+    return { text, json: { workers } }
   },
 )
 

@@ -61,9 +61,9 @@ export class RemoteNode {
     return ((await this.#ask('POST', '/reload')) as { changed: string[] }).changed
   }
 
-  /** Restarts all threads; done when all are new. */
-  async restart(): Promise<RouterStatus['threads']> {
-    return ((await this.#ask('POST', '/restart')) as RouterStatus).threads
+  /** Restarts all workers; done when all are new. */
+  async restart(): Promise<RouterStatus['workers']> {
+    return ((await this.#ask('POST', '/restart')) as RouterStatus).workers
   }
 
   /** How a stream of it is asked for. */

@@ -35,7 +35,18 @@ export const serve = new Command('serve')
     wholeNumber,
   )
   .option('-H, --host <address>', 'address to bind to', DEFAULT_HOST)
-  .option('-t, --threads <count>', 'worker threads (default: one a processor)', wholeNumber)
+  .addOption(
+    new Option(
+      '--mode <mode>',
+      'what the workers are; processes need a store (default: threads)',
+    ).choices(['threads', 'processes']),
+  )
+  .option(
+    '-w, --workers <count>',
+    'how many workers there are (default: one a processor)',
+    wholeNumber,
+  )
+  .option('-t, --threads <count>', 'as --workers, for threads', wholeNumber)
   .option('-m, --max-bytes <size>', "memory for the store, as '256mb' or '25%'", '25%')
   .addOption(
     new Option('--max-memory <size>').hideHelp().argParser(() => {

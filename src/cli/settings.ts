@@ -2,7 +2,14 @@
 import type { Command } from 'commander'
 import type { Policy, Size } from '../base/types.ts'
 import type { RouterConfig } from '../router/config.ts'
-import type { ClientAuth, DriverName, ReadFrom, RouterUser, WhenDown } from '../router/index.ts'
+import type {
+  ClientAuth,
+  DriverName,
+  Mode,
+  ReadFrom,
+  RouterUser,
+  WhenDown,
+} from '../router/index.ts'
 import { findConfig, readConfig } from './file.ts'
 
 /** The flags of `breakwater serve`. */
@@ -23,6 +30,8 @@ export interface Flags {
   storeTlsKey?: string
   storeTlsName?: string
   host: string
+  mode?: Mode
+  workers?: number
   threads?: number
   maxBytes: string
   maxClients: number
@@ -54,6 +63,8 @@ const FLAGS: Record<string, keyof Flags> = {
   'listen.unix': 'unix',
   'listen.unixPermissions': 'unixPermissions',
   'listen.proxyProtocol': 'proxyProtocol',
+  mode: 'mode',
+  workers: 'workers',
   threads: 'threads',
   maxBytes: 'maxBytes',
   maxClients: 'maxClients',
@@ -118,7 +129,9 @@ export async function settingsOf(flags: Flags, command?: Command): Promise<Setti
     put(told, path, flag === 'maxBytes' ? sizeOf(flags.maxBytes) : flags[flag])
     from.set(path, written(flag))
   }
-  // One says who may connect: what is nearer to the command replaces what is farther.
+  // One says how many workers there are, and one who may connect: what is nearer to the command replaces what is farther.
+  if (isObject && from.has('workers') && !from.has('threads')) delete told.threads
+  if (isObject && from.has('threads') && !from.has('workers')) delete told.workers
   if (isObject && from.has('users') && !from.has('password')) delete told.password
   if (isObject && from.has('password') && !from.has('users')) delete told.users
   const nameOf = (option: string) => name(option, from, file)

@@ -5,13 +5,13 @@ import { sized } from './table.ts'
 
 /** Some lines: what it is, where it listens, what it does. */
 export function statusText(status: NodeStatus): string {
-  const { stats, threads, drain } = status
+  const { stats, workers, drain } = status
   const reads = stats.hits + stats.misses
   const rows: [what: string, is: string][] = [
     ['state', [status.state, ...(status.ready ? ['ready'] : status.reasons)].join(', ')],
     ['version', `${status.version}, process ${status.process}, up ${lasted(status.uptime)}`],
     ['listens on', status.addresses.map(place).join(', ') || 'nothing'],
-    ['threads', `${threads.serving} of ${threads.wanted} serve, ${threads.replaced} replaced`],
+    [workers.mode, `${workers.serving} of ${workers.wanted} serve, ${workers.replaced} replaced`],
     ['clients', `${stats.clients} now, ${stats.connections} ever, ${stats.refused} refused`],
     ['commands', String(stats.commands)],
     ['reads', `${reads}${reads === 0 ? '' : `, ${share(stats.hits / reads)} from memory`}`],

@@ -32,8 +32,8 @@ export interface NativeRouter {
   disconnect(session: number): void
   /** Says where clients reach the router. */
   setAddress(host: string, port: number): void
-  /** Counts of the router and its cache. */
-  stats(): Record<string, number>
+  /** Counts of the router and its cache; with 1, all that {@link NativeLatencies} may have. */
+  stats(whole?: 1): Record<string, number>
   /** Ends the sessions of this thread and lets the router go. */
   close(): void
 }
@@ -157,6 +157,19 @@ export interface NativeRing {
   hashTags: number
 }
 
+/** How long something took. */
+export interface NativeLatencies {
+  count: number
+  sum: number
+  p50: number | undefined
+  p90: number | undefined
+  p99: number | undefined
+  p999: number | undefined
+  buckets: number[]
+  /** Numbers of finer buckets, each with its count behind it. */
+  whole?: number[]
+}
+
 /** A server behind a node. */
 export interface NativeServer {
   kind: 'tcp' | 'tls' | 'unix'
@@ -212,6 +225,8 @@ interface NativeBinding {
   wrongRule(rules: string): string | undefined
   /** The first of the rules of a template of users that is none. */
   wrongTemplate(rules: string): string | undefined
+  /** What several processes recorded: `whole` of all, one behind the other, and the sum of all. */
+  mergeLatencies(whole: number[], sum: number): NativeLatencies
   /** The Argon2id hash of a password. */
   hashPassword(password: string): string
   /** Closes what `duplicateFd` or `listenUnix` gave: Node.js warns of descriptors that it did not open. */
@@ -248,6 +263,7 @@ export const {
   wrongRule,
   wrongTemplate,
   hashPassword,
+  mergeLatencies,
   setTls,
   setStoreTls,
   listenUnix,

@@ -19,12 +19,14 @@ import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } fro
 import { HotKeyWatch } from './hot-keys.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
-import { changesBetween, checkFixed, type Running, run } from './reload.ts'
+import { Processes } from './processes.ts'
+import { changesBetween, checkFixed, editionOf, type Running, run } from './reload.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
-import { imbalanceOf, type RouterStats } from './stats.ts'
-import { type DrainProgress, type RouterStatus, unready } from './status.ts'
-import { LEEWAY, Threads } from './threads.ts'
+import { imbalanceOf, type Report, type RouterStats } from './stats.ts'
+import { type DrainProgress, type RouterStatus, unready, type WorkerCounts } from './status.ts'
+import { Threads } from './threads.ts'
+import { type Kind, LEEWAY, Workers } from './workers.ts'
 
 export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
@@ -44,12 +46,23 @@ export type {
   ThreadStats,
   UpstreamStats,
 } from './stats.ts'
-export type { DrainProgress, RouterStatus, ThreadCounts } from './status.ts'
+export type { DrainProgress, Mode, RouterStatus, WorkerCounts } from './status.ts'
 export type { RingStore, StoreRingOptions, WhenDown } from './store-ring.ts'
 export type { StoreOptions } from './store-url.ts'
 export type { ClientAuth, StoreTlsOptions, TlsOptions } from './tls.ts'
 export type { TokenKeyFile, TokenOptions } from './tokens.ts'
 export { hashPassword, type Permission, type RouterUser } from './users.ts'
+
+/** The workers of a router that has none. */
+const NOBODY: WorkerCounts = {
+  mode: 'threads',
+  wanted: 0,
+  serving: 0,
+  ending: 0,
+  replaced: 0,
+  restarting: false,
+  processes: [],
+}
 
 /** How often the router looks whether its store has answered, in milliseconds. */
 const LOOK = 10
@@ -154,8 +167,10 @@ class ThreadedRouter implements Router {
   /** Settles when it listens or cannot; never rejects. */
   #opening: Promise<unknown> = Promise.resolve()
   #stop: ((how: Drain) => Promise<void>) | undefined
-  /** The threads that serve, if there are any. */
-  #threads: Threads | undefined
+  /** The workers that serve, if there are any. */
+  #workers: Workers | undefined
+  /** What they have counted, where that is not counted here. */
+  #report: () => Report | undefined = () => undefined
   /** Connects to the store. */
   #meet: (() => void) | undefined
   #restarting: Promise<void> | undefined
@@ -165,8 +180,8 @@ class ThreadedRouter implements Router {
   #since: { at: number; from: number } | undefined
   /** The drain, once it began. */
   #drain: Omit<DrainProgress, 'left'> | undefined
-  /** Tells the driver `net` of new certificates. */
-  #spread: ((tls: NetTls) => void | Promise<void>) | undefined
+  /** Tells the driver `net` of this thread of new certificates. */
+  #spread: ((tls: NetTls) => Promise<void>) | undefined
   readonly #hotKeys = new HotKeyWatch(() => this.stats().hotKeys)
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
@@ -252,7 +267,8 @@ class ThreadedRouter implements Router {
       disconnect(id, reloadRouter(id, next.checked, next))
       this.#running = next
       if (this.#state === 'open') this.#hotKeys.tell(next.options.onHotKey)
-      await this.#threads?.resize(next.checked.threads)
+      await this.#workers?.reload(editionOf(next))
+      await this.#workers?.resize(next.checked.threads)
       if (next.tls !== undefined) await this.#spread?.(next.tls)
       return { changed: changesBetween(before, next) }
     } catch (error) {
@@ -271,11 +287,11 @@ class ThreadedRouter implements Router {
   async #restart(): Promise<void> {
     await this.#opening
     if (this.#state !== 'open') throw stateError(`a router that is ${this.#state} cannot restart`)
-    if (this.#threads === undefined) {
+    if (this.#workers === undefined) {
       throw stateError('a router that has no threads of its own cannot restart them')
     }
-    // One after the other: a reload may change how many threads there are.
-    const restarted = this.#reloading.then(() => this.#threads?.restart())
+    // One after the other: a reload may change how many workers there are.
+    const restarted = this.#reloading.then(() => this.#workers?.restart())
     this.#reloading = restarted.catch(() => {})
     await restarted
   }
@@ -303,7 +319,6 @@ class ThreadedRouter implements Router {
     const ready = this.isReady
     const left = this.#state === 'closed' ? 0 : this.stats().clients
     const why = unready[this.#state] ?? 'no store behind it has answered yet'
-    const none = { wanted: 0, serving: 0, ending: 0, replaced: 0, restarting: false }
     return {
       state: this.#state,
       ready,
@@ -313,20 +328,20 @@ class ThreadedRouter implements Router {
       uptime: this.#since === undefined ? 0 : Math.round(now() - this.#since.from),
       driver: this.#driver,
       addresses: this.addresses(),
-      threads: this.#threads?.counts() ?? none,
+      workers: this.#workers?.counts() ?? NOBODY,
       drain: this.#drain && { ...this.#drain, left },
     }
   }
 
   stats(): RouterStats {
     try {
-      const counted = this.#native.stats() as unknown as RouterStats
+      const counted = this.#counted()
       const stores = counted.upstream.filter(({ role }) => role === 'primary')
       const imbalance = {
         threads: imbalanceOf(counted.threads.map(({ requests }) => requests)),
         stores: imbalanceOf(stores.map(({ requests }) => requests)),
       }
-      const replaced = this.#threads?.counts().replaced ?? 0
+      const replaced = this.#workers?.counts().replaced ?? 0
       const { policy } = this.#running.checked
       this.#last = { ...counted, policy, imbalance, replaced }
     } catch (error) {
@@ -334,6 +349,14 @@ class ThreadedRouter implements Router {
       if (this.#last === undefined) throw error
     }
     return this.#last
+  }
+
+  /** What this process has counted, or its workers have. */
+  #counted(): Report {
+    const own = this.#native.stats() as unknown as Report
+    const { reloads, reloadedAt, reloadRefused } = own
+    const { maxBytes } = this.#running.checked
+    return { ...own, ...this.#report(), maxBytes, reloads, reloadedAt, reloadRefused }
   }
 
   get driver(): 'native' | 'net' | undefined {
@@ -348,27 +371,35 @@ class ThreadedRouter implements Router {
     }
     const { threads: count } = this.#running.checked
     if (count === 0) return this.#serveHere(entrances)
-    const threads = new Threads({
-      router: this.#native.id,
+    const workers = new Workers({
+      kind: this.#kind(entrances),
       entrances,
-      driver: this.#wanted,
-      tls: this.#running.tls,
       drain: () => this.#running.drain,
       failed: warn,
     })
     try {
-      await threads.resize(count)
+      await workers.resize(count)
     } catch (error) {
       for (const entrance of entrances) entrance.remove()
-      await threads.stop()
+      await workers.stop()
       throw error
     }
-    this.#uses(threads.driver)
-    this.#threads = threads
-    this.#meet = () => threads.meet()
-    this.#stop = () => threads.stop()
-    this.#spread = tls => threads.setTls(tls)
+    this.#uses(workers.driver)
+    this.#workers = workers
+    this.#meet = () => workers.meet()
+    this.#stop = () => workers.stop()
     return this.#opened(entrances)
+  }
+
+  /** How workers are started. */
+  #kind(entrances: Entrance[]): Kind {
+    const { mode, tls } = this.#running
+    if (mode === 'threads') {
+      return new Threads({ router: this.#native.id, entrances, driver: this.#wanted, tls })
+    }
+    const processes = new Processes({ entrances, edition: editionOf(this.#running) })
+    this.#report = () => processes.report()
+    return processes
   }
 
   /** Where they are; they are taken away in the end. */

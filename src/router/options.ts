@@ -9,6 +9,7 @@ import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkIdentity, type IdentityOptions } from './identity.ts'
 import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
+import type { Mode } from './status.ts'
 import type { StoreRingOptions } from './store-ring.ts'
 import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts'
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
@@ -39,10 +40,17 @@ export interface TrackingOptions {
 /** How to set up a router with `createRouter` of `breakwater/router`. */
 export interface RouterOptions {
   /**
-   * Worker threads that serve clients; all share one store. 0 serves on the thread that creates
-   * the router, as do systems that cannot share a listening socket (Windows). Default: one a
-   * processor.
+   * What the workers are that serve clients. `'threads'`, of this process: all share one memory.
+   * `'processes'`, in front of a store: each has a memory of its own, a share of `maxBytes`, and
+   * connections of its own, so that a crash costs the others nothing. Default: `'threads'`.
    */
+  mode?: Mode | undefined
+  /**
+   * How many workers there are. 0 threads: the thread that creates the router serves, as on systems
+   * that cannot share a listening socket (Windows). Default: one a processor.
+   */
+  workers?: number | undefined
+  /** As `workers`, for threads alone. */
   threads?: number | undefined
   /** The most memory for the store: bytes, or text as `'256mb'` or `'25%'`. Default: `'25%'`. */
   maxBytes?: Size | undefined
@@ -110,7 +118,10 @@ export interface RouterOptions {
 
 const DAY = 24 * 60 * 60 * 1000
 const DRIVERS: readonly DriverName[] = ['auto', 'native', 'net']
+const MODES: readonly Mode[] = ['threads', 'processes']
 const KNOWN: readonly string[] = [
+  'mode',
+  'workers',
   'threads',
   'maxBytes',
   'policy',
@@ -146,7 +157,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   }
   checkKnown('', options, KNOWN, { maxMemory: 'maxBytes' })
   const { policy = 'lfu', password, users, maxBytes = '25%', maxClients = 10_000 } = options
-  const { threads = availableParallelism() } = options
+  const threads = checkWorkers(options)
   checkOneOf('driver', options.driver ?? 'auto', DRIVERS)
   if (options.store !== undefined && options.driver === 'net') {
     throw new OptionCombinationError(
@@ -198,7 +209,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   checkReplicas(store, readFrom, routes)
   checkCopies(store, routes)
   return {
-    threads: whole('threads', threads, 0, 1024),
+    threads,
     maxBytes: byteCount('maxBytes', maxBytes),
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
@@ -211,6 +222,26 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     identity,
     tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),
   }
+}
+
+/** How many workers there are. */
+function checkWorkers({ mode = 'threads', workers, threads, store }: RouterOptions): number {
+  checkOneOf('mode', mode, MODES)
+  const refuse = (option: string, value: string, other: string, why: string) => {
+    throw new OptionCombinationError(option, value, other, why)
+  }
+  if (threads !== undefined && workers !== undefined) {
+    refuse('threads', 'given', 'workers', 'both say how many workers there are')
+  }
+  if (mode === 'threads') {
+    const option = workers === undefined ? 'threads' : 'workers'
+    return whole(option, workers ?? threads ?? availableParallelism(), 0, 1024)
+  }
+  if (threads !== undefined) refuse('threads', 'given', "mode 'processes'", 'it is workers then')
+  if (store === undefined) {
+    refuse('mode', 'processes', 'no store', 'clients would not see what others wrote elsewhere')
+  }
+  return whole('workers', workers ?? availableParallelism(), 1, 1024)
 }
 
 /** How certificates log clients in, where clients show some. */

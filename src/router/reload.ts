@@ -6,8 +6,10 @@ import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions, NativeServer, NativeStoreTls, NativeTokens } from '../native/router.ts'
 import { checkDrain, type Drain } from './drain.ts'
 import type { Plan } from './entrances.ts'
+import type { Edition } from './messages.ts'
 import type { NetTls } from './net.ts'
 import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
+import type { Mode } from './status.ts'
 import { described } from './store-url.ts'
 import { readStoreTls, readTls } from './tls.ts'
 
@@ -19,6 +21,8 @@ export interface Running {
   /** As it was given. */
   options: RouterOptions
   checked: NativeOptions
+  /** What its workers are. */
+  mode: Mode
   driver: DriverName
   drain: Drain
   tls: NetTls | undefined
@@ -38,6 +42,7 @@ export function run(options: RouterOptions, version: string, before?: Running): 
   return {
     options,
     checked,
+    mode: options.mode ?? 'threads',
     // A store is understood by the native driver alone.
     driver: options.store === undefined ? (options.driver ?? 'auto') : 'native',
     drain: checkDrain(options.drain),
@@ -45,6 +50,14 @@ export function run(options: RouterOptions, version: string, before?: Running): 
     storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
     entrances: before?.entrances,
   }
+}
+
+/** What each worker goes by. */
+export function editionOf({ mode, checked, tls, storeTls }: Running): Edition {
+  if (mode === 'threads') return { checked, tls, storeTls }
+  const { threads: workers, maxBytes } = checked
+  const share = maxBytes === undefined ? undefined : Math.ceil(maxBytes / workers)
+  return { checked: { ...checked, threads: 1, maxBytes: share }, tls, storeTls }
 }
 
 /** An option that stays as it is, shown without secrets. */
@@ -57,6 +70,7 @@ interface Fixed {
 
 /** What cannot change while a router runs. Everything else can. */
 const FIXED: readonly Fixed[] = [
+  { option: 'mode', shown: ({ mode }) => `'${mode}'` },
   // Between one thread that is the caller's, and those of its own, there is no way.
   {
     option: 'threads',
@@ -128,7 +142,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     same(of(before), of(next)) ? [] : [path]
   const route = ({ prefix }: { prefix: string }) => `routes[${prefix}*]`
   return [
-    ...single('threads', ({ checked }) => checked.threads),
+    ...single(next.options.workers === undefined ? 'threads' : 'workers', workersOf),
     ...single('maxBytes', ({ checked }) => checked.maxBytes),
     ...single('maxClients', ({ checked }) => checked.maxClients),
     ...single('drain.over', ({ drain }) => drain.over),
@@ -149,6 +163,10 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]
+}
+
+function workersOf({ checked }: Running): number {
+  return checked.threads
 }
 
 /** What differs in which tokens are taken. */

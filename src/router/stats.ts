@@ -17,7 +17,7 @@ export interface RouterStats {
   bytesSent: number
   /** Bugs in the node, each of which cost some clients their connections: see `ERR_INTERNAL`. */
   faults: number
-  /** Worker threads that failed, whose clients were disconnected, and that were replaced. */
+  /** Workers that failed, whose clients were disconnected, and that were replaced. */
   replaced: number
   /** Reads that found their key. */
   hits: number
@@ -67,7 +67,7 @@ export interface RouterStats {
   handshakesFailed: number
   /** Which share of the reads in memory the keys have that are read most: 0 to 1, from a sample. */
   skew: { top1: number; top10: number; top100: number }
-  /** What each thread has done. A thread that takes the place of one that ended goes on with its counts. */
+  /** What each worker has done. One that takes the place of one that ended goes on with its counts. */
   threads: ThreadStats[]
   /** How uneven requests are shared out: those of the busiest over the mean; 1 if all have as many. */
   imbalance: { threads: number; stores: number }
@@ -87,6 +87,9 @@ export interface RouterStats {
    */
   hotKeys: HotKeyStats[]
 }
+
+/** What the native router tells of itself. */
+export type Report = Omit<RouterStats, 'policy' | 'imbalance' | 'replaced'>
 
 /** What is counted of a server behind a node, over all threads, since the start. */
 export interface UpstreamStats {

@@ -23,14 +23,19 @@ export interface RouterStatus {
   driver: 'native' | 'net' | undefined
   /** Everywhere that it listens. */
   addresses: RouterAddress[]
-  /** Its threads; all 0 where it serves on the thread that made it. */
-  threads: ThreadCounts
+  /** Its workers; all 0 where it serves on the thread that made it. */
+  workers: WorkerCounts
   /** How far the drain is; `undefined` while there is none. */
   drain: DrainProgress | undefined
 }
 
-/** The threads of a router. */
-export interface ThreadCounts {
+/** What workers are: threads of the process, which share its memory, or processes. */
+export type Mode = 'threads' | 'processes'
+
+/** The workers of a router. */
+export interface WorkerCounts {
+  /** What they are. */
+  mode: Mode
   /** How many are to serve. */
   wanted: number
   /** How many serve, or start. */
@@ -41,6 +46,8 @@ export interface ThreadCounts {
   replaced: number
   /** Whether they are restarted one by one now. */
   restarting: boolean
+  /** The numbers of their processes; empty for threads. */
+  processes: number[]
 }
 
 /** How far a drain is. */

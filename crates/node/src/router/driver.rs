@@ -4,6 +4,7 @@
 //! the sessions of the connections that it accepted. A chunk of a client's bytes is one call.
 
 use super::bell::NewsBell;
+use super::sight::Telling;
 use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
@@ -276,8 +277,11 @@ fn set_address<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     js.undefined()
 }
 
-/// `stats()`: counts of the router and of its cache.
+/// `stats(whole)`: counts of the router and of its cache; with all that is known of latencies if `whole`
+/// is 1.
 fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let whole = call.js.to_number(call.arg::<0>()) == Some(1.0);
+    let detail = if whole { Telling::Whole } else { Telling::Read };
     let (js, router) = (call.js, call.on.router()?);
     let (counts, cache) = (router.counts(), router.cache().stats());
     let object = js.object()?;
@@ -298,9 +302,9 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     ] {
         js.put_number(object, name, value as f64)?;
     }
-    sight::put(js, object, &router)?;
+    sight::put(js, object, &router, detail)?;
     put_reloads(js, object, &router.reloads())?;
-    js.put(object, c"upstream", server_counts(js, &router)?)?;
+    js.put(object, c"upstream", server_counts(js, &router, detail)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
     js.put(object, c"hotKeys", hot_keys(js, &router)?)?;
     Ok(object)
@@ -344,7 +348,7 @@ fn put_reloads<'s>(js: Js<'s>, object: Val<'s>, reloads: &Reloads) -> Result<(),
 }
 
 /// What is counted of each server: an object for each, `{ address, role, state, ... }`.
-fn server_counts<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
+fn server_counts<'s>(js: Js<'s>, router: &Router, detail: Telling) -> Returns<'s> {
     let all = router.server_counts();
     let servers = js.array(all.len())?;
     for (at, server) in all.into_iter().enumerate() {
@@ -358,7 +362,7 @@ fn server_counts<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
             let name = CString::new(name).unwrap_or_default();
             js.put_number(object, &name, count as f64)?;
         }
-        js.put(object, c"latency", sight::by_class(js, &server.latencies)?)?;
+        js.put(object, c"latency", sight::by_class(js, &server.latencies, detail)?)?;
         js.put_at(servers, at, object)?;
     }
     Ok(servers)

@@ -33,6 +33,7 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"wrongRule", open::wrong_rule),
     function!(Env, c"wrongTemplate", tokens::wrong_template),
     function!(Env, c"hashPassword", open::hash_password),
+    function!(Env, c"mergeLatencies", sight::merge),
     function!(Env, c"closeFd", open::close_fd),
     function!(Env, c"setTls", edge::set_tls),
     function!(Env, c"setStoreTls", edge::set_store_tls),

@@ -1,6 +1,6 @@
 //! What a node sees of itself, as JavaScript has it.
 
-use crate::env::Returns;
+use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{Latencies, Router};
 use std::ffi::CStr;
@@ -8,16 +8,25 @@ use std::ffi::CStr;
 /// The names of the classes of commands.
 const CLASSES: [&CStr; 3] = [c"read", c"write", c"other"];
 
+/// How much is told of latencies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Telling {
+    /// What people and metrics read.
+    Read,
+    /// That, and all that [`merge`] needs.
+    Whole,
+}
+
 /// Puts what is seen of a router into the object that `stats()` gives.
-pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router) -> Result<(), Fail> {
+pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router, detail: Telling) -> Result<(), Fail> {
     let seen = router.sight();
     let requests = js.object()?;
     for (name, count) in CLASSES.into_iter().zip(seen.requests) {
         js.put_number(requests, name, count as f64)?;
     }
     js.put(object, c"requests", requests)?;
-    js.put(object, c"latency", by_class(js, &seen.answered)?)?;
-    js.put(object, c"waited", latencies(js, &seen.waited)?)?;
+    js.put(object, c"latency", by_class(js, &seen.answered, detail)?)?;
+    js.put(object, c"waited", latencies(js, &seen.waited, detail)?)?;
     let threads = js.array(seen.threads.len())?;
     for (at, thread) in seen.threads.iter().enumerate() {
         let each = js.object()?;
@@ -58,16 +67,16 @@ pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router) -> Result<(), Fail>
 }
 
 /// The latencies of each class: `{ read, write, other }`.
-pub fn by_class<'s>(js: Js<'s>, all: &[Latencies; 3]) -> Returns<'s> {
+pub fn by_class<'s>(js: Js<'s>, all: &[Latencies; 3], detail: Telling) -> Returns<'s> {
     let object = js.object()?;
     for (name, of) in CLASSES.into_iter().zip(all) {
-        js.put(object, name, latencies(js, of)?)?;
+        js.put(object, name, latencies(js, of, detail)?)?;
     }
     Ok(object)
 }
 
 /// How long something took: `{ count, sum, p50, p90, p99, p999, buckets }`, in milliseconds.
-fn latencies<'s>(js: Js<'s>, of: &Latencies) -> Returns<'s> {
+fn latencies<'s>(js: Js<'s>, of: &Latencies, detail: Telling) -> Returns<'s> {
     let object = js.object()?;
     js.put_number(object, c"count", of.count() as f64)?;
     js.put_number(object, c"sum", of.sum())?;
@@ -81,5 +90,27 @@ fn latencies<'s>(js: Js<'s>, of: &Latencies) -> Returns<'s> {
         js.put_at(buckets, at, js.number(count as f64)?)?;
     }
     js.put(object, c"buckets", buckets)?;
+    if detail == Telling::Whole {
+        let counts: Vec<_> = of.counts().collect();
+        let whole = js.array(counts.len() * 2)?;
+        for (at, (bucket, count)) in counts.into_iter().enumerate() {
+            js.put_at(whole, 2 * at, js.number(bucket as f64)?)?;
+            js.put_at(whole, 2 * at + 1, js.number(count as f64)?)?;
+        }
+        js.put(object, c"whole", whole)?;
+    }
     Ok(object)
+}
+
+/// `mergeLatencies(whole, sum)`: what several processes have recorded, by the `whole` of all of them,
+/// one behind the other, and their sum in milliseconds.
+pub fn merge<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let (js, whole) = (call.js, call.arg::<0>());
+    let mut counts = vec![];
+    for at in (0..js.len(whole).ok_or_else(Fail::argument)?).step_by(2) {
+        let bucket = js.to_index(js.at(whole, at)?).ok_or_else(Fail::argument)?;
+        counts.push((bucket, js.to_whole(js.at(whole, at + 1)?).ok_or_else(Fail::argument)?));
+    }
+    let sum = js.to_number(call.arg::<1>()).ok_or_else(Fail::argument)?;
+    latencies(js, &Latencies::of(counts, sum), Telling::Read)
 }

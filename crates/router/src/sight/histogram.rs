@@ -82,6 +82,23 @@ impl Latencies {
         self.nanos += histogram.nanos.load(Ordering::Relaxed);
     }
 
+    /// The counts of the buckets that are not empty, with their numbers: what [`Latencies::of`] takes.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0)
+    }
+
+    /// What several have recorded, by the counts of all and how long all took together, in milliseconds.
+    /// Buckets that do not exist are left out.
+    pub fn of(counts: impl IntoIterator<Item = (usize, u64)>, sum: f64) -> Self {
+        let mut all = Self { nanos: (sum * 1e6) as u64, ..Self::default() };
+        for (bucket, count) in counts {
+            if let Some(total) = all.buckets.get_mut(bucket) {
+                *total += count;
+            }
+        }
+        all
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()

@@ -1,0 +1,67 @@
+// A worker that is a process: a node of its own behind sockets that it shares with its kin.
+import { NativeDriverError } from '../base/errors.ts'
+import { setTimeout } from '../base/runtime.ts'
+import {
+  createRouter,
+  type NativeRouter,
+  reloadRouter,
+  setStoreTls,
+  setTls,
+} from '../native/router.ts'
+import { disconnect } from './driver.ts'
+import type { Share } from './entrances.ts'
+import type { Edition, News } from './messages.ts'
+import { serveNatively } from './sockets.ts'
+import type { Report } from './stats.ts'
+import { type Line, tellFaults, work } from './work.ts'
+
+/** What the first process hands to a worker. */
+export interface ProcessAssignment {
+  edition: Edition
+  /** The listening sockets, by this process's own descriptors. */
+  shares: Share[]
+}
+
+/** How often is told what was counted, in milliseconds. */
+const COUNTED = 250
+
+// What ends or reloads a node is told to its first process, which tells this one; a terminal and a
+// service manager tell all of them.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+// Whoever has no first process any more ends as well.
+process.once('disconnect', () => process.exit(1))
+process.once('message', (assignment: ProcessAssignment) => serve(assignment))
+
+function serve({ edition, shares }: ProcessAssignment): void {
+  const { checked, tls, storeTls } = edition
+  const router = createRouter(checked)
+  if (tls !== undefined) setTls(router.id, tls)
+  if (storeTls !== undefined) setStoreTls(router.id, storeTls)
+  const [{ address }] = shares as [Share]
+  router.setAddress(address.address, address.port)
+  const line = lineOf(router)
+  const served = serveNatively(router.id, shares, tellFaults(line))
+  if (served === undefined) throw new NativeDriverError()
+  work(line, {
+    driver: 'native',
+    served,
+    reload: next => disconnect(router.id, reloadRouter(router.id, next.checked, next)),
+  })
+  const count = () => {
+    line.tell(counted(router))
+    setTimeout(count, COUNTED)
+  }
+  count()
+}
+
+function lineOf(router: NativeRouter): Line {
+  return {
+    tell: news => void process.send!(news),
+    hear: told => void process.on('message', told),
+    leave: () => void process.send!(counted(router), () => process.exit(0)),
+  }
+}
+
+function counted(router: NativeRouter): News {
+  return { kind: 'counted', report: router.stats(1) as unknown as Report }
+}

@@ -1,0 +1,120 @@
+// Workers that are processes: each has a memory and connections of its own, and a crash costs no more
+// than one. They accept from the same listening sockets, whose descriptors they inherit: who waits at
+// one to be accepted is served by whichever process is there.
+import type { ForkOptions } from 'node:child_process'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { builtin } from '../base/builtin.ts'
+import { closeFd } from '../native/router.ts'
+import type { Entrance, Share } from './entrances.ts'
+import { lasting, merged } from './merge.ts'
+import type { Edition } from './messages.ts'
+import type { ProcessAssignment } from './process.ts'
+import type { Report } from './stats.ts'
+import type { Heard, Kind, Member } from './workers.ts'
+
+/** The first descriptor that is free in a process behind its streams and its line. */
+const FIRST = 4
+
+/** Flags of Node.js that are for this process, and not for those that it starts; a program behind some. */
+const OWN = /^--(inspect|input-type|watch|test)/
+const PROGRAM = /^(-p?e|-p|--eval|--print)$/
+
+/** What processes need to know of their router. */
+interface Serving {
+  entrances: readonly Entrance[]
+  edition: Edition
+}
+
+export class Processes implements Kind {
+  readonly mode = 'processes'
+  readonly #entrances: readonly Entrance[]
+  #edition: Edition
+  /** What each has counted, and its seat. */
+  readonly #reports = new Map<Member, { seat: number; report: Report }>()
+  /** What those have counted, seat by seat, that are no more. */
+  readonly #past: Report[] = []
+
+  constructor({ entrances, edition }: Serving) {
+    this.#entrances = entrances
+    this.#edition = edition
+  }
+
+  start({ news, ended, seat }: Heard): Member {
+    const shares = this.#entrances.map(entrance => entrance.share())
+    try {
+      const { child, spawned } = forked(shares)
+      const member: Member = {
+        tell: order => void child.send(order, () => {}),
+        kill: () => void child.kill('SIGKILL'),
+        process: child.pid,
+      }
+      const assignment: ProcessAssignment = { edition: this.#edition, shares: inherited(shares) }
+      child.send(assignment, () => {})
+      child.on('message', (told: Parameters<Heard['news']>[0]) => {
+        if (told.kind === 'counted') this.#reports.set(member, { seat, report: told.report })
+        else news(told)
+      })
+      spawned.then(failure => {
+        this.#bury(member)
+        ended(failure)
+      })
+      return member
+    } finally {
+      for (const { fd } of shares) closeFd(fd)
+    }
+  }
+
+  take(edition: Edition): void {
+    this.#edition = edition
+  }
+
+  /** What all have counted together, those too that have ended; `undefined` before any has. */
+  report(): Report | undefined {
+    const seats: Report[][] = this.#past.map(report => [report])
+    for (const { seat, report } of this.#reports.values()) {
+      seats[seat] = [...(seats[seat] ?? []), report]
+    }
+    return merged(seats.filter(reports => reports !== undefined))
+  }
+
+  /** Keeps of a process that has ended what lasts. */
+  #bury(member: Member): void {
+    const last = this.#reports.get(member)
+    if (last === undefined) return
+    this.#reports.delete(member)
+    const { seat, report } = last
+    const past = this.#past[seat]
+    const all = past === undefined ? [lasting(report)] : [past, lasting(report)]
+    this.#past[seat] = merged([all], 'whole')!
+  }
+}
+
+/** Starts a process; `spawned` says why it has ended. */
+function forked(shares: readonly Share[]) {
+  const file = new URL(`./process${extname(import.meta.url)}`, import.meta.url)
+  const options: ForkOptions = {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...shares.map(({ fd }) => fd)],
+    serialization: 'advanced',
+    execArgv: process.execArgv.filter(isForAll),
+  }
+  const child = builtin('node:child_process').fork(fileURLToPath(file), [], options)
+  const spawned = new Promise<Error>(resolve => {
+    // What could not be started never ends.
+    child.on('error', error => child.pid === undefined && resolve(error))
+    child.once('exit', (code, signal) => {
+      const how = signal === null ? `with code ${code}` : `by ${signal}`
+      resolve(new Error(`a worker process of the router ended ${how}`))
+    })
+  })
+  return { child, spawned }
+}
+
+function isForAll(flag: string, at: number, flags: readonly string[]): boolean {
+  return !OWN.test(flag) && !PROGRAM.test(flag) && !PROGRAM.test(flags[at - 1] ?? '')
+}
+
+/** The same sockets, as a process has them that was started with them. */
+function inherited(shares: readonly Share[]): Share[] {
+  return shares.map((share, at) => ({ ...share, fd: FIRST + at }))
+}

@@ -1,0 +1,41 @@
+// A worker that is a thread: it serves clients of the router that the main thread made.
+import { parentPort, workerData } from 'node:worker_threads'
+import { NativeDriverError } from '../base/errors.ts'
+import type { Share } from './entrances.ts'
+import { NetServers, type NetTls } from './net.ts'
+import type { DriverName } from './options.ts'
+import { serveNatively } from './sockets.ts'
+import { type Line, raise, tellFaults, work } from './work.ts'
+
+/** What the main thread hands to a thread. */
+export interface ThreadAssignment {
+  /** The router's number in the process. */
+  router: number
+  /** This thread's own descriptors of the listening sockets. */
+  shares: Share[]
+  /** Which driver is to serve. */
+  driver: DriverName
+  /** How `net` meets clients by TLS. */
+  tls: NetTls | undefined
+}
+
+const line: Line = {
+  tell: news => parentPort?.postMessage(news),
+  hear: told => void parentPort?.on('message', told),
+  leave: () => process.exit(0),
+}
+const { router, shares, driver, tls } = workerData as ThreadAssignment
+const sockets = driver === 'net' ? undefined : serveNatively(router, shares, tellFaults(line))
+
+if (sockets !== undefined) {
+  // The native drivers of a router are told of an edition all at once.
+  work(line, { driver: 'native', served: sockets, reload() {} })
+} else if (driver === 'native') {
+  throw new NativeDriverError()
+} else {
+  const servers = NetServers.attach(router, tls)
+  const reload = async ({ tls }: { tls: NetTls | undefined }) => {
+    if (tls !== undefined) await servers.setTls(tls)
+  }
+  servers.open(shares).then(() => work(line, { driver: 'net', served: servers, reload }), raise)
+}
