@@ -6,12 +6,13 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { cpu } from './lib/cpu.ts'
 import { median, type Row, table, times } from './lib/report.ts'
 import { distant } from './router/distant.ts'
 import { hot } from './router/hot.ts'
@@ -22,8 +23,8 @@ import { timer } from './router/timer.ts'
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 /** Different keys; their values have 64 bytes. */
 const KEYS = 10_000
-/** Microseconds in a tick of /proc. */
-const TICK = 1e6 / Number(execFileSync('getconf', ['CLK_TCK']))
+/** What is remembered stays: a hit that has run out is a miss. */
+const LASTING = ['--route', '*,ttl=1h'] as const
 /** Clients that reconnect. */
 const RECONNECTS = 5000
 
@@ -150,7 +151,7 @@ class Lab {
     const sides = [
       redis,
       await this.#node('node'),
-      await this.#node('node, cached hits', '--store', `redis://127.0.0.1:${plain}`),
+      await this.#node('node, cached hits', '--store', `redis://127.0.0.1:${plain}`, ...LASTING),
       ...(await this.#twemproxy(plain)),
       await this.#node(
         'node, forwarded misses',
@@ -160,7 +161,7 @@ class Lab {
       await this.#node('node, TLS', ...this.#files()),
       await this.#node(
         'node, cached hits, TLS',
-        ...['--store', `redis://127.0.0.1:${plain}`, ...this.#files()],
+        ...['--store', `redis://127.0.0.1:${plain}`, ...LASTING, ...this.#files()],
       ),
     ]
     const fill = [
@@ -259,14 +260,6 @@ class Lab {
     })
     return { match, pid: child.pid! }
   }
-}
-
-/** Microseconds of CPU that a process has used, of its own and of the system. */
-function cpu(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * TICK
 }
 
 /** Whether somebody accepts at a port. */

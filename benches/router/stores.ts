@@ -5,9 +5,9 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ring } from '../../dist/routing/index.js'
+import { cpu } from '../lib/cpu.ts'
 import { zipf } from '../lib/data.ts'
 import { freePort, type RedisServer, redisServer } from '../lib/redis-server.ts'
 import { median, type Row, table, times } from '../lib/report.ts'
@@ -105,7 +105,9 @@ async function costs({ rounds }: { rounds: number }): Promise<Row[]> {
     for (const [name, flags] of Object.entries(behind)) {
       const misses = await startNode(...flags, '--route', '*,mode=off')
       nodes.push({ name, what: 'forwarded misses', ...misses })
-      nodes.push({ name, what: 'cached hits', ...(await startNode(...flags)) })
+      // What is remembered stays: a hit that has run out is a miss.
+      const hits = await startNode(...flags, '--route', '*,ttl=1h')
+      nodes.push({ name, what: 'cached hits', ...hits })
       await fill(misses.port, KEYS)
     }
     for (const { port } of nodes) await load(port, ['-c', '50', '-P', '32', '-n', `${KEYS * 12}`])
@@ -170,14 +172,6 @@ async function load(port: number, flags: string[]): Promise<void> {
   const all = ['-p', `${port}`, '-q', '-t', 'get', '-r', `${KEYS}`, ...flags]
   const [code] = await once(spawn('redis-benchmark', all, { stdio: 'ignore' }), 'exit')
   if (code !== 0) throw new Error(`redis-benchmark ended with ${code}`)
-}
-
-/** Microseconds of CPU that a process has used: ticks of a hundredth of a second. */
-function cpu(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
 /** Keys of the ring, and reads after which the hit ratio is looked at. */
