@@ -58,7 +58,7 @@ mod thread;
 mod versions;
 mod wheel;
 
-pub use cache::{Cache, Choice, Edit, Found, Freshness, Info};
+pub use cache::{Cache, Choice, Edit, Expected, Found, Freshness, Info};
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Error, Policy};
 pub use cursor::run_to_end;
@@ -71,6 +71,7 @@ pub use persist::PersistError;
 #[doc(hidden)]
 pub use policy::Simulation;
 pub use policy::{RULES, Rule};
+pub use prefetch::expect;
 pub use removal::{Reason, RemovalListener};
 pub use stats::Stats;
 pub use thread::rest;

@@ -14,3 +14,13 @@ pub(crate) fn prefetch(at: *const u8) {
     #[cfg(not(all(target_arch = "x86_64", not(any(miri, loom)))))]
     let _ = at;
 }
+
+/// What this refers to will be read soon: has the processor fetch all of it.
+#[inline]
+pub fn expect<T>(it: &T) {
+    const LINE: usize = 64;
+    let begin = std::ptr::from_ref(it).cast::<u8>();
+    for at in (0..size_of::<T>()).step_by(LINE) {
+        prefetch(begin.wrapping_add(at));
+    }
+}

@@ -15,8 +15,9 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, Next, Notice, Output, Relay, Seat, Session};
+use breakwater_router::{Delivery, Expected, Next, Notice, Output, Relay, Router, Seat, Session};
 use std::io;
+use std::sync::Arc;
 
 /// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +48,22 @@ pub struct Workspace {
     pub output: Output,
     /// The time of the turn, in Unix milliseconds.
     pub now: u64,
+    /// What all threads share.
+    pub router: Arc<Router>,
+    /// What the client asks for that is next.
+    pub expected: Option<Expected>,
     /// What its thread counts.
     pub seat: Seat,
     /// The way to the store, where the node has one.
     pub relay: Option<Relay>,
+}
+
+/// What was received of a client before its turn.
+pub struct Ahead {
+    /// It lies in the space that was handed in.
+    pub received: io::Result<Received>,
+    /// What it asks for.
+    pub expected: Option<Expected>,
 }
 
 /// A client.
@@ -146,12 +159,34 @@ impl Client {
         begun.unwrap_or(Rest::Gone)
     }
 
-    /// One step: writes what waits, then receives and runs what fits a step.
-    pub fn step(&mut self, work: &mut Workspace) -> Rest {
-        self.try_step(work).unwrap_or(Rest::Gone)
+    /// Receives what its next step runs, if that is all there is to do for it.
+    pub fn receive_ahead(&mut self, space: &mut Space) -> Option<Ahead> {
+        let serves = self.phase == Phase::Serving && self.channel.is_readable();
+        if !serves || self.waits || self.awaits || self.is_full() {
+            return None;
+        }
+        let received = self.channel.receive(space);
+        let count = received.as_ref().map_or(0, |received| received.count);
+        Some(Ahead { received, expected: self.session.expect(&space.input[..count]) })
     }
 
-    fn try_step(&mut self, work: &mut Workspace) -> io::Result<Rest> {
+    /// One step: writes what waits, then receives and runs what fits a step; or runs what was received
+    /// before.
+    pub fn step(&mut self, ahead: Option<io::Result<Received>>, work: &mut Workspace) -> Rest {
+        self.try_step(ahead, work).unwrap_or(Rest::Gone)
+    }
+
+    fn try_step(
+        &mut self,
+        ahead: Option<io::Result<Received>>,
+        work: &mut Workspace,
+    ) -> io::Result<Rest> {
+        if let Some(received) = ahead
+            && self.phase != Phase::Closing
+        {
+            self.take(received?, work)?;
+            return Ok(self.rest());
+        }
         self.backlog.flush(&mut self.channel)?;
         if self.waits && !self.is_full() {
             self.run(0, work)?;
@@ -181,7 +216,7 @@ impl Client {
     /// Has the core take the first `count` bytes of the input and writes what that gives.
     fn run(&mut self, count: usize, work: &mut Workspace) -> io::Result<()> {
         let takes_replies = !self.is_full() && !self.awaits;
-        let Workspace { space, output, now, relay, .. } = work;
+        let Workspace { space, output, now, relay, router, expected, .. } = work;
         let (session, chunk) = (&mut self.session, &space.input[..count]);
         output.bytes.clear();
         let next = if takes_replies {
@@ -189,6 +224,10 @@ impl Client {
         } else {
             session.hold(chunk, output, relay.as_ref())
         };
+        // Between the work of the core and that of the system, each of which takes its time.
+        if let Some(next) = expected.take() {
+            router.expect(next);
+        }
         self.backlog.send(&output.bytes, &mut self.channel)?;
         self.waits = next == Next::Resume && !self.awaits;
         self.awaits |= next == Next::Await;

@@ -1,6 +1,8 @@
 //! How long a pipelined `GET` takes that a node in front of a store answers from memory:
-//! `cargo run --release --example remembered`; with `keys=N` as its argument, of N keys;
-//! with `rules=...`, of a user with these rules, as `'rules=nopass ~key:* +@read'`.
+//! `cargo run --release --example remembered`; with `keys=N` as its argument, of N keys; with `pipeline=N`,
+//! N together instead of 16; with `rules=...`, of a user with these rules, as
+//! `'rules=nopass ~key:* +@read'`. Counting costs the difference to a run with
+//! `--features uncounted`.
 
 #[path = "../tests/fronting/mod.rs"]
 mod fronting;
@@ -19,6 +21,7 @@ fn main() {
         given.unwrap_or(usual)
     };
     let (keys, chunks) = (count("keys=", 10_000), count("chunks=", CHUNKS));
+    let pipeline = count("pipeline=", PIPELINE);
     let mut rules = Rules::default();
     if let Some(text) =
         std::env::args().find_map(|arg| Some(arg.strip_prefix("rules=")?.to_owned()))
@@ -32,7 +35,7 @@ fn main() {
     let mut output = Output::default();
     let commands = (0..keys).map(|n| n * 7919 % keys);
     let commands: Vec<String> = commands.map(|n| bulk(&["GET", &format!("key:{n:012}")])).collect();
-    let pipelines: Vec<String> = commands.chunks(PIPELINE).map(|chunk| chunk.concat()).collect();
+    let pipelines: Vec<String> = commands.chunks(pipeline).map(|chunk| chunk.concat()).collect();
     relay.wake(1);
     for pipeline in pipelines.iter().cycle().take(2 * pipelines.len()) {
         output.bytes.clear();
@@ -49,9 +52,11 @@ fn main() {
         let pipeline = pipelines[at % pipelines.len()].as_bytes();
         session.feed_through(pipeline, 0, &mut output, Some(&mut relay));
         bytes += output.bytes.len();
+        // As its driver does at the end of each step.
+        relay.seat().close(&std::mem::take(&mut output.batch), 1_000);
     }
-    let each = began.elapsed().as_nanos() as f64 / (chunks * PIPELINE) as f64;
-    println!("{each:.0} ns, {:.1} bytes of reply", bytes as f64 / (chunks * PIPELINE) as f64);
+    let each = began.elapsed().as_nanos() as f64 / (chunks * pipeline) as f64;
+    println!("{each:.0} ns, {:.1} bytes of reply", bytes as f64 / (chunks * pipeline) as f64);
 }
 
 /// A store all of whose keys have the same value.

@@ -40,6 +40,7 @@ mod store;
 mod topology;
 mod upstream;
 
+pub use breakwater_engine::{Expected, expect};
 pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
 pub use catalog::Permissions;
 pub use client::{Next, Output, Session};

@@ -25,6 +25,13 @@ impl Cache {
         self.is_late(entry) || (entry.is_special() && self.is_void(entry))
     }
 
+    /// As [`Cache::is_over`], at a time.
+    #[inline]
+    pub(super) fn is_over_at(&self, entry: EntryRef<'_>, now: u64) -> bool {
+        let late = entry.deadline().is_some_and(|deadline| deadline <= now);
+        late || (entry.is_special() && self.is_void(entry))
+    }
+
     /// Whether its deadline has passed.
     #[inline]
     pub(super) fn is_late(&self, entry: EntryRef<'_>) -> bool {

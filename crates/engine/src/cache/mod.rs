@@ -63,6 +63,10 @@ const EXPECTED: usize = 16;
 /// Keys that the hot-key table follows.
 const HOT_KEYS: usize = 512;
 
+/// A key that is going to be read: see [`Cache::expect_soon`].
+#[derive(Clone, Copy, Debug)]
+pub struct Expected(u64);
+
 type Alarm = Arc<dyn Fn() + Send + Sync>;
 
 /// A cache that any number of threads use at once.
@@ -224,10 +228,43 @@ impl Cache {
         }
     }
 
+    /// As [`Cache::expect`], of one key and in two steps, between which its caller does something else:
+    /// the second one has what it needs of the first by then.
+    #[inline]
+    pub fn expect_soon(&self, key: Key<'_>) -> Expected {
+        let _guard = thread::here().pin();
+        let hash = self.shared.hasher.hash(key);
+        self.shard_at(hash).index.expect_bucket(hash);
+        Expected(hash)
+    }
+
+    /// The second step of [`Cache::expect_soon`].
+    #[inline]
+    pub fn expect_now(&self, Expected(hash): Expected) {
+        let _guard = thread::here().pin();
+        self.shard_at(hash).index.expect_entry(hash);
+    }
+
     /// Hands the entry to `f`, counts a hit or a miss, and tells the policy.
     #[inline]
     pub fn get<R>(&self, key: Key<'_>, f: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
         self.get_hashed(self.shared.hasher.hash(key), key, f)
+    }
+
+    /// As [`Cache::get`], by a time that was read from the clock just now: many reads in a row need not
+    /// ask what time it is.
+    #[inline]
+    pub fn get_at<R>(
+        &self,
+        key: Key<'_>,
+        now: u64,
+        f: impl FnOnce(EntryRef<'_>) -> R,
+    ) -> Option<R> {
+        let (here, hash) = (thread::here(), self.shared.hasher.hash(key));
+        let live = |entry: EntryRef<'_>| entry.is_plain() || !self.is_over_at(entry, now);
+        let found = self.read_if(here, hash, key, true, |entry| live(entry).then_some(entry), f);
+        self.count_read(here, hash, key, found.is_some());
+        found
     }
 
     #[inline]

@@ -50,7 +50,7 @@ impl Driver {
     /// Takes a connection in.
     fn open(&mut self, arrival: Arrival) {
         let waits = arrival.waits();
-        let key = self.connections.insert(Connection::new(arrival));
+        let key = self.connections.insert(Box::new(Connection::new(arrival)));
         let connection = &mut self.connections[key];
         let token = Token(key.data().as_ffi() as usize);
         let Some(channel) = connection.channel() else { return };
@@ -67,6 +67,8 @@ impl Driver {
 
     /// Has a connection do a step.
     pub(super) fn serve(&mut self, key: DefaultKey) {
+        let received = self.ahead.take(key, &mut self.work.space);
+        self.look_ahead();
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.queued = false;
         let rest = match &mut connection.stage {
@@ -81,7 +83,7 @@ impl Driver {
                     Err(_) => Rest::Gone,
                 }
             }
-            Stage::Serving(client) => client.step(&mut self.work),
+            Stage::Serving(client) => client.step(received, &mut self.work),
             Stage::Leaving(channel) => see_off(channel, &mut self.work.space),
             Stage::Between => Rest::Gone,
         };

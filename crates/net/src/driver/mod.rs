@@ -1,7 +1,8 @@
 //! The connections of one thread, and what is done with them: `turn` says when what is done, `clients`
-//! does it for clients, `store` for the store, `news` tells clients what they did not ask for, `faults`
+//! does it for clients, `ahead` begins with the next one meanwhile, `store` does it for the store, `news` tells clients what they did not ask for, `faults`
 //! sees to what a panic costs, `watch` tells how long requests take.
 
+mod ahead;
 mod clients;
 mod faults;
 mod news;
@@ -17,6 +18,7 @@ use crate::group::{Group, Membership};
 use crate::links::Links;
 use crate::listener::{Entrance, Listener};
 use crate::tls::StoreTls;
+use ahead::Lookahead;
 use breakwater_router::{ClientId, LinkId, Mailbox, Output, Relay, Router};
 pub use faults::{Cost, Fault};
 use foldhash::fast::FixedState;
@@ -87,7 +89,7 @@ pub struct Driver {
     waker: Arc<Waker>,
     events: Events,
     listeners: Vec<Listener>,
-    connections: SlotMap<DefaultKey, Connection>,
+    connections: SlotMap<DefaultKey, Box<Connection>>,
     by_id: HashMap<ClientId, DefaultKey, FixedState>,
     queue: VecDeque<Task>,
     deadlines: Deadlines<Due>,
@@ -100,6 +102,8 @@ pub struct Driver {
     /// When the connections to the store are woken, in milliseconds of the drivers' clock.
     retry: Option<u64>,
     work: Workspace,
+    /// What was received of the client that is next.
+    ahead: Lookahead,
     watch: Stopwatch,
     /// Whether it only ends what it has.
     draining: bool,
@@ -146,9 +150,12 @@ impl Driver {
                 space: Space::default(),
                 output: Output::default(),
                 now: 0,
+                router: router.clone(),
+                expected: None,
                 seat: relay.as_ref().map_or_else(|| router.seat(), |relay| relay.seat().clone()),
                 relay,
             },
+            ahead: Lookahead::default(),
             watch: Stopwatch::default(),
             router,
             draining: false,

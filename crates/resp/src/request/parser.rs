@@ -232,9 +232,10 @@ fn announced(
 #[inline]
 pub(super) fn short(bytes: &[u8]) -> Option<(usize, usize)> {
     let value = |digit: u8| usize::from(digit - b'0');
-    match *bytes {
-        [one @ b'1'..=b'9', b'\r', b'\n', ..] => Some((value(one), 3)),
-        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {
+    // Behind such a line there is at least one byte, if the command is all there.
+    match *bytes.first_chunk::<4>()? {
+        [one @ b'1'..=b'9', b'\r', b'\n', _] => Some((value(one), 3)),
+        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n'] => {
             Some((value(ten) * 10 + value(one), 4))
         }
         _ => None,

@@ -187,21 +187,22 @@ impl Replies {
     }
 
     /// The reply to a `GET` of `key`: appends it to `out`. `None` if it is not known, or does not
-    /// lie with the generation of its key.
+    /// lie with the generation of its key. `now` was read just before, see [`Replies::now`].
     #[inline]
     pub(crate) fn get(
         &self,
         db: u8,
         key: &[u8],
         protocol: Protocol,
+        now: u64,
         out: &mut Vec<u8>,
     ) -> Option<Hit> {
-        self.cache.get(Key::bytes(key), |entry| {
+        self.cache.get_at(Key::bytes(key), now, |entry| {
             let head = Head::read(entry)?;
             if !self.floors.is_fresh(head.generation) || head.db != db {
                 return None;
             }
-            if head.until.is_some_and(|until| until <= self.now()) {
+            if head.until.is_some_and(|until| until <= now) {
                 return None;
             }
             write(head.format, head.reply, protocol, out)?;

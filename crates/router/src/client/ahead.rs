@@ -20,3 +20,8 @@ pub(super) fn keys(mut bytes: &[u8]) -> SmallVec<[&[u8]; AHEAD]> {
     }
     keys
 }
+
+/// The key of the only command that these bytes are. Those of several are fetched when these run.
+pub(super) fn only_key(bytes: &[u8]) -> Option<&[u8]> {
+    glance(bytes).filter(|(_, len)| *len == bytes.len()).map(|(key, _)| key)
+}

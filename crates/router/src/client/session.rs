@@ -9,6 +9,7 @@ use crate::command::State;
 use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, as_message};
 use crate::shared::{ClientId, Peer, Router};
+use breakwater_engine::{Expected, Key};
 use breakwater_resp::{Parsed, Protocol, RequestParser};
 use std::mem;
 use std::sync::Arc;
@@ -105,6 +106,19 @@ impl Session {
         // Whoever changes the rules and has not been shown this is seen here.
         keep_up(&mut self.state, &mut self.course, &self.router, now as i64);
         if self.state.closing { Next::Close } else { next }
+    }
+
+    /// The client is going to be fed this: what is known of its key is fetched meanwhile into the
+    /// processor's cache, once [`Router::expect`] is called as well. A hint, and nothing else.
+    pub fn expect(&self, chunk: &[u8]) -> Option<Expected> {
+        if !self.pending.is_empty() || self.state.user.is_none() {
+            return None;
+        }
+        let key = ahead::only_key(chunk)?;
+        Some(match self.router.setup.upstream {
+            None => self.router.store.expect_soon(self.state.db, key),
+            Some(_) => self.router.cache().expect_soon(Key::bytes(key)),
+        })
     }
 
     /// Keeps what a client sent that has not taken the replies to what it sent before: no command
@@ -221,9 +235,13 @@ impl Session {
         chunk: &[u8],
         now: u64,
         output: &mut Output,
-        relay: Option<&mut Relay>,
+        mut relay: Option<&mut Relay>,
     ) -> Next {
-        let now = self.router.store.synchronize(now);
+        let moment = self.router.replies.now();
+        let now = self.router.store.synchronize(now, moment);
+        if let Some(relay) = &mut relay {
+            relay.takes_at(moment);
+        }
         let clock = relay.as_ref().map(|relay| relay.now());
         if self.pending.is_empty() {
             // The usual case: whole commands, read where they lie.

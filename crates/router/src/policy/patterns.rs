@@ -4,13 +4,47 @@ use crate::catalog::Access;
 use crate::glob;
 use std::fmt::Write;
 
+/// How something begins. A key is held against it by one word, which is asked for every hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Prefix {
+    /// Its first bytes, and which bits of a word they have.
+    head: u64,
+    mask: u64,
+    all: Box<[u8]>,
+}
+
+impl Prefix {
+    const WORD: usize = size_of::<u64>();
+
+    fn new(all: &[u8]) -> Self {
+        let (mut head, mut mask) = ([0; Self::WORD], [0; Self::WORD]);
+        for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(all) {
+            (*head, *mask) = (*byte, u8::MAX);
+        }
+        let (head, mask) = (u64::from_ne_bytes(head), u64::from_ne_bytes(mask));
+        Self { head, mask, all: all.into() }
+    }
+
+    /// Whether this text begins so.
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk() {
+            Some(word) => {
+                u64::from_ne_bytes(*word) & self.mask == self.head
+                    && (self.all.len() <= Self::WORD || text.starts_with(&self.all))
+            }
+            None => text.starts_with(&self.all),
+        }
+    }
+}
+
 /// What a pattern matches, found out once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shape {
     /// Anything.
     All,
     /// What begins so: the usual pattern, one comparison a key.
-    Prefix(Box<[u8]>),
+    Prefix(Prefix),
     /// Any other pattern.
     Glob(Box<[u8]>),
 }
@@ -21,7 +55,7 @@ impl Shape {
         let plain = |part: &[u8]| !part.iter().any(|byte| b"*?[\\".contains(byte));
         match bytes {
             b"*" => Self::All,
-            [head @ .., b'*'] if plain(head) => Self::Prefix(head.into()),
+            [head @ .., b'*'] if plain(head) => Self::Prefix(Prefix::new(head)),
             _ => Self::Glob(bytes.into()),
         }
     }
@@ -30,7 +64,7 @@ impl Shape {
     fn matches(&self, text: &[u8]) -> bool {
         match self {
             Self::All => true,
-            Self::Prefix(prefix) => text.starts_with(prefix),
+            Self::Prefix(prefix) => prefix.begins(text),
             Self::Glob(pattern) => glob::matches(pattern, text, false),
         }
     }
@@ -77,7 +111,7 @@ impl KeyPatterns {
             one.access.contains(Access::READ)
                 && match &one.shape {
                     Shape::All => true,
-                    Shape::Prefix(prefix) => begin.starts_with(prefix),
+                    Shape::Prefix(prefix) => prefix.begins(begin),
                     Shape::Glob(_) => false,
                 }
         })
@@ -139,5 +173,23 @@ impl ChannelPatterns {
     pub(crate) fn describe(&self) -> String {
         let all: Vec<_> = self.0.iter().map(|(text, _)| format!("&{text}")).collect();
         all.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Prefix;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_prefix_is_found_as_byte_by_byte(
+            prefix in prop::collection::vec(97u8..99, 0..12),
+            text in prop::collection::vec(97u8..99, 0..14),
+        ) {
+            prop_assert_eq!(Prefix::new(&prefix).begins(&text), text.starts_with(&prefix));
+            let longer = [&prefix[..], &text[..]].concat();
+            prop_assert!(Prefix::new(&prefix).begins(&longer));
+        }
     }
 }

@@ -9,11 +9,11 @@ use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
-use crate::sight::{Latencies, Sight};
+use crate::sight::{COUNTED, Latencies, Sight};
 use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
-use breakwater_engine::Cache;
+use breakwater_engine::{Cache, Expected};
 use breakwater_resp::Reply;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -313,6 +313,12 @@ impl Router {
         self.store.cache()
     }
 
+    /// Goes on with what [`Session::expect`](crate::Session::expect) has begun.
+    #[inline]
+    pub fn expect(&self, expected: Expected) {
+        self.store.cache().expect_now(expected);
+    }
+
     /// Counts since the start.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -389,7 +395,7 @@ impl Router {
         let counts = [&self.commands, &self.received, &self.sent];
         for (of, count) in counts.into_iter().zip([commands, received as u64, sent as u64]) {
             // All threads count here: a step of nothing would cost as much as any other.
-            if count > 0 {
+            if count > 0 && COUNTED {
                 of.fetch_add(count, Ordering::Relaxed);
             }
         }

@@ -15,3 +15,6 @@ pub(crate) use lane::{StaleReason, StoreLatencies};
 pub use step::{CommandClass, StepCounts};
 pub(crate) use totals::Sight;
 pub use totals::{Cold, Crowding, Sighting, Skew, ThreadCounts};
+
+/// Whether anything is counted: nothing is where it is measured what that costs.
+pub(crate) const COUNTED: bool = !cfg!(feature = "uncounted");

@@ -1,5 +1,6 @@
 //! The requests of one step of a client, counted before it is known how long they took.
 
+use super::COUNTED;
 use crate::catalog::Class;
 
 /// What kind of request it is, as far as latencies are told apart.
@@ -44,13 +45,13 @@ impl StepCounts {
     /// A request is on its way.
     #[inline]
     pub(crate) fn request(&mut self, class: CommandClass) {
-        self.requests[class as usize] += 1;
+        self.requests[class as usize] += u32::from(COUNTED);
     }
 
     /// A request was answered by the node itself.
     #[inline]
     pub(crate) fn answer(&mut self, class: CommandClass) {
-        self.answered[class as usize] += 1;
+        self.answered[class as usize] += u32::from(COUNTED);
     }
 
     /// Adds what another one counted.

@@ -8,8 +8,8 @@ use super::records::Records;
 use crate::failure::Failure;
 use crate::news::{ClientId, NOBODY, NewsDesk};
 use breakwater_engine::{
-    Cache, Edit, EntryRef, Error, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener, Value,
-    run_to_end,
+    Cache, Edit, EntryRef, Error, Expected, Expiry, Key, MAX_KEY_LEN, Reason, RemovalListener,
+    Value, run_to_end,
 };
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
@@ -167,10 +167,10 @@ impl Store {
     }
 
     /// Unix milliseconds on the cache's clock, which the wall clock `now` corrects only where it
-    /// was set anew: a deadline reads the same each time.
+    /// was set anew: a deadline reads the same each time. `moment` was read from that clock.
     #[inline]
-    pub(crate) fn synchronize(&self, now: u64) -> i64 {
-        let clock = self.cache.clock().now() as i64;
+    pub(crate) fn synchronize(&self, now: u64, moment: u64) -> i64 {
+        let clock = moment as i64;
         // Relaxed: a number by itself; threads that disagree for a moment differ by a clock step.
         let epoch = self.epoch.load(Ordering::Relaxed);
         if (now as i64 - clock - epoch).abs() < STEP {
@@ -179,6 +179,11 @@ impl Store {
         self.epoch.store(now as i64 - clock, Ordering::Relaxed);
         self.latest.fetch_max(now as i64 - clock, Ordering::Relaxed);
         now as i64
+    }
+
+    /// This key is going to be read or written: see [`Cache::expect_soon`].
+    pub(crate) fn expect_soon(&self, db: u8, name: &[u8]) -> Expected {
+        self.cache.expect_soon(DbKey::new(db, name).key())
     }
 
     /// These keys are going to be read or written.

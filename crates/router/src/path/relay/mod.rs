@@ -179,6 +179,9 @@ pub struct Relay {
     /// Whether what is answered now is so since the store has not.
     fails: bool,
     now: u64,
+    /// The time of what is remembered, in milliseconds of the engine's clock, as of the chunk of requests
+    /// that is taken.
+    moment: u64,
     /// Before this time nothing is to be done.
     due: u64,
 }
@@ -238,6 +241,7 @@ impl Relay {
             waited: 0,
             fails: false,
             now: 0,
+            moment: 0,
             due: 0,
         })
     }
@@ -340,6 +344,12 @@ impl Relay {
     /// The time that it was told last, in milliseconds of a clock that never goes back.
     pub fn now(&self) -> u64 {
         self.now
+    }
+
+    /// Requests are taken at this time, in milliseconds of the engine's clock.
+    #[inline]
+    pub(crate) fn takes_at(&mut self, moment: u64) {
+        self.moment = moment;
     }
 
     /// What a request that is taken now waits for the store at the most, in milliseconds.

@@ -69,8 +69,8 @@ impl Relay {
             return None;
         }
         let mark = out.len();
-        let hit =
-            self.router.replies.get(request.db, request.args.word(1), request.protocol, out)?;
+        let (key, now) = (request.args.word(1), self.moment);
+        let hit = self.router.replies.get(request.db, key, request.protocol, now, out)?;
         let counts = self.still_counts(route, &hit, out.len() - mark, 0);
         if !counts {
             out.truncate(mark);
