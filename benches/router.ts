@@ -2,7 +2,8 @@
  * CPU of the server an operation, from /proc, under redis-benchmark: the node against redis-server,
  * and in front of it against twemproxy. Rounds of all sides alternate; the medians are compared.
  * Then what the store is spared of hot reads, reads of a store that is far away, how late a timer is on
- * a loaded thread, what several stores cost instead of one, and how a hot key is spread over them.
+ * a loaded thread, what several stores cost instead of one, how a hot key is spread over them, and what
+ * users and their rules cost.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,6 +17,7 @@ import { cpu } from './lib/cpu.ts'
 import { median, type Row, table, times } from './lib/report.ts'
 import { distant } from './router/distant.ts'
 import { hot } from './router/hot.ts'
+import { policy } from './router/policy.ts'
 import { spread } from './router/spread.ts'
 import { severalStores } from './router/stores.ts'
 import { timer } from './router/timer.ts'
@@ -82,6 +84,7 @@ export async function router(options: { rounds: number }): Promise<Row[]> {
       ...(await timer()),
       ...(await severalStores(options)),
       ...(await spread()),
+      ...(await policy(options)),
     ]
   } finally {
     lab.close()
