@@ -5,6 +5,7 @@ use super::known::Known;
 use super::rows;
 use breakwater_resp::Args;
 use foldhash::fast::FixedState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -27,6 +28,12 @@ pub(crate) fn named(name: &[u8]) -> Option<&'static Known> {
 /// Whether these words begin or end subscriptions.
 pub(crate) fn subscribes(args: Args<'_>) -> bool {
     find(args).is_some_and(|known| known.class == Class::Subscribes)
+}
+
+/// The name of the command that these words are, if they are any.
+pub(crate) fn name_of(known: Option<&Known>, args: Args<'_>) -> Cow<'static, str> {
+    let named = known.filter(|known| !known.misses_part(args));
+    named.map_or(Cow::Borrowed(""), |known| known.name.clone())
 }
 
 /// All commands and parts of commands.

@@ -18,7 +18,7 @@ pub(crate) use categories::{categories, category};
 pub(crate) use certain::{certain, idle};
 pub use class::{Class, Effect};
 pub use find::{find, known};
-pub(crate) use find::{named, subscribes};
+pub(crate) use find::{name_of, named, subscribes};
 pub use known::Known;
 pub use learn::learn;
 pub use permissions::Permissions;

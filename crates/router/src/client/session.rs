@@ -5,6 +5,7 @@ use super::arrivals::Arrivals;
 use super::news;
 use super::output::Output;
 use super::way::{Way, execute};
+use crate::catalog;
 use crate::command::State;
 use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, as_message};
@@ -91,7 +92,7 @@ impl Session {
         output: &mut Output,
         relay: Option<&mut Relay>,
     ) -> Next {
-        let before = output.bytes.len();
+        let (before, fronts) = (output.bytes.len(), relay.is_some());
         if let Some(relay) = &relay {
             // Release: who is told of it finds the relay.
             self.state.client.home.store(relay.number(), Ordering::Release);
@@ -101,6 +102,10 @@ impl Session {
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
         self.state.hears = self.course.hears();
+        if fronts {
+            self.state.ran(&self.course.last);
+            self.state.stand(self.course.standing());
+        }
         self.state.show(now, self.pending.len(), &self.router);
         self.router.count(0, chunk.len(), sent);
         // Whoever changes the rules and has not been shown this is seen here.
@@ -173,6 +178,9 @@ impl Session {
             (_, None) => {}
         }
         self.state.closing |= delivery.ends;
+        if delivery.ticket.is_some() && self.state.is_amid() {
+            self.state.stand(self.course.standing());
+        }
     }
 
     /// Takes a message or news, in the form of the client's protocol.
@@ -325,7 +333,8 @@ impl Session {
                                 let class = execute(state, router, args, now, output);
                                 output.batch.request(class);
                                 output.batch.answer(class);
-                                if mute && state.replying.is_mute() {
+                                let told = || catalog::subscribes(args);
+                                if mute && state.replying.is_mute() && !told() {
                                     output.bytes.truncate(mark);
                                 }
                             }

@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
-use crate::shared::Router;
+use crate::shared::{Router, Standing};
 use crate::sight::CommandClass;
 use breakwater_resp::{Args, ReplyWriter, RequestParser};
 
@@ -99,6 +99,7 @@ impl Way<'_> {
                 Err(Failure(text)) => reply.error(&text),
             },
             Ok(Taken::Local) => {
+                self.show(stand);
                 execute(self.state, self.router, args, now, output);
             }
             Err(Failure(text)) => {
@@ -113,9 +114,22 @@ impl Way<'_> {
         Answered::Made
     }
 
+    /// Shows other clients what this one is in the middle of.
+    fn show(&mut self, stand: Stand) {
+        let standing = self.course.standing();
+        self.state.stand(match stand {
+            Stand::Alone => standing,
+            // It has not ended: that is taken apart meanwhile.
+            _ => Standing { queued: self.state.queued(), ..standing },
+        });
+    }
+
     /// Does the node's part of a transaction, of which the store has done its own.
     fn execute(&mut self, now: i64, output: &mut Output) -> Answered {
         let Some(mut execution) = self.course.execution.take() else { return Answered::Later };
+        self.state.ran(&self.course.last);
+        let queued = Some(execution.count);
+        self.state.stand(Standing { queued, ..self.course.standing() });
         let mark = output.bytes.len();
         while let Some(part) = execution.next() {
             // What it says of replies counts from the next part on.

@@ -85,9 +85,15 @@ fn id(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn info(call: &mut Call<'_>) -> Result<(), Failure> {
     catch_up(call);
-    let line = call.state.client.describe(call.now as u64) + "\n";
+    let line = describe(call, &call.state.client);
     call.reply.verbatim(*b"txt", line.as_bytes());
     Ok(())
+}
+
+/// A line that describes a client.
+fn describe(call: &Call<'_>, client: &Client) -> String {
+    let tracker = call.router.tracked.of(client.id);
+    client.describe(call.now as u64, tracker.as_deref()) + "\n"
 }
 
 /// Shows this client as it is within its chunk.
@@ -115,8 +121,7 @@ fn list(call: &mut Call<'_>) -> Result<(), Failure> {
         }
         _ => return Err(SYNTAX.into()),
     };
-    let lines: String =
-        clients.iter().map(|client| client.describe(call.now as u64) + "\n").collect();
+    let lines: String = clients.iter().map(|client| describe(call, client)).collect();
     call.reply.verbatim(*b"txt", lines.as_bytes());
     Ok(())
 }
@@ -141,7 +146,7 @@ impl ClientKind {
     }
 
     fn takes(self, client: &Client) -> bool {
-        let subscribed = client.profile.lock().subscriptions != [0, 0];
+        let subscribed = client.profile.lock().standing.subscribes();
         self == if subscribed { Self::Subscribed } else { Self::Normal }
     }
 }
@@ -251,10 +256,8 @@ fn setinfo(call: &mut Call<'_>) -> Result<(), Failure> {
         _ => return Err(Failure::new([b"ERR Unrecognized option '", option, b"'"].concat())),
     };
     if !value.iter().all(u8::is_ascii_graphic) {
-        let name = option.to_ascii_lowercase();
         return Err(Failure::new(
-            [b"ERR ", &name[..], b" cannot contain spaces, newlines or special characters."]
-                .concat(),
+            [b"ERR ", option, b" cannot contain spaces, newlines or special characters."].concat(),
         ));
     }
     *field = value.to_vec();

@@ -24,15 +24,20 @@ pub(crate) fn run(call: &mut Call<'_>) -> CommandClass {
 
 #[inline]
 fn attempt(call: &mut Call<'_>, class: &mut CommandClass) -> Result<(), Failure> {
-    let command = match find(call.args.word(0)) {
-        Some(command) if command.subcommands.is_empty() || call.args.len() == 1 => command,
-        Some(command) => command.subcommand(call.args)?,
-        None => return refuse(call),
+    let found = match find(call.args.word(0)) {
+        Some(command) if command.subcommands.is_empty() || call.args.len() == 1 => Ok(command),
+        Some(command) => command.subcommand(call.args).map_err(Some),
+        None => Err(None),
+    };
+    call.state.run(found.as_ref().map_or("", |command| command.name));
+    let command = match found {
+        Ok(command) => command,
+        Err(Some(failure)) => return Err(failure),
+        Err(None) => return refuse(call),
     };
     if !command.takes(call.args.len()) {
         return Err(wrong_arity(command.name));
     }
-    call.state.last = command.name;
     *class = command.class();
     match &call.state.user {
         _ if command.flags & flag::NO_AUTH != 0 => {}

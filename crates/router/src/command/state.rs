@@ -2,10 +2,11 @@
 
 use crate::cache::Concern;
 use crate::catalog::Permissions;
-use crate::news::{Kind, Topics, TrackingMode};
+use crate::news::{Topics, TrackingMode};
 use crate::policy::{DEFAULT, User};
-use crate::shared::{Client, Edition, Router};
+use crate::shared::{Client, Edition, Router, Standing};
 use breakwater_resp::Protocol;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Whether a client gets replies: what `CLIENT REPLY` says.
@@ -65,8 +66,10 @@ pub(crate) struct State {
     pub(crate) hears: Permissions,
     /// Whether it said `CLIENT CACHING`, for the next command.
     pub(crate) caching: bool,
-    /// The command that ran last.
-    pub(crate) last: &'static str,
+    /// The command that ran last; none if that was no command.
+    last: Cow<'static, str>,
+    /// What it is in the middle of.
+    standing: Standing,
     /// No further command is to be run.
     pub(crate) closing: bool,
     /// What other clients were shown last.
@@ -76,8 +79,9 @@ pub(crate) struct State {
 /// What other clients are shown of one.
 struct Shown {
     user: Option<Arc<User>>,
-    /// Database, protocol, last command, what its user has to be permitted, bytes that wait.
-    rest: (u8, Protocol, &'static str, Permissions, usize),
+    last: Cow<'static, str>,
+    /// Database, protocol, what its user has to be permitted, bytes that wait.
+    rest: (u8, Protocol, Permissions, usize),
 }
 
 impl State {
@@ -97,7 +101,8 @@ impl State {
             hears: Permissions::empty(),
             tracks: None,
             caching: false,
-            last: "",
+            last: Cow::Borrowed(""),
+            standing: Standing::default(),
             closing: false,
             shown: None,
         }
@@ -166,9 +171,44 @@ impl State {
     }
 
     /// Shows other clients to what it subscribes.
-    pub(super) fn show_topics(&self) {
-        let counts = [self.topics.of(Kind::Channel).len(), self.topics.of(Kind::Pattern).len()];
-        self.client.profile.lock().subscriptions = counts;
+    pub(super) fn show_topics(&mut self) {
+        let topics = self.topics.counts();
+        self.stand(Standing { topics, ..self.standing });
+    }
+
+    /// A command runs; none if that is no command. In a transaction it is `EXEC` that does.
+    #[inline]
+    pub(super) fn run(&mut self, command: &'static str) {
+        if self.standing.queued.is_none() {
+            self.last = Cow::Borrowed(command);
+        }
+    }
+
+    /// A command of a node with a store has run.
+    #[inline]
+    pub(crate) fn ran(&mut self, command: &Cow<'static, str>) {
+        if self.last != *command {
+            self.last = command.clone();
+        }
+    }
+
+    /// What it is in the middle of from now on, as other clients are shown it.
+    #[inline]
+    pub(crate) fn stand(&mut self, standing: Standing) {
+        if self.standing != standing {
+            self.standing = standing;
+            self.client.profile.lock().standing = standing;
+        }
+    }
+
+    /// How many commands it has queued, as other clients are shown it.
+    pub(crate) fn queued(&self) -> Option<u32> {
+        self.standing.queued
+    }
+
+    /// Whether it is in the middle of anything.
+    pub(crate) fn is_amid(&self) -> bool {
+        self.standing != Standing::default()
     }
 
     /// Is told of nothing any more.
@@ -187,32 +227,37 @@ impl State {
     /// Shows other clients how it is; `input` bytes of it wait.
     pub(crate) fn show(&mut self, now: u64, input: usize, router: &Router) {
         self.client.act(now);
-        let rest = (self.db, self.protocol, self.last, self.needs(), input);
+        let rest = (self.db, self.protocol, self.needs(), input);
         let user = self.user.as_ref().map(Arc::as_ptr);
+        let knows = |shown: &Shown| shown.user.as_ref().map(Arc::as_ptr) == user;
+        let same_user = self.shown.as_ref().is_some_and(knows);
         // The usual case: nothing has changed but the time.
-        let same =
-            |shown: &Shown| shown.rest == rest && shown.user.as_ref().map(Arc::as_ptr) == user;
+        let same = |shown: &Shown| same_user && shown.rest == rest && shown.last == self.last;
         if self.shown.as_ref().is_some_and(same) {
             return;
         }
-        let name = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
         let mut profile = self.client.profile.lock();
-        if profile.user != name {
+        if !same_user {
+            let name = self.user.as_ref().map_or(DEFAULT, |user| &user.name);
             profile.user = name.into();
+            profile.known = self.user.clone();
+            let until = self.user.as_ref().map_or(i64::MAX, |user| user.until());
+            router.registry.limit(&self.client, until);
         }
-        profile.known = self.user.clone();
-        let until = self.user.as_ref().map_or(i64::MAX, |user| user.until());
-        router.registry.limit(&self.client, until);
-        (profile.db, profile.protocol, profile.command, profile.needs, profile.input) = rest;
+        (profile.db, profile.protocol, profile.needs, profile.input) = rest;
+        profile.command = self.last.clone();
         drop(profile);
-        self.shown = Some(Shown { user: self.user.clone(), rest });
+        self.shown = Some(Shown { user: self.user.clone(), last: self.last.clone(), rest });
     }
 
     /// Forgets everything but the connection.
     pub(crate) fn reset(&mut self, router: &Router) {
         self.user = self.rules.users.at_first(self.client.peer.certificate.as_ref());
         (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
-        self.replying = Replying::On;
+        // That this very reply is for nobody it has said before.
+        if self.replying != Replying::Skipping {
+            self.replying = Replying::On;
+        }
         self.ignore(router);
         let mut profile = self.client.profile.lock();
         profile.name.clear();

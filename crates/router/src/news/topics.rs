@@ -72,6 +72,13 @@ impl Topics {
         self.0.iter().filter(|(other, _)| alike(*other)).count()
     }
 
+    /// How many there are of each kind: channels, patterns, channels of shards.
+    pub(crate) fn counts(&self) -> [u32; 3] {
+        let mut counts = [0; 3];
+        self.0.iter().for_each(|(kind, _)| counts[*kind as usize] += 1);
+        counts
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -10,8 +10,9 @@ use crate::cache::Concern;
 use crate::catalog::Permissions;
 use crate::news::{Topic, Topics};
 use crate::policy::User;
-use crate::shared::ClientId;
+use crate::shared::{ClientId, Standing};
 use breakwater_resp::{Args, Protocol};
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -197,6 +198,8 @@ pub(crate) struct Course {
     blocks: bool,
     /// Whether it is told of all that the store does.
     pub(super) monitors: bool,
+    /// Its last command; none if that was no command.
+    pub(crate) last: Cow<'static, str>,
     /// Whether its next request was held up by `CLIENT PAUSE`.
     pub(crate) paused: bool,
     /// What it tracks.
@@ -262,6 +265,18 @@ impl Course {
     /// Whether it is in the middle of a transaction.
     pub(crate) fn queues(&self) -> bool {
         self.transaction.is_some()
+    }
+
+    /// What other clients are shown of what it is in the middle of.
+    #[inline]
+    pub(crate) fn standing(&self) -> Standing {
+        if self.is_free() && !self.paused {
+            return Standing::default();
+        }
+        let executed = || self.execution.as_ref().map(|execution| execution.count);
+        let queued = self.transaction.as_ref().map(Transaction::count).or_else(executed);
+        let blocks = self.paused || self.is_blocked();
+        Standing { queued, blocks, monitors: self.monitors, topics: self.topics.counts() }
     }
 
     /// What its user has to be permitted for what it hears without asking.

@@ -25,6 +25,8 @@ pub(crate) struct Execution {
     muted: bool,
     /// Requests that are to be answered.
     parts: VecDeque<Piece>,
+    /// How many they were.
+    pub(crate) count: u32,
     /// The reply as far as it is known; `None` as long as the store has not answered.
     reply: Option<Vec<u8>>,
     /// Whether a part of it has to come behind what is owed for another one.
@@ -39,8 +41,8 @@ pub(crate) struct Execution {
 impl Execution {
     /// One of these parts, none of which is done.
     pub(super) fn new((ticket, muted): (Ticket, bool), parts: VecDeque<Piece>) -> Self {
-        let is_shared = parts.contains(&Piece::Stores);
-        Self { ticket, muted, parts, reply: None, owes: false, tracks: false, is_shared }
+        let (is_shared, count) = (parts.contains(&Piece::Stores), parts.len() as u32);
+        Self { ticket, muted, parts, count, reply: None, owes: false, tracks: false, is_shared }
     }
 
     /// Whether the store has answered.

@@ -217,9 +217,7 @@ impl ClientTracking {
             ))
         };
         for (at, prefix) in prefixes.iter().enumerate() {
-            let held = self.options.prefixes.iter().filter(|_| self.tracker.is_some());
-            // It may be named again.
-            for other in held.filter(|other| *other != prefix) {
+            for other in self.options.prefixes.iter().filter(|_| self.tracker.is_some()) {
                 if overlap(prefix, other) {
                     return Err(error(prefix, "an existing", other));
                 }

@@ -18,6 +18,8 @@ pub(crate) struct Transaction {
     /// node does it.
     requests: Vec<u8>,
     ends: Vec<(usize, bool)>,
+    /// How many its client has queued, before one was refused if one was.
+    count: u32,
     /// Whether one of them was refused: then none is done.
     refused: bool,
     /// The keys that it reads whose changes its client is to hear of.
@@ -42,7 +44,13 @@ impl Transaction {
         }
         self.requests.extend_from_slice(request);
         self.ends.push((self.requests.len(), own));
+        self.count += u32::from(!self.refused);
         Ok(())
+    }
+
+    /// How many requests its client has queued.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
     /// What all its keys belong to.

@@ -3,9 +3,11 @@
 use crate::catalog::Permissions;
 use crate::news::{ClientId, Mailbox, Recipient, TrackingMode};
 use crate::policy::{DEFAULT, ShownCertificate, User, Users};
+use crate::shared::tracked::Tracker;
 use crate::topology::ServerId;
 use breakwater_resp::Protocol;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -54,18 +56,38 @@ pub(crate) struct Profile {
     pub(crate) needs: Permissions,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
-    pub(crate) command: &'static str,
+    /// Its last command, in lower case; none if it was no command.
+    pub(crate) command: Cow<'static, str>,
     /// Bytes of it that wait to be understood.
     pub(crate) input: usize,
     /// Bytes for it in the chunk of replies being made.
     pub(crate) output: usize,
     pub(crate) no_evict: bool,
     pub(crate) no_touch: bool,
-    /// To how many channels and patterns it subscribes.
-    pub(crate) subscriptions: [usize; 2],
+    pub(crate) standing: Standing,
     /// The server that it has a connection of its own to over which it may block, and the number that
     /// the store knows it by.
     pub(crate) own: Option<(ServerId, i64)>,
+}
+
+/// What a client is in the middle of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// How many commands it has queued, if it has begun a transaction.
+    pub(crate) queued: Option<u32>,
+    /// Whether it waits for a command that blocks, or for the end of a pause.
+    pub(crate) blocks: bool,
+    /// Whether it is told of all that the store does.
+    pub(crate) monitors: bool,
+    /// To how many channels, patterns and channels of shards it subscribes.
+    pub(crate) topics: [u32; 3],
+}
+
+impl Standing {
+    /// Whether it subscribes to anything.
+    pub(crate) fn subscribes(&self) -> bool {
+        self.topics != [0; 3]
+    }
 }
 
 impl Profile {
@@ -98,15 +120,16 @@ impl Client {
     }
 
     /// One line of `CLIENT LIST`, without its end. What does not exist here has the value that an
-    /// idle client of Redis shows.
-    pub(crate) fn describe(&self, now: u64) -> String {
+    /// idle client of Redis shows. `tracker` is what it tracks of a store behind the node.
+    pub(crate) fn describe(&self, now: u64, tracker: Option<&Tracker>) -> String {
         let profile = self.profile.lock().clone();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (flags, redirect) = self.flags(&profile);
-        let [channels, patterns] = profile.subscriptions;
+        let (flags, redirect) = self.flags(&profile, tracker);
+        let Standing { queued, topics: [channels, patterns, shards], .. } = profile.standing;
+        let queued = queued.map_or(-1, i64::from);
         format!(
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={} sub={channels} \
-             psub={patterns} ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
+             psub={patterns} ssub={shards} multi={queued} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
              omem=0 tot-mem={} events=r cmd={} user={} redir={redirect} resp={} lib-name={} lib-ver={}",
             self.id,
             self.peer.address,
@@ -118,7 +141,7 @@ impl Client {
             profile.input,
             profile.output,
             profile.input + profile.output,
-            if profile.command.is_empty() { "NULL" } else { profile.command },
+            if profile.command.is_empty() { "NULL" } else { &*profile.command },
             profile.user,
             profile.protocol as u8,
             text(&profile.library),
@@ -127,15 +150,22 @@ impl Client {
     }
 
     /// The letters of what it does, and whom it redirects to.
-    fn flags(&self, profile: &Profile) -> (String, i64) {
-        let tracking = self.recipient.tracking();
-        let tracking = tracking.as_ref();
-        let redirect = tracking.map_or(-1, |tracking| tracking.target());
+    fn flags(&self, profile: &Profile, tracker: Option<&Tracker>) -> (String, i64) {
+        let standing = &profile.standing;
+        let own = self.recipient.tracking().as_ref().map(|tracking| {
+            let broadcasts = tracking.mode == TrackingMode::Broadcast;
+            (tracking.target(), tracking.broken, broadcasts)
+        });
+        let tracks = own.or_else(|| tracker.map(Tracker::shown));
+        let (redirect, broken, broadcasts) = tracks.unwrap_or((-1, false, false));
         let letters = [
-            (profile.subscriptions != [0, 0], 'P'),
-            (tracking.is_some(), 't'),
-            (tracking.is_some_and(|tracking| tracking.broken), 'R'),
-            (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Broadcast), 'B'),
+            (standing.monitors, 'O'),
+            (standing.subscribes(), 'P'),
+            (standing.queued.is_some(), 'x'),
+            (standing.blocks, 'b'),
+            (tracks.is_some(), 't'),
+            (broken, 'R'),
+            (broadcasts, 'B'),
             (profile.no_evict, 'e'),
             (profile.no_touch, 'T'),
         ];
@@ -193,12 +223,12 @@ impl Registry {
                 needs: Permissions::empty(),
                 db: 0,
                 protocol: Protocol::Resp2,
-                command: "",
+                command: Cow::Borrowed(""),
                 input: 0,
                 output: 0,
                 no_evict: false,
                 no_touch: false,
-                subscriptions: [0, 0],
+                standing: Standing::default(),
                 own: None,
             }),
         });

@@ -12,8 +12,8 @@ mod seen;
 mod tracked;
 
 pub(crate) use crate::news::ClientId;
-pub(crate) use clients::Client;
 pub use clients::Peer;
+pub(crate) use clients::{Client, Standing};
 pub(crate) use copies::{pack, unpack};
 pub(crate) use ear::Left;
 pub(crate) use hot::Heated;

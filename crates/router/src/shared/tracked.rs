@@ -31,6 +31,8 @@ pub(crate) struct Tracker {
     pub(crate) target: AtomicU64,
     /// Whether that one was found gone.
     pub(crate) broken: AtomicBool,
+    /// Whether it hears of prefixes, and not of what it reads.
+    pub(crate) broadcasts: AtomicBool,
     /// Whether what it reads is registered in another table, that of a connection.
     apart: AtomicBool,
     /// Registrations of smaller numbers do not count.
@@ -39,6 +41,16 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
+    /// What other clients are shown of it: who is told in its place, whether that one was found gone,
+    /// and whether it hears of prefixes.
+    pub(crate) fn shown(&self) -> (i64, bool, bool) {
+        (
+            self.target.load(Ordering::Acquire) as i64,
+            self.broken.load(Ordering::Acquire),
+            self.broadcasts.load(Ordering::Relaxed),
+        )
+    }
+
     /// Its registrations end, but for those that are yet to come.
     fn drop_all(&self, floor: u64) {
         self.floor.fetch_max(floor, Ordering::AcqRel);
@@ -174,6 +186,7 @@ impl TrackedReads {
                 thread,
                 target: AtomicU64::new(0),
                 broken: AtomicBool::new(false),
+                broadcasts: AtomicBool::new(false),
                 apart: AtomicBool::new(false),
                 floor: AtomicU64::new(0),
                 weight: AtomicUsize::new(0),
@@ -217,8 +230,12 @@ impl TrackedReads {
 
     /// Whether the client that is told in the place of this one was found gone.
     pub(crate) fn is_broken(&self, client: ClientId) -> bool {
-        let trackers = self.trackers.lock();
-        trackers.get(&client).is_some_and(|tracker| tracker.broken.load(Ordering::Acquire))
+        self.of(client).is_some_and(|tracker| tracker.broken.load(Ordering::Acquire))
+    }
+
+    /// As whom a client tracks, if it does.
+    pub(crate) fn of(&self, client: ClientId) -> Option<Arc<Tracker>> {
+        self.trackers.lock().get(&client).cloned()
     }
 
     /// Registers a client for keys; the number of that, and who is to be told for it.

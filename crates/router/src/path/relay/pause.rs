@@ -40,6 +40,7 @@ impl Relay {
             self.wake_by(Some(until));
             // What its client waits for is not the store.
             course.paused = true;
+            course.last = catalog::name_of(known, request.args);
         }
         waits
     }
@@ -61,15 +62,16 @@ impl Relay {
     /// `CLIENT PAUSE`.
     pub(super) fn pause(&mut self, request: &Request<'_>) -> Result<Taken, Failure> {
         check_count(request)?;
-        let time = number::integer(request.args.word(2)).ok_or(NO_TIME)?;
-        let time = u64::try_from(time).map_err(|_| "ERR timeout is negative")?;
         let all = match request.args.get(3) {
             None => true,
             Some(mode) if mode.eq_ignore_ascii_case(b"all") => true,
             Some(mode) if mode.eq_ignore_ascii_case(b"write") => false,
             Some(_) => return Err(NO_MODE.into()),
         };
-        self.router.pause.begin(self.now.saturating_add(time), all);
+        let time = number::integer(request.args.word(2)).ok_or(NO_TIME)?;
+        let time = u64::try_from(time).map_err(|_| "ERR timeout is negative")?;
+        let until = self.now.checked_add(time).filter(|until| i64::try_from(*until).is_ok());
+        self.router.pause.begin(until.ok_or("ERR timeout is out of range")?, all);
         Ok(Taken::Said("OK"))
     }
 
@@ -92,14 +94,14 @@ impl Relay {
         out: &mut Vec<u8>,
     ) -> Result<Taken, Failure> {
         check_count(request)?;
-        let id = number::integer(request.args.word(2))
-            .ok_or("ERR value is not an integer or out of range")?;
         let reason = match request.args.get(3) {
             None => "TIMEOUT",
             Some(reason) if reason.eq_ignore_ascii_case(b"timeout") => "TIMEOUT",
             Some(reason) if reason.eq_ignore_ascii_case(b"error") => "ERROR",
             Some(_) => return Err(NO_REASON.into()),
         };
+        let id = number::integer(request.args.word(2))
+            .ok_or("ERR value is not an integer or out of range")?;
         let client = u64::try_from(id).ok().and_then(|id| self.router.registry.find(id));
         let Some((server, number)) = client.and_then(|client| client.profile.lock().own) else {
             out.extend_from_slice(b":0\r\n");

@@ -16,6 +16,7 @@ use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::sight::CommandClass;
 use breakwater_resp::Protocol;
+use std::borrow::Cow;
 
 impl Relay {
     /// Takes a request; errors are for the client.
@@ -29,6 +30,7 @@ impl Relay {
             return Ok(Taken::Later);
         }
         if self.answer_at_once(request, course, out) {
+            course.last = Cow::Borrowed("get");
             return Ok(Taken::Done);
         }
         self.waited = request.waited;
@@ -67,6 +69,9 @@ impl Relay {
                 None => return Ok(Taken::Later),
             }
             known = learned.as_deref();
+        }
+        if request.stand == Stand::Alone {
+            course.last = catalog::name_of(known, request.args);
         }
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
         if late && self.is_lost(listed, known, request, course) {

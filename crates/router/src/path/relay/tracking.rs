@@ -125,6 +125,8 @@ impl Relay {
         let tracked = &self.router.tracked;
         let tracker = tracked.begin(client, self.number, options.redirect as u64);
         let (broadcasts, no_loop) = (options.broadcasts, options.no_loop);
+        // Relaxed: a word by itself, for people.
+        tracker.broadcasts.store(broadcasts, Ordering::Relaxed);
         course.tracking.begin(options, tracker.clone());
         if turns {
             // What it was to hear of by then it may not hear of any more.
