@@ -7,7 +7,7 @@ use super::replies::{OwedReplies, Ticket};
 use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
-use crate::catalog::Permissions;
+use crate::catalog::{self, Known, Permissions};
 use crate::news::{Topic, Topics};
 use crate::policy::User;
 use crate::shared::{ClientId, Standing};
@@ -265,6 +265,13 @@ impl Course {
     /// Whether it is in the middle of a transaction.
     pub(crate) fn queues(&self) -> bool {
         self.transaction.is_some()
+    }
+
+    /// Notes the command that its client has sent. In a transaction that is done now it is `EXEC`.
+    pub(super) fn takes(&mut self, known: Option<&Known>, request: &Request<'_>) {
+        if request.stand == Stand::Alone {
+            self.last = catalog::name_of(known, request.args);
+        }
     }
 
     /// What other clients are shown of what it is in the middle of.

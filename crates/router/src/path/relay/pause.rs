@@ -40,7 +40,7 @@ impl Relay {
             self.wake_by(Some(until));
             // What its client waits for is not the store.
             course.paused = true;
-            course.last = catalog::name_of(known, request.args);
+            course.takes(known, request);
         }
         waits
     }

@@ -16,7 +16,6 @@ use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::sight::CommandClass;
 use breakwater_resp::Protocol;
-use std::borrow::Cow;
 
 impl Relay {
     /// Takes a request; errors are for the client.
@@ -30,7 +29,7 @@ impl Relay {
             return Ok(Taken::Later);
         }
         if self.answer_at_once(request, course, out) {
-            course.last = Cow::Borrowed("get");
+            course.last = "get".into();
             return Ok(Taken::Done);
         }
         self.waited = request.waited;
@@ -70,9 +69,7 @@ impl Relay {
             }
             known = learned.as_deref();
         }
-        if request.stand == Stand::Alone {
-            course.last = catalog::name_of(known, request.args);
-        }
+        course.takes(known, request);
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
         if late && self.is_lost(listed, known, request, course) {
             let why = self.too_late(request, course);
