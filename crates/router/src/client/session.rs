@@ -103,7 +103,7 @@ impl Session {
         let sent = output.bytes.len() - before;
         self.state.hears = self.course.hears();
         if fronts {
-            self.state.ran(&self.course.last);
+            self.state.ran(self.course.last.clone());
             self.state.stand(self.course.standing());
         }
         self.state.show(now, self.pending.len(), &self.router);

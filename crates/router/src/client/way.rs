@@ -127,7 +127,7 @@ impl Way<'_> {
     /// Does the node's part of a transaction, of which the store has done its own.
     fn execute(&mut self, now: i64, output: &mut Output) -> Answered {
         let Some(mut execution) = self.course.execution.take() else { return Answered::Later };
-        self.state.ran(&self.course.last);
+        self.state.ran(self.course.last.clone());
         let queued = Some(execution.count);
         self.state.stand(Standing { queued, ..self.course.standing() });
         let mark = output.bytes.len();

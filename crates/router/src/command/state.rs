@@ -186,10 +186,8 @@ impl State {
 
     /// A command of a node with a store has run.
     #[inline]
-    pub(crate) fn ran(&mut self, command: &Cow<'static, str>) {
-        if self.last != *command {
-            self.last = command.clone();
-        }
+    pub(crate) fn ran(&mut self, command: Cow<'static, str>) {
+        self.last = command;
     }
 
     /// What it is in the middle of from now on, as other clients are shown it.
