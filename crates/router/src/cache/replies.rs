@@ -364,8 +364,18 @@ impl Replies {
 
     /// Whether the keys of a read still have these generations.
     pub(crate) fn stands(&self, shelf: &Shelf, generations: &Generations) -> bool {
+        self.stands_by(shelf, generations, Staleness::Refused)
+    }
+
+    /// As [`Replies::stands`], for those who take what may have changed unheard for `most` milliseconds:
+    /// no change of a key was heard of since the generations were drawn.
+    pub(crate) fn stands_for(&self, shelf: &Shelf, generations: &Generations, most: u64) -> bool {
+        self.stands_by(shelf, generations, Staleness::Taken(most))
+    }
+
+    fn stands_by(&self, shelf: &Shelf, generations: &Generations, staleness: Staleness) -> bool {
         self.generations(shelf).is_some_and(|held| {
-            held == *generations && held.iter().all(|one| self.counts(*one, Staleness::Refused))
+            held == *generations && held.iter().all(|one| self.counts(*one, staleness))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Routes: what is remembered of the keys that begin alike, and for how long.
 
+use crate::sight::StaleReason;
 use crate::topology::ReadFrom;
 use std::collections::HashMap;
 
@@ -57,6 +58,9 @@ pub struct Route {
     pub negative_ttl: u64,
     /// How long a reply may be given beyond its time while the store is unreachable.
     pub stale_if_error: u64,
+    /// How long a reply may be given beyond its time while the store is asked for as many reads as it
+    /// may be.
+    pub stale_while_busy: u64,
     /// The commands whose replies are remembered, in lower case; all that can be, if it is `None`.
     pub commands: Option<Vec<String>>,
     /// The longest reply that is remembered, in bytes.
@@ -84,6 +88,7 @@ impl Default for Route {
             jitter: 0.1,
             negative_ttl: 5_000,
             stale_if_error: 0,
+            stale_while_busy: 0,
             commands: None,
             largest: 1 << 20,
             verify: 0.0,
@@ -98,6 +103,14 @@ impl Route {
     /// How it is written: its prefix and a star.
     pub fn pattern(&self) -> String {
         format!("{}*", String::from_utf8_lossy(&self.prefix))
+    }
+
+    /// How long a reply may be given beyond its time for this reason.
+    pub(crate) fn patience(&self, why: StaleReason) -> u64 {
+        match why {
+            StaleReason::Unreachable | StaleReason::Failed => self.stale_if_error,
+            StaleReason::Busy => self.stale_while_busy,
+        }
     }
 
     /// Whether any of its reads may go to a replica.
@@ -185,7 +198,8 @@ impl Routes {
 
     /// How long what is over may be given at most, in milliseconds.
     pub fn grace(&self) -> u64 {
-        self.all.iter().map(|route| route.stale_if_error).max().unwrap_or(0)
+        let grace = |route: &Route| route.stale_if_error.max(route.stale_while_busy);
+        self.all.iter().map(grace).max().unwrap_or(0)
     }
 }
 

@@ -103,6 +103,7 @@ fn load(router: &Router) -> Lines {
         ("largest_herd", crowding.largest_herd.to_string()),
         ("stale_given_unreachable", crowding.stale_unreachable.to_string()),
         ("stale_given_failed", crowding.stale_failed.to_string()),
+        ("stale_given_busy", crowding.stale_busy.to_string()),
         ("handshakes", crowding.handshakes.to_string()),
         ("handshakes_failed", crowding.handshakes_failed.to_string()),
         ("cold_hits", cold.hits.to_string()),

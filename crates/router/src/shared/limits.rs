@@ -27,6 +27,13 @@ pub struct Limits {
     /// The most bytes of requests that wait to be written to such a connection, in the same way. One
     /// command may go beyond it.
     pub unwritten: usize,
+    /// The most reads whose replies are remembered that each server is asked at once, all threads
+    /// together: see `path/relay/misses.rs`.
+    pub misses: usize,
+    /// The most of them that wait until a server may be asked.
+    pub waiting_misses: usize,
+    /// How long one waits for that at the most, in milliseconds; never longer than `store_timeout`.
+    pub wait: u64,
     /// How long, in milliseconds, a request waits for the store, from its arrival or from the last
     /// reply that the store gave its client, and a connection to the store until it is made; half as long for a reply of a replica, since another server is asked then.
     pub store_timeout: u64,
@@ -43,6 +50,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// How long a read waits until a server may be asked, in milliseconds.
+    pub(crate) fn miss_wait(&self) -> u64 {
+        self.wait.min(self.store_timeout)
+    }
+
     /// How long a read may be under way, in milliseconds: a store that owes a reply and sends nothing
     /// for as long is taken for dead.
     pub(crate) fn longest_read(&self) -> u64 {
@@ -60,6 +72,9 @@ impl Default for Limits {
             messages: 32 * 1024 * 1024,
             in_flight: 10_000,
             unwritten: 16 * 1024 * 1024,
+            misses: 1_000,
+            waiting_misses: 10_000,
+            wait: 1_000,
             store_timeout: 2_000,
             pinned: 1024,
             tracked_keys: 1_000_000,

@@ -102,7 +102,7 @@ pub struct ServerCounts {
     /// How many milliseconds ago a replica surely had all that the primary had.
     pub lag: Option<u64>,
     /// Names and values, as `stats()` has them.
-    pub counts: [(&'static str, u64); 9],
+    pub counts: [(&'static str, u64); 12],
     /// How long it took for what clients asked, by class.
     pub latencies: [Latencies; 3],
 }
@@ -383,6 +383,9 @@ impl Router {
                 ("pinned", count(Flow::Pinned)),
                 ("pinnedIdle", count(Flow::PinnedIdle)),
                 ("pinnedWaiting", count(Flow::PinnedWaiting)),
+                ("misses", count(Flow::Misses)),
+                ("waitingMisses", count(Flow::WaitingMisses)),
+                ("turnedAway", count(Flow::TurnedAway)),
             ];
             let address = server.address.place();
             Some(ServerCounts { address, leads, state, lag, counts, latencies })

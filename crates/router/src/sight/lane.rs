@@ -18,6 +18,8 @@ pub(crate) enum StaleReason {
     Unreachable,
     /// It was asked and did not answer.
     Failed,
+    /// It was asked for as many reads as it may be.
+    Busy,
 }
 
 /// How long a store took, by class.
@@ -37,7 +39,7 @@ pub struct Lane {
     pub(super) stores: Mutex<Vec<Option<Arc<StoreLatencies>>>>,
     pub(super) herds: AtomicU64,
     pub(super) largest_herd: AtomicU64,
-    pub(super) stale: [AtomicU64; 2],
+    pub(super) stale: [AtomicU64; 3],
     /// Handshakes of TLS with clients that came to an end, and that failed.
     pub(super) handshakes: [AtomicU64; 2],
     /// Tasks that the last turn left.

@@ -33,6 +33,8 @@ pub struct Crowding {
     pub stale_unreachable: u64,
     /// Replies given beyond their time since the store was asked and did not answer.
     pub stale_failed: u64,
+    /// Replies given beyond their time since the store was asked for as many reads as it may be.
+    pub stale_busy: u64,
     /// Handshakes of TLS with clients that came to an end.
     pub handshakes: u64,
     /// Handshakes of TLS with clients that failed.
@@ -164,6 +166,7 @@ impl Sight {
             largest_herd: largest.unwrap_or(0),
             stale_unreachable: self.sum(|lane| &lane.stale[0]),
             stale_failed: self.sum(|lane| &lane.stale[1]),
+            stale_busy: self.sum(|lane| &lane.stale[2]),
             handshakes: self.sum(|lane| &lane.handshakes[0]),
             handshakes_failed: self.sum(|lane| &lane.handshakes[1]),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-const COUNTS: usize = 9;
+const COUNTS: usize = 12;
 
 /// What is counted of a server.
 #[derive(Clone, Copy)]
@@ -26,6 +26,12 @@ pub(crate) enum Flow {
     PinnedIdle,
     /// Clients that wait for one.
     PinnedWaiting,
+    /// Reads that memory did not answer and the server is asked.
+    Misses,
+    /// Those that wait until it may be asked.
+    WaitingMisses,
+    /// Those that were not asked, since as many waited as may or they waited for too long.
+    TurnedAway,
 }
 
 /// Counts of one thread, or of all.

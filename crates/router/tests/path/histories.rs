@@ -5,7 +5,7 @@
 use super::server::Line;
 use super::world::World;
 use breakwater_resp::Protocol::{Resp2, Resp3};
-use breakwater_router::{Route, Routes};
+use breakwater_router::{Limits, Route, Routes, Rules};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{HashMap, VecDeque};
@@ -107,17 +107,21 @@ struct History {
     /// How many versions of each key every read that begins now has to see.
     known: [usize; KEYS],
     values: usize,
+    /// Whether reads may be turned away.
+    turns_away: bool,
 }
 
 impl History {
-    fn new(routes: Routes) -> Self {
-        let mut world = World::new(2, routes);
+    fn new(rules: Rules) -> Self {
+        // As many reads as may be are asked at once, or few.
+        let turns_away = rules.limits.misses < CLIENTS;
+        let mut world = World::by(2, rules);
         for client in 0..CLIENTS {
             let protocol = if client < 2 { Resp2 } else { Resp3 };
             world.connect(client % 2, protocol);
         }
         let asked = (0..CLIENTS).map(|_| VecDeque::new()).collect();
-        Self { world, asked, known: [0; KEYS], values: 0 }
+        Self { world, asked, known: [0; KEYS], values: 0, turns_away }
     }
 
     fn value(&mut self) -> String {
@@ -217,7 +221,8 @@ impl History {
                 let reply = String::from_utf8(reply).unwrap();
                 let asked = self.asked[client].pop_front().expect("nobody asked");
                 if reply.starts_with('-') {
-                    assert!(reply.starts_with("-ERR the store"), "{reply}");
+                    let turned_away = self.turns_away && reply.starts_with("-BUSY the store");
+                    assert!(turned_away || reply.starts_with("-ERR the store"), "{reply}");
                     continue;
                 }
                 match asked {
@@ -280,7 +285,11 @@ fn values(reply: &str) -> Vec<Option<String>> {
 }
 
 fn run(steps: Vec<Step>, route: Route) {
-    let mut history = History::new(Routes::new(vec![route]));
+    run_by(steps, Rules { routes: Routes::new(vec![route]), ..Rules::default() });
+}
+
+fn run_by(steps: Vec<Step>, rules: Rules) {
+    let mut history = History::new(rules);
     steps.into_iter().for_each(|step| history.take(step));
     // Nothing hangs: with the network at work and time enough, everything is answered.
     for _ in 0..4 {
@@ -304,5 +313,17 @@ proptest! {
     fn nor_where_replies_are_read_anew_and_compared(steps in vec(step(), 1..160)) {
         let route = Route { verify: 0.5, refresh_ahead: 0.9, ttl: Some(50), ..Route::default() };
         run(steps, route);
+    }
+
+    #[test]
+    fn nor_where_reads_wait_until_the_store_may_be_asked(
+        steps in vec(step(), 1..160),
+        misses in 1..3usize,
+        waiting_misses in 1..4usize,
+    ) {
+        let route = Route { refresh_ahead: 0.5, ttl: Some(50), ..Route::default() };
+        let limits = Limits { misses, waiting_misses, wait: 50, ..Limits::default() };
+        let routes = Routes::new(vec![route]);
+        run_by(steps, Rules { routes, limits, ..Rules::default() });
     }
 }

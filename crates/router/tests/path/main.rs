@@ -5,6 +5,7 @@ mod fronting;
 mod histories;
 mod pauses;
 mod pipelines;
+mod protection;
 mod pubsub;
 mod server;
 mod tracking;

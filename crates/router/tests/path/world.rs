@@ -75,10 +75,15 @@ fn requests(bytes: &[u8]) -> Vec<String> {
 
 impl World {
     pub fn new(relays: usize, routes: Routes) -> Self {
+        Self::by(relays, Rules { routes, ..Rules::default() })
+    }
+
+    /// One that goes by these rules.
+    pub fn by(relays: usize, rules: Rules) -> Self {
         let clock = Clock::manual();
-        let grace = routes.grace();
+        let grace = rules.routes.grace();
         let config = Config { clock: clock.clone(), grace, ..Config::default() };
-        let router = router(config, Rules { routes, ..Rules::default() }, START);
+        let router = router(config, rules, START);
         Self {
             relays: (0..relays).map(|_| Relay::new(&router).unwrap()).collect(),
             router,

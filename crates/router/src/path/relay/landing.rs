@@ -2,6 +2,7 @@
 //! all who wait, in this thread and in others.
 
 use super::Relay;
+use super::misses::is_busy;
 use super::placing::{is_unfit, said};
 use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
@@ -250,16 +251,21 @@ impl Relay {
         self.give_error(read, why);
     }
 
-    /// Gives those who wait in this thread an error, or what is kept for that case.
+    /// Gives those who wait in this thread an error, or what is kept for that case and counts still.
     fn give_error(&mut self, read: Read, why: &str) {
         let (error, route) = (error_line(why), self.route_of(&read));
+        let reason = if is_busy(why) { StaleReason::Busy } else { StaleReason::Failed };
+        let patience = self.rules.routes.all()[route].patience(reason);
+        let stale = read.stale.as_ref().filter(|_| {
+            patience > 0 && self.router.replies.stands_for(&read.shelf, &read.generations, patience)
+        });
         for (at, waiter) in read.waiters.iter().enumerate() {
             // It was kept for the first, in its protocol.
             let same = at == 0 || waiter.protocol == read.waiters[0].protocol;
-            let stale = read.stale.as_ref().filter(|_| same);
+            let stale = stale.filter(|_| same);
             if stale.is_some() {
                 self.tally.add(route, Count::StaleGiven);
-                self.seat.give_stale(StaleReason::Failed);
+                self.seat.give_stale(reason);
                 self.distrust(waiter.client, waiter.ticket);
             }
             let bytes = stale.unwrap_or(&error).clone();

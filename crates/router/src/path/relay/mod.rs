@@ -44,6 +44,7 @@ mod link;
 mod loops;
 mod mail;
 mod meeting;
+mod misses;
 mod own;
 mod parts;
 mod pause;
@@ -91,6 +92,7 @@ use lanes::Lanes;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
+use misses::Misses;
 use pins::Pins;
 use probes::Probes;
 use pubsub::Subscribers;
@@ -127,6 +129,8 @@ pub struct Relay {
     closes: Vec<LinkId>,
     /// Connections that are full, and who waits for them.
     crowds: Crowds,
+    /// How many reads servers are asked, and which wait.
+    misses: Misses,
     /// Connections that belong to single clients.
     pins: Pins,
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
@@ -217,6 +221,7 @@ impl Relay {
             opens: vec![],
             closes: vec![],
             crowds: Crowds::default(),
+            misses: Misses::default(),
             pins: Pins::default(),
             hearing: Hearing::default(),
             subscribers: Subscribers::default(),
@@ -267,6 +272,7 @@ impl Relay {
         }
         self.wake_pins();
         self.wake_crowds();
+        self.wake_misses();
         self.wake_paused();
         self.give_up_waiting();
         self.wake_subscribers();
@@ -282,6 +288,7 @@ impl Relay {
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
         let clients = clients.chain(self.crowds.wake_at()).chain(self.paused_until());
+        let clients = clients.chain(self.misses.wake_at());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
         let ears = self.hearing.moving.wake_at();
         let others = others.chain(looks).chain(self.redo_at()).chain(ears);
@@ -327,6 +334,7 @@ impl Relay {
             self.router.hot.tell(self.number, self.router.replies.now(), hot);
         }
         self.tally.settle(&self.rules.totals);
+        self.count_misses();
         for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
             tally.settle(&server.totals);
         }
@@ -421,11 +429,13 @@ impl Relay {
             link.why = why.to_owned();
         }
         self.tell(id, |upstream, heard| upstream.cut(upstream.attempt(), now, heard));
+        self.admit_misses();
     }
 
     /// Takes what the store sent.
     pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
         let now = self.now;
         self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
+        self.admit_misses();
     }
 }

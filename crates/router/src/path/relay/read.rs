@@ -1,6 +1,7 @@
 //! A read of the store whose reply is to be remembered, for all who wait for it: what it goes
 //! through, as one table.
 
+use super::misses::Place;
 use crate::cache::{Generations, Shelf};
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
@@ -14,6 +15,8 @@ use std::sync::atomic::AtomicU64;
 /// Where a read is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
+    /// It waits until the store may be asked: see `misses`.
+    Waiting,
     /// This thread has asked the store.
     Asked,
     /// The reply has come; how long its keys live has not.
@@ -27,6 +30,8 @@ pub(super) enum Stage {
 /// What happens to a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum News {
+    /// The store may be asked.
+    Admitted,
     /// The store's reply has come.
     Reply,
     /// How long its keys live is known.
@@ -67,6 +72,8 @@ pub(super) const TABLE: &[(Stage, News, Stage, Deed)] = {
     use News::*;
     use Stage::*;
     &[
+        (Waiting, Admitted, Asked, Ask),
+        (Waiting, Lost, Over, Deed::Fail),
         (Asked, Reply, Answered, Keep),
         (Asked, Lost, Over, Deed::Fail),
         (Answered, Lives, Over, Land),
@@ -136,6 +143,8 @@ pub(super) struct Read {
     pub(super) epoch: u64,
     /// The right to ask, if this thread has it.
     pub(super) lease: Option<Lease>,
+    /// Its place among the reads that the server is asked.
+    pub(super) place: Option<Place>,
     /// How many reads have waited for it in threads that have its reply, if it is another one's.
     pub(super) crowd: Option<Arc<AtomicU64>>,
     /// Other threads that wait for it, though its flight is over.
@@ -183,6 +192,7 @@ impl Read {
             partition,
             epoch,
             lease: None,
+            place: None,
             crowd: None,
             others: vec![],
             waiters: SmallVec::new(),
@@ -252,6 +262,7 @@ mod tests {
     #[test]
     fn whatever_is_lost_or_fails_ends_a_read_and_everybody_hears_of_it() {
         for (stage, news) in [
+            (Stage::Waiting, News::Lost),
             (Stage::Asked, News::Lost),
             (Stage::Answered, News::Lost),
             (Stage::Elsewhere, News::Failed),
@@ -268,7 +279,7 @@ mod tests {
             let lands = *deed == Deed::Land;
             assert_eq!(lands, (*from, *on) == (Stage::Answered, News::Lives), "{from:?} {on:?}");
             let others = matches!(deed, Deed::Land | Deed::Give | Deed::Fail);
-            let asks = matches!(from, Stage::Asked | Stage::Answered);
+            let asks = matches!(from, Stage::Waiting | Stage::Asked | Stage::Answered);
             assert_eq!(others, asks && *to == Stage::Over, "who asked tells the other threads");
         }
     }

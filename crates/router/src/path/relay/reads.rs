@@ -242,7 +242,8 @@ impl Relay {
             false => self.server_of_miss(&demand, &shelf),
         };
         let Ok(mut server) = server else {
-            return self.give_stale(ask, &shelf, course, out);
+            let why = StaleReason::Unreachable;
+            return self.give_stale(ask, &shelf, course, out, why) || self.pass(ask.route);
         };
         // Reads of a hot key go to several servers, and share one generation.
         let tagged = if ask.hot { home.server } else { server };
@@ -253,7 +254,13 @@ impl Relay {
             return self.pass(ask.route);
         }
         if self.refuses(reader) {
-            return self.give_stale(ask, &shelf, course, out);
+            let why = StaleReason::Unreachable;
+            return self.give_stale(ask, &shelf, course, out, why) || self.pass(ask.route);
+        }
+        if !self.has_room_for_miss(server)
+            && self.give_stale(ask, &shelf, course, out, StaleReason::Busy)
+        {
+            return true;
         }
         let chance = self.chance();
         let route = &self.rules.routes.all()[ask.route];
@@ -323,7 +330,10 @@ impl Relay {
                 if ask.hot && copy.is_none() && !ask.follows && self.begins_copies(&read) {
                     read.copy();
                 }
-                self.begin(read, lease);
+                if !self.begin(read, lease) {
+                    // What its client asks for behind it must not overtake it.
+                    link = ELSEWHERE;
+                }
             }
             Role::Wait { ticket: flight, new, .. } => {
                 let known = self.reads.get_mut(&flight.flight);
@@ -333,7 +343,7 @@ impl Relay {
                     Some(known) => {
                         self.tally.add(ask.route, Count::Joined);
                         known.add(Waiter { joined: Some(self.clock), ..waiter });
-                        if known.stage == Stage::Elsewhere {
+                        if matches!(known.stage, Stage::Elsewhere | Stage::Waiting) {
                             link = ELSEWHERE;
                         }
                     }
@@ -386,24 +396,26 @@ impl Relay {
         answers && self.find(ask, shelf, Staleness::SecondLook, came).is_some()
     }
 
-    /// The store is unreachable: what is beyond its time is given, where the route allows it.
+    /// The store is not asked: what is beyond its time is given, where the route allows it. Whether it
+    /// is.
     fn give_stale(
         &mut self,
         ask: &Ask<'_, '_>,
         shelf: &Shelf,
         course: &mut Course,
         out: &mut Vec<u8>,
+        why: StaleReason,
     ) -> bool {
-        let patience = self.rules.routes.all()[ask.route].stale_if_error;
-        if patience == 0 || ask.follows {
-            return self.pass(ask.route);
+        let patience = self.rules.routes.all()[ask.route].patience(why);
+        if patience == 0 || ask.follows || ask.hot {
+            return false;
         }
         let (mark, taken) = (out.len(), Staleness::Taken(patience));
         if self.find(ask, shelf, taken, out).is_none() {
-            return self.pass(ask.route);
+            return false;
         }
         self.tally.add(ask.route, Count::StaleGiven);
-        self.seat.give_stale(StaleReason::Unreachable);
+        self.seat.give_stale(why);
         if ask.number.is_some() {
             self.tell_stale(course, &shelf.keys);
         }
@@ -426,7 +438,7 @@ impl Relay {
         let reader = self.shared_with(server, Protocol::Resp3, request.db);
         let Some(generations) = self.router.replies.generations(&shelf) else { return };
         let Some(name) = shelf.flight(&generations) else { return };
-        if self.refuses(reader) || self.crowds.has(reader) {
+        if self.refuses(reader) || self.crowds.has(reader) || !self.has_room_for_miss(server) {
             return;
         }
         // It may take longer than the reply lasts, and is one read all the same.
@@ -451,11 +463,7 @@ impl Relay {
     }
 
     /// Asks the store, and how long each key lives, with its promise to tell of their next change.
-    pub(super) fn begin(&mut self, read: Read, lease: Lease) {
-        self.for_all(|relay| relay.ask_store(read, lease));
-    }
-
-    fn ask_store(&mut self, mut read: Read, lease: Lease) {
+    pub(super) fn ask_store(&mut self, mut read: Read, lease: Lease) {
         let flight = lease.ticket().flight;
         let (link, request) = (read.link, read.request.clone());
         let keys = read.shelf.keys.clone();

@@ -1,0 +1,254 @@
+//! What protects a store from the node's clients, and them from it: how many reads it is asked at once,
+//! who waits, and what is given in its place.
+
+use super::runs;
+use super::world::{START, World};
+use breakwater_resp::Protocol::{Resp2, Resp3};
+use breakwater_router::{Limits, Route, Routes, Rules};
+
+const FULL: &str = "-BUSY the store at store:6379 is asked for as many reads as it may be, and 2 wait: \
+                    this one was not sent\r\n";
+const LATE: &str = "-BUSY the store at store:6379 is asked for as many reads as it may be: this one \
+                    waited for 1000 ms and was not sent\r\n";
+
+/// A store that is asked for two reads at once; two more may wait, for a second.
+fn few() -> Limits {
+    Limits { misses: 2, waiting_misses: 2, ..Limits::default() }
+}
+
+fn rules(route: Route, limits: Limits) -> Rules {
+    Rules { routes: Routes::new(vec![route]), limits, ..Rules::default() }
+}
+
+/// A world whose connection to the store is open, and so many clients.
+fn open_world(relays: usize, rules: Rules, clients: usize) -> (World, Vec<usize>) {
+    let mut world = World::by(relays, rules);
+    let clients: Vec<_> = (0..clients).map(|at| world.connect(at % relays, Resp3)).collect();
+    for &client in &clients[..relays] {
+        world.ask(client, &format!("GET open{client}"));
+    }
+    (world, clients)
+}
+
+/// Reads that the store is asked now.
+fn asked(world: &World) -> Vec<String> {
+    let all = ["a", "b", "c", "d", "e"].map(|key| format!("GET {key}"));
+    all.into_iter().filter(|line| world.asks(line) > 0).collect()
+}
+
+fn counts(world: &World) -> [u64; 3] {
+    let counts = world.router.server_counts().remove(0).counts;
+    ["misses", "waitingMisses", "turnedAway"]
+        .map(|name| counts.iter().find(|(of, _)| *of == name).expect("it is counted").1)
+}
+
+#[test]
+fn a_server_is_asked_for_as_many_reads_at_once_as_it_may_be_and_the_others_in_their_order() {
+    let (mut world, clients) = open_world(1, rules(Route::default(), few()), 4);
+    for (client, key) in clients.iter().zip(["a", "b", "c", "d"]) {
+        world.server.set(key, Some(key), None);
+        world.send(*client, &format!("GET {key}"));
+    }
+    assert_eq!(asked(&world), ["GET a", "GET b"]);
+    assert_eq!(counts(&world), [2, 2, 0]);
+    let line = world.open[0];
+    world.forward(line);
+    world.back(line, usize::MAX);
+    assert_eq!(asked(&world), ["GET c", "GET d"]);
+    assert_eq!(counts(&world), [2, 0, 0]);
+    world.settle();
+    for (client, key) in clients.iter().zip(["a", "b", "c", "d"]) {
+        assert_eq!(world.clients[*client].heard(), format!("$1\r\n{key}\r\n"));
+    }
+    assert_eq!(counts(&world), [0, 0, 0]);
+}
+
+#[test]
+fn who_asks_for_what_waits_already_waits_with_it_and_takes_no_place() {
+    let (mut world, clients) = open_world(2, rules(Route::default(), few()), 10);
+    for (client, key) in clients.iter().step_by(2).zip(["a", "b", "c", "c", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    // The other thread joins as well.
+    world.send(clients[1], "GET c");
+    assert_eq!(counts(&world), [2, 1, 0]);
+    world.settle();
+    assert_eq!(runs(&world, "get"), 2 + 3, "each once, and what opened the connections");
+    for client in [0, 1, 2, 4, 6, 8] {
+        assert_eq!(world.clients[clients[client]].heard(), "_\r\n");
+    }
+}
+
+#[test]
+fn who_comes_when_as_many_wait_as_may_is_told_at_once_that_the_store_is_busy() {
+    let (mut world, clients) = open_world(1, rules(Route::default(), few()), 5);
+    for (client, key) in clients.iter().zip(["a", "b", "c", "d", "e"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    assert_eq!(world.clients[clients[4]].heard(), FULL);
+    assert_eq!(counts(&world), [2, 2, 1]);
+    // What needs no place goes on, and so does its client.
+    assert_eq!(world.ask(clients[4], "SET e 1"), "+OK\r\n");
+    assert_eq!(world.ask(clients[4], "GET e"), "$1\r\n1\r\n");
+    assert_eq!(world.clients[clients[3]].heard(), "_\r\n");
+}
+
+#[test]
+fn who_has_waited_for_as_long_as_it_may_is_told_so() {
+    let (mut world, clients) = open_world(2, rules(Route::default(), few()), 10);
+    for (client, key) in clients.iter().step_by(2).zip(["a", "b", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    world.send(clients[1], "GET c");
+    world.pass(999);
+    assert!(world.clients[clients[4]].replies.is_empty());
+    world.pass(1);
+    while !world.letters.is_empty() {
+        world.post();
+    }
+    // Both threads are told, and those who are asked wait for their replies.
+    assert_eq!([4, 1].map(|at| world.clients[clients[at]].heard()), [LATE, LATE]);
+    assert!(world.clients[clients[0]].replies.is_empty());
+    assert_eq!(counts(&world), [2, 0, 1]);
+    world.settle();
+    assert_eq!(world.clients[clients[0]].heard(), "_\r\n");
+}
+
+#[test]
+fn a_read_that_has_waited_is_answered_within_the_time_that_a_request_has() {
+    let limits = Limits { misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(Route::default(), limits), 2);
+    world.send(clients[0], "GET a");
+    world.send(clients[1], "GET b");
+    world.pass(900);
+    world.settle_node();
+    let line = world.open[0];
+    world.forward(line);
+    world.back(line, usize::MAX);
+    assert_eq!(asked(&world), ["GET b"]);
+    world.pass(1099);
+    assert!(world.clients[clients[1]].replies.is_empty());
+    world.pass(1);
+    let late = "-ERR the store has not answered in time\r\n";
+    assert_eq!(world.clients[clients[1]].heard(), late);
+}
+
+#[test]
+fn a_write_does_not_overtake_a_read_of_its_client_that_waits() {
+    let limits = Limits { misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(Route::default(), limits), 2);
+    world.server.set("b", Some("old"), None);
+    world.send(clients[0], "GET a");
+    world.send(clients[1], "GET b");
+    world.send(clients[1], "SET b new");
+    world.send(clients[1], "GET b");
+    assert_eq!(world.asks("SET b new"), 0, "it is sent behind the read");
+    world.settle();
+    assert_eq!(world.clients[clients[1]].heard(), "$3\r\nold\r\n+OK\r\n$3\r\nnew\r\n");
+}
+
+#[test]
+fn a_reply_beyond_its_time_is_given_while_the_store_is_busy_and_no_longer_than_the_route_says() {
+    let route = Route { ttl: Some(100), jitter: 0.0, stale_while_busy: 500, ..Route::default() };
+    let limits = Limits { misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(route, limits), 3);
+    world.server.set("b", Some("old"), None);
+    assert_eq!(world.ask(clients[1], "GET b"), "$3\r\nold\r\n");
+    world.pass(100);
+    world.send(clients[0], "GET a");
+    world.send(clients[1], "GET b");
+    assert_eq!(world.clients[clients[1]].heard(), "$3\r\nold\r\n", "at once");
+    assert_eq!(world.router.sight().crowding.stale_busy, 1);
+    assert_eq!(world.router.route_counts()[0].1.stale_given, 1);
+    world.pass(501);
+    world.send(clients[1], "GET b");
+    assert_eq!(world.clients[clients[1]].heard(), "", "it waits");
+    world.settle();
+    assert_eq!(world.clients[clients[1]].heard(), "$3\r\nold\r\n");
+    // With room it is read anew.
+    world.pass(100);
+    world.server.set("b", Some("new"), None);
+    assert_eq!(world.ask(clients[2], "GET b"), "$3\r\nnew\r\n");
+}
+
+#[test]
+fn what_has_changed_is_never_given_beyond_its_time() {
+    let route = Route {
+        ttl: Some(100),
+        jitter: 0.0,
+        stale_while_busy: 60_000,
+        stale_if_error: 60_000,
+        ..Route::default()
+    };
+    let limits = Limits { misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(route, limits), 2);
+    let line = world.open[0];
+    for key in ["b", "c"] {
+        world.server.set(key, Some("old"), None);
+        assert_eq!(world.ask(clients[1], &format!("GET {key}")), "$3\r\nold\r\n");
+    }
+    world.pass(200);
+    // One changes before it is asked for, the other while it is read.
+    world.server.set("b", Some("new"), None);
+    world.back(line, usize::MAX);
+    world.send(clients[0], "GET c");
+    world.send(clients[1], "GET b");
+    assert_eq!(world.clients[clients[1]].heard(), "");
+    world.server.set("c", Some("new"), None);
+    world.back(line, usize::MAX);
+    world.cut(0);
+    for client in clients {
+        let heard = world.clients[client].heard();
+        assert!(heard.starts_with("-ERR the store at store:6379 is unreachable"), "{heard}");
+    }
+}
+
+#[test]
+fn a_consistent_read_is_never_given_what_is_beyond_its_time() {
+    let route = Route {
+        ttl: Some(100),
+        jitter: 0.0,
+        stale_while_busy: 60_000,
+        stale_if_error: 60_000,
+        ..Route::default()
+    };
+    let (mut world, clients) = open_world(1, rules(route, few()), 1);
+    world.server.set("b", Some("old"), None);
+    assert_eq!(world.ask(clients[0], "GET b"), "$3\r\nold\r\n");
+    world.pass(200);
+    assert_eq!(world.ask(clients[0], "BW READCONCERN consistent"), "+OK\r\n");
+    world.cut(0);
+    world.send(clients[0], "GET b");
+    let heard = world.clients[clients[0]].heard();
+    assert!(heard.starts_with("-ERR the store at store:6379 is unreachable"), "{heard}");
+}
+
+#[test]
+fn other_bounds_count_from_the_next_request_on() {
+    let (mut world, clients) = open_world(1, rules(Route::default(), few()), 4);
+    for (client, key) in clients.iter().zip(["a", "b", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    assert_eq!(counts(&world), [2, 1, 0]);
+    world.router.reload(rules(Route::default(), Limits { misses: 4, ..few() }), START);
+    world.send(clients[3], "GET d");
+    let line = world.open[0];
+    world.forward(line);
+    world.back(line, 1);
+    assert_eq!(asked(&world).len(), 4);
+    world.settle();
+    assert_eq!(world.clients[clients[3]].heard(), "_\r\n");
+}
+
+#[test]
+fn a_client_that_goes_while_its_read_waits_fails_nobody_who_waits_with_it() {
+    let limits = Limits { misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(Route::default(), limits), 3);
+    let other = world.connect(0, Resp2);
+    world.send(clients[0], "GET a");
+    world.send(clients[1], "GET b");
+    world.send(other, "GET b");
+    world.leave(clients[1]);
+    world.settle();
+    assert_eq!(world.clients[other].heard(), "$-1\r\n");
+}
