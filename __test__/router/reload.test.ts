@@ -118,6 +118,10 @@ const OPTIONS: Record<
     { store: { ring: ['redis://127.0.0.1:1'], hashTags: false } },
     ['store.hashTags'],
   ],
+  misses: [{ store: STORE }, { store: STORE, misses: {} }, []],
+  'misses.max': [{ store: STORE }, { store: STORE, misses: { max: 7 } }, ['misses.max']],
+  'misses.queue': [{ store: STORE }, { store: STORE, misses: { queue: 7 } }, ['misses.queue']],
+  'misses.wait': [{ store: STORE }, { store: STORE, misses: { wait: '2s' } }, ['misses.wait']],
   storeTimeout: [{ store: STORE }, { store: STORE, storeTimeout: '3s' }, ['storeTimeout']],
   readFrom: [{ store: STORE }, { store: STORE, readFrom: 'preferReplica' }, ['routes[*].readFrom']],
   routes: [

@@ -99,6 +99,17 @@ export const serve = new Command('serve')
     'how long a request waits for its reply from the store (default: 2s)',
   )
   .option(
+    '--misses-max <count>',
+    'reads that memory does not answer a server is asked at once (default: 1000)',
+    wholeNumber,
+  )
+  .option(
+    '--misses-queue <count>',
+    'how many of them wait until it may be asked (default: 10000)',
+    wholeNumber,
+  )
+  .option('--misses-wait <duration>', 'how long each of these waits (default: 1s)')
+  .option(
     '--route <pattern,option=value,...>',
     "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
     (value: string, before: string[] = []) => [...before, value],

@@ -46,6 +46,9 @@ export interface Flags {
   storeReplica?: string[]
   readFrom?: ReadFrom
   storeTimeout?: string
+  missesMax?: number
+  missesQueue?: number
+  missesWait?: string
   route?: string[]
   hotKey?: string[]
   requirepass?: string
@@ -79,6 +82,9 @@ const FLAGS: Record<string, keyof Flags> = {
   'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
   storeTimeout: 'storeTimeout',
+  'misses.max': 'missesMax',
+  'misses.queue': 'missesQueue',
+  'misses.wait': 'missesWait',
   routes: 'route',
   'hotKeys.pinned': 'hotKey',
   password: 'requirepass',

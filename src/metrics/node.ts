@@ -138,7 +138,7 @@ row(
   'counter',
   ['reason'],
   'stale_given_total',
-  'Replies given beyond their time: the store was unreachable, or has failed while it was asked.',
+  'Replies given beyond their time: the store was unreachable, has failed while it was asked, or was busy.',
   ({ stats }) => each(stats.staleGiven),
 )
 
@@ -251,6 +251,19 @@ store('gauge', [], 'store_pinned', 'Connections that belong to single clients.',
 )
 store('gauge', [], 'store_pinned_waiting', 'Clients that wait for one of these.', of =>
   one(of.pinnedWaiting),
+)
+store('gauge', [], 'store_misses', 'Reads not in memory that a store is asked.', of =>
+  one(of.misses),
+)
+store('gauge', [], 'store_misses_waiting', 'Reads that wait until a store may be asked.', of =>
+  one(of.waitingMisses),
+)
+store(
+  'counter',
+  [],
+  'store_turned_away_total',
+  'Reads that were not sent since the store was busy.',
+  of => one(of.turnedAway),
 )
 store(
   'histogram',

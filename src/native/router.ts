@@ -101,6 +101,10 @@ export interface NativeOptions {
   routes?: NativeRoute[]
   /** How long a request waits for its reply from the store, in milliseconds. */
   storeTimeout?: number
+  /** How many reads each server of a store is asked at once, how many wait, and for how long. */
+  maxMisses?: number
+  queuedMisses?: number
+  missWait?: number
   /** Keys that are hot whatever is counted. */
   pinned?: string[]
   /** The most keys that clients track, 0 for any number. */
@@ -190,6 +194,7 @@ export interface NativeRoute {
   jitter: number
   negativeTtl: number
   staleIfError: number
+  staleWhileBusy: number
   commands: string | undefined
   maxReplyBytes: number
   verify: number

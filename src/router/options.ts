@@ -8,6 +8,7 @@ import type { NativeOptions, NativeRoute } from '../native/router.ts'
 import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkIdentity, type IdentityOptions } from './identity.ts'
+import { checkMisses, type MissOptions } from './protection.ts'
 import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
 import type { Mode } from './status.ts'
 import type { StoreRingOptions } from './store-ring.ts'
@@ -98,6 +99,8 @@ export interface RouterOptions {
    * may have done it, or do it still. A day at the most. Default: `'2s'`.
    */
   storeTimeout?: Duration | undefined
+  /** How many reads that memory does not answer a store is asked at once. */
+  misses?: MissOptions | undefined
   /**
    * What is remembered of the store, by the beginnings of keys: objects, or texts such as
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
@@ -136,6 +139,7 @@ const KNOWN: readonly string[] = [
   'store',
   'readFrom',
   'storeTimeout',
+  'misses',
   'routes',
   'hotKeys',
   'onHotKey',
@@ -192,6 +196,10 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'it is for what a store is asked',
     )
   }
+  if (options.misses !== undefined && options.store === undefined) {
+    const why = 'it is for what a store is asked'
+    throw new OptionCombinationError('misses', 'given', 'no store', why)
+  }
   for (const option of ['hotKeys', 'onHotKey'] as const) {
     if (options[option] === undefined || options.store !== undefined) continue
     const why = 'hot keys are those that a store behind the node is asked for'
@@ -217,7 +225,13 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     ...checkTracking(options.tracking),
     ...(store === undefined
       ? {}
-      : { ...store, routes, pinned, storeTimeout: checkTimeout(options) }),
+      : {
+          ...store,
+          ...checkMisses(options.misses),
+          routes,
+          pinned,
+          storeTimeout: checkTimeout(options),
+        }),
     users: checkUsers(password, users, options.tokens !== undefined),
     identity,
     tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),

@@ -160,6 +160,9 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
     ...single('store.hashTags', ({ checked }) => checked.ring?.hashTags),
     ...single('tls', ({ tls }) => tls),
+    ...single('misses.max', ({ checked }) => checked.maxMisses),
+    ...single('misses.queue', ({ checked }) => checked.queuedMisses),
+    ...single('misses.wait', ({ checked }) => checked.missWait),
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]

@@ -39,6 +39,11 @@ export interface RouterRoute {
   negativeTtl?: Duration | 0 | undefined
   /** How long a reply may be given beyond its time while the store is unreachable. Default: 0. */
   staleIfError?: Duration | 0 | undefined
+  /**
+   * How long a reply may be given beyond its time while the store is asked for as many reads as
+   * {@link RouterOptions.misses} allows. Default: as long as {@link RouterRoute.staleIfError} says.
+   */
+  staleWhileBusy?: Duration | 0 | undefined
   /** The commands whose replies are remembered. Default: all that can be. */
   commands?: string[] | undefined
   /** The longest reply that is remembered. Default: `'1mb'`. */
@@ -70,6 +75,7 @@ const KNOWN: readonly string[] = [
   'jitter',
   'negativeTtl',
   'staleIfError',
+  'staleWhileBusy',
   'commands',
   'maxReplyBytes',
   'verify',
@@ -108,6 +114,7 @@ function checkRoute(path: string, given: RouterRoute | string, from: ReadFrom): 
   }
   checkKnown(`${path}.`, route, KNOWN)
   const { match, mode = 'on', readConcern = 'balanced', ttl = '1m', commands } = route
+  const staleIfError = orZero(`${path}.staleIfError`, route.staleIfError ?? 0)
   return {
     prefix: checkMatch(`${path}.match`, match),
     mode: checkOneOf(`${path}.mode`, mode, MODES),
@@ -116,7 +123,8 @@ function checkRoute(path: string, given: RouterRoute | string, from: ReadFrom): 
     ttl: finite(milliseconds(`${path}.ttl`, ttl)),
     jitter: checkShare(`${path}.jitter`, route.jitter ?? 0.1),
     negativeTtl: orZero(`${path}.negativeTtl`, route.negativeTtl ?? '5s'),
-    staleIfError: orZero(`${path}.staleIfError`, route.staleIfError ?? 0),
+    staleIfError,
+    staleWhileBusy: orZero(`${path}.staleWhileBusy`, route.staleWhileBusy ?? staleIfError),
     commands: commands === undefined ? undefined : checkCommands(`${path}.commands`, commands),
     maxReplyBytes: byteCount(`${path}.maxReplyBytes`, route.maxReplyBytes ?? '1mb'),
     verify: checkShare(`${path}.verify`, route.verify ?? 0),

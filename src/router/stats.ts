@@ -54,6 +54,8 @@ export interface RouterStats {
     unreachable: number
     /** It was asked and did not answer. */
     failed: number
+    /** It was asked for as many reads as it may be. */
+    busy: number
   }
   /** Reads in the first minute after the start. */
   cold: { hits: number; misses: number }
@@ -124,6 +126,12 @@ export interface UpstreamStats {
   pinnedIdle: number
   /** Clients that wait for one now. */
   pinnedWaiting: number
+  /** Reads that memory did not answer and that it is asked now: see {@link RouterOptions.misses}. */
+  misses: number
+  /** Those that wait now until it may be asked. */
+  waitingMisses: number
+  /** Those that were not asked: as many waited as may, or they waited for too long. */
+  turnedAway: number
   /** How long it took for what clients asked, from then on: what goes over connections of single clients is left out. */
   latency: ClassLatencies
 }

@@ -69,6 +69,9 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
             clients: bound(c"maxClients", usual.clients)?,
             tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
             tracked_keys_by_client: bound(c"trackedKeysPerClient", usual.tracked_keys_by_client)?,
+            misses: bound(c"maxMisses", usual.misses)?,
+            waiting_misses: bound(c"queuedMisses", usual.waiting_misses)?,
+            wait: number(js, options, c"missWait")?.unwrap_or(usual.wait),
             store_timeout: number(js, options, c"storeTimeout")?.unwrap_or(usual.store_timeout),
             ..usual
         },

@@ -30,6 +30,7 @@ fn route<'s>(js: Js<'s>, object: Val<'s>) -> Result<Route, Fail> {
         jitter: share(c"jitter")?,
         negative_ttl: share(c"negativeTtl")? as u64,
         stale_if_error: share(c"staleIfError")? as u64,
+        stale_while_busy: share(c"staleWhileBusy")? as u64,
         commands: commands(&text(c"commands")?)?,
         largest: number(c"maxReplyBytes")?.map_or(usual.largest, |bytes| bytes as usize),
         verify: share(c"verify")?,

@@ -41,6 +41,11 @@ fn limits() -> Limits {
         pinned: 2,
         tracked_keys: 64,
         tracked_keys_by_client: 8,
+        misses: 3,
+        waiting_misses: 4,
+        wait: 500,
+        breaker_failures: 4,
+        breaker_pause: 400,
         store_timeout: 2_000,
         clients: 2 * CLIENTS,
     }

@@ -23,12 +23,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The code of errors for what is not asked since there is too much to do.
-pub(super) const BUSY: &str = "BUSY";
+/// How errors begin of what is not asked since there is too much to do: by a code that no client takes for
+/// a reason to try again by itself, and by words that servers do not have.
+const BUSY: &str = "BUSY the ";
 
 /// Whether it is for this reason that a read fails.
 pub(super) fn is_busy(why: &str) -> bool {
-    why.strip_prefix(BUSY).is_some_and(|rest| rest.starts_with(' '))
+    why.starts_with(BUSY)
 }
 
 /// The place of a read among those that a server is asked: free again when it is dropped.
@@ -197,7 +198,7 @@ impl Relay {
     fn too_busy(&self, server: ServerId) -> String {
         let limits = &self.rules.limits;
         format!(
-            "{BUSY} {} is asked for as many reads as it may be, and {} wait: this one was not sent",
+            "BUSY {} is asked for as many reads as it may be, and {} wait: this one was not sent",
             self.router.topology.name(server),
             self.share_of(limits.waiting_misses)
         )
@@ -206,7 +207,7 @@ impl Relay {
     fn waited_too_long(&self, server: ServerId) -> String {
         let (name, wait) = (self.router.topology.name(server), self.rules.limits.miss_wait());
         format!(
-            "{BUSY} {name} is asked for as many reads as it may be: this one waited for {wait} ms and was not sent"
+            "BUSY {name} is asked for as many reads as it may be: this one waited for {wait} ms and was not sent"
         )
     }
 

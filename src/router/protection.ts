@@ -1,0 +1,61 @@
+// What protects a store from the clients of a node, and the node from both: bounds, and their checks.
+import { checkKnown } from '../base/checks.ts'
+import { InvalidOptionError } from '../base/errors.ts'
+import type { Duration } from '../base/types.ts'
+import { milliseconds } from '../base/units.ts'
+
+/**
+ * How many reads a store is asked at once that memory does not answer. All threads have the same share
+ * of each number, at least 1.
+ */
+export interface MissOptions {
+  /** The most that each server of a store is asked at once, 1 to 1,000,000. Default: 1,000. */
+  max?: number | undefined
+  /** The most that wait until it may be asked, 1 to 1,000,000. Default: 10,000. */
+  queue?: number | undefined
+  /**
+   * How long one waits for that; never longer than {@link RouterOptions.storeTimeout}. An hour at the
+   * most. Default: `'1s'`.
+   */
+  wait?: Duration | undefined
+}
+
+/** The same, checked and in milliseconds. */
+export interface CheckedMisses {
+  maxMisses: number
+  queuedMisses: number
+  missWait: number
+}
+
+const MISSES: readonly string[] = ['max', 'queue', 'wait'] satisfies (keyof MissOptions)[]
+const HOUR = 3_600_000
+const MOST = 1_000_000
+
+/** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
+export function checkMisses(given: MissOptions = {}): CheckedMisses {
+  checkGroup('misses', given, MISSES, "{ max: 1000, wait: '1s' }")
+  const { max = 1_000, queue = 10_000, wait = '1s' } = given
+  return {
+    maxMisses: count('misses.max', max, MOST),
+    queuedMisses: count('misses.queue', queue, MOST),
+    missWait: duration('misses.wait', wait),
+  }
+}
+
+function checkGroup(option: string, given: unknown, known: readonly string[], example: string) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new InvalidOptionError(option, given, `an object, as ${example}`)
+  }
+  checkKnown(`${option}.`, given, known)
+}
+
+function count(option: string, value: number, most: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw new InvalidOptionError(option, value, `a whole number from 1 to ${most}`)
+}
+
+function duration(option: string, value: Duration): number {
+  const time = Math.ceil(milliseconds(option, value))
+  if (time <= HOUR) return time
+  throw new InvalidOptionError(option, value, 'a duration of an hour at the most')
+}
