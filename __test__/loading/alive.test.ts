@@ -50,7 +50,7 @@ const timers: Record<string, Cases> = {
   'lru-cache/purge.ts': { awaited: [], forgotten: ['drop-in: ttlAutopurge'] },
   'router/drain.ts': { awaited: ['router: drain'], forgotten: [] },
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
-  'router/hot-keys.ts': { awaited: [], forgotten: ['router: onHotKey'] },
+  'router/watch.ts': { awaited: [], forgotten: ['router: onHotKey'] },
   'router/index.ts': { awaited: ['router: warmUp'], forgotten: [] },
   // It runs until it is told to end: `router/processes`.
   'router/process.ts': { awaited: [], forgotten: [] },

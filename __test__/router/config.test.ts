@@ -148,7 +148,7 @@ test('the schema that is published has the options of the code, and no other', t
     names.filter(name => !names.some(other => other.startsWith(`${name}.`)))
   const { $schema: _, admin, listen, routes, users, ...rest } = schema.properties!
   // A function cannot be in a file of data.
-  const option = (name: string) => !['routes', 'users', 'onHotKey'].includes(name)
+  const option = (name: string) => !['routes', 'users', 'onHotKey', 'onStore'].includes(name)
   t.deepEqual(
     difference(pathsOf({ properties: rest }), leaves(fields('RouterOptions')).filter(option)),
     same,

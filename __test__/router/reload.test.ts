@@ -122,6 +122,18 @@ const OPTIONS: Record<
   'misses.max': [{ store: STORE }, { store: STORE, misses: { max: 7 } }, ['misses.max']],
   'misses.queue': [{ store: STORE }, { store: STORE, misses: { queue: 7 } }, ['misses.queue']],
   'misses.wait': [{ store: STORE }, { store: STORE, misses: { wait: '2s' } }, ['misses.wait']],
+  breaker: [{ store: STORE }, { store: STORE, breaker: false }, ['breaker.failures']],
+  'breaker.failures': [
+    { store: STORE },
+    { store: STORE, breaker: { failures: 7 } },
+    ['breaker.failures'],
+  ],
+  'breaker.halfOpenAfter': [
+    { store: STORE },
+    { store: STORE, breaker: { halfOpenAfter: '2s' } },
+    ['breaker.halfOpenAfter'],
+  ],
+  onStore: [{ store: STORE.url }, { store: STORE.url, onStore: () => {} }, ['onStore']],
   storeTimeout: [{ store: STORE }, { store: STORE, storeTimeout: '3s' }, ['storeTimeout']],
   readFrom: [{ store: STORE }, { store: STORE, readFrom: 'preferReplica' }, ['routes[*].readFrom']],
   routes: [

@@ -110,6 +110,12 @@ export const serve = new Command('serve')
   )
   .option('--misses-wait <duration>', 'how long each of these waits (default: 1s)')
   .option(
+    '--breaker-failures <count>',
+    'failures in a row after which a server is not asked for a while (default: 20)',
+    wholeNumber,
+  )
+  .option('--breaker-half-open-after <duration>', 'how long that is at first (default: 1s)')
+  .option(
     '--route <pattern,option=value,...>',
     "what is remembered of the store, as 'user:*,ttl=5s' or '*,mode=off'; may be repeated",
     (value: string, before: string[] = []) => [...before, value],

@@ -49,6 +49,8 @@ export interface Flags {
   missesMax?: number
   missesQueue?: number
   missesWait?: string
+  breakerFailures?: number
+  breakerHalfOpenAfter?: string
   route?: string[]
   hotKey?: string[]
   requirepass?: string
@@ -85,6 +87,8 @@ const FLAGS: Record<string, keyof Flags> = {
   'misses.max': 'missesMax',
   'misses.queue': 'missesQueue',
   'misses.wait': 'missesWait',
+  'breaker.failures': 'breakerFailures',
+  'breaker.halfOpenAfter': 'breakerHalfOpenAfter',
   routes: 'route',
   'hotKeys.pinned': 'hotKey',
   password: 'requirepass',

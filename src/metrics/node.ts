@@ -138,7 +138,7 @@ row(
   'counter',
   ['reason'],
   'stale_given_total',
-  'Replies given beyond their time: the store was unreachable, has failed while it was asked, or was busy.',
+  'Replies given beyond their time: the store was unreachable, has failed while it was asked, was busy, or its breaker was open.',
   ({ stats }) => each(stats.staleGiven),
 )
 
@@ -265,6 +265,12 @@ store(
   'Reads that were not sent since the store was busy.',
   of => one(of.turnedAway),
 )
+store('gauge', ['state'], 'store_breaker', '1 for the state of the breaker, else 0.', of =>
+  each(Object.fromEntries(BREAKERS.map(state => [state, of.breaker === state ? 1 : 0]))),
+)
+store('counter', [], 'store_breaker_opened_total', 'How often the breaker has opened.', of =>
+  one(of.opened),
+)
 store(
   'histogram',
   ['class'],
@@ -317,6 +323,7 @@ row(
 /** All of them. */
 export const nodeMetrics: readonly Metric<NodeSource>[] = rows
 
+const BREAKERS = ['closed', 'open', 'half-open']
 const AGES = ['20ms', '200ms', '2s', '20s', 'older']
 
 /** What became of the reads of values. */

@@ -105,6 +105,9 @@ export interface NativeOptions {
   maxMisses?: number
   queuedMisses?: number
   missWait?: number
+  /** After how many failures in a row a server is not asked, 0 for never, and for how long. */
+  breakerFailures?: number
+  breakerPause?: number
   /** Keys that are hot whatever is counted. */
   pinned?: string[]
   /** The most keys that clients track, 0 for any number. */

@@ -1,8 +1,6 @@
 // Hot keys: which are pinned, and who is told when a key turns hot or cools down.
 import { checkKnown } from '../base/checks.ts'
-import { inNeutralContext } from '../base/context.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import { type Cancel, timersOf } from '../base/timers.ts'
 
 /** Which keys are hot. */
 export interface HotKeysOptions {
@@ -41,8 +39,6 @@ const KNOWN: readonly string[] = ['pinned'] satisfies (keyof HotKeysOptions)[]
 /** The most keys that are pinned, and how long each may be, in bytes. */
 const MOST = 1000
 const LONGEST = 4096
-/** How often is looked which keys are hot, in milliseconds: as often as threads do. */
-const LOOK = 250
 
 /** The pinned keys. Throws {@link InvalidOptionError}. */
 export function checkHotKeys(given: HotKeysOptions = {}): string[] {
@@ -68,41 +64,12 @@ export function checkHotKeys(given: HotKeysOptions = {}): string[] {
   return [...new Set(pinned)]
 }
 
-/** Tells when keys turn hot and cool down. */
-export class HotKeyWatch {
-  readonly #read: () => HotKeyStats[]
-  #hot = new Map<string, HotKeyStats>()
-  #cancel: Cancel | undefined
-
-  /** @param read - which keys are hot now. */
-  constructor(read: () => HotKeyStats[]) {
-    this.#read = read
-  }
-
-  /** From now on `hook` is told, and nobody else; nobody, if it is left out. */
-  tell(hook: ((event: HotKeyEvent) => void) | undefined): void {
-    this.#cancel?.()
-    this.#cancel = undefined
-    if (hook === undefined) return
-    const call = inNeutralContext(hook)
-    const look = () => {
-      this.#cancel = timersOf(undefined).after(LOOK, look)
-      for (const event of this.#changes()) {
-        try {
-          call(event)
-        } catch (error) {
-          process.emitWarning(`onHotKey failed: ${String(error)}`, {
-            code: 'BREAKWATER_HOOK',
-          })
-        }
-      }
-    }
-    this.#cancel = timersOf(undefined).after(0, look)
-  }
-
-  #changes(): HotKeyEvent[] {
-    const [before, now] = [this.#hot, new Map(this.#read().map(hot => [hot.key, hot]))]
-    this.#hot = now
+/** Which keys have turned hot or cooled down since it was called last. */
+export function hotKeyChanges(read: () => HotKeyStats[]): () => HotKeyEvent[] {
+  let hot = new Map<string, HotKeyStats>()
+  return () => {
+    const [before, now] = [hot, new Map(read().map(hot => [hot.key, hot]))]
+    hot = now
     const came = [...now.values()].filter(({ key }) => !before.has(key))
     const left = [...before.values()].filter(({ key }) => !now.has(key))
     return [

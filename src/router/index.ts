@@ -12,11 +12,12 @@ import {
   setStoreTls,
   setTls,
 } from '../native/router.ts'
+import { breakerChanges } from './breaker.ts'
 import { partsOf, type RouterConfig } from './config.ts'
 import type { Drain } from './drain.ts'
 import { disconnect } from './driver.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
-import { HotKeyWatch } from './hot-keys.ts'
+import { hotKeyChanges } from './hot-keys.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { Processes } from './processes.ts'
@@ -27,9 +28,11 @@ import { imbalanceOf, type Report, type RouterStats } from './stats.ts'
 import { type DrainProgress, type RouterStatus, unready, type WorkerCounts } from './status.ts'
 import { Threads } from './threads.ts'
 import { type Kind, LEEWAY, Workers } from './workers.ts'
+import { Watch } from './watch.ts'
 
 export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
+export type { StoreBreakerOptions, StoreBreakerState, StoreEvent } from './breaker.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
@@ -183,7 +186,14 @@ class ThreadedRouter implements Router {
   #drain: Omit<DrainProgress, 'left'> | undefined
   /** Tells the driver `net` of this thread of new certificates. */
   #spread: ((tls: NetTls) => Promise<void>) | undefined
-  readonly #hotKeys = new HotKeyWatch(() => this.stats().hotKeys)
+  readonly #hotKeys = new Watch(
+    'onHotKey',
+    hotKeyChanges(() => this.stats().hotKeys),
+  )
+  readonly #stores = new Watch(
+    'onStore',
+    breakerChanges(() => this.stats().upstream),
+  )
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
 
@@ -214,7 +224,7 @@ class ThreadedRouter implements Router {
       this.#since = { at: dateNow(), from: now() }
       const [first] = addresses
       this.#native.setAddress(first!.address, first!.port)
-      this.#hotKeys.tell(this.#running.options.onHotKey)
+      this.#watch(this.#running.options)
       return first!
     } catch (error) {
       if (this.#state === 'opening') this.#step('failed')
@@ -267,7 +277,7 @@ class ThreadedRouter implements Router {
       const { id } = this.#native
       disconnect(id, reloadRouter(id, next.checked, next))
       this.#running = next
-      if (this.#state === 'open') this.#hotKeys.tell(next.options.onHotKey)
+      if (this.#state === 'open') this.#watch(next.options)
       await this.#workers?.reload(editionOf(next))
       await this.#workers?.resize(next.checked.threads)
       if (next.tls !== undefined) await this.#spread?.(next.tls)
@@ -276,6 +286,12 @@ class ThreadedRouter implements Router {
       if (this.#state !== 'closed') refuseReload(this.#native.id, (error as Error).message)
       throw error
     }
+  }
+
+  /** Hooks of these options are told, and no others. */
+  #watch({ onHotKey, onStore }: RouterOptions): void {
+    this.#hotKeys.tell(onHotKey)
+    this.#stores.tell(onStore)
   }
 
   restart(): Promise<void> {
@@ -470,7 +486,7 @@ class ThreadedRouter implements Router {
     const since = dateNow()
     const until = since + over + within + LEEWAY
     this.#drain = { since, until, clients: this.stats().clients }
-    this.#hotKeys.tell(undefined)
+    this.#watch({})
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening

@@ -5,6 +5,7 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
+import { checkStoreBreaker, type StoreBreakerOptions, type StoreEvent } from './breaker.ts'
 import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkIdentity, type IdentityOptions } from './identity.ts'
@@ -102,6 +103,11 @@ export interface RouterOptions {
   /** How many reads that memory does not answer a store is asked at once. */
   misses?: MissOptions | undefined
   /**
+   * When a server that fails is not asked any more. Default: after 20 failures in a row; `false`,
+   * never.
+   */
+  breaker?: StoreBreakerOptions | false | undefined
+  /**
    * What is remembered of the store, by the beginnings of keys: objects, or texts such as
    * `'user:*,ttl=5s'`. Default: all that can be, for a minute at most.
    */
@@ -113,6 +119,11 @@ export interface RouterOptions {
    * that made the router, in no request's asynchronous context. What it throws becomes a warning.
    */
   onHotKey?: ((event: HotKeyEvent) => void) | undefined
+  /**
+   * Hears when the breaker of a server opens, tries and closes, up to 250 ms later. It is called as
+   * {@link RouterOptions.onHotKey} is.
+   */
+  onStore?: ((event: StoreEvent) => void) | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
@@ -140,9 +151,11 @@ const KNOWN: readonly string[] = [
   'readFrom',
   'storeTimeout',
   'misses',
+  'breaker',
   'routes',
   'hotKeys',
   'onHotKey',
+  'onStore',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -196,9 +209,10 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'it is for what a store is asked',
     )
   }
-  if (options.misses !== undefined && options.store === undefined) {
+  for (const option of ['misses', 'breaker', 'onStore'] as const) {
+    if (options[option] === undefined || options.store !== undefined) continue
     const why = 'it is for what a store is asked'
-    throw new OptionCombinationError('misses', 'given', 'no store', why)
+    throw new OptionCombinationError(option, 'given', 'no store', why)
   }
   for (const option of ['hotKeys', 'onHotKey'] as const) {
     if (options[option] === undefined || options.store !== undefined) continue
@@ -208,9 +222,9 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   const identity = options.identity === undefined ? undefined : identityOf(options)
   checkDrain(options.drain)
   const pinned = checkHotKeys(options.hotKeys)
-  const { onHotKey } = options
-  if (onHotKey !== undefined && typeof onHotKey !== 'function') {
-    throw new InvalidOptionError('onHotKey', onHotKey, 'a function')
+  for (const hook of ['onHotKey', 'onStore'] as const) {
+    if (options[hook] === undefined || typeof options[hook] === 'function') continue
+    throw new InvalidOptionError(hook, options[hook], 'a function')
   }
   const readFrom = checkOneOf('readFrom', options.readFrom ?? 'primary', READ_FROM)
   const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
@@ -228,6 +242,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       : {
           ...store,
           ...checkMisses(options.misses),
+          ...checkStoreBreaker(options.breaker),
           routes,
           pinned,
           storeTimeout: checkTimeout(options),

@@ -36,25 +36,33 @@ export function checkMisses(given: MissOptions = {}): CheckedMisses {
   checkGroup('misses', given, MISSES, "{ max: 1000, wait: '1s' }")
   const { max = 1_000, queue = 10_000, wait = '1s' } = given
   return {
-    maxMisses: count('misses.max', max, MOST),
-    queuedMisses: count('misses.queue', queue, MOST),
+    maxMisses: count('misses.max', max),
+    queuedMisses: count('misses.queue', queue),
     missWait: duration('misses.wait', wait),
   }
 }
 
-function checkGroup(option: string, given: unknown, known: readonly string[], example: string) {
+/** Refuses what is no object of known options. */
+export function checkGroup(
+  option: string,
+  given: unknown,
+  known: readonly string[],
+  example: string,
+) {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new InvalidOptionError(option, given, `an object, as ${example}`)
   }
   checkKnown(`${option}.`, given, known)
 }
 
-function count(option: string, value: number, most: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new InvalidOptionError(option, value, `a whole number from 1 to ${most}`)
+/** A whole number, at least 1. */
+export function count(option: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= MOST) return value
+  throw new InvalidOptionError(option, value, `a whole number from 1 to ${MOST}`)
 }
 
-function duration(option: string, value: Duration): number {
+/** In whole milliseconds. */
+export function duration(option: string, value: Duration): number {
   const time = Math.ceil(milliseconds(option, value))
   if (time <= HOUR) return time
   throw new InvalidOptionError(option, value, 'a duration of an hour at the most')

@@ -163,6 +163,9 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('misses.max', ({ checked }) => checked.maxMisses),
     ...single('misses.queue', ({ checked }) => checked.queuedMisses),
     ...single('misses.wait', ({ checked }) => checked.missWait),
+    ...single('breaker.failures', ({ checked }) => checked.breakerFailures),
+    ...single('breaker.halfOpenAfter', ({ checked }) => checked.breakerPause),
+    ...(before.options.onStore === next.options.onStore ? [] : ['onStore']),
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]

@@ -1,4 +1,5 @@
 // What a router counts, as `stats()` gives it.
+import type { StoreBreakerState } from './breaker.ts'
 import type { HotKeyStats } from './hot-keys.ts'
 
 /** Counts since the start, of all threads together. */
@@ -56,6 +57,8 @@ export interface RouterStats {
     failed: number
     /** It was asked for as many reads as it may be. */
     busy: number
+    /** It had failed too often to be asked: see {@link RouterOptions.breaker}. */
+    open: number
   }
   /** Reads in the first minute after the start. */
   cold: { hits: number; misses: number }
@@ -132,6 +135,10 @@ export interface UpstreamStats {
   waitingMisses: number
   /** Those that were not asked: as many waited as may, or they waited for too long. */
   turnedAway: number
+  /** Whether it is asked: see {@link RouterOptions.breaker}. */
+  breaker: StoreBreakerState
+  /** How often its breaker has opened. */
+  opened: number
   /** How long it took for what clients asked, from then on: what goes over connections of single clients is left out. */
   latency: ClassLatencies
 }

@@ -2,7 +2,8 @@
 // real node, in front of a real Redis that is stopped.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { Raw } from '../support.ts'
+import { createRouter, type RouterOptions, type StoreEvent } from '../../../src/router/index.ts'
+import { Raw, redis } from '../support.ts'
 import { front, hasRedis, info } from './support.ts'
 
 const fronted = hasRedis ? test.serial : test.serial.skip
@@ -41,3 +42,69 @@ fronted(
     t.is(await info(client, 'load', 'stale_given_busy'), '1')
   },
 )
+
+fronted(
+  'a store that does not answer is not asked any more, and is when it answers again',
+  async t => {
+    t.timeout(120_000)
+    const store = await redis(t)
+    const events: StoreEvent[] = []
+    const router = createRouter({
+      threads: 1,
+      maxBytes: '16mb',
+      store: `redis://127.0.0.1:${store.port}`,
+      storeTimeout: '300ms',
+      breaker: { failures: 3, halfOpenAfter: '100ms' },
+      routes: ['old:*,ttl=1ms,jitter=0,staleIfError=1h'],
+      onStore: event => void events.push(event),
+    })
+    t.teardown(() => router.close())
+    const { port } = await router.listen({ port: 0 })
+    const clients = await Promise.all([1, 2, 3].map(() => Raw.open(t, port)))
+    const [client] = clients
+    await client!.send('SET', 'old:k', 'before')
+    t.is(await client!.send('GET', 'old:k'), '$6\r\nbefore\r\n')
+    await sleep(5)
+    store.process.kill('SIGSTOP')
+    t.teardown(() => store.process.kill('SIGCONT'))
+    const asked = await Promise.all(clients.map((each, at) => each.send('GET', `cold:${at}`)))
+    t.deepEqual(asked, Array(3).fill('-ERR the store has not answered in time\r\n'))
+    const why =
+      `-ERR the store at 127.0.0.1:${store.port} is unreachable: ` +
+      'it has failed 3 times in a row, and is asked again in a while\r\n'
+    t.is(await client!.send('SET', 'k', 'v'), why)
+    t.is(await client!.send('GET', 'old:k'), '$6\r\nbefore\r\n', 'beyond its time')
+    const [seen] = router.stats().upstream
+    t.true(seen!.breaker !== 'closed' && seen!.opened === 1, seen!.breaker)
+    t.is(router.stats().staleGiven.open, 1)
+    store.process.kill('SIGCONT')
+    while ((await client!.send('SET', 'k', 'v')) !== '+OK\r\n') await sleep(5)
+    while (events.at(-1)?.breaker !== 'closed') await sleep(5)
+    t.is(events[0]!.address, `127.0.0.1:${store.port}`)
+    t.not(events[0]!.breaker, 'closed')
+    t.is(router.stats().upstream[0]!.breaker, 'closed')
+  },
+)
+
+test('options of protection that cannot be are refused, each by its name', t => {
+  const store = 'redis://127.0.0.1:1'
+  const wrong: [RouterOptions, RegExp][] = [
+    [{ store, misses: 5 as never }, /^misses must be an object/],
+    [{ store, misses: { most: 5 } as never }, /misses\.most/],
+    [{ store, misses: { max: 0 } }, /^misses\.max must be a whole number from 1 to 1000000/],
+    [{ store, misses: { queue: 1.5 } }, /^misses\.queue must be a whole number/],
+    [{ store, misses: { wait: '2h' } }, /^misses\.wait must be a duration of an hour at the most/],
+    [{ misses: {} }, /misses.*no store/],
+    [{ store, breaker: true as never }, /^breaker must be an object.*or false/],
+    [{ store, breaker: null as never }, /^breaker must be an object.*or false/],
+    [{ store, breaker: { failures: 0 } }, /^breaker\.failures must be a whole number/],
+    [{ store, breaker: { halfOpenAfter: '-1s' as never } }, /^breaker\.halfOpenAfter/],
+    [{ breaker: false }, /breaker.*no store/],
+    [{ store, onStore: 'log' as never }, /^onStore must be a function/],
+    [{ onStore: () => {} }, /onStore.*no store/],
+    [{ store, routes: ['*,staleWhileBusy=soon'] }, /^routes\[0\]\.staleWhileBusy/],
+  ]
+  for (const [options, message] of wrong) {
+    t.throws(() => createRouter(options), { message }, JSON.stringify(options))
+  }
+})

@@ -356,6 +356,7 @@ fn server_counts<'s>(js: Js<'s>, router: &Router, detail: Telling) -> Returns<'s
         js.put(object, c"address", js.text(&server.address)?)?;
         js.put(object, c"role", js.text(if server.leads { "primary" } else { "replica" })?)?;
         js.put(object, c"state", js.text(server.state)?)?;
+        js.put(object, c"breaker", js.text(server.breaker)?)?;
         let lag = server.lag.map_or_else(|| js.undefined(), |lag| js.number(lag as f64))?;
         js.put(object, c"lag", lag)?;
         for (name, count) in server.counts {

@@ -72,6 +72,8 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
             misses: bound(c"maxMisses", usual.misses)?,
             waiting_misses: bound(c"queuedMisses", usual.waiting_misses)?,
             wait: number(js, options, c"missWait")?.unwrap_or(usual.wait),
+            breaker_failures: bound(c"breakerFailures", usual.breaker_failures as usize)? as u32,
+            breaker_pause: number(js, options, c"breakerPause")?.unwrap_or(usual.breaker_pause),
             store_timeout: number(js, options, c"storeTimeout")?.unwrap_or(usual.store_timeout),
             ..usual
         },

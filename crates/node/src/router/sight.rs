@@ -58,6 +58,7 @@ pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router, detail: Telling) ->
         (c"unreachable", crowding.stale_unreachable as f64),
         (c"failed", crowding.stale_failed as f64),
         (c"busy", crowding.stale_busy as f64),
+        (c"open", crowding.stale_open as f64),
     ];
     group(c"staleGiven", &stale)?;
     group(c"skew", &[(c"top1", skew.top1), (c"top10", skew.top10), (c"top100", skew.top100)])?;

@@ -108,7 +108,9 @@ impl Route {
     /// How long a reply may be given beyond its time for this reason.
     pub(crate) fn patience(&self, why: StaleReason) -> u64 {
         match why {
-            StaleReason::Unreachable | StaleReason::Failed => self.stale_if_error,
+            StaleReason::Unreachable | StaleReason::Failed | StaleReason::Open => {
+                self.stale_if_error
+            }
             StaleReason::Busy => self.stale_while_busy,
         }
     }

@@ -104,6 +104,7 @@ fn load(router: &Router) -> Lines {
         ("stale_given_unreachable", crowding.stale_unreachable.to_string()),
         ("stale_given_failed", crowding.stale_failed.to_string()),
         ("stale_given_busy", crowding.stale_busy.to_string()),
+        ("stale_given_open", crowding.stale_open.to_string()),
         ("handshakes", crowding.handshakes.to_string()),
         ("handshakes_failed", crowding.handshakes_failed.to_string()),
         ("cold_hits", cold.hits.to_string()),
@@ -186,6 +187,7 @@ fn upstream(router: &Router) -> Lines {
         if let Some(lag) = server.lag {
             let _ = write!(line, ",lag={lag}");
         }
+        let _ = write!(line, ",breaker={}", server.breaker);
         for (name, count) in server.counts {
             let _ = write!(line, ",{}={count}", spelled(name));
         }

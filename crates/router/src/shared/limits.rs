@@ -34,6 +34,11 @@ pub struct Limits {
     pub waiting_misses: usize,
     /// How long one waits for that at the most, in milliseconds; never longer than `store_timeout`.
     pub wait: u64,
+    /// So many requests to a server that come to nothing, one behind the other, have it asked for
+    /// nothing for a while; it is asked whatever happens, if it is 0: see `upstream/breaker.rs`.
+    pub breaker_failures: u32,
+    /// How long that is first, in milliseconds.
+    pub breaker_pause: u64,
     /// How long, in milliseconds, a request waits for the store, from its arrival or from the last
     /// reply that the store gave its client, and a connection to the store until it is made; half as long for a reply of a replica, since another server is asked then.
     pub store_timeout: u64,
@@ -75,6 +80,8 @@ impl Default for Limits {
             misses: 1_000,
             waiting_misses: 10_000,
             wait: 1_000,
+            breaker_failures: 20,
+            breaker_pause: 1_000,
             store_timeout: 2_000,
             pinned: 1024,
             tracked_keys: 1_000_000,

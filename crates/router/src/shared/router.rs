@@ -102,7 +102,9 @@ pub struct ServerCounts {
     /// How many milliseconds ago a replica surely had all that the primary had.
     pub lag: Option<u64>,
     /// Names and values, as `stats()` has them.
-    pub counts: [(&'static str, u64); 12],
+    pub counts: [(&'static str, u64); 13],
+    /// Where its breaker is: `closed`, `open` or `half-open`.
+    pub breaker: &'static str,
     /// How long it took for what clients asked, by class.
     pub latencies: [Latencies; 3],
 }
@@ -386,9 +388,11 @@ impl Router {
                 ("misses", count(Flow::Misses)),
                 ("waitingMisses", count(Flow::WaitingMisses)),
                 ("turnedAway", count(Flow::TurnedAway)),
+                ("opened", server.breaker.opened()),
             ];
             let address = server.address.place();
-            Some(ServerCounts { address, leads, state, lag, counts, latencies })
+            let breaker = server.breaker.state().name();
+            Some(ServerCounts { address, leads, state, lag, counts, breaker, latencies })
         };
         map.shards().iter().flat_map(|shard| shard.servers()).filter_map(of).collect()
     }

@@ -20,6 +20,8 @@ pub(crate) enum StaleReason {
     Failed,
     /// It was asked for as many reads as it may be.
     Busy,
+    /// It has failed too often, and is not asked for a while.
+    Open,
 }
 
 /// How long a store took, by class.
@@ -39,7 +41,7 @@ pub struct Lane {
     pub(super) stores: Mutex<Vec<Option<Arc<StoreLatencies>>>>,
     pub(super) herds: AtomicU64,
     pub(super) largest_herd: AtomicU64,
-    pub(super) stale: [AtomicU64; 3],
+    pub(super) stale: [AtomicU64; 4],
     /// Handshakes of TLS with clients that came to an end, and that failed.
     pub(super) handshakes: [AtomicU64; 2],
     /// Tasks that the last turn left.

@@ -35,6 +35,8 @@ pub struct Crowding {
     pub stale_failed: u64,
     /// Replies given beyond their time since the store was asked for as many reads as it may be.
     pub stale_busy: u64,
+    /// Replies given beyond their time since the store had failed too often to be asked.
+    pub stale_open: u64,
     /// Handshakes of TLS with clients that came to an end.
     pub handshakes: u64,
     /// Handshakes of TLS with clients that failed.
@@ -167,6 +169,7 @@ impl Sight {
             stale_unreachable: self.sum(|lane| &lane.stale[0]),
             stale_failed: self.sum(|lane| &lane.stale[1]),
             stale_busy: self.sum(|lane| &lane.stale[2]),
+            stale_open: self.sum(|lane| &lane.stale[3]),
             handshakes: self.sum(|lane| &lane.handshakes[0]),
             handshakes_failed: self.sum(|lane| &lane.handshakes[1]),
         }

@@ -3,7 +3,7 @@
 use super::counts::ServerTotals;
 use super::replicas::{History, Replica};
 use super::server::ServerId;
-use crate::upstream::StoreAddress;
+use crate::upstream::{Breaker, StoreAddress};
 use parking_lot::Mutex;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 pub(crate) struct Server {
     pub(crate) address: StoreAddress,
     pub(crate) totals: ServerTotals,
+    pub(crate) breaker: Breaker,
     /// How it is as a replica.
     pub(super) replica: Replica,
     /// How far its own history goes, where it takes writes.
@@ -67,6 +68,9 @@ impl Servers {
         let server = Server {
             address,
             totals: ServerTotals::default(),
+            breaker: Breaker::new(
+                u64::from(id).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            ),
             replica: Replica::default(),
             history: Mutex::default(),
         };

@@ -3,6 +3,7 @@
 
 mod address;
 mod back_off;
+mod breaker;
 mod connection;
 mod greeting;
 mod options;
@@ -10,6 +11,7 @@ mod phase;
 mod waiters;
 
 pub use address::StoreAddress;
+pub(crate) use breaker::{Breaker, BreakerEffect, BreakerEvent, BreakerRules};
 pub use connection::{Sink, Upstream};
 pub use greeting::tells_of_state;
 pub use options::UpstreamOptions;

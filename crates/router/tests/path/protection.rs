@@ -252,3 +252,141 @@ fn a_client_that_goes_while_its_read_waits_fails_nobody_who_waits_with_it() {
     world.settle();
     assert_eq!(world.clients[other].heard(), "$-1\r\n");
 }
+
+fn breaker(world: &World) -> (&'static str, u64) {
+    let server = world.router.server_counts().remove(0);
+    let opened = server.counts.iter().find(|(of, _)| *of == "opened").expect("it is counted").1;
+    (server.breaker, opened)
+}
+
+/// Rules by which a server that has failed three times is left alone for half a second to a second.
+fn brittle(route: Route) -> Rules {
+    let limits = Limits { breaker_failures: 3, breaker_pause: 1_000, ..Limits::default() };
+    rules(route, limits)
+}
+
+/// A world whose store has just failed so often that it is not asked.
+fn open_breaker(route: Route) -> (World, Vec<usize>) {
+    let (mut world, clients) = open_world(1, brittle(route), 3);
+    for (client, key) in clients.iter().zip(["a", "b", "c"]) {
+        assert_eq!(breaker(&world), ("closed", 0));
+        world.send(*client, &format!("GET {key}"));
+    }
+    world.pass(2_000);
+    for client in &clients {
+        let heard = world.clients[*client].heard();
+        assert_eq!(heard, "-ERR the store has not answered in time\r\n");
+    }
+    assert_eq!(breaker(&world), ("open", 1));
+    (world, clients)
+}
+
+const OPEN: &str = "-ERR the store at store:6379 is unreachable: it has failed 3 times in a row, and is \
+                    asked again in a while\r\n";
+
+#[test]
+fn a_server_that_has_failed_too_often_is_not_asked_and_clients_hear_so_at_once() {
+    let (mut world, clients) = open_breaker(Route::default());
+    let before = world.to_server.clone();
+    for line in ["GET d", "SET d 1", "INCR d", "LPUSH e 1", "MGET d e"] {
+        world.send(clients[0], line);
+        assert_eq!(world.clients[clients[0]].heard(), OPEN, "{line}");
+    }
+    assert_eq!(world.to_server, before, "nothing was sent");
+    // What speaks of the client alone is answered.
+    world.send(clients[0], "PING");
+    assert_ne!(world.clients[clients[0]].heard(), "");
+}
+
+#[test]
+fn a_server_that_answers_its_trial_is_asked_again() {
+    let (mut world, clients) = open_breaker(Route::default());
+    assert_eq!(world.asks("PING"), 0);
+    world.pass(1_000);
+    assert_eq!((breaker(&world), world.asks("PING")), (("half-open", 1), 1));
+    world.send(clients[0], "GET d");
+    assert_eq!(world.clients[clients[0]].heard(), OPEN, "it is not known yet");
+    world.settle();
+    assert_eq!(breaker(&world), ("closed", 1));
+    assert_eq!(world.ask(clients[0], "SET d 1"), "+OK\r\n");
+    assert_eq!(world.ask(clients[0], "GET d"), "$1\r\n1\r\n");
+}
+
+#[test]
+fn a_trial_that_comes_to_nothing_is_made_again_later_and_later() {
+    let (mut world, _) = open_breaker(Route::default());
+    world.pass(1_000);
+    assert_eq!(breaker(&world), ("half-open", 1));
+    // Its reply does not come, and no connection is made any more.
+    world.pass(2_000);
+    assert_eq!(breaker(&world), ("open", 1));
+    world.pass(999);
+    assert_eq!(breaker(&world), ("open", 1), "twice as long, less a half at the most");
+    world.pass(1_001);
+    assert_eq!(breaker(&world), ("half-open", 1));
+    // A connection that is made says that the server is there.
+    for _ in 0..3 {
+        world.pass(5_000);
+        world.settle();
+    }
+    assert_eq!(breaker(&world), ("closed", 1));
+}
+
+#[test]
+fn the_trial_is_made_by_whichever_thread_is_there() {
+    let (mut world, clients) = open_world(2, brittle(Route::default()), 6);
+    for (client, key) in clients.iter().step_by(2).zip(["a", "b", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    world.pass(2_000);
+    assert_eq!(breaker(&world), ("open", 1));
+    // The thread that has opened it ends.
+    for at in [0, 2, 4] {
+        world.leave(clients[at]);
+    }
+    world.end_thread(0);
+    world.send(clients[1], "GET d");
+    assert_eq!(world.clients[clients[1]].heard(), OPEN);
+    world.pass(1_000);
+    world.settle();
+    assert_eq!(breaker(&world), ("closed", 1));
+    assert_eq!(world.ask(clients[1], "GET d"), "_\r\n");
+}
+
+#[test]
+fn while_a_server_is_not_asked_replies_beyond_their_time_are_given_where_the_route_allows_it() {
+    let route = Route { ttl: Some(100), jitter: 0.0, stale_if_error: 60_000, ..Route::default() };
+    let (mut world, clients) = open_world(1, brittle(route), 3);
+    world.server.set("k", Some("old"), None);
+    world.server.set("gone", Some("old"), None);
+    assert_eq!(world.ask(clients[0], "GET k"), "$3\r\nold\r\n");
+    assert_eq!(world.ask(clients[0], "GET gone"), "$3\r\nold\r\n");
+    for (client, key) in clients.iter().zip(["a", "b", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    world.pass(2_000);
+    clients.iter().for_each(|client| drop(world.clients[*client].heard()));
+    assert_eq!(breaker(&world).0, "open");
+    world.send(clients[0], "GET k");
+    assert_eq!(world.clients[clients[0]].heard(), "$3\r\nold\r\n");
+    assert_eq!(world.router.sight().crowding.stale_open, 1);
+    // What is heard of meanwhile counts.
+    world.server.set("gone", Some("new"), None);
+    let line = world.open[0];
+    world.back(line, usize::MAX);
+    world.send(clients[0], "GET gone");
+    assert_eq!(world.clients[clients[0]].heard(), OPEN);
+}
+
+#[test]
+fn a_breaker_that_a_reload_takes_away_closes() {
+    let (mut world, clients) = open_breaker(Route::default());
+    let limits = Limits { breaker_failures: 0, ..Limits::default() };
+    world.router.reload(rules(Route::default(), limits), START);
+    world.send(clients[0], "GET d");
+    world.pass(1_000);
+    world.settle();
+    assert_eq!(breaker(&world).0, "closed");
+    world.clients[clients[0]].heard();
+    assert_eq!(world.ask(clients[0], "GET d"), "_\r\n");
+}

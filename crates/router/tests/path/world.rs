@@ -244,7 +244,9 @@ impl World {
     /// Has the relays' wishes done, but moves nothing on the network.
     pub fn settle_node(&mut self) {
         for at in 0..self.relays.len() {
-            self.relays[at].wake(self.clock.now());
+            if !self.over.contains(&at) {
+                self.relays[at].wake(self.clock.now());
+            }
             loop {
                 let relay = &mut self.relays[at];
                 for id in relay.closes() {

@@ -132,7 +132,7 @@ impl Relay {
             self.links.get(id).is_some_and(|link| {
                 let (requests, bytes) = (link.upstream.waiting(), link.upstream.unwritten());
                 requests > limits.in_flight / 2 || bytes > limits.unwritten / 2
-            }) && !self.refuses(*id)
+            }) && !self.is_down(*id)
         };
         self.crowds.full = full.into_iter().filter(stays).collect();
         if self.crowds.full.len() < before {

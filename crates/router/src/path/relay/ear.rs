@@ -158,7 +158,7 @@ impl Relay {
         // Another server has refused some of them meanwhile.
         topics.retain(|topic| self.hearing.topics.contains_key(topic));
         let ear = self.ear(server);
-        if self.refuses(ear) {
+        if self.is_down(ear) {
             topics.retain(|topic| !moves && self.depends(topic, server, false));
             return self.drop_topics(topics, &error_line(&self.reason(ear)));
         }

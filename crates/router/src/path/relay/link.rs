@@ -101,6 +101,10 @@ pub(super) struct Link {
 }
 
 impl Link {
+    fn is_down(&self) -> bool {
+        self.down.is_some() && self.upstream.phase() != Phase::Ready
+    }
+
     /// Whether it is counted as one that serves.
     pub(super) fn is_serving(&self) -> bool {
         self.serves
@@ -179,6 +183,7 @@ impl Relay {
         request: &Request<'_>,
     ) -> Result<Option<LinkId>, Failure> {
         if self.refuses(own) {
+            self.mind_link(own);
             if self.await_server(request.client) {
                 return Ok(None);
             }
@@ -200,17 +205,27 @@ impl Relay {
             return self.link_for(server, request, course, way);
         }
         let urgent = self.urgent_with(server, request.protocol);
-        if self.refuses(urgent) {
+        if self.is_down(urgent) {
             return Err(Failure::because(&self.reason(urgent)));
         }
         Ok(Some(urgent))
     }
 
     /// Whether a connection has failed and is not ready again: requests are not held for it.
+    pub(super) fn is_down(&self, id: LinkId) -> bool {
+        self.links.get(&id).is_none_or(Link::is_down)
+    }
+
+    /// Whether nothing is sent over a connection: it is down, or its server has failed too often.
     pub(super) fn refuses(&self, id: LinkId) -> bool {
-        self.links
-            .get(&id)
-            .is_none_or(|link| link.down.is_some() && link.upstream.phase() != Phase::Ready)
+        self.links.get(&id).is_none_or(|link| link.is_down() || self.is_open(link.server))
+    }
+
+    /// Nothing is sent over a connection: its server is tried when that is due.
+    pub(super) fn mind_link(&mut self, id: LinkId) {
+        if let Some(server) = self.links.get(&id).map(|link| link.server) {
+            self.mind_breaker(server);
+        }
     }
 
     /// The connection to a server, of a protocol and a database, that all clients share.
@@ -401,6 +416,7 @@ impl Relay {
                 (link.down, link.serves) = (None, true);
                 self.count(server, Flow::Connects, 1);
                 self.count(server, Flow::Connections, 1);
+                self.has_met(server);
                 self.wake_awaiting();
                 self.store_is(server, false);
                 self.feed_ready(id);
@@ -416,6 +432,7 @@ impl Relay {
                 let request = keeps.then(|| link.to.request(token)).flatten();
                 let Some(Addressee { to, asked }) = link.to.take(token) else { return };
                 self.count(server, Flow::InFlight, -1);
+                self.has_answered(server);
                 if let Some(class) = to.class() {
                     self.clocked(server, class, asked);
                 }
@@ -440,6 +457,9 @@ impl Relay {
                 let protocol = link.protocol;
                 if let Some(Addressee { to, .. }) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
+                    if why != Lost::Unwritten {
+                        self.has_failed(server);
+                    }
                     self.doubt(id, &to);
                     if let Some(request) = request
                         && (safe || to.is_read())
@@ -485,6 +505,7 @@ impl Relay {
         }
         // One that was lost may be back at once; one that cannot be opened is down.
         if !served && !refused {
+            self.has_failed(server);
             self.store_is(server, true);
         }
         if self.clustered() {
@@ -554,7 +575,9 @@ impl Relay {
     /// Why a connection is down, for clients.
     pub(super) fn reason(&self, id: LinkId) -> String {
         let link = self.links.get(&id);
-        let why = link.and_then(|link| link.down.as_deref()).unwrap_or("it is not connected yet");
+        let open = self.why_open(id);
+        let down = link.and_then(|link| link.down.as_deref());
+        let why = down.or(open.as_deref()).unwrap_or("it is not connected yet");
         if has_code(why) {
             return why.to_owned();
         }

@@ -46,7 +46,7 @@ impl Relay {
         }
         let Ok(server) = self.any_master() else { return false };
         let link = self.shared_with(server, Protocol::Resp3, 0);
-        if self.refuses(link) {
+        if self.is_down(link) {
             return false;
         }
         self.meeting = Meeting::Asked(vec![client]);

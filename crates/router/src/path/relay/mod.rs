@@ -26,6 +26,7 @@
 
 mod absent;
 mod batches;
+mod breakers;
 mod broadcast;
 mod checks;
 mod copies;
@@ -131,6 +132,8 @@ pub struct Relay {
     crowds: Crowds,
     /// How many reads servers are asked, and which wait.
     misses: Misses,
+    /// Servers that have failed too often, of which it knows.
+    minded: BTreeSet<ServerId>,
     /// Connections that belong to single clients.
     pins: Pins,
     /// What it hears for all threads, if it is the one that does, and what its own clients hear.
@@ -222,6 +225,7 @@ impl Relay {
             closes: vec![],
             crowds: Crowds::default(),
             misses: Misses::default(),
+            minded: BTreeSet::new(),
             pins: Pins::default(),
             hearing: Hearing::default(),
             subscribers: Subscribers::default(),
@@ -272,6 +276,7 @@ impl Relay {
         }
         self.wake_pins();
         self.wake_crowds();
+        self.wake_breakers();
         self.wake_misses();
         self.wake_paused();
         self.give_up_waiting();
@@ -288,7 +293,7 @@ impl Relay {
         let waits = self.waits.front().map(|(due, _)| *due);
         let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
         let clients = clients.chain(self.crowds.wake_at()).chain(self.paused_until());
-        let clients = clients.chain(self.misses.wake_at());
+        let clients = clients.chain(self.misses.wake_at()).chain(self.breakers_due());
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
         let ears = self.hearing.moving.wake_at();
         let others = others.chain(looks).chain(self.redo_at()).chain(ears);

@@ -108,7 +108,7 @@ impl Relay {
             return Ok(Taken::Made);
         };
         let link = self.shared_with(server, request.protocol, request.db);
-        if self.refuses(link) {
+        if self.is_down(link) {
             return Err(Failure::because(&self.reason(link)));
         }
         let mut bytes = vec![];

@@ -72,7 +72,7 @@ impl Relay {
 
     /// Whether this thread can read a replica. A connection that is missing is opened.
     fn is_in_service(&mut self, server: ServerId, protocol: Protocol, db: u8) -> bool {
-        if self.router.topology.health(server) != Health::Up {
+        if self.router.topology.health(server) != Health::Up || self.is_open(server) {
             return false;
         }
         let link = self.shared_with(server, protocol, db);

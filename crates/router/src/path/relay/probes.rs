@@ -72,7 +72,7 @@ impl Relay {
         let link = self.shared_with(probe.server, Protocol::Resp3, 0);
         let ready = self.links.get(&link).map(|link| link.upstream.phase()) == Some(Phase::Ready);
         let leads = probe.server == probe.primary;
-        if ready || (leads && !self.refuses(link)) {
+        if ready || (leads && !self.is_down(link)) {
             let mut question = vec![];
             write_request(&mut question, &["INFO", "replication"]);
             self.send(link, &question, To::Probe(probe));

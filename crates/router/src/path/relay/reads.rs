@@ -254,7 +254,9 @@ impl Relay {
             return self.pass(ask.route);
         }
         if self.refuses(reader) {
-            let why = StaleReason::Unreachable;
+            self.mind_link(reader);
+            let open = !self.is_down(reader);
+            let why = if open { StaleReason::Open } else { StaleReason::Unreachable };
             return self.give_stale(ask, &shelf, course, out, why) || self.pass(ask.route);
         }
         if !self.has_room_for_miss(server)

@@ -44,6 +44,8 @@ pub(super) enum To {
     Map { round: u64, server: ServerId, slots: bool },
     /// A client's: a page of a scan of several servers.
     Page(Page),
+    /// Says that this server is there, which has failed before.
+    Trial(ServerId),
     /// Nobody's.
     Nobody,
     /// Says whether changes will be told of what the read of this flight asks for.
@@ -219,6 +221,7 @@ impl Relay {
                 self.give(*read, true);
             }
             To::Page(page) => self.replied_page(&page, kind, reply),
+            To::Trial(server) => self.is_tried(server, true),
             To::Probe(probe) => self.replied_probe(probe, Some(&reply)),
             To::Map { round, server, slots } => {
                 self.replied_map(round, server, slots, Some(reply));
@@ -275,6 +278,7 @@ impl Relay {
             To::Placed(placed) => self.replace(*placed, why),
             To::Instead(read) => self.fail_read(*read, why),
             To::Page(page) => self.failed_page(&page, error()),
+            To::Trial(server) => self.is_tried(server, false),
             To::Probe(probe) => self.replied_probe(probe, None),
             To::Map { round, server, slots } => self.replied_map(round, server, slots, None),
         }

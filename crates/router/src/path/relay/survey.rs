@@ -110,7 +110,7 @@ impl Relay {
         self.survey.asked.clear();
         for &server in servers {
             let link = self.shared_with(server, Protocol::Resp3, 0);
-            if self.refuses(link) {
+            if self.is_down(link) {
                 self.survey.why = Some(self.reason(link));
                 continue;
             }
