@@ -58,6 +58,10 @@ const OPTIONS: Record<
     ['users[ada].permissions', 'users[ada].readConcern', 'users[bob]', 'users[eve]'],
   ],
   maxClients: [{ maxClients: 7 }, {}, ['maxClients']],
+  maxBuffers: [{ maxBuffers: '64mb' }, { maxBuffers: '32mb' }, ['maxBuffers']],
+  connections: [{}, { connections: {} }, []],
+  'connections.perSecond': [{}, { connections: { perSecond: 9 } }, ['connections.perSecond']],
+  'connections.handshakes': [{}, { connections: { handshakes: 9 } }, ['connections.handshakes']],
   tracking: [{}, { tracking: {} }, []],
   'tracking.maxKeys': [{}, { tracking: { maxKeys: 10 } }, ['tracking.maxKeys']],
   'tracking.maxKeysPerClient': [

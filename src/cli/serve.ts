@@ -48,12 +48,23 @@ export const serve = new Command('serve')
   )
   .option('-t, --threads <count>', 'as --workers, for threads', wholeNumber)
   .option('-m, --max-bytes <size>', "memory for the store, as '256mb' or '25%'", '25%')
+  .option('--max-buffers <size>', 'memory for what waits (default: 25%)')
   .addOption(
     new Option('--max-memory <size>').hideHelp().argParser(() => {
       throw new InvalidArgumentError("Write '--max-bytes', its new name.")
     }),
   )
   .option('--max-clients <count>', 'clients at once', wholeNumber, 10_000)
+  .option(
+    '--connections-per-second <count>',
+    'connections that are let in a second (default: any number)',
+    wholeNumber,
+  )
+  .option(
+    '--connections-handshakes <count>',
+    'connections that agree on keys of TLS at once (default: 1000)',
+    wholeNumber,
+  )
   .option('--tracking-max-keys <count>', 'keys that clients track (default: 1000000)', wholeNumber)
   .option(
     '--tracking-max-keys-per-client <count>',

@@ -34,7 +34,10 @@ export interface Flags {
   workers?: number
   threads?: number
   maxBytes: string
+  maxBuffers?: string
   maxClients: number
+  connectionsPerSecond?: number
+  connectionsHandshakes?: number
   trackingMaxKeys?: number
   trackingMaxKeysPerClient?: number
   drainOver?: string
@@ -72,7 +75,10 @@ const FLAGS: Record<string, keyof Flags> = {
   workers: 'workers',
   threads: 'threads',
   maxBytes: 'maxBytes',
+  maxBuffers: 'maxBuffers',
   maxClients: 'maxClients',
+  'connections.perSecond': 'connectionsPerSecond',
+  'connections.handshakes': 'connectionsHandshakes',
   'tracking.maxKeys': 'trackingMaxKeys',
   'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
   'drain.over': 'drainOver',
@@ -105,6 +111,8 @@ const FLAGS: Record<string, keyof Flags> = {
   'admin.tokenFile': 'adminTokenFile',
   'admin.hosts': 'adminHost',
 }
+/** Flags that are sizes: a number of bytes, or a text. */
+const SIZES: ReadonlySet<keyof Flags> = new Set(['maxBytes', 'maxBuffers'])
 /** What the environment says, by the option and the name of the variable. */
 const environment = (): [path: string, variable: string, value: string | undefined][] => [
   ['password', 'BREAKWATER_PASSWORD', process.env.BREAKWATER_PASSWORD],
@@ -136,7 +144,7 @@ export async function settingsOf(flags: Flags, command?: Command): Promise<Setti
   }
   for (const [path, flag] of Object.entries(FLAGS)) {
     if (command?.getOptionValueSource(flag) !== 'cli') continue
-    put(told, path, flag === 'maxBytes' ? sizeOf(flags.maxBytes) : flags[flag])
+    put(told, path, SIZES.has(flag) ? sizeOf(flags[flag] as string) : flags[flag])
     from.set(path, written(flag))
   }
   // One says how many workers there are, and one who may connect: what is nearer to the command replaces what is farther.

@@ -80,6 +80,22 @@ row(
   'Handshakes of TLS with clients, by outcome: done or failed.',
   ({ stats }) => each({ done: stats.handshakes, failed: stats.handshakesFailed }),
 )
+row(
+  'counter',
+  ['reason'],
+  'held_back_total',
+  'How often connections had to wait until they were let in: for their rate, or for handshakes.',
+  ({ stats }) => each({ rate: stats.heldBackByRate, handshakes: stats.heldBackByHandshakes }),
+)
+gauge('buffer_bytes', 'Bytes that wait: of clients, for them, and for stores.', ({ stats }) =>
+  stats.buffers.bytes,
+)
+gauge('buffer_max_bytes', 'The most that may wait.', ({ stats }) => stats.buffers.maxBytes)
+counter(
+  'clients_cut_total',
+  'Clients disconnected since too much waited.',
+  stats => stats.buffers.cut,
+)
 counter('received_bytes_total', 'Bytes received from clients.', stats => stats.bytesReceived)
 counter('sent_bytes_total', 'Bytes of replies.', stats => stats.bytesSent)
 

@@ -82,8 +82,13 @@ export const Next = { read: 0, resume: 1, close: 2 } as const
 /** What {@link NativeBinding.createRouter} takes, checked and complete. */
 export interface NativeOptions {
   maxBytes: number | undefined
+  /** The most bytes that wait in the process. */
+  maxBuffers: number | undefined
   policy: string
   maxClients: number
+  /** Connections let in a second, and handshakes of TLS at once; 0 for any number. */
+  acceptRate: number
+  maxHandshakes: number
   threads: number
   version: string
   /** The store behind the node, and its replicas; none for a node with a store of its own. */

@@ -39,7 +39,7 @@ export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } fr
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type { CertificateName, IdentityOptions } from './identity.ts'
 export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
-export type { MissOptions } from './protection.ts'
+export type { ConnectionOptions, MissOptions } from './protection.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { State as RouterState } from './state.ts'
 export type {

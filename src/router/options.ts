@@ -9,7 +9,12 @@ import { checkStoreBreaker, type StoreBreakerOptions, type StoreEvent } from './
 import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkIdentity, type IdentityOptions } from './identity.ts'
-import { checkMisses, type MissOptions } from './protection.ts'
+import {
+  type ConnectionOptions,
+  checkConnections,
+  checkMisses,
+  type MissOptions,
+} from './protection.ts'
 import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
 import type { Mode } from './status.ts'
 import type { StoreRingOptions } from './store-ring.ts'
@@ -56,6 +61,12 @@ export interface RouterOptions {
   threads?: number | undefined
   /** The most memory for the store: bytes, or text as `'256mb'` or `'25%'`. Default: `'25%'`. */
   maxBytes?: Size | undefined
+  /**
+   * The most memory for what waits: what clients have sent and is not done, replies that they have not
+   * taken, and what goes to and comes from a store. Beyond, the client with most of it is disconnected.
+   * Default: `'25%'`.
+   */
+  maxBuffers?: Size | undefined
   /** Which entry leaves when a new one needs its room. Default: `'lfu'`. */
   policy?: Policy | undefined
   /** The password of the user `default`, who may do everything. */
@@ -71,6 +82,8 @@ export interface RouterOptions {
   identity?: IdentityOptions | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
+  /** How connections are let in. */
+  connections?: ConnectionOptions | undefined
   /** How many keys clients may track. */
   tracking?: TrackingOptions | undefined
   /** How clients are disconnected when the router ends, or a thread of it is restarted. */
@@ -138,12 +151,14 @@ const KNOWN: readonly string[] = [
   'workers',
   'threads',
   'maxBytes',
+  'maxBuffers',
   'policy',
   'password',
   'users',
   'tokens',
   'identity',
   'maxClients',
+  'connections',
   'tracking',
   'drain',
   'driver',
@@ -219,6 +234,10 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     const why = 'hot keys are those that a store behind the node is asked for'
     throw new OptionCombinationError(option, 'given', 'no store', why)
   }
+  if (options.connections !== undefined && options.driver === 'net') {
+    const why = 'the native one counts them'
+    throw new OptionCombinationError('connections', 'given', "driver 'net'", why)
+  }
   const identity = options.identity === undefined ? undefined : identityOf(options)
   checkDrain(options.drain)
   const pinned = checkHotKeys(options.hotKeys)
@@ -233,10 +252,12 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   return {
     threads,
     maxBytes: byteCount('maxBytes', maxBytes),
+    maxBuffers: byteCount('maxBuffers', options.maxBuffers ?? '25%'),
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,
     ...checkTracking(options.tracking),
+    ...checkConnections(options.connections),
     ...(store === undefined
       ? {}
       : {

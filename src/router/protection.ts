@@ -20,6 +20,23 @@ export interface MissOptions {
   wait?: Duration | undefined
 }
 
+/**
+ * How connections are let in, by the native driver. Those beyond wait where the system keeps them that
+ * have not been accepted. All threads have the same share of each number, at least 1.
+ */
+export interface ConnectionOptions {
+  /** The most that are let in a second, 1 to 1,000,000. Default: any number. */
+  perSecond?: number | undefined
+  /** The most that agree on keys of TLS at once, 1 to 1,000,000. Default: 1,000. */
+  handshakes?: number | undefined
+}
+
+/** The same, checked; 0 for any number. */
+export interface CheckedConnections {
+  acceptRate: number
+  maxHandshakes: number
+}
+
 /** The same, checked and in milliseconds. */
 export interface CheckedMisses {
   maxMisses: number
@@ -28,6 +45,10 @@ export interface CheckedMisses {
 }
 
 const MISSES: readonly string[] = ['max', 'queue', 'wait'] satisfies (keyof MissOptions)[]
+const CONNECTIONS: readonly string[] = [
+  'perSecond',
+  'handshakes',
+] satisfies (keyof ConnectionOptions)[]
 const HOUR = 3_600_000
 const MOST = 1_000_000
 
@@ -39,6 +60,16 @@ export function checkMisses(given: MissOptions = {}): CheckedMisses {
     maxMisses: count('misses.max', max),
     queuedMisses: count('misses.queue', queue),
     missWait: duration('misses.wait', wait),
+  }
+}
+
+/** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
+export function checkConnections(given: ConnectionOptions = {}): CheckedConnections {
+  checkGroup('connections', given, CONNECTIONS, '{ perSecond: 500 }')
+  const { perSecond, handshakes = 1_000 } = given
+  return {
+    acceptRate: perSecond === undefined ? 0 : count('connections.perSecond', perSecond),
+    maxHandshakes: count('connections.handshakes', handshakes),
   }
 }
 

@@ -144,7 +144,10 @@ export function changesBetween(before: Running, next: Running): string[] {
   return [
     ...single(next.options.workers === undefined ? 'threads' : 'workers', workersOf),
     ...single('maxBytes', ({ checked }) => checked.maxBytes),
+    ...single('maxBuffers', ({ checked }) => checked.maxBuffers),
     ...single('maxClients', ({ checked }) => checked.maxClients),
+    ...single('connections.perSecond', ({ checked }) => checked.acceptRate),
+    ...single('connections.handshakes', ({ checked }) => checked.maxHandshakes),
     ...single('drain.over', ({ drain }) => drain.over),
     ...single('drain.within', ({ drain }) => drain.within),
     ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),

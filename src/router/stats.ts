@@ -49,6 +49,15 @@ export interface RouterStats {
   herds: number
   /** The most reads that waited for one reply. */
   largestHerd: number
+  /** What waits in the process: see {@link RouterOptions.maxBuffers}. */
+  buffers: {
+    /** Bytes that wait now. */
+    bytes: number
+    /** The most that may. */
+    maxBytes: number
+    /** Clients that were disconnected since more waited. */
+    cut: number
+  }
   /** Replies given beyond their time, by reason. */
   staleGiven: {
     /** The store could not be asked. */
@@ -70,6 +79,10 @@ export interface RouterStats {
   handshakes: number
   /** Handshakes of TLS with clients that failed. */
   handshakesFailed: number
+  /** How often connections had to wait since as many had come in as may in a second. */
+  heldBackByRate: number
+  /** How often they had to wait since as many agreed on keys as may at once. */
+  heldBackByHandshakes: number
   /** Which share of the reads in memory the keys have that are read most: 0 to 1, from a sample. */
   skew: { top1: number; top10: number; top100: number }
   /** What each worker has done. One that takes the place of one that ended goes on with its counts. */

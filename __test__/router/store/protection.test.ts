@@ -102,6 +102,11 @@ test('options of protection that cannot be are refused, each by its name', t => 
     [{ breaker: false }, /breaker.*no store/],
     [{ store, onStore: 'log' as never }, /^onStore must be a function/],
     [{ onStore: () => {} }, /onStore.*no store/],
+    [{ maxBuffers: 'much' as never }, /^maxBuffers must be/],
+    [{ connections: 5 as never }, /^connections must be an object/],
+    [{ connections: { perSecond: 0 } }, /^connections\.perSecond must be a whole number from 1/],
+    [{ connections: { handshakes: 0.5 } }, /^connections\.handshakes must be a whole number/],
+    [{ connections: {}, driver: 'net' }, /connections.*driver 'net'/],
     [{ store, routes: ['*,staleWhileBusy=soon'] }, /^routes\[0\]\.staleWhileBusy/],
   ]
   for (const [options, message] of wrong) {

@@ -104,7 +104,7 @@ fronted('stats() and INFO agree: servers, routes, memory, the node', async t => 
   ]) {
     t.true(node.includes(`node_${name}:${value}\r\n`), String(name))
   }
-  t.is(Object.keys(stats.upstream[0]!).length, 14)
+  t.is(Object.keys(stats.upstream[0]!).length, 19)
 })
 
 fronted('connections are counted as they serve, are lost, and cannot be made', async t => {

@@ -2,6 +2,7 @@
 //! TLS, where the entrance asks for them.
 
 use crate::channel::{Channel, Received, Space};
+use crate::gate::Place;
 use crate::proxy;
 use crate::socket::Socket;
 use crate::tls::shown;
@@ -19,14 +20,22 @@ pub struct Arrival {
     secure: bool,
     /// A handshake has to begin.
     tls: Option<Arc<ServerConfig>>,
+    /// Its place among those that agree on keys.
+    _place: Option<Place>,
 }
 
 impl Arrival {
     /// A connection that was accepted.
-    pub fn new(socket: Socket, proxied: bool, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub fn new(
+        socket: Socket,
+        proxied: bool,
+        tls: Option<Arc<ServerConfig>>,
+        place: Option<Place>,
+    ) -> Self {
         let (address, local) = socket.ends();
         let peer = Peer { address, local, certificate: None };
-        Self { channel: Channel::new(socket), peer, proxied, secure: tls.is_some(), tls }
+        let (channel, secure) = (Channel::new(socket), tls.is_some());
+        Self { channel, peer, proxied, secure, tls, _place: place }
     }
 
     /// Whether it agrees on keys first.

@@ -156,6 +156,7 @@ impl Client {
     /// Takes what was received with the last of the handshake.
     pub fn begin(&mut self, received: Received, work: &mut Workspace) -> Rest {
         let begun = self.take(received, work).map(|()| self.rest());
+        self.charge(work);
         begun.unwrap_or(Rest::Gone)
     }
 
@@ -170,10 +171,18 @@ impl Client {
         Some(Ahead { received, expected: self.session.expect(&space.input[..count]) })
     }
 
+    /// Says how many bytes wait, if that has changed.
+    #[inline]
+    fn charge(&mut self, work: &mut Workspace) {
+        self.session.charge(self.backlog.len(), &mut work.output.kills);
+    }
+
     /// One step: writes what waits, then receives and runs what fits a step; or runs what was received
     /// before.
     pub fn step(&mut self, ahead: Option<io::Result<Received>>, work: &mut Workspace) -> Rest {
-        self.try_step(ahead, work).unwrap_or(Rest::Gone)
+        let rest = self.try_step(ahead, work).unwrap_or(Rest::Gone);
+        self.charge(work);
+        rest
     }
 
     fn try_step(

@@ -18,6 +18,7 @@ mod client;
 mod connection;
 mod deadlines;
 mod driver;
+mod gate;
 mod group;
 mod links;
 mod listener;

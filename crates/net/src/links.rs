@@ -80,6 +80,11 @@ impl Links {
         }
     }
 
+    /// How many bytes wait for sockets.
+    pub fn waiting(&self) -> usize {
+        self.links.values().map(|link| link.backlog.len()).sum()
+    }
+
     /// A connection has become ready; if `ended` the store has closed it, perhaps behind what it said
     /// last: see [`Channel::became_readable`].
     pub fn became_ready(&mut self, id: LinkId, ended: bool) {

@@ -37,6 +37,8 @@ pub struct Listener {
     kind: Kind,
     pub secure: bool,
     pub proxied: bool,
+    /// Whether it is looked at again at a time that is known: nobody is let in before.
+    pub waits: bool,
 }
 
 /// What accepting came to.
@@ -68,7 +70,7 @@ impl Listener {
                 Kind::Unix(listener)
             }
         };
-        Ok(Self { kind, secure, proxied })
+        Ok(Self { kind, secure, proxied, waits: false })
     }
 
     /// Takes one connection.

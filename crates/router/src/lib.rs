@@ -50,7 +50,9 @@ pub use policy::{
     CertificateName, CertificateRules, ShownCertificate, Template, TokenKey, TokenRules, User,
     Users, hash_password,
 };
-pub use shared::{Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts};
+pub use shared::{
+    BufferCounts, Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts,
+};
 pub use sight::{
     Cold, CommandClass, Crowding, HERD, Lane, Latencies, POWERS, Seat, Sighting, Skew, StepCounts,
     ThreadCounts,

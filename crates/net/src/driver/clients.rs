@@ -6,6 +6,7 @@ use crate::arrival::Arrival;
 use crate::channel::{Channel, Received};
 use crate::client::{Client, Rest};
 use crate::connection::{Connection, Stage, see_off};
+use crate::gate::Bounds;
 use crate::listener::Accepted;
 use breakwater_router::{ClientId, Session};
 use mio::Token;
@@ -24,8 +25,23 @@ const SHORT: Duration = Duration::from_millis(50);
 impl Driver {
     /// Takes those in who wait at a listener, some at a time.
     pub(super) fn accept(&mut self, at: usize) {
+        let bounds = self.bounds();
         for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(at) else { return };
+            let Some(listener) = self.listeners.get_mut(at) else { return };
+            if listener.waits {
+                return;
+            }
+            if listener.secure && !self.gate.has_place(bounds.handshakes) {
+                listener.waits = true;
+                self.work.seat.hold_back(true);
+                return self.held_back.push(at);
+            }
+            let now = Instant::now();
+            if let Err(wait) = self.gate.pass(bounds.rate, now) {
+                listener.waits = true;
+                self.work.seat.hold_back(false);
+                return self.deadlines.add(now + wait, Due::Accept(at));
+            }
             match listener.accept() {
                 Accepted::Connection(socket) => {
                     let tls = listener.secure.then(|| self.membership.tls());
@@ -33,18 +49,43 @@ impl Driver {
                     if let Some(None) = tls {
                         continue;
                     }
-                    let arrival = Arrival::new(socket, listener.proxied, tls.flatten());
+                    let place = listener.secure.then(|| self.gate.place(0)).flatten();
+                    let arrival = Arrival::new(socket, listener.proxied, tls.flatten(), place);
                     if let Err(why) = caught(|| self.open(arrival)) {
                         self.tell(Cost::Connection, why);
                     }
                 }
-                Accepted::Nothing => return,
+                Accepted::Nothing => return self.gate.give_back(bounds.rate),
                 Accepted::Short => {
+                    listener.waits = true;
                     return self.deadlines.add(Instant::now() + SHORT, Due::Accept(at));
                 }
             }
         }
         self.queue.push_back(Task::Accept(at));
+    }
+
+    /// How this thread lets connections in.
+    fn bounds(&self) -> Bounds {
+        let (rate, handshakes, threads) = self.router.entry();
+        Bounds { rate, handshakes }.share(threads)
+    }
+
+    /// Looks at a listener that waited.
+    pub(super) fn accept_again(&mut self, at: usize) {
+        if let Some(listener) = self.listeners.get_mut(at) {
+            listener.waits = false;
+            self.queue.push_back(Task::Accept(at));
+        }
+    }
+
+    /// Lets in who waited for a handshake to end, if there is room.
+    fn readmit(&mut self) {
+        if !self.held_back.is_empty() && self.gate.has_place(self.bounds().handshakes) {
+            for at in std::mem::take(&mut self.held_back) {
+                self.accept_again(at);
+            }
+        }
     }
 
     /// Takes a connection in.
@@ -88,6 +129,7 @@ impl Driver {
             Stage::Between => Rest::Gone,
         };
         self.settle(key, rest);
+        self.readmit();
         if !self.work.output.kills.is_empty() {
             self.membership.kill(&self.work.output.kills);
             self.work.output.kills.clear();
@@ -196,5 +238,7 @@ impl Driver {
         if let Some(channel) = connection.channel() {
             channel.socket().unwatch(self.poll.registry());
         }
+        drop(connection);
+        self.readmit();
     }
 }

@@ -94,6 +94,8 @@ impl Driver {
         self.links = Links::default();
         self.deadlines = Deadlines::default();
         self.retry = None;
+        self.held_back.clear();
+        self.listeners.iter_mut().for_each(|listener| listener.waits = false);
         self.queue = (0..self.listeners.len()).map(Task::Accept).collect();
         self.work.output = Output::default();
         if let Some(mut gone) = self.work.relay.take() {

@@ -14,6 +14,7 @@ use crate::channel::Space;
 use crate::client::Workspace;
 use crate::connection::Connection;
 use crate::deadlines::Deadlines;
+use crate::gate::Gate;
 use crate::group::{Group, Membership};
 use crate::links::Links;
 use crate::listener::{Entrance, Listener};
@@ -89,6 +90,9 @@ pub struct Driver {
     waker: Arc<Waker>,
     events: Events,
     listeners: Vec<Listener>,
+    /// How connections are let in, and the listeners that wait until one has agreed on keys.
+    gate: Gate,
+    held_back: Vec<usize>,
     connections: SlotMap<DefaultKey, Box<Connection>>,
     by_id: HashMap<ClientId, DefaultKey, FixedState>,
     queue: VecDeque<Task>,
@@ -137,6 +141,8 @@ impl Driver {
             events: Events::with_capacity(EVENTS),
             queue: (0..listeners.len()).map(Task::Accept).collect(),
             listeners,
+            gate: Gate::default(),
+            held_back: vec![],
             connections: SlotMap::new(),
             by_id: HashMap::default(),
             deadlines: Deadlines::default(),

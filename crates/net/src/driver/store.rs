@@ -45,6 +45,7 @@ impl Driver {
     pub(super) fn rest_relay(&mut self) {
         let now = self.clock();
         let Some(relay) = &mut self.work.relay else { return };
+        relay.charge(self.links.waiting());
         relay.settle();
         if let Some(at) = relay.wake_at()
             && self.retry.is_none_or(|known| at < known || known <= now)

@@ -156,7 +156,7 @@ impl Driver {
     fn expire(&mut self, now: Instant) {
         while let Some(due) = self.deadlines.take(now) {
             match due {
-                Due::Accept(at) => self.queue.push_back(Task::Accept(at)),
+                Due::Accept(at) => self.accept_again(at),
                 Due::End(key) => self.queue.push_back(Task::End(key)),
                 Due::Arrive(key) => {
                     let connection = self.connections.get(key);

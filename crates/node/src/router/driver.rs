@@ -180,6 +180,7 @@ fn give<'s>(
     let area = unsafe { js.to_bytes(call.arg::<2>()) };
     let begun = Instant::now();
     let next = take(session, chunk.unwrap_or_default(), output);
+    session.charge(0, &mut output.kills);
     let batch = mem::take(&mut output.batch);
     if !batch.is_empty() {
         let router = call.on.router()?;

@@ -66,7 +66,10 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
     Ok(Rules {
         users: all_users(js, options)?,
         limits: Limits {
+            buffers: number(js, options, c"maxBuffers")?.unwrap_or(u64::MAX),
             clients: bound(c"maxClients", usual.clients)?,
+            accepts: bound(c"acceptRate", usual.accepts)?,
+            handshakes: bound(c"maxHandshakes", usual.handshakes)?,
             tracked_keys: bound(c"trackedKeys", usual.tracked_keys)?,
             tracked_keys_by_client: bound(c"trackedKeysPerClient", usual.tracked_keys_by_client)?,
             misses: bound(c"maxMisses", usual.misses)?,

@@ -43,6 +43,8 @@ pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router, detail: Telling) ->
         (c"largestHerd", seen.crowding.largest_herd),
         (c"handshakes", seen.crowding.handshakes),
         (c"handshakesFailed", seen.crowding.handshakes_failed),
+        (c"heldBackByRate", seen.crowding.held_back_by_rate),
+        (c"heldBackByHandshakes", seen.crowding.held_back_by_handshakes),
     ] {
         js.put_number(object, name, count as f64)?;
     }
@@ -60,6 +62,13 @@ pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router, detail: Telling) ->
         (c"busy", crowding.stale_busy as f64),
         (c"open", crowding.stale_open as f64),
     ];
+    let buffers = router.buffers();
+    let buffers = [
+        (c"bytes", buffers.used as f64),
+        (c"maxBytes", if buffers.most == u64::MAX { f64::INFINITY } else { buffers.most as f64 }),
+        (c"cut", buffers.cut as f64),
+    ];
+    group(c"buffers", &buffers)?;
     group(c"staleGiven", &stale)?;
     group(c"skew", &[(c"top1", skew.top1), (c"top10", skew.top10), (c"top100", skew.top100)])?;
     group(c"cold", &[(c"hits", cold.hits as f64), (c"misses", cold.misses as f64)])?;

@@ -38,6 +38,8 @@ pub struct Session {
     /// When that came, where the node has a store.
     arrivals: Arrivals,
     state: State,
+    /// How many bytes of it, and for it, wait by the ledger.
+    charged: usize,
     /// Its way to the store, if the node has one.
     course: Course,
 }
@@ -60,7 +62,8 @@ impl Session {
         let state = State::new(client, router.rules());
         let requests = RequestParser::default();
         let (course, arrivals) = (Course::default(), Arrivals::default());
-        Ok(Self { router: router.clone(), requests, pending: vec![], arrivals, state, course })
+        let (router, pending, charged) = (router.clone(), vec![], 0);
+        Ok(Self { router, requests, pending, arrivals, state, charged, course })
     }
 
     /// The client's number.
@@ -71,6 +74,17 @@ impl Session {
     /// Bytes of this client that are kept.
     pub fn buffered(&self) -> usize {
         self.pending.len()
+    }
+
+    /// So many bytes of this client, or for it, wait outside of the session as well. Clients that have to
+    /// be disconnected since too much waits in the process are appended to `kills`.
+    #[inline]
+    pub fn charge(&mut self, outside: usize, kills: &mut Vec<ClientId>) {
+        let waits = outside + self.pending.len() + self.course.replies.kept();
+        if waits != self.charged {
+            self.charged = waits;
+            self.router.charge(&self.state.client, waits, kills);
+        }
     }
 
     /// Bytes of replies that are kept behind those that the store owes.
@@ -368,6 +382,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.state.ignore(&self.router);
         self.router.news.leave(&self.state.client.recipient);
+        self.router.discharge(&self.state.client);
         self.router.registry.leave(self.state.client.id);
     }
 }

@@ -96,9 +96,13 @@ fn load(router: &Router) -> Lines {
         .map(|((_, class), count)| (format!("requests_{class}"), count.to_string()))
         .collect();
     let (crowding, skew, cold) = (seen.crowding, seen.skew, seen.cold);
+    let buffers = router.buffers();
     all.extend(lines([
         ("total_error_replies", seen.errors.to_string()),
         ("error_replies_of_one_client", seen.errors_of_one.to_string()),
+        ("buffer_bytes", buffers.used.to_string()),
+        ("buffer_max_bytes", buffers.most.to_string()),
+        ("clients_cut_for_buffers", buffers.cut.to_string()),
         ("herds", crowding.herds.to_string()),
         ("largest_herd", crowding.largest_herd.to_string()),
         ("stale_given_unreachable", crowding.stale_unreachable.to_string()),
@@ -107,6 +111,8 @@ fn load(router: &Router) -> Lines {
         ("stale_given_open", crowding.stale_open.to_string()),
         ("handshakes", crowding.handshakes.to_string()),
         ("handshakes_failed", crowding.handshakes_failed.to_string()),
+        ("held_back_by_rate", crowding.held_back_by_rate.to_string()),
+        ("held_back_by_handshakes", crowding.held_back_by_handshakes.to_string()),
         ("cold_hits", cold.hits.to_string()),
         ("cold_misses", cold.misses.to_string()),
         ("skew_top1", format!("{:.4}", skew.top1)),

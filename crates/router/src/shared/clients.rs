@@ -30,6 +30,10 @@ pub(crate) struct Client {
     /// When it connected, in Unix milliseconds.
     pub(crate) created: u64,
     killed: AtomicBool,
+    /// Bytes of it and for it that wait: see `buffers`.
+    pub(super) buffered: AtomicU64,
+    /// How many these were when it was cut for them.
+    pub(super) doomed: AtomicU64,
     /// When it last sent something, in Unix milliseconds.
     active: AtomicU64,
     /// Replies to it that were errors.
@@ -210,6 +214,8 @@ impl Registry {
             peer,
             created: now,
             killed: AtomicBool::new(false),
+            buffered: AtomicU64::new(0),
+            doomed: AtomicU64::new(0),
             active: AtomicU64::new(now),
             errors: AtomicU64::new(0),
             until: AtomicI64::new(i64::MAX),

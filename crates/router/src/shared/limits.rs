@@ -50,8 +50,15 @@ pub struct Limits {
     pub tracked_keys: usize,
     /// The same of one client, whose keys are all told as changed beyond; of a store behind the node.
     pub tracked_keys_by_client: usize,
+    /// The most bytes that wait in the process: of clients, for them, and for the store. Beyond, the client
+    /// with most of them is cut.
+    pub buffers: u64,
     /// The most clients at once.
     pub clients: usize,
+    /// The most connections that are let in a second; any number, if it is 0.
+    pub accepts: usize,
+    /// The most that agree on keys of TLS at once; any number, if it is 0.
+    pub handshakes: usize,
 }
 
 impl Limits {
@@ -86,7 +93,10 @@ impl Default for Limits {
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,
+            buffers: 1 << 30,
             clients: 10_000,
+            accepts: 0,
+            handshakes: 1_000,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What all sessions of all threads share.
 
+mod buffers;
 mod clients;
 mod copies;
 mod ear;
@@ -12,6 +13,8 @@ mod seen;
 mod tracked;
 
 pub(crate) use crate::news::ClientId;
+pub use buffers::BufferCounts;
+pub(crate) use buffers::ThreadBuffers;
 pub use clients::Peer;
 pub(crate) use clients::{Client, Standing};
 pub(crate) use copies::{pack, unpack};

@@ -1,5 +1,6 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
+use super::buffers::Buffers;
 use super::clients::{Client, Peer, Registry};
 use super::copies::Copies;
 use super::ear::Ear;
@@ -117,6 +118,7 @@ pub struct Router {
     /// The servers behind the node.
     pub(crate) topology: Topology,
     pub(crate) registry: Registry,
+    pub(super) buffers: Buffers,
     /// Who of them tracks which keys of the node's own store.
     pub(crate) news: Arc<NewsDesk>,
     /// Who subscribes to what, where the node has a store of its own.
@@ -167,6 +169,7 @@ impl Router {
             news,
             channels: Channels::default(),
             registry: Registry::default(),
+            buffers: Buffers::new(limits.buffers),
             ear: Ear::default(),
             hot: HotKeys::default(),
             pause: Pause::default(),
@@ -209,6 +212,7 @@ impl Router {
     pub fn reload(&self, mut rules: Rules, now: u64) -> Vec<ClientId> {
         let limits = rules.limits;
         self.store.cache().set_grace(rules.routes.grace());
+        self.buffers.bound(limits.buffers);
         self.news.bound(limits.tracked_keys);
         self.tracked.bound(limits.tracked_keys, limits.tracked_keys_by_client);
         self.replies.set_under_way(limits.longest_read());
@@ -254,6 +258,13 @@ impl Router {
     pub fn refuse_reload(&self, why: &str, now: u64) {
         let line = why.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
         self.reloads.lock().refused = Some((now, line));
+    }
+
+    /// How many connections are let in a second, and how many agree on keys at once; how many threads
+    /// share that.
+    pub fn entry(&self) -> (usize, usize, u32) {
+        let rules = self.rules.read();
+        (rules.limits.accepts, rules.limits.handshakes, rules.threads)
     }
 
     /// How often the rules were changed.

@@ -44,6 +44,8 @@ pub struct Lane {
     pub(super) stale: [AtomicU64; 4],
     /// Handshakes of TLS with clients that came to an end, and that failed.
     pub(super) handshakes: [AtomicU64; 2],
+    /// How often connections had to wait until they were let in: for their rate, for handshakes.
+    pub(super) held_back: [AtomicU64; 2],
     /// Tasks that the last turn left.
     pub(super) queue: AtomicU64,
     /// Nanoseconds of all turns.
@@ -81,6 +83,12 @@ impl Lane {
     /// A handshake with a client has come to an end, or has failed.
     pub fn handshake(&self, failed: bool) {
         add(&self.handshakes[usize::from(failed)], 1);
+    }
+
+    /// Connections have to wait until they are let in: there are too many a second, or too many
+    /// handshakes.
+    pub fn hold_back(&self, handshakes: bool) {
+        add(&self.held_back[usize::from(handshakes)], 1);
     }
 
     /// The latencies of a store, by its number, to be recorded by this thread.

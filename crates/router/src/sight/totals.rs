@@ -41,6 +41,10 @@ pub struct Crowding {
     pub handshakes: u64,
     /// Handshakes of TLS with clients that failed.
     pub handshakes_failed: u64,
+    /// How often connections had to wait since as many had come in as may in a second.
+    pub held_back_by_rate: u64,
+    /// How often they had to wait since as many agreed on keys as may at once.
+    pub held_back_by_handshakes: u64,
 }
 
 /// The shares that the keys read most have of the reads that were sampled, from 0 to 1.
@@ -172,6 +176,8 @@ impl Sight {
             stale_open: self.sum(|lane| &lane.stale[3]),
             handshakes: self.sum(|lane| &lane.handshakes[0]),
             handshakes_failed: self.sum(|lane| &lane.handshakes[1]),
+            held_back_by_rate: self.sum(|lane| &lane.held_back[0]),
+            held_back_by_handshakes: self.sum(|lane| &lane.held_back[1]),
         }
     }
 

@@ -102,6 +102,11 @@ impl Upstream {
         self.output.len() + self.waiters.held_bytes()
     }
 
+    /// How many bytes it keeps: of requests that wait to be written, and of a reply that is not whole.
+    pub(crate) fn kept(&self) -> usize {
+        self.unwritten() + self.input.len()
+    }
+
     /// When a request that is sent now is late.
     pub fn late_at(&self, now: u64) -> u64 {
         now.saturating_add(self.options.timeout.saturating_sub(self.waited))

@@ -354,6 +354,33 @@ fn the_trial_is_made_by_whichever_thread_is_there() {
 }
 
 #[test]
+fn a_thread_that_cannot_connect_does_not_try_in_the_place_of_one_that_is_connected() {
+    let (mut world, clients) = open_world(2, brittle(Route::default()), 6);
+    for (client, key) in clients.iter().step_by(2).zip(["a", "b", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    // The other thread is connected, by what is not in memory.
+    world.ask(clients[1], "GET other");
+    let line = *world.open.iter().find(|line| line.0 == 1).expect("its connection");
+    let heard: Vec<_> = [0, 2, 4].map(|at| world.clients[clients[at]].heard()).into();
+    assert_eq!(heard, ["_\r\n"; 3]);
+    for (client, key) in clients.iter().step_by(2).zip(["d", "e", "f"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    world.pass(2_000);
+    assert_eq!(breaker(&world), ("open", 1));
+    let own = world.open.iter().position(|line| line.0 == 0).expect("its connection");
+    world.cut(own);
+    world.send(clients[1], "GET g");
+    assert_eq!(world.clients[clients[1]].heard(), OPEN);
+    world.pass(1_000);
+    assert_eq!(breaker(&world), ("half-open", 1));
+    world.forward(line);
+    world.back(line, usize::MAX);
+    assert_eq!(breaker(&world), ("closed", 1));
+}
+
+#[test]
 fn while_a_server_is_not_asked_replies_beyond_their_time_are_given_where_the_route_allows_it() {
     let route = Route { ttl: Some(100), jitter: 0.0, stale_if_error: 60_000, ..Route::default() };
     let (mut world, clients) = open_world(1, brittle(route), 3);

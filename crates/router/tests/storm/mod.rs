@@ -47,7 +47,10 @@ fn limits() -> Limits {
         breaker_failures: 4,
         breaker_pause: 400,
         store_timeout: 2_000,
+        buffers: 1 << 18,
         clients: 2 * CLIENTS,
+        accepts: 0,
+        handshakes: 0,
     }
 }
 

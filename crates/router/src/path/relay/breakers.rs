@@ -81,10 +81,16 @@ impl Relay {
             return;
         }
         for server in self.minded.clone() {
+            // A connection of its own that is down says by itself when the server is there. Another
+            // thread's may be up: that one is not held up by this one.
+            let link = self.shared_with(server, Protocol::Resp3, 0);
+            if self.is_down(link) {
+                self.minded.remove(&server);
+                continue;
+            }
             if self.rules.limits.breaker_failures == 0 {
                 self.tell_breaker(server, BreakerEvent::Off);
             } else if self.tell_breaker(server, BreakerEvent::Due) == Some(BreakerEffect::Try) {
-                let link = self.shared_with(server, Protocol::Resp3, 0);
                 self.send(link, b"*1\r\n$4\r\nPING\r\n", To::Trial(server));
             }
             if !self.is_open(server) {

@@ -378,6 +378,7 @@ impl Relay {
                     self.wake_by(due);
                 }
                 self.touched.push(id);
+                self.moved = true;
                 self.count(server, Flow::Requests, 1);
                 self.count(server, Flow::InFlight, 1);
             }

@@ -76,7 +76,7 @@ use super::heat::{Heat, Hot};
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::{ClientId, Edition, Heated, Router};
+use crate::shared::{ClientId, Edition, Heated, Router, ThreadBuffers};
 use crate::sight::{Seat, StepCounts, StoreLatencies};
 use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
 use crate::upstream::StoreAddress;
@@ -191,6 +191,9 @@ pub struct Relay {
     moment: u64,
     /// Before this time nothing is to be done.
     due: u64,
+    /// What waits on its connections, and whether that has changed.
+    buffers: ThreadBuffers,
+    moved: bool,
 }
 
 impl Relay {
@@ -252,6 +255,8 @@ impl Relay {
             now: 0,
             moment: 0,
             due: 0,
+            buffers: ThreadBuffers::new(router),
+            moved: false,
         })
     }
 
@@ -328,6 +333,15 @@ impl Relay {
         match read.edition == self.rules.number {
             true => read.route,
             false => self.rules.routes.of(read.shelf.keys.first()),
+        }
+    }
+
+    /// So many bytes wait for the sockets of its connections.
+    pub fn charge(&mut self, outside: usize) {
+        if std::mem::take(&mut self.moved) || outside > 0 {
+            let links = self.links.values().map(|link| link.upstream.kept());
+            self.buffers.set(outside + links.sum::<usize>());
+            self.moved |= outside > 0;
         }
     }
 
@@ -440,6 +454,7 @@ impl Relay {
     /// Takes what the store sent.
     pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
         let now = self.now;
+        self.moved = true;
         self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
         self.admit_misses();
     }
