@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { bench } from './cli/bench.ts'
 import { check } from './cli/check.ts'
 import { hashPasswordCommand } from './cli/hash-password.ts'
+import { flush, inspect, invalidate } from './cli/memory.ts'
 import { drain, reload, restart, status } from './cli/orders.ts'
 import { record } from './cli/record.ts'
 import { serve } from './cli/serve.ts'
@@ -19,6 +20,9 @@ const commands = [
   reload,
   restart,
   drain,
+  inspect,
+  invalidate,
+  flush,
   top,
   simulate,
   record,

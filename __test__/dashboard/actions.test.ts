@@ -1,5 +1,7 @@
 // What can be done from a dashboard, to caches and to nodes.
 import test from 'ava'
+import { Redis } from 'ioredis'
+import type { Removals } from '../../src/dashboard/frames.ts'
 import { installed, redis } from '../router/support.ts'
 import { act, built, dashboard, served, TOKEN, until, Watcher } from './support.ts'
 
@@ -146,4 +148,120 @@ test('a node with a store of its own is shown without stores and routes', async 
   await watcher.sample(({ looks }) => looks.node!.state === 'down')
   await until(() => true)
   t.pass()
+})
+
+withRedis(
+  'a node forgets what it has read, of a key, by a beginning, of all; all are told',
+  async t => {
+    t.timeout(120_000)
+    const store = await redis(t)
+    const router = createRouter({
+      maxBytes: '16mb',
+      threads: 1,
+      routes: ['user:*,ttl=1h'],
+      store: `redis://127.0.0.1:${store.port}`,
+    })
+    const { port: at } = await router.listen({ port: 0 })
+    t.teardown(() => router.close())
+    const client = new Redis({ port: at })
+    t.teardown(() => client.disconnect())
+    const direct = new Redis({ port: store.port })
+    t.teardown(() => direct.disconnect())
+    const fill = async () => {
+      for (let i = 0; i < 100; i++) await client.get(`user:${i}`)
+    }
+    for (let i = 0; i < 100; i++) await direct.set(`user:${i}`, `of ${i}`)
+    await fill()
+    for (const showValues of [false, true]) {
+      const port = await served(t, dashboard({ node: router }, { every, token: TOKEN, showValues }))
+      const { facts } = await act(port, { source: 'node', action: 'inspect', key: text('user:1') })
+      const found = new Map(facts as [string, string][])
+      t.is(found.get('reply'), '4 bytes')
+      t.is(found.get('value'), showValues ? 'of 1' : undefined)
+    }
+    const port = await served(t, dashboard({ node: router }, { every, token: TOKEN }))
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    const figures = await Watcher.open(t, port, '/events', headers)
+    const leaving = await Watcher.open(t, port, '/removals?source=node', headers)
+    const source = 'node'
+    const told = async (words: RegExp) => {
+      const { moments } = await figures.sample(({ moments }) =>
+        moments.some(({ text }) => words.test(text)),
+      )
+      return moments.filter(({ text }) => words.test(text)).length
+    }
+    await leaving.next('removals')
+
+    t.true((await act(port, { source, action: 'invalidate', key: text('user:1') })).ok)
+    t.is(await told(/Invalidated user:1\./), 1)
+    const first = await leaving.next<Removals>('removals')
+    t.like(first.removals[0], { key: text('user:1'), reason: 'hand' })
+    t.deepEqual(first.counts, [['user:*', 1]])
+    const { text: said } = await act(port, { source, action: 'invalidatePrefix', text: 'user:' })
+    t.is(said, 'Invalidated 99 keys.')
+    t.is(await told(/Invalidated 99 keys that begin with user:/), 1)
+    const many = await leaving.next<Removals>('removals')
+    t.true(many.removals.length <= 50)
+    t.is(many.removals.length + many.more, 99)
+    await fill()
+    await direct.set('user:7', 'elsewhere')
+    const news = await leaving.next<Removals>('removals')
+    t.like(news.removals[0], { key: text('user:7'), reason: 'news' })
+    t.true((await act(port, { source, action: 'flush' })).ok)
+    t.is(await told(/Flushed/), 1)
+    const all = await leaving.next<Removals>('removals')
+    t.is(all.removals[0]!.reason, 'all, hand')
+    t.is(router.memory!.inspect('user:2').memory, 'nothing')
+    t.is(await client.get('user:2'), 'of 2')
+    t.is(await direct.dbsize(), 100)
+  },
+)
+
+withRedis('clients that connect all at once are a deploy in the timeline, once', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const router = createRouter({
+    maxBytes: '16mb',
+    threads: 1,
+    store: `redis://127.0.0.1:${store.port}`,
+  })
+  const { port: at } = await router.listen({ port: 0 })
+  t.teardown(() => router.close())
+  const port = await served(t, dashboard({ node: router }, { every: '1s' }))
+  const watcher = await Watcher.open(t, port)
+  await watcher.sample()
+  const clients = Array.from({ length: 60 }, () => new Redis({ port: at }))
+  t.teardown(() => {
+    for (const client of clients) client.disconnect()
+  })
+  const { moments } = await watcher.sample(({ moments }) =>
+    moments.some(({ text }) => /as in a deploy/.test(text)),
+  )
+  t.is(moments.filter(({ text }) => /as in a deploy/.test(text)).length, 1)
+})
+
+test('what is in force is told without secrets, and memory with its bound', async t => {
+  t.timeout(60_000)
+  const password = 'the secret of a user'
+  const router = createRouter({
+    maxBytes: '16mb',
+    threads: 1,
+    users: [{ name: 'shop', password, permissions: ['read'] }],
+  })
+  t.teardown(() => router.close())
+  const cache = new Cache<string>({ max: 7, maxBytes: '2mb', name: 'bounded', policy: 'lru' })
+  const port = await served(t, dashboard({ node: router, cache }, { every }))
+  const watcher = await Watcher.open(t, port)
+  const { shapes } = await watcher.hello()
+  const sample = await watcher.sample()
+  const node = new Map(sample.looks.node!.about)
+  t.is(node.get('who may'), 'shop (read)')
+  t.is(node.get('most bytes'), '16.0 MB')
+  t.false(JSON.stringify(sample).includes(password))
+  const about = new Map(sample.looks.cache!.about)
+  t.is(about.get('policy'), 'lru')
+  t.is(about.get('most entries'), '7')
+  const { columns } = shapes.find(({ id }) => id === 'cache')!
+  // Figures have six digits.
+  t.is(sample.looks.cache!.values[columns.indexOf('maxBytes')], 2_097_150)
 })

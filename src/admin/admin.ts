@@ -2,6 +2,7 @@
 import { InvalidOptionError } from '../base/errors.ts'
 import type { AdminConfig } from '../router/admin.ts'
 import type { Router } from '../router/index.ts'
+import { memoryRoutes } from './memory.ts'
 import { routesOf } from './node.ts'
 import { type AdminOptions, type CheckedAdminOptions, checkAdminOptions } from './options.ts'
 import { type AdminRoute, Routes } from './route.ts'
@@ -54,6 +55,7 @@ export class RouterAdmin implements Admin {
     const { reload = () => router.reload(), drain = () => router.close() } = options
     // What a drain fails with is for whoever waits for it.
     this.mount(...routesOf(router, { reload, drain: () => void drain().catch(() => {}) }))
+    this.mount(...memoryRoutes(router, () => this.showsValues))
   }
 
   async listen(): Promise<string> {
@@ -63,6 +65,11 @@ export class RouterAdmin implements Admin {
 
   get address(): string | undefined {
     return this.#address
+  }
+
+  /** Whether whoever has the token is shown values. */
+  get showsValues(): boolean {
+    return this.#checked.showValues
   }
 
   mount(...routes: AdminRoute[]): void {

@@ -309,6 +309,12 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
     return hot
   }
 
+  /** The most entries, and the most bytes, that there may be; `undefined` where that is not bounded. */
+  get bounds(): { max: number | undefined; maxBytes: number | undefined } {
+    const [max, maxBytes] = binding.bounds(this.at)
+    return { max, maxBytes }
+  }
+
   /** Changes the bounds and evicts what no longer fits. A bound that is left out stays. */
   resize(bounds: Pick<CacheOptions, 'max' | 'maxBytes'>): void {
     checkObject('bounds', bounds)

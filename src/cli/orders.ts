@@ -1,5 +1,6 @@
-// `breakwater status | reload | restart | drain`: a node that runs, asked or told through its admin entrance.
+// `breakwater status | reload | restart | drain`, and what all orders have in common: a node that runs, asked or told through its admin entrance.
 import { Command } from 'commander'
+import { InvalidOptionError } from '../base/errors.ts'
 import { setTimeout } from '../base/runtime.ts'
 import { type RemoteNode, UnreachableError } from './remote.ts'
 import type { Flags } from './settings.ts'
@@ -11,14 +12,15 @@ const LOOK = 200
 /** Exit code of a node that is not ready. */
 const NOT_READY = 3
 
-interface OrderFlags extends Flags {
+/** The options of orders. */
+export interface OrderFlags extends Flags {
   json?: boolean
   wait?: boolean
   ready?: boolean
 }
 
 /** What an order prints, as text and as JSON, and the exit code that it leads to. */
-interface Outcome {
+export interface Outcome {
   text: string
   json: unknown
   code?: number
@@ -79,25 +81,29 @@ function codeOf({ ready }: { ready: boolean }): number {
   return ready ? 0 : NOT_READY
 }
 
-/** A command that speaks to a node. */
-function order(
+/** A command that speaks to a node, and may be given a word, as the name says it. */
+export function order<F extends OrderFlags>(
   name: string,
   description: string,
-  act: (node: RemoteNode, flags: OrderFlags) => Promise<Outcome>,
+  act: (node: RemoteNode, flags: F, word: string | undefined) => Promise<Outcome>,
 ): Command {
-  return withNode(new Command(name).description(description))
-    .option('--json', 'print JSON')
-    .action(async (flags: OrderFlags, command: Command) => {
-      const node = await nodeOf(flags, command)
-      if (node === undefined) return
-      try {
-        const { text, json, code = 0 } = await act(node, flags)
-        process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : text)
-        process.exitCode = code
-      } catch (error) {
-        fail(error)
-      }
-    })
+  const [own, argument] = name.split(' ')
+  const made = withNode(new Command(own).description(description))
+  if (argument !== undefined) made.argument(argument)
+  return made.option('--json', 'print JSON').action(async (...given: unknown[]) => {
+    const [flags, command] = given.slice(-2) as [F, Command]
+    const word = given.length > 2 ? (given[0] as string | undefined) : undefined
+    const node = await nodeOf(flags, command)
+    if (node === undefined) return
+    try {
+      const { text, json, code = 0 } = await act(node, flags, word)
+      process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : text)
+      process.exitCode = code
+    } catch (error) {
+      if (error instanceof InvalidOptionError) command.error(`error: ${error.message}`)
+      fail(error)
+    }
+  })
 }
 
 /** Done when the node answers no more. */

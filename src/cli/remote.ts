@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type RequestOptions, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { KeyReport } from '../admin/memory.ts'
 import { checkAdmin } from '../router/admin.ts'
 import type { AdminConfig, RouterStats, RouterStatus } from '../router/index.ts'
 
@@ -11,10 +12,11 @@ export interface NodeStatus extends RouterStatus {
   stats: RouterStats
 }
 
-/** What an entrance answered. */
-export interface Answer {
-  status: number
-  body: unknown
+/** A key, or a prefix. */
+export interface NamedKey {
+  key?: string | undefined
+  prefix?: string | undefined
+  encoding?: 'base64' | 'utf8' | undefined
 }
 
 /** Nobody answers at the address of an entrance. */
@@ -66,6 +68,22 @@ export class RemoteNode {
     return ((await this.#ask('POST', '/restart')) as RouterStatus).workers
   }
 
+  /** What is known of a key. */
+  async inspect(key: NamedKey): Promise<KeyReport> {
+    return (await this.#ask('POST', '/inspect', ANSWER_WITHIN, [], key)) as KeyReport
+  }
+
+  /** Forgets what was read of a key, or of all that begin so; of how many there was any. */
+  async invalidate(named: NamedKey): Promise<number> {
+    const told = await this.#ask('POST', '/invalidate', undefined, [], named)
+    return (told as { invalidated: number }).invalidated
+  }
+
+  /** Forgets all that was read. */
+  async flush(): Promise<void> {
+    await this.#ask('POST', '/flush')
+  }
+
   /** How a stream of it is asked for. */
   stream(path: string): RequestOptions {
     return { ...this.#at, path, headers: this.#headers, agent: false }
@@ -77,7 +95,13 @@ export class RemoteNode {
   }
 
   /** @param good - statuses that are answers too, beside those of success. */
-  #ask(method: string, path: string, timeout?: number, good: number[] = []): Promise<unknown> {
+  #ask(
+    method: string,
+    path: string,
+    timeout?: number,
+    good: number[] = [],
+    body?: unknown,
+  ): Promise<unknown> {
     const address = this.#address
     return new Promise((resolve, reject) => {
       const options = { ...this.#at, method, path, headers: this.#headers, agent: false as const }
@@ -96,7 +120,7 @@ export class RemoteNode {
           reject(new UnreachableError(`${address} is no node's: ${(error as Error).message}`))
         }
       })
-      asked.end()
+      asked.end(body === undefined ? undefined : JSON.stringify(body))
     })
   }
 }

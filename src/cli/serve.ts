@@ -161,6 +161,7 @@ export const serve = new Command('serve')
   )
   .option('--admin-token-file <file>', 'the token for what is not public there')
   .option('--admin-host <name>', 'a name by which it is reached; may be repeated', more)
+  .option('--admin-show-values', 'show values there, and not only what is known of them')
   .addHelpText(
     'after',
     `
@@ -214,7 +215,8 @@ async function start(settings: Settings, read: Reloaded['read'], manager: Manage
   const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
   admin?.mount(metricsRoute({ routers: [router] }))
   const node: Node = { router, admin, read, manager, end }
-  admin?.mount(...dashboardRoutes(router, () => void end()))
+  const control = { drain: () => void end(), showsValues: () => admin?.showsValues ?? false }
+  admin?.mount(...dashboardRoutes(router, control))
   // Probes are answered from the first moment on.
   await admin?.listen()
   await router.listen(listen)

@@ -61,6 +61,7 @@ export interface Flags {
   admin?: string
   adminTokenFile?: string
   adminHost?: string[]
+  adminShowValues?: boolean
 }
 
 /** The flag for each option, by its path in a configuration. */
@@ -110,6 +111,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'admin.listen': 'admin',
   'admin.tokenFile': 'adminTokenFile',
   'admin.hosts': 'adminHost',
+  'admin.showValues': 'adminShowValues',
 }
 /** Flags that are sizes: a number of bytes, or a text. */
 const SIZES: ReadonlySet<keyof Flags> = new Set(['maxBytes', 'maxBuffers'])

@@ -57,7 +57,7 @@ export class Board {
     const source = this.#sources.find(({ shape }) => shape.id === id)
     const listen = source?.removals?.bind(source)
     if (listen === undefined) {
-      return new Refusal(404, 'NOT_FOUND', 'this source tells of no removals').reply()
+      return new Refusal(404, 'NOT_FOUND', 'this source does not tell what leaves').reply()
     }
     return { headers: OF_STREAMS, body: stream(signal, to => sendRemovals(listen, to)) }
   }
@@ -67,7 +67,7 @@ export class Board {
     try {
       const action = checkAction(body)
       const outcome = await act(this.#sources, action)
-      if (outcome.ok && action.action !== 'inspect') {
+      if (outcome.ok && action.action !== 'inspect' && !outcome.isTold) {
         const { source, text = '' } = action
         const of = text === '' ? '' : ` ${text.slice(0, 64)}`
         const said = `Dashboard: ${action.action}${of}. ${outcome.text}`

@@ -1,118 +1,24 @@
 // A cache as a dashboard shows it, through its public methods and events.
 import { dateNow, setImmediate } from '../base/runtime.ts'
-import type { CacheKey } from '../base/types.ts'
+import type { CacheKey, PolicyStats } from '../base/types.ts'
 import type { Cache } from '../cache/cache.ts'
-import type {
-  Action,
-  Chart,
-  Gauge,
-  KeyText,
-  Look,
-  Outcome,
-  Removal,
-  Shape,
-  TableShape,
-} from './frames.ts'
+import { CHARTS, COLUMNS, GAUGES, HOT, type Name } from './cache-shape.ts'
+import { figure } from './format.ts'
+import type { Action, KeyText, Look, Outcome, Shape } from './frames.ts'
 import { BOUNDS, Histogram, percentile } from './histogram.ts'
-import { keyOf, keyText, Rates, rowsOf, type Source, share, type Tell } from './source.ts'
+import {
+  keyOf,
+  keyText,
+  Rates,
+  rowsOf,
+  type Source,
+  share,
+  type Tell,
+  type TellRemovals,
+} from './source.ts'
 
 /** A cache of any keys and values. */
 export type AnyCache = Cache<CacheKey, unknown>
-
-const COLUMNS = [
-  ...['reads', 'hits', 'ratio', 'sets', 'deletes', 'evictions', 'expirations', 'rejected'],
-  ...['entries', 'bytes', 'loads', 'failed', 'tierHits', 'coalesced', 'stale', 'refreshes'],
-  ...['p50', 'p90', 'p99', 'pending'],
-] as const
-type Name = (typeof COLUMNS)[number]
-
-const GAUGES: readonly Gauge[] = [
-  { column: 'reads', label: 'Reads', unit: 'rate' },
-  { column: 'ratio', label: 'Hit ratio', unit: 'share' },
-  { column: 'loads', label: 'Loads', unit: 'rate' },
-  { column: 'p99', label: 'Load p99', unit: 'ms' },
-  { column: 'entries', label: 'Entries', unit: 'count' },
-  { column: 'bytes', label: 'Memory', unit: 'bytes' },
-  { column: 'evictions', label: 'Evictions', unit: 'rate' },
-]
-
-const CHARTS: readonly Chart[] = [
-  {
-    id: 'reads',
-    title: 'Reads and hit ratio',
-    unit: 'rate',
-    series: [
-      { column: 'reads', label: 'reads' },
-      { column: 'ratio', label: 'hit ratio', unit: 'share' },
-    ],
-  },
-  {
-    id: 'latency',
-    title: 'Load latency',
-    unit: 'ms',
-    series: [
-      { column: 'p50', label: 'p50' },
-      { column: 'p90', label: 'p90' },
-      { column: 'p99', label: 'p99' },
-    ],
-  },
-  {
-    id: 'memory',
-    title: 'Memory',
-    unit: 'bytes',
-    series: [{ column: 'bytes', label: 'charged' }],
-  },
-  {
-    id: 'leaving',
-    title: 'Evictions and expirations',
-    unit: 'rate',
-    series: [
-      { column: 'evictions', label: 'evicted' },
-      { column: 'expirations', label: 'expired' },
-      { column: 'rejected', label: 'rejected' },
-    ],
-  },
-  {
-    id: 'loads',
-    title: 'Loads',
-    unit: 'rate',
-    series: [
-      { column: 'loads', label: 'loads' },
-      { column: 'tierHits', label: 'from the tier' },
-      { column: 'failed', label: 'failed' },
-    ],
-  },
-  {
-    id: 'saved',
-    title: 'Coalesced, stale, refreshed',
-    unit: 'rate',
-    series: [
-      { column: 'coalesced', label: 'coalesced' },
-      { column: 'stale', label: 'stale' },
-      { column: 'refreshes', label: 'refreshed' },
-    ],
-  },
-  {
-    id: 'writes',
-    title: 'Writes',
-    unit: 'rate',
-    series: [
-      { column: 'sets', label: 'stored' },
-      { column: 'deletes', label: 'deleted' },
-    ],
-  },
-]
-
-const HOT: TableShape = {
-  id: 'hot',
-  title: 'Hot keys',
-  empty: 'No key stands out yet.',
-  columns: [
-    { id: 'key', label: 'Key', cell: 'key' },
-    { id: 'share', label: 'Share of reads', cell: 'bar' },
-    { id: 'count', label: 'Reads, estimated', cell: 'count' },
-  ],
-}
 
 /** How many hot keys are asked for. */
 const HOT_KEYS = 100
@@ -120,6 +26,8 @@ const HOT_KEYS = 100
 const BATCH = 1000
 /** The most characters of a value that are shown. */
 const LONGEST_VALUE = 2000
+/** The most characters of the beginning of keys that are counted apart. */
+const LONGEST_CLASS = 32
 
 /** Shows a cache. */
 export class CacheSource implements Source {
@@ -143,7 +51,7 @@ export class CacheSource implements Source {
       heat: { title: 'Load latency, distribution', bounds: BOUNDS },
       tables: [HOT],
       actions: ['inspect', 'invalidate', 'invalidatePrefix', 'invalidateTag', 'flush'],
-      removals: true,
+      removals: 'Removals',
     }
   }
 
@@ -173,7 +81,7 @@ export class CacheSource implements Source {
   look(now: number): Look {
     if (this.#cache.closed) {
       const values = COLUMNS.map(() => null)
-      return { values, tables: {}, state: 'down', stateText: 'closed' }
+      return { values, tables: {}, about: [], state: 'down', stateText: 'closed' }
     }
     this.#rates.begin(now)
     const stats = this.#cache.stats()
@@ -202,12 +110,14 @@ export class CacheSource implements Source {
       p90: percentile(heat, 0.9),
       p99: percentile(heat, 0.99),
       pending: this.#cache.writeStats?.pending ?? null,
+      maxBytes: this.#cache.bounds.maxBytes ?? null,
     }
     const isFailing = (values.failed ?? 0) > 0
     return {
       values: COLUMNS.map(name => values[name]),
       heat,
       tables: { hot: this.#hot(stats.hits + stats.misses) },
+      about: this.#about(stats.policy),
       state: isFailing ? 'degraded' : 'up',
       stateText: isFailing ? 'loads fail' : 'up',
     }
@@ -220,9 +130,19 @@ export class CacheSource implements Source {
     )
   }
 
-  removals(tell: (removal: Removal) => void): () => void {
+  /** What it goes by. */
+  #about({ name, rule }: PolicyStats): [string, string][] {
+    const { max, maxBytes } = this.#cache.bounds
+    return [
+      ['policy', rule === undefined ? name : `${name}: ${rule} now`],
+      ['most entries', max === undefined ? 'any number' : max.toLocaleString('en')],
+      ['most bytes', maxBytes === undefined ? 'any number' : figure(maxBytes, 'bytes')],
+    ]
+  }
+
+  removals(tell: TellRemovals): () => void {
     return this.#cache.onRemoval((key, _, reason) =>
-      tell({ at: dateNow(), key: keyText(key), reason }),
+      tell([{ at: dateNow(), key: keyText(key), reason }], [[classOf(key), 1]]),
     )
   }
 
@@ -277,6 +197,13 @@ export class CacheSource implements Source {
     if (this.#showsValues) facts.push(['value', shown(this.#cache.peek(key))])
     return { ok: true, text: 'Found.', facts }
   }
+}
+
+/** How a key begins: what stands before its first colon. */
+function classOf(key: CacheKey): string {
+  if (typeof key !== 'string') return typeof key === 'number' ? 'numbers' : 'bytes'
+  const end = key.indexOf(':')
+  return end < 0 ? 'others' : `${key.slice(0, Math.min(end, LONGEST_CLASS))}:*`
 }
 
 /** A value as text, cut. */

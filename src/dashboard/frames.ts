@@ -18,8 +18,6 @@ export interface Chart {
   readonly title: string
   readonly unit: Unit
   readonly series: readonly Series[]
-  /** The column that bounds what it draws. */
-  readonly bound?: string
 }
 
 /** A figure at the top. */
@@ -111,8 +109,8 @@ export interface Shape {
   readonly heat?: HeatMap
   readonly tables: readonly TableShape[]
   readonly actions: readonly ActionName[]
-  /** Whether it tells of each removal while somebody asks for that. */
-  readonly removals: boolean
+  /** What its stream of what leaves is called; there is none, if it is left out. */
+  readonly removals?: string
 }
 
 /** What a source has to say once. */
@@ -121,6 +119,8 @@ export interface Look {
   readonly values: readonly (number | null)[]
   readonly heat?: readonly number[]
   readonly tables: Readonly<Record<string, Rows>>
+  /** What is in force: names and values. */
+  readonly about: readonly (readonly [name: string, value: string])[]
   /** What stands beside its name: whether it serves. */
   readonly state: 'up' | 'degraded' | 'down'
   readonly stateText: string
@@ -166,10 +166,12 @@ export interface Removal {
   readonly reason: string
 }
 
-/** Removals of a short while; `more` were not told since there were too many. */
+/** Removals of a short while, the first of them; `counts` has all, by their route or how they begin. */
 export interface Removals {
   readonly removals: readonly Removal[]
+  /** How many were not told since there were too many. */
   readonly more: number
+  readonly counts: readonly (readonly [of: string, count: number])[]
 }
 
 /** What a viewer asks for. */
@@ -186,6 +188,8 @@ export interface Action {
 export interface Outcome {
   readonly ok: boolean
   readonly text: string
+  /** Whether the source tells of it itself, for the timeline. */
+  readonly isTold?: boolean
   /** What `inspect` found: names and values. */
   readonly facts?: readonly (readonly [string, string])[]
 }

@@ -1,4 +1,5 @@
 // What a dashboard shows of a routing node: its columns, figures, charts and tables.
+import { hitRatio, leaving, MEMORY, percentiles, saved } from './charts.ts'
 import type { Chart, Gauge, TableShape } from './frames.ts'
 
 /** The columns of its samples. */
@@ -28,15 +29,7 @@ export const GAUGES: readonly Gauge[] = [
 ]
 
 export const CHARTS: readonly Chart[] = [
-  {
-    id: 'commands',
-    title: 'Commands and hit ratio',
-    unit: 'rate',
-    series: [
-      { column: 'commands', label: 'commands' },
-      { column: 'ratio', label: 'hit ratio', unit: 'share' },
-    ],
-  },
+  hitRatio('commands', 'commands'),
   {
     id: 'origin',
     title: 'Reads by who answers',
@@ -47,51 +40,11 @@ export const CHARTS: readonly Chart[] = [
       { column: 'passed', label: 'passed by' },
     ],
   },
-  {
-    id: 'latency',
-    title: 'Latency, answered by the node',
-    unit: 'ms',
-    series: [
-      { column: 'p50', label: 'p50' },
-      { column: 'p90', label: 'p90' },
-      { column: 'p99', label: 'p99' },
-    ],
-  },
-  {
-    id: 'store-latency',
-    title: 'Latency of the stores',
-    unit: 'ms',
-    series: [
-      { column: 'storeP50', label: 'p50' },
-      { column: 'storeP90', label: 'p90' },
-      { column: 'storeP99', label: 'p99' },
-    ],
-  },
-  {
-    id: 'saved',
-    title: 'Coalesced, stale, refreshed',
-    unit: 'rate',
-    series: [
-      { column: 'joined', label: 'coalesced' },
-      { column: 'stale', label: 'stale' },
-      { column: 'refreshed', label: 'refreshed' },
-    ],
-  },
-  {
-    id: 'memory',
-    title: 'Memory',
-    unit: 'bytes',
-    series: [{ column: 'bytes', label: 'charged' }],
-  },
-  {
-    id: 'leaving',
-    title: 'Evictions and expirations',
-    unit: 'rate',
-    series: [
-      { column: 'evictions', label: 'evicted' },
-      { column: 'expirations', label: 'expired' },
-    ],
-  },
+  percentiles('latency', 'Latency, answered by the node', ['p50', 'p90', 'p99']),
+  percentiles('store-latency', 'Latency of the stores', ['storeP50', 'storeP90', 'storeP99']),
+  saved('joined', 'refreshed'),
+  MEMORY,
+  leaving(),
   {
     id: 'clients',
     title: 'Clients',

@@ -1,4 +1,5 @@
 // A routing node as a dashboard shows it, through its public methods.
+import { dateNow } from '../base/runtime.ts'
 import type {
   HotKeyStats,
   LatencyStats,
@@ -7,23 +8,27 @@ import type {
   RouteStats,
   UpstreamStats,
 } from '../router/index.ts'
-import type { RouterRoute } from '../router/routes.ts'
 import type { Action, ActionName, Look, Outcome, Rows, Shape } from './frames.ts'
 import { DOUBLING, percentile } from './histogram.ts'
+import { aboutOf } from './node-about.ts'
+import { NodeActions, type NodeControl } from './node-actions.ts'
+import { NodeMoments } from './node-moments.ts'
+import { matchOf, modeOf } from './node-routes.ts'
 import { CHARTS, COLUMNS, EMBEDDED, GAUGES, type Name, TABLES, THREADS } from './node-shape.ts'
-import { keyText, Rates, rowsOf, type Source, share, sum, type Tell } from './source.ts'
+import {
+  keyText,
+  Rates,
+  rowsOf,
+  type Source,
+  share,
+  sum,
+  type Tell,
+  type TellRemovals,
+} from './source.ts'
 
-/** What a node can be asked for beyond what {@link Router} has. */
-export interface NodeControl {
-  /** Ends the node in order, as a signal would. */
-  drain?: (() => void) | undefined
-}
-
-/** The share of the reads from which on it is told that a key is hot. */
-const NOTABLE = 0.1
-/** How many keys that turn hot at once are told, and how many characters of each. */
-const MOST_HOT = 3
-const LONGEST = 64
+/** What is shown where all keys are meant. */
+const ALL = '*'
+const OF_MEMORY: readonly ActionName[] = ['inspect', 'invalidate', 'invalidatePrefix', 'flush']
 
 type Latency = 'p50' | 'p90' | 'p99' | 'storeP50' | 'storeP90' | 'storeP99'
 
@@ -31,15 +36,15 @@ type Latency = 'p50' | 'p90' | 'p99' | 'storeP50' | 'storeP90' | 'storeP99'
 export class NodeSource implements Source {
   readonly shape: Shape
   readonly #router: Router
-  readonly #control: NodeControl
   readonly #rates = new Rates()
-  #tell: Tell = () => {}
-  #last: RouterStats | undefined
+  readonly #actions: NodeActions
+  readonly #moments: NodeMoments
 
   constructor(router: Router, id: string, control: NodeControl) {
     this.#router = router
-    this.#control = control
-    const isEmbedded = router.stats().upstream.length === 0
+    this.#actions = new NodeActions(router, control)
+    this.#moments = new NodeMoments(router)
+    const isEmbedded = router.memory === undefined
     const drains: ActionName[] = control.drain === undefined ? [] : ['drain']
     this.shape = {
       id,
@@ -55,25 +60,24 @@ export class NodeSource implements Source {
       tables: isEmbedded ? [THREADS] : [...TABLES, THREADS],
       actions: isEmbedded
         ? ['restart', ...drains]
-        : ['pin', 'unpin', 'route', 'restart', ...drains],
-      removals: false,
+        : [...OF_MEMORY, 'pin', 'unpin', 'route', 'restart', ...drains],
+      ...(isEmbedded ? {} : { removals: 'Invalidations' }),
     }
   }
 
   start(tell: Tell): void {
-    this.#tell = tell
     this.#rates.clear()
-    this.#last = undefined
+    this.#moments.start(tell)
   }
 
   stop(): void {
-    this.#tell = () => {}
+    this.#moments.stop()
   }
 
   look(now: number): Look {
     const stats = this.#router.stats()
     this.#rates.begin(now)
-    this.#compare(stats)
+    this.#moments.compare(stats)
     const latencies = this.#latencies(stats)
     const values = { ...this.#values(stats), ...latencies.values }
     return {
@@ -85,6 +89,7 @@ export class NodeSource implements Source {
         routes: rowsOf(stats.routes.map(route => this.#route(route))),
         stores: this.#stores(stats.upstream),
       },
+      about: aboutOf(this.#router.options(), stats),
       ...this.#state(stats),
     }
   }
@@ -239,107 +244,20 @@ export class NodeSource implements Source {
     return percentile(grown ?? [], 0.99, DOUBLING)
   }
 
-  /** Tells of what has changed since the last look. */
-  #compare(stats: RouterStats): void {
-    const last = this.#last
-    this.#last = stats
-    if (last === undefined) {
-      this.#past(stats)
-      return
-    }
-    const tell = this.#tell
-    if (stats.reloads > last.reloads)
-      tell({ level: 'info', text: 'The configuration was reloaded.' })
-    if (stats.reloadRefused && stats.reloadRefused.at !== last.reloadRefused?.at) {
-      tell({ level: 'warn', text: `A reload was refused: ${stats.reloadRefused.why}` })
-    }
-    const faults = stats.faults - last.faults
-    if (faults > 0) tell({ level: 'bad', text: `${faults} faults cost clients their connections.` })
-    const replaced = stats.replaced - last.replaced
-    if (replaced > 0) tell({ level: 'bad', text: `${replaced} threads failed and were replaced.` })
-    this.#compareStores(last.upstream, stats.upstream)
-    this.#compareHot(last.hotKeys, stats.hotKeys)
-  }
-
-  #compareStores(last: readonly UpstreamStats[], now: readonly UpstreamStats[]): void {
-    const before = new Map(last.map(({ address, state }) => [address, state]))
-    for (const { address, state } of now) {
-      const was = before.get(address)
-      if (was === state) continue
-      const level = state === 'up' ? 'good' : state === 'unknown' ? 'info' : 'bad'
-      this.#tell({ level, text: `The store ${address} is ${state}.` })
-    }
-    const left = last.filter(({ address }) => !now.some(store => store.address === address))
-    for (const { address } of left)
-      this.#tell({ level: 'info', text: `The store ${address} left.` })
-  }
-
-  #compareHot(last: readonly HotKeyStats[], now: readonly HotKeyStats[]): void {
-    const before = new Set(last.filter(({ share }) => share >= NOTABLE).map(({ key }) => key))
-    const came = now.filter(({ key, share }) => share >= NOTABLE && !before.has(key))
-    for (const { key } of came.slice(0, MOST_HOT)) {
-      this.#tell({ level: 'note', text: `${key.slice(0, LONGEST)} turned hot.` })
-    }
-  }
-
-  /** Tells of what is known of the time before anybody watched. */
-  #past({ reloadedAt, reloadRefused }: RouterStats): void {
-    if (reloadedAt !== undefined) {
-      this.#tell({ at: reloadedAt, level: 'info', text: 'The configuration was reloaded.' })
-    }
-    if (reloadRefused !== undefined) {
-      const { at, why } = reloadRefused
-      this.#tell({ at, level: 'warn', text: `A reload was refused: ${why}` })
-    }
-  }
-
-  async act({ action, key, text = '', mode = 'on' }: Action): Promise<Outcome> {
-    switch (action) {
-      case 'pin':
-        return this.#pin(pinned => [...new Set([...pinned, key!.text])])
-      case 'unpin':
-        return this.#pin(pinned => pinned.filter(each => each !== key!.text))
-      case 'route':
-        return this.#switch(text, mode)
-      case 'restart':
-        await this.#router.restart()
-        this.#tell({ level: 'info', text: 'The threads were restarted.' })
-        return { ok: true, text: 'All threads were restarted.' }
-      case 'drain':
-        this.#tell({ level: 'warn', text: 'The node drains.' })
-        this.#control.drain?.()
-        return { ok: true, text: 'The node drains, and ends.' }
-      default:
-        return { ok: false, text: `A node knows no ${action}.` }
-    }
-  }
-
-  async #pin(change: (pinned: string[]) => string[]): Promise<Outcome> {
-    return this.#reload(() => {
-      const options = this.#router.options()
-      const pinned = change(options.hotKeys?.pinned ?? [])
-      return { ...options, hotKeys: { ...options.hotKeys, pinned } }
+  removals(tell: TellRemovals): () => void {
+    return this.#router.memory!.listen(({ routes, keys, everything }) => {
+      const at = dateNow()
+      const all = everything.map(cause => ({ at, key: keyText(ALL), reason: `all, ${cause}` }))
+      const some = keys.map(({ key, cause }) => ({ at, key: keyText(textOf(key)), reason: cause }))
+      tell(
+        [...all, ...some],
+        routes.map(({ match, count }) => [match, count]),
+      )
     })
   }
 
-  async #switch(match: string, mode: 'off' | 'shadow' | 'on'): Promise<Outcome> {
-    return this.#reload(() => {
-      const options = this.#router.options()
-      const routes = options.routes ?? []
-      if (!routes.some(route => matchOf(route) === match)) {
-        // The route that there is without being named.
-        return { ...options, routes: [...routes, { match, mode }] }
-      }
-      return {
-        ...options,
-        routes: routes.map(route => (matchOf(route) === match ? withMode(route, mode) : route)),
-      }
-    })
-  }
-
-  async #reload(config: Parameters<Router['reload']>[0]): Promise<Outcome> {
-    const { changed } = await this.#router.reload(config)
-    return { ok: true, text: `Reloaded: ${changed.join(', ') || 'nothing has changed'}.` }
+  act(action: Action): Promise<Outcome> {
+    return this.#actions.act(action)
   }
 }
 
@@ -365,19 +283,8 @@ function hotRows(hotKeys: readonly HotKeyStats[]): Rows {
   )
 }
 
-function matchOf(route: string | RouterRoute): string {
-  return typeof route === 'string' ? route.split(',')[0]! : route.match
-}
-
-function modeOf(route: string | RouterRoute): string {
-  if (typeof route !== 'string') return route.mode ?? 'on'
-  return /,mode=(\w+)/.exec(route)?.[1] ?? 'on'
-}
-
-function withMode(
-  route: string | RouterRoute,
-  mode: 'off' | 'shadow' | 'on',
-): string | RouterRoute {
-  if (typeof route !== 'string') return { ...route, mode }
-  return `${route.replace(/,mode=[^,]*/, '')},mode=${mode}`
+/** A key of a client: its text, if it is one. */
+function textOf(key: Buffer): string | Buffer {
+  const text = key.toString()
+  return Buffer.from(text).equals(key) ? text : key
 }

@@ -1,37 +1,49 @@
-// Removals of a cache as they come, for one viewer: so many a second, and the count of the rest.
+// What leaves, as it does, for one viewer: so many keys a second, and counts of all.
 import { timersOf } from '../base/timers.ts'
 import type { Removal } from './frames.ts'
+import type { TellRemovals } from './source.ts'
 import type { Sending } from './stream.ts'
 
 /** How often a viewer is told, in milliseconds, and the most removals at once. */
 const EVERY = 250
 const MOST = 50
+/** The most classes of keys that are counted apart, and what all others are called. */
+const MOST_CLASSES = 20
+const OTHERS = 'others'
 /** After how many silent times a viewer is told that nothing has happened. */
 const SILENT = 10
 
 /** Sends what `listen` tells until the result is called. */
-export function sendRemovals(
-  listen: (tell: (removal: Removal) => void) => () => void,
-  to: Sending,
-): () => void {
+export function sendRemovals(listen: (tell: TellRemovals) => () => void, to: Sending): () => void {
   let removals: Removal[] = []
   let more = 0
+  let counts = new Map<string, number>()
   let silent = 0
-  const stop = listen(removal => {
-    if (removals.length < MOST) removals.push(removal)
-    else more++
+  const stop = listen((came, classes) => {
+    const room = Math.max(0, MOST - removals.length)
+    removals.push(...came.slice(0, room))
+    const all = classes.reduce((sum, [, count]) => sum + count, 0)
+    more += Math.max(0, all - Math.min(came.length, room))
+    for (const [of, count] of classes) {
+      const name = counts.has(of) || counts.size < MOST_CLASSES ? of : OTHERS
+      counts.set(name, (counts.get(name) ?? 0) + count)
+    }
   })
   let cancel = () => {}
   const tell = () => {
     cancel = timersOf(undefined).after(EVERY, tell)
     const isQuiet = removals.length === 0 && more === 0 && ++silent < SILENT
     if (isQuiet || to.isBehind) return
-    to.send('removals', { removals, more })
+    send()
+  }
+  const send = () => {
+    to.send('removals', { removals, more, counts: [...counts] })
     removals = []
     more = 0
+    counts = new Map()
     silent = 0
   }
-  to.send('removals', { removals, more })
+  send()
   tell()
   return () => {
     cancel()

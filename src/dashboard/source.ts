@@ -23,9 +23,15 @@ export interface Source {
   /** Nobody watches any more: nothing is listened to. */
   stop(): void
   act(action: Action): Promise<Outcome>
-  /** Tells of each removal until the result is called, where the shape says that it can. */
-  removals?(tell: (removal: Removal) => void): () => void
+  /** Tells of what leaves until the result is called, where the shape says that it can. */
+  removals?(tell: TellRemovals): () => void
 }
+
+/** Told of removals, and of how many there were by their route or how they begin. */
+export type TellRemovals = (
+  removals: readonly Removal[],
+  counts: readonly (readonly [of: string, count: number])[],
+) => void
 
 /** The most rows of a table that are sent. */
 const MOST_ROWS = 100

@@ -29,7 +29,7 @@ export function sourcesOf(
   if (typeof shown !== 'object' || shown === null) throw wrong(shown)
   const named = isCache(shown) || isRouter(shown) ? { [nameOf(shown)]: shown } : shown
   const sources = Object.entries(named as Record<string, Shown>).map(([id, each]) => {
-    if (isRouter(each)) return new NodeSource(each, id, { drain })
+    if (isRouter(each)) return new NodeSource(each, id, { drain, showsValues: () => showsValues })
     if (isCache(each)) return new CacheSource(each as never, id, showsValues)
     throw wrong(each)
   })

@@ -34,8 +34,43 @@ export interface NativeRouter {
   setAddress(host: string, port: number): void
   /** Counts of the router and its cache; with 1, all that {@link NativeLatencies} may have. */
   stats(whole?: 1): Record<string, number>
+  /** What is known of a key, in front of a store. */
+  knownKey(key: Uint8Array): NativeKnownKey
+  /** Nothing that was read of a key is given any more; whether anything was there. */
+  forgetKey(key: Uint8Array): boolean
+  /** As `forgetKey`, a slice of the keys that begin so; `next` is 0 if this was the last. */
+  forgetPrefix(prefix: Uint8Array, from: number): { next: number; count: number }
+  /** Nothing that was read is given any more. */
+  forgetEverything(): void
+  /** Has what leaves counted from now on (1), or no more (0). */
+  watchInvalidations(on: number): void
+  /** What has left since this was asked last; the lists are flat. */
+  invalidated(): {
+    routes: (string | number)[]
+    keys: (Buffer | boolean | string)[]
+    everything: NativeCause[]
+  }
   /** Ends the sessions of this thread and lets the router go. */
   close(): void
+}
+
+/** Why something is not given any more. */
+export type NativeCause = 'write' | 'news' | 'verified' | 'moved' | 'hand'
+
+/** What is known of a key, and what lies in memory of it. */
+export interface NativeKnownKey {
+  route: string
+  mode: 'on' | 'shadow' | 'off'
+  store: string | undefined
+  share: number | undefined
+  pinned: boolean
+  held?: {
+    generation: number
+    isFresh: boolean
+    bytes: number
+    hits: number | undefined
+    get?: { db: number; absent: boolean; age: number; left: number | undefined; bytes: Buffer }
+  }
 }
 
 /** The sockets of one thread, served natively. */

@@ -1,6 +1,6 @@
 // How a node is administered, as a configuration says it: where, by which token, under which names.
 import { isIP } from 'node:net'
-import { checkKnown } from '../base/checks.ts'
+import { checkFlag, checkKnown } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { planUnix, type UnixPlan } from './unix.ts'
 
@@ -21,6 +21,11 @@ export interface AdminConfig {
    * other name is refused. Default: none.
    */
   hosts?: string[] | undefined
+  /**
+   * Whether whoever has the token is shown values that lie in memory, and not only what is known of
+   * them. Default: `false`.
+   */
+  showValues?: boolean | undefined
 }
 
 /** The same, checked. */
@@ -28,10 +33,16 @@ export interface CheckedAdmin {
   listen: { host: string; port: number } | UnixPlan
   tokenFile: string | undefined
   hosts: string[]
+  showValues: boolean
 }
 
 const ALLOWED = "an address, as '127.0.0.1:9121' or 'unix:/run/breakwater.sock'"
-const KNOWN: readonly string[] = ['listen', 'tokenFile', 'hosts'] satisfies (keyof AdminConfig)[]
+const KNOWN: readonly string[] = [
+  'listen',
+  'tokenFile',
+  'hosts',
+  'showValues',
+] satisfies (keyof AdminConfig)[]
 
 /** Checks the options. Throws {@link InvalidOptionError}; `path` is what they are a part of. */
 export function checkAdmin(config: AdminConfig, path = 'admin.'): CheckedAdmin {
@@ -39,14 +50,19 @@ export function checkAdmin(config: AdminConfig, path = 'admin.'): CheckedAdmin {
     throw new InvalidOptionError('admin', config, "an object, as { listen: '127.0.0.1:9121' }")
   }
   checkKnown(path, config, KNOWN)
-  const { listen, tokenFile, hosts = [] } = config
+  const { listen, tokenFile, hosts = [], showValues = false } = config
   if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
     throw new InvalidOptionError(`${path}tokenFile`, tokenFile, 'the path of a file')
   }
   if (!Array.isArray(hosts) || hosts.some(host => !isName(host))) {
     throw new InvalidOptionError(`${path}hosts`, hosts, "a list of names, as ['node.internal']")
   }
-  return { listen: place(`${path}listen`, listen), tokenFile, hosts: hosts.map(lower) }
+  return {
+    listen: place(`${path}listen`, listen),
+    tokenFile,
+    hosts: hosts.map(lower),
+    showValues: checkFlag(`${path}showValues`, showValues),
+  }
 }
 
 /** Where to listen. */

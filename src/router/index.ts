@@ -18,6 +18,7 @@ import type { Drain } from './drain.ts'
 import { disconnect } from './driver.ts'
 import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { hotKeyChanges } from './hot-keys.ts'
+import { NativeMemory, type RouterMemory } from './memory.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { Processes } from './processes.ts'
@@ -38,6 +39,14 @@ export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type { CertificateName, IdentityOptions } from './identity.ts'
+export type {
+  InvalidationCause,
+  Invalidations,
+  KnownKey,
+  KnownReply,
+  MemoryOrder,
+  RouterMemory,
+} from './memory.ts'
 export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ConnectionOptions, MissOptions } from './protection.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
@@ -135,6 +144,8 @@ export interface Router {
   status(): RouterStatus
   /** Counts since the start. */
   stats(): RouterStats
+  /** What it remembers of the store behind it; `undefined` if it has a store of its own. */
+  readonly memory: RouterMemory | undefined
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
   readonly driver: 'native' | 'net' | undefined
 }
@@ -196,12 +207,14 @@ class ThreadedRouter implements Router {
   )
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
+  readonly memory: RouterMemory | undefined
 
   constructor(running: Running) {
     const { checked, driver, tls, storeTls } = running
     this.#running = running
     this.#native = createNative(checked)
     this.#wanted = driver
+    if (running.options.store !== undefined) this.memory = new NativeMemory(this.#native)
     if (tls !== undefined) setTls(this.#native.id, tls)
     if (storeTls !== undefined) setStoreTls(this.#native.id, storeTls)
   }

@@ -41,7 +41,7 @@ mod topology;
 mod upstream;
 
 pub use breakwater_engine::{Expected, expect};
-pub use cache::{AGES, Concern, Mode, Route, RouteCounts, Routes};
+pub use cache::{AGES, Concern, Held, HeldReply, Mode, Route, RouteCounts, Routes};
 pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};
@@ -51,11 +51,11 @@ pub use policy::{
     Users, hash_password,
 };
 pub use shared::{
-    BufferCounts, Counts, HotKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts,
+    BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts,
 };
 pub use sight::{
-    Cold, CommandClass, Crowding, HERD, Lane, Latencies, POWERS, Seat, Sighting, Skew, StepCounts,
-    ThreadCounts,
+    Cause, Cold, CommandClass, Crowding, HERD, Invalidated, Lane, Latencies, MOST_SHOWN, POWERS,
+    Seat, Sighting, Skew, StepCounts, ThreadCounts,
 };
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,

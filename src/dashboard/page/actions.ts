@@ -2,6 +2,7 @@
 
 import { keyShown, visible } from '../format.ts'
 import type { Action, ActionName, KeyText, Outcome, Shape, Value } from '../frames.ts'
+import { factOf } from './about.ts'
 import { byId, el, setText } from './dom.ts'
 import type { RowAction } from './tables.ts'
 
@@ -31,6 +32,14 @@ const WORDS: Readonly<Record<ActionName, readonly [button: string, title: string
     ],
     drain: ['Drain', 'Drain this node?', 'Its clients are disconnected in slices, and it ends.'],
   }
+/** What those of a cache do to a node, which removes nothing from its stores. */
+const OF_NODES: Partial<Record<ActionName, readonly [title: string, text: string]>> = {
+  invalidate: ['Invalidate this key?', 'The next read of it asks the store, which stays as it is.'],
+  flush: [
+    'Forget all that was read?',
+    'Nothing is deleted in a store. All reads go to the stores until memory is full again.',
+  ],
+}
 
 /** Does what viewers ask for. */
 export class Actions {
@@ -103,7 +112,8 @@ export class Actions {
       ...(this.has('invalidateTag') ? [['tag', 'Tag']] : []),
     ] as [string, string][]
     this.#kind.append(...kinds.map(([value, label]) => el('option', { value }, label)))
-    this.#input.setAttribute('aria-label', 'Key, prefix or tag')
+    const label = this.has('invalidateTag') ? 'Key, prefix or tag' : 'Key or prefix'
+    this.#input.setAttribute('aria-label', label)
     this.#input.placeholder = 'user:42'
     const inspect = el('button', { type: 'button' }, 'Inspect')
     const invalidate = el('button', { type: 'button' }, 'Invalidate…')
@@ -151,16 +161,13 @@ export class Actions {
   #show(key: KeyText | undefined, facts: Outcome['facts']): void {
     this.#facts.hidden = facts === undefined
     const all = facts === undefined ? [] : [['key', keyShown(key!, 400)] as const, ...facts]
-    this.#facts.replaceChildren(
-      ...all.map(([name, value]) =>
-        el('div', {}, el('dt', {}, name), el('dd', {}, visible(value, 2000))),
-      ),
-    )
+    this.#facts.replaceChildren(...all.map(([name, value]) => factOf(name, visible(value, 2000))))
   }
 
   #confirmed({ action, key, text, mode }: Omit<Action, 'source'>): Promise<boolean> {
     const dialog = byId<HTMLDialogElement>('confirm')
-    const [button, title, why] = WORDS[action]
+    const [button, ...words] = WORDS[action]
+    const [title, why] = (this.#shape.kind === 'node' ? OF_NODES[action] : undefined) ?? words
     const subject = key === undefined ? visible(text ?? '', 400) : keyShown(key, 400)
     setText(byId('confirm-title'), title)
     setText(byId('confirm-text'), why)

@@ -1,36 +1,44 @@
-// Removals of a cache as they come: invalidations, deletions, evictions. Listened to while it is open.
+// What leaves as it does: invalidations, deletions, evictions. Listened to while it is open.
 
-import { keyShown } from '../format.ts'
+import { figure, keyShown, visible } from '../format.ts'
 import type { Removals } from '../frames.ts'
 import { clock } from './clock.ts'
 import { el, setText } from './dom.ts'
 import { listen } from './stream.ts'
 
 const MOST = 100
+/** The span that rates are of, in milliseconds, and how many are shown. */
+const SPAN = 10_000
+const MOST_RATES = 8
 
-/** The stream of removals. */
+/** The stream of what leaves. */
 export class RemovalsView {
   readonly element: HTMLDetailsElement
   readonly #list = el('ol', { class: 'moments' })
   readonly #note = el('span', { class: 'quiet' })
+  readonly #rates = el('ul', { class: 'legend rates', 'aria-label': 'Rates' })
+  #counts: { at: number; counts: Removals['counts'] }[] = []
   #missed = 0
   #stop: (() => void) | undefined
 
-  constructor(source: string, token: () => string) {
+  /** @param title - what it is called. */
+  constructor(source: string, title: string, token: () => string) {
     const scroll = el(
       'div',
-      { class: 'scroll tall', tabindex: '0', role: 'region', 'aria-label': 'Removals' },
+      { class: 'scroll tall', tabindex: '0', role: 'region', 'aria-label': title },
       this.#list,
     )
     this.element = el(
       'details',
       { class: 'panel' },
-      el('summary', {}, 'Removals, as they come', this.#note),
+      el('summary', {}, `${title}, as they come`, this.#note),
+      this.#rates,
       scroll,
     )
     this.element.addEventListener('toggle', () => {
       this.#stop?.()
       this.#stop = undefined
+      this.#counts = []
       if (!this.element.open) return
       this.#stop = listen(`removals?source=${encodeURIComponent(source)}`, token, {
         event: (_, data) => this.#add(data as Removals),
@@ -44,7 +52,8 @@ export class RemovalsView {
     this.#stop = undefined
   }
 
-  #add({ removals, more }: Removals): void {
+  #add({ removals, more, counts }: Removals): void {
+    this.#rate(counts)
     this.#missed += more
     if (this.#missed > 0) setText(this.#note, `${this.#missed.toLocaleString('en')} not shown`)
     for (const { at, key, reason } of removals) {
@@ -59,5 +68,22 @@ export class RemovalsView {
       )
     }
     while (this.#list.childElementCount > MOST) this.#list.lastElementChild?.remove()
+  }
+
+  /** Shows how many leave a second, by their route or how they begin. */
+  #rate(counts: Removals['counts']): void {
+    const now = Date.now()
+    this.#counts = [...this.#counts.filter(({ at }) => at > now - SPAN), { at: now, counts }]
+    const sums = new Map<string, number>()
+    for (const [of, count] of this.#counts.flatMap(({ counts }) => counts)) {
+      sums.set(of, (sums.get(of) ?? 0) + count)
+    }
+    const seconds = Math.max(1, (now - this.#counts[0]!.at) / 1000)
+    const most = [...sums].sort((a, b) => b[1] - a[1]).slice(0, MOST_RATES)
+    this.#rates.replaceChildren(
+      ...most.map(([of, count]) =>
+        el('li', {}, el('code', {}, visible(of)), el('b', {}, figure(count / seconds, 'rate'))),
+      ),
+    )
   }
 }

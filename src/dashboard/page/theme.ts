@@ -41,13 +41,20 @@ export function onSystemChange(call: () => void): void {
 
 /** The colours now. */
 export function colours(): Colours {
-  const style = getComputedStyle(document.documentElement)
-  const of = (name: string) => style.getPropertyValue(`--${name}`).trim()
-  return {
+  // What a colour is in a theme, only an element that has it knows.
+  const probe = document.createElement('i')
+  document.body.append(probe)
+  const of = (name: string) => {
+    probe.style.color = `var(--${name})`
+    return getComputedStyle(probe).color
+  }
+  const colours = {
     text: of('quiet'),
     grid: of('grid'),
     lines: ['line-1', 'line-2', 'line-3'].map(of),
     level: { info: of('quiet'), good: of('good'), warn: of('warn'), bad: of('bad') },
     heat: of('line-1'),
   }
+  probe.remove()
+  return colours
 }

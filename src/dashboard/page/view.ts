@@ -1,5 +1,6 @@
 // All that the page shows of one source.
 import type { Hello, Look, Moment, Shape } from '../frames.ts'
+import { AboutView } from './about.ts'
 import { Actions } from './actions.ts'
 import { type ChartHost, ChartView } from './charts.ts'
 import { el } from './dom.ts'
@@ -35,6 +36,7 @@ export class SourceView implements ChartHost {
   readonly #charts: (ChartView | HeatView)[]
   readonly #tables: Map<string, TableView>
   readonly #timeline = new TimelineView()
+  readonly #about = new AboutView()
   readonly #removals: RemovalsView | undefined
   #last: Look | undefined
 
@@ -66,8 +68,11 @@ export class SourceView implements ChartHost {
     const at = charts.findLastIndex(({ unit }) => unit === 'ms') + 1
     if (heat !== undefined) this.#charts.splice(at, 0, new HeatView(heat, this, now))
     this.#tables = new Map(tables.map(table => [table.id, this.#table(table)]))
-    const mayRead = shape.removals && (page.mayAct() || page.token() === '')
-    this.#removals = mayRead ? new RemovalsView(shape.id, () => page.token()) : undefined
+    const mayRead = page.mayAct() || page.token() === ''
+    this.#removals =
+      mayRead && shape.removals !== undefined
+        ? new RemovalsView(shape.id, shape.removals, () => page.token())
+        : undefined
     this.element = el(
       'div',
       { class: 'source' },
@@ -80,6 +85,7 @@ export class SourceView implements ChartHost {
         { class: 'lists' },
         this.#timeline.element,
         ...(this.#removals === undefined ? [] : [this.#removals.element]),
+        this.#about.element,
       ),
     )
   }
@@ -116,6 +122,7 @@ export class SourceView implements ChartHost {
     this.#timeline.show(this.moments())
     if (this.#last === undefined) return
     this.#gauges.show(this.#last.values)
+    this.#about.show(this.#last.about)
     for (const [id, table] of this.#tables) {
       const rows = this.#last.tables[id]
       if (rows !== undefined) table.show(rows)

@@ -5,7 +5,7 @@
 
 use super::bell::NewsBell;
 use super::sight::Telling;
-use super::{list, sight};
+use super::{list, memory, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Session};
@@ -55,7 +55,7 @@ impl Driver {
         })
     }
 
-    fn router(&self) -> Result<Ref<'_, Router>, Fail> {
+    pub(super) fn router(&self) -> Result<Ref<'_, Router>, Fail> {
         Ref::filter_map(self.router.borrow(), |router| router.as_deref())
             .map_err(|_| Fail::closed())
     }
@@ -110,6 +110,7 @@ pub fn instance<'s>(
     call.js.put_number(object, c"id", id as f64)?;
     let driver = Driver::new(call.on.this()?, router, listed);
     define(call.js, object, METHODS, &driver)?;
+    define(call.js, object, memory::METHODS, &driver)?;
     Ok(object)
 }
 

@@ -9,6 +9,7 @@ mod edge;
 mod entrance;
 mod given;
 mod list;
+mod memory;
 #[cfg(unix)]
 mod notify;
 mod open;

@@ -14,6 +14,11 @@ pub(super) fn tag_of(generation: u64) -> Tag {
     generation as Tag
 }
 
+/// Which of all that were drawn a generation is.
+pub(super) fn drawn_of(generation: u64) -> u64 {
+    generation >> BITS
+}
+
 struct Floor {
     flushed: AtomicU64,
     fresh: AtomicU64,

@@ -24,7 +24,7 @@
 
 use super::admission::Admission;
 use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
-use super::floors::{Floors, tag_of};
+use super::floors::{Floors, drawn_of, tag_of};
 use super::keys::KeyList;
 use crate::topology::{ServerId, Tag};
 use breakwater_engine::{
@@ -79,6 +79,36 @@ impl Hit {
         let ends = head.until.or(hit.deadline);
         Self { deadline: ends.filter(|ends| *ends != u64::MAX), ..hit }
     }
+}
+
+/// What lies in memory of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which of the generations that were drawn, in ascending order, the key has.
+    pub generation: u64,
+    /// Whether what was read of it is given to everybody; otherwise to those who take what is stale.
+    pub is_fresh: bool,
+    /// The reply to its `GET`, if that is there: others are found only by their requests.
+    pub get: Option<HeldReply>,
+    /// The bytes that its generation and this reply are charged.
+    pub bytes: u64,
+    /// Reads of late, up to 3, if the policy counts them.
+    pub hits: Option<u8>,
+}
+
+/// The reply to a `GET`, as it lies in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldReply {
+    /// Of which database.
+    pub db: u8,
+    /// Whether it says that the key does not exist.
+    pub absent: bool,
+    /// How many milliseconds ago the store was asked.
+    pub age: u64,
+    /// How many milliseconds it will be given; `None` if that has no end.
+    pub left: Option<u64>,
+    /// As the store sent it.
+    pub bytes: Vec<u8>,
 }
 
 /// Where the replies to a read lie.
@@ -464,16 +494,42 @@ impl Replies {
         landed.unwrap_or(Some(false))
     }
 
-    /// A key has changed, or is about to: nothing that was read of it counts any more.
-    pub(crate) fn forget(&self, key: &[u8]) {
+    /// A key has changed, or is about to: nothing that was read of it counts any more. Whether
+    /// anything was.
+    pub(crate) fn forget(&self, key: &[u8]) -> bool {
         if key.len() > MAX_KEY_LEN {
-            return;
+            return false;
         }
         let known = self.cache.info(Key::bytes(key), None);
-        self.cache.delete(Key::bytes(key));
+        let forgotten = self.cache.delete(Key::bytes(key));
         if let Some(hits) = known.and_then(|known| known.hits) {
             self.admission.ended(key, hits > 0);
         }
+        forgotten
+    }
+
+    /// What lies in memory of a key; counts nothing.
+    pub(crate) fn held(&self, key: &[u8]) -> Option<Held> {
+        if key.len() > MAX_KEY_LEN {
+            return None;
+        }
+        let info = self.cache.info(Key::bytes(key), None)?;
+        let now = self.now();
+        let (generation, get) = self.cache.peek(Key::bytes(key), |entry| {
+            let head = Head::read(entry)?;
+            let left = head.until.or(entry.deadline()).map(|ends| ends.saturating_sub(now));
+            let get = (head.format != EMPTY && left != Some(0)).then(|| HeldReply {
+                db: head.db,
+                absent: head.format & ABSENT != 0,
+                age: now.saturating_sub(head.when),
+                left: left.filter(|_| head.until != Some(u64::MAX)),
+                bytes: head.reply.to_vec(),
+            });
+            Some((head.generation, get))
+        })??;
+        let is_fresh = self.floors.is_fresh(generation);
+        let (bytes, hits) = (info.bytes, info.hits);
+        Some(Held { generation: drawn_of(generation), is_fresh, get, bytes, hits })
     }
 
     /// Whether replies to a read are worth to be remembered: its keys are not written all the time.
@@ -486,19 +542,34 @@ impl Replies {
     pub(crate) fn forget_where(&self, is_one: impl Fn(&[u8]) -> bool) {
         let mut cursor = 0;
         loop {
-            let mut found = KeyList::default();
-            cursor = self.cache.scan(cursor, SLICE, |entry| {
-                // The replies themselves lie under texts.
-                let key = entry.key();
-                if key.kind == KeyKind::Bytes && is_one(key.bytes) {
-                    found.push(key.bytes);
-                }
-            });
-            found.iter().for_each(|key| self.forget(key));
+            let (next, found) = self.keys_where(cursor, &is_one);
+            for key in found.iter() {
+                self.forget(key);
+            }
+            cursor = next;
             if cursor == 0 {
                 return;
             }
         }
+    }
+
+    /// Of which keys something is remembered, a slice of them; where the next one begins, 0 if this was the
+    /// last.
+    pub(crate) fn keys_where(&self, from: u64, is_one: impl Fn(&[u8]) -> bool) -> (u64, KeyList) {
+        let mut found = KeyList::default();
+        let next = self.cache.scan(from, SLICE, |entry| {
+            // The replies themselves lie under texts.
+            let key = entry.key();
+            if key.kind == KeyKind::Bytes && is_one(key.bytes) {
+                found.push(key.bytes);
+            }
+        });
+        (next, found)
+    }
+
+    /// Gives back the room of what was read. Nothing of it may count any more: see [`Self::flush`].
+    pub(crate) fn clear(&self) {
+        self.cache.clear();
     }
 
     /// Any key may have changed: nothing that was read counts any more.

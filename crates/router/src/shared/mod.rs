@@ -6,6 +6,7 @@ mod copies;
 mod ear;
 mod hot;
 mod limits;
+mod memory;
 mod pause;
 mod router;
 mod rules;
@@ -22,6 +23,7 @@ pub(crate) use ear::Left;
 pub(crate) use hot::Heated;
 pub use hot::HotKey;
 pub use limits::Limits;
+pub use memory::KnownKey;
 
 pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use rules::Edition;

@@ -10,7 +10,7 @@ use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
-use crate::sight::{COUNTED, Latencies, Sight};
+use crate::sight::{COUNTED, Invalidations, Latencies, Sight};
 use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
 use crate::upstream::StoreAddress;
@@ -129,6 +129,7 @@ pub struct Router {
     pub(crate) pause: Pause,
     pub(crate) copies: Copies,
     pub(crate) sight: Sight,
+    pub(crate) invalidations: Invalidations,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
@@ -175,6 +176,7 @@ impl Router {
             pause: Pause::default(),
             copies: Copies::default(),
             sight: Sight::default(),
+            invalidations: Invalidations::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, upstream },
             edition: AtomicU64::new(edition.number),

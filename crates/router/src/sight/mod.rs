@@ -5,11 +5,14 @@
 //! requests of it ([`Lane::close`]), and what time it is ([`Relay::tick`](crate::Relay::tick)).
 
 mod histogram;
+mod invalidations;
 mod lane;
 mod step;
 mod totals;
 
 pub use histogram::{Latencies, POWERS};
+pub(crate) use invalidations::Invalidations;
+pub use invalidations::{Cause, Invalidated, MOST_SHOWN};
 pub use lane::{HERD, Lane, Seat};
 pub(crate) use lane::{StaleReason, StoreLatencies};
 pub use step::{CommandClass, StepCounts};

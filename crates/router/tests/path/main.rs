@@ -3,6 +3,7 @@
 #[path = "../fronting/mod.rs"]
 mod fronting;
 mod histories;
+mod memory;
 mod pauses;
 mod pipelines;
 mod protection;

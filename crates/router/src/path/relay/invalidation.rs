@@ -7,6 +7,7 @@ use crate::path::changes::Changes;
 use crate::path::course::{Delivery, Payload, Request};
 use crate::path::pending::{LinkId, hash};
 use crate::shared::ClientId;
+use crate::sight::Cause;
 use breakwater_resp::Reply;
 
 impl Relay {
@@ -27,11 +28,11 @@ impl Relay {
             Changes::Keys(keys) => {
                 // First: a read that begins a new generation has to see this change.
                 self.raise(Some(keys));
-                keys.iter().for_each(|key| self.router.replies.forget(key));
+                self.router.forget(keys, Cause::Write);
             }
             Changes::Everything => {
                 self.raise(None);
-                self.router.replies.flush();
+                self.router.forget_all(Cause::Write);
             }
         }
     }
@@ -63,7 +64,7 @@ impl Relay {
                 let keys: KeyList = keys.iter().filter_map(Reply::text).collect();
                 // What one server has, another may not have yet.
                 self.raise(Some(&keys));
-                keys.iter().for_each(|key| self.router.replies.forget(key));
+                self.router.forget(&keys, Cause::News);
                 if is_feed {
                     self.feed_changed(&keys);
                 } else if !self.tell_lane_of(id, &keys) {
@@ -75,7 +76,7 @@ impl Relay {
             _ if self.is_lane(id) => {}
             _ => {
                 self.raise(None);
-                self.router.replies.flush();
+                self.router.forget_all(Cause::News);
                 self.tell_flushed();
             }
         }

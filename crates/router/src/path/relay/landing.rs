@@ -8,7 +8,7 @@ use super::read::{self, Deed, Life, News, Read, Stage};
 use crate::cache::Count;
 use crate::failure::error_line;
 use crate::path::letter::{Letter, Word};
-use crate::sight::StaleReason;
+use crate::sight::{Cause, StaleReason};
 use crate::topology::Tag;
 use breakwater_engine::Lease;
 use breakwater_resp::{Kind, Protocol, Reply};
@@ -186,7 +186,7 @@ impl Relay {
         let tag = server.and_then(|server| map.tag(partition, server));
         let stays = tag.is_some() && tag == read.generations.first().map(|first| *first as Tag);
         if !stays {
-            read.shelf.keys.iter().for_each(|key| self.router.replies.forget(key));
+            self.router.forget(&read.shelf.keys, Cause::Moved);
         }
         stays
     }

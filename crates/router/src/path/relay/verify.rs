@@ -4,6 +4,7 @@ use super::Relay;
 use super::reply::{Given, To};
 use crate::cache::{Count, Form, Hit, Shelf};
 use crate::path::course::Request;
+use crate::sight::Cause;
 use breakwater_resp::{Kind, Protocol};
 
 impl Relay {
@@ -48,7 +49,7 @@ impl Relay {
         let reply = shelf.form.convert(kind, reply, *protocol);
         if *reply != **bytes && !same_members(shelf.form, &reply, bytes) {
             self.tally.add_stale(route, *age);
-            shelf.keys.iter().for_each(|key| self.router.replies.forget(key));
+            self.router.forget(&shelf.keys, Cause::Verified);
         }
     }
 }
