@@ -41,7 +41,7 @@ mod topology;
 mod upstream;
 
 pub use breakwater_engine::{Expected, expect};
-pub use cache::{AGES, Concern, Held, HeldReply, Mode, Route, RouteCounts, Routes};
+pub use cache::{AGES, Concern, Mode, Remembered, RememberedReply, Route, RouteCounts, Routes};
 pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};

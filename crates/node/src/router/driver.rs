@@ -5,7 +5,7 @@
 
 use super::bell::NewsBell;
 use super::sight::Telling;
-use super::{list, memory, sight};
+use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Session};
@@ -99,18 +99,19 @@ const METHODS: &[Function<Driver>] = &[
 ];
 
 /// The object that the socket driver works on. `listed` is the router's number if this driver is
-/// to take it off the list at its end.
+/// to take it off the list at its end; `others` are functions that it has beside its own.
 pub fn instance<'s>(
     call: &Call<'s, Env>,
     id: u64,
     router: Arc<Router>,
     listed: Option<u64>,
+    others: &[Function<Driver>],
 ) -> Returns<'s> {
     let object = call.js.object()?;
     call.js.put_number(object, c"id", id as f64)?;
     let driver = Driver::new(call.on.this()?, router, listed);
     define(call.js, object, METHODS, &driver)?;
-    define(call.js, object, memory::METHODS, &driver)?;
+    define(call.js, object, others, &driver)?;
     Ok(object)
 }
 

@@ -3,7 +3,7 @@
 use super::driver::Driver;
 use crate::env::{Call, Function, Returns, function};
 use crate::js::{Fail, Js, Val};
-use breakwater_router::{Held, Mode};
+use breakwater_router::{Mode, Remembered};
 use std::ffi::CStr;
 
 /// What a router's object has of it.
@@ -39,7 +39,7 @@ fn known_key<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 }
 
 /// `{ generation, isFresh, bytes, hits?, get?: { db, absent, age, left?, bytes } }`.
-fn put_held<'s>(js: Js<'s>, held: &Held) -> Returns<'s> {
+fn put_held<'s>(js: Js<'s>, held: &Remembered) -> Returns<'s> {
     let object = js.object()?;
     js.put_number(object, c"generation", held.generation as f64)?;
     js.put(object, c"isFresh", js.boolean(held.is_fresh)?)?;

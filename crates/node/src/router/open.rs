@@ -2,9 +2,9 @@
 
 use super::driver::{instance, now};
 use super::given::{number, texts};
-use super::list;
 use super::routes::routes;
 use super::tokens::token_rules;
+use super::{list, memory};
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
@@ -47,14 +47,14 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());
     maintain(Arc::downgrade(&router));
-    instance(call, id, router, Some(id))
+    instance(call, id, router, Some(id), memory::METHODS)
 }
 
 /// `attachRouter(id)`: the router of this number, for another thread's driver.
 pub fn attach<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let id = call.js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
     let (router, _) = list::find(id).ok_or_else(Fail::handle)?;
-    instance(call, id, router, None)
+    instance(call, id, router, None, memory::METHODS)
 }
 
 /// The part of the options of `createRouter` that may change while the router runs.

@@ -16,5 +16,5 @@ pub(crate) use counts::{Count, RouteTally, RouteTotals};
 pub(crate) use entry::Form;
 pub(crate) use keys::KeyList;
 pub(crate) use replies::{Generations, Hit, Replies, Shelf, Staleness};
-pub use replies::{Held, HeldReply};
+pub use replies::{Remembered, RememberedReply};
 pub use route::{Concern, Mode, Route, Routes};

@@ -83,13 +83,13 @@ impl Hit {
 
 /// What lies in memory of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct Remembered {
     /// Which of the generations that were drawn, in ascending order, the key has.
     pub generation: u64,
     /// Whether what was read of it is given to everybody; otherwise to those who take what is stale.
     pub is_fresh: bool,
     /// The reply to its `GET`, if that is there: others are found only by their requests.
-    pub get: Option<HeldReply>,
+    pub get: Option<RememberedReply>,
     /// The bytes that its generation and this reply are charged.
     pub bytes: u64,
     /// Reads of late, up to 3, if the policy counts them.
@@ -98,7 +98,7 @@ pub struct Held {
 
 /// The reply to a `GET`, as it lies in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldReply {
+pub struct RememberedReply {
     /// Of which database.
     pub db: u8,
     /// Whether it says that the key does not exist.
@@ -509,7 +509,7 @@ impl Replies {
     }
 
     /// What lies in memory of a key; counts nothing.
-    pub(crate) fn held(&self, key: &[u8]) -> Option<Held> {
+    pub(crate) fn held(&self, key: &[u8]) -> Option<Remembered> {
         if key.len() > MAX_KEY_LEN {
             return None;
         }
@@ -518,7 +518,7 @@ impl Replies {
         let (generation, get) = self.cache.peek(Key::bytes(key), |entry| {
             let head = Head::read(entry)?;
             let left = head.until.or(entry.deadline()).map(|ends| ends.saturating_sub(now));
-            let get = (head.format != EMPTY && left != Some(0)).then(|| HeldReply {
+            let get = (head.format != EMPTY && left != Some(0)).then(|| RememberedReply {
                 db: head.db,
                 absent: head.format & ABSENT != 0,
                 age: now.saturating_sub(head.when),
@@ -529,7 +529,7 @@ impl Replies {
         })??;
         let is_fresh = self.floors.is_fresh(generation);
         let (bytes, hits) = (info.bytes, info.hits);
-        Some(Held { generation: drawn_of(generation), is_fresh, get, bytes, hits })
+        Some(Remembered { generation: drawn_of(generation), is_fresh, get, bytes, hits })
     }
 
     /// Whether replies to a read are worth to be remembered: its keys are not written all the time.

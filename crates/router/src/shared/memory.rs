@@ -2,7 +2,7 @@
 //! None of it changes anything in a store.
 
 use super::router::Router;
-use crate::cache::{Held, KeyList, Mode};
+use crate::cache::{KeyList, Mode, Remembered};
 use crate::sight::{Cause, Invalidated};
 
 /// What is known of a key.
@@ -19,7 +19,7 @@ pub struct KnownKey {
     /// Whether it is hot by the configuration.
     pub pinned: bool,
     /// What lies in memory.
-    pub held: Option<Held>,
+    pub held: Option<Remembered>,
 }
 
 impl Router {
