@@ -8,6 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The bits of a generation that are its tag.
 const BITS: u32 = Tag::BITS;
 
+/// Losses within so many milliseconds are one.
+const ONE_LOSS: u64 = 5_000;
+const NEVER: u64 = u64::MAX;
+
 /// The tag of a generation.
 #[inline]
 pub(super) fn tag_of(generation: u64) -> Tag {
@@ -22,7 +26,7 @@ pub(super) fn drawn_of(generation: u64) -> u64 {
 struct Floor {
     flushed: AtomicU64,
     fresh: AtomicU64,
-    /// Since which millisecond what is below `fresh` may have changed.
+    /// Since which millisecond what is below `fresh` may have changed; [`NEVER`] before.
     lost: AtomicU64,
 }
 
@@ -36,7 +40,7 @@ pub(super) struct Floors {
 impl Floors {
     pub(super) fn new(tags: usize) -> Self {
         let floor = |_| {
-            let [flushed, fresh, lost] = [0, 0, 0].map(AtomicU64::new);
+            let [flushed, fresh, lost] = [0, 0, NEVER].map(AtomicU64::new);
             Floor { flushed, fresh, lost }
         };
         Self { next: AtomicU64::new(1), floors: (0..tags.max(1)).map(floor).collect() }
@@ -87,13 +91,18 @@ impl Floors {
         }
     }
 
-    /// What was drawn with these tags may change unheard.
+    /// What was drawn with these tags may change unheard. Losses shortly one after the other are one, as
+    /// when the connections of all threads are cut by the same fault: what is lost by a later one is stale
+    /// since the first.
     pub(super) fn lose(&self, tags: &[Tag], now: u64) {
         let above = self.draw(Tag::MAX) + 1;
         for floor in tags.iter().filter_map(|tag| self.floors.get(usize::from(*tag))) {
-            // What was stale before is no better for it.
-            floor.flushed.fetch_max(floor.fresh.load(Ordering::Acquire), Ordering::AcqRel);
-            floor.lost.store(now, Ordering::Release);
+            let before = floor.lost.load(Ordering::Acquire);
+            if now.saturating_sub(before) > ONE_LOSS || before == NEVER {
+                // What was stale before is no better for it.
+                floor.flushed.fetch_max(floor.fresh.load(Ordering::Acquire), Ordering::AcqRel);
+                floor.lost.store(now, Ordering::Release);
+            }
             floor.fresh.fetch_max(above, Ordering::AcqRel);
         }
     }
@@ -114,9 +123,21 @@ mod tests {
             floors.is_stale_for(drawn[1], 600, 100) && !floors.is_stale_for(drawn[1], 601, 100)
         );
         assert!(floors.is_fresh(floors.draw(1)));
+        // The same fault once more: it is as stale as it was, and what was read in between is as well.
+        let between = floors.draw(1);
+        floors.lose(&[1], 550);
+        for one in [drawn[1], between] {
+            assert!(!floors.is_fresh(one));
+            assert!(floors.is_stale_for(one, 600, 100) && !floors.is_stale_for(one, 601, 100));
+        }
+        // Another one, later.
+        let later = floors.draw(1);
+        floors.lose(&[1], 500 + ONE_LOSS + 1);
+        assert!(floors.is_stale_for(later, 500 + ONE_LOSS + 1, 0));
+        assert!([drawn[1], between].iter().all(|one| !floors.is_stale_for(*one, 9_999, 9_999)));
         floors.flush();
         assert_eq!(drawn.map(|one| floors.is_fresh(one)), [false; 3]);
-        assert!(!floors.is_stale_for(drawn[1], 500, 100));
+        assert!(!floors.is_stale_for(later, 500, 100));
         assert!(floors.is_fresh(floors.draw(2)));
         let drawn = [0, 1, 2].map(|tag| floors.draw(tag));
         floors.end(&[0, 2]);

@@ -321,6 +321,32 @@ fn replies_beyond_their_time_are_given_while_the_store_is_away() {
 }
 
 #[test]
+fn a_store_that_stays_away_is_lost_once_however_often_it_is_tried_and_by_whom() {
+    let route = Route { jitter: 0.0, ttl: None, stale_if_error: 60_000, ..Route::default() };
+    let mut world = World::new(2, Routes::new(vec![route]));
+    let clients = [world.connect(0, Resp3), world.connect(1, Resp2)];
+    for (client, key) in clients.into_iter().zip(["a", "b"]) {
+        world.server.set(key, Some("v"), None);
+        world.ask(client, &format!("GET {key}"));
+    }
+    while !world.open.is_empty() {
+        world.cut(0);
+    }
+    for (wait, given) in [(0, true), (500, true), (20_000, true), (39_000, true), (1_000, false)] {
+        world.pass(wait);
+        world.refuse_all();
+        for client in clients {
+            for key in ["a", "b"] {
+                world.send(client, &format!("GET {key}"));
+                world.refuse_all();
+                let reply = world.clients[client].replies.pop_front().expect("an answer");
+                assert_eq!(reply.starts_with(b"$1"), given, "{key} after {wait}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_reply_is_read_anew_before_its_end() {
     let mut world =
         with(Route { jitter: 0.0, ttl: Some(100), refresh_ahead: 0.2, ..Route::default() });

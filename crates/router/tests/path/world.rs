@@ -292,6 +292,15 @@ impl World {
         self.settle_node();
     }
 
+    /// No connection that is asked for is made.
+    pub fn refuse_all(&mut self) {
+        while let Some(line) = self.opening.pop() {
+            self.to_server.remove(&line);
+            self.relays[line.0].lost(line.1, "refused");
+            self.settle_node();
+        }
+    }
+
     /// What is on its way to the server arrives, and is done.
     pub fn forward(&mut self, line: Line) {
         let bytes = self.to_server.remove(&line).unwrap_or_default();

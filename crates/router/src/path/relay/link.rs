@@ -500,8 +500,9 @@ impl Relay {
         let (served, tracks) = (std::mem::take(&mut link.serves), link.tracks);
         self.count(server, if served { Flow::Losses } else { Flow::Failures }, 1);
         self.count(server, Flow::Connections, -i64::from(served));
-        if tracks {
-            // What it has read may change from now on, and nobody would hear of it.
+        if served && tracks {
+            // What it has read may change from now on, and nobody would hear of it. One that has not
+            // served since has read nothing.
             self.lose(server);
         }
         // One that was lost may be back at once; one that cannot be opened is down.

@@ -59,7 +59,11 @@ impl Relay {
 
     fn end(&mut self, broken: bool) -> Vec<Letter> {
         // Its connections end with it: of what was read over them nobody is told any more.
-        let tracking = self.links.values().filter(|link| link.tracks).map(|link| link.server);
+        let tracking = self
+            .links
+            .values()
+            .filter(|link| link.tracks && link.is_serving())
+            .map(|link| link.server);
         let servers: BTreeSet<_> = tracking.collect();
         servers.into_iter().for_each(|server| self.lose(server));
         self.bequeath();
