@@ -265,3 +265,40 @@ test('what is in force is told without secrets, and memory with its bound', asyn
   // Figures have six digits.
   t.is(sample.looks.cache!.values[columns.indexOf('maxBytes')], 2_097_150)
 })
+
+withRedis('a key that turns hot is shown by the second sample after its first second', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const router = createRouter({
+    maxBytes: '16mb',
+    threads: 1,
+    routes: ['*,mode=off'],
+    store: `redis://127.0.0.1:${store.port}`,
+  })
+  const { port: at } = await router.listen({ port: 0 })
+  t.teardown(() => router.close())
+  const port = await served(t, dashboard({ node: router }, { every: '1s' }))
+  const watcher = await Watcher.open(t, port)
+  await watcher.sample()
+  const client = new Redis({ port: at })
+  t.teardown(() => client.disconnect())
+  let ended = false
+  t.teardown(() => {
+    ended = true
+  })
+  const read = async () => {
+    while (!ended) {
+      await Promise.all(Array.from({ length: 50 }, () => client.get('front-page')))
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+  }
+  void read().catch(() => {})
+  let samples = 0
+  await watcher.sample(({ looks }) => {
+    samples++
+    return looks.node!.tables.hot!.rows.some(
+      ([key]) => (key as { text: string }).text === 'front-page',
+    )
+  })
+  t.true(samples <= 3, `${samples}`)
+})

@@ -36,8 +36,18 @@ const sidebar: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'A routing node',
-    items: ['serve', 'security', 'protection', 'admin', 'dashboard', 'routing', 'operations'].map(
-      path => page(path),
+    items: [
+      'serve',
+      'security',
+      'protection',
+      'hooks',
+      'admin',
+      'dashboard',
+      'demo',
+      'routing',
+      'operations',
+    ].map(path =>
+      page(path),
     ),
   },
   { text: 'Seeing it work', items: [page('metrics'), page('opentelemetry')] },
