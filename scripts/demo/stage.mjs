@@ -143,16 +143,9 @@ export class Stage {
   async run(words) {
     this.#say(words)
     const { clients, keys } = this.size
+    const traffic = { clients: Math.min(clients, 50), keys, hot: 0.2, writes: 0.05, pace: 20 }
     while (!this.isClosed) {
-      const ports = this.ways().with
-      await this.fleet({
-        do: 'read',
-        ports,
-        clients: Math.min(clients, 50),
-        keys,
-        seconds: 5,
-        pace: 20,
-      })
+      await this.fleet({ do: 'read', ports: this.ways().with, seconds: 5, ...traffic })
     }
   }
 

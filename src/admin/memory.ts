@@ -9,7 +9,8 @@ export interface KeyReport extends Omit<KnownKey, 'reply'> {
     | undefined
 }
 
-const NO_STORE = 'the node has a store of its own, and remembers nothing of another'
+const NO_MEMORY =
+  'the node has a store of its own, or its workers are processes: it has no memory of a store'
 const KEY = 'a key: { "key": "user:1" }, or { "key": "dXNlcjox", "encoding": "base64" }'
 const PREFIX = `${KEY}; or "prefix" instead of "key"`
 
@@ -24,7 +25,7 @@ export function memoryRoutes(router: Router, showsValues: () => boolean): AdminR
     access: 'token',
     handle: request =>
       router.memory === undefined
-        ? new Refusal(409, 'NO_STORE', NO_STORE).reply()
+        ? new Refusal(409, 'NO_MEMORY', NO_MEMORY).reply()
         : handle(router.memory, asked(request)),
   })
   return [

@@ -44,7 +44,8 @@ export class NodeSource implements Source {
     this.#router = router
     this.#actions = new NodeActions(router, control)
     this.#moments = new NodeMoments(router)
-    const isEmbedded = router.memory === undefined
+    const isEmbedded = router.options().store === undefined
+    const ofMemory = router.memory === undefined ? [] : OF_MEMORY
     const drains: ActionName[] = control.drain === undefined ? [] : ['drain']
     this.shape = {
       id,
@@ -60,8 +61,8 @@ export class NodeSource implements Source {
       tables: isEmbedded ? [THREADS] : [...TABLES, THREADS],
       actions: isEmbedded
         ? ['restart', ...drains]
-        : [...OF_MEMORY, 'pin', 'unpin', 'route', 'restart', ...drains],
-      ...(isEmbedded ? {} : { removals: 'Invalidations' }),
+        : [...ofMemory, 'pin', 'unpin', 'route', 'restart', ...drains],
+      ...(router.memory === undefined ? {} : { removals: 'Invalidations' }),
     }
   }
 

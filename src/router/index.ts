@@ -144,7 +144,10 @@ export interface Router {
   status(): RouterStatus
   /** Counts since the start. */
   stats(): RouterStats
-  /** What it remembers of the store behind it; `undefined` if it has a store of its own. */
+  /**
+   * What it remembers of the store behind it; `undefined` if it has a store of its own, or its workers
+   * are processes, each of which has a memory of its own.
+   */
   readonly memory: RouterMemory | undefined
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
   readonly driver: 'native' | 'net' | undefined
@@ -214,7 +217,8 @@ class ThreadedRouter implements Router {
     this.#running = running
     this.#native = createNative(checked)
     this.#wanted = driver
-    if (running.options.store !== undefined) this.memory = new NativeMemory(this.#native)
+    const { store, mode } = running.options
+    if (store !== undefined && mode !== 'processes') this.memory = new NativeMemory(this.#native)
     if (tls !== undefined) setTls(this.#native.id, tls)
     if (storeTls !== undefined) setStoreTls(this.#native.id, storeTls)
   }

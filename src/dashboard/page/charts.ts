@@ -150,6 +150,7 @@ export class ChartView {
     ctx.save()
     ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio])
     ctx.lineWidth = devicePixelRatio
+    ctx.globalAlpha = 0.6
     for (const { at, level } of this.#host.moments()) {
       const time = at / 1000
       if (level === 'note' || time < from || time > to) continue
@@ -170,6 +171,8 @@ function roomy(most: number | null, unit: Unit): number {
   return Math.max(least, (most ?? 0) * 1.15)
 }
 
+/** Times of an axis: with seconds where its steps are shorter than a minute. */
 function times(_: uPlot, all: number[]): string[] {
-  return all.map(time => new Date(time * 1000).toLocaleTimeString('en-GB').slice(0, 5))
+  const isFine = all.some(time => time % 60 !== 0)
+  return all.map(time => (isFine ? clock(time * 1000) : clock(time * 1000).slice(0, 5)))
 }
