@@ -51,7 +51,8 @@ pub use policy::{
     Users, hash_password,
 };
 pub use shared::{
-    BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, Reloads, Router, Rules, ServerCounts,
+    BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, Reloads, Router, Rules,
+    ServerCounts,
 };
 pub use sight::{
     Cause, Cold, CommandClass, Crowding, HERD, Invalidated, Lane, Latencies, MOST_SHOWN, POWERS,
