@@ -2,8 +2,8 @@
  * What it costs that things are counted. A node: the core answers `GET` from memory with all its counts,
  * and built without them (`--features uncounted`); by time, rounds of both alternating, and by
  * instructions where valgrind is installed. What its driver and the system do for a request comes on top
- * of both, so the share of a request's whole CPU is smaller. A cache in the process: reads and loads of
- * one that a registry watches, and of one that nobody does.
+ * of both, so the share of a request's whole CPU is smaller. A cache in the process: CPU of reads and
+ * loads of one that a registry watches, and of one that nobody does.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -159,8 +159,9 @@ if (process.argv[1] === fileURLToPath(SELF)) {
       return sum
     }
     const { what } = request
-    const from = process.hrtime.bigint()
+    const from = process.cpuUsage()
     await work[what](WORK[what])
-    return Number(process.hrtime.bigint() - from) / WORK[what]
+    const { user, system } = process.cpuUsage(from)
+    return ((user + system) * 1000) / WORK[what]
   })
 }
