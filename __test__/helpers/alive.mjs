@@ -300,6 +300,13 @@ const forgotten = {
     await node.listen({ port: 0 })
     await node.close()
   },
+  async 'router: memory that is listened to'() {
+    const store = 'redis://127.0.0.1:1'
+    const node = createRouter({ maxBytes: '16mb', threads: 1, store })
+    await node.listen({ port: 0 })
+    node.memory.listen(() => {})
+    await node.close()
+  },
   lockTimeout() {
     new Cache({ max: 10, lockTimeout: '1h' }).getOrSet('a', never)
   },

@@ -52,6 +52,7 @@ const timers: Record<string, Cases> = {
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
   'router/watch.ts': { awaited: [], forgotten: ['router: onHotKey'] },
   'router/index.ts': { awaited: ['router: warmUp'], forgotten: [] },
+  'router/memory.ts': { awaited: [], forgotten: ['router: memory that is listened to'] },
   // It runs until it is told to end: `router/processes`.
   'router/process.ts': { awaited: [], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
