@@ -47,7 +47,7 @@ for (const version of ['2', '3']) {
     for (const { name, node } of nodes) {
       for (const conversation of otherwise) {
         if (conversation.store && name !== 'behind it a store') continue
-        const said = await hold(t, node, conversation, version)
+        const said = await hold(t, node, conversation, version, (_, text) => text)
         const lines = conversation.lines.trim().split('\n')
         const expected = lines.map((line, at) => `${line}: ${conversation.said[at]}`.trimEnd())
         t.deepEqual(said.map(plain), expected, `${conversation.name}: ${name}`)
@@ -72,7 +72,13 @@ async function sides(t: ExecutionContext): Promise<Sides> {
 }
 
 /** Holds a conversation with a server; what was said, line by line. */
-async function hold(t: ExecutionContext, server: Served, { lines }: Conversation, version: string) {
+async function hold(
+  t: ExecutionContext,
+  server: Served,
+  { lines }: Conversation,
+  version: string,
+  shown = anonymous,
+): Promise<string[]> {
   const first = await Raw.open(t, server.port)
   await first.send('FLUSHALL')
   // Those of the last conversation go.
@@ -86,7 +92,7 @@ async function hold(t: ExecutionContext, server: Served, { lines }: Conversation
   }
   const said: string[] = []
   for (const line of lines.trim().split('\n')) {
-    said.push(`${line}: ${anonymous(line, await say(clients, line), clients)}`)
+    said.push(`${line}: ${shown(line, await say(clients, line), clients)}`)
   }
   for (const { raw } of clients.values()) raw.socket.destroy()
   return said
