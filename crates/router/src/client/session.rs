@@ -118,7 +118,7 @@ impl Session {
         self.state.hears = self.course.hears();
         if fronts {
             self.state.ran(self.course.last.clone());
-            self.state.stand(self.course.standing());
+            self.state.engage(self.course.engagement());
         }
         self.state.show(now, self.pending.len(), &self.router);
         self.router.count(0, chunk.len(), sent);
@@ -193,7 +193,7 @@ impl Session {
         }
         self.state.closing |= delivery.ends;
         if delivery.ticket.is_some() && self.state.is_amid() {
-            self.state.stand(self.course.standing());
+            self.state.engage(self.course.engagement());
         }
     }
 

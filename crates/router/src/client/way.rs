@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
-use crate::shared::{Router, Standing};
+use crate::shared::{Engagement, Router};
 use crate::sight::CommandClass;
 use breakwater_resp::{Args, ReplyWriter, RequestParser};
 
@@ -116,11 +116,11 @@ impl Way<'_> {
 
     /// Shows other clients what this one is in the middle of.
     fn show(&mut self, stand: Stand) {
-        let standing = self.course.standing();
-        self.state.stand(match stand {
-            Stand::Alone => standing,
+        let engagement = self.course.engagement();
+        self.state.engage(match stand {
+            Stand::Alone => engagement,
             // It has not ended: that is taken apart meanwhile.
-            _ => Standing { queued: self.state.queued(), ..standing },
+            _ => Engagement { queued: self.state.queued(), ..engagement },
         });
     }
 
@@ -129,7 +129,7 @@ impl Way<'_> {
         let Some(mut execution) = self.course.execution.take() else { return Answered::Later };
         self.state.ran(self.course.last.clone());
         let queued = Some(execution.count);
-        self.state.stand(Standing { queued, ..self.course.standing() });
+        self.state.engage(Engagement { queued, ..self.course.engagement() });
         let mark = output.bytes.len();
         while let Some(part) = execution.next() {
             // What it says of replies counts from the next part on.

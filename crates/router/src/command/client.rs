@@ -146,7 +146,7 @@ impl ClientKind {
     }
 
     fn takes(self, client: &Client) -> bool {
-        let subscribed = client.profile.lock().standing.subscribes();
+        let subscribed = client.profile.lock().engagement.subscribes();
         self == if subscribed { Self::Subscribed } else { Self::Normal }
     }
 }

@@ -4,7 +4,7 @@ use crate::cache::Concern;
 use crate::catalog::Permissions;
 use crate::news::{Topics, TrackingMode};
 use crate::policy::{DEFAULT, User};
-use crate::shared::{Client, Edition, Router, Standing};
+use crate::shared::{Client, Edition, Engagement, Router};
 use breakwater_resp::Protocol;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub(crate) struct State {
     /// The command that ran last; none if that was no command.
     last: Cow<'static, str>,
     /// What it is in the middle of.
-    standing: Standing,
+    engagement: Engagement,
     /// No further command is to be run.
     pub(crate) closing: bool,
     /// What other clients were shown last.
@@ -102,7 +102,7 @@ impl State {
             tracks: None,
             caching: false,
             last: Cow::Borrowed(""),
-            standing: Standing::default(),
+            engagement: Engagement::default(),
             closing: false,
             shown: None,
         }
@@ -173,13 +173,13 @@ impl State {
     /// Shows other clients to what it subscribes.
     pub(super) fn show_topics(&mut self) {
         let topics = self.topics.counts();
-        self.stand(Standing { topics, ..self.standing });
+        self.engage(Engagement { topics, ..self.engagement });
     }
 
     /// A command runs; none if that is no command. In a transaction it is `EXEC` that does.
     #[inline]
     pub(super) fn run(&mut self, command: &'static str) {
-        if self.standing.queued.is_none() {
+        if self.engagement.queued.is_none() {
             self.last = Cow::Borrowed(command);
         }
     }
@@ -192,21 +192,21 @@ impl State {
 
     /// What it is in the middle of from now on, as other clients are shown it.
     #[inline]
-    pub(crate) fn stand(&mut self, standing: Standing) {
-        if self.standing != standing {
-            self.standing = standing;
-            self.client.profile.lock().standing = standing;
+    pub(crate) fn engage(&mut self, engagement: Engagement) {
+        if self.engagement != engagement {
+            self.engagement = engagement;
+            self.client.profile.lock().engagement = engagement;
         }
     }
 
     /// How many commands it has queued, as other clients are shown it.
     pub(crate) fn queued(&self) -> Option<u32> {
-        self.standing.queued
+        self.engagement.queued
     }
 
     /// Whether it is in the middle of anything.
     pub(crate) fn is_amid(&self) -> bool {
-        self.standing != Standing::default()
+        self.engagement != Engagement::default()
     }
 
     /// Is told of nothing any more.

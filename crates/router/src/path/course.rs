@@ -10,7 +10,7 @@ use crate::cache::Concern;
 use crate::catalog::{self, Known, Permissions};
 use crate::news::{Topic, Topics};
 use crate::policy::User;
-use crate::shared::{ClientId, Standing};
+use crate::shared::{ClientId, Engagement};
 use breakwater_resp::{Args, Protocol};
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -276,14 +276,14 @@ impl Course {
 
     /// What other clients are shown of what it is in the middle of.
     #[inline]
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn engagement(&self) -> Engagement {
         if self.is_free() && !self.paused {
-            return Standing::default();
+            return Engagement::default();
         }
         let executed = || self.execution.as_ref().map(|execution| execution.count);
         let queued = self.transaction.as_ref().map(Transaction::count).or_else(executed);
         let blocks = self.paused || self.is_blocked();
-        Standing { queued, blocks, monitors: self.monitors, topics: self.topics.counts() }
+        Engagement { queued, blocks, monitors: self.monitors, topics: self.topics.counts() }
     }
 
     /// What its user has to be permitted for what it hears without asking.

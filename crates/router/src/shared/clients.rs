@@ -68,7 +68,7 @@ pub(crate) struct Profile {
     pub(crate) output: usize,
     pub(crate) no_evict: bool,
     pub(crate) no_touch: bool,
-    pub(crate) standing: Standing,
+    pub(crate) engagement: Engagement,
     /// The server that it has a connection of its own to over which it may block, and the number that
     /// the store knows it by.
     pub(crate) own: Option<(ServerId, i64)>,
@@ -76,7 +76,7 @@ pub(crate) struct Profile {
 
 /// What a client is in the middle of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct Engagement {
     /// How many commands it has queued, if it has begun a transaction.
     pub(crate) queued: Option<u32>,
     /// Whether it waits for a command that blocks, or for the end of a pause.
@@ -87,7 +87,7 @@ pub(crate) struct Standing {
     pub(crate) topics: [u32; 3],
 }
 
-impl Standing {
+impl Engagement {
     /// Whether it subscribes to anything.
     pub(crate) fn subscribes(&self) -> bool {
         self.topics != [0; 3]
@@ -129,7 +129,7 @@ impl Client {
         let profile = self.profile.lock().clone();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (flags, redirect) = self.flags(&profile, tracker);
-        let Standing { queued, topics: [channels, patterns, shards], .. } = profile.standing;
+        let Engagement { queued, topics: [channels, patterns, shards], .. } = profile.engagement;
         let queued = queued.map_or(-1, i64::from);
         format!(
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={flags} db={} sub={channels} \
@@ -155,7 +155,7 @@ impl Client {
 
     /// The letters of what it does, and whom it redirects to.
     fn flags(&self, profile: &Profile, tracker: Option<&Tracker>) -> (String, i64) {
-        let standing = &profile.standing;
+        let engagement = &profile.engagement;
         let own = self.recipient.tracking().as_ref().map(|tracking| {
             let broadcasts = tracking.mode == TrackingMode::Broadcast;
             (tracking.target(), tracking.broken, broadcasts)
@@ -163,10 +163,10 @@ impl Client {
         let tracks = own.or_else(|| tracker.map(Tracker::shown));
         let (redirect, broken, broadcasts) = tracks.unwrap_or((-1, false, false));
         let letters = [
-            (standing.monitors, 'O'),
-            (standing.subscribes(), 'P'),
-            (standing.queued.is_some(), 'x'),
-            (standing.blocks, 'b'),
+            (engagement.monitors, 'O'),
+            (engagement.subscribes(), 'P'),
+            (engagement.queued.is_some(), 'x'),
+            (engagement.blocks, 'b'),
             (tracks.is_some(), 't'),
             (broken, 'R'),
             (broadcasts, 'B'),
@@ -234,7 +234,7 @@ impl Registry {
                 output: 0,
                 no_evict: false,
                 no_touch: false,
-                standing: Standing::default(),
+                engagement: Engagement::default(),
                 own: None,
             }),
         });

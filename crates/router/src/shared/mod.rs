@@ -17,7 +17,7 @@ pub(crate) use crate::news::ClientId;
 pub use buffers::BufferCounts;
 pub(crate) use buffers::ThreadBuffers;
 pub use clients::Peer;
-pub(crate) use clients::{Client, Standing};
+pub(crate) use clients::{Client, Engagement};
 pub(crate) use copies::{pack, unpack};
 pub(crate) use ear::Left;
 pub(crate) use hot::Heated;
