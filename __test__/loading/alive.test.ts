@@ -55,6 +55,8 @@ const timers: Record<string, Cases> = {
   'router/memory.ts': { awaited: [], forgotten: ['router: memory that is listened to'] },
   // It runs until it is told to end: `router/processes`.
   'router/process.ts': { awaited: [], forgotten: [] },
+  // It runs until whoever takes it ends it: `laboratory/record-node`.
+  'router/recording.ts': { awaited: [], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
   'router/workers.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
   'routing/pool/job.ts': { awaited: ['pool: timeout'], forgotten: [] },

@@ -16,6 +16,12 @@ export function routesOf(router: Router, { reload, drain }: Orders): AdminRoute[
     { method: 'GET', path: '/readyz', access: 'anybody', handle: () => readiness(router) },
     { method: 'GET', path: '/status', access: 'token', handle: () => ({ body: statusOf(router) }) },
     {
+      method: 'GET',
+      path: '/record',
+      access: 'token',
+      handle: ({ signal }) => recorded(router, signal),
+    },
+    {
       method: 'POST',
       path: '/drain',
       access: 'token',
@@ -54,12 +60,25 @@ function readiness(router: Router): AdminReply {
   return { status: ready ? 200 : 503, body: { ready, reasons } }
 }
 
+/** What clients read from now on, as a trace; 409 with the reason where it is not recorded. */
+function recorded(router: Router, signal: AbortSignal): AdminReply {
+  try {
+    return { headers: { 'content-type': 'text/csv' }, body: router.record(signal) }
+  } catch (error) {
+    return refused(error)
+  }
+}
+
 /** What came of an order; 409 with the reason where it was refused. */
 async function told(order: () => Promise<unknown>): Promise<AdminReply> {
   try {
     return { body: await order() }
   } catch (error) {
-    const { code = 'REFUSED', message } = error as NodeJS.ErrnoException
-    return { status: 409, body: { error: { code, message } } }
+    return refused(error)
   }
+}
+
+function refused(error: unknown): AdminReply {
+  const { code = 'REFUSED', message } = error as NodeJS.ErrnoException
+  return { status: 409, body: { error: { code, message } } }
 }

@@ -1,6 +1,7 @@
-// `breakwater record`: writes the reads of a Redis to a trace, from what its MONITOR tells.
+// `breakwater record`: writes the reads of a Redis to a trace, from what its MONITOR tells; or those of a
+// node that runs, which tells them itself.
 import { createWriteStream, readFileSync } from 'node:fs'
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { Command, InvalidArgumentError } from 'commander'
@@ -10,12 +11,15 @@ import { milliseconds } from '../base/units.ts'
 import { type Recording, recorded } from '../lab/recording.ts'
 import { checkStore } from '../router/store-url.ts'
 import { wholeNumber } from './arguments.ts'
+import { recordedNode } from './record-node.ts'
+import type { Flags as NodeFlags } from './settings.ts'
+import { nodeOf, withNode } from './spoken-to.ts'
 
 const MINUTE = 60_000
 
 type Server = Recording['server']
 
-interface Flags {
+interface Flags extends Pick<NodeFlags, 'admin' | 'adminTokenFile' | 'config'> {
   output: string
   for?: number
   limit: number
@@ -23,13 +27,27 @@ interface Flags {
   tlsCa?: Buffer
 }
 
-export const record = new Command('record')
-  .description('Write the reads of a Redis to a trace for `breakwater simulate`, without its keys.')
-  .argument(
-    '<store>',
-    "the server: 'redis://[[user]:password@]host[:port]', rediss:// or unix://",
-    server,
-  )
+/** What was recorded. */
+interface Recorded {
+  requests: number
+  /** Requests that there was no room for. */
+  lost: number
+}
+
+/** What is recorded, to where, until when. */
+type Source = (out: Writable, signal: AbortSignal) => Promise<Recorded>
+
+export const record = withNode(
+  new Command('record')
+    .description(
+      'Write the reads of a Redis, or of a running node, to a trace for `breakwater simulate`, without keys.',
+    )
+    .argument(
+      '[store]',
+      "the server: 'redis://[[user]:password@]host[:port]', rediss:// or unix://; if left out, the node",
+      server,
+    ),
+)
   .requiredOption('-o, --output <file>', 'a new file that ends in .csv or .csv.gz', output)
   .option('--for <duration>', "how long, as '90s' (default: one minute)", duration)
   .option('--limit <requests>', 'end after so many requests', wholeNumber, 1_000_000)
@@ -38,22 +56,26 @@ export const record = new Command('record')
   .addHelpText(
     'after',
     `
-A server that is monitored does more work: record for minutes, not for days. The trace holds times and
-hashes of keys, which cannot be turned back. Ctrl+C ends it early and keeps what there is.
+A node tells what it has read, by its admin entrance and with its token, and works no slower for it. A
+server that is monitored does more work: record for minutes, not for days. The trace holds times and hashes of
+keys, which cannot be turned back. Ctrl+C ends it early and keeps what there is.
 Exit codes: 0 it was recorded, 1 the server or the file failed, 2 an option is wrong.`,
   )
   .action(run)
 
-async function run(store: Server, flags: Flags): Promise<void> {
+async function run(store: Server | undefined, flags: Flags, command: Command): Promise<void> {
+  const source = store === undefined ? await nodeSource(flags, command) : storeSource(store, flags)
+  if (source === undefined) return
   const began = now()
   const over = new AbortController()
   const end = () => over.abort()
   const timer = setTimeout(end, flags.for ?? MINUTE)
   process.once('SIGINT', end).once('SIGTERM', end)
   try {
-    const requests = await toFile(store, flags, over)
+    const { requests, lost } = await toFile(source, flags.output, over)
     const seconds = ((now() - began) / 1000).toFixed(1)
-    process.stdout.write(`${flags.output}: ${requests} requests in ${seconds} s\n`)
+    const without = lost === 0 ? '' : `, without ${lost} that there was no room for`
+    process.stdout.write(`${flags.output}: ${requests} requests in ${seconds} s${without}\n`)
   } catch (error) {
     if (!(error instanceof BreakwaterError)) throw error
     process.stderr.write(`breakwater: ${error.message}\n`)
@@ -64,15 +86,41 @@ async function run(store: Server, flags: Flags): Promise<void> {
   }
 }
 
+/** A server that is monitored. */
+function storeSource(server: Server, { limit, sizes = false, tlsCa: ca }: Flags): Source {
+  return async (out, signal) => ({
+    requests: await recorded({ server, ca, withSizes: sizes, limit, signal }, out),
+    lost: 0,
+  })
+}
+
+/** A node that tells what it reads; none, once it is told why there is none. */
+async function nodeSource(flags: Flags, command: Command): Promise<Source | undefined> {
+  const { admin, adminTokenFile, config, limit } = flags
+  for (const [option, given] of [
+    ['--sizes', flags.sizes],
+    ['--tls-ca', flags.tlsCa],
+  ] as const) {
+    if (given === undefined) continue
+    command.error(`error: ${option} is for a server; a node tells sizes anyway, at its own machine`)
+  }
+  const which = { admin, adminTokenFile, config } as NodeFlags
+  const node = await nodeOf(
+    which,
+    command,
+    "missing required argument 'store', or --admin of a node",
+  )
+  return node && ((out, signal) => recordedNode(node, limit, signal, out))
+}
+
 /** Records to a new file. If that fails, the recording is over; and the other way round. */
-async function toFile(server: Server, flags: Flags, over: AbortController): Promise<number> {
-  const { output, limit, sizes = false, tlsCa: ca } = flags
+async function toFile(source: Source, output: string, over: AbortController): Promise<Recorded> {
   const out = new PassThrough()
   const file = createWriteStream(output, { flags: 'wx' })
   const written = output.endsWith('.gz') ? pipeline(out, createGzip(), file) : pipeline(out, file)
   written.catch(() => over.abort())
   try {
-    return await recorded({ server, ca, withSizes: sizes, limit, signal: over.signal }, out)
+    return await source(out, over.signal)
   } finally {
     out.end()
     await written.catch((error: NodeJS.ErrnoException) => {

@@ -1,6 +1,6 @@
 // A node that runs, reached through its admin entrance.
 import { readFileSync } from 'node:fs'
-import { type RequestOptions, request } from 'node:http'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { KeyReport } from '../admin/memory.ts'
 import { checkAdmin } from '../router/admin.ts'
@@ -27,6 +27,9 @@ export class RefusedError extends Error {}
 
 /** How long a node may take to answer what it knows already, in milliseconds. */
 const ANSWER_WITHIN = 10_000
+
+/** How long a stream may be silent, in milliseconds. */
+const SILENCE = 30_000
 
 /** A node, by what a configuration says of its entrance. Throws `InvalidOptionError`. */
 export class RemoteNode {
@@ -82,6 +85,28 @@ export class RemoteNode {
   /** Forgets all that was read. */
   async flush(): Promise<void> {
     await this.#ask('POST', '/flush')
+  }
+
+  /** The lines of a stream, each without its end, until the node ends it. */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+      const asked = request({ ...this.stream(path), signal, timeout: SILENCE }, resolve)
+      asked.once('timeout', () => asked.destroy(new Error('it is silent')))
+      asked.once('error', ({ message }) => {
+        reject(new UnreachableError(`no node answers at ${this.#address}: ${message}`))
+      })
+      asked.end()
+    })
+    if (reply.statusCode !== 200) {
+      const { error } = parsed(await text(reply))
+      throw new RefusedError(error?.message ?? `HTTP ${reply.statusCode}`)
+    }
+    let rest = ''
+    for await (const chunk of reply.setEncoding('utf8')) {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+    }
   }
 
   /** How a stream of it is asked for. */

@@ -16,13 +16,21 @@ export function withNode(command: Command): Command {
     .option('-c, --config <file>', 'the configuration of the node; that of this folder, if any')
 }
 
-/** The node that the options say; none, once it is told why there is none. */
-export async function nodeOf(flags: Flags, command: Command): Promise<RemoteNode | undefined> {
+/**
+ * The node that the options say; none, once it is told why there is none.
+ *
+ * @param missing - what is said where they say none.
+ */
+export async function nodeOf(
+  flags: Flags,
+  command: Command,
+  missing = 'where is the node? Give --admin, or admin in its configuration',
+): Promise<RemoteNode | undefined> {
   const settings = await settingsOf(flags, command).catch(error => fail(error))
   if (settings === undefined) return undefined
   const { admin } = settings.config
   if (admin?.listen === undefined) {
-    return command.error('error: where is the node? Give --admin, or admin in its configuration')
+    return command.error(`error: ${missing}`)
   }
   try {
     return new RemoteNode(admin)

@@ -50,6 +50,12 @@ export interface NativeRouter {
     keys: (Buffer | boolean | string)[]
     everything: NativeCause[]
   }
+  /** Begins to record what clients of all threads read; `false` if a recording is under way. */
+  record(): boolean
+  /** The rows of a trace since this was called last (`time,key,size`), and how many were lost. */
+  recorded(): [rows: string, lost: number]
+  /** Records no more. */
+  endRecording(): void
   /** Ends the sessions of this thread and lets the router go. */
   close(): void
 }

@@ -1,4 +1,5 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
+import { checkSignal } from '../base/checks.ts'
 import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
 import { version } from '../base/version.ts'
@@ -22,6 +23,7 @@ import { NativeMemory, type RouterMemory } from './memory.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { Processes } from './processes.ts'
+import { recordingOf } from './recording.ts'
 import { changesBetween, checkFixed, editionOf, type Running, run } from './reload.ts'
 import { faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
@@ -149,6 +151,13 @@ export interface Router {
    * are processes, each of which has a memory of its own.
    */
   readonly memory: RouterMemory | undefined
+  /**
+   * Records what clients read, until `signal` aborts: the lines of a trace for `breakwater simulate`, with
+   * hashes of keys that cannot be turned back. A line that begins with `#` is no row of it.
+   *
+   * @throws BreakwaterError (`ERR_ROUTER_STATE`): it is being recorded already, does not serve, or by processes
+   */
+  record(signal: AbortSignal): AsyncIterable<string>
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
   readonly driver: 'native' | 'net' | undefined
 }
@@ -391,6 +400,16 @@ class ThreadedRouter implements Router {
     const { reloads, reloadedAt, reloadRefused } = own
     const { maxBytes } = this.#running.checked
     return { ...own, ...this.#report(), maxBytes, reloads, reloadedAt, reloadRefused }
+  }
+
+  record(signal: AbortSignal): AsyncIterable<string> {
+    checkSignal('signal', signal)
+    if (this.#state !== 'open') throw stateError(`a router that is ${this.#state} is not recorded`)
+    if (this.#running.mode === 'processes') {
+      throw stateError('a router whose workers are processes is not recorded: use threads')
+    }
+    if (!this.#native.record()) throw stateError('the router is being recorded already')
+    return recordingOf(this.#native, () => this.#state === 'open', signal)
   }
 
   get driver(): 'native' | 'net' | undefined {

@@ -8,10 +8,13 @@ use super::sight::Telling;
 use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
-use breakwater_router::{HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Session};
+use breakwater_router::{
+    HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Seen, Session,
+};
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::fmt::Write;
 use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -95,6 +98,9 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"disconnect", disconnect),
     function!(Driver, c"setAddress", set_address),
     function!(Driver, c"stats", stats),
+    function!(Driver, c"record", record),
+    function!(Driver, c"recorded", recorded),
+    function!(Driver, c"endRecording", end_recording),
     function!(Driver, c"close", close),
 ];
 
@@ -311,6 +317,32 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     js.put(object, c"routes", route_counts(js, &router)?)?;
     js.put(object, c"hotKeys", hot_keys(js, &router)?)?;
     Ok(object)
+}
+
+/// `record()`: whether a recording of what clients read begins; one is under way otherwise.
+fn record<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    call.js.boolean(call.on.router()?.record())
+}
+
+/// `recorded()`: the rows of a trace that there are since this was called last, and how many were lost.
+fn recorded<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let (js, router) = (call.js, call.on.router()?);
+    let (seen, lost) = router.recorded();
+    let mut rows = String::with_capacity(seen.len() * 40);
+    for Seen { at, key, size } in seen {
+        // A text takes whatever is written to it.
+        let _ = writeln!(rows, "{}.{:03},{key:016x},{size}", at / 1_000, at % 1_000);
+    }
+    let both = js.array(2)?;
+    js.put_at(both, 0, js.text(&rows)?)?;
+    js.put_at(both, 1, js.number(lost as f64)?)?;
+    Ok(both)
+}
+
+/// `endRecording()`: records no more.
+fn end_recording<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    call.on.router()?.end_recording();
+    Ok(Val::UNDEFINED)
 }
 
 /// The hot keys: an object for each, `{ key, share, ... }`.

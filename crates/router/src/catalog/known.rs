@@ -76,6 +76,11 @@ impl Known {
         places
     }
 
+    /// Its keys.
+    pub(crate) fn keys_of<'a>(&self, args: Args<'a>) -> Vec<&'a [u8]> {
+        self.key_places(args).into_iter().filter_map(|place| args.get(place)).collect()
+    }
+
     /// What it changes.
     pub fn effect(&self, args: Args<'_>) -> Effect {
         match self.class {

@@ -11,7 +11,7 @@ use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, as_message};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_engine::{Expected, Key};
-use breakwater_resp::{Parsed, Protocol, RequestParser};
+use breakwater_resp::{Args, Parsed, Protocol, RequestParser};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -347,6 +347,9 @@ impl Session {
                                 let class = execute(state, router, args, now, output);
                                 output.batch.request(class);
                                 output.batch.answer(class);
+                                if router.is_recorded() {
+                                    note(router, state.db, args, output.bytes.len() - mark);
+                                }
                                 let told = || catalog::subscribes(args);
                                 if mute && state.replying.is_mute() && !told() {
                                     output.bytes.truncate(mark);
@@ -384,6 +387,13 @@ impl Drop for Session {
         self.router.news.leave(&self.state.client.recipient);
         self.router.discharge(&self.state.client);
         self.router.registry.leave(self.state.client.id);
+    }
+}
+
+/// Notes what a command has read of the node's own store.
+fn note(router: &Router, db: u8, args: Args<'_>, bytes: usize) {
+    if let Some(known) = catalog::find(args).filter(|known| known.cacheable) {
+        router.note_read(db, known.keys_of(args).into_iter(), bytes);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::clients::Client;
 use super::router::Router;
 use crate::cache::RouteTotals;
-use crate::sight::{Cold, Seat, Sighting, Skew};
+use crate::sight::{Cold, Seat, Seen, Sighting, Skew};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -31,6 +31,40 @@ impl Router {
     /// that of one with a store.
     pub fn seat(&self) -> Seat {
         self.sight.sit()
+    }
+
+    /// Begins to record what clients read; `false` if somebody records already.
+    pub fn record(&self) -> bool {
+        self.sight.tape.begin()
+    }
+
+    /// What was read since this was asked last, in the order of its time; and how many reads were lost.
+    pub fn recorded(&self) -> (Vec<Seen>, u64) {
+        self.sight.tape.take()
+    }
+
+    /// Records no more.
+    pub fn end_recording(&self) {
+        self.sight.tape.end();
+    }
+
+    /// Whether somebody records.
+    #[inline]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.sight.tape.runs()
+    }
+
+    /// Notes what a request has read, if somebody records.
+    #[inline]
+    pub(crate) fn note_read<'k>(
+        &self,
+        db: u8,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+        bytes: usize,
+    ) {
+        if self.is_recorded() {
+            self.sight.tape.note(self.replies.now(), db, keys, bytes);
+        }
     }
 
     /// It is so late, in Unix milliseconds: a minute after its start a node ceases to be cold.

@@ -8,6 +8,7 @@ mod histogram;
 mod invalidations;
 mod lane;
 mod step;
+mod tape;
 mod totals;
 
 pub use histogram::{Latencies, POWERS};
@@ -16,6 +17,7 @@ pub use invalidations::{Cause, Invalidated, MOST_SHOWN};
 pub use lane::{HERD, Lane, Seat};
 pub(crate) use lane::{StaleReason, StoreLatencies};
 pub use step::{CommandClass, StepCounts};
+pub use tape::Seen;
 pub(crate) use totals::Sight;
 pub use totals::{Cold, Crowding, Sighting, Skew, ThreadCounts};
 

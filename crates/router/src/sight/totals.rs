@@ -2,6 +2,7 @@
 
 use super::histogram::Latencies;
 use super::lane::{Lane, Seat};
+use super::tape::Tape;
 use parking_lot::Mutex;
 use std::array;
 use std::sync::Arc;
@@ -99,6 +100,8 @@ pub(crate) struct Sight {
     cold: OnceLock<(u64, u64)>,
     /// Replies to clients that were errors.
     pub(crate) errors: AtomicU64,
+    /// What clients read, while somebody records it.
+    pub(crate) tape: Tape,
 }
 
 impl Sight {

@@ -217,6 +217,7 @@ impl Relay {
         let resp2 = read.waiters.iter().any(|waiter| waiter.protocol == Protocol::Resp2);
         let converted = resp2.then(|| read.shelf.form.convert(kind, &reply, Protocol::Resp2));
         for waiter in &read.waiters {
+            self.router.note_read(read.shelf.db, read.shelf.keys.iter(), reply.len());
             if !read.tracked {
                 self.distrust(waiter.client, waiter.ticket);
             }

@@ -215,6 +215,7 @@ impl Relay {
         mark: usize,
     ) -> bool {
         self.tally.add(ask.route, Count::Hits);
+        self.router.note_read(ask.request.db, ask.keys.iter(), out.len() - mark);
         if ask.part.is_none() {
             self.batch.answer(CommandClass::Read);
         }

@@ -168,6 +168,9 @@ impl Relay {
         {
             return Ok(Taken::Done);
         }
+        if let Some(known) = listed.filter(|known| known.cacheable && self.router.is_recorded()) {
+            self.router.note_read(request.db, known.keys_of(request.args).into_iter(), 0);
+        }
         let converts = quiet && form_of(known, request).is_some();
         if let Some(keys) = keys.filter(|_| request.protocol == Protocol::Resp2 && !converts) {
             number = self.assured(request, course, keys);

@@ -45,6 +45,7 @@ impl Relay {
             return false;
         }
         self.tally.add(route, Count::Hits);
+        self.router.note_read(request.db, iter::once(key), out.len() - mark);
         self.batch.request(CommandClass::Read);
         self.batch.answer(CommandClass::Read);
         if !course.replies.is_empty() {

@@ -1,0 +1,192 @@
+//! A recording of what clients read, while somebody takes it: of each key a hash that nobody can turn
+//! back, the time, and how long the reply was. While nobody records, a read looks at one flag.
+//!
+//! Each thread writes to a place of its own, which holds so many rows until they are taken: what comes
+//! beyond them is counted as lost, and keeps nobody waiting.
+
+use parking_lot::Mutex;
+use std::array;
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Places of threads: those beyond share them.
+const PLACES: usize = 16;
+/// The most rows of a place: of a thread that answers half a million reads a second, those of a tenth of
+/// a second.
+const MOST: usize = 1 << 16;
+
+/// A read of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// In milliseconds of the engine's clock.
+    pub at: u64,
+    /// A hash of the key and its database.
+    pub key: u64,
+    /// The bytes of the reply, shared evenly among its keys; 0 where it is not known.
+    pub size: u64,
+}
+
+/// Where a thread writes.
+#[derive(Debug, Default)]
+struct Place {
+    /// Drawn for each recording.
+    seed: Option<RandomState>,
+    rows: Vec<Seen>,
+    lost: u64,
+}
+
+/// The recording of a node.
+#[derive(Debug)]
+pub(crate) struct Tape {
+    runs: AtomicBool,
+    places: [Mutex<Place>; PLACES],
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self { runs: AtomicBool::new(false), places: array::from_fn(|_| Mutex::default()) }
+    }
+}
+
+impl Tape {
+    /// Whether somebody records. Relaxed: a read that sees it late is one that came before.
+    #[inline]
+    pub(crate) fn runs(&self) -> bool {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    /// Begins; `false` if somebody records already.
+    pub(crate) fn begin(&self) -> bool {
+        if self.runs.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let seed = RandomState::new();
+        for place in &self.places {
+            *place.lock() = Place { seed: Some(seed.clone()), ..Place::default() };
+        }
+        true
+    }
+
+    /// Ends, and forgets what was not taken.
+    pub(crate) fn end(&self) {
+        for place in &self.places {
+            *place.lock() = Place::default();
+        }
+        self.runs.store(false, Ordering::Relaxed);
+    }
+
+    /// Keys were read at such a time, by one request with a reply of so many bytes.
+    pub(crate) fn note<'k>(
+        &self,
+        at: u64,
+        db: u8,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
+        bytes: usize,
+    ) {
+        let size = (bytes / keys.clone().count().max(1)) as u64;
+        let mut place = self.places[place_of_thread()].lock();
+        let Place { seed: Some(seed), rows, lost } = &mut *place else { return };
+        for key in keys {
+            if rows.len() < MOST {
+                rows.push(Seen { at, key: seed.hash_one((db, key)), size });
+            } else {
+                *lost += 1;
+            }
+        }
+    }
+
+    /// Takes what there is, in the order of its time; and how many reads were lost.
+    pub(crate) fn take(&self) -> (Vec<Seen>, u64) {
+        let (mut all, mut lost) = (Vec::new(), 0);
+        for place in &self.places {
+            let mut place = place.lock();
+            all.append(&mut place.rows);
+            lost += std::mem::take(&mut place.lost);
+        }
+        all.sort_by_key(|seen| seen.at);
+        (all, lost)
+    }
+}
+
+/// The place of the present thread.
+fn place_of_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        // Relaxed: the numbers only have to differ.
+        static PLACE: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % PLACES);
+    }
+    PLACE.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    fn note(tape: &Tape, at: u64, db: u8, keys: &[&[u8]], bytes: usize) {
+        tape.note(at, db, keys.iter().copied(), bytes);
+    }
+
+    #[test]
+    fn what_is_read_while_nobody_records_leaves_nothing() {
+        let tape = Tape::default();
+        note(&tape, 1, 0, &[b"a"], 1);
+        assert!(tape.begin());
+        assert_eq!(tape.take(), (vec![], 0));
+        note(&tape, 1, 0, &[b"a"], 1);
+        tape.end();
+        note(&tape, 1, 0, &[b"a"], 1);
+        assert_eq!(tape.take(), (vec![], 0));
+    }
+
+    #[test]
+    fn a_key_has_one_hash_in_a_recording_and_another_in_the_next() {
+        let tape = Tape::default();
+        assert!(tape.begin());
+        assert!(!tape.begin(), "one at a time");
+        note(&tape, 1, 0, &[b"a", b"b"], 20);
+        note(&tape, 2, 0, &[b"a"], 5);
+        note(&tape, 3, 1, &[b"a"], 5);
+        let (seen, _) = tape.take();
+        let [a, b, again, elsewhere] = seen[..] else { panic!("{seen:?}") };
+        assert_eq!((a.size, b.size, again.size), (10, 10, 5));
+        assert_eq!(a.key, again.key);
+        assert!(a.key != b.key && a.key != elsewhere.key);
+        tape.end();
+        assert!(tape.begin());
+        note(&tape, 1, 0, &[b"a"], 5);
+        assert_ne!(tape.take().0[0].key, a.key);
+    }
+
+    #[test]
+    fn it_is_bounded_and_counts_what_it_lost() {
+        let tape = Tape::default();
+        tape.begin();
+        for at in 0..MOST as u64 + 3 {
+            note(&tape, at, 0, &[b"a"], 1);
+        }
+        let (seen, lost) = tape.take();
+        assert_eq!((seen.len(), lost), (MOST, 3));
+        note(&tape, 0, 0, &[b"a"], 1);
+        assert_eq!(tape.take().0.len(), 1);
+    }
+
+    #[test]
+    fn what_threads_read_comes_in_the_order_of_its_time() {
+        let tape = Tape::default();
+        tape.begin();
+        thread::scope(|scope| {
+            for first in 0..4 {
+                let tape = &tape;
+                scope.spawn(move || {
+                    for at in 0..1_000 {
+                        note(tape, at * 4 + first, 0, &[b"a"], 1);
+                    }
+                });
+            }
+        });
+        let times: Vec<u64> = tape.take().0.iter().map(|seen| seen.at).collect();
+        assert_eq!(times, (0..4_000).collect::<Vec<_>>());
+    }
+}
