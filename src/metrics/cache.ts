@@ -3,11 +3,12 @@ import type { CacheStats } from '../base/types.ts'
 import type { LoadStats } from '../loading/counts.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
 import { each, type Metric, metric, one, type Sample } from './metric.ts'
-import type { CacheWatch } from './watch.ts'
+import type { AnyCache, CacheWatch } from './watch.ts'
 
 /** What is read of a cache, once a scrape. */
 export interface CacheSource {
   readonly stats: CacheStats & LoadStats
+  readonly bounds: AnyCache['bounds']
   readonly writes: WriteBehindStats | undefined
   readonly watch: CacheWatch
 }
@@ -15,7 +16,7 @@ export interface CacheSource {
 /** Reads a cache that is not closed. */
 export function cacheSource(watch: CacheWatch): CacheSource {
   const { cache } = watch
-  return { stats: cache.stats(), writes: cache.writeStats, watch }
+  return { stats: cache.stats(), bounds: cache.bounds, writes: cache.writeStats, watch }
 }
 
 const rows: Metric<CacheSource>[] = []
@@ -38,6 +39,13 @@ function gauge(name: string, help: string, of: (source: CacheSource) => number |
   row('gauge', [], name, help, source => one(of(source)))
 }
 
+row(
+  'gauge',
+  ['policy', 'rule'],
+  'info',
+  '1, with the policy in force, and of `auto` its rule.',
+  ({ stats: { policy } }) => one(1, policy.name, policy.rule ?? ''),
+)
 row('counter', ['outcome'], 'reads_total', 'Reads that found a value, hit, or none, miss.', of =>
   each({ hit: of.stats.hits, miss: of.stats.misses }),
 )
@@ -48,7 +56,9 @@ counter('evictions_total', 'Entries evicted.', of => of.stats.evictions)
 counter('expirations_total', 'Entries that expired.', of => of.stats.expirations)
 counter('rejected_total', 'Entries refused: too large, or no room.', of => of.stats.rejected)
 gauge('entries', 'Entries now.', of => of.stats.entries)
+gauge('entries_max', 'The most entries, if that is bounded.', of => of.bounds.max)
 gauge('memory_bytes', 'Bytes charged now.', of => of.stats.bytes)
+gauge('memory_max_bytes', 'The most bytes, if that is bounded.', of => of.bounds.maxBytes)
 gauge('overhead_bytes', 'Of these, bytes that are neither key nor value.', of => of.stats.overhead)
 
 counter('loads_total', 'Loads begun in this thread.', of => of.stats.loads)

@@ -87,8 +87,10 @@ row(
   'How often connections had to wait until they were let in: for their rate, or for handshakes.',
   ({ stats }) => each({ rate: stats.heldBackByRate, handshakes: stats.heldBackByHandshakes }),
 )
-gauge('buffer_bytes', 'Bytes that wait: of clients, for them, and for stores.', ({ stats }) =>
-  stats.buffers.bytes,
+gauge(
+  'buffer_bytes',
+  'Bytes that wait: of clients, for them, and for stores.',
+  ({ stats }) => stats.buffers.bytes,
 )
 gauge('buffer_max_bytes', 'The most that may wait.', ({ stats }) => stats.buffers.maxBytes)
 counter(

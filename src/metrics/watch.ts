@@ -28,6 +28,7 @@ class Times implements Distribution {
 export interface AnyCache {
   readonly name: string | undefined
   readonly closed: boolean
+  readonly bounds: { max: number | undefined; maxBytes: number | undefined }
   readonly writeStats: WriteBehindStats | undefined
   stats(): CacheStats & LoadStats
   on(event: never, listener: never): () => void
