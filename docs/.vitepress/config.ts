@@ -46,9 +46,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       'demo',
       'routing',
       'operations',
-    ].map(path =>
-      page(path),
-    ),
+    ].map(path => page(path)),
   },
   { text: 'Seeing it work', items: [page('metrics'), page('opentelemetry')] },
   { text: 'The laboratory', items: [page('simulate'), page('benchmarks'), page('comparison')] },
