@@ -1,7 +1,7 @@
 //! A recording of what clients read, while somebody takes it: of each key a hash that nobody can turn
 //! back, the time, and how long the reply was. While nobody records, a read looks at one flag.
 //!
-//! Each thread writes to a place of its own, which holds so many rows until they are taken: what comes
+//! Each thread writes to a strip of its own, which holds so many rows until they are taken: what comes
 //! beyond them is counted as lost, and keeps nobody waiting.
 
 use parking_lot::Mutex;
@@ -11,8 +11,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Places of threads: those beyond share them.
-const PLACES: usize = 16;
-/// The most rows of a place: of a thread that answers half a million reads a second, those of a tenth of
+const STRIPS: usize = 16;
+/// The most rows of a strip: of a thread that answers half a million reads a second, those of a tenth of
 /// a second.
 const MOST: usize = 1 << 16;
 
@@ -29,7 +29,7 @@ pub struct Seen {
 
 /// Where a thread writes.
 #[derive(Debug, Default)]
-struct Place {
+struct Strip {
     /// Drawn for each recording.
     seed: Option<RandomState>,
     rows: Vec<Seen>,
@@ -40,12 +40,12 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Tape {
     runs: AtomicBool,
-    places: [Mutex<Place>; PLACES],
+    strips: [Mutex<Strip>; STRIPS],
 }
 
 impl Default for Tape {
     fn default() -> Self {
-        Self { runs: AtomicBool::new(false), places: array::from_fn(|_| Mutex::default()) }
+        Self { runs: AtomicBool::new(false), strips: array::from_fn(|_| Mutex::default()) }
     }
 }
 
@@ -62,16 +62,16 @@ impl Tape {
             return false;
         }
         let seed = RandomState::new();
-        for place in &self.places {
-            *place.lock() = Place { seed: Some(seed.clone()), ..Place::default() };
+        for strip in &self.strips {
+            *strip.lock() = Strip { seed: Some(seed.clone()), ..Strip::default() };
         }
         true
     }
 
     /// Ends, and forgets what was not taken.
     pub(crate) fn end(&self) {
-        for place in &self.places {
-            *place.lock() = Place::default();
+        for strip in &self.strips {
+            *strip.lock() = Strip::default();
         }
         self.runs.store(false, Ordering::Relaxed);
     }
@@ -85,8 +85,8 @@ impl Tape {
         bytes: usize,
     ) {
         let size = (bytes / keys.clone().count().max(1)) as u64;
-        let mut place = self.places[place_of_thread()].lock();
-        let Place { seed: Some(seed), rows, lost } = &mut *place else { return };
+        let mut strip = self.strips[strip_of_thread()].lock();
+        let Strip { seed: Some(seed), rows, lost } = &mut *strip else { return };
         for key in keys {
             if rows.len() < MOST {
                 rows.push(Seen { at, key: seed.hash_one((db, key)), size });
@@ -99,24 +99,24 @@ impl Tape {
     /// Takes what there is, in the order of its time; and how many reads were lost.
     pub(crate) fn take(&self) -> (Vec<Seen>, u64) {
         let (mut all, mut lost) = (Vec::new(), 0);
-        for place in &self.places {
-            let mut place = place.lock();
-            all.append(&mut place.rows);
-            lost += std::mem::take(&mut place.lost);
+        for strip in &self.strips {
+            let mut strip = strip.lock();
+            all.append(&mut strip.rows);
+            lost += std::mem::take(&mut strip.lost);
         }
         all.sort_by_key(|seen| seen.at);
         (all, lost)
     }
 }
 
-/// The place of the present thread.
-fn place_of_thread() -> usize {
+/// The strip of the present thread.
+fn strip_of_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         // Relaxed: the numbers only have to differ.
-        static PLACE: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % PLACES);
+        static STRIP: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPS);
     }
-    PLACE.get()
+    STRIP.get()
 }
 
 #[cfg(test)]
