@@ -302,3 +302,36 @@ withRedis('a key that turns hot is shown by the second sample after its first se
   })
   t.true(samples <= 3, `${samples}`)
 })
+
+withRedis('a breaker that opens is in the table of stores, and in the timeline', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const router = createRouter({
+    maxBytes: '16mb',
+    threads: 1,
+    storeTimeout: '200ms',
+    breaker: { failures: 3, halfOpenAfter: '1h' },
+    store: `redis://127.0.0.1:${store.port}`,
+  })
+  const { port: at } = await router.listen({ port: 0 })
+  t.teardown(() => router.close())
+  await router.warmUp()
+  const port = await served(t, dashboard(router, { every }))
+  const watcher = await Watcher.open(t, port)
+  const [shape] = (await watcher.hello()).shapes
+  const column = shape!.tables
+    .find(({ id }) => id === 'stores')!
+    .columns.findIndex(({ id }) => id === 'breaker')
+  await watcher.sample(({ looks }) => looks.node!.tables.stores!.rows[0]![column] === 'closed')
+  store.process.kill('SIGSTOP')
+  const client = new Redis({ port: at })
+  t.teardown(() => client.disconnect())
+  for (let i = 0; i < 4; i++) await client.get(`a:${i}`).catch(() => {})
+  const told: string[] = []
+  await watcher.sample(({ looks, moments }) => {
+    told.push(...moments.map(({ text }) => text))
+    const isTold = told.some(text => /^The breaker of the store .* is open\.$/.test(text))
+    return isTold && looks.node!.tables.stores!.rows[0]![column] === 'open'
+  })
+  t.pass()
+})

@@ -57,16 +57,22 @@ export class NodeMoments {
   }
 
   #compareStores(last: readonly UpstreamStats[], now: readonly UpstreamStats[]): void {
-    const before = new Map(last.map(({ address, state }) => [address, state]))
-    for (const { address, state } of now) {
+    const before = new Map(last.map(store => [store.address, store]))
+    for (const { address, state, breaker } of now) {
       const was = before.get(address)
-      if (was === state) continue
-      const level = state === 'up' ? 'good' : state === 'unknown' ? 'info' : 'bad'
-      this.#tell({ level, text: `The store ${address} is ${state}.` })
+      if (was?.state !== state) {
+        const level = state === 'up' ? 'good' : state === 'unknown' ? 'info' : 'bad'
+        this.#tell({ level, text: `The store ${address} is ${state}.` })
+      }
+      if ((was?.breaker ?? 'closed') !== breaker) {
+        const level = breaker === 'open' ? 'bad' : breaker === 'closed' ? 'good' : 'info'
+        this.#tell({ level, text: `The breaker of the store ${address} is ${breaker}.` })
+      }
     }
     const left = last.filter(({ address }) => !now.some(store => store.address === address))
-    for (const { address } of left)
+    for (const { address } of left) {
       this.#tell({ level: 'info', text: `The store ${address} left.` })
+    }
   }
 
   #compareHot(last: readonly HotKeyStats[], now: readonly HotKeyStats[]): void {
