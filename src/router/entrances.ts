@@ -197,6 +197,23 @@ export class Entrance {
   }
 }
 
+/** For one more thread: of each entrance, or of none if the process has no descriptors left. */
+export function shareAll(entrances: readonly Entrance[]): Share[] {
+  const shares: Share[] = []
+  try {
+    for (const entrance of entrances) shares.push(entrance.share())
+    return shares
+  } catch (error) {
+    giveBack(shares)
+    throw error
+  }
+}
+
+/** Closes what nobody has taken. */
+export function giveBack(shares: readonly Share[]): void {
+  for (const { fd } of shares) closeFd(fd)
+}
+
 /** An address as routers tell it. */
 export function described(address: AddressInfo, kind: number): RouterAddress {
   return { ...address, secure: speaksTls(kind) }

@@ -4,7 +4,6 @@ import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../b
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
 import { version } from '../base/version.ts'
 import {
-  closeFd,
   createRouter as createNative,
   FaultCost,
   type NativeRouter,
@@ -17,7 +16,15 @@ import { breakerChanges } from './breaker.ts'
 import { partsOf, type RouterConfig } from './config.ts'
 import type { Drain } from './drain.ts'
 import { disconnect } from './driver.ts'
-import { Entrance, type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
+import {
+  Entrance,
+  giveBack,
+  type ListenOptions,
+  type Plan,
+  plan,
+  type RouterAddress,
+  shareAll,
+} from './entrances.ts'
 import { hotKeyChanges } from './hot-keys.ts'
 import { NativeMemory, type RouterMemory } from './memory.ts'
 import { NetServers, type NetTls } from './net.ts'
@@ -468,26 +475,26 @@ class ThreadedRouter implements Router {
   /** Serves on this thread. */
   async #serveHere(entrances: Entrance[]): Promise<RouterAddress[]> {
     if (this.#wanted !== 'net' && this.#serveNatively(entrances)) return this.#opened(entrances)
-    const shares = entrances.map(entrance => entrance.share())
+    const shares = shareAll(entrances)
     for (const entrance of entrances) entrance.close()
     if (this.#wanted !== 'native') {
       await this.#serveByNet(shares)
       return this.#opened(entrances)
     }
-    for (const { fd } of shares) closeFd(fd)
+    giveBack(shares)
     throw new NativeDriverError()
   }
 
   /** Serves natively on this thread, and again if a bug ends the driver; `false` where it cannot be. */
   #serveNatively(entrances: Entrance[]): boolean {
     const start = () => {
-      const shares = entrances.map(entrance => entrance.share())
+      const shares = shareAll(entrances)
       const started = serveNatively(this.#native.id, shares, fault => {
         warn(faultError(fault))
         if (fault.cost !== FaultCost.driver || this.#state !== 'open') return
         sockets = start()
       })
-      if (started === undefined) for (const { fd } of shares) closeFd(fd)
+      if (started === undefined) giveBack(shares)
       return started
     }
     let sockets = start()

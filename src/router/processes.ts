@@ -5,8 +5,7 @@ import type { ForkOptions } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { builtin } from '../base/builtin.ts'
-import { closeFd } from '../native/router.ts'
-import type { Entrance, Share } from './entrances.ts'
+import { type Entrance, giveBack, type Share, shareAll } from './entrances.ts'
 import { lasting, merged } from './merge.ts'
 import type { Edition } from './messages.ts'
 import type { ProcessAssignment } from './process.ts'
@@ -41,7 +40,7 @@ export class Processes implements Kind {
   }
 
   start({ news, ended, seat }: Heard): Member {
-    const shares = this.#entrances.map(entrance => entrance.share())
+    const shares = shareAll(this.#entrances)
     try {
       const { child, spawned } = forked(shares)
       const member: Member = {
@@ -61,7 +60,7 @@ export class Processes implements Kind {
       })
       return member
     } finally {
-      for (const { fd } of shares) closeFd(fd)
+      giveBack(shares)
     }
   }
 

@@ -38,7 +38,7 @@ export interface WorkerCounts {
   mode: Mode
   /** How many are to serve. */
   wanted: number
-  /** How many serve, or start. */
+  /** How many serve. */
   serving: number
   /** How many end: their clients get their last replies. */
   ending: number
@@ -46,7 +46,7 @@ export interface WorkerCounts {
   replaced: number
   /** Whether they are restarted one by one now. */
   restarting: boolean
-  /** The numbers of their processes; empty for threads. */
+  /** The numbers of the processes that serve; empty for threads. */
   processes: number[]
 }
 

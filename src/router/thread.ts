@@ -13,6 +13,8 @@ export interface ThreadAssignment {
   router: number
   /** This thread's own descriptors of the listening sockets. */
   shares: Share[]
+  /** It sets the first number to 1 when they are its own to close. */
+  taken: Int32Array
   /** Which driver is to serve. */
   driver: DriverName
   /** How `net` meets clients by TLS. */
@@ -24,7 +26,8 @@ const line: Line = {
   hear: told => void parentPort?.on('message', told),
   leave: () => process.exit(0),
 }
-const { router, shares, driver, tls } = workerData as ThreadAssignment
+const { router, shares, taken, driver, tls } = workerData as ThreadAssignment
+Atomics.store(taken, 0, 1)
 const sockets = driver === 'net' ? undefined : serveNatively(router, shares, tellFaults(line))
 
 if (sockets !== undefined) {

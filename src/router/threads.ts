@@ -1,7 +1,7 @@
 // Workers that are threads of this process: they share the router, and what it remembers.
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Entrance } from './entrances.ts'
+import { type Entrance, giveBack, shareAll } from './entrances.ts'
 import type { Edition } from './messages.ts'
 import type { NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
@@ -27,16 +27,27 @@ export class Threads implements Kind {
 
   start({ news, ended }: Heard): Member {
     const { router, entrances, driver, tls } = this.#serving
-    const shares = entrances.map(entrance => entrance.share())
-    const workerData: ThreadAssignment = { router, shares, driver, tls }
+    const shares = shareAll(entrances)
+    const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const workerData: ThreadAssignment = { router, shares, taken, driver, tls }
     const file = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(file, { workerData, name: 'breakwater-router' })
+    let worker: Worker
+    try {
+      worker = new Worker(file, { workerData, name: 'breakwater-router' })
+    } catch (error) {
+      giveBack(shares)
+      throw error
+    }
     let failure = new Error('a worker thread of the router ended')
     worker.once('error', error => {
       failure = error as Error
     })
     worker.on('message', news)
-    worker.once('exit', () => ended(failure))
+    worker.once('exit', () => {
+      // It ended before it could begin.
+      if (Atomics.load(taken, 0) === 0) giveBack(shares)
+      ended(failure)
+    })
     return {
       tell: order => worker.postMessage(order),
       kill: () => void worker.terminate(),

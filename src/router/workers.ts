@@ -59,6 +59,8 @@ export interface Serving {
 interface Worker {
   seat: number
   member: Member
+  /** It accepts clients. */
+  serves: boolean
   /** Done when it is gone. */
   gone: Promise<void>
   /** Those who wait until it goes by another edition, in their order. */
@@ -97,14 +99,15 @@ export class Workers {
 
   /** How many there are. */
   counts(): WorkerCounts {
+    const serving = [...this.#workers].filter(({ serves }) => serves)
     return {
       mode: this.#serving.kind.mode,
       wanted: this.#wanted,
-      serving: this.#workers.size,
+      serving: serving.length,
       ending: this.#ending.size,
       replaced: this.#replaced,
       restarting: this.#restarting,
-      processes: [...this.#workers].flatMap(({ member }) => member.process ?? []),
+      processes: serving.flatMap(({ member }) => member.process ?? []),
     }
   }
 
@@ -170,7 +173,7 @@ export class Workers {
 
   /** Starts a worker; done when it listens. */
   async #start(seat = this.#freeSeat()): Promise<void> {
-    let [listening, end] = [false, () => {}]
+    let end = () => {}
     const gone = new Promise<void>(resolve => {
       end = resolve
     })
@@ -180,7 +183,7 @@ export class Workers {
         if (told.kind === 'fault') this.#serving.failed(faultError(told.fault))
         else if (told.kind === 'reloaded') reloads.shift()?.()
         else if (told.kind === 'listening') {
-          listening = true
+          worker.serves = true
           this.#driver = told.driver
           resolve()
         }
@@ -191,11 +194,11 @@ export class Workers {
         end()
         for (const done of reloads.splice(0)) done()
         // Before it listened, whoever started it decides what to do.
-        if (!listening) reject(failure)
+        if (!worker.serves) reject(failure)
         else if (isWanted) this.#replace(failure)
       }
       const member = this.#serving.kind.start({ seat, news, ended })
-      const worker: Worker = { seat, member, gone, reloads }
+      const worker: Worker = { seat, member, serves: false, gone, reloads }
       this.#workers.add(worker)
       this.#living.add(worker)
       if (this.#meets) member.tell({ kind: 'meet' })

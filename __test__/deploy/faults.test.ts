@@ -1,0 +1,59 @@
+// Faults while clients ask: nobody hangs, no reply is wrong, the node goes on and back to where it was. At a
+// low rate here; `npm run faults` plays them at 10,000 requests a second, or for hours.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { installed } from '../router/support.ts'
+
+const MAIN = fileURLToPath(new URL('../../scripts/faults/main.mjs', import.meta.url))
+
+/** Plays faults to their end. */
+async function play(...flags: string[]) {
+  const child = spawn(process.execPath, [MAIN, ...flags])
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => (output += text))
+  const [code] = await once(child, 'close')
+  return { code, output }
+}
+
+const can = ['redis-server', 'redis-cli', 'prlimit'].every(installed)
+
+for (const mode of ['threads', 'processes']) {
+  ;(can ? test.serial : test.skip)(
+    `${mode}: every reply is right or an error, in time, whatever fails`,
+    async t => {
+      t.timeout(600_000)
+      const flags = [
+        '--mode',
+        mode,
+        '--rate',
+        '300',
+        '--clients',
+        '20',
+        '--each',
+        '300',
+        '--deadline',
+        '5000',
+      ]
+      const { code, output } = await play(...flags)
+      t.is(code, 0, output)
+      t.regex(output, /"hung":0,"wrong":0/)
+      t.regex(output, /^passed/m)
+    },
+  )
+}
+
+test('what cannot be played is refused, with what there is', async t => {
+  t.timeout(120_000)
+  for (const [flags, message] of [
+    [['--only', 'fire'], /^there is no fault 'fire'; there are store killed, /],
+    [['--mode', 'fibres'], /^--mode must be 'threads' or 'processes'/],
+    [['--rate', '0'], /^--rate must be a whole number from 1 on/],
+    [['--for', 'ever'], /^--for must be a duration/],
+  ] as const) {
+    const { code, output } = await play(...flags)
+    t.is(code, 2)
+    t.regex(output, message)
+  }
+})

@@ -1,0 +1,147 @@
+// `npm run faults`: plays one fault after the other on a node and its store, while clients ask steadily and
+// look at every reply. It fails if a client hangs, a reply is wrong, the node ends, or if it does not go
+// back to where it was. With `--for`, a soak: faults in random order, clients and keys that come and go.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { faults } from './faults.mjs'
+import { Field } from './field.mjs'
+import { Load } from './load.mjs'
+
+const { values } = parseArgs({
+  options: {
+    mode: { type: 'string', default: 'threads' },
+    rate: { type: 'string', default: '10000' },
+    clients: { type: 'string', default: '200' },
+    each: { type: 'string', default: '3000' },
+    deadline: { type: 'string', default: '1000' },
+    for: { type: 'string' },
+    only: { type: 'string', multiple: true },
+  },
+})
+const [rate, clients, each, deadline] = ['rate', 'clients', 'each', 'deadline'].map(name =>
+  whole(name),
+)
+const names = values.only ?? Object.keys(faults)
+const unknown = names.find(name => !(name in faults))
+if (unknown !== undefined)
+  stop(`there is no fault '${unknown}'; there are ${Object.keys(faults).join(', ')}`)
+if (!/^(threads|processes)$/.test(values.mode)) stop("--mode must be 'threads' or 'processes'")
+
+/** How long it may take until nobody is disturbed any more, in milliseconds. */
+const RECOVERY = 30_000
+/** What memory may grow by, as a share and in KB, and how many descriptors and timers. */
+const GROWTH = { share: 0.25, memory: 32 * 1024, descriptors: 8, timers: 5 }
+
+const field = new Field(values.mode, deadline)
+const failures = []
+try {
+  await field.open()
+  const load = new Load(field, { clients, rate, deadline })
+  await calm(load)
+  await sleep(each)
+  // What is taken once and kept, as each fault takes it, is taken by then.
+  let before = await field.taken()
+  say('before', told(before))
+  if (values.for === undefined) await round(load, names)
+  else before = await soak(load, milliseconds(values.for), before)
+  await calm(load)
+  await sleep(Math.max(each, 1000))
+  const after = await field.taken()
+  say('after', told(after))
+  compare(before, after)
+  await load.stop()
+  const { counts } = load
+  say('counts', JSON.stringify({ ...counts, longest: Math.round(counts.longest) }))
+  for (const [words, count] of load.errors) say('errors', `${count} of ${words}`)
+  if (counts.hung + counts.wrong > 0) failures.push(...load.faults)
+  const code = await field.close()
+  if (code !== 0) failures.push(`the node ended with ${code}: ${field.said.slice(-2000)}`)
+} catch (error) {
+  failures.push(`${error.stack}\nthe node said: ${field.said?.slice(-2000)}`)
+  await field.close()
+}
+for (const failure of failures) say('FAILED', failure)
+say(failures.length === 0 ? 'passed' : 'FAILED', `${values.mode}, ${rate} requests a second`)
+process.exit(failures.length === 0 ? 0 : 1)
+
+/** Plays faults one after the other. */
+async function round(load, names) {
+  for (const name of names) {
+    const { quiet = false, play = faults[name] } = faults[name]
+    const { sent, hung, wrong } = load.counts
+    const [disturbed, start] = [load.disturbed, performance.now()]
+    const { replaced } = (await field.status()).workers
+    await play(field, each)
+    const played = Math.round(performance.now() - start)
+    const recovered = await calm(load)
+    const errors = load.disturbed - disturbed
+    const again = (await field.status()).workers.replaced - replaced
+    const words = `${load.counts.sent - sent} requests, ${errors} disturbed`
+    say(
+      name,
+      `${words}, ${played} ms and ${recovered} to recover${again ? `, ${again} replaced` : ''}`,
+    )
+    const bad = load.counts.hung + load.counts.wrong - hung - wrong
+    if (bad > 0) failures.push(`${name}: ${bad} requests hung or had wrong replies`)
+    if (quiet && errors > 0) failures.push(`${name} disturbed clients ${errors} times`)
+    if (field.node.exitCode !== null) throw new Error(`the node ended: ${name}`)
+  }
+}
+
+/** Faults in random order for so long; what was taken after the first quarter. */
+async function soak(load, ms, first) {
+  const start = performance.now()
+  let settled
+  while (performance.now() - start < ms) {
+    load.churn(Math.ceil(clients / 10))
+    await round(load, [names[Math.floor(Math.random() * names.length)]])
+    const passed = performance.now() - start
+    if (settled === undefined && passed > ms / 4) settled = await field.taken()
+    say(`${Math.round(passed / 1000)} s`, told(await field.taken()))
+  }
+  return settled ?? first
+}
+
+/** Done when nobody has been disturbed for a while; how long that took. */
+async function calm(load) {
+  const start = performance.now()
+  for (let since = start, seen = load.disturbed; performance.now() - since < 500; await sleep(20)) {
+    if (seen !== load.disturbed) [since, seen] = [performance.now(), load.disturbed]
+    if (performance.now() - start > RECOVERY) throw new Error('clients are still disturbed')
+  }
+  return Math.max(0, Math.round(performance.now() - start - 500))
+}
+
+function compare(before, after) {
+  const most = before.memory * (1 + GROWTH.share) + GROWTH.memory
+  if (after.memory > most) failures.push(`memory has grown to ${after.memory} KB`)
+  for (const what of ['descriptors', 'timers']) {
+    const grown = after[what] - before[what]
+    if (grown > GROWTH[what]) failures.push(`there are ${grown} ${what} more`)
+  }
+}
+
+function told({ memory, descriptors, timers }) {
+  return `${Math.round(memory / 1024)} MB, ${descriptors} descriptors, ${timers} timers`
+}
+
+function say(what, words) {
+  console.log(`${what.padEnd(29)} ${words}`)
+}
+
+function whole(name) {
+  if (/^[1-9]\d{0,6}$/.test(values[name])) return Number(values[name])
+  stop(`--${name} must be a whole number from 1 on`)
+}
+
+/** A duration as '90s', '30m' or '1h'. */
+function milliseconds(text) {
+  const [, count, unit] = /^(\d+)(s|m|h)$/.exec(text) ?? []
+  if (count === undefined) stop("--for must be a duration, as '90s', '30m' or '1h'")
+  return Number(count) * { s: 1000, m: 60_000, h: 3_600_000 }[unit]
+}
+
+function stop(why) {
+  console.error(why)
+  process.exit(2)
+}
