@@ -1,12 +1,52 @@
 // What several processes have counted, as if one had. What says how things are now is of those that
 // live; what has been counted is of those too that have ended.
 import { mergeLatencies, type NativeLatencies } from '../native/router.ts'
+import type { StoreBreakerState } from './breaker.ts'
 import type { HotKeyStats } from './hot-keys.ts'
 import type { LatencyStats, Report, RouterStats, RouteStats, UpstreamStats } from './stats.ts'
 
-/** What is now rather than was counted: of a server behind the node, and of the node. */
-const NOW = ['clients', 'entries', 'bytes', 'errorsOfOne'] as const
-const NOW_OF_STORE = ['connections', 'inFlight', 'pinned', 'pinnedIdle', 'pinnedWaiting'] as const
+/** Whether a number is how things are now, or was counted since the start. */
+type Tense = 'now' | 'counted'
+
+/** The numbers that are added up. */
+const NODE: Record<Exclude<NumbersOf<Report>, 'reloads' | 'largestHerd' | 'errorsOfOne'>, Tense> = {
+  clients: 'now',
+  connections: 'counted',
+  refused: 'counted',
+  commands: 'counted',
+  bytesReceived: 'counted',
+  bytesSent: 'counted',
+  faults: 'counted',
+  hits: 'counted',
+  misses: 'counted',
+  evictions: 'counted',
+  expirations: 'counted',
+  entries: 'now',
+  bytes: 'now',
+  herds: 'counted',
+  errors: 'counted',
+  handshakes: 'counted',
+  handshakesFailed: 'counted',
+  heldBackByRate: 'counted',
+  heldBackByHandshakes: 'counted',
+}
+const SERVER: Record<NumbersOf<UpstreamStats>, Tense> = {
+  connections: 'now',
+  connects: 'counted',
+  losses: 'counted',
+  failures: 'counted',
+  requests: 'counted',
+  inFlight: 'now',
+  pinned: 'now',
+  pinnedIdle: 'now',
+  pinnedWaiting: 'now',
+  misses: 'now',
+  waitingMisses: 'now',
+  turnedAway: 'counted',
+  opened: 'counted',
+}
+/** Of breakers, the one that asks least says how it is. */
+const BREAKERS: readonly StoreBreakerState[] = ['open', 'half-open', 'closed']
 
 /** How much is told of latencies. */
 type Detail = 'read' | 'whole'
@@ -15,10 +55,17 @@ type Detail = 'read' | 'whole'
 export function lasting(report: Report): Report {
   return {
     ...report,
-    ...zeros(NOW),
+    ...nothing(NODE),
+    errorsOfOne: 0,
+    buffers: { ...report.buffers, bytes: 0, maxBytes: 0 },
     hotKeys: [],
     threads: report.threads.map(thread => ({ ...thread, queue: 0 })),
-    upstream: report.upstream.map(server => ({ ...server, ...zeros(NOW_OF_STORE), state: 'down' })),
+    upstream: report.upstream.map(server => ({
+      ...server,
+      ...nothing(SERVER),
+      state: 'down',
+      breaker: 'closed',
+    })),
   }
 }
 
@@ -36,9 +83,12 @@ export function merged(
   if (first === undefined) return undefined
   const of = <V>(read: (report: Report) => V) => all.map(read)
   return {
-    ...first,
-    ...sums(all, COUNTS),
+    ...sums(all, namesOf(NODE)),
     maxBytes: sum(of(({ maxBytes }) => maxBytes ?? Number.NaN)) || undefined,
+    buffers: summed(of(({ buffers }) => buffers)),
+    reloads: first.reloads,
+    reloadedAt: first.reloadedAt,
+    reloadRefused: first.reloadRefused,
     requests: summed(of(({ requests }) => requests)),
     latency: byClass(
       of(({ latency }) => latency),
@@ -62,23 +112,12 @@ export function merged(
   }
 }
 
-/** What is added up. */
-const COUNTS = [
-  ...['clients', 'connections', 'refused', 'commands', 'bytesReceived', 'bytesSent', 'faults'],
-  ...['hits', 'misses', 'evictions', 'expirations', 'entries', 'bytes', 'herds', 'errors'],
-  ...['handshakes', 'handshakesFailed'],
-] as NumbersOf<Report>[]
-
-const COUNTS_OF_STORE = [
-  ...NOW_OF_STORE,
-  ...(['connects', 'losses', 'failures', 'requests'] as const),
-] as const
-
 function server(all: UpstreamStats[], detail: Detail): UpstreamStats {
   const lags = all.flatMap(({ lag }) => lag ?? [])
   return {
     ...(all.find(({ state }) => state === 'up') ?? all.at(-1)!),
-    ...sums(all, COUNTS_OF_STORE),
+    ...sums(all, namesOf(SERVER)),
+    breaker: BREAKERS.find(state => all.some(({ breaker }) => breaker === state)) ?? 'closed',
     lag: lags.length === 0 ? undefined : Math.max(...lags),
     latency: byClass(
       all.map(({ latency }) => latency),
@@ -162,6 +201,12 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0)
 }
 
-function zeros<K extends string>(fields: readonly K[]) {
-  return Object.fromEntries(fields.map(field => [field, 0])) as Record<K, 0>
+function namesOf<K extends string>(table: Record<K, Tense>): K[] {
+  return Object.keys(table) as K[]
+}
+
+/** What is left now of one that has ended. */
+function nothing<K extends string>(table: Record<K, Tense>): Partial<Record<K, number>> {
+  const now = namesOf(table).filter(name => table[name] === 'now')
+  return Object.fromEntries(now.map(name => [name, 0])) as Partial<Record<K, number>>
 }
