@@ -228,27 +228,22 @@ fronted('a router is ready once it has met its store, and warmUp meets it', asyn
   t.false(away.isReady)
 })
 
-fronted(
-  'new threads answer from what the old ones remembered, from their first requests on',
-  async t => {
-    t.timeout(180_000)
-    const behind = await redis(t)
-    const store = `redis://127.0.0.1:${behind.port}`
-    const { router, port } = await start(t, { threads: 2, store, routes: ['*,ttl=1h'] })
-    /** The hit ratio of a thousand reads of a thousand keys, low ones more often. */
-    const ratio = async () => {
-      const before = router.stats().routes[0]!
-      const client = await Raw.open(t, port)
-      for (let i = 0; i < 1000; i++)
-        await client.send('GET', `k${Math.floor((i / 1000) ** 2 * 1000)}`)
-      const { hits, misses } = router.stats().routes[0]!
-      return (hits - before.hits) / (hits - before.hits + misses - before.misses)
-    }
-    await ratio()
-    const old = await ratio()
-    t.true(old > 0.99)
-    await router.restart()
-    // Whichever of the new threads has the client, these are its first requests or nearly so.
-    t.true((await ratio()) >= 0.95 * old)
-  },
-)
+test('new threads of a node with a store of its own answer from what is remembered, from their first requests on', async t => {
+  const { router, port } = await start(t, { threads: 2 })
+  const filling = await Raw.open(t, port)
+  for (let i = 0; i < 1000; i++) t.is(await filling.send('SET', `k${i}`, `${i}`), '+OK\r\n')
+  /** The hit ratio of a thousand reads, low numbers more often, half of them of keys that are not there. */
+  const ratio = async () => {
+    const before = router.stats()
+    const client = await Raw.open(t, port)
+    for (let i = 0; i < 1000; i++)
+      await client.send('GET', `k${Math.floor((i / 1000) ** 2 * 2000)}`)
+    const { hits, misses } = router.stats()
+    return (hits - before.hits) / (hits - before.hits + misses - before.misses)
+  }
+  const old = await ratio()
+  t.true(old > 0.5)
+  await router.restart()
+  // Whichever of the new threads has the client, these are its first requests or nearly so.
+  t.true((await ratio()) >= 0.95 * old)
+})

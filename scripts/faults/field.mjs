@@ -96,7 +96,7 @@ export class Field {
     while (!/master_link_status:up/.test(replica.tell('INFO', 'replication'))) await sleep(20)
     // What was acknowledged is on the replica: the rest is what clients have to expect.
     this.store.tell('CLIENT', 'PAUSE', '10000', 'WRITE')
-    await sleep(200)
+    while (!hasAll(this.store.tell('INFO', 'replication'))) await sleep(20)
     await this.store.kill()
     replica.tell('REPLICAOF', 'NO', 'ONE')
     this.store = replica
@@ -197,7 +197,7 @@ export class Field {
     })
   }
 
-  /** A server that has written to disk what it has acknowledged. */
+  /** A server that has written, to the system at least, what it has acknowledged. */
   async #redis(name, port) {
     const at = port ?? (await freePort())
     const dir = mkdtempSync(join(this.folder, 'redis-'))
@@ -209,7 +209,16 @@ export class Field {
       '--dir',
       port ? this.store.dir : dir,
     ]
-    const plain = ['--bind', '127.0.0.1', '--save', '', '--repl-diskless-sync-delay', '0']
+    const plain = [
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--repl-diskless-sync-delay',
+      '0',
+      '--appendfsync',
+      'no',
+    ]
     const args = ['--port', `${at}`, ...plain, ...disk]
     const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
@@ -226,6 +235,12 @@ export class Field {
       execFileSync('redis-cli', ['-p', `${at}`, ...words], { encoding: 'utf8' })
     return { port: at, dir: port ? this.store.dir : dir, kill, tell, signal: s => server.kill(s) }
   }
+}
+
+/** Whether the replica of a server has all that it has. */
+function hasAll(info) {
+  const offset = /master_repl_offset:(\d+)/.exec(info)?.[1]
+  return offset !== undefined && offset === /^slave0:.*offset=(\d+)/m.exec(info)?.[1]
 }
 
 async function freePort() {

@@ -132,7 +132,7 @@ export interface Router {
   /**
    * Puts a new thread in the place of each, one after the other: the old one stops accepting once the
    * new one serves, answers what it received, and disconnects its clients as {@link RouterOptions.drain}
-   * says. What is remembered stays. Rejects with `ERR_ROUTER_STATE` if the router does not listen, or
+   * says. What a store of its own has stays. Rejects with `ERR_ROUTER_STATE` if the router does not listen, or
    * has no threads of its own; and with what a new thread fails with: the old ones go on.
    */
   restart(): Promise<void>
