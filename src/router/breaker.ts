@@ -2,7 +2,7 @@
 import { InvalidOptionError } from '../base/errors.ts'
 import type { Duration } from '../base/types.ts'
 import { checkGroup, count, duration } from './protection.ts'
-import type { UpstreamStats } from './stats.ts'
+import type { StoreBreakerState, UpstreamStats } from './stats.ts'
 
 /** When a server is not asked any more, and for how long. */
 export interface StoreBreakerOptions {
@@ -18,13 +18,6 @@ export interface StoreBreakerOptions {
    */
   halfOpenAfter?: Duration | undefined
 }
-
-/**
- * - `closed`: the server is asked.
- * - `open`: it is not.
- * - `half-open`: the node has asked whether it is there.
- */
-export type StoreBreakerState = 'closed' | 'open' | 'half-open'
 
 /** The breaker of a server has gone to another state: that is `breaker`. */
 export type StoreEvent = Pick<UpstreamStats, 'address' | 'role' | 'state' | 'breaker'>

@@ -42,7 +42,7 @@ import { type Kind, LEEWAY, Workers } from './workers.ts'
 
 export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
-export type { StoreBreakerOptions, StoreBreakerState, StoreEvent } from './breaker.ts'
+export type { StoreBreakerOptions, StoreEvent } from './breaker.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
@@ -65,6 +65,7 @@ export type {
   LatencyStats,
   RouterStats,
   RouteStats,
+  StoreBreakerState,
   ThreadStats,
   UpstreamStats,
 } from './stats.ts'

@@ -1,9 +1,15 @@
 // What several processes have counted, as if one had. What says how things are now is of those that
 // live; what has been counted is of those too that have ended.
 import { mergeLatencies, type NativeLatencies } from '../native/router.ts'
-import type { StoreBreakerState } from './breaker.ts'
 import type { HotKeyStats } from './hot-keys.ts'
-import type { LatencyStats, Report, RouterStats, RouteStats, UpstreamStats } from './stats.ts'
+import type {
+  LatencyStats,
+  Report,
+  RouterStats,
+  RouteStats,
+  StoreBreakerState,
+  UpstreamStats,
+} from './stats.ts'
 
 /** Whether a number is how things are now, or was counted since the start. */
 type Tense = 'now' | 'counted'

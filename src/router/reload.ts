@@ -55,10 +55,22 @@ export function run(options: RouterOptions, version: string, before?: Running): 
 /** What each worker goes by. */
 export function editionOf({ mode, checked, tls, storeTls }: Running): Edition {
   if (mode === 'threads') return { checked, tls, storeTls }
-  const { threads: workers, maxBytes } = checked
-  const share = maxBytes === undefined ? undefined : Math.ceil(maxBytes / workers)
-  return { checked: { ...checked, threads: 1, maxBytes: share }, tls, storeTls }
+  const shares = SHARED.flatMap(option => {
+    const whole = checked[option]
+    return whole === undefined ? [] : [[option, Math.ceil(whole / checked.threads)]]
+  })
+  return { checked: { ...checked, ...Object.fromEntries(shares), threads: 1 }, tls, storeTls }
 }
+
+/** Of these each process has a share; threads share them by themselves. */
+const SHARED = [
+  'maxBytes',
+  'maxBuffers',
+  'maxMisses',
+  'queuedMisses',
+  'acceptRate',
+  'maxHandshakes',
+] as const satisfies readonly (keyof NativeOptions)[]
 
 /** An option that stays as it is, shown without secrets. */
 interface Fixed {

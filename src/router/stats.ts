@@ -1,5 +1,4 @@
 // What a router counts, as `stats()` gives it.
-import type { StoreBreakerState } from './breaker.ts'
 import type { HotKeyStats } from './hot-keys.ts'
 
 /** Counts since the start, of all threads together. */
@@ -108,6 +107,13 @@ export interface RouterStats {
 
 /** What the native router tells of itself. */
 export type Report = Omit<RouterStats, 'policy' | 'imbalance' | 'replaced'>
+
+/**
+ * - `closed`: the server is asked.
+ * - `open`: it is not.
+ * - `half-open`: the node has asked whether it is there.
+ */
+export type StoreBreakerState = 'closed' | 'open' | 'half-open'
 
 /** What is counted of a server behind a node, over all threads, since the start. */
 export interface UpstreamStats {

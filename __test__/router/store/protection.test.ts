@@ -2,7 +2,7 @@
 // real node, in front of a real Redis that is stopped.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { createRouter, type RouterOptions, type StoreEvent } from '../../../src/router/index.ts'
+import { createRouter, type RouterOptions, type StoreEvent } from 'breakwater/router'
 import { Raw, redis } from '../support.ts'
 import { front, hasRedis, info } from './support.ts'
 

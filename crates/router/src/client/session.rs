@@ -385,8 +385,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.state.ignore(&self.router);
         self.router.news.leave(&self.state.client.recipient);
-        self.router.discharge(&self.state.client);
-        self.router.registry.leave(self.state.client.id);
+        self.router.leave(&self.state.client);
     }
 }
 

@@ -2,8 +2,7 @@
 //! replies that clients have not taken, and what goes to and comes from the store. At the bound the client
 //! that has most waiting is cut, and not the process killed.
 
-use super::clients::Client;
-use super::router::Router;
+use super::clients::{Client, Registry};
 use crate::news::ClientId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,32 +54,35 @@ impl Buffers {
             [&self.used, &self.most, &self.cut].map(|count| count.load(Ordering::Relaxed));
         BufferCounts { used, most, cut }
     }
-}
 
-impl Router {
-    /// So many bytes of a client wait from now on. Those who have to be disconnected for that are
-    /// appended to `kills`.
-    pub(crate) fn charge(&self, client: &Client, bytes: usize, kills: &mut Vec<ClientId>) {
-        let before = client.buffered.swap(bytes as u64, Ordering::Relaxed);
-        self.buffers.add(before, bytes as u64);
-        if bytes as u64 > before {
-            self.relieve(kills);
+    /// So many bytes of a client wait from now on. Those of these clients who have to be disconnected for
+    /// that are appended to `kills`.
+    pub(super) fn charge(
+        &self,
+        client: &Client,
+        bytes: u64,
+        (clients, kills): (&Registry, &mut Vec<ClientId>),
+    ) {
+        let before = client.buffered.swap(bytes, Ordering::Relaxed);
+        self.add(before, bytes);
+        if bytes > before {
+            self.relieve(clients, kills);
         }
     }
 
     /// A client has gone.
-    pub(crate) fn discharge(&self, client: &Client) {
-        self.buffers.add(client.buffered.swap(0, Ordering::Relaxed), 0);
+    pub(super) fn discharge(&self, client: &Client) {
+        self.add(client.buffered.swap(0, Ordering::Relaxed), 0);
         let doomed = client.doomed.swap(0, Ordering::Relaxed);
-        self.buffers.doomed.fetch_sub(doomed, Ordering::Relaxed);
+        self.doomed.fetch_sub(doomed, Ordering::Relaxed);
     }
 
     /// Cuts the clients that have most waiting until what waits is no more than may. One that has asked
     /// not to be chosen (`CLIENT NO-EVICT`) is not.
-    fn relieve(&self, kills: &mut Vec<ClientId>) {
-        while self.buffers.is_over() {
+    fn relieve(&self, clients: &Registry, kills: &mut Vec<ClientId>) {
+        while self.is_over() {
             let mut greediest: Option<(u64, Arc<Client>)> = None;
-            for client in self.registry.all() {
+            for client in clients.all() {
                 let bytes = client.buffered.load(Ordering::Relaxed);
                 let more = bytes > greediest.as_ref().map_or(0, |(most, _)| *most);
                 if more && !client.is_killed() && !client.profile.lock().no_evict {
@@ -90,33 +92,28 @@ impl Router {
             let Some((bytes, client)) = greediest else { return };
             client.kill();
             client.doomed.store(bytes, Ordering::Relaxed);
-            self.buffers.doomed.fetch_add(bytes, Ordering::Relaxed);
-            self.buffers.cut.fetch_add(1, Ordering::Relaxed);
+            self.doomed.fetch_add(bytes, Ordering::Relaxed);
+            self.cut.fetch_add(1, Ordering::Relaxed);
             kills.push(client.id);
         }
-    }
-
-    /// What waits in the process.
-    pub fn buffers(&self) -> BufferCounts {
-        self.buffers.counts()
     }
 }
 
 /// What waits on one thread's connections to the store.
 pub(crate) struct ThreadBuffers {
-    router: Arc<Router>,
+    all: Arc<Buffers>,
     bytes: u64,
 }
 
 impl ThreadBuffers {
-    pub(crate) fn new(router: &Arc<Router>) -> Self {
-        Self { router: router.clone(), bytes: 0 }
+    pub(super) fn of(all: &Arc<Buffers>) -> Self {
+        Self { all: all.clone(), bytes: 0 }
     }
 
     /// It is so much from now on.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes as u64 != self.bytes {
-            self.router.buffers.add(self.bytes, bytes as u64);
+            self.all.add(self.bytes, bytes as u64);
             self.bytes = bytes as u64;
         }
     }

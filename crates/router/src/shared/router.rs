@@ -1,6 +1,6 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
-use super::buffers::Buffers;
+use super::buffers::{BufferCounts, Buffers, ThreadBuffers};
 use super::clients::{Client, Peer, Registry};
 use super::copies::Copies;
 use super::ear::Ear;
@@ -118,7 +118,7 @@ pub struct Router {
     /// The servers behind the node.
     pub(crate) topology: Topology,
     pub(crate) registry: Registry,
-    pub(super) buffers: Buffers,
+    buffers: Arc<Buffers>,
     /// Who of them tracks which keys of the node's own store.
     pub(crate) news: Arc<NewsDesk>,
     /// Who subscribes to what, where the node has a store of its own.
@@ -170,7 +170,7 @@ impl Router {
             news,
             channels: Channels::default(),
             registry: Registry::default(),
-            buffers: Buffers::new(limits.buffers),
+            buffers: Arc::new(Buffers::new(limits.buffers)),
             ear: Ear::default(),
             hot: HotKeys::default(),
             pause: Pause::default(),
@@ -316,6 +316,28 @@ impl Router {
                 Err(b"-ERR max number of clients reached\r\n")
             }
         }
+    }
+
+    /// So many bytes of a client, and for it, wait from now on. Clients that have to be disconnected for
+    /// that are appended to `kills`.
+    pub(crate) fn charge(&self, client: &Client, bytes: usize, kills: &mut Vec<ClientId>) {
+        self.buffers.charge(client, bytes as u64, (&self.registry, kills));
+    }
+
+    /// A client goes, and what waits for it.
+    pub(crate) fn leave(&self, client: &Client) {
+        self.buffers.discharge(client);
+        self.registry.leave(client.id);
+    }
+
+    /// What waits on a thread's connections to the store.
+    pub(crate) fn thread_buffers(&self) -> ThreadBuffers {
+        ThreadBuffers::of(&self.buffers)
+    }
+
+    /// What waits in the process.
+    pub fn buffers(&self) -> BufferCounts {
+        self.buffers.counts()
     }
 
     /// Whether a client is connected and not killed.

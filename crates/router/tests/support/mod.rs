@@ -21,6 +21,7 @@ impl Node {
         Self { router, clock }
     }
 
+    #[allow(dead_code, reason = "not every test has usual options")]
     pub fn open() -> Self {
         Self::new(Config::default(), Options::default())
     }
@@ -62,6 +63,7 @@ impl Client<'_> {
 }
 
 /// A command as clients send it.
+#[allow(dead_code, reason = "not every test has values of any bytes")]
 pub fn command(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {

@@ -15,13 +15,12 @@
 //! there is room.
 
 use super::Relay;
+use super::place::Places;
 use super::read::{News, Read, Stage};
 use crate::path::pending::LinkId;
 use crate::topology::{Flow, PRIMARY, ServerId};
 use breakwater_engine::Lease;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How errors begin of what is not asked since there is too much to do: by a code that no client takes for
 /// a reason to try again by itself, and by words that servers do not have.
@@ -32,18 +31,8 @@ pub(super) fn is_busy(why: &str) -> bool {
     why.starts_with(BUSY)
 }
 
-/// The place of a read among those that a server is asked: free again when it is dropped.
-pub(super) struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // Relaxed: one thread has it.
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A read that waits.
-struct Waiting {
+struct QueuedMiss {
     flight: u64,
     since: u64,
     until: u64,
@@ -53,20 +42,15 @@ struct Waiting {
 #[derive(Default)]
 struct OfServer {
     /// How many reads it is asked.
-    asked: Arc<AtomicUsize>,
-    queue: VecDeque<Waiting>,
+    asked: Places,
+    queue: VecDeque<QueuedMiss>,
     /// What of both is counted already.
     counted: (i64, i64),
 }
 
 impl OfServer {
     fn has_room(&self, most: usize) -> bool {
-        self.queue.is_empty() && self.asked.load(Ordering::Relaxed) < most
-    }
-
-    fn take(&self) -> Place {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        Place(self.asked.clone())
+        self.queue.is_empty() && self.asked.taken() < most
     }
 }
 
@@ -121,7 +105,7 @@ impl Relay {
         let most = self.share_of(self.rules.limits.misses);
         let of = self.misses.of(server);
         if of.has_room(most) {
-            read.place = Some(of.take());
+            read.place = Some(of.asked.take());
             self.for_all(|relay| relay.ask_store(read, lease));
             return true;
         }
@@ -136,7 +120,7 @@ impl Relay {
         }
         let since = self.now;
         let until = since.saturating_add(self.rules.limits.miss_wait());
-        self.misses.of(server).queue.push_back(Waiting { flight, since, until });
+        self.misses.of(server).queue.push_back(QueuedMiss { flight, since, until });
         self.misses.waiting += 1;
         self.wake_by(Some(until));
         false
@@ -155,11 +139,11 @@ impl Relay {
         for server in 0..self.misses.servers.len() as ServerId {
             loop {
                 let of = self.misses.of(server);
-                if of.asked.load(Ordering::Relaxed) >= most {
+                if of.asked.taken() >= most {
                     break;
                 }
-                let Some(Waiting { flight, since, .. }) = of.queue.pop_front() else { break };
-                let place = of.take();
+                let Some(QueuedMiss { flight, since, .. }) = of.queue.pop_front() else { break };
+                let place = of.asked.take();
                 self.misses.waiting -= 1;
                 let Some(read) = self.reads.get_mut(&flight) else { continue };
                 read.place = Some(place);
@@ -215,7 +199,7 @@ impl Relay {
     pub(super) fn count_misses(&mut self) {
         for server in 0..self.misses.servers.len() as ServerId {
             let of = self.misses.of(server);
-            let asked = of.asked.load(Ordering::Relaxed) as i64;
+            let asked = of.asked.taken() as i64;
             let waiting = of.queue.len() as i64;
             let (before, waited) = std::mem::replace(&mut of.counted, (asked, waiting));
             if asked != before {

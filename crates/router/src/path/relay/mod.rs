@@ -14,6 +14,7 @@
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
 //! `request` is 1 and what leads to the others, `usual` is the short way through 1 and 2, `crowd` says what has to wait before it goes on,
+//! `misses` how many reads a server is asked at once, `breakers` which servers are not asked,
 //! `reads` is 2 and 3, `link` is 4, `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
@@ -50,6 +51,7 @@ mod own;
 mod parts;
 mod pause;
 mod pins;
+mod place;
 mod placing;
 mod probes;
 mod pubsub;
@@ -255,7 +257,7 @@ impl Relay {
             now: 0,
             moment: 0,
             due: 0,
-            buffers: ThreadBuffers::new(router),
+            buffers: router.thread_buffers(),
             moved: false,
         })
     }

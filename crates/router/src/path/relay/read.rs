@@ -1,7 +1,7 @@
 //! A read of the store whose reply is to be remembered, for all who wait for it: what it goes
 //! through, as one table.
 
-use super::misses::Place;
+use super::place::Place;
 use crate::cache::{Generations, Shelf};
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
