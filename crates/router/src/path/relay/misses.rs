@@ -15,7 +15,7 @@
 //! there is room.
 
 use super::Relay;
-use super::place::Places;
+use super::place::TakenPlaces;
 use super::read::{News, Read, Stage};
 use crate::path::pending::LinkId;
 use crate::topology::{Flow, PRIMARY, ServerId};
@@ -42,13 +42,18 @@ struct QueuedMiss {
 #[derive(Default)]
 struct OfServer {
     /// How many reads it is asked.
-    asked: Places,
+    asked: TakenPlaces,
     queue: VecDeque<QueuedMiss>,
     /// What of both is counted already.
     counted: (i64, i64),
 }
 
 impl OfServer {
+    /// Whether the first that waits has waited for as long as it may.
+    fn is_over(&self, now: u64) -> bool {
+        self.queue.front().is_some_and(|first| first.until <= now)
+    }
+
     fn has_room(&self, most: usize) -> bool {
         self.queue.is_empty() && self.asked.taken() < most
     }
@@ -164,8 +169,8 @@ impl Relay {
         self.admit_misses();
         let now = self.now;
         for server in 0..self.misses.servers.len() as ServerId {
-            while let Some(waiting) =
-                self.misses.of(server).queue.pop_front_if(|one| one.until <= now)
+            while self.misses.of(server).is_over(now)
+                && let Some(waiting) = self.misses.of(server).queue.pop_front()
             {
                 self.misses.waiting -= 1;
                 let why = self.waited_too_long(server);

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many places are taken. Relaxed: one thread has it.
 #[derive(Default)]
-pub(super) struct Places(Arc<AtomicUsize>);
+pub(super) struct TakenPlaces(Arc<AtomicUsize>);
 
 /// A place: free again when it is dropped.
 pub(super) struct Place(Arc<AtomicUsize>);
 
-impl Places {
+impl TakenPlaces {
     /// How many are taken.
     pub(super) fn taken(&self) -> usize {
         self.0.load(Ordering::Relaxed)
