@@ -314,15 +314,21 @@ fn a_server_that_answers_its_trial_is_asked_again() {
 
 #[test]
 fn a_trial_that_comes_to_nothing_is_made_again_later_and_later() {
-    let (mut world, _) = open_breaker(Route::default());
-    world.pass(1_000);
-    assert_eq!(breaker(&world), ("half-open", 1));
-    // Its reply does not come, and no connection is made any more.
-    world.pass(2_000);
+    let limits =
+        Limits { breaker_failures: 3, breaker_pause: 100, store_timeout: 500, ..Limits::default() };
+    let (mut world, clients) = open_world(1, rules(Route::default(), limits), 3);
+    for (client, key) in clients.iter().zip(["a", "b", "c"]) {
+        world.send(*client, &format!("GET {key}"));
+    }
+    world.pass(500);
     assert_eq!(breaker(&world), ("open", 1));
-    world.pass(999);
+    world.pass(100);
+    assert_eq!(breaker(&world), ("half-open", 1));
+    world.pass(500);
+    assert_eq!(breaker(&world), ("open", 1), "its reply did not come");
+    world.pass(99);
     assert_eq!(breaker(&world), ("open", 1), "twice as long, less a half at the most");
-    world.pass(1_001);
+    world.pass(101);
     assert_eq!(breaker(&world), ("half-open", 1));
     // A connection that is made says that the server is there.
     for _ in 0..3 {
