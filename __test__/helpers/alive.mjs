@@ -1,6 +1,9 @@
 // A process of its own, in which nothing is alive but what one case leaves: `alive.test.ts`.
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { Cache } from 'breakwater'
 import { createAdmin } from 'breakwater/admin'
@@ -294,6 +297,17 @@ const given = { max: 10, ttl: 1, timeout: 50, lockTimeout: '1h' }
 const forgotten = {
   'dashboard: samples': () => watch('/events'),
   'dashboard: removals': () => watch('/removals?source=shown'),
+  async 'router: audit'() {
+    const folder = mkdtempSync(join(tmpdir(), 'breakwater-'))
+    const node = createRouter({
+      maxBytes: '16mb',
+      threads: 1,
+      audit: { file: join(folder, 'log') },
+    })
+    await node.listen({ port: 0 })
+    await node.close()
+    rmSync(folder, { recursive: true })
+  },
   async 'router: onHotKey'() {
     const store = 'redis://127.0.0.1:1'
     const node = createRouter({ maxBytes: '16mb', threads: 1, store, onHotKey: () => {} })

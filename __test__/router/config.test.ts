@@ -157,5 +157,5 @@ test('the schema that is published has the options of the code, and no other', t
   t.deepEqual(difference(pathsOf(admin!), fields('AdminConfig')), same)
   const route = routes!.items!.anyOf!.find(({ properties }) => properties !== undefined)
   t.deepEqual(difference(pathsOf(route!), fields('RouterRoute')), same)
-  t.deepEqual(difference(pathsOf(users!.items!), fields('RouterUser')), same)
+  t.deepEqual(difference(pathsOf(users!.items!), leaves(fields('RouterUser'))), same)
 })

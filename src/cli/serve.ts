@@ -155,6 +155,14 @@ export const serve = new Command('serve')
       'whether clients show certificates (default: yes with --tls-ca)',
     ).choices(['yes', 'no', 'optional']),
   )
+  .option('--audit-log <file>', 'where is noted who was refused and who administers, as JSON')
+  .addOption(
+    new Option('--audit-keys <how>', 'how names of keys are noted there (default: shown)').choices([
+      'shown',
+      'hashed',
+      'omitted',
+    ]),
+  )
   .option(
     '--admin <address>',
     "where the node is administered, as '127.0.0.1:9121' or 'unix:/path' (default: nowhere)",

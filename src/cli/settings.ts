@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Policy, Size } from '../base/types.ts'
 import type { RouterConfig } from '../router/config.ts'
 import type {
+  AuditKeys,
   ClientAuth,
   DriverName,
   Mode,
@@ -58,6 +59,8 @@ export interface Flags {
   hotKey?: string[]
   requirepass?: string
   user?: RouterUser[]
+  auditLog?: string
+  auditKeys?: AuditKeys
   admin?: string
   adminTokenFile?: string
   adminHost?: string[]
@@ -108,6 +111,8 @@ const FLAGS: Record<string, keyof Flags> = {
   'tls.key': 'tlsKey',
   'tls.ca': 'tlsCa',
   'tls.authClients': 'tlsAuthClients',
+  'audit.file': 'auditLog',
+  'audit.keys': 'auditKeys',
   'admin.listen': 'admin',
   'admin.tokenFile': 'adminTokenFile',
   'admin.hosts': 'adminHost',

@@ -109,6 +109,16 @@ row(
   ({ stats }) => each(stats.requests),
 )
 counter('errors_total', 'Replies to clients that were errors.', stats => stats.errors)
+row(
+  'counter',
+  ['reason'],
+  'refusals_total',
+  'What the node refused: unauthenticated, password, permission, or a limit of the user: requests, bytes, in_flight, connections.',
+  ({ stats: { refusals } }) => {
+    const { inFlight, ...others } = refusals
+    return each({ ...others, in_flight: inFlight })
+  },
+)
 gauge(
   'client_errors_max',
   'The most errors that one client has got who is connected.',

@@ -32,6 +32,8 @@ export interface NativeRouter {
   disconnect(session: number): void
   /** Says where clients reach the router. */
   setAddress(host: string, port: number): void
+  /** What was noted of refusals and orders since it was asked last: lines of JSON. */
+  audit(): string[]
   /** Counts of the router and its cache; with 1, all that {@link NativeLatencies} may have. */
   stats(whole?: 1): Record<string, number>
   /** What is known of a key, in front of a store. */
@@ -142,6 +144,8 @@ export interface NativeOptions {
   ring?: NativeRing | undefined
   users: NativeUser[] | undefined
   tokens?: NativeTokens | undefined
+  /** How names of keys are noted, where refusals and orders are. */
+  audit?: string | undefined
   /** How certificates say who clients are: names and users in turn, where they differ. */
   identity?: { name: string; map: string[] | undefined } | undefined
   routes?: NativeRoute[]
@@ -173,6 +177,15 @@ export interface NativeUser {
   /** Whether tokens may name it: 1 or 0. */
   byToken?: number
   readConcern?: string | undefined
+  limits?: NativeQuota | undefined
+}
+
+/** How much an identity may use, checked. */
+export interface NativeQuota {
+  requestsPerSecond: number | undefined
+  bytesPerSecond: number | undefined
+  connections: number | undefined
+  inFlight: number | undefined
 }
 
 /** Which tokens are taken, checked. */
@@ -184,6 +197,7 @@ export interface NativeTokens {
   /** In whole seconds. */
   skew: number
   template: string | undefined
+  limits: NativeQuota | undefined
   /** The `jti` of those that are revoked, one a line. */
   revoked: string | undefined
 }

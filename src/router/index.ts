@@ -4,6 +4,7 @@ import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../b
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
 import { version } from '../base/version.ts'
 import {
+  attachRouter,
   createRouter as createNative,
   FaultCost,
   type NativeRouter,
@@ -12,6 +13,7 @@ import {
   setStoreTls,
   setTls,
 } from '../native/router.ts'
+import { AuditLog } from './audit.ts'
 import { breakerChanges } from './breaker.ts'
 import { partsOf, type RouterConfig } from './config.ts'
 import type { Drain } from './drain.ts'
@@ -42,6 +44,7 @@ import { type Kind, LEEWAY, Workers } from './workers.ts'
 
 export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
+export type { AuditKeys, AuditOptions } from './audit.ts'
 export type { StoreBreakerOptions, StoreEvent } from './breaker.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
@@ -58,6 +61,7 @@ export type {
 } from './memory.ts'
 export type { DriverName, RouterOptions, TrackingOptions } from './options.ts'
 export type { ConnectionOptions, MissOptions } from './protection.ts'
+export type { LimitOptions } from './quota.ts'
 export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { State as RouterState } from './state.ts'
 export type {
@@ -225,6 +229,9 @@ class ThreadedRouter implements Router {
     'onStore',
     breakerChanges(() => this.stats().upstream),
   )
+  readonly #audit = new AuditLog(() => this.#noted())
+  /** By which the audit reads to the end: a driver of this thread lets its own router go. */
+  #auditor: NativeRouter | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
   readonly memory: RouterMemory | undefined
@@ -247,6 +254,12 @@ class ThreadedRouter implements Router {
       throw new OptionCombinationError('proxyProtocol', true, "driver 'net'", why)
     }
     this.#step('listen')
+    try {
+      this.#audit.use(AuditLog.open(this.#running.options.audit))
+    } catch (error) {
+      this.#step('failed')
+      throw error
+    }
     this.#running = { ...this.#running, entrances: plans }
     const opening = this.#serve(plans)
     this.#opening = opening.catch(() => {})
@@ -309,15 +322,25 @@ class ThreadedRouter implements Router {
       if ('listen' in given) next.entrances = plan(listen, next.tls !== undefined)
       checkFixed(before, next)
       const { id } = this.#native
-      disconnect(id, reloadRouter(id, next.checked, next))
+      const audit = this.#state === 'open' ? AuditLog.open(options.audit) : undefined
+      try {
+        disconnect(id, reloadRouter(id, next.checked, next))
+      } catch (error) {
+        AuditLog.drop(audit)
+        throw error
+      }
       this.#running = next
+      this.#audit.use(audit)
       if (this.#state === 'open') this.#watch(next.options)
       await this.#workers?.reload(editionOf(next))
       await this.#workers?.resize(next.checked.threads)
       if (next.tls !== undefined) await this.#spread?.(next.tls)
-      return { changed: changesBetween(before, next) }
+      const changed = changesBetween(before, next)
+      this.#audit.note('reload', { changed })
+      return { changed }
     } catch (error) {
       if (this.#state !== 'closed') refuseReload(this.#native.id, (error as Error).message)
+      this.#audit.note('reload refused')
       throw error
     }
   }
@@ -342,6 +365,7 @@ class ThreadedRouter implements Router {
       throw stateError('a router that has no threads of its own cannot restart them')
     }
     // One after the other: a reload may change how many workers there are.
+    this.#audit.note('restart')
     const restarted = this.#reloading.then(() => this.#workers?.restart())
     this.#reloading = restarted.catch(() => {})
     await restarted
@@ -420,6 +444,12 @@ class ThreadedRouter implements Router {
     return recordingOf(this.#native, () => this.#state === 'open', signal)
   }
 
+  /** What was noted since it was asked last. */
+  #noted(): string[] {
+    this.#auditor ??= attachRouter(this.#native.id)
+    return this.#auditor.audit()
+  }
+
   get driver(): 'native' | 'net' | undefined {
     return this.#driver
   }
@@ -458,7 +488,11 @@ class ThreadedRouter implements Router {
     if (mode === 'threads') {
       return new Threads({ router: this.#native.id, entrances, driver: this.#wanted, tls })
     }
-    const processes = new Processes({ entrances, edition: editionOf(this.#running) })
+    const processes = new Processes({
+      entrances,
+      edition: editionOf(this.#running),
+      noted: lines => this.#audit.add(lines),
+    })
     this.#report = () => processes.report()
     return processes
   }
@@ -536,6 +570,9 @@ class ThreadedRouter implements Router {
     await this.#opening
     await this.#stop?.(this.#running.drain)
     this.stats()
+    this.#audit.note('close')
+    this.#audit.use(undefined)
+    this.#auditor?.close()
     this.#native.close()
     this.#step('ended')
   }

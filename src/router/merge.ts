@@ -107,6 +107,7 @@ export function merged(
     largestHerd: Math.max(...of(({ largestHerd }) => largestHerd)),
     errorsOfOne: Math.max(...of(({ errorsOfOne }) => errorsOfOne)),
     staleGiven: summed(of(({ staleGiven }) => staleGiven)),
+    refusals: summed(of(({ refusals }) => refusals)),
     cold: summed(of(({ cold }) => cold)),
     skew: skewOf(all),
     threads: seats.map(reports => summed(reports.flatMap(({ threads }) => threads))),

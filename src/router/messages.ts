@@ -30,5 +30,5 @@ export type News =
   | { kind: 'fault'; fault: Fault }
   /** It goes by the edition that it was told of last. */
   | { kind: 'reloaded' }
-  /** What it has counted: processes alone tell it, a router counts for its threads. */
-  | { kind: 'counted'; report: Report }
+  /** What it has counted, and noted for the audit: processes alone tell it, a router counts for its threads. */
+  | { kind: 'counted'; report: Report; noted: string[] }

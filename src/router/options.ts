@@ -5,6 +5,7 @@ import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
 import type { NativeOptions, NativeRoute } from '../native/router.ts'
+import { type AuditOptions, checkAudit } from './audit.ts'
 import { checkStoreBreaker, type StoreBreakerOptions, type StoreEvent } from './breaker.ts'
 import { checkDrain, type DrainOptions } from './drain.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
@@ -80,6 +81,8 @@ export interface RouterOptions {
    * One whose certificate is nobody's has to authenticate. Default: certificates log nobody in.
    */
   identity?: IdentityOptions | undefined
+  /** Where is noted who was refused and who administers. Default: nowhere. */
+  audit?: AuditOptions | undefined
   /** The most clients at once. Default: 10,000. */
   maxClients?: number | undefined
   /** How connections are let in. */
@@ -157,6 +160,7 @@ const KNOWN: readonly string[] = [
   'users',
   'tokens',
   'identity',
+  'audit',
   'maxClients',
   'connections',
   'tracking',
@@ -270,6 +274,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
         }),
     users: checkUsers(password, users, options.tokens !== undefined),
     identity,
+    audit: checkAudit(options.audit),
     tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),
   }
 }

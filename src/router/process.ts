@@ -63,5 +63,5 @@ function lineOf(router: NativeRouter): Line {
 }
 
 function counted(router: NativeRouter): News {
-  return { kind: 'counted', report: router.stats(1) as unknown as Report }
+  return { kind: 'counted', report: router.stats(1) as unknown as Report, noted: router.audit() }
 }

@@ -23,18 +23,22 @@ const PROGRAM = /^(-p?e|-p|--eval|--print)$/
 interface Serving {
   entrances: readonly Entrance[]
   edition: Edition
+  /** Takes what is noted for the audit. */
+  noted: (lines: string[]) => void
 }
 
 export class Processes implements Kind {
   readonly mode = 'processes'
   readonly #entrances: readonly Entrance[]
+  readonly #noted: Serving['noted']
   #edition: Edition
   /** What each has counted, and its seat. */
   readonly #reports = new Map<Member, { seat: number; report: Report }>()
   /** What those have counted, seat by seat, that are no more. */
   readonly #past: Report[] = []
 
-  constructor({ entrances, edition }: Serving) {
+  constructor({ entrances, edition, noted }: Serving) {
+    this.#noted = noted
     this.#entrances = entrances
     this.#edition = edition
   }
@@ -51,8 +55,9 @@ export class Processes implements Kind {
       const assignment: ProcessAssignment = { edition: this.#edition, shares: inherited(shares) }
       child.send(assignment, () => {})
       child.on('message', (told: Parameters<Heard['news']>[0]) => {
-        if (told.kind === 'counted') this.#reports.set(member, { seat, report: told.report })
-        else news(told)
+        if (told.kind !== 'counted') return news(told)
+        this.#reports.set(member, { seat, report: told.report })
+        this.#noted(told.noted)
       })
       spawned.then(failure => {
         this.#bury(member)

@@ -165,6 +165,8 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
+    ...single('audit.file', ({ options }) => options.audit?.file),
+    ...single('audit.keys', ({ checked }) => checked.audit),
     ...single('identity.certificate', ({ checked }) => checked.identity?.name),
     ...single('identity.map', ({ checked }) => checked.identity?.map),
     ...tokenChanges(old.tokens, now.tokens),

@@ -72,6 +72,23 @@ export interface RouterStats {
   cold: { hits: number; misses: number }
   /** Replies to clients that were errors. */
   errors: number
+  /** Those of them by which the node refused a request or a client by itself, by the reason. */
+  refusals: {
+    /** `NOAUTH`: who asked is not known yet. */
+    unauthenticated: number
+    /** `WRONGPASS`: the password or the token is wrong. */
+    password: number
+    /** `NOPERM`: the user may not do that. */
+    permission: number
+    /** `LIMIT requests`: as many a second as the user may make. */
+    requests: number
+    /** `LIMIT bytes`: as many a second as the user may send and receive. */
+    bytes: number
+    /** `LIMIT inflight`: as many without a reply as the user may have. */
+    inFlight: number
+    /** `LIMIT connections`: as many as the user may have. */
+    connections: number
+  }
   /** The most of them that one client has got who is connected. */
   errorsOfOne: number
   /** Handshakes of TLS with clients that came to an end. */

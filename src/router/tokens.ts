@@ -4,9 +4,10 @@ import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { builtin } from '../base/builtin.ts'
 import { checkDuration, checkKnown } from '../base/checks.ts'
-import { InvalidOptionError } from '../base/errors.ts'
+import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import type { Duration } from '../base/types.ts'
 import { type NativeTokenKey, type NativeTokens, wrongTemplate } from '../native/router.ts'
+import { checkLimits, type LimitOptions } from './quota.ts'
 
 /** A file of keys, and their name. */
 export interface TokenKeyFile {
@@ -36,6 +37,11 @@ export interface TokenOptions {
    * for each of its values. Default: they may not connect.
    */
   acl?: string | undefined
+  /**
+   * How much each of those may use who come by `acl`, by all connections together: who has the same name
+   * shares it, whatever token it brings. Default: as much as they like.
+   */
+  limits?: LimitOptions | undefined
   /** By how much the clocks of the issuer and of the node may differ. Default: 0. */
   clockSkew?: Duration | undefined
   /**
@@ -51,6 +57,7 @@ const KNOWN: readonly string[] = [
   'audience',
   'claim',
   'acl',
+  'limits',
   'clockSkew',
   'revoked',
 ] satisfies (keyof TokenOptions)[]
@@ -66,6 +73,7 @@ export function readTokens(options: TokenOptions): NativeTokens {
   }
   checkKnown('tokens.', options, KNOWN)
   const { issuer, audience = [], claim = 'sub', acl, clockSkew = 0, revoked } = options
+  const limits = limitsOf(options)
   return {
     keys: readKeys(options.keys),
     issuer: issuer === undefined ? undefined : word('tokens.issuer', issuer),
@@ -73,8 +81,15 @@ export function readTokens(options: TokenOptions): NativeTokens {
     claim: word('tokens.claim', claim),
     skew: skewOf(clockSkew),
     template: acl === undefined ? undefined : templateOf(acl),
+    limits,
     revoked: revoked === undefined ? undefined : read('tokens.revoked', revoked),
   }
+}
+
+function limitsOf({ acl, limits }: TokenOptions) {
+  if (limits === undefined || acl !== undefined) return checkLimits('tokens.limits', limits)
+  const why = 'limits are for those who come by acl: users have their own'
+  throw new OptionCombinationError('tokens.limits', 'given', 'no tokens.acl', why)
 }
 
 function word(option: string, value: unknown): string {

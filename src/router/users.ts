@@ -2,6 +2,7 @@
 import { checkFlag, checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { hashPassword as hash, type NativeUser, wrongRule } from '../native/router.ts'
+import { checkLimits, type LimitOptions } from './quota.ts'
 import { CONCERNS, type ReadConcern } from './routes.ts'
 
 /** What a user may do: read keys, write keys, administer; `all` is all three. */
@@ -32,6 +33,8 @@ export interface RouterUser {
   byToken?: boolean | undefined
   /** Where its reads are answered from. Default: as the route of its key says. */
   readConcern?: ReadConcern | undefined
+  /** How much all its connections together may use. Default: as much as they like. */
+  limits?: LimitOptions | undefined
 }
 
 const PERMISSIONS: readonly string[] = ['read', 'write', 'admin', 'all'] satisfies Permission[]
@@ -43,6 +46,7 @@ const KNOWN: readonly string[] = [
   'acl',
   'byToken',
   'readConcern',
+  'limits',
 ] satisfies (keyof RouterUser)[]
 const RULES = "rules of Redis, as '~user:* &news:* +@read -keys'"
 
@@ -126,6 +130,7 @@ function checkUser(user: RouterUser, index: number): NativeUser {
     acl: checkRules(path, user.acl),
     byToken: Number(checkFlag(`${path}.byToken`, byToken)),
     readConcern,
+    limits: checkLimits(`${path}.limits`, user.limits),
   }
 }
 

@@ -47,12 +47,12 @@ pub use client::{Next, Output, Session};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{
-    CertificateName, CertificateRules, ShownCertificate, Template, TokenKey, TokenRules, User,
-    Users, hash_password,
+    CertificateName, CertificateRules, Quota, ShownCertificate, Template, TokenKey, TokenRules,
+    User, Users, hash_password,
 };
 pub use shared::{
-    BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, Reloads, Router, Rules,
-    ServerCounts,
+    AuditKeys, BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, RefusalReason,
+    Reloads, Router, Rules, ServerCounts,
 };
 pub use sight::{
     Cause, Cold, CommandClass, Crowding, HERD, Invalidated, Lane, Latencies, MOST_SHOWN, POWERS,

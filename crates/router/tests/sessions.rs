@@ -106,7 +106,7 @@ fn clients_beyond_the_limit_are_turned_away() {
     );
     let first = node.connect();
     let refusal = Session::open(&node.router, Peer::default(), START).err();
-    assert_eq!(refusal, Some(&b"-ERR max number of clients reached\r\n"[..]));
+    assert_eq!(refusal.as_deref(), Some(&b"-ERR max number of clients reached\r\n"[..]));
     drop(first);
     node.connect();
     assert_eq!(node.router.counts().refused, 1);

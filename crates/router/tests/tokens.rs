@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD as BASE64};
 use breakwater_engine::{Cache, Config};
 use breakwater_router::{
-    Next, Output, Peer, Permissions, Router, Rules, Session, Template, TokenKey, TokenRules, User,
-    Users,
+    Next, Output, Peer, Permissions, Quota, Router, Rules, Session, Template, TokenKey, TokenRules,
+    User, Users,
 };
 use proptest::prelude::*;
 use ring::hmac;
@@ -14,6 +14,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes or more";
@@ -94,6 +95,45 @@ fn good() -> String {
 
 fn auth(router: &Arc<Router>, token: &str) -> Vec<u8> {
     Client::of(router).send(&[b"AUTH", token.as_bytes()])
+}
+
+#[test]
+fn those_of_one_name_share_its_limits_whatever_tokens_they_bring_and_over_a_reload() {
+    let limited = || TokenRules {
+        quota: Quota { requests: NonZeroU64::new(2), connections: Some(2), ..Quota::default() },
+        ..rules()
+    };
+    let router = router(limited());
+    let claims = |name: &str, id: u64| {
+        format!(r#"{{"sub":"{name}","jti":"{id}","tenant":"t","reads":"r","exp":{}}}"#, NOW + 60)
+    };
+    let enter = |name: &str, id| {
+        let mut client = Client::of(&router);
+        let token = token(HEADER, &claims(name, id));
+        let said = client.send(&[b"AUTH", token.as_bytes()]);
+        (client, String::from_utf8(said).unwrap())
+    };
+    let (mut one, said) = enter("eve", 1);
+    assert_eq!(said, "+OK\r\n");
+    let (mut two, said) = enter("eve", 2);
+    assert_eq!(said, "+OK\r\n");
+    assert!(enter("eve", 3).1.starts_with("-LIMIT connections:"));
+    let (mut other, said) = enter("ivy", 4);
+    assert_eq!(said, "+OK\r\n");
+    assert_eq!(one.send(&[b"PING"]), b"+PONG\r\n");
+    assert_eq!(two.send(&[b"PING"]), b"+PONG\r\n");
+    let rules = Rules { users: users(limited()), ..Rules::default() };
+    router.reload(rules, NOW * 1000);
+    for client in [&mut one, &mut two] {
+        assert!(client.send(&[b"PING"]).starts_with(b"-LIMIT requests:"));
+    }
+    assert!(enter("eve", 5).1.starts_with("-LIMIT connections:"));
+    assert_eq!(other.send(&[b"PING"]), b"+PONG\r\n");
+    // Users have their own: that of tokens does not bind them.
+    let (mut ada, _) = enter("ada", 6);
+    for _ in 0..10 {
+        assert_eq!(ada.send(&[b"PING"]), b"+PONG\r\n");
+    }
 }
 
 #[test]

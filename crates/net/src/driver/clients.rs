@@ -156,7 +156,7 @@ impl Driver {
             }
             Err(refusal) => {
                 // What does not fit an empty socket is not worth waiting for.
-                let _ = channel.write(refusal);
+                let _ = channel.write(&refusal);
                 self.leave(key, channel)
             }
         }

@@ -98,6 +98,7 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"disconnect", disconnect),
     function!(Driver, c"setAddress", set_address),
     function!(Driver, c"stats", stats),
+    function!(Driver, c"audit", audit),
     function!(Driver, c"record", record),
     function!(Driver, c"recorded", recorded),
     function!(Driver, c"endRecording", end_recording),
@@ -138,7 +139,7 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     };
     let session = match Session::open_at(&router, peer, now(), &call.on.mailbox) {
         Ok(session) => session,
-        Err(refusal) => return js.buffer(refusal),
+        Err(refusal) => return js.buffer(&refusal),
     };
     let mut sessions = call.on.sessions.borrow_mut();
     let free = sessions.iter().position(Option::is_none).unwrap_or_else(|| {
@@ -284,6 +285,17 @@ fn set_address<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let port = js.to_number(call.arg::<1>()).unwrap_or_default();
     call.on.router()?.set_address(&host, port as u16);
     js.undefined()
+}
+
+/// `audit()`: what was noted since it was taken last, as lines of JSON.
+fn audit<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let (js, router) = (call.js, call.on.router()?);
+    let lines = router.take_audit(now());
+    let array = js.array(lines.len())?;
+    for (at, line) in lines.iter().enumerate() {
+        js.put_at(array, at, js.text(line)?)?;
+    }
+    Ok(array)
 }
 
 /// `stats(whole)`: counts of the router and of its cache; with all that is known of latencies if `whole`

@@ -1,7 +1,7 @@
 //! Making a router, finding it from other threads, and keeping its cache in order.
 
 use super::driver::{instance, now};
-use super::given::{number, texts};
+use super::given::{number, quota, texts};
 use super::routes::routes;
 use super::tokens::token_rules;
 use super::{list, memory};
@@ -9,8 +9,8 @@ use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{
-    CertificateName, CertificateRules, ClusterOptions, Concern, Limits, Options, Permissions,
-    RingNode, RingOptions, Router, Rules, StoreAddress, User, Users,
+    AuditKeys, CertificateName, CertificateRules, ClusterOptions, Concern, Limits, Options,
+    Permissions, RingNode, RingOptions, Router, Rules, StoreAddress, User, Users,
 };
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +82,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         },
         routes: routes(js, js.prop(options, c"routes")?)?,
         pinned: texts(js, js.prop(options, c"pinned")?)?,
+        audit: js.to_text(js.prop(options, c"audit")?).and_then(|name| AuditKeys::parse(&name)),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
     })
 }
@@ -208,7 +209,7 @@ fn certificate_rules<'s>(js: Js<'s>, given: Val<'s>) -> Result<Option<Certificat
 }
 
 /// The users in an array of `{ name, password?, passwordHashes?, permissions, acl?,
-/// byToken? }`; everybody, if there is no array.
+/// byToken?, limits? }`; everybody, if there is no array.
 fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
     let Some(len) = js.len(array) else { return Ok(Users::open()) };
     let mut users = vec![];
@@ -217,6 +218,7 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
         let name = js.to_text(js.prop(user, c"name")?).unwrap_or_default();
         let password = js.to_text(js.prop(user, c"password")?);
         let by_token = number(js, user, c"byToken")? == Some(1);
+        let limits = quota(js, js.prop(user, c"limits")?)?;
         let hashes = js.prop(user, c"passwordHashes")?;
         let names = js.to_text(js.prop(user, c"permissions")?).unwrap_or_default();
         let permissions = Permissions::parse(&names).ok_or_else(|| ConfigError {
@@ -238,7 +240,7 @@ fn users<'s>(js: Js<'s>, array: Val<'s>) -> Result<Users, Fail> {
         for hash in texts(js, hashes)? {
             user.add_hash(&String::from_utf8_lossy(&hash));
         }
-        users.push(user.reads(concern).named_by_tokens(by_token));
+        users.push(user.reads(concern).named_by_tokens(by_token).limited(limits));
     }
     Ok(Users::new(users))
 }

@@ -2,8 +2,8 @@
 
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
-use breakwater_router::{Latencies, Router};
-use std::ffi::CStr;
+use breakwater_router::{Latencies, RefusalReason, Router};
+use std::ffi::{CStr, CString};
 
 /// The names of the classes of commands.
 const CLASSES: [&CStr; 3] = [c"read", c"write", c"other"];
@@ -72,6 +72,11 @@ pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router, detail: Telling) ->
     group(c"staleGiven", &stale)?;
     group(c"skew", &[(c"top1", skew.top1), (c"top10", skew.top10), (c"top100", skew.top100)])?;
     group(c"cold", &[(c"hits", cold.hits as f64), (c"misses", cold.misses as f64)])?;
+    let refusals = js.object()?;
+    for ((_, name), count) in RefusalReason::ALL.into_iter().zip(router.refusals()) {
+        js.put_number(refusals, &CString::new(name).unwrap_or_default(), count as f64)?;
+    }
+    js.put(object, c"refusals", refusals)?;
     let most = router.cache().bounds().1;
     let most = most.map_or_else(|| js.undefined(), |most| js.number(most as f64))?;
     js.put(object, c"maxBytes", most)

@@ -1,6 +1,6 @@
 //! Which tokens a router takes, as JavaScript gives it: keys as parts of JWKs, read and checked there.
 
-use super::given::{number, texts};
+use super::given::{number, quota, texts};
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_engine::ConfigError;
@@ -8,7 +8,7 @@ use breakwater_router::{Template, TokenKey, TokenRules};
 use std::ffi::CStr;
 
 /// The rules of tokens in `{ keys: [{ algorithm, id?, parts }], issuer?, audience, claim, skew,
-/// template?, revoked? }`; none, if there is no such object.
+/// template?, limits?, revoked? }`; none, if there is no such object.
 pub fn token_rules<'s>(js: Js<'s>, given: Val<'s>) -> Result<Option<TokenRules>, Fail> {
     if js.type_name(given) != "object" {
         return Ok(None);
@@ -26,6 +26,7 @@ pub fn token_rules<'s>(js: Js<'s>, given: Val<'s>) -> Result<Option<TokenRules>,
         claim: text(c"claim")?.unwrap_or_default(),
         skew: number(js, given, c"skew")?.unwrap_or(0),
         template,
+        quota: quota(js, js.prop(given, c"limits")?)?,
         revoked: revoked.map(|lines| lines.split_whitespace().map(str::to_owned).collect()),
     }))
 }

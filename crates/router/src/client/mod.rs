@@ -1,5 +1,6 @@
 //! Clients' side of the node: their bytes in, their replies out.
 
+mod admission;
 mod ahead;
 mod arrivals;
 mod concern;

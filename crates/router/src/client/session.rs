@@ -1,5 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
+use super::admission::{admit, refuse};
 use super::ahead::{self, AHEAD};
 use super::arrivals::Arrivals;
 use super::news;
@@ -45,9 +46,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients,
-    /// the bytes to send to this one before it is disconnected.
-    pub fn open(router: &Arc<Router>, peer: Peer, now: u64) -> Result<Self, &'static [u8]> {
+    /// Opens a session for a client; `now` in Unix milliseconds. When there are too many clients, or too
+    /// many of its user, the bytes to send to this one before it is disconnected.
+    pub fn open(router: &Arc<Router>, peer: Peer, now: u64) -> Result<Self, Vec<u8>> {
         Self::open_at(router, peer, now, &router.mailbox(|| {}))
     }
 
@@ -57,9 +58,10 @@ impl Session {
         peer: Peer,
         now: u64,
         mailbox: &Arc<Mailbox>,
-    ) -> Result<Self, &'static [u8]> {
+    ) -> Result<Self, Vec<u8>> {
         let client = router.join(peer, now, mailbox)?;
-        let state = State::new(client, router.rules());
+        let state = State::new(client.clone(), router.rules())
+            .map_err(|over| router.turn_away(&client, &over.into(), now))?;
         let requests = RequestParser::default();
         let (course, arrivals) = (Course::default(), Arrivals::default());
         let (router, pending, charged) = (router.clone(), vec![], 0);
@@ -115,6 +117,7 @@ impl Session {
         }
         let next = self.take(chunk, now, output, relay);
         let sent = output.bytes.len() - before;
+        self.pay(sent);
         self.state.hears = self.course.hears();
         if fronts {
             self.state.ran(self.course.last.clone());
@@ -170,8 +173,18 @@ impl Session {
         !self.course.replies.is_empty()
     }
 
+    /// Where limits bind its user: so many bytes were sent, and so many requests have no reply yet.
+    #[inline]
+    fn pay(&mut self, sent: usize) {
+        if let Some(stay) = &mut self.state.stay {
+            stay.pay(sent, self.router.nanoseconds());
+            stay.settle(self.course.replies.len());
+        }
+    }
+
     /// Takes a reply of the store; appends to `out` what can leave now.
     pub fn deliver(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
+        let before = out.len();
         match (&delivery.note, delivery.ticket) {
             (Note::Push, _) => self.push(&delivery.bytes, out),
             (Note::News { redirected }, _) => self.hear_news(&delivery.bytes, *redirected, out),
@@ -191,6 +204,7 @@ impl Session {
             }
             (_, None) => {}
         }
+        self.pay(out.len() - before);
         self.state.closing |= delivery.ends;
         if delivery.ticket.is_some() && self.state.is_amid() {
             self.state.engage(self.course.engagement());
@@ -224,7 +238,9 @@ impl Session {
     /// the client is told. `false` if the connection has to end, since it missed something or its time
     /// is over.
     pub fn hear(&mut self, news: &[Notice], out: &mut Vec<u8>) -> bool {
+        let before = out.len();
         news.iter().for_each(|one| news::write(one, &self.state, out));
+        self.pay(out.len() - before);
         !news.iter().any(|one| matches!(one, Notice::Missed | Notice::Expired))
     }
 
@@ -341,8 +357,13 @@ impl Session {
                                 Some(_) => router.replies.expect(&keys),
                             }
                         }
-                        match relay.as_deref_mut() {
-                            None => {
+                        let admitted = admit(state, router, course, args, len);
+                        let taken = match (admitted, relay.as_deref_mut()) {
+                            (Err(why), _) => {
+                                refuse(state, router, course, (&why, args), now, output);
+                                true
+                            }
+                            (Ok(()), None) => {
                                 let (mark, mute) = (output.bytes.len(), state.replying.begin());
                                 let class = execute(state, router, args, now, output);
                                 output.batch.request(class);
@@ -354,14 +375,19 @@ impl Session {
                                 if mute && state.replying.is_mute() && !told() {
                                     output.bytes.truncate(mark);
                                 }
+                                true
                             }
-                            Some(relay) => {
+                            (Ok(()), Some(relay)) => {
                                 let waited = arrivals.waited(used + len);
                                 let mut way = Way { state, router, course, relay, waited };
-                                if !way.send(&rest[..len], args, now, output) {
-                                    break Next::Await;
-                                }
+                                way.send(&rest[..len], args, now, output)
                             }
+                        };
+                        if !taken {
+                            break Next::Await;
+                        }
+                        if let Some(stay) = &mut state.stay {
+                            stay.taken();
                         }
                         commands += 1;
                     }

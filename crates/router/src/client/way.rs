@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
-use crate::shared::{Engagement, Router};
+use crate::shared::{Engagement, Noted, Router};
 use crate::sight::CommandClass;
 use breakwater_resp::{Args, ReplyWriter, RequestParser};
 
@@ -73,6 +73,7 @@ impl Way<'_> {
             concern: self.state.concern.or(user.and_then(|user| user.concern)),
             stand,
             waited: self.waited,
+            at: now,
             args,
             bytes,
         };
@@ -104,7 +105,9 @@ impl Way<'_> {
             }
             Err(Failure(text)) => {
                 reply.error(&text);
-                self.router.count_error(&self.state.client);
+                let user = self.state.user.as_deref();
+                let noted = Noted { client: &self.state.client, user, args: Some(args), now };
+                self.router.refuse(&noted, &text);
             }
         }
         // `CLIENT REPLY ON` has a reply.

@@ -159,8 +159,7 @@ fn log_in(call: &mut Call<'_>, name: &[u8], password: &[u8]) -> Result<(), Failu
     const TOO_MANY: &str = "ERR too many passwords were wrong lately: try again in a second";
     let users = &call.state.rules.users;
     let user = users.authenticate(name, password, call.now).map_err(|_| TOO_MANY)?;
-    let user = user.ok_or(REFUSED)?;
-    call.state.user = Some(user);
+    call.state.log_in(user.ok_or(REFUSED)?)?;
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 use super::call::Call;
 use super::spec::{Command, flag};
 use super::table::{find, known};
+use crate::catalog::Permissions;
 use crate::failure::{Failure, wrong_arity};
 use crate::news::NewsDesk;
 use crate::policy::User;
+use crate::shared::Noted;
 use crate::sight::CommandClass;
 use breakwater_resp::{Args, Protocol};
 
@@ -17,7 +19,7 @@ pub(crate) fn run(call: &mut Call<'_>) -> CommandClass {
     if let Err(Failure(text)) = attempt(call, &mut class) {
         call.reply.rewind(mark);
         call.reply.error(&text);
-        call.router.count_error(&call.state.client);
+        call.router.refuse(&noted(call), &text);
     }
     class
 }
@@ -45,10 +47,20 @@ fn attempt(call: &mut Call<'_>, class: &mut CommandClass) -> Result<(), Failure>
         Some(user) if user.may_all() => {}
         Some(user) => check(user, command, call.args)?,
     }
+    if command.permissions().contains(Permissions::ADMIN) && call.state.rules.audit.is_some() {
+        call.router.note_order(&noted(call));
+    }
     if call.state.heeds() {
         heed(call, command)?;
     }
     (command.run)(call)
+}
+
+/// Who asks for what, for the audit.
+fn noted<'a>(call: &'a Call<'_>) -> Noted<'a> {
+    let state = &call.state;
+    let user = state.user.as_deref();
+    Noted { client: &state.client, user, args: Some(call.args), now: call.now }
 }
 
 /// Whether a user may make a request.

@@ -2,7 +2,7 @@
 //! what the store says.
 
 use super::config::policy;
-use crate::shared::{HotKey, Router};
+use crate::shared::{HotKey, RefusalReason, Router};
 use crate::sight::{CommandClass, Latencies};
 use breakwater_resp::Args;
 use std::fmt::Write;
@@ -17,8 +17,13 @@ const OF_STORE: [Section; 4] =
 
 /// Appends the sections of the node that the words of a request ask for.
 pub(crate) fn write_node(text: &mut String, args: Args<'_>, router: &Router) {
-    let own: [Section; 4] =
-        [("Cache", cache), ("Latency", latency), ("Load", load), ("Reload", reloads)];
+    let own: [Section; 5] = [
+        ("Cache", cache),
+        ("Latency", latency),
+        ("Load", load),
+        ("Refusals", refusals),
+        ("Reload", reloads),
+    ];
     let behind = if router.setup.upstream.is_some() { &OF_STORE[..] } else { &[] };
     for (name, section) in own.iter().chain(behind).filter(|(name, _)| wants(args, name)) {
         begin(text, name);
@@ -62,6 +67,15 @@ fn node(router: &Router) -> Lines {
         ("node_bytes_sent", counts.sent.to_string()),
         ("node_faults", counts.faults.to_string()),
     ])
+}
+
+/// What the node refused by itself, by the reason.
+fn refusals(router: &Router) -> Lines {
+    let of = |((_, name), count): ((RefusalReason, &str), u64)| {
+        let snake = name.replace('F', "_f");
+        (format!("refused_{snake}"), count.to_string())
+    };
+    RefusalReason::ALL.into_iter().zip(router.refusals()).map(of).collect()
 }
 
 /// How long requests take, in microseconds: those that the node answers itself, those that wait for the

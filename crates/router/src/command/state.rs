@@ -3,7 +3,7 @@
 use crate::cache::Concern;
 use crate::catalog::Permissions;
 use crate::news::{Topics, TrackingMode};
-use crate::policy::{DEFAULT, User};
+use crate::policy::{DEFAULT, Metered, Over, Stay, User};
 use crate::shared::{Client, Edition, Engagement, Router};
 use breakwater_resp::Protocol;
 use std::borrow::Cow;
@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) rules: Arc<Edition>,
     /// Who it is; nobody, if it still has to authenticate.
     pub(crate) user: Option<Arc<User>>,
+    /// What it may use of what its user may, if limits bind that one.
+    pub(crate) stay: Option<Stay>,
     pub(crate) db: u8,
     pub(crate) protocol: Protocol,
     /// Whether it gets replies.
@@ -85,14 +87,19 @@ struct Shown {
 }
 
 impl State {
-    pub(crate) fn new(client: Arc<Client>, rules: Arc<Edition>) -> Self {
+    /// The session of a client that has sent nothing yet; `Err` if its user has as many connections as it
+    /// may.
+    pub(crate) fn new(client: Arc<Client>, rules: Arc<Edition>) -> Result<Self, Over> {
         let user = rules.users.at_first(client.peer.certificate.as_ref());
+        let mut stay = None;
+        Stay::enter(&mut stay, metered(&user))?;
         client.profile.lock().known = user.clone();
         let (db, protocol, replying) = (0, Protocol::Resp2, Replying::On);
-        Self {
+        Ok(Self {
             client,
             rules,
             user,
+            stay,
             db,
             protocol,
             replying,
@@ -105,7 +112,14 @@ impl State {
             engagement: Engagement::default(),
             closing: false,
             shown: None,
-        }
+        })
+    }
+
+    /// It is this user from now on, if that one may have one more connection.
+    pub(crate) fn log_in(&mut self, user: Arc<User>) -> Result<(), Over> {
+        Stay::enter(&mut self.stay, user.metered.as_ref())?;
+        self.user = Some(user);
+        Ok(())
     }
 
     /// Takes the rules in force, if they are others. Its user goes on with the permissions that it
@@ -126,11 +140,13 @@ impl State {
         let users = &self.rules.users;
         let Some(user) = &self.user else {
             self.user = users.at_first(self.client.peer.certificate.as_ref());
+            Stay::go_on(&mut self.stay, metered(&self.user));
             return Permissions::empty();
         };
         match users.again(user, now) {
             Some(again) => {
                 let lost = again.lost(user);
+                Stay::go_on(&mut self.stay, again.metered.as_ref());
                 self.user = Some(again);
                 lost
             }
@@ -251,6 +267,9 @@ impl State {
     /// Forgets everything but the connection.
     pub(crate) fn reset(&mut self, router: &Router) {
         self.user = self.rules.users.at_first(self.client.peer.certificate.as_ref());
+        if Stay::enter(&mut self.stay, metered(&self.user)).is_err() {
+            (self.user, self.stay) = (None, None);
+        }
         (self.db, self.protocol, self.concern) = (0, Protocol::Resp2, None);
         // That this very reply is for nobody it has said before.
         if self.replying != Replying::Skipping {
@@ -261,4 +280,9 @@ impl State {
         profile.name.clear();
         (profile.no_evict, profile.no_touch) = (false, false);
     }
+}
+
+/// The limits that bind somebody, if there are any.
+fn metered(user: &Option<Arc<User>>) -> Option<&Metered> {
+    user.as_ref()?.metered.as_ref()
 }

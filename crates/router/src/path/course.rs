@@ -161,6 +161,8 @@ pub(crate) struct Request<'a> {
     pub(crate) stand: Stand,
     /// For how many milliseconds it has waited for the store.
     pub(crate) waited: u64,
+    /// When it is taken, in Unix milliseconds.
+    pub(crate) at: i64,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],

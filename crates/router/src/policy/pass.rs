@@ -28,6 +28,8 @@ pub struct ShownCertificate {
     pub uris: Vec<String>,
     /// Those that are names of hosts.
     pub dns: Vec<String>,
+    /// Until when it counts, in Unix milliseconds.
+    pub until: i64,
 }
 
 impl Pass {
@@ -36,7 +38,7 @@ impl Pass {
     pub(super) fn until(&self) -> i64 {
         match self {
             Self::Signed(claims) => claims.until,
-            Self::Shown(_) => i64::MAX,
+            Self::Shown(shown) => shown.until,
         }
     }
 
@@ -44,7 +46,7 @@ impl Pass {
     pub(super) fn counts(&self, now: i64) -> bool {
         match self {
             Self::Signed(claims) => claims.counts(now),
-            Self::Shown(_) => true,
+            Self::Shown(shown) => now < shown.until,
         }
     }
 }

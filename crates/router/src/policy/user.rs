@@ -1,8 +1,10 @@
 //! Somebody who may connect: by what, and what may be done then.
 
 use super::grant::{Denial, Grant};
+use super::meter::{Meter, Metered};
 use super::pass::Pass;
 use super::password::{Secret, SlowHash};
+use super::quota::Quota;
 use crate::cache::Concern;
 use crate::catalog::{Known, Permissions};
 use breakwater_resp::Args;
@@ -27,6 +29,8 @@ pub struct User {
     pub(crate) concern: Option<Concern>,
     /// Whether a token may name it.
     pub(super) by_token: bool,
+    /// How much it may use, and what it has used; nobody asks, without.
+    pub(crate) metered: Option<Metered>,
     /// By what somebody came who is this user, if not by a password.
     pub(crate) pass: Option<Arc<Pass>>,
 }
@@ -43,6 +47,7 @@ impl User {
             grant: None,
             concern: None,
             by_token: false,
+            metered: None,
             pass: None,
         }
     }
@@ -50,6 +55,16 @@ impl User {
     /// Its reads are answered from there, whatever the routes say.
     pub fn reads(self, concern: Option<Concern>) -> Self {
         Self { concern, ..self }
+    }
+
+    /// All its connections together may use so much.
+    pub fn limited(self, quota: Quota) -> Self {
+        self.metered(quota, Arc::default)
+    }
+
+    /// The same; what it has used already, this meter tells.
+    pub(super) fn metered(self, quota: Quota, meter: impl FnOnce() -> Arc<Meter>) -> Self {
+        Self { metered: quota.binds().then(|| Metered { quota, meter: meter() }), ..self }
     }
 
     /// A token may name it, or may not. Of one that a token may name, not any password will do.

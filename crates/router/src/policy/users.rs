@@ -149,13 +149,20 @@ impl Users {
         self.all.iter()
     }
 
-    /// Takes over from those before what was proven of their passwords.
+    /// Takes over from those before what was proven of their passwords, and what they have used.
     pub(crate) fn inherit(&mut self, before: &Self) {
+        if let (Some(tokens), Some(before)) = (&mut self.tokens, &before.tokens) {
+            tokens.inherit(before);
+        }
         *self.allowance.get_mut() = std::mem::take(&mut *before.allowance.lock());
         for user in &mut self.all {
             let mut own = (**user).clone();
             for secret in &mut own.secrets {
                 secret.inherit(before.all.iter().flat_map(|user| &user.secrets));
+            }
+            let same = before.find(user.name.as_bytes()).and_then(|user| user.metered.as_ref());
+            if let (Some(own), Some(before)) = (&mut own.metered, same) {
+                own.meter = before.meter.clone();
             }
             *user = Arc::new(own);
         }

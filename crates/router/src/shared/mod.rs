@@ -1,5 +1,6 @@
 //! What all sessions of all threads share.
 
+mod audit;
 mod buffers;
 mod clients;
 mod copies;
@@ -8,12 +9,16 @@ mod hot;
 mod limits;
 mod memory;
 mod pause;
+mod refusals;
+mod refuse;
 mod router;
 mod rules;
 mod seen;
 mod tracked;
 
 pub(crate) use crate::news::ClientId;
+pub use audit::AuditKeys;
+pub(crate) use audit::Noted;
 pub use buffers::BufferCounts;
 pub(crate) use buffers::ThreadBuffers;
 pub use clients::Peer;
@@ -25,6 +30,7 @@ pub use hot::HotKey;
 pub use limits::Limits;
 pub use memory::KnownKey;
 
+pub use refusals::RefusalReason;
 pub use router::{Counts, Options, Router, ServerCounts};
 pub(crate) use rules::Edition;
 pub use rules::{Reloads, Rules};

@@ -1,11 +1,13 @@
 //! The shared part of the node: the store, the users, the clients, the counts.
 
+use super::audit::Audit;
 use super::buffers::{BufferCounts, Buffers, ThreadBuffers};
 use super::clients::{Client, Peer, Registry};
 use super::copies::Copies;
 use super::ear::Ear;
 use super::hot::{HotKey, HotKeys};
 use super::pause::Pause;
+use super::refusals::Refusals;
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
@@ -130,6 +132,8 @@ pub struct Router {
     pub(crate) copies: Copies,
     pub(crate) sight: Sight,
     pub(crate) invalidations: Invalidations,
+    pub(super) refusals: Refusals,
+    pub(super) audit: Audit,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
@@ -177,6 +181,8 @@ impl Router {
             copies: Copies::default(),
             sight: Sight::default(),
             invalidations: Invalidations::default(),
+            refusals: Refusals::default(),
+            audit: Audit::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, upstream },
             edition: AtomicU64::new(edition.number),
@@ -302,18 +308,23 @@ impl Router {
         Arc::new(Mailbox::new(self.rules().limits.messages, Box::new(bell)))
     }
 
+    /// Nanoseconds of the engine's clock.
+    pub(crate) fn nanoseconds(&self) -> u64 {
+        u64::try_from(self.cache().clock().elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Takes in a client, or says what to send to it before it is disconnected.
     pub(crate) fn join(
         &self,
         peer: Peer,
         now: u64,
         mail: &Arc<Mailbox>,
-    ) -> Result<Arc<Client>, &'static [u8]> {
+    ) -> Result<Arc<Client>, Vec<u8>> {
         match self.registry.join(peer, now, self.rules().limits.clients, mail) {
             Some(client) => Ok(client),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(b"-ERR max number of clients reached\r\n")
+                Err(b"-ERR max number of clients reached\r\n".to_vec())
             }
         }
     }

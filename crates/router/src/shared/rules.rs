@@ -1,6 +1,7 @@
 //! What may change while the node runs: who may connect, how much is allowed, what is remembered.
 //! All threads share one edition of it at a time.
 
+use super::audit::AuditKeys;
 use super::limits::Limits;
 use crate::cache::{RouteTotals, Routes};
 use crate::policy::Users;
@@ -19,6 +20,8 @@ pub struct Rules {
     pub routes: Routes,
     /// Keys that are hot whatever is counted.
     pub pinned: Vec<Vec<u8>>,
+    /// How keys are noted where refusals and orders are; nothing is noted, without.
+    pub audit: Option<AuditKeys>,
     /// How many threads serve, for `INFO`.
     pub threads: u32,
 }
@@ -30,6 +33,7 @@ impl Default for Rules {
             limits: Limits::default(),
             routes: Routes::default(),
             pinned: vec![],
+            audit: None,
             threads: 1,
         }
     }

@@ -8,12 +8,12 @@ use super::reply::To;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Form, KeyList};
-use crate::catalog::{self, Class, Known};
+use crate::catalog::{self, Class, Known, Permissions};
 use crate::failure::Failure;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
-use crate::shared::ClientId;
+use crate::shared::{ClientId, Noted};
 use crate::sight::CommandClass;
 use breakwater_resp::Protocol;
 
@@ -95,12 +95,27 @@ impl Relay {
         if !matches!(taken, Ok(Taken::Later)) {
             let class = known.map_or(CommandClass::Other, |known| CommandClass::of(known.class));
             self.batch.request(class);
+            if self.rules.audit.is_some() {
+                self.note_order(known, request);
+            }
             self.over_with(known, request.client, course);
             if !self.awaiting.is_empty() {
                 self.awaiting.remove(&request.client);
             }
         }
         taken
+    }
+
+    /// Notes an order to the store. Those to the node itself are noted where they are done.
+    fn note_order(&self, known: Option<&Known>, request: &Request<'_>) {
+        let order = known.is_some_and(|known| {
+            known.permissions.contains(Permissions::ADMIN) && known.class != Class::Local
+        });
+        if order && let Some(client) = self.router.registry.find(request.client) {
+            let (user, args) = (request.user, Some(request.args));
+            let noted = Noted { client: &client, user, args, now: request.at };
+            self.router.note_order(&noted);
+        }
     }
 
     /// Whether a request that has waited for as long as it may needs the store. Who waits for a
@@ -368,6 +383,7 @@ mod tests {
             concern: None,
             stand: Stand::Alone,
             waited: 0,
+            at: 0,
             args,
             bytes: &bytes,
         };

@@ -12,7 +12,9 @@ mod keys;
 mod template;
 mod verdicts;
 
+use super::meter::Meters;
 use super::pass::{Pass, SignedClaims};
+use super::quota::Quota;
 use super::user::User;
 pub use keys::TokenKey;
 use std::collections::HashSet;
@@ -35,6 +37,8 @@ pub struct TokenRules {
     pub skew: u64,
     /// What those may do whom a token names and who are no users.
     pub template: Option<Template>,
+    /// How much each of those may use.
+    pub quota: Quota,
     /// The `jti` of those that do not count any more. Where there is such a list, a token needs a `jti`.
     pub revoked: Option<HashSet<String>>,
 }
@@ -44,11 +48,18 @@ pub struct TokenRules {
 pub(super) struct Tokens {
     rules: TokenRules,
     verdicts: Verdicts,
+    /// What those have used who are no users.
+    meters: Arc<Meters>,
 }
 
 impl Tokens {
     pub(super) fn new(rules: TokenRules) -> Self {
-        Self { rules, verdicts: Verdicts::default() }
+        Self { rules, verdicts: Verdicts::default(), meters: Arc::default() }
+    }
+
+    /// Takes over what was used before.
+    pub(super) fn inherit(&mut self, before: &Self) {
+        self.meters = before.meters.clone();
     }
 
     /// Whom a token names that counts at `now`, in Unix milliseconds; `find` finds users by their names.
@@ -102,7 +113,10 @@ impl Tokens {
         let name = claims.get(&self.rules.claim)?.as_str()?;
         let user = match find(name) {
             Some(user) => user.by_token.then(|| User::clone(user))?,
-            None => self.rules.template.as_ref()?.user(name, &claims)?,
+            None => {
+                let user = self.rules.template.as_ref()?.user(name, &claims)?;
+                user.metered(self.rules.quota, || self.meters.of(name))
+            }
         };
         if !user.on {
             return None;
