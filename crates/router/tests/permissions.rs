@@ -368,3 +368,66 @@ fn what_stands_behind_an_auth_that_fails_is_for_nobody() {
     assert!(!String::from_utf8_lossy(&world.sent).contains("never"));
     assert_eq!(world.router.counts().faults, 0);
 }
+
+/// Whether somebody may hear these, by another way of telling it: `pattern` is `PSUBSCRIBE`.
+fn may_hear(who: &Who, pattern: bool, topics: &[String]) -> bool {
+    match who.name {
+        "chief" => true,
+        // A pattern has to be the very one of its rule.
+        "ada" if pattern => topics.iter().all(|topic| topic == "a:*"),
+        "ada" => topics.iter().all(|topic| topic.starts_with("a:")),
+        _ => false,
+    }
+}
+
+#[test]
+fn nobody_hears_channels_that_are_not_for_it_alone_in_a_transaction_or_unknown() {
+    let mut world = World::new();
+    let mut draw = Draw(13);
+    let (mut permitted, mut refused) = (0, 0);
+    for number in 0..pairs() / 20 {
+        let who = &PEOPLE[draw.below(PEOPLE.len())];
+        let name = ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"][draw.below(3)];
+        let topic = |draw: &mut Draw| match (name, AREAS[draw.below(AREAS.len())]) {
+            // Patterns that reach as far as its own, further, and less far.
+            ("PSUBSCRIBE", area) => format!("{area}:{}", ["*", "*", "n*", "?"][draw.below(4)]),
+            (_, area) => format!("{area}:news.{number}"),
+        };
+        let topics: Vec<_> = (0..1 + draw.below(2)).map(|_| topic(&mut draw)).collect();
+        let may = may_hear(who, name == "PSUBSCRIBE", &topics);
+        let words: Vec<_> = [name.to_owned()].into_iter().chain(topics.clone()).collect();
+        let mut session = Session::open(&world.router, Peer::default(), 0).unwrap();
+        // It subscribes in RESP3, and may say other things afterwards.
+        let mut output = Output::default();
+        let hello = format!("HELLO 3 AUTH {0} {0}\r\n", who.name);
+        session.feed(hello.as_bytes(), 0, &mut output);
+        assert!(output.bytes.starts_with(b"%"), "{}", output.bytes.escape_ascii());
+        world.sessions.insert("fresh", session);
+        world.serve();
+        world.sent.clear();
+        let transaction = draw.below(3) == 0;
+        if transaction && who.commands.contains('t') {
+            assert_eq!(world.ask("fresh", b"MULTI\r\n"), "+OK\r\n");
+            let said = world.ask("fresh", &bulk(&words));
+            assert_eq!(!said.starts_with("-NOPERM"), may, "{} {words:?}: {said}", who.name);
+            if !may {
+                assert!(world.ask("fresh", b"EXEC\r\n").starts_with("-EXECABORT"));
+            }
+        } else {
+            let said = world.feed("fresh", &bulk(&words));
+            assert_eq!(!said.starts_with(b"-NOPERM"), may, "{} {words:?}", who.name);
+        }
+        world.serve();
+        (permitted, refused) =
+            if may { (permitted + 1, refused) } else { (permitted, refused + 1) };
+        if !may {
+            let sent = String::from_utf8_lossy(&world.sent).into_owned();
+            assert!(!topics.iter().any(|topic| sent.contains(topic.as_str())), "{sent}");
+        }
+        assert_eq!(world.ask("nobody", &bulk(&words)), NOAUTH, "{words:?}");
+        if let Some(mut session) = world.sessions.remove("fresh") {
+            session.end(&mut world.relay);
+        }
+    }
+    assert!(permitted > pairs() / 200 && refused > pairs() / 200, "{permitted} {refused}");
+}
