@@ -321,6 +321,34 @@ const forgotten = {
     node.memory.listen(() => {})
     await node.close()
   },
+  async 'router: onStore'() {
+    const store = 'redis://127.0.0.1:1'
+    const node = createRouter({ maxBytes: '16mb', threads: 1, store, onStore: () => {} })
+    await node.listen({ port: 0 })
+    await node.close()
+  },
+  async 'router: deadline of a hook'() {
+    const asked = new Promise(resolve => {
+      const onCommand = {
+        async: true,
+        deadline: '1h',
+        handle() {
+          resolve()
+          return never()
+        },
+      }
+      const drain = { within: 10 }
+      const node = createRouter({ maxBytes: '16mb', threads: 0, drain, hooks: { onCommand } })
+      node.listen({ port: 0 }).then(async ({ port }) => {
+        const socket = connect(port, '127.0.0.1').on('error', () => {})
+        socket.write('PING\r\n')
+        await asked
+        await node.close()
+        socket.destroy()
+      })
+    })
+    await asked
+  },
   lockTimeout() {
     new Cache({ max: 10, lockTimeout: '1h' }).getOrSet('a', never)
   },

@@ -51,7 +51,7 @@ const timers: Record<string, Cases> = {
   'router/audit.ts': { awaited: [], forgotten: ['router: audit'] },
   'router/drain.ts': { awaited: ['router: drain'], forgotten: [] },
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
-  'router/watch.ts': { awaited: [], forgotten: ['router: onHotKey'] },
+  'router/hooks/calls.ts': { awaited: [], forgotten: ['router: deadline of a hook'] },
   'router/index.ts': { awaited: ['router: warmUp'], forgotten: [] },
   'router/memory.ts': { awaited: [], forgotten: ['router: memory that is listened to'] },
   // It runs until it is told to end: `router/processes`.
@@ -59,6 +59,7 @@ const timers: Record<string, Cases> = {
   // It runs until whoever takes it ends it: `laboratory/record-node`.
   'router/recording.ts': { awaited: [], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
+  'router/watch.ts': { awaited: [], forgotten: ['router: onHotKey', 'router: onStore'] },
   'router/workers.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
   'routing/pool/job.ts': { awaited: ['pool: timeout'], forgotten: [] },
   'routing/pool/seat.ts': {

@@ -46,6 +46,12 @@ const OPTIONS: Record<
   [from: RouterOptions, to: RouterOptions, changed: string[] | RegExp]
 > = {
   threads: [{ threads: 1 }, { threads: 2 }, ['threads']],
+  workers: [{ threads: undefined, workers: 1 }, { threads: undefined, workers: 2 }, ['workers']],
+  mode: [
+    { store: STORE.url },
+    { store: STORE.url, threads: undefined, mode: 'processes' },
+    RegExp(`^mode must be 'threads' ${RESTS} 'processes'$`),
+  ],
   drain: [{}, { drain: {} }, []],
   'drain.over': [{}, { drain: { over: '10s' } }, ['drain.over']],
   'drain.within': [{}, { drain: { within: '10s' } }, ['drain.within']],
@@ -76,6 +82,8 @@ const OPTIONS: Record<
     ['hotKeys.pinned'],
   ],
   onHotKey: [{ store: STORE.url }, { store: STORE.url, onHotKey: () => {} }, ['onHotKey']],
+  // Any file: nothing listens that would read it.
+  hooks: [{}, { hooks: import.meta.url }, ['hooks']],
   driver: [{ driver: 'net' }, {}, RegExp(`^driver must be 'net' ${RESTS} 'auto'$`)],
   store: [
     { store: 'redis://:secret@127.0.0.1:1' },

@@ -340,6 +340,40 @@ export class TierError extends BreakwaterError {
   }
 }
 
+/** `ERR_HOOK`: a hook of a router has failed; `cause` is what it threw. */
+export class HookError extends BreakwaterError {
+  static override readonly code = 'ERR_HOOK'
+
+  /** Which hook. */
+  readonly hook: string
+
+  /** @internal */
+  constructor(hook: string, cause: unknown, before: number) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    const also = before > 0 ? ` (and ${before} times since the last warning)` : ''
+    super('ERR_HOOK', `${hook} failed: ${why}${also}`, { cause })
+    this.hook = hook
+  }
+}
+
+/** `ERR_HOOK_MODULE`: the module of a router's hooks cannot be loaded; `cause` says why. */
+export class HookModuleError extends BreakwaterError {
+  static override readonly code = 'ERR_HOOK_MODULE'
+
+  /** The module. */
+  readonly path: string
+  /** Why, in words. */
+  readonly why: string
+
+  /** @internal */
+  constructor(path: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super('ERR_HOOK_MODULE', `the hooks in ${path} cannot be loaded: ${why}`, { cause })
+    this.path = path
+    this.why = why
+  }
+}
+
 /** `ERR_INTERNAL`: a bug of this package. Please report it. */
 export class InternalError extends BreakwaterError {
   static override readonly code = 'ERR_INTERNAL'

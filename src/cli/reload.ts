@@ -86,13 +86,14 @@ export function reloadWhenAsked(what: Reloaded, first: Settings, watches: boolea
 
 /** The file of a configuration, and those that it names. */
 function filesOf({ file, config }: Settings): string[] {
-  const { tls, storeTls, admin, tokens }: RouterConfig = config
+  const { tls, storeTls, admin, tokens, hooks }: RouterConfig = config
   const keys = tokens?.keys.map(key => (typeof key === 'string' ? key : key.file))
   const named = [
     file,
     admin?.tokenFile,
     keys,
     tokens?.revoked,
+    typeof hooks === 'string' ? hooks : undefined,
     tls?.cert,
     tls?.key,
     tls?.ca,

@@ -132,6 +132,7 @@ export const serve = new Command('serve')
     (value: string, before: string[] = []) => [...before, value],
   )
   .option('--hot-key <key>', 'a key that is hot whatever is counted; may be repeated', more)
+  .option('--hooks <file>', 'a module of hooks, which have a say in what clients ask')
   .option('--store-tls-ca <file>', "authorities of the store's certificate, for rediss://, as PEM")
   .option('--store-tls-cert <file>', "the node's own certificate for the store, as PEM")
   .option('--store-tls-key <file>', 'its private key, as PEM')

@@ -57,6 +57,7 @@ export interface Flags {
   breakerHalfOpenAfter?: string
   route?: string[]
   hotKey?: string[]
+  hooks?: string
   requirepass?: string
   user?: RouterUser[]
   auditLog?: string
@@ -101,6 +102,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'breaker.halfOpenAfter': 'breakerHalfOpenAfter',
   routes: 'route',
   'hotKeys.pinned': 'hotKey',
+  hooks: 'hooks',
   password: 'requirepass',
   users: 'user',
   'storeTls.ca': 'storeTlsCa',

@@ -26,6 +26,13 @@ export interface NativeRouter {
    * connection has to end, since it missed some.
    */
   news(): (number | Buffer | undefined)[]
+  /** Has these hooks asked from now on; none, without. */
+  setHooks(hooks: NativeHooks | undefined): void
+  /**
+   * A hook answers a question of a session later; whether that waited for it: then it is fed nothing,
+   * an empty chunk.
+   */
+  answer(session: number, question: number, said: unknown): boolean
   /** The client's number in this process. */
   clientId(session: number): number
   /** The connection is gone. */
@@ -92,8 +99,36 @@ export interface NativeSockets {
    * Those that are not done `within` so many milliseconds are cut.
    */
   drain(most: number, within: number): void
+  /** Has these hooks asked from now on; none, without. */
+  setHooks(hooks: NativeHooks | undefined): void
+  /** A hook answers a question of a client later. */
+  answer(client: number, question: number, said: unknown): void
   /** Ends everything at once. */
   close(): void
+}
+
+/** The hooks of one thread, as the native side asks them. */
+export interface NativeHooks {
+  /** Which commands each is asked about. */
+  hooks: { commands: string[]; prefixes: string[] }[]
+  /** 1 if clients that come are asked about. */
+  greets: number
+  /** Where questions lie that fit it. */
+  area: Uint8Array
+  /**
+   * Answers a question, which lies in `area` or, if it is large, in `block`: see
+   * `src/router/hooks/block.ts` and `ruling.ts`. It must not throw.
+   */
+  ask: (block?: Uint8Array) => unknown
+}
+
+/** What a hook may know of a client. */
+export interface NativeClient {
+  address: string
+  local: string
+  name: string
+  label?: string
+  certificate?: { common: string[]; dns: string[]; uris: string[] }
 }
 
 /** What a panic cost: one connection, all of the thread, or the driver, which has ended. */
@@ -120,7 +155,7 @@ export interface NativeStoreTls {
 }
 
 /** What a driver does once it has written the replies to a chunk. */
-export const Next = { read: 0, resume: 1, close: 2 } as const
+export const Next = { read: 0, resume: 1, close: 2, await: 3 } as const
 
 /** What {@link NativeBinding.createRouter} takes, checked and complete. */
 export interface NativeOptions {
@@ -299,6 +334,8 @@ interface NativeBinding {
   hashPassword(password: string): string
   /** Closes what `duplicateFd` or `listenUnix` gave: Node.js warns of descriptors that it did not open. */
   closeFd(fd: number): void
+  /** What a hook may know of a client; `undefined` if it is gone. */
+  showClient(router: number, client: number): NativeClient | undefined
   /** Has the native drivers of a router meet clients this way from now on. */
   setTls(router: number, tls: NativeTls): void
   /** Has them meet the store this way from now on. */
@@ -312,12 +349,13 @@ interface NativeBinding {
   /**
    * Missing on Windows; gives `undefined` where the event loop cannot be reached. Each entrance is
    * two numbers: a descriptor, and its kind in bits of {@link Entering}. `told` hears of panics and of
-   * what they cost ({@link FaultCost}).
+   * what they cost ({@link FaultCost}). `hooks` have a say in requests from the first one on.
    */
   startSockets?: (
     router: number,
     entrances: number[],
     told: (cost: number, why: string) => void,
+    hooks: NativeHooks | undefined,
   ) => NativeSockets | undefined
 }
 
@@ -334,6 +372,7 @@ export const {
   mergeLatencies,
   setTls,
   setStoreTls,
+  showClient,
   listenUnix,
   holdEntrance,
   sendDatagram,

@@ -4,9 +4,13 @@
 
 import type { Server, Socket } from 'node:net'
 import { BroadcastChannel } from 'node:worker_threads'
+import { neutrally } from '../base/context.ts'
+import type { HookError } from '../base/errors.ts'
 import { clearTimeout, setImmediate, setTimeout } from '../base/runtime.ts'
 import { type NativeRouter, Next } from '../native/router.ts'
 import { type Drain, inSlices } from './drain.ts'
+import { type Answer, nativeHooks } from './hooks/calls.ts'
+import type { CheckedHooks } from './hooks/define.ts'
 
 /** Replies up to this length, in bytes, leave through one area that is used again and again. */
 const AREA = 64 * 1024
@@ -20,12 +24,15 @@ const NOTHING = Buffer.alloc(0)
 export class Driver {
   readonly #router: NativeRouter
   readonly #connections = new Map<number, ClientSocket>()
+  readonly #failed: (error: HookError) => void
   readonly #channel: BroadcastChannel
   #area = Buffer.allocUnsafeSlow(AREA)
   #emptied: (() => void) | undefined
 
-  constructor(router: NativeRouter) {
+  /** @param failed - hears of hooks that fail. */
+  constructor(router: NativeRouter, failed: (error: HookError) => void) {
     this.#router = router
+    this.#failed = failed
     // CLIENT KILL may name a client of any thread.
     this.#channel = new BroadcastChannel(channelOf(router.id))
     this.#channel.onmessage = event => this.#end((event as { data: number[] }).data)
@@ -44,13 +51,26 @@ export class Driver {
       return
     }
     const id = this.#router.clientId(session)
-    const connection = new ClientSocket(socket, chunk => this.#feed(session, connection, chunk))
+    const connection = new ClientSocket(socket, session, chunk =>
+      this.#feed(session, connection, chunk),
+    )
     this.#connections.set(id, connection)
     socket.once('close', () => {
       this.#connections.delete(id)
       this.#router.disconnect(session)
       if (this.#connections.size === 0) this.#emptied?.()
     })
+  }
+
+  /** Has these hooks asked from now on; none, without. */
+  setHooks(hooks: CheckedHooks | undefined): void {
+    const answer: Answer = (client, question, said) => {
+      const connection = this.#connections.get(client)
+      if (connection === undefined) return
+      if (this.#router.answer(connection.session, question, said)) connection.answered()
+    }
+    const { id } = this.#router
+    neutrally(() => this.#router.setHooks(nativeHooks(id, hooks, answer, this.#failed)))
   }
 
   /** Answers what has been received, then ends all connections; done when the last is closed. */
@@ -82,7 +102,7 @@ export class Driver {
 
   /** Feeds a chunk and writes the replies; what comes next. */
   #feed(session: number, connection: ClientSocket, chunk: Uint8Array): number {
-    const result = connection.isFull
+    const result = connection.isHeld
       ? this.#router.hold(session, chunk, this.#area)
       : this.#router.feed(session, chunk, this.#area)
     // Lengths may exceed 32 bits: no bit operations.
@@ -136,21 +156,38 @@ function channelOf(router: number): string {
 /** One client's socket, and whether we listen to it. */
 class ClientSocket {
   readonly socket: Socket
+  /** Its session. */
+  readonly session: number
   readonly #feed: (chunk: Uint8Array) => number
   /** Commands wait in the core until the client has taken its replies. */
   #waiting = false
+  /** They wait for the answer of a hook. */
+  #asking = false
   #finishing = false
   #linger = LINGER
   #ended = false
 
-  constructor(socket: Socket, feed: (chunk: Uint8Array) => number) {
+  constructor(socket: Socket, session: number, feed: (chunk: Uint8Array) => number) {
     this.socket = socket
+    this.session = session
     this.#feed = feed
     socket.on('data', chunk => this.#receive(chunk as Buffer))
     socket.on('drain', () => this.#resume())
     socket.on('error', () => socket.destroy())
     // It may still read what it asked for, in its own time.
     socket.on('end', () => this.finish(Number.POSITIVE_INFINITY))
+  }
+
+  /** Whether no other command may run yet. */
+  get isHeld(): boolean {
+    return this.isFull || this.#asking
+  }
+
+  /** The hook has answered that its commands wait for. */
+  answered(): void {
+    this.#asking = false
+    this.#waiting = true
+    this.#resume()
   }
 
   /** Whether it has replies to take before another command runs. */
@@ -178,7 +215,7 @@ class ClientSocket {
   finish(linger = LINGER): void {
     this.#finishing = true
     this.#linger = linger
-    if (!this.#waiting) this.#end()
+    if (!this.#waiting && !this.#asking) this.#end()
   }
 
   #receive(chunk: Uint8Array): void {
@@ -191,7 +228,8 @@ class ClientSocket {
       this.socket.destroy()
       return
     }
-    this.#waiting = next === Next.resume
+    this.#asking ||= next === Next.await
+    this.#waiting = next === Next.resume && !this.#asking
     if (next === Next.close) {
       this.#end()
     } else if (this.#waiting && !this.isFull) {
@@ -204,7 +242,7 @@ class ClientSocket {
     if (!this.#waiting || this.isFull || this.socket.destroyed) return
     this.#waiting = false
     this.#receive(NOTHING)
-    if (this.#finishing && !this.#waiting) this.#end()
+    if (this.#finishing && !this.#waiting && !this.#asking) this.#end()
   }
 
   /**

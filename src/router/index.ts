@@ -1,6 +1,11 @@
 // The routing node: a server that Redis clients connect to, in front of a store of its own.
 import { checkSignal } from '../base/checks.ts'
-import { BreakwaterError, NativeDriverError, OptionCombinationError } from '../base/errors.ts'
+import {
+  BreakwaterError,
+  type HookError,
+  NativeDriverError,
+  OptionCombinationError,
+} from '../base/errors.ts'
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
 import { version } from '../base/version.ts'
 import {
@@ -27,14 +32,16 @@ import {
   type RouterAddress,
   shareAll,
 } from './entrances.ts'
+import type { CheckedHooks } from './hooks/define.ts'
+import { checkedOf, moduleOf } from './hooks/module.ts'
 import { hotKeyChanges } from './hot-keys.ts'
 import { NativeMemory, type RouterMemory } from './memory.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { Processes } from './processes.ts'
 import { recordingOf } from './recording.ts'
-import { changesBetween, checkFixed, editionOf, type Running, run } from './reload.ts'
-import { faultError, isNative, serveNatively } from './sockets.ts'
+import { areSame, changesBetween, checkFixed, editionOf, type Running, run } from './reload.ts'
+import { type Fault, faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { imbalanceOf, type Report, type RouterStats } from './stats.ts'
 import { type DrainProgress, type RouterStatus, unready, type WorkerCounts } from './status.ts'
@@ -49,6 +56,21 @@ export type { StoreBreakerOptions, StoreEvent } from './breaker.ts'
 export { defineConfig, type RouterConfig } from './config.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
+export {
+  type AsyncHook,
+  type ClientRuling,
+  type CommandHook,
+  type CommandRuling,
+  type ConnectHook,
+  defineHooks,
+  type HookCertificate,
+  type HookClient,
+  type HookInterest,
+  type HookReply,
+  type HookRequest,
+  type RouterHooks,
+  type SyncHook,
+} from './hooks/define.ts'
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type { CertificateName, IdentityOptions } from './identity.ts'
 export type {
@@ -66,6 +88,7 @@ export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { State as RouterState } from './state.ts'
 export type {
   ClassLatencies,
+  HookStats,
   LatencyStats,
   RouterStats,
   RouteStats,
@@ -219,6 +242,8 @@ class ThreadedRouter implements Router {
   #since: { at: number; from: number } | undefined
   /** The drain, once it began. */
   #drain: Omit<DrainProgress, 'left'> | undefined
+  /** Makes hooks ready; what it gives puts them into force where no workers serve. */
+  #prepareHooks: ((hooks: Running['hooks']) => Promise<() => void>) | undefined
   /** Tells the driver `net` of this thread of new certificates. */
   #spread: ((tls: NetTls) => Promise<void>) | undefined
   readonly #hotKeys = new Watch(
@@ -324,7 +349,10 @@ class ThreadedRouter implements Router {
       const { id } = this.#native
       const audit = this.#state === 'open' ? AuditLog.open(options.audit) : undefined
       try {
+        const same = areSame(before.hooks, next.hooks)
+        const commitHooks = same ? undefined : await this.#prepareHooks?.(next.hooks)
         disconnect(id, reloadRouter(id, next.checked, next))
+        commitHooks?.()
       } catch (error) {
         AuditLog.drop(audit)
         throw error
@@ -458,7 +486,11 @@ class ThreadedRouter implements Router {
     const entrances = await openAll(plans)
     if (entrances === undefined) {
       if (this.#wanted === 'native') throw new NativeDriverError()
-      return this.#serveByNet(plans.filter(each => 'port' in each))
+      const hooks = await checkedOf(this.#running.hooks)
+      return this.#serveByNet(
+        plans.filter(each => 'port' in each),
+        hooks,
+      )
     }
     const { threads: count } = this.#running.checked
     if (count === 0) return this.#serveHere(entrances)
@@ -467,6 +499,7 @@ class ThreadedRouter implements Router {
       entrances,
       drain: () => this.#running.drain,
       failed: warn,
+      hookFailed: warnOfHook,
     })
     try {
       await workers.resize(count)
@@ -479,6 +512,11 @@ class ThreadedRouter implements Router {
     this.#workers = workers
     this.#meet = () => workers.meet()
     this.#stop = () => workers.stop()
+    this.#prepareHooks = async hooks => {
+      await workers.prepare(moduleOf(hooks))
+      // They are a part of the edition.
+      return () => {}
+    }
     return this.#opened(entrances)
   }
 
@@ -486,7 +524,9 @@ class ThreadedRouter implements Router {
   #kind(entrances: Entrance[]): Kind {
     const { mode, tls } = this.#running
     if (mode === 'threads') {
-      return new Threads({ router: this.#native.id, entrances, driver: this.#wanted, tls })
+      const { id: router } = this.#native
+      const hooks = moduleOf(this.#running.hooks)
+      return new Threads({ router, entrances, driver: this.#wanted, tls, hooks })
     }
     const processes = new Processes({
       entrances,
@@ -509,11 +549,14 @@ class ThreadedRouter implements Router {
 
   /** Serves on this thread. */
   async #serveHere(entrances: Entrance[]): Promise<RouterAddress[]> {
-    if (this.#wanted !== 'net' && this.#serveNatively(entrances)) return this.#opened(entrances)
+    const hooks = await checkedOf(this.#running.hooks)
+    if (this.#wanted !== 'net' && this.#serveNatively(entrances, hooks)) {
+      return this.#opened(entrances)
+    }
     const shares = shareAll(entrances)
     for (const entrance of entrances) entrance.close()
     if (this.#wanted !== 'native') {
-      await this.#serveByNet(shares)
+      await this.#serveByNet(shares, hooks)
       return this.#opened(entrances)
     }
     giveBack(shares)
@@ -521,20 +564,30 @@ class ThreadedRouter implements Router {
   }
 
   /** Serves natively on this thread, and again if a bug ends the driver; `false` where it cannot be. */
-  #serveNatively(entrances: Entrance[]): boolean {
+  #serveNatively(entrances: Entrance[], first: CheckedHooks | undefined): boolean {
+    let hooks = first
     const start = () => {
       const shares = shareAll(entrances)
-      const started = serveNatively(this.#native.id, shares, fault => {
+      const hear = (fault: Fault) => {
         warn(faultError(fault))
         if (fault.cost !== FaultCost.driver || this.#state !== 'open') return
         sockets = start()
-      })
+      }
+      const tell = (error: HookError) => warnOfHook(error.message)
+      const started = serveNatively(this.#native.id, shares, hear, tell, hooks)
       if (started === undefined) giveBack(shares)
       return started
     }
     let sockets = start()
     if (sockets === undefined) return false
     this.#uses('native')
+    this.#prepareHooks = async given => {
+      const next = await checkedOf(given)
+      return () => {
+        hooks = next
+        sockets?.setHooks(next)
+      }
+    }
     this.#meet = () => sockets?.meet()
     this.#stop = async how => {
       for (const entrance of entrances) entrance.close()
@@ -543,8 +596,17 @@ class ThreadedRouter implements Router {
     return true
   }
 
-  async #serveByNet(entrances: Parameters<NetServers['open']>[0]): Promise<RouterAddress[]> {
-    const servers = new NetServers(this.#native, this.#running.tls)
+  async #serveByNet(
+    entrances: Parameters<NetServers['open']>[0],
+    hooks: CheckedHooks | undefined,
+  ): Promise<RouterAddress[]> {
+    const tell = (error: HookError) => warnOfHook(error.message)
+    const servers = new NetServers(this.#native, this.#running.tls, tell)
+    servers.setHooks(hooks)
+    this.#prepareHooks = async given => {
+      const next = await checkedOf(given)
+      return () => servers.setHooks(next)
+    }
     this.#stop = how => servers.drain(how)
     this.#spread = tls => servers.setTls(tls)
     const addresses = await servers.open(entrances)
@@ -581,6 +643,11 @@ class ThreadedRouter implements Router {
 /** Tells of what cost clients their connections. */
 function warn(error: Error): void {
   process.emitWarning(error)
+}
+
+/** Tells of a hook that failed. */
+function warnOfHook(message: string): void {
+  process.emitWarning(message, { code: 'BREAKWATER_HOOK' })
 }
 
 /** Opens all or none; `undefined` where descriptors cannot be shared (Windows). */

@@ -109,6 +109,7 @@ export function merged(
     staleGiven: summed(of(({ staleGiven }) => staleGiven)),
     refusals: summed(of(({ refusals }) => refusals)),
     cold: summed(of(({ cold }) => cold)),
+    hooks: summed(of(({ hooks }) => hooks)),
     skew: skewOf(all),
     threads: seats.map(reports => summed(reports.flatMap(({ threads }) => threads))),
     upstream: grouped(of(({ upstream }) => upstream).flat(), serverOf, all => server(all, detail)),

@@ -1,10 +1,12 @@
 // The driver of Node.js's own sockets: a server for each entrance, of TLS where clients speak it.
 import { createServer, type Server, type ServerOpts } from 'node:net'
 import type { SecureContext, SecureContextOptions, TLSSocket, Server as TlsServer } from 'node:tls'
+import type { HookError } from '../base/errors.ts'
 import { attachRouter, Entering, type NativeRouter, type NativeTls } from '../native/router.ts'
 import type { Drain } from './drain.ts'
 import { Driver } from './driver.ts'
 import { described, listen, type PortPlan, type RouterAddress, type Share } from './entrances.ts'
+import type { CheckedHooks } from './hooks/define.ts'
 import type { ThreadDriver } from './sockets.ts'
 
 /** How sockets are set up on every thread. */
@@ -32,14 +34,22 @@ export class NetServers implements ThreadDriver {
   #tls: NetTls | undefined
   #contexts = new Map<string, SecureContext>()
 
-  constructor(router: NativeRouter, tls: NetTls | undefined) {
-    this.#driver = new Driver(router)
+  constructor(router: NativeRouter, tls: NetTls | undefined, failed: (error: HookError) => void) {
+    this.#driver = new Driver(router, failed)
     this.#tls = tls
   }
 
   /** Of a router of this process, on another thread. */
-  static attach(router: number, tls: NetTls | undefined): NetServers {
-    return new NetServers(attachRouter(router), tls)
+  static attach(
+    router: number,
+    tls: NetTls | undefined,
+    failed: (error: HookError) => void,
+  ): NetServers {
+    return new NetServers(attachRouter(router), tls, failed)
+  }
+
+  setHooks(hooks: CheckedHooks | undefined): void {
+    this.#driver.setHooks(hooks)
   }
 
   /** Opens entrances, or takes over shared ones. */

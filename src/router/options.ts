@@ -8,6 +8,8 @@ import type { NativeOptions, NativeRoute } from '../native/router.ts'
 import { type AuditOptions, checkAudit } from './audit.ts'
 import { checkStoreBreaker, type StoreBreakerOptions, type StoreEvent } from './breaker.ts'
 import { checkDrain, type DrainOptions } from './drain.ts'
+import { checkHooks, type RouterHooks } from './hooks/define.ts'
+import { findModule } from './hooks/module.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkIdentity, type IdentityOptions } from './identity.ts'
 import {
@@ -140,6 +142,12 @@ export interface RouterOptions {
    * {@link RouterOptions.onHotKey} is.
    */
   onStore?: ((event: StoreEvent) => void) | undefined
+  /**
+   * What has a say in what clients ask: the path of a module whose default export is
+   * {@link RouterHooks}, which each thread loads for itself; or, with `threads: 0`, hooks themselves.
+   * Default: nothing, at no cost.
+   */
+  hooks?: string | RouterHooks | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
@@ -175,6 +183,7 @@ const KNOWN: readonly string[] = [
   'hotKeys',
   'onHotKey',
   'onStore',
+  'hooks',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -249,6 +258,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     if (options[hook] === undefined || typeof options[hook] === 'function') continue
     throw new InvalidOptionError(hook, options[hook], 'a function')
   }
+  checkHookOption(options.hooks, threads)
   const readFrom = checkOneOf('readFrom', options.readFrom ?? 'primary', READ_FROM)
   const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
   checkReplicas(store, readFrom, routes)
@@ -297,6 +307,16 @@ function checkWorkers({ mode = 'threads', workers, threads, store }: RouterOptio
     refuse('mode', 'processes', 'no store', 'clients would not see what others wrote elsewhere')
   }
   return whole('workers', workers ?? availableParallelism(), 1, 1024)
+}
+
+/** Functions cannot be handed to other threads. */
+function checkHookOption(hooks: RouterOptions['hooks'], threads: number): void {
+  if (hooks === undefined) return
+  if (typeof hooks === 'string') return void findModule(hooks)
+  checkHooks(hooks)
+  if (threads === 0) return
+  const why = 'hooks of other threads are given as the path of a module'
+  throw new OptionCombinationError('hooks', 'an object', `threads ${threads}`, why)
 }
 
 /** How certificates log clients in, where clients show some. */

@@ -13,7 +13,7 @@ import type { Share } from './entrances.ts'
 import type { Edition, News } from './messages.ts'
 import { serveNatively } from './sockets.ts'
 import type { Report } from './stats.ts'
-import { type Line, tellFaults, work } from './work.ts'
+import { hooksFor, type Line, raise, tellFaults, tellHooks, work } from './work.ts'
 
 /** What the first process hands to a worker. */
 export interface ProcessAssignment {
@@ -30,9 +30,11 @@ const COUNTED = 250
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 // Whoever has no first process any more ends as well.
 process.once('disconnect', () => process.exit(1))
-process.once('message', (assignment: ProcessAssignment) => serve(assignment))
+process.once('message', (assignment: ProcessAssignment) => {
+  serve(assignment).catch(raise)
+})
 
-function serve({ edition, shares }: ProcessAssignment): void {
+async function serve({ edition, shares }: ProcessAssignment): Promise<void> {
   const { checked, tls, storeTls } = edition
   const router = createRouter(checked)
   if (tls !== undefined) setTls(router.id, tls)
@@ -40,11 +42,14 @@ function serve({ edition, shares }: ProcessAssignment): void {
   const [{ address }] = shares as [Share]
   router.setAddress(address.address, address.port)
   const line = lineOf(router)
-  const served = serveNatively(router.id, shares, tellFaults(line))
+  // Nobody is served past the hooks.
+  const hooks = await hooksFor(line, edition.hooks)
+  const served = serveNatively(router.id, shares, tellFaults(line), tellHooks(line), hooks)
   if (served === undefined) throw new NativeDriverError()
   work(line, {
     driver: 'native',
     served,
+    hooks,
     reload: next => disconnect(router.id, reloadRouter(router.id, next.checked, next)),
   })
   const count = () => {

@@ -6,6 +6,8 @@ import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions, NativeServer, NativeStoreTls, NativeTokens } from '../native/router.ts'
 import { checkDrain, type Drain } from './drain.ts'
 import type { Plan } from './entrances.ts'
+import type { RouterHooks } from './hooks/define.ts'
+import { findModule, type HookModule, isModule, isSame, moduleOf } from './hooks/module.ts'
 import type { Edition } from './messages.ts'
 import type { NetTls } from './net.ts'
 import { check, type DriverName, type RouterOptions, speaksTls } from './options.ts'
@@ -27,6 +29,8 @@ export interface Running {
   drain: Drain
   tls: NetTls | undefined
   storeTls: NativeStoreTls | undefined
+  /** The module of hooks, as its file is now, or hooks themselves. */
+  hooks: HookModule | RouterHooks | undefined
   /** Where it listens, once it does. */
   entrances: Plan[] | undefined
 }
@@ -48,18 +52,21 @@ export function run(options: RouterOptions, version: string, before?: Running): 
     drain: checkDrain(options.drain),
     tls: options.tls === undefined ? undefined : { ...readTls(options.tls), ticketKeys },
     storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
+    hooks: typeof options.hooks === 'string' ? findModule(options.hooks) : options.hooks,
     entrances: before?.entrances,
   }
 }
 
 /** What each worker goes by. */
-export function editionOf({ mode, checked, tls, storeTls }: Running): Edition {
-  if (mode === 'threads') return { checked, tls, storeTls }
+export function editionOf({ mode, checked, tls, storeTls, hooks: given }: Running): Edition {
+  const hooks = moduleOf(given)
+  if (mode === 'threads') return { checked, tls, storeTls, hooks }
   const shares = SHARED.flatMap(option => {
     const whole = checked[option]
     return whole === undefined ? [] : [[option, Math.ceil(whole / checked.threads)]]
   })
-  return { checked: { ...checked, ...Object.fromEntries(shares), threads: 1 }, tls, storeTls }
+  const own = { ...checked, ...Object.fromEntries(shares), threads: 1 }
+  return { checked: own, tls, storeTls, hooks }
 }
 
 /** Of these each process has a share; threads share them by themselves. */
@@ -171,7 +178,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('identity.map', ({ checked }) => checked.identity?.map),
     ...tokenChanges(old.tokens, now.tokens),
     ...listed(old.routes ?? [], now.routes ?? [], route),
-    ...(before.options.onHotKey === next.options.onHotKey ? [] : ['onHotKey']),
+    ...(areSame(before.hooks, next.hooks) ? [] : ['hooks']),
     ...single('hotKeys.pinned', ({ checked }) => checked.pinned ?? []),
     ...single('store.ring', ({ checked: { ring, servers } }) => ring && [ring.nodes, servers]),
     ...single('store.whenDown', ({ checked }) => checked.ring?.whenDown),
@@ -182,6 +189,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('misses.wait', ({ checked }) => checked.missWait),
     ...single('breaker.failures', ({ checked }) => checked.breakerFailures),
     ...single('breaker.halfOpenAfter', ({ checked }) => checked.breakerPause),
+    ...(before.options.onHotKey === next.options.onHotKey ? [] : ['onHotKey']),
     ...(before.options.onStore === next.options.onStore ? [] : ['onStore']),
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
@@ -190,6 +198,12 @@ export function changesBetween(before: Running, next: Running): string[] {
 
 function workersOf({ checked }: Running): number {
   return checked.threads
+}
+
+/** Whether hooks are what they were. */
+export function areSame(one: Running['hooks'], other: Running['hooks']): boolean {
+  if (isModule(one) && isModule(other)) return isSame(one, other)
+  return one === other
 }
 
 /** What differs in which tokens are taken. */

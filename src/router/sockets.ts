@@ -1,9 +1,12 @@
 // The native driver of one thread: its sockets are served in its event loop, without JavaScript.
-import { InternalError } from '../base/errors.ts'
+import { neutrally } from '../base/context.ts'
+import { type HookError, InternalError } from '../base/errors.ts'
 import { setTimeout } from '../base/runtime.ts'
 import { FaultCost, startSockets } from '../native/router.ts'
 import { type Drain, inSlices } from './drain.ts'
 import type { Share } from './entrances.ts'
+import { type Answer, nativeHooks } from './hooks/calls.ts'
+import type { CheckedHooks } from './hooks/define.ts'
 
 /** How often a thread looks whether its last connection has ended, in milliseconds. */
 const LOOK = 5
@@ -12,6 +15,8 @@ const LOOK = 5
 export interface ThreadDriver {
   /** Opens connections to the store before a client needs one. */
   meet(): void
+  /** Has these hooks asked from now on; none, without. */
+  setHooks(hooks: CheckedHooks | undefined): void
   /** Accepts no more, answers what was received, ends all connections; done when they are closed. */
   drain(how: Drain): Promise<void>
 }
@@ -37,18 +42,30 @@ export function isNative(): boolean {
  *
  * @param shares - with descriptors of its own, which the driver closes in the end.
  * @param told - hears of bugs that cost clients their connections.
+ * @param failed - hears of hooks that fail.
+ * @param hooks - what has a say in requests from the first one on.
  * @returns `undefined` where that cannot be: the descriptors are the caller's still.
  */
 export function serveNatively(
   router: number,
   shares: readonly Share[],
   told: (fault: Fault) => void,
+  failed: (error: HookError) => void,
+  hooks: CheckedHooks | undefined,
 ): ThreadDriver | undefined {
   const entrances = shares.flatMap(({ fd, kind }) => [fd, kind])
   const hear = (cost: number, why: string) => told({ cost, why })
-  const sockets = isNative() ? startSockets?.(router, entrances, hear) : undefined
+  const native = (hooks: CheckedHooks | undefined) => {
+    const answer: Answer = (...said) => sockets?.answer(...said)
+    return nativeHooks(router, hooks, answer, failed)
+  }
+  // What hooks begin is nobody's.
+  const sockets = isNative()
+    ? neutrally(() => startSockets?.(router, entrances, hear, native(hooks)))
+    : undefined
   if (sockets === undefined) return undefined
   return {
+    setHooks: next => neutrally(() => sockets.setHooks(native(next))),
     meet: () => sockets.meet(),
     async drain({ over, within }) {
       await inSlices(over, sockets.clients, most => sockets.drain(most, within))

@@ -120,6 +120,22 @@ export interface RouterStats {
    * hottest first.
    */
   hotKeys: HotKeyStats[]
+  /** What hooks were asked, and what they said. */
+  hooks: HookStats
+}
+
+/** What hooks were asked since the start, and what they said. */
+export interface HookStats {
+  /** Questions: about commands, and about clients that came. */
+  asked: number
+  /** Commands that became others. */
+  rewritten: number
+  /** Commands whose replies a hook gave. */
+  answered: number
+  /** Commands and clients that a hook refused. */
+  refused: number
+  /** Questions to which a hook gave no proper answer: it threw, or took too long. */
+  failed: number
 }
 
 /** What the native router tells of itself. */

@@ -2,10 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { NativeDriverError } from '../base/errors.ts'
 import type { Share } from './entrances.ts'
+import type { HookModule } from './hooks/module.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
 import { serveNatively } from './sockets.ts'
-import { type Line, raise, tellFaults, work } from './work.ts'
+import { hooksFor, type Line, raise, tellFaults, tellHooks, work } from './work.ts'
 
 /** What the main thread hands to a thread. */
 export interface ThreadAssignment {
@@ -19,6 +20,8 @@ export interface ThreadAssignment {
   driver: DriverName
   /** How `net` meets clients by TLS. */
   tls: NetTls | undefined
+  /** What has a say in requests. */
+  hooks: HookModule | undefined
 }
 
 const line: Line = {
@@ -26,19 +29,25 @@ const line: Line = {
   hear: told => void parentPort?.on('message', told),
   leave: () => process.exit(0),
 }
-const { router, shares, taken, driver, tls } = workerData as ThreadAssignment
+const { router, shares, taken, driver, tls, hooks: module } = workerData as ThreadAssignment
 Atomics.store(taken, 0, 1)
-const sockets = driver === 'net' ? undefined : serveNatively(router, shares, tellFaults(line))
+start().catch(raise)
 
-if (sockets !== undefined) {
-  // The native drivers of a router are told of an edition all at once.
-  work(line, { driver: 'native', served: sockets, reload() {} })
-} else if (driver === 'native') {
-  throw new NativeDriverError()
-} else {
-  const servers = NetServers.attach(router, tls)
+async function start(): Promise<void> {
+  // Nobody is served past the hooks.
+  const hooks = await hooksFor(line, module)
+  const [faults, failed] = [tellFaults(line), tellHooks(line)]
+  const served = driver === 'net' ? undefined : serveNatively(router, shares, faults, failed, hooks)
+  if (served !== undefined) {
+    // The native drivers of a router are told of an edition all at once.
+    return work(line, { driver: 'native', served, hooks, reload() {} })
+  }
+  if (driver === 'native') throw new NativeDriverError()
+  const servers = NetServers.attach(router, tls, failed)
+  servers.setHooks(hooks)
+  await servers.open(shares)
   const reload = async ({ tls }: { tls: NetTls | undefined }) => {
     if (tls !== undefined) await servers.setTls(tls)
   }
-  servers.open(shares).then(() => work(line, { driver: 'net', served: servers, reload }), raise)
+  work(line, { driver: 'net', served: servers, hooks, reload })
 }

@@ -2,6 +2,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { type Entrance, giveBack, shareAll } from './entrances.ts'
+import type { HookModule } from './hooks/module.ts'
 import type { Edition } from './messages.ts'
 import type { NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
@@ -15,6 +16,7 @@ interface Serving {
   entrances: readonly Entrance[]
   driver: DriverName
   tls: NetTls | undefined
+  hooks: HookModule | undefined
 }
 
 export class Threads implements Kind {
@@ -26,10 +28,10 @@ export class Threads implements Kind {
   }
 
   start({ news, ended }: Heard): Member {
-    const { router, entrances, driver, tls } = this.#serving
+    const { router, entrances, driver, tls, hooks } = this.#serving
     const shares = shareAll(entrances)
     const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    const workerData: ThreadAssignment = { router, shares, taken, driver, tls }
+    const workerData: ThreadAssignment = { router, shares, taken, driver, tls, hooks }
     const file = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
     let worker: Worker
     try {
@@ -54,7 +56,8 @@ export class Threads implements Kind {
     }
   }
 
-  take({ tls }: Edition): void {
+  take({ tls, hooks }: Edition): void {
     this.#serving.tls = tls
+    this.#serving.hooks = hooks
   }
 }

@@ -1,7 +1,10 @@
 // What a worker does once it serves, whether it is a thread or a process: what it is told, and what it
 // tells.
+import type { HookError } from '../base/errors.ts'
 import { queueMicrotask, setImmediate } from '../base/runtime.ts'
 import { FaultCost } from '../native/router.ts'
+import type { CheckedHooks } from './hooks/define.ts'
+import { type HookModule, hooksOf, type Refusal, refusalOf } from './hooks/module.ts'
 import type { Edition, News, Order } from './messages.ts'
 import { type Fault, faultError, type ThreadDriver } from './sockets.ts'
 
@@ -18,26 +21,63 @@ export interface Line {
 export interface Work {
   driver: 'native' | 'net'
   served: ThreadDriver
+  /** What has a say in requests. */
+  hooks: CheckedHooks | undefined
   reload(edition: Edition): void | Promise<void>
 }
 
 /** Tells that clients are served, and does what is asked, until the end. */
-export function work(line: Line, { driver, served, reload }: Work): void {
+export function work(line: Line, { driver, served, hooks: first, reload }: Work): void {
+  let hooks = first
   line.tell({ kind: 'listening', driver })
   line.hear(order => {
     if (order.kind === 'meet') return served.meet()
-    const done = order.kind === 'stop' ? stop(order.drain) : take(order.edition)
     // A worker that cannot go on fails, and is replaced.
-    done.catch(raise)
+    obey(order).catch(raise)
   })
-  const stop = async (drain: Parameters<ThreadDriver['drain']>[0]) => {
-    await served.drain(drain)
-    line.leave()
+  const obey = async (order: Exclude<Order, { kind: 'meet' }>) => {
+    switch (order.kind) {
+      case 'prepare':
+        return line.tell({ kind: 'prepared', refusal: await refusalFor(order.hooks) })
+      case 'reload':
+        await take(order.edition)
+        return line.tell({ kind: 'reloaded' })
+      case 'stop':
+        await served.drain(order.drain)
+        return line.leave()
+    }
   }
   const take = async (edition: Edition) => {
+    const next = edition.hooks && (await hooksOf(edition.hooks))
     await reload(edition)
-    line.tell({ kind: 'reloaded' })
+    if (next === hooks) return
+    hooks = next
+    served.setHooks(hooks)
   }
+}
+
+/** Why hooks cannot be read, if they cannot. */
+function refusalFor(hooks: HookModule): Promise<Refusal | undefined> {
+  return hooksOf(hooks).then(() => undefined, refusalOf)
+}
+
+/** Reads the hooks of a worker before it serves, or tells why it cannot, and ends it. */
+export async function hooksFor(
+  line: Line,
+  hooks: HookModule | undefined,
+): Promise<CheckedHooks | undefined> {
+  try {
+    return hooks && (await hooksOf(hooks))
+  } catch (error) {
+    line.tell({ kind: 'refused', refusal: refusalOf(error) })
+    line.leave()
+    return new Promise(() => {})
+  }
+}
+
+/** Tells of hooks that fail. */
+export function tellHooks(line: Line): (error: HookError) => void {
+  return ({ message }) => line.tell({ kind: 'hook', message })
 }
 
 /** Tells of bugs. Without a driver the worker fails, and is replaced. */

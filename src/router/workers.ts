@@ -3,6 +3,7 @@
 import { clearTimeout, now, setTimeout } from '../base/runtime.ts'
 import type { Drain } from './drain.ts'
 import type { Entrance } from './entrances.ts'
+import { type HookModule, type Refusal, refused } from './hooks/module.ts'
 import type { Edition, News, Order } from './messages.ts'
 import { faultError } from './sockets.ts'
 import type { Mode, WorkerCounts } from './status.ts'
@@ -53,6 +54,8 @@ export interface Serving {
    * that cost less.
    */
   failed: (error: Error) => void
+  /** Hears of hooks that fail. */
+  hookFailed: (message: string) => void
 }
 
 /** A worker that was started. */
@@ -65,6 +68,8 @@ interface Worker {
   gone: Promise<void>
   /** Those who wait until it goes by another edition, in their order. */
   reloads: (() => void)[]
+  /** Those who wait until it has read hooks, or cannot. */
+  prepares: ((refusal?: Refusal) => void)[]
 }
 
 /** Workers that accept from the same entrances. */
@@ -152,6 +157,18 @@ export class Workers {
     await Promise.all(this.#ending)
   }
 
+  /** Has all workers read hooks; rejects with why one cannot. */
+  async prepare(hooks: HookModule | undefined): Promise<void> {
+    if (hooks === undefined) return
+    const prepared = [...this.#living].map(({ member, prepares }) => {
+      member.tell({ kind: 'prepare', hooks })
+      return new Promise<void>((resolve, reject) => {
+        prepares.push(refusal => (refusal === undefined ? resolve() : reject(refused(refusal))))
+      })
+    })
+    await Promise.all(prepared)
+  }
+
   /**
    * Has all workers, and those to come, go by another edition; done when all do that live. Those too
    * that end: their clients are served until then.
@@ -177,10 +194,14 @@ export class Workers {
     const gone = new Promise<void>(resolve => {
       end = resolve
     })
-    const reloads: Worker['reloads'] = []
+    const [reloads, prepares]: [Worker['reloads'], Worker['prepares']] = [[], []]
+    let why: Error | undefined
     await new Promise<void>((resolve, reject) => {
       const news = (told: News) => {
         if (told.kind === 'fault') this.#serving.failed(faultError(told.fault))
+        else if (told.kind === 'hook') this.#serving.hookFailed(told.message)
+        else if (told.kind === 'refused') why = refused(told.refusal)
+        else if (told.kind === 'prepared') prepares.shift()?.(told.refusal)
         else if (told.kind === 'reloaded') reloads.shift()?.()
         else if (told.kind === 'listening') {
           worker.serves = true
@@ -192,13 +213,13 @@ export class Workers {
         const isWanted = this.#workers.delete(worker)
         this.#living.delete(worker)
         end()
-        for (const done of reloads.splice(0)) done()
+        for (const done of [...reloads.splice(0), ...prepares.splice(0)]) done()
         // Before it listened, whoever started it decides what to do.
-        if (!worker.serves) reject(failure)
+        if (!worker.serves) reject(why ?? failure)
         else if (isWanted) this.#replace(failure)
       }
       const member = this.#serving.kind.start({ seat, news, ended })
-      const worker: Worker = { seat, member, serves: false, gone, reloads }
+      const worker: Worker = { seat, member, serves: false, gone, reloads, prepares }
       this.#workers.add(worker)
       this.#living.add(worker)
       if (this.#meets) member.tell({ kind: 'meet' })

@@ -15,7 +15,10 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
-use breakwater_router::{Delivery, Expected, Next, Notice, Output, Relay, Router, Seat, Session};
+use breakwater_router::{
+    Delivery, Expected, HookCaller, Next, Notice, Output, Protocol, Relay, Router, Ruling, Seat,
+    Session,
+};
 use std::io;
 use std::sync::Arc;
 
@@ -56,6 +59,8 @@ pub struct Workspace {
     pub seat: Seat,
     /// The way to the store, where the node has one.
     pub relay: Option<Relay>,
+    /// What has a say in requests, if anything has.
+    pub hooks: Option<Box<dyn HookCaller>>,
 }
 
 /// What was received of a client before its turn.
@@ -74,7 +79,7 @@ pub struct Client {
     phase: Phase,
     /// Commands wait in the core for replies to be taken.
     waits: bool,
-    /// Commands wait in the core for a reply of the store.
+    /// Commands wait in the core for a reply of the store, or for a hook.
     awaits: bool,
     /// Its end is ours to bring about, by `QUIT`, an error or the driver's end.
     closing: bool,
@@ -139,6 +144,21 @@ impl Client {
             self.phase = Phase::Closing;
         }
         true
+    }
+
+    /// The protocol that it speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.session.protocol()
+    }
+
+    /// Takes the answer of a hook, by which its commands go on in the next step; `false` if nobody waits
+    /// for it any more.
+    pub fn answer(&mut self, number: u64, ruling: Ruling) -> bool {
+        let heard = self.session.answer(number, ruling);
+        if heard {
+            (self.waits, self.awaits) = (true, false);
+        }
+        heard
     }
 
     /// Takes news, to be written in the next step; `false` if more wait than may, because the client
@@ -225,11 +245,11 @@ impl Client {
     /// Has the core take the first `count` bytes of the input and writes what that gives.
     fn run(&mut self, count: usize, work: &mut Workspace) -> io::Result<()> {
         let takes_replies = !self.is_full() && !self.awaits;
-        let Workspace { space, output, now, relay, router, expected, .. } = work;
+        let Workspace { space, output, now, relay, hooks, router, expected, .. } = work;
         let (session, chunk) = (&mut self.session, &space.input[..count]);
         output.bytes.clear();
         let next = if takes_replies {
-            session.feed_through(chunk, *now, output, relay.as_mut())
+            session.feed_past(chunk, *now, output, relay.as_mut(), hooks.as_deref_mut())
         } else {
             session.hold(chunk, output, relay.as_ref())
         };

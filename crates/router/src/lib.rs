@@ -6,7 +6,7 @@
 //!
 //! From the bottom up: `policy` (who may do what), [`catalog`] (the commands of a store), `sight` (what
 //! is seen of it at work), `news` (what
-//! clients are told without having asked), `store` (the embedded store), `shared` (what all
+//! clients are told without having asked), `hooks` (what the node's host has a say in), `store` (the embedded store), `shared` (what all
 //! sessions share), `command` (what a request does), `client` (sessions). Beside them
 //! `upstream` (connections to servers) and `topology` (which server a request goes to).
 //!
@@ -31,6 +31,7 @@ mod client;
 mod command;
 mod failure;
 mod glob;
+mod hooks;
 mod news;
 mod path;
 mod policy;
@@ -41,9 +42,11 @@ mod topology;
 mod upstream;
 
 pub use breakwater_engine::{Expected, expect};
+pub use breakwater_resp::{Args, Protocol};
 pub use cache::{AGES, Concern, Mode, Remembered, RememberedReply, Route, RouteCounts, Routes};
 pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
+pub use hooks::{HookCaller, HookCounts, HookedCommand, Hooks, Interest, MOST_HOOKS, Ruling};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{
@@ -52,7 +55,7 @@ pub use policy::{
 };
 pub use shared::{
     AuditKeys, BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, RefusalReason,
-    Reloads, Router, Rules, ServerCounts,
+    Reloads, Router, Rules, ServerCounts, ShownClient,
 };
 pub use sight::{
     Cause, Cold, CommandClass, Crowding, HERD, Invalidated, Lane, Latencies, MOST_SHOWN, POWERS,

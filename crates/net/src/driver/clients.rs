@@ -136,14 +136,21 @@ impl Driver {
         }
     }
 
-    /// Serves a client that has arrived, or tells it that there are too many.
+    /// Serves a client that has arrived, or tells it that there are too many, or what a hook says.
     fn welcome(&mut self, key: DefaultKey, received: Received) -> Rest {
         let Some(connection) = self.connections.get_mut(key) else { return Rest::Gone };
         let Stage::Arriving(arrival) = mem::replace(&mut connection.stage, Stage::Between) else {
             return Rest::Gone;
         };
         let (mut channel, peer) = arrival.into_parts();
-        match Session::open_at(&self.router, peer, self.work.now, &self.mailbox) {
+        let opened = Session::open_at(&self.router, peer, self.work.now, &self.mailbox);
+        let greeted = opened.map_err(<[u8]>::to_vec).and_then(|mut session| {
+            if let Some(hooks) = self.work.hooks.as_deref_mut() {
+                session.greet(hooks)?;
+            }
+            Ok(session)
+        });
+        match greeted {
             Ok(session) => {
                 self.by_id.insert(session.id(), key);
                 let mut client = Client::new(channel, session);

@@ -1,10 +1,11 @@
 //! The connections of one thread, and what is done with them: `turn` says when what is done, `clients`
 //! does it for clients, `ahead` begins with the next one meanwhile, `store` does it for the store, `news` tells clients what they did not ask for, `faults`
-//! sees to what a panic costs, `watch` tells how long requests take.
+//! sees to what a panic costs, `hooks` has the host's say in requests, `watch` tells how long requests take.
 
 mod ahead;
 mod clients;
 mod faults;
+mod hooks;
 mod news;
 mod store;
 mod turn;
@@ -160,6 +161,7 @@ impl Driver {
                 expected: None,
                 seat: relay.as_ref().map_or_else(|| router.seat(), |relay| relay.seat().clone()),
                 relay,
+                hooks: None,
             },
             ahead: Lookahead::default(),
             watch: Stopwatch::default(),

@@ -250,6 +250,14 @@ impl<'s> Js<'s> {
         self.to_number(value).map(|n| n as u64)
     }
 
+    /// Whether the value is `true`.
+    pub fn to_boolean(self, value: Val<'_>) -> bool {
+        let mut is = false;
+        // SAFETY: as in `number`; the value belongs to an open scope.
+        unsafe { sys::napi_get_value_bool(self.0, value.0, &mut is) };
+        is
+    }
+
     /// The value as an index, `None` if it is none.
     #[inline]
     pub fn to_index(self, value: Val<'_>) -> Option<usize> {
@@ -355,6 +363,13 @@ impl<'s> Js<'s> {
     pub fn throw(self, error: Val<'_>) {
         // SAFETY: as in `number`. If it fails an exception is pending already.
         unsafe { sys::napi_throw(self.0, error.0) };
+    }
+
+    /// Forgets the exception that is pending, if there is one.
+    pub fn forget_exception(self) {
+        let mut exception = ptr::null_mut();
+        // SAFETY: as in `number`.
+        unsafe { sys::napi_get_and_clear_last_exception(self.0, &mut exception) };
     }
 
     /// A reference that keeps the value alive, until it is let go or the environment ends.

@@ -4,12 +4,13 @@
 //! the sessions of the connections that it accepted. A chunk of a client's bytes is one call.
 
 use super::bell::NewsBell;
+use super::hooks::{self, Asker, HookFunction};
 use super::sight::Telling;
 use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{
-    HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Seen, Session,
+    HookCaller, HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Seen, Session,
 };
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
@@ -37,6 +38,9 @@ pub struct Driver {
     /// What its clients are told of changes and messages.
     mailbox: Arc<Mailbox>,
     bell: Arc<NewsBell>,
+    /// What has a say in requests.
+    hooks: RefCell<Option<Asker>>,
+    asks: RefCell<Option<Rc<HookFunction>>>,
     /// The router's number in the process, if this driver is the one to take it off the list.
     listed: Cell<Option<u64>>,
 }
@@ -54,6 +58,8 @@ impl Driver {
             sessions: RefCell::default(),
             output: RefCell::default(),
             seat: RefCell::default(),
+            hooks: RefCell::default(),
+            asks: RefCell::default(),
             listed: Cell::new(listed),
         })
     }
@@ -96,6 +102,8 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"news", news),
     function!(Driver, c"clientId", client_id),
     function!(Driver, c"disconnect", disconnect),
+    function!(Driver, c"setHooks", set_hooks),
+    function!(Driver, c"answer", answer),
     function!(Driver, c"setAddress", set_address),
     function!(Driver, c"stats", stats),
     function!(Driver, c"audit", audit),
@@ -137,10 +145,15 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
         certificate: None,
     };
-    let session = match Session::open_at(&router, peer, now(), &call.on.mailbox) {
+    let mut session = match Session::open_at(&router, peer, now(), &call.on.mailbox) {
         Ok(session) => session,
         Err(refusal) => return js.buffer(&refusal),
     };
+    if let Some(hooks) = call.on.hooks.borrow_mut().as_mut()
+        && let Err(refusal) = session.greet(hooks)
+    {
+        return js.buffer(&refusal);
+    }
     let mut sessions = call.on.sessions.borrow_mut();
     let free = sessions.iter().position(Option::is_none).unwrap_or_else(|| {
         sessions.push(None);
@@ -155,11 +168,13 @@ fn index<T>(js: Js<'_>, call: &Call<'_, T>) -> usize {
 }
 
 /// `feed(session, chunk, area)`: what the chunk came to: eight times the length of the replies,
-/// plus 4 if `kills` has some, plus what comes next: 0 read, 1 resume, 2 close. The replies lie in
-/// `area` if they fit, otherwise `take` has them.
+/// plus 4 if `kills` has some, plus what comes next: 0 read, 1 resume, 2 close, 3 await the answer of
+/// a hook. The replies lie in `area` if they fit, otherwise `take` has them.
 #[inline]
 fn feed<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    give(call, |session, chunk, output| session.feed(chunk, now(), output))
+    let mut hooks = call.on.hooks.borrow_mut();
+    let hooks = hooks.as_mut().map(|hooks| hooks as &mut dyn HookCaller);
+    give(call, |session, chunk, output| session.feed_past(chunk, now(), output, None, hooks))
 }
 
 /// `hold(session, chunk, area)`: as `feed`, but no command runs: the client has yet to take its
@@ -182,11 +197,9 @@ fn give<'s>(
     let output = &mut *output;
     output.bytes.clear();
     output.bytes.shrink_to(KEPT);
-    // SAFETY: no JavaScript runs until this returns, and the two do not overlap: the one comes
-    // from the socket, the other from the driver.
+    // SAFETY: no JavaScript runs until this returns but hooks, to which nobody gives it: it comes from
+    // the socket.
     let chunk = unsafe { js.to_bytes(call.arg::<1>()) };
-    // SAFETY: as above.
-    let area = unsafe { js.to_bytes(call.arg::<2>()) };
     let begun = Instant::now();
     let next = take(session, chunk.unwrap_or_default(), output);
     session.charge(0, &mut output.kills);
@@ -199,14 +212,16 @@ fn give<'s>(
         seat.close(&batch, begun.elapsed().as_nanos() as u64);
     }
     let len = output.bytes.len();
+    // SAFETY: no JavaScript runs from here on.
+    let area = unsafe { js.to_bytes(call.arg::<2>()) };
     if let Some(area) = area.and_then(|area| area.get_mut(..len)) {
         area.copy_from_slice(&output.bytes);
     }
     let next = match next {
-        // Without a store nothing waits for one.
-        Next::Read | Next::Await => 0.0,
+        Next::Read => 0.0,
         Next::Resume => 1.0,
         Next::Close => 2.0,
+        Next::Await => 3.0,
     };
     let kills = if output.kills.is_empty() { 0.0 } else { 4.0 };
     js.number(len as f64 * 8.0 + kills + next)
@@ -270,6 +285,32 @@ fn client_id<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     call.js.number(session.id() as f64)
 }
 
+/// `setHooks(hooks)`: from now on these are asked, see [`hooks::asker`]; none, without.
+fn set_hooks<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let asker = hooks::asker(call.js, call.arg::<0>(), None)?;
+    let function = asker.as_ref().map(Asker::function);
+    call.on.hooks.replace(asker);
+    if let Some(before) = call.on.asks.replace(function) {
+        before.let_go(call.js);
+    }
+    call.js.undefined()
+}
+
+/// `answer(session, number, said)`: a hook answers a question of a session later; whether that waited
+/// for it, and is to be fed nothing, an empty chunk.
+fn answer<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let js = call.js;
+    let at = index(js, call);
+    let protocol = |session: &Session| session.protocol();
+    let protocol = call.on.sessions.borrow().get(at).and_then(Option::as_ref).map(protocol);
+    let Some(protocol) = protocol else { return js.boolean(false) };
+    let number = js.to_whole(call.arg::<1>()).ok_or_else(Fail::argument)?;
+    let ruling = hooks::answer(js, call.arg::<2>(), protocol)?;
+    let mut sessions = call.on.sessions.borrow_mut();
+    let session = sessions.get_mut(at).and_then(Option::as_mut);
+    js.boolean(session.is_some_and(|session| session.answer(number, ruling)))
+}
+
 /// `disconnect(session)`: the connection is gone.
 fn disconnect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let at = index(call.js, call);
@@ -328,6 +369,7 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     js.put(object, c"upstream", server_counts(js, &router, detail)?)?;
     js.put(object, c"routes", route_counts(js, &router)?)?;
     js.put(object, c"hotKeys", hot_keys(js, &router)?)?;
+    js.put(object, c"hooks", hooks::counts(js, &router.hook_counts())?)?;
     Ok(object)
 }
 

@@ -8,6 +8,7 @@ mod edge;
 #[cfg(unix)]
 mod entrance;
 mod given;
+mod hooks;
 mod list;
 mod memory;
 #[cfg(unix)]
@@ -36,6 +37,7 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"hashPassword", open::hash_password),
     function!(Env, c"mergeLatencies", sight::merge),
     function!(Env, c"closeFd", open::close_fd),
+    function!(Env, c"showClient", hooks::show_client),
     function!(Env, c"setTls", edge::set_tls),
     function!(Env, c"setStoreTls", edge::set_store_tls),
     #[cfg(unix)]
@@ -45,5 +47,5 @@ pub const EXPORTS: &[Function<Env>] = &[
     #[cfg(unix)]
     function!(Env, c"sendDatagram", notify::send),
     #[cfg(unix)]
-    function!(Env, c"startSockets", sockets::start),
+    function!(Env, c"startSockets", sockets::start, 4),
 ];

@@ -8,11 +8,13 @@
 //! Closed     libuv has let go of both handles: the watch is freed
 //! ```
 
+use super::hooks::{self, Asker, HookFunction, HookScope};
 use super::list;
 use super::uv::{self, Handle, Uv};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
-use crate::js::{Fail, Js};
+use crate::js::{Fail, Js, Val};
 use breakwater_net::{Cost, Driver, Entrance, Fault, Listening, Settings};
+use breakwater_router::HookCaller;
 use napi_sys as sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -39,6 +41,9 @@ struct Watch {
     env: sys::napi_env,
     /// The function that is told of panics; null once it is let go.
     told: Cell<sys::napi_ref>,
+    /// What is asked about requests, if anything is, and what JavaScript needs around it.
+    asks: RefCell<Option<Rc<HookFunction>>>,
+    scope: RefCell<Option<Rc<HookScope>>>,
 }
 
 /// Where a watch is; null from the moment on that it closes, whoever closes it.
@@ -60,6 +65,8 @@ const METHODS: &[Function<Sockets>] = &[
     function!(Sockets, c"clients", clients),
     function!(Sockets, c"meet", meet),
     function!(Sockets, c"drain", drain),
+    function!(Sockets, c"setHooks", set_hooks),
+    function!(Sockets, c"answer", answer),
     function!(Sockets, c"close", close),
 ];
 
@@ -68,11 +75,11 @@ const UNIX: u64 = 1;
 const SECURE: u64 = 2;
 const PROXIED: u64 = 4;
 
-/// `startSockets(router, entrances, told)`: serves who connects to listening sockets, in the event loop of
+/// `startSockets(router, entrances, told, hooks)`: serves who connects to listening sockets, in the event loop of
 /// the calling thread, and closes them in the end; `undefined`, and the descriptors untouched, where
 /// that loop cannot be reached. Each entrance is two numbers: a descriptor, and what it is: 1 a Unix
 /// socket, 2 of TLS, 4 behind a proxy. `told(cost, why)` hears of panics: 0 cost one connection, 1 all of
-/// this thread, 2 the driver, which serves nobody any more.
+/// this thread, 2 the driver, which serves nobody any more. `hooks` are as in [`set_hooks`].
 pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let js = call.js;
     let id = js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
@@ -102,6 +109,8 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         place: place.clone(),
         env: js.raw(),
         told: Cell::new(told),
+        asks: RefCell::default(),
+        scope: RefCell::default(),
     }));
     // SAFETY: the loop is this thread's; the watch lives until the handle is closed.
     let poll = unsafe { uv.watch(event_loop.cast(), poller, watch.cast(), ready) };
@@ -126,6 +135,11 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     watching.open.set(2);
     watching.hook.set(hook);
     place.set(watch);
+    // Nobody is served past them.
+    if let Err(fail) = take_hooks(js, watching, call.arg::<3>()) {
+        shut(watching);
+        return Err(fail);
+    }
     turn(watching);
     let object = js.object()?;
     let sockets = Sockets { env: call.on.this()?, place };
@@ -148,14 +162,31 @@ fn entrance(descriptor: c_int, kind: u64) -> Entrance {
 /// is not ends the driver and not the process.
 fn turn(watch: &Watch) {
     let faults = catch_unwind(AssertUnwindSafe(|| try_turn(watch)));
-    let faults = faults.unwrap_or_else(|_| {
+    let mut faults = faults.unwrap_or_else(|_| {
         shut(watch);
         vec![(DRIVER, "the driver of a thread ended".to_owned())]
     });
+    if close_scope(watch) {
+        shut(watch);
+        faults.push((DRIVER, "hooks of a thread cannot be asked".to_owned()));
+    }
     for (cost, why) in faults {
         // JavaScript that fails to hear of it is about to end.
         let _ = tell(watch, cost, &why);
     }
+}
+
+/// Does what the hooks of a turn left for later; whether one could not be asked: then the environment is
+/// ending, and nobody is to be served past them.
+fn close_scope(watch: &Watch) -> bool {
+    let scope = watch.scope.borrow().clone();
+    if let Some(scope) = scope {
+        // SAFETY: libuv calls on the thread of the environment, which lives: its end shuts the watch,
+        // and after that nothing turns.
+        scope.close(unsafe { Js::new(watch.env) });
+    }
+    let failed = |asks: &Rc<HookFunction>| asks.has_failed();
+    watch.driver.borrow().is_some() && watch.asks.borrow().as_ref().is_some_and(failed)
 }
 
 /// The cost of a panic that ends the driver: see [`start`].
@@ -170,7 +201,8 @@ fn cost(fault: Fault) -> (u8, String) {
 }
 
 fn try_turn(watch: &Watch) -> Vec<(u8, String)> {
-    let mut driver = watch.driver.borrow_mut();
+    // A hook that turns the event loop itself comes here in the middle of a turn.
+    let Ok(mut driver) = watch.driver.try_borrow_mut() else { return vec![] };
     let (Some(driver), Some([_, timer])) = (driver.as_mut(), watch.handles.get()) else {
         return vec![];
     };
@@ -304,12 +336,57 @@ fn drain<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     call.js.undefined()
 }
 
+/// `setHooks(hooks)`: from now on these are asked, see [`hooks::asker`]; none, without.
+fn set_hooks<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let js = call.js;
+    let Some(watch) = call.on.watch() else { return js.undefined() };
+    take_hooks(js, watch, call.arg::<0>())?;
+    js.undefined()
+}
+
+fn take_hooks(js: Js<'_>, watch: &Watch, given: Val<'_>) -> Result<(), Fail> {
+    if watch.scope.borrow().is_none() {
+        watch.scope.replace(Some(Rc::new(HookScope::new(js)?)));
+    }
+    let asker = hooks::asker(js, given, watch.scope.borrow().clone())?;
+    let function = asker.as_ref().map(Asker::function);
+    if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+        driver.set_hooks(asker.map(|asker| Box::new(asker) as Box<dyn HookCaller>));
+    }
+    if let Some(before) = watch.asks.replace(function) {
+        before.let_go(js);
+    }
+    Ok(())
+}
+
+/// `answer(client, number, said)`: a hook answers a question of a client later.
+fn answer<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let js = call.js;
+    let client = js.to_whole(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    let number = js.to_whole(call.arg::<1>()).ok_or_else(Fail::argument)?;
+    let Some(watch) = call.on.watch() else { return js.undefined() };
+    let protocol = watch.driver.borrow_mut().as_mut().and_then(|driver| driver.protocol_of(client));
+    if let Some(protocol) = protocol {
+        let ruling = hooks::answer(js, call.arg::<2>(), protocol)?;
+        if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+            driver.answer(client, number, ruling);
+        }
+    }
+    js.undefined()
+}
+
 /// `close()`: ends everything at once.
 fn close<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     if let Some(watch) = call.on.watch() {
         shut(watch);
         // SAFETY: it was made in this environment, and is not used again: nothing turns any more.
         unsafe { call.js.let_go(watch.told.replace(ptr::null_mut())) };
+        if let Some(asks) = watch.asks.take() {
+            asks.let_go(call.js);
+        }
+        if let Some(scope) = watch.scope.take() {
+            scope.end(call.js);
+        }
     }
     call.js.undefined()
 }

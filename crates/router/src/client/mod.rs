@@ -4,6 +4,7 @@ mod admission;
 mod ahead;
 mod arrivals;
 mod concern;
+mod gate;
 mod news;
 mod output;
 mod session;

@@ -3,16 +3,16 @@
 use super::admission::{admit, refuse};
 use super::ahead::{self, AHEAD};
 use super::arrivals::Arrivals;
+use super::gate::{Asking, Gate};
 use super::news;
 use super::output::Output;
-use super::way::{Way, execute};
-use crate::catalog;
 use crate::command::State;
+use crate::hooks::{HookCaller, Ruling};
 use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, as_message};
 use crate::shared::{ClientId, Peer, Router};
 use breakwater_engine::{Expected, Key};
-use breakwater_resp::{Args, Parsed, Protocol, RequestParser};
+use breakwater_resp::{Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ pub enum Next {
     Read,
     /// Feeds nothing, an empty chunk, as soon as the client has taken the output: commands wait.
     Resume,
-    /// Holds what comes until a reply of the store is delivered: commands wait for it.
+    /// Holds what comes until a reply of the store is delivered, or a hook answers: commands wait for it.
     Await,
     /// Closes the connection.
     Close,
@@ -43,6 +43,9 @@ pub struct Session {
     charged: usize,
     /// Its way to the store, if the node has one.
     course: Course,
+    /// What it asks of hooks, and how many questions it has asked.
+    asking: Asking,
+    asked: u64,
 }
 
 impl Session {
@@ -65,7 +68,8 @@ impl Session {
         let requests = RequestParser::default();
         let (course, arrivals) = (Course::default(), Arrivals::default());
         let (router, pending, charged) = (router.clone(), vec![], 0);
-        Ok(Self { router, requests, pending, arrivals, state, charged, course })
+        let asking = Asking::default();
+        Ok(Self { router, requests, pending, arrivals, state, charged, course, asking, asked: 0 })
     }
 
     /// The client's number.
@@ -94,6 +98,52 @@ impl Session {
         self.course.replies.kept()
     }
 
+    /// Asks the hooks whether the client may come; otherwise, the bytes to send to it before it is
+    /// disconnected. Until a hook has answered that answers later, no command of the client is done.
+    pub fn greet(&mut self, hooks: &mut (dyn HookCaller + 'static)) -> Result<(), Vec<u8>> {
+        if !hooks.hooks().greets() {
+            return Ok(());
+        }
+        self.asked += 1;
+        self.router.hooks.ask();
+        self.asking = Asking::Arriving(self.asked);
+        if let Some(ruling) = hooks.greet(self.state.client.id, self.asked) {
+            self.answer(self.asked, ruling);
+        }
+        match &self.asking {
+            Asking::Turned(why) => {
+                let mut bytes = vec![];
+                ReplyWriter::new(&mut bytes, Protocol::Resp2).error(why);
+                Err(bytes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A hook answers the question of this number; `false` if nobody waits for that any more. The
+    /// driver feeds nothing, an empty chunk, then.
+    pub fn answer(&mut self, number: u64, ruling: Ruling) -> bool {
+        if !self.asking.expects(number) {
+            return false;
+        }
+        self.router.hooks.hear(&ruling);
+        if let Ruling::Label(label) = &ruling {
+            self.state.client.label(label);
+        }
+        self.asking.hear(ruling);
+        true
+    }
+
+    /// Whether it waits for the answer of a hook.
+    pub fn is_asking(&self) -> bool {
+        self.asking.waits()
+    }
+
+    /// The protocol that the client speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.state.protocol
+    }
+
     /// Takes what the client sent, in pieces of any size, runs every command that is complete and
     /// appends the replies to `output`; `now` in Unix milliseconds.
     pub fn feed(&mut self, chunk: &[u8], now: u64, output: &mut Output) -> Next {
@@ -108,6 +158,18 @@ impl Session {
         output: &mut Output,
         relay: Option<&mut Relay>,
     ) -> Next {
+        self.feed_past(chunk, now, output, relay, None)
+    }
+
+    /// As [`Session::feed_through`], past the hooks of the driver where it has some.
+    pub fn feed_past(
+        &mut self,
+        chunk: &[u8],
+        now: u64,
+        output: &mut Output,
+        relay: Option<&mut Relay>,
+        hooks: Option<&mut (dyn HookCaller + 'static)>,
+    ) -> Next {
         let (before, fronts) = (output.bytes.len(), relay.is_some());
         if let Some(relay) = &relay {
             // Release: who is told of it finds the relay.
@@ -115,7 +177,7 @@ impl Session {
             self.course.paused = false;
             self.arrivals.resume(relay.now());
         }
-        let next = self.take(chunk, now, output, relay);
+        let next = self.take(chunk, now, output, relay, hooks);
         let sent = output.bytes.len() - before;
         self.pay(sent);
         self.state.hears = self.course.hears();
@@ -274,7 +336,12 @@ impl Session {
         now: u64,
         output: &mut Output,
         mut relay: Option<&mut Relay>,
+        hooks: Option<&mut (dyn HookCaller + 'static)>,
     ) -> Next {
+        if let Asking::Turned(why) = &mut self.asking {
+            let why = mem::take(why);
+            return self.refuse(&why, output);
+        }
         let moment = self.router.replies.now();
         let now = self.router.store.synchronize(now, moment);
         if let Some(relay) = &mut relay {
@@ -283,7 +350,7 @@ impl Session {
         let clock = relay.as_ref().map(|relay| relay.now());
         if self.pending.is_empty() {
             // The usual case: whole commands, read where they lie.
-            let (used, next) = self.run(chunk, now, output, relay);
+            let (used, next) = self.run(chunk, now, output, relay, hooks);
             if next != Next::Close {
                 self.pending.extend_from_slice(&chunk[used..]);
                 self.keep(chunk.len() - used, next, clock);
@@ -298,7 +365,7 @@ impl Session {
             self.arrivals.keep(chunk.len(), clock);
         }
         let mut pending = mem::take(&mut self.pending);
-        let (used, next) = self.run(&pending, now, output, relay);
+        let (used, next) = self.run(&pending, now, output, relay, hooks);
         self.arrivals.drop(used);
         self.keep(0, next, clock);
         if next != Next::Close && used < pending.len() {
@@ -310,12 +377,12 @@ impl Session {
         next
     }
 
-    /// Notes that bytes are kept, and whether a command waits for the store: while a pause holds it up it
-    /// does not.
+    /// Notes that bytes are kept, and whether a command waits for the store: while a pause holds it up, or
+    /// a hook, it does not.
     fn keep(&mut self, count: usize, next: Next, clock: Option<u64>) {
         let Some(clock) = clock else { return };
         self.arrivals.keep(count, clock);
-        if next == Next::Await && !self.course.paused {
+        if next == Next::Await && !self.course.paused && !self.asking.waits() {
             self.arrivals.wait(clock);
         }
     }
@@ -327,11 +394,12 @@ impl Session {
         now: i64,
         output: &mut Output,
         mut relay: Option<&mut Relay>,
+        mut hooks: Option<&mut (dyn HookCaller + 'static)>,
     ) -> (usize, Next) {
-        let Self { router, requests, arrivals, state, course, .. } = self;
+        let Self { router, requests, arrivals, state, course, asking, asked, .. } = self;
         let limit = state.rules.limits.output;
         let mut used = 0;
-        let mut commands: u64 = 0;
+        let (mut commands, mut weight): (u64, u64) = (0, 0);
         state.expire(now);
         let next = loop {
             keep_up(state, course, router, now);
@@ -339,8 +407,11 @@ impl Session {
                 state.closing = true;
                 break Next::Close;
             }
+            if asking.waits() {
+                break Next::Await;
+            }
             let rest = &bytes[used..];
-            let full = output.bytes.len() >= limit || commands == state.rules.limits.batch;
+            let full = output.bytes.len() >= limit || weight >= state.rules.limits.batch;
             if full && !rest.is_empty() {
                 break Next::Resume;
             }
@@ -357,34 +428,21 @@ impl Session {
                                 Some(_) => router.replies.expect(&keys),
                             }
                         }
-                        let admitted = admit(state, router, course, args, len);
-                        let taken = match (admitted, relay.as_deref_mut()) {
-                            (Err(why), _) => {
-                                refuse(state, router, course, (&why, args), now, output);
-                                true
+                        if let Err(why) = admit(state, router, course, args, len) {
+                            refuse(state, router, course, (&why, args), now, output);
+                            weight += 1;
+                        } else {
+                            let waited = match &relay {
+                                Some(_) => arrivals.waited(used + len),
+                                None => 0,
+                            };
+                            let (relay, hooks) = (relay.as_deref_mut(), hooks.as_deref_mut());
+                            let mut gate =
+                                Gate { state, router, course, relay, asking, asked, hooks, waited };
+                            match gate.pass(&rest[..len], args, now, output) {
+                                Some(count) => weight += count,
+                                None => break Next::Await,
                             }
-                            (Ok(()), None) => {
-                                let (mark, mute) = (output.bytes.len(), state.replying.begin());
-                                let class = execute(state, router, args, now, output);
-                                output.batch.request(class);
-                                output.batch.answer(class);
-                                if router.is_recorded() {
-                                    note(router, state.db, args, output.bytes.len() - mark);
-                                }
-                                let told = || catalog::subscribes(args);
-                                if mute && state.replying.is_mute() && !told() {
-                                    output.bytes.truncate(mark);
-                                }
-                                true
-                            }
-                            (Ok(()), Some(relay)) => {
-                                let waited = arrivals.waited(used + len);
-                                let mut way = Way { state, router, course, relay, waited };
-                                way.send(&rest[..len], args, now, output)
-                            }
-                        };
-                        if !taken {
-                            break Next::Await;
                         }
                         if let Some(stay) = &mut state.stay {
                             stay.taken();
@@ -412,13 +470,6 @@ impl Drop for Session {
         self.state.ignore(&self.router);
         self.router.news.leave(&self.state.client.recipient);
         self.router.leave(&self.state.client);
-    }
-}
-
-/// Notes what a command has read of the node's own store.
-fn note(router: &Router, db: u8, args: Args<'_>, bytes: usize) {
-    if let Some(known) = catalog::find(args).filter(|known| known.cacheable) {
-        router.note_read(db, known.keys_of(args).into_iter(), bytes);
     }
 }
 

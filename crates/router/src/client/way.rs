@@ -5,6 +5,7 @@ use super::output::Output;
 use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
+use crate::hooks::{Hooks, Question};
 use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
 use crate::shared::{Engagement, Noted, Router};
 use crate::sight::CommandClass;
@@ -16,14 +17,28 @@ pub(super) struct Way<'a> {
     pub(super) router: &'a Router,
     pub(super) course: &'a mut Course,
     pub(super) relay: &'a mut Relay,
+    /// The hooks that have a say in the command, if they have not been asked.
+    pub(super) hooks: Option<&'a Hooks>,
     /// For how many milliseconds the command has waited for the store.
     pub(super) waited: u64,
+}
+
+/// What became of a command.
+pub(super) enum Passed {
+    /// It is answered, or on its way.
+    Done,
+    /// Nothing: it has to wait.
+    Later,
+    /// Nothing: a hook is to be asked first.
+    Asks(Box<Question>),
 }
 
 /// What a session has made of a command.
 enum Answered {
     /// Nothing yet: it has to wait.
     Later,
+    /// Nothing yet: a hook is to be asked.
+    Asks(Box<Question>),
     /// Its reply comes, or is kept in its order.
     Owed,
     /// Its reply is in the output.
@@ -31,14 +46,14 @@ enum Answered {
 }
 
 impl Way<'_> {
-    /// Sends a command on its way, or answers it; `false` if it has to wait.
+    /// Sends a command on its way, or answers it.
     pub(super) fn send(
         &mut self,
         bytes: &[u8],
         args: Args<'_>,
         now: i64,
         output: &mut Output,
-    ) -> bool {
+    ) -> Passed {
         self.relay.adopt(&self.state.rules);
         let mark = output.bytes.len();
         let begun = self.state.replying.begin();
@@ -47,13 +62,17 @@ impl Way<'_> {
         match self.answer((bytes, args), (mute, Stand::Alone), now, output) {
             Answered::Later => {
                 self.state.replying.again(begun);
-                return false;
+                return Passed::Later;
+            }
+            Answered::Asks(question) => {
+                self.state.replying.again(begun);
+                return Passed::Asks(question);
             }
             Answered::Owed => {}
             Answered::Made if self.course.replies.is_empty() => {}
             Answered::Made => self.course.replies.make(&output.bytes.split_off(mark)),
         }
-        true
+        Passed::Done
     }
 
     /// Takes a command; its reply is for nobody if it is mute.
@@ -74,6 +93,7 @@ impl Way<'_> {
             stand,
             waited: self.waited,
             at: now,
+            hooks: self.hooks.filter(|_| stand == Stand::Alone),
             args,
             bytes,
         };
@@ -85,6 +105,7 @@ impl Way<'_> {
         let refused = taken.is_err();
         match taken {
             Ok(Taken::Later) => return Answered::Later,
+            Ok(Taken::Asks(question)) => return Answered::Asks(question),
             Ok(Taken::Done) => {
                 if mute {
                     output.bytes.truncate(mark);
@@ -148,7 +169,8 @@ impl Way<'_> {
                     execution.tracks |= args.is(1, "tracking") || args.is(1, "caching");
                     let mute = mute && !catalog::subscribes(args);
                     match self.answer((bytes, args), (mute, stand), now, output) {
-                        Answered::Later => {
+                        // No hook is asked about what was queued: it was before.
+                        Answered::Later | Answered::Asks(_) => {
                             execution.put_back(part);
                             self.course.execution = Some(execution);
                             return Answered::Later;

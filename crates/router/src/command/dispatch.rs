@@ -2,8 +2,9 @@
 
 use super::call::Call;
 use super::spec::{Command, flag};
+use super::state::State;
 use super::table::{find, known};
-use crate::catalog::Permissions;
+use crate::catalog::{Known, Permissions};
 use crate::failure::{Failure, wrong_arity};
 use crate::news::NewsDesk;
 use crate::policy::User;
@@ -22,6 +23,18 @@ pub(crate) fn run(call: &mut Call<'_>) -> CommandClass {
         call.router.refuse(&noted(call), &text);
     }
     class
+}
+
+/// The command of a request, if there is one and the session may run it.
+pub(crate) fn ready(state: &State, args: Args<'_>) -> Option<&'static Known> {
+    let command = match find(args.word(0))? {
+        command if command.subcommands.is_empty() || args.len() == 1 => command,
+        command => command.subcommand(args).ok()?,
+    };
+    let user = state.user.as_deref()?;
+    let open = command.flags & flag::NO_AUTH != 0 || user.may_all();
+    let ready = command.takes(args.len()) && (open || check(user, command, args).is_ok());
+    ready.then(|| known(command))
 }
 
 #[inline]

@@ -8,6 +8,7 @@ use super::tracking::ClientTracking;
 use super::transaction::Transaction;
 use crate::cache::Concern;
 use crate::catalog::{self, Known, Permissions};
+use crate::hooks::{Hooks, Question};
 use crate::news::{Topic, Topics};
 use crate::policy::User;
 use crate::shared::{ClientId, Engagement};
@@ -136,6 +137,8 @@ pub(crate) enum Taken {
     Later,
     /// The store has done its part of a transaction: the session goes on with it.
     Executed,
+    /// A hook is to be asked about it first.
+    Asks(Box<Question>),
 }
 
 /// Where a request stands.
@@ -163,6 +166,8 @@ pub(crate) struct Request<'a> {
     pub(crate) waited: u64,
     /// When it is taken, in Unix milliseconds.
     pub(crate) at: i64,
+    /// The hooks that have a say in it, if they have not been asked.
+    pub(crate) hooks: Option<&'a Hooks>,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],

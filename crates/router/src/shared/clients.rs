@@ -9,8 +9,8 @@ use breakwater_resp::Protocol;
 use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The two ends of a connection, as `host:port`, and who is at the other one.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,8 @@ pub(crate) struct Client {
     /// The number of the relay of its thread, once it has said something.
     pub(crate) home: AtomicU64,
     pub(crate) profile: Mutex<Profile>,
+    /// What a hook calls it.
+    label: OnceLock<String>,
     /// Where news of changes and messages reach it.
     pub(crate) recipient: Arc<Recipient>,
 }
@@ -117,6 +119,11 @@ impl Client {
         self.killed.store(true, Ordering::Relaxed);
     }
 
+    /// A hook calls it this, if none has called it anything before.
+    pub(crate) fn label(&self, label: &str) {
+        let _ = self.label.set(label.to_owned());
+    }
+
     /// It has sent something. Relaxed: a number by itself, for people.
     #[inline]
     pub(crate) fn act(&self, now: u64) {
@@ -178,6 +185,24 @@ impl Client {
     }
 }
 
+/// What a hook may know of a client.
+#[derive(Clone, Debug)]
+pub struct ShownClient {
+    /// Its connection.
+    pub peer: Peer,
+    /// What it calls itself.
+    pub name: String,
+    /// What a hook has called it.
+    pub label: Option<String>,
+}
+
+impl ShownClient {
+    pub(super) fn of(client: &Client) -> Self {
+        let name = String::from_utf8_lossy(&client.profile.lock().name).into_owned();
+        Self { peer: client.peer.clone(), name, label: client.label.get().cloned() }
+    }
+}
+
 /// All clients, by their numbers.
 pub(crate) struct Registry {
     last: AtomicU64,
@@ -220,6 +245,7 @@ impl Registry {
             errors: AtomicU64::new(0),
             until: AtomicI64::new(i64::MAX),
             home: AtomicU64::new(0),
+            label: OnceLock::new(),
             profile: Mutex::new(Profile {
                 name: vec![],
                 library: vec![],

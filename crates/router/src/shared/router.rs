@@ -2,7 +2,7 @@
 
 use super::audit::Audit;
 use super::buffers::{BufferCounts, Buffers, ThreadBuffers};
-use super::clients::{Client, Peer, Registry};
+use super::clients::{Client, Peer, Registry, ShownClient};
 use super::copies::Copies;
 use super::ear::Ear;
 use super::hot::{HotKey, HotKeys};
@@ -11,6 +11,7 @@ use super::refusals::Refusals;
 use super::rules::{Edition, Reloads, Rules};
 use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
+use crate::hooks::{HookCounts, HookTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
 use crate::sight::{COUNTED, Invalidations, Latencies, Sight};
 use crate::store::Store;
@@ -134,6 +135,7 @@ pub struct Router {
     pub(crate) invalidations: Invalidations,
     pub(super) refusals: Refusals,
     pub(super) audit: Audit,
+    pub(crate) hooks: HookTotals,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
     rules: RwLock<Arc<Edition>>,
@@ -183,6 +185,7 @@ impl Router {
             invalidations: Invalidations::default(),
             refusals: Refusals::default(),
             audit: Audit::default(),
+            hooks: HookTotals::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, upstream },
             edition: AtomicU64::new(edition.number),
@@ -356,6 +359,11 @@ impl Router {
         self.registry.find(id).is_some_and(|client| !client.is_killed())
     }
 
+    /// What a hook may know of a client; `None` if it is gone.
+    pub fn show_client(&self, id: ClientId) -> Option<ShownClient> {
+        self.registry.find(id).map(|client| ShownClient::of(&client))
+    }
+
     /// The cache underneath.
     pub fn cache(&self) -> &Cache {
         self.store.cache()
@@ -452,6 +460,11 @@ impl Router {
                 of.fetch_add(count, Ordering::Relaxed);
             }
         }
+    }
+
+    /// What hooks were asked, and what they said.
+    pub fn hook_counts(&self) -> HookCounts {
+        self.hooks.read()
     }
 
     /// A panic was caught while the node served.

@@ -71,6 +71,12 @@ impl Relay {
         }
         course.takes(known, request);
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
+        if let Some(hooks) = request.hooks
+            && request.user.is_some()
+            && let Some(question) = hooks.question(known, request.args)
+        {
+            return Ok(Taken::Asks(question));
+        }
         if late && self.is_lost(listed, known, request, course) {
             let why = self.too_late(request, course);
             self.over_with(known, request.client, course);
@@ -384,6 +390,7 @@ mod tests {
             stand: Stand::Alone,
             waited: 0,
             at: 0,
+            hooks: None,
             args,
             bytes: &bytes,
         };

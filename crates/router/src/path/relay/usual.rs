@@ -33,6 +33,9 @@ impl Relay {
             self.look();
         }
         let key = words.word(1);
+        if request.hooks.is_some_and(|hooks| hooks.concern_get(key)) {
+            return false;
+        }
         let route = self.rules.routes.of(key);
         let concern = self.rules.routes.all()[route].concern;
         if request.concern.unwrap_or(concern) == Concern::Consistent
