@@ -144,7 +144,7 @@ impl Driver {
         };
         let (mut channel, peer) = arrival.into_parts();
         let opened = Session::open_at(&self.router, peer, self.work.now, &self.mailbox);
-        let greeted = opened.map_err(<[u8]>::to_vec).and_then(|mut session| {
+        let greeted = opened.and_then(|mut session| {
             if let Some(hooks) = self.work.hooks.as_deref_mut() {
                 session.greet(hooks)?;
             }
