@@ -37,6 +37,7 @@ const calls: Record<string, (cache: Closed) => unknown> = {
   update: cache => cache.update('a', () => '2'),
   size: cache => cache.size,
   bytes: cache => cache.bytes,
+  bounds: cache => cache.bounds,
   keys: cache => [...cache.keys()],
   values: cache => [...cache.values()],
   entries: cache => [...cache.entries()],

@@ -1,6 +1,7 @@
 // Reloading a node while it serves: which options may change, what becomes of those who are connected,
 // and that a request is judged by one configuration.
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -38,6 +39,7 @@ const STORE: StoreOptions = {
 }
 const authority = new Authority()
 const [one, two] = [authority.sign(['one.test']), authority.sign(['two.test'])]
+const AUDIT = join(mkdtempSync(join(tmpdir(), 'breakwater-reload-')), 'audit.log')
 const RESTS = 'until the node is started anew, not'
 
 /** Each option: two values of it, and what a reload from one to the other says. */
@@ -211,6 +213,38 @@ const OPTIONS: Record<
     { tokens: { keys: [one.cert] } },
     { tokens: { keys: [one.cert], revoked: one.cert } },
     ['tokens.revoked'],
+  ],
+  'tokens.limits': [
+    { tokens: { keys: [one.cert], acl: '~{sub}:*' } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: {} } },
+    ['tokens.limits'],
+  ],
+  'tokens.limits.requestsPerSecond': [
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { requestsPerSecond: 1 } } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { requestsPerSecond: 2 } } },
+    ['tokens.limits'],
+  ],
+  'tokens.limits.bytesPerSecond': [
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { bytesPerSecond: 1 } } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { bytesPerSecond: 2 } } },
+    ['tokens.limits'],
+  ],
+  'tokens.limits.connections': [
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { connections: 1 } } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { connections: 2 } } },
+    ['tokens.limits'],
+  ],
+  'tokens.limits.inFlight': [
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { inFlight: 1 } } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { inFlight: 2 } } },
+    ['tokens.limits'],
+  ],
+  audit: [{}, { audit: { file: AUDIT } }, ['audit.file', 'audit.keys']],
+  'audit.file': [{ audit: { file: AUDIT } }, { audit: { file: `${AUDIT}.2` } }, ['audit.file']],
+  'audit.keys': [
+    { audit: { file: AUDIT } },
+    { audit: { file: AUDIT, keys: 'hashed' } },
+    ['audit.keys'],
   ],
   'tls.authClients': [
     { tls: { ...one, ca: authority.cert } },

@@ -26,6 +26,7 @@ const unknown = names.find(name => !(name in faults))
 if (unknown !== undefined)
   stop(`there is no fault '${unknown}'; there are ${Object.keys(faults).join(', ')}`)
 if (!/^(threads|processes)$/.test(values.mode)) stop("--mode must be 'threads' or 'processes'")
+const duration = values.for === undefined ? undefined : milliseconds(values.for)
 
 /** How long it may take until nobody is disturbed any more, in milliseconds. */
 const RECOVERY = 30_000
@@ -42,8 +43,8 @@ try {
   // What is taken once and kept, as each fault takes it, is taken by then.
   let before = await field.taken()
   say('before', told(before))
-  if (values.for === undefined) await round(load, names)
-  else before = await soak(load, milliseconds(values.for), before)
+  if (duration === undefined) await round(load, names)
+  else before = await soak(load, duration, before)
   await calm(load)
   await sleep(Math.max(each, 1000))
   const after = await settled(before)
