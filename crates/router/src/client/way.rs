@@ -122,7 +122,10 @@ impl Way<'_> {
             },
             Ok(Taken::Local) => {
                 self.show(stand);
+                let before = output.kills.len();
                 execute(self.state, self.router, args, now, output);
+                let (killed, state) = (&output.kills[before..], &self.state);
+                self.relay.unblock_killed(killed, state.protocol, state.db);
             }
             Err(Failure(text)) => {
                 reply.error(&text);

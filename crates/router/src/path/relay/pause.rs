@@ -16,7 +16,7 @@ use crate::path::course::{Course, Delivery, Request, Stand, Taken};
 use crate::path::letter::Word;
 use crate::path::pending::LinkId;
 use crate::shared::ClientId;
-use breakwater_resp::{Reply, number, write_request};
+use breakwater_resp::{Protocol, Reply, number, write_request};
 use std::collections::BTreeSet;
 
 const NO_TIME: &str = "ERR timeout is not an integer or out of range";
@@ -117,6 +117,24 @@ impl Relay {
         let to = To::Client { client, ticket, changes: Changes::Nothing, protocol };
         self.send(link, &bytes, to);
         Ok(Taken::Done)
+    }
+
+    /// Clients were killed by one of this protocol and database: the store ends what they wait for before it
+    /// is asked for anything that comes next over the killer's connection, which would else be given to
+    /// clients that are gone.
+    pub(crate) fn unblock_killed(&mut self, killed: &[ClientId], protocol: Protocol, db: u8) {
+        for &id in killed {
+            let client = self.router.registry.find(id);
+            let Some((server, number)) = client.and_then(|client| client.profile.lock().own) else {
+                continue;
+            };
+            let link = self.shared_with(server, protocol, db);
+            if !self.is_down(link) {
+                let mut bytes = vec![];
+                write_request(&mut bytes, &["CLIENT", "UNBLOCK", &number.to_string()]);
+                self.send(link, &bytes, To::Nobody);
+            }
+        }
     }
 
     /// A client is about to block over its own connection: the store is to know which one that is.
