@@ -138,7 +138,7 @@ fn compare(scenario: &Scenario, entries: u32, sides: &[Box<dyn Side>], args: &Ar
     let mut rows = Vec::new();
     for ((side, _), &ns) in SIDES.iter().zip(&medians) {
         let (mops, ratio) = (1e3 / ns, ns / medians[0]);
-        println!("  {side:<12}{ns:>8.1} ns/op{mops:>9.2} Mops/s{ratio:>8.2}x");
+        println!("  {side:<22}{ns:>8.1} ns/op{mops:>9.2} Mops/s{ratio:>8.2}x");
         rows.push(Row { scenario: scenario.name.clone(), side, ns_per_op: ns, mops, ratio });
     }
     rows
