@@ -109,6 +109,16 @@ proptest! {
     }
 
     #[test]
+    fn a_value_that_has_become_larger_than_all_is_not_kept(times in 1..5_usize, capacity in 1..9_u64) {
+        let mut requests = vec![(1, capacity as u32, 0)];
+        requests.extend(vec![(1, capacity as u32 + 1, 0); times + 1]);
+        for policy in PolicyName::ALL {
+            let outcome = run(&trace(&requests), Plan::new(policy, Capacity::Bytes(capacity)));
+            prop_assert!(outcome.hits <= 1, "{} {:?}", policy, outcome);
+        }
+    }
+
+    #[test]
     fn a_curve_of_all_keys_is_lru_at_every_capacity(requests in requests()) {
         let trace = trace(&requests);
         let mut curve = Curve::new(1.0);

@@ -50,10 +50,13 @@ struct Held(AtomicU64);
 
 impl RemovalListener for Held {
     fn removed(&self, entry: EntryRef<'_>, _: Reason) {
-        let weight = entry.value().bytes.try_into().map_or(0, u32::from_le_bytes);
         // Relaxed: one thread uses the cache.
-        self.0.fetch_sub(weight.into(), Ordering::Relaxed);
+        self.0.fetch_sub(weight_of(entry).into(), Ordering::Relaxed);
     }
+}
+
+fn weight_of(entry: EntryRef<'_>) -> u32 {
+    entry.value().bytes.try_into().map_or(0, u32::from_le_bytes)
 }
 
 impl WeighedEngine {
@@ -62,6 +65,18 @@ impl WeighedEngine {
         let held = Arc::new(Held::default());
         cache.listen(held.clone());
         Self { cache, held, most }
+    }
+
+    /// Stores an entry of this weight, if it is not more than fits.
+    fn store(&self, key: Key<'_>, weight: u32) {
+        if u64::from(weight) > self.most {
+            return;
+        }
+        self.make_room(weight.into());
+        // It is full only if the system has no memory left: the entry is not there then.
+        if self.cache.set(key, Value::bytes(&weight.to_le_bytes()), Expiry::Never).is_ok() {
+            self.held.0.fetch_add(weight.into(), Ordering::Relaxed);
+        }
     }
 
     /// Makes room for so much.
@@ -84,17 +99,12 @@ impl Policy for WeighedEngine {
     fn request(&mut self, key: u32, weight: u32) -> bool {
         let bytes = key.to_le_bytes();
         let key = Key::bytes(&bytes);
-        if self.cache.get(key, |_| ()).is_some() {
-            return true;
+        let before = self.cache.get(key, weight_of);
+        if before != Some(weight) {
+            // What has become heavier or lighter is another value.
+            self.cache.delete(key);
+            self.store(key, weight);
         }
-        if u64::from(weight) > self.most {
-            return false;
-        }
-        self.make_room(weight.into());
-        // It is full only if the system has no memory left: a miss then.
-        if self.cache.set(key, Value::bytes(&weight.to_le_bytes()), Expiry::Never).is_ok() {
-            self.held.0.fetch_add(weight.into(), Ordering::Relaxed);
-        }
-        false
+        before.is_some()
     }
 }
