@@ -145,7 +145,7 @@ compared('a node that is taken through everything says no secret', async t => {
   }
   // A thread that ends by an error, the store that goes, and the end.
   node.process.kill('SIGUSR2')
-  await node.says(/ended|replaced|worker/)
+  await node.says(/fails on purpose|thread of the router ended/)
   store.process.kill('SIGKILL')
   const last = await Raw.open(t, node.port, way)
   said += await last.send('AUTH', 'ops', 'ops-secret-1177')
