@@ -363,7 +363,9 @@ test('processes that cannot be are refused, with the reason', t => {
   for (const [options, message] of cases) t.throws(() => createRouter(options), { message })
 })
 
-fronted('a process that cannot start is an error of the start', async t => {
+// Alone: it changes what all processes of its own process are started with.
+const alone = hasRedis ? test.serial : test.skip
+alone('a process that cannot start is an error of the start', async t => {
   t.timeout(180_000)
   const behind = await redis(t)
   const options = {
