@@ -4,32 +4,17 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { closeFd, duplicateFd, listenUnix } from '../../src/native/router.ts'
 import { folderOf } from '../helpers/folders.ts'
+import { heard } from '../helpers/heard.ts'
 import { installed, Raw } from '../router/support.ts'
 import { optionsIn } from './options.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const MANAGER = fileURLToPath(new URL('../helpers/notified.py', import.meta.url))
 const UNITS = fileURLToPath(new URL('../../deploy/systemd', import.meta.url))
-
-/** What a process prints, line by line, and a way to wait for it. */
-function heard(t: ExecutionContext, child: ReturnType<typeof spawn>) {
-  t.teardown(() => child.kill('SIGKILL'))
-  let text = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => (text += chunk))
-  return {
-    child,
-    text: () => text,
-    async says(words: RegExp) {
-      while (!words.test(text)) await sleep(10)
-      return words.exec(text)!
-    },
-  }
-}
 
 /** A manager that prints what it is told. */
 async function manager(t: ExecutionContext) {

@@ -1,6 +1,6 @@
 // Workers that are processes: one that dies costs its own clients their connections alone, all of them
 // serve the same sockets by the same rules, and they end with the first process.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -17,6 +17,7 @@ import type { Report } from '../../src/router/stats.ts'
 import { ask } from '../admin/support.ts'
 import { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
+import { heard } from '../helpers/heard.ts'
 import { hasRedis } from './store/support.ts'
 import {
   type Crash,
@@ -336,19 +337,6 @@ managed('a manager hears of one node, and its sockets are those of all processes
   t.deepEqual(await exited, [0, null])
   t.is(manager.text().match(/READY=1/g)?.length, 1)
 })
-
-function heard(t: ExecutionContext, child: ChildProcess) {
-  t.teardown(() => child.kill('SIGKILL'))
-  let text = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => (text += chunk))
-  return {
-    child,
-    text: () => text,
-    async says(words: RegExp) {
-      while (!words.test(text)) await sleep(10)
-    },
-  }
-}
 
 test('processes that cannot be are refused, with the reason', t => {
   const store = 'redis://127.0.0.1:1'

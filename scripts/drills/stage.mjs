@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRouter } from 'breakwater/router'
 import { Redis } from 'ioredis'
+import { freePort } from '../free-port.mjs'
 
 /** How long a cure may take to be seen, in milliseconds. */
 const WITHIN = 60_000
@@ -98,13 +98,4 @@ export async function until(holds, what) {
 /** Fails unless something holds. */
 export function check(holds, what) {
   if (!holds) throw new Error(`it is not so that ${what}`)
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
