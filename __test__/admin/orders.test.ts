@@ -5,8 +5,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import test from 'ava'
+import { freePort } from '../../scripts/free-port.mjs'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort, run, serve } from '../router/support.ts'
+import { run, serve } from '../router/support.ts'
 
 const TOKEN = 'a-token-of-some-letters'
 

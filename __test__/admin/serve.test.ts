@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { freePort } from '../../scripts/free-port.mjs'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort, Raw, run, serve } from '../router/support.ts'
+import { Raw, run, serve } from '../router/support.ts'
 import { ask } from './support.ts'
 
 const TOKEN = 'a-token-of-some-letters'

@@ -5,8 +5,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { freePort } from '../../scripts/free-port.mjs'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort, installed, Raw, redis, run, serve } from '../router/support.ts'
+import { installed, Raw, redis, run, serve } from '../router/support.ts'
 import { TOKEN } from './support.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))

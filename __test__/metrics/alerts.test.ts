@@ -11,8 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { parse } from 'yaml'
+import { freePort } from '../../scripts/free-port.mjs'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort, installed } from '../router/support.ts'
+import { installed } from '../router/support.ts'
 
 const folder = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url))
 const read = (file: string) => readFileSync(join(folder, file), 'utf8')

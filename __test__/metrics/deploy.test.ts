@@ -10,8 +10,9 @@ import { Cache } from 'breakwater'
 import { createAdmin } from 'breakwater/admin'
 import { METRICS, metricsRoute } from 'breakwater/metrics'
 import { createRouter } from 'breakwater/router'
+import { freePort } from '../../scripts/free-port.mjs'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort, installed, Raw, redis } from '../router/support.ts'
+import { installed, Raw, redis } from '../router/support.ts'
 
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url))
 const rules = join(deploy, 'prometheus/breakwater.rules.yml')

@@ -1,13 +1,12 @@
 // A site built and served by Next.js with what would be published. It downloads a compiler of
 // 100 MB and takes minutes: it runs only if BREAKWATER_TEST_NEXT is set.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { freePort } from '../../scripts/free-port.mjs'
 import { removeFolder } from '../helpers/folders.ts'
 import { installPacked } from '../package/install.ts'
 import { npm } from '../package/runtimes.ts'
@@ -19,15 +18,6 @@ const peers: Record<string, string> = JSON.parse(
 
 const run = process.env.BREAKWATER_TEST_NEXT ? test.serial : test.serial.skip
 const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', NODE_OPTIONS: '' }
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function ready(server: ChildProcess): Promise<void> {
   for await (const chunk of server.stdout ?? []) if (/Ready/.test(String(chunk))) return

@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
+import { freePort } from '../../scripts/free-port.mjs'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort } from '../router/support.ts'
 
 const daemon = fileURLToPath(new URL('node_modules/statsd/stats.js', import.meta.url))
 const example = fileURLToPath(new URL('../../examples/statsd.mjs', import.meta.url))

@@ -1,11 +1,12 @@
 // What the tests of the routing node share: processes, raw connections, replies as bytes.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import { freePort } from '../../scripts/free-port.mjs'
 import type { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
 
@@ -125,11 +126,15 @@ export function installed(program: string): boolean {
   }
 }
 
-/** Runs redis-server on a free port until the test ends. */
+/** How often a server that finds its port taken is started again. */
+const TRIES = 200
+
+/** Runs redis-server until the test ends: on a free port, or on the one that is given. */
 export async function redis(t: ExecutionContext, ...args: string[]): Promise<Served> {
   const dir = folderOf(t, 'redis')
-  for (;;) {
-    const port = await freePort()
+  const given = args.includes('--port') ? Number(args[args.indexOf('--port') + 1]) : undefined
+  for (let tries = 1; ; tries++) {
+    const port = given ?? (await freePort())
     const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir]
     const process = spawn('redis-server', [...options, ...args])
     t.teardown(() => process.kill('SIGKILL'))
@@ -137,20 +142,11 @@ export async function redis(t: ExecutionContext, ...args: string[]): Promise<Ser
       const { output } = await started(process, /Ready to accept connections/)
       return served(process, port, output)
     } catch (error) {
-      // Somebody else took the port in between.
-      if (!/Address already in use/i.test(String(error))) throw error
+      // Somebody took the port in between, or the server that had it has not quite ended.
+      if (tries === TRIES || !/Address already in use/i.test(String(error))) throw error
+      await sleep(50)
     }
   }
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** A command as clients send it. */

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { Redis, type RedisOptions } from 'ioredis'
 import { createClient } from 'redis'
+import { freePort } from '../../scripts/free-port.mjs'
 import type { TierSession } from '../../src/tier/contract.ts'
 import { type RedisTierOptions, redis as redisTier } from '../../src/tier/redis/index.ts'
 import { folderOf } from '../helpers/folders.ts'
-import { freePort, redis } from '../router/support.ts'
+import { redis } from '../router/support.ts'
 import type { Host } from './sessions.ts'
 
 /** A server with users, TLS and a socket, and how to see what it has. */

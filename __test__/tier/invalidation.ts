@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
+import { freePort } from '../../scripts/free-port.mjs'
 import type { Timers } from '../../src/base/timers.ts'
 import type { CacheKey } from '../../src/base/types.ts'
 import { ManualClock } from '../../src/testing.ts'
@@ -21,7 +22,7 @@ import {
 import { clientOf } from '../../src/tier/redis/clients/known.ts'
 import { folderOf } from '../helpers/folders.ts'
 import { countedTimers } from '../helpers/timers.ts'
-import { freePort, redis, type Served } from '../router/support.ts'
+import { redis, type Served } from '../router/support.ts'
 
 /** The libraries. */
 export const libraries = ['ioredis', 'node-redis'] as const
@@ -88,13 +89,9 @@ export async function connectCluster(
   return { client, send: sends(client) }
 }
 
-/** A server for a cluster, which listens also on the port that is 10,000 higher. */
-async function clusterNode(t: ExecutionContext): Promise<Served> {
-  let port = await freePort()
-  while (port > 55_000) port = await freePort()
-  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
-  return { ...(await redis(t, '--port', `${port}`, ...options)), port }
-}
+/** A server for a cluster. */
+const clusterNode = (t: ExecutionContext): Promise<Served> =>
+  redis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000')
 
 /** Three masters without replicas, until the test ends. */
 export async function cluster(t: ExecutionContext): Promise<Served[]> {

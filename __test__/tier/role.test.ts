@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
-import { freePort, installed, redis, type Served } from '../router/support.ts'
+import { installed, redis, type Served } from '../router/support.ts'
 import { cluster, connect, connectCluster, libraries } from './invalidation.ts'
 import { fresh, Host } from './sessions.ts'
 
@@ -176,8 +176,8 @@ for (const library of libraries) {
 
   check(`a server that loads is not heard until it is done: ${library}`, async t => {
     t.timeout(180_000)
-    const port = await freePort()
-    const server = await redis(t, '--port', `${port}`, '--enable-debug-command', 'yes')
+    const server = await redis(t, '--enable-debug-command', 'yes')
+    const { port } = server
     const admin = new Redis({ port, host: '127.0.0.1' })
     t.teardown(() => admin.disconnect())
     const { client } = await connect(t, library, port)

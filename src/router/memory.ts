@@ -62,7 +62,7 @@ export type InvalidationCause =
 export interface Invalidations {
   /** How many keys, by their routes. */
   routes: { match: string; count: number }[]
-  /** The first 64 of them; of long ones the beginning, of 512 bytes. */
+  /** The first 64 of each cause; of long ones the beginning, of 512 bytes. */
   keys: { key: Buffer; isWhole: boolean; cause: InvalidationCause }[]
   /** What made everything leave, each time. */
   everything: InvalidationCause[]

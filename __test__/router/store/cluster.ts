@@ -1,7 +1,8 @@
 // A Redis Cluster of real servers on this machine, of which a test says how many.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { freePort, installed, Raw, redis, type Served } from '../support.ts'
+import { freePort } from '../../../scripts/free-port.mjs'
+import { installed, Raw, redis, type Served } from '../support.ts'
 
 /** Whether there is a Redis that can be a cluster. */
 export const hasCluster = installed('redis-server')

@@ -4,8 +4,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
+import { freePort } from '../../../scripts/free-port.mjs'
 import { random } from '../../helpers/random.ts'
-import { freePort, Raw, redis, type Served, serveMortal } from '../support.ts'
+import { Raw, redis, type Served, serveMortal } from '../support.ts'
 import { Keeper, MANNERS, type Manner } from './keeper.ts'
 import { hasRedis, replicaOf } from './support.ts'
 

@@ -7,7 +7,8 @@ import test from 'ava'
 import { createRouter } from 'breakwater/router'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { encode, freePort, Raw, run, serve } from '../support.ts'
+import { freePort } from '../../../scripts/free-port.mjs'
+import { encode, Raw, run, serve } from '../support.ts'
 import { calls, front, hasRedis, info } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip

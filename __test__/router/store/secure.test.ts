@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { createRouter } from 'breakwater/router'
+import { freePort } from '../../../scripts/free-port.mjs'
 import { Authority } from '../../helpers/certificates.ts'
-import { freePort, Raw, redis, run, serve } from '../support.ts'
+import { Raw, redis, run, serve } from '../support.ts'
 import { hasRedis } from './support.ts'
 
 const authority = new Authority()

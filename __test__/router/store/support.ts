@@ -50,9 +50,9 @@ export async function replicaOf(
 ): Promise<Served> {
   const flags = port === undefined ? [] : ['--port', `${port}`]
   const replica = await redis(t, '--replicaof', `127.0.0.1 ${store.port}`, ...flags)
-  const raw = await Raw.open(t, port ?? replica.port)
+  const raw = await Raw.open(t, replica.port)
   while ((await info(raw, 'replication', 'master_link_status')) !== 'up') await sleep(5)
-  return { ...replica, port: port ?? replica.port }
+  return replica
 }
 
 /** Several stores, and a node in front of them. */
@@ -74,7 +74,7 @@ export async function ring(
 
 /** A store of a ring that comes back, on its port. */
 export const ringStore = (t: ExecutionContext, port: number): Promise<Served> =>
-  redis(t, '--port', `${port}`).then(store => ({ ...store, port }))
+  redis(t, '--port', `${port}`)
 
 /** The ring that a node in front of these stores has. */
 export const ringOf = (stores: readonly Served[]): Ring =>

@@ -6,7 +6,8 @@ import { clock } from './clock.ts'
 import { el, setText } from './dom.ts'
 import { listen } from './stream.ts'
 
-const MOST = 100
+/** The most rows of a reason: a rare one stays in sight beside one that is frequent. */
+const MOST = 40
 /** The span that rates are of, in milliseconds, and how many are shown. */
 const SPAN = 10_000
 const MOST_RATES = 8
@@ -17,6 +18,7 @@ export class RemovalsView {
   readonly #list = el('ol', { class: 'moments' })
   readonly #note = el('span', { class: 'quiet' })
   readonly #rates = el('ul', { class: 'legend rates', 'aria-label': 'Rates' })
+  readonly #rows = new Map<string, HTMLElement[]>()
   #counts: { at: number; counts: Removals['counts'] }[] = []
   #missed = 0
   #stop: (() => void) | undefined
@@ -57,17 +59,18 @@ export class RemovalsView {
     this.#missed += more
     if (this.#missed > 0) setText(this.#note, `${this.#missed.toLocaleString('en')} not shown`)
     for (const { at, key, reason } of removals) {
-      this.#list.prepend(
-        el(
-          'li',
-          {},
-          el('time', { datetime: new Date(at).toISOString() }, clock(at)),
-          el('span', { class: 'reason' }, reason),
-          el('code', {}, keyShown(key)),
-        ),
+      const row = el(
+        'li',
+        {},
+        el('time', { datetime: new Date(at).toISOString() }, clock(at)),
+        el('span', { class: 'reason' }, reason),
+        el('code', {}, keyShown(key)),
       )
+      this.#list.prepend(row)
+      const same = this.#rows.get(reason) ?? []
+      this.#rows.set(reason, same)
+      if (same.push(row) > MOST) same.shift()?.remove()
     }
-    while (this.#list.childElementCount > MOST) this.#list.lastElementChild?.remove()
   }
 
   /** Shows how many leave a second, by their route or how they begin. */

@@ -1,12 +1,12 @@
 //! What leaves the memory because it has changed, for those who watch: counted by route, and the first
-//! keys of each while shown. Where nobody watches, it costs a look at a flag.
+//! keys of each cause while shown, so that none is hidden by one that is more frequent. Where nobody watches, it costs a look at a flag.
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The most keys that are shown at once.
+/// The most keys of a cause that are shown at once.
 pub const MOST_SHOWN: usize = 64;
 /// The most bytes of a key that are kept.
 const LONGEST: usize = 512;
@@ -44,7 +44,7 @@ impl Cause {
 pub struct Invalidated {
     /// How many keys, by the pattern of their route.
     pub routes: BTreeMap<String, u64>,
-    /// The first of them, the beginnings of long ones, and whether that is all of it.
+    /// The first of each cause, the beginnings of long ones, and whether that is all of it.
     pub keys: Vec<(Vec<u8>, bool, Cause)>,
     /// What made everything leave.
     pub everything: Vec<Cause>,
@@ -75,7 +75,8 @@ impl Invalidations {
     pub(crate) fn note(&self, key: &[u8], route: String, cause: Cause) {
         let mut since = self.since.lock();
         *since.routes.entry(route).or_default() += 1;
-        if since.keys.len() < MOST_SHOWN {
+        let same = since.keys.iter().filter(|(.., of)| *of == cause).count();
+        if same < MOST_SHOWN {
             let shown = &key[..key.len().min(LONGEST)];
             since.keys.push((shown.to_vec(), shown.len() == key.len(), cause));
         }

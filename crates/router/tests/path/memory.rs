@@ -114,6 +114,15 @@ fn what_leaves_is_told_to_those_who_watch_once_and_within_bounds() {
     world.router.forget_prefix(b"k", 0);
     let told = world.router.invalidated();
     assert_eq!((told.routes["*"], told.keys.len()), (2 * MOST_SHOWN as u64, MOST_SHOWN));
+    for key in &many {
+        world.ask(client, &format!("GET {key}"));
+    }
+    world.router.forget_prefix(b"k", 0);
+    world.ask(client, "GET a");
+    world.ask(client, "SET a last");
+    let told = world.router.invalidated();
+    let writes = told.keys.iter().filter(|(.., cause)| *cause == Cause::Write).count();
+    assert_eq!((told.keys.len(), writes), (MOST_SHOWN + 1, 1), "a rare cause is not hidden");
     world.router.watch_invalidations(false);
     world.ask(client, "SET a newest");
     assert_eq!(world.router.invalidated(), Default::default());
