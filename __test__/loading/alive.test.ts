@@ -52,12 +52,12 @@ const timers: Record<string, Cases> = {
   'router/drain.ts': { awaited: ['router: drain'], forgotten: [] },
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
   'router/hooks/calls.ts': { awaited: [], forgotten: ['router: deadline of a hook'] },
-  'router/router.ts': { awaited: ['router: warmUp'], forgotten: [] },
   'router/memory.ts': { awaited: [], forgotten: ['router: memory that is listened to'] },
   // It runs until it is told to end: `router/processes`.
   'router/process.ts': { awaited: [], forgotten: [] },
   // It runs until whoever takes it ends it: `laboratory/record-node`.
   'router/recording.ts': { awaited: [], forgotten: [] },
+  'router/router.ts': { awaited: ['router: warmUp'], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },
   'router/watch.ts': { awaited: [], forgotten: ['router: onHotKey', 'router: onStore'] },
   'router/workers.ts': { awaited: ['router: net', 'router: native'], forgotten: [] },
