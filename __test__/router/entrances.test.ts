@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { createRouter } from 'breakwater/router'
 import { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
-import { PLAIN, Raw, serve, tlsWay, type Way } from './support.ts'
+import { installed, PLAIN, Raw, redis, serve, tlsWay, type Way } from './support.ts'
 
 /** A path for a socket, in a folder that ends with the test. */
 function place(t: ExecutionContext): string {
@@ -39,6 +39,24 @@ for (const driver of ['native', 'net'] as const) {
       await router.close()
       t.false(existsSync(path))
     }
+  })
+}
+
+const compared = installed('redis-server') ? test : test.skip
+
+for (const driver of ['native', 'net'] as const) {
+  compared(`${driver}: a client by a socket of this machine is shown as by a Redis`, async t => {
+    const [path, theirs] = [place(t), place(t)]
+    await redis(t, '--unixsocket', theirs)
+    const router = createRouter({ driver, threads: 0, maxBytes: '16mb' })
+    t.teardown(() => router.close())
+    await router.listen({ unix: path })
+    const shown = async (path: string) => {
+      const client = await Raw.open(t, 0, unix(path))
+      const text = (await client.send('CLIENT', 'INFO')).replaceAll(path, 'PATH')
+      return /addr=\S+ laddr=\S+/.exec(text)![0] + / flags=\S+/.exec(text)![0]
+    }
+    t.is(await shown(path), await shown(theirs))
   })
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 /// The two ends of a connection, as `host:port`, and who is at the other one.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
-    /// The client's end.
+    /// The client's end: `host:port`, or the path of a socket of this machine and `:0`.
     pub address: String,
     /// Our end.
     pub local: String,
@@ -177,6 +177,7 @@ impl Client {
             (tracks.is_some(), 't'),
             (broken, 'R'),
             (broadcasts, 'B'),
+            (self.peer.address.starts_with('/'), 'U'),
             (profile.no_evict, 'e'),
             (profile.no_touch, 'T'),
         ];
