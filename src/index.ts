@@ -15,6 +15,7 @@ export type {
   RemovalReason,
   SetOptions,
   Size,
+  Skew,
 } from './base/types.ts'
 export { Cache, type OpenCacheOptions } from './cache/cache.ts'
 export type { IncrementOptions } from './cache/conditional.ts'

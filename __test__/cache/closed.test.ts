@@ -46,6 +46,7 @@ const calls: Record<string, (cache: Closed) => unknown> = {
   stats: cache => cache.stats(),
   resetStats: cache => cache.resetStats(),
   hotKeys: cache => cache.hotKeys(),
+  skew: cache => cache.skew(),
   resize: cache => cache.resize({ max: 5 }),
   save: cache => cache.save('/tmp/breakwater-never-written'),
   load: cache => cache.load('/tmp/breakwater-never-read'),

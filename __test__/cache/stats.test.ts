@@ -63,4 +63,9 @@ test('the keys read most are known', t => {
   t.true((hot[0]?.count ?? 0) > 2 * (hot[1]?.count ?? 0))
   t.deepEqual(cache.hotKeys(0), [])
   t.true(cache.hotKeys().length <= 10)
+  // 16 of 21 reads are of one key, 20 of two.
+  const { top1, top10, top100 } = cache.skew()
+  t.true(Math.abs(top1 - 16 / 21) < 0.05, `${top1}`)
+  t.true(top10 > 0.9 && top10 >= top1 && top100 >= top10 && top100 <= 1, `${top10}, ${top100}`)
+  t.deepEqual(new Cache({ max: 10 }).skew(), { top1: 0, top10: 0, top100: 0 })
 })

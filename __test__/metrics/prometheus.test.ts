@@ -55,6 +55,37 @@ test('reads, loads and their latencies, by the name of the cache', async t => {
   t.is(load(`bucket{cache="${name}",reason="miss",le="+Inf"}`), 1)
 })
 
+test('reads of the first minute are cold, and how far reads are of few keys is told', async t => {
+  const clock = new ManualClock()
+  const { cache, name } = cached(t)
+  cache.set('a', '1').get('before')
+  const registry = new Registry()
+  const stop = registerMetrics(registry, { caches: [cache], clock })
+  const cold = async (outcome: string) =>
+    (await scrape(registry)).get(
+      `breakwater_cache_cold_reads_total{cache="${name}",outcome="${outcome}"}`,
+    )
+  cache.get('a')
+  cache.get('b')
+  t.deepEqual([await cold('hit'), await cold('miss')], [1, 1])
+  clock.advance(59_999)
+  cache.get('b')
+  clock.advance(1)
+  for (let i = 0; i < 10_000; i++) cache.get('a')
+  t.deepEqual([await cold('hit'), await cold('miss')], [1, 2])
+  const values = await scrape(registry)
+  const top = (keys: number) =>
+    values.get(`breakwater_cache_skew_ratio{cache="${name}",top="${keys}"}`)!
+  t.true(top(1) > 0.9 && top(10) >= top(1) && top(100) <= 1)
+  cache.resetStats()
+  t.deepEqual([await cold('hit'), await cold('miss')], [1, 2])
+  stop()
+  t.throws(() => registerMetrics(registry, { caches: [cache], clock: {} as never }), {
+    code: 'ERR_INVALID_OPTION',
+    message: /clock must be a ManualClock/,
+  })
+})
+
 test('reads that wait for one load are a herd from the eleventh on', async t => {
   const { cache, name } = cached(t, { loader: async (key: string) => key })
   const registry = new Registry()

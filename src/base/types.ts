@@ -125,6 +125,16 @@ export interface HotKey<K> {
   count: number
 }
 
+/** Which share of the reads of late the keys have that are read most, from 0 to 1, from a sample. */
+export interface Skew {
+  /** Of the one key that is read most. */
+  top1: number
+  /** Of the 10 keys that are read most. */
+  top10: number
+  /** Of the 100 keys that are read most. */
+  top100: number
+}
+
 /**
  * What opens a cache in another worker of the same process: post it there and give it to
  * {@link Cache.attach}. It keeps nothing alive.

@@ -2,7 +2,14 @@
 import { pairOf, pairs, plainArray } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { filePath } from '../base/file-path.ts'
-import type { CacheKey, CacheStats, HotKey, RemovalListener, SetOptions } from '../base/types.ts'
+import type {
+  CacheKey,
+  CacheStats,
+  HotKey,
+  RemovalListener,
+  SetOptions,
+  Skew,
+} from '../base/types.ts'
 import { checkTag } from '../loading/freshness.ts'
 import { BytesOf, entries, keys } from '../native/iterate.ts'
 import { binding } from '../native/native.ts'
@@ -307,6 +314,13 @@ export class Collection<K extends CacheKey = string, V = unknown> extends Entrie
       hot.push({ key: list[i] as K, count: list[i + 1] as number })
     }
     return hot
+  }
+
+  /** Which share of the reads the keys have that are read most: never too high for the sample. */
+  skew(): Skew {
+    this.near?.tell()
+    const [top1, top10, top100] = binding.skew(this.at)
+    return { top1, top10, top100 }
   }
 
   /** The most entries, and the most bytes, that there may be; `undefined` where that is not bounded. */

@@ -49,6 +49,26 @@ row(
 row('counter', ['outcome'], 'reads_total', 'Reads that found a value, hit, or none, miss.', of =>
   each({ hit: of.stats.hits, miss: of.stats.misses }),
 )
+row(
+  'counter',
+  ['outcome'],
+  'cold_reads_total',
+  'Reads in the first minute after it was registered: hit or miss.',
+  ({ stats, watch }) => {
+    const { hits, misses } = watch.coldReads(stats)
+    return each({ hit: hits, miss: misses })
+  },
+)
+row(
+  'gauge',
+  ['top'],
+  'skew_ratio',
+  'The share of reads of late that the top 1, 10 and 100 keys have, from a sample.',
+  ({ watch }) => {
+    const { top1, top10, top100 } = watch.cache.skew()
+    return each({ 1: top1, 10: top10, 100: top100 })
+  },
+)
 counter('near_hits_total', 'Hits that the near caches answered.', of => of.stats.nearHits)
 counter('sets_total', 'Entries stored.', of => of.stats.sets)
 counter('deletes_total', 'Entries deleted.', of => of.stats.deletes)

@@ -7,7 +7,7 @@ export { type MetricRegistry, registerMetrics } from './prometheus.ts'
 export { metricsRoute } from './scrape.ts'
 export type { Sources } from './sources.ts'
 
-/** Every metric that caches and nodes have, as the [catalogue](../metrics.md) lists them. */
+/** Every metric that caches and nodes have, as `docs/metrics.md` lists them. */
 export const METRICS: readonly MetricInfo[] = kinds.flatMap(({ metrics }) =>
   metrics.map(({ name, type, help, labels }) => ({ name, type, help, labels })),
 )

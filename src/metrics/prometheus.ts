@@ -13,7 +13,7 @@ export interface MetricRegistry {
 const registries = new WeakMap<MetricRegistry, Set<Watched>>()
 
 /**
- * Has a registry of prom-client collect the metrics of caches and nodes: [all of them](../metrics.md). They are
+ * Has a registry of prom-client collect the metrics of caches and nodes: all of `docs/metrics.md`. They are
  * read when it is scraped. Called again, it adds others.
  *
  * @returns a function that ends that, for these caches and nodes.

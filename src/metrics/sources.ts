@@ -1,6 +1,8 @@
 // The caches and nodes whose metrics are read, by the names that they have as labels.
+import { ManualClock } from '../base/clock.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { queueMicrotask } from '../base/runtime.ts'
+import { timersOf } from '../base/timers.ts'
 import type { Router } from '../router/index.ts'
 import { type CacheSource, cacheMetrics, cacheSource } from './cache.ts'
 import type { Metric, Sample } from './metric.ts'
@@ -13,6 +15,8 @@ export interface Sources {
   caches?: Iterable<AnyCache> | Record<string, AnyCache> | undefined
   /** Nodes, by names; one alone is called `node`. */
   routers?: Iterable<Router> | Record<string, Router> | undefined
+  /** The time of tests, of `breakwater/testing`. */
+  clock?: ManualClock | undefined
 }
 
 /** The kinds of sources, with what is read of each. */
@@ -35,10 +39,14 @@ export interface Watched {
 }
 
 /** Begins to watch sources. */
-export function watchSources({ caches = [], routers = [] }: Sources): Watched {
+export function watchSources({ caches = [], routers = [], clock }: Sources): Watched {
+  if (clock !== undefined && !(clock instanceof ManualClock)) {
+    throw new InvalidOptionError('clock', clock, 'a ManualClock of breakwater/testing')
+  }
+  const timers = timersOf(clock)
   const watches = new Map(
     named('caches', caches, (_, cache) => cache.name).map(([name, cache]) => {
-      return [name, new CacheWatch(cache)] as const
+      return [name, new CacheWatch(cache, timers)] as const
     }),
   )
   const nodes = new Map(named('routers', routers, at => (at === 0 ? 'node' : `node${at + 1}`)))

@@ -1,6 +1,7 @@
 // What is counted of a cache while it is watched, by its events: a cache that nobody watches has no
 // listener, and pays nothing.
-import type { CacheStats } from '../base/types.ts'
+import type { Timers } from '../base/timers.ts'
+import type { CacheStats, Skew } from '../base/types.ts'
 import type { CacheEventName, CacheListener } from '../events/events.ts'
 import type { LoadStats } from '../loading/counts.ts'
 import type { WriteBehindStats } from '../writing/behind.ts'
@@ -8,6 +9,8 @@ import type { Distribution } from './metric.ts'
 
 /** More reads than this that wait for one load are a herd. */
 const HERD = 10
+/** How long a cache is cold after it was registered, in milliseconds. */
+const COLD = 60_000
 
 /** How long things took, by powers of two of microseconds. */
 class Times implements Distribution {
@@ -28,6 +31,7 @@ class Times implements Distribution {
 export interface AnyCache {
   readonly name: string | undefined
   readonly closed: boolean
+  skew(): Skew
   readonly bounds: { max: number | undefined; maxBytes: number | undefined }
   readonly writeStats: WriteBehindStats | undefined
   stats(): CacheStats & LoadStats
@@ -35,6 +39,9 @@ export interface AnyCache {
 }
 
 type On = <E extends CacheEventName>(event: E, listener: CacheListener<E>) => () => void
+
+/** Reads, by what came of them. */
+type Reads = Pick<CacheStats, 'hits' | 'misses'>
 
 /** A cache that is watched. */
 export class CacheWatch {
@@ -56,9 +63,13 @@ export class CacheWatch {
   /** How many wait for each load that is under way. */
   readonly #waiting = new Map<unknown, number>()
   readonly #stops: (() => void)[]
+  /** What was counted before it was registered, and when it was cold no more. */
+  readonly #first: Reads
+  #cold: Reads | undefined
 
-  constructor(cache: AnyCache) {
+  constructor(cache: AnyCache, timers: Timers) {
     this.cache = cache
+    this.#first = cache.stats()
     const on: On = (event, listener) => cache.on(event as never, listener as never)
     this.#stops = [
       on('load', ({ key, reason, duration }) => {
@@ -76,12 +87,23 @@ export class CacheWatch {
       on('breaker', ({ of, state }) => {
         this.breakers.set(of, ['closed', 'half-open', 'open'].indexOf(state))
       }),
+      timers.after(COLD, () => {
+        if (!cache.closed) this.#cold = cache.stats()
+      }),
     ]
   }
 
   /** Watches it no more. */
   stop(): void {
     for (const stop of this.#stops) stop()
+  }
+
+  /** Reads in the first minute after it was registered, by what came of them. */
+  coldReads(now: Reads): Reads {
+    const until = this.#cold ?? now
+    // Counts that were set back begin anew.
+    const since = (outcome: keyof Reads) => Math.max(0, until[outcome] - this.#first[outcome])
+    return { hits: since('hits'), misses: since('misses') }
   }
 
   #wait(key: unknown): void {

@@ -223,6 +223,7 @@ declare module '#binding' {
     stats(at: number): import('../base/types.ts').CacheStats
     resetStats(at: number): void
     hotKeys(at: number, n: number): (Key | number)[]
+    skew(at: number): [top1: number, top10: number, top100: number]
     hottest(at: number, n: number): (Key | number)[]
     bounds(at: number): [number | undefined, number | undefined]
     resize(at: number, max: number | undefined, maxBytes: number | undefined): void

@@ -29,7 +29,7 @@ interface Instruments {
 }
 
 /**
- * Has a meter of OpenTelemetry observe the metrics of caches and nodes: [all of them](../metrics.md). They
+ * Has a meter of OpenTelemetry observe the metrics of caches and nodes: all of `docs/metrics.md`. They
  * are read when it collects. Of a histogram it observes how many there were, as `.count`, and their sum;
  * {@link metricProducer} gives the whole.
  *

@@ -22,7 +22,7 @@ const CUMULATIVE = 1
 const DOUBLE = 1
 
 /**
- * The metrics of caches and nodes, [all of them](../metrics.md), for a reader of OpenTelemetry's SDK: with
+ * The metrics of caches and nodes, all of `docs/metrics.md`, for a reader of OpenTelemetry's SDK: with
  * the distributions of latencies, which no instrument can observe.
  *
  * @throws InvalidOptionError (`ERR_INVALID_OPTION`): a cache without a name

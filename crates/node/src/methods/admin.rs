@@ -95,6 +95,17 @@ pub fn hot_keys<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     Ok(list)
 }
 
+/// `skew()`: which share of the reads of late the keys have that are read most: `[1, 10, 100 keys]`.
+pub fn skew<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    let (js, shared) = (call.js, call.on.shared()?);
+    let shares = shared.cache.skew([1, 10, 100]);
+    let list = js.array(shares.len())?;
+    for (i, share) in shares.into_iter().enumerate() {
+        js.put_at(list, i, js.number(share)?)?;
+    }
+    Ok(list)
+}
+
 /// `hottest(n)`: `[key, heat, key, heat, ...]`, in no particular order.
 pub fn hottest<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let (js, shared) = (call.js, call.on.shared()?);

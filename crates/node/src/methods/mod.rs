@@ -51,6 +51,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"stats", admin::stats),
     method!(c"resetStats", admin::reset_stats),
     method!(c"hotKeys", admin::hot_keys),
+    method!(c"skew", admin::skew),
     method!(c"hottest", admin::hottest),
     method!(c"resize", admin::resize),
     method!(c"bounds", admin::bounds),
