@@ -213,6 +213,36 @@ compare('a whole scan finds the keys that Redis finds', async t => {
   }
 })
 
+compare('how many keys end, and when, is told as Redis tells it: of many, about so', async t => {
+  const open = await pair(t)
+  const both = await open()
+  const told = async (one: Raw) => {
+    const lines = (await one.send('INFO', 'keyspace')).match(/^db\d+:.*$/gm) ?? []
+    return lines.map(line => line.match(/\d+/g)!.map(Number))
+  }
+  const alike = async (slack: number) => {
+    const [want, have] = await Promise.all(both.map(told))
+    t.is(have!.length, want!.length)
+    for (const [at, [db, keys, ending, left]] of want!.entries()) {
+      const [ourDb, ourKeys, ourEnding, ourLeft] = have![at]!
+      t.deepEqual([ourDb, ourKeys], [db, keys])
+      t.true(Math.abs(ourEnding! - ending!) <= slack * keys!, `${ourEnding} of ${ending}`)
+      // Redis itself takes a sample, now and then.
+      if (left! > 0)
+        t.true(Math.abs(ourLeft! - left!) < 0.1 * left! + 20_000, `${ourLeft}, ${left}`)
+    }
+  }
+  const fill = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, n) => {
+      const key = `key:${from + n}`
+      return (from + n) % 4 === 0 ? ['SET', key, 'x', 'EX', '1000'] : ['SET', key, 'x']
+    })
+  await same(t, both, [...fill(0, 300), ['SELECT', '3'], ['SET', 'other', 'x'], ['SELECT', '0']])
+  await alike(0)
+  await same(t, both, fill(300, 10_000))
+  await alike(0.08)
+})
+
 compare('every command is described as Redis describes it', async t => {
   const [theirs, ours] = await Promise.all([redis(t), serve(t, '--threads', '1')])
   const [want, have] = await Promise.all(

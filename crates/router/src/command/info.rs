@@ -8,7 +8,7 @@ use super::spec::Command;
 use super::spec::flag::{DANGEROUS, LOADING, STALE};
 use crate::failure::Failure;
 use crate::shared::Router;
-use crate::store::DATABASES;
+use crate::store::Lives;
 use std::fmt::Write;
 
 pub(super) static COMMANDS: &[Command] =
@@ -40,10 +40,10 @@ fn info(call: &mut Call<'_>) -> Result<(), Failure> {
     }
     if wants(args, "keyspace") {
         begin(&mut text, "Keyspace");
-        for db in 0..DATABASES as u8 {
-            let keys = call.store().count(db);
+        for (db, lives) in call.store().lives().into_iter().enumerate() {
+            let Lives { keys, ending, left } = lives;
             if keys > 0 {
-                let _ = write!(text, "db{db}:keys={keys},expires=0,avg_ttl=0\r\n");
+                let _ = write!(text, "db{db}:keys={keys},expires={ending},avg_ttl={left}\r\n");
             }
         }
     }
