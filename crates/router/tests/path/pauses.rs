@@ -1,4 +1,5 @@
-//! `CLIENT PAUSE` and `UNPAUSE`, of which all threads of the node are to know.
+//! `CLIENT PAUSE` and `UNPAUSE`, of which all threads of the node are to know, and what becomes of clients
+//! that block.
 
 use super::{runs, world};
 use breakwater_resp::Protocol::{Resp2, Resp3};
@@ -84,4 +85,40 @@ fn what_a_pause_holds_up_after_the_store_was_silent_has_all_its_time() {
         world.settle();
         assert_eq!(world.clients[one].heard(), "+OK\r\n+OK\r\n", "{silent}");
     }
+}
+
+#[test]
+fn what_is_sent_behind_the_killing_of_a_client_that_blocks_is_not_given_to_it() {
+    for protocol in [Resp2, Resp3] {
+        for relay in [0, 1] {
+            let mut world = world(2);
+            let (waits, killer) = (world.connect(0, Resp2), world.connect(relay, protocol));
+            let id = world.ask(waits, "CLIENT ID");
+            let id = id.trim_matches([':', '\r', '\n']);
+            world.ask(killer, "GET warm");
+            world.send(waits, "BLPOP list 0");
+            world.settle();
+            assert_eq!(runs(&world, "blpop"), 1);
+            // Nobody has told the store yet that the connection is gone: it would give away what comes.
+            world.send(killer, &format!("CLIENT KILL ID {id}\r\nRPUSH list kept"));
+            world.settle();
+            assert_eq!(world.clients[killer].heard(), ":1\r\n:1\r\n");
+            let kept = world.server.lists.get("list").map_or(0, Vec::len);
+            assert_eq!(kept, 1, "{protocol:?} of thread {relay}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_blocks_is_unblocked_by_another_one_and_takes_nothing_any_more() {
+    let mut world = world(2);
+    let (waits, other) = (world.connect(0, Resp2), world.connect(1, Resp3));
+    let id = world.ask(waits, "CLIENT ID");
+    let id = id.trim_matches([':', '\r', '\n']);
+    world.send(waits, "BLPOP list 0");
+    world.settle();
+    assert_eq!(world.ask(other, &format!("CLIENT UNBLOCK {id}")), ":1\r\n");
+    assert_eq!(world.clients[waits].heard(), "*-1\r\n");
+    assert_eq!(world.ask(other, "RPUSH list kept"), ":1\r\n");
+    assert_eq!(world.server.lists["list"], ["kept"]);
 }

@@ -23,6 +23,12 @@ pub struct Server {
     subscribed: BTreeSet<(Line, String)>,
     /// Channels that nobody may subscribe to.
     pub closed: HashSet<String>,
+    /// Connections by the numbers that it knows them by, from 1 on.
+    numbers: Vec<Line>,
+    /// Those that wait for an element of a list, the first first.
+    blocked: Vec<(Line, String)>,
+    /// Elements that nobody has taken.
+    pub lists: BTreeMap<String, Vec<String>>,
     /// What it sends, on each connection.
     pub sent: BTreeMap<Line, Vec<u8>>,
     /// Commands that it has run, by name.
@@ -79,6 +85,8 @@ impl Server {
         self.protocols = self.protocols.drain().map(|(line, of)| (name(line), of)).collect();
         let subscribed = std::mem::take(&mut self.subscribed).into_iter();
         self.subscribed = subscribed.map(|(line, channel)| (name(line), channel)).collect();
+        self.numbers.iter_mut().for_each(|line| *line = name(*line));
+        self.blocked.iter_mut().for_each(|(line, _)| *line = name(*line));
         if let Some(sent) = self.sent.remove(&from) {
             self.sent.insert(to, sent);
         }
@@ -90,6 +98,7 @@ impl Server {
         self.broadcast.remove(&line);
         self.protocols.remove(&line);
         self.subscribed.retain(|(of, _)| *of != line);
+        self.blocked.retain(|(of, _)| *of != line);
         self.sent.remove(&line);
     }
 
@@ -152,6 +161,35 @@ impl Server {
             "hello" => {
                 self.protocols.insert(line, Protocol::Resp3);
                 "%0\r\n".into()
+            }
+            "client" if words.is(1, "id") => {
+                self.numbers.push(line);
+                format!(":{}\r\n", self.numbers.len())
+            }
+            "client" if words.is(1, "unblock") => {
+                let number: usize = text(2).parse().unwrap();
+                let waits = self.numbers[number - 1];
+                let ended = self.blocked.extract_if(.., |(line, _)| *line == waits).count();
+                self.sent.entry(waits).or_default().extend(b"*-1\r\n".repeat(ended));
+                format!(":{ended}\r\n")
+            }
+            // As if the list were empty: it waits without end.
+            "blpop" => {
+                self.blocked.push((line, text(1)));
+                return;
+            }
+            "rpush" => {
+                let (list, value) = (text(1), text(2));
+                match self.blocked.iter().position(|(_, of)| *of == list) {
+                    Some(at) => {
+                        let given = [list.as_str(), &value].map(|word| bulk(Some(word), protocol));
+                        let reply = format!("*2\r\n{}", given.concat());
+                        let (waits, _) = self.blocked.remove(at);
+                        self.sent.entry(waits).or_default().extend(reply.bytes());
+                    }
+                    None => self.lists.entry(list).or_default().push(value),
+                }
+                ":1\r\n".into()
             }
             "client" => {
                 if words.is(1, "caching") {

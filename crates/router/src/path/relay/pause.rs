@@ -120,19 +120,25 @@ impl Relay {
     }
 
     /// Clients were killed by one of this protocol and database: the store ends what they wait for before it
-    /// is asked for anything that comes next over the killer's connection, which would else be given to
-    /// clients that are gone.
+    /// is asked for anything that the killer sends next, which would else be given to clients that are gone.
+    /// What one of RESP2 sends goes over connections of both protocols, so both say it.
     pub(crate) fn unblock_killed(&mut self, killed: &[ClientId], protocol: Protocol, db: u8) {
+        let protocols: &[Protocol] = match protocol {
+            Protocol::Resp2 => &[Protocol::Resp2, Protocol::Resp3],
+            Protocol::Resp3 => &[Protocol::Resp3],
+        };
         for &id in killed {
             let client = self.router.registry.find(id);
             let Some((server, number)) = client.and_then(|client| client.profile.lock().own) else {
                 continue;
             };
-            let link = self.shared_with(server, protocol, db);
-            if !self.is_down(link) {
-                let mut bytes = vec![];
-                write_request(&mut bytes, &["CLIENT", "UNBLOCK", &number.to_string()]);
-                self.send(link, &bytes, To::Nobody);
+            let mut bytes = vec![];
+            write_request(&mut bytes, &["CLIENT", "UNBLOCK", &number.to_string()]);
+            for over in protocols {
+                let link = self.shared_with(server, *over, db);
+                if !self.is_down(link) {
+                    self.send(link, &bytes, To::Nobody);
+                }
             }
         }
     }
