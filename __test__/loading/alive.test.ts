@@ -56,6 +56,7 @@ const timers: Record<string, Cases> = {
   // It runs until it is told to end: `router/processes`.
   'router/process.ts': { awaited: [], forgotten: [] },
   // It runs until whoever takes it ends it: `laboratory/record-node`.
+  'router/reading.ts': { awaited: ['router: net'], forgotten: [] },
   'router/recording.ts': { awaited: [], forgotten: [] },
   'router/router.ts': { awaited: ['router: warmUp'], forgotten: [] },
   'router/sockets.ts': { awaited: ['router: native'], forgotten: [] },

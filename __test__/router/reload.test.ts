@@ -67,6 +67,8 @@ const OPTIONS: Record<
   ],
   maxClients: [{ maxClients: 7 }, {}, ['maxClients']],
   maxBuffers: [{ maxBuffers: '64mb' }, { maxBuffers: '32mb' }, ['maxBuffers']],
+  maxValueBytes: [{}, { maxValueBytes: '1mb' }, ['maxValueBytes']],
+  slowReaderTimeout: [{}, { slowReaderTimeout: '1m' }, ['slowReaderTimeout']],
   connections: [{}, { connections: {} }, []],
   'connections.perSecond': [{}, { connections: { perSecond: 9 } }, ['connections.perSecond']],
   'connections.handshakes': [{}, { connections: { handshakes: 9 } }, ['connections.handshakes']],
@@ -237,6 +239,11 @@ const OPTIONS: Record<
   'tokens.limits.inFlight': [
     { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { inFlight: 1 } } },
     { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { inFlight: 2 } } },
+    ['tokens.limits'],
+  ],
+  'tokens.limits.bufferedBytes': [
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { bufferedBytes: 1 } } },
+    { tokens: { keys: [one.cert], acl: '~{sub}:*', limits: { bufferedBytes: 2 } } },
     ['tokens.limits'],
   ],
   audit: [{}, { audit: { file: AUDIT } }, ['audit.file', 'audit.keys']],

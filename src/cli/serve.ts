@@ -49,6 +49,11 @@ export const serve = new Command('serve')
   .option('-t, --threads <count>', 'as --workers, for threads', wholeNumber)
   .option('-m, --max-bytes <size>', "memory for the store, as '256mb' or '25%'", '25%')
   .option('--max-buffers <size>', 'memory for what waits (default: 25%)')
+  .option('--max-value-bytes <size>', 'the longest argument of a command (default: 512mb)')
+  .option(
+    '--slow-reader-timeout <duration>',
+    'how long a client may take none of its replies (default: 5m)',
+  )
   .addOption(
     new Option('--max-memory <size>').hideHelp().argParser(() => {
       throw new InvalidArgumentError("Write '--max-bytes', its new name.")

@@ -36,6 +36,8 @@ export interface Flags {
   threads?: number
   maxBytes: string
   maxBuffers?: string
+  maxValueBytes?: string
+  slowReaderTimeout?: string
   maxClients: number
   connectionsPerSecond?: number
   connectionsHandshakes?: number
@@ -81,6 +83,8 @@ const FLAGS: Record<string, keyof Flags> = {
   threads: 'threads',
   maxBytes: 'maxBytes',
   maxBuffers: 'maxBuffers',
+  maxValueBytes: 'maxValueBytes',
+  slowReaderTimeout: 'slowReaderTimeout',
   maxClients: 'maxClients',
   'connections.perSecond': 'connectionsPerSecond',
   'connections.handshakes': 'connectionsHandshakes',
@@ -121,7 +125,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'admin.showValues': 'adminShowValues',
 }
 /** Flags that are sizes: a number of bytes, or a text. */
-const SIZES: ReadonlySet<keyof Flags> = new Set(['maxBytes', 'maxBuffers'])
+const SIZES: ReadonlySet<keyof Flags> = new Set(['maxBytes', 'maxBuffers', 'maxValueBytes'])
 /** What the environment says, by the option and the name of the variable. */
 const environment = (): [path: string, variable: string, value: string | undefined][] => [
   ['password', 'BREAKWATER_PASSWORD', process.env.BREAKWATER_PASSWORD],

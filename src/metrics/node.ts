@@ -93,10 +93,13 @@ gauge(
   ({ stats }) => stats.buffers.bytes,
 )
 gauge('buffer_max_bytes', 'The most that may wait.', ({ stats }) => stats.buffers.maxBytes)
-counter(
+row(
+  'counter',
+  ['reason'],
   'clients_cut_total',
-  'Clients disconnected since too much waited.',
-  stats => stats.buffers.cut,
+  'Clients disconnected, by the reason: too much memory waited in all, or of their user, or they were slow to read.',
+  ({ stats: { buffers } }) =>
+    each({ memory: buffers.cut, user: buffers.cutByUser, slow: buffers.cutSlow }),
 )
 counter('received_bytes_total', 'Bytes received from clients.', stats => stats.bytesReceived)
 counter('sent_bytes_total', 'Bytes of replies.', stats => stats.bytesSent)
@@ -113,7 +116,7 @@ row(
   'counter',
   ['reason'],
   'refusals_total',
-  'What the node refused: unauthenticated, password, permission, or a limit of the user: requests, bytes, in_flight, connections.',
+  'What the node refused: unauthenticated, password, permission, or a limit: requests, bytes, in_flight, connections, value.',
   ({ stats: { refusals } }) => {
     const { inFlight, ...others } = refusals
     return each({ ...others, in_flight: inFlight })

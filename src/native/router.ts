@@ -36,6 +36,10 @@ export interface NativeRouter {
   /** The client's number in this process. */
   clientId(session: number): number
   /** The connection is gone. */
+  /** How long a client may have replies to take and take none, in milliseconds. */
+  slowReader(): number
+  /** A client is disconnected since it took none for as long. */
+  cutSlow(): void
   disconnect(session: number): void
   /** Says where clients reach the router. */
   setAddress(host: string, port: number): void
@@ -162,6 +166,10 @@ export interface NativeOptions {
   maxBytes: number | undefined
   /** The most bytes that wait in the process. */
   maxBuffers: number | undefined
+  /** The longest argument, in bytes. */
+  maxValueBytes: number
+  /** How long a client may have replies to take and take none, in milliseconds. */
+  slowReaderTimeout: number
   policy: string
   maxClients: number
   /** Connections let in a second, and handshakes of TLS at once; 0 for any number. */
@@ -221,6 +229,7 @@ export interface NativeQuota {
   bytesPerSecond: number | undefined
   connections: number | undefined
   inFlight: number | undefined
+  bufferedBytes: number | undefined
 }
 
 /** Which tokens are taken, checked. */

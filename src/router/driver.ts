@@ -11,6 +11,7 @@ import { type NativeRouter, Next } from '../native/router.ts'
 import { type Drain, inSlices } from './drain.ts'
 import { type Answer, nativeHooks } from './hooks/calls.ts'
 import type { CheckedHooks } from './hooks/define.ts'
+import { Reading } from './reading.ts'
 
 /** Replies up to this length, in bytes, leave through one area that is used again and again. */
 const AREA = 64 * 1024
@@ -51,7 +52,15 @@ export class Driver {
       return
     }
     const id = this.#router.clientId(session)
-    const connection = new ClientSocket(socket, session, chunk =>
+    const reading = new Reading(
+      socket,
+      () => this.#router.slowReader(),
+      () => {
+        this.#router.cutSlow()
+        socket.destroy()
+      },
+    )
+    const connection = new ClientSocket(socket, session, reading, chunk =>
       this.#feed(session, connection, chunk),
     )
     this.#connections.set(id, connection)
@@ -158,6 +167,7 @@ class ClientSocket {
   readonly socket: Socket
   /** Its session. */
   readonly session: number
+  readonly #reading: Reading
   readonly #feed: (chunk: Uint8Array) => number
   /** Commands wait in the core until the client has taken its replies. */
   #waiting = false
@@ -167,9 +177,15 @@ class ClientSocket {
   #linger = LINGER
   #ended = false
 
-  constructor(socket: Socket, session: number, feed: (chunk: Uint8Array) => number) {
+  constructor(
+    socket: Socket,
+    session: number,
+    reading: Reading,
+    feed: (chunk: Uint8Array) => number,
+  ) {
     this.socket = socket
     this.session = session
+    this.#reading = reading
     this.#feed = feed
     socket.on('data', chunk => this.#receive(chunk as Buffer))
     socket.on('drain', () => this.#resume())
@@ -204,7 +220,9 @@ class ClientSocket {
   write(replies: Buffer): boolean {
     if (this.socket.destroyed) return true
     this.socket.write(replies)
-    return this.socket.writableLength === 0
+    const all = this.socket.writableLength === 0
+    this.#reading.gave(replies.length, all)
+    return all
   }
 
   /**

@@ -16,6 +16,8 @@ import {
   type ConnectionOptions,
   checkConnections,
   checkMisses,
+  checkSlowReader,
+  checkValueBytes,
   type MissOptions,
 } from './protection.ts'
 import { checkRoutes, READ_FROM, type ReadFrom, type RouterRoute } from './routes.ts'
@@ -70,6 +72,16 @@ export interface RouterOptions {
    * Default: `'25%'`.
    */
   maxBuffers?: Size | undefined
+  /**
+   * The longest argument that a command may have, from `'1kb'` to `'512mb'`. A command with a longer one
+   * is refused with an error that begins with `LIMIT value`, and is not kept. Default: `'512mb'`.
+   */
+  maxValueBytes?: Size | undefined
+  /**
+   * How long a client may have replies to take and take none of them. Then it is disconnected. A day at
+   * the most. Default: `'5m'`.
+   */
+  slowReaderTimeout?: Duration | undefined
   /** Which entry leaves when a new one needs its room. Default: `'lfu'`. */
   policy?: Policy | undefined
   /** The password of the user `default`, who may do everything. */
@@ -163,6 +175,8 @@ const KNOWN: readonly string[] = [
   'threads',
   'maxBytes',
   'maxBuffers',
+  'maxValueBytes',
+  'slowReaderTimeout',
   'policy',
   'password',
   'users',
@@ -267,6 +281,8 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     threads,
     maxBytes: byteCount('maxBytes', maxBytes),
     maxBuffers: byteCount('maxBuffers', options.maxBuffers ?? '25%'),
+    maxValueBytes: checkValueBytes(options.maxValueBytes),
+    slowReaderTimeout: checkSlowReader(options.slowReaderTimeout),
     maxClients: whole('maxClients', maxClients, 1, 10_000_000),
     policy: checkOneOf('policy', policy, policies),
     version,

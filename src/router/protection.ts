@@ -1,8 +1,8 @@
 // What protects a store from the clients of a node, and the node from both: bounds, and their checks.
 import { checkKnown } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import type { Duration } from '../base/types.ts'
-import { milliseconds } from '../base/units.ts'
+import type { Duration, Size } from '../base/types.ts'
+import { byteCount, milliseconds } from '../base/units.ts'
 
 /**
  * How many reads a store is asked at once that memory does not answer. All threads have the same share
@@ -50,6 +50,9 @@ const CONNECTIONS: readonly string[] = [
   'handshakes',
 ] satisfies (keyof ConnectionOptions)[]
 const HOUR = 3_600_000
+const DAY = 24 * HOUR
+/** The longest argument of a command: no less than a password or a key needs, no more than Redis takes. */
+const VALUE = { least: 1024, most: 512 * 1024 * 1024 }
 const MOST = 1_000_000
 
 /** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
@@ -71,6 +74,20 @@ export function checkConnections(given: ConnectionOptions = {}): CheckedConnecti
     acceptRate: perSecond === undefined ? 0 : count('connections.perSecond', perSecond),
     maxHandshakes: count('connections.handshakes', handshakes),
   }
+}
+
+/** The longest argument, in bytes. Throws {@link InvalidOptionError}. */
+export function checkValueBytes(given: Size = '512mb'): number {
+  const bytes = byteCount('maxValueBytes', given)
+  if (bytes !== undefined && bytes >= VALUE.least && bytes <= VALUE.most) return bytes
+  throw new InvalidOptionError('maxValueBytes', given, "a size from '1kb' to '512mb'")
+}
+
+/** For how long a client may take nothing, in whole milliseconds. Throws {@link InvalidOptionError}. */
+export function checkSlowReader(given: Duration = '5m'): number {
+  const time = Math.ceil(milliseconds('slowReaderTimeout', given))
+  if (time >= 1 && time <= DAY) return time
+  throw new InvalidOptionError('slowReaderTimeout', given, 'a duration from a millisecond to a day')
 }
 
 /** Refuses what is no object of known options. */

@@ -21,6 +21,11 @@ export interface LimitOptions {
   connections?: number | undefined
   /** Requests at once that have no reply yet. Default: any number. */
   inFlight?: number | undefined
+  /**
+   * Bytes that wait, of its connections and for them, as `'64mb'`: what was sent and is not done, and
+   * replies that are not taken. Beyond, its connection with most of it is closed. Default: any number.
+   */
+  bufferedBytes?: Size | undefined
 }
 
 const KNOWN: readonly string[] = [
@@ -28,6 +33,7 @@ const KNOWN: readonly string[] = [
   'bytesPerSecond',
   'connections',
   'inFlight',
+  'bufferedBytes',
 ] satisfies (keyof LimitOptions)[]
 
 const MOST = 10_000_000
@@ -55,6 +61,7 @@ export function checkLimits(
     bytesPerSecond: bytesOf(`${path}.bytesPerSecond`, limits.bytesPerSecond),
     connections: most('connections'),
     inFlight: most('inFlight'),
+    bufferedBytes: bytesOf(`${path}.bufferedBytes`, limits.bufferedBytes),
   }
 }
 

@@ -164,6 +164,8 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single(next.options.workers === undefined ? 'threads' : 'workers', workersOf),
     ...single('maxBytes', ({ checked }) => checked.maxBytes),
     ...single('maxBuffers', ({ checked }) => checked.maxBuffers),
+    ...single('maxValueBytes', ({ checked }) => checked.maxValueBytes),
+    ...single('slowReaderTimeout', ({ checked }) => checked.slowReaderTimeout),
     ...single('maxClients', ({ checked }) => checked.maxClients),
     ...single('connections.perSecond', ({ checked }) => checked.acceptRate),
     ...single('connections.handshakes', ({ checked }) => checked.maxHandshakes),

@@ -56,6 +56,10 @@ export interface RouterStats {
     maxBytes: number
     /** Clients that were disconnected since more waited. */
     cut: number
+    /** Clients that were since more waited of their users than {@link LimitOptions.bufferedBytes}. */
+    cutByUser: number
+    /** Clients that were since they took no reply for {@link RouterOptions.slowReaderTimeout}. */
+    cutSlow: number
   }
   /** Replies given beyond their time, by reason. */
   staleGiven: {
@@ -88,6 +92,8 @@ export interface RouterStats {
     inFlight: number
     /** `LIMIT connections`: as many as the user may have. */
     connections: number
+    /** `LIMIT value`: an argument is longer than {@link RouterOptions.maxValueBytes}. */
+    value: number
   }
   /** The most of them that one client has got who is connected. */
   errorsOfOne: number

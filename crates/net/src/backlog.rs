@@ -11,12 +11,19 @@ pub struct Backlog {
     bytes: Vec<u8>,
     /// How many of them are written.
     written: usize,
+    /// How many bytes were that had waited, in all.
+    taken: u64,
 }
 
 impl Backlog {
     /// How many bytes wait.
     pub fn len(&self) -> usize {
         self.bytes.len() - self.written
+    }
+
+    /// How many bytes that had waited were written, since the beginning.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Whether none wait.
@@ -48,7 +55,9 @@ impl Backlog {
         if self.is_empty() {
             return Ok(());
         }
-        self.written += write(&self.bytes[self.written..], socket)?;
+        let taken = write(&self.bytes[self.written..], socket)?;
+        self.written += taken;
+        self.taken += taken as u64;
         if self.is_empty() {
             self.bytes.clear();
             self.bytes.shrink_to(KEPT);

@@ -45,12 +45,14 @@ pub struct Channel {
     readable: bool,
     /// The other end sends no more: what it sent before is still received, to its end.
     ended: bool,
+    /// Bytes of records that the socket has taken.
+    taken: u64,
 }
 
 impl Channel {
     /// A connection whose bytes travel as they are.
     pub fn new(socket: Socket) -> Self {
-        Self { socket, tls: None, readable: true, ended: false }
+        Self { socket, tls: None, readable: true, ended: false, taken: 0 }
     }
 
     /// Begins the handshake of TLS.
@@ -85,6 +87,11 @@ impl Channel {
     /// Whether records are made that the socket has not taken.
     pub fn owes(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// How many bytes of records the socket has taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// The certificate that the other end has shown.
@@ -124,7 +131,7 @@ impl Channel {
         while tls.wants_write() {
             match tls.write_tls(&mut self.socket) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(_) => {}
+                Ok(count) => self.taken += count as u64,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

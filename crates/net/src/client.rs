@@ -15,6 +15,7 @@
 
 use crate::backlog::Backlog;
 use crate::channel::{Channel, Received, Space};
+use crate::reading::Reading;
 use breakwater_router::{
     Delivery, Expected, HookCaller, Next, Notice, Output, Protocol, Relay, Router, Ruling, Seat,
     Session,
@@ -37,6 +38,8 @@ pub enum Rest {
     More,
     /// Nothing, until the socket is ready again.
     Idle,
+    /// The same, and replies wait for it that the client has not taken.
+    Unread,
     /// All is said: what still comes goes to nobody.
     Leave,
     /// It is over.
@@ -83,6 +86,8 @@ pub struct Client {
     awaits: bool,
     /// Its end is ours to bring about, by `QUIT`, an error or the driver's end.
     closing: bool,
+    /// How it takes what does not fit its socket.
+    pub reading: Reading,
 }
 
 impl Client {
@@ -96,6 +101,7 @@ impl Client {
             waits: false,
             awaits: false,
             closing: false,
+            reading: Reading::default(),
         }
     }
 
@@ -226,8 +232,13 @@ impl Client {
         Ok(self.rest())
     }
 
+    /// How many bytes the socket has taken of what it had not room for at once.
+    pub fn taken(&self) -> u64 {
+        self.backlog.taken() + self.channel.taken()
+    }
+
     /// Whether replies wait for the socket.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         !self.backlog.is_empty() || self.channel.owes()
     }
 
@@ -277,6 +288,10 @@ impl Client {
         }
         // A client that is gone is not answered what it may wait for without end.
         let owed = (self.awaits || self.session.is_owed()) && !self.session.is_blocked();
-        if self.phase == Phase::Serving || full || owed { Rest::Idle } else { Rest::Leave }
+        match full {
+            true => Rest::Unread,
+            false if self.phase == Phase::Serving || owed => Rest::Idle,
+            false => Rest::Leave,
+        }
     }
 }

@@ -23,6 +23,7 @@ mod group;
 mod links;
 mod listener;
 mod proxy;
+mod reading;
 mod socket;
 mod tls;
 

@@ -3,7 +3,7 @@
 mod support;
 
 use breakwater_engine::Config;
-use breakwater_router::{Limits, Options, Output, Rules};
+use breakwater_router::{Limits, Options, Output, Permissions, Quota, Rules, User, Users};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::{Client, Node, START};
@@ -59,6 +59,52 @@ fn another_bound_counts_from_the_next_byte_on() {
     let limits = Limits { buffers: 100, ..Limits::default() };
     node.router.reload(Rules { limits, ..Rules::default() }, START);
     assert_eq!(node.router.buffers().most, 100);
+    assert_eq!(wait(&mut other, 0, 1), [one.session.id()]);
+}
+
+/// Of all connections of `ada` together, so many bytes may wait.
+fn by_user(most: u64) -> Rules {
+    let user = |name: &str| User::new(name, Some(name.as_bytes()), Permissions::all());
+    let ada = user("ada").limited(Quota { buffered: Some(most), ..Quota::default() });
+    Rules { users: Users::new(vec![ada, user("bob")]), ..Rules::default() }
+}
+
+fn logged_in<'a>(node: &'a Node, name: &str) -> Client<'a> {
+    let mut client = node.connect();
+    assert_eq!(client.send(&format!("AUTH {name} {name}")), "+OK\r\n");
+    client
+}
+
+#[test]
+fn at_the_bound_of_a_user_its_greediest_connection_is_cut_and_nobody_elses() {
+    let node = Node::new(Config::default(), Options { rules: by_user(1000), ..Options::default() });
+    let [mut small, mut greedy, mut last] = ["ada"; 3].map(|name| logged_in(&node, name));
+    let mut other = logged_in(&node, "bob");
+    assert_eq!(greedy.send("CLIENT NO-EVICT ON"), "+OK\r\n", "which is no way round it");
+    assert!(wait(&mut other, 5_000, 50_000).is_empty());
+    assert!(wait(&mut small, 100, 100).is_empty());
+    assert!(wait(&mut greedy, 100, 500).is_empty());
+    assert!(wait(&mut last, 0, 200).is_empty(), "as many as may");
+    assert_eq!(wait(&mut last, 0, 301), [greedy.session.id()]);
+    // It is not gone yet, and nobody else is cut in its place.
+    assert!(wait(&mut last, 0, 800).is_empty());
+    assert_eq!((node.router.buffers().cut, node.router.buffers().cut_by_user), (0, 1));
+    drop(greedy);
+    assert_eq!(wait(&mut small, 0, 900), [small.session.id()], "who is greediest may be who asks");
+    drop((small, last));
+    // What has waited of those who are gone waits no more.
+    let mut new = logged_in(&node, "ada");
+    assert!(wait(&mut new, 0, 1_000).is_empty());
+    assert_eq!(node.router.buffers().used, 56_000);
+}
+
+#[test]
+fn another_bound_of_a_user_counts_from_the_next_byte_on() {
+    let node = Node::new(Config::default(), Options { rules: by_user(1000), ..Options::default() });
+    let (mut one, mut other) = (logged_in(&node, "ada"), logged_in(&node, "ada"));
+    assert!(wait(&mut one, 0, 500).is_empty());
+    node.router.reload(by_user(100), START);
+    assert_eq!(other.send("PING"), "+PONG\r\n");
     assert_eq!(wait(&mut other, 0, 1), [one.session.id()]);
 }
 

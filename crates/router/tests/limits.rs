@@ -5,8 +5,8 @@ mod support;
 
 use breakwater_engine::{Cache, Clock, Config};
 use breakwater_router::{
-    Delivery, Next, Options, Output, Peer, Permissions, Quota, RefusalReason, Relay, Router, Rules,
-    Session, User, Users,
+    Delivery, Limits, Next, Options, Output, Peer, Permissions, Quota, RefusalReason, Relay,
+    Router, Rules, Session, User, Users,
 };
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -163,9 +163,13 @@ struct World {
 
 impl World {
     fn new(quota: Quota) -> Self {
+        Self::by(rules(quota))
+    }
+
+    fn by(rules: Rules) -> Self {
         let clock = Clock::manual();
         let config = Config { clock: clock.clone(), ..Config::default() };
-        let router = fronting::router(config, rules(quota), 0);
+        let router = fronting::router(config, rules, 0);
         let mut relay = Relay::new(&router).unwrap();
         relay.wake(1);
         Self { router, relay, clock, deliveries: vec![] }
@@ -305,4 +309,79 @@ fn nothing_is_refused_to_those_without_limits() {
     let said = node.connect().send(&"PING\r\n".repeat(500));
     assert_eq!(said.matches("+PONG").count(), 500);
     assert_eq!(node.router.refusals(), [0; RefusalReason::ALL.len()]);
+}
+
+/// No argument may have more than 1,000 bytes.
+fn short_values() -> Rules {
+    Rules { limits: Limits { value: 1_000, ..Limits::default() }, ..rules(quota()) }
+}
+
+fn too_long(len: usize) -> String {
+    format!("-LIMIT value: an argument may have 1000 bytes, and this one has {len}\r\n")
+}
+
+#[test]
+fn a_command_with_a_long_value_is_refused_and_the_rest_of_the_pipeline_goes_on() {
+    let node =
+        Node::new(Config::default(), Options { rules: short_values(), ..Options::default() });
+    let mut client = logged_in(&node, "bob");
+    let (fits, long) = ("v".repeat(1_000), "v".repeat(1_001));
+    let pipeline = format!("SET a {fits}\r\nSET b {long}\r\nGET b\r\nSTRLEN a");
+    let said = [OK, &too_long(1_001), "$-1\r\n", ":1000\r\n"].concat();
+    assert_eq!(client.send(&pipeline), said, "written as lines");
+    let words: [&[&[u8]]; 3] =
+        [&[b"SET", b"b", long.as_bytes(), b"EX", b"9"], &[b"GET", b"b"], &[b"STRLEN", b"a"]];
+    let bytes: Vec<u8> = words.iter().flat_map(|words| support::command(words)).collect();
+    let said = [too_long(1_001).as_str(), "$-1\r\n", ":1000\r\n"].concat();
+    for step in [1, 7, 500, bytes.len()] {
+        let said_now = bytes.chunks(step).flat_map(|chunk| client.feed(chunk).0).collect();
+        assert_eq!(String::from_utf8(said_now).unwrap(), said, "in pieces of {step}");
+    }
+    assert_eq!(refused(&node, RefusalReason::Value), 5);
+    assert_eq!(client.send(&format!("CLIENT REPLY SKIP\r\nSET b {long}\r\nEXISTS b")), ":0\r\n");
+}
+
+#[test]
+fn a_long_value_is_kept_by_nobody_while_it_comes() {
+    let node =
+        Node::new(Config::default(), Options { rules: short_values(), ..Options::default() });
+    let mut client = logged_in(&node, "bob");
+    let head = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", 100 << 20);
+    assert_eq!(client.feed(head.as_bytes()).1, Next::Read);
+    let piece = vec![b'v'; 1 << 20];
+    for _ in 0..100 {
+        assert_eq!(client.feed(&piece), (vec![], Next::Read));
+        assert_eq!(client.session.buffered(), 0);
+    }
+    assert_eq!(client.send(""), too_long(100 << 20));
+    assert_eq!(client.send("EXISTS k"), ":0\r\n");
+}
+
+#[test]
+fn another_bound_on_values_counts_from_the_next_command_on() {
+    let node =
+        Node::new(Config::default(), Options { rules: rules(quota()), ..Options::default() });
+    let mut client = logged_in(&node, "bob");
+    let long = "v".repeat(2_000);
+    assert_eq!(client.send(&format!("SET k {long}")), OK);
+    node.router.reload(short_values(), START);
+    assert_eq!(client.send(&format!("SET k {long}")), too_long(2_000));
+    assert_eq!(client.send("STRLEN k"), ":2000\r\n");
+}
+
+#[test]
+fn a_long_value_never_reaches_the_store_and_is_refused_in_its_order() {
+    let mut world = World::by(short_values());
+    let mut client = world.connect();
+    world.answer(&mut client);
+    let long = "v".repeat(5_000);
+    let said = world.feed(&mut client, &format!("SET a 1\r\nSET b {long}\r\nSET c 3\r\n"));
+    assert_eq!(said, "");
+    let sent = world.answer(&mut client);
+    assert_eq!(sent, [OK, &too_long(5_000), OK].concat());
+    let said = world.feed(&mut client, &format!("MULTI\r\nSET a 1\r\nSET b {long}\r\nEXEC\r\n"));
+    let said = said + &world.answer(&mut client);
+    let lines: Vec<_> = said.split("\r\n").collect();
+    assert_eq!(lines[..3], ["+OK", "+QUEUED", too_long(5_000).trim_end()]);
+    assert!(lines[3].starts_with("-EXECABORT"), "{said}");
 }

@@ -8,6 +8,7 @@ use crate::client::{Client, Rest};
 use crate::connection::{Connection, Stage, see_off};
 use crate::gate::Bounds;
 use crate::listener::Accepted;
+use crate::reading::Look;
 use breakwater_router::{ClientId, Session};
 use mio::Token;
 use slotmap::{DefaultKey, Key};
@@ -206,9 +207,42 @@ impl Driver {
                 connection.queued = true;
                 self.queue.push_back(Task::Serve(key));
             }
+            Rest::Unread => self.watch_reader(key),
             Rest::Idle | Rest::Leave => {}
             Rest::Gone => self.end(key),
         }
+    }
+
+    /// A client has replies to take: it is looked at if it takes none for too long.
+    #[cold]
+    fn watch_reader(&mut self, key: DefaultKey) {
+        let connection = self.connections.get_mut(key);
+        let Some(client) = connection.and_then(|connection| connection.client()) else { return };
+        let (taken, now) = (client.taken(), Instant::now());
+        if client.reading.wait(taken, now) {
+            self.deadlines.add(now + self.slow_reader(), Due::Read(key));
+        }
+    }
+
+    /// Looks at a client that may have taken nothing for too long.
+    pub(super) fn look_at_reader(&mut self, key: DefaultKey, now: Instant) {
+        let most = self.slow_reader();
+        let connection = self.connections.get_mut(key);
+        let Some(client) = connection.and_then(|connection| connection.client()) else { return };
+        let waits = client.is_full();
+        match client.reading.look(waits, now, most) {
+            Look::Prompt => {}
+            Look::Again(due) => self.deadlines.add(due, Due::Read(key)),
+            Look::Cut => {
+                self.router.count_slow_reader();
+                self.queue.push_back(Task::End(key));
+            }
+        }
+    }
+
+    /// How long a client may have replies to take and take none.
+    fn slow_reader(&self) -> Duration {
+        Duration::from_millis(self.router.slow_reader())
     }
 
     /// Gives a client something to be written in its next step; ends one who cannot `take` it.

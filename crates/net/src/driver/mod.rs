@@ -79,6 +79,8 @@ enum Due {
     End(DefaultKey),
     /// It has to be served by now.
     Arrive(DefaultKey),
+    /// It has to have taken some of its replies by now.
+    Read(DefaultKey),
     /// A connection to the store is to be tried again.
     Connect,
 }

@@ -164,6 +164,7 @@ impl Driver {
                         self.queue.push_back(Task::End(key));
                     }
                 }
+                Due::Read(key) => self.look_at_reader(key, now),
                 // Each turn looks.
                 Due::Connect => {}
             }

@@ -101,6 +101,8 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"hear", hear),
     function!(Driver, c"news", news),
     function!(Driver, c"clientId", client_id),
+    function!(Driver, c"slowReader", slow_reader),
+    function!(Driver, c"cutSlow", cut_slow),
     function!(Driver, c"disconnect", disconnect),
     function!(Driver, c"setHooks", set_hooks),
     function!(Driver, c"answer", answer),
@@ -309,6 +311,17 @@ fn answer<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let mut sessions = call.on.sessions.borrow_mut();
     let session = sessions.get_mut(at).and_then(Option::as_mut);
     js.boolean(session.is_some_and(|session| session.answer(number, ruling)))
+}
+
+/// `slowReader()`: how long a client may have replies to take and take none, in milliseconds.
+fn slow_reader<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    call.js.number(call.on.router()?.slow_reader() as f64)
+}
+
+/// `cutSlow()`: a client is disconnected since it took none for as long.
+fn cut_slow<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    call.on.router()?.count_slow_reader();
+    call.js.undefined()
 }
 
 /// `disconnect(session)`: the connection is gone.

@@ -16,8 +16,8 @@ pub fn texts<'s>(js: Js<'s>, array: Val<'s>) -> Result<Vec<Vec<u8>>, Fail> {
     (0..js.len(array).unwrap_or(0)).map(text).collect()
 }
 
-/// How much somebody may use, in `{ requestsPerSecond?, bytesPerSecond?, connections?, inFlight? }`; as much as
-/// it likes, if there is no such object.
+/// How much somebody may use, in `{ requestsPerSecond?, bytesPerSecond?, connections?, inFlight?, bufferedBytes? }`;
+/// as much as it likes, if there is no such object.
 pub fn quota<'s>(js: Js<'s>, limits: Val<'s>) -> Result<Quota, Fail> {
     if js.type_name(limits) != "object" {
         return Ok(Quota::default());
@@ -28,5 +28,6 @@ pub fn quota<'s>(js: Js<'s>, limits: Val<'s>) -> Result<Quota, Fail> {
         bytes: most(c"bytesPerSecond")?.and_then(NonZeroU64::new),
         connections: most(c"connections")?.map(|most| most as usize),
         in_flight: most(c"inFlight")?.map(|most| most as usize),
+        buffered: most(c"bufferedBytes")?,
     })
 }

@@ -67,6 +67,8 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         users: all_users(js, options)?,
         limits: Limits {
             buffers: number(js, options, c"maxBuffers")?.unwrap_or(u64::MAX),
+            value: bound(c"maxValueBytes", usual.value)?,
+            slow_reader: number(js, options, c"slowReaderTimeout")?.unwrap_or(usual.slow_reader),
             clients: bound(c"maxClients", usual.clients)?,
             accepts: bound(c"acceptRate", usual.accepts)?,
             handshakes: bound(c"maxHandshakes", usual.handshakes)?,

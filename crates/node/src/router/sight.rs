@@ -67,6 +67,8 @@ pub fn put<'s>(js: Js<'s>, object: Val<'s>, router: &Router, detail: Telling) ->
         (c"bytes", buffers.used as f64),
         (c"maxBytes", if buffers.most == u64::MAX { f64::INFINITY } else { buffers.most as f64 }),
         (c"cut", buffers.cut as f64),
+        (c"cutByUser", buffers.cut_by_user as f64),
+        (c"cutSlow", buffers.cut_slow as f64),
     ];
     group(c"buffers", &buffers)?;
     group(c"staleGiven", &stale)?;

@@ -26,6 +26,8 @@ fn requests(
     authenticated: bool,
 ) -> (Vec<Vec<Vec<u8>>>, Option<Violation>) {
     let (mut parser, mut start, mut found) = (RequestParser::default(), 0, vec![]);
+    // What has a word of more is told by its length.
+    parser.bound(1024);
     let mut end = 0;
     while end < bytes.len() {
         end = (end + step).min(bytes.len());
@@ -36,6 +38,14 @@ fn requests(
                 Parsed::Command(len) => {
                     let words = parser.args(&rest[..len]).iter().map(<[u8]>::to_vec).collect();
                     found.push(words);
+                    start += len;
+                }
+                Parsed::Skipped(len) => {
+                    start += len;
+                    break;
+                }
+                Parsed::TooLong(len, word) => {
+                    found.push(vec![word.to_string().into_bytes()]);
                     start += len;
                 }
                 Parsed::Invalid(violation) => return (found, Some(violation)),

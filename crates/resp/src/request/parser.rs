@@ -16,6 +16,11 @@ pub enum Parsed {
     Partial,
     /// A command of so many bytes, whose words [`RequestParser::args`] has; of none, if it was empty.
     Command(usize),
+    /// So many bytes of a command that has a word longer than [`RequestParser::bound`] allows: they are
+    /// not needed any more, whatever follows. The next call begins with the byte behind them.
+    Skipped(usize),
+    /// The last bytes of such a command, so many, and how long the first such word is.
+    TooLong(usize, usize),
     /// Nothing that can be a command, now or after more bytes.
     Invalid(Violation),
 }
@@ -67,8 +72,17 @@ impl Violation {
 
 /// Reads one command at a time. It keeps how far it came, never the bytes: the caller hands it the
 /// same bytes again with more behind them, and nothing is looked at twice.
-#[derive(Default)]
+///
+/// ```text
+/// course     what comes next                                        ends with
+/// Reading    the words of a command, which are kept by the caller   the last of them (Done), a word that
+///                                                                   is too long (Skipping)
+/// Skipping   the rest of a command, which nobody keeps              the last of it (Done)
+/// Done       another command                                        its first byte (Reading)
+/// ```
 pub struct RequestParser {
+    /// The longest word.
+    most: usize,
     /// Where the words of the command lie, from its first byte on or in `text`.
     words: Vec<Range<usize>>,
     /// The words of an inline command, quotes resolved.
@@ -79,8 +93,48 @@ pub struct RequestParser {
     missing: usize,
     /// The length of the word at `at`, once its announcement was read.
     bulk: Option<usize>,
+    course: Course,
+    /// While a command is skipped: how long the word is for which it is, and how many bytes have yet to
+    /// come of a word and what is behind it.
+    too_long: usize,
+    left: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Reading,
+    Skipping,
     /// A command was handed out: the next call begins another.
-    done: bool,
+    Done,
+}
+
+/// Why a command is read no further.
+enum Stop {
+    Violation(Violation),
+    /// Its next word has so many bytes, which begin here.
+    TooLong(usize, usize),
+}
+
+impl From<Violation> for Stop {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+impl Default for RequestParser {
+    fn default() -> Self {
+        Self {
+            most: MAX_BULK,
+            words: vec![],
+            text: vec![],
+            at: 0,
+            missing: 0,
+            bulk: None,
+            course: Course::Reading,
+            too_long: 0,
+            left: 0,
+        }
+    }
 }
 
 enum Line {
@@ -98,11 +152,21 @@ impl RequestParser {
         Args::new(if inline { &self.text } else { bytes }, &self.words)
     }
 
+    /// No word may be longer than `most` bytes from now on, which are 100 at least: a command with such a
+    /// word is skipped as it comes.
+    #[inline]
+    pub fn bound(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// Reads on in `bytes`, which begin with the command's first byte. A client that is not
     /// `authenticated` may send less: see [`limits`](crate::limits).
     #[inline]
     pub fn parse(&mut self, bytes: &[u8], authenticated: bool) -> Parsed {
-        if self.done {
+        if self.course != Course::Reading {
+            if self.course == Course::Skipping {
+                return self.skip(bytes, authenticated).unwrap_or_else(Parsed::Invalid);
+            }
             self.reset();
         }
         let parsed = match bytes {
@@ -113,23 +177,54 @@ impl RequestParser {
         match parsed {
             Ok(None) => Parsed::Partial,
             Ok(Some(len)) => {
-                self.done = true;
+                self.course = Course::Done;
                 Parsed::Command(len)
             }
-            Err(violation) => Parsed::Invalid(violation),
+            Err(Stop::Violation(violation)) => Parsed::Invalid(violation),
+            Err(Stop::TooLong(len, at)) => {
+                (self.course, self.too_long) = (Course::Skipping, len);
+                // Of an inline command, nothing is left.
+                self.left = if self.missing == 0 { 0 } else { len + 2 };
+                (self.at, self.missing) = (at, self.missing.saturating_sub(1));
+                self.skip(bytes, authenticated).unwrap_or_else(Parsed::Invalid)
+            }
         }
+    }
+
+    /// Goes past what is left of a command, as far as it has come.
+    #[cold]
+    fn skip(&mut self, bytes: &[u8], authenticated: bool) -> Result<Parsed, Violation> {
+        loop {
+            let here = self.left.min(bytes.len() - self.at);
+            (self.at, self.left) = (self.at + here, self.left - here);
+            if self.left > 0 {
+                break;
+            }
+            if self.missing == 0 {
+                self.course = Course::Done;
+                return Ok(Parsed::TooLong(self.at, self.too_long));
+            }
+            match announced(bytes, self.at, authenticated, MAX_BULK) {
+                Ok(Some((len, at))) => (self.at, self.left) = (at, len + 2),
+                Ok(None) => break,
+                Err(Stop::Violation(violation)) => return Err(violation),
+                Err(Stop::TooLong(..)) => return Err(Violation::Bulk),
+            }
+            self.missing -= 1;
+        }
+        Ok(Parsed::Skipped(std::mem::take(&mut self.at)))
     }
 
     fn reset(&mut self) {
         self.words.clear();
         self.text.clear();
-        (self.at, self.missing, self.bulk, self.done) = (0, 0, None, false);
+        (self.at, self.missing, self.bulk, self.course) = (0, 0, None, Course::Reading);
         // One command of a million words must not cost its client's memory for good.
         self.words.shrink_to(4096);
         self.text.shrink_to(MAX_LINE);
     }
 
-    fn array(&mut self, bytes: &[u8], authenticated: bool) -> Result<Option<usize>, Violation> {
+    fn array(&mut self, bytes: &[u8], authenticated: bool) -> Result<Option<usize>, Stop> {
         if self.at == 0
             && let Some((count, end)) = short(&bytes[1..])
             && (authenticated || count <= MAX_ARGS_UNAUTHENTICATED)
@@ -138,15 +233,15 @@ impl RequestParser {
         } else if self.at == 0 {
             let end = match line(&bytes[1..]) {
                 Line::Missing => return Ok(None),
-                Line::TooLong => return Err(Violation::CountLine),
+                Line::TooLong => return Err(Violation::CountLine.into()),
                 Line::End(end) => end + 1,
             };
             let count = number::integer(&bytes[1..end]).ok_or(Violation::Count)?;
             if count > MAX_ARGS as i64 {
-                return Err(Violation::Count);
+                return Err(Violation::Count.into());
             }
             if count > MAX_ARGS_UNAUTHENTICATED as i64 && !authenticated {
-                return Err(Violation::CountUnauthenticated);
+                return Err(Violation::CountUnauthenticated.into());
             }
             self.missing = count.max(0) as usize;
             self.at = end + 2;
@@ -160,13 +255,12 @@ impl RequestParser {
     }
 
     /// Reads one bulk string; whether it is all there.
-    fn word(&mut self, bytes: &[u8], authenticated: bool) -> Result<bool, Violation> {
+    fn word(&mut self, bytes: &[u8], authenticated: bool) -> Result<bool, Stop> {
         let len = match self.bulk {
             Some(len) => len,
             None => {
-                let Some((len, at)) = announced(bytes, self.at, authenticated)? else {
-                    return Ok(false);
-                };
+                let next = announced(bytes, self.at, authenticated, self.most)?;
+                let Some((len, at)) = next else { return Ok(false) };
                 self.at = at;
                 self.bulk = Some(len);
                 len
@@ -183,16 +277,23 @@ impl RequestParser {
         Ok(true)
     }
 
-    fn inline(&mut self, bytes: &[u8]) -> Result<Option<usize>, Violation> {
+    fn inline(&mut self, bytes: &[u8]) -> Result<Option<usize>, Stop> {
         let Some(end) = memchr(b'\n', &bytes[self.at..]).map(|end| end + self.at) else {
             self.at = bytes.len();
-            return if bytes.len() > MAX_LINE { Err(Violation::InlineLine) } else { Ok(None) };
+            return if bytes.len() > MAX_LINE {
+                Err(Violation::InlineLine.into())
+            } else {
+                Ok(None)
+            };
         };
         if end > MAX_LINE {
-            return Err(Violation::InlineLine);
+            return Err(Violation::InlineLine.into());
         }
         let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
         inline::split(line, &mut self.text, &mut self.words).map_err(|_| Violation::Quotes)?;
+        if let Some(word) = self.words.iter().find(|word| word.len() > self.most) {
+            return Err(Stop::TooLong(word.len(), end + 1));
+        }
         Ok(Some(end + 1))
     }
 }
@@ -203,7 +304,8 @@ fn announced(
     bytes: &[u8],
     at: usize,
     authenticated: bool,
-) -> Result<Option<(usize, usize)>, Violation> {
+    most: usize,
+) -> Result<Option<(usize, usize)>, Stop> {
     if let [b'$', rest @ ..] = &bytes[at..]
         && let Some((len, end)) = short(rest)
     {
@@ -211,18 +313,21 @@ fn announced(
     }
     let end = match line(&bytes[at..]) {
         Line::Missing => return Ok(None),
-        Line::TooLong => return Err(Violation::BulkLine),
+        Line::TooLong => return Err(Violation::BulkLine.into()),
         Line::End(end) => at + end,
     };
     if bytes[at] != b'$' {
-        return Err(Violation::NoBulk(bytes[at]));
+        return Err(Violation::NoBulk(bytes[at]).into());
     }
     let len = number::integer(&bytes[at + 1..end]).ok_or(Violation::Bulk)?;
     if !(0..=MAX_BULK as i64).contains(&len) {
-        return Err(Violation::Bulk);
+        return Err(Violation::Bulk.into());
     }
     if len > MAX_BULK_UNAUTHENTICATED as i64 && !authenticated {
-        return Err(Violation::BulkUnauthenticated);
+        return Err(Violation::BulkUnauthenticated.into());
+    }
+    if len as usize > most {
+        return Err(Stop::TooLong(len as usize, end + 2));
     }
     Ok(Some((len as usize, end + 2)))
 }

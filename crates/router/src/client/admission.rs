@@ -1,4 +1,5 @@
-//! Whether a command is let in, by the limits of its user: asked before anything is made of it.
+//! Whether a command is let in, by the limits of its user and the length of its arguments: asked before
+//! anything is made of it.
 
 use super::output::Output;
 use crate::command::State;
@@ -27,19 +28,25 @@ pub(super) fn admit(
     Ok(stay.admit(bytes, course.replies.len(), router.nanoseconds())?)
 }
 
+/// What is said of a command with an argument of so many bytes, which are more than `most`.
+#[cold]
+pub(super) fn too_long(len: usize, most: usize) -> Failure {
+    Failure::new(format!("LIMIT value: an argument may have {most} bytes, and this one has {len}"))
+}
+
 /// Replies to a command that is not let in, in its order. A transaction that it was for fails.
 #[cold]
 pub(super) fn refuse(
     state: &mut State,
     router: &Router,
     course: &mut Course,
-    (Failure(text), args): (&Failure, Args<'_>),
+    (Failure(text), args): (&Failure, Option<Args<'_>>),
     now: i64,
     output: &mut Output,
 ) {
     course.refuse_transaction();
     let user = state.user.as_deref();
-    router.refuse(&Noted { client: &state.client, user, args: Some(args), now }, text);
+    router.refuse(&Noted { client: &state.client, user, args, now }, text);
     if state.replying.begin() {
         return;
     }

@@ -1,6 +1,6 @@
 //! One client's side of the conversation: its bytes in, its replies out.
 
-use super::admission::{admit, refuse};
+use super::admission::{admit, refuse, too_long};
 use super::ahead::{self, AHEAD};
 use super::arrivals::Arrivals;
 use super::gate::{Asking, Gate};
@@ -90,6 +90,9 @@ impl Session {
         if waits != self.charged {
             self.charged = waits;
             self.router.charge(&self.state.client, waits, kills);
+            if let Some(stay) = &mut self.state.stay {
+                self.router.charge_user(stay, waits, kills);
+            }
         }
     }
 
@@ -410,6 +413,7 @@ impl Session {
             if asking.waits() {
                 break Next::Await;
             }
+            requests.bound(state.rules.limits.value);
             let rest = &bytes[used..];
             let full = output.bytes.len() >= limit || weight >= state.rules.limits.batch;
             if full && !rest.is_empty() {
@@ -429,7 +433,7 @@ impl Session {
                             }
                         }
                         if let Err(why) = admit(state, router, course, args, len) {
-                            refuse(state, router, course, (&why, args), now, output);
+                            refuse(state, router, course, (&why, Some(args)), now, output);
                             weight += 1;
                         } else {
                             let waited = match &relay {
@@ -450,6 +454,15 @@ impl Session {
                         commands += 1;
                     }
                     used += len;
+                }
+                Parsed::Skipped(len) => {
+                    used += len;
+                    break Next::Read;
+                }
+                Parsed::TooLong(len, word) => {
+                    let why = too_long(word, state.rules.limits.value);
+                    refuse(state, router, course, (&why, None), now, output);
+                    (used, commands, weight) = (used + len, commands + 1, weight + 1);
                 }
                 Parsed::Invalid(violation) => {
                     state.closing = true;

@@ -117,6 +117,8 @@ fn load(router: &Router) -> Lines {
         ("buffer_bytes", buffers.used.to_string()),
         ("buffer_max_bytes", buffers.most.to_string()),
         ("clients_cut_for_buffers", buffers.cut.to_string()),
+        ("clients_cut_by_user", buffers.cut_by_user.to_string()),
+        ("clients_cut_for_slowness", buffers.cut_slow.to_string()),
         ("herds", crowding.herds.to_string()),
         ("largest_herd", crowding.largest_herd.to_string()),
         ("stale_given_unreachable", crowding.stale_unreachable.to_string()),

@@ -3,9 +3,10 @@
 
 use super::bucket::Bucket;
 use super::quota::{Over, Quota};
+use super::user::User;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub(crate) struct Meter {
     bytes: Bucket,
     connections: AtomicUsize,
     in_flight: AtomicUsize,
+    buffered: AtomicU64,
 }
 
 impl Meter {
@@ -64,6 +66,8 @@ pub(crate) struct Stay {
     of: Metered,
     /// Its requests that have no reply yet, as far as the meter knows.
     in_flight: usize,
+    /// The bytes of it and for it that wait, as far as the meter knows.
+    buffered: u64,
     /// The request that comes next was admitted, and has had to wait.
     admitted: bool,
 }
@@ -92,7 +96,7 @@ impl Stay {
             }
             (_, Some(of)) => {
                 of.meter.connect(most)?;
-                *before = Some(Self { of: of.clone(), in_flight: 0, admitted: false });
+                *before = Some(Self { of: of.clone(), in_flight: 0, buffered: 0, admitted: false });
             }
         }
         Ok(())
@@ -147,11 +151,28 @@ impl Stay {
         self.of.meter.in_flight.fetch_add(more, Ordering::Relaxed);
         self.in_flight = in_flight;
     }
+
+    /// So many bytes of the connection and for it wait; how many may of its identity, if these have become
+    /// more and all are too many.
+    pub(crate) fn keep(&mut self, bytes: u64) -> Option<u64> {
+        // Wraps where there are fewer: the sum of all is right.
+        let more = bytes.wrapping_sub(self.buffered);
+        let before = self.of.meter.buffered.fetch_add(more, Ordering::Relaxed);
+        let grows = bytes > self.buffered;
+        self.buffered = bytes;
+        self.of.quota.buffered.filter(|most| grows && before.wrapping_add(more) > *most)
+    }
+
+    /// Whether a user is of the same identity.
+    pub(crate) fn is_of(&self, user: &User) -> bool {
+        user.metered.as_ref().is_some_and(|of| Arc::ptr_eq(&of.meter, &self.of.meter))
+    }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
         self.settle(0);
+        self.keep(0);
         self.of.meter.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

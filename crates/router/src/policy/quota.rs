@@ -16,6 +16,8 @@ pub struct Quota {
     pub connections: Option<usize>,
     /// Requests at once that have no reply yet.
     pub in_flight: Option<usize>,
+    /// Bytes that wait of its connections and for them.
+    pub buffered: Option<u64>,
 }
 
 impl Quota {

@@ -4,6 +4,7 @@
 
 use super::clients::{Client, Registry};
 use crate::news::ClientId;
+use crate::policy::Stay;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +17,10 @@ pub(crate) struct Buffers {
     most: AtomicU64,
     /// How many clients were cut.
     cut: AtomicU64,
+    /// How many were since more waited of their users than may.
+    cut_by_user: AtomicU64,
+    /// How many were since they took nothing.
+    cut_slow: AtomicU64,
 }
 
 /// What waits in the process, in bytes.
@@ -27,12 +32,16 @@ pub struct BufferCounts {
     pub most: u64,
     /// Clients that were cut since it was more.
     pub cut: u64,
+    /// Clients that were cut since more waited of their users than may.
+    pub cut_by_user: u64,
+    /// Clients that were cut since they did not take their replies.
+    pub cut_slow: u64,
 }
 
 impl Buffers {
     pub(super) fn new(most: u64) -> Self {
-        let [used, doomed, cut] = [0; 3].map(AtomicU64::new);
-        Self { used, doomed, most: AtomicU64::new(most), cut }
+        let [used, doomed, cut, cut_by_user, cut_slow] = [0; 5].map(AtomicU64::new);
+        Self { used, doomed, most: AtomicU64::new(most), cut, cut_by_user, cut_slow }
     }
 
     pub(super) fn bound(&self, most: u64) {
@@ -50,9 +59,10 @@ impl Buffers {
     }
 
     pub(super) fn counts(&self) -> BufferCounts {
-        let [used, most, cut] =
-            [&self.used, &self.most, &self.cut].map(|count| count.load(Ordering::Relaxed));
-        BufferCounts { used, most, cut }
+        let all = [&self.used, &self.most, &self.cut, &self.cut_by_user, &self.cut_slow];
+        let [used, most, cut, cut_by_user, cut_slow] =
+            all.map(|count| count.load(Ordering::Relaxed));
+        BufferCounts { used, most, cut, cut_by_user, cut_slow }
     }
 
     /// So many bytes of a client wait from now on. Those of these clients who have to be disconnected for
@@ -68,6 +78,46 @@ impl Buffers {
         if bytes > before {
             self.relieve(clients, kills);
         }
+    }
+
+    /// Cuts the clients of a user that have most waiting until what waits of it is no more than `most`. Those
+    /// that are cut and not gone yet count no more.
+    #[cold]
+    pub(super) fn relieve_user(
+        &self,
+        stay: &Stay,
+        most: u64,
+        (clients, kills): (&Registry, &mut Vec<ClientId>),
+    ) {
+        let own = |client: &Arc<Client>| {
+            !client.is_killed()
+                && client.profile.lock().known.as_ref().is_some_and(|user| stay.is_of(user))
+        };
+        let own = clients.all().into_iter().filter(own);
+        let mut own: Vec<_> =
+            own.map(|client| (client.buffered.load(Ordering::Relaxed), client)).collect();
+        own.sort_by_key(|(bytes, _)| *bytes);
+        let mut waits: u64 = own.iter().map(|(bytes, _)| bytes).sum();
+        while waits > most
+            && let Some((bytes, greediest)) = own.pop()
+        {
+            waits -= bytes;
+            self.doom(&greediest, bytes, kills);
+            self.cut_by_user.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A client is cut since it takes nothing.
+    pub(super) fn count_slow(&self) {
+        self.cut_slow.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A client with so many bytes is to be disconnected.
+    fn doom(&self, client: &Client, bytes: u64, kills: &mut Vec<ClientId>) {
+        client.kill();
+        client.doomed.store(bytes, Ordering::Relaxed);
+        self.doomed.fetch_add(bytes, Ordering::Relaxed);
+        kills.push(client.id);
     }
 
     /// A client has gone.
@@ -90,11 +140,8 @@ impl Buffers {
                 }
             }
             let Some((bytes, client)) = greediest else { return };
-            client.kill();
-            client.doomed.store(bytes, Ordering::Relaxed);
-            self.doomed.fetch_add(bytes, Ordering::Relaxed);
+            self.doom(&client, bytes, kills);
             self.cut.fetch_add(1, Ordering::Relaxed);
-            kills.push(client.id);
         }
     }
 }

@@ -15,12 +15,18 @@ pub struct Limits {
     /// The most bytes of an unfinished command kept for one client; a client that sends more is told
     /// so and disconnected.
     pub input: usize,
+    /// The most bytes of one argument, 100 at the least; a command with a longer one is refused as it comes,
+    /// and not kept.
+    pub value: usize,
     /// The most bytes of commands that wait because the client does not read its replies; a client
     /// that sends more is told so and disconnected.
     pub waiting: usize,
     /// The most bytes of messages that wait for a client that does not take them; one that has more
     /// is disconnected.
     pub messages: usize,
+    /// How long a client may have replies to take and take none of them, in milliseconds; then it is
+    /// disconnected.
+    pub slow_reader: u64,
     /// The most requests that wait for their replies on a connection to the store: once there are as
     /// many, other clients' commands for it wait until half of them are answered.
     pub in_flight: usize,
@@ -80,8 +86,10 @@ impl Default for Limits {
             output: 1024 * 1024,
             batch: 512,
             input: 1024 * 1024 * 1024,
+            value: 512 * 1024 * 1024,
             waiting: 64 * 1024 * 1024,
             messages: 32 * 1024 * 1024,
+            slow_reader: 300_000,
             in_flight: 10_000,
             unwritten: 16 * 1024 * 1024,
             misses: 1_000,

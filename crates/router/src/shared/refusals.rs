@@ -19,11 +19,13 @@ pub enum RefusalReason {
     InFlight,
     /// of connections.
     Connections,
+    /// An argument is longer than any may be.
+    Value,
 }
 
 impl RefusalReason {
     /// All of them, by their names in `stats()`.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Unauthenticated, "unauthenticated"),
         (Self::Password, "password"),
         (Self::Permission, "permission"),
@@ -31,6 +33,7 @@ impl RefusalReason {
         (Self::Bytes, "bytes"),
         (Self::InFlight, "inFlight"),
         (Self::Connections, "connections"),
+        (Self::Value, "value"),
     ];
 
     /// Its name.
@@ -40,7 +43,7 @@ impl RefusalReason {
 
     /// What a reply refuses: clients know it by the same words. None, if it is any other error.
     pub(super) fn of(reply: &[u8]) -> Option<Self> {
-        let words: [(&[u8], Self); 8] = [
+        let words: [(&[u8], Self); 9] = [
             (b"NOAUTH ", Self::Unauthenticated),
             (b"WRONGPASS ", Self::Password),
             (b"ERR too many passwords ", Self::Password),
@@ -49,6 +52,7 @@ impl RefusalReason {
             (b"LIMIT bytes:", Self::Bytes),
             (b"LIMIT inflight:", Self::InFlight),
             (b"LIMIT connections:", Self::Connections),
+            (b"LIMIT value:", Self::Value),
         ];
         words.iter().find(|(words, _)| reply.starts_with(words)).map(|(_, refusal)| *refusal)
     }

@@ -13,6 +13,7 @@ use super::tracked::TrackedReads;
 use crate::cache::{Replies, RouteCounts, RouteTotals};
 use crate::hooks::{HookCounts, HookTotals};
 use crate::news::{Channels, ClientId, Mailbox, NewsDesk};
+use crate::policy::Stay;
 use crate::sight::{COUNTED, Invalidations, Latencies, Sight};
 use crate::store::Store;
 use crate::topology::{ClusterOptions, Flow, Replaced, RingOptions, ServerId, Topology};
@@ -336,6 +337,23 @@ impl Router {
     /// that are appended to `kills`.
     pub(crate) fn charge(&self, client: &Client, bytes: usize, kills: &mut Vec<ClientId>) {
         self.buffers.charge(client, bytes as u64, (&self.registry, kills));
+    }
+
+    /// The same of a client whose user limits bind.
+    pub(crate) fn charge_user(&self, stay: &mut Stay, bytes: usize, kills: &mut Vec<ClientId>) {
+        if let Some(most) = stay.keep(bytes as u64) {
+            self.buffers.relieve_user(stay, most, (&self.registry, kills));
+        }
+    }
+
+    /// How long a client may have replies to take and take none, in milliseconds.
+    pub fn slow_reader(&self) -> u64 {
+        self.rules().limits.slow_reader
+    }
+
+    /// A client is disconnected since it took no reply for as long.
+    pub fn count_slow_reader(&self) {
+        self.buffers.count_slow();
     }
 
     /// A client goes, and what waits for it.

@@ -135,6 +135,7 @@ impl Store {
         while let Some(len) = match parser.parse(&input[used..], true) {
             Parsed::Command(len) => Some(len),
             Parsed::Partial => None,
+            Parsed::Skipped(_) | Parsed::TooLong(..) => panic!("no word is too long"),
             Parsed::Invalid(violation) => panic!("the node writes {:?}", violation.message()),
         } {
             if self.peers.get(&line).is_none_or(|peer| peer.blocked.is_some()) || self.silent {
