@@ -3,7 +3,6 @@
 
 use super::bucket::Bucket;
 use super::quota::{Over, Quota};
-use super::user::User;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -163,9 +162,9 @@ impl Stay {
         self.of.quota.buffered.filter(|most| grows && before.wrapping_add(more) > *most)
     }
 
-    /// Whether a user is of the same identity.
-    pub(crate) fn is_of(&self, user: &User) -> bool {
-        user.metered.as_ref().is_some_and(|of| Arc::ptr_eq(&of.meter, &self.of.meter))
+    /// Whether it is of the same identity.
+    pub(crate) fn is_of(&self, other: &Metered) -> bool {
+        Arc::ptr_eq(&other.meter, &self.of.meter)
     }
 }
 

@@ -90,8 +90,9 @@ impl Buffers {
         (clients, kills): (&Registry, &mut Vec<ClientId>),
     ) {
         let own = |client: &Arc<Client>| {
-            !client.is_killed()
-                && client.profile.lock().known.as_ref().is_some_and(|user| stay.is_of(user))
+            let known = client.profile.lock().known.clone();
+            let metered = known.as_ref().and_then(|user| user.metered.as_ref());
+            !client.is_killed() && metered.is_some_and(|of| stay.is_of(of))
         };
         let own = clients.all().into_iter().filter(own);
         let mut own: Vec<_> =
