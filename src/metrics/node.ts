@@ -1,6 +1,7 @@
 // The metrics of a routing node: see docs/metrics.md.
 import type {
   ClassLatencies,
+  HookKindStats,
   LatencyStats,
   Router,
   RouterStats,
@@ -100,6 +101,29 @@ row(
   'Clients disconnected, by the reason: too much memory waited in all, or of their user, or they were slow to read.',
   ({ stats: { buffers } }) =>
     each({ memory: buffers.cut, user: buffers.cutByUser, slow: buffers.cutSlow }),
+)
+const hooks = (stats: RouterStats, of: (kind: HookKindStats) => number) =>
+  stats.hooks.kinds.map(kind => ({ labels: [kind.hook], value: of(kind) }))
+row('counter', ['hook'], 'hook_calls_total', 'Calls of hooks.', ({ stats }) =>
+  hooks(stats, ({ asked }) => asked),
+)
+row(
+  'counter',
+  ['hook', 'reason'],
+  'hook_failures_total',
+  'Calls of hooks that failed: by an error, or by a timeout.',
+  ({ stats }) =>
+    stats.hooks.kinds.flatMap(({ hook, failed, late }) => [
+      { labels: [hook, 'error'], value: failed - late },
+      { labels: [hook, 'timeout'], value: late },
+    ]),
+)
+row(
+  'counter',
+  ['hook'],
+  'hook_seconds_total',
+  'How long hooks took, from question to answer.',
+  ({ stats }) => hooks(stats, ({ seconds }) => seconds),
 )
 counter('received_bytes_total', 'Bytes received from clients.', stats => stats.bytesReceived)
 counter('sent_bytes_total', 'Bytes of replies.', stats => stats.bytesSent)

@@ -117,6 +117,8 @@ export interface NativeHooks {
   hooks: { commands: string[]; prefixes: string[] }[]
   /** 1 if clients that come are asked about. */
   greets: number
+  /** Beginnings of the keys whose routes are chosen, all if it is empty; `undefined` if none are. */
+  routes: string[] | undefined
   /** Where questions lie that fit it. */
   area: Uint8Array
   /**
@@ -345,6 +347,8 @@ interface NativeBinding {
   closeFd(fd: number): void
   /** What a hook may know of a client; `undefined` if it is gone. */
   showClient(router: number, client: number): NativeClient | undefined
+  /** Whether a router has a route of this prefix. */
+  hasRoute(router: number, prefix: string): boolean
   /** Has the native drivers of a router meet clients this way from now on. */
   setTls(router: number, tls: NativeTls): void
   /** Has them meet the store this way from now on. */
@@ -382,6 +386,7 @@ export const {
   setTls,
   setStoreTls,
   showClient,
+  hasRoute,
   listenUnix,
   holdEntrance,
   sendDatagram,

@@ -17,8 +17,11 @@ export {
   type HookCertificate,
   type HookClient,
   type HookInterest,
+  type HookKey,
   type HookReply,
   type HookRequest,
+  type RouteHook,
+  type RouteRuling,
   type RouterHooks,
   type SyncHook,
 } from './hooks/define.ts'
@@ -40,6 +43,7 @@ export type { ReadConcern, ReadFrom, RouterRoute } from './routes.ts'
 export type { State as RouterState } from './state.ts'
 export type {
   ClassLatencies,
+  HookKindStats,
   HookStats,
   LatencyStats,
   RouterStats,

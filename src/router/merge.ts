@@ -3,6 +3,7 @@
 import { mergeLatencies, type NativeLatencies } from '../native/router.ts'
 import type { HotKeyStats } from './hot-keys.ts'
 import type {
+  HookStats,
   LatencyStats,
   Report,
   RouterStats,
@@ -109,7 +110,7 @@ export function merged(
     staleGiven: summed(of(({ staleGiven }) => staleGiven)),
     refusals: summed(of(({ refusals }) => refusals)),
     cold: summed(of(({ cold }) => cold)),
-    hooks: summed(of(({ hooks }) => hooks)),
+    hooks: hooksOf(of(({ hooks }) => hooks)),
     skew: skewOf(all),
     threads: seats.map(reports => summed(reports.flatMap(({ threads }) => threads))),
     upstream: grouped(of(({ upstream }) => upstream).flat(), serverOf, all => server(all, detail)),
@@ -136,6 +137,17 @@ function server(all: UpstreamStats[], detail: Detail): UpstreamStats {
 
 function serverOf({ role, address }: UpstreamStats): string {
   return `${role} ${address}`
+}
+
+function hooksOf(all: HookStats[]): HookStats {
+  const kinds = all.map(({ kinds }) => kinds)
+  return {
+    ...summed(all.map(({ kinds: _, ...counts }) => counts)),
+    kinds: kinds[0]!.map(({ hook }, at) => ({
+      hook,
+      ...summed(kinds.map(each => each[at]!).map(({ hook: _, ...counts }) => counts)),
+    })),
+  }
 }
 
 function route(all: RouteStats[]): RouteStats {

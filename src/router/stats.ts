@@ -132,7 +132,7 @@ export interface RouterStats {
 
 /** What hooks were asked since the start, and what they said. */
 export interface HookStats {
-  /** Questions: about commands, and about clients that came. */
+  /** Questions: about commands, clients that came, and the routes of keys. */
   asked: number
   /** Commands that became others. */
   rewritten: number
@@ -142,6 +142,21 @@ export interface HookStats {
   refused: number
   /** Questions to which a hook gave no proper answer: it threw, or took too long. */
   failed: number
+  /** What the hooks of each kind were asked. */
+  kinds: HookKindStats[]
+}
+
+/** What the hooks of one kind were asked since the start. */
+export interface HookKindStats {
+  hook: 'onConnect' | 'onCommand' | 'route'
+  /** Questions. */
+  asked: number
+  /** Those to which a hook gave no proper answer: it threw, or took too long. */
+  failed: number
+  /** Those among them that took too long. */
+  late: number
+  /** From questions to answers, in all. */
+  seconds: number
 }
 
 /** What the native router tells of itself. */

@@ -46,7 +46,10 @@ pub use breakwater_resp::{Args, Protocol};
 pub use cache::{AGES, Concern, Mode, Remembered, RememberedReply, Route, RouteCounts, Routes};
 pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
-pub use hooks::{HookCaller, HookCounts, HookedCommand, Hooks, Interest, MOST_HOOKS, Ruling};
+pub use hooks::{
+    HookCaller, HookCounts, HookKind, HookedCommand, Hooks, Interest, KindCounts, MOST_HOOKS,
+    Ruling,
+};
 pub use news::{ClientId, Mailbox, Message, Notice};
 pub use path::{Delivery, Letter, LinkId, Payload, Relay, is_cacheable};
 pub use policy::{

@@ -2,10 +2,12 @@
 // decoded. `crates/node/src/router/hooks/block.rs` has what lies where.
 import { Buffer } from 'node:buffer'
 import { showClient } from '../../native/router.ts'
-import type { HookClient, HookRequest } from './define.ts'
+import type { HookClient, HookKey, HookRequest } from './define.ts'
 
 /** The hook that is asked about clients. */
 export const GREETING = 0xffffffff
+/** The hook that chooses the routes of keys. */
+export const ROUTING = 0xfffffffe
 const HALF = 2 ** 32
 /** Where the ends of texts begin. */
 const ENDS = 9
@@ -137,6 +139,11 @@ export class Request implements HookRequest {
       'a request can be read while its hook runs: take what you need before it returns',
     )
   }
+}
+
+/** The key of a block that asks for its route. */
+export function keyOf(block: Block): HookKey {
+  return { key: block.text(2), bytes: block.copy(2) }
 }
 
 /** What is known of a client. One that is gone has no address. */

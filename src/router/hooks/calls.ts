@@ -3,10 +3,10 @@
 import { HookError } from '../../base/errors.ts'
 import { now } from '../../base/runtime.ts'
 import { timersOf } from '../../base/timers.ts'
-import type { NativeHooks } from '../../native/router.ts'
-import { Block, clientOf, GREETING, Request } from './block.ts'
+import { hasRoute, type NativeHooks } from '../../native/router.ts'
+import { Block, clientOf, GREETING, keyOf, Request, ROUTING } from './block.ts'
 import type { CheckedHook, CheckedHooks } from './define.ts'
-import { clientSaid, commandSaid, failed, type Said } from './ruling.ts'
+import { clientSaid, commandSaid, failed, late, routeSaid, type Said } from './ruling.ts'
 
 /** Questions up to this length, in bytes, lie in one area that is used again and again. */
 const AREA = 64 * 1024
@@ -62,6 +62,7 @@ class HookCalls {
     return {
       hooks: this.#hooks.commands.map(({ interest }) => interest),
       greets: this.#hooks.greeting === undefined ? 0 : 1,
+      routes: this.#hooks.route?.prefixes,
       area: this.#area,
       ask: large => this.#ask(large === undefined ? this.#block : new Block(large)),
     }
@@ -69,6 +70,7 @@ class HookCalls {
 
   #ask(block: Block): Said | typeof LATER {
     if (block.hook === GREETING) return this.#greet(block)
+    if (block.hook === ROUTING) return this.#route(block)
     const hook = this.#hooks.commands[block.hook]!
     if (hook.deadline !== undefined) {
       // It may be read for as long as anybody likes.
@@ -96,6 +98,18 @@ class HookCalls {
     }
   }
 
+  #route(block: Block): Said | typeof LATER {
+    const hook = this.#hooks.route!
+    const read = (said: unknown) => routeSaid(said, prefix => hasRoute(this.#router, prefix))
+    const key = keyOf(block)
+    if (hook.deadline !== undefined) return this.#askLater(block, hook, key, read)
+    try {
+      return said(hook.handle(key), read)
+    } catch (error) {
+      return this.#fails(hook.name, error)
+    }
+  }
+
   #askLater<T, R>(
     { client, number }: Block,
     hook: CheckedHook<T, R>,
@@ -110,7 +124,7 @@ class HookCalls {
       this.#answer(client, number, said)
     }
     const cancel = timersOf(undefined).after(hook.deadline!, () => {
-      answer(this.#fails(hook.name, new Error('it has not answered in time'), LATE))
+      answer(this.#fails(hook.name, new Error('it has not answered in time'), late(LATE)))
     })
     // Also what is thrown at once is thrown later: the native side is told once that it has to wait.
     const asked = async () => read(await hook.handle(of))
@@ -119,7 +133,7 @@ class HookCalls {
   }
 
   /** Tells of a failure, unless it did a moment ago; what the client is told. */
-  #fails(hook: string, error: unknown, text = FAILED): Said {
+  #fails(hook: string, error: unknown, said = failed(FAILED)): Said {
     const quiet = this.#quiet.get(hook)
     if (quiet !== undefined && now() < quiet.until) {
       quiet.count++
@@ -127,7 +141,7 @@ class HookCalls {
       this.#quiet.set(hook, { until: now() + PAUSE, count: 0 })
       this.#told(new HookError(hook, error, quiet?.count ?? 0))
     }
-    return failed(text)
+    return said
   }
 }
 

@@ -73,6 +73,29 @@ export type ClientRuling =
   // biome-ignore lint/suspicious/noConfusingVoidType: a hook that says nothing returns nothing
   | void
 
+/** A key whose route a hook chooses. */
+export interface HookKey {
+  /** As text. */
+  readonly key: string
+  /** As it came. */
+  readonly bytes: Uint8Array
+}
+
+/** The `match` of a route of the node; nothing, so that the key has the one of its beginning. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that says nothing returns nothing
+export type RouteRuling = string | void
+
+/**
+ * A hook that chooses the routes of keys. What it says of a key counts for all clients, until the node
+ * asks again: it depends on the key alone.
+ */
+export type RouteHook =
+  | ((key: HookKey) => RouteRuling)
+  | ({
+      /** Beginnings of the keys that it is asked about. Default: all. */
+      readonly prefixes?: readonly string[] | undefined
+    } & (SyncHook<HookKey, RouteRuling> | AsyncHook<HookKey, RouteRuling>))
+
 /** Which commands a hook is asked about: those that meet both. */
 export interface HookInterest {
   /**
@@ -114,6 +137,8 @@ export interface RouterHooks {
   readonly onConnect?: ConnectHook | undefined
   /** Asked about commands: of several, the first that is interested in a command, and no other. */
   readonly onCommand?: CommandHook | readonly CommandHook[] | undefined
+  /** Asked for the route of each key that is read, in front of a store. */
+  readonly route?: RouteHook | undefined
 }
 
 /**
@@ -150,10 +175,12 @@ export interface CheckedHooks {
   readonly commands: readonly (CheckedHook<HookRequest, CommandRuling> & {
     readonly interest: { commands: string[]; prefixes: string[] }
   })[]
+  readonly route: (CheckedHook<HookKey, RouteRuling> & { readonly prefixes: string[] }) | undefined
 }
 
-const HOOKS: readonly string[] = ['onConnect', 'onCommand'] satisfies (keyof RouterHooks)[]
+const HOOKS: readonly string[] = ['onConnect', 'onCommand', 'route'] satisfies (keyof RouterHooks)[]
 const CONNECT: readonly string[] = ['async', 'deadline', 'handle']
+const ROUTE: readonly string[] = ['prefixes', ...CONNECT]
 const COMMAND: readonly string[] = ['commands', 'prefixes', ...CONNECT]
 /** The most hooks that are asked about commands. */
 const MOST = 64
@@ -169,7 +196,7 @@ export function checkHooks(hooks: RouterHooks): CheckedHooks {
     throw new InvalidOptionError('hooks', hooks, 'an object, as { onCommand: { handle } }')
   }
   checkKnown('hooks.', hooks, HOOKS)
-  const { onConnect, onCommand = [] } = hooks
+  const { onConnect, onCommand = [], route } = hooks
   const isList = Array.isArray(onCommand)
   const list = (isList ? onCommand : [onCommand]) as readonly CommandHook[]
   if (list.length > MOST) {
@@ -179,12 +206,21 @@ export function checkHooks(hooks: RouterHooks): CheckedHooks {
   return {
     greeting: onConnect === undefined ? undefined : checkConnect(onConnect),
     commands: list.map((hook, at) => checkCommand(pathOf(at), hook)),
+    route: route === undefined ? undefined : checkRoute(route),
   }
 }
 
 function checkConnect(hook: ConnectHook): CheckedHook<HookClient, ClientRuling> {
   if (typeof hook === 'function') return { name: 'onConnect', deadline: undefined, handle: hook }
   return checkHook('onConnect', hook, CONNECT, 'a function, or { handle }')
+}
+
+function checkRoute(hook: RouteHook): NonNullable<CheckedHooks['route']> {
+  if (typeof hook === 'function') {
+    return { name: 'route', deadline: undefined, handle: hook, prefixes: [] }
+  }
+  const checked = checkHook('route', hook, ROUTE, 'a function, or { handle }')
+  return { ...checked, prefixes: checkPrefixes('route', hook.prefixes) }
 }
 
 function checkCommand(name: string, hook: CommandHook): CheckedHooks['commands'][number] {
@@ -203,7 +239,7 @@ function checkCommand(name: string, hook: CommandHook): CheckedHooks['commands']
       throw new InvalidOptionError(option, command, 'a command that holds no password')
     }
   }
-  const prefixes = checkList(`hooks.${name}.prefixes`, hook.prefixes, "texts, as ['user:']")
+  const prefixes = checkPrefixes(name, hook.prefixes)
   const names = commands.map(command => command.toLowerCase())
   return { ...checked, interest: { commands: names, prefixes } }
 }
@@ -229,6 +265,10 @@ function checkHook<T, R>(
     deadline: isAsync ? deadline : undefined,
     handle: needFunction(`hooks.${name}.handle`, hook.handle).bind(hook),
   }
+}
+
+function checkPrefixes(name: string, prefixes: readonly string[] | undefined): string[] {
+  return checkList(`hooks.${name}.prefixes`, prefixes, "texts, as ['user:']")
 }
 
 /** A list of texts that are not empty; none, if it is left out. */

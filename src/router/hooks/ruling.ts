@@ -4,7 +4,7 @@ import type { HookReply } from './define.ts'
 /** What the native side is told: nothing for "go on"; kinds of `crates/node/src/router/hooks/ruling.rs`. */
 export type Said = undefined | [kind: number, what: unknown]
 
-const [REWRITE, ANSWER, REFUSE, FAIL, LABEL] = [1, 2, 3, 4, 5]
+const [REWRITE, ANSWER, REFUSE, FAIL, LABEL, LATE, ROUTE] = [1, 2, 3, 4, 5, 6, 7]
 /** How deep a reply may be. */
 const DEEPEST = 32
 
@@ -22,6 +22,26 @@ export function clientSaid(said: unknown): Said {
   if (said === undefined) return undefined
   const [kind, what] = only(said, ['refuse', 'label'])
   return kind === 'refuse' ? [REFUSE, line(kind, what)] : [LABEL, line(kind, what)]
+}
+
+/**
+ * Which route a hook has chosen. Throws a TypeError that says what is wrong.
+ *
+ * @param exists - whether there is a route of this prefix.
+ */
+export function routeSaid(said: unknown, exists: (prefix: string) => boolean): Said {
+  if (said === undefined) return [ROUTE, undefined]
+  if (typeof said !== 'string' || !said.endsWith('*')) {
+    throw new TypeError("it returned neither nothing nor the match of a route, as 'user:*'")
+  }
+  const prefix = said.slice(0, -1)
+  if (!exists(prefix)) throw new TypeError(`it chose '${said}', and the node has no such route`)
+  return [ROUTE, prefix]
+}
+
+/** A hook has not answered in time: its client reads this. */
+export function late(text: string): Said {
+  return [LATE, text]
 }
 
 /** A hook has failed: its client reads this. */

@@ -7,7 +7,9 @@ impl Driver {
     /// From now on these hooks are asked; none, without. What others were asked about before they may
     /// still answer.
     pub fn set_hooks(&mut self, hooks: Option<Box<dyn HookCaller>>) {
+        let routes = hooks.as_ref().and_then(|hooks| hooks.hooks().routes().map(<[_]>::to_vec));
         self.work.hooks = hooks;
+        self.work.router.choose_routes(routes.as_deref());
     }
 
     /// The protocol of a client; `None` if it is gone.

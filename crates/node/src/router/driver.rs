@@ -291,7 +291,9 @@ fn client_id<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 fn set_hooks<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let asker = hooks::asker(call.js, call.arg::<0>(), None)?;
     let function = asker.as_ref().map(Asker::function);
+    let routes = asker.as_ref().and_then(|asker| asker.hooks().routes().map(<[_]>::to_vec));
     call.on.hooks.replace(asker);
+    call.on.router()?.choose_routes(routes.as_deref());
     if let Some(before) = call.on.asks.replace(function) {
         before.let_go(call.js);
     }

@@ -38,6 +38,7 @@ pub const EXPORTS: &[Function<Env>] = &[
     function!(Env, c"mergeLatencies", sight::merge),
     function!(Env, c"closeFd", open::close_fd),
     function!(Env, c"showClient", hooks::show_client),
+    function!(Env, c"hasRoute", hooks::has_route),
     function!(Env, c"setTls", edge::set_tls),
     function!(Env, c"setStoreTls", edge::set_store_tls),
     #[cfg(unix)]

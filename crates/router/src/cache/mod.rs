@@ -1,9 +1,11 @@
 //! What the node remembers of the store behind it. From the bottom up: `route` (what is remembered of
-//! which keys, and for how long), `counts` (what came of it), `keys`, `entry` (how a reply lies in
+//! which keys, and for how long), `choices` (which routes hooks
+//! have chosen for keys), `counts` (what came of it), `keys`, `entry` (how a reply lies in
 //! the engine), `floors` (what ends all that was read of a server), `admission` (which keys are left
 //! out), `replies` (replies, and how one change of a key ends all that was read of it).
 
 mod admission;
+mod choices;
 mod counts;
 mod entry;
 mod floors;

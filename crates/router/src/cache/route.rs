@@ -1,8 +1,10 @@
 //! Routes: what is remembered of the keys that begin alike, and for how long.
 
+use super::choices::{Choice, Choices};
 use crate::sight::StaleReason;
 use crate::topology::ReadFrom;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Where a read is answered from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,6 +165,8 @@ pub struct Routes {
     lengths: Vec<usize>,
     /// The route of the empty prefix.
     rest: usize,
+    /// What hooks have chosen.
+    choices: Arc<Choices>,
 }
 
 impl Default for Routes {
@@ -183,7 +187,7 @@ impl Routes {
         lengths.sort_unstable_by(|a, b| b.cmp(a));
         lengths.dedup();
         let rest = by_prefix.get(&vec![]).copied().unwrap_or_default();
-        Self { all, by_prefix, lengths, rest }
+        Self { all, by_prefix, lengths, rest, choices: Arc::default() }
     }
 
     /// All of them, in the order in which they were given.
@@ -191,9 +195,43 @@ impl Routes {
         &self.all
     }
 
-    /// The number of the route that a key belongs to.
+    /// The number of the route that a key belongs to: the one that a hook has chosen for it, or the one
+    /// with the longest prefix.
     #[inline]
     pub(crate) fn of(&self, key: &[u8]) -> usize {
+        match self.choices.of(key) {
+            Choice::Made(Some(chosen)) => chosen,
+            _ => self.by_beginning(key),
+        }
+    }
+
+    /// As [`Self::of`]; `None` while a hook has to be asked.
+    #[inline]
+    pub(crate) fn settled(&self, key: &[u8]) -> Option<usize> {
+        match self.choices.of(key) {
+            Choice::Open => None,
+            Choice::Made(Some(chosen)) => Some(chosen),
+            _ => Some(self.by_beginning(key)),
+        }
+    }
+
+    /// The number of the route of this prefix.
+    pub(crate) fn named(&self, prefix: &[u8]) -> Option<usize> {
+        self.by_prefix.get(prefix).copied()
+    }
+
+    /// What hooks have chosen.
+    pub(crate) fn choices(&self) -> &Arc<Choices> {
+        &self.choices
+    }
+
+    /// Hooks have a say in the keys that they had a say in before, and are asked anew.
+    pub(crate) fn inherit(&mut self, before: &Self) {
+        self.choices = Arc::new(before.choices.fresh());
+    }
+
+    #[inline]
+    fn by_beginning(&self, key: &[u8]) -> usize {
         let fitting = self.lengths.iter().filter_map(|len| key.get(..*len));
         fitting.filter_map(|prefix| self.by_prefix.get(prefix)).next().copied().unwrap_or(self.rest)
     }

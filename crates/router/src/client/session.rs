@@ -3,11 +3,11 @@
 use super::admission::{admit, refuse, too_long};
 use super::ahead::{self, AHEAD};
 use super::arrivals::Arrivals;
-use super::gate::{Asking, Gate};
+use super::gate::{Asking, Gate, LastQuestion};
 use super::news;
 use super::output::Output;
 use crate::command::State;
-use crate::hooks::{HookCaller, Ruling};
+use crate::hooks::{HookCaller, HookKind, Ruling};
 use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, as_message};
 use crate::shared::{ClientId, Peer, Router};
@@ -43,9 +43,9 @@ pub struct Session {
     charged: usize,
     /// Its way to the store, if the node has one.
     course: Course,
-    /// What it asks of hooks, and how many questions it has asked.
+    /// What it asks of hooks, and the last question.
     asking: Asking,
-    asked: u64,
+    asked: LastQuestion,
 }
 
 impl Session {
@@ -68,8 +68,8 @@ impl Session {
         let requests = RequestParser::default();
         let (course, arrivals) = (Course::default(), Arrivals::default());
         let (router, pending, charged) = (router.clone(), vec![], 0);
-        let asking = Asking::default();
-        Ok(Self { router, requests, pending, arrivals, state, charged, course, asking, asked: 0 })
+        let (asking, asked) = (Asking::default(), LastQuestion::default());
+        Ok(Self { router, requests, pending, arrivals, state, charged, course, asking, asked })
     }
 
     /// The client's number.
@@ -107,11 +107,10 @@ impl Session {
         if !hooks.hooks().greets() {
             return Ok(());
         }
-        self.asked += 1;
-        self.router.hooks.ask();
-        self.asking = Asking::Arriving(self.asked);
-        if let Some(ruling) = hooks.greet(self.state.client.id, self.asked) {
-            self.answer(self.asked, ruling);
+        let number = self.asked.ask(HookKind::Connect, &self.router);
+        self.asking = Asking::Arriving(number);
+        if let Some(ruling) = hooks.greet(self.state.client.id, number) {
+            self.answer(number, ruling);
         }
         match &self.asking {
             Asking::Turned(why) => {
@@ -126,10 +125,8 @@ impl Session {
     /// A hook answers the question of this number; `false` if nobody waits for that any more. The
     /// driver feeds nothing, an empty chunk, then.
     pub fn answer(&mut self, number: u64, ruling: Ruling) -> bool {
-        if !self.asking.expects(number) {
-            return false;
-        }
-        self.router.hooks.hear(&ruling);
+        let Some(kind) = self.asking.expects(number) else { return false };
+        self.asked.hear(kind, &ruling, &self.router);
         if let Ruling::Label(label) = &ruling {
             self.state.client.label(label);
         }

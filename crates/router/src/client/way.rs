@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::command::{self, Call, State};
 use crate::failure::Failure;
 use crate::hooks::{Hooks, Question};
-use crate::path::{Course, Piece, Relay, Request, Stand, Taken};
+use crate::path::{Candidate, Course, Piece, Relay, Request, Stand, Taken};
 use crate::shared::{Engagement, Noted, Router};
 use crate::sight::CommandClass;
 use breakwater_resp::{Args, ReplyWriter, RequestParser};
@@ -19,6 +19,8 @@ pub(super) struct Way<'a> {
     pub(super) relay: &'a mut Relay,
     /// The hooks that have a say in the command, if they have not been asked.
     pub(super) hooks: Option<&'a Hooks>,
+    /// From which word on they have not been asked for the routes of its keys, if they are at all.
+    pub(super) chooses: Option<usize>,
     /// For how many milliseconds the command has waited for the store.
     pub(super) waited: u64,
 }
@@ -31,6 +33,8 @@ pub(super) enum Passed {
     Later,
     /// Nothing: a hook is to be asked first.
     Asks(Box<Question>),
+    /// Nothing: a hook is to choose the route of a key first.
+    Chooses(Box<Candidate>),
 }
 
 /// What a session has made of a command.
@@ -39,6 +43,8 @@ enum Answered {
     Later,
     /// Nothing yet: a hook is to be asked.
     Asks(Box<Question>),
+    /// Nothing yet: a hook is to choose the route of a key.
+    Chooses(Box<Candidate>),
     /// Its reply comes, or is kept in its order.
     Owed,
     /// Its reply is in the output.
@@ -68,6 +74,10 @@ impl Way<'_> {
                 self.state.replying.again(begun);
                 return Passed::Asks(question);
             }
+            Answered::Chooses(candidate) => {
+                self.state.replying.again(begun);
+                return Passed::Chooses(candidate);
+            }
             Answered::Owed => {}
             Answered::Made if self.course.replies.is_empty() => {}
             Answered::Made => self.course.replies.make(&output.bytes.split_off(mark)),
@@ -94,6 +104,7 @@ impl Way<'_> {
             waited: self.waited,
             at: now,
             hooks: self.hooks.filter(|_| stand == Stand::Alone),
+            chooses: self.chooses.filter(|_| stand == Stand::Alone),
             args,
             bytes,
         };
@@ -106,6 +117,7 @@ impl Way<'_> {
         match taken {
             Ok(Taken::Later) => return Answered::Later,
             Ok(Taken::Asks(question)) => return Answered::Asks(question),
+            Ok(Taken::Chooses(candidate)) => return Answered::Chooses(candidate),
             Ok(Taken::Done) => {
                 if mute {
                     output.bytes.truncate(mark);
@@ -173,7 +185,7 @@ impl Way<'_> {
                     let mute = mute && !catalog::subscribes(args);
                     match self.answer((bytes, args), (mute, stand), now, output) {
                         // No hook is asked about what was queued: it was before.
-                        Answered::Later | Answered::Asks(_) => {
+                        Answered::Later | Answered::Asks(_) | Answered::Chooses(_) => {
                             execution.put_back(part);
                             self.course.execution = Some(execution);
                             return Answered::Later;

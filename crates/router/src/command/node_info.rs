@@ -2,6 +2,7 @@
 //! what the store says.
 
 use super::config::policy;
+use crate::hooks::{HookKind, KindCounts};
 use crate::shared::{HotKey, RefusalReason, Router};
 use crate::sight::{CommandClass, Latencies};
 use breakwater_resp::Args;
@@ -17,11 +18,12 @@ const OF_STORE: [Section; 4] =
 
 /// Appends the sections of the node that the words of a request ask for.
 pub(crate) fn write_node(text: &mut String, args: Args<'_>, router: &Router) {
-    let own: [Section; 5] = [
+    let own: [Section; 6] = [
         ("Cache", cache),
         ("Latency", latency),
         ("Load", load),
         ("Refusals", refusals),
+        ("Hooks", hooks),
         ("Reload", reloads),
     ];
     let behind = if router.setup.upstream.is_some() { &OF_STORE[..] } else { &[] };
@@ -76,6 +78,18 @@ fn refusals(router: &Router) -> Lines {
         (format!("refused_{snake}"), count.to_string())
     };
     RefusalReason::ALL.into_iter().zip(router.refusals()).map(of).collect()
+}
+
+/// What hooks were asked, a line for each kind that was.
+fn hooks(router: &Router) -> Lines {
+    let kinds = HookKind::ALL.into_iter().zip(router.hook_counts().kinds);
+    let line = |(kind, of): (HookKind, KindCounts)| {
+        let KindCounts { asked, failed, late, nanoseconds } = of;
+        let usec = nanoseconds / 1_000;
+        let counts = format!("calls={asked},failed={failed},late={late},usec={usec}");
+        (format!("hook_{}", kind.name()), counts)
+    };
+    kinds.filter(|(_, of)| of.asked > 0).map(line).collect()
 }
 
 /// How long requests take, in microseconds: those that the node answers itself, those that wait for the

@@ -37,6 +37,8 @@ pub struct Hooks {
     /// Those that are interested in `GET`.
     get: u64,
     greets: bool,
+    /// Beginnings of the keys whose routes one chooses; all keys, if there are none.
+    routes: Option<Vec<Vec<u8>>>,
 }
 
 impl Hooks {
@@ -55,6 +57,18 @@ impl Hooks {
         hooks.interests = interests;
         hooks.get = hooks.of(b"get");
         hooks
+    }
+
+    /// The same, and one that chooses the routes of the keys that begin so; of all, if there are no
+    /// beginnings.
+    pub fn choosing(self, prefixes: Vec<Vec<u8>>) -> Self {
+        Self { routes: Some(prefixes), ..self }
+    }
+
+    /// Beginnings of the keys whose routes a hook chooses, if one does: what the router is
+    /// [to know](crate::Router::choose_routes).
+    pub fn routes(&self) -> Option<&[Vec<u8>]> {
+        self.routes.as_deref()
     }
 
     /// Whether clients that come interest one.

@@ -9,8 +9,8 @@
 mod counts;
 mod interest;
 
-pub use counts::HookCounts;
 pub(crate) use counts::HookTotals;
+pub use counts::{HookCounts, HookKind, KindCounts};
 pub use interest::{Hooks, Interest, MOST_HOOKS};
 
 use crate::news::ClientId;
@@ -55,6 +55,10 @@ pub enum Ruling {
     Refuse(Vec<u8>),
     /// The hook has failed: refused by this error.
     Fail(Vec<u8>),
+    /// As [`Ruling::Fail`]: it has not answered in time.
+    Late(Vec<u8>),
+    /// A key has the route of this prefix; the usual one, if there is none.
+    Route(Option<Vec<u8>>),
     /// A client that has come is let in, and is known by this from now on.
     Label(String),
 }
@@ -69,6 +73,9 @@ pub trait HookCaller {
 
     /// Asks about a client that has come; `None` if the answer comes later.
     fn greet(&mut self, client: ClientId, number: u64) -> Option<Ruling>;
+
+    /// Asks for the route of a key that a client reads; `None` if the answer comes later.
+    fn route(&mut self, client: ClientId, number: u64, key: &[u8]) -> Option<Ruling>;
 }
 
 /// A command that a hook is to be asked about.

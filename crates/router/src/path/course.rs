@@ -1,5 +1,6 @@
 //! What a session and the relay tell each other: a request, what became of it, and a reply.
 
+use super::candidate::Candidate;
 use super::execution::Execution;
 use super::hold::Hold;
 use super::pending::{LinkId, Pending};
@@ -139,6 +140,8 @@ pub(crate) enum Taken {
     Executed,
     /// A hook is to be asked about it first.
     Asks(Box<Question>),
+    /// A hook is to choose the route of one of its keys first.
+    Chooses(Box<Candidate>),
 }
 
 /// Where a request stands.
@@ -168,6 +171,8 @@ pub(crate) struct Request<'a> {
     pub(crate) at: i64,
     /// The hooks that have a say in it, if they have not been asked.
     pub(crate) hooks: Option<&'a Hooks>,
+    /// From which word on a hook has not been asked for the routes of keys, if it is asked at all.
+    pub(crate) chooses: Option<usize>,
     pub(crate) args: Args<'a>,
     /// As the client sent it.
     pub(crate) bytes: &'a [u8],

@@ -7,6 +7,7 @@
 
 use crate::catalog;
 
+mod candidate;
 mod changes;
 mod course;
 mod execution;
@@ -20,6 +21,7 @@ mod split;
 mod tracking;
 mod transaction;
 
+pub(crate) use candidate::Candidate;
 pub(crate) use course::{Course, Note, Request, Stand, Taken};
 pub use course::{Delivery, Payload};
 pub(crate) use execution::Piece;

@@ -1,6 +1,7 @@
 //! Who may do what and how much: users, their passwords and tokens, the rules that their requests are
 //! held against, and what they have used.
 
+mod attempt;
 mod bucket;
 mod certificates;
 mod commands;

@@ -7,7 +7,19 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-type Digest256 = [u8; 32];
+pub(super) type Digest256 = [u8; 32];
+
+/// The SHA-256 of a password.
+pub(super) fn digest_of(password: &[u8]) -> Digest256 {
+    work::digest(password.len());
+    Sha256::digest(password).into()
+}
+
+/// Whether two are the same, in a time that depends on neither.
+pub(super) fn is_digest(one: &Digest256, other: &Digest256) -> bool {
+    work::compare(one.len());
+    one.ct_eq(other).into()
+}
 
 /// One of a user's passwords.
 #[derive(Clone)]
@@ -28,6 +40,7 @@ pub(crate) struct SlowHash {
 
 impl SlowHash {
     fn quick(&self, password: &[u8]) -> Digest256 {
+        work::digest(self.text.len() + password.len());
         Sha256::new_with_prefix(&self.text)
             .chain_update([0])
             .chain_update(password)
@@ -36,13 +49,14 @@ impl SlowHash {
     }
 
     /// Whether this password was right before.
-    fn is_proven(&self, password: &[u8]) -> bool {
-        let quick = self.quick(password);
-        self.proven.read().is_some_and(|proven| proven.ct_eq(&quick).into())
+    pub(super) fn is_proven(&self, password: &[u8]) -> bool {
+        let (quick, proven) = (self.quick(password), *self.proven.read());
+        is_digest(&quick, &proven.unwrap_or_default()) & proven.is_some()
     }
 
     /// Whether this is the password: takes its time.
     pub(super) fn verify(&self, password: &[u8]) -> bool {
+        work::slow();
         let hash = PasswordHash::new(&self.text);
         let right =
             hash.is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
@@ -56,7 +70,7 @@ impl SlowHash {
 impl Secret {
     /// The SHA-256 of a password.
     pub(super) fn of(password: &[u8]) -> Self {
-        Self::Digest(Sha256::digest(password).into())
+        Self::Digest(digest_of(password))
     }
 
     /// A hash: `$argon2id$...`, or 64 hexadecimal digits of a SHA-256; `None` if it is neither.
@@ -78,11 +92,10 @@ impl Secret {
         Some(Self::Digest(digest))
     }
 
-    /// Whether this is known at once to be the password, in a time that depends on it in no way.
-    pub(super) fn verify_at_once(&self, password: &[u8]) -> bool {
+    pub(super) fn digest(&self) -> Option<&Digest256> {
         match self {
-            Self::Digest(expected) => Sha256::digest(password).as_slice().ct_eq(expected).into(),
-            Self::Slow(hash) => hash.is_proven(password),
+            Self::Digest(digest) => Some(digest),
+            Self::Slow(_) => None,
         }
     }
 
@@ -145,6 +158,54 @@ impl Allowance {
     /// The last one found a password right.
     pub(super) fn give_back(&mut self) {
         self.owed = (self.owed - 1).max(0);
+    }
+}
+
+/// What is done for passwords, counted where tests ask for it, and nowhere else.
+#[cfg(not(test))]
+mod work {
+    pub(super) fn digest(_bytes: usize) {}
+    pub(super) fn compare(_bytes: usize) {}
+    pub(super) fn slow() {}
+}
+
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    /// What was done.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(in crate::policy) struct Work {
+        pub(in crate::policy) digests: usize,
+        /// Bytes that went into them.
+        digested: usize,
+        pub(in crate::policy) compared: usize,
+        pub(in crate::policy) slow: usize,
+    }
+
+    thread_local!(static WORK: Cell<Work> = Cell::default());
+
+    fn add(change: impl FnOnce(&mut Work)) {
+        let mut work = WORK.get();
+        change(&mut work);
+        WORK.set(work);
+    }
+
+    pub(super) fn digest(bytes: usize) {
+        add(|work| (work.digests, work.digested) = (work.digests + 1, work.digested + bytes));
+    }
+
+    pub(super) fn compare(bytes: usize) {
+        add(|work| work.compared += bytes);
+    }
+
+    pub(super) fn slow() {
+        add(|work| work.slow += 1);
+    }
+
+    /// What was done since this was called last.
+    pub(in crate::policy) fn done() -> Work {
+        WORK.take()
     }
 }
 

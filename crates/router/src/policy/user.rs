@@ -104,16 +104,9 @@ impl User {
         self.open = false;
     }
 
-    /// Whether this is known at once to be one of its passwords.
-    pub(super) fn accepts_at_once(&self, password: &[u8]) -> bool {
-        let secrets = self.secrets.iter();
-        let right = secrets.fold(false, |right, secret| right | secret.verify_at_once(password));
-        self.on && (self.open || right)
-    }
-
     /// Its hashes that take time to check.
-    pub(super) fn slow(&self) -> impl Iterator<Item = &SlowHash> {
-        self.secrets.iter().filter_map(|secret| secret.slow().map(|hash| &**hash))
+    pub(super) fn slow(&self) -> impl Iterator<Item = &Arc<SlowHash>> {
+        self.secrets.iter().filter_map(Secret::slow)
     }
 
     /// Whether it may make a request.

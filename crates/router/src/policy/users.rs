@@ -1,5 +1,6 @@
 //! Who may connect, and who somebody is.
 
+use super::attempt::Effort;
 use super::certificates::CertificateRules;
 use super::pass::{Pass, ShownCertificate};
 use super::password::Allowance;
@@ -19,6 +20,8 @@ pub(crate) struct TooMany;
 #[derive(Debug)]
 pub struct Users {
     all: Vec<Arc<User>>,
+    /// What each password is held against.
+    effort: Effort,
     /// Whether they were given: `ACL` speaks of them then.
     pub(crate) given: bool,
     allowance: Mutex<Allowance>,
@@ -32,14 +35,14 @@ impl Users {
     /// These users and nobody else. Without one named `default`, every client must authenticate
     /// by name.
     pub fn new(users: Vec<User>) -> Self {
-        let all = users.into_iter().map(Arc::new).collect();
-        Self { all, given: true, allowance: Mutex::default(), tokens: None, certificates: None }
+        let all: Vec<_> = users.into_iter().map(Arc::new).collect();
+        let (effort, allowance) = (Effort::of(all.iter()), Mutex::default());
+        Self { all, effort, given: true, allowance, tokens: None, certificates: None }
     }
 
     /// Everybody may do everything.
     pub fn open() -> Self {
-        let all = vec![Arc::new(User::new(DEFAULT, None, Permissions::all()))];
-        Self { all, given: false, allowance: Mutex::default(), tokens: None, certificates: None }
+        Self { given: false, ..Self::new(vec![User::new(DEFAULT, None, Permissions::all())]) }
     }
 
     /// Everybody who knows the password may do everything.
@@ -114,30 +117,21 @@ impl Users {
             return Ok(Some(user));
         }
         let user = self.find(name);
-        if let Some(user) = user.filter(|user| user.accepts_at_once(password)) {
-            return Ok(Some(user.clone()));
+        if self.effort.accepts_at_once(user.map(|user| &**user), password) {
+            return Ok(user.cloned());
         }
         // What has the form of a token is not held against slow hashes: anybody can send many.
-        if token {
+        if token || !self.effort.is_slow() {
             return Ok(None);
         }
-        let Some(any) = self.all.iter().find_map(|user| user.slow().next()) else {
-            return Ok(None);
-        };
         if !self.allowance.lock().take(now) {
             return Err(TooMany);
         }
-        let own = user.filter(|user| user.on && user.slow().next().is_some());
-        let Some(user) = own else {
-            // What comes of it is of no account.
-            let _ = any.verify(&[password, b"\0", name].concat());
-            return Ok(None);
-        };
-        let right = user.slow().fold(false, |right, hash| right | hash.verify(password));
+        let right = self.effort.accepts(name, user.map(|user| &**user), password);
         if right {
             self.allowance.lock().give_back();
         }
-        Ok(right.then(|| user.clone()))
+        Ok(user.filter(|_| right).cloned())
     }
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
@@ -166,5 +160,6 @@ impl Users {
             }
             *user = Arc::new(own);
         }
+        self.effort = Effort::of(self.all.iter());
     }
 }

@@ -245,6 +245,21 @@ impl Router {
         lost.iter().map(|client| client.id).collect()
     }
 
+    /// Hooks choose the routes of the keys that begin so, all if there are no beginnings; of none, without.
+    /// What they have chosen before is forgotten.
+    pub fn choose_routes(&self, prefixes: Option<&[Vec<u8>]>) {
+        // Held, so that no other rules come into force meanwhile.
+        let current = self.rules.read();
+        if prefixes.is_some() || current.routes.choices().is_used() {
+            current.choose(prefixes, || self.replies.now());
+        }
+    }
+
+    /// Whether there is a route of this prefix.
+    pub fn has_route(&self, prefix: &[u8]) -> bool {
+        self.rules.read().routes.named(prefix).is_some()
+    }
+
     /// Ends the clients whose tokens count no longer at `now`, in Unix milliseconds: their drivers are
     /// told by their mailboxes. To be called a few times a second.
     pub fn expire(&self, now: u64) {

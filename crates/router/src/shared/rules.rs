@@ -67,6 +67,8 @@ impl Edition {
             at.map(|at| self.totals[at].clone()).unwrap_or_default()
         };
         let totals = rules.routes.all().iter().map(|route| counted(&route.prefix)).collect();
+        let mut rules = rules;
+        rules.routes.inherit(&self.routes);
         // Until it is known when it came into force, every reply may be from before.
         let since = if same { self.since() } else { u64::MAX };
         Self { number: self.number + 1, rules, totals, since: AtomicU64::new(since) }
@@ -76,6 +78,15 @@ impl Edition {
     pub(super) fn begin(&self, now: u64) {
         // Release: who reads it asked the store under this edition, or asks whether it is current.
         let _ = self.since.compare_exchange(u64::MAX, now, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Which keys hooks have a say in has changed, or what they say: nothing that they have
+    /// chosen counts any more.
+    pub(super) fn choose(&self, prefixes: Option<&[Vec<u8>]>, now: impl Fn() -> u64) {
+        // Meanwhile every reply may be from before. Release: as in `begin`.
+        self.since.store(u64::MAX, Ordering::Release);
+        self.routes.choices().open(prefixes);
+        self.begin(now());
     }
 
     /// Up to when replies were asked for under other routes.

@@ -3,6 +3,7 @@
 #[path = "../fronting/mod.rs"]
 mod fronting;
 mod histories;
+mod hooks;
 mod memory;
 mod pauses;
 mod pipelines;

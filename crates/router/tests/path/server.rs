@@ -1,6 +1,6 @@
 //! A server with tracking and channels, as far as the node asks for them.
 
-use breakwater_resp::{Args, Protocol};
+use breakwater_resp::{Args, Protocol, RequestParser, write_request};
 use breakwater_router::LinkId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,6 +20,8 @@ pub struct Server {
     /// Who is told of every change.
     broadcast: BTreeSet<Line>,
     protocols: HashMap<Line, Protocol>,
+    /// What waits for `EXEC`.
+    queued: HashMap<Line, Vec<Vec<Vec<u8>>>>,
     subscribed: BTreeSet<(Line, String)>,
     /// Channels that nobody may subscribe to.
     pub closed: HashSet<String>,
@@ -97,6 +99,7 @@ impl Server {
         self.caching.remove(&line);
         self.broadcast.remove(&line);
         self.protocols.remove(&line);
+        self.queued.remove(&line);
         self.subscribed.retain(|(of, _)| *of != line);
         self.blocked.retain(|(of, _)| *of != line);
         self.sent.remove(&line);
@@ -146,6 +149,18 @@ impl Server {
         said
     }
 
+    /// Does what is queued.
+    fn execute(&mut self, line: Line, now: u64) {
+        let queued = self.queued.remove(&line).unwrap_or_default();
+        self.sent.entry(line).or_default().extend(format!("*{}\r\n", queued.len()).bytes());
+        for words in queued {
+            let (mut bytes, mut parser) = (vec![], RequestParser::default());
+            write_request(&mut bytes, &words);
+            parser.parse(&bytes, true);
+            self.run(line, parser.args(&bytes), now);
+        }
+    }
+
     pub fn run(&mut self, line: Line, words: Args<'_>, now: u64) {
         let text = |at: usize| String::from_utf8_lossy(words.word(at)).into_owned();
         let name = text(0).to_lowercase();
@@ -157,7 +172,17 @@ impl Server {
                 server.tracked.insert((line, key.into()));
             }
         };
+        if let Some(queued) = self.queued.get_mut(&line).filter(|_| name != "exec") {
+            queued.push(words.iter().map(<[u8]>::to_vec).collect());
+            self.sent.entry(line).or_default().extend(b"+QUEUED\r\n");
+            return;
+        }
         let reply = match name.as_str() {
+            "multi" => {
+                self.queued.insert(line, vec![]);
+                "+OK\r\n".into()
+            }
+            "exec" => return self.execute(line, now),
             "hello" => {
                 self.protocols.insert(line, Protocol::Resp3);
                 "%0\r\n".into()

@@ -6,7 +6,7 @@ use super::server::{Line, Server};
 use breakwater_engine::{Clock, Config};
 use breakwater_resp::{Parsed, Protocol, ReplyParser, RequestParser};
 use breakwater_router::{
-    ClientId, Letter, Next, Output, Peer, Relay, Router, Routes, Rules, Session,
+    ClientId, HookCaller, Letter, Next, Output, Peer, Relay, Router, Routes, Rules, Ruling, Session,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct World {
     pub relays: Vec<Relay>,
     pub server: Server,
     pub clients: Vec<Client>,
+    /// Who is asked about commands, if anybody is.
+    pub hooks: Option<Box<dyn HookCaller>>,
     ids: HashMap<ClientId, usize>,
     /// Connections that are being made, and those that are.
     pub opening: Vec<Line>,
@@ -90,6 +92,7 @@ impl World {
             clock,
             server: Server::default(),
             clients: vec![],
+            hooks: None,
             ids: HashMap::new(),
             opening: vec![],
             open: vec![],
@@ -124,6 +127,17 @@ impl World {
     pub fn send(&mut self, client: usize, line: &str) {
         self.feed(client, format!("{line}\r\n").as_bytes());
         self.settle_node();
+    }
+
+    /// A hook answers a question of a client later; whether that waited for it.
+    pub fn answer(&mut self, client: usize, number: u64, ruling: Ruling) -> bool {
+        let heard = self.clients[client].session.answer(number, ruling);
+        if heard {
+            self.clients[client].awaits = false;
+            self.feed(client, &[]);
+            self.settle_node();
+        }
+        heard
     }
 
     /// A client goes.
@@ -222,11 +236,14 @@ impl World {
         let next = if *awaits {
             session.hold(bytes, &mut output, Some(&self.relays[*relay]))
         } else {
-            session.feed_through(bytes, now, &mut output, Some(&mut self.relays[*relay]))
+            let relay = Some(&mut self.relays[*relay]);
+            session.feed_past(bytes, now, &mut output, relay, self.hooks.as_deref_mut())
         };
         let more = next == Next::Resume && !*awaits;
         *awaits |= next == Next::Await;
-        assert_ne!(next, Next::Close);
+        let killed = self.hooks.is_some() && next == Next::Close;
+        assert!(killed || next != Next::Close);
+        self.clients[client].ended |= killed;
         self.take(client, &output.bytes);
         if more {
             self.feed(client, &[]);

@@ -2,7 +2,8 @@
 //! 32 bits first, then texts.
 //!
 //! ```text
-//! 0    the hook, or 0xffffffff: whether a client may come
+//! 0    the hook, or 0xffffffff: whether a client may come, or 0xfffffffe: which route the key has that
+//!      is the only word
 //! 1    the client, lower half and upper half
 //! 3    the question's number, as well
 //! 5    the client's database
@@ -18,6 +19,8 @@ use breakwater_router::{ClientId, HookedCommand};
 
 /// Stands for the hook that is asked about clients.
 const GREETING: u32 = u32::MAX;
+/// Stands for the hook that chooses the routes of keys.
+const ROUTING: u32 = u32::MAX - 1;
 /// Bytes that are kept for the next question.
 const KEPT: usize = 64 * 1024;
 
@@ -43,6 +46,17 @@ pub fn of_command(command: &HookedCommand<'_>, block: &mut Vec<u8>) {
 /// The question about a client that has come.
 pub fn of_client(client: ClientId, number: u64, block: &mut Vec<u8>) {
     begin(block, GREETING, client, number);
+}
+
+/// The question for the route of a key.
+pub fn of_key(client: ClientId, number: u64, key: &[u8], block: &mut Vec<u8>) {
+    begin(block, ROUTING, client, number);
+    let (db, queued, words, keys) = (0, 0, 1, 1);
+    [db, queued, words, keys].into_iter().for_each(|each| put(block, each));
+    let end = key.len() as u32;
+    let (name, user, place) = (0, 0, 0);
+    [name, user, end, place].into_iter().for_each(|each| put(block, each));
+    block.extend_from_slice(key);
 }
 
 fn begin(block: &mut Vec<u8>, hook: u32, client: ClientId, number: u64) {

@@ -9,7 +9,8 @@ use super::list;
 use crate::env::{Call, Env, Returns};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{
-    ClientId, HookCaller, HookCounts, HookedCommand, Hooks, Interest, Protocol, Ruling, ShownClient,
+    ClientId, HookCaller, HookCounts, HookKind, HookedCommand, Hooks, Interest, Protocol, Ruling,
+    ShownClient,
 };
 use napi_sys as sys;
 pub use scope::HookScope;
@@ -39,8 +40,8 @@ pub struct Asker {
     block: Vec<u8>,
 }
 
-/// The asker for what JavaScript gives: `{ hooks: [{ commands, prefixes }], greets, ask, area }`; none,
-/// if it gives no object. `scope` is opened around questions that are asked where no JavaScript runs.
+/// The asker for what JavaScript gives: `{ hooks: [{ commands, prefixes }], greets, routes, ask, area }`;
+/// none, if it gives no object. `routes` are the beginnings of keys whose routes are chosen, if any are. `scope` is opened around questions that are asked where no JavaScript runs.
 pub fn asker(
     js: Js<'_>,
     given: Val<'_>,
@@ -61,7 +62,11 @@ pub fn asker(
     let ask = Cell::new(js.keep(js.prop(given, c"ask")?)?);
     let area = Cell::new(js.keep(js.prop(given, c"area")?)?);
     let function = HookFunction { env: js.raw(), ask, area, scope, failed: Cell::new(false) };
-    let hooks = Hooks::new(interests, greets);
+    let routes = js.prop(given, c"routes")?;
+    let hooks = match js.type_name(routes) {
+        "object" => Hooks::new(interests, greets).choosing(super::given::texts(js, routes)?),
+        _ => Hooks::new(interests, greets),
+    };
     Ok(Some(Asker { hooks, function: Rc::new(function), block: vec![] }))
 }
 
@@ -144,11 +149,24 @@ impl HookCaller for Asker {
         block::of_client(client, number, &mut self.block);
         self.function.ask(&self.block, Protocol::Resp2)
     }
+
+    fn route(&mut self, client: ClientId, number: u64, key: &[u8]) -> Option<Ruling> {
+        block::of_key(client, number, key, &mut self.block);
+        self.function.ask(&self.block, Protocol::Resp2)
+    }
 }
 
 /// What JavaScript says of a question that was left to be answered later.
 pub fn answer<'s>(js: Js<'s>, said: Val<'s>, protocol: Protocol) -> Result<Ruling, Fail> {
     Ok(ruling::read(js, said, protocol)?.unwrap_or(Ruling::Go))
+}
+
+/// `hasRoute(router, prefix)`: whether a router that lives has a route of this prefix.
+pub fn has_route<'s>(call: &Call<'s, Env>) -> Returns<'s> {
+    let js = call.js;
+    let id = js.to_number(call.arg::<0>()).ok_or_else(Fail::handle)? as u64;
+    let prefix = js.to_text(call.arg::<1>()).ok_or_else(Fail::argument)?;
+    js.boolean(list::find(id).is_some_and(|(router, _)| router.has_route(prefix.as_bytes())))
 }
 
 /// `showClient(router, client)`: what a hook may know of a client: `{ address, local, name, label,
@@ -184,14 +202,25 @@ fn texts<'s>(js: Js<'s>, texts: &[String]) -> Returns<'s> {
     Ok(array)
 }
 
-/// What hooks were asked: `{ asked, rewritten, answered, refused, failed }`.
+/// What hooks were asked: `{ asked, rewritten, answered, refused, failed, kinds }`, of each kind
+/// `{ hook, asked, failed, late, seconds }`.
 pub fn counts<'s>(js: Js<'s>, counts: &HookCounts) -> Returns<'s> {
-    let object = js.object()?;
-    let HookCounts { asked, rewritten, answered, refused, failed } = *counts;
-    js.put_number(object, c"asked", asked as f64)?;
-    js.put_number(object, c"rewritten", rewritten as f64)?;
-    js.put_number(object, c"answered", answered as f64)?;
-    js.put_number(object, c"refused", refused as f64)?;
-    js.put_number(object, c"failed", failed as f64)?;
+    let (object, sum) = (js.object()?, counts.sum());
+    js.put_number(object, c"asked", sum.asked as f64)?;
+    js.put_number(object, c"rewritten", counts.rewritten as f64)?;
+    js.put_number(object, c"answered", counts.answered as f64)?;
+    js.put_number(object, c"refused", counts.refused as f64)?;
+    js.put_number(object, c"failed", sum.failed as f64)?;
+    let kinds = js.array(counts.kinds.len())?;
+    for (at, (kind, of)) in HookKind::ALL.into_iter().zip(&counts.kinds).enumerate() {
+        let shown = js.object()?;
+        js.put(shown, c"hook", js.text(kind.name())?)?;
+        js.put_number(shown, c"asked", of.asked as f64)?;
+        js.put_number(shown, c"failed", of.failed as f64)?;
+        js.put_number(shown, c"late", of.late as f64)?;
+        js.put_number(shown, c"seconds", of.nanoseconds as f64 / 1e9)?;
+        js.put_at(kinds, at, shown)?;
+    }
+    js.put(object, c"kinds", kinds)?;
     Ok(object)
 }

@@ -8,6 +8,8 @@
 //! [3, text]         refused by this error
 //! [4, text]         the hook has failed: refused by this error
 //! [5, label]        the client is let in, and is known by this
+//! [6, text]         the hook has not answered in time: refused by this error
+//! [7, text]         the key has the route of this prefix; the usual one, if it is no text
 //! ```
 
 use crate::js::{Fail, Js, Val};
@@ -33,7 +35,9 @@ pub fn read<'s>(js: Js<'s>, said: Val<'s>, protocol: Protocol) -> Result<Option<
         }
         3 => Ruling::Refuse(text()?.into_bytes()),
         4 => Ruling::Fail(text()?.into_bytes()),
-        _ => Ruling::Label(text()?),
+        5 => Ruling::Label(text()?),
+        6 => Ruling::Late(text()?.into_bytes()),
+        _ => Ruling::Route(js.to_text(what).map(String::into_bytes)),
     }))
 }
 

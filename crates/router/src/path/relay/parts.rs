@@ -164,7 +164,8 @@ impl Relay {
         let mut keys = request.args.from(1).iter();
         request.args.len() <= MOST_VALUES
             && keys.all(|key| {
-                let route = &routes.all()[routes.of(key)];
+                let Some(route) = routes.settled(key) else { return false };
+                let route = &routes.all()[route];
                 let concern = request.concern.unwrap_or(route.concern);
                 concern == Concern::Balanced && route.takes("get")
             })

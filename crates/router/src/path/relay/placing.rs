@@ -133,8 +133,10 @@ impl Relay {
         let routes = &self.rules.routes;
         let route = &routes.all()[routes.of(keys.first())];
         // One that concerns keys of several routes goes where the most careful one says.
-        let careful =
-            keys.iter().any(|key| routes.all()[routes.of(key)].read_from == ReadFrom::Primary);
+        let careful = keys.iter().any(|key| {
+            let route = routes.settled(key).map(|route| routes.all()[route].read_from);
+            route.is_none_or(|from| from == ReadFrom::Primary)
+        });
         let concern = request.concern.unwrap_or(route.concern);
         if careful || concern == Concern::Consistent {
             return Ok(None);

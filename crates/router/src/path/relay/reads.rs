@@ -152,12 +152,13 @@ impl Relay {
         known.each_key(words, |place, _| keys.push(words.word(place)));
         let form = Form::of(&known.name, words.len());
         let routes = &self.rules.routes;
-        let route = routes.of(keys.first());
+        let settled = routes.settled(keys.first());
+        let route = settled.unwrap_or_else(|| routes.of(keys.first()));
         let of = &routes.all()[route];
-        let one = || keys.iter().all(|key| routes.of(key) == route);
+        let one = || keys.iter().skip(1).all(|key| routes.settled(key) == settled);
         let concern = request.concern.unwrap_or(of.concern);
         let few = (1..=MOST_KEYS).contains(&keys.len());
-        let fits = few && (keys.len() == 1 || one()) && form.suits(request.protocol);
+        let fits = few && settled.is_some() && one() && form.suits(request.protocol);
         let takes = of.takes(&known.name);
         // Whether it is, who asks finds out.
         let hot = !takes && keys.len() == 1;

@@ -7,9 +7,10 @@ use super::redo::scope_of_words;
 use super::reply::To;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
-use crate::cache::{Form, KeyList};
+use crate::cache::{Concern, Form, KeyList};
 use crate::catalog::{self, Class, Known, Permissions};
 use crate::failure::Failure;
+use crate::path::candidate::Candidate;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::pending::Scope;
@@ -76,6 +77,13 @@ impl Relay {
             && let Some(question) = hooks.question(known, request.args)
         {
             return Ok(Taken::Asks(question));
+        }
+        if let Some(from) = request.chooses.filter(|_| !course.queues())
+            && request.concern != Some(Concern::Consistent)
+            && let Some(known) = known
+            && let Some(candidate) = Candidate::of(&self.rules, known, request.args, from)
+        {
+            return Ok(Taken::Chooses(candidate));
         }
         if late && self.is_lost(listed, known, request, course) {
             let why = self.too_late(request, course);
@@ -391,6 +399,7 @@ mod tests {
             waited: 0,
             at: 0,
             hooks: None,
+            chooses: None,
             args,
             bytes: &bytes,
         };

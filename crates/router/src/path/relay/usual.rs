@@ -36,7 +36,7 @@ impl Relay {
         if request.hooks.is_some_and(|hooks| hooks.concern_get(key)) {
             return false;
         }
-        let route = self.rules.routes.of(key);
+        let Some(route) = self.rules.routes.settled(key) else { return false };
         let concern = self.rules.routes.all()[route].concern;
         if request.concern.unwrap_or(concern) == Concern::Consistent
             || course.pending.change(iter::once(key))
