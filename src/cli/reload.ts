@@ -5,6 +5,7 @@ import { InvalidOptionError } from '../base/errors.ts'
 import type { RouterConfig } from '../router/config.ts'
 import type { Router } from '../router/index.ts'
 import { explained } from './check.ts'
+import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
 import type { Manager } from './systemd.ts'
 
@@ -19,26 +20,28 @@ export interface Reloaded {
   /** The configuration, anew. */
   read: () => Promise<Settings>
   manager: Manager
+  log: Log
 }
 
 /** Reloads, and says what came of it; rejects with why not, in the words of who gave the options. */
-export async function reloadNow({ router, admin, read, manager }: Reloaded) {
+export async function reloadNow({ router, admin, read, manager, log }: Reloaded) {
   let settings: Settings | undefined
   manager.reloading()
   try {
     let apply = () => {}
     const result = await router.reload(async () => {
       settings = await read()
-      apply = prepareAdmin(admin, settings.config)
-      return { ...settings.config, listen: settings.config.listen ?? {} }
+      const { config } = settings
+      log.check(config.logFormat)
+      apply = prepareAdmin(admin, config)
+      return { logger: log.logger, ...config, listen: config.listen ?? {} }
     })
     apply()
-    const changed = result.changed.join(', ') || 'nothing has changed'
-    process.stdout.write(`breakwater: reloaded: ${changed}\n`)
+    log.level = settings?.config.logLevel
     return { result, settings: settings! }
   } catch (error) {
     const why = settings === undefined ? (error as Error).message : explained(error, settings)
-    process.stderr.write(`breakwater: not reloaded: ${why}\n`)
+    log.tell('error', { event: 'reload_refused', reason: why }, `not reloaded: ${why}`)
     const { code } = error as NodeJS.ErrnoException
     throw Object.assign(new Error(why), { code })
   } finally {

@@ -1,7 +1,6 @@
 // `breakwater serve`: runs a routing node until it is told to stop.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { RouterAdmin } from '../admin/admin.ts'
-import type { Admin } from '../admin/index.ts'
 import { BreakwaterError, InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { policies } from '../base/types.ts'
 import { dashboardRoutes } from '../dashboard/entrance.ts'
@@ -12,13 +11,13 @@ import {
   DEFAULT_HOST,
   DEFAULT_PORT,
   type Permission,
-  type Router,
   type RouterAddress,
   type RouterUser,
   version,
 } from '../router/index.ts'
 import { explained } from './check.ts'
 import { ConfigFileError } from './file.ts'
+import { LOG_FORMATS, Log } from './log.ts'
 import { type Reloaded, reloadNow, reloadWhenAsked } from './reload.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
 import { Manager } from './systemd.ts'
@@ -151,6 +150,7 @@ export const serve = new Command('serve')
     'a user, whose permissions are some of read,write,admin or all; may be repeated',
     user,
   )
+  .option('--users <file>', 'the users, as the configuration has them, in JSON or YAML')
   .option('--tls-port <port>', 'TCP port for TLS; without it, --port speaks TLS', wholeNumber)
   .option('--tls-cert <file>', 'certificate, as PEM; may be repeated, for other names', more)
   .option('--tls-key <file>', 'its private key, as PEM; one for each certificate', more)
@@ -169,6 +169,22 @@ export const serve = new Command('serve')
       'omitted',
     ]),
   )
+  .addOption(
+    new Option('--log-level <level>', 'from which level on is logged (default: info)').choices([
+      'debug',
+      'info',
+      'warn',
+      'error',
+      'silent',
+    ]),
+  )
+  .addOption(
+    new Option(
+      '--log-format <format>',
+      'how: auto is pretty on a terminal (default: auto)',
+    ).choices([...LOG_FORMATS]),
+  )
+  .option('--log-connections', 'log each client that comes and leaves')
   .option(
     '--admin <address>',
     "where the node is administered, as '127.0.0.1:9121' or 'unix:/path' (default: nowhere)",
@@ -190,22 +206,26 @@ Example:
   .action(run)
 
 async function run(flags: Flags, command: Command): Promise<void> {
-  let settings: Settings | undefined
+  let [settings, log]: [Settings?, Log?] = []
   const manager = Manager.ofProcess()
   const read = async () => manager.withSockets(await settingsOf(flags, command))
   try {
     settings = await read()
-    const node = await start(settings, read, manager)
+    log = await Log.open(settings.config.logFormat)
+    const node = await start(settings, read, manager, log)
     stopOnSignal(node.end)
     reloadWhenAsked(node, settings, flags.watch ?? false)
-    greet(node.router, settings.config, node.admin)
+    greet(node, settings.config)
     manager.ready()
   } catch (error) {
     const wrong = error instanceof InvalidOptionError || error instanceof OptionCombinationError
     if (settings !== undefined && wrong) {
       return command.error(`error: ${explained(error, settings)}`)
     }
-    process.stderr.write(`breakwater: ${explain(error, settings?.config)}\n`)
+    const reason = explain(error, settings?.config)
+    if (log?.format !== 'json') process.stderr.write(`breakwater: ${reason}\n`)
+    else log.tell('error', { event: 'not_started', reason }, reason)
+    log?.end()
     process.exit(1)
   }
 }
@@ -216,19 +236,25 @@ interface Node extends Reloaded {
   end: () => Promise<void>
 }
 
-async function start(settings: Settings, read: Reloaded['read'], manager: Manager): Promise<Node> {
+async function start(
+  settings: Settings,
+  read: Reloaded['read'],
+  manager: Manager,
+  log: Log,
+): Promise<Node> {
   const { options, listen, admin: config } = partsOf(settings.config)
-  const router = createRouter(options)
+  log.level = options.logLevel
+  const router = createRouter({ logger: log.logger, ...options })
   let ending: Promise<never> | undefined
   const end = () => {
     manager.stopping()
-    ending ??= ended(router, node.admin)
+    ending ??= ended(node)
     return ending
   }
   const orders = { reload: async () => (await reloadNow(node)).result, drain: end }
   const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
   admin?.mount(metricsRoute({ routers: [router] }))
-  const node: Node = { router, admin, read, manager, end }
+  const node: Node = { router, admin, read, manager, log, end }
   const control = { drain: () => void end(), showsValues: () => admin?.showsValues ?? false }
   admin?.mount(...dashboardRoutes(router, control))
   // Probes are answered from the first moment on.
@@ -240,9 +266,10 @@ async function start(settings: Settings, read: Reloaded['read'], manager: Manage
 }
 
 /** Ends in order; probes are answered to the end. */
-async function ended(router: Router, admin: Admin | undefined): Promise<never> {
+async function ended({ router, admin, log }: Node): Promise<never> {
   await router.close()
   await admin?.close()
+  log.end()
   process.exit(0)
 }
 
@@ -271,15 +298,14 @@ interface SystemError extends NodeJS.ErrnoException {
   port?: number
 }
 
-function greet(router: Router, config: RouterConfig, admin: Admin | undefined): void {
+function greet({ router, admin, log }: Node, config: RouterConfig): void {
   const [first, ...others] = router.addresses()
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
   const administered = admin === undefined ? '' : ` It is administered at ${admin.address}.`
-  const locked =
-    config.password !== undefined || config.users !== undefined || config.tokens !== undefined
-  process.stdout.write(
-    `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}).${administered} Try:
+  if (log.format !== 'json' && log.tells('info')) {
+    process.stdout.write(
+      `Breakwater ${version()} listens on ${place(first!)}${also.join('')} (process ${process.pid}).${administered} Try:
 
   redis-cli ${to} set harbour calm
   redis-cli ${to} get harbour
@@ -287,13 +313,19 @@ function greet(router: Router, config: RouterConfig, admin: Admin | undefined): 
 
 Stop it with Ctrl+C.
 `,
-  )
+    )
+  } else if (log.format === 'json' && admin !== undefined) {
+    const { address } = admin
+    log.tell('info', { event: 'administered', address }, `it is administered at ${address}`)
+  }
+  const locked =
+    config.password !== undefined || config.users !== undefined || config.tokens !== undefined
   const { address, family } = first!
   if (!locked && family !== 'unix' && !/^(127\.|::1$)/.test(address)) {
-    process.stderr.write(
-      `breakwater: warning: whoever reaches ${address} may read and write everything: ` +
-        'give --requirepass, or bind to 127.0.0.1\n',
-    )
+    const danger =
+      `whoever reaches ${address} may read and write everything: ` +
+      'give --requirepass, or bind to 127.0.0.1'
+    log.tell('warn', { event: 'unlocked', address }, `warning: ${danger}`)
   }
 }
 

@@ -6,6 +6,8 @@ import type {
   AuditKeys,
   ClientAuth,
   DriverName,
+  LogFormat,
+  LogLevel,
   Mode,
   ReadFrom,
   RouterUser,
@@ -64,6 +66,10 @@ export interface Flags {
   user?: RouterUser[]
   auditLog?: string
   auditKeys?: AuditKeys
+  users?: string
+  logLevel?: LogLevel
+  logFormat?: LogFormat
+  logConnections?: boolean
   admin?: string
   adminTokenFile?: string
   adminHost?: string[]
@@ -119,6 +125,10 @@ const FLAGS: Record<string, keyof Flags> = {
   'tls.authClients': 'tlsAuthClients',
   'audit.file': 'auditLog',
   'audit.keys': 'auditKeys',
+  usersFile: 'users',
+  logLevel: 'logLevel',
+  logFormat: 'logFormat',
+  logConnections: 'logConnections',
   'admin.listen': 'admin',
   'admin.tokenFile': 'adminTokenFile',
   'admin.hosts': 'adminHost',

@@ -45,6 +45,8 @@ export interface NativeRouter {
   setAddress(host: string, port: number): void
   /** What was noted of refusals and orders since it was asked last: lines of JSON. */
   audit(): string[]
+  /** Who came and who left since it was asked last, as lines of JSON. */
+  journal(): string[]
   /** Counts of the router and its cache; with 1, all that {@link NativeLatencies} may have. */
   stats(whole?: 1): Record<string, number>
   /** What is known of a key, in front of a store. */
@@ -191,6 +193,8 @@ export interface NativeOptions {
   tokens?: NativeTokens | undefined
   /** How names of keys are noted, where refusals and orders are. */
   audit?: string | undefined
+  /** 1: who comes and who leaves is noted. */
+  journal?: number | undefined
   /** How certificates say who clients are: names and users in turn, where they differ. */
   identity?: { name: string; map: string[] | undefined } | undefined
   routes?: NativeRoute[]

@@ -4,6 +4,7 @@ import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { dateNow } from '../base/runtime.ts'
 import { type Cancel, timersOf } from '../base/timers.ts'
+import { warningOf } from './log.ts'
 
 /** How names of keys stand in the audit log. */
 export type AuditKeys = 'shown' | 'hashed' | 'omitted'
@@ -42,6 +43,7 @@ export function checkAudit(audit: AuditOptions | undefined): AuditKeys | undefin
 /** Writes what is noted to a file. */
 export class AuditLog {
   readonly #read: () => string[]
+  readonly #failed: (error: Error) => void
   #fd: number | undefined
   #cancel: Cancel | undefined
   /** What the file has not taken. */
@@ -50,9 +52,13 @@ export class AuditLog {
   #lost = 0
   #warned = false
 
-  /** @param read - what was noted since it was asked last. */
-  constructor(read: () => string[]) {
+  /**
+   * @param read - what was noted since it was asked last.
+   * @param failed - hears that the file takes nothing.
+   */
+  constructor(read: () => string[], failed: (error: Error) => void) {
     this.#read = read
+    this.#failed = failed
   }
 
   /** Opens the file, for {@link use}. Throws {@link InvalidOptionError}. */
@@ -120,7 +126,9 @@ export class AuditLog {
     try {
       while (bytes.length > 0) bytes = bytes.subarray(writeSync(fd, bytes))
     } catch (error) {
-      if (!this.#warned) process.emitWarning(`the audit log takes nothing: ${error}`)
+      if (!this.#warned) {
+        this.#failed(warningOf(`the audit log takes nothing: ${error}`))
+      }
       this.#warned = true
     }
     this.#waiting = bytes.toString()

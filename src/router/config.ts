@@ -1,5 +1,5 @@
 // The configuration of a router in one object, as a file has it.
-import { checkKnown } from '../base/checks.ts'
+import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions } from '../native/router.ts'
 import { type AdminConfig, type CheckedAdmin, checkAdmin } from './admin.ts'
@@ -7,13 +7,25 @@ import { type ListenOptions, type Plan, plan } from './entrances.ts'
 import { check, type RouterOptions, speaksTls } from './options.ts'
 import { readStoreTls, readTls } from './tls.ts'
 
+/**
+ * How `breakwater serve` writes its log: lines of JSON; words for a terminal, with time and level; or plain
+ * lines of words. `'auto'`: for a terminal if there is one, otherwise plain lines.
+ */
+export type LogFormat = 'auto' | 'plain' | 'json' | 'pretty'
+
 /** What `breakwater.config.ts` and its kin hold: the options of a router, and where it listens. */
 export interface RouterConfig extends RouterOptions {
   /** Where it listens: what `router.listen` takes. */
   listen?: ListenOptions | undefined
   /** Where `breakwater serve` is administered. Default: nowhere. */
   admin?: AdminConfig | undefined
+  /** How `breakwater serve` writes its log. Default: `'auto'`. */
+  logFormat?: LogFormat | undefined
+  /** A file of JSON or YAML that says who may connect, as `users` does, for `breakwater serve`. */
+  usersFile?: string | undefined
 }
+
+const FORMATS: readonly LogFormat[] = ['auto', 'plain', 'json', 'pretty']
 
 /** What a configuration comes to. */
 export interface CheckedConfig {
@@ -63,7 +75,11 @@ export function partsOf(config: RouterConfig): ConfigParts {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new InvalidOptionError('configuration', config, 'an object of options')
   }
-  const { listen = {}, admin, ...options } = config
+  const { listen = {}, admin, logFormat, usersFile, ...options } = config
+  if (logFormat !== undefined) checkOneOf('logFormat', logFormat, FORMATS)
+  if (usersFile !== undefined && (typeof usersFile !== 'string' || usersFile === '')) {
+    throw new InvalidOptionError('usersFile', usersFile, 'the name of a file')
+  }
   if (typeof listen !== 'object' || listen === null) {
     throw new InvalidOptionError('listen', listen, 'an object, as { port: 6380 }')
   }

@@ -3,7 +3,7 @@ export { version } from '../base/version.ts'
 export type { AdminConfig } from './admin.ts'
 export type { AuditKeys, AuditOptions } from './audit.ts'
 export type { StoreBreakerOptions, StoreEvent } from './breaker.ts'
-export { defineConfig, type RouterConfig } from './config.ts'
+export { defineConfig, type LogFormat, type RouterConfig } from './config.ts'
 export type { ReloadResult, Router } from './contract.ts'
 export type { DrainOptions } from './drain.ts'
 export { DEFAULT_HOST, DEFAULT_PORT, type ListenOptions, type RouterAddress } from './entrances.ts'
@@ -27,6 +27,7 @@ export {
 } from './hooks/define.ts'
 export type { HotKeyEvent, HotKeyStats, HotKeysOptions } from './hot-keys.ts'
 export type { CertificateName, IdentityOptions } from './identity.ts'
+export type { LogFields, LogLevel, RouterLogger } from './log.ts'
 export type {
   InvalidationCause,
   Invalidations,

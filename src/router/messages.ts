@@ -41,5 +41,8 @@ export type News =
   | { kind: 'refused'; refusal: Refusal }
   /** It goes by the edition that it was told of last. */
   | { kind: 'reloaded' }
-  /** What it has counted, and noted for the audit: processes alone tell it, a router counts for its threads. */
-  | { kind: 'counted'; report: Report; noted: string[] }
+  /**
+   * What it has counted, noted for the audit, and who came and left: processes alone tell it, a router
+   * counts for its threads.
+   */
+  | { kind: 'counted'; report: Report; noted: string[]; journal: string[] }

@@ -12,6 +12,7 @@ import { checkHooks, type RouterHooks } from './hooks/define.ts'
 import { findModule } from './hooks/module.ts'
 import { checkHotKeys, type HotKeyEvent, type HotKeysOptions } from './hot-keys.ts'
 import { checkIdentity, type IdentityOptions } from './identity.ts'
+import { checkLog, type LogLevel, type RouterLogger } from './log.ts'
 import {
   type ConnectionOptions,
   checkConnections,
@@ -160,6 +161,15 @@ export interface RouterOptions {
    * Default: nothing, at no cost.
    */
   hooks?: string | RouterHooks | undefined
+  /**
+   * Who is told what happens to the router, as events with names and fields: a logger of pino, or what has
+   * its functions. Default: nobody; what fails becomes a warning of the process.
+   */
+  logger?: RouterLogger | undefined
+  /** From which level on it is told. Default: `'info'`. */
+  logLevel?: LogLevel | undefined
+  /** Whether it is told of each client that comes and leaves. Default: `false`. */
+  logConnections?: boolean | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
@@ -198,6 +208,9 @@ const KNOWN: readonly string[] = [
   'onHotKey',
   'onStore',
   'hooks',
+  'logger',
+  'logLevel',
+  'logConnections',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -301,6 +314,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     users: checkUsers(password, users, options.tokens !== undefined),
     identity,
     audit: checkAudit(options.audit),
+    journal: Number(checkLog(options)),
     tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),
   }
 }

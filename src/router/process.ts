@@ -68,5 +68,6 @@ function lineOf(router: NativeRouter): Line {
 }
 
 function counted(router: NativeRouter): News {
-  return { kind: 'counted', report: router.stats(1) as unknown as Report, noted: router.audit() }
+  const report = router.stats(1) as unknown as Report
+  return { kind: 'counted', report, noted: router.audit(), journal: router.journal() }
 }

@@ -25,20 +25,24 @@ interface Serving {
   edition: Edition
   /** Takes what is noted for the audit. */
   noted: (lines: string[]) => void
+  /** Takes who came and left. */
+  came: (lines: string[]) => void
 }
 
 export class Processes implements Kind {
   readonly mode = 'processes'
   readonly #entrances: readonly Entrance[]
   readonly #noted: Serving['noted']
+  readonly #came: Serving['came']
   #edition: Edition
   /** What each has counted, and its seat. */
   readonly #reports = new Map<Member, { seat: number; report: Report }>()
   /** What those have counted, seat by seat, that are no more. */
   readonly #past: Report[] = []
 
-  constructor({ entrances, edition, noted }: Serving) {
+  constructor({ entrances, edition, noted, came }: Serving) {
     this.#noted = noted
+    this.#came = came
     this.#entrances = entrances
     this.#edition = edition
   }
@@ -58,6 +62,7 @@ export class Processes implements Kind {
         if (told.kind !== 'counted') return news(told)
         this.#reports.set(member, { seat, report: told.report })
         this.#noted(told.noted)
+        this.#came(told.journal)
       })
       spawned.then(failure => {
         this.#bury(member)

@@ -193,6 +193,9 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('breaker.failures', ({ checked }) => checked.breakerFailures),
     ...single('breaker.halfOpenAfter', ({ checked }) => checked.breakerPause),
     ...(before.options.onStore === next.options.onStore ? [] : ['onStore']),
+    ...(before.options.logger === next.options.logger ? [] : ['logger']),
+    ...single('logLevel', ({ options }) => options.logLevel ?? 'info'),
+    ...single('logConnections', ({ checked }) => checked.journal),
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]

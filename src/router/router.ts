@@ -46,6 +46,7 @@ import { type Fault, faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
 import { imbalanceOf, type Report, type RouterStats } from './stats.ts'
 import { type DrainProgress, type RouterStatus, unready, type WorkerCounts } from './status.ts'
+import { RouterTelling } from './telling.ts'
 import { Threads } from './threads.ts'
 import { Watch } from './watch.ts'
 import { type Kind, LEEWAY, Workers } from './workers.ts'
@@ -121,8 +122,15 @@ class ThreadedRouter implements Router {
     'onStore',
     breakerChanges(() => this.stats().upstream),
   )
-  readonly #audit = new AuditLog(() => this.#noted())
-  /** By which the audit reads to the end: a driver of this thread lets its own router go. */
+  readonly #log = new RouterTelling({
+    servers: () => this.stats().upstream,
+    came: () => this.#reader().journal(),
+  })
+  readonly #audit = new AuditLog(
+    () => this.#noted(),
+    error => this.#log.auditFailed(error),
+  )
+  /** By which the audit and the log read to the end: a driver of this thread lets its own router go. */
   #auditor: NativeRouter | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
@@ -133,6 +141,7 @@ class ThreadedRouter implements Router {
     this.#running = running
     this.#native = createNative(checked)
     this.#wanted = driver
+    this.#log.use(running.options)
     const { store, mode } = running.options
     if (store !== undefined && mode !== 'processes') this.memory = new NativeMemory(this.#native)
     if (tls !== undefined) setTls(this.#native.id, tls)
@@ -164,6 +173,7 @@ class ThreadedRouter implements Router {
       const [first] = addresses
       this.#native.setAddress(first!.address, first!.port)
       this.#watch(this.#running.options)
+      this.#log.listening(this.status())
       return first!
     } catch (error) {
       if (this.#state === 'opening') this.#step('failed')
@@ -225,6 +235,7 @@ class ThreadedRouter implements Router {
         throw error
       }
       this.#running = next
+      this.#log.use(next.options)
       this.#audit.use(audit)
       if (this.#state === 'open') this.#watch(next.options)
       await this.#workers?.reload(editionOf(next))
@@ -232,18 +243,21 @@ class ThreadedRouter implements Router {
       if (next.tls !== undefined) await this.#spread?.(next.tls)
       const changed = changesBetween(before, next)
       this.#audit.note('reload', { changed })
+      this.#log.reloaded(changed)
       return { changed }
     } catch (error) {
       if (this.#state !== 'closed') refuseReload(this.#native.id, (error as Error).message)
       this.#audit.note('reload refused')
+      this.#log.reloadRefused(error as Error)
       throw error
     }
   }
 
   /** Hooks of these options are told, and no others. */
-  #watch({ onHotKey, onStore }: RouterOptions): void {
-    this.#hotKeys.tell(onHotKey)
-    this.#stores.tell(onStore)
+  #watch(options: RouterOptions): void {
+    this.#hotKeys.tell(options.onHotKey)
+    this.#stores.tell(options.onStore)
+    this.#log.watch(options)
   }
 
   restart(): Promise<void> {
@@ -264,6 +278,7 @@ class ThreadedRouter implements Router {
     const restarted = this.#reloading.then(() => this.#workers?.restart())
     this.#reloading = restarted.catch(() => {})
     await restarted
+    this.#log.restarted(this.status())
   }
 
   async warmUp(): Promise<void> {
@@ -341,8 +356,12 @@ class ThreadedRouter implements Router {
 
   /** What was noted since it was asked last. */
   #noted(): string[] {
+    return this.#reader().audit()
+  }
+
+  #reader(): NativeRouter {
     this.#auditor ??= attachRouter(this.#native.id)
-    return this.#auditor.audit()
+    return this.#auditor
   }
 
   get driver(): 'native' | 'net' | undefined {
@@ -365,8 +384,9 @@ class ThreadedRouter implements Router {
       kind: this.#kind(entrances),
       entrances,
       drain: () => this.#running.drain,
-      failed: warn,
-      hookFailed: warnOfHook,
+      failed: error => this.#log.failed(error),
+      replaced: () => this.#log.replaced(),
+      hookFailed: message => this.#log.hookFailed(message),
     })
     try {
       await workers.resize(count)
@@ -399,6 +419,7 @@ class ThreadedRouter implements Router {
       entrances,
       edition: editionOf(this.#running),
       noted: lines => this.#audit.add(lines),
+      came: lines => this.#log.connections(lines),
     })
     this.#report = () => processes.report()
     return processes
@@ -436,11 +457,11 @@ class ThreadedRouter implements Router {
     const start = () => {
       const shares = shareAll(entrances)
       const hear = (fault: Fault) => {
-        warn(faultError(fault))
+        this.#log.failed(faultError(fault))
         if (fault.cost !== FaultCost.driver || this.#state !== 'open') return
         sockets = start()
       }
-      const tell = (error: HookError) => warnOfHook(error.message)
+      const tell = (error: HookError) => this.#log.hookFailed(error.message)
       const started = serveNatively(this.#native.id, shares, hear, tell, hooks)
       if (started === undefined) giveBack(shares)
       return started
@@ -467,7 +488,7 @@ class ThreadedRouter implements Router {
     entrances: Parameters<NetServers['open']>[0],
     hooks: CheckedHooks | undefined,
   ): Promise<RouterAddress[]> {
-    const tell = (error: HookError) => warnOfHook(error.message)
+    const tell = (error: HookError) => this.#log.hookFailed(error.message)
     const servers = new NetServers(this.#native, this.#running.tls, tell)
     servers.setHooks(hooks)
     this.#prepareHooks = async given => {
@@ -485,15 +506,17 @@ class ThreadedRouter implements Router {
   #uses(driver: 'native' | 'net' | undefined): void {
     this.#driver = driver
     if (driver !== 'net' || this.#wanted === 'net' || !isNative()) return
-    process.emitWarning(new NativeDriverError(), { code: 'BREAKWATER_NET_DRIVER' })
+    this.#log.driverMissing(new NativeDriverError())
   }
 
   async #close(): Promise<void> {
     const { over, within } = this.#running.drain
     const since = dateNow()
     const until = since + over + within + LEEWAY
-    this.#drain = { since, until, clients: this.stats().clients }
+    const { clients } = this.stats()
+    this.#drain = { since, until, clients }
     this.#watch({})
+    if (this.#since !== undefined) this.#log.draining(this.#drain)
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening
@@ -501,20 +524,11 @@ class ThreadedRouter implements Router {
     this.stats()
     this.#audit.note('close')
     this.#audit.use(undefined)
+    this.#log.end(this.#running.checked.journal === 1)
     this.#auditor?.close()
     this.#native.close()
     this.#step('ended')
   }
-}
-
-/** Tells of what cost clients their connections. */
-function warn(error: Error): void {
-  process.emitWarning(error)
-}
-
-/** Tells of a hook that failed. */
-function warnOfHook(message: string): void {
-  process.emitWarning(message, { code: 'BREAKWATER_HOOK' })
 }
 
 /** Opens all or none; `undefined` where descriptors cannot be shared (Windows). */

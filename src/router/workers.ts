@@ -54,6 +54,8 @@ export interface Serving {
    * that cost less.
    */
   failed: (error: Error) => void
+  /** Hears that another worker serves in the place of one that failed. */
+  replaced: () => void
   /** Hears of hooks that fail. */
   hookFailed: (message: string) => void
 }
@@ -244,7 +246,7 @@ export class Workers {
   /** Starts a worker if one is missing: a restart may have done so already. */
   #fill(): void {
     if (this.#stopping || this.#workers.size >= this.#wanted) return
-    this.#start().catch(error => this.#replace(error as Error))
+    this.#start().then(this.#serving.replaced, error => this.#replace(error as Error))
   }
 
   /** How long to wait before a worker that failed is replaced. */

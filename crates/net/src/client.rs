@@ -129,6 +129,7 @@ impl Client {
     /// Answers what was received and what the kernel holds, and ends.
     pub fn finish(&mut self) {
         self.closing = true;
+        self.session.drains();
         if self.phase == Phase::Serving {
             self.phase = Phase::Finishing;
             self.channel.became_readable(false);

@@ -109,6 +109,7 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"setAddress", set_address),
     function!(Driver, c"stats", stats),
     function!(Driver, c"audit", audit),
+    function!(Driver, c"journal", journal),
     function!(Driver, c"record", record),
     function!(Driver, c"recorded", recorded),
     function!(Driver, c"endRecording", end_recording),
@@ -345,8 +346,17 @@ fn set_address<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 
 /// `audit()`: what was noted since it was taken last, as lines of JSON.
 fn audit<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    let (js, router) = (call.js, call.on.router()?);
-    let lines = router.take_audit(now());
+    let lines = call.on.router()?.take_audit(now());
+    texts(call.js, &lines)
+}
+
+/// `journal()`: who came and who left since this was called last, as lines of JSON.
+fn journal<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let lines = call.on.router()?.take_journal();
+    texts(call.js, &lines)
+}
+
+fn texts<'s>(js: Js<'s>, lines: &[String]) -> Returns<'s> {
     let array = js.array(lines.len())?;
     for (at, line) in lines.iter().enumerate() {
         js.put_at(array, at, js.text(line)?)?;

@@ -85,6 +85,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
         routes: routes(js, js.prop(options, c"routes")?)?,
         pinned: texts(js, js.prop(options, c"pinned")?)?,
         audit: js.to_text(js.prop(options, c"audit")?).and_then(|name| AuditKeys::parse(&name)),
+        journal: number(js, options, c"journal")?.is_some_and(|flag| flag > 0),
         threads: number(js, options, c"threads")?.unwrap_or(1) as u32,
     })
 }

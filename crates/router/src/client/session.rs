@@ -10,7 +10,7 @@ use crate::command::State;
 use crate::hooks::{HookCaller, HookKind, Ruling};
 use crate::news::{Mailbox, Notice};
 use crate::path::{Course, Delivery, Note, Relay, as_message};
-use crate::shared::{ClientId, Peer, Router};
+use crate::shared::{ClientId, Ended, Ending, Peer, Router};
 use breakwater_engine::{Expected, Key};
 use breakwater_resp::{Parsed, Protocol, ReplyWriter, RequestParser};
 use std::mem;
@@ -46,6 +46,10 @@ pub struct Session {
     /// What it asks of hooks, and the last question.
     asking: Asking,
     asked: LastQuestion,
+    /// How many requests it made, since when, and why it ends if that is known.
+    made: u64,
+    since: u64,
+    cause: Ending,
 }
 
 impl Session {
@@ -69,7 +73,22 @@ impl Session {
         let (course, arrivals) = (Course::default(), Arrivals::default());
         let (router, pending, charged) = (router.clone(), vec![], 0);
         let (asking, asked) = (Asking::default(), LastQuestion::default());
-        Ok(Self { router, requests, pending, arrivals, state, charged, course, asking, asked })
+        router.note_opened(&client);
+        let (made, since, cause) = (0, router.replies.now(), Ending::default());
+        Ok(Self {
+            router,
+            requests,
+            pending,
+            arrivals,
+            state,
+            charged,
+            course,
+            asking,
+            asked,
+            made,
+            since,
+            cause,
+        })
     }
 
     /// The client's number.
@@ -303,7 +322,20 @@ impl Session {
         let before = out.len();
         news.iter().for_each(|one| news::write(one, &self.state, out));
         self.pay(out.len() - before);
-        !news.iter().any(|one| matches!(one, Notice::Missed | Notice::Expired))
+        for one in news {
+            match one {
+                Notice::Missed => self.cause = Ending::Missed,
+                Notice::Expired => self.cause = Ending::Expired,
+                _ => continue,
+            }
+            return false;
+        }
+        true
+    }
+
+    /// The node, or its thread, ends: that is why this connection does.
+    pub fn drains(&mut self) {
+        self.cause = Ending::Drain;
     }
 
     /// The most bytes of messages that may wait for it.
@@ -325,6 +357,7 @@ impl Session {
     /// Says why the connection ends, and forgets what waits.
     fn refuse(&mut self, why: &[u8], output: &mut Output) -> Next {
         self.state.closing = true;
+        self.cause = Ending::Protocol;
         self.pending = vec![];
         output.error(why);
         Next::Close
@@ -396,7 +429,7 @@ impl Session {
         mut relay: Option<&mut Relay>,
         mut hooks: Option<&mut (dyn HookCaller + 'static)>,
     ) -> (usize, Next) {
-        let Self { router, requests, arrivals, state, course, asking, asked, .. } = self;
+        let Self { router, requests, arrivals, state, course, asking, asked, cause, .. } = self;
         let limit = state.rules.limits.output;
         let mut used = 0;
         let (mut commands, mut weight): (u64, u64) = (0, 0);
@@ -463,11 +496,13 @@ impl Session {
                 }
                 Parsed::Invalid(violation) => {
                     state.closing = true;
+                    *cause = Ending::Protocol;
                     output.error(&violation.message());
                 }
             }
         };
         router.count(commands, 0, 0);
+        self.made += commands;
         if let Some(relay) = relay {
             output.batch.add(relay.counted());
         }
@@ -477,6 +512,16 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        let client = &*self.state.client;
+        let cause = match self.cause {
+            Ending::Client if client.is_cut() => Ending::Memory,
+            Ending::Client if client.is_killed() => Ending::Killed,
+            Ending::Client if self.state.closing => Ending::Closed,
+            known => known,
+        };
+        let lasted = self.router.replies.now().saturating_sub(self.since);
+        let user = self.state.user.as_deref();
+        self.router.note_closed(&Ended { client, user, requests: self.made, cause, lasted });
         self.state.ignore(&self.router);
         self.router.news.leave(&self.state.client.recipient);
         self.router.leave(&self.state.client);

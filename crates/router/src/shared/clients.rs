@@ -124,6 +124,11 @@ impl Client {
         let _ = self.label.set(label.to_owned());
     }
 
+    /// Whether it was ended for what waits of it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.doomed.load(Ordering::Relaxed) > 0
+    }
+
     /// It has sent something. Relaxed: a number by itself, for people.
     #[inline]
     pub(crate) fn act(&self, now: u64) {

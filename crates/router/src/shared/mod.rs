@@ -6,6 +6,7 @@ mod clients;
 mod copies;
 mod ear;
 mod hot;
+mod journal;
 mod limits;
 mod memory;
 mod pause;
@@ -27,6 +28,7 @@ pub(crate) use copies::{pack, unpack};
 pub(crate) use ear::Left;
 pub(crate) use hot::Heated;
 pub use hot::HotKey;
+pub(crate) use journal::{Ended, Ending};
 pub use limits::Limits;
 pub use memory::KnownKey;
 

@@ -6,6 +6,7 @@ use super::clients::{Client, Peer, Registry, ShownClient};
 use super::copies::Copies;
 use super::ear::Ear;
 use super::hot::{HotKey, HotKeys};
+use super::journal::{Ended, Journal};
 use super::pause::Pause;
 use super::refusals::Refusals;
 use super::rules::{Edition, Reloads, Rules};
@@ -136,6 +137,7 @@ pub struct Router {
     pub(crate) invalidations: Invalidations,
     pub(super) refusals: Refusals,
     pub(super) audit: Audit,
+    journal: Journal,
     pub(crate) hooks: HookTotals,
     pub(crate) setup: Setup,
     /// The rules in force, and their number, by which sessions see that there are others.
@@ -186,6 +188,7 @@ impl Router {
             invalidations: Invalidations::default(),
             refusals: Refusals::default(),
             audit: Audit::default(),
+            journal: Journal::default(),
             hooks: HookTotals::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
             setup: Setup { version, process, upstream },
@@ -375,6 +378,25 @@ impl Router {
     pub(crate) fn leave(&self, client: &Client) {
         self.buffers.discharge(client);
         self.registry.leave(client.id);
+    }
+
+    /// A client has joined, and is served.
+    pub(crate) fn note_opened(&self, client: &Client) {
+        if self.rules().journal {
+            self.journal.opened(client, self.nanoseconds());
+        }
+    }
+
+    /// A client that was served is gone.
+    pub(crate) fn note_closed(&self, ended: &Ended<'_>) {
+        if self.rules().journal {
+            self.journal.closed(ended, self.nanoseconds());
+        }
+    }
+
+    /// Who came and who left since this was called last, as lines of JSON without their time.
+    pub fn take_journal(&self) -> Vec<String> {
+        self.journal.take()
     }
 
     /// What waits on a thread's connections to the store.

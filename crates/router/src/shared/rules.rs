@@ -22,6 +22,8 @@ pub struct Rules {
     pub pinned: Vec<Vec<u8>>,
     /// How keys are noted where refusals and orders are; nothing is noted, without.
     pub audit: Option<AuditKeys>,
+    /// Whether is noted who comes and who leaves.
+    pub journal: bool,
     /// How many threads serve, for `INFO`.
     pub threads: u32,
 }
@@ -34,6 +36,7 @@ impl Default for Rules {
             routes: Routes::default(),
             pinned: vec![],
             audit: None,
+            journal: false,
             threads: 1,
         }
     }
