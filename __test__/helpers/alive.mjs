@@ -314,6 +314,11 @@ const forgotten = {
     await node.listen({ port: 0 })
     await node.close()
   },
+  async 'router: logger'() {
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const node = createRouter({ maxBytes: '16mb', threads: 1, logger })
+    for (let times = 0; times < 20; times++) await node.reload({ threads: 0 }).catch(() => {})
+  },
   async 'router: memory that is listened to'() {
     const store = 'redis://127.0.0.1:1'
     const node = createRouter({ maxBytes: '16mb', threads: 1, store })

@@ -52,6 +52,7 @@ const timers: Record<string, Cases> = {
   'router/drain.ts': { awaited: ['router: drain'], forgotten: [] },
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },
   'router/hooks/calls.ts': { awaited: [], forgotten: ['router: deadline of a hook'] },
+  'router/log-rate.ts': { awaited: [], forgotten: ['router: logger'] },
   'router/memory.ts': { awaited: [], forgotten: ['router: memory that is listened to'] },
   // It runs until it is told to end: `router/processes`.
   'router/process.ts': { awaited: [], forgotten: [] },

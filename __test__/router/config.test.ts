@@ -140,15 +140,25 @@ function pathsOf({ properties = {} }: Schema, before = ''): string[] {
   })
 }
 
+/** What a file says beside the options of a router, where it listens and where it is administered. */
+function serveOnly(fields: (type: string) => string[]): string[] {
+  const router = new Set(fields('RouterOptions').map(name => name.split('.')[0]!))
+  const own = new Set(fields('RouterConfig').map(name => name.split('.')[0]!))
+  return [...own].filter(name => !router.has(name) && name !== 'listen' && name !== 'admin')
+}
+
 test('the schema that is published has the options of the code, and no other', t => {
   const file = new URL('../../config.schema.json', import.meta.url)
   const schema: Schema = JSON.parse(readFileSync(file, 'utf8'))
   const fields = (type: string) => [...fieldsOf('breakwater/router', type)]
   const leaves = (names: string[]) =>
     names.filter(name => !names.some(other => other.startsWith(`${name}.`)))
-  const { $schema: _, admin, listen, routes, users, ...rest } = schema.properties!
+  const { $schema: _, admin, listen, routes, users, ...others } = schema.properties!
+  const { logFormat, usersFile, ...rest } = others
+  t.deepEqual(Object.keys({ logFormat, usersFile }).sort(), [...serveOnly(fields)].sort())
   // A function cannot be in a file of data.
-  const option = (name: string) => !['routes', 'users', 'onHotKey', 'onStore'].includes(name)
+  const functions = ['routes', 'users', 'onHotKey', 'onStore', 'logger']
+  const option = (name: string) => !functions.includes(name.split('.')[0]!)
   t.deepEqual(
     difference(pathsOf({ properties: rest }), leaves(fields('RouterOptions')).filter(option)),
     same,

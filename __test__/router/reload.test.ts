@@ -40,6 +40,7 @@ const STORE: StoreOptions = {
 const authority = new Authority()
 const [one, two] = [authority.sign(['one.test']), authority.sign(['two.test'])]
 const AUDIT = join(mkdtempSync(join(tmpdir(), 'breakwater-reload-')), 'audit.log')
+const LOGGER = { debug() {}, info() {}, warn() {}, error() {} }
 const RESTS = 'until the node is started anew, not'
 
 /** Each option: two values of it, and what a reload from one to the other says. */
@@ -86,6 +87,13 @@ const OPTIONS: Record<
     ['hotKeys.pinned'],
   ],
   onHotKey: [{ store: STORE.url }, { store: STORE.url, onHotKey: () => {} }, ['onHotKey']],
+  logger: [{}, { logger: LOGGER }, ['logger']],
+  logLevel: [{ logLevel: 'info' }, { logLevel: 'error' }, ['logLevel']],
+  logConnections: [
+    { logger: LOGGER },
+    { logger: LOGGER, logConnections: true },
+    ['logConnections'],
+  ],
   // Any file: nothing listens that would read it.
   hooks: [{}, { hooks: import.meta.url }, ['hooks']],
   driver: [{ driver: 'net' }, {}, RegExp(`^driver must be 'net' ${RESTS} 'auto'$`)],

@@ -38,11 +38,12 @@ async function run(file: string | undefined): Promise<void> {
 }
 
 /** What is wrong, with the name that the option has where it was given. */
-export function explained(error: unknown, { nameOf, file }: Settings): string {
-  const { message } = error as Error
+export function explained(error: unknown, { nameOf, fileOf }: Settings): string {
+  const { message, option = '' } = error as Error & { option?: string }
   if (error instanceof InvalidOptionError && !message.startsWith('unknown option')) {
     return `${nameOf(error.option)} must be ${error.allowed}, not ${error.value}`
   }
+  const file = fileOf(option)
   return file === undefined ? message : `${file}: ${message}`
 }
 

@@ -89,10 +89,11 @@ export function reloadWhenAsked(what: Reloaded, first: Settings, watches: boolea
 
 /** The file of a configuration, and those that it names. */
 function filesOf({ file, config }: Settings): string[] {
-  const { tls, storeTls, admin, tokens, hooks }: RouterConfig = config
+  const { tls, storeTls, admin, tokens, hooks, usersFile }: RouterConfig = config
   const keys = tokens?.keys.map(key => (typeof key === 'string' ? key : key.file))
   const named = [
     file,
+    usersFile,
     admin?.tokenFile,
     keys,
     tokens?.revoked,

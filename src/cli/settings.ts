@@ -14,6 +14,7 @@ import type {
   WhenDown,
 } from '../router/index.ts'
 import { findConfig, readConfig } from './file.ts'
+import { readUsers } from './users-file.ts'
 
 /** The flags of `breakwater serve`. */
 export interface Flags {
@@ -151,6 +152,8 @@ export interface Settings {
   file: string | undefined
   /** How an error names an option: by its flag, its variable, or its file and path. */
   nameOf(option: string): string
+  /** The file in which an option is said, if one says any. */
+  fileOf(option: string): string | undefined
 }
 
 /** What `flags` of `command`, the environment and the file come to. */
@@ -175,8 +178,19 @@ export async function settingsOf(flags: Flags, command?: Command): Promise<Setti
   if (isObject && from.has('threads') && !from.has('workers')) delete told.workers
   if (isObject && from.has('users') && !from.has('password')) delete told.password
   if (isObject && from.has('password') && !from.has('users')) delete told.users
+  // They are those of a file: what is farther from the command says nothing of them.
+  if (isObject && from.has('usersFile') && !from.has('users')) delete told.users
+  if (isObject && from.has('usersFile') && !from.has('password')) delete told.password
   const nameOf = (option: string) => name(option, from, file)
-  return { config: told, file, nameOf }
+  const settings = { config: told, file, nameOf, fileOf: () => file }
+  if (!isObject || told.usersFile === undefined) return settings
+  const { users, pathOf } = await readUsers(told, nameOf)
+  return {
+    ...settings,
+    config: { ...told, users },
+    nameOf: option => pathOf(option) ?? nameOf(option),
+    fileOf: option => (pathOf(option) === undefined ? file : told.usersFile),
+  }
 }
 
 function name(option: string, from: Map<string, string>, file: string | undefined): string {
