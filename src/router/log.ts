@@ -2,7 +2,6 @@
 import { checkFlag, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { LogRate } from './log-rate.ts'
-import type { RouterOptions } from './options.ts'
 
 /** How much an event matters; `'silent'` is above all of them. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -47,7 +46,11 @@ export interface RouterLogger {
 
 type Told = Exclude<LogLevel, 'silent'>
 /** What a router is told of its log. */
-type LogOptions = Pick<RouterOptions, 'logger' | 'logLevel' | 'logConnections'>
+interface LogOptions {
+  logger?: RouterLogger | undefined
+  logLevel?: LogLevel | undefined
+  logConnections?: boolean | undefined
+}
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent']
 const TOLD: readonly Told[] = ['debug', 'info', 'warn', 'error']
