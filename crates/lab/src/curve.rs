@@ -32,6 +32,8 @@ pub struct Curve {
     whole: Sample,
     /// None if all keys are watched.
     parts: Vec<Sample>,
+    /// Which keys were requested, a bit each.
+    seen: Vec<u64>,
 }
 
 impl Curve {
@@ -42,12 +44,13 @@ impl Curve {
         let threshold = if sampled { (rate * u64::MAX as f64) as u64 } else { u64::MAX };
         let parts = if sampled { PARTS } else { 0 };
         let part = |_| Sample::new(rate / PARTS as f64);
-        Self { threshold, whole: Sample::new(rate), parts: (0..parts).map(part).collect() }
+        Self { threshold, whole: Sample::new(rate), parts: (0..parts).map(part).collect(), seen: Vec::new() }
     }
 
     /// One request more.
     pub fn request(&mut self, key: u32, weight: u32) {
         self.whole.requests += 1;
+        self.whole.first += u64::from(self.is_first(key));
         let hash = mix(u64::from(key));
         if hash > self.threshold {
             return;
@@ -59,10 +62,21 @@ impl Curve {
         }
     }
 
+    /// Whether no request before was of this key.
+    fn is_first(&mut self, key: u32) -> bool {
+        let (at, bit) = (key as usize / 64, 1 << (key % 64));
+        if self.seen.len() <= at {
+            self.seen.resize(at + 1, 0);
+        }
+        let was = self.seen[at];
+        self.seen[at] |= bit;
+        was & bit == 0
+    }
+
     /// The hit ratio at each of some capacities, in their order.
     pub fn points(mut self, capacities: &[u64]) -> Vec<Point> {
         for part in &mut self.parts {
-            part.requests = self.whole.requests;
+            (part.requests, part.first) = (self.whole.requests, self.whole.first);
         }
         let ratios = self.whole.hit_ratios(capacities);
         let parts: Vec<_> =
@@ -92,15 +106,16 @@ struct Sample {
     stack: Stack,
     /// What was requested before is found below these distances, unscaled and in no order.
     distances: Vec<u64>,
-    /// Of all keys.
+    /// Of all keys, and how many of these were the first of their key.
     requests: u64,
+    first: u64,
     watched: u64,
 }
 
 impl Sample {
     fn new(rate: f64) -> Self {
         let stack = Stack::default();
-        Self { rate, stack, distances: Vec::new(), requests: 0, watched: 0 }
+        Self { rate, stack, distances: Vec::new(), requests: 0, first: 0, watched: 0 }
     }
 
     /// One request of a key that is watched.
@@ -116,10 +131,13 @@ impl Sample {
         // As if the share of the requests that was watched had been as large as that of the keys.
         let expected = self.requests as f64 * self.rate;
         let missing = expected - self.watched as f64;
+        // A cache for all keys misses the first request of each: where the curve ends is known.
+        let end = expected - self.first as f64 * self.rate;
+        let scale = (end - missing) / (self.distances.len() as f64).max(1.0);
         let ratio_at = |&capacity: &u64| {
             let scaled = capacity as f64 * self.rate;
-            let hits = self.distances.partition_point(|&distance| distance as f64 <= scaled);
-            if expected > 0.0 { ((hits as f64 + missing) / expected).clamp(0.0, 1.0) } else { 0.0 }
+            let hits = self.distances.partition_point(|&distance| distance as f64 <= scaled) as f64;
+            if expected > 0.0 { ((hits * scale + missing) / expected).clamp(0.0, 1.0) } else { 0.0 }
         };
         capacities.iter().map(ratio_at).collect()
     }

@@ -3,7 +3,7 @@
 //! within 1.
 
 use breakwater_lab::trace::read;
-use breakwater_lab::{Capacity, Format, Plan, PolicyName, Progress, Trace, simulate};
+use breakwater_lab::{Capacity, Curve, Format, Plan, PolicyName, Progress, Trace, simulate};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -57,4 +57,39 @@ fn hit_ratios_are_those_of_an_independent_simulator() {
     for (policy, _, most) in COLUMNS {
         assert!(worst[&policy] <= most, "{policy} is {} points off", worst[&policy]);
     }
+}
+
+#[test]
+fn a_curve_of_a_hundredth_of_the_keys_is_within_a_point_of_the_whole_one() {
+    let Some(folder) = std::env::var_os("BREAKWATER_TRACES").map(PathBuf::from) else {
+        eprintln!("BREAKWATER_TRACES names no folder of traces: nothing was compared");
+        return;
+    };
+    let table = std::fs::read_to_string(folder.join("reference.tsv")).expect("reference.tsv");
+    let mut names: Vec<&str> =
+        table.lines().skip(1).filter_map(|line| line.split('\t').next()).collect();
+    names.dedup();
+    let mut errors = Vec::new();
+    for name in names {
+        let trace = trace(&folder, name);
+        let sizes: Vec<u64> = (1..=20).map(|step| trace.distinct() as u64 * step / 20).collect();
+        let points = |rate: f64| {
+            let mut curve = Curve::new(rate);
+            for &key in trace.keys() {
+                curve.request(key, 1);
+            }
+            curve.points(&sizes)
+        };
+        let off = points(0.01)
+            .iter()
+            .zip(points(1.0))
+            .map(|(part, whole)| (part.hit_ratio - whole.hit_ratio).abs() * 100.0)
+            .sum::<f64>()
+            / sizes.len() as f64;
+        println!("{name:>12} {:>8} keys: {off:.2} points", trace.distinct());
+        errors.push(off);
+    }
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    println!("mean: {mean:.2} points");
+    assert!(mean < 1.0, "{mean}");
 }
