@@ -9,10 +9,12 @@ import { Cache } from 'breakwater'
 import { createAdmin } from 'breakwater/admin'
 import { dashboard } from 'breakwater/dashboard'
 import { LRUCache } from 'breakwater/lru-cache'
+import { registerMetrics } from 'breakwater/metrics'
 import { redis } from 'breakwater/redis'
 import { createRouter } from 'breakwater/router'
 import { createPool } from 'breakwater/routing'
 import { Redis } from 'ioredis'
+import { Registry } from 'prom-client'
 import { createClient } from 'redis'
 
 /** Somebody watches a dashboard over no connection. */
@@ -297,6 +299,9 @@ const given = { max: 10, ttl: 1, timeout: 50, lockTimeout: '1h' }
 const forgotten = {
   'dashboard: samples': () => watch('/events'),
   'dashboard: removals': () => watch('/removals?source=shown'),
+  'metrics: the first minute'() {
+    registerMetrics(new Registry(), { caches: { alive: new Cache({ max: 10 }) } })
+  },
   async 'router: audit'() {
     const folder = mkdtempSync(join(tmpdir(), 'breakwater-'))
     const node = createRouter({

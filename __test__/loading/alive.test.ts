@@ -48,6 +48,7 @@ const timers: Record<string, Cases> = {
   'loading/tiered.ts': { awaited: ['tierLease'], forgotten: ['tierLease'] },
   'lru-cache/ages.ts': { awaited: [], forgotten: ['drop-in: ttlResolution'] },
   'lru-cache/purge.ts': { awaited: [], forgotten: ['drop-in: ttlAutopurge'] },
+  'metrics/watch.ts': { awaited: [], forgotten: ['metrics: the first minute'] },
   'router/audit.ts': { awaited: [], forgotten: ['router: audit'] },
   'router/drain.ts': { awaited: ['router: drain'], forgotten: [] },
   'router/driver.ts': { awaited: ['router: net'], forgotten: [] },

@@ -45,6 +45,34 @@ replicated('reads go to replicas; writes and consistent reads to the primary', a
   t.is(await calls(raws[1]!, 'mset'), 1, 'it is replicated')
 })
 
+replicated('of keys of several routes the most careful one says where they are read', async t => {
+  t.timeout(180_000)
+  const routes = [
+    '*,mode=off',
+    'p:*,mode=off,readFrom=primary',
+    'c:*,mode=off,readConcern=consistent',
+  ]
+  const flags = routes.flatMap(route => ['--route', route])
+  const { store, replicas, node } = await replicate(t, [...PREFER, ...flags])
+  const raws = await Promise.all([store, ...replicas].map(({ port }) => Raw.open(t, port)))
+  const client = await Raw.open(t, node.port)
+  await client.send('MSET', 'k', 'v', 'p:k', 'v', 'c:k', 'v')
+  const runs = () => Promise.all(raws.map(raw => calls(raw, 'mget')))
+  // Replicas are read from, and by both threads.
+  await until(async () => {
+    await client.send('MGET', 'k', 'other')
+    return (await runs()).slice(1).every(count => count > 0)
+  })
+  const before = await runs()
+  let asked = 0
+  for (const careful of ['p:k', 'c:k']) {
+    for (const keys of [[careful], ['k', careful], [careful, 'k'], ['k', 'other', careful]]) {
+      for (let n = 0; n < 5; n++, asked++) await client.send('MGET', ...keys)
+    }
+  }
+  t.deepEqual(await runs(), [before[0]! + asked, before[1], before[2]])
+})
+
 replicated('a replica that is killed and comes back costs no client an error', async t => {
   t.timeout(240_000)
   const { store, replicas, node } = await replicate(t, [...PREFER, '--route', '*,mode=off'])

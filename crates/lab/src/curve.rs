@@ -44,7 +44,12 @@ impl Curve {
         let threshold = if sampled { (rate * u64::MAX as f64) as u64 } else { u64::MAX };
         let parts = if sampled { PARTS } else { 0 };
         let part = |_| Sample::new(rate / PARTS as f64);
-        Self { threshold, whole: Sample::new(rate), parts: (0..parts).map(part).collect(), seen: Vec::new() }
+        Self {
+            threshold,
+            whole: Sample::new(rate),
+            parts: (0..parts).map(part).collect(),
+            seen: Vec::new(),
+        }
     }
 
     /// One request more.

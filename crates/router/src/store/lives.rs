@@ -21,7 +21,7 @@ pub(crate) struct Lives {
 
 /// What was seen of one database.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct Sampled {
     keys: u64,
     ending: u64,
     left: u64,
@@ -31,7 +31,7 @@ impl Store {
     /// Of every database.
     pub(crate) fn lives(&self) -> [Lives; DATABASES] {
         let now = self.cache().clock().now();
-        let mut seen = [Seen::default(); DATABASES];
+        let mut seen = [Sampled::default(); DATABASES];
         let mut look = |entry: EntryRef<'_>| {
             let db = entry.key().bytes.first().map(|&db| usize::from(db));
             let Some(one) = db.and_then(|db| seen.get_mut(db)) else { return };

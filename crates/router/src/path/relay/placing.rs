@@ -10,7 +10,7 @@ use super::absent;
 use super::homes::{Home, UNSERVED};
 use super::read::Stage;
 use super::reply::{Demand, Placed, To};
-use crate::cache::{Concern, KeyList};
+use crate::cache::{Concern, KeyList, Route};
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Taken};
@@ -133,12 +133,12 @@ impl Relay {
         let routes = &self.rules.routes;
         let route = &routes.all()[routes.of(keys.first())];
         // One that concerns keys of several routes goes where the most careful one says.
-        let careful = keys.iter().any(|key| {
-            let route = routes.settled(key).map(|route| routes.all()[route].read_from);
-            route.is_none_or(|from| from == ReadFrom::Primary)
-        });
-        let concern = request.concern.unwrap_or(route.concern);
-        if careful || concern == Concern::Consistent {
+        let is_careful = |route: &Route| {
+            let concern = request.concern.unwrap_or(route.concern);
+            route.read_from == ReadFrom::Primary || concern == Concern::Consistent
+        };
+        let of_key = |key| routes.settled(key).is_none_or(|at| is_careful(&routes.all()[at]));
+        if is_careful(route) || keys.iter().any(of_key) {
             return Ok(None);
         }
         let fence = match keys.is_empty() {
