@@ -211,7 +211,7 @@ withRedis(
     t.is(await told(/Flushed/), 1)
     const all = await leaving.next<Removals>('removals')
     t.is(all.removals[0]!.reason, 'all, hand')
-    t.is(router.memory!.inspect('user:2').memory, 'nothing')
+    t.is((await router.memory!.inspect('user:2')).memory, 'nothing')
     t.is(await client.get('user:2'), 'of 2')
     t.is(await direct.dbsize(), 100)
   },

@@ -9,8 +9,7 @@ export interface KeyReport extends Omit<KnownKey, 'reply'> {
     | undefined
 }
 
-const NO_MEMORY =
-  'the node has a store of its own, or its workers are processes: it has no memory of a store'
+const NO_MEMORY = 'the node has a store of its own: it has no memory of another'
 const KEY = 'a key: { "key": "user:1" }, or { "key": "dXNlcjox", "encoding": "base64" }'
 const PREFIX = `${KEY}; or "prefix" instead of "key"`
 
@@ -18,7 +17,7 @@ const PREFIX = `${KEY}; or "prefix" instead of "key"`
 export function memoryRoutes(router: Router, showsValues: () => boolean): AdminRoute[] {
   const route = (
     path: string,
-    handle: (memory: RouterMemory, asked: Asked) => AdminReply | Promise<AdminReply>,
+    handle: (memory: RouterMemory, asked: Asked) => Promise<AdminReply>,
   ): AdminRoute => ({
     method: 'POST',
     path,
@@ -29,16 +28,18 @@ export function memoryRoutes(router: Router, showsValues: () => boolean): AdminR
         : handle(router.memory, asked(request)),
   })
   return [
-    route('/inspect', (memory, { key }) =>
-      key === undefined ? wrong(KEY) : { body: reportOf(memory.inspect(key), showsValues()) },
-    ),
+    route('/inspect', async (memory, { key }) => {
+      if (key === undefined) return wrong(KEY)
+      return { body: reportOf(await memory.inspect(key), showsValues()) }
+    }),
     route('/invalidate', async (memory, { key, prefix }) => {
       if ((key === undefined) === (prefix === undefined)) return wrong(PREFIX)
-      if (key !== undefined) return { body: { invalidated: memory.invalidate(key) ? 1 : 0 } }
+      if (key !== undefined)
+        return { body: { invalidated: (await memory.invalidate(key)) ? 1 : 0 } }
       return { body: { invalidated: await memory.invalidatePrefix(prefix!) } }
     }),
-    route('/flush', memory => {
-      memory.flush()
+    route('/flush', async memory => {
+      await memory.flush()
       return { body: { flushed: true } }
     }),
   ]
@@ -57,6 +58,7 @@ export function factsOf({ reply, ...known }: KeyReport): [name: string, value: s
   const facts: [string, string | undefined][] = [
     ['memory', MEMORY[known.memory]],
     ['route', `${known.route}, ${known.mode}`],
+    ['processes', known.processes.join(', ') || undefined],
     ['store', known.store],
     ['hot', hotOf(known)],
     ['generation', known.generation?.toString()],

@@ -5,6 +5,9 @@
 /** Milliseconds from some moment on; never back. */
 export const now: () => number = performance.now.bind(performance)
 
+/** As {@link now}, from a moment on that is the same in all processes of the machine. */
+export const machineNow = (): number => Number(process.hrtime.bigint() / 1_000_000n)
+
 /** When {@link now} was zero, in milliseconds since 1970. */
 export const { timeOrigin } = performance
 

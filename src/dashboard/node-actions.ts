@@ -29,7 +29,7 @@ export class NodeActions {
       case 'inspect':
         return this.#inspect(memory!, bytesOf(keyOf(key!)))
       case 'invalidate': {
-        const was = memory!.invalidate(bytesOf(keyOf(key!)))
+        const was = await memory!.invalidate(bytesOf(keyOf(key!)))
         const said = was ? 'Invalidated.' : 'Invalidated; nothing of it was here.'
         return { ok: true, isTold: true, text: said }
       }
@@ -38,7 +38,7 @@ export class NodeActions {
         return { ok: true, isTold: true, text: `Invalidated ${count} keys.` }
       }
       case 'flush':
-        memory!.flush()
+        await memory!.flush()
         return { ok: true, isTold: true, text: 'Flushed. The stores are as they were.' }
       case 'pin':
         return this.#pin(pinned => [...new Set([...pinned, key!.text])])
@@ -57,9 +57,9 @@ export class NodeActions {
     }
   }
 
-  #inspect(memory: RouterMemory, key: string | Buffer): Outcome {
+  async #inspect(memory: RouterMemory, key: string | Buffer): Promise<Outcome> {
     const showsValues = this.#control.showsValues?.() ?? false
-    const facts = factsOf(reportOf(memory.inspect(key), showsValues))
+    const facts = factsOf(reportOf(await memory.inspect(key), showsValues))
     return { ok: true, text: 'This is known of it.', facts }
   }
 

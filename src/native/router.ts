@@ -65,8 +65,11 @@ export interface NativeRouter {
     keys: (Buffer | boolean | string)[]
     everything: NativeCause[]
   }
-  /** Begins to record what clients of all threads read; `false` if a recording is under way. */
-  record(): boolean
+  /**
+   * Begins to record what clients of all threads read, with a secret of 16 bytes by which keys are hashed,
+   * as a part of what began so many milliseconds ago; `false` if a recording is under way.
+   */
+  record(secret: Uint8Array, ago: number): boolean
   /** The rows of a trace since this was called last (`time,key,size`), and how many were lost. */
   recorded(): [rows: string, lost: number]
   /** Records no more. */

@@ -70,15 +70,15 @@ export interface Router {
   /** Counts since the start. */
   stats(): RouterStats
   /**
-   * What it remembers of the store behind it; `undefined` if it has a store of its own, or its workers
-   * are processes, each of which has a memory of its own.
+   * What it remembers of the store behind it, in all processes if its workers are such; `undefined` if it
+   * has a store of its own.
    */
   readonly memory: RouterMemory | undefined
   /**
    * Records what clients read, until `signal` aborts: the lines of a trace for `breakwater simulate`, with
    * hashes of keys that cannot be turned back. A line that begins with `#` is no row of it.
    *
-   * @throws BreakwaterError (`ERR_ROUTER_STATE`): it is being recorded already, does not serve, or by processes
+   * @throws BreakwaterError (`ERR_ROUTER_STATE`): it is being recorded already, or does not serve
    */
   record(signal: AbortSignal): AsyncIterable<string>
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */

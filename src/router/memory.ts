@@ -30,6 +30,8 @@ export interface KnownKey {
   recentReads: number | undefined
   /** The reply to its `GET`. */
   reply: KnownReply | undefined
+  /** The processes in whose memories it lies, by their numbers; empty where the workers are threads. */
+  processes: number[]
 }
 
 /** The reply to a `GET` that lies in memory. */
@@ -79,22 +81,29 @@ export interface MemoryOrder {
   count: number
 }
 
-/** What a router remembers of the store behind it. None of its methods changes anything in a store. */
+/**
+ * What a router remembers of the store behind it. None of its methods changes anything in a store. Where
+ * the workers are processes, each of which has a memory of its own, all of them are meant; a call rejects
+ * with `ERR_ROUTER_STATE` if one of them does not answer.
+ */
 export interface RouterMemory {
-  /** What is known of a key. It counts no hit. */
-  inspect(key: string | Uint8Array): KnownKey
-  /** What was read of a key is not given any more; whether anything was there. */
-  invalidate(key: string | Uint8Array): boolean
   /**
-   * What was read of all keys that begin so is not given any more; of how many anything was there. Other
-   * work has its turn meanwhile: what is read while it runs may be given.
+   * What is known of a key. It counts no hit. Of several processes that remember it, the youngest reply is
+   * told, and the bytes of all.
+   */
+  inspect(key: string | Uint8Array): Promise<KnownKey>
+  /** What was read of a key is not given any more; whether anything was there. */
+  invalidate(key: string | Uint8Array): Promise<boolean>
+  /**
+   * What was read of all keys that begin so is not given any more; of how many anything was there, in each
+   * process. Other work has its turn meanwhile: what is read while it runs may be given.
    */
   invalidatePrefix(prefix: string | Uint8Array): Promise<number>
   /** Nothing that was read is given any more, and its room is free. */
-  flush(): void
+  flush(): Promise<void>
   /**
-   * Tells of what leaves since it has changed, four times a second if there was any, until the result is
-   * called. While nobody listens, nothing is counted.
+   * Tells of what leaves since it has changed, four times a second if there was any, each process for
+   * itself, until the result is called. While nobody listens, nothing is counted.
    */
   listen(listener: (news: Invalidations) => void): () => void
   /** What was asked for by hand of late: the last 20. */
@@ -107,18 +116,58 @@ const EVERY = 250
 const MOST_ORDERS = 20
 const SHOWN = 64
 
+/** What was asked for by hand of late. */
+export class Orders {
+  list: readonly MemoryOrder[] = []
+
+  note(order: MemoryOrder['order'], of: string | Uint8Array, count: number): void {
+    const text = typeof of === 'string' ? of : Buffer.from(of).toString()
+    const noted = { at: dateNow(), order, of: text.slice(0, SHOWN), count }
+    this.list = [...this.list, noted].slice(-MOST_ORDERS)
+  }
+}
+
+/** Those who are told of what leaves, each as often as it listens. */
+export class Listeners {
+  readonly #all = new Set<(news: Invalidations) => void>()
+  readonly #change: (listened: boolean) => void
+
+  /** @param change - is called when the first one comes, and when the last one goes. */
+  constructor(change: (listened: boolean) => void) {
+    this.#change = change
+  }
+
+  add(listener: (news: Invalidations) => void): () => void {
+    if (this.#all.size === 0) this.#change(true)
+    // One that listens twice is told twice.
+    const own = (news: Invalidations) => listener(news)
+    this.#all.add(own)
+    return () => {
+      if (this.#all.delete(own) && this.#all.size === 0) this.#change(false)
+    }
+  }
+
+  get any(): boolean {
+    return this.#all.size > 0
+  }
+
+  tell(news: Invalidations): void {
+    for (const listener of [...this.#all]) listener(news)
+  }
+}
+
 /** The memory of a native router. */
 export class NativeMemory implements RouterMemory {
   readonly #native: NativeRouter
-  readonly #listeners = new Set<(news: Invalidations) => void>()
-  #orders: MemoryOrder[] = []
+  readonly #listeners = new Listeners(listened => (listened ? this.#begin() : this.#end()))
+  readonly #orders = new Orders()
   #cancel: Cancel | undefined
 
   constructor(native: NativeRouter) {
     this.#native = native
   }
 
-  inspect(key: string | Uint8Array): KnownKey {
+  async inspect(key: string | Uint8Array): Promise<KnownKey> {
     const { held, share, ...known } = this.#native.knownKey(bytesOf(key))
     const reply = held?.get
     return {
@@ -142,12 +191,13 @@ export class NativeMemory implements RouterMemory {
         ttl: reply.left,
         value: valueIn(reply.bytes),
       },
+      processes: [],
     }
   }
 
-  invalidate(key: string | Uint8Array): boolean {
+  async invalidate(key: string | Uint8Array): Promise<boolean> {
     const was = this.#native.forgetKey(bytesOf(key))
-    this.#note('invalidate', key, was ? 1 : 0)
+    this.#orders.note('invalidate', key, was ? 1 : 0)
     return was
   }
 
@@ -160,33 +210,21 @@ export class NativeMemory implements RouterMemory {
       // Others have their turn.
       if (from !== 0) await new Promise<void>(resolve => setImmediate(resolve))
     } while (from !== 0)
-    this.#note('invalidatePrefix', prefix, all)
+    this.#orders.note('invalidatePrefix', prefix, all)
     return all
   }
 
-  flush(): void {
+  async flush(): Promise<void> {
     this.#native.forgetEverything()
-    this.#note('flush', '', 0)
+    this.#orders.note('flush', '', 0)
   }
 
   listen(listener: (news: Invalidations) => void): () => void {
-    if (this.#listeners.size === 0) this.#begin()
-    // One that listens twice is told twice.
-    const own = (news: Invalidations) => listener(news)
-    this.#listeners.add(own)
-    return () => {
-      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#end()
-    }
+    return this.#listeners.add(listener)
   }
 
   get orders(): readonly MemoryOrder[] {
-    return this.#orders
-  }
-
-  #note(order: MemoryOrder['order'], of: string | Uint8Array, count: number): void {
-    const text = typeof of === 'string' ? of : Buffer.from(of).toString()
-    const noted = { at: dateNow(), order, of: text.slice(0, SHOWN), count }
-    this.#orders = [...this.#orders, noted].slice(-MOST_ORDERS)
+    return this.#orders.list
   }
 
   #begin(): void {
@@ -196,7 +234,7 @@ export class NativeMemory implements RouterMemory {
       const news = this.#news()
       if (news === undefined) return this.#cancel()
       const isAny = news.routes.length > 0 || news.everything.length > 0
-      if (isAny) for (const listener of [...this.#listeners]) listener(news)
+      if (isAny) this.#listeners.tell(news)
     }
     this.#cancel = timersOf(undefined).after(EVERY, tell)
   }
@@ -232,7 +270,8 @@ function grouped(flat: readonly unknown[], size: number): unknown[][] {
   )
 }
 
-function bytesOf(key: string | Uint8Array): Uint8Array {
+/** A key, as it is asked for. */
+export function bytesOf(key: string | Uint8Array): Uint8Array {
   return typeof key === 'string' ? Buffer.from(key) : key
 }
 

@@ -2,6 +2,7 @@
 // live; what has been counted is of those too that have ended.
 import { mergeLatencies, type NativeLatencies } from '../native/router.ts'
 import type { HotKeyStats } from './hot-keys.ts'
+import type { KnownKey } from './memory.ts'
 import type {
   HookStats,
   LatencyStats,
@@ -118,6 +119,31 @@ export function merged(
     hotKeys: grouped(of(({ hotKeys }) => hotKeys).flat(), ({ key }) => key, hotKey).sort(
       (one, other) => other.share - one.share,
     ),
+  }
+}
+
+/** What memories are told first, if several hold something of a key. */
+const TOLD: readonly KnownKey['memory'][] = ['reply', 'reads', 'stale', 'nothing']
+
+/** What several processes know of a key; `undefined` if there are none. */
+export function mergedKey(
+  all: readonly { process: number; answer: KnownKey }[],
+): KnownKey | undefined {
+  const known = all.map(({ answer }) => answer)
+  const ageOf = ({ reply }: KnownKey) => reply?.age ?? 0
+  const byMemory = (one: KnownKey, other: KnownKey) =>
+    TOLD.indexOf(one.memory) - TOLD.indexOf(other.memory) || ageOf(one) - ageOf(other)
+  const [first] = known.toSorted(byMemory)
+  if (first === undefined) return undefined
+  const shares = known.flatMap(({ hotShare }) => hotShare ?? [])
+  return {
+    ...first,
+    store: known.find(({ store }) => store !== undefined)?.store,
+    hotShare: shares.length === 0 ? undefined : Math.max(...shares),
+    bytes: sum(known.map(({ bytes }) => bytes)),
+    processes: all
+      .filter(({ answer }) => answer.memory !== 'nothing')
+      .map(({ process }) => process),
   }
 }
 

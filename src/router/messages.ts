@@ -2,6 +2,7 @@
 import type { NativeOptions, NativeStoreTls } from '../native/router.ts'
 import type { Drain } from './drain.ts'
 import type { HookModule, Refusal } from './hooks/module.ts'
+import type { Invalidations, KnownKey } from './memory.ts'
 import type { NetTls } from './net.ts'
 import type { Fault } from './sockets.ts'
 import type { Report } from './stats.ts'
@@ -16,6 +17,33 @@ export interface Edition {
   hooks: HookModule | undefined
 }
 
+/** A recording that all processes take part in. */
+export interface Recording {
+  /** By which keys are hashed. */
+  secret: Uint8Array
+  /** When it began, by the machine's clock. */
+  began: number
+}
+
+/** What a process can be asked of its memory and of its clients, and what it answers. */
+export interface Questions {
+  inspect: { of: Uint8Array; answer: KnownKey }
+  invalidate: { of: Uint8Array; answer: boolean }
+  invalidatePrefix: { of: Uint8Array; answer: number }
+  flush: { of: undefined; answer: undefined }
+  /** Whether it is to tell of what leaves. */
+  listen: { of: boolean; answer: undefined }
+  /** To take part in a recording, or in none. */
+  record: { of: Recording | undefined; answer: undefined }
+  /** What was read since, and how many reads were lost. */
+  recorded: { of: undefined; answer: [rows: string, lost: number] }
+}
+
+/** One of them, for a process. */
+export type Question = {
+  [Q in keyof Questions]: { question: Q; of: Questions[Q]['of'] }
+}[keyof Questions]
+
 /** What a worker is told. */
 export type Order =
   /** To meet the store before a client needs that. */
@@ -24,6 +52,8 @@ export type Order =
   | { kind: 'prepare'; hooks: HookModule }
   /** To go by another edition: `reloaded` is the answer. */
   | { kind: 'reload'; edition: Edition }
+  /** Processes alone are asked: `answered` is the answer, by the same number. */
+  | ({ kind: 'ask'; number: number } & Question)
   /** To answer what it received, and to end. */
   | { kind: 'stop'; drain: Drain }
 
@@ -41,6 +71,10 @@ export type News =
   | { kind: 'refused'; refusal: Refusal }
   /** It goes by the edition that it was told of last. */
   | { kind: 'reloaded' }
+  /** What it was asked. */
+  | { kind: 'answered'; number: number; answer: unknown }
+  /** What has left its memory. */
+  | { kind: 'left'; news: Invalidations }
   /**
    * What it has counted, noted for the audit, and who came and left: processes alone tell it, a router
    * counts for its threads.

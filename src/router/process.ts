@@ -8,9 +8,10 @@ import {
   setStoreTls,
   setTls,
 } from '../native/router.ts'
+import { answersOf, type Habits } from './answers.ts'
 import { disconnect } from './driver.ts'
 import type { Share } from './entrances.ts'
-import type { Edition, News } from './messages.ts'
+import type { Edition, News, Order } from './messages.ts'
 import { serveNatively } from './sockets.ts'
 import type { Report } from './stats.ts'
 import { hooksFor, type Line, raise, tellFaults, tellHooks, work } from './work.ts'
@@ -20,6 +21,7 @@ export interface ProcessAssignment {
   edition: Edition
   /** The listening sockets, by this process's own descriptors. */
   shares: Share[]
+  habits: Habits
 }
 
 /** How often is told what was counted, in milliseconds. */
@@ -30,11 +32,15 @@ const COUNTED = 250
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 // Whoever has no first process any more ends as well.
 process.once('disconnect', () => process.exit(1))
+// What comes while nobody hears messages is lost: orders are kept until somebody obeys.
+const early: Order[] = []
+let obey = (order: Order): void => void early.push(order)
 process.once('message', (assignment: ProcessAssignment) => {
+  process.on('message', (order: Order) => obey(order))
   serve(assignment).catch(raise)
 })
 
-async function serve({ edition, shares }: ProcessAssignment): Promise<void> {
+async function serve({ edition, shares, habits }: ProcessAssignment): Promise<void> {
   const { checked, tls, storeTls } = edition
   const router = createRouter(checked)
   if (tls !== undefined) setTls(router.id, tls)
@@ -42,6 +48,7 @@ async function serve({ edition, shares }: ProcessAssignment): Promise<void> {
   const [{ address }] = shares as [Share]
   router.setAddress(address.address, address.port)
   const line = lineOf(router)
+  const answer = answersOf(router, line.tell, habits)
   // Nobody is served past the hooks.
   const hooks = await hooksFor(line, edition.hooks)
   const served = serveNatively(router.id, shares, tellFaults(line), tellHooks(line), hooks)
@@ -50,6 +57,7 @@ async function serve({ edition, shares }: ProcessAssignment): Promise<void> {
     driver: 'native',
     served,
     hooks,
+    answer,
     reload: next => disconnect(router.id, reloadRouter(router.id, next.checked, next)),
   })
   const count = () => {
@@ -62,7 +70,10 @@ async function serve({ edition, shares }: ProcessAssignment): Promise<void> {
 function lineOf(router: NativeRouter): Line {
   return {
     tell: news => void process.send!(news),
-    hear: told => void process.on('message', told),
+    hear(told) {
+      for (const order of early.splice(0)) told(order)
+      obey = told
+    },
     leave: () => void process.send!(counted(router), () => process.exit(0)),
   }
 }

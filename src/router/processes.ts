@@ -5,9 +5,12 @@ import type { ForkOptions } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { builtin } from '../base/builtin.ts'
+import type { Habits } from './answers.ts'
+import { type Answered, Asking } from './asking.ts'
 import { type Entrance, giveBack, type Share, shareAll } from './entrances.ts'
+import type { Invalidations } from './memory.ts'
 import { lasting, merged } from './merge.ts'
-import type { Edition } from './messages.ts'
+import type { Edition, Questions, Recording } from './messages.ts'
 import type { ProcessAssignment } from './process.ts'
 import type { Report } from './stats.ts'
 import type { Heard, Kind, Member } from './workers.ts'
@@ -27,6 +30,8 @@ interface Serving {
   noted: (lines: string[]) => void
   /** Takes who came and left. */
   came: (lines: string[]) => void
+  /** Hears of what leaves their memories, while anybody listens. */
+  left: (news: Invalidations) => void
 }
 
 export class Processes implements Kind {
@@ -34,15 +39,20 @@ export class Processes implements Kind {
   readonly #entrances: readonly Entrance[]
   readonly #noted: Serving['noted']
   readonly #came: Serving['came']
+  readonly #left: Serving['left']
+  readonly #asking = new Asking()
   #edition: Edition
+  /** What those to come do from their beginning on. */
+  #habits: Habits = { listens: false, recording: undefined }
   /** What each has counted, and its seat. */
   readonly #reports = new Map<Member, { seat: number; report: Report }>()
   /** What those have counted, seat by seat, that are no more. */
   readonly #past: Report[] = []
 
-  constructor({ entrances, edition, noted, came }: Serving) {
+  constructor({ entrances, edition, noted, came, left }: Serving) {
     this.#noted = noted
     this.#came = came
+    this.#left = left
     this.#entrances = entrances
     this.#edition = edition
   }
@@ -56,15 +66,23 @@ export class Processes implements Kind {
         kill: () => void child.kill('SIGKILL'),
         process: child.pid,
       }
-      const assignment: ProcessAssignment = { edition: this.#edition, shares: inherited(shares) }
+      const assignment: ProcessAssignment = {
+        edition: this.#edition,
+        shares: inherited(shares),
+        habits: this.#habits,
+      }
       child.send(assignment, () => {})
+      this.#asking.add(member)
       child.on('message', (told: Parameters<Heard['news']>[0]) => {
+        if (told.kind === 'answered') return this.#asking.hear(member, told)
+        if (told.kind === 'left') return this.#left(told.news)
         if (told.kind !== 'counted') return news(told)
         this.#reports.set(member, { seat, report: told.report })
         this.#noted(told.noted)
         this.#came(told.journal)
       })
       spawned.then(failure => {
+        this.#asking.remove(member)
         this.#bury(member)
         ended(failure)
       })
@@ -76,6 +94,23 @@ export class Processes implements Kind {
 
   take(edition: Edition): void {
     this.#edition = edition
+  }
+
+  /** What all that live answer to a question; rejects if one of them does not. */
+  ask<Q extends keyof Questions>(question: Q, of: Questions[Q]['of']): Promise<Answered<Q>[]> {
+    return this.#asking.ask(question, of)
+  }
+
+  /** Has all of them, and those to come, tell of what leaves their memories, or not. */
+  async listen(listens: boolean): Promise<void> {
+    this.#habits = { ...this.#habits, listens }
+    await this.ask('listen', listens)
+  }
+
+  /** Has all of them, and those to come, take part in a recording, or in none. */
+  async record(recording: Recording | undefined): Promise<void> {
+    this.#habits = { ...this.#habits, recording }
+    await this.ask('record', recording)
   }
 
   /** What all have counted together, those too that have ended; `undefined` before any has. */

@@ -1,4 +1,5 @@
 // What clients of a node read, as a trace, while somebody takes it.
+import { randomBytes } from 'node:crypto'
 import { pause } from '../base/pause.ts'
 import { timersOf } from '../base/timers.ts'
 import type { NativeRouter } from '../native/router.ts'
@@ -8,30 +9,51 @@ const EVERY = 50
 /** After so many times without a row, a line says that the recording goes on. */
 const SILENT = 200
 
+/** What records, while somebody takes what it has. */
+export interface Tape {
+  /** Begins; `false` if somebody records already. */
+  begin(): boolean
+  /** The rows since this was asked last, in the order of their time, and how many were lost. */
+  take(): [rows: string, lost: number] | Promise<[rows: string, lost: number]>
+  end(): void
+}
+
+/** A secret that is drawn for each recording. */
+export const newSecret = (): Uint8Array => randomBytes(16)
+
+/** What the threads of this process record. */
+export function nativeTape(native: NativeRouter): Tape {
+  return {
+    begin: () => native.record(newSecret(), 0),
+    take: () => native.recorded(),
+    end: () => native.endRecording(),
+  }
+}
+
 /**
  * The lines of a recording that has begun, some at a time, until the signal aborts, the router closes or
  * nobody takes them. A line that begins with `#` is no row: `# lost 3` says how many rows there was no
  * room for.
  */
 export function recordingOf(
-  native: NativeRouter,
+  tape: Tape,
   isOpen: () => boolean,
   signal: AbortSignal,
 ): AsyncIterable<string> {
   let ended = false
   // Whoever never takes a line ends it by the signal.
   const end = () => {
-    if (!ended && isOpen()) native.endRecording()
+    if (!ended && isOpen()) tape.end()
     ended = true
     signal.removeEventListener('abort', end)
   }
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
-  return lines(native, () => !ended && isOpen(), signal, end)
+  return lines(tape, () => !ended && isOpen(), signal, end)
 }
 
 async function* lines(
-  native: NativeRouter,
+  tape: Tape,
   goesOn: () => boolean,
   signal: AbortSignal,
   end: () => void,
@@ -39,7 +61,7 @@ async function* lines(
   try {
     yield 'time,key,size\n'
     for (let silent = 0; goesOn(); silent++) {
-      const [rows, lost] = native.recorded()
+      const [rows, lost] = await tape.take()
       const text = lost === 0 ? rows : `${rows}# lost ${lost}\n`
       if (text === '' && silent < SILENT) {
         await pause(timersOf(undefined), EVERY, signal)

@@ -39,8 +39,10 @@ import { hotKeyChanges } from './hot-keys.ts'
 import { NativeMemory, type RouterMemory } from './memory.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
+import { ProcessMemory } from './process-memory.ts'
+import { ProcessTape } from './process-tape.ts'
 import { Processes } from './processes.ts'
-import { recordingOf } from './recording.ts'
+import { nativeTape, recordingOf, type Tape } from './recording.ts'
 import { areSame, changesBetween, checkFixed, editionOf, type Running, run } from './reload.ts'
 import { type Fault, faultError, isNative, serveNatively } from './sockets.ts'
 import { type State, type Step, steps } from './state.ts'
@@ -134,6 +136,12 @@ class ThreadedRouter implements Router {
   #auditor: NativeRouter | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
+  /** The processes that serve, if workers are such. */
+  #processes: Processes | undefined
+  /** What they remember. */
+  #apart: ProcessMemory | undefined
+  /** By which it is recorded. */
+  #tape: Tape
   readonly memory: RouterMemory | undefined
 
   constructor(running: Running) {
@@ -143,7 +151,12 @@ class ThreadedRouter implements Router {
     this.#wanted = driver
     this.#log.use(running.options)
     const { store, mode } = running.options
-    if (store !== undefined && mode !== 'processes') this.memory = new NativeMemory(this.#native)
+    this.#tape = nativeTape(this.#native)
+    if (store !== undefined) {
+      const own = new NativeMemory(this.#native)
+      if (mode === 'processes') this.#apart = new ProcessMemory(() => this.#processes, own)
+      this.memory = this.#apart ?? own
+    }
     if (tls !== undefined) setTls(this.#native.id, tls)
     if (storeTls !== undefined) setStoreTls(this.#native.id, storeTls)
   }
@@ -347,11 +360,8 @@ class ThreadedRouter implements Router {
   record(signal: AbortSignal): AsyncIterable<string> {
     checkSignal('signal', signal)
     if (this.#state !== 'open') throw stateError(`a router that is ${this.#state} is not recorded`)
-    if (this.#running.mode === 'processes') {
-      throw stateError('a router whose workers are processes is not recorded: use threads')
-    }
-    if (!this.#native.record()) throw stateError('the router is being recorded already')
-    return recordingOf(this.#native, () => this.#state === 'open', signal)
+    if (!this.#tape.begin()) throw stateError('the router is being recorded already')
+    return recordingOf(this.#tape, () => this.#state === 'open', signal)
   }
 
   /** What was noted since it was asked last. */
@@ -420,7 +430,11 @@ class ThreadedRouter implements Router {
       edition: editionOf(this.#running),
       noted: lines => this.#audit.add(lines),
       came: lines => this.#log.connections(lines),
+      left: news => this.#apart?.left(news),
     })
+    this.#processes = processes
+    this.#apart?.begun(processes)
+    this.#tape = new ProcessTape(processes)
     this.#report = () => processes.report()
     return processes
   }

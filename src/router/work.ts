@@ -5,7 +5,7 @@ import { queueMicrotask, setImmediate } from '../base/runtime.ts'
 import { FaultCost } from '../native/router.ts'
 import type { CheckedHooks } from './hooks/define.ts'
 import { type HookModule, hooksOf, type Refusal, refusalOf } from './hooks/module.ts'
-import type { Edition, News, Order } from './messages.ts'
+import type { Edition, News, Order, Question } from './messages.ts'
 import { type Fault, faultError, type ThreadDriver } from './sockets.ts'
 
 /** How a worker speaks with its router. */
@@ -24,17 +24,14 @@ export interface Work {
   /** What has a say in requests. */
   hooks: CheckedHooks | undefined
   reload(edition: Edition): void | Promise<void>
+  /** Answers what a process is asked. */
+  answer?(question: Question): unknown
 }
 
 /** Tells that clients are served, and does what is asked, until the end. */
-export function work(line: Line, { driver, served, hooks: first, reload }: Work): void {
+export function work(line: Line, { driver, served, hooks: first, reload, answer }: Work): void {
   let hooks = first
   line.tell({ kind: 'listening', driver })
-  line.hear(order => {
-    if (order.kind === 'meet') return served.meet()
-    // A worker that cannot go on fails, and is replaced.
-    obey(order).catch(raise)
-  })
   const obey = async (order: Exclude<Order, { kind: 'meet' }>) => {
     switch (order.kind) {
       case 'prepare':
@@ -42,6 +39,8 @@ export function work(line: Line, { driver, served, hooks: first, reload }: Work)
       case 'reload':
         await take(order.edition)
         return line.tell({ kind: 'reloaded' })
+      case 'ask':
+        return line.tell({ kind: 'answered', number: order.number, answer: await answer?.(order) })
       case 'stop':
         await served.drain(order.drain)
         return line.leave()
@@ -54,6 +53,11 @@ export function work(line: Line, { driver, served, hooks: first, reload }: Work)
     hooks = next
     served.setHooks(hooks)
   }
+  line.hear(order => {
+    if (order.kind === 'meet') return served.meet()
+    // A worker that cannot go on fails, and is replaced.
+    obey(order).catch(raise)
+  })
 }
 
 /** Why hooks cannot be read, if they cannot. */

@@ -62,7 +62,7 @@ pub use shared::{
 };
 pub use sight::{
     Cause, Cold, CommandClass, Crowding, HERD, Invalidated, Lane, Latencies, MOST_SHOWN, POWERS,
-    Seat, Seen, Sighting, Skew, StepCounts, ThreadCounts,
+    RecordingStart, Seat, Seen, Sighting, Skew, StepCounts, ThreadCounts,
 };
 pub use topology::{
     ClusterOptions, MOST_REPLICAS, MOST_STORES, ReadFrom, Ring, RingNode, RingOptions, ServerId,

@@ -10,7 +10,8 @@ use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{
-    HookCaller, HotKey, Mailbox, Next, Output, Peer, Reloads, Router, Seat, Seen, Session,
+    HookCaller, HotKey, Mailbox, Next, Output, Peer, RecordingStart, Reloads, Router, Seat, Seen,
+    Session,
 };
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
@@ -398,9 +399,18 @@ fn stats<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     Ok(object)
 }
 
-/// `record()`: whether a recording of what clients read begins; one is under way otherwise.
+/// `record(secret, ago)`: whether a recording of what clients read begins, which began so many milliseconds
+/// ago elsewhere; one is under way otherwise.
 fn record<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    call.js.boolean(call.on.router()?.record())
+    let js = call.js;
+    // SAFETY: no JavaScript runs until the call returns.
+    let secret =
+        unsafe { js.to_bytes(call.arg::<0>()) }.and_then(|bytes| (&*bytes).try_into().ok());
+    let start = RecordingStart {
+        secret: secret.ok_or_else(Fail::closed)?,
+        ago: js.to_whole(call.arg::<1>()).unwrap_or(0),
+    };
+    js.boolean(call.on.router()?.record(start))
 }
 
 /// `recorded()`: the rows of a trace that there are since this was called last, and how many were lost.

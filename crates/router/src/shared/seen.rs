@@ -3,7 +3,7 @@
 use super::clients::Client;
 use super::router::Router;
 use crate::cache::RouteTotals;
-use crate::sight::{Cold, Seat, Seen, Sighting, Skew};
+use crate::sight::{Cold, RecordingStart, Seat, Seen, Sighting, Skew};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -34,8 +34,8 @@ impl Router {
     }
 
     /// Begins to record what clients read; `false` if somebody records already.
-    pub fn record(&self) -> bool {
-        self.sight.tape.begin()
+    pub fn record(&self, start: RecordingStart) -> bool {
+        self.sight.tape.begin(self.replies.now(), start)
     }
 
     /// What was read since this was asked last, in the order of its time; and how many reads were lost.

@@ -17,7 +17,7 @@ pub use invalidations::{Cause, Invalidated, MOST_SHOWN};
 pub use lane::{HERD, Lane, Seat};
 pub(crate) use lane::{StaleReason, StoreLatencies};
 pub use step::{CommandClass, StepCounts};
-pub use tape::Seen;
+pub use tape::{RecordingStart, Seen};
 pub(crate) use totals::Sight;
 pub use totals::{Cold, Crowding, Sighting, Skew, ThreadCounts};
 

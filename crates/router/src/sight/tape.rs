@@ -5,9 +5,10 @@
 //! beyond them is counted as lost, and keeps nobody waiting.
 
 use parking_lot::Mutex;
+use siphasher::sip::SipHasher13;
 use std::array;
 use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Places of threads: those beyond share them.
@@ -16,10 +17,19 @@ const STRIPS: usize = 16;
 /// a second.
 const MOST: usize = 1 << 16;
 
+/// Where a recording begins. Nodes that are recorded as one have the same.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordingStart {
+    /// Drawn for each recording: who knows it could try keys.
+    pub secret: [u8; 16],
+    /// How long ago it began, in milliseconds.
+    pub ago: u64,
+}
+
 /// A read of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// In milliseconds of the engine's clock.
+    /// In milliseconds since the recording began.
     pub at: u64,
     /// A hash of the key and its database.
     pub key: u64,
@@ -30,8 +40,10 @@ pub struct Seen {
 /// Where a thread writes.
 #[derive(Debug, Default)]
 struct Strip {
-    /// Drawn for each recording.
-    seed: Option<RandomState>,
+    /// By which keys are hashed, while somebody records.
+    hasher: Option<SipHasher13>,
+    /// When the recording began: later than the clock's start by so much, or earlier if it is negative.
+    began: i64,
     rows: Vec<Seen>,
     lost: u64,
 }
@@ -56,14 +68,15 @@ impl Tape {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// Begins; `false` if somebody records already.
-    pub(crate) fn begin(&self) -> bool {
+    /// Begins, at such a time; `false` if somebody records already.
+    pub(crate) fn begin(&self, now: u64, start: RecordingStart) -> bool {
         if self.runs.swap(true, Ordering::Relaxed) {
             return false;
         }
-        let seed = RandomState::new();
+        let hasher = SipHasher13::new_with_key(&start.secret);
+        let began = now as i64 - start.ago as i64;
         for strip in &self.strips {
-            *strip.lock() = Strip { seed: Some(seed.clone()), ..Strip::default() };
+            *strip.lock() = Strip { hasher: Some(hasher), began, ..Strip::default() };
         }
         true
     }
@@ -86,10 +99,14 @@ impl Tape {
     ) {
         let size = (bytes / keys.clone().count().max(1)) as u64;
         let mut strip = self.strips[strip_of_thread()].lock();
-        let Strip { seed: Some(seed), rows, lost } = &mut *strip else { return };
+        let Strip { hasher: Some(hasher), began, rows, lost } = &mut *strip else { return };
+        // One that began before the recording is of its first moment.
+        let at = (at as i64 - *began).max(0) as u64;
         for key in keys {
             if rows.len() < MOST {
-                rows.push(Seen { at, key: seed.hash_one((db, key)), size });
+                let mut hasher = *hasher;
+                (db, key).hash(&mut hasher);
+                rows.push(Seen { at, key: hasher.finish(), size });
             } else {
                 *lost += 1;
             }
@@ -124,6 +141,8 @@ mod tests {
     use super::*;
     use std::thread;
 
+    const START: RecordingStart = RecordingStart { secret: [7; 16], ago: 0 };
+
     fn note(tape: &Tape, at: u64, db: u8, keys: &[&[u8]], bytes: usize) {
         tape.note(at, db, keys.iter().copied(), bytes);
     }
@@ -132,7 +151,7 @@ mod tests {
     fn what_is_read_while_nobody_records_leaves_nothing() {
         let tape = Tape::default();
         note(&tape, 1, 0, &[b"a"], 1);
-        assert!(tape.begin());
+        assert!(tape.begin(0, START));
         assert_eq!(tape.take(), (vec![], 0));
         note(&tape, 1, 0, &[b"a"], 1);
         tape.end();
@@ -143,8 +162,8 @@ mod tests {
     #[test]
     fn a_key_has_one_hash_in_a_recording_and_another_in_the_next() {
         let tape = Tape::default();
-        assert!(tape.begin());
-        assert!(!tape.begin(), "one at a time");
+        assert!(tape.begin(0, START));
+        assert!(!tape.begin(0, START), "one at a time");
         note(&tape, 1, 0, &[b"a", b"b"], 20);
         note(&tape, 2, 0, &[b"a"], 5);
         note(&tape, 3, 1, &[b"a"], 5);
@@ -154,15 +173,29 @@ mod tests {
         assert_eq!(a.key, again.key);
         assert!(a.key != b.key && a.key != elsewhere.key);
         tape.end();
-        assert!(tape.begin());
+        assert!(tape.begin(0, RecordingStart { secret: [8; 16], ..START }));
         note(&tape, 1, 0, &[b"a"], 5);
         assert_ne!(tape.take().0[0].key, a.key);
     }
 
     #[test]
+    fn nodes_that_are_recorded_as_one_agree_about_keys_and_times() {
+        // One runs longer than the other, which joins when the recording is 40 ms old.
+        let (first, second) = (Tape::default(), Tape::default());
+        first.begin(1_000, START);
+        note(&first, 1_050, 0, &[b"a"], 5);
+        second.begin(10, RecordingStart { ago: 40, ..START });
+        note(&second, 20, 0, &[b"a"], 5);
+        assert_eq!(first.take().0, second.take().0);
+        // What was under way when it began is of its first moment.
+        note(&first, 990, 0, &[b"a"], 5);
+        assert_eq!(first.take().0[0].at, 0);
+    }
+
+    #[test]
     fn it_is_bounded_and_counts_what_it_lost() {
         let tape = Tape::default();
-        tape.begin();
+        tape.begin(0, START);
         for at in 0..MOST as u64 + 3 {
             note(&tape, at, 0, &[b"a"], 1);
         }
@@ -175,7 +208,7 @@ mod tests {
     #[test]
     fn what_threads_read_comes_in_the_order_of_its_time() {
         let tape = Tape::default();
-        tape.begin();
+        tape.begin(0, START);
         thread::scope(|scope| {
             for first in 0..4 {
                 let tape = &tape;

@@ -1,0 +1,75 @@
+// Asks all processes the same, and waits for the answers of those that live.
+import { BreakwaterError } from '../base/errors.ts'
+import { timersOf } from '../base/timers.ts'
+import type { Question, Questions } from './messages.ts'
+import type { Member } from './workers.ts'
+
+/** How long a process may take to answer, in milliseconds: it serves clients meanwhile. */
+const PATIENCE = 5000
+/** And to look through all of its memory. */
+const MORE_PATIENCE = 60_000
+
+/** What a process has answered. */
+export interface Answered<Q extends keyof Questions> {
+  process: number
+  answer: Questions[Q]['answer']
+}
+
+/** One that is awaited: with its answer, or without one once its process is gone. */
+type Awaited = (answered: { answer: unknown } | undefined) => void
+
+export class Asking {
+  /** By the processes, and by the numbers of what they were asked. */
+  readonly #awaited = new Map<Member, Map<number, Awaited>>()
+  #number = 0
+
+  /** A process has begun: it answers once it serves. */
+  add(member: Member): void {
+    this.#awaited.set(member, new Map())
+  }
+
+  /** A process is gone: it is not waited for. */
+  remove(member: Member): void {
+    const awaited = this.#awaited.get(member)
+    this.#awaited.delete(member)
+    for (const done of awaited?.values() ?? []) done(undefined)
+  }
+
+  /** A process has answered. */
+  hear(member: Member, { number, answer }: { number: number; answer: unknown }): void {
+    const awaited = this.#awaited.get(member)
+    awaited?.get(number)?.({ answer })
+    awaited?.delete(number)
+  }
+
+  /** The answers of all; rejects if one that lives does not answer in time. */
+  async ask<Q extends keyof Questions>(
+    question: Q,
+    of: Questions[Q]['of'],
+  ): Promise<Answered<Q>[]> {
+    const asked = { question, of } as Question
+    const all = [...this.#awaited].map(async ([member, awaited]) => {
+      const answered = await this.#one(member, awaited, asked)
+      return answered === undefined ? [] : [{ process: member.process ?? 0, ...answered }]
+    })
+    return (await Promise.all(all)).flat() as Answered<Q>[]
+  }
+
+  /** The answer of one; `undefined` if it ends before that. */
+  #one(member: Member, awaited: Map<number, Awaited>, asked: Question) {
+    const number = this.#number++
+    const within = asked.question === 'invalidatePrefix' ? MORE_PATIENCE : PATIENCE
+    return new Promise<{ answer: unknown } | undefined>((resolve, reject) => {
+      const cancel = timersOf(undefined).after(within, () => {
+        awaited.delete(number)
+        const why = `process ${member.process} of the router has not answered within ${within} ms`
+        reject(new BreakwaterError('ERR_ROUTER_STATE', why))
+      })
+      awaited.set(number, answered => {
+        cancel()
+        resolve(answered)
+      })
+      member.tell({ kind: 'ask', number, ...asked })
+    })
+  }
+}
