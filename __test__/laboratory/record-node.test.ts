@@ -159,7 +159,7 @@ test('one recording at a time, ended with whoever took it', async t => {
   }
 })
 
-test('only the token records, and not what is closed or has processes', async t => {
+test('only the token records, and not what is closed', async t => {
   const node = await opened(t)
   t.is((await node.ask('/record', { authorization: 'Bearer nobody-knows-it' })).status, 401)
   t.is((await fetch(`http://${node.address}/record`)).status, 401)

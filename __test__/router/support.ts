@@ -250,6 +250,11 @@ export class Raw {
     return new Raw(socket)
   }
 
+  /** Whether the server has hung up. */
+  get ended(): boolean {
+    return this.#closed
+  }
+
   /** Sends bytes, or a line. */
   write(bytes: string | Buffer): void {
     this.socket.write(bytes)

@@ -128,7 +128,7 @@ export class Orders {
 }
 
 /** Those who are told of what leaves, each as often as it listens. */
-export class Listeners {
+export class MemoryListeners {
   readonly #all = new Set<(news: Invalidations) => void>()
   readonly #change: (listened: boolean) => void
 
@@ -159,7 +159,7 @@ export class Listeners {
 /** The memory of a native router. */
 export class NativeMemory implements RouterMemory {
   readonly #native: NativeRouter
-  readonly #listeners = new Listeners(listened => (listened ? this.#begin() : this.#end()))
+  readonly #listeners = new MemoryListeners(listened => (listened ? this.#begin() : this.#end()))
   readonly #orders = new Orders()
   #cancel: Cancel | undefined
 

@@ -4,7 +4,7 @@ import {
   bytesOf,
   type Invalidations,
   type KnownKey,
-  Listeners,
+  MemoryListeners,
   type MemoryOrder,
   Orders,
   type RouterMemory,
@@ -15,7 +15,7 @@ import type { Processes } from './processes.ts'
 
 export class ProcessMemory implements RouterMemory {
   readonly #processes: () => Processes | undefined
-  readonly #listeners = new Listeners(listened => this.#listen(listened))
+  readonly #listeners = new MemoryListeners(listened => this.#listen(listened))
   readonly #orders = new Orders()
   readonly #routes: Pick<RouterMemory, 'inspect'>
 

@@ -1,5 +1,4 @@
 // What clients of a node read, as a trace, while somebody takes it.
-import { randomBytes } from 'node:crypto'
 import { pause } from '../base/pause.ts'
 import { timersOf } from '../base/timers.ts'
 import type { NativeRouter } from '../native/router.ts'
@@ -19,7 +18,7 @@ export interface Tape {
 }
 
 /** A secret that is drawn for each recording. */
-export const newSecret = (): Uint8Array => randomBytes(16)
+export const newSecret = (): Uint8Array => crypto.getRandomValues(new Uint8Array(16))
 
 /** What the threads of this process record. */
 export function nativeTape(native: NativeRouter): Tape {
