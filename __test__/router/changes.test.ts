@@ -27,14 +27,18 @@ async function ask(t: ExecutionContext, port: number, at: number, ends: () => bo
   let client = await Raw.open(t, port)
   let [written, maybe] = [0, 0]
   const send = async (...words: string[]) => {
-    // A node says that it disconnects before it does: whoever looks asks nobody who goes.
     while (client.ended) {
       story.disconnected++
       client = await Raw.open(t, port)
     }
     const reply = await client.send(...words)
-    if (reply === '') story.unanswered++
-    else story.replies++
+    if (reply === '') {
+      // It was disconnected at the very moment at which it asked.
+      story.unanswered++
+      client = await Raw.open(t, port)
+    } else {
+      story.replies++
+    }
     return reply
   }
   for (let n = 0; !ends(); n++) {

@@ -14,6 +14,8 @@ import { SpoilingProxy } from './proxy.mjs'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const WITHIN = new URL('./within.mjs', import.meta.url).href
+/** As the image and the unit in `deploy` have it: large buffers go back to the system. */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576' }
 const encoded = part => Buffer.from(part).toString('base64url')
 
 export class Field {
@@ -28,8 +30,10 @@ export class Field {
   /**
    * @param mode - what the workers of the node are.
    * @param deadline - how long a request waits for the store, in milliseconds.
+   * @param changes - what is configured otherwise.
    */
-  constructor(mode, deadline) {
+  constructor(mode, deadline, changes = {}) {
+    this.#changes = changes
     this.#mode = mode
     this.#deadline = deadline
   }
@@ -169,7 +173,8 @@ export class Field {
   async #start() {
     const args = ['--import', WITHIN, CLI, 'serve', '--config', join(this.folder, 'config.json')]
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc']
-    this.node = spawn(process.execPath, args, { stdio, env: { ...process.env, FAULTS_FIRST: '1' } })
+    const env = { ...process.env, ...ALLOCATOR, FAULTS_FIRST: '1' }
+    this.node = spawn(process.execPath, args, { stdio, env })
     this.said = ''
     for (const stream of [this.node.stdout, this.node.stderr]) {
       stream.on('data', chunk => {

@@ -1,11 +1,13 @@
 // `npm run faults`: plays one fault after the other on a node and its store, while clients ask steadily and
 // look at every reply. It fails if a client hangs, a reply is wrong, the node ends, or if it does not go
-// back to where it was. With `--for`, a soak: faults in random order, clients and keys that come and go.
+// back to where it was. With `--for`, a soak: faults in random order, clients and keys that come and go. With
+// `--replacements`, no load: how long it takes to replace a worker.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { faults } from './faults.mjs'
 import { Field } from './field.mjs'
 import { Load } from './load.mjs'
+import { medianOf, replacements } from './replacement.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     each: { type: 'string', default: '3000' },
     deadline: { type: 'string', default: '1000' },
     for: { type: 'string' },
+    replacements: { type: 'string' },
     only: { type: 'string', multiple: true },
   },
 })
@@ -27,6 +30,8 @@ if (unknown !== undefined)
   stop(`there is no fault '${unknown}'; there are ${Object.keys(faults).join(', ')}`)
 if (!/^(threads|processes)$/.test(values.mode)) stop("--mode must be 'threads' or 'processes'")
 const duration = values.for === undefined ? undefined : milliseconds(values.for)
+
+if (values.replacements !== undefined) await timeReplacements(whole('replacements'))
 
 /** How long it may take until nobody is disturbed any more, in milliseconds. */
 const RECOVERY = 30_000
@@ -64,6 +69,20 @@ try {
 for (const failure of failures) say('FAILED', failure)
 say(failures.length === 0 ? 'passed' : 'FAILED', `${values.mode}, ${rate} requests a second`)
 process.exit(failures.length === 0 ? 0 : 1)
+
+/** Prints how long it takes until a worker that has failed is replaced, and ends. */
+async function timeReplacements(count) {
+  const field = new Field(values.mode, deadline, { workers: 1 })
+  try {
+    await field.open()
+    const all = await replacements(field, count)
+    say('replaced after', `${all.map(ms => ms.toFixed(0)).join(', ')} ms`)
+    say('median', `${medianOf(all).toFixed(0)} ms, ${values.mode}`)
+  } finally {
+    await field.close()
+  }
+  process.exit(0)
+}
 
 /** Plays faults one after the other. */
 async function round(load, names) {
