@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { canSetClocks } from './clock.mjs'
 
 /** How long something lasts that is done again and again. */
 async function repeat(ms, pause, act) {
@@ -48,6 +49,11 @@ const spoilt = way => async (field, ms) => {
   // What was garbled may still be on its way.
   if (way === 'garbage') field.proxy.cut()
 }
+
+export const CLOCK = 'clock set back and forth'
+
+/** Those that cannot be played here, and why. */
+export const missing = canSetClocks ? {} : { [CLOCK]: 'libfaketime is not installed' }
 
 export const faults = {
   'store killed': field => field.killStore(),
@@ -139,6 +145,13 @@ export const faults = {
           () => sleep(20),
         ),
       )
+    },
+  },
+  /** Tokens count for a day: an hour disturbs nobody. */
+  [CLOCK]: {
+    quiet: true,
+    async play(field) {
+      for (const hours of [1, -1, 0]) await field.setClock(hours * 3600)
     },
   },
   async 'no descriptors left'(field, ms) {

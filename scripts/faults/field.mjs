@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../free-port.mjs'
+import { clockOf, setClock } from './clock.mjs'
 import { SpoilingProxy } from './proxy.mjs'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -20,6 +21,8 @@ const encoded = part => Buffer.from(part).toString('base64url')
 
 export class Field {
   folder = mkdtempSync(join(tmpdir(), 'breakwater-faults-'))
+  /** Whether its clock is going to be set: looking at that costs each reading of a clock. */
+  setsClock = false
   #keys = generateKeyPairSync('ed25519')
   #revoked = []
   #issued
@@ -75,6 +78,15 @@ export class Field {
     this.#configure()
     const { status, body } = await this.#ask('POST', '/reload')
     if (status !== 200) throw new Error(`a reload was refused: ${body}`)
+  }
+
+  /** Sets the wall clock of the node so many seconds ahead, or back; done when it has seen that. */
+  async setClock(seconds) {
+    await sleep(setClock(this.#clock, seconds))
+  }
+
+  get #clock() {
+    return join(this.folder, 'clock')
   }
 
   async restart() {
@@ -173,7 +185,8 @@ export class Field {
   async #start() {
     const args = ['--import', WITHIN, CLI, 'serve', '--config', join(this.folder, 'config.json')]
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc']
-    const env = { ...process.env, ...ALLOCATOR, FAULTS_FIRST: '1' }
+    const clock = this.setsClock ? clockOf(this.#clock) : {}
+    const env = { ...process.env, ...ALLOCATOR, ...clock, FAULTS_FIRST: '1' }
     this.node = spawn(process.execPath, args, { stdio, env })
     this.said = ''
     for (const stream of [this.node.stdout, this.node.stderr]) {

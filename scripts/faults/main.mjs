@@ -4,7 +4,7 @@
 // `--replacements`, no load: how long it takes to replace a worker.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { faults } from './faults.mjs'
+import { CLOCK, faults, missing } from './faults.mjs'
 import { Field } from './field.mjs'
 import { Load } from './load.mjs'
 import { medianOf, replacements } from './replacement.mjs'
@@ -24,10 +24,12 @@ const { values } = parseArgs({
 const [rate, clients, each, deadline] = ['rate', 'clients', 'each', 'deadline'].map(name =>
   whole(name),
 )
-const names = values.only ?? Object.keys(faults)
+const names = values.only ?? Object.keys(faults).filter(name => !(name in missing))
 const unknown = names.find(name => !(name in faults))
 if (unknown !== undefined)
   stop(`there is no fault '${unknown}'; there are ${Object.keys(faults).join(', ')}`)
+const unplayed = names.find(name => name in missing)
+if (unplayed !== undefined) stop(`'${unplayed}' cannot be played: ${missing[unplayed]}`)
 if (!/^(threads|processes)$/.test(values.mode)) stop("--mode must be 'threads' or 'processes'")
 const duration = values.for === undefined ? undefined : milliseconds(values.for)
 
@@ -39,6 +41,7 @@ const RECOVERY = 30_000
 const GROWTH = { share: 0.25, memory: 32 * 1024, descriptors: 8, timers: 5 }
 
 const field = new Field(values.mode, deadline)
+field.setsClock = names.includes(CLOCK)
 const failures = []
 try {
   await field.open()
