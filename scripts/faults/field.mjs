@@ -103,7 +103,8 @@ export class Field {
   async killStore() {
     await this.store.kill()
     await sleep(300)
-    this.store = await this.#redis('store', this.store.port)
+    // What took its place in a failover has its data by another name.
+    this.store = await this.#redis(this.store.name, this.store.port)
   }
 
   /** Has a replica take the place of the store. */
@@ -252,7 +253,8 @@ export class Field {
     }
     const tell = (...words) =>
       execFileSync('redis-cli', ['-p', `${at}`, ...words], { encoding: 'utf8' })
-    return { port: at, dir: port ? this.store.dir : dir, kill, tell, signal: s => server.kill(s) }
+    const where = { port: at, dir: port ? this.store.dir : dir, name }
+    return { ...where, kill, tell, signal: s => server.kill(s) }
   }
 }
 
