@@ -56,8 +56,8 @@ for (const [way, options] of ways) {
         for (const key of ['of:kept', 'of:left', 'of:usual', 'free']) {
           await direct.send('SET', key, 'v')
           t.is(await client.send('GET', key), '$1\r\nv\r\n')
-          const isHeld = () => router.memory!.inspect(key).reply !== undefined
-          while (key !== 'of:left' && !isHeld()) await sleep(5)
+          const isHeld = async () => (await router.memory!.inspect(key)).reply !== undefined
+          while (key !== 'of:left' && !(await isHeld())) await sleep(5)
           for (let again = 0; again < 2; again++) t.is(await client.send('GET', key), '$1\r\nv\r\n')
         }
         const stats = router.stats()
@@ -66,7 +66,7 @@ for (const [way, options] of ways) {
         t.is(route('off:*').passed, 3)
         t.is(route('of:*').shadowed, 2)
         t.is(stats.hooks.kinds.find(({ hook }) => hook === 'route')!.asked, 3)
-        t.is(router.memory!.inspect('of:left').route, 'off:*')
+        t.is((await router.memory!.inspect('of:left')).route, 'off:*')
         // What another client changes is heard of, whatever the route.
         await direct.send('SET', 'of:kept', 'new')
         while ((await client.send('GET', 'of:kept')) !== '$3\r\nnew\r\n');
@@ -107,14 +107,14 @@ withStore('a reload of the hooks, or of the routes, forgets what was chosen', as
   const client = await Raw.open(t, port)
   const hits = () => router.stats().routes.find(({ match }) => match === '*')!.hits
   await client.send('GET', 'a')
-  while (router.memory!.inspect('a').reply === undefined) await sleep(5)
+  while ((await router.memory!.inspect('a')).reply === undefined) await sleep(5)
   await client.send('GET', 'a')
   t.is(hits(), 1)
   await router.reload({ ...given, hooks: of('off:*') })
   await client.send('GET', 'a')
   await client.send('GET', 'a')
   t.is(hits(), 1, 'nothing of it is given any more')
-  t.is(router.memory!.inspect('a').route, 'off:*')
+  t.is((await router.memory!.inspect('a')).route, 'off:*')
   // Of a route that is gone the hook is told.
   const heard = hookWarnings(t)
   await router.reload({ ...given, routes: [], hooks: of('off:*') })
