@@ -17,6 +17,7 @@ import { near } from './near.ts'
 import { nearWorkers } from './near-workers.ts'
 import { pauses } from './pauses.ts'
 import { popular } from './popular.ts'
+import { hooks } from './router/hooks.ts'
 import { router } from './router.ts'
 import { routing } from './routing/main.ts'
 import { secondTier } from './second-tier.ts'
@@ -43,6 +44,7 @@ const HELP = `npm run bench -- [NAME...] [options]
   fleet         a write in one process until another reads it, over a redis-server
   router        CPU an operation of the routing node, against redis-server and twemproxy; hot
                 reads, a store 1 ms away, a timer under load, several stores, users
+  hooks         what hooks of each kind cost a node
   metrics       what counting costs a node and a cache
   routing       a fleet routed by key and at random, lookups of a ring, a pool of workers
   warm-start    a new process over a warm fleet: its first 100 requests
@@ -55,7 +57,8 @@ Without a name all of them run, which takes about an hour.
                     100000; near-workers: 1000,100000; near: all of its cases)
   --rounds N        rounds of headline, workers, drop-in, near, loading and second-tier (7),
                     pauses, memory and drop-in-heap (3), classic (15); writes of tier (3000) and
-                    fleet (2000); of router, metrics and routing (3); starts of warm-start (20)
+                    fleet (2000); of router, hooks, metrics and routing (3); starts of
+                    warm-start (20)
   --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
   --kinds NAME,...  kinds of keys in classic (all)
@@ -124,6 +127,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   popular: () => popular({ seconds: number('seconds', 10) }),
   fleet: () => fleet({ writes: number('rounds', 2000) }),
   router: () => router({ rounds: number('rounds', 3) }),
+  hooks: () => hooks({ rounds: number('rounds', 3) }),
   metrics: () => metrics({ rounds: number('rounds', 3) }),
   routing: () => routing({ rounds: number('rounds', 3) }),
   'warm-start': () => warmStart({ starts: number('rounds', 20) }),

@@ -2,8 +2,7 @@
  * What it costs that a node knows who may do what: hits of a user with a pattern of keys, against a node
  * where everybody may do everything; and an AUTH by a signed token that the node has checked before.
  */
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { cpu } from '../lib/cpu.ts'
 import { type RedisServer, redisServer } from '../lib/redis-server.ts'
 import { median, type Row, table, times } from '../lib/report.ts'
+import { load, spent } from './load.ts'
 import { fill, startNode } from './node.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -41,15 +41,9 @@ export async function policy({ rounds }: { rounds: number }): Promise<Row[]> {
     }
     const rows: Row[] = []
     for (const { name, flags, requests } of LOADS) {
-      const spent = new Map(Object.keys(sides).map(side => [side, [] as number[]]))
-      for (let round = 0; round < rounds * 3; round++) {
-        for (const [side, { pid, port }] of Object.entries(sides)) {
-          const before = cpu(pid)
-          await load(port, [...flags, '-n', `${requests}`, '-r', `${KEYS}`, '-t', 'get'])
-          spent.get(side)!.push((cpu(pid) - before) / requests)
-        }
-      }
-      const [without, within] = [...spent.values()] as [number[], number[]]
+      const asked = { flags: [...flags, '-r', `${KEYS}`, '-t', 'get'], requests }
+      const figures = await spent(sides, rounds * 3, asked)
+      const [without, within] = [figures['no users'], figures['a pattern of keys']]
       const ratio = median(within.map((value, round) => value / without[round]!))
       const row = { bench: 'router', what: `policy: hits, ${name}`, entries: KEYS, unit: 'us' }
       rows.push({ ...row, side: 'no users', value: median(without) })
@@ -99,10 +93,4 @@ function rules(dir: string): object {
 function token(dir: string): string {
   const args = [CLI, 'token', 'make', '--key', join(dir, 'key.jwk'), '--subject', 'ada']
   return execFileSync(process.execPath, args, { encoding: 'utf8' }).trim()
-}
-
-async function load(port: number, flags: string[]): Promise<void> {
-  const run = spawn('redis-benchmark', ['-p', `${port}`, '-q', ...flags], { stdio: 'ignore' })
-  const [code] = await once(run, 'exit')
-  if (code !== 0) throw new Error(`redis-benchmark ended with ${code}`)
 }
