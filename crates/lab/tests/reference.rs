@@ -1,6 +1,6 @@
 //! Hit ratios of real traces beside those of an independent simulator, where the folder of traces is:
 //! `BREAKWATER_TRACES` names it. LRU and the optimum agree within 0.05 points, S3-FIFO, ARC and SIEVE
-//! within 1.
+//! within 1. Curves from a hundredth of the keys are 1 point off the whole ones at most, on average.
 
 use breakwater_lab::trace::read;
 use breakwater_lab::{Capacity, Curve, Format, Plan, PolicyName, Progress, Trace, simulate};
@@ -22,13 +22,19 @@ fn trace(folder: &Path, name: &str) -> Trace {
     read(&file, Format::U32, usize::MAX, &Progress::default()).expect("a trace of the folder")
 }
 
-#[test]
-fn hit_ratios_are_those_of_an_independent_simulator() {
+/// The folder of traces, and the table of what another simulator says of them.
+fn reference() -> Option<(PathBuf, String)> {
     let Some(folder) = std::env::var_os("BREAKWATER_TRACES").map(PathBuf::from) else {
         eprintln!("BREAKWATER_TRACES names no folder of traces: nothing was compared");
-        return;
+        return None;
     };
     let table = std::fs::read_to_string(folder.join("reference.tsv")).expect("reference.tsv");
+    Some((folder, table))
+}
+
+#[test]
+fn hit_ratios_are_those_of_an_independent_simulator() {
+    let Some((folder, table)) = reference() else { return };
     let mut lines = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let head = lines.next().expect("a head");
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -61,11 +67,7 @@ fn hit_ratios_are_those_of_an_independent_simulator() {
 
 #[test]
 fn a_curve_of_a_hundredth_of_the_keys_is_within_a_point_of_the_whole_one() {
-    let Some(folder) = std::env::var_os("BREAKWATER_TRACES").map(PathBuf::from) else {
-        eprintln!("BREAKWATER_TRACES names no folder of traces: nothing was compared");
-        return;
-    };
-    let table = std::fs::read_to_string(folder.join("reference.tsv")).expect("reference.tsv");
+    let Some((folder, table)) = reference() else { return };
     let mut names: Vec<&str> =
         table.lines().skip(1).filter_map(|line| line.split('\t').next()).collect();
     names.dedup();
