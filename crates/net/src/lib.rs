@@ -25,6 +25,7 @@ mod listener;
 mod proxy;
 mod reading;
 mod socket;
+mod spare;
 mod tls;
 
 pub use driver::{Cost, Driver, Fault, Settings};

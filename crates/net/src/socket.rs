@@ -54,6 +54,11 @@ impl Socket {
         }
     }
 
+    /// Says a few words to a new client, if there is room for them.
+    pub fn tell(&self, words: &[u8]) {
+        let _ = either!(Self, self, socket => (&mut &*socket).write(words));
+    }
+
     /// The other end and this one, as Redis writes them.
     pub fn ends(&self) -> (String, String) {
         match self {

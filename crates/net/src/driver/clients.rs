@@ -58,6 +58,7 @@ impl Driver {
                 }
                 Accepted::Nothing => return self.gate.give_back(bounds.rate),
                 Accepted::Short => {
+                    self.router.count_turned_away(self.spare.turn_away(listener));
                     listener.waits = true;
                     return self.deadlines.add(Instant::now() + SHORT, Due::Accept(at));
                 }

@@ -19,6 +19,7 @@ use crate::gate::Gate;
 use crate::group::{Group, Membership};
 use crate::links::Links;
 use crate::listener::{Entrance, Listener};
+use crate::spare::Spare;
 use crate::tls::StoreTls;
 use ahead::Lookahead;
 use breakwater_router::{ClientId, LinkId, Mailbox, Output, Relay, Router};
@@ -93,6 +94,7 @@ pub struct Driver {
     waker: Arc<Waker>,
     events: Events,
     listeners: Vec<Listener>,
+    spare: Spare,
     /// How connections are let in, and the listeners that wait until one has agreed on keys.
     gate: Gate,
     held_back: Vec<usize>,
@@ -144,6 +146,7 @@ impl Driver {
             events: Events::with_capacity(EVENTS),
             queue: (0..listeners.len()).map(Task::Accept).collect(),
             listeners,
+            spare: Spare::new(),
             gate: Gate::default(),
             held_back: vec![],
             connections: SlotMap::new(),

@@ -335,6 +335,11 @@ impl Router {
         u64::try_from(self.cache().clock().elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// So many clients were turned away, since the system had no room for them.
+    pub fn count_turned_away(&self, clients: u64) {
+        self.refused.fetch_add(clients, Ordering::Relaxed);
+    }
+
     /// Takes in a client, or says what to send to it before it is disconnected.
     pub(crate) fn join(
         &self,
