@@ -154,6 +154,24 @@ test('removals are told as they come, and only to those who ask', async t => {
   t.true(reasons.has('deleted') && reasons.has('cleared'))
 })
 
+test('a removal for a rare reason is told beside many for a frequent one', async t => {
+  t.timeout(60_000)
+  const cache = new Cache<string>({ max: 1000, name: 'rare' })
+  const port = await served(t, dashboard(cache, { every, token: TOKEN }))
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  const watcher = await Watcher.open(t, port, '/removals?source=rare', headers)
+  await watcher.next('removals')
+  for (let i = 0; i < 900; i++) cache.set(`${i}`, 1)
+  for (let i = 0; i < 800; i++) cache.set(`${i}`, 2)
+  cache.delete('850')
+  cache.delete('851')
+  const { removals, more } = await watcher.next<Removals>('removals')
+  const of = (reason: string) => removals.filter(removal => removal.reason === reason).length
+  t.is(of('deleted'), 2)
+  t.is(of('replaced'), 48)
+  t.is(more, 752)
+})
+
 test('a cache that is closed is shown as down', async t => {
   t.timeout(60_000)
   const cache = new Cache({ max: 10, name: 'ends' })

@@ -4,10 +4,7 @@ import type { Removal } from './frames.ts'
 import type { TellRemovals } from './source.ts'
 import type { Sending } from './stream.ts'
 
-/**
- * How often a viewer is told, in milliseconds, and the most removals of a reason at once: a rare one is not
- * hidden by one that is frequent.
- */
+/** How often a viewer is told, in milliseconds, and the most removals at once. */
 const EVERY = 250
 const MOST = 50
 /** The most classes of keys that are counted apart, and what all others are called. */
@@ -18,38 +15,30 @@ const SILENT = 10
 
 /** Sends what `listen` tells until the result is called. */
 export function sendRemovals(listen: (tell: TellRemovals) => () => void, to: Sending): () => void {
-  let removals: Removal[] = []
-  let shown = new Map<string, number>()
-  let more = 0
+  let shown = new Shown()
+  let all = 0
   let counts = new Map<string, number>()
   let silent = 0
   const stop = listen((came, classes) => {
-    const before = removals.length
-    for (const removal of came) if (roomFor(removal.reason)) removals.push(removal)
-    const all = classes.reduce((sum, [, count]) => sum + count, 0)
-    more += Math.max(0, all - (removals.length - before))
+    for (const removal of came) shown.add(removal)
     for (const [of, count] of classes) {
       const name = counts.has(of) || counts.size < MOST_CLASSES ? of : OTHERS
       counts.set(name, (counts.get(name) ?? 0) + count)
+      all += count
     }
   })
-  const roomFor = (reason: string) => {
-    const taken = shown.get(reason) ?? 0
-    shown.set(reason, taken + 1)
-    return taken < MOST
-  }
   let cancel = () => {}
   const tell = () => {
     cancel = timersOf(undefined).after(EVERY, tell)
-    const isQuiet = removals.length === 0 && more === 0 && ++silent < SILENT
+    const isQuiet = shown.size === 0 && all === 0 && ++silent < SILENT
     if (isQuiet || to.isBehind) return
     send()
   }
   const send = () => {
-    to.send('removals', { removals, more, counts: [...counts] })
-    removals = []
-    shown = new Map()
-    more = 0
+    const more = Math.max(0, all - shown.size)
+    to.send('removals', { removals: shown.inOrder(), more, counts: [...counts] })
+    shown = new Shown()
+    all = 0
     counts = new Map()
     silent = 0
   }
@@ -58,5 +47,31 @@ export function sendRemovals(listen: (tell: TellRemovals) => () => void, to: Sen
   return () => {
     cancel()
     stop()
+  }
+}
+
+/** The first removals, of which a frequent reason gives up its last ones for a rare one. */
+class Shown {
+  readonly #byReason = new Map<string, { removal: Removal; number: number }[]>()
+  #number = 0
+  size = 0
+
+  add(removal: Removal): void {
+    const alike = this.#byReason.get(removal.reason) ?? []
+    if (this.size === MOST) {
+      const [most] = [...this.#byReason.values()].sort((a, b) => b.length - a.length)
+      if (most === undefined || most.length <= alike.length + 1) return
+      most.pop()
+      this.size--
+    }
+    this.#byReason.set(removal.reason, alike)
+    alike.push({ removal, number: this.#number++ })
+    this.size++
+  }
+
+  /** As they came. */
+  inOrder(): Removal[] {
+    const all = [...this.#byReason.values()].flat()
+    return all.sort((a, b) => a.number - b.number).map(({ removal }) => removal)
   }
 }

@@ -7,7 +7,7 @@ import { el, setText } from './dom.ts'
 import { listen } from './stream.ts'
 
 /** The most rows of a reason: a rare one stays in sight beside one that is frequent. */
-const MOST = 40
+const MOST = 100
 /** The span that rates are of, in milliseconds, and how many are shown. */
 const SPAN = 10_000
 const MOST_RATES = 8
