@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
@@ -180,7 +181,11 @@ export class Stage {
       ...['--admin', admin, '--admin-token-file', join(this.#folder, 'token')],
     ]
     const child = spawn(process.execPath, [CLI, 'serve', ...flags], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    // That stores die is part of the play.
+    createInterface({ input: child.stderr }).on('line', line => {
+      if (!/ is down$/.test(line)) console.error(line)
     })
     this.#watch(child)
     await said(child, /listens on/)

@@ -262,6 +262,17 @@ fn what_redis_sends_is_read_as_it_is_meant() {
 }
 
 #[test]
+fn a_push_within_a_push_goes_with_it() {
+    let inner = b">1\r\n+inner\r\n";
+    let outer = [b">2\r\n+outer\r\n", &inner[..], b"+end\r\n"].concat();
+    let bytes = [b"*2\r\n:1\r\n", &outer[..], inner, b":2\r\n"].concat();
+    let mut parser = ReplyParser::default();
+    assert_eq!(parser.parse(&bytes), Ok(Some(Frame { len: bytes.len(), kind: Kind::Array })));
+    let pushes: Vec<_> = parser.pushes().iter().map(|range| &bytes[range.clone()]).collect();
+    assert_eq!(pushes, [&outer[..], inner]);
+}
+
+#[test]
 fn a_push_within_a_reply_is_no_part_of_it() {
     let push = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nb\r\n";
     let bytes = [b"*2\r\n$1\r\na\r\n", &push[..], b"|1\r\n:1\r\n:2\r\n", push, b"$-1\r\n"].concat();

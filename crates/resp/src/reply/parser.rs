@@ -302,7 +302,10 @@ impl ReplyParser {
                     return false;
                 }
                 Some(Open::Push { start, .. }) => {
-                    self.pushes.push(start..self.at);
+                    // One within another goes with that.
+                    if !self.open.iter().any(|open| matches!(open, Open::Push { .. })) {
+                        self.pushes.push(start..self.at);
+                    }
                     return false;
                 }
                 _ => {}
