@@ -143,8 +143,10 @@ fronted(
       message: /recorded already/,
     })
     const rows: string[][] = []
+    let begun = false
     const taken = (async () => {
       for await (const text of recording) {
+        begun = true
         const lines = text
           .trim()
           .split('\n')
@@ -152,8 +154,8 @@ fronted(
         rows.push(...lines.map(line => line.split(',')))
       }
     })()
-    // All of the processes begin before anything is read.
-    await sleep(100)
+    // All of the processes record.
+    await until(() => begun)
     const read = async (key: string) => {
       for (let n = 0; n < 100; n++) for (const client of clients) await client.send('GET', key)
     }

@@ -28,8 +28,11 @@ export class ProcessTape implements Tape {
     return true
   }
 
+  begun(): Promise<void> {
+    return this.#ready
+  }
+
   async take(): Promise<[rows: string, lost: number]> {
-    await this.#ready
     // All that was read by now is in the answers.
     const until = machineNow() - (this.#began ?? 0) - APART
     const answers = await this.#processes.ask('recorded', undefined)

@@ -12,6 +12,8 @@ const SILENT = 200
 export interface Tape {
   /** Begins; `false` if somebody records already. */
   begin(): boolean
+  /** Done when everything is recorded that is read from now on. */
+  begun(): Promise<void>
   /** The rows since this was asked last, in the order of their time, and how many were lost. */
   take(): [rows: string, lost: number] | Promise<[rows: string, lost: number]>
   end(): void
@@ -24,6 +26,7 @@ export const newSecret = (): Uint8Array => crypto.getRandomValues(new Uint8Array
 export function nativeTape(native: NativeRouter): Tape {
   return {
     begin: () => native.record(newSecret(), 0),
+    begun: () => Promise.resolve(),
     take: () => native.recorded(),
     end: () => native.endRecording(),
   }
@@ -31,7 +34,7 @@ export function nativeTape(native: NativeRouter): Tape {
 
 /**
  * The lines of a recording that has begun, some at a time, until the signal aborts, the router closes or
- * nobody takes them. A line that begins with `#` is no row: `# lost 3` says how many rows there was no
+ * nobody takes them. The first one names the columns: what is read from then on is recorded. A line that begins with `#` is no row: `# lost 3` says how many rows there was no
  * room for.
  */
 export function recordingOf(
@@ -58,6 +61,7 @@ async function* lines(
   end: () => void,
 ): AsyncGenerator<string> {
   try {
+    await tape.begun()
     yield 'time,key,size\n'
     for (let silent = 0; goesOn(); silent++) {
       const [rows, lost] = await tape.take()
