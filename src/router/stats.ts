@@ -56,7 +56,7 @@ export interface RouterStats {
     maxBytes: number
     /** Clients that were disconnected since more waited. */
     cut: number
-    /** Clients that were since more waited of their users than {@link LimitOptions.bufferedBytes}. */
+    /** Clients that were since more waited of their users than `limits.bufferedBytes`. */
     cutByUser: number
     /** Clients that were since they took no reply for {@link RouterOptions.slowReaderTimeout}. */
     cutSlow: number
