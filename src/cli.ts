@@ -31,6 +31,9 @@ const commands = [
   tokenCommand,
 ]
 
+// Whoever reads what it says may go, as `head` does; a node serves on.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 const program = new Command('breakwater')
   .description('A cache engine for Node.js, and a routing node that Redis clients connect to.')
   .version(version(), '-v, --version', 'print the version')

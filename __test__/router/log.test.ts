@@ -190,6 +190,33 @@ fronted(
   },
 )
 
+for (const [format, mode] of [
+  ['plain', 'threads'],
+  ['pretty', 'threads'],
+  ['json', 'threads'],
+  ['plain', 'processes'],
+] as const) {
+  fronted(`${format}, ${mode}: a node serves on whose log nobody reads any more`, async t => {
+    t.timeout(120_000)
+    const store = await redis(t)
+    const url = `redis://127.0.0.1:${store.port}`
+    const flags = ['--mode', mode, '--workers', '1', '--log-format', format]
+    const node = await serve(t, ...flags, '--store', url)
+    node.process.stdout!.destroy()
+    node.process.stderr!.destroy()
+    const client = await Raw.open(t, node.port)
+    t.is(await client.send('SET', 'a', '1'), '+OK\r\n')
+    await store.stop('SIGKILL')
+    let said = ''
+    while (!said.startsWith('-')) said = await client.send('SET', 'a', '2')
+    await redis(t, '--port', `${store.port}`)
+    while (said !== '+OK\r\n') said = await client.send('SET', 'a', '3')
+    node.process.kill('SIGHUP')
+    t.is(await client.send('GET', 'a'), '$1\r\n3\r\n')
+    t.is(await node.stop(), 0)
+  })
+}
+
 test('a level is changed by a reload', async t => {
   const file = join(folderOf(t, 'level'), 'breakwater.config.json')
   const write = (config: object) => writeFileSync(file, JSON.stringify({ workers: 1, ...config }))

@@ -44,7 +44,7 @@ export class Log {
       throw new InvalidOptionError('logFormat', 'json', allowed)
     })
     const out = pino.destination({ fd: 1, sync: false, maxLength: MOST })
-    // Whoever reads it may go; the node serves on.
+    // As the streams of the process do.
     out.on('error', () => {})
     const logger = pino(
       {

@@ -30,6 +30,8 @@ const COUNTED = 250
 // What ends or reloads a node is told to its first process, which tells this one; a terminal and a
 // service manager tell all of them.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+// Whoever reads what it says may go.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 // Whoever has no first process any more ends as well.
 process.once('disconnect', () => process.exit(1))
 // What comes while nobody hears messages is lost: orders are kept until somebody obeys.
