@@ -3,10 +3,10 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { createRouter, type Invalidations, type RouterOptions } from 'breakwater/router'
+import type { Invalidations, RouterOptions } from 'breakwater/router'
 import { ask } from '../admin/support.ts'
 import { folderOf } from '../helpers/folders.ts'
-import { hasRedis } from './store/support.ts'
+import { hasRedis, startProcesses } from './store/support.ts'
 import { Raw, redis, run, serve } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
@@ -15,22 +15,11 @@ async function until(condition: () => boolean | Promise<boolean>) {
   while (!(await condition())) await sleep(5)
 }
 
-/** A router of two processes in front of a store. */
+/** A router of two processes, and its store asked directly. */
 async function start(t: ExecutionContext, options: RouterOptions = {}) {
-  t.timeout(180_000)
-  const behind = await redis(t)
-  const store = `redis://127.0.0.1:${behind.port}`
-  const router = createRouter({
-    mode: 'processes',
-    workers: 2,
-    maxBytes: '64mb',
-    store,
-    ...options,
-  })
-  t.teardown(() => router.close())
-  const { port } = await router.listen({ port: 0 })
-  const processes = () => router.status().workers.processes
-  return { router, memory: router.memory!, port, direct: await Raw.open(t, behind.port), processes }
+  const started = await startProcesses(t, options)
+  const direct = await Raw.open(t, started.behind.port)
+  return { ...started, memory: started.router.memory!, direct }
 }
 
 /** A client of each of two processes, by the number of its process. */

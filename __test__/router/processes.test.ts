@@ -18,7 +18,7 @@ import { ask } from '../admin/support.ts'
 import { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
 import { heard } from '../helpers/heard.ts'
-import { hasRedis } from './store/support.ts'
+import { hasRedis, startProcesses } from './store/support.ts'
 import {
   type Crash,
   installed,
@@ -37,19 +37,6 @@ const MANAGER = fileURLToPath(new URL('../helpers/notified.py', import.meta.url)
 
 async function until(condition: () => boolean | Promise<boolean>) {
   while (!(await condition())) await sleep(5)
-}
-
-/** A router of two processes in front of a store, in this process. */
-async function start(t: ExecutionContext, options: RouterOptions = {}) {
-  t.timeout(180_000)
-  const behind = await redis(t)
-  const store = `redis://127.0.0.1:${behind.port}`
-  const given = { mode: 'processes', workers: 2, maxBytes: '64mb', store, ...options } as const
-  const router = createRouter(given)
-  t.teardown(() => router.close())
-  const { port } = await router.listen({ port: 0 })
-  const processes = () => router.status().workers.processes
-  return { router, port, given, behind, processes }
 }
 
 /** `breakwater serve --mode processes`, and how it is asked. */
@@ -119,7 +106,7 @@ for (const how of ['SIGKILL', 'throw', 'reject', 'exit'] satisfies (Crash | 'SIG
 }
 
 fronted('who waits to be accepted by a process that dies is served by another one', async t => {
-  const { router, port, processes } = await start(t)
+  const { router, port, processes } = await startProcesses(t)
   const [first, second] = processes() as [number, number]
   // Nobody accepts.
   process.kill(first, 'SIGSTOP')
@@ -133,7 +120,7 @@ fronted('who waits to be accepted by a process that dies is served by another on
 })
 
 fronted('a restart replaces each process, and no request fails', async t => {
-  const { router, port, processes } = await start(t)
+  const { router, port, processes } = await startProcesses(t)
   const clients = Array.from({ length: 12 }, () => {
     const client = new Redis(port, { retryStrategy: () => 1, maxRetriesPerRequest: null })
     client.on('error', () => {})
@@ -170,7 +157,7 @@ fronted('a restart replaces each process, and no request fails', async t => {
 
 fronted('a reload counts in all processes once it is done, and in those to come', async t => {
   const users = [{ name: 'default', permissions: ['read', 'write'] as const }]
-  const { router, port, given } = await start(t, { users: users as never })
+  const { router, port, given } = await startProcesses(t, { users: users as never })
   const clients = await clientsOf(t, port, 2)
   const next = { ...given, users: [{ name: 'default', permissions: ['read'] }] } as RouterOptions
   t.deepEqual((await router.reload(next)).changed, ['users[default].permissions'])
@@ -195,7 +182,7 @@ fronted('a reload counts in all processes once it is done, and in those to come'
 fronted('a process that still drains goes by a reload as well', async t => {
   const users = (...permissions: string[]) => [{ name: 'default', permissions }] as never
   const drain = { over: '1h' } as const
-  const { router, port, given, processes } = await start(t, {
+  const { router, port, given, processes } = await startProcesses(t, {
     users: users('read', 'write'),
     drain,
   })
@@ -212,7 +199,7 @@ fronted('a process that still drains goes by a reload as well', async t => {
 })
 
 fronted('what the processes count is told as of one node', async t => {
-  const { router, port } = await start(t)
+  const { router, port } = await startProcesses(t)
   const clients = await clientsOf(t, port, 2)
   for (const client of clients.keys()) {
     for (let i = 0; i < 10; i++) await client.send('GET', 'k')

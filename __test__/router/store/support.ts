@@ -1,6 +1,7 @@
 // A node in front of a real Redis.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
+import { createRouter, type RouterOptions } from 'breakwater/router'
 import { Ring } from '../../../src/routing/index.ts'
 import { installed, Raw, redis, type Served, serve } from '../support.ts'
 
@@ -127,4 +128,17 @@ export function subscribers(
     return client
   }
   return Promise.all(Array.from({ length: count }, subscriber))
+}
+
+/** A router of two processes in front of a store, in this process. */
+export async function startProcesses(t: ExecutionContext, options: RouterOptions = {}) {
+  t.timeout(180_000)
+  const behind = await redis(t)
+  const store = `redis://127.0.0.1:${behind.port}`
+  const given = { mode: 'processes', workers: 2, maxBytes: '64mb', store, ...options } as const
+  const router = createRouter(given)
+  t.teardown(() => router.close())
+  const { port } = await router.listen({ port: 0 })
+  const processes = () => router.status().workers.processes
+  return { router, port, given, behind, processes }
 }
