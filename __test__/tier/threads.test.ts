@@ -1,9 +1,10 @@
 // Threads of one process that share a cache, each with a session of its own over one Redis: what one
 // of them does is no news to the others, and what other processes do is.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { Cache } from '../../src/index.ts'
+import type { Tier } from '../../src/tier/contract.ts'
 import { redis as redisTier } from '../../src/tier/redis/index.ts'
 import { installed } from '../router/support.ts'
 import { connect } from './invalidation.ts'
@@ -50,10 +51,22 @@ async function fleet(t: ExecutionContext, mode: 'tracking' | 'bus', { start }: S
   const [one, two] = [await Thread.open(t, data), await Thread.open(t, data)]
   const { client } = await connect(t, 'ioredis', port)
   const inner = redisTier(client, { timeout: '20s', invalidation })
+  const heard = new EventEmitter()
+  const tier: Tier = {
+    open: host =>
+      inner.open({
+        ...host,
+        name: tierName,
+        changed(keys) {
+          host.changed(keys)
+          for (const key of keys) heard.emit(String(key))
+        },
+      }),
+  }
   const other = new Cache<string, string>({
     name: `c${Math.random()}`,
     max: 1000,
-    tier: { open: host => inner.open({ ...host, name: tierName }) },
+    tier,
     loader: () => undefined,
   })
   t.teardown(() => other.close())
@@ -63,9 +76,11 @@ async function fleet(t: ExecutionContext, mode: 'tracking' | 'bus', { start }: S
     one,
     two,
     other,
-    /** What each thread was told of the other process's doing, when all has been heard. */
+    /** What each thread was told of the other process's doing, when all have heard all. */
     async told(): Promise<string[][]> {
       const end = `end ${ends++}`
+      // The other process hears what the threads did, by a connection of its own.
+      await Promise.all([once(heard, `${end} of one`), one.do('put', `${end} of one`, end)])
       await other.put(end, end)
       const lists: string[][] = []
       for (const thread of [one, two]) {
