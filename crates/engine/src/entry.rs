@@ -6,6 +6,7 @@
 use crate::key::{Key, KeyKind};
 use crate::memory;
 use crate::note::{Draft, NoteRef, flag};
+use crate::spares::Spares;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -168,9 +169,11 @@ impl EntryPtr {
     }
 
     /// A new entry that nobody else knows; `None` when the system has no memory left. The caller
-    /// has checked both lengths.
-    #[inline]
+    /// has checked both lengths, and knows its footprint.
+    #[inline(always)]
     pub(crate) fn create(
+        spares: &Spares,
+        footprint: usize,
         linked: bool,
         key: Key<'_>,
         value: Value<'_>,
@@ -179,7 +182,10 @@ impl EntryPtr {
     ) -> Option<Self> {
         let (note_len, flags) = draft.map_or((0, 0), |draft| (draft.len(), draft.flags()));
         let size = Self::size(linked, key.bytes.len() + value.bytes.len() + note_len);
-        let block = memory::allocate(size)?;
+        let block = match spares.take(footprint) {
+            Some(block) => block,
+            None => memory::allocate(size)?,
+        };
         let header = Header {
             deadline_and_key_len: AtomicU64::new(deadline << 16 | key.bytes.len() as u64),
             value_len: value.bytes.len() as u32,
@@ -210,15 +216,18 @@ impl EntryPtr {
     ///
     /// # Safety
     /// Nobody else can reach the entry any more, and it was created with the same `linked`.
-    #[inline]
-    pub(crate) unsafe fn destroy(self, linked: bool) -> usize {
+    #[inline(always)]
+    pub(crate) unsafe fn destroy(self, spares: &Spares, linked: bool) -> usize {
         // SAFETY: by contract the entry is alive and ours.
         unsafe {
             let size = Self::size(linked, self.read().len());
+            let footprint = memory::footprint(size);
             let front = if linked { LINKS } else { 0 };
             let block = NonNull::new_unchecked(self.0.as_ptr().sub(front));
-            memory::free(block, size);
-            memory::footprint(size)
+            if !spares.keep(block, footprint) {
+                memory::free(block, size);
+            }
+            footprint
         }
     }
 
@@ -293,7 +302,7 @@ impl<'a> EntryRef<'a> {
     }
 
     /// The bytes of key, value and note.
-    #[inline]
+    #[inline(always)]
     fn len(&self) -> usize {
         let payload = self.key_len() + self.header().value_len as usize;
         if self.has_note() { payload + self.note_len() } else { payload }

@@ -9,6 +9,7 @@
 //!     wheel      hints about who has expired
 //!     ledger     one byte budget, an account on it for each shard
 //!   entry      one allocation: header, key, value, note
+//!   spares     free blocks that a thread keeps for its next entries
 //!   reclaim    epochs: when what was unlinked can be freed
 //! flight     who loads a key, and who waits
 //! hot        which keys are read most
@@ -52,6 +53,7 @@ mod removal;
 mod repeats;
 mod shard;
 mod shim;
+mod spares;
 mod stats;
 mod tags;
 mod thread;

@@ -5,7 +5,6 @@
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 
 pub(crate) use heap::prepare;
 
@@ -15,18 +14,22 @@ pub(crate) const ALIGN: usize = 16;
 /// Sizes below so many steps of [`ALIGN`] bytes are looked up: the computation takes longer.
 const SMALL: usize = 128;
 
+/// What these sizes take: a class below 2 KiB is at most 2.5 KiB.
+static SMALL_FOOTPRINTS: [u16; SMALL] = {
+    let mut footprints = [0; SMALL];
+    let mut step = 0;
+    while step < SMALL {
+        footprints[step] = heap::small_class(step * ALIGN) as u16;
+        step += 1;
+    }
+    footprints
+};
+
 /// The bytes that an allocation of `size` bytes takes, rounding included.
-#[inline]
+#[inline(always)]
 pub(crate) fn footprint(size: usize) -> usize {
     let step = size.div_ceil(ALIGN);
-    if step < SMALL { small_footprints()[step].into() } else { heap::good_size(size) }
-}
-
-#[inline]
-fn small_footprints() -> &'static [u16; SMALL] {
-    static FOOTPRINTS: OnceLock<[u16; SMALL]> = OnceLock::new();
-    // A class below 2 KiB is at most 2.5 KiB: it fits.
-    FOOTPRINTS.get_or_init(|| std::array::from_fn(|step| heap::good_size(step * ALIGN) as u16))
+    if step < SMALL { SMALL_FOOTPRINTS[step].into() } else { heap::good_size(size) }
 }
 
 /// At least `size` bytes, not initialised; `None` when the system has none left.
@@ -161,6 +164,20 @@ mod heap {
         ONCE.call_once(|| unsafe { mimalloc::mi_option_set_default(PURGE_DELAY, 1) });
     }
 
+    /// What mimalloc takes for small sizes: two words at a time up to eight words, and from there on
+    /// four classes to each doubling.
+    pub(super) const fn small_class(size: usize) -> usize {
+        const WORD: usize = size_of::<usize>();
+        let words = size.div_ceil(WORD);
+        if words <= 8 {
+            return words.next_multiple_of(2) * WORD;
+        }
+        let step = 1 << ((words - 1).ilog2() - 2);
+        words.next_multiple_of(step) * WORD
+    }
+
+    #[cold]
+    #[inline(never)]
     pub(super) fn good_size(size: usize) -> usize {
         if size < LARGE {
             // SAFETY: a pure computation.
@@ -218,6 +235,10 @@ mod heap {
 
     pub(crate) fn prepare() {}
 
+    pub(super) const fn small_class(size: usize) -> usize {
+        size
+    }
+
     pub(super) fn good_size(size: usize) -> usize {
         size
     }
@@ -248,5 +269,20 @@ mod heap {
     pub(super) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
         // SAFETY: by contract the block was allocated with this layout.
         unsafe { dealloc(block.as_ptr(), layout) };
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_up_is_what_the_allocator_takes() {
+        for size in ALIGN..2 * SMALL * ALIGN {
+            let steps = size.next_multiple_of(ALIGN);
+            let taken =
+                if steps < SMALL * ALIGN { heap::good_size(steps) } else { heap::good_size(size) };
+            assert_eq!(footprint(size), taken, "{size}");
+        }
     }
 }

@@ -18,6 +18,7 @@
 
 use crate::repeats::Repeats;
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::spares::Spares;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ptr;
@@ -48,6 +49,8 @@ pub(crate) struct Participant {
     pub(crate) stripe: Cell<usize>,
     /// What it has read again and again.
     pub(crate) repeats: Repeats,
+    /// Blocks for its next entries.
+    pub(crate) spares: Spares,
 }
 
 // SAFETY: `next` is written before the participant is published and never again; the cells are
@@ -108,6 +111,7 @@ impl Domain {
             guards: Cell::new(0),
             stripe: Cell::new(0),
             repeats: Repeats::default(),
+            spares: Spares::default(),
         }));
         loop {
             // Release publishes the participant's fields.

@@ -14,6 +14,7 @@ use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
 use crate::ledger::{Account, Ledger};
 use crate::policy::Order;
+use crate::spares::Spares;
 use crate::thread::{self, Thread};
 use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
@@ -228,6 +229,14 @@ impl Shard {
         self.lost_bytes.load(Ordering::Relaxed)
     }
 
+    /// Keeps an entry that is out of the index until nobody can be reading it.
+    #[inline(never)]
+    fn defer_entry(&self, ledger: &Ledger, entry: EntryPtr) {
+        // SAFETY: the entry is out of the index and ours; others only read it.
+        let bytes = unsafe { entry.read() }.footprint(self.linked);
+        self.defer(ledger, Garbage::Entry(entry, bytes));
+    }
+
     fn defer(&self, ledger: &Ledger, garbage: Garbage) {
         let tag = thread::tag();
         let bytes = garbage.bytes();
@@ -275,12 +284,13 @@ impl Shard {
             }
         }
         let more = free.len() == FREED_AT_ONCE;
+        let spares = thread::here().spares();
         let mut bytes = 0;
         for garbage in free {
             bytes += garbage.bytes();
             match garbage {
                 // SAFETY: unlinked before the horizon: nobody reads it.
-                Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(self.linked) },
+                Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(spares, self.linked) },
                 Garbage::Part(part) => drop(part),
             }
         }
@@ -311,10 +321,11 @@ fn lose(garbage: Garbage) {
 
 impl Drop for Shard {
     fn drop(&mut self) {
+        let spares = Spares::default();
         run_to_end::<()>(|cursor| {
             Continue(self.index.visit(cursor, |_, entry| {
                 // SAFETY: the cache is being dropped: nobody reads or writes.
-                unsafe { entry.destroy(self.linked) };
+                unsafe { entry.destroy(&spares, self.linked) };
             }))
         });
         let limbo = std::mem::take(self.limbo.get_mut());
@@ -324,7 +335,7 @@ impl Drop for Shard {
         });
         for entry in retired.chain(limbo.cleared) {
             // SAFETY: as above.
-            unsafe { entry.destroy(self.linked) };
+            unsafe { entry.destroy(&spares, self.linked) };
         }
     }
 }
@@ -359,17 +370,15 @@ impl Deref for ShardRef<'_> {
 
 impl ShardRef<'_> {
     /// Frees an entry that is out of the index, now or once nobody can be reading it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn retire(&self, entry: EntryPtr) {
         let linked = self.shard.linked;
         if self.here.is_alone() {
             // SAFETY: unlinked, and no other thread is reading.
-            let bytes = unsafe { entry.destroy(linked) };
+            let bytes = unsafe { entry.destroy(self.here.spares(), linked) };
             self.shard.account.release(&self.shared.ledger, bytes as u64);
         } else {
-            // SAFETY: the entry is out of the index and ours; others only read it.
-            let bytes = unsafe { entry.read() }.footprint(linked);
-            self.shard.defer(&self.shared.ledger, Garbage::Entry(entry, bytes));
+            self.shard.defer_entry(&self.shared.ledger, entry);
         }
     }
 }
@@ -408,7 +417,7 @@ impl Host for ShardRef<'_> {
         self.shared.samples.change(before, now);
     }
 
-    #[inline]
+    #[inline(always)]
     fn changing(&self, hash: u64) -> Option<Changing<'_>> {
         self.shared.versions.as_ref().map(|versions| versions.changing(hash))
     }

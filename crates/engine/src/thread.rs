@@ -2,6 +2,7 @@
 //! of statistics that it counts in. An operation looks its thread up once, and hands it on.
 
 use crate::reclaim::{Domain, Participant};
+use crate::spares::Spares;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,6 +64,7 @@ fn depart() {
             // Release: the next owner of the stripe sees this thread's counts.
             STRIPES.fetch_and(!(1 << stripe), Ordering::Release);
         }
+        participant.spares.clear();
         DOMAIN.leave(participant);
     }
 }
@@ -118,6 +120,12 @@ impl Thread {
     #[inline]
     pub(crate) fn repeats(self, hash: u64) -> u64 {
         self.participant.repeats.count(hash)
+    }
+
+    /// Blocks for the thread's next entries.
+    #[inline]
+    pub(crate) fn spares(self) -> &'static Spares {
+        &self.participant.spares
     }
 
     /// The stripe that the thread counts in: its own below [`OWN_STRIPES`], else a shared one.

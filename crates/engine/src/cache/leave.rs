@@ -5,10 +5,10 @@ use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{Clearing, Host, Word};
 use crate::removal::Reason;
-use crate::shard::{FIRST_BUCKETS, Guarded, ShardRef};
+use crate::shard::{FIRST_BUCKETS, Guarded, Shard, ShardRef};
 use crate::shim::Backoff;
 use crate::stats::Count;
-use crate::thread;
+use crate::thread::{self, Thread};
 use parking_lot::MutexGuard;
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -17,11 +17,26 @@ const SETTLED_AT_ONCE: usize = 64;
 
 impl Cache {
     /// A replaced entry leaves; whether it was still alive.
+    #[inline(always)]
     pub(super) fn leave_replaced(&self, shard: ShardRef<'_>, old: EntryPtr, payload: u64) -> bool {
         // SAFETY: out of the index and ours to retire.
         let read = unsafe { old.read() };
         shard.exchanged(read.payload(), payload);
         self.counters.add(shard.here, Count::Sets);
+        if read.is_plain() && !self.listeners.any() {
+            shard.retire(old);
+            return true;
+        }
+        self.leave_told(shard.here, shard.shard, old)
+    }
+
+    /// A replaced entry leaves that may be over, or of which somebody is to hear.
+    #[cold]
+    #[inline(never)]
+    fn leave_told(&self, here: Thread, shard: &Shard, old: EntryPtr) -> bool {
+        let shard = ShardRef { here, shard, shared: &self.shared };
+        // SAFETY: out of the index and ours to retire.
+        let read = unsafe { old.read() };
         let live = read.is_plain() || !self.is_over(read);
         let mut reason = Reason::Replaced;
         if !live {
@@ -128,6 +143,7 @@ impl Cache {
             self.clear_shard(shard);
         }
         self.hot.clear();
+        thread::here().spares().clear();
         self.flights.kill_all();
     }
 

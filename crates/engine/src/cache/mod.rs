@@ -13,6 +13,7 @@ mod info;
 mod leave;
 mod liveness;
 mod near;
+mod replace;
 mod room;
 mod scan;
 #[cfg(all(test, not(loom)))]

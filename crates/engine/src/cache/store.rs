@@ -31,6 +31,8 @@ pub(super) struct Reservation {
     pub(super) held: bool,
     /// The entry has the deadline of the one that it replaces.
     pub(super) keeps: bool,
+    /// There was nothing to replace a moment ago.
+    pub(super) is_new: bool,
 }
 
 impl Cache {
@@ -79,7 +81,10 @@ impl Cache {
     ) -> Result<EntryPtr, Error> {
         let fits = u32::try_from(value.bytes.len()).is_ok();
         let entry = if fits {
-            EntryPtr::create(self.is_linked(), key, value, deadline, draft)
+            {
+                let (spares, footprint) = (shard.here.spares(), size as usize);
+                EntryPtr::create(spares, footprint, self.is_linked(), key, value, deadline, draft)
+            }
         } else {
             None
         };
@@ -106,7 +111,7 @@ impl Cache {
         let timed = unsafe { entry.read() }.raw_deadline() != 0;
         // What replaces another entry takes nothing from the entry ledger.
         let replacing = if expect == Expect::Any { Expect::Present } else { expect };
-        if expect != Expect::Absent {
+        if expect != Expect::Absent && !std::mem::take(&mut reservation.is_new) {
             let stored = if self.is_linked() || timed || reservation.keeps {
                 self.store_locked(shard, hash, key, entry, replacing, reservation.keeps)
             } else {

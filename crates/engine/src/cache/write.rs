@@ -20,14 +20,27 @@ impl Cache {
     /// # Errors
     /// When the entry cannot be stored; what the key had stays.
     pub fn set(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Result<bool, Error> {
-        if expiry == Expiry::Keep {
-            return self.update(key, |old, out| {
-                out.extend_from_slice(value.bytes);
-                (Edit::Put { format: value.format, expiry }, old.is_some())
-            });
+        match expiry {
+            Expiry::Keep => self.set_keeping(key, value),
+            Expiry::Never if !self.is_linked() => self.set_lasting(key, value),
+            _ => self.set_expiring(key, value, expiry),
         }
+    }
+
+    /// As [`Cache::set`], with the deadline that the key has.
+    #[inline(never)]
+    fn set_keeping(&self, key: Key<'_>, value: Value<'_>) -> Result<bool, Error> {
+        self.update(key, |old, out| {
+            out.extend_from_slice(value.bytes);
+            (Edit::Put { format: value.format, expiry: Expiry::Keep }, old.is_some())
+        })
+    }
+
+    /// As [`Cache::set`], the long way.
+    #[inline(never)]
+    fn set_expiring(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Result<bool, Error> {
         self.flights.kill(key);
-        let stored = self.set_new(key, value, expiry.deadline(0));
+        let stored = self.set_new_at(&mut Open, key, value, expiry.deadline(0));
         self.flights.kill(key);
         stored
     }
@@ -75,12 +88,33 @@ impl Cache {
         }
     }
 
-    #[inline]
-    fn set_new(&self, key: Key<'_>, value: Value<'_>, deadline: u64) -> Result<bool, Error> {
-        self.set_new_at(&mut Open, key, value, deadline)
+    /// Stores an entry without deadline and note, which may have been made already. `is_new`: its key
+    /// had none a moment ago.
+    #[inline(never)]
+    pub(super) fn set_made(
+        &self,
+        hash: u64,
+        key: Key<'_>,
+        value: Value<'_>,
+        made: Option<EntryPtr>,
+        is_new: bool,
+    ) -> Result<bool, Error> {
+        let shard = self.shard_of(hash);
+        let entry = match made {
+            Some(entry) => Ok(entry),
+            None => self.make(shard, key, value, 0, None),
+        };
+        let reservation = Reservation { is_new, ..Reservation::default() };
+        let stored = entry.and_then(|entry| {
+            self.place(&mut Open, shard, hash, key, value, entry, None, reservation)
+        });
+        if stored.is_err() {
+            self.counters.add(shard.here, Count::Rejected);
+        }
+        stored
     }
 
-    /// As [`Cache::set_new`], with a note.
+    /// As [`Cache::set_expiring`], with a note.
     fn set_drafted(
         &self,
         key: Key<'_>,
@@ -148,13 +182,42 @@ impl Cache {
         deadline: u64,
         draft: Option<Draft<'_>>,
     ) -> Result<bool, Error> {
+        let entry = self.make(shard, key, value, deadline, draft)?;
+        self.place(gate, shard, hash, key, value, entry, draft, Reservation::default())
+    }
+
+    /// A new entry, charged to the shard.
+    #[inline(always)]
+    fn make(
+        &self,
+        shard: ShardRef<'_>,
+        key: Key<'_>,
+        value: Value<'_>,
+        deadline: u64,
+        draft: Option<Draft<'_>>,
+    ) -> Result<EntryPtr, Error> {
         check_key(key)?;
         let size = self.size_of(key, value.bytes.len(), draft);
         if !shard.charge(size) {
             self.make_room(shard, size)?;
         }
-        let entry = self.create(shard, key, value, deadline, draft, size)?;
-        let mut reservation = Reservation::default();
+        self.create(shard, key, value, deadline, draft, size)
+    }
+
+    /// Puts a new entry into the index, if `gate` lets it; it is retired if it cannot be.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "inlined into those who know most of them")]
+    fn place(
+        &self,
+        gate: &mut impl Gate,
+        shard: ShardRef<'_>,
+        hash: u64,
+        key: Key<'_>,
+        value: Value<'_>,
+        entry: EntryPtr,
+        draft: Option<Draft<'_>>,
+        mut reservation: Reservation,
+    ) -> Result<bool, Error> {
         let buries = draft.is_some_and(|draft| draft.note.nature == Nature::Tombstone);
         let payload = entry_payload(key, value);
         let result = loop {

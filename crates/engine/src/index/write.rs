@@ -41,23 +41,36 @@ impl Index {
         entry: EntryPtr,
         matches: impl Fn(EntryPtr) -> bool + Copy,
     ) -> Put {
-        let table = self.current();
-        if Self::next(table).is_none() {
-            let home = table.home(hash);
-            let info = home.info.load(Ordering::Acquire);
-            match Self::seek(home, info, Word::tag_of(hash), matches) {
-                // A table that has begun to grow meanwhile has frozen the word, or soon does.
-                Some(Hit { slot, word }) if !word.is_frozen() => {
-                    let _changing = host.changing(hash);
-                    if swap(slot, word, word.with_entry(entry)) {
-                        return Put::Replaced(word);
-                    }
-                }
-                None if info & MOVED == 0 => return Put::Refused,
-                _ => {}
-            }
+        match self.replace_at_once(host, hash, entry, matches) {
+            Some(put) => put,
+            None => self.replace_again(host, hash, entry, matches),
         }
-        self.replace_again(host, hash, entry, matches)
+    }
+
+    /// As [`Index::replace_present`], but tries once; `None` if something moves or was faster.
+    #[inline(always)]
+    pub(crate) fn replace_at_once(
+        &self,
+        host: &impl Host,
+        hash: u64,
+        entry: EntryPtr,
+        matches: impl Fn(EntryPtr) -> bool,
+    ) -> Option<Put> {
+        let table = self.current();
+        if Self::next(table).is_some() {
+            return None;
+        }
+        let home = table.home(hash);
+        let info = home.info.load(Ordering::Acquire);
+        match Self::seek(home, info, Word::tag_of(hash), matches) {
+            // A table that has begun to grow meanwhile has frozen the word, or soon does.
+            Some(Hit { slot, word }) if !word.is_frozen() => {
+                let _changing = host.changing(hash);
+                swap(slot, word, word.with_entry(entry)).then_some(Put::Replaced(word))
+            }
+            None if info & MOVED == 0 => Some(Put::Refused),
+            _ => None,
+        }
     }
 
     #[cold]
