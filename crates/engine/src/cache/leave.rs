@@ -150,17 +150,21 @@ impl Cache {
     /// Drops the entries that the shard has now, and all tables but a small one: bucket by bucket,
     /// while others use it.
     fn clear_shard(&self, shard: ShardRef<'_>) {
-        let begun = loop {
+        let mut begun = loop {
             match self.begin_clearing(shard, shard.guarded.lock()) {
                 Clearing::Moving => self.settle(shard),
                 begun => break begun,
             }
         };
-        if begun == Clearing::Begun {
-            self.settle(shard);
-        } else {
-            // It cannot even pay the smallest table.
+        if begun == Clearing::Refused {
+            // It cannot even pay the smallest table, until its entries are gone. Only then does the
+            // policy forget them.
             self.take_all(shard, |_| true, |entry| self.leave(shard, entry, Reason::Cleared));
+            shard.collect(&self.shared.ledger);
+            begun = self.begin_clearing(shard, shard.guarded.lock());
+        }
+        if begun != Clearing::Refused {
+            self.settle(shard);
         }
         shard.collect(&self.shared.ledger);
     }
