@@ -159,6 +159,7 @@ const OPTIONS: Record<
   ],
   onStore: [{ store: STORE.url }, { store: STORE.url, onStore: () => {} }, ['onStore']],
   storeTimeout: [{ store: STORE }, { store: STORE, storeTimeout: '3s' }, ['storeTimeout']],
+  storeRetry: [{ store: STORE }, { store: STORE, storeRetry: '1s' }, ['storeRetry']],
   readFrom: [{ store: STORE }, { store: STORE, readFrom: 'preferReplica' }, ['routes[*].readFrom']],
   routes: [
     { store: STORE.url, routes: ['a:*', 'b:*,ttl=5s'] },

@@ -114,6 +114,10 @@ export const serve = new Command('serve')
     'how long a request waits for its reply from the store (default: 2s)',
   )
   .option(
+    '--store-retry <duration>',
+    'how long reads whose connection to the store is lost are asked again (default: not)',
+  )
+  .option(
     '--misses-max <count>',
     'reads that memory does not answer a server is asked at once (default: 1000)',
     wholeNumber,

@@ -55,6 +55,7 @@ export interface Flags {
   storeReplica?: string[]
   readFrom?: ReadFrom
   storeTimeout?: string
+  storeRetry?: string
   missesMax?: number
   missesQueue?: number
   missesWait?: string
@@ -106,6 +107,7 @@ const FLAGS: Record<string, keyof Flags> = {
   'store.whenDown': 'whenDown',
   readFrom: 'readFrom',
   storeTimeout: 'storeTimeout',
+  storeRetry: 'storeRetry',
   'misses.max': 'missesMax',
   'misses.queue': 'missesQueue',
   'misses.wait': 'missesWait',

@@ -203,6 +203,8 @@ export interface NativeOptions {
   routes?: NativeRoute[]
   /** How long a request waits for its reply from the store, in milliseconds. */
   storeTimeout?: number
+  /** How long what was lost with its connection is tried again, in milliseconds; not at all without. */
+  storeRetry?: number | undefined
   /** How many reads each server of a store is asked at once, how many wait, and for how long. */
   maxMisses?: number
   queuedMisses?: number

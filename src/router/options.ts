@@ -131,6 +131,12 @@ export interface RouterOptions {
    * may have done it, or do it still. A day at the most. Default: `'2s'`.
    */
   storeTimeout?: Duration | undefined
+  /**
+   * How long a read that was lost with its connection to the store is asked again, and so is what was
+   * not sent; how long requests wait for a store that was just lost. A day at the most, and never longer
+   * than `storeTimeout`. Default: clients hear of it at once. A cluster is always asked again.
+   */
+  storeRetry?: Duration | undefined
   /** How many reads that memory does not answer a store is asked at once. */
   misses?: MissOptions | undefined
   /**
@@ -201,6 +207,7 @@ const KNOWN: readonly string[] = [
   'store',
   'readFrom',
   'storeTimeout',
+  'storeRetry',
   'misses',
   'breaker',
   'routes',
@@ -264,7 +271,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
       'it is for what a store is asked',
     )
   }
-  for (const option of ['misses', 'breaker', 'onStore'] as const) {
+  for (const option of ['storeRetry', 'misses', 'breaker', 'onStore'] as const) {
     if (options[option] === undefined || options.store !== undefined) continue
     const why = 'it is for what a store is asked'
     throw new OptionCombinationError(option, 'given', 'no store', why)
@@ -309,7 +316,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
           ...checkStoreBreaker(options.breaker),
           routes,
           pinned,
-          storeTimeout: checkTimeout(options),
+          ...checkStoreTimes(options),
         }),
     users: checkUsers(password, users, options.tokens !== undefined),
     identity,
@@ -361,11 +368,19 @@ function identityOf({ identity, tls, driver }: RouterOptions) {
   return checked
 }
 
+/** How long a store is waited for, and asked again. */
+function checkStoreTimes({ storeTimeout = '2s', storeRetry }: RouterOptions) {
+  return {
+    storeTimeout: checkTime('storeTimeout', storeTimeout),
+    storeRetry: storeRetry === undefined ? undefined : checkTime('storeRetry', storeRetry),
+  }
+}
+
 /** In whole milliseconds. */
-function checkTimeout({ storeTimeout = '2s' }: RouterOptions): number {
-  const timeout = Math.ceil(milliseconds('storeTimeout', storeTimeout))
-  if (timeout <= DAY) return timeout
-  throw new InvalidOptionError('storeTimeout', storeTimeout, 'a duration of a day at the most')
+function checkTime(option: string, value: Duration): number {
+  const time = Math.ceil(milliseconds(option, value))
+  if (time <= DAY) return time
+  throw new InvalidOptionError(option, value, 'a duration of a day at the most')
 }
 
 /** Whether a server behind a node speaks TLS. */

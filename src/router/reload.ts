@@ -197,6 +197,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('logLevel', ({ options }) => options.logLevel ?? 'info'),
     ...single('logConnections', ({ checked }) => checked.journal),
     ...single('storeTimeout', ({ checked }) => checked.storeTimeout),
+    ...single('storeRetry', ({ checked }) => checked.storeRetry),
     ...single('storeTls', ({ storeTls }) => storeTls),
   ]
 }

@@ -100,6 +100,9 @@ test('options of protection that cannot be are refused, each by its name', t => 
     [{ store, breaker: { failures: 0 } }, /^breaker\.failures must be a whole number/],
     [{ store, breaker: { halfOpenAfter: '-1s' as never } }, /^breaker\.halfOpenAfter/],
     [{ breaker: false }, /breaker.*no store/],
+    [{ store, storeRetry: 0 }, /^storeRetry must be/],
+    [{ store, storeRetry: '2d' }, /^storeRetry must be a duration of a day at the most/],
+    [{ storeRetry: '1s' }, /storeRetry.*no store/],
     [{ store, onStore: 'log' as never }, /^onStore must be a function/],
     [{ onStore: () => {} }, /onStore.*no store/],
     [{ maxBuffers: 'much' as never }, /^maxBuffers must be/],
@@ -113,3 +116,40 @@ test('options of protection that cannot be are refused, each by its name', t => 
     t.throws(() => createRouter(options), { message }, JSON.stringify(options))
   }
 })
+
+for (const storeRetry of ['10m', undefined] as const) {
+  const heard = storeRetry ? /^\$-1\r\n$/ : /^-ERR the store at \S+ is unreachable: /
+  fronted(
+    `a read that is lost with its connection is ${storeRetry ? 'asked again' : 'told at once'}, and a write is told`,
+    async t => {
+      t.timeout(120_000)
+      const store = await redis(t)
+      const router = createRouter({
+        threads: 2,
+        maxBytes: '16mb',
+        store: `redis://127.0.0.1:${store.port}`,
+        storeTimeout: '10m',
+        storeRetry,
+      })
+      t.teardown(() => router.close())
+      const { port } = await router.listen({ port: 0 })
+      const clients = await Promise.all(Array.from({ length: 6 }, () => Raw.open(t, port)))
+      for (const client of clients) t.is(await client.send('SET', 'open', 'v'), '+OK\r\n')
+      const underWay = () => router.stats().upstream[0]!.inFlight
+      while (underWay() > 0) await sleep(5)
+      store.process.kill('SIGSTOP')
+      const [writer, ...readers] = clients
+      const written = writer!.send('INCR', 'n')
+      const read = Promise.all(readers.map(client => client.send('GET', 'k')))
+      while (underWay() < 2) await sleep(5)
+      store.process.kill('SIGKILL')
+      t.regex(await written, /^-ERR the store at \S+ is unreachable: /)
+      // Whoever asks now waits for the store, or is told.
+      const later = writer!.send('GET', 'n')
+      if (!storeRetry) t.regex(await later, heard)
+      await redis(t, '--port', `${store.port}`)
+      for (const reply of await read) t.regex(reply, heard)
+      t.regex(await later, heard, 'the write was not done again')
+    },
+  )
+}

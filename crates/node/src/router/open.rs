@@ -80,6 +80,7 @@ pub fn rules<'s>(js: Js<'s>, options: Val<'s>) -> Result<Rules, Fail> {
             breaker_failures: bound(c"breakerFailures", usual.breaker_failures as usize)? as u32,
             breaker_pause: number(js, options, c"breakerPause")?.unwrap_or(usual.breaker_pause),
             store_timeout: number(js, options, c"storeTimeout")?.unwrap_or(usual.store_timeout),
+            store_retry: number(js, options, c"storeRetry")?.unwrap_or(usual.store_retry),
             ..usual
         },
         routes: routes(js, js.prop(options, c"routes")?)?,

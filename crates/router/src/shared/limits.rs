@@ -48,6 +48,10 @@ pub struct Limits {
     /// How long, in milliseconds, a request waits for the store, from its arrival or from the last
     /// reply that the store gave its client, and a connection to the store until it is made; half as long for a reply of a replica, since another server is asked then.
     pub store_timeout: u64,
+    /// How long, in milliseconds, from the loss of a connection to a store, requests wait for the store, and
+    /// what was lost and may be done again is tried again; not at all, if it is 0. In front of a cluster, as
+    /// long as `store_timeout`.
+    pub store_retry: u64,
     /// The most connections to the store, for each thread, that belong to single clients.
     pub pinned: usize,
     /// The most keys that are remembered because clients who read them track them; any number, if it
@@ -98,6 +102,7 @@ impl Default for Limits {
             breaker_failures: 20,
             breaker_pause: 1_000,
             store_timeout: 2_000,
+            store_retry: 0,
             pinned: 1024,
             tracked_keys: 1_000_000,
             tracked_keys_by_client: 100_000,

@@ -326,4 +326,13 @@ proptest! {
         let routes = Routes::new(vec![route]);
         run_by(steps, Rules { routes, limits, ..Rules::default() });
     }
+
+    #[test]
+    fn nor_where_what_is_lost_is_tried_again(
+        steps in vec(step(), 1..160),
+        store_retry in 1..60u64,
+    ) {
+        let limits = Limits { store_retry, ..Limits::default() };
+        run_by(steps, Rules { limits, ..Rules::default() });
+    }
 }

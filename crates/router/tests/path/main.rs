@@ -9,6 +9,7 @@ mod pauses;
 mod pipelines;
 mod protection;
 mod pubsub;
+mod retries;
 mod server;
 mod tracking;
 mod world;

@@ -46,6 +46,13 @@ impl Addressees {
         self.all.iter().flatten().count() as i64
     }
 
+    /// Keeps what is asked from now on, once nothing is to come that was not kept.
+    fn keep(&mut self) {
+        if self.sent.is_none() && self.all.is_empty() {
+            self.sent = Some(Sent::default());
+        }
+    }
+
     fn add(&mut self, to: To, asked: u64, request: &[u8]) {
         self.all.push_back(Some(Addressee { to, asked }));
         if let Some(sent) = &mut self.sent {
@@ -305,9 +312,8 @@ impl Relay {
         let (id, now) = (self.last_link, self.now);
         let (protocol, tracks) = (options.protocol, options.tracks);
         let seed = self.number << 32 | u64::from(id);
-        let keeps = self.clustered() || options.no_loop;
+        let sent = options.no_loop.then(Sent::default);
         let upstream = Upstream::new(options, seed);
-        let sent = keeps.then(Sent::default);
         let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, number, serves) = (None, None, false);
         let link =
@@ -359,8 +365,11 @@ impl Relay {
         request: &[u8],
         to: To,
     ) {
-        let now = self.now;
+        let (now, retries) = (self.now, self.retried_for() > 0);
         let Some(link) = self.links.get_mut(&id) else { return };
+        if retries {
+            link.to.keep();
+        }
         link.upstream.set_waited(self.waited);
         match way(&mut link.upstream, link.to.next(), request, now) {
             Ok(()) => {
@@ -406,7 +415,8 @@ impl Relay {
     }
 
     pub(super) fn hear(&mut self, id: LinkId, heard: Heard) {
-        let (is_ear, clustered) = (self.is_ear(id), self.clustered());
+        let (is_ear, clustered, retries) =
+            (self.is_ear(id), self.clustered(), self.retried_for() > 0);
         let Some(link) = self.links.get_mut(&id) else { return };
         let (owner, server) = (link.owner, link.server);
         match heard {
@@ -453,7 +463,7 @@ impl Relay {
             }
             Heard::Lost(token, why) => {
                 let safe = why == Lost::Unwritten && link.pin.is_none();
-                let known = clustered && why != Lost::Late;
+                let known = retries && why != Lost::Late;
                 let request = known.then(|| link.to.request(token)).flatten();
                 let protocol = link.protocol;
                 if let Some(Addressee { to, .. }) = link.to.take(token) {
@@ -504,6 +514,9 @@ impl Relay {
             // What it has read may change from now on, and nobody would hear of it. One that has not
             // served since has read nothing.
             self.lose(server);
+        }
+        if served && !self.clustered() {
+            self.lost_until = self.now + self.retried_for();
         }
         // One that was lost may be back at once; one that cannot be opened is down.
         if !served && !refused {

@@ -156,6 +156,8 @@ pub struct Relay {
     late_batches: Vec<LateBatch>,
     /// Clients that wait until a server can be asked, and until when.
     awaiting: HashMap<ClientId, u64>,
+    /// Until when they do in front of a store that is no cluster: a while from when it was lost.
+    lost_until: u64,
     /// Where keys are.
     map: Arc<Map>,
     /// What is counted of each server.
@@ -221,6 +223,7 @@ impl Relay {
             batches: Batches::default(),
             late_batches: vec![],
             awaiting: HashMap::new(),
+            lost_until: 0,
             map: router.topology.map(),
             flow: vec![],
             number,

@@ -11,6 +11,9 @@
 //! None of these has been done, but for reads, which may be done twice. All of that is bounded: what
 //! is said last is the reply then. Clients whose next requests have to wait for a server wait as long
 //! (`Relay::await_server`).
+//!
+//! In front of a store that is no cluster, the last line is so where `Limits::store_retry` says so, and as
+//! long as that from when the connection was lost.
 
 use super::Relay;
 use super::detours::{DetourId, Detours};
@@ -90,19 +93,37 @@ impl Relay {
     /// A client waits until the server of its keys can be asked, or has waited for long enough: then
     /// the answer is `false`.
     pub(super) fn await_server(&mut self, client: ClientId) -> bool {
+        let mut until = self.now + self.rest();
         if !self.clustered() {
-            return false;
+            until = until.min(self.lost_until);
+            if until <= self.now {
+                return false;
+            }
         }
-        let until = self.now + self.rest();
         let until = *self.awaiting.entry(client).or_insert(until);
         self.wake_by(Some(until));
         self.hurry_map();
         until > self.now
     }
 
+    /// How long what was not done is tried again, in milliseconds; 0, if it is not.
+    pub(super) fn retried_for(&self) -> u64 {
+        let limits = &self.rules.limits;
+        match self.clustered() {
+            true => limits.store_timeout,
+            false => limits.store_retry.min(limits.store_timeout),
+        }
+    }
+
     /// Servers may be reached that could not: who waits for one asks again.
     pub(super) fn wake_awaiting(&mut self) {
         self.deliveries.extend(self.awaiting.keys().map(|client| Delivery::wake(*client)));
+        // A cluster's server may be there and not have the keys: that is asked in a while.
+        if !self.clustered() && !self.redos.is_empty() {
+            let now = self.now;
+            self.redos.iter_mut().filter(|redo| !redo.behind).for_each(|redo| redo.due = now);
+            self.wake_by(Some(now));
+        }
     }
 
     /// A detour has ended: what is behind it may go.
@@ -163,7 +184,7 @@ impl Relay {
     fn again(&mut self, to: To, request: &[u8], reply: &[u8]) -> Option<Again> {
         let (to, until, tries) = match to {
             To::Again(again) => return Some(Again { tries: again.tries + 1, ..*again }),
-            to => (to, self.now + self.rules.limits.store_timeout, 1),
+            to => (to, self.now + self.retried_for(), 1),
         };
         let to = match to {
             // What is read in a detour is not remembered, nor is anybody told of its changes.
