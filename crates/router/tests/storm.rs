@@ -42,7 +42,8 @@ const MOODS: &[&[Ask]] =
 
 #[test]
 fn no_number_of_words_of_any_command_trips_the_node() {
-    let setup = Setup { honest: true, two: false, memory: Memory::On, end: End::Answers };
+    let setup =
+        Setup { honest: true, two: false, memory: Memory::On, end: End::Answers, retries: false };
     for which in 0..names().len() as u16 {
         for mood in MOODS {
             let steps = (0..7).flat_map(|count| {
@@ -56,7 +57,7 @@ fn no_number_of_words_of_any_command_trips_the_node() {
 
 /// A store that answers what it is asked, and this in the end.
 fn honest(end: End) -> Setup {
-    Setup { honest: true, two: false, memory: Memory::On, end }
+    Setup { honest: true, two: false, memory: Memory::On, end, retries: false }
 }
 
 fn ask(client: u8, asks: &[Ask]) -> Step {

@@ -31,6 +31,8 @@ pub struct Setup {
     pub memory: Memory,
     /// What the store does when the storm is over.
     pub end: End,
+    /// What is lost with its connection is asked again for a while.
+    pub retries: bool,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]

@@ -29,7 +29,7 @@ const PIECE: usize = 70_000;
 const PATIENCE: u64 = 7_000;
 
 /// Tight ones, so that they are met.
-fn limits() -> Limits {
+fn limits(retries: bool) -> Limits {
     Limits {
         output: 4096,
         batch: 3,
@@ -49,6 +49,7 @@ fn limits() -> Limits {
         breaker_failures: 4,
         breaker_pause: 400,
         store_timeout: 2_000,
+        store_retry: if retries { 700 } else { 0 },
         buffers: 1 << 18,
         clients: 2 * CLIENTS,
         accepts: 0,
@@ -119,7 +120,7 @@ impl Storm {
             grace: routes.grace(),
             ..Config::default()
         };
-        let rules = Rules { routes, limits: limits(), ..Rules::default() };
+        let rules = Rules { routes, limits: limits(setup.retries), ..Rules::default() };
         let router = fronting::router(config, rules, START);
         let relays = (0..1 + usize::from(setup.two)).map(|_| Relay::new(&router).unwrap());
         let mut storm = Self {
@@ -425,7 +426,7 @@ impl Storm {
 
     /// Nothing grows beyond its bound; how many connections to the store a thread has.
     fn check_bounds(&self) -> usize {
-        let limits = limits();
+        let limits = limits(self.setup.retries);
         for client in &self.clients {
             let (commands, replies) = client.kept();
             assert!(commands <= limits.input + PIECE, "{commands} bytes of commands wait");
