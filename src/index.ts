@@ -16,6 +16,7 @@ export type {
   SetOptions,
   Size,
   Skew,
+  Weigh,
 } from './base/types.ts'
 export { Cache, type OpenCacheOptions } from './cache/cache.ts'
 export type { IncrementOptions } from './cache/conditional.ts'

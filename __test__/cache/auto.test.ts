@@ -1,6 +1,7 @@
 // `policy: 'auto'`: it follows what is asked for, and its statistics say what it does and why.
 import test from 'ava'
-import { Cache } from '../../src/index.ts'
+import { Cache, type Weigh } from '../../src/index.ts'
+import { ManualClock } from '../../src/testing/index.ts'
 
 const SIZE = 500
 
@@ -53,4 +54,76 @@ test('threads must agree on the policy', t => {
   })
   t.notThrows(() => new Cache({ name: 'auto policy', policy: 'auto' }))
   void cache
+})
+
+/** Keys without pattern, the small ones far more often. */
+function* skewed(times: number): Generator<number> {
+  let state = 2026
+  for (let at = 0; at < times; at++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    yield Math.floor((state / 2 ** 32) ** 4 * 20_000)
+  }
+}
+
+/** A number from 0 to 7, as good as drawn for each key. */
+const octave = (key: number): number => Math.imul(key + 1, 0x9e3779b1) >>> 29
+
+test('what is weighed is hit more of: reads, or bytes', t => {
+  const spared = (weigh: Weigh) => {
+    const cache = new Cache<number, string>({ maxBytes: '3mb', policy: 'auto', weigh, shards: 1 })
+    const hit = { reads: 0, bytes: 0 }
+    for (const key of skewed(60_000)) {
+      const length = 64 << octave(key)
+      if (cache.get(key) === undefined) cache.set(key, 'v'.repeat(length))
+      else {
+        hit.reads++
+        hit.bytes += length
+      }
+    }
+    const { policy } = cache.stats()
+    t.is(policy.weigh, weigh)
+    t.true((policy.judged ?? 0) > 10)
+    t.true('s3-fifo-2-weighed' in (policy.hitRatios ?? {}))
+    return hit
+  }
+  const [hits, bytes] = [spared('hits'), spared('bytes')]
+  t.true(hits.reads > bytes.reads * 1.05, `${hits.reads} and ${bytes.reads} reads`)
+  t.true(bytes.bytes > hits.bytes * 1.05, `${hits.bytes} and ${bytes.bytes} bytes`)
+})
+
+test('what took long to load stays, if cost is weighed', async t => {
+  const spared = async (weigh: Weigh) => {
+    const clock = new ManualClock()
+    let spent = 0
+    const cache = new Cache<number, string>({
+      max: 500,
+      policy: 'auto',
+      weigh,
+      shards: 1,
+      clock,
+      loader: key => {
+        const took = 1 << octave(key)
+        spent += took
+        clock.advance(took)
+        return 'v'
+      },
+    })
+    for (const key of skewed(30_000)) await cache.fetch(key)
+    t.is(cache.stats().policy.weigh, weigh)
+    return spent
+  }
+  const [hits, cost] = [await spared('hits'), await spared('cost')]
+  t.true(cost < hits * 0.95, `${cost} ms of loads, and ${hits} if hits are weighed`)
+})
+
+test('weigh is for auto alone, and threads must agree on it', t => {
+  const combined = { code: 'ERR_OPTION_COMBINATION', message: /weigh \('bytes'\).*policy 'lfu'/ }
+  t.throws(() => new Cache({ max: 10, weigh: 'bytes' }), combined)
+  t.throws(() => new Cache({ max: 10, policy: 'lfu', weigh: 'bytes' }), combined)
+  const cache = new Cache({ name: 'weighed', max: 10, policy: 'auto', weigh: 'bytes' })
+  t.throws(() => new Cache({ name: 'weighed', policy: 'auto', weigh: 'cost' }), {
+    code: 'ERR_OPTION_CONFLICT',
+  })
+  t.notThrows(() => new Cache({ name: 'weighed', policy: 'auto' }))
+  t.is(cache.stats().policy.weigh, 'bytes')
 })

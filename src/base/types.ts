@@ -20,6 +20,19 @@ export type Policy = 'lru' | 'lfu' | 'auto' | 'random' | 'none'
 /** All policies. */
 export const policies: readonly Policy[] = ['lru', 'lfu', 'auto', 'random', 'none']
 
+/**
+ * What the policy `auto` hits as much of as it can.
+ *
+ * - `hits`: reads, each of which counts alike.
+ * - `bytes`: bytes of keys and values. For what is paid by the byte: traffic, disks.
+ * - `cost`: the time that loading took. What `fetch` and its kind load says how long it took; what is
+ *   `set` counts as a millisecond.
+ */
+export type Weigh = 'hits' | 'bytes' | 'cost'
+
+/** All that can be weighed. */
+export const weighs: readonly Weigh[] = ['hits', 'bytes', 'cost']
+
 /** A span of time: milliseconds, or text as `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`, `'1w'`. */
 export type Duration = number | string
 
@@ -103,10 +116,16 @@ export interface PolicyStats {
   /**
    * The rule in force, in most shards: `'s3-fifo'`, `'s3-fifo-2'`, `'s3-fifo-20'`, `'s3-fifo-40'`
    * (the share of the small queue in per cent; 10 without a number), `'clock'` (recency),
-   * `'tinylfu-1'` or `'tinylfu-10'` (frequency).
+   * `'tinylfu-1'`, `'tinylfu-10'` (frequency); where entries weigh differently, as bounds by bytes
+   * have it, also `'s3-fifo-2-weighed'`.
    */
   rule?: string
-  /** Each rule's hit ratio of late, 0 to 1, in its copy: why `rule` is in force. */
+  /** What is weighed. */
+  weigh?: Weigh
+  /**
+   * Each rule's hit ratio of late, 0 to 1, in its copy: why `rule` is in force. Of reads, of bytes or of
+   * cost, as `weigh` says.
+   */
   hitRatios?: Record<string, number>
   /** One key of so many is followed; 0: the copies are not at work, since nothing was evicted yet or
    * the bounds are too small. */

@@ -333,6 +333,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
       policy: this.#policy,
       grace: this.#native.grace,
       touches: this.#touches,
+      weighsCost: this.#native.weigh === 'cost',
       events,
       takesNull: !this.#values.allIn,
       isClosed: () => this.#closed,

@@ -12,6 +12,8 @@ import {
   type Policy,
   policies,
   type Size,
+  type Weigh,
+  weighs,
 } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
 import { type Codec, type CodecName, type Coding, codingNamed, codingOf } from '../codec/codecs.ts'
@@ -54,6 +56,8 @@ export interface StoreOptions<V = unknown> {
   maxBytes?: Size | undefined
   /** Which entry leaves when another needs its room; `'lfu'` if left out. */
   policy?: Policy | undefined
+  /** What the policy `'auto'` hits as much of as it can; `'hits'` if left out. For `'auto'` alone. */
+  weigh?: Weigh | undefined
   /** How long an entry lives; forever if left out. */
   ttl?: Duration | undefined
   /** Each entry lives `ttl` x (1 ± `jitter`), drawn evenly: from 0 up to, not including, 1. */
@@ -88,6 +92,7 @@ export interface OpenOptions {
   max: number | undefined
   maxBytes: number | undefined
   policy: Policy
+  weigh: Weigh
   ttl: number | undefined
   jitter: number
   shards: number | undefined
@@ -115,6 +120,7 @@ const known: readonly (keyof CacheOptions)[] = [
   'max',
   'maxBytes',
   'policy',
+  'weigh',
   'ttl',
   'jitter',
   'touch',
@@ -164,6 +170,7 @@ export function check<V, K extends CacheKey>(
     name,
     ...checkBounds(options),
     policy: checkOneOf('policy', policy, policies),
+    weigh: checkWeigh(options),
     ttl: fixedTtl(options.ttl),
     jitter: checkJitter(options.jitter) ?? 0,
     shards: options.shards === undefined ? undefined : checkShards(options.shards),
@@ -174,6 +181,16 @@ export function check<V, K extends CacheKey>(
     near: options.near === false ? 0 : 1,
     grace,
   }
+}
+
+/** Checks what is to be weighed. */
+function checkWeigh({ weigh, policy = 'lfu' }: Pick<StoreOptions, 'weigh' | 'policy'>): Weigh {
+  if (weigh === undefined) return 'hits'
+  checkOneOf('weigh', weigh, weighs)
+  if (policy !== 'auto') {
+    throw new OptionCombinationError('weigh', weigh, `policy '${policy}'`, "it needs policy 'auto'")
+  }
+  return weigh
 }
 
 /** Checks that a cache that may have to be made has a bound. */
@@ -306,6 +323,7 @@ export function checkAgreement<V, K extends CacheKey>(
     max: [native.max, max],
     maxBytes: [native.maxBytes, maxBytes],
     policy: [native.policy],
+    weigh: [native.weigh],
     ttl: [native.ttl],
     jitter: [native.jitter],
     codec: [native.codec],

@@ -50,9 +50,10 @@ export const simulate = new Command('simulate')
     size,
   )
   .addOption(
-    new Option('-p, --policy <policy...>', 'which entry leaves')
-      .choices([...simulated])
-      .default([...simulated], 'all'),
+    new Option('-p, --policy <policy...>', 'which entry leaves').choices([...simulated]).default(
+      simulated.filter(policy => policy !== 'auto-bytes'),
+      'all but auto-bytes',
+    ),
   )
   .addOption(
     new Option(
@@ -133,7 +134,10 @@ async function studyOf(file: string, trace: Trace, flags: Flags): Promise<Study>
 }
 
 /** What the trace does not have and an option needs. */
-function misfit(trace: Trace, { size, ttl }: Flags): string | undefined {
+function misfit(trace: Trace, { size, ttl, policy }: Flags): string | undefined {
+  if (policy.includes('auto-bytes') && size?.every(({ inBytes }) => inBytes) !== true) {
+    return "is simulated by entries: the policy auto-bytes needs a --size in bytes, as '64mb'"
+  }
   if (size?.some(({ inBytes }) => inBytes) && !trace.hasSizes) {
     return 'has no sizes: --size must be a number of entries'
   }

@@ -12,6 +12,7 @@ export const simulated = [
   'lru',
   'lfu',
   'auto',
+  'auto-bytes',
   'sieve',
   's3-fifo',
   'arc',

@@ -249,7 +249,8 @@ export class Attempts<K extends CacheKey, V> {
     const early = earlyWindow(this.#host.policy, entry.freshFor, life, entry.cost)
     const { tags, version, cost } = entry
     const { epoch, cover } = known
-    return noteOf({ tags, cover, version, early, cost, epoch })
+    const { weighsCost } = this.#host
+    return noteOf({ tags, cover, version, early, cost, weighsCost, epoch })
   }
 
   #landNothing({ lease, load, known, asker }: Attempt<K, V>, value: Nothing): void {

@@ -20,8 +20,9 @@ export interface NoteParts {
   readonly version?: number | undefined
   /** Milliseconds before its end from which on the entry is loaded anew. */
   readonly early?: number | undefined
-  /** What loading it took, in milliseconds. */
+  /** What loading it took, in milliseconds; noted if something else is, or `weighsCost`. */
   readonly cost?: number | undefined
+  readonly weighsCost?: boolean | undefined
   /** When it was known, by the tag clock; now if left out. */
   readonly epoch?: number | undefined
 }
@@ -30,7 +31,8 @@ export interface NoteParts {
 export function noteOf(parts: NoteParts): Note | undefined {
   const { tags, cover, version, early = 0, cost = 0, epoch = NONE } = parts
   const isTagged = cover !== undefined || (tags !== undefined && tags?.length !== 0)
-  if (early === 0 && version === undefined && !isTagged) return undefined
+  const isWeighed = parts.weighsCost === true && cost > 1
+  if (early === 0 && version === undefined && !isTagged && !isWeighed) return undefined
   const note: Note = [Math.round(early), Math.ceil(cost), checkVersion(version), epoch]
   note.push(...checkTags(tags))
   if (cover !== undefined) note.push(cover)

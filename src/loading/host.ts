@@ -24,6 +24,8 @@ export interface LoadingHost<K extends CacheKey, V> {
   readonly grace: number
   /** Whether a read starts the life of an entry anew. */
   readonly touches: boolean
+  /** Whether the cache is to know what loading each value took. */
+  readonly weighsCost: boolean
   readonly events: Events<K>
   /** Whether the codec takes `null`. */
   readonly takesNull: boolean

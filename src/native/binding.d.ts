@@ -16,6 +16,7 @@ declare module '#binding' {
     readonly created: boolean
     readonly name?: string
     readonly policy: string
+    readonly weigh: string
     readonly codec: string
     readonly max?: number
     readonly maxBytes?: number

@@ -1,6 +1,7 @@
 //! What a cache is asked to be, and the errors of asking for what cannot be.
 
 use crate::clock::Clock;
+use crate::entry::EntryRef;
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,6 +52,46 @@ impl FromStr for Policy {
     }
 }
 
+/// What [`Policy::Auto`] is to hit as much of as it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Weigh {
+    /// Requests: each counts alike.
+    #[default]
+    Hits,
+    /// Bytes of keys and values.
+    Bytes,
+    /// What loading took, as the notes of entries say: [`crate::Note::cost`]. An entry that says
+    /// nothing counts as 1 millisecond.
+    Cost,
+}
+
+impl Weigh {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Hits, Self::Bytes, Self::Cost];
+
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hits => "hits",
+            Self::Bytes => "bytes",
+            Self::Cost => "cost",
+        }
+    }
+}
+
+impl FromStr for Weigh {
+    type Err = ConfigError;
+
+    /// What a [`Weigh::name`] means.
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        Self::ALL.into_iter().find(|weigh| weigh.name() == name).ok_or_else(|| ConfigError {
+            option: "weigh",
+            value: name.to_owned(),
+            allowed: "hits, bytes or cost",
+        })
+    }
+}
+
 /// How to build a [`crate::Cache`].
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -60,6 +101,12 @@ pub struct Config {
     pub max_bytes: Option<u64>,
     /// Which entry leaves when a new one needs its room.
     pub policy: Policy,
+    /// What the policy `auto` is to hit as much of as it can; the others do not ask.
+    pub weigh: Weigh,
+    /// What an entry takes of the bound, for the policy `auto`, where entries stand for what they
+    /// are not; `None`: its bytes where bytes are bounded, and otherwise 1.
+    #[doc(hidden)]
+    pub room: Option<fn(EntryRef<'_>) -> u64>,
     /// How many shards, a power of two; `None` lets the bounds and the machine decide.
     pub shards: Option<usize>,
     /// The clock that deadlines are measured on.
@@ -76,6 +123,8 @@ impl Default for Config {
             max_entries: None,
             max_bytes: None,
             policy: Policy::default(),
+            weigh: Weigh::default(),
+            room: None,
             shards: None,
             clock: Clock::system(),
             near_copies: false,

@@ -62,7 +62,7 @@ mod wheel;
 
 pub use cache::{Cache, Choice, Edit, Expected, Found, Freshness, Info};
 pub use clock::Clock;
-pub use config::{Config, ConfigError, Error, Policy};
+pub use config::{Config, ConfigError, Error, Policy, Weigh};
 pub use cursor::run_to_end;
 pub use entry::{EntryRef, Expiry, Value};
 pub use flight::{Cancelled, FlightTable, Gone, Handover, Landing, Lease, Left, Role, Ticket};

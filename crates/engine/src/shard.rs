@@ -13,7 +13,7 @@ use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
 use crate::ledger::{Account, Ledger};
-use crate::policy::Order;
+use crate::policy::{Order, Scale};
 use crate::spares::Spares;
 use crate::thread::{self, Thread};
 use crate::versions::{Changing, Versions};
@@ -161,11 +161,11 @@ impl Garbage {
 
 impl Shard {
     /// An empty shard; `None` when the system has no memory left.
-    pub(crate) fn new(policy: Policy, grace: u64) -> Option<Self> {
+    pub(crate) fn new(policy: Policy, scale: Scale, grace: u64) -> Option<Self> {
         Some(Self {
             index: CachePadded::new(Index::new(FIRST_BUCKETS)?),
             guarded: CachePadded::new(Mutex::new(Guarded {
-                order: Order::new(policy),
+                order: Order::new(policy, scale),
                 wheel: Wheel::new(),
                 evicted: 0,
                 insertions: 0,

@@ -1,6 +1,6 @@
 //! `auto`: it follows what is asked for, says what it does, and pays for what it knows.
 
-use breakwater_engine::{Cache, Config, Expiry, Key, Policy, Value};
+use breakwater_engine::{Cache, Config, Expiry, Key, Note, Policy, Value, Weigh};
 
 fn auto(max_entries: Option<u64>, max_bytes: Option<u64>) -> Cache {
     Cache::new(Config {
@@ -74,7 +74,7 @@ fn it_says_what_the_rules_would_hit() {
     let hits = ratio(&cache, skewed(3).take(60_000));
     let choice = cache.choice().unwrap();
     assert_eq!(
-        (choice.sampled, choice.rules.map(|rule| rule.2).iter().sum::<usize>()),
+        (choice.sampled, choice.rules.iter().map(|rule| rule.2).sum::<usize>()),
         (Some(1), 1)
     );
     assert!(choice.judged > 100);
@@ -120,4 +120,82 @@ fn shadows_are_paid_for_and_fit_bounds_that_change() {
     cache.audit().unwrap();
     assert_eq!(cache.choice().unwrap().sampled, None, "what was known went with the entries");
     run(&cache, 20_000);
+}
+
+/// What was hit, as shares of all: of requests, of bytes, of what loading costs.
+#[derive(Default, Clone, Copy, Debug)]
+struct Spared {
+    hits: f64,
+    bytes: f64,
+    cost: f64,
+}
+
+/// A cache that weighs this, asked for keys of mixed sizes and costs; after a quarter of the requests
+/// all are counted.
+fn spared(weigh: Weigh, max_entries: Option<u64>, max_bytes: Option<u64>, seed: u64) -> Spared {
+    const REQUESTS: usize = 100_000;
+    let config = Config {
+        policy: Policy::Auto,
+        weigh,
+        max_entries,
+        max_bytes,
+        shards: Some(1),
+        ..Config::default()
+    };
+    let cache = Cache::new(config).unwrap();
+    let (mut hit, mut asked) = (Spared::default(), Spared::default());
+    for (at, id) in skewed(seed).take(REQUESTS).enumerate() {
+        let mixed = (id + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        // From 64 bytes to 8 KB, and from 1 ms to 128 ms, all as often as each other.
+        let bytes = 64 << (mixed % 8);
+        let cost = 1 << (mixed / 8 % 8);
+        let key = id.to_le_bytes();
+        let found = cache.get(Key::bytes(&key), |_| ()).is_some();
+        if !found {
+            let (value, note) = (vec![7; bytes], Note { cost, ..Note::default() });
+            cache.set_noted(Key::bytes(&key), Value::bytes(&value), Expiry::Never, &note).unwrap();
+        }
+        let count = |of: &mut Spared| {
+            of.hits += 1.0;
+            of.bytes += bytes as f64;
+            of.cost += f64::from(cost);
+        };
+        if at >= REQUESTS / 4 {
+            count(&mut asked);
+            if found {
+                count(&mut hit);
+            }
+        }
+    }
+    cache.audit().unwrap();
+    let choice = cache.choice().unwrap();
+    assert_eq!((choice.weigh, choice.sampled.is_some()), (weigh, true));
+    Spared {
+        hits: hit.hits / asked.hits,
+        bytes: hit.bytes / asked.bytes,
+        cost: hit.cost / asked.cost,
+    }
+}
+
+#[test]
+fn what_is_weighed_is_what_it_hits_more_of() {
+    for seed in [3, 2_026] {
+        let [hits, bytes, cost] = Weigh::ALL.map(|weigh| spared(weigh, None, Some(2 << 20), seed));
+        println!("{hits:?}\n{bytes:?}\n{cost:?}");
+        assert!(hits.hits > bytes.hits + 0.02, "{hits:?} {bytes:?}");
+        assert!(bytes.bytes > hits.bytes + 0.02, "{hits:?} {bytes:?}");
+        assert!(cost.cost > hits.cost + 0.02, "{hits:?} {cost:?}");
+        assert!(cost.cost > bytes.cost + 0.02, "{bytes:?} {cost:?}");
+    }
+}
+
+#[test]
+fn where_entries_are_counted_large_and_dear_ones_stay_if_they_are_weighed() {
+    for seed in [3, 2_026] {
+        let [hits, bytes, cost] = Weigh::ALL.map(|weigh| spared(weigh, Some(1_000), None, seed));
+        println!("{hits:?}\n{bytes:?}\n{cost:?}");
+        assert!(bytes.bytes > hits.bytes + 0.02, "{hits:?} {bytes:?}");
+        assert!(cost.cost > hits.cost + 0.02, "{hits:?} {cost:?}");
+        assert!(hits.hits > bytes.hits && hits.hits > cost.hits, "{hits:?} {bytes:?} {cost:?}");
+    }
 }

@@ -2,7 +2,7 @@
 //! operation the books are right and within the bounds.
 
 use breakwater_engine::{
-    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, KeyKind, Policy, Stamp, Value,
+    Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, KeyKind, Policy, Stamp, Value, Weigh,
 };
 use notes::{Extras, Invalidations, Mark, extras};
 use proptest::prelude::*;
@@ -135,10 +135,14 @@ impl Pair {
         grace: u64,
     ) -> Self {
         let clock = Clock::manual();
+        // Whatever is weighed, the contract is the same: the bounds draw it.
+        let drawn = max_bytes.or(max_entries).unwrap_or_default() as usize % Weigh::ALL.len();
         let config = Config {
             max_entries,
             max_bytes,
             policy,
+            weigh: Weigh::ALL[drawn],
+            room: None,
             shards: Some(shards),
             clock: clock.clone(),
             near_copies: true,

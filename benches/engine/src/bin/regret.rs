@@ -80,7 +80,7 @@ fn traces(args: &Args) -> Result<(), Box<dyn Error>> {
         print!("{:<11}{:>8} best {best:>6.2} auto {mean:>6.2}", row.trace, row.entries);
         print!(" {:>+6.2}, worst {:>+6.2}", mean - best, low - best);
         if args.rules {
-            for rule in Rule::ALL {
+            for rule in unweighed() {
                 let fixed = ratio(&loaded.1, 1, Simulation::fixed(rule, row.entries));
                 print!(" | {} {fixed:.2}", rule.name);
             }
@@ -90,6 +90,11 @@ fn traces(args: &Args) -> Result<(), Box<dyn Error>> {
     }
     println!("{rows} rows: mean {:+.3} points, worst {worst:+.2}", sum / f64::from(rows));
     Ok(())
+}
+
+/// The rules that ask for no weights: here every key weighs the same.
+fn unweighed() -> impl Iterator<Item = Rule> {
+    Rule::ALL.into_iter().filter(|rule| !rule.weighs)
 }
 
 /// The hit ratios of each phase, after its first tenth.
@@ -112,8 +117,9 @@ fn changing(seeds: u64) {
                 |mut cache: Simulation| by_phase(&requests, |_, id| cache.request(hash(id, seed)));
             let mut lru = phases::Lru::new(entries as usize);
             let mut fixed = vec![("lru", by_phase(&requests, |_, id| lru.request(id)))];
-            let rules = Rule::ALL.map(|rule| (rule.name, replay(Simulation::fixed(rule, entries))));
-            fixed.extend(rules);
+            fixed.extend(
+                unweighed().map(|rule| (rule.name, replay(Simulation::fixed(rule, entries)))),
+            );
             let mut cache = Simulation::auto(entries);
             // The rule in force at a tenth, the middle and the end of each phase.
             let mut rules = Vec::new();

@@ -5,7 +5,7 @@
 
 use breakwater_engine::{
     Cache, Clock, Config, Edit, EntryRef, Error, Expiry, Key, KeyKind, Policy, Reason,
-    RemovalListener, Value,
+    RemovalListener, Value, Weigh,
 };
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashMap;
@@ -41,6 +41,7 @@ fn config(bytes: &mut Bytes<'_>, clock: &Clock) -> Option<Config> {
     let bound = |wanted: bool, least: u64, n: u64| wanted.then_some(least + n);
     Some(Config {
         policy: if choice & 32 != 0 { Policy::Auto } else { policies[usize::from(choice & 3)] },
+        weigh: Weigh::ALL[usize::from(choice >> 6).min(2)],
         max_entries: bound(choice & 4 != 0, 1, bytes.next()?.into()),
         max_bytes: bound(choice & 8 != 0, 4_096, bytes.wide()?),
         shards: Some(if choice & 16 != 0 { 4 } else { 1 }),

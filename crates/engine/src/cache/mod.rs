@@ -32,8 +32,8 @@ pub use update::Edit;
 use liveness::Look;
 
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Policy};
-use crate::entry::{EntryRef, LAST_DEADLINE};
+use crate::config::{Config, ConfigError, Policy, Weigh};
+use crate::entry::{EntryPtr, EntryRef, LAST_DEADLINE};
 use crate::flight::FlightTable;
 use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
@@ -41,6 +41,7 @@ use crate::index::{Hit, Samples};
 use crate::key::{Key, KeyKind};
 use crate::ledger::Ledger;
 use crate::memory;
+use crate::policy::Scale;
 use crate::removal::{Listeners, RemovalListener};
 use crate::shard::{Shard, ShardRef, Shared};
 use crate::stats::{Count, Counters, SAMPLE, Stats};
@@ -91,6 +92,7 @@ pub struct Cache {
     entry_ledger: Ledger,
     clock: Clock,
     policy: Policy,
+    weigh: Weigh,
     /// Milliseconds that entries stay after their deadline.
     grace: AtomicU64,
     counters: Counters,
@@ -128,8 +130,9 @@ impl Cache {
         };
         let grace = config.grace.min(LAST_DEADLINE);
         let ledger = Ledger::new(config.max_bytes.unwrap_or(u64::MAX));
+        let scale = Scale::of(&config);
         let shards: Option<Box<[Shard]>> =
-            (0..shards).map(|_| Shard::new(config.policy, grace)).collect();
+            (0..shards).map(|_| Shard::new(config.policy, scale, grace)).collect();
         let Some(shards) = shards else {
             return Err(ConfigError {
                 option: "shards",
@@ -165,6 +168,7 @@ impl Cache {
             entry_ledger: Ledger::new(config.max_entries.unwrap_or(u64::MAX)),
             clock: config.clock,
             policy: config.policy,
+            weigh: config.weigh,
             grace: AtomicU64::new(grace),
             counters: Counters::default(),
             hot: CachePadded::new(HotKeys::new(HOT_KEYS)),
@@ -187,6 +191,11 @@ impl Cache {
     /// The eviction policy.
     pub fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// What the policy `auto` weighs.
+    pub fn weigh(&self) -> Weigh {
+        self.weigh
     }
 
     /// The bounds as they are: entries and bytes.
@@ -363,7 +372,7 @@ impl Cache {
             Policy::Lfu => hit.count_read(),
             Policy::Auto => {
                 hit.count_read();
-                self.tell_shadows(here, hash);
+                self.tell_shadows(here, hash, hit.entry());
             }
             Policy::Lru => {
                 // Taken: another thread tells the policy. Exact with one, near with many.
@@ -376,8 +385,8 @@ impl Cache {
     }
 
     /// Tells `auto` of a read of a key of its sample, or of several together, unless another thread is
-    /// telling the policy something: what it learns is a sample anyway.
-    pub(super) fn tell_shadows(&self, here: Thread, hash: u64) {
+    /// telling the policy something: what it learns is a sample anyway. The caller is pinned.
+    pub(super) fn tell_shadows(&self, here: Thread, hash: u64, entry: EntryPtr) {
         if !self.shared.samples.densest().has(hash) {
             return;
         }
@@ -385,7 +394,7 @@ impl Cache {
         if reads > 0
             && let Some(mut guarded) = self.shard_at(hash).guarded.try_lock()
         {
-            guarded.order.seen(hash, reads);
+            guarded.order.seen(hash, entry, reads);
         }
     }
 

@@ -159,7 +159,7 @@ impl Cache {
             Err(Shortage::Memory) => return Stored::Full,
         }
         let replaces = expect == Expect::Present;
-        let admission = if replaces { Admission::PLAIN } else { guarded.order.admit(hash) };
+        let admission = if replaces { Admission::PLAIN } else { guarded.order.admit(hash, entry) };
         match self.put(shard, hash, key, entry, expect, admission) {
             Put::Inserted => {
                 guarded.insertions += 1;

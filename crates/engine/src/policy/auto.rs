@@ -5,14 +5,19 @@
 //! to the shard's queues; the entries stay where they are, and the queues find their new lengths
 //! as entries come and go.
 //!
+//! Where entries weigh differently, shadows hold as much room as the shard does, and what is compared
+//! is what their hits are worth.
+//!
 //! Shadows are made when the shard first evicts, and anew when it has become far larger or smaller.
 
 use super::chooser::Chooser;
 use super::lfu::S3Fifo;
 use super::rule::{RULES, Rule};
-use super::shadow::{Shadow, key_of};
+use super::shadow::{Shadow, Shape, key_of};
 use super::sketch::Sketch;
+use super::weight::{Mean, Scale, Weight};
 use super::{Admission, Eviction};
+use crate::entry::EntryPtr;
 use crate::index::{Host, Index, Sample, Shortage};
 
 /// Entries of a shadow at least, where keys are sampled: fewer say little of the whole. A shard of
@@ -28,6 +33,9 @@ const LEAST_WATCHED: u64 = 32;
 /// How often entries are evicted in vain for the bytes that shadows take.
 const MOST_REFUSALS: u8 = 4;
 
+/// Entries that are looked at for what one takes on average, and buckets that are looked into.
+const WEIGHED: u64 = 512;
+
 /// A span with nothing in it: the next eviction asks for shadows.
 const NO_SPAN: (u64, u64) = (u64::MAX, 0);
 
@@ -37,12 +45,22 @@ pub(crate) struct Auto {
     watch: Option<Box<Watch>>,
     /// Entries that the shard has at least and at most, for the shadows to stand for it.
     span: (u64, u64),
-    /// Entries that new shadows are to be made for.
-    wanted: Option<u64>,
+    /// What new shadows are to be made for.
+    wanted: Option<Held>,
     /// How often their bytes were refused.
     refused: u8,
     /// The keys whose reads they were last said to be told of.
     sample: Sample,
+}
+
+/// What a shard holds, for shadows that are to hold a sample of it.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) entries: u64,
+    /// The room that an entry takes on average.
+    pub(super) room: u32,
+    /// Whether all entries weigh the same.
+    pub(super) even: bool,
 }
 
 /// Shadows at work.
@@ -52,6 +70,8 @@ pub(super) struct Watch {
     plan: Plan,
     /// Requests left of the interval.
     left: u64,
+    /// What hits of all requests of the interval would have been worth.
+    asked: u64,
     /// What each had missed when the interval began.
     before: [u64; RULES],
 }
@@ -62,12 +82,13 @@ struct Plan {
     /// One key of two to this power is sampled.
     bits: u32,
     capacity: u64,
+    even: bool,
 }
 
 impl Plan {
     /// For so many entries, and so many bytes at most; `None` if that is too little.
-    fn new(entries: u64, allowance: u64) -> Option<Self> {
-        let at = |bits: u32| Self { bits, capacity: entries >> bits };
+    fn new(entries: u64, even: bool, allowance: u64) -> Option<Self> {
+        let at = |bits: u32| Self { bits, capacity: entries >> bits, even };
         let mut plan = at(0);
         while plan.bits < Sample::MOST_BITS
             && (plan.capacity / 2 >= LEAST_SAMPLED || plan.price() > allowance)
@@ -79,14 +100,20 @@ impl Plan {
     }
 
     fn price(self) -> u64 {
-        Shadow::price(&Rule::ALL, self.capacity) + size_of::<Watch>() as u64
+        Shadow::price(self.shape()) + size_of::<Watch>() as u64
+    }
+
+    fn shape(self) -> Shape {
+        Shape { capacity: self.capacity, even: self.even }
     }
 }
 
-impl Default for Auto {
-    fn default() -> Self {
+impl Auto {
+    pub(super) fn new(scale: Scale) -> Self {
+        let mut queues = S3Fifo::default();
+        queues.scale = scale;
         Self {
-            queues: S3Fifo::default(),
+            queues,
             chooser: Chooser::default(),
             watch: None,
             span: NO_SPAN,
@@ -95,25 +122,23 @@ impl Default for Auto {
             sample: Sample::NONE,
         }
     }
-}
 
-impl Auto {
     #[inline]
     pub(super) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
         self.queues.prepare(host)?;
         match self.wanted {
             None => Ok(()),
-            Some(entries) => self.begin(entries, host),
+            Some(held) => self.begin(held, host),
         }
     }
 
-    /// Makes the shadows, and the sketch, for so many entries.
+    /// Makes the shadows, and the sketch.
     #[cold]
-    fn begin(&mut self, entries: u64, host: &impl Host) -> Result<(), Shortage> {
+    fn begin(&mut self, held: Held, host: &impl Host) -> Result<(), Shortage> {
         self.end(host);
         let allowance = host.allowance();
-        let keys = Sketch::affordable(entries, allowance.saturating_mul(2));
-        let Some((plan, keys)) = Plan::new(entries, allowance).zip(keys) else {
+        let keys = Sketch::affordable(held.entries, allowance.saturating_mul(2));
+        let Some((plan, keys)) = Plan::new(held.entries, held.even, allowance).zip(keys) else {
             self.wanted = None;
             return Ok(());
         };
@@ -128,7 +153,7 @@ impl Auto {
             return Ok(());
         }
         self.wanted = None;
-        match (Watch::of(plan), Sketch::new(keys)) {
+        match (Watch::of(plan, held.room), Sketch::new(keys)) {
             (Some(watch), Some(sketch)) => {
                 self.announce(host, watch.sample());
                 self.watch = Some(Box::new(watch));
@@ -160,24 +185,41 @@ impl Auto {
         host.release(price + sketch.map_or(0, |sketch| sketch.footprint()));
     }
 
+    /// The entry is the caller's.
     #[inline]
-    pub(super) fn admit(&mut self, hash: u64) -> Admission {
-        self.queues.admit(hash)
+    pub(super) fn admit(&mut self, hash: u64, entry: EntryPtr) -> Admission {
+        self.queues.admit(hash, entry)
     }
 
+    /// An entry is in the index. The caller is pinned.
     #[inline]
-    pub(super) fn push(&mut self, hash: u64, main: bool) {
+    pub(super) fn push(&mut self, hash: u64, entry: EntryPtr, main: bool) {
         self.queues.push(hash, main);
-        self.seen(hash, 1);
+        if self.watch.as_ref().is_some_and(|watch| watch.sample().has(hash)) {
+            let weight = self.weight_of(entry);
+            self.queues.mean.add(weight);
+            self.asked(hash, weight, 1);
+        }
     }
 
-    /// A key was asked for so often, and is in the cache now.
+    /// A key was asked for so often, and is in the cache now. The caller is pinned.
     #[inline]
-    pub(super) fn seen(&mut self, hash: u64, requests: u64) {
-        if let Some(watch) = &mut self.watch
-            && watch.sample().has(hash)
-            && watch.request(hash, requests)
-        {
+    pub(super) fn seen(&mut self, hash: u64, entry: EntryPtr, requests: u64) {
+        if self.watch.as_ref().is_some_and(|watch| watch.sample().has(hash)) {
+            self.asked(hash, self.weight_of(entry), requests);
+        }
+    }
+
+    #[inline]
+    fn weight_of(&self, entry: EntryPtr) -> Weight {
+        // SAFETY: the callers are pinned: what was in the index a moment ago is not freed.
+        self.queues.scale.weight_of(unsafe { entry.read() })
+    }
+
+    #[inline]
+    fn asked(&mut self, hash: u64, weight: Weight, requests: u64) {
+        let mean = self.queues.mean;
+        if self.watch.as_mut().is_some_and(|watch| watch.request(hash, weight, &mean, requests)) {
             self.judge();
         }
     }
@@ -193,10 +235,33 @@ impl Auto {
     pub(super) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Eviction {
         let (least, most) = self.span;
         if live < least || live > most {
-            self.span = (live / 2, live.saturating_add(live / 8));
-            (self.wanted, self.refused) = (Some(live), 0);
+            let held = self.held(index, live);
+            // Where entries weigh differently, there may be far more under one rule than another.
+            let more = if held.even { live / 8 } else { live };
+            self.span = (live / 2, live.saturating_add(more));
+            (self.wanted, self.refused) = (Some(held), 0);
         }
         self.queues.evict(index, host, live)
+    }
+
+    /// What there is, by a look at some of the entries. The caller is pinned.
+    #[cold]
+    fn held(&self, index: &Index, live: u64) -> Held {
+        let even = self.queues.scale.is_even();
+        let (mut cursor, mut room, mut count) = (0, 0, 0u64);
+        let mut buckets = 0;
+        while !even && count < WEIGHED && buckets < WEIGHED {
+            buckets += 1;
+            cursor = index.visit(cursor, |_, entry| {
+                room += u64::from(self.weight_of(entry).room);
+                count += 1;
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+        let room = room.checked_div(count).unwrap_or(1).clamp(1, u32::MAX.into()) as u32;
+        Held { entries: live, room, even }
     }
 
     #[inline]
@@ -211,7 +276,7 @@ impl Auto {
 
     /// Takes what is known of the entries; the rule in force stays.
     pub(super) fn take_records(&mut self) -> Self {
-        let mut taken = std::mem::take(self);
+        let mut taken = std::mem::replace(self, Self::new(self.queues.scale));
         self.sample = taken.sample;
         self.chooser = std::mem::take(&mut taken.chooser);
         self.queues.set_rule(Rule::ALL[self.chooser.in_force()]);
@@ -226,6 +291,7 @@ impl Auto {
             judged: self.chooser.judged(),
             switches: self.chooser.switches(),
             sampled,
+            choices: Rule::choices(self.queues.scale.is_even()).len(),
         }
     }
 }
@@ -241,20 +307,25 @@ pub(crate) struct Report {
     pub(crate) switches: u64,
     /// One key of so many is followed.
     pub(crate) sampled: Option<u64>,
+    /// The rules among which there is a choice.
+    pub(crate) choices: usize,
 }
 
 impl Watch {
-    /// For a cache of so many entries; `None` if there is nothing to learn, or no memory left.
+    /// For a cache of so many entries that weigh the same; `None` if there is nothing to learn, or no
+    /// memory left.
     pub(super) fn new(entries: u64, allowance: u64) -> Option<Self> {
-        Self::of(Plan::new(entries, allowance)?)
+        Self::of(Plan::new(entries, true, allowance)?, 1)
     }
 
-    fn of(plan: Plan) -> Option<Self> {
+    /// With so much room for each entry.
+    fn of(plan: Plan, room: u32) -> Option<Self> {
         Some(Self {
-            shadow: Shadow::new(&Rule::ALL, plan.capacity)?,
+            shadow: Shadow::new(plan.shape(), plan.capacity.saturating_mul(room.into()))?,
             sample: Sample::one_of(plan.bits),
             plan,
             left: Chooser::interval(plan.capacity),
+            asked: 0,
             before: [0; RULES],
         })
     }
@@ -266,21 +337,30 @@ impl Watch {
 
     /// Asks the shadows for the key, for so many requests; whether the interval is over.
     #[inline]
-    pub(super) fn request(&mut self, hash: u64, requests: u64) -> bool {
-        self.shadow.request(key_of(hash));
+    pub(super) fn request(
+        &mut self,
+        hash: u64,
+        weight: Weight,
+        mean: &Mean,
+        requests: u64,
+    ) -> bool {
+        self.shadow.request(key_of(hash), weight, mean);
+        self.asked += u64::from(weight.worth) * requests;
         self.left = self.left.saturating_sub(requests);
         self.left == 0
     }
 
-    /// The hit ratios of the interval; the next one begins.
+    /// What each rule has hit of what was asked for in the interval, 0 to 1; the next one begins.
     pub(super) fn close(&mut self) -> [f64; RULES] {
-        let interval = Chooser::interval(self.shadow.capacity());
-        self.left = interval;
-        std::array::from_fn(|rule| {
+        self.left = Chooser::interval(self.plan.capacity);
+        let asked = std::mem::take(&mut self.asked).max(1) as f64;
+        let mut ratios = [0.0; RULES];
+        for (rule, ratio) in ratios.iter_mut().enumerate().take(self.shadow.rules()) {
             let misses = self.shadow.misses(rule);
             let missed = misses - std::mem::replace(&mut self.before[rule], misses);
-            1.0 - missed as f64 / interval as f64
-        })
+            *ratio = 1.0 - missed as f64 / asked;
+        }
+        ratios
     }
 }
 
@@ -290,7 +370,8 @@ mod tests {
 
     #[test]
     fn small_shards_are_followed_whole_and_large_ones_by_a_sample() {
-        let plan = |entries| Plan::new(entries, u64::MAX).map(|plan| (plan.bits, plan.capacity));
+        let plan =
+            |entries| Plan::new(entries, true, u64::MAX).map(|plan| (plan.bits, plan.capacity));
         assert_eq!(plan(10), None);
         assert_eq!(plan(32), Some((0, 32)));
         assert_eq!(plan(511), Some((0, 511)));
@@ -301,10 +382,10 @@ mod tests {
 
     #[test]
     fn shadows_are_smaller_where_memory_is_short_and_none_where_there_is_next_to_none() {
-        let whole = Plan::new(500, u64::MAX).unwrap();
-        let half = Plan::new(500, whole.price() - 1).unwrap();
+        let whole = Plan::new(500, true, u64::MAX).unwrap();
+        let half = Plan::new(500, true, whole.price() - 1).unwrap();
         assert_eq!((half.bits, half.capacity), (1, 250));
         assert!(half.price() < whole.price());
-        assert_eq!(Plan::new(500, 8_000), None);
+        assert_eq!(Plan::new(500, true, 8_000), None);
     }
 }

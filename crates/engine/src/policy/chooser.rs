@@ -26,9 +26,9 @@ pub(super) struct Chooser {
     /// Intervals judged.
     judged: u64,
     /// The rule in force.
-    in_force: usize,
+    in_force: u32,
     /// How often another rule came into force.
-    switches: u64,
+    switches: u32,
 }
 
 impl Chooser {
@@ -46,18 +46,18 @@ impl Chooser {
             self.slow[rule] += SLOW.max(even) * (ratio - self.slow[rule]);
             self.fast[rule] += FAST.max(even) * (ratio - self.fast[rule]);
         }
-        let (now, steady, sudden) = (self.in_force, best(&self.slow), best(&self.fast));
+        let (now, steady, sudden) = (self.in_force(), best(&self.slow), best(&self.fast));
         if self.fast[sudden] > self.fast[now] + FAST_MARGIN {
             // What was known is of another pattern.
             self.slow = self.fast;
-            self.in_force = sudden;
+            self.in_force = sudden as u32;
         } else if self.slow[steady] > self.slow[now] * (1.0 + RELATIVE_MARGIN) + MARGIN
             && self.fast[steady] >= self.fast[now]
         {
-            self.in_force = steady;
+            self.in_force = steady as u32;
         }
-        let switched = self.in_force != now;
-        self.switches += u64::from(switched);
+        let switched = self.in_force() != now;
+        self.switches = self.switches.saturating_add(switched.into());
         switched
     }
 
@@ -67,11 +67,11 @@ impl Chooser {
     }
 
     pub(super) fn in_force(&self) -> usize {
-        self.in_force
+        self.in_force as usize
     }
 
     pub(super) fn switches(&self) -> u64 {
-        self.switches
+        self.switches.into()
     }
 
     pub(super) fn judged(&self) -> u64 {

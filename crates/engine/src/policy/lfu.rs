@@ -15,6 +15,7 @@ use super::queue::Queue;
 use super::rule::{MOST_TURNS, Rule, Step, ghosts, wins};
 use super::sketch::Sketch;
 use super::sweep::Sweep;
+use super::weight::{MOST_OF_GHOSTS, Mean, Scale};
 use super::{Admission, Eviction, TURNS, take};
 use crate::entry::EntryPtr;
 use crate::index::{Host, Index, Shortage, Word};
@@ -35,6 +36,9 @@ pub(crate) struct S3Fifo {
     /// How often keys came in, where a rule may ask for it.
     sketch: Option<Sketch>,
     sweep: Sweep,
+    /// How entries are weighed, where a rule may ask for it, and the mean.
+    pub(super) scale: Scale,
+    pub(super) mean: Mean,
 }
 
 impl Default for S3Fifo {
@@ -46,6 +50,8 @@ impl Default for S3Fifo {
             ghost: Ghost::default(),
             sketch: None,
             sweep: Sweep::default(),
+            scale: Scale::EVEN,
+            mean: Mean::default(),
         }
     }
 }
@@ -68,10 +74,12 @@ impl S3Fifo {
         self.main.prepare(host)
     }
 
+    /// The caller is pinned, or has the entry for itself.
     #[inline]
-    pub(super) fn admit(&mut self, hash: u64) -> Admission {
+    pub(super) fn admit(&mut self, hash: u64, entry: EntryPtr) -> Admission {
         let is_ghost = self.ghost.take(hash);
-        let main = self.rule.small == 0 || (is_ghost && !self.rule.contest);
+        let main = self.rule.small == 0
+            || (is_ghost && !self.rule.contest && self.toll(entry) <= MOST_OF_GHOSTS);
         let queue = if main { &self.main } else { &self.small };
         Admission { main, round: queue.unmet() }
     }
@@ -84,6 +92,22 @@ impl S3Fifo {
             self.small.push(hash)
         }
         self.count(hash);
+    }
+
+    /// The reads that a turn costs an entry. The caller is pinned, or has it for itself.
+    #[inline]
+    fn toll(&self, entry: EntryPtr) -> u64 {
+        if !self.rule.weighs {
+            return 1;
+        }
+        // SAFETY: by contract; what the index holds is not freed while one is pinned.
+        self.mean.toll(self.scale.weight_of(unsafe { entry.read() }))
+    }
+
+    /// The same, of the entry that a word leads to.
+    #[inline]
+    fn toll_of(&self, word: Word) -> u64 {
+        word.entry().map_or(1, |entry| self.toll(entry))
     }
 
     #[inline]
@@ -136,7 +160,7 @@ impl S3Fifo {
         let hash = self.small.pop(host)?;
         let unmet = self.main.unmet();
         let reads = u64::from(self.rule.reads);
-        let goes_on = |word: Word| can_promote && word.frequency() >= reads;
+        let goes_on = |word: Word| can_promote && word.frequency() >= reads.max(self.toll_of(word));
         let promoted = |word: Word| word.with_frequency(0).with_main(true).with_round(unmet);
         let change = |word: Word| if goes_on(word) { promoted(word) } else { Word::EMPTY };
         let word = index.edit(host, hash, |word, _| !word.is_main(), change)?;
@@ -200,17 +224,16 @@ impl S3Fifo {
     /// The oldest of the main queue gets another turn, or leaves.
     fn turn_main(&mut self, index: &Index, host: &impl Host) -> Option<EntryPtr> {
         let hash = self.main.pop(host)?;
-        let unmet = self.main.unmet();
-        let change = |word: Word| match word.frequency() {
-            0 => Word::EMPTY,
-            reads => word.with_frequency(reads - 1).with_round(unmet),
-        };
-        let can_stay = self.main.prepare(host).is_ok();
-        if !can_stay {
+        if self.main.prepare(host).is_err() {
             return take(index, host, hash, |word, _| word.is_main());
         }
+        let unmet = self.main.unmet();
+        let change = |word: Word| match word.frequency().checked_sub(self.toll_of(word)) {
+            None => Word::EMPTY,
+            Some(reads) => word.with_frequency(reads).with_round(unmet),
+        };
         let word = index.edit(host, hash, |word, _| word.is_main(), change)?;
-        if word.frequency() > 0 {
+        if change(word) != Word::EMPTY {
             self.main.push(hash);
             self.count(hash);
             return None;

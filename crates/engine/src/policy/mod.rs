@@ -16,11 +16,13 @@ mod shadow;
 mod simulation;
 mod sketch;
 mod sweep;
+mod weight;
 
 pub use rule::{RULES, Rule};
 pub use simulation::Simulation;
 
 pub(crate) use auto::Report;
+pub(crate) use weight::Scale;
 
 use crate::config::Policy;
 use crate::entry::EntryPtr;
@@ -68,11 +70,11 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy, scale: Scale) -> Self {
         match policy {
             Policy::Lru => Self::Lru(Recency::new()),
             Policy::Lfu => Self::Lfu(S3Fifo::default()),
-            Policy::Auto => Self::Auto(Auto::default()),
+            Policy::Auto => Self::Auto(Auto::new(scale)),
             Policy::Random => Self::Random(Lottery::new()),
             Policy::None => Self::None,
         }
@@ -88,23 +90,23 @@ impl Order {
         }
     }
 
-    /// How a key comes in.
+    /// How a key comes in, with an entry that is the caller's.
     #[inline]
-    pub(crate) fn admit(&mut self, hash: u64) -> Admission {
+    pub(crate) fn admit(&mut self, hash: u64, entry: EntryPtr) -> Admission {
         match self {
-            Self::Lfu(queues) => queues.admit(hash),
-            Self::Auto(auto) => auto.admit(hash),
+            Self::Lfu(queues) => queues.admit(hash, entry),
+            Self::Auto(auto) => auto.admit(hash, entry),
             _ => Admission::PLAIN,
         }
     }
 
-    /// A new entry is in the index.
+    /// A new entry is in the index. The caller is pinned.
     #[inline]
     pub(crate) fn inserted(&mut self, hash: u64, entry: EntryPtr, main: bool) {
         match self {
             Self::Lru(list) => list.push(entry),
             Self::Lfu(queues) => queues.push(hash, main),
-            Self::Auto(auto) => auto.push(hash, main),
+            Self::Auto(auto) => auto.push(hash, entry, main),
             _ => {}
         }
     }
@@ -126,11 +128,12 @@ impl Order {
         }
     }
 
-    /// The key of this hash, of which readers tell, was read so often, and is there.
+    /// The key of this hash, of which readers tell, was read so often, and is there. The caller is
+    /// pinned.
     #[inline]
-    pub(crate) fn seen(&mut self, hash: u64, reads: u64) {
+    pub(crate) fn seen(&mut self, hash: u64, entry: EntryPtr, reads: u64) {
         if let Self::Auto(auto) = self {
-            auto.seen(hash, reads);
+            auto.seen(hash, entry, reads);
         }
     }
 

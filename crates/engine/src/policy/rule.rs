@@ -12,6 +12,8 @@ pub struct Rule {
     /// Whether TinyLFU decides who goes on from the small queue (Einziger, Friedman and Manes,
     /// "TinyLFU", ACM TOS 2017): the key that leaves it or the one that the main queue would evict.
     pub contest: bool,
+    /// Whether turns cost entries more reads that spare less for their room.
+    pub weighs: bool,
 }
 
 impl Rule {
@@ -24,6 +26,7 @@ impl Rule {
     /// - A smaller one wastes less on keys that never come back.
     /// - None at all is CLOCK: nearest to recency.
     /// - A contest keeps what was asked for most, however long ago: loops, skewed keys.
+    /// - Where entries weigh differently, the last one has light entries stay that are worth much.
     pub const ALL: [Self; RULES] = [
         Self::S3_FIFO,
         Self::plain("s3-fifo-2", 2, 1),
@@ -32,14 +35,20 @@ impl Rule {
         Self::plain("clock", 0, 1),
         Self::contest("tinylfu-1", 1),
         Self::contest("tinylfu-10", 10),
+        Self { weighs: true, ..Self::plain("s3-fifo-2-weighed", 2, 1) },
     ];
 
+    /// The rules among which there is a choice: the last of all only where entries weigh differently.
+    pub(super) const fn choices(even: bool) -> &'static [Self] {
+        if even { Self::ALL.split_at(RULES - 1).0 } else { &Self::ALL }
+    }
+
     const fn plain(name: &'static str, small: u8, reads: u8) -> Self {
-        Self { name, small, reads, contest: false }
+        Self { name, small, reads, contest: false, weighs: false }
     }
 
     const fn contest(name: &'static str, small: u8) -> Self {
-        Self { name, small, reads: 1, contest: true }
+        Self { name, small, reads: 1, contest: true, weighs: false }
     }
 
     /// How long the small queue is to be, of `live` entries.
@@ -75,7 +84,7 @@ impl Rule {
 }
 
 /// How many rules `auto` chooses from: a shadow's directory has room for eight.
-pub const RULES: usize = 7;
+pub const RULES: usize = 8;
 
 /// What queues do next to find a victim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

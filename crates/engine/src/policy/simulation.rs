@@ -5,6 +5,7 @@ use super::auto::Watch;
 use super::chooser::Chooser;
 use super::rule::Rule;
 use super::shadow::{Shadow, key_of};
+use super::weight::{Mean, Weight};
 
 /// A cache of so many entries of unit size.
 pub struct Simulation {
@@ -36,10 +37,10 @@ impl Simulation {
 
     /// The key of this hash is asked for, and stored if it is not there; whether it was.
     pub fn request(&mut self, hash: u64) -> bool {
-        let hit = self.cache.request(key_of(hash));
+        let hit = self.cache.request(key_of(hash), Weight::EVEN, &Mean::default());
         if let Some(watch) = &mut self.watch {
             if watch.sample().has(hash)
-                && watch.request(hash, 1)
+                && watch.request(hash, Weight::EVEN, &Mean::default(), 1)
                 && self.chooser.judge(watch.close())
             {
                 self.cache.set_rule(Rule::ALL[self.chooser.in_force()]);

@@ -4,6 +4,7 @@
 use super::Policy;
 use breakwater_engine::{
     Cache, Config, EntryRef, Expiry, Key, Policy as EnginePolicy, Reason, RemovalListener, Value,
+    Weigh,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,8 +61,9 @@ fn weight_of(entry: EntryRef<'_>) -> u32 {
 }
 
 impl WeighedEngine {
-    pub(super) fn new(policy: EnginePolicy, most: u64) -> Self {
-        let cache = cache(Config { policy, shards: Some(1), ..Config::default() });
+    pub(super) fn new(policy: EnginePolicy, weigh: Weigh, most: u64) -> Self {
+        let room = Some((|entry| weight_of(entry).into()) as fn(EntryRef<'_>) -> u64);
+        let cache = cache(Config { policy, weigh, room, shards: Some(1), ..Config::default() });
         let held = Arc::new(Held::default());
         cache.listen(held.clone());
         Self { cache, held, most }

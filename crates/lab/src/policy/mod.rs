@@ -12,7 +12,7 @@ mod w_tinylfu;
 pub(crate) use optimum::optimum;
 
 use crate::capacity::Capacity;
-use breakwater_engine::Policy as EnginePolicy;
+use breakwater_engine::{Policy as EnginePolicy, Weigh};
 use engine::{Engine, WeighedEngine};
 use std::fmt;
 use std::str::FromStr;
@@ -39,6 +39,8 @@ pub enum PolicyName {
     Lfu,
     /// What Breakwater does with `policy: 'auto'`: its own engine.
     Auto,
+    /// The same with `weigh: 'bytes'`; where entries count, there are no bytes to weigh.
+    AutoBytes,
     /// One queue and a hand (Zhang et al., NSDI 2024).
     Sieve,
     /// Three queues (Yang et al., SOSP 2023).
@@ -54,10 +56,11 @@ pub enum PolicyName {
 
 impl PolicyName {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lru,
         Self::Lfu,
         Self::Auto,
+        Self::AutoBytes,
         Self::Sieve,
         Self::S3Fifo,
         Self::Arc,
@@ -71,6 +74,7 @@ impl PolicyName {
             Self::Lru => "lru",
             Self::Lfu => "lfu",
             Self::Auto => "auto",
+            Self::AutoBytes => "auto-bytes",
             Self::Sieve => "sieve",
             Self::S3Fifo => "s3-fifo",
             Self::Arc => "arc",
@@ -88,9 +92,12 @@ impl PolicyName {
                 Capacity::Entries(most) => Box::new(Engine::new(EnginePolicy::Lfu, most)),
                 Capacity::Bytes(most) => Box::new(s3_fifo::S3Fifo::new(most, ENGINE_READS)),
             },
-            Self::Auto => match capacity {
+            Self::Auto | Self::AutoBytes => match capacity {
                 Capacity::Entries(most) => Box::new(Engine::new(EnginePolicy::Auto, most)),
-                Capacity::Bytes(most) => Box::new(WeighedEngine::new(EnginePolicy::Auto, most)),
+                Capacity::Bytes(most) => {
+                    let weigh = if self == Self::Auto { Weigh::Hits } else { Weigh::Bytes };
+                    Box::new(WeighedEngine::new(EnginePolicy::Auto, weigh, most))
+                }
             },
             Self::Sieve => Box::new(sieve::Sieve::new(most)),
             Self::S3Fifo => Box::new(s3_fifo::S3Fifo::new(most, READS)),

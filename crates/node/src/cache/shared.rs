@@ -33,6 +33,8 @@ pub struct Description {
     pub max_bytes: Option<u64>,
     /// The eviction policy's name.
     pub policy: String,
+    /// What it weighs.
+    pub weigh: String,
     /// The codec's name.
     pub codec: String,
     /// The codec's number, kept in the high half of each value's format.

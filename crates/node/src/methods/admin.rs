@@ -53,6 +53,7 @@ fn policy<'s>(js: Js<'s>, cache: &Cache) -> Returns<'s> {
     js.put(object, c"name", js.text(cache.policy().name())?)?;
     let Some(choice) = cache.choice() else { return Ok(object) };
     js.put(object, c"rule", js.text(choice.rule.name)?)?;
+    js.put(object, c"weigh", js.text(choice.weigh.name())?)?;
     let ratios = js.object()?;
     for (rule, ratio, _) in choice.rules {
         let name = CString::new(rule.name).map_err(|_| Fail::internal("a rule's name"))?;

@@ -16,6 +16,7 @@ pub fn open<'s>(call: &Call<'s, Instances>) -> Returns<'s> {
         max: js.to_whole(js.prop(options, c"max")?),
         max_bytes: js.to_whole(js.prop(options, c"maxBytes")?),
         policy: js.to_text(js.prop(options, c"policy")?).unwrap_or_default(),
+        weigh: js.to_text(js.prop(options, c"weigh")?).unwrap_or_default(),
         codec: js.to_text(js.prop(options, c"codec")?).unwrap_or_default(),
         codec_id: js.to_number(js.prop(options, c"codecId")?).unwrap_or_default() as u8,
         accepts: js.to_number(js.prop(options, c"accepts")?).unwrap_or_default() as u8,
@@ -53,6 +54,8 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
         max_entries: description.max,
         max_bytes: description.max_bytes,
         policy: description.policy.parse()?,
+        weigh: description.weigh.parse()?,
+        room: None,
         shards,
         clock,
         near_copies: description.near,
@@ -94,6 +97,7 @@ fn describe<'s>(js: Js<'s>, shared: &Shared, created: bool) -> Returns<'s> {
         js.put(object, c"name", js.text(name)?)?;
     }
     js.put(object, c"policy", js.text(&description.policy)?)?;
+    js.put(object, c"weigh", js.text(&description.weigh)?)?;
     js.put(object, c"codec", js.text(&description.codec)?)?;
     js.put(object, c"near", js.boolean(description.near)?)?;
     js.put(object, c"systemClock", js.boolean(shared.cache.clock().is_system())?)?;

@@ -3,6 +3,7 @@
 
 use super::super::rule::{MOST_TURNS, Rule, Step, ghosts, wins};
 use super::super::sketch::Sketch;
+use super::super::weight::{MOST_OF_GHOSTS, Mean, Weight};
 use super::directory::{Directory, Place, Slot};
 use super::ring::Ring;
 
@@ -18,7 +19,9 @@ pub(super) struct Candidate {
     sketch: Option<Sketch>,
     /// Keys that it holds.
     held: u64,
-    /// Requests whose key it did not hold.
+    /// The room that they take.
+    room: u64,
+    /// What hits of the requests whose key it did not hold would have been worth.
     pub(super) misses: u64,
 }
 
@@ -55,6 +58,7 @@ impl Candidate {
             ghosts: Ring::new(if needs.ghosts { ghosts(capacity) } else { 0 })?,
             sketch: if needs.sketch { Some(Sketch::new(capacity)?) } else { None },
             held: 0,
+            room: 0,
             misses: 0,
         })
     }
@@ -80,8 +84,21 @@ impl Candidate {
     }
 
     /// The directory has dropped a key that the candidate held.
-    pub(super) fn dropped(&mut self) {
+    pub(super) fn dropped(&mut self, weight: Weight) {
         self.held = self.held.saturating_sub(1);
+        self.room = self.room.saturating_sub(weight.room.into());
+    }
+
+    /// The key of a slot is held no more.
+    #[inline]
+    fn gone(&mut self, directory: &Directory, slot: Slot) {
+        self.dropped(directory.weight(slot));
+    }
+
+    /// The reads that a turn costs a key.
+    #[inline]
+    fn toll(&self, directory: &Directory, slot: Slot, mean: &Mean) -> u64 {
+        if self.rule.weighs { mean.toll(directory.weight(slot)) } else { 1 }
     }
 
     /// The key was asked for and is not held: it comes in.
@@ -90,17 +107,23 @@ impl Candidate {
         &mut self,
         directory: &mut Directory,
         slot: Slot,
-        key: u32,
-        capacity: u64,
+        worth: u32,
+        most: u64,
+        mean: &Mean,
     ) {
-        self.misses += 1;
-        while self.held >= capacity {
-            self.evict(directory);
+        self.misses += u64::from(worth);
+        let room = u64::from(directory.weight(slot).room);
+        while self.held > 0 && self.room + room > most {
+            self.evict(directory, mean);
         }
-        self.count(key);
+        self.count(directory.key(slot));
         let is_ghost = directory.known(self.number, slot).place == Place::Ghost;
-        let main = self.rule.small == 0 || (is_ghost && !self.rule.contest);
+        let main = self.rule.small == 0
+            || (is_ghost
+                && !self.rule.contest
+                && self.toll(directory, slot, mean) <= MOST_OF_GHOSTS);
         self.held += 1;
+        self.room += room;
         if main {
             self.push_main(directory, slot, 0);
             return;
@@ -123,19 +146,19 @@ impl Candidate {
     }
 
     /// Evicts a key.
-    fn evict(&mut self, directory: &mut Directory) {
+    fn evict(&mut self, directory: &mut Directory, mean: &Mean) {
         let before = self.held;
         while self.held == before {
             let (small, main) = (self.small.len(), self.main.len());
             if small + main == 0 {
-                self.held = 0;
+                (self.held, self.room) = (0, 0);
                 return;
             }
             match self.rule.step(small, main, before) {
                 Step::PassOn => self.pass_on(directory),
-                Step::TurnSmall => self.turn_small(directory),
+                Step::TurnSmall => self.turn_small(directory, mean),
                 Step::Contest => self.contest(directory),
-                Step::TurnMain => self.turn_main(directory),
+                Step::TurnMain => self.turn_main(directory, mean),
             }
         }
     }
@@ -155,10 +178,11 @@ impl Candidate {
     }
 
     #[inline]
-    fn turn_small(&mut self, directory: &mut Directory) {
+    fn turn_small(&mut self, directory: &mut Directory, mean: &Mean) {
         let Some(slot) = self.small.pop() else { return };
         let Some(reads) = self.reads(directory, slot, Place::Small) else { return };
-        if reads >= self.rule.reads.into() {
+        let needed = self.toll(directory, slot, mean).max(self.rule.reads.into());
+        if reads >= needed {
             self.push_main(directory, slot, 0);
         } else {
             self.leave(directory, slot);
@@ -192,29 +216,29 @@ impl Candidate {
                 Some(reads) => {
                     turns += 1;
                     self.main.pop();
-                    self.turn(directory, slot, reads);
+                    self.turn(directory, slot, reads - 1);
                 }
                 None => _ = self.main.pop(),
             }
         }
     }
 
-    fn turn_main(&mut self, directory: &mut Directory) {
+    fn turn_main(&mut self, directory: &mut Directory, mean: &Mean) {
         let Some(slot) = self.main.pop() else { return };
-        match self.reads(directory, slot, Place::Main) {
-            Some(0) => {
+        let Some(reads) = self.reads(directory, slot, Place::Main) else { return };
+        match reads.checked_sub(self.toll(directory, slot, mean)) {
+            None => {
                 directory.put(self.number, slot, Place::Nowhere, 0);
-                self.held -= 1;
+                self.gone(directory, slot);
             }
-            Some(reads) => self.turn(directory, slot, reads),
-            None => {}
+            Some(left) => self.turn(directory, slot, left),
         }
     }
 
     /// A key of the main queue that was read gets another turn.
-    fn turn(&mut self, directory: &mut Directory, slot: Slot, reads: u64) {
+    fn turn(&mut self, directory: &mut Directory, slot: Slot, left: u64) {
         self.count(directory.key(slot));
-        self.push_main(directory, slot, reads - 1);
+        self.push_main(directory, slot, left);
     }
 
     fn push_main(&mut self, directory: &mut Directory, slot: Slot, reads: u64) {
@@ -229,14 +253,14 @@ impl Candidate {
     fn lose(&mut self, directory: &mut Directory, slot: Slot, place: Place) {
         if self.reads(directory, slot, place).is_some() {
             directory.put(self.number, slot, Place::Nowhere, 0);
-            self.held -= 1;
+            self.gone(directory, slot);
         }
     }
 
     /// A key leaves, and is remembered as a ghost.
     #[inline]
     fn leave(&mut self, directory: &mut Directory, slot: Slot) {
-        self.held -= 1;
+        self.gone(directory, slot);
         if self.ghosts.is_none() {
             return directory.put(self.number, slot, Place::Nowhere, 0);
         }

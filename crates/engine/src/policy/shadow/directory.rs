@@ -3,6 +3,7 @@
 //! A line is a cache line of eight keys. A key that finds its line full takes the place of the
 //! one that fewest caches hold.
 
+use super::super::weight::Weight;
 use crate::memory;
 
 const WAYS: usize = 8;
@@ -48,6 +49,8 @@ pub(super) type Slot = u32;
 pub(super) struct Directory {
     /// A power of two of them.
     lines: Vec<Line>,
+    /// What the key of each slot weighs; none if all weigh the same.
+    weights: Vec<Weight>,
 }
 
 impl Directory {
@@ -56,22 +59,26 @@ impl Directory {
     }
 
     /// What a directory for caches of so many entries takes, in bytes.
-    pub(super) fn price(capacity: u64) -> u64 {
-        Self::len(capacity) * size_of::<Line>() as u64
+    pub(super) fn price(capacity: u64, even: bool) -> u64 {
+        let weights = if even { 0 } else { WAYS * size_of::<Weight>() };
+        Self::len(capacity) * (size_of::<Line>() + weights) as u64
     }
 
     /// An empty directory; `None` when the system has no memory left.
-    pub(super) fn new(capacity: u64) -> Option<Self> {
+    pub(super) fn new(capacity: u64, even: bool) -> Option<Self> {
         let len = Self::len(capacity) as usize;
         let mut lines = memory::try_vec(len)?;
         lines.resize(len, EMPTY);
-        Some(Self { lines })
+        let slots = if even { 0 } else { len * WAYS };
+        let mut weights = memory::try_vec(slots)?;
+        weights.resize(slots, Weight::EVEN);
+        Some(Self { lines, weights })
     }
 
     /// What it takes, in bytes.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> u64 {
-        size_of_val(self.lines.as_slice()) as u64
+        (size_of_val(self.lines.as_slice()) + size_of_val(self.weights.as_slice())) as u64
     }
 
     #[inline]
@@ -99,14 +106,28 @@ impl Directory {
         (found != 0).then(|| (line * WAYS) as Slot | found.trailing_zeros())
     }
 
+    /// What the key of a slot weighs.
+    #[inline]
+    pub(super) fn weight(&self, slot: Slot) -> Weight {
+        self.weights.get(slot as usize).copied().unwrap_or(Weight::EVEN)
+    }
+
+    /// The key weighs so much from now on, unless a cache holds it: who holds it has counted it.
+    #[inline]
+    pub(super) fn weigh(&mut self, slot: Slot, weight: Weight) {
+        if !self.weights.is_empty() && held(*self.word(slot)) == 0 {
+            self.weights[slot as usize] = weight;
+        }
+    }
+
     /// A slot for a key that has none in its line, and what was known of another key that it was taken
-    /// from.
-    pub(super) fn make(&mut self, at: usize, key: u32) -> (Slot, u32) {
+    /// from, and its weight.
+    pub(super) fn make(&mut self, at: usize, key: u32) -> (Slot, u32, Weight) {
         let unused = self.find(at, 0);
         let line = &mut self.lines[at];
         if let Some(slot) = unused {
             line.keys[slot as usize % WAYS] = key;
-            return (slot, 0);
+            return (slot, 0, Weight::EVEN);
         }
         let mut way = 0;
         for other in 1..WAYS {
@@ -118,7 +139,8 @@ impl Directory {
             }
         }
         line.keys[way] = key;
-        ((at * WAYS + way) as Slot, std::mem::take(&mut line.words[way]))
+        let (slot, known) = ((at * WAYS + way) as Slot, std::mem::take(&mut line.words[way]));
+        (slot, known, self.weight(slot))
     }
 
     /// Counts a read of the key in every cache that holds it; the caches that do, a bit for each at

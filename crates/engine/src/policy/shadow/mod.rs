@@ -11,6 +11,7 @@ mod ring;
 mod tests;
 
 use super::rule::Rule;
+use super::weight::{Mean, Weight};
 use crate::memory;
 use candidate::{Candidate, Needs};
 use directory::{Directory, Slot, caches, first, held};
@@ -18,34 +19,60 @@ use directory::{Directory, Slot, caches, first, held};
 pub(super) struct Shadow {
     directory: Directory,
     candidates: Vec<Candidate>,
-    /// Entries that each cache holds at most.
+    /// Entries that each cache holds, about.
     capacity: u64,
+    /// What they may weigh together.
+    room: u64,
     /// All candidates, as [`Directory::read`] counts them.
     all: u32,
 }
 
-impl Shadow {
-    /// What shadows of so many entries take, in bytes.
-    pub(super) fn price(rules: &[Rule], capacity: u64) -> u64 {
-        let candidates = rules.iter().map(|rule| Candidate::price(Needs::of(*rule), capacity));
-        Directory::price(capacity) + candidates.sum::<u64>()
+/// For what shadows are made.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// Entries that each cache holds: at most, or about if they do not weigh the same.
+    pub(super) capacity: u64,
+    /// Whether all entries weigh the same.
+    pub(super) even: bool,
+}
+
+impl Shape {
+    fn rules(self) -> &'static [Rule] {
+        Rule::choices(self.even)
     }
 
-    /// Empty caches, one for each rule; `None` when the system has no memory left.
-    pub(super) fn new(rules: &[Rule], capacity: u64) -> Option<Self> {
+    /// Entries that there are tables and queues for: of light ones there may be many.
+    fn most(self) -> u64 {
+        if self.even { self.capacity } else { 2 * self.capacity }
+    }
+}
+
+impl Shadow {
+    /// What shadows take, in bytes.
+    pub(super) fn price(shape: Shape) -> u64 {
+        let most = shape.most();
+        let candidates = shape.rules().iter().map(|rule| Candidate::price(Needs::of(*rule), most));
+        Directory::price(most, shape.even) + candidates.sum::<u64>()
+    }
+
+    /// Empty caches with so much room, one for each rule; `None` when the system has no memory left.
+    pub(super) fn new(shape: Shape, room: u64) -> Option<Self> {
+        let rules = shape.rules();
         let mut candidates = memory::try_vec(rules.len())?;
         for (number, &rule) in rules.iter().enumerate() {
-            candidates.push(Candidate::new(number, rule, Needs::of(rule), capacity)?);
+            candidates.push(Candidate::new(number, rule, Needs::of(rule), shape.most())?);
         }
-        let directory = Directory::new(capacity)?;
-        Some(Self { directory, candidates, capacity, all: first(rules.len()) })
+        let directory = Directory::new(shape.most(), shape.even)?;
+        let capacity = shape.capacity;
+        Some(Self { directory, candidates, capacity, room, all: first(rules.len()) })
     }
 
     /// One cache whose rule changes from request to request, for a simulation.
     pub(super) fn changing(rule: Rule, capacity: u64) -> Option<Self> {
         let mut candidates = memory::try_vec(1)?;
         candidates.push(Candidate::new(0, rule, Needs::ALL, capacity)?);
-        Some(Self { directory: Directory::new(capacity)?, candidates, capacity, all: first(1) })
+        let directory = Directory::new(capacity, true)?;
+        Some(Self { directory, candidates, capacity, room: capacity, all: first(1) })
     }
 
     pub(super) fn set_rule(&mut self, rule: Rule) {
@@ -54,34 +81,48 @@ impl Shadow {
 
     /// A key, not 0, is asked for: caches that do not hold it take it in. Whether all held it.
     #[inline]
-    pub(super) fn request(&mut self, key: u32) -> bool {
+    pub(super) fn request(&mut self, key: u32, weight: Weight, mean: &Mean) -> bool {
         let line = self.directory.line_of(key);
         let found = self.directory.find(line, key);
         let missed = found.map_or(self.all, |slot| self.all & !self.directory.read(slot));
         if missed != 0 {
-            self.insert(line, found, key, missed);
+            self.insert(line, found, key, missed, weight, mean);
         }
         missed == 0
     }
 
     /// The key comes into the caches that have missed it.
     #[inline(never)]
-    fn insert(&mut self, line: usize, found: Option<Slot>, key: u32, missed: u32) {
+    fn insert(
+        &mut self,
+        line: usize,
+        found: Option<Slot>,
+        key: u32,
+        missed: u32,
+        weight: Weight,
+        mean: &Mean,
+    ) {
         let slot = found.unwrap_or_else(|| {
-            let (slot, dropped) = self.directory.make(line, key);
+            let (slot, dropped, its_weight) = self.directory.make(line, key);
             for cache in caches(held(dropped)) {
-                self.candidates[cache].dropped();
+                self.candidates[cache].dropped(its_weight);
             }
             slot
         });
+        self.directory.weigh(slot, weight);
         for cache in caches(missed) {
-            self.candidates[cache].insert(&mut self.directory, slot, key, self.capacity);
+            self.candidates[cache].insert(&mut self.directory, slot, weight.worth, self.room, mean);
         }
     }
 
-    /// Requests that each candidate has missed.
+    /// What each candidate has missed.
     pub(super) fn misses(&self, candidate: usize) -> u64 {
         self.candidates[candidate].misses
+    }
+
+    /// How many candidates there are.
+    pub(super) fn rules(&self) -> usize {
+        self.candidates.len()
     }
 
     /// What they take, in bytes.

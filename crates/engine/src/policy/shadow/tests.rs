@@ -134,9 +134,13 @@ impl Plain {
     }
 }
 
+fn even(capacity: u64) -> Shape {
+    Shape { capacity, even: true }
+}
+
 /// Keys that all find room in a directory for so many entries: then nothing is dropped.
 fn keys(capacity: u64) -> Vec<u32> {
-    let directory = Directory::new(capacity).unwrap();
+    let directory = Directory::new(capacity, true).unwrap();
     let mut keys: Vec<u32> =
         (1..20 * capacity as u32).map(|key| key.wrapping_mul(0x9E37)).collect();
     let mut crowd = HashMap::new();
@@ -165,12 +169,14 @@ proptest! {
         requests in requests(),
     ) {
         let keys = keys(capacity);
-        let mut shadow = Shadow::new(&Rule::ALL, capacity).unwrap();
-        let mut plain = Rule::ALL.map(|rule| Plain::new(rule, capacity as usize));
+        let mut shadow = Shadow::new(even(capacity), capacity).unwrap();
+        let rules = Rule::choices(true);
+        let mut plain: Vec<_> =
+            rules.iter().map(|&rule| Plain::new(rule, capacity as usize)).collect();
         let mut misses = [0; RULES];
         for request in requests {
             let key = keys[request * keys.len() / 1_060];
-            shadow.request(key);
+            shadow.request(key, Weight::EVEN, &Mean::default());
             for (rule, plain) in plain.iter_mut().enumerate() {
                 misses[rule] += u64::from(!plain.request(key));
                 prop_assert_eq!(shadow.misses(rule), misses[rule], "{:?}", Rule::ALL[rule]);
@@ -190,7 +196,7 @@ proptest! {
                 shadow.set_rule(Rule::ALL[turn / turns % RULES]);
             }
             // More keys than the directory has room for: it drops some.
-            shadow.request(request as u32 * 7 + 1);
+            shadow.request(request as u32 * 7 + 1, Weight::EVEN, &Mean::default());
             prop_assert!(shadow.candidates[0].held() <= capacity);
         }
     }
@@ -199,7 +205,9 @@ proptest! {
 #[test]
 fn their_price_is_what_they_take() {
     for capacity in [1, 32, 257, 1_000] {
-        let shadow = Shadow::new(&Rule::ALL, capacity).unwrap();
-        assert_eq!(shadow.footprint(), Shadow::price(&Rule::ALL, capacity));
+        for shape in [even(capacity), Shape { capacity, even: false }] {
+            let shadow = Shadow::new(shape, 100 * capacity).unwrap();
+            assert_eq!(shadow.footprint(), Shadow::price(shape));
+        }
     }
 }
