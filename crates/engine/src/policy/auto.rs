@@ -195,8 +195,7 @@ impl Auto {
     #[inline]
     pub(super) fn push(&mut self, hash: u64, entry: EntryPtr, main: bool) {
         self.queues.push(hash, main);
-        if self.watch.as_ref().is_some_and(|watch| watch.sample().has(hash)) {
-            let weight = self.weight_of(entry);
+        if let Some(weight) = self.followed(hash, entry) {
             self.queues.mean.add(weight);
             self.asked(hash, weight, 1);
         }
@@ -205,9 +204,16 @@ impl Auto {
     /// A key was asked for so often, and is in the cache now. The caller is pinned.
     #[inline]
     pub(super) fn seen(&mut self, hash: u64, entry: EntryPtr, requests: u64) {
-        if self.watch.as_ref().is_some_and(|watch| watch.sample().has(hash)) {
-            self.asked(hash, self.weight_of(entry), requests);
+        if let Some(weight) = self.followed(hash, entry) {
+            self.asked(hash, weight, requests);
         }
+    }
+
+    /// What an entry weighs that shadows are told of.
+    #[inline]
+    fn followed(&self, hash: u64, entry: EntryPtr) -> Option<Weight> {
+        let watch = self.watch.as_ref()?;
+        watch.sample().has(hash).then(|| self.weight_of(entry))
     }
 
     #[inline]
@@ -218,8 +224,9 @@ impl Auto {
 
     #[inline]
     fn asked(&mut self, hash: u64, weight: Weight, requests: u64) {
-        let mean = self.queues.mean;
-        if self.watch.as_mut().is_some_and(|watch| watch.request(hash, weight, &mean, requests)) {
+        if let Some(watch) = &mut self.watch
+            && watch.request(hash, weight, &self.queues.mean, requests)
+        {
             self.judge();
         }
     }

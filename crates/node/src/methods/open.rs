@@ -4,7 +4,7 @@ use super::clock;
 use crate::cache::{Description, Handle, Instances, Shared, maintenance, process, registry};
 use crate::env::{Call, Owner, Returns};
 use crate::js::{Fail, Js};
-use breakwater_engine::{Cache, Clock, Config};
+use breakwater_engine::{Cache, Clock, Config, Weigh};
 use std::sync::Arc;
 
 /// `open(options)`: the cache of this name; or else a new one, if there is a bound. The facade has
@@ -16,7 +16,9 @@ pub fn open<'s>(call: &Call<'s, Instances>) -> Returns<'s> {
         max: js.to_whole(js.prop(options, c"max")?),
         max_bytes: js.to_whole(js.prop(options, c"maxBytes")?),
         policy: js.to_text(js.prop(options, c"policy")?).unwrap_or_default(),
-        weigh: js.to_text(js.prop(options, c"weigh")?).unwrap_or_default(),
+        weigh: js
+            .to_text(js.prop(options, c"weigh")?)
+            .unwrap_or_else(|| Weigh::default().name().to_owned()),
         codec: js.to_text(js.prop(options, c"codec")?).unwrap_or_default(),
         codec_id: js.to_number(js.prop(options, c"codecId")?).unwrap_or_default() as u8,
         accepts: js.to_number(js.prop(options, c"accepts")?).unwrap_or_default() as u8,
