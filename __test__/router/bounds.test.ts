@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { createRouter, type Router, type RouterOptions } from 'breakwater/router'
+import { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
 import { front, hasRedis } from './store/support.ts'
-import { encode, Raw, serve } from './support.ts'
+import { encode, PLAIN, Raw, serve, tlsWay } from './support.ts'
 
 const fronted = hasRedis ? test.serial : test.serial.skip
 const MEGABYTE = 1024 * 1024
@@ -27,26 +28,30 @@ async function reluctant(client: Raw, megabytes: number): Promise<void> {
 }
 
 for (const driver of ['native', 'net'] as const) {
-  test(`${driver}: a client that takes none of its replies is disconnected, and no other`, async t => {
-    t.timeout(120_000)
-    const [router, port] = await node(t, { driver, slowReaderTimeout: '300ms' })
-    const [idle, client, reader] = [
-      await Raw.open(t, port),
-      await Raw.open(t, port),
-      await Raw.open(t, port),
-    ]
-    await client.send('SET', 'large', Buffer.alloc(MEGABYTE, 'v'))
-    await reluctant(reader, 64)
-    while (router.stats().buffers.cutSlow === 0) await sleep(5)
-    while (router.stats().clients !== 2) await sleep(5)
-    t.is(await idle.send('PING'), '+PONG\r\n', 'who has nothing to take may be silent')
-    t.regex(await client.send('INFO', 'load'), /clients_cut_for_slowness:1\r\n/)
-    const { cut, cutByUser, cutSlow } = router.stats().buffers
-    t.deepEqual({ cut, cutByUser, cutSlow }, { cut: 0, cutByUser: 0, cutSlow: 1 })
-    reader.socket.resume()
-    const taken = (await reader.replies(65)).length
-    t.true(taken < 64, `${taken} replies came`)
-  })
+  for (const way of [PLAIN, tlsWay(new Authority())]) {
+    test(`${driver}, ${way.name}: a client that takes none of its replies is disconnected, and no other`, async t => {
+      t.timeout(120_000)
+      const [, cert, , key] = way.flags
+      const tls = cert && key ? { cert, key } : undefined
+      const [router, port] = await node(t, { driver, slowReaderTimeout: '300ms', tls })
+      const [idle, client, reader] = [
+        await Raw.open(t, port, way),
+        await Raw.open(t, port, way),
+        await Raw.open(t, port, way),
+      ]
+      await client.send('SET', 'large', Buffer.alloc(MEGABYTE, 'v'))
+      await reluctant(reader, 64)
+      while (router.stats().buffers.cutSlow === 0) await sleep(5)
+      while (router.stats().clients !== 2) await sleep(5)
+      t.is(await idle.send('PING'), '+PONG\r\n', 'who has nothing to take may be silent')
+      t.regex(await client.send('INFO', 'load'), /clients_cut_for_slowness:1\r\n/)
+      const { cut, cutByUser, cutSlow } = router.stats().buffers
+      t.deepEqual({ cut, cutByUser, cutSlow }, { cut: 0, cutByUser: 0, cutSlow: 1 })
+      reader.socket.resume()
+      const taken = (await reader.replies(65)).length
+      t.true(taken < 64, `${taken} replies came`)
+    })
+  }
 
   test(`${driver}: a long argument is refused, and the rest of the pipeline goes on`, async t => {
     t.timeout(120_000)

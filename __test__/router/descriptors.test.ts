@@ -1,8 +1,13 @@
 // A node that the system gives no descriptor for another client: nobody waits for one that may never come.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { Raw, serve } from './support.ts'
+import { ask } from '../admin/support.ts'
+import { Authority } from '../helpers/certificates.ts'
+import { folderOf } from '../helpers/folders.ts'
+import { installed, PLAIN, Raw, redis, serve, tlsWay } from './support.ts'
 
 const bounded = existsSync('/usr/bin/prlimit') ? test : test.skip
 
@@ -35,4 +40,56 @@ for (const driver of ['native', 'net']) {
       while (answer !== '+PONG\r\n') answer = await (await Raw.open(t, node.port)).send('PING')
     },
   )
+}
+
+/** How many descriptors a process may have. */
+const LIMIT = 200
+
+for (const [name, flags, way] of [
+  ['native, threads', [], PLAIN],
+  ['native, threads, TLS', [], tlsWay(new Authority())],
+  ['native, processes', ['--mode', 'processes'], PLAIN],
+  ['net, threads', ['--driver', 'net'], PLAIN],
+  ['net, threads, TLS', ['--driver', 'net'], tlsWay(new Authority())],
+] as const) {
+  const isApart = name === 'native, processes'
+  const can = isApart && !installed('redis-server') ? test.skip : bounded
+  can(`${name}: a node that clients fill has descriptors for all that is not theirs`, async t => {
+    t.timeout(180_000)
+    const admin = `unix:${join(folderOf(t, 'descriptors'), 'admin.sock')}`
+    const own = ['--workers', '2', '--admin', admin, '--drain-within', '1s']
+    // Processes have nothing in common but what is behind them.
+    if (isApart) own.push('--store', `redis://127.0.0.1:${(await redis(t)).port}`)
+    const node = await serve(t, ...own, ...flags, ...way.flags)
+    const status = async () => (await ask(admin, '/status')).json
+    const pids = [node.process.pid, ...(await status()).workers.processes]
+    for (const pid of pids) execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${LIMIT}:`])
+    const crowd = await Promise.all(
+      Array.from({ length: 3 * LIMIT }, async () => {
+        // Whoever has not agreed on keys is told nothing.
+        const client = await Raw.open(t, node.port, way).catch(() => undefined)
+        return { client, said: (await client?.send('PING')) ?? '' }
+      }),
+    )
+    const served = crowd.filter(({ said }) => said === '+PONG\r\n')
+    t.true(served.length > 50 && served.length < crowd.length, `${served.length} are served`)
+    for (const { said } of crowd)
+      t.regex(said, /^(\+PONG\r\n|-ERR max number of clients reached\r\n|)$/)
+    for (const pid of pids) {
+      const taken = readdirSync(`/proc/${pid}/fd`).length
+      t.true(taken <= LIMIT - 16, `${taken} of ${LIMIT} are taken`)
+    }
+    const refused = async () => {
+      const { text } = await ask(admin, '/metrics')
+      return Number(/^breakwater_node_refused_total(?:\{.*\})? (\d+)$/m.exec(text)?.[1])
+    }
+    const count = crowd.length - served.length
+    while ((await refused()) < count) await sleep(50)
+    t.is(await refused(), count)
+    // Whoever is served hears nothing of all that.
+    for (const { client } of served) t.is(await client?.send('PING'), '+PONG\r\n')
+    t.is((await ask(admin, '/restart', { method: 'POST' })).status, 200)
+    const { workers } = await status()
+    t.deepEqual([workers.serving, workers.replaced], [2, 0])
+  })
 }

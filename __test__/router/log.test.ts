@@ -56,6 +56,19 @@ async function stop(node: ChildProcess): Promise<number | null> {
   return code as number | null
 }
 
+for (const driver of ['native', 'net']) {
+  test(`${driver}: a client that is cut since it takes no replies is told of with that cause`, async t => {
+    const slow = ['--slow-reader-timeout', '300ms', '--log-connections', '--workers', '1']
+    const { port, told } = await logged(t, [...slow, '--driver', driver])
+    const reader = await Raw.open(t, port)
+    await reader.send('SET', 'large', Buffer.alloc(1024 * 1024, 'v'))
+    reader.socket.pause()
+    reader.write(Buffer.concat(Array.from({ length: 64 }, () => encode(['GET', 'large']))))
+    const [{ cause }] = await told('connection_closed')
+    t.is(cause, 'slow')
+  })
+}
+
 for (const mode of ['threads', 'processes']) {
   fronted(`${mode}: every event is a whole line of JSON in one stream`, async t => {
     const store = await redis(t)

@@ -13,6 +13,10 @@ const OWN = 4
 /** The most requests of a client that wait for replies. */
 const PIPELINE = 16
 const TICK = 10
+/** The most that is told of each kind of fault. */
+const MOST = 20
+/** What a client hears for whom there is no room, asked or not, before the node hangs up on it. */
+const REFUSAL = 'ERR max number of clients reached'
 /** A value that follows from its key; one in a hundred is large. */
 export const derived = n => `value ${n} `.repeat(n % 100 === 0 ? 2000 : 1 + (n % 7))
 
@@ -25,9 +29,10 @@ export class Load {
   #lastTick = performance.now()
   /** How late this program itself was of late, in milliseconds: clients are not blamed for it. */
   #late = 0
-  counts = { sent: 0, good: 0, errors: 0, closed: 0, hung: 0, wrong: 0, longest: 0 }
-  /** What was wrong, the first few. */
-  faults = []
+  counts = { sent: 0, good: 0, errors: 0, refused: 0, closed: 0, hung: 0, wrong: 0, longest: 0 }
+  /** What was wrong, and who hung: the first few of each. */
+  #wrongs = []
+  #hangs = []
   /** Words of errors, and how often. */
   errors = new Map()
 
@@ -42,19 +47,25 @@ export class Load {
     this.#timers.push(setInterval(() => this.#look(), 100))
   }
 
-  /** How many errors there have been, closed connections among them. */
+  /** How many errors there have been, refused and closed connections among them. */
   get disturbed() {
-    return this.counts.errors + this.counts.closed
+    return this.counts.errors + this.counts.refused + this.counts.closed
   }
 
   /** What clients found wrong: it must be nothing. */
   wrong(what) {
     this.counts.wrong++
-    this.note(what)
+    if (this.#wrongs.length < MOST) this.#wrongs.push(what)
   }
 
-  note(what) {
-    if (this.faults.length < 20) this.faults.push(what)
+  /** Whoever waits for too long: it must be nobody. */
+  hung(what) {
+    this.counts.hung++
+    if (this.#hangs.length < MOST) this.#hangs.push(what)
+  }
+
+  get faults() {
+    return [...this.#wrongs, ...this.#hangs]
   }
 
   /** Some clients go, and others come in their place. */
@@ -95,6 +106,11 @@ class Client {
   #way
   #socket
   #ready = false
+  /** When it began to connect; `undefined` once it is let in. */
+  #connecting
+  /** Whether this connection has had a reply, and when it was told that there is no room for it. */
+  #answered = false
+  #refused
   #bytes = Buffer.alloc(0)
   #out = ''
   /** Requests without replies, in their order. */
@@ -138,12 +154,16 @@ class Client {
     this.#out = ''
   }
 
-  /** Whoever has waited since before then hangs. */
+  /** Whoever has waited since before then hangs: for a reply, to be let in, or to be hung up on. */
   expire(before) {
     const [first] = this.#waiting
-    if (first === undefined || first.at > before) return
-    this.#load.counts.hung++
-    this.#load.note(`client ${this.#at} (${this.#way}) got no reply to ${first.what}`)
+    if (first?.at < before) this.#hang(`got no reply to ${first.what}`)
+    else if (this.#connecting < before) this.#hang('was not let in')
+    else if (this.#refused < before) this.#hang('was refused and not hung up on')
+  }
+
+  #hang(how) {
+    this.#load.hung(`client ${this.#at} (${this.#way}) ${how}`)
     this.#socket.destroy()
   }
 
@@ -190,6 +210,9 @@ class Client {
     const { port, tlsPort, token } = this.#field
     const at = { host: '127.0.0.1', noDelay: true }
     this.#ready = false
+    this.#connecting = performance.now()
+    this.#answered = false
+    this.#refused = undefined
     this.#bytes = Buffer.alloc(0)
     this.#out = ''
     const isTls = this.#way === 'tls'
@@ -200,6 +223,7 @@ class Client {
     socket.on('error', () => {})
     socket.once(isTls ? 'secureConnect' : 'connect', () => {
       this.#ready = true
+      this.#connecting = undefined
       if (this.#way !== 'token') return
       // Until it is known, nothing is asked.
       this.#ready = false
@@ -212,6 +236,8 @@ class Client {
     socket.on('data', chunk => this.#hear(chunk))
     socket.once('close', () => {
       this.#ready = false
+      this.#connecting = undefined
+      this.#refused = undefined
       if (this.#ended) return
       if (this.#waiting.length > 0) this.#load.counts.closed++
       for (const { failed } of this.#waiting) failed()
@@ -235,8 +261,16 @@ class Client {
   }
 
   #take({ text, isError }) {
-    const asked = this.#waiting.shift()
     const { counts, errors } = this.#load
+    if (this.#refused !== undefined) return this.#load.wrong(`a reply after a refusal: ${text}`)
+    if (isError && text === REFUSAL && !this.#answered) {
+      // The connection closes now, and what was asked over it fails with that.
+      this.#refused = performance.now()
+      this.#ready = false
+      return counts.refused++
+    }
+    this.#answered = true
+    const asked = this.#waiting.shift()
     if (asked === undefined) return this.#load.wrong(`a reply to nothing: ${text}`)
     counts.longest = Math.max(counts.longest, performance.now() - asked.at)
     if (!isError) {

@@ -17,8 +17,11 @@ const WAYS = {
     else to.end(chunk.subarray(0, chunk.length >> 1), () => to.destroy())
   },
   garbage(chunk, to) {
-    if (Math.random() < 0.5) to.write(chunk)
-    else to.write(randomBytes(64))
+    if (Math.random() < 0.5) return to.write(chunk)
+    const garbage = randomBytes(64)
+    // No reply begins so: what by chance does is one, and nobody could tell that it is another's.
+    garbage[0] |= 0x80
+    to.write(garbage)
   },
 }
 

@@ -50,6 +50,8 @@ export class AdminServer {
       requireHostHeader: true,
     }
     this.#server = createServer(limits, (request, response) => this.#answer(request, response))
+    // The system has no descriptor for a client now: it goes on with the next.
+    this.#server.on('error', () => {})
     this.#server.maxConnections = CONNECTIONS
     this.#server.timeout = IDLE
   }

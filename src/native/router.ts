@@ -35,11 +35,15 @@ export interface NativeRouter {
   answer(session: number, question: number, said: unknown): boolean
   /** The client's number in this process. */
   clientId(session: number): number
-  /** The connection is gone. */
   /** How long a client may have replies to take and take none, in milliseconds. */
   slowReader(): number
-  /** A client is disconnected since it took none for as long. */
-  cutSlow(): void
+  /** A client is about to be disconnected since it took none for as long. */
+  cutSlow(session: number): void
+  /** A client is about to be disconnected since its descriptor is needed to turn others away. */
+  cutForRoom(session: number): void
+  /** What a client is told whose descriptor is not for clients, and it is counted; `undefined` if it is. */
+  turnAway(fd: number): Buffer | undefined
+  /** The connection is gone. */
   disconnect(session: number): void
   /** Says where clients reach the router. */
   setAddress(host: string, port: number): void

@@ -29,6 +29,8 @@ export class Driver {
   readonly #channel: BroadcastChannel
   #area = Buffer.allocUnsafeSlow(AREA)
   #emptied: (() => void) | undefined
+  /** For the rest of a turn of the event loop nobody is let in: there is no descriptor for anybody. */
+  #short = false
 
   /** @param failed - hears of hooks that fail. */
   constructor(router: NativeRouter, failed: (error: HookError) => void) {
@@ -43,12 +45,14 @@ export class Driver {
 
   /** Serves a connection until either side ends it; `path` is that of a socket of this machine. */
   accept(socket: Socket, path?: string): void {
+    if (this.turnAway(socket)) return
     const { remoteAddress = path, remotePort, localAddress = path, localPort } = socket
     const local = endpoint(localAddress, localPort)
     const session = this.#router.connect(endpoint(remoteAddress, remotePort), local)
     if (typeof session !== 'number') {
       socket.on('error', () => socket.destroy())
       socket.end(session)
+      lingering(socket, LINGER)
       return
     }
     const id = this.#router.clientId(session)
@@ -56,7 +60,7 @@ export class Driver {
       socket,
       () => this.#router.slowReader(),
       () => {
-        this.#router.cutSlow()
+        this.#router.cutSlow(session)
         socket.destroy()
       },
     )
@@ -68,6 +72,40 @@ export class Driver {
       this.#connections.delete(id)
       this.#router.disconnect(session)
       if (this.#connections.size === 0) this.#emptied?.()
+    })
+  }
+
+  /**
+   * Hangs up on a client if its descriptor is one of those that are kept for what is no client, and says
+   * why if `told`; whether it did.
+   */
+  turnAway(socket: Socket, told = true): boolean {
+    const { _handle } = socket as { _handle?: { fd?: number } | null }
+    const { fd = -1 } = _handle ?? {}
+    // Not every runtime tells it.
+    if (fd < 0) return false
+    const words = this.#router.turnAway(this.#short ? Number.MAX_SAFE_INTEGER : fd)
+    if (words === undefined) return false
+    socket.on('error', () => {})
+    if (told) socket.write(words)
+    // At once: the next one has this descriptor.
+    socket.destroy()
+    return true
+  }
+
+  /**
+   * The system has no descriptor for a client that waits, not even to hang up on it: the one that came last
+   * gives up its own, by which all that wait are turned away. Throws `error` if there is no client.
+   */
+  makeRoom(error: Error): void {
+    const last = [...this.#connections.values()].at(-1)
+    if (last === undefined) throw error
+    this.#router.cutForRoom(last.session)
+    last.socket.destroy()
+    if (this.#short) return
+    this.#short = true
+    setImmediate(() => {
+      this.#short = false
     })
   }
 
@@ -271,11 +309,16 @@ class ClientSocket {
     if (this.#ended) return
     this.#ended = true
     this.socket.end()
-    this.socket.resume()
-    if (this.#linger === Number.POSITIVE_INFINITY) return
-    const timer = setTimeout(() => this.socket.destroy(), this.#linger)
-    this.socket.once('close', () => clearTimeout(timer))
+    lingering(this.socket, this.#linger)
   }
+}
+
+/** Reads what still comes for nobody, and closes the connection after a time, in milliseconds. */
+function lingering(socket: Socket, time: number): void {
+  socket.resume()
+  if (time === Number.POSITIVE_INFINITY) return
+  const timer = setTimeout(() => socket.destroy(), time)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** An address and a port as Redis writes them. */

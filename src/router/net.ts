@@ -61,6 +61,7 @@ export class NetServers implements ThreadDriver {
       const server = secure ? await this.#secure() : this.#plain(pathOf(entrance))
       this.#servers.push(server)
       const address = await listen(server, entrance)
+      server.on('error', error => this.#driver.makeRoom(error))
       addresses.push('address' in entrance ? entrance.address : described(address, kind))
     }
     return addresses
@@ -118,6 +119,12 @@ export class NetServers implements ThreadDriver {
       else this.#driver.accept(socket)
     })
     server.on('tlsClientError', (_error, socket) => socket.destroy())
+    // Before keys are agreed on: that costs more than to hang up.
+    const [meet] = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', socket => {
+      if (!this.#driver.turnAway(socket, false)) meet?.call(server, socket)
+    })
     return server
   }
 

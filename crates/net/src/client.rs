@@ -136,6 +136,16 @@ impl Client {
         }
     }
 
+    /// It took none of its replies for too long: it is about to be ended.
+    pub fn lags(&mut self) {
+        self.session.lags();
+    }
+
+    /// Its descriptor is needed: it is about to be ended.
+    pub fn makes_room(&mut self) {
+        self.session.makes_room();
+    }
+
     /// Takes a reply of the store, to be written in the next step; `false` if more messages wait
     /// than may, because the client does not take them.
     pub fn deliver(&mut self, delivery: &Delivery) -> bool {

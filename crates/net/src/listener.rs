@@ -1,6 +1,7 @@
 //! Where clients come in: listening sockets, and what to do when the system has no more descriptors.
 
 use crate::socket::Socket;
+use breakwater_router::TOO_MANY_CLIENTS;
 use mio::net::TcpListener;
 #[cfg(unix)]
 use mio::net::UnixListener;
@@ -71,6 +72,13 @@ impl Listener {
             }
         };
         Ok(Self { kind, secure, proxied, waits: false })
+    }
+
+    /// Hangs up on a client, which is told why where that needs no keys.
+    pub fn turn_away(&self, socket: Socket) {
+        if !self.secure {
+            socket.say_last(TOO_MANY_CLIENTS);
+        }
     }
 
     /// Takes one connection.

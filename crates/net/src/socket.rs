@@ -1,5 +1,6 @@
 //! A connection's socket: of TCP, or of this machine alone.
 
+use crate::room::number_of;
 use mio::event::Source;
 use mio::net::TcpStream;
 #[cfg(unix)]
@@ -54,9 +55,18 @@ impl Socket {
         }
     }
 
-    /// Says a few words to a new client, if there is room for them.
-    pub fn tell(&self, words: &[u8]) {
+    /// Says a few words to a new client, if there is room for them, and no more. What it has sent is read, as
+    /// far as it is here: a socket that is closed over unread bytes is reset, and the words would be lost.
+    pub fn say_last(&self, words: &[u8]) {
+        let mut unread = [0; 4096];
+        let _ = either!(Self, self, socket => (&mut &*socket).read(&mut unread));
         let _ = either!(Self, self, socket => (&mut &*socket).write(words));
+        self.shut_down();
+    }
+
+    /// The number of its descriptor.
+    pub fn number(&self) -> u64 {
+        either!(Self, self, socket => number_of(socket))
     }
 
     /// The other end and this one, as Redis writes them.

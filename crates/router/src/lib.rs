@@ -58,7 +58,7 @@ pub use policy::{
 };
 pub use shared::{
     AuditKeys, BufferCounts, Counts, HotKey, KnownKey, Limits, Options, Peer, RefusalReason,
-    Reloads, Router, Rules, ServerCounts, ShownClient,
+    Reloads, Router, Rules, ServerCounts, ShownClient, TOO_MANY_CLIENTS,
 };
 pub use sight::{
     Cause, Cold, CommandClass, Crowding, HERD, Invalidated, Lane, Latencies, MOST_SHOWN, POWERS,

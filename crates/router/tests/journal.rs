@@ -53,17 +53,20 @@ fn a_client_that_leaves_is_noted_with_its_user_its_requests_and_why() {
 }
 
 #[test]
-fn a_client_that_is_killed_or_drained_is_noted_so() {
+fn a_client_that_the_node_ends_is_noted_with_why() {
     let node = node(true);
     let [mut killed, mut killer, mut drained] = [node.connect(), node.connect(), node.connect()];
+    let [mut slow, mut makes_room] = [node.connect(), node.connect()];
     killer.send("AUTH ada sesame");
     killer.send(&format!("CLIENT KILL ID {}", killed.session.id()));
     killed.send("PING");
     drained.session.drains();
-    drop((killed, drained));
+    slow.session.lags();
+    makes_room.session.makes_room();
+    drop((killed, drained, slow, makes_room));
     let causes: Vec<_> =
         lines(&node).iter().filter_map(|line| line["cause"].as_str().map(String::from)).collect();
-    assert_eq!(causes, ["killed", "drain"]);
+    assert_eq!(causes, ["killed", "drain", "slow", "descriptors"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::connection::{Connection, Stage, see_off};
 use crate::gate::Bounds;
 use crate::listener::Accepted;
 use crate::reading::Look;
+use crate::room::Room;
 use breakwater_router::{ClientId, Session};
 use mio::Token;
 use slotmap::{DefaultKey, Key};
@@ -22,11 +23,14 @@ const ACCEPTS: usize = 16;
 const ARRIVAL: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system had no descriptor for a connection.
 const SHORT: Duration = Duration::from_millis(50);
+/// For so long those who come may be left to wait while there is none to turn them away by.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Driver {
     /// Takes those in who wait at a listener, some at a time.
     pub(super) fn accept(&mut self, at: usize) {
-        let bounds = self.bounds();
+        let (bounds, room) = (self.bounds(), Room::now());
+        self.spare.keep(room);
         for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get_mut(at) else { return };
             if listener.waits {
@@ -44,6 +48,11 @@ impl Driver {
                 return self.deadlines.add(now + wait, Due::Accept(at));
             }
             match listener.accept() {
+                Accepted::Connection(socket) if !room.is_for_clients(socket.number()) => {
+                    self.gate.give_back(bounds.rate);
+                    self.router.count_turned_away(1);
+                    listener.turn_away(socket);
+                }
                 Accepted::Connection(socket) => {
                     let tls = listener.secure.then(|| self.membership.tls());
                     // An entrance of TLS without certificates lets nobody in.
@@ -58,13 +67,36 @@ impl Driver {
                 }
                 Accepted::Nothing => return self.gate.give_back(bounds.rate),
                 Accepted::Short => {
+                    self.gate.give_back(bounds.rate);
                     self.router.count_turned_away(self.spare.turn_away(listener));
                     listener.waits = true;
-                    return self.deadlines.add(Instant::now() + SHORT, Due::Accept(at));
+                    self.deadlines.add(now + SHORT, Due::Accept(at));
+                    return self.make_room(room, now);
                 }
             }
         }
         self.queue.push_back(Task::Accept(at));
+    }
+
+    /// Ends a client if no descriptor has been left to spare for a while, by which all others who come hear
+    /// that they have to go elsewhere. Those that others took are mostly given back sooner.
+    #[cold]
+    fn make_room(&mut self, room: Room, now: Instant) {
+        if self.spare.keep(room) {
+            self.short = None;
+        } else if now - *self.short.get_or_insert(now) >= PATIENCE {
+            self.short = None;
+            let number =
+                |connection: &mut Connection| Some(connection.channel()?.socket().number());
+            let numbers = self.connections.iter_mut().map(|(key, one)| (number(one), key));
+            let last = numbers.filter(|(number, _)| number.is_some_and(|n| room.is_given(n))).max();
+            let Some((_, key)) = last else { return };
+            if let Some(client) = self.connections[key].client() {
+                client.makes_room();
+            }
+            self.end(key);
+            self.spare.keep(room);
+        }
     }
 
     /// How this thread lets connections in.
@@ -235,7 +267,7 @@ impl Driver {
             Look::Prompt => {}
             Look::Again(due) => self.deadlines.add(due, Due::Read(key)),
             Look::Cut => {
-                self.router.count_slow_reader();
+                client.lags();
                 self.queue.push_back(Task::End(key));
             }
         }

@@ -95,6 +95,8 @@ pub struct Driver {
     events: Events,
     listeners: Vec<Listener>,
     spare: Spare,
+    /// Since when there has been none to spare.
+    short: Option<Instant>,
     /// How connections are let in, and the listeners that wait until one has agreed on keys.
     gate: Gate,
     held_back: Vec<usize>,
@@ -147,6 +149,7 @@ impl Driver {
             queue: (0..listeners.len()).map(Task::Accept).collect(),
             listeners,
             spare: Spare::new(),
+            short: None,
             gate: Gate::default(),
             held_back: vec![],
             connections: SlotMap::new(),

@@ -47,6 +47,11 @@ impl Node {
         Self { address, stop, threads, faults }
     }
 
+    #[allow(dead_code, reason = "most tests connect by `connect`")]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn connect(&self) -> TcpStream {
         let client = TcpStream::connect(self.address).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -9,9 +9,10 @@ use super::sight::Telling;
 use super::{list, sight};
 use crate::env::{Call, Env, Function, Owner, Returns, define, function};
 use crate::js::{Fail, Js, Val};
+use breakwater_net::Room;
 use breakwater_router::{
     HookCaller, HotKey, Mailbox, Next, Output, Peer, RecordingStart, Reloads, Router, Seat, Seen,
-    Session,
+    Session, TOO_MANY_CLIENTS,
 };
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
@@ -104,6 +105,8 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"clientId", client_id),
     function!(Driver, c"slowReader", slow_reader),
     function!(Driver, c"cutSlow", cut_slow),
+    function!(Driver, c"cutForRoom", cut_for_room),
+    function!(Driver, c"turnAway", turn_away),
     function!(Driver, c"disconnect", disconnect),
     function!(Driver, c"setHooks", set_hooks),
     function!(Driver, c"answer", answer),
@@ -322,10 +325,35 @@ fn slow_reader<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     call.js.number(call.on.router()?.slow_reader() as f64)
 }
 
-/// `cutSlow()`: a client is disconnected since it took none for as long.
+/// `cutSlow(session)`: a client is about to be disconnected since it took none for as long.
 fn cut_slow<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
-    call.on.router()?.count_slow_reader();
+    about_to_end(call, Session::lags)
+}
+
+/// `cutForRoom(session)`: a client is about to be disconnected since its descriptor is needed to turn others
+/// away.
+fn cut_for_room<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    about_to_end(call, Session::makes_room)
+}
+
+fn about_to_end<'s>(call: &Call<'s, Driver>, why: fn(&mut Session)) -> Returns<'s> {
+    let at = index(call.js, call);
+    if let Some(session) = call.on.sessions.borrow_mut().get_mut(at).and_then(Option::as_mut) {
+        why(session);
+    }
     call.js.undefined()
+}
+
+/// `turnAway(fd)`: what a client is told whose descriptor is not for clients, and it is counted; `undefined`
+/// if it is.
+fn turn_away<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let js = call.js;
+    let number = js.to_whole(call.arg::<0>()).ok_or_else(Fail::argument)?;
+    if Room::now().is_for_clients(number) {
+        return js.undefined();
+    }
+    call.on.router()?.count_turned_away(1);
+    js.buffer(TOO_MANY_CLIENTS)
 }
 
 /// `disconnect(session)`: the connection is gone.

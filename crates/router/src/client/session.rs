@@ -338,6 +338,17 @@ impl Session {
         self.cause = Ending::Drain;
     }
 
+    /// It is disconnected since it had replies to take and took none for too long.
+    pub fn lags(&mut self) {
+        self.cause = Ending::Slow;
+        self.router.count_slow_reader();
+    }
+
+    /// It is disconnected since its descriptor is needed to tell others that there is none.
+    pub fn makes_room(&mut self) {
+        self.cause = Ending::Descriptors;
+    }
+
     /// The most bytes of messages that may wait for it.
     pub fn most_messages(&self) -> usize {
         self.state.rules.limits.messages

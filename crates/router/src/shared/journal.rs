@@ -29,6 +29,10 @@ pub(crate) enum Ending {
     Expired,
     /// It missed messages that it did not take.
     Missed,
+    /// It had replies to take and took none for too long.
+    Slow,
+    /// Its descriptor was needed, by which others are told that there is none.
+    Descriptors,
     /// What it sent is no RESP, or too much of it.
     Protocol,
     /// The node, or the thread that served it, ends.
@@ -44,6 +48,8 @@ impl Ending {
             Self::Memory => "memory",
             Self::Expired => "expired",
             Self::Missed => "missed",
+            Self::Slow => "slow",
+            Self::Descriptors => "descriptors",
             Self::Protocol => "protocol",
             Self::Drain => "drain",
         }

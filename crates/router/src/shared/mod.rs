@@ -33,7 +33,7 @@ pub use limits::Limits;
 pub use memory::KnownKey;
 
 pub use refusals::RefusalReason;
-pub use router::{Counts, Options, Router, ServerCounts};
+pub use router::{Counts, Options, Router, ServerCounts, TOO_MANY_CLIENTS};
 pub(crate) use rules::Edition;
 pub use rules::{Reloads, Rules};
 pub(crate) use tracked::{Told, TrackedReads, Tracker};

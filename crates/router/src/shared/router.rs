@@ -25,6 +25,9 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What a client is told for whom there is no room.
+pub const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
+
 /// How a router is set up.
 #[derive(Debug)]
 pub struct Options {
@@ -351,7 +354,7 @@ impl Router {
             Some(client) => Ok(client),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(b"-ERR max number of clients reached\r\n".to_vec())
+                Err(TOO_MANY_CLIENTS.to_vec())
             }
         }
     }
@@ -375,7 +378,7 @@ impl Router {
     }
 
     /// A client is disconnected since it took no reply for as long.
-    pub fn count_slow_reader(&self) {
+    pub(crate) fn count_slow_reader(&self) {
         self.buffers.count_slow();
     }
 
