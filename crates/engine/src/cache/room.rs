@@ -215,14 +215,14 @@ impl Cache {
         let index = &shard.index;
         let guard = shard.here.pin();
         let bytes = index.growth();
-        let far_too_small = index.is_crowded(entries, 3);
+        let far_too_small = index.is_crowded(entries, 2);
         if self.shared.ledger.cap().saturating_sub(self.shared.ledger.used()) >= bytes
             && index.grow(&shard)
         {
             return;
         }
         drop(guard);
-        // Overflow buckets serve for a while: only a table three times too small is worth
+        // Overflow buckets serve for a while: only a table half as large as it should be is worth
         // evicting entries for.
         if far_too_small && self.policy != Policy::None && self.make_room(shard, bytes).is_ok() {
             shard.release(bytes);

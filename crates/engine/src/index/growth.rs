@@ -5,8 +5,10 @@ use super::{Host, Index, Word};
 use crate::shim::{Backoff, Ordering};
 use std::ptr::{self, NonNull};
 
-/// Entries for each bucket above which the table grows: five of seven slots.
-const CROWDED: u64 = 5;
+/// Entries for each bucket above which the table grows: one more than it has slots. Half of the buckets
+/// have an overflow bucket then, and one entry of five lies in one; a table twice as large would take
+/// half as much again, and more lines of memory.
+const CROWDED: u64 = 8;
 
 /// The most buckets: what names an entry by its hash keeps 34 low bits of it, and so many buckets
 /// would be a table of a terabyte.
