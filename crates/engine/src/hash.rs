@@ -34,3 +34,44 @@ impl KeyHasher {
         hasher.finish()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Chi-squared of how keys spread over 1,024 classes, by the degrees of freedom: near 1 if they do
+    /// so by chance.
+    fn unevenness(hashes: &[u64], shift: u32) -> f64 {
+        const CLASSES: usize = 1024;
+        let mut counts = [0u32; CLASSES];
+        for hash in hashes {
+            counts[(hash >> shift) as usize % CLASSES] += 1;
+        }
+        let expected = hashes.len() as f64 / CLASSES as f64;
+        let squares = counts.map(|count| (f64::from(count) - expected).powi(2));
+        squares.iter().sum::<f64>() / expected / (CLASSES - 1) as f64
+    }
+
+    #[test]
+    fn keys_that_differ_little_spread_over_buckets_shards_and_tags() {
+        let hasher = KeyHasher::new();
+        let families: [(&str, fn(u64) -> Vec<u8>); 8] = [
+            ("counted", |n| n.to_le_bytes().to_vec()),
+            ("counted from the other end", |n| n.to_be_bytes().to_vec()),
+            ("numbers", |n| (n as f64).to_le_bytes().to_vec()),
+            ("thousands", |n| (n * 1000).to_le_bytes().to_vec()),
+            ("few characters", |n| n.to_string().into_bytes()),
+            ("a prefix", |n| format!("user:{n}").into_bytes()),
+            ("a prefix and a suffix", |n| format!("user:{n}:profile").into_bytes()),
+            ("long", |n| format!("/a/page/with/a/rather/long/address/{n:08}?q=1").into_bytes()),
+        ];
+        for (name, key) in families {
+            let hashes: Vec<u64> = (0..1 << 15).map(|n| hasher.hash(Key::bytes(&key(n)))).collect();
+            // Bucket, shard and tag.
+            for shift in [0, 40, 54] {
+                let unevenness = unevenness(&hashes, shift);
+                assert!(unevenness < 1.3, "{name}, from bit {shift}: {unevenness}");
+            }
+        }
+    }
+}

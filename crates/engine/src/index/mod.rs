@@ -156,12 +156,14 @@ impl Index {
         Table::price(buckets)
     }
 
+    #[inline]
     fn current(&self) -> &Table {
         // SAFETY: never null; retired tables are not freed while the caller is pinned. Acquire
         // pairs with the release in `finish`.
         unsafe { &*self.current.load(Ordering::Acquire) }
     }
 
+    #[inline]
     fn next(table: &Table) -> Option<&Table> {
         // SAFETY: as for `current`; Acquire pairs with the release in `announce`.
         unsafe { table.next.load(Ordering::Acquire).as_ref() }
