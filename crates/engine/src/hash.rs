@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn keys_that_differ_little_spread_over_buckets_shards_and_tags() {
         let hasher = KeyHasher::new();
-        let families: [(&str, fn(u64) -> Vec<u8>); 8] = [
+        type KeyOf = fn(u64) -> Vec<u8>;
+        let families: [(&str, KeyOf); 8] = [
             ("counted", |n| n.to_le_bytes().to_vec()),
             ("counted from the other end", |n| n.to_be_bytes().to_vec()),
             ("numbers", |n| (n as f64).to_le_bytes().to_vec()),
