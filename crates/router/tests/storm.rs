@@ -147,6 +147,19 @@ fn what_nobody_hears_any_more_is_ended_though_its_connection_was_lost_meanwhile(
 }
 
 #[test]
+fn what_is_lost_is_asked_again_in_its_own_database() {
+    let setup = Setup { retries: true, ..honest(End::Answers) };
+    let ready = [Ask::Set(0), Ask::Get(0), Ask::Select(2), Ask::GetRange(1)];
+    for read in [Ask::Get(0), Ask::GetRange(0)] {
+        for cut in 0..4 {
+            let cuts = [Step::Ask(0, read), Step::Cut(cut), Step::Pass(500), Step::Settle];
+            let steps = [&[ask(0, &ready), Step::Settle][..], &cuts].concat();
+            storm::weather(&Case { setup, steps });
+        }
+    }
+}
+
+#[test]
 fn a_pipeline_of_requests_that_block_is_answered_whole() {
     for two in [false, true] {
         let asks = (0..12).map(|_| Ask::Block(1)).chain([Ask::Get(0)]).collect();

@@ -92,6 +92,8 @@ pub(super) struct Link {
     /// Whose replies are to come, by their tokens.
     pub(super) to: Addressees,
     pub(super) protocol: Protocol,
+    /// The database that all are in who share it.
+    db: u8,
     /// The database of a connection that belongs to single clients.
     pub(super) pin: Option<u8>,
     /// The client that it belongs to now.
@@ -310,14 +312,26 @@ impl Relay {
     ) -> LinkId {
         self.last_link += 1;
         let (id, now) = (self.last_link, self.now);
-        let (protocol, tracks) = (options.protocol, options.tracks);
+        let (protocol, tracks, db) = (options.protocol, options.tracks, options.db as u8);
         let seed = self.number << 32 | u64::from(id);
         let sent = options.no_loop.then(Sent::default);
         let upstream = Upstream::new(options, seed);
         let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
         let (owner, number, serves) = (None, None, false);
-        let link =
-            Link { server, upstream, to, protocol, pin, owner, number, tracks, serves, down, why };
+        let link = Link {
+            server,
+            upstream,
+            to,
+            protocol,
+            db,
+            pin,
+            owner,
+            number,
+            tracks,
+            serves,
+            down,
+            why,
+        };
         self.links.insert(id, link);
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
         id
@@ -465,7 +479,7 @@ impl Relay {
                 let safe = why == Lost::Unwritten && link.pin.is_none();
                 let known = retries && why != Lost::Late;
                 let request = known.then(|| link.to.request(token)).flatten();
-                let protocol = link.protocol;
+                let place = (link.protocol, link.pin.unwrap_or(link.db));
                 if let Some(Addressee { to, .. }) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
                     if why != Lost::Unwritten {
@@ -477,7 +491,7 @@ impl Relay {
                         && !matches!(to, To::Session(_))
                     {
                         let reason = self.reason(id);
-                        return self.retry(to, &request, protocol, &reason);
+                        return self.retry(to, &request, place, &reason);
                     }
                     let reason = match why {
                         Lost::Late => "the store has not answered in time".to_owned(),

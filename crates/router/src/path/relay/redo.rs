@@ -217,7 +217,7 @@ impl Relay {
             }
         };
         let detour = self.detours.begin(to.clients(), self.scope_of(request), to.is_read());
-        Some(Again { to, until, tries, detour })
+        Some(Again { to, until, tries, db: 0, detour })
     }
 
     /// Asks a server, or later whoever has the keys then. What is behind another one waits for it.
@@ -231,7 +231,7 @@ impl Relay {
         if self.detours.is_behind(again.detour) {
             return self.put_off(again, request, Some((server, asks)), protocol, last);
         }
-        let link = self.shared_with(server, protocol, 0);
+        let link = self.shared_with(server, protocol, again.db);
         if self.refuses(link) {
             let why = error_line(&self.reason(link));
             return self.put_off(again, request, None, protocol, why);
@@ -326,10 +326,16 @@ impl Relay {
     }
 
     /// A request is not done, since its connection was lost: whether it is tried again.
-    pub(super) fn retry(&mut self, to: To, request: &[u8], protocol: Protocol, why: &str) {
+    pub(super) fn retry(
+        &mut self,
+        to: To,
+        request: &[u8],
+        (protocol, db): (Protocol, u8),
+        why: &str,
+    ) {
         let last = error_line(why);
         if let Some(again) = self.again(to, request, &last) {
-            self.put_off(again, request, None, protocol, last);
+            self.put_off(Again { db, ..again }, request, None, protocol, last);
         }
     }
 

@@ -69,6 +69,8 @@ pub(super) struct Again {
     pub(super) until: u64,
     /// How often another server was asked.
     pub(super) tries: u32,
+    /// The database that it is about; a cluster has one.
+    pub(super) db: u8,
     pub(super) detour: DetourId,
 }
 
