@@ -27,6 +27,8 @@ const PIECE: usize = 70_000;
 /// that says nothing is taken for dead; what its client is let in to ask then has `store_timeout` anew,
 /// if it is a read that is shared.
 const PATIENCE: u64 = 7_000;
+/// For how long, in milliseconds, what is lost is tried again, in a storm where it is.
+const RETRY: u64 = 700;
 
 /// Tight ones, so that they are met.
 fn limits(retries: bool) -> Limits {
@@ -49,7 +51,7 @@ fn limits(retries: bool) -> Limits {
         breaker_failures: 4,
         breaker_pause: 400,
         store_timeout: 2_000,
-        store_retry: if retries { 700 } else { 0 },
+        store_retry: if retries { RETRY } else { 0 },
         buffers: 1 << 18,
         clients: 2 * CLIENTS,
         accepts: 0,
@@ -454,6 +456,9 @@ impl Storm {
         }
         let begun = self.clock.now();
         let mut rounds = 0;
+        // A read that is asked again has its time anew.
+        let again = if self.setup.retries { RETRY + limits(true).store_timeout } else { 0 };
+        let patience = PATIENCE + again + self.pauses;
         loop {
             self.arrive();
             let blocking = self.setup.end == End::Silent;
@@ -471,7 +476,7 @@ impl Storm {
             let at = at.expect("somebody waits, and nothing will ever happen");
             self.clock.advance(at.saturating_sub(self.clock.now()).max(1));
             let passed = self.clock.now() - begun;
-            assert!(passed <= PATIENCE + self.pauses, "somebody waits for too long: {passed} ms");
+            assert!(passed <= patience, "somebody waits for too long: {passed} ms");
         }
         if self.setup.end == End::Answers {
             self.clients.iter().for_each(Client::check_answered);
