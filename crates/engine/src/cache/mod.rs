@@ -386,14 +386,19 @@ impl Cache {
 
     /// Tells `auto` of a read of a key of its sample, or of several together, unless another thread is
     /// telling the policy something: what it learns is a sample anyway. The caller is pinned.
+    #[inline]
     pub(super) fn tell_shadows(&self, here: Thread, hash: u64, entry: EntryPtr) {
-        if !self.shared.samples.densest().has(hash) {
-            return;
+        if self.shared.samples.densest().has(hash) {
+            let reads = here.repeats(hash);
+            if reads > 0 {
+                self.tell_shadows_now(hash, entry, reads);
+            }
         }
-        let reads = here.repeats(hash);
-        if reads > 0
-            && let Some(mut guarded) = self.shard_at(hash).guarded.try_lock()
-        {
+    }
+
+    #[inline(never)]
+    fn tell_shadows_now(&self, hash: u64, entry: EntryPtr, reads: u64) {
+        if let Some(mut guarded) = self.shard_at(hash).guarded.try_lock() {
             guarded.order.seen(hash, entry, reads);
         }
     }

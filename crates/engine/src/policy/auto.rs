@@ -196,7 +196,9 @@ impl Auto {
     pub(super) fn push(&mut self, hash: u64, entry: EntryPtr, main: bool) {
         self.queues.push(hash, main);
         if let Some(weight) = self.followed(hash, entry) {
-            self.queues.mean.add(weight);
+            if !self.queues.scale.is_even() {
+                self.queues.mean.add(weight);
+            }
             self.asked(hash, weight, 1);
         }
     }
