@@ -329,6 +329,8 @@ export interface NativeRoute {
 export interface NativeEntrance {
   /** Another descriptor of it, for a thread that will accept from it. */
   share(): number
+  /** Closes the connections of those who wait to be accepted. */
+  hangUp(): void
   close(): void
 }
 

@@ -186,6 +186,11 @@ export class Entrance {
     return { fd: this.#socket.share(), kind: this.#kind, address: this.address }
   }
 
+  /** Closes the connections of those who wait to be accepted: nobody does that now. */
+  hangUp(): void {
+    this.#socket.hangUp()
+  }
+
   /** Lets go of it; threads that share it go on. */
   close(): void {
     this.#socket.close()

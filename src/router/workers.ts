@@ -246,7 +246,16 @@ export class Workers {
   /** Starts a worker if one is missing: a restart may have done so already. */
   #fill(): void {
     if (this.#stopping || this.#workers.size >= this.#wanted) return
-    this.#start().then(this.#serving.replaced, error => this.#replace(error as Error))
+    this.#start().then(this.#serving.replaced, error => {
+      this.#hangUp()
+      this.#replace(error as Error)
+    })
+  }
+
+  /** Whoever waits to be accepted may go elsewhere, if there is no worker and none could be started. */
+  #hangUp(): void {
+    if ([...this.#living].some(({ serves }) => serves)) return
+    for (const entrance of this.#serving.entrances) entrance.hangUp()
   }
 
   /** How long to wait before a worker that failed is replaced. */

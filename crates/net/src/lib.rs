@@ -31,6 +31,8 @@ mod tls;
 
 pub use driver::{Cost, Driver, Fault, Settings};
 pub use group::{Group, PreparedTls};
+#[cfg(unix)]
+pub use listener::hang_up;
 pub use listener::{Entrance, Listening};
 pub use room::Room;
 pub use tls::{ClientAuth, Identity, ServerTls, StoreTls, TlsError, connector};

@@ -6,7 +6,13 @@ use mio::net::TcpListener;
 #[cfg(unix)]
 use mio::net::UnixListener;
 use mio::{Interest, Registry, Token};
+#[cfg(unix)]
+use socket2::SockRef;
 use std::io::{self, ErrorKind};
+
+/// The most who are hung up on at once.
+#[cfg(unix)]
+const MOST: usize = 1024;
 
 /// What is listened on.
 pub enum Listening {
@@ -50,6 +56,17 @@ pub enum Accepted {
     Nothing,
     /// One waits and cannot be taken now: descriptors or memory are short.
     Short,
+}
+
+/// Hangs up on those who wait at a listening socket that nobody accepts from now, some at a time; how many.
+#[cfg(unix)]
+pub fn hang_up(on: &impl std::os::fd::AsFd) -> usize {
+    let listening = SockRef::from(on);
+    // It is so already where somebody has accepted from it. Were it not, nobody might come.
+    if listening.set_nonblocking(true).is_err() {
+        return 0;
+    }
+    (0..MOST).take_while(|_| listening.accept().is_ok()).count()
 }
 
 impl Listener {

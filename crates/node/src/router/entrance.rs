@@ -19,8 +19,11 @@ impl Owner for Entrance {
     }
 }
 
-const METHODS: &[Function<Entrance>] =
-    &[function!(Entrance, c"share", share), function!(Entrance, c"close", close)];
+const METHODS: &[Function<Entrance>] = &[
+    function!(Entrance, c"share", share),
+    function!(Entrance, c"hangUp", hang_up),
+    function!(Entrance, c"close", close),
+];
 
 /// `holdEntrance(fd)`: an object that has the descriptor of a listening socket from now on.
 pub fn hold<'s>(call: &Call<'s, Env>) -> Returns<'s> {
@@ -43,6 +46,14 @@ fn share<'s>(call: &Call<'s, Entrance>) -> Returns<'s> {
     let shared = socket.as_ref().ok_or_else(Fail::closed)?.try_clone();
     let shared = shared.map_err(|error| Fail::internal(&format!("no descriptor: {error}")))?;
     call.js.number(f64::from(shared.into_raw_fd()))
+}
+
+/// `hangUp()`: closes the connections of those who wait to be accepted.
+fn hang_up<'s>(call: &Call<'s, Entrance>) -> Returns<'s> {
+    if let Some(socket) = &*call.on.socket.borrow() {
+        breakwater_net::hang_up(socket);
+    }
+    call.js.undefined()
 }
 
 /// `close()`: lets go of the socket; who shares it goes on.
