@@ -47,3 +47,19 @@ test('a cache that was cleared is as good as new', t => {
     for (let i = 0; i < 90_000; i++) cache.set(i % 2 === 0 ? `${i}` : i, i)
   })
 })
+
+test('strings are asked for by the same objects again and again, then by new ones', t => {
+  const keys = Array.from({ length: 75_000 }, (_, i) => `user:${i}:profile`)
+  alike(t, 70_000, cache => {
+    for (const [i, key] of keys.entries()) cache.set(key, i)
+    for (let i = 0; i < 1_600_000; i++) {
+      const at = (i * 7919) % keys.length
+      if (cache.get(keys[at]!) === undefined && i % 5 === 0) cache.set(keys[at]!, at)
+      if (i % 1009 === 0) cache.delete(keys[(i * 31) % keys.length]!)
+    }
+    for (let i = 0; i < 300_000; i++) {
+      const at = (i * 104_729) % keys.length
+      if (cache.get(`user:${at}:profile`) === undefined) cache.set(`user:${at}:profile`, at)
+    }
+  })
+})

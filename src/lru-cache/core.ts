@@ -1,10 +1,12 @@
 // The parts of a cache, and how entries enter and leave them.
 import { checkJitter, drawLife } from '../base/jitter.ts'
 import { Pending } from '../base/pending.ts'
+import { now } from '../base/runtime.ts'
 import { Ages } from './ages.ts'
 import { Hooks } from './hooks.ts'
 import type { OptionsBase } from './interface.ts'
 import type { Keys } from './keys/keys.ts'
+import { LargeKeys } from './keys/large.ts'
 import { MapKeys } from './keys/map.ts'
 import { moveOut } from './keys/packed.ts'
 import { Lfu } from './policy/lfu.ts'
@@ -269,7 +271,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     if (moved === undefined) {
       this.#packs *= 4
     } else {
-      this.keys = moved
+      this.keys = new LargeKeys(moved, slots, now)
       this.#packs = -1
     }
     this.keys.find(key)

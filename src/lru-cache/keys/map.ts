@@ -5,7 +5,12 @@ import { hashKey } from './pack.ts'
 /** An index of keys as JavaScript values. */
 export class MapKeys<K> implements Keys<K> {
   readonly #slots = new Map<K, number>()
-  readonly #keys: (K | undefined)[] = [undefined]
+  readonly #keys: (K | undefined)[]
+
+  /** @param capacity - how many slots to make room for, if they come in any order. */
+  constructor(capacity = 0) {
+    this.#keys = new Array(capacity + 1)
+  }
 
   find(key: K): number {
     return this.#slots.get(key) ?? 0

@@ -32,7 +32,11 @@ const SHARE = 0.9
  * @param slots - whose records the keys go to.
  * @param capacity - how many slots to make room for.
  */
-export function moveOut<K>(from: Keys<K>, slots: Slots, capacity: number): Keys<K> | undefined {
+export function moveOut<K>(
+  from: Keys<K>,
+  slots: Slots,
+  capacity: number,
+): PackedKeys<K> | undefined {
   drawSeed()
   const shift = shapeFor(from, slots.used)
   if (shift === undefined) return undefined

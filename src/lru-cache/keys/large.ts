@@ -1,0 +1,167 @@
+// Where large caches find their entries: by packed keys, or in a Map if callers ask with the same key
+// objects again and again.
+//
+// A packed key is read character by character each time, while a Map finds an object that it has seen
+// before by its address. A key that is built anew for each call is found sooner the other way round,
+// and packed keys spare the garbage collector. So the cache looks at some of the objects that it is
+// asked for, and changes its mind when they do.
+//
+// | state  | what comes                                        | next   |
+// |--------|---------------------------------------------------|--------|
+// | packed | so many windows of known objects, none of new     | moving |
+// | moving | the last key has moved                            | map    |
+// | map    | so many windows of new objects, none of known     | packed |
+// | map    | more entries than a Map should have               | packed |
+import type { Slots } from '../slots.ts'
+import type { Keys } from './keys.ts'
+import type { MapKeys } from './map.ts'
+import { MovingKeys } from './moving.ts'
+import { type Clock, Newness, type Verdict } from './newness.ts'
+import { moveOut, type PackedKeys } from './packed.ts'
+
+/** Where keys can be. */
+type State = 'packed' | 'moving' | 'map'
+
+/** A cache with more slots keeps its keys packed: the pauses of a Map would grow with it. */
+const MOST = 262_144
+
+/**
+ * While keys are packed, the objects of these slots alone are met, those that are a multiple of this:
+ * packing a key does not make its object known.
+ */
+const SLOTS = 256
+
+/** One find in so many of these is looked at. */
+const PACE = 4
+
+/** While they are in a Map, one find in so many is looked at; */
+const MAP_PACE = 256
+/** and on their way there, so many slots are swept as often. */
+const SWEEP = 64
+
+/** So many windows are needed at first. Each change doubles them, up to the most. */
+const FIRST_WINDOWS = 3
+const MOST_WINDOWS = 1024
+
+/** A record of two words, for the links. */
+const LINKS = 1
+
+/** An index of many keys. */
+export class LargeKeys<K> implements Keys<K> {
+  readonly #slots: Slots
+  readonly #newness: Newness
+  /** All of them, wherever they are. */
+  #keys: Keys<K>
+  /** The same, if it is of this class: each find knows what it calls. */
+  #packed: PackedKeys<K> | undefined
+  #map: MapKeys<K> | undefined
+  /** Finds until the next look. */
+  #pause = PACE
+  /** Windows that spoke for a change since one spoke against it, and how many it takes. */
+  #windows = 0
+  #needed = FIRST_WINDOWS
+
+  /** @param packed - the keys, which lie in the records of the slots. */
+  constructor(packed: PackedKeys<K>, slots: Slots, clock: Clock) {
+    this.#keys = packed
+    this.#packed = packed
+    this.#slots = slots
+    this.#newness = new Newness(clock)
+  }
+
+  /** Where the keys are. */
+  get state(): State {
+    if (this.#packed !== undefined) return 'packed'
+    return this.#map === undefined ? 'moving' : 'map'
+  }
+
+  find(key: K): number {
+    const packed = this.#packed
+    if (packed !== undefined) {
+      const slot = packed.find(key)
+      if (slot % SLOTS === 0 && slot !== 0) this.#meet(key)
+      return slot
+    }
+    if (--this.#pause === 0) return this.#findLooking(key)
+    const map = this.#map
+    return map === undefined ? this.#keys.find(key) : map.find(key)
+  }
+
+  /** Finds a key that is not packed, after a look at it. */
+  #findLooking(key: K): number {
+    this.#pause = MAP_PACE
+    if (this.#map === undefined) {
+      this.#sweep()
+      return this.#keys.find(key)
+    }
+    if (this.#slots.used > MOST) this.#pack()
+    // Before it is found in the Map, which computes its hash.
+    const verdict = typeof key === 'string' ? this.#newness.look(key) : undefined
+    if (verdict !== undefined && this.#counts(verdict, 'new')) this.#pack()
+    return this.#keys.find(key)
+  }
+
+  #meet(key: K): void {
+    if (typeof key !== 'string' || this.#slots.used > MOST) return
+    if (--this.#pause > 0) {
+      this.#newness.meet(key)
+      return
+    }
+    this.#pause = PACE
+    const verdict = this.#newness.look(key)
+    if (verdict === undefined || !this.#counts(verdict, 'known')) return
+    this.#packed = undefined
+    this.#keys = new MovingKeys(this.#slots, this.#keys)
+  }
+
+  /** Counts a window; whether there were enough for a change. */
+  #counts(verdict: Verdict, wanted: Verdict): boolean {
+    if (verdict === wanted) this.#windows++
+    else if (verdict !== 'unclear') this.#windows = 0
+    if (this.#windows < this.#needed) return false
+    this.#windows = 0
+    this.#needed = Math.min(2 * this.#needed, MOST_WINDOWS)
+    return true
+  }
+
+  #sweep(): void {
+    const moving = this.#keys as MovingKeys<K>
+    if (!moving.sweep(MAP_PACE, SWEEP)) return
+    this.#map = moving.to
+    this.#keys = moving.to
+    this.#slots.reshape(LINKS, this.#slots.capacity)
+  }
+
+  #pack(): void {
+    const packed = moveOut(this.#keys, this.#slots, this.#slots.capacity)
+    if (packed === undefined) return
+    this.#map = undefined
+    this.#packed = packed
+    this.#keys = packed
+    this.#pause = PACE
+  }
+
+  add(key: K, slot: number): void {
+    this.#keys.add(key, slot)
+  }
+
+  remove(slot: number): void {
+    this.#keys.remove(slot)
+  }
+
+  keyOf(slot: number): K {
+    return this.#keys.keyOf(slot)
+  }
+
+  hash(slot: number): number {
+    return this.#keys.hash(slot)
+  }
+
+  holds(slot: number): boolean {
+    return this.#keys.holds(slot)
+  }
+
+  clear(): void {
+    this.#keys.clear()
+  }
+}
