@@ -18,24 +18,24 @@ export async function fetch<K extends Some, V extends Some, FC>(
   given: FetchOptions<K, V, FC>,
   begin: () => void,
 ): Promise<V | undefined> {
-  const { ages } = core
+  const { ages, cache } = core
   const { status, forceRefresh = false } = given
   if (status) begin()
   if (status && forceRefresh) status.forceRefresh = true
-  const options = resolved(core, given)
   if (core.fetches === undefined) {
     if (status) status.fetch = 'get'
-    return read(core, key, options)
+    return read(core, key, resolved(core, given))
   }
   const slot = core.keys.find(key)
   const running = core.fetches.of(slot)
+  const { allowStale = cache.allowStale } = given
   if (slot === 0) {
     core.counts.misses++
     if (status) status.fetch = 'miss'
   } else if (running !== undefined) {
     core.counts.misses++
     if (status) status.fetch = 'inflight'
-    if (!options.allowStale || running.stale === undefined) return awaited(running)
+    if (!allowStale || running.stale === undefined) return awaited(running)
     if (status) status.returnedStale = true
     return running.stale
   }
@@ -44,14 +44,15 @@ export async function fetch<K extends Some, V extends Some, FC>(
     core.counts.hits++
     if (status) status.fetch = 'hit'
     core.use(slot)
-    if (options.updateAgeOnGet) ages?.renew(slot)
+    const { updateAgeOnGet = cache.updateAgeOnGet } = given
+    if (updateAgeOnGet) ages?.renew(slot)
     if (status) ages?.report(slot, status)
     return core.values[slot]
   }
   if (slot !== 0) core.counts.misses++
-  const begun = new Fetch(core, key, slot, options, given.context as FC)
+  const begun = new Fetch(core, key, slot, resolved(core, given), given.context as FC)
   if (status && slot !== 0) status.fetch = stale ? 'stale' : 'refresh'
-  if (!options.allowStale || begun.stale === undefined) return awaited(begun)
+  if (!allowStale || begun.stale === undefined) return awaited(begun)
   if (status && stale) status.returnedStale = true
   return begun.stale
 }
