@@ -1,14 +1,14 @@
 //! How a reply lies in the engine.
 //!
 //! ```text
-//! of a key:    generation u64, when u64, database u8, until u64 if `OUTLASTS`, the reply to its GET
+//! of a key:    generation u64, stamp u64, database u8, until u64 if `OUTLASTS`, the reply to its GET
 //!              or nothing
-//! of a read:   when u64, the generation of each key u64, the reply
+//! of a read:   stamp u64, the generation of each key u64, the reply
 //! ```
 //!
 //! A reply is the bytes that the store sent. `NULL` stands for "no value", which each protocol has
-//! bytes of its own for. `when` is the millisecond of the engine's clock at which the store was
-//! asked. A reply ends with its entry; one that its key's generation outlasts ends at `until`.
+//! bytes of its own for. The stamp says when the store was asked, and over which connection
+//! (`sources`). A reply ends with its entry; one that its key's generation outlasts ends at `until`.
 
 use breakwater_engine::EntryRef;
 use breakwater_resp::{Kind, Protocol, Reply, ReplyWriter};
@@ -143,7 +143,8 @@ pub(super) fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 #[derive(Clone, Copy)]
 pub(super) struct Head<'a> {
     pub(super) generation: u64,
-    pub(super) when: u64,
+    /// That of the reply.
+    pub(super) stamp: u64,
     pub(super) db: u8,
     /// [`EMPTY`], [`REPLY`] or [`NULL`], and [`ABSENT`] perhaps.
     pub(super) format: u8,
@@ -157,21 +158,21 @@ impl<'a> Head<'a> {
     pub(super) fn read(entry: EntryRef<'a>) -> Option<Self> {
         let value = entry.value();
         let (generation, rest) = number(value.bytes)?;
-        let (when, rest) = number(rest)?;
+        let (stamp, rest) = number(rest)?;
         let (db, reply) = rest.split_first()?;
         let (db, format) = (*db, value.format);
         if format & OUTLASTS == 0 {
-            return Some(Self { generation, when, db, format, until: None, reply });
+            return Some(Self { generation, stamp, db, format, until: None, reply });
         }
         let (until, reply) = number(reply)?;
         let (format, until) = (format & !OUTLASTS, Some(until));
-        Some(Self { generation, when, db, format, until, reply })
+        Some(Self { generation, stamp, db, format, until, reply })
     }
 
     /// Writes the bytes; gives the format that says what they hold.
     pub(super) fn write(&self, out: &mut Vec<u8>) -> u8 {
         out.extend_from_slice(&self.generation.to_ne_bytes());
-        out.extend_from_slice(&self.when.to_ne_bytes());
+        out.extend_from_slice(&self.stamp.to_ne_bytes());
         out.push(self.db);
         self.until.iter().for_each(|until| out.extend_from_slice(&until.to_ne_bytes()));
         out.extend_from_slice(self.reply);

@@ -14,7 +14,9 @@
 //! that hits costs one lookup, any other read two.
 //!
 //! A generation also has the *tag* of what its key was read from (`topology/map.rs`): what is read of a
-//! key whose generation has another tag begins a new one.
+//! key whose generation has another tag begins a new one. A reply has a *stamp* by which it counts no
+//! longer than the store tells of its keys' changes (`sources`). Threads that read of one key share its
+//! generation, and each reply has the stamp of the thread that has asked for it.
 //!
 //! A generation lasts as long as a read may be under way: two reads of the same, one behind the other,
 //! have the same, and are one. The reply that lies with it may end before (`entry`).
@@ -26,6 +28,7 @@ use super::admission::Admission;
 use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
 use super::floors::{Floors, drawn_of, tag_of};
 use super::keys::KeyList;
+use super::sources::{Source, Sources, stamp, when_of};
 use crate::topology::{ServerId, Tag};
 use breakwater_engine::{
     Cache, Edit, EntryRef, Expiry, Freshness, Key, KeyKind, MAX_KEY_LEN, Value,
@@ -55,8 +58,8 @@ pub(crate) enum Staleness {
 /// A reply that was found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hit {
-    /// When the store was asked, in milliseconds of the engine's clock.
-    pub(crate) when: u64,
+    /// When the store was asked, and over which connection.
+    stamp: u64,
     /// When it ends.
     pub(crate) deadline: Option<u64>,
     /// The generation of its first key.
@@ -67,17 +70,28 @@ pub(crate) struct Hit {
 
 impl Hit {
     #[inline]
-    fn of(entry: EntryRef<'_>, when: u64, generation: u64) -> Self {
+    fn of(entry: EntryRef<'_>, stamp: u64, generation: u64) -> Self {
         let absent = entry.value().format & ABSENT != 0;
-        Self { when, deadline: entry.deadline(), generation, absent }
+        Self { stamp, deadline: entry.deadline(), generation, absent }
     }
 
     /// The reply that lies with the generation of its key.
     #[inline]
     fn plain(entry: EntryRef<'_>, head: &Head<'_>) -> Self {
-        let hit = Self::of(entry, head.when, head.generation);
+        let hit = Self::of(entry, head.stamp, head.generation);
         let ends = head.until.or(hit.deadline);
         Self { deadline: ends.filter(|ends| *ends != u64::MAX), ..hit }
+    }
+
+    /// When the store was asked, in milliseconds of the engine's clock.
+    #[inline]
+    pub(crate) fn when(&self) -> u64 {
+        when_of(self.stamp)
+    }
+
+    /// The same, and over which connection: see [`Replies::covers`].
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp
     }
 }
 
@@ -182,6 +196,7 @@ impl Shelf {
 pub(crate) struct Replies {
     cache: Arc<Cache>,
     floors: Floors,
+    sources: Arc<Sources>,
     admission: Admission,
     /// How long, in milliseconds, a read may be under way. The generations that it begins with last as
     /// long at the least, and as long again if they have to be made to.
@@ -192,7 +207,8 @@ impl Replies {
     /// What is remembered, of so many tags; reads are under way for `under_way` milliseconds at most.
     pub(crate) fn new(cache: Arc<Cache>, tags: usize, under_way: u64) -> Self {
         let (admission, under_way) = (Admission::default(), AtomicU64::new(under_way));
-        Self { cache, floors: Floors::new(tags), admission, under_way }
+        let sources = Arc::new(Sources::new(cache.clock().clone()));
+        Self { cache, floors: Floors::new(tags), sources, admission, under_way }
     }
 
     /// From now on reads may be under way for so many milliseconds. Relaxed: reads that begin beside
@@ -232,6 +248,9 @@ impl Replies {
             if !self.floors.is_fresh(head.generation) || head.db != db {
                 return None;
             }
+            if !self.sources.covers(head.stamp) {
+                return None;
+            }
             if head.until.is_some_and(|until| until <= now) {
                 return None;
             }
@@ -263,7 +282,10 @@ impl Replies {
         }
         self.see(Key::text(&shelf.place(protocol)), staleness, |entry| {
             let value = entry.value();
-            let (when, mut rest) = entry::number(value.bytes)?;
+            let (stamp, mut rest) = entry::number(value.bytes)?;
+            if !self.is_covered(stamp, staleness) {
+                return None;
+            }
             for generation in &generations {
                 let (of_reply, others) = entry::number(rest)?;
                 if of_reply != *generation {
@@ -272,7 +294,7 @@ impl Replies {
                 rest = others;
             }
             write(value.format, rest, protocol, out)?;
-            Some(Hit::of(entry, when, generations[0]))
+            Some(Hit::of(entry, stamp, generations[0]))
         })
     }
 
@@ -286,6 +308,9 @@ impl Replies {
         self.see(Key::bytes(shelf.keys.first()), staleness, |entry| {
             let head = Head::read(entry)?;
             if head.db != shelf.db || !self.counts(head.generation, staleness) {
+                return None;
+            }
+            if !self.is_covered(head.stamp, staleness) {
                 return None;
             }
             let patience = if let Staleness::Taken(most) = staleness { most } else { 0 };
@@ -322,6 +347,29 @@ impl Replies {
             Staleness::Refused | Staleness::SecondLook => false,
             Staleness::Taken(most) => self.floors.is_stale_for(generation, self.now(), most),
         }
+    }
+
+    /// Whether a reply of this stamp may be given.
+    fn is_covered(&self, stamp: u64, staleness: Staleness) -> bool {
+        match staleness {
+            Staleness::Refused | Staleness::SecondLook => self.sources.covers(stamp),
+            Staleness::Taken(most) => self.sources.covered_for(stamp, self.now(), most),
+        }
+    }
+
+    /// A source of replies: a connection is about to be asked for some.
+    pub(crate) fn source(&self) -> Source {
+        self.sources.take()
+    }
+
+    /// The stamp of what a source is asked for now.
+    pub(crate) fn stamp(&self, source: u16) -> u64 {
+        stamp(self.now(), source)
+    }
+
+    /// Whether the store still tells of changes of what has this stamp.
+    pub(crate) fn covers(&self, stamp: u64) -> bool {
+        self.sources.covers(stamp)
     }
 
     /// The tag of what a key was read from last, if anything that counts was.
@@ -364,7 +412,7 @@ impl Replies {
                 let until = (!shelf.plain).then_some(0);
                 let generation = self.floors.draw(tag);
                 let (db, reply) = (shelf.db, [].as_slice());
-                let head = Head { generation, when: 0, db, format: EMPTY, until, reply };
+                let head = Head { generation, stamp: 0, db, format: EMPTY, until, reply };
                 let format = head.write(out);
                 return (Edit::Put { format, expiry: later }, generation);
             };
@@ -409,31 +457,35 @@ impl Replies {
         })
     }
 
-    /// Remembers a reply, as the store sent it in RESP3, for `life` milliseconds after `when`, in the
-    /// form of the protocols that ask for it; `absent` says that none of its keys exists. Whether it
-    /// is remembered.
+    /// Remembers a reply, as the store sent it in RESP3, for `life` milliseconds after it was asked for,
+    /// in the form of the protocols that ask for it; `absent` says that none of its keys exists. Whether
+    /// it is remembered.
     pub(crate) fn land(
         &self,
         shelf: &Shelf,
         generations: &Generations,
         (kind, reply, absent): (Kind, &[u8], bool),
-        (when, life): (u64, Option<u64>),
+        (stamp, life): (u64, Option<u64>),
         protocols: &[Protocol],
     ) -> bool {
+        if !self.sources.covers(stamp) {
+            return false;
+        }
+        let when = when_of(stamp);
         let expiry = life.map_or(Expiry::Never, |life| Expiry::At(when.saturating_add(life)));
         let null = kind == Kind::Null;
         let format = if null { NULL } else { REPLY } | if absent { ABSENT } else { 0 };
         let reply = if null { &[] } else { reply };
         if shelf.plain
             && let Some(landed) =
-                self.land_plain(shelf, generations[0], format, reply, when, expiry)
+                self.land_plain(shelf, generations[0], format, reply, stamp, expiry)
         {
             return landed;
         }
         if !self.stands(shelf, generations) {
             return false;
         }
-        let mut value: Vec<u8> = when.to_ne_bytes().to_vec();
+        let mut value: Vec<u8> = stamp.to_ne_bytes().to_vec();
         generations.iter().for_each(|of| value.extend_from_slice(&of.to_ne_bytes()));
         let head = value.len();
         let mut landed = true;
@@ -466,7 +518,7 @@ impl Replies {
         generation: u64,
         format: u8,
         reply: &[u8],
-        when: u64,
+        stamp: u64,
         expiry: Expiry,
     ) -> Option<bool> {
         let landed = self.cache.update(Key::bytes(shelf.keys.first()), |held, out| {
@@ -485,7 +537,7 @@ impl Replies {
                         until = Some(end);
                         expiry = ends.map_or(Expiry::Never, Expiry::At);
                     }
-                    let head = Head { generation, when, db, format, until, reply };
+                    let head = Head { generation, stamp, db, format, until, reply };
                     (Edit::Put { format: head.write(out), expiry }, Some(true))
                 }
                 _ => (Edit::Keep, Some(false)),
@@ -515,19 +567,20 @@ impl Replies {
         }
         let info = self.cache.info(Key::bytes(key), None)?;
         let now = self.now();
-        let (generation, get) = self.cache.peek(Key::bytes(key), |entry| {
+        let (generation, covered, get) = self.cache.peek(Key::bytes(key), |entry| {
             let head = Head::read(entry)?;
             let left = head.until.or(entry.deadline()).map(|ends| ends.saturating_sub(now));
             let get = (head.format != EMPTY && left != Some(0)).then(|| RememberedReply {
                 db: head.db,
                 absent: head.format & ABSENT != 0,
-                age: now.saturating_sub(head.when),
+                age: now.saturating_sub(when_of(head.stamp)),
                 left: left.filter(|_| head.until != Some(u64::MAX)),
                 bytes: head.reply.to_vec(),
             });
-            Some((head.generation, get))
+            let covered = head.format == EMPTY || self.sources.covers(head.stamp);
+            Some((head.generation, covered, get))
         })??;
-        let is_fresh = self.floors.is_fresh(generation);
+        let is_fresh = covered && self.floors.is_fresh(generation);
         let (bytes, hits) = (info.bytes, info.hits);
         Some(Remembered { generation: drawn_of(generation), is_fresh, get, bytes, hits })
     }

@@ -23,7 +23,7 @@ impl Letter {
     /// driver hands their sockets over as well.
     pub fn connections(&self) -> &[LinkId] {
         match &self.word {
-            Word::Ears { numbers, .. } => numbers,
+            Word::Ears { numbers, .. } | Word::Legacy { numbers, .. } => numbers,
             _ => &[],
         }
     }
@@ -60,6 +60,9 @@ pub(super) enum Word {
     /// From who heard, and ends: hear in its place, over connections that had these numbers there.
     /// What goes with them is known to relays alone.
     Ears { numbers: Vec<LinkId>, ears: Box<dyn Any + Send> },
+    /// From a thread that ends: hear what the store tells of what it has read, over connections that had
+    /// these numbers there.
+    Legacy { numbers: Vec<LinkId>, legacy: Box<dyn Any + Send> },
     /// From who hears in its place: this one does.
     Moved(u64),
     /// To who hears: this is all that the thread subscribes to.

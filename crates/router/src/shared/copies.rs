@@ -1,10 +1,10 @@
 //! Copies of replies to hot reads, which lie in other stores of a ring: which read has some, where, and
 //! until when.
 //!
-//! A copy belongs to one generation of its key (`cache/replies.rs`) and has that in its name. A write of
-//! the key ends the generation, and so all copies at once: nobody asks for them any more, and the store
-//! drops them when their time is over. A copy that arrives late belongs to a generation that is no
-//! more. The name also has a number that this process alone knows, so that nodes do not meet.
+//! A copy belongs to one generation of its key and to one stamp of a reply (`cache/replies.rs`), and has
+//! both in its name. A write of the key ends the generation, and so all copies at once: nobody asks for
+//! them any more, and the store drops them when their time is over. So does the loss of the connection
+//! over which the reply was read. A copy that arrives late belongs to what is no more. The name also has a number that this process alone knows, so that nodes do not meet.
 
 use crate::cache::Shelf;
 use crate::topology::ServerId;
@@ -23,6 +23,8 @@ const PAUSE: u64 = 20;
 struct CopiedRead {
     key: Box<[u8]>,
     generation: u64,
+    /// The stamp of the reply; 0 until one is there.
+    stamp: u64,
     /// When they were begun.
     begun: u64,
     /// When they end; 0 until one is there.
@@ -46,25 +48,35 @@ impl Default for Copies {
 }
 
 impl Copies {
-    /// The stores that have the reply to a read, of this generation of its key.
-    pub(crate) fn of(&self, shelf: &Shelf, generation: u64, now: u64) -> SmallVec<[ServerId; 8]> {
+    /// The stores that have the reply to a read, of this generation of its key, and its stamp.
+    pub(crate) fn of(
+        &self,
+        shelf: &Shelf,
+        generation: u64,
+        now: u64,
+    ) -> Option<(u64, SmallVec<[ServerId; 8]>)> {
         let all = self.all.lock();
-        let known = all.get(shelf.own()).filter(|known| known.generation == generation);
-        known
-            .filter(|known| known.until > now)
-            .map(|known| known.stores.clone())
-            .unwrap_or_default()
+        let known = all.get(shelf.own()).filter(|known| known.generation == generation)?;
+        (known.until > now).then(|| (known.stamp, known.stores.clone()))
     }
 
-    /// Whether copies of a read are to be made now, by the caller.
-    pub(crate) fn begin(&self, shelf: &Shelf, generation: u64, now: u64) -> bool {
+    /// Whether copies of a read are to be made now, by the caller: there are none that count.
+    pub(crate) fn begin(
+        &self,
+        shelf: &Shelf,
+        generation: u64,
+        now: u64,
+        counts: impl Fn(u64) -> bool,
+    ) -> bool {
         let mut all = self.all.lock();
         if let Some(known) = all.get_mut(shelf.own()) {
-            let there = known.generation == generation && known.until > now;
+            let same = known.generation == generation && counts(known.stamp);
+            let there = same && known.until > now;
             if there || known.begun + PAUSE > now {
                 return false;
             }
-            (known.generation, known.begun, known.until) = (generation, now, 0);
+            (known.generation, known.stamp) = (generation, 0);
+            (known.begun, known.until) = (now, 0);
             known.stores.clear();
             return true;
         }
@@ -74,18 +86,32 @@ impl Copies {
         let room = all.len() < MOST;
         if room {
             let key = shelf.keys.first().into();
-            let copied =
-                CopiedRead { key, generation, begun: now, until: 0, stores: SmallVec::new() };
+            let (begun, stores) = (now, SmallVec::new());
+            let copied = CopiedRead { key, generation, stamp: 0, begun, until: 0, stores };
             all.insert(shelf.own().into(), copied);
         }
         room
     }
 
-    /// A store has taken a copy, which ends at `until`.
-    pub(crate) fn add(&self, shelf: &Shelf, generation: u64, store: ServerId, until: u64) {
+    /// A store has taken a copy of this generation and this stamp, which ends at `until`. Of several
+    /// stamps the last counts.
+    pub(crate) fn add(
+        &self,
+        shelf: &Shelf,
+        (generation, stamp): (u64, u64),
+        store: ServerId,
+        until: u64,
+    ) {
         let mut all = self.all.lock();
         let Some(known) = all.get_mut(shelf.own()) else { return };
-        if known.generation == generation && !known.stores.contains(&store) {
+        if known.generation != generation || known.stamp > stamp {
+            return;
+        }
+        if known.stamp != stamp {
+            known.stamp = stamp;
+            known.stores.clear();
+        }
+        if !known.stores.contains(&store) {
             known.until = until;
             known.stores.push(store);
         }
@@ -111,11 +137,11 @@ impl Copies {
     }
 
     /// What a copy is called.
-    pub(crate) fn name(&self, shelf: &Shelf, generation: u64) -> Vec<u8> {
+    pub(crate) fn name(&self, shelf: &Shelf, generation: u64, stamp: u64) -> Vec<u8> {
         let mut name = shelf.keys.first().to_vec();
         // The command and its words are checked when it is read.
         let own = foldhash::fast::FixedState::default().hash_one(shelf.own());
-        name.extend_from_slice(format!("#{}{generation:016x}{own:016x}", self.mark).as_bytes());
+        name.extend_from_slice(format!("#{}{generation:016x}{stamp:016x}{own:016x}", self.mark).as_bytes());
         name
     }
 }
@@ -152,35 +178,57 @@ mod tests {
         Shelf::new(0, &name, parser.args(&bytes), keys, Form::Alike).unwrap()
     }
 
+    fn counts(_stamp: u64) -> bool {
+        true
+    }
+
     #[test]
     fn a_write_ends_all_copies_since_they_are_of_another_generation() {
         let (copies, read) = (Copies::default(), shelf(&[b"get", b"front-page"]));
-        assert!(copies.begin(&read, 7, 1_000));
-        assert!(copies.of(&read, 7, 1_000).is_empty(), "none is there yet");
-        copies.add(&read, 7, 3, 2_000);
-        copies.add(&read, 7, 4, 2_000);
-        assert_eq!(copies.of(&read, 7, 1_999).to_vec(), [3, 4]);
+        let of = |copies: &Copies, generation, now| {
+            let known = copies.of(&read, generation, now);
+            known.map(|(_, stores)| stores.to_vec()).unwrap_or_default()
+        };
+        assert!(copies.begin(&read, 7, 1_000, counts));
+        assert!(of(&copies, 7, 1_000).is_empty(), "none is there yet");
+        copies.add(&read, (7, 1), 3, 2_000);
+        copies.add(&read, (7, 1), 4, 2_000);
+        assert_eq!(of(&copies, 7, 1_999), [3, 4]);
         assert_eq!((copies.count(b"front-page", 1_999), copies.count(b"other", 1_999)), (2, 0));
-        assert!(copies.of(&read, 7, 2_000).is_empty(), "their time is over");
-        assert!(copies.of(&read, 8, 1_500).is_empty());
-        assert!(copies.begin(&read, 8, 1_500));
-        copies.add(&read, 7, 5, 2_500);
-        assert!(copies.of(&read, 8, 1_501).is_empty(), "a late one is of no use");
-        assert_ne!(copies.name(&read, 7), copies.name(&read, 8));
-        assert_ne!(copies.name(&read, 7), Copies::default().name(&read, 7), "another node's");
+        assert!(of(&copies, 7, 2_000).is_empty(), "their time is over");
+        assert!(of(&copies, 8, 1_500).is_empty());
+        assert!(copies.begin(&read, 8, 1_500, counts));
+        copies.add(&read, (7, 1), 5, 2_500);
+        assert!(of(&copies, 8, 1_501).is_empty(), "a late one is of no use");
+        assert_ne!(copies.name(&read, 7, 1), copies.name(&read, 8, 1));
+        assert_ne!(copies.name(&read, 7, 1), Copies::default().name(&read, 7, 1), "another node's");
+    }
+
+    #[test]
+    fn copies_of_a_reply_that_counts_no_more_are_made_anew_and_late_ones_of_it_are_of_no_use() {
+        let (copies, read) = (Copies::default(), shelf(&[b"get", b"a"]));
+        assert!(copies.begin(&read, 7, 1_000, counts));
+        copies.add(&read, (7, 1), 3, 9_000);
+        assert!(!copies.begin(&read, 7, 2_000, counts));
+        assert!(copies.begin(&read, 7, 2_000, |stamp| stamp != 1), "it counts no more");
+        copies.add(&read, (7, 2), 4, 9_000);
+        copies.add(&read, (7, 1), 5, 9_000);
+        assert_eq!(copies.of(&read, 7, 2_001).map(|(stamp, stores)| (stamp, stores.to_vec())),
+            Some((2, vec![4])));
+        assert_ne!(copies.name(&read, 7, 1), copies.name(&read, 7, 2), "nor do they meet");
     }
 
     #[test]
     fn copies_are_made_by_one_and_again_once_they_are_gone_but_not_all_the_time() {
         let (copies, read) = (Copies::default(), shelf(&[b"get", b"a"]));
-        assert!(copies.begin(&read, 7, 1_000));
-        assert!(!copies.begin(&read, 7, 1_000 + PAUSE - 1));
-        assert!(!copies.begin(&read, 8, 1_000 + PAUSE - 1), "it is written all the time");
-        assert!(copies.begin(&read, 8, 1_000 + PAUSE));
-        copies.add(&read, 8, 1, 9_000);
-        assert!(!copies.begin(&read, 8, 8_000), "they are there");
+        assert!(copies.begin(&read, 7, 1_000, counts));
+        assert!(!copies.begin(&read, 7, 1_000 + PAUSE - 1, counts));
+        assert!(!copies.begin(&read, 8, 1_000 + PAUSE - 1, counts), "it is written all the time");
+        assert!(copies.begin(&read, 8, 1_000 + PAUSE, counts));
+        copies.add(&read, (8, 1), 1, 9_000);
+        assert!(!copies.begin(&read, 8, 8_000, counts), "they are there");
         copies.remove(&read, 8, 1);
-        assert!(copies.begin(&read, 8, 8_000));
+        assert!(copies.begin(&read, 8, 8_000, counts));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod buffers;
 mod clients;
 mod copies;
 mod ear;
+mod heirs;
 mod hot;
 mod journal;
 mod limits;

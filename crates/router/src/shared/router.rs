@@ -5,6 +5,7 @@ use super::buffers::{BufferCounts, Buffers, ThreadBuffers};
 use super::clients::{Client, Peer, Registry, ShownClient};
 use super::copies::Copies;
 use super::ear::Ear;
+use super::heirs::Heirs;
 use super::hot::{HotKey, HotKeys};
 use super::journal::{Ended, Journal};
 use super::pause::Pause;
@@ -132,6 +133,7 @@ pub struct Router {
     /// Who subscribes to what, where the node has a store of its own.
     pub(crate) channels: Channels,
     pub(crate) ear: Ear,
+    pub(crate) heirs: Heirs,
     pub(crate) tracked: TrackedReads,
     pub(crate) hot: HotKeys,
     pub(crate) pause: Pause,
@@ -184,6 +186,7 @@ impl Router {
             registry: Registry::default(),
             buffers: Arc::new(Buffers::new(limits.buffers)),
             ear: Ear::default(),
+            heirs: Heirs::default(),
             hot: HotKeys::default(),
             pause: Pause::default(),
             copies: Copies::default(),

@@ -2,6 +2,7 @@
 
 #[path = "../fronting/mod.rs"]
 mod fronting;
+mod endings;
 mod histories;
 mod hooks;
 mod memory;

@@ -18,7 +18,6 @@ use crate::news::Topic;
 use crate::path::letter::{Letter, Listen, Word};
 use crate::path::pending::LinkId;
 use crate::shared::Left;
-use crate::topology::Flow;
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 
@@ -76,13 +75,7 @@ impl Relay {
         (self.hearing, self.feed) = (hearing, feed);
         let mut now_here = vec![];
         for link in links {
-            self.last_link += 1;
-            now_here.push(self.last_link);
-            self.count(link.server, Flow::Connections, i64::from(link.is_serving()));
-            self.count(link.server, Flow::InFlight, link.to.count());
-            self.wake_by(link.upstream.wake_at());
-            self.touched.push(self.last_link);
-            self.links.insert(self.last_link, link);
+            now_here.push(self.settle_in(link));
         }
         let renumbered: HashMap<_, _> = numbers.into_iter().zip(now_here.iter().copied()).collect();
         self.hearing.renumber(&renumbered);

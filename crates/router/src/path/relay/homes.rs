@@ -106,6 +106,7 @@ impl Relay {
             self.shared.remove(&kind);
             self.give_up(id, LEFT);
         }
+        self.retire_legacies();
     }
 
     /// Where the keys of a request are.
@@ -190,10 +191,20 @@ impl Relay {
         found.ok_or_else(|| UNSERVED.into())
     }
 
-    /// What was read of a server may change unheard from now on.
+    /// What was read of a server, by whichever thread, may change unheard from now on.
     pub(super) fn lose(&mut self, server: ServerId) {
         let tags = self.router.topology.map().tags_of(server);
         self.router.replies.lose(&tags);
+        self.tell_lost(server);
+    }
+
+    /// Of what was read of a server some may change unheard, and does not count any more: who tracks
+    /// what it has read is told so.
+    pub(super) fn tell_lost(&mut self, server: ServerId) {
+        if self.router.tracked.is_empty() {
+            return;
+        }
+        let tags = self.router.topology.map().tags_of(server);
         match self.clustered() {
             true => self.tell_moved(&tags),
             false => self.tell_flushed(),

@@ -146,7 +146,7 @@ impl Relay {
                 &read.shelf,
                 &read.generations,
                 (*kind, reply, read.life == Some(Life::Absent)),
-                (read.when, life),
+                (read.stamp, life),
                 &read.protocols,
             );
         let landed = landed && self.still_serves(read);

@@ -4,6 +4,7 @@ use super::Relay;
 use super::redo::is_refusal;
 use super::reply::To;
 use super::sent::Sent;
+use crate::cache::Source;
 use crate::catalog::Known;
 use crate::failure::{Failure, has_code};
 use crate::path::course::{Course, Delivery, Request};
@@ -60,6 +61,11 @@ impl Addressees {
         }
     }
 
+    /// Nobody waits for what is to come.
+    pub(super) fn forget(&mut self) {
+        self.all.iter_mut().flatten().for_each(|one| one.to = To::Nobody);
+    }
+
     /// What was asked, where that is kept.
     pub(super) fn request(&self, token: u64) -> Option<Vec<u8>> {
         let at = token.checked_sub(self.first)? as usize;
@@ -100,7 +106,8 @@ pub(super) struct Link {
     pub(super) owner: Option<ClientId>,
     /// The number that the store knows it by, if it has said that.
     pub(super) number: Option<i64>,
-    pub(super) tracks: bool,
+    /// By which what is read over it counts, if the store tells of changes of that.
+    pub(super) source: Option<Source>,
     /// Whether it is counted as one that serves.
     serves: bool,
     /// Why it is down, for people, from its first failure until it is ready.
@@ -312,7 +319,8 @@ impl Relay {
     ) -> LinkId {
         self.last_link += 1;
         let (id, now) = (self.last_link, self.now);
-        let (protocol, tracks, db) = (options.protocol, options.tracks, options.db as u8);
+        let (protocol, db) = (options.protocol, options.db as u8);
+        let source = options.tracks.then(|| self.router.replies.source());
         let seed = self.number << 32 | u64::from(id);
         let sent = options.no_loop.then(Sent::default);
         let upstream = Upstream::new(options, seed);
@@ -327,7 +335,7 @@ impl Relay {
             pin,
             owner,
             number,
-            tracks,
+            source,
             serves,
             down,
             why,
@@ -521,14 +529,15 @@ impl Relay {
             None => std::mem::take(&mut link.why),
         });
         let (owner, server) = (link.owner, link.server);
-        let (served, tracks) = (std::mem::take(&mut link.serves), link.tracks);
-        self.count(server, if served { Flow::Losses } else { Flow::Failures }, 1);
-        self.count(server, Flow::Connections, -i64::from(served));
+        let (served, tracks) = (std::mem::take(&mut link.serves), link.source.is_some());
         if served && tracks {
             // What it has read may change from now on, and nobody would hear of it. One that has not
             // served since has read nothing.
-            self.lose(server);
+            link.source = Some(self.router.replies.source());
+            self.tell_lost(server);
         }
+        self.count(server, if served { Flow::Losses } else { Flow::Failures }, 1);
+        self.count(server, Flow::Connections, -i64::from(served));
         if served && !self.clustered() {
             self.lost_until = self.now + self.retried_for();
         }
@@ -546,6 +555,7 @@ impl Relay {
         self.lose_lane(id);
         self.loops.lose(id);
         self.lose_ear(id);
+        self.lose_legacy(id);
         if self.links.get(&id).is_some_and(|link| link.pin.is_some()) {
             self.lose_pin(id, owner);
         }

@@ -4,7 +4,6 @@ use super::Relay;
 use super::read::News;
 use crate::path::letter::{Letter, Word};
 use crate::path::pending::LinkId;
-use std::collections::BTreeSet;
 
 impl Relay {
     /// What is to be told to other threads.
@@ -40,6 +39,7 @@ impl Relay {
             Word::Unpaused => self.wake_paused(),
             Word::Deaf(topics) => self.deafen(topics),
             Word::Ears { numbers, ears } => return self.take_over(numbers, ears),
+            Word::Legacy { legacy, .. } => return self.take_legacy(legacy),
             Word::Moved(ear) => self.ask_again(ear),
             Word::Wants { thread, topics } => self.wants(thread, &topics),
         }
@@ -58,14 +58,7 @@ impl Relay {
     }
 
     fn end(&mut self, broken: bool) -> Vec<Letter> {
-        // Its connections end with it: of what was read over them nobody is told any more.
-        let tracking = self
-            .links
-            .values()
-            .filter(|link| link.tracks && link.is_serving())
-            .map(|link| link.server);
-        let servers: BTreeSet<_> = tracking.collect();
-        servers.into_iter().for_each(|server| self.lose(server));
+        self.leave_legacy(broken);
         self.bequeath();
         self.leave_ear(broken);
         self.leave_pins();

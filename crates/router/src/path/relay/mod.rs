@@ -19,7 +19,7 @@
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub`, `pause` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
-//! `stations`. `unknown` learns of commands that the table
+//! `stations`; what a thread leaves behind that ends, in `handover` and `legacy`. `unknown` learns of commands that the table
 //! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
@@ -42,6 +42,7 @@ mod inform;
 mod invalidation;
 mod landing;
 mod lanes;
+mod legacy;
 mod link;
 mod loops;
 mod mail;
@@ -92,6 +93,7 @@ use ear::Hearing;
 use foldhash::fast::FixedState;
 use gather::Gather;
 use lanes::Lanes;
+use legacy::Legacies;
 use link::Link;
 use loops::Loops;
 use meeting::Meeting;
@@ -146,6 +148,8 @@ pub struct Relay {
     feed: Feed,
     loops: Loops,
     lanes: Lanes,
+    /// Connections of threads that have ended.
+    legacies: Legacies,
     meeting: Meeting,
     probes: Probes,
     survey: Survey,
@@ -200,6 +204,13 @@ pub struct Relay {
     moved: bool,
 }
 
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // One that never was at work is nobody's heir.
+        self.router.heirs.leave(self.number);
+    }
+}
+
 impl Relay {
     /// The relay of one thread of a node with a store; `None` if the node has none.
     pub fn new(router: &Arc<Router>) -> Option<Self> {
@@ -207,6 +218,7 @@ impl Relay {
         router.setup.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        router.heirs.join(number);
         let (rules, mut heat) = (router.rules(), Heat::default());
         heat.pin(&rules.pinned);
         Some(Self {
@@ -241,6 +253,7 @@ impl Relay {
             feed: Feed::default(),
             loops: Loops::default(),
             lanes: Lanes::default(),
+            legacies: Legacies::default(),
             meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
@@ -292,6 +305,7 @@ impl Relay {
         self.give_up_waiting();
         self.wake_subscribers();
         self.wake_ears();
+        self.wake_legacies();
         self.probe();
         self.survey();
         self.redo();
@@ -307,6 +321,7 @@ impl Relay {
         let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
         let ears = self.hearing.moving.wake_at();
         let others = others.chain(looks).chain(self.redo_at()).chain(ears);
+        let others = others.chain(self.legacies.wake_at());
         self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
     }
 

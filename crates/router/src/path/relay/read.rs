@@ -152,14 +152,14 @@ pub(super) struct Read {
     pub(super) waiters: SmallVec<[Waiter; 1]>,
     /// The protocols in whose forms the reply is remembered.
     pub(super) protocols: SmallVec<[Protocol; 2]>,
-    /// When the store was asked, in milliseconds of the engine's clock.
-    pub(super) when: u64,
+    /// When the store was asked, and over which connection.
+    pub(super) stamp: u64,
     /// Whether the store has promised to tell of changes.
     pub(super) tracked: bool,
     /// Whether it is shared by those who ask at the same time, and not remembered.
     pub(super) passing: bool,
-    /// Whether the store that is asked has a copy of the reply, and not the key.
-    pub(super) of_copy: bool,
+    /// The stamp of the copy of the reply, if the store that is asked has that, and not the key.
+    pub(super) of_copy: Option<u64>,
     /// Whether copies of the reply are made in other stores.
     pub(super) copied: bool,
     pub(super) reply: Option<(Kind, Vec<u8>)>,
@@ -197,10 +197,10 @@ impl Read {
             others: vec![],
             waiters: SmallVec::new(),
             protocols: SmallVec::new(),
-            when: 0,
+            stamp: 0,
             tracked: true,
             passing: false,
-            of_copy: false,
+            of_copy: None,
             copied: false,
             reply: None,
             life: Some(Life::Absent),

@@ -6,7 +6,7 @@ use super::homes::Home;
 use super::read::{Read, Stage, Waiter};
 use super::reply::{Demand, To};
 use super::tracking::caching;
-use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
+use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Source, Staleness};
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request};
@@ -191,8 +191,8 @@ impl Relay {
     /// one that these would have kept.
     #[inline]
     pub(super) fn still_counts(&self, route: usize, hit: &Hit, len: usize, patience: u64) -> bool {
-        hit.when > self.rules.since() || {
-            let age = self.router.replies.now().saturating_sub(hit.when);
+        hit.when() > self.rules.since() || {
+            let age = self.router.replies.now().saturating_sub(hit.when());
             self.rules.routes.all()[route].keeps(age, hit.absent, len, patience)
         }
     }
@@ -292,7 +292,7 @@ impl Relay {
         } else {
             None
         };
-        if let Some(store) = copy {
+        if let Some((store, _)) = copy {
             server = store;
             reader = self.shared_with(store, Protocol::Resp3, request.db);
         }
@@ -314,7 +314,7 @@ impl Relay {
         read.stale = stale;
         if ask.hot {
             read = read.pass();
-            read.of_copy = copy.is_some();
+            read.of_copy = copy.map(|(_, stamp)| stamp);
         }
         read.add(waiter);
         // By which connection the store is asked.
@@ -430,7 +430,7 @@ impl Relay {
     fn refresh(&mut self, ask: &Ask<'_, '_>, shelf: Shelf, hit: Hit) {
         let share = self.rules.routes.all()[ask.route].refresh_ahead;
         let Some(deadline) = hit.deadline.filter(|_| share > 0.0) else { return };
-        let (whole, now) = (deadline.saturating_sub(hit.when), self.router.replies.now());
+        let (whole, now) = (deadline.saturating_sub(hit.when()), self.router.replies.now());
         if deadline.saturating_sub(now) as f64 > whole as f64 * share {
             return;
         }
@@ -473,11 +473,14 @@ impl Relay {
         let keys = read.shelf.keys.clone();
         read.stage = Stage::Asked;
         read.lease = Some(lease);
+        let source = self.links.get(&link).and_then(|link| link.source.as_ref());
+        // Without one the store promises nothing.
+        read.tracked &= source.is_some();
         // The time before it is asked: a life that is counted from here ends no later than the key.
-        read.when = self.router.replies.now();
+        read.stamp = self.router.replies.stamp(source.map_or(0, Source::number));
         let passing = read.passing;
-        if read.of_copy {
-            return self.ask_copy(flight, read);
+        if let Some(copy) = read.of_copy {
+            return self.ask_copy(flight, read, copy);
         }
         self.reads.insert(flight, read);
         if passing {

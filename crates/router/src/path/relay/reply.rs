@@ -9,6 +9,7 @@ use crate::cache::{Form, Generations, Shelf};
 use crate::failure::error_line;
 use crate::path::changes::Changes;
 use crate::path::course::Delivery;
+use crate::path::pending::LinkId;
 use crate::shared::ClientId;
 use crate::sight::CommandClass;
 use crate::topology::{Fence, Partition, ReadFrom, ServerId};
@@ -58,6 +59,8 @@ pub(super) enum To {
     Copy(u64),
     /// A copy has been made, or has not.
     Copied(Box<Made>),
+    /// Says that all has been heard that was told over this connection of another thread.
+    Resumed(LinkId),
     /// It is compared with what was given from memory.
     Compare(Box<Given>),
 }
@@ -85,6 +88,8 @@ pub(super) struct Page {
 pub(super) struct Given {
     pub(super) shelf: Shelf,
     pub(super) generations: Generations,
+    /// Its stamp.
+    pub(super) stamp: u64,
     pub(super) protocol: Protocol,
     /// How old it was, in milliseconds.
     pub(super) age: u64,
@@ -95,6 +100,8 @@ pub(super) struct Given {
 pub(super) struct Made {
     pub(super) shelf: Shelf,
     pub(super) generation: u64,
+    /// That of the reply.
+    pub(super) stamp: u64,
     pub(super) store: ServerId,
     /// When it ends, in milliseconds of the engine's clock.
     pub(super) until: u64,
@@ -215,6 +222,7 @@ impl Relay {
             To::Life(flight) => self.life(flight, &reply),
             To::Copy(flight) => self.replied_copy(flight, &reply),
             To::Copied(made) => self.made_copy(&made, kind),
+            To::Resumed(id) => self.resumed(id),
             To::Compare(given) => self.compare(&given, kind, &reply),
             To::Info(asked) => self.informed(&asked, Some(&reply)),
             To::Placed(placed) => self.replied_placed(*placed, kind, reply),
@@ -266,7 +274,7 @@ impl Relay {
             }
             To::Part { .. } => {}
             To::Session(step) => self.failed_session(step, error()),
-            To::Nobody => {}
+            To::Nobody | To::Resumed(_) => {}
             To::Allowed { client, ticket } => self.distrust(client, ticket),
             To::Promise(flight) => self.promised(flight, Kind::Error),
             To::Value(flight) | To::Life(flight) => {

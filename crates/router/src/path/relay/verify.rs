@@ -31,17 +31,19 @@ impl Relay {
         let given = Given {
             shelf: shelf.clone(),
             generations,
+            stamp: hit.stamp(),
             protocol: request.protocol,
-            age: self.router.replies.now().saturating_sub(hit.when),
+            age: self.router.replies.now().saturating_sub(hit.when()),
             bytes: given.to_vec(),
         };
         self.send(reader, request.bytes, To::Compare(Box::new(given)));
     }
 
-    /// The store's reply has come. A key that has changed meanwhile tells nothing.
+    /// The store's reply has come. A key that has changed meanwhile, or may have unheard, tells nothing.
     pub(super) fn compare(&mut self, given: &Given, kind: Kind, reply: &[u8]) {
-        let Given { shelf, generations, protocol, age, bytes } = given;
-        if kind.is_error() || !self.router.replies.stands(shelf, generations) {
+        let Given { shelf, generations, stamp, protocol, age, bytes } = given;
+        let replies = &self.router.replies;
+        if kind.is_error() || !replies.stands(shelf, generations) || !replies.covers(*stamp) {
             return;
         }
         let route = self.rules.routes.of(shelf.keys.first());
