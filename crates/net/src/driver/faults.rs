@@ -104,6 +104,7 @@ impl Driver {
             let number = self.work.relay.as_ref().map_or(0, Relay::number);
             self.membership.renew(number, self.waker.clone());
             if let Some(relay) = &self.work.relay {
+                relay.is_reached();
                 self.work.seat = relay.seat().clone();
             }
         }

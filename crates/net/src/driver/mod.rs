@@ -142,6 +142,8 @@ impl Driver {
         let open = |(at, entrance)| Listener::new(entrance, poll.registry(), Token(LISTENER - at));
         let listeners = entrances.into_iter().take(LISTENERS).enumerate().map(open);
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let membership = group.join(relay.as_ref().map_or(0, Relay::number), waker.clone());
+        relay.iter().for_each(Relay::is_reached);
         Ok(Self {
             settings,
             poll,
@@ -155,7 +157,7 @@ impl Driver {
             connections: SlotMap::new(),
             by_id: HashMap::default(),
             deadlines: Deadlines::default(),
-            membership: group.join(relay.as_ref().map_or(0, Relay::number), waker.clone()),
+            membership,
             waker,
             mailbox,
             links: Links::default(),

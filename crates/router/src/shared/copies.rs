@@ -141,7 +141,9 @@ impl Copies {
         let mut name = shelf.keys.first().to_vec();
         // The command and its words are checked when it is read.
         let own = foldhash::fast::FixedState::default().hash_one(shelf.own());
-        name.extend_from_slice(format!("#{}{generation:016x}{stamp:016x}{own:016x}", self.mark).as_bytes());
+        name.extend_from_slice(
+            format!("#{}{generation:016x}{stamp:016x}{own:016x}", self.mark).as_bytes(),
+        );
         name
     }
 }
@@ -213,8 +215,10 @@ mod tests {
         assert!(copies.begin(&read, 7, 2_000, |stamp| stamp != 1), "it counts no more");
         copies.add(&read, (7, 2), 4, 9_000);
         copies.add(&read, (7, 1), 5, 9_000);
-        assert_eq!(copies.of(&read, 7, 2_001).map(|(stamp, stores)| (stamp, stores.to_vec())),
-            Some((2, vec![4])));
+        assert_eq!(
+            copies.of(&read, 7, 2_001).map(|(stamp, stores)| (stamp, stores.to_vec())),
+            Some((2, vec![4]))
+        );
         assert_ne!(copies.name(&read, 7, 1), copies.name(&read, 7, 2), "nor do they meet");
     }
 

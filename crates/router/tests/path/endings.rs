@@ -160,8 +160,8 @@ fn what_the_last_thread_has_read_does_not_count_once_it_has_ended_nor_what_a_bro
         let heir = match broken {
             true => clients[1],
             false => {
-                world.relays.push(breakwater_router::Relay::new(&world.router).unwrap());
-                world.connect(1, Resp3)
+                let begun = world.begin_thread();
+                world.connect(begun, Resp3)
             }
         };
         world.server.set("a0", Some("new"), None);
@@ -212,8 +212,8 @@ fn threads_may_come_and_go_for_ever_and_leave_a_few_connections() {
     let mut world = World::new(2, Routes::new(vec![forever]));
     let clients = read(&mut world);
     for round in 0..20 {
-        let (gone, fresh) = (world.relays.len() - 1, world.relays.len());
-        world.relays.push(breakwater_router::Relay::new(&world.router).unwrap());
+        let fresh = world.begin_thread();
+        let gone = fresh - 1;
         let client = world.connect(fresh, Resp3);
         assert_eq!(world.ask(client, &format!("GET own{round}")), "_\r\n");
         world.end_thread(gone);

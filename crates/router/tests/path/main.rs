@@ -1,8 +1,8 @@
 //! The cache on the path, without a socket: what may come late, in another order, or not at all.
 
+mod endings;
 #[path = "../fronting/mod.rs"]
 mod fronting;
-mod endings;
 mod histories;
 mod hooks;
 mod memory;

@@ -75,6 +75,13 @@ fn requests(bytes: &[u8]) -> Vec<String> {
     all
 }
 
+/// The relay of a thread to which letters arrive.
+fn relay(router: &Arc<Router>) -> Relay {
+    let relay = Relay::new(router).unwrap();
+    relay.is_reached();
+    relay
+}
+
 impl World {
     pub fn new(relays: usize, routes: Routes) -> Self {
         Self::by(relays, Rules { routes, ..Rules::default() })
@@ -87,7 +94,7 @@ impl World {
         let config = Config { clock: clock.clone(), grace, ..Config::default() };
         let router = router(config, rules, START);
         Self {
-            relays: (0..relays).map(|_| Relay::new(&router).unwrap()).collect(),
+            relays: (0..relays).map(|_| relay(&router)).collect(),
             router,
             clock,
             server: Server::default(),
@@ -106,6 +113,12 @@ impl World {
 
     pub fn now(&self) -> u64 {
         self.clock.now()
+    }
+
+    /// Another thread begins: its relay.
+    pub fn begin_thread(&mut self) -> usize {
+        self.relays.push(relay(&self.router));
+        self.relays.len() - 1
     }
 
     /// A client of a relay.

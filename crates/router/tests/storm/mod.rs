@@ -15,6 +15,7 @@ use breakwater_router::{
 };
 use case::{Case, End, Memory, Setup, Step};
 use client::Client;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Line, Store};
 
@@ -83,10 +84,19 @@ struct Storm {
     letters: Vec<Letter>,
     /// Which relay hands connections on, and to which.
     handed: Vec<(u64, u64)>,
+    /// Connections that have come from other threads.
+    inherited: BTreeSet<Line>,
     /// Whether anybody has asked to end a script.
     interrupts: bool,
     /// For how many milliseconds all that was asked holds up clients, at the most.
     pauses: u64,
+}
+
+/// The relay of a thread to which letters arrive.
+fn relay(router: &Arc<Router>) -> Relay {
+    let relay = Relay::new(router).unwrap();
+    relay.is_reached();
+    relay
 }
 
 /// Goes through a storm; the most connections to the store that a thread had.
@@ -124,7 +134,7 @@ impl Storm {
         };
         let rules = Rules { routes, limits: limits(setup.retries), ..Rules::default() };
         let router = fronting::router(config, rules, START);
-        let relays = (0..1 + usize::from(setup.two)).map(|_| Relay::new(&router).unwrap());
+        let relays = (0..1 + usize::from(setup.two)).map(|_| relay(&router));
         let mut storm = Self {
             setup,
             clock,
@@ -136,6 +146,7 @@ impl Storm {
             written: vec![],
             letters: vec![],
             handed: vec![],
+            inherited: BTreeSet::new(),
             interrupts: false,
             pauses: 0,
             router,
@@ -368,6 +379,7 @@ impl Storm {
     /// A connection belongs to another thread, which has its socket if it has one.
     fn move_line(&mut self, from: Line, to: Line) {
         let mut known = false;
+        self.inherited.insert(to);
         for line in self.open.iter_mut().chain(&mut self.opening).filter(|line| **line == from) {
             (*line, known) = (to, true);
         }
@@ -380,7 +392,7 @@ impl Storm {
 
     /// A thread ends as a driver does: its clients are gone without a word, its reads are handed on.
     fn end_thread(&mut self, at: usize) {
-        let fresh = Relay::new(&self.router).unwrap();
+        let fresh = relay(&self.router);
         let mut gone = std::mem::replace(&mut self.relays[at], fresh);
         let number = gone.number();
         for place in 0..CLIENTS {
@@ -436,10 +448,16 @@ impl Storm {
         }
         let counts = self.relays.iter().map(|relay| {
             let (count, kinds) = self.store.count(relay.number());
+            let open = self.open.iter().chain(&self.opening);
+            let others = open.filter(|line| line.0 == relay.number());
+            let others = others.filter(|line| self.inherited.contains(line)).count();
+            // The one that hears, and those by which the store tells of what ended threads have read.
+            assert!(others <= 1 + 4, "{others} connections of other threads");
             // One of each kind for all, those of single clients, and the one that hears; and one of each
             // protocol for what ends a script, if anybody has asked for that.
             let most = kinds + limits.pinned + 1 + if self.interrupts { 2 } else { 0 };
-            assert!(count <= most, "{count} connections of {kinds} kinds to the store");
+            let own = count.saturating_sub(others);
+            assert!(own <= most, "{own} connections of {kinds} kinds to the store");
             count
         });
         counts.max().unwrap_or_default()

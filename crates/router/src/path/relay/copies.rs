@@ -61,7 +61,8 @@ impl Relay {
             return;
         }
         let others = self.rules.routes.all()[self.route_of(read)].copies - 1;
-        let (name, packed) = (self.router.copies.name(shelf, generation, stamp), pack(shelf, reply));
+        let (name, packed) =
+            (self.router.copies.name(shelf, generation, stamp), pack(shelf, reply));
         let (life, mut request) = ((until - now).to_string(), vec![]);
         let words = [b"SET", name.as_slice(), &packed, b"PX", life.as_bytes()];
         write_request(&mut request, &words);

@@ -80,7 +80,8 @@ impl Loops {
 impl Relay {
     /// Whether a request of a client is looked after here if it goes over this connection.
     pub(super) fn is_quiet_over(&self, link: LinkId, course: &Course) -> bool {
-        course.tracking.is_quiet() && self.links.get(&link).is_some_and(|link| link.source.is_some())
+        course.tracking.is_quiet()
+            && self.links.get(&link).is_some_and(|link| link.source.is_some())
     }
 
     /// Requests of such a client are about to be sent over a connection that tells of changes.

@@ -11,6 +11,11 @@ impl Relay {
         std::mem::take(&mut self.letters)
     }
 
+    /// Letters to this thread arrive from now on: others may leave to it what they have.
+    pub fn is_reached(&self) {
+        self.router.heirs.join(self.number);
+    }
+
     /// Says something to another thread, or to this one.
     pub(super) fn write(&mut self, to: u64, word: Word) {
         let letter = Letter { to, word };

@@ -218,7 +218,6 @@ impl Relay {
         router.setup.upstream.as_ref()?;
         // Relaxed: the numbers only have to differ.
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        router.heirs.join(number);
         let (rules, mut heat) = (router.rules(), Heat::default());
         heat.pin(&rules.pinned);
         Some(Self {
