@@ -222,7 +222,9 @@ impl Relay {
             To::Life(flight) => self.life(flight, &reply),
             To::Copy(flight) => self.replied_copy(flight, &reply),
             To::Copied(made) => self.made_copy(&made, kind),
-            To::Resumed(id) => self.resumed(id),
+            // An error may be the node's own: the connection is lost.
+            To::Resumed(id) if !kind.is_error() => self.resumed(id),
+            To::Resumed(_) => {}
             To::Compare(given) => self.compare(&given, kind, &reply),
             To::Info(asked) => self.informed(&asked, Some(&reply)),
             To::Placed(placed) => self.replied_placed(*placed, kind, reply),
