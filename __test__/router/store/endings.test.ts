@@ -1,5 +1,7 @@
 // What threads have read of the store when they end, or lose a connection: the store tells of changes to
 // the connection that has read, and to no other one.
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
@@ -113,3 +115,56 @@ fronted('a connection that is lost costs what was read over it, and no more', as
   t.true(asked > 0 && asked < KEYS.length, `${asked} of ${KEYS.length} keys were read anew`)
   await hears('new')
 })
+
+/** What stands between a node and its store, and swallows what comes over all connections so far. */
+async function swallower(t: ExecutionContext, store: number) {
+  const open = new Set<Socket>()
+  const swallowed = new Set<Socket>()
+  const server = createServer(near => {
+    const far = connect(store, '127.0.0.1')
+    open.add(near)
+    const pass = (from: Socket, to: Socket) => {
+      from.on('data', chunk => void (swallowed.has(near) || to.write(chunk)))
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+    }
+    pass(near, far)
+    pass(far, near)
+  })
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    swallow() {
+      for (const socket of open) swallowed.add(socket)
+    },
+  }
+}
+
+fronted(
+  'what the network swallows is missed before long, and nothing old is given then',
+  async t => {
+    t.timeout(120_000)
+    const store = await redis(t)
+    const between = await swallower(t, store.port)
+    const router = createRouter({
+      threads: 1,
+      maxBytes: '16mb',
+      store: `redis://127.0.0.1:${between.port}`,
+      routes: ['*,ttl=1h'],
+    })
+    t.teardown(() => router.close())
+    const { port } = await router.listen({ port: 0 })
+    const [client, direct] = [await Raw.open(t, port), await Raw.open(t, store.port)]
+    await direct.send('SET', 'k', 'old')
+    t.is(await get(client, 'k'), '$3\r\nold\r\n')
+    between.swallow()
+    await direct.send('SET', 'k', 'new')
+    t.is(await get(client, 'k'), '$3\r\nold\r\n', 'nobody can know')
+    await until(async () => (await get(client, 'k')) === '$3\r\nnew\r\n')
+  },
+)

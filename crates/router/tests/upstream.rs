@@ -389,6 +389,38 @@ fn the_half_of_a_reply_goes_with_its_socket() {
 }
 
 #[test]
+fn a_server_that_says_nothing_is_asked_whether_it_is_there() {
+    let mut line = Line::new(UpstreamOptions { heartbeat: 1_000, ..OPTIONS() }, Options::default());
+    line.settle();
+    let asked = |line: &Line| String::from_utf8_lossy(&line.seen).matches("PING").count();
+    let before = asked(&line);
+    line.pass(999);
+    line.settle();
+    assert_eq!(asked(&line), before, "it has just answered");
+    for beats in 1..4 {
+        line.pass(1_000);
+        line.settle();
+        assert_eq!(asked(&line), before + beats);
+    }
+    // What is asked anyway tells as well.
+    for token in 1..5 {
+        line.pass(500);
+        line.send(token).unwrap();
+        line.settle();
+        assert_eq!(line.outcome(token), Some(&Ok(echo(token))));
+    }
+    assert_eq!(asked(&line), before + 3);
+    assert_eq!((line.upstream.phase(), line.told.down), (Phase::Ready, 0));
+    line.stalled = true;
+    line.pass(1_000);
+    line.settle();
+    line.pass(299);
+    assert_eq!(line.told.down, 0);
+    line.pass(1);
+    assert_eq!(line.told.down, 1, "it is not there");
+}
+
+#[test]
 fn a_server_that_owes_a_reply_and_says_nothing_is_given_up() {
     let mut line = Line::ready();
     line.pass(10_000);

@@ -45,7 +45,7 @@ pub struct Upstream {
     waited: u64,
     /// When the phase ends by itself.
     due: Option<u64>,
-    /// Since when the server has sent nothing while it owed a reply.
+    /// Since when the server has sent nothing, while it owed a reply or since it owed none.
     quiet_since: u64,
     back_off: BackOff,
     parser: ReplyParser,
@@ -126,7 +126,22 @@ impl Upstream {
     pub fn wake_at(&self) -> Option<u64> {
         let silent = (self.phase == Phase::Ready && self.waiters.owes_soon())
             .then(|| self.quiet_since.saturating_add(self.options.silence));
-        [self.due, silent, self.waiters.next_deadline()].into_iter().flatten().min()
+        let deadline = self.waiters.next_deadline();
+        [self.due, silent, deadline, self.beats_at()].into_iter().flatten().min()
+    }
+
+    /// When the server is asked whether it is there, unless there is something else to ask.
+    fn beats_at(&self) -> Option<u64> {
+        let quiet = self.phase == Phase::Ready && !self.waiters.owes();
+        (quiet && self.options.heartbeat > 0)
+            .then(|| self.quiet_since.saturating_add(self.options.heartbeat))
+    }
+
+    /// Asks whether the server is there: what the network has swallowed is noticed by the silence.
+    fn beat(&mut self, now: u64) {
+        self.quiet_since = now;
+        self.output.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+        self.waiters.write_for_nobody(now.saturating_add(self.options.timeout));
     }
 
     /// From now on a reply may take `timeout` milliseconds, and a server that owes one may send nothing
@@ -218,6 +233,9 @@ impl Upstream {
     /// The time that [`Upstream::wake_at`] said has come.
     pub fn wake(&mut self, now: u64, sink: &mut impl Sink) {
         self.waiters.expire(now, |token, why| sink.lost(token, why));
+        if self.beats_at().is_some_and(|at| at <= now) {
+            return self.beat(now);
+        }
         if self.wake_at().is_some_and(|at| at <= now) {
             let event = if self.phase == Phase::Waiting { Event::Due } else { Event::Silent };
             self.happen(event, now, None, sink);

@@ -40,6 +40,9 @@ pub struct UpstreamOptions {
     pub connect_timeout: u64,
     /// How long a server that owes a reply may send nothing before it is taken for dead.
     pub silence: u64,
+    /// A server from which nothing has come for so long, and which owes nothing, is asked whether it is
+    /// there; never, if it is 0.
+    pub heartbeat: u64,
     /// The shortest wait before it tries to connect again.
     pub retry_least: u64,
     /// The longest.
@@ -67,6 +70,7 @@ impl Default for UpstreamOptions {
             timeout: 2_000,
             connect_timeout: 2_000,
             silence: 5_000,
+            heartbeat: 0,
             retry_least: 50,
             retry_most: 5_000,
             limits: ReplyLimits::default(),

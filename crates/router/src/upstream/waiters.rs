@@ -105,6 +105,12 @@ impl Waiters {
         self.written.push_back(OpenRequest { token: Some(token), deadline, announced });
     }
 
+    /// A request was written whose reply is nobody's.
+    pub(super) fn write_for_nobody(&mut self, deadline: u64) {
+        self.rank(self.first + self.written.len() as u64, deadline);
+        self.written.push_back(OpenRequest { token: None, deadline, announced: false });
+    }
+
     /// A request waits until it can be written.
     pub(super) fn hold(&mut self, token: u64, deadline: u64, manner: Manner, request: &[u8]) {
         self.held_bytes += request.len();

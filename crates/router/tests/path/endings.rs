@@ -226,3 +226,26 @@ fn threads_may_come_and_go_for_ever_and_leave_a_few_connections() {
     world.settle();
     assert_eq!(asked(&mut world, clients[0], 1, ["new", "old"]), 2);
 }
+
+#[test]
+fn what_the_network_swallows_is_missed_before_long() {
+    let mut world = world(1);
+    let client = world.connect(0, Resp3);
+    world.server.set("k", Some("old"), None);
+    assert_eq!(world.ask(client, "GET k"), "$3\r\nold\r\n");
+    // From now on nothing arrives, and nobody is told of that.
+    world.server.set("k", Some("new"), None);
+    world.pass(4_000);
+    world.send(client, "GET k");
+    assert_eq!(world.clients[client].heard(), "$3\r\nold\r\n");
+    // The store is asked whether it is there, and owes the answer.
+    world.pass(1_000);
+    assert_eq!(world.asks("PING"), 1);
+    world.pass(5_000);
+    world.send(client, "GET k");
+    let heard = world.clients[client].heard();
+    assert!(!heard.contains("old"), "{heard}");
+    world.pass(1_000);
+    world.settle();
+    assert_eq!(world.ask(client, "GET k"), "$3\r\nnew\r\n");
+}

@@ -4,6 +4,7 @@
 //! once that stands: nothing is missed in between.
 
 use super::Relay;
+use super::link::HEARTBEAT;
 use super::tracking::invalidation;
 use crate::cache::KeyList;
 use crate::path::course::{Course, Request, Taken};
@@ -95,7 +96,8 @@ impl Relay {
         }
         let open = |server: ServerId| {
             let options = self.options(server, Protocol::Resp3, 0);
-            let options = UpstreamOptions { prefixes: wanted.clone(), ..options };
+            let options =
+                UpstreamOptions { prefixes: wanted.clone(), heartbeat: HEARTBEAT, ..options };
             (server, self.open_link(server, options, None))
         };
         let links = servers.into_iter().map(open).collect();

@@ -13,6 +13,7 @@
 //! of a connection that is lost. When this thread ends, another one goes on (`handover`).
 
 use super::Relay;
+use super::link::HEARTBEAT;
 use super::redo::is_refusal;
 use super::reply::To;
 use super::step::Step;
@@ -22,6 +23,7 @@ use crate::path::letter::{Letter, Listen, Word};
 use crate::path::pending::LinkId;
 use crate::path::transaction::command as word;
 use crate::topology::ServerId;
+use crate::upstream::UpstreamOptions;
 use breakwater_resp::{Kind as ReplyKind, Protocol, Reply, write_request};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -110,7 +112,9 @@ impl Relay {
         if let Some(&id) = self.hearing.ears.get(&server) {
             return id;
         }
-        let id = self.open_link(server, self.options(server, Protocol::Resp3, 0), None);
+        let options = self.options(server, Protocol::Resp3, 0);
+        let options = UpstreamOptions { heartbeat: HEARTBEAT, ..options };
+        let id = self.open_link(server, options, None);
         self.hearing.ears.insert(server, id);
         id
     }

@@ -14,6 +14,7 @@
 //! connection that all share.
 
 use super::Relay;
+use super::link::HEARTBEAT;
 use super::reply::To;
 use super::step::Step;
 use super::tracking::invalidation;
@@ -129,6 +130,7 @@ impl Relay {
             let options = UpstreamOptions {
                 prefixes: lane.prefixes.to_vec(),
                 no_loop: true,
+                heartbeat: HEARTBEAT,
                 ..self.options(*server, Protocol::Resp3, lane.db)
             };
             let id = self.open_link(*server, options, None);

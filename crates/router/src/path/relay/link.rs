@@ -16,6 +16,10 @@ use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_
 use breakwater_resp::{Kind, Protocol};
 use std::collections::VecDeque;
 
+/// A connection over which the store tells of changes or messages is asked so often, in milliseconds, whether it
+/// is there, when nothing comes over it: what the network swallows nobody would miss.
+pub(super) const HEARTBEAT: u64 = 5_000;
+
 /// Whose reply is to come, and when it was asked for, by the relay's clock.
 struct Addressee {
     to: To,
@@ -250,7 +254,8 @@ impl Relay {
             return id;
         }
         let tracks = protocol == Protocol::Resp3;
-        let options = UpstreamOptions { tracks, ..self.options(server, protocol, db) };
+        let heartbeat = if tracks { HEARTBEAT } else { 0 };
+        let options = UpstreamOptions { tracks, heartbeat, ..self.options(server, protocol, db) };
         let id = self.open_link(server, options, None);
         self.shared.insert((server, protocol, db), id);
         id
