@@ -19,6 +19,8 @@ const value = (draw: Draw) => pick(draw, ['', 'v', '12', '3.5', 'x'.repeat(300),
 const member = (draw: Draw) => pick(draw, ['a', 'b', 'c', 'd', 'e'])
 const whole = (draw: Draw) => `${Math.floor(draw() * 10) - 3}`
 
+/** What leaves a hash small: the order of a large one's fields is each server's own. */
+const short = (draw: Draw) => pick(draw, ['', 'v', '12', '3.5', 'ä€\u{1f600}'])
 const field = (draw: Draw) => pick(draw, ['f', 'g', 'h', 'i'])
 const place = (draw: Draw) => pick(draw, ['Palermo', 'Catania', 'Roma'])
 const set = (draw: Draw) => `s${Math.floor(draw() * 3)}`
@@ -48,6 +50,8 @@ const reads: readonly ((draw: Draw) => string[])[] = [
   d => ['HLEN', key(d)],
   d => ['HEXISTS', key(d), member(d)],
   d => ['HSTRLEN', key(d), member(d)],
+  d => ['HGET', `l${key(d)}`, member(d)],
+  d => ['HMGET', `l${key(d)}`, member(d), member(d)],
   d => ['LLEN', key(d)],
   d => ['LINDEX', key(d), whole(d)],
   d => ['LPOS', key(d), value(d)],
@@ -84,7 +88,8 @@ const reads: readonly ((draw: Draw) => string[])[] = [
 const kinds: readonly ((draw: Draw) => string[])[] = [
   ...reads,
   ...reads,
-  d => ['HSET', `h${key(d)}`, field(d), pick(d, ['', 'v', '12'])],
+  d => ['HSET', `h${key(d)}`, field(d), short(d)],
+  d => ['HSET', `l${key(d)}`, member(d), value(d)],
   d => ['HDEL', `h${key(d)}`, field(d), field(d)],
   d => ['SADD', set(d), whole(d), whole(d)],
   d => ['SREM', set(d), whole(d)],
@@ -117,7 +122,7 @@ const kinds: readonly ((draw: Draw) => string[])[] = [
   d => ['EXPIRE', key(d), '1000'],
   d => ['SETBIT', key(d), '7', pick(d, ['0', '1'])],
   d => ['BITCOUNT', key(d)],
-  d => ['HSET', key(d), member(d), value(d)],
+  d => ['HSET', key(d), member(d), short(d)],
   d => ['HGET', key(d), member(d)],
   d => ['HGETALL', key(d)],
   d => ['HDEL', key(d), member(d)],
@@ -337,7 +342,7 @@ async function sameApart(
 async function slotsOf(raw: Raw): Promise<(key: string) => string> {
   const slots = new Map<string, string>()
   for (let n = 0; n < 8; n++) {
-    for (const key of [`k${n}`, `hk${n}`, `gk${n}`, `s${n}`]) {
+    for (const key of [`k${n}`, `hk${n}`, `lk${n}`, `gk${n}`, `s${n}`]) {
       slots.set(key, await raw.send('CLUSTER', 'KEYSLOT', key))
     }
   }
