@@ -39,6 +39,8 @@ const reads: readonly ((draw: Draw) => string[])[] = [
   d => ['EXISTS', key(d)],
   d => ['TYPE', key(d)],
   d => ['LCS', key(d), key(d)],
+  // Who counts one writes the sum into it: it has a key that is not read as a text.
+  d => ['PFCOUNT', `p${key(d)}`, `p${key(d)}`],
   d => ['PFCOUNT', key(d), key(d)],
   d => ['HGET', key(d), member(d)],
   d => ['HMGET', key(d), member(d), member(d)],
@@ -139,7 +141,8 @@ const kinds: readonly ((draw: Draw) => string[])[] = [
   d => ['ZSCORE', key(d), member(d)],
   d => ['ZUNIONSTORE', key(d), '2', key(d), key(d)],
   d => ['SORT', key(d), 'ALPHA', 'STORE', key(d)],
-  d => ['PFADD', key(d), member(d)],
+  d => ['PFADD', `p${key(d)}`, member(d)],
+  d => ['PFCOUNT', `p${key(d)}`],
   d => ['PFCOUNT', key(d)],
   d => ['XADD', key(d), '*', 'f', value(d)].map(word => (word === '*' ? '1-*' : word)),
   d => ['XLEN', key(d)],
@@ -346,7 +349,7 @@ async function sameApart(
 async function slotsOf(raw: Raw): Promise<(key: string) => string> {
   const slots = new Map<string, string>()
   for (let n = 0; n < 8; n++) {
-    for (const key of [`k${n}`, `hk${n}`, `lk${n}`, `gk${n}`, `s${n}`]) {
+    for (const key of [`k${n}`, `hk${n}`, `lk${n}`, `pk${n}`, `gk${n}`, `s${n}`]) {
       slots.set(key, await raw.send('CLUSTER', 'KEYSLOT', key))
     }
   }
