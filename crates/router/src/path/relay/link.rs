@@ -1,9 +1,10 @@
 //! Connections to the store: opened, shared by clients, told what happens, and heard.
 
 use super::Relay;
+use super::addressees::{Addressee, Addressees};
+use super::heard::Heard;
 use super::redo::is_refusal;
 use super::reply::To;
-use super::sent::Sent;
 use crate::cache::Source;
 use crate::catalog::Known;
 use crate::failure::{Failure, has_code};
@@ -12,88 +13,13 @@ use crate::path::pending::LinkId;
 use crate::path::pending::Scope;
 use crate::shared::ClientId;
 use crate::topology::{Flow, PRIMARY, ServerId};
-use crate::upstream::{Busy, Lost, Phase, Sink, Upstream, UpstreamOptions, tells_of_state};
-use breakwater_resp::{Kind, Protocol};
+use crate::upstream::{Busy, Lost, Phase, Upstream, UpstreamOptions, tells_of_state};
+use breakwater_resp::Protocol;
 use std::collections::VecDeque;
 
 /// A connection over which the store tells of changes or messages is asked so often, in milliseconds, whether it
 /// is there, when nothing comes over it: what the network swallows nobody would miss.
 pub(super) const HEARTBEAT: u64 = 5_000;
-
-/// Whose reply is to come, and when it was asked for, by the relay's clock.
-struct Addressee {
-    to: To,
-    asked: u64,
-}
-
-/// Whose replies are to come, by tokens that are given out in ascending order.
-#[derive(Default)]
-pub(super) struct Addressees {
-    first: u64,
-    all: VecDeque<Option<Addressee>>,
-    /// Their requests, where another server may have to be asked.
-    sent: Option<Sent>,
-}
-
-impl Addressees {
-    /// The token of the next one.
-    fn next(&self) -> u64 {
-        self.first + self.all.len() as u64
-    }
-
-    /// Whether none is to come.
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// How many are to come.
-    pub(super) fn count(&self) -> i64 {
-        self.all.iter().flatten().count() as i64
-    }
-
-    /// Keeps what is asked from now on, once nothing is to come that was not kept.
-    fn keep(&mut self) {
-        if self.sent.is_none() && self.all.is_empty() {
-            self.sent = Some(Sent::default());
-        }
-    }
-
-    fn add(&mut self, to: To, asked: u64, request: &[u8]) {
-        self.all.push_back(Some(Addressee { to, asked }));
-        if let Some(sent) = &mut self.sent {
-            sent.push(request);
-        }
-    }
-
-    /// Nobody waits for what is to come.
-    pub(super) fn forget(&mut self) {
-        self.all.iter_mut().flatten().for_each(|one| one.to = To::Nobody);
-    }
-
-    /// What was asked, where that is kept.
-    pub(super) fn request(&self, token: u64) -> Option<Vec<u8>> {
-        let at = token.checked_sub(self.first)? as usize;
-        self.sent.as_ref()?.get(at).map(<[u8]>::to_vec)
-    }
-
-    /// Those whose replies are to come, with their tokens.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
-        (self.first..).zip(&self.all).filter_map(|(token, one)| Some((token, &one.as_ref()?.to)))
-    }
-
-    /// Takes one out: mostly the first.
-    fn take(&mut self, token: u64) -> Option<Addressee> {
-        let taken = self.all.get_mut(token.checked_sub(self.first)? as usize)?.take();
-        while matches!(self.all.front(), Some(None)) {
-            self.all.pop_front();
-            self.first += 1;
-            if let Some(sent) = &mut self.sent {
-                sent.pop();
-            }
-        }
-        taken
-    }
-}
 
 /// A connection to the store.
 pub(super) struct Link {
@@ -128,52 +54,6 @@ impl Link {
     /// Whether it is counted as one that serves.
     pub(super) fn is_serving(&self) -> bool {
         self.serves
-    }
-}
-
-/// What a connection said in one call.
-pub(super) enum Heard {
-    Connect,
-    Close,
-    Reply(u64, Kind, Vec<u8>),
-    Lost(u64, Lost),
-    Push(Vec<u8>),
-    Greeted(Vec<u8>),
-    Ready,
-    Down(Option<Vec<u8>>),
-}
-
-impl Sink for VecDeque<Heard> {
-    fn connect(&mut self, _attempt: u64) {
-        self.push_back(Heard::Connect);
-    }
-
-    fn close(&mut self, _attempt: u64) {
-        self.push_back(Heard::Close);
-    }
-
-    fn reply(&mut self, token: u64, kind: Kind, bytes: &[u8]) {
-        self.push_back(Heard::Reply(token, kind, bytes.to_vec()));
-    }
-
-    fn lost(&mut self, token: u64, why: Lost) {
-        self.push_back(Heard::Lost(token, why));
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        self.push_back(Heard::Push(bytes.to_vec()));
-    }
-
-    fn greeted(&mut self, hello: &[u8]) {
-        self.push_back(Heard::Greeted(hello.to_vec()));
-    }
-
-    fn ready(&mut self) {
-        self.push_back(Heard::Ready);
-    }
-
-    fn down(&mut self, refusal: Option<&[u8]>) {
-        self.push_back(Heard::Down(refusal.map(<[u8]>::to_vec)));
     }
 }
 
@@ -327,9 +207,12 @@ impl Relay {
         let (protocol, db) = (options.protocol, options.db as u8);
         let source = options.tracks.then(|| self.router.replies.source());
         let seed = self.number << 32 | u64::from(id);
-        let sent = options.no_loop.then(Sent::default);
+        let mut to = Addressees::default();
+        if options.no_loop {
+            to.keep();
+        }
         let upstream = Upstream::new(options, seed);
-        let (to, down, why) = (Addressees { sent, ..Default::default() }, None, String::new());
+        let (down, why) = (None, String::new());
         let (owner, number, serves) = (None, None, false);
         let link = Link {
             server,
@@ -572,7 +455,7 @@ impl Relay {
         let Some(link) = self.links.remove(&id) else { return false };
         self.closes.push(id);
         self.uncount(&link);
-        link.to.all.into_iter().flatten().for_each(|one| self.fail(one.to, why));
+        link.to.into_all().for_each(|to| self.fail(to, why));
         true
     }
 
