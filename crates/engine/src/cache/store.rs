@@ -80,14 +80,10 @@ impl Cache {
         size: u64,
     ) -> Result<EntryPtr, Error> {
         let fits = u32::try_from(value.bytes.len()).is_ok();
-        let entry = if fits {
-            {
-                let (spares, footprint) = (shard.here.spares(), size as usize);
-                EntryPtr::create(spares, footprint, self.is_linked(), key, value, deadline, draft)
-            }
-        } else {
-            None
-        };
+        let (spares, footprint) = (shard.here.spares(), size as usize);
+        let create =
+            || EntryPtr::create(spares, footprint, self.is_linked(), key, value, deadline, draft);
+        let entry = fits.then(create).flatten();
         entry.ok_or_else(|| {
             shard.release(size);
             let max = self.shared.ledger.cap().min(u32::MAX.into());
