@@ -1,7 +1,7 @@
 //! A connection to a server against a server, with no socket between them but bytes in any pieces.
 
 use breakwater_engine::{Cache, Config};
-use breakwater_resp::{Kind, Protocol, ReplyLimits, write_request};
+use breakwater_resp::{Kind, Parsed, Protocol, ReplyLimits, RequestParser, write_request};
 use breakwater_router::{
     Busy, Lost, Options, Output, Peer, Phase, Router, Rules, Session, Sink, Upstream,
     UpstreamOptions, Users,
@@ -62,8 +62,9 @@ struct Line {
     server: Option<Session>,
     to_server: Vec<u8>,
     to_client: Vec<u8>,
-    /// All that reached the server.
+    /// All that reached the server, and where the last connection's begins.
     seen: Vec<u8>,
+    connected_at: usize,
     /// Whether the server does not read.
     stalled: bool,
     now: u64,
@@ -99,6 +100,7 @@ impl Line {
             to_server: vec![],
             to_client: vec![],
             seen: vec![],
+            connected_at: 0,
             stalled: false,
             now: 0,
         }
@@ -129,6 +131,7 @@ impl Line {
     fn open(&mut self) {
         if let (Some(attempt), None) = (self.told.socket, &self.server) {
             self.server = Session::open(&self.server_side, Peer::default(), NOW).ok();
+            self.connected_at = self.seen.len();
             self.upstream.opened(attempt, self.now, &mut self.told);
         }
     }
@@ -189,6 +192,34 @@ impl Line {
         let mut request = vec![];
         write_request(&mut request, &["ECHO", &format!("<{token}>")]);
         self.upstream.send(token, &request, self.now)
+    }
+
+    /// Sends the same as a read of a replica.
+    fn send_as_replica(&mut self, token: u64) -> Result<(), Busy> {
+        let mut request = vec![];
+        write_request(&mut request, &["ECHO", &format!("<{token}>")]);
+        self.upstream.send_as_replica(token, &request, self.now)
+    }
+
+    /// The tokens that have reached the server over the last connection, each with whether it was to
+    /// answer as a replica then.
+    fn modes(&self) -> Vec<(u64, bool)> {
+        let (mut parser, mut at) = (RequestParser::default(), self.connected_at);
+        let (mut as_replica, mut modes) = (false, vec![]);
+        while let Parsed::Command(len) = parser.parse(&self.seen[at..], true) {
+            let args = parser.args(&self.seen[at..at + len]);
+            match args.word(0) {
+                b"READONLY" => as_replica = true,
+                b"READWRITE" => as_replica = false,
+                b"ECHO" => {
+                    let text = std::str::from_utf8(args.word(1)).unwrap();
+                    modes.push((text.trim_matches(['<', '>']).parse().unwrap(), as_replica));
+                }
+                _ => {}
+            }
+            at += len;
+        }
+        modes
     }
 
     fn outcome(&self, token: u64) -> Option<&Result<Vec<u8>, Lost>> {
@@ -287,6 +318,39 @@ proptest! {
         }
         prop_assert!(line.told.pushes.len() <= pushed);
         prop_assert!(line.told.pushes.iter().all(|push| push == PUSH));
+    }
+}
+
+proptest! {
+    /// Whether it waited for the connection, whether the connection was cut meanwhile, and whatever went
+    /// before it.
+    #[test]
+    fn only_what_is_meant_for_a_replica_is_answered_by_one(
+        steps in vec((step(), any::<bool>()), 1..120),
+    ) {
+        let mut line = Line::new(OPTIONS(), Options::default());
+        let mut meant = HashMap::new();
+        for (token, (step, as_replica)) in (0..).zip(steps) {
+            match step {
+                Step::Send => {
+                    meant.insert(token, as_replica);
+                    let _busy = match as_replica {
+                        true => line.send_as_replica(token),
+                        false => line.send(token),
+                    };
+                }
+                Step::Leave(token) => drop(line.upstream.leave(token)),
+                Step::Forward(count) => line.forward(count),
+                Step::Back(count) => line.back(count),
+                Step::Cut => line.cut(),
+                Step::Pass(ms) => line.pass(ms),
+                Step::Open => line.open(),
+                Step::Push | Step::Stall(_) => line.settle(),
+            }
+            for (token, as_replica) in line.modes() {
+                prop_assert_eq!(as_replica, meant[&token], "{}", token);
+            }
+        }
     }
 }
 

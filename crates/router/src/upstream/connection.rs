@@ -5,12 +5,16 @@ use super::back_off::BackOff;
 use super::greeting;
 use super::options::UpstreamOptions;
 use super::phase::{self, Event, Phase, PhaseEffect};
-use super::waiters::{Busy, Lost, Manner, Waiters};
+use super::waiters::{Busy, Held, Lost, Manner, Waiters};
 use breakwater_resp::{Frame, Kind, ReplyParser};
 use std::mem;
 
 /// The longest wait, in milliseconds, before it asks again a server that is busy or loads its data.
 const BUSY_PAUSE: u64 = 250;
+
+/// What has a server of a cluster answer reads of keys whose replica it is, and what ends that.
+const READONLY: &[u8] = b"*1\r\n$8\r\nREADONLY\r\n";
+const READWRITE: &[u8] = b"*1\r\n$9\r\nREADWRITE\r\n";
 
 /// What a driver does for a connection, and what callers hear of it.
 pub trait Sink {
@@ -55,6 +59,8 @@ pub struct Upstream {
     waiters: Waiters,
     /// Replies to the greeting that are still to come.
     greetings: usize,
+    /// Whether the server was told last to answer as a replica.
+    reads_replica: bool,
 }
 
 impl Upstream {
@@ -73,6 +79,7 @@ impl Upstream {
             output: vec![],
             waiters: Waiters::default(),
             greetings: 0,
+            reads_replica: false,
             options,
         }
     }
@@ -80,11 +87,6 @@ impl Upstream {
     /// Where it is.
     pub fn phase(&self) -> Phase {
         self.phase
-    }
-
-    /// Whether its greeting is written: what is sent from now on follows that.
-    pub(crate) fn is_greeted(&self) -> bool {
-        matches!(self.phase, Phase::Greeting | Phase::Ready)
     }
 
     /// The number of the last attempt to connect.
@@ -155,17 +157,6 @@ impl Upstream {
         self.options.streams = true;
     }
 
-    /// Whether the server is to answer reads as a replica of a cluster from its next greeting on: see
-    /// [`UpstreamOptions::reads_replica`]. Whether that is another manner than before.
-    pub fn set_reads_replica(&mut self, reads: bool) -> bool {
-        std::mem::replace(&mut self.options.reads_replica, reads) != reads
-    }
-
-    /// Whether it says `READONLY`.
-    pub fn reads_replica(&self) -> bool {
-        self.options.reads_replica
-    }
-
     /// Whether so many requests of so many bytes together would be taken.
     pub fn has_room(&self, requests: usize, bytes: usize) -> Result<(), Busy> {
         if self.phase == Phase::Ended {
@@ -192,6 +183,13 @@ impl Upstream {
         self.take_request(token, request, Manner::Patient, now)
     }
 
+    /// As [`Upstream::send`], for a read of a server of a cluster that may answer it as a replica. Any
+    /// other request is refused by a server that does not own its keys, whatever it was before: each
+    /// finds the connection in the mode (`READONLY`, `READWRITE`) that it needs.
+    pub fn send_as_replica(&mut self, token: u64, request: &[u8], now: u64) -> Result<(), Busy> {
+        self.take_request(token, request, Manner::OfReplica, now)
+    }
+
     /// As [`Upstream::send`], for a request that is answered by pushes, with one behind it that gets
     /// the reply. If an error comes first, it is that reply.
     pub fn send_announced(&mut self, token: u64, requests: &[u8], now: u64) -> Result<(), Busy> {
@@ -214,9 +212,21 @@ impl Upstream {
         if !self.waiters.owes() {
             self.quiet_since = now;
         }
+        self.write(token, request, deadline, manner);
+        Ok(())
+    }
+
+    /// Writes a request to a server that is in the mode that it needs.
+    fn write(&mut self, token: u64, request: &[u8], deadline: u64, manner: Manner) {
+        let reads = manner == Manner::OfReplica;
+        if reads != self.reads_replica {
+            let word: &[u8] = if reads { READONLY } else { READWRITE };
+            self.output.extend_from_slice(word);
+            self.waiters.write_for_nobody(deadline);
+            self.reads_replica = reads;
+        }
         self.output.extend_from_slice(request);
         self.waiters.write(token, deadline, manner);
-        Ok(())
     }
 
     /// A caller waits no more; whether it did. If its request was written the reply is dropped when
@@ -371,7 +381,9 @@ impl Upstream {
                 self.back_off.reset();
                 self.quiet_since = now;
                 sink.ready();
-                self.waiters.write_held(&mut self.output);
+                for Held { token, deadline, manner, request } in self.waiters.take_held() {
+                    self.write(token, &request, deadline, manner);
+                }
             }
             PhaseEffect::BackOff => self.forget(refusal, sink),
             PhaseEffect::CloseAndBackOff => {
@@ -398,7 +410,7 @@ impl Upstream {
     /// Forgets all that was of the socket.
     fn forget(&mut self, refusal: Option<&[u8]>, sink: &mut impl Sink) {
         self.parser = ReplyParser::new(self.options.limits);
-        (self.input, self.output) = (vec![], vec![]);
+        (self.input, self.output, self.reads_replica) = (vec![], vec![], false);
         // Whoever hears of a lost request knows already that the connection is down.
         sink.down(refusal);
         self.waiters.cut(|token, why| sink.lost(token, why));

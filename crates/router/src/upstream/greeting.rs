@@ -37,9 +37,6 @@ pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
     if options.db != 0 {
         say(&[b"SELECT", options.db.to_string().as_bytes()]);
     }
-    if options.reads_replica {
-        say(&[b"READONLY"]);
-    }
     if options.tracks {
         say(&[b"CLIENT", b"TRACKING", b"ON", b"OPTIN"]);
     }

@@ -23,8 +23,6 @@ pub struct UpstreamOptions {
     pub prefixes: Vec<Vec<u8>>,
     /// Whether it is not told of what it changes itself.
     pub no_loop: bool,
-    /// Whether the server is asked, as a replica of a cluster, to answer reads of its master's keys.
-    pub reads_replica: bool,
     /// Whether the server may say what answers no request, and is no push: as it does to `MONITOR`.
     pub streams: bool,
     /// Whether it is for what ends the script that a server is busy with: that the server is busy is
@@ -62,7 +60,6 @@ impl Default for UpstreamOptions {
             tracks: false,
             prefixes: vec![],
             no_loop: false,
-            reads_replica: false,
             streams: false,
             urgent: false,
             requests: 10_000,

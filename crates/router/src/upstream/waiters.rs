@@ -45,6 +45,8 @@ pub(super) enum Manner {
     Patient,
     /// By pushes or by an error, and by the reply to another request behind it.
     Announced,
+    /// As usual, by a server that may answer as a replica of who has the keys.
+    OfReplica,
 }
 
 /// The deadline of who waits for as long as it takes.
@@ -52,11 +54,11 @@ const NEVER: u64 = u64::MAX;
 
 /// A request that waits until it can be written.
 #[derive(Debug)]
-struct Held {
-    token: u64,
-    deadline: u64,
-    manner: Manner,
-    request: Box<[u8]>,
+pub(super) struct Held {
+    pub(super) token: u64,
+    pub(super) deadline: u64,
+    pub(super) manner: Manner,
+    pub(super) request: Box<[u8]>,
 }
 
 /// The requests of a connection. Most callers wait equally long, so that deadlines come in order. What
@@ -118,13 +120,10 @@ impl Waiters {
         self.held.push_back(Held { token, deadline, manner, request: request.into() });
     }
 
-    /// Writes what waits.
-    pub(super) fn write_held(&mut self, out: &mut Vec<u8>) {
+    /// Hands over what waits to be written.
+    pub(super) fn take_held(&mut self) -> VecDeque<Held> {
         (self.held_bytes, self.held_until) = (0, None);
-        for Held { token, deadline, manner, request } in std::mem::take(&mut self.held) {
-            out.extend_from_slice(&request);
-            self.write(token, deadline, manner);
-        }
+        std::mem::take(&mut self.held)
     }
 
     /// A reply came: whose it is, if the caller still waits; `None` if nobody asked for it.

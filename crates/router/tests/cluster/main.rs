@@ -110,3 +110,21 @@ fn what_was_read_of_a_slot_ends_when_it_moves_and_nothing_else_does() {
         }
     }
 }
+
+#[test]
+fn a_server_that_was_a_replica_and_is_one_again_answers_no_read_of_its_clients_own_writes() {
+    use Ask::*;
+    let steps = [
+        Step::Ask(0, vec![Get(0)]),
+        Step::Arrive,
+        Step::FailOver(182),
+        Step::Ask(214, vec![Transaction(211, false), MSet(99), Get(0), Get(0), Get(0)]),
+        Step::Ask(73, vec![MSet(161), MSet(158), Set(0)]),
+        Step::Pass(113),
+        Step::Arrive,
+        Step::FailOver(142),
+    ];
+    let mut world = run(Setup { two: false, remembers: false, replicas: false }, &steps);
+    world.pass(3_000);
+    read_all(&mut world);
+}

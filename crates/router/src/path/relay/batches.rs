@@ -160,10 +160,8 @@ impl Relay {
         let whole = batch.whole.clone();
         let batch = self.batches.add(batch);
         // `ASKING` lasts to the end of the transaction.
-        self.send_to_master(link, asks, |relay| {
-            let exec = Step::Exec { client, ticket, changes, db, own, batch };
-            relay.send_whole(link, &whole, exec);
-        });
+        self.say_asking(link, asks);
+        self.send_whole(link, &whole, Step::Exec { client, ticket, changes, db, own, batch });
     }
 
     /// A transaction is given up that is on its way nowhere.

@@ -3,13 +3,11 @@
 
 use super::Relay;
 use super::link::Link;
-use super::reply::To;
 use crate::catalog::Known;
 use crate::failure::Failure;
 use crate::path::course::Request;
 use crate::path::pending::LinkId;
 use crate::path::split::CROSSSLOT;
-use crate::path::transaction::command;
 use crate::topology::{PRIMARY, Partition, ServerId, Span};
 use breakwater_resp::{Args, Protocol};
 use smallvec::SmallVec;
@@ -43,7 +41,6 @@ impl Relay {
         if self.map.epoch != self.router.topology.epoch() {
             self.map = self.router.topology.map();
             self.retire();
-            self.set_manners();
             self.wake_awaiting();
             self.move_feed();
             self.move_lanes();
@@ -51,23 +48,6 @@ impl Relay {
             if self.map.first_of_ring().is_some() {
                 // Of changes at another store nobody has told them.
                 self.tell_flushed();
-            }
-        }
-    }
-
-    /// Servers of a cluster may be replicas now, or no replicas any more: only as replicas they answer
-    /// reads of keys that another one owns. A master that has become a replica is to refuse them.
-    fn set_manners(&mut self) {
-        if !self.clustered() {
-            return;
-        }
-        let map = self.map.clone();
-        for id in self.shared.values().copied().collect::<Vec<_>>() {
-            let Some(link) = self.links.get_mut(&id) else { continue };
-            let reads = map.master_of(link.server).is_some();
-            if link.upstream.set_reads_replica(reads) && link.upstream.is_greeted() {
-                let word = if reads { "READONLY" } else { "READWRITE" };
-                self.send(id, &command(word), To::Nobody);
             }
         }
     }

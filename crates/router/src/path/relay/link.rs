@@ -150,7 +150,6 @@ impl Relay {
             password: address.and_then(|address| address.password.clone()),
             name: "breakwater".to_owned(),
             db: u32::from(db),
-            reads_replica: self.clustered() && self.map.master_of(server).is_some(),
             timeout,
             silence,
             connect_timeout: self.rules.limits.store_timeout,
@@ -256,6 +255,14 @@ impl Relay {
 
     pub(super) fn send(&mut self, id: LinkId, request: &[u8], to: To) {
         self.send_by(Upstream::send, id, request, to);
+    }
+
+    /// As [`Relay::send`], for a read that a server may answer as a replica, if it is one.
+    pub(super) fn send_as_replica(&mut self, id: LinkId, request: &[u8], to: To) {
+        match self.clustered() {
+            true => self.send_by(Upstream::send_as_replica, id, request, to),
+            false => self.send(id, request, to),
+        }
     }
 
     /// As [`Relay::send`], for a request that may take as long as it likes.

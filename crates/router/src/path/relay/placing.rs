@@ -157,28 +157,19 @@ impl Relay {
         let to = To::read(client, ticket);
         let placed =
             Placed { server, demand, request: request.bytes.into(), to, scans, stays: false };
-        self.send(link, request.bytes, To::Placed(Box::new(placed)));
+        self.send_as_replica(link, request.bytes, To::Placed(Box::new(placed)));
         Ok(Some(Taken::Done))
     }
 
     /// Sends a read over the connection that all share to a server.
     pub(super) fn send_read(&mut self, server: ServerId, demand: Demand, request: &[u8], to: To) {
         let link = self.shared_with(server, demand.protocol, demand.db);
-        let to = match self.map.leads(server) {
-            true => to,
-            false => {
-                let request = request.into();
-                To::Placed(Box::new(Placed {
-                    server,
-                    demand,
-                    request,
-                    to,
-                    scans: false,
-                    stays: false,
-                }))
-            }
-        };
-        self.send(link, request, to);
+        if self.map.leads(server) {
+            return self.send(link, request, to);
+        }
+        let (scans, stays) = (false, false);
+        let placed = Placed { server, demand, request: request.into(), to, scans, stays };
+        self.send_as_replica(link, request, To::Placed(Box::new(placed)));
     }
 
     /// Goes on with a scan of a replica.
@@ -209,7 +200,7 @@ impl Relay {
         let demand = Demand { from: ReadFrom::Replica, fence: 0, protocol, db, partition: 0 };
         let to = To::read(client, ticket);
         let placed = Placed { server, demand, request: [].into(), to, scans: true, stays: true };
-        self.send(link, &bytes, To::Placed(Box::new(placed)));
+        self.send_as_replica(link, &bytes, To::Placed(Box::new(placed)));
         Ok(Taken::Done)
     }
 
@@ -290,11 +281,11 @@ impl Relay {
                 let Demand { protocol, db, .. } = placed.demand;
                 let link = self.shared_with(server, protocol, db);
                 let request = placed.request.clone();
-                let to = match self.map.leads(server) {
-                    true => placed.to,
-                    false => To::Placed(Box::new(Placed { server, ..placed })),
-                };
-                self.send(link, &request, to);
+                if self.map.leads(server) {
+                    return self.send(link, &request, placed.to);
+                }
+                let placed = To::Placed(Box::new(Placed { server, ..placed }));
+                self.send_as_replica(link, &request, placed);
             }
             Err(_) => self.fail(placed.to, why),
         }

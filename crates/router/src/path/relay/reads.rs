@@ -482,17 +482,28 @@ impl Relay {
         if let Some(copy) = read.of_copy {
             return self.ask_copy(flight, read, copy);
         }
+        let send = match self.is_of_replica(&read) {
+            true => Self::send_as_replica,
+            false => Self::send,
+        };
         self.reads.insert(flight, read);
         if passing {
-            return self.send(link, &request, To::Value(flight));
+            return send(self, link, &request, To::Value(flight));
         }
-        self.send(link, &caching(), To::Promise(flight));
-        self.send(link, &request, To::Value(flight));
+        send(self, link, &caching(), To::Promise(flight));
+        send(self, link, &request, To::Value(flight));
         let mut words = vec![];
         for key in keys.iter() {
             words.clear();
             write_request(&mut words, &[b"PTTL".as_slice(), key]);
-            self.send(link, &words, To::Life(flight));
+            send(self, link, &words, To::Life(flight));
         }
+    }
+
+    /// Whether the server that a read goes to was chosen as a replica: if the map is another one by
+    /// now, it is to answer as a master, or not at all.
+    fn is_of_replica(&self, read: &Read) -> bool {
+        let server = self.links.get(&read.link).map(|link| link.server);
+        read.epoch == self.map.epoch && server.is_some_and(|server| !self.map.leads(server))
     }
 }

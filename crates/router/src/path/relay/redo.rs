@@ -240,24 +240,16 @@ impl Relay {
             let last = b"-ERR too many requests wait for the store\r\n".to_vec();
             return self.put_off(again, request, Some((server, asks)), protocol, last);
         }
-        self.send_to_master(link, asks, |relay| {
-            relay.send(link, request, To::Again(Box::new(again)));
-        });
+        self.say_asking(link, asks);
+        self.send(link, request, To::Again(Box::new(again)));
     }
 
-    /// Sends something that a server is to do as the master of its keys, which another one has said it
-    /// is: behind `ASKING`, if need be, and never as a replica, as which it may be known.
-    pub(super) fn send_to_master(&mut self, id: LinkId, asks: bool, send: impl FnOnce(&mut Self)) {
-        let reads = self.links.get(&id).is_some_and(|link| link.upstream.reads_replica());
-        let say = |relay: &mut Self, said: bool, word| {
-            if said {
-                relay.send(id, &command(word), To::Nobody);
-            }
-        };
-        say(self, reads, "READWRITE");
-        say(self, asks, "ASKING");
-        send(self);
-        say(self, reads, "READONLY");
+    /// Has a server do the next request over a connection though a slot is only on its way to it, if
+    /// another server has said so.
+    pub(super) fn say_asking(&mut self, id: LinkId, asks: bool) {
+        if asks {
+            self.send(id, &command("ASKING"), To::Nobody);
+        }
     }
 
     /// Whether something that the client of a request has sent behind it over the same connection
@@ -285,7 +277,7 @@ impl Relay {
         waiters.map(|waiter| waiter.client).collect()
     }
 
-    /// Whether these are taken, and what [`Relay::send_to_master`] says around them.
+    /// Whether these are taken, and what is said before them.
     pub(super) fn has_room<'a>(
         &self,
         id: LinkId,
@@ -413,9 +405,7 @@ impl Relay {
                 if alone && begins && !(asks && is_watch(request)) =>
             {
                 self.lead_elsewhere(id, target);
-                if asks {
-                    self.send(id, &command("ASKING"), To::Nobody);
-                }
+                self.say_asking(id, asks);
                 match matches!(to, To::Session(_)) {
                     true => self.send_patiently(id, request, to),
                     false => self.send(id, request, to),
