@@ -136,6 +136,8 @@ mod scarcity {
 #[cfg(not(any(miri, fuzzing)))]
 mod heap {
     use super::ALIGN;
+    #[cfg(not(loom))]
+    use dlmalloc::Allocator;
     use dlmalloc::Dlmalloc;
     use libmimalloc_sys as mimalloc;
     use parking_lot::Mutex;
@@ -149,6 +151,15 @@ mod heap {
     /// 200 KB that was half as much again as the blocks themselves. Copying them takes longer than
     /// the lock.
     const LARGE: usize = 4096;
+
+    /// Tables of so many bytes and more are the system's own pages, and go back at once: an allocator
+    /// keeps what it was given back until somebody asks it for something, which nobody may do again.
+    #[cfg(not(loom))]
+    const MAPPED: usize = 64 * 1024;
+
+    /// The smallest pages of any system.
+    #[cfg(not(loom))]
+    const PAGE: usize = 4096;
 
     static LARGE_BLOCKS: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
 
@@ -214,16 +225,24 @@ mod heap {
 
     #[cfg(not(loom))]
     pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {
-        // SAFETY: the alignment is a power of two.
-        unsafe { mimalloc::mi_zalloc_aligned(layout.size(), layout.align()) }.cast()
+        if layout.size() < MAPPED {
+            // SAFETY: the alignment is a power of two.
+            return unsafe { mimalloc::mi_zalloc_aligned(layout.size(), layout.align()) }.cast();
+        }
+        assert!(layout.align() <= PAGE, "what the system gives is aligned to a page");
+        Dlmalloc::new().allocator().alloc(layout.size()).0
     }
 
     /// # Safety
     /// As for [`super::free_zeroed`].
     #[cfg(not(loom))]
-    pub(super) unsafe fn free_zeroed(block: NonNull<u8>, _: Layout) {
-        // SAFETY: by contract the block came from mimalloc and is not used any more.
-        unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
+    pub(super) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
+        if layout.size() < MAPPED {
+            // SAFETY: by contract the block came from mimalloc and is not used any more.
+            unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
+        } else {
+            Dlmalloc::new().allocator().free(block.as_ptr(), layout.size());
+        }
     }
 }
 

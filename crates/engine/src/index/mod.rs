@@ -16,6 +16,7 @@
 //! compare. Callers are pinned, so that tables and entries that they see stay.
 
 mod growth;
+mod hint;
 #[cfg(all(test, loom))]
 mod models;
 mod sample;
@@ -31,6 +32,7 @@ use std::ptr;
 use table::{BUCKET, Bucket, MOVED, Table};
 
 pub(crate) use growth::Clearing;
+pub(crate) use hint::Hint;
 pub(crate) use sample::{Sample, Samples};
 pub(crate) use table::Part;
 pub(crate) use word::{MAX_FREQUENCY, Word};
@@ -161,6 +163,13 @@ impl Index {
         // SAFETY: never null; retired tables are not freed while the caller is pinned. Acquire
         // pairs with the release in `finish`.
         unsafe { &*self.current.load(Ordering::Acquire) }
+    }
+
+    /// How many buckets the larger table has of those in use.
+    #[inline]
+    fn buckets(&self) -> usize {
+        let table = self.current();
+        Self::next(table).map_or(table.len(), |next| next.len().max(table.len()))
     }
 
     #[inline]

@@ -1,98 +1,123 @@
-//! The ghost queue: which keys were evicted lately, as fingerprints in a small table.
+//! The ghost queue: which keys were evicted lately, as fingerprints in many small queues.
 //!
-//! A slot holds 16 bits of the hash and 16 bits of age; a bucket is one cache line of 16 slots, of
-//! which the oldest makes room. A key passes for a ghost by mistake once in four thousand times.
+//! A ring holds 16 bits of each key that falls to it, and forgets the oldest for a new one. Rings are
+//! used as far as the keys that are to be remembered fill them; many keys fall to each, so that all
+//! forget after about as many evictions. A key passes for a ghost by mistake once in five hundred
+//! times.
 
-use crate::index::Host;
+use crate::index::{Hint, Host};
 use crate::memory;
 
-const WAYS: usize = 16;
+/// Fingerprints that a ring has room for: with its hand, four cache lines.
+const WAYS: usize = 127;
 
-/// Units of age that the table's capacity is divided into.
-const UNITS: u64 = 1024;
+/// Bits of a hint above those that choose a ring.
+const PLACE_AT: u32 = 14;
 
-type Bucket = [u32; WAYS];
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Ring {
+    /// Where the next fingerprint goes.
+    hand: u16,
+    /// 0 where there is none.
+    fingerprints: [u16; WAYS],
+}
+
+impl Ring {
+    const EMPTY: Self = Self { hand: 0, fingerprints: [0; WAYS] };
+}
 
 #[derive(Default)]
 pub(super) struct Ghost {
-    buckets: Vec<Bucket>,
-    /// Evictions seen.
-    count: u64,
-    /// Evictions in a unit of age.
-    unit: u64,
-    /// Ghosts older than so many evictions are forgotten.
+    rings: Vec<Ring>,
+    /// Keys that are to be remembered.
     limit: u64,
+    /// Places of each ring that are in use for that; 0 while there are no rings.
+    ways: usize,
 }
 
 impl Ghost {
-    /// Remembers a key that is evicted, and of the last `limit` ones any.
-    pub(super) fn insert(&mut self, hash: u64, limit: u64, host: &impl Host) {
-        self.limit = limit.max(1);
-        if self.limit * 5 / 4 > (self.buckets.len() * WAYS) as u64 {
-            self.grow(host);
+    /// Remembers a key that is evicted, and of the last `limit` ones about all.
+    pub(super) fn insert(&mut self, hint: Hint, limit: u64, host: &impl Host) {
+        if limit != self.limit {
+            self.limit = limit;
+            self.fit(limit.max(1), host);
         }
-        if self.buckets.is_empty() {
+        if self.ways == 0 {
             return;
         }
-        self.count += 1;
-        let age = (self.count / self.unit) as u16;
-        let bucket = self.bucket(hash);
-        let oldest = (0..WAYS).max_by_key(|&way| match self.buckets[bucket][way] {
-            0 => u16::MAX,
-            slot => age.wrapping_sub(slot as u16),
-        });
-        if let Some(way) = oldest {
-            self.buckets[bucket][way] = fingerprint(hash) << 16 | u32::from(age);
-        }
+        let ways = self.ways;
+        let ring = self.ring_of(hint);
+        let at = usize::from(ring.hand);
+        let at = if at < ways { at } else { 0 };
+        ring.fingerprints[at] = fingerprint(hint);
+        ring.hand = at as u16 + 1;
     }
 
     /// Whether the key was evicted lately; it is forgotten.
-    pub(super) fn take(&mut self, hash: u64) -> bool {
-        if self.buckets.is_empty() {
+    pub(super) fn take(&mut self, hint: Hint) -> bool {
+        if self.ways == 0 {
             return false;
         }
-        let (bucket, unit) = (self.bucket(hash), self.unit);
-        let now = (self.count / unit) as u16;
-        let (wanted, limit) = (fingerprint(hash), self.limit);
-        let found = self.buckets[bucket].iter_mut().find(|slot| {
-            let age = u64::from(now.wrapping_sub(**slot as u16));
-            **slot >> 16 == wanted && age * unit <= limit
-        });
-        found.map(|slot| *slot = 0).is_some()
+        let (ways, wanted) = (self.ways, fingerprint(hint));
+        let used = &mut self.ring_of(hint).fingerprints[..ways];
+        // All of them first, which takes few instructions: most keys are not there.
+        if !used.iter().fold(false, |found, &held| found | (held == wanted)) {
+            return false;
+        }
+        used.iter_mut().find(|held| **held == wanted).map(|held| *held = 0).is_some()
     }
 
-    fn bucket(&self, hash: u64) -> usize {
-        // The length is a power of two; the bits are neither the shard's nor the fingerprint's.
-        hash as usize & (self.buckets.len() - 1)
+    /// The ring of a key; there is one.
+    fn ring_of(&mut self, hint: Hint) -> &mut Ring {
+        // A fraction times the length: the bits that choose a bucket of the index, as high as they go.
+        let place = u64::from(hint.bits() << PLACE_AT);
+        let at = (place * self.rings.len() as u64) >> u32::BITS;
+        &mut self.rings[at as usize]
     }
 
-    /// Doubles the table, empty: ages and places of the old one mean nothing in the new one.
+    /// Uses as much of the rings as so many keys need; of others, if they are too few or far too many.
+    fn fit(&mut self, limit: u64, host: &impl Host) {
+        let ways = limit.div_ceil(self.rings.len().max(1) as u64) as usize;
+        let too_many = ways < WAYS / 4 && self.rings.len() > 1;
+        if self.rings.is_empty() || ways > WAYS || too_many {
+            self.rebuild(limit, host);
+        }
+        self.ways = if self.rings.is_empty() {
+            0
+        } else {
+            WAYS.min(limit.div_ceil(self.rings.len() as u64) as usize)
+        };
+    }
+
+    /// Takes other rings, which are empty: where a key was tells nothing of where it would be.
     #[cold]
-    fn grow(&mut self, host: &impl Host) {
-        let wanted = (self.limit * 3 / 2).div_ceil(WAYS as u64).next_power_of_two() as usize;
-        let bytes = |len: usize| (len * size_of::<Bucket>()) as u64;
+    fn rebuild(&mut self, limit: u64, host: &impl Host) {
+        // Some room for more: what is remembered is lost when they are rebuilt.
+        let wanted = (limit * 9 / 8).div_ceil(WAYS as u64) as usize;
+        let bytes = |len: usize| (len * size_of::<Ring>()) as u64;
         if !host.charge(bytes(wanted)) {
             return;
         }
-        let Some(mut buckets) = memory::try_vec(wanted) else {
+        let Some(mut rings) = memory::try_vec(wanted) else {
             host.release(bytes(wanted));
             return;
         };
-        buckets.resize(wanted, [0; WAYS]);
-        host.release(bytes(self.buckets.len()));
-        self.buckets = buckets;
-        self.unit = ((wanted * WAYS) as u64 / UNITS).max(1);
+        rings.resize(wanted, Ring::EMPTY);
+        host.release(self.footprint());
+        self.rings = rings;
     }
 
-    /// What the table is charged.
+    /// What the rings are charged.
     pub(super) fn footprint(&self) -> u64 {
-        (self.buckets.len() * size_of::<Bucket>()) as u64
+        (self.rings.len() * size_of::<Ring>()) as u64
     }
 }
 
-/// 16 bits of the hash, never 0.
-fn fingerprint(hash: u64) -> u32 {
-    ((hash >> 26) as u16).max(1).into()
+/// 16 bits of the hint, never 0: its tag, and those that matter least for the ring.
+fn fingerprint(hint: Hint) -> u16 {
+    let (tag, low) = (hint.bits() >> (u32::BITS - PLACE_AT), hint.bits() & 3);
+    ((tag << 2 | low) as u16).max(1)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -105,14 +130,36 @@ mod tests {
         let purse = Purse::default();
         let mut ghost = Ghost::default();
         for key in 0..10_000 {
-            ghost.insert(scatter(key), 1_000, &purse);
+            ghost.insert(Hint::of(scatter(key)), 1_000, &purse);
         }
         let known = |ghost: &mut Ghost, keys: std::ops::Range<u64>| {
-            keys.filter(|&key| ghost.take(scatter(key))).count()
+            keys.filter(|&key| ghost.take(Hint::of(scatter(key)))).count()
         };
         assert!(known(&mut ghost, 9_050..10_000) > 900);
         assert!(known(&mut ghost, 0..8_900) < 50);
         assert_eq!(known(&mut ghost, 9_050..10_000), 0, "taken once");
         assert_eq!(purse.charged(), ghost.footprint());
+    }
+
+    #[test]
+    fn it_remembers_more_or_fewer_as_the_limit_moves_and_pays_for_what_it_keeps() {
+        let purse = Purse::default();
+        let mut ghost = Ghost::default();
+        let mut next = 0;
+        for limit in [50, 400, 440, 10_000, 9_000, 100, 1] {
+            for _ in 0..3 * limit {
+                ghost.insert(Hint::of(scatter(next)), limit, &purse);
+                next += 1;
+            }
+            assert_eq!(purse.charged(), ghost.footprint(), "{limit}");
+            let known = |back: std::ops::Range<u64>, ghost: &mut Ghost| {
+                back.filter(|back| ghost.take(Hint::of(scatter(next - 1 - back)))).count() as u64
+            };
+            let far = known(limit * 3 / 2..limit * 3, &mut ghost);
+            let near = known(0..limit.div_ceil(2), &mut ghost);
+            assert!(near * 10 >= limit.div_ceil(2) * 9, "{near} of the last half of {limit}");
+            assert!(far * 20 <= limit, "{far} of those before the last {limit}");
+            assert!(ghost.footprint() <= 256 + limit * 9, "{} for {limit}", ghost.footprint());
+        }
     }
 }

@@ -16,9 +16,9 @@ use super::rule::{MOST_TURNS, Rule, Step, ghosts, wins};
 use super::sketch::Sketch;
 use super::sweep::Sweep;
 use super::weight::{MOST_OF_GHOSTS, Mean, Scale};
-use super::{Admission, Eviction, TURNS, take};
+use super::{Admission, Eviction, TURNS};
 use crate::entry::EntryPtr;
-use crate::index::{Host, Index, Shortage, Word};
+use crate::index::{Hint, Host, Index, Shortage, Word};
 use std::cell::Cell;
 
 /// Stale records that do not matter, however few entries there are.
@@ -77,7 +77,7 @@ impl S3Fifo {
     /// The caller is pinned, or has the entry for itself.
     #[inline]
     pub(super) fn admit(&mut self, hash: u64, entry: EntryPtr) -> Admission {
-        let is_ghost = self.ghost.take(hash);
+        let is_ghost = self.ghost.take(Hint::of(hash));
         let main = self.rule.small == 0
             || (is_ghost && !self.rule.contest && self.toll(entry) <= MOST_OF_GHOSTS);
         let queue = if main { &self.main } else { &self.small };
@@ -86,12 +86,13 @@ impl S3Fifo {
 
     #[inline]
     pub(super) fn push(&mut self, hash: u64, main: bool) {
+        let hint = Hint::of(hash);
         if main {
-            self.main.push(hash)
+            self.main.push(hint)
         } else {
-            self.small.push(hash)
+            self.small.push(hint)
         }
-        self.count(hash);
+        self.count(hint);
     }
 
     /// The reads that a turn costs an entry. The caller is pinned, or has it for itself.
@@ -111,9 +112,9 @@ impl S3Fifo {
     }
 
     #[inline]
-    fn count(&mut self, hash: u64) {
+    fn count(&mut self, hint: Hint) {
         if let Some(sketch) = &mut self.sketch {
-            sketch.add(hash);
+            sketch.add(hint.hash());
         }
     }
 
@@ -140,16 +141,16 @@ impl S3Fifo {
     /// The oldest of the small queue goes on.
     fn pass_on(&mut self, index: &Index, host: &impl Host) -> Option<EntryPtr> {
         if self.main.prepare(host).is_err() {
-            let hash = self.small.pop(host)?;
-            return take(index, host, hash, |word, _| !word.is_main());
+            let hint = self.small.pop(host)?;
+            return take(index, host, hint, |word, _| !word.is_main());
         }
-        let hash = self.small.pop(host)?;
+        let hint = self.small.pop(host)?;
         let unmet = self.main.unmet();
         let passed = |word: Word| {
             word.with_frequency(word.frequency().min(1)).with_main(true).with_round(unmet)
         };
-        index.edit(host, hash, |word, _| !word.is_main(), passed)?;
-        self.main.push(hash);
+        index.edit_hinted(host, hint, |word, _| !word.is_main(), passed)?;
+        self.main.push(hint);
         None
     }
 
@@ -157,19 +158,19 @@ impl S3Fifo {
     fn turn_small(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
         // A record's room in the main queue is made before there is something to put in.
         let can_promote = self.main.prepare(host).is_ok();
-        let hash = self.small.pop(host)?;
+        let hint = self.small.pop(host)?;
         let unmet = self.main.unmet();
         let reads = u64::from(self.rule.reads);
         let goes_on = |word: Word| can_promote && word.frequency() >= reads.max(self.toll_of(word));
         let promoted = |word: Word| word.with_frequency(0).with_main(true).with_round(unmet);
         let change = |word: Word| if goes_on(word) { promoted(word) } else { Word::EMPTY };
-        let word = index.edit(host, hash, |word, _| !word.is_main(), change)?;
+        let word = index.edit_hinted(host, hint, |word, _| !word.is_main(), change)?;
         if goes_on(word) {
-            self.main.push(hash);
+            self.main.push(hint);
             return None;
         }
-        index.trim(host, hash);
-        self.ghost.insert(hash, ghosts(live), host);
+        index.trim_hinted(host, hint);
+        self.ghost.insert(hint, ghosts(live), host);
         word.entry()
     }
 
@@ -178,22 +179,23 @@ impl S3Fifo {
     fn contest(&mut self, index: &Index, host: &impl Host, live: u64) -> Option<EntryPtr> {
         let rival = match self.rival(index, host) {
             // A record's room in the main queue is made before there is something to put in.
-            Rival::Next(hash, reads) if self.main.prepare(host).is_ok() => Some((hash, reads)),
+            Rival::Next(hint, reads) if self.main.prepare(host).is_ok() => Some((hint, reads)),
             Rival::Next(..) | Rival::None => None,
             Rival::Left(victim) => return Some(victim),
         };
-        let hash = self.small.pop(host)?;
-        let reads = reads(index, hash, false)?;
+        let hint = self.small.pop(host)?;
+        let reads = reads(index, hint, false)?;
         let winner = rival.filter(|&(rival, its_reads)| {
-            let estimate = |hash| self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(hash));
-            wins((estimate(hash), reads), (estimate(rival), its_reads))
+            let estimate =
+                |hint: Hint| self.sketch.as_ref().map_or(0, |sketch| sketch.estimate(hint.hash()));
+            wins((estimate(hint), reads), (estimate(rival), its_reads))
         });
-        let (leaves, from_main) = winner.map_or((hash, false), |(rival, _)| (rival, true));
+        let (leaves, from_main) = winner.map_or((hint, false), |(rival, _)| (rival, true));
         if from_main {
             let unmet = self.main.unmet();
             let promoted = |word: Word| word.with_frequency(0).with_main(true).with_round(unmet);
-            index.edit(host, hash, |word, _| !word.is_main(), promoted)?;
-            self.main.push(hash);
+            index.edit_hinted(host, hint, |word, _| !word.is_main(), promoted)?;
+            self.main.push(hint);
             self.main.pop(host);
         }
         let victim = take(index, host, leaves, |word, _| word.is_main() == from_main)?;
@@ -204,10 +206,10 @@ impl S3Fifo {
     /// Who the main queue would evict next.
     fn rival(&mut self, index: &Index, host: &impl Host) -> Rival {
         let mut turns = 0;
-        while let Some(hash) = self.main.front() {
-            match reads(index, hash, true) {
+        while let Some(hint) = self.main.front() {
+            match reads(index, hint, true) {
                 Some(reads) if reads == 0 || turns == MOST_TURNS => {
-                    return Rival::Next(hash, reads);
+                    return Rival::Next(hint, reads);
                 }
                 Some(_) => {
                     turns += 1;
@@ -223,22 +225,22 @@ impl S3Fifo {
 
     /// The oldest of the main queue gets another turn, or leaves.
     fn turn_main(&mut self, index: &Index, host: &impl Host) -> Option<EntryPtr> {
-        let hash = self.main.pop(host)?;
+        let hint = self.main.pop(host)?;
         if self.main.prepare(host).is_err() {
-            return take(index, host, hash, |word, _| word.is_main());
+            return take(index, host, hint, |word, _| word.is_main());
         }
         let unmet = self.main.unmet();
         let change = |word: Word| match word.frequency().checked_sub(self.toll_of(word)) {
             None => Word::EMPTY,
             Some(reads) => word.with_frequency(reads).with_round(unmet),
         };
-        let word = index.edit(host, hash, |word, _| word.is_main(), change)?;
+        let word = index.edit_hinted(host, hint, |word, _| word.is_main(), change)?;
         if change(word) != Word::EMPTY {
-            self.main.push(hash);
-            self.count(hash);
+            self.main.push(hint);
+            self.count(hint);
             return None;
         }
-        index.trim(host, hash);
+        index.trim_hinted(host, hint);
         word.entry()
     }
 
@@ -258,12 +260,12 @@ impl S3Fifo {
             self.small.begin_round();
             self.main.begin_round();
         }
-        let meet = |hash: u64, main: bool, met: bool| {
+        let meet = |hint: Hint, main: bool, met: bool| {
             let unmet = |word: Word, _| word.is_main() == main && word.round() != met;
-            index.edit(host, hash, unmet, |word| word.with_round(met)).is_some()
+            index.edit_hinted(host, hint, unmet, |word| word.with_round(met)).is_some()
         };
-        self.small.tidy(host, TIDIED_AT_ONCE, |hash, met| meet(hash, false, met));
-        self.main.tidy(host, TIDIED_AT_ONCE, |hash, met| meet(hash, true, met));
+        self.small.tidy(host, TIDIED_AT_ONCE, |hint, met| meet(hint, false, met));
+        self.main.tidy(host, TIDIED_AT_ONCE, |hint, met| meet(hint, true, met));
     }
 
     /// What the queues are charged.
@@ -276,21 +278,33 @@ impl S3Fifo {
 /// Who stands against a key that leaves the small queue.
 enum Rival {
     /// A key of the main queue, whose record is the oldest, and its reads.
-    Next(u64, u64),
+    Next(Hint, u64),
     /// It has left already: there was no room for another turn.
     Left(EntryPtr),
     None,
 }
 
 /// The reads of the key's entry, if it is in that queue.
-fn reads(index: &Index, hash: u64, main: bool) -> Option<u64> {
+fn reads(index: &Index, hint: Hint, main: bool) -> Option<u64> {
     let reads = Cell::new(0);
-    let selected = |word: Word, _| {
+    let selected = |word: Word, _: EntryPtr| {
         let found = word.is_main() == main;
         if found {
             reads.set(word.frequency());
         }
         found
     };
-    index.find_by_hash(hash, selected).map(|_| reads.get())
+    index.find_hinted(hint, selected).map(|_| reads.get())
+}
+
+/// Removes the word if the index still has it; the entry. Under the shard's lock.
+fn take(
+    index: &Index,
+    host: &impl Host,
+    hint: Hint,
+    selected: impl Fn(Word, EntryPtr) -> bool + Copy,
+) -> Option<EntryPtr> {
+    let word = index.edit_hinted(host, hint, selected, |_| Word::EMPTY)?;
+    index.trim_hinted(host, hint);
+    word.entry()
 }

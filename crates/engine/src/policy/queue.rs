@@ -1,17 +1,17 @@
-//! A queue of hashes, each chunk charged before it is made.
+//! A queue of hints, each chunk charged before it is made.
 //!
 //! What is stale is dropped in *rounds*, a few records at a time: what was looked at in the round and
 //! kept stands in front of the rest, in its order. A bit of the word that a record leads to tells
 //! whether the round has met a record of it. Of two records of a key the later one is dropped.
 
 use crate::fifo::Fifo;
-use crate::index::{Host, Shortage};
+use crate::index::{Hint, Host, Shortage};
 
 #[derive(Default)]
 pub(super) struct Queue {
     /// What was looked at since tidying began, and is older than the rest.
-    tidied: Fifo<u64>,
-    rest: Fifo<u64>,
+    tidied: Fifo<Hint>,
+    rest: Fifo<Hint>,
     /// Whether a round is under way.
     is_tidying: bool,
     /// The bit of the words that the latest round has met.
@@ -24,24 +24,24 @@ impl Queue {
         self.tidied.len() + self.rest.len()
     }
 
-    /// Makes room for one more hash.
+    /// Makes room for one more hint.
     #[inline]
     pub(super) fn prepare(&mut self, host: &impl Host) -> Result<(), Shortage> {
         if self.rest.has_room() { Ok(()) } else { extend(&mut self.rest, host) }
     }
 
-    /// Appends a hash. [`Queue::prepare`] has made room for it, or a pop has.
+    /// Appends a hint. [`Queue::prepare`] has made room for it, or a pop has.
     #[inline]
-    pub(super) fn push(&mut self, hash: u64) {
-        self.rest.push(hash);
+    pub(super) fn push(&mut self, hint: Hint) {
+        self.rest.push(hint);
     }
 
-    pub(super) fn pop(&mut self, host: &impl Host) -> Option<u64> {
+    pub(super) fn pop(&mut self, host: &impl Host) -> Option<Hint> {
         pop(&mut self.tidied, host).or_else(|| pop(&mut self.rest, host))
     }
 
-    /// The hash that a pop would take.
-    pub(super) fn front(&self) -> Option<u64> {
+    /// The hint that a pop would take.
+    pub(super) fn front(&self) -> Option<Hint> {
         self.tidied.front().or_else(|| self.rest.front()).copied()
     }
 
@@ -70,7 +70,7 @@ impl Queue {
         &mut self,
         host: &impl Host,
         count: usize,
-        mut meet: impl FnMut(u64, bool) -> bool,
+        mut meet: impl FnMut(Hint, bool) -> bool,
     ) {
         if !self.is_tidying {
             return;
@@ -87,7 +87,7 @@ impl Queue {
                     self.is_tidying = false;
                     return;
                 }
-                Some(hash) if meet(hash, self.met) => self.tidied.push(hash),
+                Some(hint) if meet(hint, self.met) => self.tidied.push(hint),
                 Some(_) => {}
             }
         }
@@ -100,7 +100,7 @@ impl Queue {
 }
 
 #[cold]
-fn extend(queue: &mut Fifo<u64>, host: &impl Host) -> Result<(), Shortage> {
+fn extend(queue: &mut Fifo<Hint>, host: &impl Host) -> Result<(), Shortage> {
     let bytes = queue.next_chunk();
     if !host.charge(bytes) {
         return Err(Shortage::Bytes(bytes));
@@ -112,12 +112,12 @@ fn extend(queue: &mut Fifo<u64>, host: &impl Host) -> Result<(), Shortage> {
     Err(Shortage::Memory)
 }
 
-fn pop(queue: &mut Fifo<u64>, host: &impl Host) -> Option<u64> {
-    let (hash, freed) = queue.pop()?;
+fn pop(queue: &mut Fifo<Hint>, host: &impl Host) -> Option<Hint> {
+    let (hint, freed) = queue.pop()?;
     if freed > 0 {
         host.release(freed);
     }
-    Some(hash)
+    Some(hint)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -132,31 +132,31 @@ mod tests {
         let (mut next, mut expected) = (0, std::collections::VecDeque::new());
         let mut push = |queue: &mut Queue, expected: &mut std::collections::VecDeque<u64>| {
             queue.prepare(&purse).unwrap();
-            queue.push(next);
+            queue.push(Hint::of(next));
             expected.push_back(next);
             next += 1;
         };
         for _ in 0..5_000 {
             push(&mut queue, &mut expected);
         }
-        assert!(purse.charged() >= 5_000 * 8);
+        assert!(purse.charged() >= 5_000 * 4);
         // It is used while it is tidied: what is pushed meanwhile is looked at as well.
         let mut steps = 0;
         queue.begin_round();
         while queue.is_tidying() {
-            queue.tidy(&purse, 8, |hash, _| hash % 3 == 0);
+            queue.tidy(&purse, 8, |hint, _| hint.hash() % 3 == 0);
             steps += 1;
             if steps % 2 == 0 {
                 push(&mut queue, &mut expected);
             }
             if steps % 5 == 0 {
-                let popped = queue.pop(&purse).unwrap();
+                let popped = queue.pop(&purse).unwrap().hash();
                 expected.retain(|&hash| hash > popped);
             }
         }
         expected.retain(|hash| hash % 3 == 0);
-        assert!(purse.charged() < 2_500 * 8);
-        let rest: Vec<u64> = std::iter::from_fn(|| queue.pop(&purse)).collect();
+        assert!(purse.charged() < 2_500 * 4);
+        let rest: Vec<u64> = std::iter::from_fn(|| queue.pop(&purse).map(Hint::hash)).collect();
         assert_eq!(rest, Vec::from(expected));
         assert_eq!((queue.len(), purse.charged()), (0, queue.footprint()));
     }
