@@ -301,11 +301,11 @@ export class Entries<K extends CacheKey = string, V = unknown> {
    */
   protected nearCopy(key: K): V | undefined {
     const near = this.#reads
-    if (near !== undefined && !(((key as string | undefined)?.length as number) > near.longest)) {
+    if (near !== undefined) {
       const slot = near.find(key)
       return slot < 0 ? undefined : near.at(slot)
     }
-    if (near === undefined && this.#near !== undefined) this.#pass(this.#near)
+    if (this.#near !== undefined) this.#pass(this.#near)
     return undefined
   }
 
@@ -348,9 +348,7 @@ export class Entries<K extends CacheKey = string, V = unknown> {
       },
       take: (key, stored) => {
         const near = this.#reads
-        if (near === undefined || ((key as string).length as number) > near.longest) {
-          return this.#decode(stored) as V
-        }
+        if (near === undefined) return this.#decode(stored) as V
         const value = near.keep(key, stored, this.#read)
         if (near.rests) this.#reads = undefined
         return value

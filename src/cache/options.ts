@@ -73,11 +73,11 @@ export interface StoreOptions<V = unknown> {
   shards?: number | undefined
   /**
    * Whether each isolate keeps copies of decoded values in front of the cache, on its own heap. If
-   * left out it does; of values that need no decoding (codecs `string`, `number`, `bytes`, `heap`, and
-   * `any` until a value had to be decoded) only under keys of up to 12 characters. A copy is only ever used while it is what the cache has,
-   * for all threads. Callers that get the same object share it: who changes it changes it for all in
-   * the isolate, unless `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy
-   * of its own.
+   * left out it does; a `get` of values that need no decoding (codecs `string`, `number`, `bytes`,
+   * `heap`, and `any` until a value had to be decoded) looks there only under keys of up to 12
+   * characters. A copy is only ever used while it is what the cache has, for all threads. Callers that
+   * get the same object share it: who changes it changes it for all in the isolate, unless
+   * `near: { freeze: true }` makes that throw. Of bytes each caller gets a copy of its own.
    */
   near?: boolean | NearOptions | undefined
   /** Time that stands still until a test moves it, from `breakwater/testing`. */
@@ -110,8 +110,8 @@ const NEAR_MAX = 8192
 const NEAR_MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * Of values that need no decoding, a near cache that nobody asked for keeps those of keys up to this
- * length: V8 joins longer ones only when it needs their hash, which takes it longer than a read.
+ * Of values that need no decoding, a `get` looks in a near cache that nobody asked for under keys up to
+ * this length: V8 joins longer ones only when it needs their hash, which takes it longer than a read.
  */
 const NEAR_LONGEST_KEY = 12
 

@@ -202,6 +202,8 @@ declare module '#binding' {
     overdue(at: number, flight: number): number
     used(at: number, records: number): void
     now(at: number): number
+    /** The beat of the version words goes on for the next ten seconds: see src/near/time.ts. */
+    beat(at: number): void
     peek(at: number, key: Key): Stored | undefined
     has(at: number, key: Key): boolean
     getInto(at: number, key: Key, bytes: Uint8Array): number | undefined

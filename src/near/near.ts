@@ -1,12 +1,12 @@
 // The near cache: copies of decoded values in this isolate, each good as long as the version word of
 // its key stands. See crates/engine/src/versions.rs for why such a copy is as good as a read.
-import { now } from '../base/runtime.ts'
 import { binding, type Stored } from '../native/native.ts'
 import { DEADLINE, HASH, HITS, LENGTH, LOG, RECORDS, STAMPED, VERSION } from '../native/port.ts'
 import { Admission } from './admission.ts'
 import { Rest } from './rest.ts'
+import { NearTime } from './time.ts'
 
-/** Cells of 8 bytes behind the version words: the first one is the pressure. */
+/** Cells of 8 bytes behind the version words: the first one is the pressure, the second the beat. */
 const BEHIND = 8
 
 /** What is known of a copy: 32 bytes, so that a hit touches one line of memory. */
@@ -14,7 +14,7 @@ const LOW = 0
 const HIGH = 1
 const HASH_LOW = 2
 const HASH_HIGH = 3
-/** The pressure, while a hit has nothing to do but to compare it; or `LOOK`. */
+/** The sum of pressure and beat, while neither the engine nor the clock is to be asked; or `LOOK`. */
 const MARK = 4
 /** How often it was used, less how often the hand passed since: up to `MOST_USES`. */
 const USES = 5
@@ -34,7 +34,7 @@ const LARGEST_SHARE = 16
 const SAMPLING_STEP = 0x9e3779b9 | 0
 const SAMPLING_LIMIT = 0x7e000000
 
-/** Not the pressure, before it has risen four billion times: a hit looks closer. */
+/** No sum of pressure and beat, before they have risen four billion times: a hit looks closer. */
 const LOOK = -1
 
 /** Misses that make a key's copy worth the slot of another. */
@@ -62,7 +62,7 @@ export interface NearBase extends NearBounds {
    * ones are decoded at each read; `mixed` is any of these.
    */
   values: 'plain' | 'bytes' | 'decoded' | 'mixed'
-  /** Longer keys are looked for only once a value had to be decoded. */
+  /** A `get` looks for longer keys only once a value had to be decoded. */
   longestKey: number
 }
 
@@ -80,7 +80,7 @@ function ownBytes<V>(value: V): V {
 
 /** The copies of one instance. */
 export class Near<V> {
-  /** Longer keys are not to be looked for. */
+  /** A `get` is not to look for longer keys. */
   longest: number
   /** Whether a hit spares decoding, not only a call. */
   spares: boolean
@@ -94,8 +94,7 @@ export class Near<V> {
   readonly #pressureAt: number
   readonly #port: Float64Array
   readonly #halves: Int32Array
-  /** What the cache's clock is ahead of this isolate's, at most. */
-  #ahead = 0
+  readonly #time: NearTime
   /** Where a key's copy is in the lists below. */
   readonly #slots = new Map<unknown, number>()
   readonly #keys: unknown[] = []
@@ -135,7 +134,7 @@ export class Near<V> {
     this.#rest = new Rest(base.max)
     this.#records = new Int32Array(Math.min(base.max, 64) * FIELDS)
     this.#ends = new Float64Array(Math.min(base.max, 64))
-    if (base.systemClock) this.#setClock()
+    this.#time = new NearTime(base.at, base.systemClock)
   }
 
   /** Where the copy of a key's value is, if it is good now: a hit, which is counted; or -1. */
@@ -147,9 +146,9 @@ export class Near<V> {
     }
     const records = this.#records
     this.#sampling = (this.#sampling + SAMPLING_STEP) | 0
-    const mark = records[slot * FIELDS + MARK]
-    if (mark !== this.#words[this.#pressureAt] || this.#sampling > SAMPLING_LIMIT) {
-      if (!this.#countHit(slot)) return NONE
+    const isMarked = records[slot * FIELDS + MARK] === this.#mark()
+    if (!isMarked || this.#base.exact || this.#sampling > SAMPLING_LIMIT) {
+      if (!this.#countHit(slot, isMarked)) return NONE
     }
     const uses = records[slot * FIELDS + USES]!
     if (uses < MOST_USES) records[slot * FIELDS + USES] = uses + 1
@@ -178,7 +177,8 @@ export class Near<V> {
   /** As {@link Near.find}, but nothing is counted and the engine is not told. */
   glance(key: unknown): number {
     const slot = this.#slots.get(key)
-    return slot !== undefined && this.#isCurrent(slot) && !this.#isOver(slot) ? slot : NONE
+    if (slot === undefined || !this.#isCurrent(slot)) return NONE
+    return this.#time.until(this.#ends[slot]!) > 0 ? slot : NONE
   }
 
   /** The value that lies where `find` says. */
@@ -195,24 +195,33 @@ export class Near<V> {
     return words[word] === records[record + LOW] && words[word + 1] === records[record + HIGH]
   }
 
-  #isOver(slot: number): boolean {
-    const end = this.#ends[slot]!
-    return end !== 0 && this.#now() >= end
+  /** What a copy's mark is, if it was set since the pressure rose and since the last beat. */
+  #mark(): number {
+    const at = this.#pressureAt
+    return (this.#words[at]! + this.#words[at + 2]!) | 0
   }
 
   /** Counts the use of a copy, and tells the engine if it has to know; false if the copy is over. */
-  #countHit(slot: number): boolean {
-    if (this.#isOver(slot)) {
+  #countHit(slot: number, isMarked: boolean): boolean {
+    if (!isMarked && !this.#look(slot)) {
       this.#spoilt = slot
       return false
     }
-    const { exact } = this.#base
-    const record = slot * FIELDS
     const pressure = this.#words[this.#pressureAt]!
-    const news = exact ? slot !== this.#last : this.#records[record + TOLD] !== pressure
+    const told = this.#records[slot * FIELDS + TOLD]
+    const news = this.#base.exact ? slot !== this.#last : told !== pressure
     if (news || this.#sampling > SAMPLING_LIMIT) this.#note(slot, pressure)
-    if (!exact && this.#ends[slot] === 0) this.#records[record + MARK] = pressure
     return true
+  }
+
+  /** Looks at the clock, and marks a copy that need not be looked at again; false if it is over. */
+  #look(slot: number): boolean {
+    // In this order: a beat that comes meanwhile has the copy looked at again.
+    const mark = this.#mark()
+    const beat = this.#words[this.#pressureAt + 2]!
+    const left = this.#time.until(this.#ends[slot]!)
+    if (this.#time.isFar(left, beat)) this.#records[slot * FIELDS + MARK] = mark
+    return left > 0
   }
 
   /** Decodes what `getNear` has just given for a key, and keeps it if it is worth that. */
@@ -250,8 +259,7 @@ export class Near<V> {
     records[record + TOLD] = LOOK
     this.#values[slot] = this.#copiesBytes ? ownBytes(value) : value
     this.#ends[slot] = end
-    // A clock that has gone on while the machine slept, unlike the other, is set again.
-    if (end !== 0 && this.#base.systemClock && this.#now() >= end) this.#setClock()
+    this.#time.sawEnd(end)
     if (this.#bytes > this.#base.maxBytes) this.#shrink(slot)
     return value
   }
@@ -298,18 +306,6 @@ export class Near<V> {
     this.#hand = 0
     this.#bytes = 0
     this.#spoilt = NONE
-  }
-
-  /** Milliseconds on the cache's clock, or a little more. */
-  #now(): number {
-    const { systemClock, at } = this.#base
-    return systemClock ? now() + this.#ahead : binding.now(at)
-  }
-
-  #setClock(): void {
-    // In this order, or the copies would live too long by what the call takes.
-    const here = now()
-    this.#ahead = binding.now(this.#base.at) - here
   }
 
   #note(slot: number, pressure: number): void {

@@ -43,7 +43,7 @@ impl Stamp {
 /// The version words of a cache, and how hard entries are pressed out of it.
 #[derive(Debug)]
 pub struct Versions {
-    /// The words, and behind them the pressure on a line of its own.
+    /// The words, and behind them the pressure and the beat on a line of their own.
     cells: Box<[AtomicU64]>,
 }
 
@@ -118,9 +118,18 @@ impl Versions {
         self.cells[self.cells.len() - LINE].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Time has gone on: readers who keep copies that end are to look at the clock. `goes_on`: there
+    /// will be a next beat. One thread at a time.
+    pub fn beat(&self, goes_on: bool) {
+        let beat = &self.cells[self.cells.len() - LINE + 1];
+        // Relaxed: it says nothing but that time has gone on.
+        let last = beat.load(Ordering::Relaxed);
+        beat.store(last + 1 + u64::from((last % 2 == 1) == goes_on), Ordering::Relaxed);
+    }
+
     /// Where readers of another language find the words: a power of two of them, chosen by the low
     /// bits of the hash. Of the eight cells behind them the first is the pressure: how often a 64th
-    /// of the entries was evicted.
+    /// of the entries was evicted. The second is the beat, which is odd while there will be a next.
     pub fn cells(&self) -> &[AtomicU64] {
         &self.cells
     }
@@ -168,6 +177,16 @@ mod tests {
         assert!(versions.is_current(other));
         drop(versions.changing_all());
         assert!(!versions.is_current(other));
+    }
+
+    #[test]
+    fn each_beat_is_another_and_odd_while_it_goes_on() {
+        let versions = Versions::with_words(16);
+        let next = |goes_on| {
+            versions.beat(goes_on);
+            versions.cells()[16 + 1].load(Ordering::Relaxed)
+        };
+        assert_eq!([true, true, false, false, true].map(next), [1, 3, 4, 6, 7]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Caches as the instances of an environment use them: what the process shares, what an instance has
 //! beside it, and how their values come and go.
 
+pub mod beat;
 pub mod flights;
 mod handle;
 mod instances;

@@ -34,6 +34,7 @@ pub const METHODS: &[Function<Instances>] = &[
     method!(c"getNear", near::get, 2),
     method!(c"used", near::used, 2),
     method!(c"now", near::now),
+    method!(c"beat", near::beat),
     method!(c"peek", read::peek, 2),
     method!(c"has", read::has, 2),
     method!(c"getInto", read::get_into),

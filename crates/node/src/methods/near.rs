@@ -1,6 +1,6 @@
 //! What near caches call: see [`Port`].
 
-use crate::cache::{Copied, Handle, Port, Shared};
+use crate::cache::{Copied, Handle, Port, Shared, beat};
 use crate::env::{Call, Returns};
 use crate::js::{Fail, KeyBuf, Val, lend};
 use breakwater_engine::Versions;
@@ -60,4 +60,12 @@ pub fn used<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
 pub fn now<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
     let shared = call.on.shared()?;
     call.js.number(shared.cache.clock().elapsed().as_secs_f64() * 1_000.0)
+}
+
+/// `beat()`: the beat of the version words goes on for the next ten seconds.
+pub fn beat<'s>(call: &Call<'s, Handle>) -> Returns<'s> {
+    if let Some(versions) = call.on.shared()?.cache.versions() {
+        beat::ask(versions);
+    }
+    Ok(Val::UNDEFINED)
 }
