@@ -249,6 +249,13 @@ route(
   'Reads before the end of a reply, to replace it.',
   of => one(of.refreshed),
 )
+route(
+  'counter',
+  [],
+  'route_warmed_total',
+  'Reads of what another process had read most, by one that began.',
+  of => one(of.warmed),
+)
 route('counter', [], 'route_verified_total', 'Replies from memory compared with the store.', of =>
   one(of.verified),
 )

@@ -55,6 +55,11 @@ export interface NativeRouter {
   stats(whole?: 1): Record<string, number>
   /** What is known of a key, in front of a store. */
   knownKey(key: Uint8Array): NativeKnownKey
+  /**
+   * The reads that memory answers most, in no more bytes than that, for {@link NativeSockets.warm} of
+   * another process.
+   */
+  hottest(most: number, mostBytes: number): Promise<Buffer>
   /** Nothing that was read of a key is given any more; whether anything was there. */
   forgetKey(key: Uint8Array): boolean
   /** As `forgetKey`, a slice of the keys that begin so; `next` is 0 if this was the last. */
@@ -107,6 +112,12 @@ export interface NativeSockets {
   clients(): number
   /** Opens connections to the store before a client needs one. */
   meet(): void
+  /** Reads of the store what another process has read most, in the place of what is still to be read. */
+  warm(hot: Uint8Array): void
+  /** Whether some of that is still to be read. */
+  isWarming(): boolean
+  /** Serves who connects to these as well, each as two numbers: see {@link NativeBinding.startSockets}. */
+  enter(entrances: number[]): void
   /**
    * Accepts no more, answers what was received and ends so many connections; called again, others.
    * Those that are not done `within` so many milliseconds are cut.

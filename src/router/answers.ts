@@ -11,6 +11,10 @@ export interface Habits {
   recording: Recording | undefined
 }
 
+/** The most reads that another process begins with, and the most bytes of their words. */
+const MOST_READS = 100_000
+const MOST_BYTES = 8 * 1024 * 1024
+
 type Answers = {
   [Q in keyof Questions]: (
     of: Questions[Q]['of'],
@@ -33,6 +37,7 @@ export function answersOf(
       await memory.flush()
       return undefined
     },
+    hottest: () => router.hottest(MOST_READS, MOST_BYTES),
     listen(on) {
       leave?.()
       leave = on ? memory.listen(news => tell({ kind: 'left', news })) : undefined

@@ -1,4 +1,4 @@
-// Asks all processes the same, and waits for the answers of those that live.
+// Asks all processes the same, or one of them, and waits for the answers of those that live.
 import { BreakwaterError } from '../base/errors.ts'
 import { timersOf } from '../base/timers.ts'
 import type { Question, Questions } from './messages.ts'
@@ -6,8 +6,8 @@ import type { Member } from './workers.ts'
 
 /** How long a process may take to answer, in milliseconds: it serves clients meanwhile. */
 const PATIENCE = 5000
-/** And to look through all of its memory. */
-const MORE_PATIENCE = 60_000
+/** And to look through all of its memory; or so, while another one waits for that. */
+const OTHERS: { [Q in keyof Questions]?: number } = { invalidatePrefix: 60_000, hottest: 2000 }
 
 /** What a process has answered. */
 export interface Answered<Q extends keyof Questions> {
@@ -55,10 +55,22 @@ export class Asking {
     return (await Promise.all(all)).flat() as Answered<Q>[]
   }
 
-  /** The answer of one; `undefined` if it ends before that. */
+  /** The answer of one; `undefined` if it ends before that, or does not answer in time. */
+  async askOne<Q extends keyof Questions>(
+    member: Member,
+    question: Q,
+    of: Questions[Q]['of'],
+  ): Promise<Questions[Q]['answer'] | undefined> {
+    const awaited = this.#awaited.get(member)
+    if (awaited === undefined) return undefined
+    const asked = { question, of } as Question
+    const answered = await this.#one(member, awaited, asked).catch(() => undefined)
+    return answered?.answer as Questions[Q]['answer'] | undefined
+  }
+
   #one(member: Member, awaited: Map<number, Awaited>, asked: Question) {
     const number = this.#number++
-    const within = asked.question === 'invalidatePrefix' ? MORE_PATIENCE : PATIENCE
+    const within = OTHERS[asked.question] ?? PATIENCE
     return new Promise<{ answer: unknown } | undefined>((resolve, reject) => {
       const cancel = timersOf(undefined).after(within, () => {
         awaited.delete(number)

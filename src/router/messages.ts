@@ -1,5 +1,5 @@
 // What a router and its workers say to each other, whether a worker is a thread or a process.
-import type { NativeOptions, NativeStoreTls } from '../native/router.ts'
+import type { NativeOptions, NativeRouter, NativeStoreTls } from '../native/router.ts'
 import type { Drain } from './drain.ts'
 import type { HookModule, Refusal } from './hooks/module.ts'
 import type { Invalidations, KnownKey } from './memory.ts'
@@ -31,6 +31,8 @@ export interface Questions {
   invalidate: { of: Uint8Array; answer: boolean }
   invalidatePrefix: { of: Uint8Array; answer: number }
   flush: { of: undefined; answer: undefined }
+  /** Which reads it answers most: see {@link NativeRouter.hottest}. */
+  hottest: { of: undefined; answer: Uint8Array }
   /** Whether it is to tell of what leaves. */
   listen: { of: boolean; answer: undefined }
   /** To take part in a recording, or in none. */
@@ -54,11 +56,15 @@ export type Order =
   | { kind: 'reload'; edition: Edition }
   /** Processes alone are asked: `answered` is the answer, by the same number. */
   | ({ kind: 'ask'; number: number } & Question)
+  /** To read what another process has read most, for so many milliseconds at most, and then to serve. */
+  | { kind: 'warm'; hot: Uint8Array | undefined; within: number }
   /** To answer what it received, and to end. */
   | { kind: 'stop'; drain: Drain }
 
 /** What a worker tells. */
 export type News =
+  /** It could serve, and asks what to read first: processes alone do. */
+  | { kind: 'cold' }
   /** It serves. */
   | { kind: 'listening'; driver: 'native' | 'net' }
   /** A bug has cost clients their connections. */

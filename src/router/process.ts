@@ -53,13 +53,17 @@ async function serve({ edition, shares, habits }: ProcessAssignment): Promise<vo
   const answer = answersOf(router, line.tell, habits)
   // Nobody is served past the hooks.
   const hooks = await hooksFor(line, edition.hooks)
-  const served = serveNatively(router.id, shares, tellFaults(line), tellHooks(line), hooks)
+  const served = serveNatively(router.id, [], tellFaults(line), tellHooks(line), hooks)
   if (served === undefined) throw new NativeDriverError()
   work(line, {
     driver: 'native',
     served,
     hooks,
     answer,
+    async warm(hot, within) {
+      if (hot !== undefined) await served.warm(hot, within)
+      served.enter(shares)
+    },
     reload: next => disconnect(router.id, reloadRouter(router.id, next.checked, next)),
   })
   const count = () => {

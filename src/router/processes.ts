@@ -34,6 +34,13 @@ interface Serving {
   left: (news: Invalidations) => void
 }
 
+/**
+ * How long one that begins may read what another has read most, in milliseconds: while it is to take over
+ * from that, and while one is missing.
+ */
+const RESTARTED = 5000
+const MISSING = 500
+
 export class Processes implements Kind {
   readonly mode = 'processes'
   readonly #entrances: readonly Entrance[]
@@ -44,6 +51,8 @@ export class Processes implements Kind {
   #edition: Edition
   /** What those to come do from their beginning on. */
   #habits: Habits = { listens: false, recording: undefined }
+  /** Those that serve and are to go on, and their seats, the oldest first. */
+  readonly #lasting = new Map<Member, number>()
   /** What each has counted, and its seat. */
   readonly #reports = new Map<Member, { seat: number; report: Report }>()
   /** What those have counted, seat by seat, that are no more. */
@@ -62,7 +71,10 @@ export class Processes implements Kind {
     try {
       const { child, spawned } = forked(shares)
       const member: Member = {
-        tell: order => void child.send(order, () => {}),
+        tell: order => {
+          if (order.kind === 'stop') this.#lasting.delete(member)
+          child.send(order, () => {})
+        },
         kill: () => void child.kill('SIGKILL'),
         process: child.pid,
       }
@@ -76,6 +88,8 @@ export class Processes implements Kind {
       child.on('message', (told: Parameters<Heard['news']>[0]) => {
         if (told.kind === 'answered') return this.#asking.hear(member, told)
         if (told.kind === 'left') return this.#left(told.news)
+        if (told.kind === 'cold') return void this.#warm(member, seat)
+        if (told.kind === 'listening') this.#lasting.set(member, seat)
         if (told.kind !== 'counted') return news(told)
         this.#reports.set(member, { seat, report: told.report })
         this.#noted(told.noted)
@@ -83,6 +97,7 @@ export class Processes implements Kind {
       })
       spawned.then(failure => {
         this.#asking.remove(member)
+        this.#lasting.delete(member)
         this.#bury(member)
         ended(failure)
       })
@@ -94,6 +109,19 @@ export class Processes implements Kind {
 
   take(edition: Edition): void {
     this.#edition = edition
+  }
+
+  /**
+   * Tells one that begins what another one has read most: whose seat it takes, or who has served longest.
+   * None has read anything when the first ones begin.
+   */
+  async #warm(member: Member, seat: number): Promise<void> {
+    const all = [...this.#lasting]
+    const before = all.find(([, of]) => of === seat)
+    const [from] = before ?? all[0] ?? []
+    const hot = from && (await this.#asking.askOne(from, 'hottest', undefined))
+    const within = before === undefined ? MISSING : RESTARTED
+    member.tell({ kind: 'warm', hot, within })
   }
 
   /** What all that live answer to a question; rejects if one of them does not. */

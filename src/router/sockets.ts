@@ -1,15 +1,17 @@
 // The native driver of one thread: its sockets are served in its event loop, without JavaScript.
 import { neutrally } from '../base/context.ts'
 import { type HookError, InternalError } from '../base/errors.ts'
-import { setTimeout } from '../base/runtime.ts'
+import { now, setTimeout } from '../base/runtime.ts'
 import { FaultCost, startSockets } from '../native/router.ts'
 import { type Drain, inSlices } from './drain.ts'
 import type { Share } from './entrances.ts'
 import { type Answer, nativeHooks } from './hooks/calls.ts'
 import type { CheckedHooks } from './hooks/define.ts'
 
-/** How often a thread looks whether its last connection has ended, in milliseconds. */
+/** How often a thread looks whether its last connection has ended, or its last read, in milliseconds. */
 const LOOK = 5
+/** No reads of another process. */
+const NOTHING = new Uint8Array()
 
 /** What serves the connections of one thread. */
 export interface ThreadDriver {
@@ -19,6 +21,14 @@ export interface ThreadDriver {
   setHooks(hooks: CheckedHooks | undefined): void
   /** Accepts no more, answers what was received, ends all connections; done when they are closed. */
   drain(how: Drain): Promise<void>
+}
+
+/** What serves them without JavaScript. */
+export interface NativeDriver extends ThreadDriver {
+  /** Reads of the store what another process has read most, for so many milliseconds at most. */
+  warm(hot: Uint8Array, within: number): Promise<void>
+  /** Accepts from these as well; their descriptors are the driver's. */
+  enter(shares: readonly Share[]): void
 }
 
 /** A bug, and what it cost. */
@@ -52,8 +62,7 @@ export function serveNatively(
   told: (fault: Fault) => void,
   failed: (error: HookError) => void,
   hooks: CheckedHooks | undefined,
-): ThreadDriver | undefined {
-  const entrances = shares.flatMap(({ fd, kind }) => [fd, kind])
+): NativeDriver | undefined {
   const hear = (cost: number, why: string) => told({ cost, why })
   const native = (hooks: CheckedHooks | undefined) => {
     const answer: Answer = (...said) => sockets?.answer(...said)
@@ -61,18 +70,34 @@ export function serveNatively(
   }
   // What hooks begin is nobody's.
   const sockets = isNative()
-    ? neutrally(() => startSockets?.(router, entrances, hear, native(hooks)))
+    ? neutrally(() => startSockets?.(router, flat(shares), hear, native(hooks)))
     : undefined
   if (sockets === undefined) return undefined
   return {
     setHooks: next => neutrally(() => sockets.setHooks(native(next))),
     meet: () => sockets.meet(),
+    enter: shares => sockets.enter(flat(shares)),
+    async warm(hot, within) {
+      sockets.warm(hot)
+      const until = now() + within
+      while (sockets.isWarming() && now() < until) await pause()
+      sockets.warm(NOTHING)
+    },
     async drain({ over, within }) {
       await inSlices(over, sockets.clients, most => sockets.drain(most, within))
-      while (sockets.clients() > 0) await new Promise(resolve => setTimeout(resolve, LOOK))
+      while (sockets.clients() > 0) await pause()
       sockets.close()
     },
   }
+}
+
+/** Entrances, each as two numbers. */
+function flat(shares: readonly Share[]): number[] {
+  return shares.flatMap(({ fd, kind }) => [fd, kind])
+}
+
+function pause(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, LOOK))
 }
 
 /** What a bug is told by. */

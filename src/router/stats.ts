@@ -282,6 +282,8 @@ export interface RouteStats {
   staleGiven: number
   /** Reads before a reply's end, to replace it. */
   refreshed: number
+  /** Reads of what another process had read most, by one that began: see `mode`. */
+  warmed: number
   /** Reads of keys that were left out since they are written too often. */
   leftOut: number
   /** Replies from memory that were compared with the store's. */

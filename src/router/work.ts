@@ -24,14 +24,17 @@ export interface Work {
   /** What has a say in requests. */
   hooks: CheckedHooks | undefined
   reload(edition: Edition): void | Promise<void>
+  /** Reads what another process has read most, and lets clients in: without it they are let in already. */
+  warm?(hot: Uint8Array | undefined, within: number): Promise<void>
   /** Answers what a process is asked. */
   answer?(question: Question): unknown
 }
 
 /** Tells that clients are served, and does what is asked, until the end. */
-export function work(line: Line, { driver, served, hooks: first, reload, answer }: Work): void {
-  let hooks = first
-  line.tell({ kind: 'listening', driver })
+export function work(line: Line, how: Work): void {
+  const { driver, served, reload, warm, answer } = how
+  let { hooks } = how
+  line.tell(warm === undefined ? { kind: 'listening', driver } : { kind: 'cold' })
   const obey = async (order: Exclude<Order, { kind: 'meet' }>) => {
     switch (order.kind) {
       case 'prepare':
@@ -41,6 +44,9 @@ export function work(line: Line, { driver, served, hooks: first, reload, answer 
         return line.tell({ kind: 'reloaded' })
       case 'ask':
         return line.tell({ kind: 'answered', number: order.number, answer: await answer?.(order) })
+      case 'warm':
+        await warm?.(order.hot, order.within)
+        return line.tell({ kind: 'listening', driver })
       case 'stop':
         await served.drain(order.drain)
         return line.leave()

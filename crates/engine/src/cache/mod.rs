@@ -311,6 +311,14 @@ impl Cache {
         self.read(thread::here(), self.shared.hasher.hash(key), key, false, f)
     }
 
+    /// The policy is told of so many reads of the key, which were made elsewhere and count nowhere.
+    pub fn note_reads(&self, key: Key<'_>, times: u8) {
+        let (here, hash) = (thread::here(), self.shared.hasher.hash(key));
+        for _ in 0..times {
+            self.read(here, hash, key, true, |_| ());
+        }
+    }
+
     #[inline]
     fn read<R>(
         &self,

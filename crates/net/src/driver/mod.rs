@@ -123,7 +123,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver that accepts from each entrance, 64 at the most.
+    /// A driver that accepts from each entrance, 64 at the most, and from others later: see
+    /// [`Driver::enter`].
     ///
     /// # Errors
     /// The system refuses a poller, or to watch a listener.
@@ -139,17 +140,14 @@ impl Driver {
         let bell = waker.clone();
         // A driver that cannot be woken is about to end.
         let mailbox = router.mailbox(move || drop(bell.wake()));
-        let open = |(at, entrance)| Listener::new(entrance, poll.registry(), Token(LISTENER - at));
-        let listeners = entrances.into_iter().take(LISTENERS).enumerate().map(open);
-        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
         let membership = group.join(relay.as_ref().map_or(0, Relay::number), waker.clone());
         relay.iter().for_each(Relay::is_reached);
-        Ok(Self {
+        let mut driver = Self {
             settings,
             poll,
             events: Events::with_capacity(EVENTS),
-            queue: (0..listeners.len()).map(Task::Accept).collect(),
-            listeners,
+            queue: VecDeque::new(),
+            listeners: vec![],
             spare: Spare::new(),
             short: None,
             gate: Gate::default(),
@@ -178,7 +176,26 @@ impl Driver {
             router,
             draining: false,
             faults: vec![],
-        })
+        };
+        driver.enter(entrances)?;
+        Ok(driver)
+    }
+
+    /// Accepts from each of these from now on, 64 in all at the most; from none once it drains.
+    ///
+    /// # Errors
+    /// The system refuses to watch a listener: none of them is accepted from.
+    pub fn enter(&mut self, entrances: Vec<Entrance>) -> io::Result<()> {
+        let first = self.listeners.len();
+        let room = if self.draining { 0 } else { LISTENERS - first };
+        let registry = self.poll.registry();
+        let open = |(at, entrance)| Listener::new(entrance, registry, Token(LISTENER - at));
+        let opened = (first..).zip(entrances.into_iter().take(room)).map(open);
+        let opened = opened.collect::<io::Result<Vec<_>>>()?;
+        self.listeners.extend(opened);
+        self.queue.extend((first..self.listeners.len()).map(Task::Accept));
+        self.pause();
+        Ok(())
     }
 
     /// The descriptor that is readable when there is something to do.

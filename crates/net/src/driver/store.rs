@@ -2,7 +2,7 @@
 
 use super::{Driver, Due, Task};
 use crate::client::Workspace;
-use breakwater_router::{Delivery, Letter, LinkId};
+use breakwater_router::{Delivery, Letter, LinkId, Relay};
 use std::time::{Duration, Instant};
 
 impl Driver {
@@ -12,6 +12,19 @@ impl Driver {
             relay.meet();
             self.pause();
         }
+    }
+
+    /// Reads of the store what another process has read most, before a client needs it: see [`Relay::warm`].
+    pub fn warm(&mut self, hot: Vec<u8>) {
+        if let Some(relay) = &mut self.work.relay {
+            relay.warm(hot);
+            self.pause();
+        }
+    }
+
+    /// Whether some of that is still to be read.
+    pub fn is_warming(&self) -> bool {
+        self.work.relay.as_ref().is_some_and(Relay::is_warming)
     }
 
     /// Does what other drivers ask for.

@@ -71,6 +71,16 @@ impl Driver {
             .map_err(|_| Fail::closed())
     }
 
+    /// The router, for work beyond this call.
+    pub(super) fn owned(&self) -> Result<Arc<Router>, Fail> {
+        self.router.borrow().clone().ok_or_else(Fail::closed)
+    }
+
+    /// Its environment, for the same.
+    pub(super) fn lasting(&self) -> &Rc<Env> {
+        &self.env
+    }
+
     fn close(&self) {
         if let Some(id) = self.listed.take() {
             list::forget(id);
@@ -538,6 +548,7 @@ fn route_counts<'s>(js: Js<'s>, router: &Router) -> Returns<'s> {
             (c"shadowed", counts.shadowed),
             (c"staleGiven", counts.stale_given),
             (c"refreshed", counts.refreshed),
+            (c"warmed", counts.warmed),
             (c"leftOut", counts.left_out),
             (c"verified", counts.verified),
         ] {

@@ -1,7 +1,7 @@
 //! What the node remembers of a store, for those who run it: looked at, forgotten, and watched.
 
 use super::driver::Driver;
-use crate::env::{Call, Function, Returns, function};
+use crate::env::{Call, Function, Returns, function, promise};
 use crate::js::{Fail, Js, Val};
 use breakwater_router::{Mode, Remembered};
 use std::ffi::CStr;
@@ -9,6 +9,7 @@ use std::ffi::CStr;
 /// What a router's object has of it.
 pub const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"knownKey", known_key),
+    function!(Driver, c"hottest", hottest),
     function!(Driver, c"forgetKey", forget_key),
     function!(Driver, c"forgetPrefix", forget_prefix),
     function!(Driver, c"forgetEverything", forget_everything),
@@ -55,6 +56,16 @@ fn put_held<'s>(js: Js<'s>, held: &Remembered) -> Returns<'s> {
         js.put(object, c"get", reply)?;
     }
     Ok(object)
+}
+
+/// `hottest(most, mostBytes)`: a promise of the reads that memory answers most, as bytes for `warm` of the
+/// sockets of another process. Other threads look through memory.
+fn hottest<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    let (js, router) = (call.js, call.on.owned()?);
+    let most = js.to_whole(call.arg::<0>()).ok_or_else(Fail::argument)? as usize;
+    let most_bytes = js.to_whole(call.arg::<1>()).ok_or_else(Fail::argument)? as usize;
+    let work = move || Ok(router.hottest(most, most_bytes));
+    promise(js, call.on.lasting(), work, |js, hot| js.buffer(&hot))
 }
 
 /// `forgetKey(key)`: whether anything was there.

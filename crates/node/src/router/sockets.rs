@@ -18,6 +18,7 @@ use breakwater_router::HookCaller;
 use napi_sys as sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
@@ -64,6 +65,9 @@ impl Owner for Sockets {
 const METHODS: &[Function<Sockets>] = &[
     function!(Sockets, c"clients", clients),
     function!(Sockets, c"meet", meet),
+    function!(Sockets, c"warm", warm),
+    function!(Sockets, c"isWarming", is_warming),
+    function!(Sockets, c"enter", enter),
     function!(Sockets, c"drain", drain),
     function!(Sockets, c"setHooks", set_hooks),
     function!(Sockets, c"answer", answer),
@@ -88,15 +92,9 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     // SAFETY: the environment is the one that calls.
     let status = unsafe { sys::napi_get_uv_event_loop(js.raw(), &mut event_loop) };
     let (Some(uv), 0) = (Uv::find(), status) else { return js.undefined() };
-    let numbers = call.arg::<1>();
-    let mut entrances = vec![];
-    for at in (0..js.len(numbers).ok_or_else(Fail::argument)?).step_by(2) {
-        let descriptor = js.to_number(js.at(numbers, at)?).ok_or_else(Fail::argument)? as c_int;
-        let kind = js.to_whole(js.at(numbers, at + 1)?).ok_or_else(Fail::argument)?;
-        entrances.push(entrance(descriptor, kind));
-    }
+    let entrances = entrances(js, call.arg::<1>())?;
     let started = Driver::new(router, &group, entrances, Settings::default());
-    let driver = started.map_err(|error| Fail::internal(&format!("no sockets: {error}")))?;
+    let driver = started.map_err(|error| no_sockets(&error))?;
     let poller = driver.descriptor();
     let told = js.keep(call.arg::<2>())?;
     let place = Rc::new(Place::new(ptr::null()));
@@ -145,6 +143,21 @@ pub fn start<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let sockets = Sockets { env: call.on.this()?, place };
     define(js, object, METHODS, &Rc::new(sockets))?;
     Ok(object)
+}
+
+/// Entrances, each as two numbers: see [`start`].
+fn entrances(js: Js<'_>, numbers: Val<'_>) -> Result<Vec<Entrance>, Fail> {
+    let mut entrances = vec![];
+    for at in (0..js.len(numbers).ok_or_else(Fail::argument)?).step_by(2) {
+        let descriptor = js.to_number(js.at(numbers, at)?).ok_or_else(Fail::argument)? as c_int;
+        let kind = js.to_whole(js.at(numbers, at + 1)?).ok_or_else(Fail::argument)?;
+        entrances.push(entrance(descriptor, kind));
+    }
+    Ok(entrances)
+}
+
+fn no_sockets(why: &io::Error) -> Fail {
+    Fail::internal(&format!("no sockets: {why}"))
 }
 
 /// A listening socket of this descriptor, which its caller gives away.
@@ -316,6 +329,37 @@ fn meet<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
     if let Some(watch) = call.on.watch() {
         if let Some(driver) = watch.driver.borrow_mut().as_mut() {
             driver.meet();
+        }
+        turn(watch);
+    }
+    call.js.undefined()
+}
+
+/// `warm(hot)`: reads of the store what another process has read most, as its `hottest` tells it.
+fn warm<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    // SAFETY: no JavaScript runs until the bytes are copied.
+    let hot = unsafe { call.js.to_bytes(call.arg::<0>()) }.ok_or_else(Fail::argument)?.to_vec();
+    if let Some(watch) = call.on.watch() {
+        if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+            driver.warm(hot);
+        }
+        turn(watch);
+    }
+    call.js.undefined()
+}
+
+/// `isWarming()`: whether some of that is still to be read.
+fn is_warming<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let warming = |watch: &Watch| watch.driver.borrow().as_ref().is_some_and(Driver::is_warming);
+    call.js.boolean(call.on.watch().is_some_and(warming))
+}
+
+/// `enter(entrances)`: serves who connects to these as well, see [`start`]; closes them, once it ends.
+fn enter<'s>(call: &Call<'s, Sockets>) -> Returns<'s> {
+    let entrances = entrances(call.js, call.arg::<0>())?;
+    if let Some(watch) = call.on.watch() {
+        if let Some(driver) = watch.driver.borrow_mut().as_mut() {
+            driver.enter(entrances).map_err(|error| no_sockets(&error))?;
         }
         turn(watch);
     }

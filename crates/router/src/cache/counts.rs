@@ -30,6 +30,8 @@ pub(crate) enum Count {
     StaleGiven,
     /// Reads before a reply's end, to replace it.
     Refreshed,
+    /// Reads of what another process had read most, before the first client came.
+    Warmed,
     /// Reads of keys that are left out since they are written too often.
     LeftOut,
     /// Replies from memory that were compared with the store's.
@@ -61,6 +63,8 @@ pub struct RouteCounts {
     pub stale_given: u64,
     /// Reads before a reply's end, to replace it.
     pub refreshed: u64,
+    /// Reads of what another process had read most, before the first client came.
+    pub warmed: u64,
     /// Reads of keys that are left out since they are written too often.
     pub left_out: u64,
     /// Replies from memory that were compared with the store's.
@@ -88,6 +92,7 @@ impl RouteTotals {
             shadowed: count(Count::Shadowed),
             stale_given: count(Count::StaleGiven),
             refreshed: count(Count::Refreshed),
+            warmed: count(Count::Warmed),
             left_out: count(Count::LeftOut),
             verified: count(Count::Verified),
             stale: std::array::from_fn(|age| of(Count::Stale as usize + age)),

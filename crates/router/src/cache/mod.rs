@@ -7,8 +7,10 @@
 mod admission;
 mod choices;
 mod counts;
+mod described;
 mod entry;
 mod floors;
+mod hot_set;
 mod keys;
 mod replies;
 mod route;
@@ -16,6 +18,7 @@ mod sources;
 
 pub use counts::{AGES, RouteCounts};
 pub(crate) use counts::{Count, RouteTally, RouteTotals};
+pub(crate) use described::{HotRead, HotSet};
 pub(crate) use entry::Form;
 pub(crate) use keys::KeyList;
 pub(crate) use replies::{Generations, Hit, Replies, Shelf, Staleness};

@@ -25,6 +25,7 @@
 //! them in one step.
 
 use super::admission::Admission;
+use super::described;
 use super::entry::{self, ABSENT, EMPTY, Form, Head, NULL, REPLY};
 use super::floors::{Floors, drawn_of, tag_of};
 use super::keys::KeyList;
@@ -131,7 +132,7 @@ pub(crate) struct Shelf {
     pub(crate) db: u8,
     pub(crate) keys: KeyList,
     /// Its database, its command and its words: one for each protocol if the reply has several
-    /// forms. The first byte says which.
+    /// forms. The first byte says which. `described` reads it.
     own: SmallVec<[u8; 96]>,
     pub(crate) form: Form,
     /// Whether the reply may lie with the generation of its key: that of `GET`.
@@ -149,7 +150,7 @@ impl Shelf {
     ) -> Option<Self> {
         let mut own = SmallVec::new();
         own.push(db);
-        own.extend_from_slice(name.as_bytes());
+        described::name(name, &mut own);
         for word in words.from(1).iter() {
             own.extend_from_slice(&(word.len() as u32).to_ne_bytes());
             own.extend_from_slice(word);
@@ -182,11 +183,16 @@ impl Shelf {
         &self.own
     }
 
+    /// Whether its reply may lie with the generation of its key.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// Its own place in the engine, for replies in the form of a protocol.
-    fn place(&self, protocol: Protocol) -> SmallVec<[u8; 96]> {
+    pub(super) fn place(&self, protocol: Protocol) -> SmallVec<[u8; 96]> {
         let mut own = self.own.clone();
         if self.form != Form::Alike && protocol == Protocol::Resp2 {
-            own[0] |= 1 << 7;
+            own[0] |= described::RESP2;
         }
         own
     }
@@ -194,9 +200,9 @@ impl Shelf {
 
 /// What is remembered.
 pub(crate) struct Replies {
-    cache: Arc<Cache>,
-    floors: Floors,
-    sources: Arc<Sources>,
+    pub(super) cache: Arc<Cache>,
+    pub(super) floors: Floors,
+    pub(super) sources: Arc<Sources>,
     admission: Admission,
     /// How long, in milliseconds, a read may be under way. The generations that it begins with last as
     /// long at the least, and as long again if they have to be made to.

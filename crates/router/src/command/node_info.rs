@@ -238,7 +238,7 @@ fn routes(router: &Router) -> Lines {
     all.map(|(at, (pattern, counts))| {
         let counts = format!(
             "match={pattern},hits={},misses={},joined={},stored={},dropped={},passed={},\
-             shadowed={},stale_given={},refreshed={},left_out={},verified={}",
+             shadowed={},stale_given={},refreshed={},warmed={},left_out={},verified={}",
             counts.hits,
             counts.misses,
             counts.joined,
@@ -248,6 +248,7 @@ fn routes(router: &Router) -> Lines {
             counts.shadowed,
             counts.stale_given,
             counts.refreshed,
+            counts.warmed,
             counts.left_out,
             counts.verified,
         );

@@ -40,6 +40,12 @@ impl Router {
         }
     }
 
+    /// The reads that memory answers most, about `most` of them in no more than so many bytes, for
+    /// [`Relay::warm`](crate::Relay::warm) of another process. It looks at all of memory.
+    pub fn hottest(&self, most: usize, most_bytes: usize) -> Vec<u8> {
+        self.replies.hottest(most, most_bytes)
+    }
+
     /// Somebody has nothing that was read of a key given any more; whether anything was there.
     pub fn forget_key(&self, key: &[u8]) -> bool {
         self.raise();

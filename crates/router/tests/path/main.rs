@@ -13,6 +13,7 @@ mod pubsub;
 mod retries;
 mod server;
 mod tracking;
+mod warming;
 mod world;
 
 use breakwater_resp::Protocol::{Resp2, Resp3};

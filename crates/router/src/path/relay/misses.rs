@@ -90,7 +90,7 @@ impl Misses {
 
 impl Relay {
     /// This thread's share of a bound.
-    fn share_of(&self, most: usize) -> usize {
+    pub(super) fn share_of(&self, most: usize) -> usize {
         most.div_ceil((self.rules.threads as usize).max(1)).max(1)
     }
 

@@ -19,7 +19,7 @@
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub`, `pause` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
-//! `stations`; what a thread leaves behind that ends, in `handover` and `legacy`. `unknown` learns of commands that the table
+//! `stations`; what a thread leaves behind that ends, in `handover` and `legacy`, what a process takes over, in `warming`. `unknown` learns of commands that the table
 //! does not have, `meeting` which version the store is.
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
@@ -75,6 +75,7 @@ mod transactions;
 mod unknown;
 mod usual;
 mod verify;
+mod warming;
 
 use super::course::Delivery;
 use super::heat::{Heat, Hot};
@@ -112,6 +113,7 @@ use survey::Survey;
 use tracking::Tracks;
 pub(crate) use tracking::as_message;
 use unknown::Answer;
+use warming::Warming;
 
 /// The most requests of one client that have no reply yet; further ones wait in its session.
 const IN_FLIGHT: usize = 1024;
@@ -172,6 +174,8 @@ pub struct Relay {
     answers: HashMap<Vec<u8>, Answer>,
     /// Reads whose replies are to be remembered, by the numbers of their flights.
     reads: HashMap<u64, Read, FixedState>,
+    /// What is read before the first client comes.
+    warming: Warming,
     /// Flights of other threads that are waited for, and until when.
     waits: VecDeque<(u64, Ticket)>,
     /// Requests that are done in parts.
@@ -258,6 +262,7 @@ impl Relay {
             meeting: Meeting::default(),
             answers: HashMap::new(),
             reads: HashMap::default(),
+            warming: Warming::default(),
             waits: VecDeque::new(),
             gather: Gather::default(),
             heat,
@@ -310,6 +315,7 @@ impl Relay {
         self.probe();
         self.survey();
         self.redo();
+        self.go_on_warming();
         let looks = self.looks_at();
         if looks.is_some() {
             self.look();
@@ -470,6 +476,7 @@ impl Relay {
         }
         self.tell(id, |upstream, heard| upstream.cut(upstream.attempt(), now, heard));
         self.admit_misses();
+        self.go_on_warming();
     }
 
     /// Takes what the store sent.
@@ -478,5 +485,6 @@ impl Relay {
         self.moved = true;
         self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
         self.admit_misses();
+        self.go_on_warming();
     }
 }

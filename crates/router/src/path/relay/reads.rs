@@ -20,12 +20,12 @@ use breakwater_resp::{Protocol, write_request};
 const MOST_KEYS: usize = 64;
 
 /// A read, seen from its way in.
-struct Ask<'a, 'r> {
+pub(super) struct Ask<'a, 'r> {
     request: &'a Request<'r>,
-    name: &'static str,
-    form: Form,
-    route: usize,
-    keys: KeyList,
+    pub(super) name: &'static str,
+    pub(super) form: Form,
+    pub(super) route: usize,
+    pub(super) keys: KeyList,
     /// The number of what its client has registered, if it is to hear of its keys.
     number: Option<u64>,
     /// Whether the client has asked for something that may change one of its keys, and waits.
@@ -33,7 +33,7 @@ struct Ask<'a, 'r> {
     /// Its own ticket, if it is a part of another request.
     part: Option<u64>,
     /// Whether it is not remembered, and shared since its key is hot.
-    hot: bool,
+    pub(super) hot: bool,
 }
 
 impl Relay {
@@ -141,7 +141,7 @@ impl Relay {
     }
 
     /// What is to be known of a read that may be answered from memory; its route if it may not.
-    fn look_at<'a, 'r>(
+    pub(super) fn look_at<'a, 'r>(
         &self,
         known: &'static Known,
         request: &'a Request<'r>,
@@ -170,7 +170,7 @@ impl Relay {
     }
 
     /// The reply to a read that was found, if it counts: appends it to `out`.
-    fn find(
+    pub(super) fn find(
         &self,
         ask: &Ask<'_, '_>,
         shelf: &Shelf,
@@ -198,7 +198,7 @@ impl Relay {
     }
 
     /// The number of a read's route, and that of the rules.
-    fn placed(&self, ask: &Ask<'_, '_>) -> (usize, u64) {
+    pub(super) fn placed(&self, ask: &Ask<'_, '_>) -> (usize, u64) {
         (ask.route, self.rules.number)
     }
 
@@ -379,7 +379,7 @@ impl Relay {
         true
     }
 
-    fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf, home: Home) -> Demand {
+    pub(super) fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf, home: Home) -> Demand {
         let from = self.rules.routes.all()[ask.route].read_from;
         let (protocol, db) = (Protocol::Resp3, shelf.db);
         let (fence, partition) = (self.fence(shelf.keys.iter()), home.partition);
@@ -387,7 +387,11 @@ impl Relay {
     }
 
     /// The server that is asked: the one that the key was read from before, if that will do.
-    fn server_of_miss(&mut self, demand: &Demand, shelf: &Shelf) -> Result<ServerId, Failure> {
+    pub(super) fn server_of_miss(
+        &mut self,
+        demand: &Demand,
+        shelf: &Shelf,
+    ) -> Result<ServerId, Failure> {
         let known = (demand.from != ReadFrom::Primary)
             .then(|| self.router.replies.tag_of(shelf.keys.first()));
         let prefers = known.flatten().and_then(|tag| self.map.server_of(tag));

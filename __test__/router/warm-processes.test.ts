@@ -1,0 +1,128 @@
+// A worker that is a process begins with what another one has read most: after a restart and after a crash
+// its first clients find it in memory, and what changes meanwhile is not given to them as it was.
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import type { RouterOptions } from 'breakwater/router'
+import { calls, hasRedis, info, startProcesses } from './store/support.ts'
+import { Raw } from './support.ts'
+
+const fronted = hasRedis ? test : test.skip
+const KEYS = 500
+
+async function until(condition: () => boolean | Promise<boolean>) {
+  while (!(await condition())) await sleep(5)
+}
+
+/** A client of each of the processes that serve, by the numbers of their processes. */
+async function clientsOf(t: ExecutionContext, port: number, processes: readonly number[]) {
+  const clients = new Map<number, Raw>()
+  while (processes.some(pid => !clients.has(pid))) {
+    const client = await Raw.open(t, port)
+    clients.set(Number(await info(client, 'node', 'node_process_id')), client)
+  }
+  return clients
+}
+
+/** Two processes that have read all keys of a store, which is asked directly as well. */
+async function warmed(t: ExecutionContext, options: RouterOptions = {}) {
+  const started = await startProcesses(t, options)
+  const direct = await Raw.open(t, started.behind.port)
+  const keys = Array.from({ length: KEYS }, (_, at) => `key:${at}`)
+  await direct.send('MSET', ...keys.flatMap(key => [key, key]))
+  const readBy = async (client: Raw) => {
+    for (const key of keys) {
+      t.is(await client.send('GET', key), `$${key.length}\r\n${key}\r\n`)
+    }
+  }
+  const clients = await clientsOf(t, started.port, started.processes())
+  for (const client of clients.values()) await readBy(client)
+  /** How often the store is asked for the first 1,000 reads of a process. */
+  const cold = async (process: number) => {
+    const client = (await clientsOf(t, started.port, [process])).get(process)!
+    const before = await calls(direct, 'get')
+    await readBy(client)
+    await readBy(client)
+    return (await calls(direct, 'get')) - before
+  }
+  return { ...started, direct, keys, cold }
+}
+
+fronted('what was read is in memory after a restart of all processes', async t => {
+  const { router, processes, cold } = await warmed(t)
+  const before = processes()
+  for (let round = 1; round <= 2; round++) {
+    await router.restart()
+    t.false(processes().some(pid => before.includes(pid)))
+    for (const pid of processes()) t.true((await cold(pid)) <= 50, `round ${round}`)
+    await until(() => router.stats().routes[0]!.warmed >= 2 * KEYS * round)
+  }
+})
+
+fronted('one that takes the place of one that was killed begins with what another has', async t => {
+  const { router, processes, cold } = await warmed(t)
+  const [victim, other] = processes() as [number, number]
+  process.kill(victim, 'SIGKILL')
+  await until(() => router.stats().replaced === 1 && processes().length === 2)
+  const [heir] = processes().filter(pid => pid !== other) as [number]
+  t.true((await cold(heir)) <= 50)
+})
+
+fronted('one more process begins with what another has', async t => {
+  const { router, given, processes, cold } = await warmed(t)
+  const before = processes()
+  await router.reload({ ...given, workers: 3 })
+  const [third] = processes().filter(pid => !before.includes(pid)) as [number]
+  t.true((await cold(third)) <= 50)
+})
+
+fronted('what changes while processes begin is not given as it was', async t => {
+  const { router, port, processes, direct, keys } = await warmed(t)
+  const hot = keys.slice(0, 20)
+  let [last, stopped] = [0, false]
+  await direct.send('MSET', ...hot.flatMap(key => [key, '0']))
+  const writes = (async () => {
+    while (!stopped) {
+      last++
+      for (const key of hot) await direct.send('SET', key, `${last}`)
+    }
+  })()
+  // No reply is older than the one before it.
+  const reads = (async () => {
+    const newest = new Map<string, number>()
+    for (let client = await Raw.open(t, port); !stopped; ) {
+      for (const key of hot) {
+        const reply = await client.send('GET', key)
+        if (reply === '') {
+          client = await Raw.open(t, port)
+          newest.clear()
+          continue
+        }
+        const value = Number(reply.split('\r\n')[1])
+        t.true(value >= (newest.get(key) ?? 0), `${key}: ${value} after ${newest.get(key)}`)
+        newest.set(key, value)
+      }
+    }
+  })()
+  for (let round = 0; round < 3; round++) await router.restart()
+  stopped = true
+  await Promise.all([writes, reads])
+  // What nobody had told them of would stay.
+  for (const client of (await clientsOf(t, port, processes())).values()) {
+    for (const key of hot) {
+      await until(
+        async () => (await client.send('GET', key)) === `$${`${last}`.length}\r\n${last}\r\n`,
+      )
+    }
+  }
+})
+
+fronted('a store that is not there holds up no restart', async t => {
+  const { router, processes, behind, port } = await warmed(t)
+  const before = processes()
+  await behind.stop()
+  await router.restart()
+  t.false(processes().some(pid => before.includes(pid)))
+  for (const client of (await clientsOf(t, port, processes())).values()) {
+    t.is(await client.send('PING'), '+PONG\r\n')
+  }
+})

@@ -1,0 +1,128 @@
+//! What another process reads most is read before the first client comes. It is read of the store, as
+//! for a client, so that the store tells of changes: what changes meanwhile is not remembered.
+
+use super::Relay;
+use super::read::Read;
+use crate::cache::{Count, HotRead, HotSet, Shelf, Staleness};
+use crate::catalog;
+use crate::path::course::{Course, Request, Stand};
+use breakwater_engine::{Key, Role};
+use breakwater_resp::{Parsed, Protocol, RequestParser};
+
+/// The most reads that stores are asked at once: others want something of them as well.
+const AT_ONCE: usize = 64;
+
+/// What is still to be read.
+#[derive(Default)]
+pub(super) struct Warming {
+    hot: HotSet,
+    asked: Vec<Ahead>,
+}
+
+/// A read that is under way.
+struct Ahead {
+    flight: u64,
+    shelf: Shelf,
+    protocol: Protocol,
+    /// How often the other process has made it.
+    times: u8,
+}
+
+impl Relay {
+    /// Reads what another process has read most: see [`Router::hottest`](crate::Router::hottest). In the
+    /// place of what is still to be read.
+    pub fn warm(&mut self, hot: Vec<u8>) {
+        self.warming.hot = HotSet::new(hot);
+        self.go_on_warming();
+    }
+
+    /// Whether some of it is still to be read.
+    pub fn is_warming(&self) -> bool {
+        !self.warming.hot.is_over() || !self.warming.asked.is_empty()
+    }
+
+    /// Asks for more, as far as there is room.
+    pub(super) fn go_on_warming(&mut self) {
+        if !self.is_warming() {
+            return;
+        }
+        let most = AT_ONCE.min(self.share_of(self.rules.limits.misses));
+        let is_over = |asked: &mut Ahead| !self.reads.contains_key(&asked.flight);
+        for Ahead { shelf, protocol, times, .. } in self.warming.asked.extract_if(.., is_over) {
+            self.router.replies.note_reads(&shelf, protocol, times);
+        }
+        self.look();
+        while self.warming.asked.len() < most && !self.map.is_unknown() {
+            let Some(read) = self.warming.hot.next() else { return };
+            let asked = self.read_ahead(&read);
+            self.warming.asked.extend(asked);
+        }
+    }
+
+    /// Begins a read that nobody waits for. `None` if it is not to be remembered, is so
+    /// already, or cannot be asked for now.
+    fn read_ahead(&mut self, read: &HotRead) -> Option<Ahead> {
+        let HotRead { times, db, protocol, request } = read;
+        let mut parser = RequestParser::default();
+        let Parsed::Command(len) = parser.parse(request, true) else { return None };
+        let args = parser.args(&request[..len]);
+        let known = catalog::find(args)?;
+        let request = Request {
+            client: 0,
+            user: None,
+            db: *db,
+            protocol: *protocol,
+            concern: None,
+            stand: Stand::Alone,
+            waited: 0,
+            at: 0,
+            hooks: None,
+            chooses: None,
+            args,
+            bytes: request,
+        };
+        let ask = self.look_at(known, &request, &Course::default()).ok().filter(|ask| !ask.hot)?;
+        let shelf = Shelf::new(*db, ask.name, args, ask.keys.clone(), ask.form)?;
+        if self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]).is_some() {
+            return None;
+        }
+        let home = self.home_of(shelf.keys.iter()).ok()?;
+        let demand = self.demand(&ask, &shelf, home);
+        let server = self.server_of_miss(&demand, &shelf).ok()?;
+        let tag = self.map.tag(home.partition, server)?;
+        let reader = self.shared_with(server, Protocol::Resp3, *db);
+        if self.refuses(reader) {
+            self.mind_link(reader);
+            return None;
+        }
+        let life = self.rules.routes.all()[ask.route].ttl;
+        let generations = self.router.replies.begin(&shelf, tag, life)?;
+        if demand.fence != self.fence(shelf.keys.iter()) {
+            return None;
+        }
+        let name = shelf.flight(&generations)?;
+        match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
+            Role::Lead(lease) => {
+                self.tally.add(ask.route, Count::Warmed);
+                let flight = lease.ticket().flight;
+                let place = (reader, home.partition, self.map.epoch);
+                let known = (shelf.clone(), generations);
+                let mut read = Read::new(known, self.placed(&ask), place, request.bytes);
+                read.wants(*protocol);
+                self.begin(read, lease);
+                Some(Ahead { flight, shelf, protocol: *protocol, times: *times })
+            }
+            Role::Wait { ticket, new: true, .. } => {
+                self.router.cache().flights().leave(ticket, self.number);
+                None
+            }
+            Role::Wait { ticket, .. } => {
+                // The same, in the form of the other protocol.
+                if let Some(read) = self.reads.get_mut(&ticket.flight) {
+                    read.wants(*protocol);
+                }
+                None
+            }
+        }
+    }
+}
