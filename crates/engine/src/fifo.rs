@@ -92,6 +92,11 @@ impl<T> Fifo<T> {
         self.chunks.iter().map(bytes_of).sum()
     }
 
+    /// The items, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flatten()
+    }
+
     /// Takes all items that are left.
     pub(crate) fn into_items(self) -> impl Iterator<Item = T> {
         self.chunks.into_iter().flatten()

@@ -1,8 +1,10 @@
 //! The ledger: one byte budget for the whole cache, and an account on it for each shard.
 //!
-//! A shard takes its bytes from the budget in leases, so that shards seldom meet on one line.
-//! At every moment: budget used = sum over the accounts of (charged + leased) <= cap. Charges come
-//! before allocations, releases after frees.
+//! A shard takes its bytes from the budget in leases, so that shards seldom meet on one line; a thread
+//! keeps some of them in its lane.
+//! At every moment: budget used = what is charged + leases of accounts + credit of lanes <= cap. Charges
+//! come before allocations, releases after frees. What was charged by one account may be released to
+//! another one.
 
 use crate::shim::{AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
@@ -74,20 +76,13 @@ impl Ledger {
 
 /// A shard's account.
 pub(crate) struct Account {
-    /// Taken from the ledger and not given back.
-    taken: AtomicU64,
-    /// Of these, not charged for anything.
+    /// Taken from the ledger, and not charged for anything.
     lease: AtomicU64,
 }
 
 impl Account {
     pub(crate) fn new() -> Self {
-        Self { taken: AtomicU64::new(0), lease: AtomicU64::new(0) }
-    }
-
-    /// Bytes charged: exact while nobody charges or releases.
-    pub(crate) fn charged(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed).saturating_sub(self.lease.load(Ordering::Relaxed))
+        Self { lease: AtomicU64::new(0) }
     }
 
     /// Bytes leased and not charged.
@@ -117,19 +112,14 @@ impl Account {
     fn charge_from(&self, ledger: &Ledger, n: u64) -> bool {
         let spare = LEASE.min(ledger.cap() / 256);
         if spare > 0 && ledger.take(n + spare) {
-            self.taken.fetch_add(n + spare, Ordering::Relaxed);
             self.lease.fetch_add(spare, Ordering::Relaxed);
             return true;
         }
         // What is leased must not be in its own way.
-        let taken = ledger.take(n) || {
+        ledger.take(n) || {
             self.surrender(ledger, 0);
             ledger.take(n)
-        };
-        if taken {
-            self.taken.fetch_add(n, Ordering::Relaxed);
         }
-        taken
     }
 
     /// Releases what was charged for something that is freed now.
@@ -152,7 +142,6 @@ impl Account {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    self.taken.fetch_sub(lease - keep, Ordering::Relaxed);
                     ledger.give(lease - keep);
                     return;
                 }
@@ -175,9 +164,9 @@ mod tests {
         a.surrender(&ledger, 0);
         assert!(b.charge(&ledger, 400_000));
         assert!(!a.charge(&ledger, 1));
-        assert_eq!((ledger.used(), a.charged(), b.charged()), (1_000_000, 600_000, 400_000));
+        assert_eq!((ledger.used(), a.leased(), b.leased()), (1_000_000, 0, 0));
         a.release(&ledger, 600_000);
         a.surrender(&ledger, 0);
-        assert_eq!((ledger.used(), a.charged()), (400_000, 0));
+        assert_eq!((ledger.used(), a.leased(), b.leased()), (400_000, 0, 0));
     }
 }

@@ -9,6 +9,7 @@
 //!     wheel      hints about who has expired
 //!     ledger     one byte budget, an account on it for each shard
 //!   entry      one allocation: header, key, value, note
+//!   lane       what a thread has of a cache: replaced entries, bytes of the ledger
 //!   spares     free blocks that a thread keeps for its next entries
 //!   reclaim    epochs: when what was unlinked can be freed
 //! flight     who loads a key, and who waits
@@ -42,6 +43,7 @@ mod hash;
 mod hot;
 mod index;
 mod key;
+mod lane;
 mod ledger;
 mod memory;
 mod note;

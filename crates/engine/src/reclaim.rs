@@ -184,7 +184,7 @@ impl Domain {
         horizon
     }
 
-    /// Whether no thread but the caller, which joined and is not pinned, can be reading. A thread
+    /// Whether no thread but the caller, which joined, can be reading. A thread
     /// that joins later pins later, and cannot see what the caller unlinked before it asked: the
     /// caller unlinks, fences, and reads the count; the other counts itself, fences in `pin`, and
     /// reads the pointers.

@@ -12,10 +12,11 @@ use crate::entry::{EntryPtr, EntryRef};
 use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
+use crate::lane::{Lane, Lanes, Taken};
 use crate::ledger::{Account, Ledger};
 use crate::policy::{Order, Scale};
 use crate::spares::Spares;
-use crate::thread::{self, Thread};
+use crate::thread::{self, Guard, OWN_STRIPES, Thread};
 use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
 use crossbeam_utils::CachePadded;
@@ -145,16 +146,41 @@ struct Limbo {
     cleared: Vec<EntryPtr>,
 }
 
+impl Limbo {
+    /// Whether one more piece can be noted.
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        self.garbage.has_room() || self.garbage.extend()
+    }
+}
+
 enum Garbage {
     Entry(EntryPtr, u64),
     Part(Part),
+    /// And its bytes when it was taken.
+    Lane(Taken, u64),
 }
 
 impl Garbage {
     fn bytes(&self) -> u64 {
         match self {
-            Self::Entry(_, bytes) => *bytes,
+            Self::Entry(_, bytes) | Self::Lane(_, bytes) => *bytes,
             Self::Part(part) => part.bytes(),
+        }
+    }
+
+    /// Frees it; what is to be released.
+    ///
+    /// # Safety
+    /// Nobody can be reading it, nor using it.
+    unsafe fn free(self, spares: &Spares, linked: bool) -> u64 {
+        // SAFETY: by contract.
+        let destroy = |entry: EntryPtr| unsafe { entry.destroy(spares, linked) as u64 };
+        match self {
+            Self::Entry(entry, _) => destroy(entry),
+            Self::Part(part) => part.bytes(),
+            // SAFETY: by contract.
+            Self::Lane(lane, _) => unsafe { lane.empty(|entry| _ = destroy(entry)) },
         }
     }
 }
@@ -241,11 +267,8 @@ impl Shard {
         let tag = thread::tag();
         let bytes = garbage.bytes();
         let mut limbo = self.limbo.lock();
-        if limbo.garbage.has_room() || limbo.garbage.extend() {
-            limbo.garbage.push((tag, garbage));
-            // One writer at a time, by the lock: no locked operation is needed.
-            let came = self.limbo_in.load(Ordering::Relaxed) + bytes;
-            self.limbo_in.store(came, Ordering::Relaxed);
+        if limbo.has_room() {
+            self.add(&mut limbo, tag, garbage);
         } else {
             // The system has not even memory for this note: better lost than freed too early. Nobody
             // is to wait for it.
@@ -259,6 +282,42 @@ impl Shard {
         if is_full {
             self.collect(ledger);
         }
+    }
+
+    /// Adds a piece of garbage, for which there is room.
+    fn add(&self, limbo: &mut Limbo, tag: u64, garbage: Garbage) {
+        // One writer at a time, by the lock: no locked operation is needed.
+        let came = self.limbo_in.load(Ordering::Relaxed) + garbage.bytes();
+        self.limbo_in.store(came, Ordering::Relaxed);
+        limbo.garbage.push((tag, garbage));
+    }
+
+    /// Takes what threads keep for themselves of the cache, to free it here; whether there was anything.
+    pub(crate) fn take_lanes(&self, lanes: &Lanes) -> bool {
+        let _guard = thread::here().pin();
+        let mut found = false;
+        for stripe in 0..OWN_STRIPES {
+            let mut limbo = self.limbo.lock();
+            if !limbo.has_room() {
+                return found;
+            }
+            // SAFETY: pinned.
+            if let Some(lane) = unsafe { lanes.take(stripe) } {
+                let (tag, bytes) = (thread::tag(), lane.bytes());
+                self.add(&mut limbo, tag, Garbage::Lane(lane, bytes));
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// What the ledger has given out for what was unlinked; exact while nobody uses the cache.
+    pub(crate) fn garbage_bytes(&self) -> u64 {
+        let bytes = |(_, garbage): &(u64, Garbage)| match garbage {
+            Garbage::Lane(lane, _) => lane.bytes(),
+            other => other.bytes(),
+        };
+        self.limbo.lock().garbage.iter().map(bytes).sum()
     }
 
     /// Frees some of what nobody can be reading any more; whether there may be more of it.
@@ -285,19 +344,16 @@ impl Shard {
         }
         let more = free.len() == FREED_AT_ONCE;
         let spares = thread::here().spares();
-        let mut bytes = 0;
+        let (mut bytes, mut released) = (0, 0);
         for garbage in free {
             bytes += garbage.bytes();
-            match garbage {
-                // SAFETY: unlinked before the horizon: nobody reads it.
-                Garbage::Entry(entry, _) => _ = unsafe { entry.destroy(spares, self.linked) },
-                Garbage::Part(part) => drop(part),
-            }
+            // SAFETY: unlinked before the horizon: nobody reads it.
+            released += unsafe { garbage.free(spares, self.linked) };
         }
         if bytes > 0 {
             // Release: see `limbo_bytes`.
             self.limbo_out.fetch_add(bytes, Ordering::Release);
-            self.account.release(ledger, bytes);
+            self.account.release(ledger, released);
         }
         more
     }
@@ -329,11 +385,11 @@ impl Drop for Shard {
             }))
         });
         let limbo = std::mem::take(self.limbo.get_mut());
-        let retired = limbo.garbage.into_items().filter_map(|(_, garbage)| match garbage {
-            Garbage::Entry(entry, _) => Some(entry),
-            Garbage::Part(_) => None,
-        });
-        for entry in retired.chain(limbo.cleared) {
+        for (_, garbage) in limbo.garbage.into_items() {
+            // SAFETY: as above.
+            unsafe { garbage.free(&spares, self.linked) };
+        }
+        for entry in limbo.cleared {
             // SAFETY: as above.
             unsafe { entry.destroy(&spares, self.linked) };
         }
@@ -346,6 +402,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) hasher: KeyHasher,
     pub(crate) versions: Option<Arc<Versions>>,
+    pub(crate) lanes: Lanes,
     /// The keys whose reads the policy is told of.
     pub(crate) samples: Samples,
 }
@@ -369,6 +426,69 @@ impl Deref for ShardRef<'_> {
 }
 
 impl ShardRef<'_> {
+    /// What the thread has of the cache for itself, if it may have anything.
+    #[inline(always)]
+    pub(crate) fn lane<'g>(&self, _: &'g Guard) -> Option<&'g Lane> {
+        // SAFETY: pinned as long as the guard lives.
+        unsafe { self.shared.lanes.of(self.here.stripe()) }.or_else(|| self.open_lane())
+    }
+
+    #[cold]
+    fn open_lane<'g>(&self) -> Option<&'g Lane> {
+        // SAFETY: pinned, as the caller is; the stripe is its own, or has no lane.
+        unsafe { self.shared.lanes.open(self.here.stripe(), self.shared.ledger.cap()) }
+    }
+
+    /// Charges bytes that are about to be allocated to the lane or else to the shard, or refuses.
+    #[inline(always)]
+    pub(crate) fn charge_to(&self, lane: Option<&Lane>, bytes: u64) -> bool {
+        lane.is_some_and(|lane| lane.charge(bytes)) || self.charge(bytes)
+    }
+
+    /// Frees an entry without links that this thread has taken out of the index under this pin, now or
+    /// once nobody can be reading it.
+    #[inline(always)]
+    pub(crate) fn retire_to(&self, lane: &Lane, guard: &Guard, entry: EntryPtr) {
+        if guard.is_alone() {
+            // SAFETY: unlinked, and nobody else is reading.
+            let bytes = unsafe { entry.destroy(self.here.spares(), false) };
+            if lane.release(bytes as u64) {
+                self.release(lane.thin());
+            }
+            return;
+        }
+        // SAFETY: pinned.
+        let bytes = unsafe { entry.read() }.footprint(false);
+        // SAFETY: the lane is this thread's, which found it under this pin.
+        if !lane.takes(bytes) {
+            self.shard.defer_entry(&self.shared.ledger, entry);
+        } else if unsafe { lane.keep(entry, bytes) } {
+            self.turn(lane);
+        }
+    }
+
+    /// A batch of the lane is full: the one before it is freed, or waits with the shard.
+    #[cold]
+    #[inline(never)]
+    fn turn(&self, lane: &Lane) {
+        // Before the horizon, which begins a new epoch: what is pinned from there on does not hold up what
+        // waits now.
+        let tag = thread::tag();
+        // SAFETY: the lane is this thread's, which found it under the pin that it has.
+        let (batch, before) = unsafe { lane.turn(tag) };
+        if thread::horizon() > before {
+            for entry in batch.entries() {
+                // SAFETY: unlinked before the horizon: nobody reads it.
+                unsafe { entry.destroy(self.here.spares(), false) };
+            }
+            if lane.release(batch.bytes()) {
+                self.release(lane.thin());
+            }
+        } else {
+            batch.entries().for_each(|entry| self.shard.defer_entry(&self.shared.ledger, entry));
+        }
+    }
+
     /// Frees an entry that is out of the index, now or once nobody can be reading it.
     #[inline(always)]
     pub(crate) fn retire(&self, entry: EntryPtr) {

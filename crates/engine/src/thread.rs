@@ -154,6 +154,15 @@ pub(crate) struct Guard {
     number: u32,
 }
 
+impl Guard {
+    /// Whether nobody can be reading what this thread has just unlinked: no other thread, and nothing of
+    /// this one that began before the guard.
+    #[inline]
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_outermost && DOMAIN.alone()
+    }
+}
+
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {

@@ -2,7 +2,8 @@
 //! `scripts/count.sh` runs it for each side and size and prints a table.
 //!
 //! `count SIDE WORK ENTRIES KEY-LENGTH OPS`: the sides are breakwater, quick_cache and lru (behind a
-//! mutex), the works read, set (each replaces a value) and none, which only makes the keys.
+//! mutex), the works read, set (each replaces a value), beside (the same, while another thread uses the
+//! cache now and then) and none, which only makes the keys.
 
 use breakwater_benches::load::{Distribution, Payload, mix};
 use breakwater_engine as engine;
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 use std::error::Error;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
+use std::sync::Barrier;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -75,20 +77,40 @@ impl Run<'_> {
 
     fn work_on<const N: usize>(
         &self,
-        get: impl Fn(&[u8; N]) -> Option<Payload>,
-        set: impl Fn(&[u8; N], Payload),
+        get: impl Fn(&[u8; N]) -> Option<Payload> + Sync,
+        set: impl Fn(&[u8; N], Payload) + Sync,
     ) -> Result<(), Box<dyn Error>> {
         (0..self.entries).for_each(|id| set(&key(id), Payload::of(id)));
         let requests = Distribution::Zipf.draw(self.entries, self.ops, 1);
         let read = |id: u32| _ = black_box(get(&key(id)).expect("every key is there"));
         let replace = |id: u32| set(&key(id), Payload::of(id));
         // Counters of reads are saturated, and memory is as it will be.
-        requests.iter().for_each(|&id| if self.work == "set" { replace(id) } else { read(id) });
+        let warm_up = |work: &dyn Fn(u32)| requests.iter().for_each(|&id| work(id));
         match self.work {
-            "read" => measured(&requests, read),
-            "set" => measured(&requests, replace),
+            "read" => {
+                warm_up(&read);
+                measured(&requests, read);
+            }
+            "set" => {
+                warm_up(&replace);
+                measured(&requests, replace);
+            }
+            "beside" => {
+                let (began, ended) = (Barrier::new(2), Barrier::new(2));
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        read(0);
+                        began.wait();
+                        ended.wait();
+                    });
+                    began.wait();
+                    warm_up(&replace);
+                    measured(&requests, replace);
+                    ended.wait();
+                });
+            }
             "none" => measured(&requests, |id| _ = black_box(key::<N>(id))),
-            _ => return Err("works are read, set and none".into()),
+            _ => return Err("works are read, set, beside and none".into()),
         }
         Ok(())
     }

@@ -19,21 +19,27 @@ impl Cache {
     /// A replaced entry leaves; whether it was still alive.
     #[inline(always)]
     pub(super) fn leave_replaced(&self, shard: ShardRef<'_>, old: EntryPtr, payload: u64) -> bool {
-        // SAFETY: out of the index and ours to retire.
-        let read = unsafe { old.read() };
-        shard.exchanged(read.payload(), payload);
-        self.counters.add(shard.here, Count::Sets);
-        if read.is_plain() && !self.listeners.any() {
+        if self.is_untold(shard, old, payload) {
             shard.retire(old);
             return true;
         }
         self.leave_told(shard.here, shard.shard, old)
     }
 
+    /// Counts a replaced entry that leaves; whether it was alive, and nobody is to hear of it.
+    #[inline(always)]
+    pub(super) fn is_untold(&self, shard: ShardRef<'_>, old: EntryPtr, payload: u64) -> bool {
+        // SAFETY: out of the index and ours to retire.
+        let read = unsafe { old.read() };
+        shard.exchanged(read.payload(), payload);
+        self.counters.add(shard.here, Count::Sets);
+        read.is_plain() && !self.listeners.any()
+    }
+
     /// A replaced entry leaves that may be over, or of which somebody is to hear.
     #[cold]
     #[inline(never)]
-    fn leave_told(&self, here: Thread, shard: &Shard, old: EntryPtr) -> bool {
+    pub(super) fn leave_told(&self, here: Thread, shard: &Shard, old: EntryPtr) -> bool {
         let shard = ShardRef { here, shard, shared: &self.shared };
         // SAFETY: out of the index and ours to retire.
         let read = unsafe { old.read() };
@@ -139,6 +145,7 @@ impl Cache {
         let _overall = self.overall.lock();
         self.flights.kill_all();
         let _changing = self.shared.versions.as_ref().map(|versions| versions.changing_all());
+        self.shards[0].take_lanes(&self.shared.lanes);
         for shard in self.shard_refs() {
             self.clear_shard(shard);
         }

@@ -39,6 +39,7 @@ use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
 use crate::index::{Hit, Samples};
 use crate::key::{Key, KeyKind};
+use crate::lane::{Lane, Lanes};
 use crate::ledger::Ledger;
 use crate::memory;
 use crate::policy::Scale;
@@ -163,6 +164,7 @@ impl Cache {
                 ledger,
                 hasher: KeyHasher::new(),
                 versions: versions.map(Arc::new),
+                lanes: Lanes::new(),
                 samples: Samples::default(),
             },
             entry_ledger: Ledger::new(config.max_entries.unwrap_or(u64::MAX)),
@@ -434,10 +436,12 @@ impl Cache {
     /// Bytes charged to the ledger: index, entries, policy, wheel, and what was removed and is not
     /// freed yet. Never more than the bound.
     pub fn bytes(&self) -> u64 {
-        // What was given out, less what the shards hold uncharged: a sum of the charges, read one
-        // after the other, could count bytes twice that move between shards meanwhile.
+        // What was given out, less what shards and threads hold uncharged: a sum of the charges, read
+        // one after the other, could count bytes twice that move between shards meanwhile. Threads
+        // last: what is theirs moves to a shard, and not back.
         let leased: u64 = self.shards.iter().map(|shard| shard.account.leased()).sum();
-        self.shared.ledger.used().saturating_sub(leased)
+        let credit = self.shared.lanes.sum(Lane::credit);
+        self.shared.ledger.used().saturating_sub(leased + credit)
     }
 
     /// Counts and sizes.

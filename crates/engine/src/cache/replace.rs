@@ -43,10 +43,12 @@ impl Cache {
         key: Key<'_>,
         value: Value<'_>,
     ) -> Result<bool, Detour> {
+        let is_small = key.bytes.len() <= MAX_KEY_LEN && value.bytes.len() <= SMALL;
         let payload = key.bytes.len() + value.bytes.len();
         let size = EntryPtr::footprint(false, payload);
-        let is_small = key.bytes.len() <= MAX_KEY_LEN && value.bytes.len() <= SMALL;
-        if !is_small || !shard.charge(size as u64) {
+        let guard = shard.here.pin();
+        let lane = shard.lane(&guard);
+        if !is_small || !shard.charge_to(lane, size as u64) {
             return Err(Detour { made: None, is_new: false });
         }
         let spares = shard.here.spares();
@@ -54,17 +56,24 @@ impl Cache {
             shard.release(size as u64);
             return Err(Detour { made: None, is_new: false });
         };
-        let guard = shard.here.pin();
         // SAFETY: pinned: what the index holds is not freed.
         let matches = move |held: EntryPtr| unsafe { held.read() }.has_key(key);
-        let put = shard.index.replace_at_once(&shard, hash, entry, matches);
-        drop(guard);
-        match put {
-            Some(Put::Replaced(word)) => {
-                Ok(word.entry().is_some_and(|old| self.leave_replaced(shard, old, payload as u64)))
-            }
-            Some(_) => Err(Detour { made: Some(entry), is_new: true }),
-            None => Err(Detour { made: Some(entry), is_new: false }),
+        let old = match shard.index.replace_at_once(&shard, hash, entry, matches) {
+            Some(Put::Replaced(word)) => word.entry(),
+            Some(_) => return Err(Detour { made: Some(entry), is_new: true }),
+            None => return Err(Detour { made: Some(entry), is_new: false }),
+        };
+        let Some(old) = old else { return Ok(false) };
+        if !self.is_untold(shard, old, payload as u64) {
+            drop(guard);
+            return Ok(self.leave_told(shard.here, shard.shard, old));
         }
+        if let Some(lane) = lane {
+            shard.retire_to(lane, &guard, old);
+        } else {
+            drop(guard);
+            shard.retire(old);
+        }
+        Ok(true)
     }
 }

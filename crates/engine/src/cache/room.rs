@@ -59,7 +59,9 @@ impl Cache {
                 continue;
             }
             let pending = self.pending();
-            if pending < bytes && (self.evict_bytes(shard, batch) || self.drop_tables()) {
+            let gives = || shard.take_lanes(&self.shared.lanes);
+            if pending < bytes && (self.evict_bytes(shard, batch) || self.drop_tables() || gives())
+            {
                 waits = 0;
             } else if (pending == 0 && !self.may_be_on_its_way(waits)) || !wait(&mut waits) {
                 return Err(Error::Full);
@@ -252,6 +254,8 @@ impl Cache {
             self.shard_refs().for_each(|shard| shard.guarded.lock().order.shrink(&shard));
         }
         while self.entry_ledger.used() > entries && self.evict_anywhere() {}
+        let gives = || self.shards[0].take_lanes(&self.shared.lanes);
+        gives();
         let mut waits = 0;
         loop {
             let more = self.call_in();
@@ -265,7 +269,10 @@ impl Cache {
             let goes_on = if self.pending() >= excess {
                 wait(&mut waits)
             } else {
-                self.evict_anywhere() || self.shrink() || (self.pending() > 0 && wait(&mut waits))
+                self.evict_anywhere()
+                    || gives()
+                    || self.shrink()
+                    || (self.pending() > 0 && wait(&mut waits))
             };
             if !goes_on {
                 break;
@@ -286,7 +293,7 @@ impl Cache {
 
     /// Evicts one entry of the fullest shard.
     fn evict_anywhere(&self) -> bool {
-        let fullest = self.shards.iter().max_by_key(|shard| shard.account.charged());
+        let fullest = self.shards.iter().max_by_key(|shard| shard.payload());
         let Some(shard) = fullest.map(|shard| self.shard_ref(shard)) else { return false };
         match self.evict_near(shard) {
             Some((from, victim)) => {

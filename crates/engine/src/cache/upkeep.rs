@@ -25,6 +25,7 @@ impl Cache {
         // From here on a deadline that is set rings the alarm, whatever is found below.
         self.wake_at.store(u64::MAX, Ordering::SeqCst);
         self.sweep();
+        self.shards[0].take_lanes(&self.shared.lanes);
         let mut next = u64::MAX;
         for shard in &self.shards {
             while shard.collect(&self.shared.ledger) {}
