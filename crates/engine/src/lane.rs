@@ -50,8 +50,9 @@ pub(crate) struct Lanes([AtomicPtr<Lane>; OWN_STRIPES]);
 pub(crate) struct Lane {
     /// Bytes taken from the ledger and charged for nothing.
     credit: AtomicU64,
-    /// Bytes charged for the garbage.
-    held: AtomicU64,
+    /// Bytes charged for the batch that is being filled, and for the one that waits.
+    filling: AtomicU64,
+    waiting: AtomicU64,
     /// The most bytes of a batch.
     most: u64,
     garbage: UnsafeCell<Garbage>,
@@ -60,17 +61,23 @@ pub(crate) struct Lane {
 #[derive(Default)]
 struct Garbage {
     filling: Batch,
+    /// Entries in it: fewer than it has places for.
+    len: usize,
     waiting: Batch,
     /// Of what waits.
     tag: u64,
 }
 
 /// Entries that are out of the index.
-#[derive(Default)]
-pub(crate) struct Batch {
-    entries: [Option<EntryPtr>; PIECES],
-    len: usize,
-    bytes: u64,
+type Batch = [Option<EntryPtr>; PIECES];
+
+/// A batch that has waited.
+pub(crate) struct Waited {
+    entries: Batch,
+    /// What its entries are charged.
+    pub(crate) bytes: u64,
+    /// Who can read them has announced an epoch up to this one.
+    pub(crate) tag: u64,
 }
 
 /// A lane that is out of its place. Until nobody uses it its thread shares it, which a box would deny.
@@ -152,7 +159,8 @@ impl Lane {
     fn new(most: u64) -> Self {
         Self {
             credit: AtomicU64::new(0),
-            held: AtomicU64::new(0),
+            filling: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
             most,
             garbage: UnsafeCell::new(Garbage::default()),
         }
@@ -167,7 +175,8 @@ impl Lane {
 
     /// Bytes taken from the ledger: its credit, and what its garbage is charged.
     pub(crate) fn bytes(&self) -> u64 {
-        self.credit() + self.held.load(Ordering::Relaxed)
+        let bytes = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        self.credit() + bytes(&self.filling) + bytes(&self.waiting)
     }
 
     /// Charges so many bytes, if there is as much credit. Its thread calls this, as all that follows.
@@ -206,54 +215,46 @@ impl Lane {
     /// [`Lane::turn`] is to be called.
     ///
     /// # Safety
-    /// The calling thread is the lane's, and has been pinned since before it found the lane.
+    /// The calling thread is the lane's, and has been pinned since before it found the lane. A batch that
+    /// is full is turned before this is called again.
     #[inline]
     pub(crate) unsafe fn keep(&self, entry: EntryPtr, bytes: u64) -> bool {
-        self.held.store(self.held.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
-        // SAFETY: nobody else uses the lane meanwhile, as the module says.
-        self.garbage
-            .with_mut(|garbage| unsafe { (*garbage).filling.push(entry, bytes) >= self.most })
+        let filled = self.filling.load(Ordering::Relaxed) + bytes;
+        self.filling.store(filled, Ordering::Relaxed);
+        let len = self.garbage.with_mut(|garbage| {
+            // SAFETY: nobody else uses the lane meanwhile, as the module says.
+            let garbage = unsafe { &mut *garbage };
+            // SAFETY: by contract there is a place left.
+            *unsafe { garbage.filling.get_unchecked_mut(garbage.len) } = Some(entry);
+            garbage.len += 1;
+            garbage.len
+        });
+        len == PIECES || filled >= self.most
     }
 
-    /// The full batch waits from now on, under this tag; the one that has waited, and its tag.
+    /// The full batch waits from now on, under this tag; the one that has waited.
     ///
     /// # Safety
     /// As for [`Lane::keep`].
-    pub(crate) unsafe fn turn(&self, tag: u64) -> (Batch, u64) {
-        let (batch, before) = self.garbage.with_mut(|garbage| {
+    pub(crate) unsafe fn turn(&self, tag: u64) -> Waited {
+        let bytes = self.waiting.load(Ordering::Relaxed);
+        self.waiting.store(self.filling.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.filling.store(0, Ordering::Relaxed);
+        self.garbage.with_mut(|garbage| {
             // SAFETY: as above.
             let garbage = unsafe { &mut *garbage };
+            garbage.len = 0;
             let full = std::mem::take(&mut garbage.filling);
-            (
-                std::mem::replace(&mut garbage.waiting, full),
-                std::mem::replace(&mut garbage.tag, tag),
-            )
-        });
-        self.held.store(self.held.load(Ordering::Relaxed) - batch.bytes, Ordering::Relaxed);
-        (batch, before)
+            let entries = std::mem::replace(&mut garbage.waiting, full);
+            Waited { entries, bytes, tag: std::mem::replace(&mut garbage.tag, tag) }
+        })
     }
 }
 
-impl Batch {
-    /// Adds an entry; the bytes of the batch, any number of them if it has no place left.
-    #[inline]
-    fn push(&mut self, entry: EntryPtr, bytes: u64) -> u64 {
-        self.bytes += bytes;
-        if let Some(place) = self.entries.get_mut(self.len) {
-            *place = Some(entry);
-            self.len += 1;
-        }
-        if self.len < PIECES { self.bytes } else { u64::MAX }
-    }
-
-    /// What its entries are charged.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
+impl Waited {
     /// Its entries.
     pub(crate) fn entries(&self) -> impl Iterator<Item = EntryPtr> {
-        self.entries.iter().copied().flatten()
+        self.entries.into_iter().flatten()
     }
 }
 
@@ -274,7 +275,7 @@ impl Taken {
         let lane = unsafe { Box::from_raw(self.0.as_ptr()) };
         // SAFETY: as above.
         let garbage = lane.garbage.with_mut(|garbage| std::mem::take(unsafe { &mut *garbage }));
-        garbage.waiting.entries().chain(garbage.filling.entries()).for_each(f);
+        garbage.waiting.into_iter().chain(garbage.filling).flatten().for_each(f);
         lane.bytes()
     }
 }

@@ -459,10 +459,12 @@ impl ShardRef<'_> {
         }
         // SAFETY: pinned.
         let bytes = unsafe { entry.read() }.footprint(false);
-        // SAFETY: the lane is this thread's, which found it under this pin.
         if !lane.takes(bytes) {
             self.shard.defer_entry(&self.shared.ledger, entry);
-        } else if unsafe { lane.keep(entry, bytes) } {
+            return;
+        }
+        // SAFETY: the lane is this thread's, which found it under this pin.
+        if unsafe { lane.keep(entry, bytes) } {
             self.turn(lane);
         }
     }
@@ -475,17 +477,17 @@ impl ShardRef<'_> {
         // waits now.
         let tag = thread::tag();
         // SAFETY: the lane is this thread's, which found it under the pin that it has.
-        let (batch, before) = unsafe { lane.turn(tag) };
-        if thread::horizon() > before {
-            for entry in batch.entries() {
+        let waited = unsafe { lane.turn(tag) };
+        if thread::horizon() > waited.tag {
+            for entry in waited.entries() {
                 // SAFETY: unlinked before the horizon: nobody reads it.
                 unsafe { entry.destroy(self.here.spares(), false) };
             }
-            if lane.release(batch.bytes()) {
+            if lane.release(waited.bytes) {
                 self.release(lane.thin());
             }
         } else {
-            batch.entries().for_each(|entry| self.shard.defer_entry(&self.shared.ledger, entry));
+            waited.entries().for_each(|entry| self.shard.defer_entry(&self.shared.ledger, entry));
         }
     }
 

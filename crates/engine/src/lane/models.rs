@@ -72,13 +72,13 @@ impl World {
         assert!(unsafe { lane.keep(entry(old), BYTES) }, "a batch has one entry");
         let tag = self.domain.tag();
         // SAFETY: as above.
-        let (batch, before) = unsafe { lane.turn(tag) };
+        let waited = unsafe { lane.turn(tag) };
         let mut deferred = Vec::new();
-        if self.domain.horizon() > before {
-            batch.entries().for_each(|entry| self.free(entry));
-            lane.release(batch.bytes());
+        if self.domain.horizon() > waited.tag {
+            waited.entries().for_each(|entry| self.free(entry));
+            lane.release(waited.bytes);
         } else {
-            deferred.extend(batch.entries().map(|entry| (entry, before)));
+            deferred.extend(waited.entries().map(|entry| (entry, waited.tag)));
         }
         self.domain.unpin(participant);
         deferred
