@@ -55,11 +55,11 @@ pub(crate) struct Lane {
     waiting: AtomicU64,
     /// The most bytes of a batch.
     most: u64,
-    garbage: UnsafeCell<Garbage>,
+    batches: UnsafeCell<Batches>,
 }
 
 #[derive(Default)]
-struct Garbage {
+struct Batches {
     filling: Batch,
     /// Entries in it: fewer than it has places for.
     len: usize,
@@ -162,7 +162,7 @@ impl Lane {
             filling: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             most,
-            garbage: UnsafeCell::new(Garbage::default()),
+            batches: UnsafeCell::new(Batches::default()),
         }
     }
 
@@ -221,13 +221,13 @@ impl Lane {
     pub(crate) unsafe fn keep(&self, entry: EntryPtr, bytes: u64) -> bool {
         let filled = self.filling.load(Ordering::Relaxed) + bytes;
         self.filling.store(filled, Ordering::Relaxed);
-        let len = self.garbage.with_mut(|garbage| {
+        let len = self.batches.with_mut(|batches| {
             // SAFETY: nobody else uses the lane meanwhile, as the module says.
-            let garbage = unsafe { &mut *garbage };
+            let batches = unsafe { &mut *batches };
             // SAFETY: by contract there is a place left.
-            *unsafe { garbage.filling.get_unchecked_mut(garbage.len) } = Some(entry);
-            garbage.len += 1;
-            garbage.len
+            *unsafe { batches.filling.get_unchecked_mut(batches.len) } = Some(entry);
+            batches.len += 1;
+            batches.len
         });
         len == PIECES || filled >= self.most
     }
@@ -240,13 +240,13 @@ impl Lane {
         let bytes = self.waiting.load(Ordering::Relaxed);
         self.waiting.store(self.filling.load(Ordering::Relaxed), Ordering::Relaxed);
         self.filling.store(0, Ordering::Relaxed);
-        self.garbage.with_mut(|garbage| {
+        self.batches.with_mut(|batches| {
             // SAFETY: as above.
-            let garbage = unsafe { &mut *garbage };
-            garbage.len = 0;
-            let full = std::mem::take(&mut garbage.filling);
-            let entries = std::mem::replace(&mut garbage.waiting, full);
-            Waited { entries, bytes, tag: std::mem::replace(&mut garbage.tag, tag) }
+            let batches = unsafe { &mut *batches };
+            batches.len = 0;
+            let full = std::mem::take(&mut batches.filling);
+            let entries = std::mem::replace(&mut batches.waiting, full);
+            Waited { entries, bytes, tag: std::mem::replace(&mut batches.tag, tag) }
         })
     }
 }
@@ -274,8 +274,8 @@ impl Taken {
         // SAFETY: made from a box in `open`, taken from its place once, and used by nobody.
         let lane = unsafe { Box::from_raw(self.0.as_ptr()) };
         // SAFETY: as above.
-        let garbage = lane.garbage.with_mut(|garbage| std::mem::take(unsafe { &mut *garbage }));
-        garbage.waiting.into_iter().chain(garbage.filling).flatten().for_each(f);
+        let batches = lane.batches.with_mut(|batches| std::mem::take(unsafe { &mut *batches }));
+        batches.waiting.into_iter().chain(batches.filling).flatten().for_each(f);
         lane.bytes()
     }
 }

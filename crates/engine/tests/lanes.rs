@@ -1,7 +1,7 @@
 //! What a thread keeps of a cache for itself is within the bound, and serves others who need it.
 
 use breakwater_engine::{Cache, Config, Error, Expiry, Key, Policy, Value};
-use std::sync::Barrier;
+use std::sync::mpsc::channel;
 use std::thread;
 
 const MAX_BYTES: u64 = 1 << 20;
@@ -27,17 +27,18 @@ fn fill(cache: &Cache) -> u64 {
 
 /// Has a thread replace values again and again, and sleep while `f` runs.
 fn beside_one_that_has_replaced<R>(cache: &Cache, f: impl FnOnce() -> R) -> R {
-    let (replaced, done) = (Barrier::new(2), Barrier::new(2));
+    let (replaced, is_ready) = channel();
+    let (asleep, done) = channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        scope.spawn(move || {
             (0..100).for_each(|_| _ = set(cache, 0).unwrap());
-            replaced.wait();
-            done.wait();
+            replaced.send(()).unwrap();
+            // Until the other end is dropped.
+            done.recv().unwrap_err();
         });
-        replaced.wait();
-        let result = f();
-        done.wait();
-        result
+        let _asleep = asleep;
+        is_ready.recv().unwrap();
+        f()
     })
 }
 
@@ -54,7 +55,8 @@ fn what_a_sleeping_thread_has_replaced_makes_room_for_others() {
 fn upkeep_and_clear_free_what_a_sleeping_thread_has_replaced() {
     let once = cache();
     set(&once, 0).unwrap();
-    let ways: [(&str, fn(&Cache)); 2] = [
+    type Way = fn(&Cache);
+    let ways: [(&str, Way); 2] = [
         ("maintain", |cache| _ = cache.maintain()),
         ("clear", |cache| {
             cache.clear();
@@ -69,8 +71,13 @@ fn upkeep_and_clear_free_what_a_sleeping_thread_has_replaced() {
                 before > once.bytes(),
                 "{name}: what was replaced is charged until it is freed"
             );
-            way(&cache);
-            assert_eq!(cache.bytes(), once.bytes(), "{name}");
+            // Other tests of this process may be reading at the very moment.
+            let is_free = |_| {
+                way(&cache);
+                thread::yield_now();
+                cache.bytes() == once.bytes()
+            };
+            assert!((0..10_000).any(is_free), "{name}: {} bytes are left", cache.bytes());
         });
         cache.audit().unwrap();
     }

@@ -16,20 +16,20 @@ const PLACE_AT: u32 = 14;
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Ring {
+struct GhostRing {
     /// Where the next fingerprint goes.
     hand: u16,
     /// 0 where there is none.
     fingerprints: [u16; WAYS],
 }
 
-impl Ring {
+impl GhostRing {
     const EMPTY: Self = Self { hand: 0, fingerprints: [0; WAYS] };
 }
 
 #[derive(Default)]
 pub(super) struct Ghost {
-    rings: Vec<Ring>,
+    rings: Vec<GhostRing>,
     /// Keys that are to be remembered.
     limit: u64,
     /// Places of each ring that are in use for that; 0 while there are no rings.
@@ -69,7 +69,7 @@ impl Ghost {
     }
 
     /// The ring of a key; there is one.
-    fn ring_of(&mut self, hint: Hint) -> &mut Ring {
+    fn ring_of(&mut self, hint: Hint) -> &mut GhostRing {
         // A fraction times the length: the bits that choose a bucket of the index, as high as they go.
         let place = u64::from(hint.bits() << PLACE_AT);
         let at = (place * self.rings.len() as u64) >> u32::BITS;
@@ -95,7 +95,7 @@ impl Ghost {
     fn rebuild(&mut self, limit: u64, host: &impl Host) {
         // Some room for more: what is remembered is lost when they are rebuilt.
         let wanted = (limit * 9 / 8).div_ceil(WAYS as u64) as usize;
-        let bytes = |len: usize| (len * size_of::<Ring>()) as u64;
+        let bytes = |len: usize| (len * size_of::<GhostRing>()) as u64;
         if !host.charge(bytes(wanted)) {
             return;
         }
@@ -103,14 +103,14 @@ impl Ghost {
             host.release(bytes(wanted));
             return;
         };
-        rings.resize(wanted, Ring::EMPTY);
+        rings.resize(wanted, GhostRing::EMPTY);
         host.release(self.footprint());
         self.rings = rings;
     }
 
     /// What the rings are charged.
     pub(super) fn footprint(&self) -> u64 {
-        (self.rings.len() * size_of::<Ring>()) as u64
+        (self.rings.len() * size_of::<GhostRing>()) as u64
     }
 }
 
