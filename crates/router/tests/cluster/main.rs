@@ -1,7 +1,8 @@
 //! A node in front of a Redis Cluster, without a socket: slots move, masters change, servers come and
 //! go, know different things and lose connections, while clients work. Each client gets one reply to
 //! each request, in order, and a right one; no write is done twice, or in another order than its client
-//! made it; nothing waits for ever once the cluster is well.
+//! made it, but where a server has refused the first of two and done the second, since their slot had
+//! left it and come back; nothing waits for ever once the cluster is well.
 
 mod client;
 mod nodes;
@@ -127,4 +128,46 @@ fn a_server_that_was_a_replica_and_is_one_again_answers_no_read_of_its_clients_o
     let mut world = run(Setup { two: false, remembers: false, replicas: false }, &steps);
     world.pass(3_000);
     read_all(&mut world);
+}
+
+/// The server refuses a write and does what was sent behind it, since its keys were away and are back.
+#[test]
+fn what_a_client_reads_behind_its_write_is_read_behind_it_wherever_that_went() {
+    use Ask::*;
+    let write_and_read = [
+        Step::Ask(188, vec![Transaction(60, false), Transaction(80, false)]),
+        Step::FailOver(14),
+        Step::Ask(118, vec![Get(12), Transaction(0, false), Transaction(164, false)]),
+        Step::Arrive,
+        Step::Arrive,
+        Step::Ask(87, vec![Get(0), Set(37)]),
+        Step::Forward(84),
+        Step::FailOver(74),
+        Step::Ask(31, vec![Get(133)]),
+    ];
+    let with_replicas = [
+        Step::Ask(18, vec![MGet(36), Set(92)]),
+        Step::FailOver(0),
+        Step::Ask(0, vec![Get(0)]),
+        Step::Arrive,
+        Step::Ask(90, vec![MGet(104)]),
+        Step::FailOver(0),
+        Step::Ask(0, vec![Get(0)]),
+        Step::Ask(32, vec![MGet(52)]),
+        Step::Arrive,
+        Step::Ask(4, vec![Set(20)]),
+        Step::Forward(193),
+        Step::Ask(116, vec![Get(0), Get(212)]),
+        Step::FailOver(32),
+    ];
+    for (replicas, steps) in [(false, write_and_read.as_slice()), (true, &with_replicas)] {
+        let mut world = World::new(Setup { two: false, remembers: false, replicas });
+        if !replicas {
+            world.arrive();
+            world.pass(200);
+        }
+        steps.iter().for_each(|step| world.take(step));
+        world.calm();
+        read_all(&mut world);
+    }
 }

@@ -104,6 +104,16 @@ pub struct Cluster {
     pub past: BTreeMap<String, Vec<String>>,
     /// How often each key was read.
     pub reads: BTreeMap<String, usize>,
+    /// Writes that were refused, with who has refused them; and those that were done by whom an earlier
+    /// write of the same client and key was refused, which is still to be done.
+    refused: BTreeSet<(usize, String, String)>,
+    overtook: BTreeSet<(String, String)>,
+}
+
+/// The client of a value, and the number of the write among its own.
+fn write_of(mark: &str) -> Option<(u64, usize)> {
+    let (client, number) = mark.split_once('.')?;
+    Some((client.parse().ok()?, number.parse().ok()?))
 }
 
 impl Cluster {
@@ -128,6 +138,8 @@ impl Cluster {
             logs: std::array::from_fn(|_| vec![]),
             past: BTreeMap::new(),
             reads: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            overtook: BTreeSet::new(),
         }
     }
 
@@ -222,7 +234,9 @@ impl Cluster {
     pub fn fail_over(&mut self, shard: usize) {
         let old = self.truth.masters[shard];
         let new = if old < SHARDS { old + SHARDS } else { old - SHARDS };
-        if new >= NODES || !self.nodes[new].up || self.is_moving(shard) {
+        // Nobody is elected who hears nothing of the others, and has not the writes of its master.
+        let elected = new < NODES && self.nodes[new].up && self.nodes[new].ok;
+        if !elected || self.is_moving(shard) {
             return;
         }
         self.replicate(new);
@@ -311,6 +325,15 @@ impl Cluster {
     }
 
     fn wrote(&mut self, node: usize, key: &str, value: &str) {
+        let done = |mark: &String| self.past.get(key).is_some_and(|past| past.contains(mark));
+        let (client, number) = write_of(value).expect("a mark");
+        let overtakes = self.refused.iter().any(|(by, of, mark)| {
+            let earlier = write_of(mark).is_some_and(|(of, at)| of == client && at < number);
+            (*by, of.as_str()) == (node, key) && earlier && !done(mark)
+        });
+        if overtakes {
+            self.overtook.insert((key.into(), value.into()));
+        }
         self.past.entry(key.into()).or_default().push(value.into());
         self.change(node, key, Some(value.into()));
     }
@@ -340,6 +363,11 @@ impl Cluster {
         for peer in self.peers.values_mut().filter(|peer| peer.node == node) {
             peer.touched |= peer.watched.contains(key);
         }
+    }
+
+    /// Whether a write was done before an earlier one of its client, which its server has refused.
+    pub fn has_overtaken(&self, key: &str, mark: &str) -> bool {
+        self.overtook.contains(&(key.into(), mark.into()))
     }
 
     // ---- connections
@@ -402,6 +430,10 @@ impl Cluster {
         }
         match (&mut peer.queue, refused, name) {
             (queue, Some(why), _) => {
+                if matches!(name, "SET" | "MSET") {
+                    let marks = words[1..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+                    self.refused.extend(marks.map(|(key, mark)| (peer.node, key, mark)));
+                }
                 match queue {
                     Some(_) if name == "EXEC" => {
                         (*queue, peer.touched) = (None, false);

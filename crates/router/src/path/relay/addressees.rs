@@ -60,6 +60,12 @@ impl Addressees {
         self.sent.as_ref()?.get(at).map(<[u8]>::to_vec)
     }
 
+    /// Whose reply this is, if it is to come.
+    pub(super) fn to(&self, token: u64) -> Option<&To> {
+        let at = token.checked_sub(self.first)? as usize;
+        self.all.get(at)?.as_ref().map(|one| &one.to)
+    }
+
     /// Those whose replies are to come, with their tokens.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &To)> {
         (self.first..).zip(&self.all).filter_map(|(token, one)| Some((token, &one.as_ref()?.to)))

@@ -5,7 +5,8 @@
 //! what its client asks next            waits in the session
 //! what was sent behind it, and is      goes on a detour behind it, and is not sent again before it
 //! refused as well                      is answered, if both concern a key and one is more than a read
-//! what was sent behind it and is done  cannot be called back: where that may be, its client gets the
+//! what was sent behind it and is done  a read is asked again, behind it; what is more than a read
+//!                                      cannot be called back: where that may be, its client gets the
 //!                                      server's refusal (`Relay::is_followed`)
 //! ```
 //! Refusals come in the order of the requests, since those of a client that concern one key are on one
@@ -71,6 +72,25 @@ impl Detours {
     #[inline]
     pub(super) fn has(&self, client: ClientId) -> bool {
         !self.of.is_empty() && self.of.contains_key(&client)
+    }
+
+    /// Whether a read of these clients has come before what one of them asked ahead of it, and what
+    /// may have changed its keys.
+    #[inline]
+    pub(super) fn are_ahead_of(&self, clients: &[ClientId], scope: impl FnOnce() -> Scope) -> bool {
+        let own = || clients.iter().filter_map(|client| self.of.get(client)).flatten();
+        let mut writes =
+            own().filter_map(|id| self.all.get(id)).filter(|other| !other.reads).peekable();
+        writes.peek().is_some() && {
+            let scope = scope();
+            writes.any(|other| other.scope.meets(&scope))
+        }
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// Whether one has to wait for another one of its client that began before it.

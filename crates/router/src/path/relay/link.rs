@@ -355,8 +355,11 @@ impl Relay {
             Heard::Push(push) if is_ear => self.heard(server, &push),
             Heard::Push(push) => self.pushed(id, owner, push),
             Heard::Reply(token, kind, reply) => {
+                let place = (link.protocol, link.pin.unwrap_or(link.db));
                 let refused = clustered && is_refusal(kind, &reply);
+                let early = if refused { None } else { self.is_early(id, token) };
                 let keeps = refused || !self.lanes.is_empty();
+                let Some(link) = self.links.get_mut(&id) else { return };
                 let request = keeps.then(|| link.to.request(token)).flatten();
                 let Some(Addressee { to, asked }) = link.to.take(token) else { return };
                 self.count(server, Flow::InFlight, -1);
@@ -364,12 +367,15 @@ impl Relay {
                 if let Some(class) = to.class() {
                     self.clocked(server, class, asked);
                 }
-                match refused {
+                match refused || early.is_some() {
                     true => self.doubt(id, &to),
                     false => {
                         self.answered_quietly(id, &to, kind, &reply);
                         self.answered_in_lane(id, &to, request.as_deref(), (kind, &reply));
                     }
+                }
+                if let Some(request) = early {
+                    return self.read_again(to, &request, place);
                 }
                 let refused = request.filter(|_| refused);
                 match (to, refused) {

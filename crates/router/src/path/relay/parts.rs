@@ -152,7 +152,13 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
             let (changes, protocol) = (errand.changes, request.protocol);
-            let to = To::Client { client, ticket: part, changes, protocol };
+            let to = match writes || tracked.is_some() {
+                true => To::Client { client, ticket: part, changes, protocol },
+                false => {
+                    let waiter = Waiter { client, ticket: part, protocol, joined: None };
+                    To::Beside { waiter, form: Form::Alike }
+                }
+            };
             self.send(link, &errand.request, to);
         }
         Ok(Some(Taken::Done))

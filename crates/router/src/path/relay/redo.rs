@@ -7,6 +7,8 @@
 //! TRYAGAIN, CLUSTERDOWN, LOADING       whoever has the keys then is asked, a little later
 //! the connection was lost before the   the same
 //! request was written, or it is a read
+//! a read is answered before what its   the same, behind that
+//! client asked ahead of it was done
 //! ```
 //! None of these has been done, but for reads, which may be done twice. All of that is bounded: what
 //! is said last is the reply then. Clients whose next requests have to wait for a server wait as long
@@ -315,6 +317,25 @@ impl Relay {
         });
         self.hurry_map();
         self.wake_by(Some(due));
+    }
+
+    /// The request of a reply, if that is to a read which the server has done though it has refused
+    /// what a client of it asked ahead: the keys were away and have come back.
+    pub(super) fn is_early(&self, id: LinkId, token: u64) -> Option<Vec<u8>> {
+        let link = self.links.get(&id).filter(|_| !self.detours.is_empty())?;
+        let clients = match link.to.to(token)? {
+            To::Value(flight) => self.waiters_of(*flight),
+            To::Again(_) => return None,
+            to if to.is_read() => to.clients(),
+            _ => return None,
+        };
+        let request = link.to.request(token)?;
+        self.detours.are_ahead_of(&clients, || self.scope_of(&request)).then_some(request)
+    }
+
+    /// A read is done again, behind what was asked ahead of it.
+    pub(super) fn read_again(&mut self, to: To, request: &[u8], place: (Protocol, u8)) {
+        self.retry(to, request, place, "TRYAGAIN the keys are moving to another server");
     }
 
     /// A request is not done, since its connection was lost: whether it is tried again.
