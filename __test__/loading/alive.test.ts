@@ -18,6 +18,8 @@ const timers: Record<string, Cases> = {
   // They run until somebody ends them: `admin/orders`, `laboratory/record`,
   // `deploy/systemd`, `dashboard/top`.
   'cli/orders.ts': { awaited: [], forgotten: [] },
+  // It holds up the end of the command: `router/log-readers`.
+  'cli/outlet.ts': { awaited: [], forgotten: [] },
   'cli/record.ts': { awaited: [], forgotten: [] },
   'cli/systemd.ts': { awaited: [], forgotten: [] },
   'cli/top.ts': { awaited: [], forgotten: [] },

@@ -5,6 +5,7 @@ import { dateNow, timeOfDay } from '../base/runtime.ts'
 import type { LogFormat } from '../router/config.ts'
 import type { LogFields, LogLevel, RouterLogger } from '../router/index.ts'
 import { isTold } from '../router/log.ts'
+import { Outlet } from './outlet.ts'
 
 type Level = keyof RouterLogger
 type Tell = (level: Level, fields: LogFields, message: string) => void
@@ -13,8 +14,6 @@ const LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies Level[]
 export const LOG_FORMATS: readonly LogFormat[] = ['auto', 'plain', 'json', 'pretty']
 /** What the command says by itself, in the names that its options have. */
 const OWN: ReadonlySet<string> = new Set(['reload_refused'])
-/** The most characters that wait for a reader of the log; beyond, lines are left out. */
-const MOST = 4 * 1024 * 1024
 const COLORS: Record<Level, string> = { debug: '90', info: '32', warn: '33', error: '31' }
 
 /** Where a node is logged that serves. */
@@ -23,19 +22,19 @@ export class Log {
   /** From which level on it is told, once that is known. */
   level: LogLevel | undefined
   readonly #write: Tell
-  readonly #flush: () => void
+  readonly #outlets: readonly Outlet[]
 
-  private constructor(format: Log['format'], write: Tell, flush = () => {}) {
+  private constructor(format: Log['format'], write: Tell, outlets: readonly Outlet[]) {
     this.format = format
     this.#write = write
-    this.#flush = flush
+    this.#outlets = outlets
   }
 
   /** Throws {@link InvalidOptionError}. */
   static async open(asked: LogFormat = 'auto'): Promise<Log> {
     const format = resolved(asked)
     if (format === 'json') return Log.#json()
-    return new Log(format, format === 'pretty' ? pretty : plain)
+    return format === 'pretty' ? Log.#pretty() : Log.#plain()
   }
 
   static async #json(): Promise<Log> {
@@ -43,9 +42,7 @@ export class Log {
       const allowed = "'plain' or 'pretty', or 'json' with its package (npm install pino)"
       throw new InvalidOptionError('logFormat', 'json', allowed)
     })
-    const out = pino.destination({ fd: 1, sync: false, maxLength: MOST })
-    // As the streams of the process do.
-    out.on('error', () => {})
+    const out = new Outlet(process.stdout, count => write(...leftOut(count)))
     const logger = pino(
       {
         base: null,
@@ -57,13 +54,36 @@ export class Log {
       out,
     )
     const write: Tell = (level, fields, message) => logger[level](fields, message)
-    return new Log('json', write, () => {
-      try {
-        out.flushSync()
-      } catch {
-        // Nobody reads it any more.
-      }
-    })
+    return new Log('json', write, [out])
+  }
+
+  /** Lines of words. What failed is a warning of the process. */
+  static #plain(): Log {
+    const outletOf = (stream: NodeJS.WriteStream) => {
+      const outlet: Outlet = new Outlet(stream, count => {
+        const [, , message] = leftOut(count)
+        outlet.write(`breakwater: ${message}\n`)
+      })
+      return outlet
+    }
+    const [out, err] = [outletOf(process.stdout), outletOf(process.stderr)]
+    const write: Tell = (level, fields, message) => {
+      // It greets in words of its own.
+      if (fields.event === 'listening') return
+      if (fields.err !== undefined) return process.emitWarning(fields.err)
+      const isBad = level === 'warn' || level === 'error'
+      ;(isBad ? err : out).write(`breakwater: ${message}\n`)
+    }
+    return new Log('plain', write, [out, err])
+  }
+
+  /** Lines of words with the time, in colours where they are wanted. */
+  static #pretty(): Log {
+    const out: Outlet = new Outlet(process.stdout, count => write(...leftOut(count)))
+    const write: Tell = (level, { event }, message) => {
+      if (event !== 'listening') out.write(pretty(level, event, message))
+    }
+    return new Log('pretty', write, [out])
   }
 
   /** Refuses another format than it has: throws {@link InvalidOptionError}. */
@@ -95,9 +115,9 @@ export class Log {
     return isTold(level, this.level)
   }
 
-  /** Has everything written, before the process ends. */
-  end(): void {
-    this.#flush()
+  /** Has everything written, before the process ends; waits for no reader that stands still. */
+  async end(): Promise<void> {
+    await Promise.all(this.#outlets.map(outlet => outlet.drained()))
   }
 }
 
@@ -108,24 +128,17 @@ function resolved(asked: LogFormat): Exclude<LogFormat, 'auto'> {
   return process.stdout.isTTY ? 'pretty' : 'plain'
 }
 
-/** A line of words. What failed is a warning of the process. */
-function plain(level: Level, { err, event }: LogFields, message: string): void {
-  // It greets in words of its own.
-  if (event === 'listening') return
-  if (err !== undefined) {
-    process.emitWarning(err)
-    return
-  }
-  const stream = level === 'warn' || level === 'error' ? process.stderr : process.stdout
-  stream.write(`breakwater: ${message}\n`)
+/** What is told of lines that nobody has read. */
+function leftOut(count: number): Parameters<Tell> {
+  const message = `${count} more lines, which nobody has read in time`
+  return ['warn', { event: 'left_out', of: 'log', count }, message]
 }
 
 /** A line of words with the time, in colours where they are wanted. */
-function pretty(level: Level, { event }: LogFields, message: string): void {
-  if (event === 'listening') return
+function pretty(level: Level, event: string, message: string): string {
   const isPlain = !process.stdout.isTTY || Boolean(process.env.NO_COLOR)
   const paint = (code: string, text: string) => (isPlain ? text : `\x1b[${code}m${text}\x1b[0m`)
   const time = paint('90', timeOfDay(dateNow()))
   const name = paint(COLORS[level], level.padEnd(5))
-  process.stdout.write(`${time} ${name} ${message} ${paint('90', event)}\n`)
+  return `${time} ${name} ${message} ${paint('90', event)}\n`
 }

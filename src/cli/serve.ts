@@ -229,7 +229,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     const reason = explain(error, settings?.config)
     if (log?.format !== 'json') process.stderr.write(`breakwater: ${reason}\n`)
     else log.tell('error', { event: 'not_started', reason }, reason)
-    log?.end()
+    await log?.end()
     process.exit(1)
   }
 }
@@ -273,7 +273,7 @@ async function start(
 async function ended({ router, admin, log }: Node): Promise<never> {
   await router.close()
   await admin?.close()
-  log.end()
+  await log.end()
   process.exit(0)
 }
 
