@@ -89,6 +89,16 @@ fn clients_that_wait_for_other_kinds_of_connections_make_them_no_more() {
 }
 
 #[test]
+fn what_waits_for_connections_one_after_the_other_waits_each_for_its_own_time() {
+    // Two clients have the connections for single clients, and keep them.
+    let taken = [ask(0, &[Ask::Watch(0)]), ask(1, &[Ask::Monitor]), Step::Settle];
+    let news = [Ask::Subscribe(Kind::Channel, 0), Ask::Unsubscribe(Kind::Channel, 0)];
+    let waits = (0..5).flat_map(|_| [&[Ask::Watch(0)][..], &news].concat()).collect();
+    let steps = taken.into_iter().chain([Step::Pipeline(2, waits)]).collect();
+    storm::weather(&Case { setup: honest(End::Answers), steps });
+}
+
+#[test]
 fn a_connection_of_who_is_gone_is_given_to_one_client_at_a_time() {
     for last in [Ask::Caching, Ask::Unwatch, Ask::Block(0), Ask::Exec] {
         let begun = ask(0, &[Ask::Watch(0), Ask::Multi, last]);

@@ -38,9 +38,17 @@ pub fn pauses(ask: &Ask) -> u64 {
     }
 }
 
+/// Whether something that is asked waits for a connection of its own, perhaps.
+pub fn wants_own(ask: &Ask) -> bool {
+    matches!(ask, Ask::Any(..) | Ask::Watch(_) | Ask::Block(_) | Ask::Monitor | Ask::Wait)
+}
+
 /// A client.
 pub struct Client {
     pub relay: usize,
+    /// How much it has been given, and how many things it has asked that want a connection of their own.
+    pub given: usize,
+    pub own: u64,
     session: Session,
     /// Commands wait in the core for replies to be taken, or for the store.
     waits: bool,
@@ -67,6 +75,8 @@ impl Client {
     pub fn new(relay: usize, session: Session, honest: bool) -> Self {
         Self {
             relay,
+            given: 0,
+            own: 0,
             session,
             waits: false,
             awaits: false,
@@ -175,6 +185,7 @@ impl Client {
         let mut bytes = vec![];
         for ask in all {
             let words = self.words(*ask, clients);
+            self.own += u64::from(wants_own(ask));
             write_request(&mut bytes, &words);
             self.asked.push_back(Asked { number: self.next, words });
             self.next += 1;
@@ -196,6 +207,7 @@ impl Client {
         } else {
             self.session.hold(bytes, &mut output, Some(relay))
         };
+        self.given += output.bytes.len();
         self.backlog.append(&mut output.bytes);
         self.waits = next == Next::Resume && !self.awaits;
         self.awaits |= next == Next::Await;
@@ -216,7 +228,9 @@ impl Client {
             self.over = true;
             return;
         }
+        let before = self.backlog.len();
         self.session.deliver(delivery, &mut self.backlog);
+        self.given += self.backlog.len() - before;
         self.waits |= self.awaits;
         self.awaits = false;
         self.over |= delivery.ends;

@@ -23,10 +23,13 @@ const START: u64 = 1_700_000_000_000;
 const CLIENTS: usize = 5;
 /// The largest value of a request, and what belongs to it.
 const PIECE: usize = 70_000;
-/// How long, in milliseconds, anything may wait that was asked in the storm when that is over, besides
-/// pauses. A read that another thread leads waits for `store_timeout` and the 3 s after which a server
-/// that says nothing is taken for dead; what its client is let in to ask then has `store_timeout` anew,
-/// if it is a read that is shared.
+/// How long, in milliseconds, a client may be given nothing of what it has asked in the storm when that
+/// is over, besides pauses. All of it takes no longer, but for what waits for a connection of its own:
+/// each such request has its time behind the store's last reply to its client.
+///
+/// A read that another thread leads waits for `store_timeout` and the 3 s after which a server that says
+/// nothing is taken for dead; what its client is let in to ask then has `store_timeout` anew, if it is a
+/// read that is shared.
 const PATIENCE: u64 = 7_000;
 /// For how long, in milliseconds, what is lost is tried again, in a storm where it is.
 const RETRY: u64 = 700;
@@ -477,6 +480,9 @@ impl Storm {
         // A read that is asked again has its time anew.
         let again = if self.setup.retries { RETRY + limits(true).store_timeout } else { 0 };
         let patience = PATIENCE + again + self.pauses;
+        let own = self.clients.iter().map(|client| client.own).max().unwrap_or_default();
+        let whole = patience + limits(false).store_timeout * own.saturating_sub(3);
+        let mut given = [(0, begun); CLIENTS];
         loop {
             self.arrive();
             let blocking = self.setup.end == End::Silent;
@@ -493,8 +499,15 @@ impl Storm {
             let at = self.relays.iter().filter_map(Relay::wake_at).min();
             let at = at.expect("somebody waits, and nothing will ever happen");
             self.clock.advance(at.saturating_sub(self.clock.now()).max(1));
-            let passed = self.clock.now() - begun;
-            assert!(passed <= patience, "somebody waits for too long: {passed} ms");
+            let now = self.clock.now();
+            assert!(now - begun <= whole, "somebody waits for too long: {} ms", now - begun);
+            for (client, (given, since)) in self.clients.iter().zip(&mut given) {
+                if client.is_served(blocking) || client.given > *given {
+                    (*given, *since) = (client.given, now);
+                }
+                let waited = now - *since;
+                assert!(waited <= patience, "a client waits for too long: {waited} ms");
+            }
         }
         if self.setup.end == End::Answers {
             self.clients.iter().for_each(Client::check_answered);
