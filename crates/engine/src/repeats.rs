@@ -8,7 +8,7 @@ const KEYS: usize = 32;
 /// Reads of a key that are told one by one, before they are told together.
 const SINGLE: u64 = 4;
 /// Reads of a key between two of which the second tells of all.
-const TOGETHER: u64 = 12;
+pub(crate) const TOGETHER: u64 = 12;
 
 const COUNT: u64 = 15;
 const _: () = assert!(SINGLE + TOGETHER <= COUNT + 1);

@@ -3,7 +3,7 @@
 //! # Locks
 //! `order` guards policy and wheel, `limbo` the garbage. A thread that holds `order` may take
 //! `limbo`; never the other way, and never the locks of two shards. Reads take neither, but for
-//! `lru` and, for a sample of the keys, `auto`, which try `order` and go on without when it is taken.
+//! `lru`, which try `order` and go on without when it is taken.
 //! Listeners run under none.
 
 use crate::config::Policy;
@@ -14,7 +14,7 @@ use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
 use crate::lane::{Lane, Lanes, Taken};
 use crate::ledger::{Account, Ledger};
-use crate::policy::{Order, Scale};
+use crate::policy::{Backlog, Order, Scale};
 use crate::spares::Spares;
 use crate::thread::{self, Guard, OWN_STRIPES, Thread};
 use crate::versions::{Changing, Versions};
@@ -122,6 +122,8 @@ pub(crate) struct Shard {
     lost_bytes: AtomicU64,
     /// Whether entries have links in front of them.
     linked: bool,
+    /// Where the policy is to be told of reads of a sample.
+    pub(crate) backlog: Option<Box<Backlog>>,
 }
 
 /// Of the bytes of a shard's keys and values, so much may serve the policy alone, where bytes are
@@ -205,6 +207,7 @@ impl Shard {
             limbo_out: AtomicU64::new(0),
             lost_bytes: AtomicU64::new(0),
             linked: policy == Policy::Lru,
+            backlog: (policy == Policy::Auto).then(|| Box::new(Backlog::new())),
         })
     }
 
@@ -537,6 +540,13 @@ impl Host for ShardRef<'_> {
 
     fn sample(&self, before: Sample, now: Sample) {
         self.shared.samples.change(before, now);
+    }
+
+    #[inline]
+    fn take_reads(&self, each: impl FnMut(u64, u64)) {
+        if let Some(backlog) = &self.shard.backlog {
+            backlog.take(each);
+        }
     }
 
     #[inline(always)]

@@ -33,7 +33,7 @@ use liveness::Look;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Policy, Weigh};
-use crate::entry::{EntryPtr, EntryRef, LAST_DEADLINE};
+use crate::entry::{EntryRef, LAST_DEADLINE};
 use crate::flight::FlightTable;
 use crate::hash::KeyHasher;
 use crate::hot::{HotKey, HotKeys};
@@ -382,7 +382,7 @@ impl Cache {
             Policy::Lfu => hit.count_read(),
             Policy::Auto => {
                 hit.count_read();
-                self.tell_shadows(here, hash, hit.entry());
+                self.tell_shadows(here, hash);
             }
             Policy::Lru => {
                 // Taken: another thread tells the policy. Exact with one, near with many.
@@ -394,22 +394,17 @@ impl Cache {
         }
     }
 
-    /// Tells `auto` of a read of a key of its sample, or of several together, unless another thread is
-    /// telling the policy something: what it learns is a sample anyway. The caller is pinned.
+    /// Notes a read of a key of the sample of `auto`, or several together, for the next eviction to tell
+    /// the shadows of.
     #[inline]
-    pub(super) fn tell_shadows(&self, here: Thread, hash: u64, entry: EntryPtr) {
+    pub(super) fn tell_shadows(&self, here: Thread, hash: u64) {
         if self.shared.samples.densest().has(hash) {
             let reads = here.repeats(hash);
-            if reads > 0 {
-                self.tell_shadows_now(hash, entry, reads);
+            if reads > 0
+                && let Some(backlog) = &self.shard_at(hash).backlog
+            {
+                backlog.note(hash, reads);
             }
-        }
-    }
-
-    #[inline(never)]
-    fn tell_shadows_now(&self, hash: u64, entry: EntryPtr, reads: u64) {
-        if let Some(mut guarded) = self.shard_at(hash).guarded.try_lock() {
-            guarded.order.seen(hash, entry, reads);
         }
     }
 

@@ -57,7 +57,7 @@ impl Cache {
             Policy::Lfu | Policy::Auto => {
                 if let Some(hit) = shard.index.find(hash, |_| true) {
                     hit.count_read();
-                    self.tell_shadows(shard.here, hash, hit.entry());
+                    self.tell_shadows(shard.here, hash);
                 }
             }
             Policy::Lru => {

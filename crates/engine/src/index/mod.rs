@@ -68,6 +68,8 @@ pub(crate) trait Host {
     }
     /// From now on readers tell the policy of keys of another sample.
     fn sample(&self, _before: Sample, _now: Sample) {}
+    /// Hands over the reads that were noted of keys of the sample: hashes, and how often each was read.
+    fn take_reads(&self, _each: impl FnMut(u64, u64)) {}
     /// What a key of this hash has changes until the guard is dropped.
     fn changing(&self, _hash: u64) -> Option<Changing<'_>> {
         None

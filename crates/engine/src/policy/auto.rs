@@ -203,12 +203,24 @@ impl Auto {
         }
     }
 
-    /// A key was asked for so often, and is in the cache now. The caller is pinned.
+    /// Tells the shadows what was read since the last eviction. The caller is pinned.
     #[inline]
-    pub(super) fn seen(&mut self, hash: u64, entry: EntryPtr, requests: u64) {
-        if let Some(weight) = self.followed(hash, entry) {
-            self.asked(hash, weight, requests);
+    fn hear(&mut self, index: &Index, host: &impl Host) {
+        host.take_reads(|hash, reads| {
+            let followed = self.watch.as_ref().is_some_and(|watch| watch.sample().has(hash));
+            if followed && let Some(weight) = self.weight_in(index, hash) {
+                self.asked(hash, weight, reads);
+            }
+        });
+    }
+
+    /// What the entry of this hash weighs, if there is one. The caller is pinned.
+    #[inline]
+    fn weight_in(&self, index: &Index, hash: u64) -> Option<Weight> {
+        if self.queues.scale.is_even() {
+            return Some(Weight::EVEN);
         }
+        index.find_by_hash(hash, |_, _| true).map(|entry| self.weight_of(entry))
     }
 
     /// What an entry weighs that shadows are told of.
@@ -242,6 +254,7 @@ impl Auto {
     }
 
     pub(super) fn evict(&mut self, index: &Index, host: &impl Host, live: u64) -> Eviction {
+        self.hear(index, host);
         let (least, most) = self.span;
         if live < least || live > most {
             let held = self.held(index, live);

@@ -5,6 +5,7 @@
 //! the policy. Only `lru` links its entries, since its order must be exact.
 
 mod auto;
+mod backlog;
 mod chooser;
 mod ghost;
 mod lfu;
@@ -22,6 +23,7 @@ pub use rule::{RULES, Rule};
 pub use simulation::Simulation;
 
 pub(crate) use auto::Report;
+pub(crate) use backlog::Backlog;
 pub(crate) use weight::Scale;
 
 use crate::config::Policy;
@@ -125,15 +127,6 @@ impl Order {
     pub(crate) fn touched(&mut self, entry: EntryPtr) {
         if let Self::Lru(list) = self {
             list.touch(entry);
-        }
-    }
-
-    /// The key of this hash, of which readers tell, was read so often, and is there. The caller is
-    /// pinned.
-    #[inline]
-    pub(crate) fn seen(&mut self, hash: u64, entry: EntryPtr, reads: u64) {
-        if let Self::Auto(auto) = self {
-            auto.seen(hash, entry, reads);
         }
     }
 

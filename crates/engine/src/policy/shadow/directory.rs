@@ -100,9 +100,7 @@ impl Directory {
     /// The key's slot, in its line.
     #[inline]
     pub(super) fn find(&self, line: usize, key: u32) -> Option<Slot> {
-        // All eight at once: which of them it is cannot be predicted.
-        let held = self.lines[line].keys.iter().enumerate();
-        let found = held.fold(0, |found, (way, &held)| found | u32::from(held == key) << way);
+        let found = ways(&self.lines[line].keys, key);
         (found != 0).then(|| (line * WAYS) as Slot | found.trailing_zeros())
     }
 
@@ -123,23 +121,15 @@ impl Directory {
     /// A slot for a key that has none in its line, and what was known of another key that it was taken
     /// from, and its weight.
     pub(super) fn make(&mut self, at: usize, key: u32) -> (Slot, u32, Weight) {
-        let unused = self.find(at, 0);
         let line = &mut self.lines[at];
-        if let Some(slot) = unused {
-            line.keys[slot as usize % WAYS] = key;
-            return (slot, 0, Weight::EVEN);
-        }
-        let mut way = 0;
-        for other in 1..WAYS {
-            if line.words[way] == 0 {
-                break;
-            }
-            if weight(line.words[other]) < weight(line.words[way]) {
-                way = other;
-            }
-        }
-        line.keys[way] = key;
-        let (slot, known) = ((at * WAYS + way) as Slot, std::mem::take(&mut line.words[way]));
+        let way = match (ways(&line.keys, 0), ways(&line.words, 0)) {
+            (0, 0) => least(&line.words),
+            (0, unknown) => unknown.trailing_zeros() as usize,
+            (unused, _) => unused.trailing_zeros() as usize,
+        };
+        line.keys[way % WAYS] = key;
+        let known = std::mem::take(&mut line.words[way % WAYS]);
+        let slot = (at * WAYS + way) as Slot;
         (slot, known, self.weight(slot))
     }
 
@@ -179,6 +169,18 @@ impl Directory {
 #[inline]
 pub(super) fn held(word: u32) -> u32 {
     (word ^ word >> 1) & ONES
+}
+
+/// The ways that have the value, a bit for each: all at once, since which it is cannot be predicted.
+#[inline]
+fn ways(line: &[u32; WAYS], value: u32) -> u32 {
+    line.iter().enumerate().fold(0, |found, (way, &it)| found | u32::from(it == value) << way)
+}
+
+/// The way of the word with which least is lost.
+fn least(words: &[u32; WAYS]) -> usize {
+    (1..WAYS)
+        .fold(0, |least, way| if weight(words[way]) < weight(words[least]) { way } else { least })
 }
 
 /// How much is lost with a word: above all the keys that are held, then the ghosts.

@@ -136,8 +136,8 @@ impl Shadow {
     }
 }
 
-/// What shadows call a key of this hash: not 0.
+/// What shadows call a key of this hash: not 0. Its lowest bits, since others choose shards and samples.
 #[inline]
 pub(super) fn key_of(hash: u64) -> u32 {
-    ((hash ^ hash >> 32) as u32).max(1)
+    (hash as u32).max(1)
 }
