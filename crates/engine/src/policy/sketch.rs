@@ -2,8 +2,9 @@
 //! (Cormode and Muthukrishnan, J. Algorithms 2005; Einziger, Friedman and Manes, ACM TOS 2017).
 //!
 //! A key has four counters, all in one word, one in each quarter of it: they are counted at once, and
-//! the smallest is the estimate. Ageing halves one word at a time, so that no addition has to halve
-//! them all.
+//! the smallest is the estimate. Ageing halves a few words at each addition, so that no addition has to
+//! halve them all, and soon has halved all of them: two keys of which one was halved and the other not
+//! cannot be compared.
 
 use crate::memory;
 
@@ -15,6 +16,9 @@ const MEMORY: u64 = 10;
 
 /// A sketch for fewer keys would forget a key before it can come back.
 const LEAST_KEYS: u64 = 256;
+
+/// Words that an addition halves while counters age: a cache line of them.
+const HALVED_AT_ONCE: usize = 8;
 
 const MOST: u64 = 15;
 
@@ -43,7 +47,7 @@ const fn ones() -> [u32; 16] {
 pub(super) struct Sketch {
     /// A power of two of them.
     words: Vec<u64>,
-    /// Additions until the next word is halved, and between two.
+    /// Additions until words are halved, and from when all were until they are again.
     left: u32,
     period: u32,
     /// The word that is halved next.
@@ -71,7 +75,7 @@ impl Sketch {
         let len = Self::len(keys);
         let mut words = memory::try_vec(len as usize)?;
         words.resize(len as usize, 0);
-        let period = (keys.max(LEAST_KEYS) * MEMORY / len).max(1) as u32;
+        let period = u32::try_from(keys.max(LEAST_KEYS) * MEMORY).unwrap_or(u32::MAX);
         Some(Self { words, left: period, period, hand: 0 })
     }
 
@@ -105,11 +109,16 @@ impl Sketch {
         }
     }
 
+    #[cold]
     fn age(&mut self) {
-        self.left = self.period;
-        let counters = &mut self.words[self.hand];
-        *counters = *counters >> 1 & HALVED;
-        self.hand = (self.hand + 1) & (self.words.len() - 1);
+        let rest = &mut self.words[self.hand..];
+        let count = rest.len().min(HALVED_AT_ONCE);
+        rest[..count].iter_mut().for_each(|word| *word = *word >> 1 & HALVED);
+        self.hand += count;
+        self.left = 1;
+        if self.hand == self.words.len() {
+            (self.hand, self.left) = (0, self.period);
+        }
     }
 
     /// How often the key was counted of late, up to 15: seldom too little, sometimes too much.
