@@ -64,9 +64,14 @@ export function sign({ origin, at }: Signature): Buffer {
 
 /** Who wrote what a store has, a value or the mark of a deletion; `undefined` if that cannot be read. */
 export function readSignature(stored: Buffer): Signature | undefined {
-  if (stored.length < Head.SIZE || !stored.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  if (stored.length < Head.SIZE || !isMarked(stored)) return undefined
   const origin = stored.toString('hex', Head.WRITER, Head.WRITER + 8)
   return { origin, at: stored.readDoubleBE(Head.WRITER + 8) }
+}
+
+/** Whether what a store has begins as what is ours does. */
+function isMarked(stored: Buffer): boolean {
+  return stored[0] === MAGIC[0] && stored[1] === MAGIC[1]
 }
 
 /** Whether what a store has is the mark of a deletion. */
@@ -79,7 +84,7 @@ const MOST_TAGS = 1_000_000
 
 /** Where the head of a value ends, with its tags; `undefined` if it is none that says so. */
 export function headEnd(stored: Buffer): number | undefined {
-  if (stored.length < Head.SIZE || !stored.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  if (stored.length < Head.SIZE || !isMarked(stored)) return undefined
   return Head.SIZE + stored.readUIntBE(Head.VERSION + 17, 3)
 }
 
@@ -143,7 +148,7 @@ function tooLarge(bytes: number, max: number): TierError {
 
 /** Whether a text survives UTF-8: it has no half of a surrogate pair alone. */
 export function isWhole(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text)
+  return text.isWellFormed()
 }
 
 function toBytes(encoded: TierValue['encoded']): { kind: number; bytes: Uint8Array } {
@@ -169,8 +174,8 @@ export interface Found {
   readonly clock: number
   /** Until when it is fresh, in milliseconds of the store. */
   readonly freshUntil: number
-  /** Who wrote it, as it is stored. */
-  readonly signature: Buffer
+  /** Who wrote it, as it is stored, each byte a character. */
+  readonly signature: string
   readonly tags: readonly string[] | undefined
   /**
    * The value.
@@ -189,7 +194,7 @@ export interface Found {
  * @throws TierError `ERR_TIER`: it is none of ours, or damaged.
  */
 export function unseal(stored: Buffer, now: number, max: number): Found | undefined {
-  if (stored.length < MAGIC.length + 1 || !stored.subarray(0, MAGIC.length).equals(MAGIC)) {
+  if (stored.length < MAGIC.length + 1 || !isMarked(stored)) {
     throw new TierError(
       'the store has something that is no value of a cache, or of a newer version',
     )
@@ -205,26 +210,26 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
     throw new TierError('a stored value is damaged')
   }
   if (length > max) throw new TierError(`a stored value has ${length} bytes, more than ${max}`)
-  const tags = readTags(stored.subarray(Head.SIZE, end))
+  const tags = end === Head.SIZE ? undefined : readTags(stored.toString('utf8', Head.SIZE, end))
   const read = (bytes: Uint8Array): TierValue => {
     const version = stored.readDoubleBE(Head.VERSION)
     const cost = stored.readFloatBE(Head.VERSION + 8)
     const kind = stored.readUInt8(Head.VERSION + 16)
-    return {
+    const value: TierValue = {
       encoded: fromBytes(form & 15, bytes),
-      ...(kind === 0 ? {} : { kind }),
       freshFor: freshUntil - now / 1000,
       cost: Number.isFinite(cost) ? cost : 0,
       version: Number.isNaN(version) ? undefined : version,
       tags,
     }
+    return kind === 0 ? value : { ...value, kind }
   }
   return {
     known,
     freshUntil,
     generation: stored.readDoubleBE(Head.GENERATION),
     clock: stored.readDoubleBE(Head.CLOCK),
-    signature: stored.subarray(Head.WRITER, Head.SIZE),
+    signature: stored.toString('latin1', Head.WRITER, Head.SIZE),
     tags,
     open() {
       const bytes = unpack(stored.subarray(end), form >> 4, length)
@@ -234,7 +239,9 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
 }
 
 function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   switch (kind) {
     case Kind.ASCII:
       return buffer.toString('latin1')
@@ -252,11 +259,10 @@ function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {
   }
 }
 
-function readTags(bytes: Buffer): readonly string[] | undefined {
-  if (bytes.length === 0) return undefined
+function readTags(text: string): readonly string[] {
   let tags: unknown
   try {
-    tags = JSON.parse(String(bytes))
+    tags = JSON.parse(text)
   } catch (error) {
     throw new TierError('the tags of a stored value are damaged', { cause: error })
   }

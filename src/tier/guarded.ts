@@ -88,10 +88,14 @@ export class GuardedSession implements TierSession {
   }
 
   /** As {@link GuardedSession.#try}; who listens is told how long it took. */
-  async #timed<T>(operation: string, ask: () => Promise<T>, none: T): Promise<T> {
+  #timed<T>(operation: string, ask: () => Promise<T>, none: T): Promise<T> {
     const traced = () => this.#watch.traced(operation, ask)
     const called = this.#watch.called()
     if (called === undefined) return this.#try(operation, traced, none)
+    return this.#tell(called, operation, traced, none)
+  }
+
+  async #tell<T>(called: Called, operation: string, traced: () => Promise<T>, none: T): Promise<T> {
     const begun = this.#watch.now()
     let failed: { error: unknown } | undefined
     const answer = await this.#try(

@@ -1,9 +1,14 @@
 // What is asked for in one tick goes to the store together.
-import { nextTick, queueMicrotask } from '../../../base/runtime.ts'
+import { nextTick } from '../../../base/runtime.ts'
+
+/** By it a function is called with the promises that settle in this tick, for less than `queueMicrotask`. */
+const settled = Promise.resolve()
 
 /** Collects items, and hands them over when the promises that settle in this tick have been followed. */
 export class Batching<T> {
   readonly #send: (items: T[]) => void
+  readonly #flush = () => this.flush()
+  readonly #later = () => nextTick(this.#flush)
   #items: T[] = []
 
   constructor(send: (items: T[]) => void) {
@@ -13,7 +18,7 @@ export class Batching<T> {
   add(item: T): void {
     this.#items.push(item)
     if (this.#items.length > 1) return
-    queueMicrotask(() => nextTick(() => this.flush()))
+    void settled.then(this.#later)
   }
 
   /** Hands over what there is now. */

@@ -113,8 +113,7 @@ export class Reader {
         recent.drop(question)
         resolve(undefined)
       } else {
-        // A copy: the bytes are a view of all that came with them.
-        question.writer = one.signature.toString('latin1')
+        question.writer = one.signature
         question.tags = one.tags
         this.#open(one, resolve)
       }
