@@ -1,7 +1,8 @@
-//! Entries: one allocation that holds a 16-byte header, the key, the value and, for some, a note.
+//! Entries: one allocation that holds an 8-byte header, the key, the value and, for some, a note.
 //!
-//! An entry never changes but for its deadline and its timer; a new value is a new entry. Under
-//! the `lru` policy two links lie in front of the header.
+//! In front of the header lie, where an entry needs them, its deadline and timer, and before these,
+//! under the `lru` policy, two links. An entry never changes but for what lies in front of its header;
+//! a new value is a new entry, and so is an entry that gets its first deadline.
 
 use crate::key::{Key, KeyKind};
 use crate::memory;
@@ -10,7 +11,7 @@ use crate::spares::Spares;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A borrowed value: bytes, and what they mean to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,22 +118,30 @@ pub(crate) fn end_after(deadline: u64, grace: u64) -> u64 {
     if deadline == 0 { 0 } else { deadline + grace }
 }
 
-#[repr(C, align(16))]
+#[repr(C, align(8))]
 pub(crate) struct Header {
-    /// Deadline in milliseconds << 16 | length of the key.
-    deadline_and_key_len: AtomicU64,
     value_len: u32,
+    key_len: u16,
     format: u8,
     /// The kind of the key, and above it bits of [`flag`].
     kind: u8,
-    /// The generation of the entry's node in the timer wheel, 0 for none.
-    timer: AtomicU16,
 }
 
 const HEADER: usize = size_of::<Header>();
 
-/// The links of the recency list, in front of the header. Guarded by the lock of the shard.
-#[repr(C, align(16))]
+/// Deadline in milliseconds << 16 | the generation of the entry's node in the timer wheel, 0 for none.
+///
+/// In front of the header of entries that have a deadline, or are likely to get one. Written under the
+/// shard's lock, or by who has the entry for himself.
+type Timing = AtomicU64;
+
+const TIMING: usize = size_of::<Timing>();
+
+// The flag of an entry that has it, so far to the right, is its length: see `EntryRef::timing_len`.
+const TIMED_SHIFT: u32 = flag::TIMED.ilog2() - TIMING.ilog2();
+
+/// The links of the recency list, in front of all else. Guarded by the lock of the shard.
+#[repr(C, align(8))]
 pub(crate) struct Links {
     pub(crate) newer: *mut u8,
     pub(crate) older: *mut u8,
@@ -157,7 +166,16 @@ impl EntryPtr {
         self.0.as_ptr()
     }
 
-    /// What an entry will be charged, in bytes: `payload` are those of key, value and note.
+    /// The bytes that deadline and timer of an entry will take.
+    ///
+    /// What is linked has its place in a list, and what has a note more to say: they have room for a
+    /// deadline from the beginning.
+    #[inline]
+    pub(crate) fn timing_len(linked: bool, deadline: u64, noted: bool) -> usize {
+        if linked || deadline != 0 || noted { TIMING } else { 0 }
+    }
+
+    /// What an entry will be charged, in bytes: `payload` are those of key, value, note and timing.
     #[inline]
     pub(crate) fn footprint(linked: bool, payload: usize) -> usize {
         memory::footprint(Self::size(linked, payload))
@@ -181,25 +199,27 @@ impl EntryPtr {
         draft: Option<Draft<'_>>,
     ) -> Option<Self> {
         let (note_len, flags) = draft.map_or((0, 0), |draft| (draft.len(), draft.flags()));
-        let size = Self::size(linked, key.bytes.len() + value.bytes.len() + note_len);
-        let block = match spares.take(footprint) {
-            Some(block) => block,
-            None => memory::allocate(size)?,
-        };
+        let timing = Self::timing_len(linked, deadline, draft.is_some());
+        let payload = key.bytes.len() + value.bytes.len() + note_len;
+        let block = spares.allocate(footprint, Self::size(linked, payload + timing))?;
+        let timed = if timing > 0 { flag::TIMED } else { 0 };
         let header = Header {
-            deadline_and_key_len: AtomicU64::new(deadline << 16 | key.bytes.len() as u64),
             value_len: value.bytes.len() as u32,
+            key_len: key.bytes.len() as u16,
             format: value.format,
-            kind: key.kind as u8 | flags,
-            timer: AtomicU16::new(0),
+            kind: key.kind as u8 | flags | timed,
         };
-        // SAFETY: the block is ours and has room for links, header, key, value and note, in this
-        // order.
+        // SAFETY: the block is ours and has room for links, timing, header, key, value and note, in
+        // this order.
         unsafe {
             let mut at = block.as_ptr();
             if linked {
                 at.cast::<Links>().write(Links { newer: ptr::null_mut(), older: ptr::null_mut() });
                 at = at.add(LINKS);
+            }
+            if timing > 0 {
+                at.cast::<Timing>().write(Timing::new(deadline << 16));
+                at = at.add(TIMING);
             }
             at.cast::<Header>().write(header);
             let body = at.add(HEADER);
@@ -209,6 +229,27 @@ impl EntryPtr {
                 draft.write(body.add(key.bytes.len() + value.bytes.len()));
             }
             Some(Self(NonNull::new_unchecked(at)))
+        }
+    }
+
+    /// A copy of an entry without links that has room for a deadline, which this one has not; `None`
+    /// when the system has no memory left. Its footprint is [`EntryRef::footprint_timed`].
+    ///
+    /// # Safety
+    /// The entry is not freed meanwhile, has no links and is not timed.
+    pub(crate) unsafe fn timed_copy(self, spares: &Spares) -> Option<Self> {
+        // SAFETY: by contract.
+        let read = unsafe { self.read() };
+        let size = Self::size(false, read.len() + TIMING);
+        let block = spares.allocate(memory::footprint(size), size)?;
+        // SAFETY: the block is ours and has room for the timing, and behind it for all of the entry,
+        // which is no part of it.
+        unsafe {
+            block.cast::<Timing>().write(Timing::new(0));
+            let at = block.add(TIMING);
+            ptr::copy_nonoverlapping(self.as_raw(), at.as_ptr(), HEADER + read.len());
+            (*at.cast::<Header>().as_ptr()).kind |= flag::TIMED;
+            Some(Self(at))
         }
     }
 
@@ -222,7 +263,7 @@ impl EntryPtr {
         unsafe {
             let size = Self::size(linked, self.read().len());
             let footprint = memory::footprint(size);
-            let front = if linked { LINKS } else { 0 };
+            let front = self.read().timing_len() + if linked { LINKS } else { 0 };
             let block = NonNull::new_unchecked(self.0.as_ptr().sub(front));
             if !spares.keep(block, footprint) {
                 memory::free(block, size);
@@ -259,7 +300,7 @@ impl EntryPtr {
     #[inline]
     pub(crate) unsafe fn links<'a>(self) -> &'a mut Links {
         // SAFETY: by contract; the lock makes the reference unique.
-        unsafe { &mut *self.0.as_ptr().sub(LINKS).cast::<Links>() }
+        unsafe { &mut *self.0.as_ptr().sub(TIMING + LINKS).cast::<Links>() }
     }
 }
 
@@ -289,8 +330,25 @@ impl<'a> EntryRef<'a> {
 
     #[inline]
     fn key_len(&self) -> usize {
-        // Relaxed: the length never changes, and the word came with the pointer.
-        (self.header().deadline_and_key_len.load(Ordering::Relaxed) & 0xFFFF) as usize
+        self.header().key_len.into()
+    }
+
+    /// Where deadline and timer are, if there are any.
+    #[inline]
+    fn timing(&self) -> Option<&'a Timing> {
+        // SAFETY: the flag says that it lies there, in the same allocation; it is only shared.
+        self.is_timed().then(|| unsafe { &*self.0.as_ptr().sub(TIMING).cast::<Timing>() })
+    }
+
+    #[inline(always)]
+    fn timing_len(&self) -> usize {
+        usize::from((self.header().kind & flag::TIMED) >> TIMED_SHIFT)
+    }
+
+    /// Whether it may get a deadline where it is.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.header().kind & flag::TIMED != 0
     }
 
     /// The key.
@@ -301,10 +359,10 @@ impl<'a> EntryRef<'a> {
         Key { kind: KeyKind::from_bits(self.header().kind), bytes }
     }
 
-    /// The bytes of key, value and note.
+    /// The bytes of key, value, note and timing.
     #[inline(always)]
     fn len(&self) -> usize {
-        let payload = self.key_len() + self.header().value_len as usize;
+        let payload = self.key_len() + self.header().value_len as usize + self.timing_len();
         if self.has_note() { payload + self.note_len() } else { payload }
     }
 
@@ -317,6 +375,11 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub(crate) fn footprint(&self, linked: bool) -> u64 {
         EntryPtr::footprint(linked, self.len()) as u64
+    }
+
+    /// What a copy is charged that has room for a deadline, which this has not.
+    pub(crate) fn footprint_timed(&self) -> u64 {
+        EntryPtr::footprint(false, self.len() + TIMING) as u64
     }
 
     /// What it says beside key and value.
@@ -345,8 +408,7 @@ impl<'a> EntryRef<'a> {
     /// Whether nothing decides whether it may be read: it has no deadline, and is not special.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        let special = u64::from(self.header().kind & (flag::TAGGED | flag::ABSENT));
-        self.raw_deadline() | special == 0
+        self.header().kind & (flag::TAGGED | flag::ABSENT) == 0 && self.raw_deadline() == 0
     }
 
     /// Whether it has tags.
@@ -394,7 +456,7 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub(crate) fn raw_deadline(&self) -> u64 {
         // Relaxed: a deadline publishes nothing but itself.
-        self.header().deadline_and_key_len.load(Ordering::Relaxed) >> 16
+        self.timing().map_or(0, |timing| timing.load(Ordering::Relaxed) >> 16)
     }
 
     /// When the entry is to be removed, 0 for never: so many milliseconds after its deadline, which
@@ -404,21 +466,29 @@ impl<'a> EntryRef<'a> {
         end_after(self.raw_deadline(), if self.is_absent() { 0 } else { grace })
     }
 
-    /// Changes the deadline, 0 for none.
-    pub(crate) fn set_deadline(&self, deadline: u64) {
-        let len = self.key_len() as u64;
-        self.header().deadline_and_key_len.store(deadline << 16 | len, Ordering::Relaxed);
+    /// Changes the deadline, 0 for none; false if there is no room for one. Under the shard's lock, or
+    /// while nobody else knows the entry.
+    #[must_use]
+    pub(crate) fn set_deadline(&self, deadline: u64) -> bool {
+        let Some(timing) = self.timing() else { return deadline == 0 };
+        let timer = timing.load(Ordering::Relaxed) & 0xFFFF;
+        timing.store(deadline << 16 | timer, Ordering::Relaxed);
+        true
     }
 
     /// The generation of the entry's node in the timer wheel, 0 for none. It is written under the
     /// shard's lock; who reads it without sees a hint.
     #[inline]
     pub(crate) fn timer(&self) -> u16 {
-        self.header().timer.load(Ordering::Relaxed)
+        self.timing().map_or(0, |timing| timing.load(Ordering::Relaxed) as u16)
     }
 
+    /// Changes the timer of an entry that has a deadline, or had one. Under the shard's lock.
     pub(crate) fn set_timer(&self, generation: u16) {
-        self.header().timer.store(generation, Ordering::Relaxed);
+        if let Some(timing) = self.timing() {
+            let deadline = timing.load(Ordering::Relaxed) >> 16;
+            timing.store(deadline << 16 | u64::from(generation), Ordering::Relaxed);
+        }
     }
 
     /// Whether the entry has this key.

@@ -56,6 +56,8 @@ pub(crate) mod flag {
     pub(crate) const ABSENT: u8 = 1 << 4;
     /// It is not even the knowledge that there is none.
     pub(crate) const TOMBSTONE: u8 = 1 << 5;
+    /// A deadline lies in front of the header, or has its place there.
+    pub(crate) const TIMED: u8 = 1 << 6;
 }
 
 const NO_VERSION: u64 = u64::MAX;

@@ -4,7 +4,7 @@
 //!
 //! They are charged to no cache, as nothing is that an allocator keeps: a thread has few.
 
-use crate::memory::ALIGN;
+use crate::memory::{self, ALIGN};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
@@ -46,10 +46,32 @@ impl Spares {
         Some(block)
     }
 
+    /// A block for so many bytes, of this footprint: one of those that are kept, or a new one, with which
+    /// some more come that are kept; `None` when the system has no memory left.
+    #[inline]
+    pub(crate) fn allocate(&self, footprint: usize, size: usize) -> Option<NonNull<u8>> {
+        match self.take(footprint) {
+            Some(block) => Some(block),
+            None => self.refill(footprint, size),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill(&self, footprint: usize, size: usize) -> Option<NonNull<u8>> {
+        memory::allocate(size, |block| {
+            // SAFETY: it was just allocated, for a size of this footprint, and nobody uses it.
+            if !unsafe { self.keep(block, footprint) } {
+                // SAFETY: it was not kept.
+                unsafe { memory::free(block, size) };
+            }
+        })
+    }
+
     /// Keeps a block of this footprint; false if it is too large, or there are enough.
     ///
     /// # Safety
-    /// The block came from [`crate::memory::allocate`] and is not used any more; if it is kept, it
+    /// The block came from [`memory::allocate`] and is not used any more; if it is kept, it
     /// belongs to this.
     #[inline]
     pub(crate) unsafe fn keep(&self, block: NonNull<u8>, footprint: usize) -> bool {
@@ -72,7 +94,7 @@ impl Spares {
             while let Some(block) = self.take(step * ALIGN) {
                 // SAFETY: out of the list, and used by nobody. A size of so many steps belongs to the
                 // allocator that the block came from.
-                unsafe { crate::memory::free(block, step * ALIGN) };
+                unsafe { memory::free(block, step * ALIGN) };
             }
         }
     }
@@ -87,13 +109,18 @@ impl Drop for Spares {
 #[cfg(all(test, not(any(loom, miri, fuzzing))))]
 mod tests {
     use super::*;
-    use crate::memory;
+
+    /// A block of the allocator.
+    fn block_of(size: usize) -> NonNull<u8> {
+        // SAFETY: the others were just allocated, for this size.
+        memory::allocate(size, |other| unsafe { memory::free(other, size) }).unwrap()
+    }
 
     #[test]
     fn a_block_serves_again_for_its_size_and_a_thread_keeps_few() {
         let spares = Spares::default();
         let footprint = memory::footprint(100);
-        let block = memory::allocate(100).unwrap();
+        let block = block_of(100);
         // SAFETY: it was just allocated, and is not used.
         assert!(unsafe { spares.keep(block, footprint) });
         assert_eq!(spares.take(footprint + ALIGN), None);
@@ -101,7 +128,7 @@ mod tests {
         assert_eq!(spares.take(footprint), None);
         let mut kept = 0;
         loop {
-            let block = memory::allocate(100).unwrap();
+            let block = block_of(100);
             // SAFETY: as above.
             if !unsafe { spares.keep(block, footprint) } {
                 // SAFETY: it was not kept.
@@ -111,7 +138,7 @@ mod tests {
             kept += 1;
         }
         assert_eq!(kept, MOST / footprint);
-        let large = memory::allocate(LARGEST + 1).unwrap();
+        let large = block_of(LARGEST + 1);
         // SAFETY: as above.
         assert!(!unsafe { spares.keep(large, memory::footprint(LARGEST + 1)) });
         // SAFETY: it was not kept.

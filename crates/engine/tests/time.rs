@@ -318,3 +318,84 @@ fn what_is_evicted_after_its_deadline_is_reported_as_expired() {
     let stats = cache.stats();
     assert_eq!((stats.expirations, stats.evictions), (1, 1));
 }
+
+#[test]
+fn an_entry_that_gets_its_first_deadline_keeps_its_value_and_nobody_is_told() {
+    for policy in Policy::ALL {
+        let (cache, clock) = new(policy);
+        let told = Told::by(&cache);
+        set(&cache, KEY, Expiry::Never);
+        let before = cache.stats();
+        assert_eq!(cache.expire(KEY, Expiry::Never), Ok(true));
+        assert_eq!(cache.expire(KEY, Expiry::At(1_005)), Ok(true));
+        let now = cache.get(KEY, |entry| (entry.value().bytes.to_vec(), entry.deadline()));
+        assert_eq!(now, Some((b"value".to_vec(), Some(1_005))));
+        let after = cache.stats();
+        assert_eq!((after.sets, after.deletes, after.entries), (before.sets, before.deletes, 1));
+        assert_eq!(after.bytes - after.overhead, before.bytes - before.overhead);
+        assert_eq!(told.take(), []);
+        cache.audit().unwrap();
+        clock.advance(10 * TICK);
+        cache.maintain();
+        assert_eq!((cache.len(), told.take()), (0, vec![(KEY.bytes.to_vec(), Reason::Expired)]));
+        cache.audit().unwrap();
+    }
+}
+
+#[test]
+fn first_deadlines_writes_and_changes_that_meet_lose_nothing() {
+    let (cache, _) = new(Policy::Lfu);
+    let key = |n: u64| [n as u8 % 4; 8];
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for n in 0..20_000u64 {
+                    let key = key(n / 3 + thread);
+                    let key = Key::bytes(&key);
+                    match (n + thread) % 4 {
+                        0 => _ = cache.set(key, Value::bytes(&key.bytes[..5]), Expiry::Never),
+                        1 => _ = cache.expire(key, Expiry::At(1 << 40 | n)),
+                        2 => {
+                            let whole = |entry: breakwater_engine::EntryRef<'_>| {
+                                entry.value().bytes == &key.bytes[..5]
+                            };
+                            assert_ne!(cache.get(key, whole), Some(false));
+                        }
+                        _ => {
+                            let same = cache.update(key, |old, out| {
+                                out.extend_from_slice(
+                                    old.map_or(&key.bytes[..5], |old| old.value().bytes),
+                                );
+                                (Edit::Put { format: 0, expiry: Expiry::Keep }, ())
+                            });
+                            same.unwrap();
+                        }
+                    }
+                }
+            });
+        }
+    });
+    for n in 0..4 {
+        let key = key(n);
+        assert_eq!(cache.expire(Key::bytes(&key), Expiry::At(1 << 41)), Ok(true));
+        assert_eq!(cache.get(Key::bytes(&key), |entry| entry.deadline()), Some(Some(1 << 41)));
+    }
+    assert_eq!(cache.len(), 4);
+    cache.audit().unwrap();
+}
+
+#[test]
+fn an_entry_takes_eight_bytes_beside_its_key_and_value_and_eight_more_for_a_deadline() {
+    let (cache, _) = new(Policy::Lfu);
+    for len in 0..500 {
+        for (expiry, beside) in [(Expiry::Never, 8), (Expiry::At(1 << 40), 16)] {
+            let key = [1; 16];
+            cache.set(Key::bytes(&key), Value::bytes(&vec![7; len]), expiry).unwrap();
+            let taken = cache.info(Key::bytes(&key), None).unwrap().bytes;
+            let wasted = taken - (key.len() + len + beside) as u64;
+            // Classes are eight bytes apart up to 512 bytes.
+            assert!(wasted < 8 || taken > 512, "{len}: {taken}");
+        }
+    }
+}

@@ -58,9 +58,18 @@ impl Cache {
     }
 
     #[inline]
-    pub(super) fn size_of(&self, key: Key<'_>, value_len: usize, draft: Option<Draft<'_>>) -> u64 {
+    pub(super) fn size_of(
+        &self,
+        key: Key<'_>,
+        value_len: usize,
+        deadline: u64,
+        draft: Option<Draft<'_>>,
+    ) -> u64 {
+        let linked = self.is_linked();
         let note_len = draft.map_or(0, |draft| draft.len());
-        EntryPtr::footprint(self.is_linked(), key.bytes.len() + value_len + note_len) as u64
+        let timing_len = EntryPtr::timing_len(linked, deadline, draft.is_some());
+        let payload = key.bytes.len() + value_len + note_len + timing_len;
+        EntryPtr::footprint(linked, payload) as u64
     }
 
     #[inline]
@@ -146,7 +155,10 @@ impl Cache {
         {
             // Only now does it stay as it is: `expire` takes the lock as well.
             // SAFETY: the caller has found it in the index and is pinned.
-            new.set_deadline(unsafe { old.read() }.raw_deadline());
+            if !new.set_deadline(unsafe { old.read() }.raw_deadline()) {
+                // It had none when the new one was made.
+                return Stored::Refused;
+            }
         }
         let deadline = new.raw_deadline();
         match guarded.prepare(&shard, deadline != 0) {
@@ -186,7 +198,7 @@ impl Cache {
 
     /// Puts the entry into the place of another one.
     #[inline]
-    fn put_over(
+    pub(super) fn put_over(
         &self,
         shard: ShardRef<'_>,
         hash: u64,

@@ -154,7 +154,7 @@ impl Cache {
             Some(Err(error)) => return Attempt::Failed(error),
         };
         let deadline = expiry.deadline(live.map_or(0, |entry| entry.raw_deadline()));
-        let size = self.size_of(key, out.len(), draft);
+        let size = self.size_of(key, out.len(), deadline, draft);
         if *granted == size {
             *granted = 0;
         } else if !shard.charge(size) {

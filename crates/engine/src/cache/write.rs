@@ -197,7 +197,7 @@ impl Cache {
         draft: Option<Draft<'_>>,
     ) -> Result<EntryPtr, Error> {
         check_key(key)?;
-        let size = self.size_of(key, value.bytes.len(), draft);
+        let size = self.size_of(key, value.bytes.len(), deadline, draft);
         if !shard.charge(size) {
             self.make_room(shard, size)?;
         }

@@ -1,18 +1,19 @@
 //! Hints: half a word by which a policy remembers a key.
 
+use super::word::TAG_BITS;
 use super::{Host, Index, Word};
 use crate::entry::EntryPtr;
 use std::ops::ControlFlow::{Break, Continue};
 
-/// The low bits of the hash that a hint keeps: those which choose the bucket of a table of up to so
-/// many times two buckets.
-const LOW_BITS: u32 = 18;
+/// The low bits of the hash that a hint keeps: they choose the bucket of a table of up to two to this
+/// power.
+const LOW_BITS: u32 = u32::BITS - TAG_BITS;
 
 /// The bits of the hash which are the tag of the key's word lie above these.
-const TAG_AT: u32 = 50;
+const TAG_AT: u32 = u64::BITS - TAG_BITS;
 
 /// What a policy remembers of a key: all that chooses bucket and tag, where a table has no more than
-/// 262,144 buckets. In a larger one a hint leads to a few buckets.
+/// 524,288 buckets. In a larger one a hint leads to a few buckets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hint(u32);
 
@@ -34,6 +35,9 @@ impl Hint {
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
+
+    /// How many of its bits are those of the tag.
+    pub(crate) const TAG_BITS: u32 = TAG_BITS;
 }
 
 impl Index {
@@ -91,7 +95,7 @@ mod tests {
             let hash = scatter(n);
             let hint = Hint::of(hash);
             assert_eq!(Word::tag_of(hint.hash()), Word::tag_of(hash));
-            assert_eq!(hint.hash() & 0x3_FFFF, hash & 0x3_FFFF);
+            assert_eq!(hint.hash() & 0x7_FFFF, hash & 0x7_FFFF);
             assert_eq!(Hint::of(hint.hash()), hint);
         }
     }

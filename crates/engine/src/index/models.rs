@@ -25,7 +25,7 @@ fn key_of(entry: EntryPtr) -> u64 {
 
 /// Keys 1, 3, 5... and 2, 4, 6... part when a table of one bucket grows.
 fn hash_of(key: u64) -> u64 {
-    key << 50 | key
+    key << (u64::BITS - word::TAG_BITS) | key
 }
 
 /// Keeps the books; nothing that is retired is freed before the world ends. Its own locks are

@@ -1,11 +1,12 @@
 //! A slot's word: where the entry is, a tag of its hash, and what the policy knows of it.
 //!
 //! ```text
-//! 63                        20 19        6 5   4 3    2      1         0
-//! | address of the entry / 16 | tag of hash | freq | main | round | tentative | frozen |
+//! 63                       19 18        6 5   4 3    2       1           0
+//! | address of the entry / 8 | tag of hash | freq | main | round | tentative | frozen |
 //! ```
 
 use crate::entry::EntryPtr;
+use crate::memory::ALIGN;
 
 const FROZEN: u64 = 1;
 const TENTATIVE: u64 = 1 << 1;
@@ -14,8 +15,15 @@ const MAIN: u64 = 1 << 3;
 const FREQUENCY_SHIFT: u32 = 4;
 pub(super) const FREQUENCY: u64 = 3 << FREQUENCY_SHIFT;
 pub(super) const TAG_SHIFT: u32 = 6;
-const TAG: u64 = 0x3FFF << TAG_SHIFT;
-const ADDRESS_SHIFT: u32 = 20;
+/// A tag is the highest bits of a hash.
+pub(super) const TAG_BITS: u32 = 13;
+const TAG: u64 = ((1 << TAG_BITS) - 1) << TAG_SHIFT;
+const ADDRESS_SHIFT: u32 = TAG_SHIFT + TAG_BITS;
+/// Pointers leave so many low bits free.
+const ALIGN_BITS: u32 = ALIGN.ilog2();
+
+// Nothing of an address below 2^48 is lost.
+const _: () = assert!(48 - ALIGN_BITS + ADDRESS_SHIFT == u64::BITS);
 
 /// The highest count of reads that a word remembers.
 pub(crate) const MAX_FREQUENCY: u64 = 3;
@@ -28,20 +36,20 @@ impl Word {
 
     #[inline]
     pub(super) fn new(entry: EntryPtr, hash: u64) -> Self {
-        // Entries are aligned to 16 bytes and lie below 2^48: see `memory`.
-        let address = entry.as_raw().expose_provenance() as u64 >> 4;
+        // Entries are aligned and lie below 2^48: see `memory`.
+        let address = entry.as_raw().expose_provenance() as u64 >> ALIGN_BITS;
         Self(address << ADDRESS_SHIFT | Self::tag_of(hash))
     }
 
     #[inline]
     pub(super) fn tag_of(hash: u64) -> u64 {
-        (hash >> 50) << TAG_SHIFT
+        (hash >> (u64::BITS - TAG_BITS)) << TAG_SHIFT
     }
 
     /// The entry, unless the word is empty.
     #[inline]
     pub(crate) fn entry(self) -> Option<EntryPtr> {
-        let address = (self.0 >> ADDRESS_SHIFT) << 4;
+        let address = (self.0 >> ADDRESS_SHIFT) << ALIGN_BITS;
         EntryPtr::from_raw(std::ptr::with_exposed_provenance_mut(address as usize))
     }
 

@@ -12,7 +12,7 @@ use crate::memory;
 const WAYS: usize = 127;
 
 /// Bits of a hint above those that choose a ring.
-const PLACE_AT: u32 = 14;
+const PLACE_AT: u32 = Hint::TAG_BITS;
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
@@ -62,10 +62,11 @@ impl Ghost {
         let (ways, wanted) = (self.ways, fingerprint(hint));
         let used = &mut self.ring_of(hint).fingerprints[..ways];
         // All of them first, which takes few instructions: most keys are not there.
-        if !used.iter().fold(false, |found, &held| found | (held == wanted)) {
-            return false;
+        let found = used.iter().fold(false, |found, &held| found | (held == wanted));
+        if found {
+            used.iter_mut().filter(|held| **held == wanted).for_each(|held| *held = 0);
         }
-        used.iter_mut().find(|held| **held == wanted).map(|held| *held = 0).is_some()
+        found
     }
 
     /// The ring of a key; there is one.
@@ -116,8 +117,9 @@ impl Ghost {
 
 /// 16 bits of the hint, never 0: its tag, and those that matter least for the ring.
 fn fingerprint(hint: Hint) -> u16 {
-    let (tag, low) = (hint.bits() >> (u32::BITS - PLACE_AT), hint.bits() & 3);
-    ((tag << 2 | low) as u16).max(1)
+    let low = u16::BITS - PLACE_AT;
+    let (tag, rest) = (hint.bits() >> (u32::BITS - PLACE_AT), hint.bits() & ((1 << low) - 1));
+    ((tag << low | rest) as u16).max(1)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,55 +1,49 @@
-//! The one door to the allocators: mimalloc for small blocks, one heap that all threads share for
-//! large ones. Both tell beforehand what a block really takes, so that the ledger can charge that
-//! and not merely what was asked for. Under miri, and where address errors are looked for, it is
-//! the system's allocator, which is watched.
+//! The one door to the allocators: slabs for small blocks, one heap for large ones, the system itself for
+//! tables. All threads share them. What a block really takes is known beforehand, so that the ledger can
+//! charge that and not merely what was asked for. Under miri, and where address errors are looked for,
+//! it is the system's allocator, which is watched.
+
+#[cfg(not(any(miri, fuzzing)))]
+mod pages;
+#[cfg(not(any(miri, fuzzing)))]
+mod slab;
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
 pub(crate) use heap::prepare;
 
-/// Every allocation's alignment: pointers leave four low bits free for the index.
-pub(crate) const ALIGN: usize = 16;
-
-/// Sizes below so many steps of [`ALIGN`] bytes are looked up: the computation takes longer.
-const SMALL: usize = 128;
-
-/// What these sizes take: a class below 2 KiB is at most 2.5 KiB.
-static SMALL_FOOTPRINTS: [u16; SMALL] = {
-    let mut footprints = [0; SMALL];
-    let mut step = 0;
-    while step < SMALL {
-        footprints[step] = heap::small_class(step * ALIGN) as u16;
-        step += 1;
-    }
-    footprints
-};
+/// Every allocation's alignment: pointers leave three low bits free for the index.
+pub(crate) const ALIGN: usize = 8;
 
 /// The bytes that an allocation of `size` bytes takes, rounding included.
 #[inline(always)]
 pub(crate) fn footprint(size: usize) -> usize {
-    let step = size.div_ceil(ALIGN);
-    if step < SMALL { SMALL_FOOTPRINTS[step].into() } else { heap::good_size(size) }
+    heap::footprint(size)
 }
 
-/// At least `size` bytes, not initialised; `None` when the system has none left.
+/// At least `size` bytes, not initialised; `None` when the system has none left. Where blocks are small
+/// some more are taken for the next ones: these are handed to `keep`.
 #[inline]
-pub(crate) fn allocate(size: usize) -> Option<NonNull<u8>> {
+pub(crate) fn allocate(size: usize, keep: impl FnMut(NonNull<u8>)) -> Option<NonNull<u8>> {
     if scarcity::refuses() {
         return None;
     }
-    let block = NonNull::new(heap::allocate(size))?;
-    // The index keeps 44 bits of a pointer. No supported system hands out higher addresses unless
-    // it is asked to.
-    let address = block.addr().get();
-    assert!(address >> 48 == 0 && address.is_multiple_of(ALIGN), "an address the index can't hold");
-    Some(block)
+    heap::allocate(size, keep).inspect(|&block| check(block))
 }
 
-/// Frees what [`allocate`] gave for `size` bytes.
+/// The index keeps 45 bits of a pointer. No supported system hands out higher addresses unless it is
+/// asked to.
+#[inline]
+fn check(block: NonNull<u8>) {
+    let address = block.addr().get();
+    assert!(address >> 48 == 0 && address.is_multiple_of(ALIGN), "an address the index can't hold");
+}
+
+/// Frees a block that [`allocate`] gave for a size of this footprint.
 ///
 /// # Safety
-/// `block` came from `allocate(size)` and is not used any more.
+/// `block` came from [`allocate`] for a size of the same footprint, and is not used any more.
 #[inline]
 pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
     // SAFETY: by contract.
@@ -135,9 +129,9 @@ mod scarcity {
 
 #[cfg(not(any(miri, fuzzing)))]
 mod heap {
-    use super::ALIGN;
     #[cfg(not(loom))]
-    use dlmalloc::Allocator;
+    use super::pages;
+    use super::slab;
     use dlmalloc::Dlmalloc;
     use libmimalloc_sys as mimalloc;
     use parking_lot::Mutex;
@@ -146,80 +140,66 @@ mod heap {
     use std::ptr::NonNull;
     use std::sync::Once;
 
-    /// Blocks of so many bytes and more come from one heap for all threads. An allocator with a
-    /// heap for each thread keeps pages for each size class and thread: with values of up to
-    /// 200 KB that was half as much again as the blocks themselves. Copying them takes longer than
-    /// the lock.
-    const LARGE: usize = 4096;
-
-    /// Tables of so many bytes and more are the system's own pages, and go back at once: an allocator
-    /// keeps what it was given back until somebody asks it for something, which nobody may do again.
+    /// Tables of so many bytes and more are the system's own pages.
     #[cfg(not(loom))]
-    const MAPPED: usize = 64 * 1024;
+    const MAPPED: usize = slab::PAGE;
 
-    /// The smallest pages of any system.
-    #[cfg(not(loom))]
-    const PAGE: usize = 4096;
+    /// The alignment of large blocks.
+    const LARGE_ALIGN: usize = 16;
+
+    /// The small blocks of so many bytes are taken at once, but no more than so many blocks.
+    const BATCH_BYTES: usize = 1024;
+    const BATCH: usize = 16;
 
     static LARGE_BLOCKS: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
 
     /// The number of `mi_option_purge_delay` in mimalloc 2 and 3, which the bindings leave out.
     const PURGE_DELAY: mimalloc::mi_option_t = 15;
 
-    /// Freed pages go back to the system after about ten milliseconds, not a hundred: a cache that
-    /// says how much memory it takes should not keep what it no longer uses. Only the first call
-    /// counts, and the environment's `MIMALLOC_PURGE_DELAY` has the last word.
+    /// Freed pages of small tables go back to the system after about ten milliseconds, not a hundred: a
+    /// cache that says how much memory it takes should not keep what it no longer uses. Only the first
+    /// call counts, and the environment's `MIMALLOC_PURGE_DELAY` has the last word.
     pub(crate) fn prepare() {
         static ONCE: Once = Once::new();
         // SAFETY: options may be set at any time.
         ONCE.call_once(|| unsafe { mimalloc::mi_option_set_default(PURGE_DELAY, 1) });
     }
 
-    /// What mimalloc takes for small sizes: two words at a time up to eight words, and from there on
-    /// four classes to each doubling.
-    pub(super) const fn small_class(size: usize) -> usize {
-        const WORD: usize = size_of::<usize>();
-        let words = size.div_ceil(WORD);
-        if words <= 8 {
-            return words.next_multiple_of(2) * WORD;
-        }
-        let step = 1 << ((words - 1).ilog2() - 2);
-        words.next_multiple_of(step) * WORD
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn good_size(size: usize) -> usize {
-        if size < LARGE {
-            // SAFETY: a pure computation.
-            unsafe { mimalloc::mi_good_size(size) }
+    #[inline(always)]
+    pub(super) fn footprint(size: usize) -> usize {
+        if size <= slab::LARGEST {
+            slab::footprint(size)
         } else {
             // A chunk has a word in front of it.
-            (size + size_of::<usize>()).next_multiple_of(ALIGN)
+            (size + size_of::<usize>()).next_multiple_of(LARGE_ALIGN)
         }
     }
 
     #[inline]
-    pub(super) fn allocate(size: usize) -> *mut u8 {
-        if size < LARGE {
-            // SAFETY: any size will do. Blocks of 16 bytes and more are aligned to 16.
-            unsafe { mimalloc::mi_malloc(size) }.cast()
-        } else {
+    pub(super) fn allocate(size: usize, mut keep: impl FnMut(NonNull<u8>)) -> Option<NonNull<u8>> {
+        if size > slab::LARGEST {
             // SAFETY: the alignment is a power of two.
-            unsafe { LARGE_BLOCKS.lock().malloc(size, ALIGN) }
+            return NonNull::new(unsafe { LARGE_BLOCKS.lock().malloc(size, LARGE_ALIGN) });
         }
+        let mut first = None;
+        let count = (BATCH_BYTES / size).clamp(1, BATCH);
+        slab::allocate(size, count, |block| match first {
+            None => first = Some(block),
+            Some(_) => keep(block),
+        });
+        first
     }
 
     /// # Safety
     /// As for [`super::free`].
     #[inline]
     pub(super) unsafe fn free(block: NonNull<u8>, size: usize) {
-        if size < LARGE {
-            // SAFETY: by contract the block came from mimalloc and is not used any more.
-            unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
+        if size <= slab::LARGEST {
+            // SAFETY: by contract the block came from the slabs, for so many bytes.
+            unsafe { slab::free(block, size) };
         } else {
             // SAFETY: by contract the block came from this heap, with this size and alignment.
-            unsafe { LARGE_BLOCKS.lock().free(block.as_ptr(), size, ALIGN) };
+            unsafe { LARGE_BLOCKS.lock().free(block.as_ptr(), size, LARGE_ALIGN) };
         }
     }
 
@@ -229,8 +209,8 @@ mod heap {
             // SAFETY: the alignment is a power of two.
             return unsafe { mimalloc::mi_zalloc_aligned(layout.size(), layout.align()) }.cast();
         }
-        assert!(layout.align() <= PAGE, "what the system gives is aligned to a page");
-        Dlmalloc::new().allocator().alloc(layout.size()).0
+        assert!(layout.align() <= pages::LEAST, "what the system gives is aligned to a page");
+        pages::map(layout.size()).map_or(std::ptr::null_mut(), NonNull::as_ptr)
     }
 
     /// # Safety
@@ -241,7 +221,7 @@ mod heap {
             // SAFETY: by contract the block came from mimalloc and is not used any more.
             unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
         } else {
-            Dlmalloc::new().allocator().free(block.as_ptr(), layout.size());
+            pages::unmap(block, layout.size());
         }
     }
 }
@@ -254,11 +234,7 @@ mod heap {
 
     pub(crate) fn prepare() {}
 
-    pub(super) const fn small_class(size: usize) -> usize {
-        size
-    }
-
-    pub(super) fn good_size(size: usize) -> usize {
+    pub(super) fn footprint(size: usize) -> usize {
         size
     }
 
@@ -266,9 +242,9 @@ mod heap {
         Layout::from_size_align(size, ALIGN).expect("an entry fits the address space")
     }
 
-    pub(super) fn allocate(size: usize) -> *mut u8 {
+    pub(super) fn allocate(size: usize, _: impl FnMut(NonNull<u8>)) -> Option<NonNull<u8>> {
         // SAFETY: the size is not zero: an entry has a header.
-        unsafe { alloc(layout(size)) }
+        NonNull::new(unsafe { alloc(layout(size)) })
     }
 
     /// # Safety
@@ -288,20 +264,5 @@ mod heap {
     pub(super) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
         // SAFETY: by contract the block was allocated with this layout.
         unsafe { dealloc(block.as_ptr(), layout) };
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_looked_up_is_what_the_allocator_takes() {
-        for size in ALIGN..2 * SMALL * ALIGN {
-            let steps = size.next_multiple_of(ALIGN);
-            let taken =
-                if steps < SMALL * ALIGN { heap::good_size(steps) } else { heap::good_size(size) };
-            assert_eq!(footprint(size), taken, "{size}");
-        }
     }
 }

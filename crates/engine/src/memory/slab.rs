@@ -1,0 +1,406 @@
+//! Small blocks: a size class for each few bytes, whose blocks lie in pages of 64 KiB that all threads
+//! share.
+//!
+//! A page serves one class. Its header lies at its beginning, so that a block's address tells its page.
+//! Blocks of a page that were never used are cut off one after the other; those that came back are a
+//! list. A page that becomes empty serves any class again, and goes back to the system when some are
+//! idle already.
+//!
+//! Each class has a lock, which nobody holds longer than it takes to move a few pointers, or to get a
+//! page. A thread keeps a few free blocks, and asks for several at once: see [`crate::spares`].
+
+use super::pages;
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+use std::ptr::{self, NonNull};
+
+pub(crate) use pages::PAGE;
+
+/// Every block's alignment.
+pub(crate) const STEP: usize = 8;
+
+/// The largest blocks. Larger ones would leave too much of a page unused.
+pub(crate) const LARGEST: usize = 2048;
+
+/// Up to these sizes classes are 8 and 32 bytes apart; above them, 64.
+const FINE: usize = 512;
+const MIDDLE: usize = 1024;
+const MIDDLE_STEP: usize = 32;
+const COARSE_STEP: usize = 64;
+
+const CLASSES: usize =
+    FINE / STEP + (MIDDLE - FINE) / MIDDLE_STEP + (LARGEST - MIDDLE) / COARSE_STEP;
+
+/// The blocks of each class.
+static SLABS: [CachePadded<Mutex<Slab>>; CLASSES] =
+    [const { CachePadded::new(Mutex::new(Slab::new())) }; CLASSES];
+
+/// What a block for so many bytes, at most [`LARGEST`], takes.
+pub(crate) const fn footprint(size: usize) -> usize {
+    let step = if size <= FINE {
+        STEP
+    } else if size <= MIDDLE {
+        MIDDLE_STEP
+    } else {
+        COARSE_STEP
+    };
+    let size = if size == 0 { 1 } else { size };
+    size.next_multiple_of(step)
+}
+
+/// The class of a footprint.
+const fn class_of(footprint: usize) -> usize {
+    const LAST_FINE: usize = FINE / STEP - 1;
+    const LAST_MIDDLE: usize = LAST_FINE + (MIDDLE - FINE) / MIDDLE_STEP;
+    if footprint <= FINE {
+        footprint / STEP - 1
+    } else if footprint <= MIDDLE {
+        LAST_FINE + (footprint - FINE) / MIDDLE_STEP
+    } else {
+        LAST_MIDDLE + (footprint - MIDDLE) / COARSE_STEP
+    }
+}
+
+/// Hands up to `count` blocks for `size` bytes to `take`.
+pub(crate) fn allocate(size: usize, count: usize, mut take: impl FnMut(NonNull<u8>)) {
+    let footprint = footprint(size);
+    let mut first = ptr::null_mut();
+    {
+        let mut slab = SLABS[class_of(footprint)].lock();
+        for block in (0..count).map_while(|_| slab.take(footprint)) {
+            // SAFETY: it was just taken; it has at least a word, and is aligned for it.
+            unsafe { block.cast::<*mut u8>().write(first) };
+            first = block.as_ptr();
+        }
+    }
+    // Without the lock: who is handed a block may give one back.
+    while let Some(block) = NonNull::new(first) {
+        // SAFETY: still ours, and written above.
+        first = unsafe { block.cast::<*mut u8>().read() };
+        take(block);
+    }
+}
+
+/// Takes a block back.
+///
+/// # Safety
+/// It came from [`allocate`] for a size of the same footprint, and is not used any more.
+pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
+    let mut slab = SLABS[class_of(footprint(size))].lock();
+    // SAFETY: by contract it is of this class, whose lock is held.
+    unsafe { slab.give(block) };
+}
+
+/// What a page begins with. Guarded by the lock of the page's class.
+struct Header {
+    /// The pages before and after it among those of its class that have free blocks.
+    previous: *mut Header,
+    next: *mut Header,
+    /// The blocks that came back: a list, linked by the first word of each.
+    free: *mut u8,
+    /// Where the blocks that were never used begin.
+    fresh: usize,
+    /// Blocks in use.
+    used: usize,
+}
+
+/// Blocks begin here: on a cache line.
+const FIRST: usize = 64;
+
+const _: () = assert!(size_of::<Header>() <= FIRST);
+
+/// The pages of a class that have free blocks: a list. The first one serves until it is full, so that
+/// those behind it may become empty.
+struct Slab {
+    first: *mut Header,
+    last: *mut Header,
+}
+
+// SAFETY: pages belong to nobody but their slab.
+unsafe impl Send for Slab {}
+
+impl Slab {
+    const fn new() -> Self {
+        Self { first: ptr::null_mut(), last: ptr::null_mut() }
+    }
+
+    /// A block of this footprint, which is that of the class; `None` when the system has no memory
+    /// left.
+    fn take(&mut self, footprint: usize) -> Option<NonNull<u8>> {
+        if self.first.is_null() {
+            self.add_page()?;
+        }
+        // SAFETY: a page in the list is ours, and has a free block.
+        unsafe {
+            let page = self.first;
+            let block = match NonNull::new((*page).free) {
+                Some(block) => {
+                    (*page).free = block.cast::<*mut u8>().read();
+                    block
+                }
+                None => {
+                    let at = (*page).fresh;
+                    (*page).fresh += footprint;
+                    NonNull::new_unchecked(page.cast::<u8>().add(at))
+                }
+            };
+            (*page).used += 1;
+            if is_full(page, footprint) {
+                self.unlink(page);
+            }
+            Some(block)
+        }
+    }
+
+    /// # Safety
+    /// The block came from [`Slab::take`], and is not used any more.
+    unsafe fn give(&mut self, block: NonNull<u8>) {
+        // SAFETY: by contract the block is ours, and lies in a page of this class; its first word is
+        // nobody's any more.
+        unsafe {
+            let page = page_of(block);
+            let was_full = (*page).previous == page;
+            block.cast::<*mut u8>().write((*page).free);
+            (*page).free = block.as_ptr();
+            (*page).used -= 1;
+            if was_full {
+                self.link(page);
+            }
+            // The last one stays: the class will be asked for a block again.
+            if (*page).used == 0 && self.first != self.last {
+                self.unlink(page);
+                pages::give(NonNull::new_unchecked(page.cast()));
+            }
+        }
+    }
+
+    /// Puts an empty page in front.
+    #[cold]
+    fn add_page(&mut self) -> Option<()> {
+        let page = pages::take()?.cast::<Header>().as_ptr();
+        let null = ptr::null_mut();
+        let header =
+            Header { previous: null, next: null, free: ptr::null_mut(), fresh: FIRST, used: 0 };
+        // SAFETY: the page is ours, aligned, and larger than its header.
+        unsafe {
+            page.write(header);
+            self.link(page);
+        }
+        Some(())
+    }
+
+    /// Puts a page behind the others.
+    ///
+    /// # Safety
+    /// It is of this class, and not in the list.
+    unsafe fn link(&mut self, page: *mut Header) {
+        // SAFETY: by contract; pages in the list are ours.
+        unsafe {
+            ((*page).previous, (*page).next) = (self.last, ptr::null_mut());
+            match self.last.is_null() {
+                true => self.first = page,
+                false => (*self.last).next = page,
+            }
+        }
+        self.last = page;
+    }
+
+    /// Takes a page out of the list. It is its own neighbour then.
+    ///
+    /// # Safety
+    /// It is in the list.
+    unsafe fn unlink(&mut self, page: *mut Header) {
+        // SAFETY: by contract; its neighbours are in the list too.
+        unsafe {
+            let (previous, next) = ((*page).previous, (*page).next);
+            match previous.is_null() {
+                true => self.first = next,
+                false => (*previous).next = next,
+            }
+            match next.is_null() {
+                true => self.last = previous,
+                false => (*next).previous = previous,
+            }
+            (*page).previous = page;
+        }
+    }
+}
+
+/// The page that a block lies in.
+fn page_of(block: NonNull<u8>) -> *mut Header {
+    block.as_ptr().map_addr(|address| address & !(PAGE - 1)).cast()
+}
+
+/// Whether a page has no free block.
+///
+/// # Safety
+/// It is a page of a class of this footprint, whose lock is held.
+unsafe fn is_full(page: *mut Header, footprint: usize) -> bool {
+    // SAFETY: by contract.
+    unsafe { (*page).free.is_null() && (*page).fresh + footprint > PAGE }
+}
+
+#[cfg(all(test, not(any(loom, miri))))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn classes_follow_one_another_and_waste_little() {
+        let mut class = 0;
+        for size in 1..=LARGEST {
+            let footprint = footprint(size);
+            assert!(footprint >= size && footprint - size < COARSE_STEP);
+            assert!(class_of(footprint) == class || class_of(footprint) == class + 1, "{size}");
+            class = class_of(footprint);
+        }
+        assert_eq!(class, CLASSES - 1);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Take(usize),
+        /// Gives back one of those there are.
+        Give(usize),
+        GiveAll,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            60 => (1..=200usize).prop_map(Step::Take),
+            40 => any::<usize>().prop_map(Step::Give),
+            1 => Just(Step::GiveAll),
+        ];
+        proptest::collection::vec(step, 1..50)
+    }
+
+    /// One class with its blocks, beside a plain list of what is in use.
+    struct Model {
+        slab: Slab,
+        footprint: usize,
+        /// The blocks in use by their addresses, each with what was written to it.
+        used: BTreeMap<usize, (NonNull<u8>, u8)>,
+        next: u8,
+    }
+
+    impl Model {
+        fn take(&mut self) {
+            let block = self.slab.take(self.footprint).unwrap();
+            let at = block.addr().get();
+            assert!(at.is_multiple_of(STEP) && at % PAGE >= FIRST);
+            assert!(at % PAGE + self.footprint <= PAGE, "beyond its page");
+            let below = self.used.range(..=at).next_back();
+            assert!(below.is_none_or(|(&below, _)| below + self.footprint <= at), "it overlaps");
+            let above = self.used.range(at..).next();
+            assert!(above.is_none_or(|(&above, _)| at + self.footprint <= above), "it overlaps");
+            self.next = self.next.wrapping_add(1);
+            // SAFETY: it was just taken.
+            unsafe { block.write_bytes(self.next, self.footprint) };
+            self.used.insert(at, (block, self.next));
+        }
+
+        fn give(&mut self, which: usize) {
+            let Some(&at) = self.used.keys().nth(which % self.used.len().max(1)) else { return };
+            let (block, byte) = self.used.remove(&at).unwrap();
+            // SAFETY: it is in use, and given back once.
+            unsafe {
+                let bytes = std::slice::from_raw_parts(block.as_ptr(), self.footprint);
+                assert!(bytes.iter().all(|&held| held == byte), "somebody else wrote to it");
+                self.slab.give(block);
+            }
+        }
+
+        /// The pages in the list are those with room, each once, and count what is in use.
+        fn check(&self) {
+            let mut pages: BTreeMap<usize, usize> = BTreeMap::new();
+            for at in self.used.keys() {
+                *pages.entry(at & !(PAGE - 1)).or_default() += 1;
+            }
+            let (mut page, mut previous, mut listed) = (self.slab.first, ptr::null_mut(), 0);
+            while !page.is_null() {
+                // SAFETY: in the list of a slab that nobody else uses.
+                let header = unsafe { &*page };
+                assert_eq!(header.previous, previous);
+                assert_eq!(header.used, pages.remove(&page.addr()).unwrap_or(0));
+                // SAFETY: as above.
+                assert!(unsafe { !is_full(page, self.footprint) });
+                assert!(header.used > 0 || listed == 0, "an empty page is kept beside another");
+                listed += usize::from(header.used == 0);
+                (previous, page) = (page, header.next);
+            }
+            assert_eq!(self.slab.last, previous);
+            let most = (PAGE - FIRST) / self.footprint;
+            assert!(pages.values().all(|&used| used == most), "a page with room is not listed");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn blocks_never_overlap_and_keep_what_is_written(
+            size in 1..=LARGEST,
+            steps in steps(),
+        ) {
+            let footprint = footprint(size);
+            let mut model =
+                Model { slab: Slab::new(), footprint, used: BTreeMap::new(), next: 0 };
+            for step in steps {
+                match step {
+                    Step::Take(count) => (0..count).for_each(|_| model.take()),
+                    Step::Give(which) => model.give(which),
+                    Step::GiveAll => while !model.used.is_empty() { model.give(0) },
+                }
+                model.check();
+            }
+            while !model.used.is_empty() {
+                model.give(7);
+            }
+            model.check();
+            if let Some(page) = NonNull::new(model.slab.first) {
+                // SAFETY: nothing of it is in use.
+                unsafe { pages::give(page.cast()) };
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_that_one_thread_takes_others_give_back() {
+        const SIZES: [usize; 4] = [24, 56, 700, 2_000];
+        let (send, receive) = std::sync::mpsc::channel::<(usize, usize, u8)>();
+        let receive = Mutex::new(receive);
+        std::thread::scope(|scope| {
+            for n in 0..2u8 {
+                let send = send.clone();
+                scope.spawn(move || {
+                    for turn in 0..20_000usize {
+                        let size = SIZES[turn % SIZES.len()];
+                        let byte = (turn as u8) ^ n;
+                        allocate(size, 3, |block| {
+                            // SAFETY: it was just taken.
+                            unsafe { block.write_bytes(byte, size) };
+                            send.send((block.expose_provenance().get(), size, byte)).unwrap();
+                        });
+                    }
+                });
+            }
+            drop(send);
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    loop {
+                        let next = receive.lock().recv();
+                        let Ok((address, size, byte)) = next else { break };
+                        let block = ptr::with_exposed_provenance_mut::<u8>(address);
+                        // SAFETY: it is in use, as long as this, and given back once.
+                        unsafe {
+                            let bytes = std::slice::from_raw_parts(block, size);
+                            assert!(bytes.iter().all(|&held| held == byte));
+                            free(NonNull::new_unchecked(block), size);
+                        }
+                    }
+                });
+            }
+        });
+    }
+}
