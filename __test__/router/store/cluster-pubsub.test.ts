@@ -151,7 +151,7 @@ clustered('where a replica takes over, nobody hears a message twice', async t =>
   const [taken, lost]: [string[], string[]] = [[], []]
   let over = false
   const work = (async () => {
-    for (let n = 0; !over; n++) {
+    for (let n = 0; !over && !publisher.ended; n++) {
       const reply = await publisher.send('SPUBLISH', channels[n % channels.length]!, `m${n}`)
       if (reply === ':1\r\n') taken.push(`m${n}`)
       else if (reply.startsWith('-')) lost.push(reply)

@@ -296,7 +296,7 @@ impl Relay {
     }
 
     /// Ends subscriptions at a server.
-    fn silence(&mut self, server: ServerId, topics: Vec<Topic>) {
+    pub(super) fn silence(&mut self, server: ServerId, topics: Vec<Topic>) {
         let Some(&ear) = self.hearing.ears.get(&server) else { return };
         for topics in self.by_command(topics) {
             self.announce(ear, &said(&topics, false), To::Session(Step::Ended));

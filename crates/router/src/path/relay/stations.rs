@@ -7,8 +7,8 @@
 //! a ring       all topics at every store: PUBLISH goes to the store of the channel's name, scripts and
 //!              transactions publish where their keys are, and each store tells of its own keys
 //! ```
-//! Where a slot moves, its old server ends the subscriptions, and the new one is asked. Where a store
-//! joins a ring, messages are published by the ring before (`shared/ear.rs`) until the new store is heard,
+//! Where a slot moves, its old server ends the subscriptions, and the new one is asked; one that has left
+//! the cluster is heard a while longer. Where a store joins a ring, messages are published by the ring before (`shared/ear.rs`) until the new store is heard,
 //! and one that leaves is heard a while longer: nothing that is published through this node is lost.
 
 use super::Relay;
@@ -17,8 +17,8 @@ use crate::path::pending::LinkId;
 use crate::topology::{PRIMARY, ServerId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long, in milliseconds, a store that has left the ring is heard: what was published there before
-/// may be on its way.
+/// How long, in milliseconds, a server that has left the ring or the cluster is heard: what was published
+/// there before may be on its way.
 const LINGERS: u64 = 2_000;
 /// Milliseconds until a server is asked again that has not taken a subscription.
 const PAUSE: u64 = 100;
@@ -30,7 +30,7 @@ pub(super) struct Moving {
     pub(super) hub: Option<ServerId>,
     /// Errands of the move to another map that are not answered.
     pub(super) errands: BTreeSet<u64>,
-    /// Stores that have left the ring, and until when they are heard.
+    /// Servers that have left the ring or the cluster, and until when they are heard.
     leaving: BTreeMap<ServerId, u64>,
     /// When to look for topics that are not heard where they should be.
     again: Option<u64>,
@@ -143,8 +143,13 @@ impl Relay {
             }
         }
         if self.clustered() {
-            // A server that has lost a slot ends its subscriptions by itself.
-            over.iter().for_each(|(server, topics)| self.hearing.leave(*server, topics));
+            for (server, topics) in over {
+                self.hearing.leave(server, &topics);
+                // A server that has lost a slot ends its subscriptions by itself, if it knows that.
+                if self.hearing.moving.leaving.contains_key(&server) {
+                    self.silence(server, topics);
+                }
+            }
         }
         for (server, topics) in fresh {
             self.hear_at(server, topics, true);
@@ -154,18 +159,24 @@ impl Relay {
         }
     }
 
-    /// Servers that are not in the map any more are not heard.
+    /// Servers that are not in the map any more are heard a while longer: one that gives its place to
+    /// its replica is missing until the others know whom it follows, and what it was told to publish
+    /// before is on its way.
     fn leave_gone(&mut self) {
         let map = self.map.clone();
-        let gone = |server: &ServerId| !map.leads(*server) && map.master_of(*server).is_none();
+        let serves = |server: &ServerId| map.leads(*server) || map.master_of(*server).is_some();
+        self.hearing.moving.leaving.retain(|server, _| !serves(server));
+        let gone = |server: &ServerId| !serves(server);
         for server in self.hearing.ears.keys().copied().filter(gone).collect::<Vec<_>>() {
-            if self.hearing.moving.hub == Some(server) {
+            if self.hearing.moving.hub.take_if(|hub| *hub == server).is_some() {
                 let its = self.hearing.topics.keys().filter(|topic| topic.0 != Kind::Shard);
                 let its = its.cloned().collect();
                 self.drop_topics(its, b"-ERR the server has left the cluster\r\n");
             }
-            self.close_ear(server);
+            self.hearing.moving.leaving.entry(server).or_insert(self.now + LINGERS);
         }
+        let due = self.hearing.moving.wake_at();
+        self.wake_by(due);
     }
 
     /// All stores of the ring that is valid now are heard: messages are published by it from now on.
