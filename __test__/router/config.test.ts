@@ -129,6 +129,7 @@ interface Schema {
   properties?: Record<string, Schema>
   items?: Schema
   anyOf?: Schema[]
+  enum?: string[]
 }
 
 /** The paths of a schema's properties, as the types have them; of lists, those of their items. */
@@ -168,4 +169,34 @@ test('the schema that is published has the options of the code, and no other', t
   const route = routes!.items!.anyOf!.find(({ properties }) => properties !== undefined)
   t.deepEqual(difference(pathsOf(route!), fields('RouterRoute')), same)
   t.deepEqual(difference(pathsOf(users!.items!), leaves(fields('RouterUser'))), same)
+})
+
+/** What each property of a schema may be that is one of several words, by its path. */
+function choicesOf(
+  { properties = {}, anyOf = [] }: Schema,
+  before: string[] = [],
+): [string, string][] {
+  const own = Object.entries(properties).flatMap(([name, schema]): [string, string][] =>
+    schema.enum
+      ? [[[...before, name].join('-'), [...schema.enum].sort().join(' ')]]
+      : choicesOf(schema, [...before, name]),
+  )
+  return [...own, ...anyOf.flatMap(schema => choicesOf(schema, before))]
+}
+
+test('the schema that is published allows the words that the command line does', t => {
+  const schema = readFileSync(new URL('../../config.schema.json', import.meta.url), 'utf8')
+  const kebab = (path: string) => path.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  const inFile = new Map(choicesOf(JSON.parse(schema)).map(([path, words]) => [kebab(path), words]))
+  const { stdout } = spawnSync(process.execPath, [CLI, 'serve', '--help'], { encoding: 'utf8' })
+  const help = stdout.split(/\n {2}(?:-\w, )?--/).slice(1)
+  const options = help.flatMap(text => {
+    const choices = /\(choices: ((?:"\w+"(?:, )?)+)/.exec(text)?.[1]
+    return choices ? [{ option: text.split(' ')[0]!, choices: choices.match(/\w+/g)! }] : []
+  })
+  t.true(options.length > 5)
+  for (const { option, choices } of options) {
+    const allowed = inFile.get(option) ?? inFile.get(`store-${option}`)
+    t.is(allowed, choices.sort().join(' '), option)
+  }
 })
