@@ -4,7 +4,7 @@
 
 use dlmalloc::{Allocator, Dlmalloc};
 use parking_lot::Mutex;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 /// The bytes of a page, and its alignment: what Windows aligns to by itself.
 pub(crate) const PAGE: usize = 64 * 1024;
@@ -13,31 +13,29 @@ pub(crate) const PAGE: usize = 64 * 1024;
 #[cfg(not(loom))]
 pub(super) const LEAST: usize = 4096;
 
-/// Idle pages that are kept: a megabyte.
+/// Idle pages whose memory is kept: a megabyte.
 const IDLE: usize = 16;
 
-/// Pages that nobody uses: a list, linked by their first words.
-struct Idle {
-    first: *mut u8,
-    len: usize,
+/// The most holes that pages leave in the address space. A system counts the pieces of a process, and
+/// refuses more than some, whoever in the process asks for one: Linux, whose bound is 65,530.
+const MOST_HOLES: usize = if cfg!(target_os = "linux") { 16 * 1024 } else { usize::MAX };
+
+/// What becomes of pages that nobody uses.
+struct Pages {
+    idle: Vec<NonNull<u8>>,
+    /// Pages that were given back to the system, and whose places it has not handed out again: it
+    /// begins with those.
+    holes: usize,
 }
 
-// SAFETY: pages in the list belong to it alone.
-unsafe impl Send for Idle {}
+// SAFETY: idle pages belong to it alone.
+unsafe impl Send for Pages {}
 
-static PAGES: Mutex<Idle> = Mutex::new(Idle { first: ptr::null_mut(), len: 0 });
+static PAGES: Mutex<Pages> = Mutex::new(Pages::new());
 
 /// A page, aligned to its size, with anything in it; `None` when the system has no memory left.
 pub(super) fn take() -> Option<NonNull<u8>> {
-    let mut idle = PAGES.lock();
-    if let Some(page) = NonNull::new(idle.first) {
-        // SAFETY: a page in the list is ours, and its first word is the next one's address.
-        idle.first = unsafe { page.cast::<*mut u8>().read() };
-        idle.len -= 1;
-        return Some(page);
-    }
-    drop(idle);
-    map_page()
+    PAGES.lock().take()
 }
 
 /// Takes a page back.
@@ -45,19 +43,52 @@ pub(super) fn take() -> Option<NonNull<u8>> {
 /// # Safety
 /// It came from [`take`], and is not used any more.
 pub(super) unsafe fn give(page: NonNull<u8>) {
-    let mut idle = PAGES.lock();
-    if idle.len >= IDLE {
-        drop(idle);
-        if unmap(page, PAGE) {
-            return;
-        }
-        // The system can't: it has too many pieces to keep apart.
-        idle = PAGES.lock();
+    // SAFETY: by contract.
+    unsafe { PAGES.lock().give(page) };
+}
+
+impl Pages {
+    const fn new() -> Self {
+        Self { idle: Vec::new(), holes: 0 }
     }
-    // SAFETY: by contract it is ours, and its first word nobody's any more.
-    unsafe { page.cast::<*mut u8>().write(idle.first) };
-    idle.first = page.as_ptr();
-    idle.len += 1;
+
+    fn take(&mut self) -> Option<NonNull<u8>> {
+        self.idle.pop().or_else(|| {
+            self.holes = self.holes.saturating_sub(1);
+            map_page()
+        })
+    }
+
+    /// # Safety
+    /// As for [`give`].
+    unsafe fn give(&mut self, page: NonNull<u8>) {
+        if self.idle.len() >= IDLE {
+            if self.holes < MOST_HOLES && unmap(page, PAGE) {
+                self.holes += 1;
+                return;
+            }
+            // SAFETY: by contract it is ours.
+            unsafe { purge(page) };
+        }
+        // Where there is no memory to note it in, its place is lost.
+        if self.idle.try_reserve(1).is_ok() {
+            self.idle.push(page);
+        }
+    }
+}
+
+/// Gives a page's memory back and keeps its place.
+///
+/// # Safety
+/// It is ours; whatever is in it is lost.
+unsafe fn purge(page: NonNull<u8>) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: by contract; what nobody has a use for may be zeroed, and if it is not, nothing is wrong.
+    unsafe {
+        libc::madvise(page.as_ptr().cast(), PAGE, libc::MADV_DONTNEED);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = page;
 }
 
 /// Zeroed memory, aligned to a page of the system; `None` when it has none left.
@@ -105,6 +136,38 @@ mod tests {
             // SAFETY: it is given back once.
             unsafe { give(page) };
         }
-        assert!(PAGES.lock().len <= IDLE);
+        assert!(PAGES.lock().idle.len() <= IDLE);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn pages_that_are_idle_between_others_leave_the_process_room_for_mappings_and_no_memory() {
+        /// What the system says of the process: how many pieces it has, and how many of its pages are in
+        /// memory.
+        fn process() -> (usize, usize) {
+            let read = |name: &str| std::fs::read_to_string(name).unwrap();
+            let maps = read("/proc/self/maps").lines().count();
+            let statm = read("/proc/self/statm");
+            (maps, statm.split(' ').nth(1).unwrap().parse().unwrap())
+        }
+        const MORE: usize = 4 * 1024;
+        let mut pages = Pages::new();
+        let taken: Vec<_> = (0..2 * (MOST_HOLES + MORE)).map(|_| pages.take().unwrap()).collect();
+        let (maps, resident) = process();
+        for (at, &page) in taken.iter().enumerate().filter(|(at, _)| at % 2 == 0) {
+            // SAFETY: it is ours, and given back once. Where it will be kept it has a system page in memory.
+            unsafe {
+                if at / 2 >= MOST_HOLES {
+                    page.write(1);
+                }
+                pages.give(page);
+            }
+        }
+        let (maps_now, resident_now) = process();
+        assert!(maps_now <= maps + MOST_HOLES + MORE / 2, "{maps}, then {maps_now}");
+        assert!(resident_now <= resident + MORE / 2, "{resident}, then {resident_now}");
+        for &page in taken.iter().skip(1).step_by(2).chain(&pages.idle) {
+            unmap(page, PAGE);
+        }
     }
 }
