@@ -20,6 +20,7 @@ mod hint;
 #[cfg(all(test, loom))]
 mod models;
 mod sample;
+mod spill;
 mod table;
 mod word;
 mod write;

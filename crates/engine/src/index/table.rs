@@ -1,5 +1,6 @@
 //! Tables: a power of two of 64-byte buckets, and the overflow buckets that hang on them.
 
+use super::spill::Spill;
 use super::word::Word;
 use crate::memory;
 use crate::shim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -142,7 +143,7 @@ pub(crate) struct Part {
 
 enum What {
     Table(NonNull<Table>),
-    Overflow(NonNull<Bucket>),
+    Overflow(#[expect(dead_code, reason = "its drop frees it")] Spill),
 }
 
 // SAFETY: tables and buckets may be read and dropped by any thread.
@@ -157,7 +158,7 @@ impl Part {
         Self { what: What::Table(table), charged }
     }
 
-    fn overflow(bucket: NonNull<Bucket>) -> Self {
+    fn overflow(bucket: Spill) -> Self {
         Self { what: What::Overflow(bucket), charged: BUCKET }
     }
 
@@ -169,11 +170,9 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        match self.what {
+        if let What::Table(table) = self.what {
             // SAFETY: made by Box::into_raw, and taken from the index once.
-            What::Table(table) => drop(unsafe { Box::from_raw(table.as_ptr()) }),
-            // SAFETY: as above.
-            What::Overflow(bucket) => drop(unsafe { Box::from_raw(bucket.as_ptr()) }),
+            drop(unsafe { Box::from_raw(table.as_ptr()) });
         }
     }
 }
@@ -197,9 +196,9 @@ impl Table {
             spares: AtomicUsize::new(spares),
         })?;
         for _ in 0..spares {
-            let bucket = memory::try_box(Bucket::default())?;
+            let bucket = Spill::new()?;
             bucket.info.store(table.spare.load(Ordering::Relaxed), Ordering::Relaxed);
-            table.spare.store(address_of(bucket), Ordering::Relaxed);
+            table.spare.store(bucket.into_address(), Ordering::Relaxed);
         }
         Some(table)
     }
@@ -255,7 +254,7 @@ impl Table {
     }
 
     /// Takes one of the overflow buckets that were made beforehand.
-    fn take_spare(&self) -> Option<Box<Bucket>> {
+    fn take_spare(&self) -> Option<Spill> {
         let mut first = self.spare.load(Ordering::Acquire);
         loop {
             // Another thread may have taken it meanwhile, and have changed its info word: then the
@@ -267,8 +266,8 @@ impl Table {
             }
         }
         self.spares.fetch_sub(1, Ordering::AcqRel);
-        // SAFETY: out of the list, into which `new` put a box: nobody else takes it.
-        let bucket = unsafe { Box::from_raw(at_address(first)) };
+        // SAFETY: out of the list, into which `new` put it: nobody else takes it.
+        let bucket = unsafe { Spill::from_address(first) }?;
         bucket.info.store(0, Ordering::Relaxed);
         Some(bucket)
     }
@@ -297,7 +296,7 @@ impl Table {
         let bucket = self.take_spare().expect("as many were made as may be needed");
         self.overflow.fetch_add(ONE, Ordering::AcqRel);
         bucket.slots[0].store(word.0, Ordering::Relaxed);
-        last.info.fetch_or(address_of(bucket), Ordering::Release);
+        last.info.fetch_or(bucket.into_address(), Ordering::Release);
     }
 
     /// Unlinks the last bucket of a chain, if it is empty; the bucket. Nobody inserts into the chain
@@ -320,7 +319,8 @@ impl Table {
         let at = at & !FLAGS;
         before.info.compare_exchange(at, 0, Ordering::AcqRel, Ordering::Relaxed).ok()?;
         self.withdraw_overflow();
-        NonNull::new(at_address(at)).map(Part::overflow)
+        // SAFETY: linked until now, and unlinked once.
+        unsafe { Spill::from_address(at) }.map(Part::overflow)
     }
 
     /// The overflow buckets behind a bucket whose info word was this: nobody new can reach them.
@@ -329,9 +329,9 @@ impl Table {
     /// The bucket has moved, and this is called once.
     pub(super) unsafe fn take_chain(mut info: u64) -> impl Iterator<Item = Part> {
         std::iter::from_fn(move || {
-            let bucket = NonNull::new(at_address(info & !FLAGS))?;
-            // SAFETY: it is freed when the caller drops it, after this.
-            info = unsafe { bucket.as_ref() }.info.load(Ordering::Acquire);
+            // SAFETY: linked so far, and by contract taken once.
+            let bucket = unsafe { Spill::from_address(info & !FLAGS) }?;
+            info = bucket.info.load(Ordering::Acquire);
             Some(Part::overflow(bucket))
         })
     }
@@ -351,14 +351,6 @@ impl Drop for Table {
             }
         }
     }
-}
-
-fn address_of(bucket: Box<Bucket>) -> u64 {
-    Box::into_raw(bucket).expose_provenance() as u64
-}
-
-fn at_address(address: u64) -> *mut Bucket {
-    ptr::with_exposed_provenance_mut(address as usize)
 }
 
 /// The buckets of a table, in memory of the engine's allocator: what a table that was outgrown

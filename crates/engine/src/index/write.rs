@@ -1,9 +1,9 @@
 //! Writes: putting entries into slots, taking them out, and the overflow buckets that this needs.
 
+use super::spill::Spill;
 use super::table::{BUCKET, Bucket, MOVED, Table};
 use super::{Expect, Hit, Host, Index, MOVES_PER_WRITE, Put, Word, swap};
 use crate::entry::EntryPtr;
-use crate::memory;
 use crate::shim::{AtomicU64, Backoff, Ordering, fence};
 use std::ptr;
 
@@ -223,20 +223,18 @@ impl Index {
             table.withdraw_overflow();
             return Some(Err(Put::NoRoom));
         }
-        let Some(bucket) = memory::try_box(Bucket::default()) else {
+        let Some(bucket) = Spill::new() else {
             host.release(BUCKET);
             table.withdraw_overflow();
             return Some(Err(Put::NoMemory));
         };
-        let bucket = Box::into_raw(bucket);
-        let address = bucket.expose_provenance() as u64;
+        let address = bucket.into_address();
         // No flags and no successor: a mover that has claimed the bucket makes this fail.
         if last.info.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            // SAFETY: once it is unlinked it is retired, which the caller's pin protects from.
-            return Some(Ok(unsafe { &*bucket }));
+            return Bucket::overflow_of(address).map(Ok);
         }
         // SAFETY: it was not linked: nobody else knows it.
-        drop(unsafe { Box::from_raw(bucket) });
+        drop(unsafe { Spill::from_address(address) });
         host.release(BUCKET);
         table.withdraw_overflow();
         None

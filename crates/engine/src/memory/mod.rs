@@ -84,6 +84,29 @@ pub(crate) fn try_box<T>(value: T) -> Option<Box<T>> {
     }
 }
 
+/// A line of the slabs for a value that fills it; `None` when the system has no memory left.
+pub(crate) fn try_line<T>(value: T) -> Option<NonNull<T>> {
+    if scarcity::refuses() {
+        return None;
+    }
+    let line = heap::allocate_line(Layout::new::<T>())?.cast::<T>();
+    // SAFETY: the line is ours, and has the layout of the value.
+    unsafe { line.write(value) };
+    Some(line)
+}
+
+/// Drops and frees what [`try_line`] gave.
+///
+/// # Safety
+/// It came from `try_line`, and is not used any more.
+pub(crate) unsafe fn free_line<T>(line: NonNull<T>) {
+    // SAFETY: by contract.
+    unsafe {
+        line.drop_in_place();
+        heap::free_line(line.cast(), Layout::new::<T>());
+    }
+}
+
 /// An empty vector with room for so many; `None` when the system has no memory left.
 pub(crate) fn try_vec<T>(capacity: usize) -> Option<Vec<T>> {
     let mut vec = Vec::new();
@@ -135,7 +158,6 @@ mod heap {
     use dlmalloc::Dlmalloc;
     use libmimalloc_sys as mimalloc;
     use parking_lot::Mutex;
-    #[cfg(not(loom))]
     use std::alloc::Layout;
     use std::ptr::NonNull;
     use std::sync::Once;
@@ -203,6 +225,33 @@ mod heap {
         }
     }
 
+    /// Where the models run a value may be larger than a line.
+    #[cfg(not(loom))]
+    pub(super) fn allocate_line(layout: Layout) -> Option<NonNull<u8>> {
+        assert!(layout.size() == slab::LINE && layout.align() <= slab::LINE);
+        let mut line = None;
+        slab::allocate(slab::LINE, 1, |block| line = Some(block));
+        line
+    }
+
+    #[cfg(loom)]
+    pub(super) fn allocate_line(layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the size is not zero.
+        NonNull::new(unsafe { std::alloc::alloc(layout) })
+    }
+
+    /// # Safety
+    /// As for [`super::free_line`].
+    pub(super) unsafe fn free_line(line: NonNull<u8>, layout: Layout) {
+        // SAFETY: by contract it came from `allocate_line`.
+        unsafe {
+            #[cfg(not(loom))]
+            slab::free(line, layout.size());
+            #[cfg(loom)]
+            std::alloc::dealloc(line.as_ptr(), layout);
+        }
+    }
+
     #[cfg(not(loom))]
     pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {
         if layout.size() < MAPPED {
@@ -252,6 +301,18 @@ mod heap {
     pub(super) unsafe fn free(block: NonNull<u8>, size: usize) {
         // SAFETY: by contract the block was allocated with this layout.
         unsafe { dealloc(block.as_ptr(), layout(size)) };
+    }
+
+    pub(super) fn allocate_line(layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the size is not zero.
+        NonNull::new(unsafe { alloc(layout) })
+    }
+
+    /// # Safety
+    /// As for [`super::free_line`].
+    pub(super) unsafe fn free_line(line: NonNull<u8>, layout: Layout) {
+        // SAFETY: by contract the line was allocated with this layout.
+        unsafe { dealloc(line.as_ptr(), layout) };
     }
 
     pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {

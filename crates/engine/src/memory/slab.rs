@@ -104,10 +104,13 @@ struct Header {
     used: usize,
 }
 
-/// Blocks begin here: on a cache line.
-const FIRST: usize = 64;
+/// A cache line. Blocks of so many bytes are aligned to it.
+pub(crate) const LINE: usize = 64;
 
-const _: () = assert!(size_of::<Header>() <= FIRST);
+/// Blocks begin here.
+const FIRST: usize = LINE;
+
+const _: () = assert!(size_of::<Header>() <= FIRST && footprint(LINE) == LINE);
 
 /// The pages of a class that have free blocks: a list. The first one serves until it is full, so that
 /// those behind it may become empty.
