@@ -117,3 +117,36 @@ for (const [name, flags, way] of [
     t.deepEqual([workers.serving, workers.replaced], [2, 0])
   })
 }
+
+for (const driver of ['native', 'net']) {
+  bounded(
+    `${driver}: threads that start while clients fill the node leave it its reserve`,
+    async t => {
+      t.timeout(180_000)
+      const admin = `unix:${join(folderOf(t, 'descriptors'), 'admin.sock')}`
+      const own = ['--threads', '2', '--admin', admin, '--drain-within', '1s', '--driver', driver]
+      const node = await serve(t, ...own)
+      const pid = `${node.process.pid}`
+      execFileSync('prlimit', ['--pid', pid, `--nofile=${LIMIT}:`])
+      const come = async () => (await Raw.open(t, node.port)).send('PING')
+      const crowd = () => Promise.all(Array.from({ length: 20 }, come))
+      /** Clients come until all of some are turned away. */
+      const fill = async () => {
+        while ((await crowd()).includes('+PONG\r\n'));
+      }
+      await fill()
+      for (let round = 0; round < 3; round++) {
+        let going = true
+        const restart = ask(admin, '/restart', { method: 'POST' }).finally(() => {
+          going = false
+        })
+        while (going) await crowd()
+        t.is((await restart).status, 200)
+        await fill()
+        // Those of the connections that ask, and that are hung up on, are some of them.
+        const taken = readdirSync(`/proc/${pid}/fd`).length
+        t.true(taken <= LIMIT - 32 + 4, `${taken} of ${LIMIT} are taken`)
+      }
+    },
+  )
+}

@@ -1,6 +1,12 @@
-//! Whether the process has room for one more client. The system gives a new descriptor the lowest number that
-//! is free, so the number of a client's socket tells how full the process is. The last numbers are no
-//! client's: by them stores are met, workers replaced, files opened, whoever comes.
+//! Whether the process has room for one more client: descriptors enough stay free for what is no client. By
+//! them stores are met, workers replaced, files opened, whoever comes.
+//!
+//! The system gives a new descriptor the lowest number that is free, so that all below a client's are taken.
+//! What matters are those above. Beyond the last but so many, which are no client's, it is told at once. Below,
+//! the free ones are counted, since what is no client may hold some of the last for good. Counting finds twice
+//! as many as are kept, at the most, and then as many clients come uncounted as were found beyond these.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The fewest that are no client's, where the limit is not small, and the most.
 const LEAST: u64 = 32;
@@ -26,15 +32,55 @@ impl Room {
         Self { clients: limit - kept, limit }
     }
 
-    /// Whether a client may have a descriptor of this number.
+    /// Whether a client may have a descriptor of this number, which it has: whether as many stay free as are
+    /// kept.
     pub fn is_for_clients(self, number: u64) -> bool {
-        number < self.clients
+        if number >= self.clients {
+            UNCOUNTED.store(0, Ordering::Relaxed);
+            return false;
+        }
+        let one_less = |left: u64| left.checked_sub(1);
+        if UNCOUNTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
+            return true;
+        }
+        let kept = self.limit - self.clients;
+        let free = free_above(number, 2 * kept);
+        UNCOUNTED.store(free.saturating_sub(kept), Ordering::Relaxed);
+        free >= kept
     }
 
     /// Whether the system gives such a number.
     pub fn is_given(self, number: u64) -> bool {
         number < self.limit
     }
+}
+
+/// So many clients of the process may come until the free numbers are counted again. Relaxed: it guards
+/// nothing else, and threads that count at the same time find the same.
+static UNCOUNTED: AtomicU64 = AtomicU64::new(0);
+
+/// How many numbers above this one are free, up to `most`. A copy of a descriptor has the lowest that is free
+/// from a given one on: so it costs as much as are found, however many clients there are.
+#[cfg(unix)]
+fn free_above(number: u64, most: u64) -> u64 {
+    use std::fs::File;
+    use std::sync::LazyLock;
+
+    static COPIED: LazyLock<Option<File>> = LazyLock::new(|| File::open("/dev/null").ok());
+    let Some(copied) = COPIED.as_ref() else { return most };
+    let (mut free, mut last) = (0, number);
+    while free < most
+        && let Ok(from) = i32::try_from(last + 1)
+        && let Ok(copy) = rustix::io::fcntl_dupfd_cloexec(copied, from)
+    {
+        (free, last) = (free + 1, number_of(&copy));
+    }
+    free
+}
+
+#[cfg(not(unix))]
+fn free_above(_: u64, most: u64) -> u64 {
+    most
 }
 
 #[cfg(unix)]
@@ -72,8 +118,8 @@ mod tests {
 
     #[test]
     fn a_client_has_a_number_below_those_that_are_kept() {
-        let room = Room::of(1024);
-        assert!(room.is_for_clients(959) && !room.is_for_clients(960));
-        assert!(room.is_given(1023) && !room.is_given(1024));
+        let room = Room::now();
+        assert!(room.is_for_clients(room.clients - 1) && !room.is_for_clients(room.clients));
+        assert!(room.is_given(room.limit - 1) && !room.is_given(room.limit));
     }
 }

@@ -57,6 +57,15 @@ fn heard(client: &mut TcpStream) -> String {
     String::from_utf8(heard).unwrap()
 }
 
+/// The first byte of the answer to a client who is served.
+fn first_of(mut client: TcpStream) -> Option<u8> {
+    let mut first = [0; 1];
+    // A client that is turned away may hear of it before it asks.
+    let _ = client.write_all(b"PING\r\n");
+    let read = client.read(&mut first).is_ok_and(|read| read == 1);
+    (read && first != *b"-").then_some(first[0])
+}
+
 #[test]
 fn the_last_descriptors_are_no_clients_and_whoever_would_have_one_is_told_so() {
     let _alone = alone();
@@ -93,6 +102,29 @@ fn the_last_descriptors_are_no_clients_and_whoever_would_have_one_is_told_so() {
         expect(client, "+PONG\r\n");
     }
     drop((files, others));
+    limit(1024);
+    node.stop();
+}
+
+#[test]
+fn what_others_keep_of_the_last_descriptors_is_made_up_for_by_clients_who_leave() {
+    let _alone = alone();
+    limit(256);
+    let router = router();
+    let node = Node::start(&router, 1, Settings::default());
+    // As threads that are started anew while clients fill the node: the new ones begin with the last numbers,
+    // and the old ones leave low ones to whoever comes.
+    let old: Vec<File> = (0..16).map(|_| File::open("/dev/null").unwrap()).collect();
+    let clients = fill(222);
+    assert_eq!(first_of(node.connect()), None, "the node is full");
+    let new = fill(244);
+    drop(old);
+    for _ in 0..3 {
+        assert_eq!(first_of(node.connect()), None, "a client has what others need");
+    }
+    drop(clients);
+    assert_eq!(first_of(node.connect()), Some(b'+'));
+    drop(new);
     limit(1024);
     node.stop();
 }
