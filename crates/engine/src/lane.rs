@@ -26,6 +26,8 @@ use std::ptr::{self, NonNull};
 
 #[cfg(all(test, loom))]
 mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 /// Entries of a batch.
 const PIECES: usize = if cfg!(loom) { 1 } else { 32 };
@@ -122,13 +124,17 @@ impl Lanes {
         Some(unsafe { lane.as_ref() })
     }
 
-    /// Takes the lane of a stripe out of its place, if there is anything in it. It is to be tagged.
+    /// Takes the lane of a stripe out of its place, if it is wanted. It is to be tagged.
     ///
     /// # Safety
     /// The calling thread is pinned.
-    pub(crate) unsafe fn take(&self, stripe: usize) -> Option<Taken> {
+    pub(crate) unsafe fn take(
+        &self,
+        stripe: usize,
+        wanted: impl Fn(&Lane) -> bool,
+    ) -> Option<Taken> {
         // SAFETY: by contract.
-        unsafe { self.of(stripe) }.filter(|lane| lane.bytes() > 0)?;
+        unsafe { self.of(stripe) }.filter(|lane| wanted(lane))?;
         // Acquire and release, as for a slot of the index.
         NonNull::new(self.0[stripe].swap(ptr::null_mut(), Ordering::AcqRel)).map(Taken)
     }
@@ -167,6 +173,11 @@ impl Lane {
     }
 
     // Relaxed throughout: these are counts with one writer, and order nothing.
+
+    /// Whether anything in it could serve others.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.bytes() > 0
+    }
 
     /// Bytes that nothing is charged for.
     pub(crate) fn credit(&self) -> u64 {

@@ -295,8 +295,8 @@ impl Shard {
         limbo.garbage.push((tag, garbage));
     }
 
-    /// Takes what threads keep for themselves of the cache, to free it here; whether there was anything.
-    pub(crate) fn take_lanes(&self, lanes: &Lanes) -> bool {
+    /// Takes the lanes that are wanted, to free what is in them here; whether there were any.
+    pub(crate) fn take_lanes(&self, lanes: &Lanes, wanted: impl Fn(&Lane) -> bool) -> bool {
         let _guard = thread::here().pin();
         let mut found = false;
         for stripe in 0..OWN_STRIPES {
@@ -305,7 +305,7 @@ impl Shard {
                 return found;
             }
             // SAFETY: pinned.
-            if let Some(lane) = unsafe { lanes.take(stripe) } {
+            if let Some(lane) = unsafe { lanes.take(stripe, &wanted) } {
                 let (tag, bytes) = (thread::tag(), lane.bytes());
                 self.add(&mut limbo, tag, Garbage::Lane(lane, bytes));
                 found = true;
@@ -353,7 +353,8 @@ impl Shard {
             // SAFETY: unlinked before the horizon: nobody reads it.
             released += unsafe { garbage.free(spares, self.linked) };
         }
-        if bytes > 0 {
+        // A lane may have got what it had not when it was taken.
+        if bytes > 0 || released > 0 {
             // Release: see `limbo_bytes`.
             self.limbo_out.fetch_add(bytes, Ordering::Release);
             self.account.release(ledger, released);

@@ -4,6 +4,7 @@ use super::Cache;
 use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{Clearing, Host, Word};
+use crate::lane::Lane;
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Shard, ShardRef};
 use crate::shim::Backoff;
@@ -145,7 +146,7 @@ impl Cache {
         let _overall = self.overall.lock();
         self.flights.kill_all();
         let _changing = self.shared.versions.as_ref().map(|versions| versions.changing_all());
-        self.shards[0].take_lanes(&self.shared.lanes);
+        self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes);
         for shard in self.shard_refs() {
             self.clear_shard(shard);
         }

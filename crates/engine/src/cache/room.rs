@@ -4,6 +4,7 @@ use super::Cache;
 use crate::config::{ConfigError, Error, Policy};
 use crate::entry::EntryPtr;
 use crate::index::Host;
+use crate::lane::Lane;
 use crate::policy::Eviction;
 use crate::removal::Reason;
 use crate::shard::{Shard, ShardRef};
@@ -59,7 +60,7 @@ impl Cache {
                 continue;
             }
             let pending = self.pending();
-            let gives = || shard.take_lanes(&self.shared.lanes);
+            let gives = || shard.take_lanes(&self.shared.lanes, Lane::has_bytes);
             if pending < bytes && (self.evict_bytes(shard, batch) || self.drop_tables() || gives())
             {
                 waits = 0;
@@ -254,8 +255,9 @@ impl Cache {
             self.shard_refs().for_each(|shard| shard.guarded.lock().order.shrink(&shard));
         }
         while self.entry_ledger.used() > entries && self.evict_anywhere() {}
-        let gives = || self.shards[0].take_lanes(&self.shared.lanes);
-        gives();
+        // The new bound is their measure.
+        let take_lanes = || self.shards[0].take_lanes(&self.shared.lanes, |_| true);
+        take_lanes();
         let mut waits = 0;
         loop {
             let more = self.call_in();
@@ -270,7 +272,7 @@ impl Cache {
                 wait(&mut waits)
             } else {
                 self.evict_anywhere()
-                    || gives()
+                    || self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes)
                     || self.shrink()
                     || (self.pending() > 0 && wait(&mut waits))
             };
@@ -287,6 +289,7 @@ impl Cache {
         };
         self.entry_ledger.set_cap(before.0);
         self.shared.ledger.set_cap(before.1);
+        take_lanes();
         let allowed = "no less than what is there already and cannot be evicted";
         Err(ConfigError { option, value: value.to_string(), allowed })
     }
@@ -324,4 +327,37 @@ fn wait(waits: &mut u32) -> bool {
         _ => std::thread::sleep(NAP),
     }
     *waits < YIELDS + NAPS
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::entry::{Expiry, Value};
+    use crate::key::Key;
+
+    #[test]
+    fn lanes_are_measured_by_the_bound_that_there_is() {
+        const SMALL: u64 = 64 << 10;
+        let config = Config {
+            policy: Policy::None,
+            max_bytes: Some(SMALL),
+            shards: Some(1),
+            ..Config::default()
+        };
+        let cache = Cache::new(config).unwrap();
+        let shard = cache.shard_ref(&cache.shards[0]);
+        // Where many tests run at once, threads may share their stripe, which has no lane.
+        let takes = || shard.lane(&shard.here.pin()).map(|lane| lane.takes(200));
+        assert_ne!(takes(), Some(true));
+        cache.resize(None, Some(1 << 30)).unwrap();
+        assert_ne!(takes(), Some(false));
+        cache.set(Key::bytes(b"key"), Value::bytes(&[7; 2 << 16]), Expiry::Never).unwrap();
+        cache.resize(None, Some(SMALL)).unwrap_err();
+        assert_ne!(takes(), Some(false));
+        cache.clear();
+        cache.resize(None, Some(SMALL)).unwrap();
+        assert_ne!(takes(), Some(true));
+        cache.audit().unwrap();
+    }
 }

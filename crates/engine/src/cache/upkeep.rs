@@ -3,6 +3,7 @@
 use super::Cache;
 use crate::entry::{EntryPtr, LAST_DEADLINE};
 use crate::index::Word;
+use crate::lane::Lane;
 use crate::removal::Reason;
 use crate::shard::{Guarded, Shard, ShardRef};
 use crate::stats::Count;
@@ -25,7 +26,7 @@ impl Cache {
         // From here on a deadline that is set rings the alarm, whatever is found below.
         self.wake_at.store(u64::MAX, Ordering::SeqCst);
         self.sweep();
-        self.shards[0].take_lanes(&self.shared.lanes);
+        self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes);
         let mut next = u64::MAX;
         for shard in &self.shards {
             while shard.collect(&self.shared.ledger) {}

@@ -96,7 +96,8 @@ impl World {
         let participant = self.domain.join();
         self.domain.pin(participant);
         // SAFETY: pinned.
-        let taken = unsafe { self.lanes.take(0) }.map(|lane| (lane, self.domain.tag()));
+        let taken =
+            unsafe { self.lanes.take(0, Lane::has_bytes) }.map(|lane| (lane, self.domain.tag()));
         self.domain.unpin(participant);
         self.domain.leave(participant);
         taken
