@@ -3,7 +3,8 @@
 
 use super::described::{name, put, take};
 use super::entry::{EMPTY, Head};
-use super::replies::{Replies, Shelf};
+use super::replies::Replies;
+use super::shelf::Shelf;
 use breakwater_engine::{EntryRef, Key, KeyKind};
 use breakwater_resp::Protocol;
 use smallvec::SmallVec;

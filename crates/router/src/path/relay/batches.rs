@@ -3,7 +3,7 @@
 
 use super::Relay;
 use super::detours::{DetourId, Detours};
-use super::redo::is_refusal;
+use super::refusal::is_refusal;
 use super::step::Step;
 use crate::failure::{Failure, error_line};
 use crate::path::pending::{LinkId, Scope};

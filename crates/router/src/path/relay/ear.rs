@@ -14,7 +14,7 @@
 
 use super::Relay;
 use super::link::HEARTBEAT;
-use super::redo::is_refusal;
+use super::refusal::is_refusal;
 use super::reply::To;
 use super::step::Step;
 use crate::failure::error_line;

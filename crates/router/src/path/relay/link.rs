@@ -3,7 +3,7 @@
 use super::Relay;
 use super::addressees::{Addressee, Addressees};
 use super::heard::Heard;
-use super::redo::is_refusal;
+use super::refusal::is_refusal;
 use super::reply::To;
 use crate::cache::Source;
 use crate::catalog::Known;

@@ -16,20 +16,20 @@
 //!
 //! In front of a store that is no cluster, the last line is so where `Limits::store_retry` says so, and as
 //! long as that from when the connection was lost.
+//!
+//! What was asked over a client's own connection is in `elsewhere`.
 
 use super::Relay;
 use super::detours::{DetourId, Detours};
 use super::reply::{Again, To};
 use super::step::Step;
-use crate::cache::KeyList;
-use crate::catalog::{self, Class, Effect, Known};
 use crate::failure::error_line;
 use crate::path::course::Delivery;
-use crate::path::pending::{LinkId, Scope};
+use crate::path::pending::LinkId;
 use crate::path::transaction::command;
 use crate::shared::ClientId;
-use crate::topology::{ServerId, Span};
-use breakwater_resp::{Args, Kind, Parsed, Protocol, RequestParser};
+use crate::topology::ServerId;
+use breakwater_resp::{Kind, Protocol};
 use smallvec::SmallVec;
 
 /// The first wait before it is tried again, and the longest.
@@ -57,38 +57,6 @@ impl Redo {
     fn is_free(&self, detours: &Detours) -> bool {
         self.behind && !detours.is_behind(self.again.detour)
     }
-}
-
-/// What a server says that has not done a request.
-#[derive(Debug, PartialEq, Eq)]
-enum Refused<'a> {
-    Moved(&'a str),
-    Ask(&'a str),
-    Later,
-}
-
-/// What an error of a cluster's server says; `None` if it is the reply.
-fn refused(reply: &[u8]) -> Option<Refused<'_>> {
-    let line = std::str::from_utf8(reply.strip_prefix(b"-")?).ok()?.trim_end();
-    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let place = || rest.split_once(' ').map(|(_, place)| place);
-    match word {
-        "MOVED" => Some(Refused::Moved(place()?)),
-        "ASK" => Some(Refused::Ask(place()?)),
-        "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" => Some(Refused::Later),
-        _ => None,
-    }
-}
-
-/// A host, which may be none, and a port.
-fn place(text: &str) -> Option<(&str, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    Some((host.trim_start_matches('[').trim_end_matches(']'), port.parse().ok()?))
-}
-
-/// Whether a reply is an error by which a server of a cluster says that it has not done a request.
-pub(super) fn is_refusal(kind: Kind, reply: &[u8]) -> bool {
-    kind.is_error() && refused(reply).is_some()
 }
 
 impl Relay {
@@ -167,23 +135,8 @@ impl Relay {
         }
     }
 
-    /// The server that an error of another one names, and whether it is asked behind `ASKING`.
-    pub(super) fn named(&self, asked: ServerId, error: &[u8]) -> (Option<ServerId>, bool) {
-        let (at, asks) = match refused(error) {
-            Some(Refused::Moved(at)) => (at, false),
-            Some(Refused::Ask(at)) => (at, true),
-            _ => return (None, false),
-        };
-        let topology = &self.router.topology;
-        let cluster = topology.cluster.as_ref().zip(place(at));
-        let server = cluster.and_then(|(cluster, (host, port))| {
-            cluster.number(&topology.servers, asked, host, port)
-        });
-        (server, asks)
-    }
-
     /// What is tried again, and once more often; `None` if it is not, and its end is told.
-    fn again(&mut self, to: To, request: &[u8], reply: &[u8]) -> Option<Again> {
+    pub(super) fn again(&mut self, to: To, request: &[u8], reply: &[u8]) -> Option<Again> {
         let (to, until, tries) = match to {
             To::Again(again) => return Some(Again { tries: again.tries + 1, ..*again }),
             to => (to, self.now + self.retried_for(), 1),
@@ -223,7 +176,7 @@ impl Relay {
     }
 
     /// Asks a server, or later whoever has the keys then. What is behind another one waits for it.
-    fn send_again(
+    pub(super) fn send_again(
         &mut self,
         again: Again,
         request: &[u8],
@@ -380,119 +333,5 @@ impl Relay {
         let redos = self.redos.iter().map(|redo| due(redo.is_free(detours), redo.due));
         let late = self.late_batches.iter().map(|late| due(late.is_free(detours), late.due));
         redos.chain(late).chain(waits).min()
-    }
-
-    /// The keys of a request, by its bytes; one without any concerns all.
-    fn scope_of(&self, request: &[u8]) -> Scope {
-        let mut parser = RequestParser::default();
-        let Parsed::Command(len) = parser.parse(request, true) else { return Scope::All };
-        let args = parser.args(&request[..len]);
-        match catalog::find(args) {
-            Some(known) => scope_of_words(Some(known), args),
-            None => scope_of_words(self.learned_of(args.word(0)).as_deref(), args),
-        }
-    }
-
-    /// What the keys of a request belong to, by its bytes.
-    pub(super) fn span_of(&self, request: &[u8]) -> Span {
-        let mut parser = RequestParser::default();
-        let Parsed::Command(len) = parser.parse(request, true) else { return Span::Keyless };
-        let args = parser.args(&request[..len]);
-        let learned = || self.learned_of(args.word(0));
-        match catalog::find(args) {
-            Some(known) => self.span_of_words(known, args),
-            None => learned().map_or(Span::Keyless, |known| self.span_of_words(&known, args)),
-        }
-    }
-
-    /// A request over a client's own connection was not done: the connection leads elsewhere from now
-    /// on, if nothing is known of the client there yet.
-    fn redirect_own(
-        &mut self,
-        id: LinkId,
-        to: To,
-        request: &[u8],
-        (target, asks): (Option<ServerId>, bool),
-        reply: Vec<u8>,
-    ) {
-        let alone = self.links.get(&id).is_some_and(|link| link.to.is_empty());
-        let begins = match &to {
-            To::Session(Step::Last { watched: false, .. }) => true,
-            To::Client { .. } => is_watch(request),
-            _ => false,
-        };
-        match (to, target) {
-            (to @ (To::Session(Step::Last { .. }) | To::Client { .. }), Some(target))
-                if alone && begins && !(asks && is_watch(request)) =>
-            {
-                self.lead_elsewhere(id, target);
-                self.say_asking(id, asks);
-                match matches!(to, To::Session(_)) {
-                    true => self.send_patiently(id, request, to),
-                    false => self.send(id, request, to),
-                }
-            }
-            (To::Part { batch }, _) => self.batches.refuse(batch, &reply),
-            (To::Client { client, ticket, .. }, _) if is_watch(request) => {
-                // What was watched has moved: it is as if it had changed, once the client asks anew.
-                let error = b"-TRYAGAIN the keys are moving to another server\r\n".to_vec();
-                self.answer(client, ticket, error);
-            }
-            (to @ To::Client { .. }, target) => {
-                let link = self.links.get(&id).map(|link| link.protocol);
-                let again = self.again(to, request, &reply);
-                let (Some(again), Some(protocol)) = (again, link) else { return };
-                match target {
-                    Some(target) => {
-                        let said = (protocol, reply);
-                        self.send_again(again, request, (target, asks), said);
-                    }
-                    None => self.put_off(again, request, None, protocol, reply),
-                }
-            }
-            (To::Session(step), _) => self.replied_session(id, step, Kind::Error, reply),
-            (to, _) => self.replied(to, Kind::Error, reply),
-        }
-    }
-}
-
-/// The keys of a request of a command, those that it reads as well; all, if nobody knows them.
-pub(super) fn scope_of_words(known: Option<&Known>, words: Args<'_>) -> Scope {
-    let Some(known) = known else { return Scope::All };
-    let mut keys = KeyList::default();
-    known.each_key(words, |place, _| keys.push(words.word(place)));
-    match known.effect(words) {
-        Effect::Everything => Scope::All,
-        _ if keys.is_empty() && matches!(known.class, Class::Other | Class::Read) => Scope::All,
-        _ => Scope::of(keys.iter()),
-    }
-}
-
-fn is_watch(request: &[u8]) -> bool {
-    let mut parser = RequestParser::default();
-    match parser.parse(request, true) {
-        Parsed::Command(len) => parser.args(&request[..len]).is(0, "watch"),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Refused, place, refused};
-
-    #[test]
-    fn what_a_server_has_not_done_is_told_from_its_replies() {
-        assert_eq!(refused(b"-MOVED 7 10.0.0.1:70\r\n"), Some(Refused::Moved("10.0.0.1:70")));
-        assert_eq!(refused(b"-ASK 7 :70\r\n"), Some(Refused::Ask(":70")));
-        assert_eq!(refused(b"-TRYAGAIN Multiple keys\r\n"), Some(Refused::Later));
-        assert_eq!(refused(b"-CLUSTERDOWN The cluster is down\r\n"), Some(Refused::Later));
-        for other in
-            [b"-ERR MOVED 7 a:1\r\n".as_slice(), b"-MOVED\r\n", b"-MOVED 7\r\n", b"+OK\r\n"]
-        {
-            assert_eq!(refused(other), None);
-        }
-        assert_eq!(place("a:70"), Some(("a", 70)));
-        assert_eq!(place("[::1]:70"), Some(("::1", 70)));
-        assert_eq!((place(":70"), place("a"), place("a:x")), (Some(("", 70)), None, None));
     }
 }

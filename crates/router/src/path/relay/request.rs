@@ -3,8 +3,8 @@
 use super::checks::check_words;
 use super::homes::DOWN;
 use super::read::Waiter;
-use super::redo::scope_of_words;
 use super::reply::To;
+use super::scope::scope_of_words;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Concern, Form, KeyList};
