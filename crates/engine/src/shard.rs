@@ -14,6 +14,7 @@ use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
 use crate::lane::{Lane, Lanes, Taken};
 use crate::ledger::{Account, Ledger};
+use crate::memory;
 use crate::policy::{Backlog, Order, Scale};
 use crate::spares::Spares;
 use crate::thread::{self, Guard, OWN_STRIPES, Thread};
@@ -409,6 +410,13 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes,
     /// The keys whose reads the policy is told of.
     pub(crate) samples: Samples,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The shards went before.
+        memory::trim();
+    }
 }
 
 /// A shard together with what all shards share, and the thread that is at work on it: what the

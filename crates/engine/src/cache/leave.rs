@@ -5,6 +5,7 @@ use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
 use crate::index::{Clearing, Host, Word};
 use crate::lane::Lane;
+use crate::memory;
 use crate::removal::Reason;
 use crate::shard::{FIRST_BUCKETS, Guarded, Shard, ShardRef};
 use crate::shim::Backoff;
@@ -152,6 +153,7 @@ impl Cache {
         }
         self.hot.clear();
         thread::here().spares().clear();
+        memory::trim();
         self.flights.kill_all();
     }
 

@@ -11,7 +11,7 @@ mod slab;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-pub(crate) use heap::prepare;
+pub(crate) use heap::{prepare, trim};
 
 /// Every allocation's alignment: pointers leave three low bits free for the index.
 pub(crate) const ALIGN: usize = 8;
@@ -187,6 +187,13 @@ mod heap {
         ONCE.call_once(|| unsafe { mimalloc::mi_option_set_default(PURGE_DELAY, 1) });
     }
 
+    /// Gives the system back what it can of the memory that no large block lies in: a heap looks for that
+    /// by itself only now and then.
+    pub(crate) fn trim() {
+        // SAFETY: it touches what is free.
+        unsafe { LARGE_BLOCKS.lock().trim(0) };
+    }
+
     #[inline(always)]
     pub(super) fn footprint(size: usize) -> usize {
         if size <= slab::LARGEST {
@@ -282,6 +289,8 @@ mod heap {
     use std::ptr::NonNull;
 
     pub(crate) fn prepare() {}
+
+    pub(crate) fn trim() {}
 
     pub(super) fn footprint(size: usize) -> usize {
         size
