@@ -384,3 +384,12 @@ test('what cannot be is named', async t => {
     t.is((error as InvalidOptionError).option, option)
   }
 })
+
+const linux = process.platform === 'linux' ? test : test.skip
+
+linux('a worker that cannot begin for want of descriptors takes none for good', t => {
+  const crowded = fileURLToPath(new URL('./tasks/crowded.mjs', import.meta.url))
+  const bounded = ['-c', 'ulimit -n 100 && exec "$0" "$@"', process.execPath, crowded]
+  const { before, after } = JSON.parse(execFileSync('bash', bounded, { encoding: 'utf8' }))
+  t.is(after, before)
+})

@@ -1,6 +1,7 @@
 // Workers that are threads of this process: they share the router, and what it remembers.
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { needThreadDescriptors } from '../base/descriptors.ts'
 import { type Entrance, giveBack, shareAll } from './entrances.ts'
 import type { HookModule } from './hooks/module.ts'
 import type { Edition } from './messages.ts'
@@ -35,6 +36,7 @@ export class Threads implements Kind {
     const file = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
     let worker: Worker
     try {
+      needThreadDescriptors()
       worker = new Worker(file, { workerData, name: 'breakwater-router' })
     } catch (error) {
       giveBack(shares)

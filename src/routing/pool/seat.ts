@@ -3,6 +3,7 @@ import type { Worker } from 'node:worker_threads'
 import { Awaited } from '../../base/awaited.ts'
 import { builtin } from '../../base/builtin.ts'
 import { inNeutralContext, neutrally } from '../../base/context.ts'
+import { needThreadDescriptors } from '../../base/descriptors.ts'
 import {
   InvalidOptionError,
   PoolBusyError,
@@ -11,6 +12,7 @@ import {
 } from '../../base/errors.ts'
 import { fromText, toText } from '../../base/failure.ts'
 import { tell } from '../../base/report.ts'
+import { queueMicrotask } from '../../base/runtime.ts'
 import { type Cancel, timersOf } from '../../base/timers.ts'
 import { checkBackOff, waitAfter } from '../../guard/waits.ts'
 import { program } from '../program.ts'
@@ -202,6 +204,13 @@ export class Seat {
     const { file, data, thread: settings } = this.#options
     const workerData: Assignment = { file, data, worker: this.worker }
     const name = `breakwater-pool-${this.worker}`
+    try {
+      needThreadDescriptors()
+    } catch (error) {
+      // As a thread that could not begin would end: a little later.
+      queueMicrotask(() => this.#exited(error as Error))
+      return
+    }
     const { Worker: Thread } = builtin('node:worker_threads')
     const thread = neutrally(() => new Thread(program, { ...settings, name, workerData }))
     this.#thread = thread
