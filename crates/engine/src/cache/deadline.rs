@@ -45,10 +45,10 @@ impl Cache {
         let shard = self.shard_of(hash);
         loop {
             match self.try_change_deadline(shard, hash, key, &expiry_of) {
-                Attempt::Done(live) => return Ok(live),
-                Attempt::Again => {}
-                Attempt::Short(Shortage::Memory) => return Err(Error::Full),
-                Attempt::Short(Shortage::Bytes(bytes)) => {
+                Postponed::Done(live) => return Ok(live),
+                Postponed::Again => {}
+                Postponed::Short(Shortage::Memory) => return Err(Error::Full),
+                Postponed::Short(Shortage::Bytes(bytes)) => {
                     self.make_room(shard, bytes)?;
                     shard.release(bytes);
                 }
@@ -62,20 +62,20 @@ impl Cache {
         hash: u64,
         key: Key<'_>,
         expiry_of: &impl Fn(EntryRef<'_>) -> Expiry,
-    ) -> Attempt {
+    ) -> Postponed {
         let _guard = shard.here.pin();
         let mut guarded = shard.guarded.lock();
         if let Err(shortage) = guarded.wheel.prepare(&shard) {
-            return Attempt::Short(shortage);
+            return Postponed::Short(shortage);
         }
         // SAFETY: pinned: what the index holds is not freed.
         let same = |entry: EntryPtr| unsafe { entry.read() }.has_key(key);
-        let Some(hit) = shard.index.find(hash, same) else { return Attempt::Done(false) };
+        let Some(hit) = shard.index.find(hash, same) else { return Postponed::Done(false) };
         // SAFETY: as above.
         let entry = unsafe { hit.entry().read() };
         if self.is_over(entry) {
             let stands = self.stands(shard, hash, key, hit.entry());
-            return if stands { Attempt::Done(false) } else { Attempt::Again };
+            return if stands { Postponed::Done(false) } else { Postponed::Again };
         }
         let expiry = expiry_of(entry);
         if !entry.is_timed() && expiry.deadline(0) != 0 {
@@ -87,33 +87,39 @@ impl Cache {
         guarded.tidy(&shard);
         drop(guarded);
         self.expect_at(deadline, self.grace());
-        Attempt::Done(true)
+        Postponed::Done(true)
     }
 
     /// Puts a copy that has room for a deadline into the place of an entry that has none, and of which
     /// nobody is told: nothing that can be read of it changes. The caller is pinned.
     #[cold]
-    fn make_timed(&self, shard: ShardRef<'_>, hash: u64, key: Key<'_>, entry: EntryPtr) -> Attempt {
+    fn make_timed(
+        &self,
+        shard: ShardRef<'_>,
+        hash: u64,
+        key: Key<'_>,
+        entry: EntryPtr,
+    ) -> Postponed {
         // SAFETY: the caller has found it in the index and is pinned.
         let size = unsafe { entry.read() }.footprint_timed();
         if !shard.charge(size) {
-            return Attempt::Short(Shortage::Bytes(size));
+            return Postponed::Short(Shortage::Bytes(size));
         }
         // SAFETY: as above; what has links is timed.
         let Some(copy) = (unsafe { entry.timed_copy(shard.here.spares()) }) else {
             shard.release(size);
-            return Attempt::Short(Shortage::Memory);
+            return Postponed::Short(Shortage::Memory);
         };
         match self.put_over(shard, hash, key, copy, Expect::Exactly(entry)) {
             Put::Replaced(_) => shard.retire(entry),
             _ => shard.retire(copy),
         }
-        Attempt::Again
+        Postponed::Again
     }
 }
 
 /// What became of one attempt to change a deadline.
-enum Attempt {
+enum Postponed {
     /// Whether there was a live entry.
     Done(bool),
     Again,

@@ -1,6 +1,7 @@
 //! Growing and clearing: how a table moves into its successor, bucket by bucket.
 
-use super::table::{BUCKET, Bucket, CLAIMED, MOVED, Part, Table};
+use super::bucket::{BUCKET, Bucket, CLAIMED, MOVED};
+use super::table::{Part, Table};
 use super::{Host, Index, Word};
 use crate::shim::{Backoff, Ordering};
 use std::ptr::{self, NonNull};

@@ -15,6 +15,7 @@
 //! The index knows nothing of entries but their pointers: a [`Host`] hashes and pays, closures
 //! compare. Callers are pinned, so that tables and entries that they see stay.
 
+mod bucket;
 mod growth;
 mod hint;
 #[cfg(all(test, loom))]
@@ -29,8 +30,9 @@ use crate::entry::EntryPtr;
 use crate::prefetch::prefetch;
 use crate::shim::{AtomicPtr, AtomicU64, Ordering};
 use crate::versions::Changing;
+use bucket::{BUCKET, Bucket, MOVED};
 use std::ptr;
-use table::{BUCKET, Bucket, MOVED, Table};
+use table::Table;
 
 pub(crate) use growth::Clearing;
 pub(crate) use hint::Hint;

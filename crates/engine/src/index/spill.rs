@@ -1,7 +1,7 @@
 //! Overflow buckets: each a line of its own, from the slabs. The allocator of a process may take more
 //! than twice as much for what is aligned to a line.
 
-use super::table::Bucket;
+use super::bucket::Bucket;
 use crate::memory;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};

@@ -1,7 +1,8 @@
 //! Writes: putting entries into slots, taking them out, and the overflow buckets that this needs.
 
+use super::bucket::{BUCKET, Bucket, MOVED};
 use super::spill::Spill;
-use super::table::{BUCKET, Bucket, MOVED, Table};
+use super::table::Table;
 use super::{Expect, Hit, Host, Index, MOVES_PER_WRITE, Put, Word, swap};
 use crate::entry::EntryPtr;
 use crate::shim::{AtomicU64, Backoff, Ordering, fence};
