@@ -92,10 +92,10 @@ pub(crate) unsafe fn free(block: NonNull<u8>, size: usize) {
 }
 
 /// What a page begins with. Guarded by the lock of the page's class.
-struct Header {
+struct PageHeader {
     /// The pages before and after it among those of its class that have free blocks.
-    previous: *mut Header,
-    next: *mut Header,
+    previous: *mut PageHeader,
+    next: *mut PageHeader,
     /// The blocks that came back: a list, linked by the first word of each.
     free: *mut u8,
     /// Where the blocks that were never used begin.
@@ -110,13 +110,13 @@ pub(crate) const LINE: usize = 64;
 /// Blocks begin here.
 const FIRST: usize = LINE;
 
-const _: () = assert!(size_of::<Header>() <= FIRST && footprint(LINE) == LINE);
+const _: () = assert!(size_of::<PageHeader>() <= FIRST && footprint(LINE) == LINE);
 
 /// The pages of a class that have free blocks: a list. The first one serves until it is full, so that
 /// those behind it may become empty.
 struct Slab {
-    first: *mut Header,
-    last: *mut Header,
+    first: *mut PageHeader,
+    last: *mut PageHeader,
 }
 
 // SAFETY: pages belong to nobody but their slab.
@@ -180,10 +180,10 @@ impl Slab {
     /// Puts an empty page in front.
     #[cold]
     fn add_page(&mut self) -> Option<()> {
-        let page = pages::take()?.cast::<Header>().as_ptr();
+        let page = pages::take()?.cast::<PageHeader>().as_ptr();
         let null = ptr::null_mut();
         let header =
-            Header { previous: null, next: null, free: ptr::null_mut(), fresh: FIRST, used: 0 };
+            PageHeader { previous: null, next: null, free: ptr::null_mut(), fresh: FIRST, used: 0 };
         // SAFETY: the page is ours, aligned, and larger than its header.
         unsafe {
             page.write(header);
@@ -196,7 +196,7 @@ impl Slab {
     ///
     /// # Safety
     /// It is of this class, and not in the list.
-    unsafe fn link(&mut self, page: *mut Header) {
+    unsafe fn link(&mut self, page: *mut PageHeader) {
         // SAFETY: by contract; pages in the list are ours.
         unsafe {
             ((*page).previous, (*page).next) = (self.last, ptr::null_mut());
@@ -212,7 +212,7 @@ impl Slab {
     ///
     /// # Safety
     /// It is in the list.
-    unsafe fn unlink(&mut self, page: *mut Header) {
+    unsafe fn unlink(&mut self, page: *mut PageHeader) {
         // SAFETY: by contract; its neighbours are in the list too.
         unsafe {
             let (previous, next) = ((*page).previous, (*page).next);
@@ -230,7 +230,7 @@ impl Slab {
 }
 
 /// The page that a block lies in.
-fn page_of(block: NonNull<u8>) -> *mut Header {
+fn page_of(block: NonNull<u8>) -> *mut PageHeader {
     block.as_ptr().map_addr(|address| address & !(PAGE - 1)).cast()
 }
 
@@ -238,7 +238,7 @@ fn page_of(block: NonNull<u8>) -> *mut Header {
 ///
 /// # Safety
 /// It is a page of a class of this footprint, whose lock is held.
-unsafe fn is_full(page: *mut Header, footprint: usize) -> bool {
+unsafe fn is_full(page: *mut PageHeader, footprint: usize) -> bool {
     // SAFETY: by contract.
     unsafe { (*page).free.is_null() && (*page).fresh + footprint > PAGE }
 }
