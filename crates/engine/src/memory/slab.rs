@@ -32,8 +32,8 @@ const CLASSES: usize =
     FINE / STEP + (MIDDLE - FINE) / MIDDLE_STEP + (LARGEST - MIDDLE) / COARSE_STEP;
 
 /// The blocks of each class.
-static SLABS: [CachePadded<Mutex<Slab>>; CLASSES] =
-    [const { CachePadded::new(Mutex::new(Slab::new())) }; CLASSES];
+static SLABS: [CachePadded<Mutex<SizeClass>>; CLASSES] =
+    [const { CachePadded::new(Mutex::new(SizeClass::new())) }; CLASSES];
 
 /// What a block for so many bytes, at most [`LARGEST`], takes.
 pub(crate) const fn footprint(size: usize) -> usize {
@@ -114,15 +114,15 @@ const _: () = assert!(size_of::<PageHeader>() <= FIRST && footprint(LINE) == LIN
 
 /// The pages of a class that have free blocks: a list. The first one serves until it is full, so that
 /// those behind it may become empty.
-struct Slab {
+struct SizeClass {
     first: *mut PageHeader,
     last: *mut PageHeader,
 }
 
 // SAFETY: pages belong to nobody but their slab.
-unsafe impl Send for Slab {}
+unsafe impl Send for SizeClass {}
 
-impl Slab {
+impl SizeClass {
     const fn new() -> Self {
         Self { first: ptr::null_mut(), last: ptr::null_mut() }
     }
@@ -156,7 +156,7 @@ impl Slab {
     }
 
     /// # Safety
-    /// The block came from [`Slab::take`], and is not used any more.
+    /// The block came from [`SizeClass::take`], and is not used any more.
     unsafe fn give(&mut self, block: NonNull<u8>) {
         // SAFETY: by contract the block is ours, and lies in a page of this class; its first word is
         // nobody's any more.
@@ -280,7 +280,7 @@ mod tests {
 
     /// One class with its blocks, beside a plain list of what is in use.
     struct Model {
-        slab: Slab,
+        slab: SizeClass,
         footprint: usize,
         /// The blocks in use by their addresses, each with what was written to it.
         used: BTreeMap<usize, (NonNull<u8>, u8)>,
@@ -348,7 +348,7 @@ mod tests {
         ) {
             let footprint = footprint(size);
             let mut model =
-                Model { slab: Slab::new(), footprint, used: BTreeMap::new(), next: 0 };
+                Model { slab: SizeClass::new(), footprint, used: BTreeMap::new(), next: 0 };
             for step in steps {
                 match step {
                     Step::Take(count) => (0..count).for_each(|_| model.take()),
