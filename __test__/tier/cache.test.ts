@@ -206,7 +206,7 @@ for (const { title, start } of servers) {
     await inStore(t, port, all.length)
     await old.close()
     const given = { loader: () => t.fail() as never, warm: { from: 'tier' } } as const
-    for (const bounds of [{ max: 100 }, { maxBytes: '64kb' }]) {
+    for (const bounds of [{ max: 100 }, { maxBytes: '32kb' }]) {
       const fresh = await open(t, 'ioredis', port, { ...given, ...bounds })
       const { loaded, complete } = await fresh.ready
       t.true(complete)
