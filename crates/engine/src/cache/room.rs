@@ -79,10 +79,6 @@ impl Cache {
     /// Where entries are evicted, outgrown tables have to give way to them as well. Once: a table
     /// that has its first size again stays.
     fn drop_tables(&self) -> bool {
-        let has_grown = |shard: ShardRef<'_>| {
-            let _guard = shard.here.pin();
-            shard.index.footprint() > Shard::first_charge()
-        };
         self.policy != Policy::None && self.shard_refs().any(has_grown) && self.shrink()
     }
 
@@ -273,7 +269,7 @@ impl Cache {
             } else {
                 self.evict_anywhere()
                     || self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes)
-                    || self.shrink()
+                    || self.shrink_to(bytes, before.1)
                     || (self.pending() > 0 && wait(&mut waits))
             };
             if !goes_on {
@@ -308,15 +304,32 @@ impl Cache {
         }
     }
 
+    /// As [`Cache::shrink`], where more is taken than the new bound: the small tables have to be paid
+    /// before the large ones are gone, out of the old bound.
+    fn shrink_to(&self, bound: u64, before: u64) -> bool {
+        let ledger = &self.shared.ledger;
+        let small = self.shards.len() as u64 * Shard::first_charge();
+        ledger.set_cap(ledger.used().saturating_add(small).min(before));
+        let shrunk = self.shrink();
+        ledger.set_cap(bound);
+        shrunk
+    }
+
     /// Drops the tables of shards that have no entries; whether that freed anything.
     fn shrink(&self) -> bool {
         let before = self.shared.ledger.used();
-        for shard in self.shards.iter().filter(|shard| shard.entries() == 0) {
-            self.drop_tables_of(self.shard_ref(shard));
+        for shard in self.shard_refs().filter(|shard| shard.entries() == 0 && has_grown(*shard)) {
+            self.drop_tables_of(shard);
         }
         while self.call_in() {}
         self.shared.ledger.used() < before
     }
+}
+
+/// Whether the shard's table is larger than its first one.
+fn has_grown(shard: ShardRef<'_>) -> bool {
+    let _guard = shard.here.pin();
+    shard.index.footprint() > Shard::first_charge()
 }
 
 /// Lets readers go on; false once it has waited in vain for seconds.
@@ -335,6 +348,23 @@ mod tests {
     use crate::config::Config;
     use crate::entry::{Expiry, Value};
     use crate::key::Key;
+
+    #[test]
+    fn a_bound_is_lowered_below_what_the_tables_took() {
+        for policy in [Policy::Lfu, Policy::Lru, Policy::Random, Policy::Auto] {
+            let config =
+                Config { policy, max_bytes: Some(64 << 20), shards: Some(4), ..Config::default() };
+            let cache = Cache::new(config).unwrap();
+            let set = |n: u32| {
+                cache.set(Key::bytes(&n.to_le_bytes()), Value::bytes(&[7; 8]), Expiry::Never)
+            };
+            (0..10_000).for_each(|n| _ = set(n).unwrap());
+            cache.resize(None, Some(16 << 10)).unwrap();
+            assert!(cache.bytes() <= 16 << 10);
+            set(1).unwrap();
+            cache.audit().unwrap();
+        }
+    }
 
     #[test]
     fn lanes_are_measured_by_the_bound_that_there_is() {
