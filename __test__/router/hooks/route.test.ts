@@ -101,26 +101,30 @@ for (const [way, options] of ways) {
 
 for (const driver of ['native', 'net'] as const) {
   for (const threads of [0, 1]) {
-    test(`${driver}, ${threads} threads: a node without a store behind it asks for no route`, async t => {
-      const heard = hookWarnings(t)
-      const given = `{
+    // Before all others: warnings are the process's, and others cause some.
+    test.serial(
+      `${driver}, ${threads} threads: a node without a store behind it asks for no route`,
+      async t => {
+        const heard = hookWarnings(t)
+        const given = `{
         route: { prefixes: [], handle() { throw new Error('it was asked') } },
         onCommand: { commands: ['get'], handle: ({ keys: [key] }) => key === 'mine' ? { answer: 'own' } : undefined },
       }`
-      const options: RouterOptions = { driver, threads, hooks: moduleOf(t, given) }
-      const { router, port } = await routerOf(t, options)
-      t.is(router.driver, driver)
-      const client = await Raw.open(t, port)
-      t.is(await client.send('SET', 'key', 'v'), '+OK\r\n')
-      t.is(await client.send('GET', 'key'), '$1\r\nv\r\n')
-      t.is(await client.send('MGET', 'key', 'none'), '*2\r\n$1\r\nv\r\n$-1\r\n')
-      // Others of the same module are asked.
-      t.is(await client.send('GET', 'mine'), '$3\r\nown\r\n')
-      const asked = router.stats().hooks.kinds.map(({ hook, asked }) => [hook, asked])
-      t.is(Object.fromEntries(asked).route ?? 0, 0)
-      t.is(router.stats().hooks.failed, 0)
-      t.deepEqual(heard, [])
-    })
+        const options: RouterOptions = { driver, threads, hooks: moduleOf(t, given) }
+        const { router, port } = await routerOf(t, options)
+        t.is(router.driver, driver)
+        const client = await Raw.open(t, port)
+        t.is(await client.send('SET', 'key', 'v'), '+OK\r\n')
+        t.is(await client.send('GET', 'key'), '$1\r\nv\r\n')
+        t.is(await client.send('MGET', 'key', 'none'), '*2\r\n$1\r\nv\r\n$-1\r\n')
+        // Others of the same module are asked.
+        t.is(await client.send('GET', 'mine'), '$3\r\nown\r\n')
+        const asked = router.stats().hooks.kinds.map(({ hook, asked }) => [hook, asked])
+        t.is(Object.fromEntries(asked).route ?? 0, 0)
+        t.is(router.stats().hooks.failed, 0)
+        t.deepEqual(heard, [])
+      },
+    )
   }
 }
 
