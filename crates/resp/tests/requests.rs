@@ -55,6 +55,8 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
             out
         }),
         vec(any::<u8>(), 0..4),
+        // What is passed over unseen.
+        Just(b"*1\r-$4\r\nPING\r\n*2\r\n$3\r-GET\r\n$1\r\n\0--".to_vec()),
     ];
     vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
@@ -72,6 +74,27 @@ proptest! {
     fn any_bytes_are_understood_alike_in_any_pieces(bytes in noise(), step in 1usize..20) {
         let whole = requests(&bytes, bytes.len().max(1));
         prop_assert_eq!(requests(&bytes, step), whole);
+    }
+
+    #[test]
+    fn a_request_of_any_spelling_is_handed_on_in_the_one_that_all_servers_read(
+        bytes in noise(),
+        step in 1usize..20,
+    ) {
+        let (mut parser, mut start) = (RequestParser::default(), 0);
+        for end in (0..bytes.len()).step_by(step).map(|end| end + step) {
+            while let rest = &bytes[start..end.min(bytes.len())]
+                && let Parsed::Command(len) = parser.parse(rest, true)
+            {
+                let args = parser.args(&rest[..len]);
+                if !args.is_empty() {
+                    let mut plain = vec![];
+                    write_request(&mut plain, &args.iter().collect::<Vec<_>>());
+                    prop_assert_eq!(&*parser.spelled(&rest[..len]), plain);
+                }
+                start += len;
+            }
+        }
     }
 
     #[test]

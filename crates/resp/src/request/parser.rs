@@ -2,11 +2,13 @@
 
 use super::args::Args;
 use super::inline;
+use super::write_request;
 use crate::limits::{
     MAX_ARGS, MAX_ARGS_UNAUTHENTICATED, MAX_BULK, MAX_BULK_UNAUTHENTICATED, MAX_LINE,
 };
 use crate::number;
 use memchr::memchr;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What the bytes so far are.
@@ -94,6 +96,8 @@ pub struct RequestParser {
     /// The length of the word at `at`, once its announcement was read.
     bulk: Option<usize>,
     course: Course,
+    /// Whether the command so far is spelled as [`write_request`] spells it.
+    plain: bool,
     /// While a command is skipped: how long the word is for which it is, and how many bytes have yet to
     /// come of a word and what is behind it.
     too_long: usize,
@@ -131,6 +135,7 @@ impl Default for RequestParser {
             missing: 0,
             bulk: None,
             course: Course::Reading,
+            plain: true,
             too_long: 0,
             left: 0,
         }
@@ -150,6 +155,21 @@ impl RequestParser {
     pub fn args<'a>(&'a self, bytes: &'a [u8]) -> Args<'a> {
         let inline = !matches!(bytes, [b'*', ..]);
         Args::new(if inline { &self.text } else { bytes }, &self.words)
+    }
+
+    /// The command that [`RequestParser::parse`] just found in `bytes`, as [`write_request`] spells it. Any
+    /// other spelling (an inline command, a line or a word that does not end with `\r\n`) is one that servers
+    /// understand each in its own way, or refuse with the connection.
+    #[inline]
+    pub fn spelled<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.plain { Cow::Borrowed(bytes) } else { Cow::Owned(self.respelled(bytes)) }
+    }
+
+    #[cold]
+    fn respelled(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut plain = vec![];
+        write_request(&mut plain, &self.args(bytes).iter().collect::<Vec<_>>());
+        plain
     }
 
     /// No word may be longer than `most` bytes from now on, which are 100 at least: a command with such a
@@ -219,6 +239,7 @@ impl RequestParser {
         self.words.clear();
         self.text.clear();
         (self.at, self.missing, self.bulk, self.course) = (0, 0, None, Course::Reading);
+        self.plain = true;
         // One command of a million words must not cost its client's memory for good.
         self.words.shrink_to(4096);
         self.text.shrink_to(MAX_LINE);
@@ -245,6 +266,7 @@ impl RequestParser {
             }
             self.missing = count.max(0) as usize;
             self.at = end + 2;
+            self.plain &= bytes[end + 1] == b'\n';
         }
         while self.missing > 0 {
             if !self.word(bytes, authenticated)? {
@@ -261,6 +283,7 @@ impl RequestParser {
             None => {
                 let next = announced(bytes, self.at, authenticated, self.most)?;
                 let Some((len, at)) = next else { return Ok(false) };
+                self.plain &= bytes[at - 1] == b'\n';
                 self.at = at;
                 self.bulk = Some(len);
                 len
@@ -272,12 +295,14 @@ impl RequestParser {
         }
         self.words.push(self.at..self.at + len);
         self.at += len + 2;
+        self.plain &= bytes[self.at - 2..self.at] == *b"\r\n";
         self.bulk = None;
         self.missing -= 1;
         Ok(true)
     }
 
     fn inline(&mut self, bytes: &[u8]) -> Result<Option<usize>, Stop> {
+        self.plain = false;
         let Some(end) = memchr(b'\n', &bytes[self.at..]).map(|end| end + self.at) else {
             self.at = bytes.len();
             return if bytes.len() > MAX_LINE {

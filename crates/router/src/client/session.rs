@@ -484,7 +484,8 @@ impl Session {
                             let (relay, hooks) = (relay.as_deref_mut(), hooks.as_deref_mut());
                             let mut gate =
                                 Gate { state, router, course, relay, asking, asked, hooks, waited };
-                            match gate.pass(&rest[..len], args, now, output) {
+                            let request = requests.spelled(&rest[..len]);
+                            match gate.pass(&request, args, now, output) {
                                 Some(count) => weight += count,
                                 None => break Next::Await,
                             }

@@ -121,13 +121,17 @@ fn heed(call: &mut Call<'_>, command: &Command) -> Result<(), Failure> {
 
 /// Answers a name that is no command's.
 fn refuse(call: &mut Call<'_>) -> Result<(), Failure> {
-    let name = call.args.word(0);
-    // A browser that was lured into posting to us must not get to the commands in its body.
-    if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
+    if speaks_http(call.args) {
         call.state.closing = true;
         return Ok(());
     }
     Err(unknown(call.args))
+}
+
+/// Whether a browser speaks that was lured into posting to a node, or to a store: it must not get to the
+/// commands in the body of what it posts. Redis closes a connection over which it hears this.
+pub(crate) fn speaks_http(args: Args<'_>) -> bool {
+    args.is(0, "post") || args.is(0, "host:")
 }
 
 /// There is no such command: its name and the beginning of what followed it.

@@ -30,7 +30,7 @@ mod tracking;
 
 pub(crate) use crate::failure::wrong_arity;
 pub(crate) use call::Call;
-pub(crate) use dispatch::{ready, run, unknown};
+pub(crate) use dispatch::{ready, run, speaks_http, unknown};
 pub(crate) use generic::database;
 pub(crate) use node_info::write_node;
 pub(crate) use state::State;

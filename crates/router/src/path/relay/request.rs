@@ -9,6 +9,7 @@ use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Concern, Form, KeyList};
 use crate::catalog::{self, Class, Known, Permissions};
+use crate::command::speaks_http;
 use crate::failure::Failure;
 use crate::path::candidate::Candidate;
 use crate::path::changes::Changes;
@@ -59,6 +60,9 @@ impl Relay {
         let listed = catalog::find(request.args);
         let mut known = listed;
         let late = request.stand == Stand::Alone && self.rest() == 0;
+        if known.is_none() && speaks_http(request.args) {
+            return Ok(Taken::Local);
+        }
         if known.is_none() && request.user.is_some() {
             if late && self.learned_of(request.args.word(0)).is_none() {
                 course.refuse_transaction();
