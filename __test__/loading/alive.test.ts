@@ -15,12 +15,13 @@ type Cases = Record<'awaited' | 'forgotten', readonly string[]>
 /** The cases of alive.mjs, by the file that has the timer. */
 const timers: Record<string, Cases> = {
   'admin/server.ts': { awaited: ['admin: close'], forgotten: [] },
-  // They run until somebody ends them: `admin/orders`, `laboratory/record`,
+  // They run until somebody ends them: `admin/orders`, `laboratory/record`, `router/reload`,
   // `deploy/systemd`, `dashboard/top`.
   'cli/orders.ts': { awaited: [], forgotten: [] },
   // It holds up the end of the command: `router/log-readers`.
   'cli/outlet.ts': { awaited: [], forgotten: [] },
   'cli/record.ts': { awaited: [], forgotten: [] },
+  'cli/reload.ts': { awaited: [], forgotten: [] },
   'cli/systemd.ts': { awaited: [], forgotten: [] },
   'cli/top.ts': { awaited: [], forgotten: [] },
   'dashboard/removals.ts': { awaited: [], forgotten: ['dashboard: removals'] },

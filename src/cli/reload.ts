@@ -1,7 +1,7 @@
 // Reloading the configuration of a node that serves: on SIGHUP, when its files change, and by order.
-import { statSync, unwatchFile, watchFile } from 'node:fs'
 import type { Admin } from '../admin/index.ts'
 import { InvalidOptionError } from '../base/errors.ts'
+import { timersOf } from '../base/timers.ts'
 import type { RouterConfig } from '../router/config.ts'
 import type { Router } from '../router/index.ts'
 import { explained } from './check.ts'
@@ -60,51 +60,18 @@ function prepareAdmin(admin: Admin | undefined, { admin: config }: RouterConfig)
 
 /** Reloads on SIGHUP and, if `watches` says so, when a file of the configuration changes. */
 export function reloadWhenAsked(what: Reloaded, first: Settings, watches: boolean): void {
-  const watched = new Set<string>()
+  let { files } = first
   const reload = async () => {
     try {
-      const { settings } = await reloadNow(what)
-      if (watches) watch(filesOf(settings))
+      files = (await reloadNow(what)).settings.files
     } catch {
       // It has been told.
     }
   }
-  /** Polls: it sees files that are replaced, links that are changed, and any file system. */
-  const watch = (files: string[]) => {
-    for (const file of files.filter(file => !watched.has(file))) {
-      watched.add(file)
-      watchFile(file, { interval: LOOK }, (now, before) => {
-        const changed = now.mtimeMs !== before.mtimeMs || now.ino !== before.ino
-        if (changed || now.size !== before.size) reload()
-      })
-    }
-    for (const file of [...watched].filter(file => !files.includes(file))) {
-      watched.delete(file)
-      unwatchFile(file)
-    }
+  const watch = async () => {
+    if (await files.haveChanged()) await reload()
+    timersOf(undefined).after(LOOK, watch)
   }
   process.on('SIGHUP', reload)
-  if (watches) watch(filesOf(first))
-}
-
-/** The file of a configuration, and those that it names. */
-function filesOf({ file, config }: Settings): string[] {
-  const { tls, storeTls, admin, tokens, hooks, usersFile }: RouterConfig = config
-  const keys = tokens?.keys.map(key => (typeof key === 'string' ? key : key.file))
-  const named = [
-    file,
-    usersFile,
-    admin?.tokenFile,
-    keys,
-    tokens?.revoked,
-    typeof hooks === 'string' ? hooks : undefined,
-    tls?.cert,
-    tls?.key,
-    tls?.ca,
-    storeTls?.ca,
-    storeTls?.cert,
-    storeTls?.key,
-  ]
-  const files = named.flat().filter(name => name !== undefined)
-  return files.filter(name => statSync(name, { throwIfNoEntry: false }) !== undefined)
+  if (watches) watch()
 }

@@ -15,6 +15,7 @@ import type {
 } from '../router/index.ts'
 import { findConfig, readConfig } from './file.ts'
 import { readUsers } from './users-file.ts'
+import { Watched } from './watched.ts'
 
 /** The flags of `breakwater serve`. */
 export interface Flags {
@@ -152,6 +153,8 @@ export interface Settings {
   config: RouterConfig
   /** The file that was read, if any. */
   file: string | undefined
+  /** That file and those that it names, noted before they were read. */
+  files: Watched
   /** How an error names an option: by its flag, its variable, or its file and path. */
   nameOf(option: string): string
   /** The file in which an option is said, if one says any. */
@@ -161,6 +164,8 @@ export interface Settings {
 /** What `flags` of `command`, the environment and the file come to. */
 export async function settingsOf(flags: Flags, command?: Command): Promise<Settings> {
   const file = findConfig(flags.config)
+  const files = new Watched()
+  if (file !== undefined) files.note(file)
   const config = file === undefined ? {} : await readConfig(file)
   const from = new Map<string, string>()
   const isObject = typeof config === 'object' && config !== null && !Array.isArray(config)
@@ -184,8 +189,10 @@ export async function settingsOf(flags: Flags, command?: Command): Promise<Setti
   if (isObject && from.has('usersFile') && !from.has('users')) delete told.users
   if (isObject && from.has('usersFile') && !from.has('password')) delete told.password
   const nameOf = (option: string) => name(option, from, file)
-  const settings = { config: told, file, nameOf, fileOf: () => file }
-  if (!isObject || told.usersFile === undefined) return settings
+  const settings = { config: told, file, files, nameOf, fileOf: () => file }
+  if (!isObject) return settings
+  for (const named of filesNamed(told)) files.note(named)
+  if (told.usersFile === undefined) return settings
   const { users, pathOf } = await readUsers(told, nameOf)
   return {
     ...settings,
@@ -193,6 +200,21 @@ export async function settingsOf(flags: Flags, command?: Command): Promise<Setti
     nameOf: option => pathOf(option) ?? nameOf(option),
     fileOf: option => (pathOf(option) === undefined ? file : told.usersFile),
   }
+}
+
+/** The files that a configuration names, as far as they are names. */
+function filesNamed(config: RouterConfig): string[] {
+  const { usersFile, tls, storeTls, admin, tokens, hooks } = config
+  const keys = Array.isArray(tokens?.keys) ? tokens.keys : []
+  const named: unknown[] = [
+    usersFile,
+    admin?.tokenFile,
+    keys.map(key => (typeof key === 'string' ? key : key?.file)),
+    tokens?.revoked,
+    hooks,
+    ...[tls, storeTls].map(files => [files?.cert, files?.key, files?.ca]),
+  ]
+  return named.flat(2).filter(name => typeof name === 'string')
 }
 
 function name(option: string, from: Map<string, string>, file: string | undefined): string {

@@ -1,5 +1,5 @@
 // How `breakwater serve` reloads its file: by SIGHUP, and by itself with --watch.
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { folderOf } from '../../helpers/folders.ts'
@@ -64,4 +64,28 @@ test('--watch reloads when the file changes, and reads on after one that is wron
   await node.says(/breakwater: reloaded: maxClients\n/)
   const client = await Raw.open(t, node.port)
   t.regex(await client.send('INFO', 'clients'), /maxclients:123\r/)
+})
+
+test('--watch misses nothing: a file that changes while it is read is read again', async t => {
+  t.timeout(180_000)
+  const file = join(folderOf(t, 'reload'), 'own.mjs')
+  const written = (most: number) =>
+    `export default { listen: { port: 0 }, threads: 1, maxClients: ${most} }\n`
+  const becomes = `writeFileSync(${JSON.stringify(file)}, ${JSON.stringify(written(123))})`
+  writeFileSync(file, `import { writeFileSync } from 'node:fs'\n${becomes}\n${written(7)}`)
+  const node = await serve(t, '--config', file, '--watch')
+  await node.says(/breakwater: reloaded: maxClients\n/)
+  const client = await Raw.open(t, node.port)
+  t.regex(await client.send('INFO', 'clients'), /maxclients:123\r/)
+})
+
+test('--watch hears of a file again that was gone', async t => {
+  t.timeout(180_000)
+  const file = join(folderOf(t, 'reload'), 'breakwater.config.yaml')
+  writeFileSync(file, config('maxClients: 7'))
+  const node = await serve(t, '--config', file, '--watch')
+  rmSync(file)
+  await node.says(/not reloaded/)
+  writeFileSync(file, config('maxClients: 123'))
+  t.regex(await node.says(/reloaded: maxClients\n/), /breakwater: reloaded: maxClients\n/)
 })
