@@ -107,6 +107,10 @@ pub struct Config {
     /// are not; `None`: its bytes where bytes are bounded, and otherwise 1.
     #[doc(hidden)]
     pub room: Option<fn(EntryRef<'_>) -> u64>,
+    /// Whether an entry stands for one that is awaited, and whose room nobody knows yet: the policy
+    /// `auto` hears of it when an update puts that in its place. `None`: no entry does.
+    #[doc(hidden)]
+    pub awaited: Option<fn(EntryRef<'_>) -> bool>,
     /// How many shards, a power of two; `None` lets the bounds and the machine decide.
     pub shards: Option<usize>,
     /// The clock that deadlines are measured on.
@@ -125,6 +129,7 @@ impl Default for Config {
             policy: Policy::default(),
             weigh: Weigh::default(),
             room: None,
+            awaited: None,
             shards: None,
             clock: Clock::system(),
             near_copies: false,

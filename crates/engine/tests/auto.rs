@@ -1,6 +1,6 @@
 //! `auto`: it follows what is asked for, says what it does, and pays for what it knows.
 
-use breakwater_engine::{Cache, Config, Expiry, Key, Note, Policy, Value, Weigh};
+use breakwater_engine::{Cache, Config, Edit, EntryRef, Expiry, Key, Note, Policy, Value, Weigh};
 
 fn auto(max_entries: Option<u64>, max_bytes: Option<u64>) -> Cache {
     Cache::new(Config {
@@ -130,18 +130,38 @@ struct Spared {
     cost: f64,
 }
 
+/// Stores what a miss asked for.
+type Load = fn(&Cache, Key<'_>, Value<'_>, Note);
+
+fn at_once(cache: &Cache, key: Key<'_>, value: Value<'_>, note: Note) {
+    cache.set_noted(key, value, Expiry::Never, &note).unwrap();
+}
+
+/// The format of what stands for a value that is under way.
+const UNDER_WAY: u8 = 9;
+
+/// First something that stands for the value, and then the value in its place.
+fn later(cache: &Cache, key: Key<'_>, value: Value<'_>, _: Note) {
+    let put = |format| (Edit::Put { format, expiry: Expiry::Never }, ());
+    cache.update(key, |_, _| put(UNDER_WAY)).unwrap();
+    let landed = cache.update(key, |_, out| {
+        out.extend_from_slice(value.bytes);
+        put(value.format)
+    });
+    landed.unwrap();
+}
+
 /// A cache that weighs this, asked for keys of mixed sizes and costs; after a quarter of the requests
 /// all are counted.
 fn spared(weigh: Weigh, max_entries: Option<u64>, max_bytes: Option<u64>, seed: u64) -> Spared {
+    let config = Config { weigh, max_entries, max_bytes, ..Config::default() };
+    spared_by(config, seed, at_once)
+}
+
+fn spared_by(config: Config, seed: u64, load: Load) -> Spared {
     const REQUESTS: usize = 100_000;
-    let config = Config {
-        policy: Policy::Auto,
-        weigh,
-        max_entries,
-        max_bytes,
-        shards: Some(1),
-        ..Config::default()
-    };
+    let weigh = config.weigh;
+    let config = Config { policy: Policy::Auto, shards: Some(1), ..config };
     let cache = Cache::new(config).unwrap();
     let (mut hit, mut asked) = (Spared::default(), Spared::default());
     for (at, id) in skewed(seed).take(REQUESTS).enumerate() {
@@ -153,7 +173,7 @@ fn spared(weigh: Weigh, max_entries: Option<u64>, max_bytes: Option<u64>, seed: 
         let found = cache.get(Key::bytes(&key), |_| ()).is_some();
         if !found {
             let (value, note) = (vec![7; bytes], Note { cost, ..Note::default() });
-            cache.set_noted(Key::bytes(&key), Value::bytes(&value), Expiry::Never, &note).unwrap();
+            load(&cache, Key::bytes(&key), Value::bytes(&value), note);
         }
         let count = |of: &mut Spared| {
             of.hits += 1.0;
@@ -198,4 +218,16 @@ fn where_entries_are_counted_large_and_dear_ones_stay_if_they_are_weighed() {
         assert!(cost.cost > hits.cost + 0.02, "{hits:?} {cost:?}");
         assert!(hits.hits > bytes.hits && hits.hits > cost.hits, "{hits:?} {bytes:?} {cost:?}");
     }
+}
+
+#[test]
+fn what_is_awaited_is_weighed_when_it_comes() {
+    let config = Config { max_bytes: Some(2 << 20), ..Config::default() };
+    let awaited: fn(EntryRef<'_>) -> bool = |entry| entry.value().format == UNDER_WAY;
+    let told = spared_by(Config { awaited: Some(awaited), ..config.clone() }, 3, later);
+    let [at_once, untold] = [at_once as Load, later].map(|load| spared_by(config.clone(), 3, load));
+    println!("{at_once:?}\n{told:?}\n{untold:?}");
+    assert!(told.hits > untold.hits + 0.02, "{told:?} {untold:?}");
+    // And large ones that come back find the queue that they would have come to at once.
+    assert!((told.bytes - at_once.bytes).abs() < 0.04, "{told:?} {at_once:?}");
 }

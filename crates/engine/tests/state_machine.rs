@@ -143,6 +143,7 @@ impl Pair {
             policy,
             weigh: Weigh::ALL[drawn],
             room: None,
+            awaited: None,
             shards: Some(shards),
             clock: clock.clone(),
             near_copies: true,

@@ -43,7 +43,9 @@ mod upstream;
 
 pub use breakwater_engine::{Expected, expect};
 pub use breakwater_resp::{Args, Protocol};
-pub use cache::{AGES, Concern, Mode, Remembered, RememberedReply, Route, RouteCounts, Routes};
+pub use cache::{
+    AGES, Concern, Mode, Remembered, RememberedReply, Route, RouteCounts, Routes, awaits_reply,
+};
 pub use catalog::Permissions;
 pub use client::{Next, Output, Session};
 pub use hooks::{

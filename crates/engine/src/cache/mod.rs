@@ -94,6 +94,7 @@ pub struct Cache {
     clock: Clock,
     policy: Policy,
     weigh: Weigh,
+    scale: Scale,
     /// Milliseconds that entries stay after their deadline.
     grace: AtomicU64,
     counters: Counters,
@@ -171,6 +172,7 @@ impl Cache {
             clock: config.clock,
             policy: config.policy,
             weigh: config.weigh,
+            scale,
             grace: AtomicU64::new(grace),
             counters: Counters::default(),
             hot: CachePadded::new(HotKeys::new(HOT_KEYS)),

@@ -117,7 +117,8 @@ impl Cache {
         // What replaces another entry takes nothing from the entry ledger.
         let replacing = if expect == Expect::Any { Expect::Present } else { expect };
         if expect != Expect::Absent && !std::mem::take(&mut reservation.is_new) {
-            let stored = if self.is_linked() || timed || reservation.keeps {
+            let concerned = self.is_linked() || timed || self.is_awaited(replacing);
+            let stored = if concerned || reservation.keeps {
                 self.store_locked(shard, hash, key, entry, replacing, reservation.keeps)
             } else {
                 // It concerns neither policy nor wheel: no lock.
@@ -136,6 +137,14 @@ impl Cache {
         let stored = self.store_locked(shard, hash, key, entry, expect, false);
         reservation.held = !matches!(stored, Stored::New);
         stored
+    }
+
+    /// Whether what comes now was awaited by what it replaces. The caller is pinned.
+    #[inline]
+    fn is_awaited(&self, replacing: Expect) -> bool {
+        let Expect::Exactly(old) = replacing else { return false };
+        // SAFETY: the caller has found it in the index and is pinned.
+        self.scale.awaits(unsafe { old.read() })
     }
 
     fn store_locked(
@@ -183,7 +192,7 @@ impl Cache {
             }
             Put::Replaced(word) => {
                 if let Some(old) = word.entry() {
-                    guarded.order.replaced(old, entry);
+                    guarded.order.replaced(hash, (old, entry), &shard.index, &shard);
                     // SAFETY: pinned: what was in the index a moment ago is not freed.
                     inherit_timer(&mut guarded, hash, unsafe { old.read() }, new);
                     guarded.tidy(&shard);

@@ -195,6 +195,28 @@ impl Auto {
     #[inline]
     pub(super) fn push(&mut self, hash: u64, entry: EntryPtr, main: bool) {
         self.queues.push(hash, main);
+        self.came(hash, entry);
+    }
+
+    /// An entry took the place of another one: only now is there what that stood for, if it did. The
+    /// caller is pinned, and has prepared.
+    #[inline]
+    pub(super) fn replaced(
+        &mut self,
+        hash: u64,
+        (old, new): (EntryPtr, EntryPtr),
+        index: &Index,
+        host: &impl Host,
+    ) {
+        if self.awaits(old) {
+            self.came(hash, new);
+            self.queues.settle(hash, new, index, host);
+        }
+    }
+
+    /// Tells the shadows of an entry, unless it stands for one that is awaited. The caller is pinned.
+    #[inline]
+    fn came(&mut self, hash: u64, entry: EntryPtr) {
         if let Some(weight) = self.followed(hash, entry) {
             if !self.queues.scale.is_even() {
                 self.queues.mean.add(weight);
@@ -220,14 +242,21 @@ impl Auto {
         if self.queues.scale.is_even() {
             return Some(Weight::EVEN);
         }
-        index.find_by_hash(hash, |_, _| true).map(|entry| self.weight_of(entry))
+        let entry = index.find_by_hash(hash, |_, _| true).filter(|entry| !self.awaits(*entry))?;
+        Some(self.weight_of(entry))
     }
 
-    /// What an entry weighs that shadows are told of.
+    /// What an entry weighs that shadows are told of. The caller is pinned.
     #[inline]
     fn followed(&self, hash: u64, entry: EntryPtr) -> Option<Weight> {
         let watch = self.watch.as_ref()?;
-        watch.sample().has(hash).then(|| self.weight_of(entry))
+        (watch.sample().has(hash) && !self.awaits(entry)).then(|| self.weight_of(entry))
+    }
+
+    #[inline]
+    fn awaits(&self, entry: EntryPtr) -> bool {
+        // SAFETY: the callers are pinned: what was in the index a moment ago is not freed.
+        self.queues.scale.awaits(unsafe { entry.read() })
     }
 
     #[inline]

@@ -95,6 +95,20 @@ impl S3Fifo {
         self.count(hint);
     }
 
+    /// What an entry weighs is known only now: if it came back as a ghost that is too dear for the main
+    /// queue, it goes to the small one. The caller is pinned, and has prepared.
+    pub(super) fn settle(&mut self, hash: u64, entry: EntryPtr, index: &Index, host: &impl Host) {
+        if self.rule.small == 0 || self.toll(entry) <= MOST_OF_GHOSTS {
+            return;
+        }
+        let unmet = self.small.unmet();
+        let here = |word: Word, held: EntryPtr| held == entry && word.is_main();
+        let moved = |word: Word| word.with_main(false).with_round(unmet);
+        if index.edit(host, hash, here, moved).is_some() {
+            self.small.push(Hint::of(hash));
+        }
+    }
+
     /// The reads that a turn costs an entry. The caller is pinned, or has it for itself.
     #[inline]
     fn toll(&self, entry: EntryPtr) -> u64 {
@@ -102,7 +116,8 @@ impl S3Fifo {
             return 1;
         }
         // SAFETY: by contract; what the index holds is not freed while one is pinned.
-        self.mean.toll(self.scale.weight_of(unsafe { entry.read() }))
+        let entry = unsafe { entry.read() };
+        if self.scale.awaits(entry) { 1 } else { self.mean.toll(self.scale.weight_of(entry)) }
     }
 
     /// The same, of the entry that a word leads to.

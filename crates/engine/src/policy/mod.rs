@@ -113,12 +113,22 @@ impl Order {
         }
     }
 
-    /// An entry took the place of another one of its key.
+    /// An entry took the place of another one of its key. The caller is pinned, and has prepared.
     #[inline]
-    pub(crate) fn replaced(&mut self, old: EntryPtr, new: EntryPtr) {
-        if let Self::Lru(list) = self {
-            list.unlink(old);
-            list.push(new);
+    pub(crate) fn replaced(
+        &mut self,
+        hash: u64,
+        (old, new): (EntryPtr, EntryPtr),
+        index: &Index,
+        host: &impl Host,
+    ) {
+        match self {
+            Self::Lru(list) => {
+                list.unlink(old);
+                list.push(new);
+            }
+            Self::Auto(auto) => auto.replaced(hash, (old, new), index, host),
+            _ => {}
         }
     }
 

@@ -40,17 +40,22 @@ impl Weight {
 /// The room of an entry, where entries stand for what they are not.
 pub(crate) type RoomOf = fn(EntryRef<'_>) -> u64;
 
+/// Whether an entry stands for one that is awaited.
+type Awaited = fn(EntryRef<'_>) -> bool;
+
 /// How the entries of a cache are weighed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     weigh: Weigh,
     /// `None`: an entry is an entry, however large.
     room: Option<RoomOf>,
+    /// `None`: each entry is what it weighs.
+    awaited: Option<Awaited>,
 }
 
 impl Scale {
     /// All entries weigh the same.
-    pub(crate) const EVEN: Self = Self { weigh: Weigh::Hits, room: None };
+    pub(crate) const EVEN: Self = Self { weigh: Weigh::Hits, room: None, awaited: None };
 
     /// What a cache of this configuration has its policy weigh. Where bytes are bounded, an entry takes
     /// the bytes that it has.
@@ -59,13 +64,20 @@ impl Scale {
             return Self::EVEN;
         }
         let by_bytes = config.max_bytes.map(|_| (|entry| entry.payload() + EMPTY) as RoomOf);
-        Self { weigh: config.weigh, room: config.room.or(by_bytes) }
+        let scale = Self { room: config.room.or(by_bytes), weigh: config.weigh, ..Self::EVEN };
+        if scale.is_even() { scale } else { Self { awaited: config.awaited, ..scale } }
     }
 
     /// Whether all entries weigh the same.
     #[inline]
     pub(super) fn is_even(self) -> bool {
         self.room.is_none() && self.weigh == Weigh::Hits
+    }
+
+    /// Whether an entry stands for one that is awaited: what it weighs itself says nothing.
+    #[inline]
+    pub(crate) fn awaits(self, entry: EntryRef<'_>) -> bool {
+        self.awaited.is_some_and(|awaited| awaited(entry))
     }
 
     /// What an entry weighs.

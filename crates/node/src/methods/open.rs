@@ -58,6 +58,7 @@ fn make(description: Description, shards: Option<usize>, clock: Clock) -> Result
         policy: description.policy.parse()?,
         weigh: description.weigh.parse()?,
         room: None,
+        awaited: None,
         shards,
         clock,
         near_copies: description.near,

@@ -10,7 +10,7 @@ use crate::js::{Fail, Js, Val};
 use breakwater_engine::{Cache, Config, ConfigError};
 use breakwater_router::{
     AuditKeys, CertificateName, CertificateRules, ClusterOptions, Concern, Limits, Options,
-    Permissions, RingNode, RingOptions, Router, Rules, StoreAddress, User, Users,
+    Permissions, RingNode, RingOptions, Router, Rules, StoreAddress, User, Users, awaits_reply,
 };
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,13 +23,15 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
     let (js, options) = (call.js, call.arg::<0>());
     let policy = js.to_text(js.prop(options, c"policy")?).unwrap_or_default();
     let rules = rules(js, options)?;
+    let servers = servers(js, js.prop(options, c"servers")?)?;
     let cache = Cache::new(Config {
         max_bytes: number(js, options, c"maxBytes")?,
         policy: policy.parse()?,
+        // Without a store, entries are what clients have set.
+        awaited: (!servers.is_empty()).then_some(awaits_reply),
         grace: rules.routes.grace(),
         ..Config::default()
     })?;
-    let servers = servers(js, js.prop(options, c"servers")?)?;
     let cluster = cluster(js, js.prop(options, c"announce")?, &servers)?;
     let ring = ring(js, js.prop(options, c"ring")?, &servers)?;
     let alone = cluster.is_none() && ring.is_none();

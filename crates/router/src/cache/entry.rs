@@ -10,7 +10,7 @@
 //! bytes of its own for. The stamp says when the store was asked, and over which connection
 //! (`sources`). A reply ends with its entry; one that its key's generation outlasts ends at `until`.
 
-use breakwater_engine::EntryRef;
+use breakwater_engine::{EntryRef, KeyKind};
 use breakwater_resp::{Kind, Protocol, Reply, ReplyWriter};
 use std::borrow::Cow;
 
@@ -178,6 +178,13 @@ impl<'a> Head<'a> {
         out.extend_from_slice(self.reply);
         self.format | if self.until.is_some() { OUTLASTS } else { 0 }
     }
+}
+
+/// Whether an entry is the generation of a key that the reply to a `GET` is to join: what the configuration
+/// of a cache of replies calls awaited. A generation that other reads drew stays without one.
+#[inline]
+pub fn awaits_reply(entry: EntryRef<'_>) -> bool {
+    entry.key().kind == KeyKind::Bytes && entry.value().format == EMPTY
 }
 
 #[cfg(test)]

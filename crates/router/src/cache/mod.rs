@@ -26,6 +26,7 @@ pub use counts::{AGES, RouteCounts};
 pub(crate) use counts::{Count, RouteTally, RouteTotals};
 pub(crate) use described::{HotRead, HotSet};
 pub(crate) use entry::Form;
+pub use entry::awaits_reply;
 pub(crate) use found::{Hit, Staleness};
 pub use found::{Remembered, RememberedReply};
 pub(crate) use keys::KeyList;

@@ -2,8 +2,9 @@
 
 use super::world::World;
 use super::{runs, with, world};
+use breakwater_engine::Key;
 use breakwater_resp::Protocol::Resp3;
-use breakwater_router::{Cause, MOST_SHOWN, Mode, Route};
+use breakwater_router::{Cause, MOST_SHOWN, Mode, Route, awaits_reply};
 use std::collections::BTreeMap;
 
 fn filled(world: &mut World, keys: &[&str]) -> usize {
@@ -39,6 +40,23 @@ fn what_is_known_of_a_key_is_what_lies_in_memory() {
     world.ask(client, "STRLEN k");
     let held = world.router.known_key(b"k").held.unwrap();
     assert!(held.is_fresh && held.get.is_none() && held.generation > 0);
+}
+
+#[test]
+fn a_generation_awaits_the_reply_to_a_get_and_no_other() {
+    let mut world = world(1);
+    let client = filled(&mut world, &["other"]);
+    let awaits = |world: &World, key: &str| {
+        world.router.cache().peek(Key::bytes(key.as_bytes()), awaits_reply)
+    };
+    for (read, key, awaited) in [("GET", "k", true), ("STRLEN", "l", false)] {
+        assert_eq!(awaits(&world, key), None);
+        world.server.set(key, Some("v"), None);
+        world.send(client, &format!("{read} {key}"));
+        assert_eq!(awaits(&world, key), Some(awaited), "{read} is under way");
+        world.settle();
+        assert_eq!(awaits(&world, key), Some(false), "{read} is answered");
+    }
 }
 
 #[test]
