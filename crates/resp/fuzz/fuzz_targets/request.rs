@@ -1,5 +1,5 @@
 //! Bytes of a client, whole and in pieces: nothing panics, both are understood alike, and what was
-//! understood is so again after it was built anew. Run with `cargo +nightly fuzz run request` in
+//! understood is so again after it was built anew, which is how a store is told it. Run with `cargo +nightly fuzz run request` in
 //! crates/resp.
 
 #![no_main]
@@ -36,7 +36,13 @@ fn requests(
             match parser.parse(rest, authenticated) {
                 Parsed::Partial => break,
                 Parsed::Command(len) => {
-                    let words = parser.args(&rest[..len]).iter().map(<[u8]>::to_vec).collect();
+                    let words: Vec<_> = parser.args(&rest[..len]).iter().collect();
+                    if !words.is_empty() {
+                        let mut plain = vec![];
+                        write_request(&mut plain, &words);
+                        assert_eq!(*parser.spelled(&rest[..len]), plain);
+                    }
+                    let words = words.into_iter().map(<[u8]>::to_vec).collect();
                     found.push(words);
                     start += len;
                 }
