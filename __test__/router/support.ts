@@ -27,7 +27,8 @@ export interface Served {
 }
 
 function served(process: ChildProcess, port: number, output: () => string): Served {
-  const exited = once(process, 'exit')
+  // With its last words: what it has printed may be read after it has ended.
+  const exited = once(process, 'close')
   return {
     port,
     process,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { createRouter, type RouterOptions, type StoreEvent } from 'breakwater/router'
 import { Raw, redis } from '../support.ts'
-import { front, hasRedis, info } from './support.ts'
+import { front, hasRedis, info, patientFront } from './support.ts'
 
 const fronted = hasRedis ? test.serial : test.serial.skip
 
@@ -47,19 +47,12 @@ fronted(
   'a store that does not answer is not asked any more, and is when it answers again',
   async t => {
     t.timeout(120_000)
-    const store = await redis(t)
     const events: StoreEvent[] = []
-    const router = createRouter({
-      threads: 1,
-      maxBytes: '16mb',
-      store: `redis://127.0.0.1:${store.port}`,
-      storeTimeout: '300ms',
+    const { store, router, port, wait } = await patientFront(t, {
       breaker: { failures: 3, halfOpenAfter: '100ms' },
       routes: ['old:*,ttl=1ms,jitter=0,staleIfError=1h'],
       onStore: event => void events.push(event),
     })
-    t.teardown(() => router.close())
-    const { port } = await router.listen({ port: 0 })
     const clients = await Promise.all([1, 2, 3].map(() => Raw.open(t, port)))
     const [client] = clients
     await client!.send('SET', 'old:k', 'before')
@@ -67,6 +60,8 @@ fronted(
     await sleep(5)
     store.process.kill('SIGSTOP')
     t.teardown(() => store.process.kill('SIGCONT'))
+    // Until now it might take as long as a machine that stalls.
+    await wait('300ms')
     const asked = await Promise.all(clients.map((each, at) => each.send('GET', `cold:${at}`)))
     t.deepEqual(asked, Array(3).fill('-ERR the store has not answered in time\r\n'))
     const why =
