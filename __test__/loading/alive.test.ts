@@ -110,7 +110,8 @@ async function run(...args: string[]): Promise<End> {
   })
   let text = ''
   child.stdout.on('data', data => (text += data))
-  const [code] = await once(child, 'exit')
+  // With its last words: what it has printed may be read after it has ended.
+  const [code] = await once(child, 'close')
   return { text, code }
 }
 
