@@ -8,6 +8,7 @@
 //!     policy     lru, lfu (S3-FIFO), auto, random: hints about who leaves
 //!     wheel      hints about who has expired
 //!     ledger     one byte budget, an account on it for each shard
+//!     limbo      what was unlinked and may still be read
 //!   entry      one allocation: header, key, value, note
 //!   lane       what a thread has of a cache: replaced entries, bytes of the ledger
 //!   spares     free blocks that a thread keeps for its next entries
@@ -45,6 +46,7 @@ mod index;
 mod key;
 mod lane;
 mod ledger;
+mod limbo;
 mod memory;
 mod note;
 mod persist;

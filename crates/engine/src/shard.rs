@@ -1,23 +1,23 @@
 //! A shard: a part of the index with its policy, its wheel, its account and its garbage.
 //!
 //! # Locks
-//! `order` guards policy and wheel, `limbo` the garbage. A thread that holds `order` may take
+//! `guarded` holds policy and wheel, `limbo` the garbage. A thread that holds `guarded` may take
 //! `limbo`; never the other way, and never the locks of two shards. Reads take neither, but for
-//! `lru`, which try `order` and go on without when it is taken.
+//! `lru`, which try `guarded` and go on without when it is taken.
 //! Listeners run under none.
 
 use crate::config::Policy;
 use crate::cursor::run_to_end;
 use crate::entry::{EntryPtr, EntryRef};
-use crate::fifo::Fifo;
 use crate::hash::KeyHasher;
 use crate::index::{Host, Index, Part, Sample, Samples, Shortage};
-use crate::lane::{Lane, Lanes, Taken};
+use crate::lane::{Lane, Lanes};
 use crate::ledger::{Account, Ledger};
+use crate::limbo::{Garbage, Limbo};
 use crate::memory;
 use crate::policy::{Backlog, Order, Scale};
 use crate::spares::Spares;
-use crate::thread::{self, Guard, OWN_STRIPES, Thread};
+use crate::thread::{self, Guard, Thread};
 use crate::versions::{Changing, Versions};
 use crate::wheel::Wheel;
 use crossbeam_utils::CachePadded;
@@ -29,13 +29,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets that a shard begins with.
 pub(crate) const FIRST_BUCKETS: usize = 8;
-
-/// A shard tries to free garbage after so many pieces or bytes that have come since.
-const LIMBO_PIECES: usize = 32;
-const LIMBO_BYTES: u64 = 64 * 1024;
-
-/// The most pieces that are freed at once.
-const FREED_AT_ONCE: usize = 128;
 
 /// Nodes of the wheel that an insertion looks at while the wheel is tidied.
 const TIDIED_AT_ONCE: u32 = 8;
@@ -115,12 +108,7 @@ pub(crate) struct Shard {
     pub(crate) account: CachePadded<Account>,
     entries: AtomicU64,
     payload: AtomicU64,
-    limbo: Mutex<Limbo>,
-    /// Bytes that ever came to limbo, which only who holds its lock changes, and bytes that left it.
-    limbo_in: AtomicU64,
-    limbo_out: AtomicU64,
-    /// Bytes that stay charged and are never freed: there was no memory to note them in.
-    lost_bytes: AtomicU64,
+    pub(crate) limbo: Limbo,
     /// Whether entries have links in front of them.
     linked: bool,
     /// Where the policy is to be told of reads of a sample.
@@ -135,57 +123,6 @@ const POLICY_SHARE: u64 = 32;
 #[inline]
 fn count(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed).cast_signed().max(0).cast_unsigned()
-}
-
-/// What was unlinked and may still be read.
-#[derive(Default)]
-struct Limbo {
-    /// Each with its tag, in the order in which they came: about that of their tags.
-    garbage: Fifo<(u64, Garbage)>,
-    /// Pieces and bytes that came since freeing was tried.
-    fresh: usize,
-    fresh_bytes: u64,
-    /// Entries that `clear` dropped, and has not reported yet.
-    cleared: Vec<EntryPtr>,
-}
-
-impl Limbo {
-    /// Whether one more piece can be noted.
-    #[inline]
-    fn has_room(&mut self) -> bool {
-        self.garbage.has_room() || self.garbage.extend()
-    }
-}
-
-enum Garbage {
-    Entry(EntryPtr, u64),
-    Part(Part),
-    /// And its bytes when it was taken.
-    Lane(Taken, u64),
-}
-
-impl Garbage {
-    fn bytes(&self) -> u64 {
-        match self {
-            Self::Entry(_, bytes) | Self::Lane(_, bytes) => *bytes,
-            Self::Part(part) => part.bytes(),
-        }
-    }
-
-    /// Frees it; what is to be released.
-    ///
-    /// # Safety
-    /// Nobody can be reading it, nor using it.
-    unsafe fn free(self, spares: &Spares, linked: bool) -> u64 {
-        // SAFETY: by contract.
-        let destroy = |entry: EntryPtr| unsafe { entry.destroy(spares, linked) as u64 };
-        match self {
-            Self::Entry(entry, _) => destroy(entry),
-            Self::Part(part) => part.bytes(),
-            // SAFETY: by contract.
-            Self::Lane(lane, _) => unsafe { lane.empty(|entry| _ = destroy(entry)) },
-        }
-    }
 }
 
 impl Shard {
@@ -203,10 +140,7 @@ impl Shard {
             account: CachePadded::new(Account::new()),
             entries: AtomicU64::new(0),
             payload: AtomicU64::new(0),
-            limbo: Mutex::default(),
-            limbo_in: AtomicU64::new(0),
-            limbo_out: AtomicU64::new(0),
-            lost_bytes: AtomicU64::new(0),
+            limbo: Limbo::default(),
             linked: policy == Policy::Lru,
             backlog: (policy == Policy::Auto).then(|| Box::new(Backlog::new())),
         })
@@ -247,18 +181,6 @@ impl Shard {
         }
     }
 
-    /// Bytes unlinked and not freed.
-    pub(crate) fn limbo_bytes(&self) -> u64 {
-        // What has left had come before. Acquire pairs with the release of those who let it leave.
-        let out = self.limbo_out.load(Ordering::Acquire);
-        self.limbo_in.load(Ordering::Relaxed) - out
-    }
-
-    /// Bytes that are lost, for want of memory to note what was to be freed.
-    pub(crate) fn lost_bytes(&self) -> u64 {
-        self.lost_bytes.load(Ordering::Relaxed)
-    }
-
     /// Keeps an entry that is out of the index until nobody can be reading it.
     #[inline(never)]
     fn defer_entry(&self, ledger: &Ledger, entry: EntryPtr) {
@@ -268,60 +190,9 @@ impl Shard {
     }
 
     fn defer(&self, ledger: &Ledger, garbage: Garbage) {
-        let tag = thread::tag();
-        let bytes = garbage.bytes();
-        let mut limbo = self.limbo.lock();
-        if limbo.has_room() {
-            self.add(&mut limbo, tag, garbage);
-        } else {
-            // The system has not even memory for this note: better lost than freed too early. Nobody
-            // is to wait for it.
-            self.lost_bytes.fetch_add(bytes, Ordering::Relaxed);
-            lose(garbage);
-        }
-        limbo.fresh += 1;
-        limbo.fresh_bytes += bytes;
-        let is_full = limbo.fresh >= LIMBO_PIECES || limbo.fresh_bytes > LIMBO_BYTES;
-        drop(limbo);
-        if is_full {
+        if self.limbo.keep(garbage) {
             self.collect(ledger);
         }
-    }
-
-    /// Adds a piece of garbage, for which there is room.
-    fn add(&self, limbo: &mut Limbo, tag: u64, garbage: Garbage) {
-        // One writer at a time, by the lock: no locked operation is needed.
-        let came = self.limbo_in.load(Ordering::Relaxed) + garbage.bytes();
-        self.limbo_in.store(came, Ordering::Relaxed);
-        limbo.garbage.push((tag, garbage));
-    }
-
-    /// Takes the lanes that are wanted, to free what is in them here; whether there were any.
-    pub(crate) fn take_lanes(&self, lanes: &Lanes, wanted: impl Fn(&Lane) -> bool) -> bool {
-        let _guard = thread::here().pin();
-        let mut found = false;
-        for stripe in 0..OWN_STRIPES {
-            let mut limbo = self.limbo.lock();
-            if !limbo.has_room() {
-                return found;
-            }
-            // SAFETY: pinned.
-            if let Some(lane) = unsafe { lanes.take(stripe, &wanted) } {
-                let (tag, bytes) = (thread::tag(), lane.bytes());
-                self.add(&mut limbo, tag, Garbage::Lane(lane, bytes));
-                found = true;
-            }
-        }
-        found
-    }
-
-    /// What the ledger has given out for what was unlinked; exact while nobody uses the cache.
-    pub(crate) fn garbage_bytes(&self) -> u64 {
-        let bytes = |(_, garbage): &(u64, Garbage)| match garbage {
-            Garbage::Lane(lane, _) => lane.bytes(),
-            other => other.bytes(),
-        };
-        self.limbo.lock().garbage.iter().map(bytes).sum()
     }
 
     /// Frees some of what nobody can be reading any more; whether there may be more of it.
@@ -332,52 +203,12 @@ impl Shard {
     /// As [`Shard::collect`], for one shard after the other: they share the horizon, which is found when
     /// the first of them needs it.
     pub(crate) fn collect_below(&self, ledger: &Ledger, horizon: &mut Option<u64>) -> bool {
-        let mut free = Vec::new();
-        {
-            let mut limbo = self.limbo.lock();
-            if limbo.garbage.is_empty() {
-                return false;
-            }
-            (limbo.fresh, limbo.fresh_bytes) = (0, 0);
-            let horizon = *horizon.get_or_insert_with(thread::horizon);
-            while free.len() < FREED_AT_ONCE
-                && limbo.garbage.front().is_some_and(|&(tag, _)| tag < horizon)
-            {
-                free.extend(limbo.garbage.pop().map(|((_, garbage), _)| garbage));
-            }
+        let freed = self.limbo.free(self.linked, horizon);
+        if freed.bytes > 0 {
+            self.account.release(ledger, freed.bytes);
         }
-        let more = free.len() == FREED_AT_ONCE;
-        let spares = thread::here().spares();
-        let (mut bytes, mut released) = (0, 0);
-        for garbage in free {
-            bytes += garbage.bytes();
-            // SAFETY: unlinked before the horizon: nobody reads it.
-            released += unsafe { garbage.free(spares, self.linked) };
-        }
-        // A lane may have got what it had not when it was taken.
-        if bytes > 0 || released > 0 {
-            // Release: see `limbo_bytes`.
-            self.limbo_out.fetch_add(bytes, Ordering::Release);
-            self.account.release(ledger, released);
-        }
-        more
+        freed.more
     }
-
-    /// Entries that were dropped because the index was cleared.
-    pub(crate) fn take_cleared(&self) -> Vec<EntryPtr> {
-        std::mem::take(&mut self.limbo.lock().cleared)
-    }
-}
-
-/// Leaves garbage to nobody. Where leaks are looked for it stays in sight: this one is meant.
-fn lose(garbage: Garbage) {
-    #[cfg(fuzzing)]
-    {
-        static LOST: Mutex<Vec<Garbage>> = Mutex::new(Vec::new());
-        LOST.lock().push(garbage);
-    }
-    #[cfg(not(fuzzing))]
-    std::mem::forget(garbage);
 }
 
 impl Drop for Shard {
@@ -389,15 +220,8 @@ impl Drop for Shard {
                 unsafe { entry.destroy(&spares, self.linked) };
             }))
         });
-        let limbo = std::mem::take(self.limbo.get_mut());
-        for (_, garbage) in limbo.garbage.into_items() {
-            // SAFETY: as above.
-            unsafe { garbage.free(&spares, self.linked) };
-        }
-        for entry in limbo.cleared {
-            // SAFETY: as above.
-            unsafe { entry.destroy(&spares, self.linked) };
-        }
+        // SAFETY: as above.
+        unsafe { self.limbo.empty(&spares, self.linked) };
     }
 }
 
@@ -536,7 +360,7 @@ impl Host for ShardRef<'_> {
     }
 
     fn discard(&self, entry: EntryPtr) {
-        self.shard.limbo.lock().cleared.push(entry);
+        self.shard.limbo.put_cleared(entry);
     }
 
     fn allowance(&self) -> u64 {

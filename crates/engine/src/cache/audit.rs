@@ -50,7 +50,8 @@ impl Cache {
         });
         let guarded = shard.guarded.lock();
         counted.bytes += guarded.order.footprint() + guarded.wheel.footprint();
-        counted.bytes += shard.index.footprint() + shard.garbage_bytes() + shard.lost_bytes();
+        counted.bytes +=
+            shard.index.footprint() + shard.limbo.charged_bytes() + shard.limbo.lost_bytes();
         counted
     }
 }

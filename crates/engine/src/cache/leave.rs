@@ -147,7 +147,7 @@ impl Cache {
         let _overall = self.overall.lock();
         self.flights.kill_all();
         let _changing = self.shared.versions.as_ref().map(|versions| versions.changing_all());
-        self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes);
+        self.shards[0].limbo.take_lanes(&self.shared.lanes, Lane::has_bytes);
         for shard in self.shard_refs() {
             self.clear_shard(shard);
         }
@@ -237,7 +237,7 @@ impl Cache {
             let guard = shard.here.pin();
             let moving = shard.index.settle_some(&shard, SETTLED_AT_ONCE);
             drop(guard);
-            let cleared = shard.take_cleared();
+            let cleared = shard.limbo.take_cleared();
             if moving && cleared.is_empty() {
                 // Others may have claimed the last buckets.
                 backoff.snooze();

@@ -60,7 +60,7 @@ impl Cache {
                 continue;
             }
             let pending = self.pending();
-            let gives = || shard.take_lanes(&self.shared.lanes, Lane::has_bytes);
+            let gives = || shard.limbo.take_lanes(&self.shared.lanes, Lane::has_bytes);
             if pending < bytes && (self.evict_bytes(shard, batch) || self.drop_tables() || gives())
             {
                 waits = 0;
@@ -84,7 +84,7 @@ impl Cache {
 
     /// Bytes that were removed, and are freed once nobody reads them any more.
     fn pending(&self) -> u64 {
-        self.shards.iter().map(Shard::limbo_bytes).sum()
+        self.shards.iter().map(|shard| shard.limbo.bytes()).sum()
     }
 
     /// Frees some of what can be freed and calls in the leases, of every shard; whether there may be
@@ -197,7 +197,7 @@ impl Cache {
     #[inline]
     pub(super) fn grow_if_crowded(&self, shard: ShardRef<'_>) {
         let entries = shard.entries();
-        if entries.is_multiple_of(TABLE_CHECK) && shard.limbo_bytes() > 0 {
+        if entries.is_multiple_of(TABLE_CHECK) && shard.limbo.bytes() > 0 {
             // A table that was outgrown is large, and no other garbage may follow it.
             shard.collect(&self.shared.ledger);
         }
@@ -252,7 +252,7 @@ impl Cache {
         }
         while self.entry_ledger.used() > entries && self.evict_anywhere() {}
         // The new bound is their measure.
-        let take_lanes = || self.shards[0].take_lanes(&self.shared.lanes, |_| true);
+        let take_lanes = || self.shards[0].limbo.take_lanes(&self.shared.lanes, |_| true);
         take_lanes();
         let mut waits = 0;
         loop {
@@ -268,7 +268,7 @@ impl Cache {
                 wait(&mut waits)
             } else {
                 self.evict_anywhere()
-                    || self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes)
+                    || self.shards[0].limbo.take_lanes(&self.shared.lanes, Lane::has_bytes)
                     || self.shrink_to(bytes, before.1)
                     || (self.pending() > 0 && wait(&mut waits))
             };

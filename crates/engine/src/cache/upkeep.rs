@@ -26,11 +26,11 @@ impl Cache {
         // From here on a deadline that is set rings the alarm, whatever is found below.
         self.wake_at.store(u64::MAX, Ordering::SeqCst);
         self.sweep();
-        self.shards[0].take_lanes(&self.shared.lanes, Lane::has_bytes);
+        self.shards[0].limbo.take_lanes(&self.shared.lanes, Lane::has_bytes);
         let mut next = u64::MAX;
         for shard in &self.shards {
             while shard.collect(&self.shared.ledger) {}
-            if shard.limbo_bytes() > 0 {
+            if shard.limbo.bytes() > 0 {
                 next = next.min(self.clock.now() + LIMBO_PAUSE);
             }
             if let Some(deadline) = shard.guarded.lock().wheel.next_deadline() {

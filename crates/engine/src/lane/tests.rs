@@ -22,7 +22,7 @@ fn what_comes_to_a_lane_after_it_was_taken_with_nothing_in_it_is_released() {
     let guard = at.here.pin();
     // Where many tests run at once, threads may share their stripe, which has no lane.
     let Some(lane) = at.lane(&guard) else { return };
-    shard.take_lanes(&shared.lanes, |_| true);
+    shard.limbo.take_lanes(&shared.lanes, |_| true);
     assert!(shared.ledger.take(BYTES));
     lane.release(BYTES);
     drop(guard);
