@@ -1,16 +1,15 @@
 // A store that is busy with a script, or takes long for one: what its clients read, and how the script
 // is ended through the node.
 import { setTimeout as sleep } from 'node:timers/promises'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
+import { createRouter } from 'breakwater/router'
 import { Raw, redis } from '../support.ts'
-import { type Fronted, front, hasRedis, patient, patientFront } from './support.ts'
+import { type Fronted, front, hasRedis, ring } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
 
 const FOREVER = 'while true do end'
 const LATE = '-ERR the store has not answered in time\r\n'
-/** What nobody waits for, since it does not end; and what a machine that stalls does not outlast. */
-const [SHORT, LONG] = ['200ms', '10m']
 /** Redis says that it is busy after so many milliseconds. */
 const THRESHOLD = ['--busy-reply-threshold', '20']
 
@@ -46,9 +45,9 @@ for (const [title, run, end] of PROGRAMS) {
   for (const protocol of ['2', '3']) {
     fronted(`${title} that does not end is ended through the node, RESP${protocol}`, async t => {
       t.timeout(60_000)
-      const { port, wait } = await patientFront(t, { threads: 2 }, THRESHOLD)
+      const { node } = await front(t, ['--store-timeout', '200ms', '--threads', '2'], THRESHOLD)
       const open = async () => {
-        const client = await Raw.open(t, port)
+        const client = await Raw.open(t, node.port)
         await client.send('HELLO', protocol)
         return client
       }
@@ -56,15 +55,11 @@ for (const [title, run, end] of PROGRAMS) {
       await library(runner)
       await ender.send('SELECT', '3')
       // At once, while nothing else of the node is read by the store.
-      await wait(SHORT)
       t.is(await runner.send(...run), LATE)
-      await wait(LONG)
       t.is(await until(ender, end, says('+')), '+OK\r\n')
       await until(reader, ['SET', 'k', 'v'], says('+OK'))
       // Once the node has met the store anew.
-      await wait(SHORT)
       t.is(await until(runner, run, reply => !reply.startsWith('-BUSY')), LATE)
-      await wait(LONG)
       const busy = await until(reader, ['GET', 'unread'], settled)
       t.regex(
         busy,
@@ -81,12 +76,10 @@ for (const [title, run, end] of PROGRAMS) {
 
 fronted('what a busy store runs is told by FUNCTION STATS', async t => {
   t.timeout(60_000)
-  const { port, wait } = await patientFront(t, {}, THRESHOLD)
-  const [runner, asker] = [await Raw.open(t, port), await Raw.open(t, port)]
+  const { node } = await front(t, ['--store-timeout', '200ms'], THRESHOLD)
+  const [runner, asker] = [await Raw.open(t, node.port), await Raw.open(t, node.port)]
   await library(runner)
-  await wait(SHORT)
   t.is(await runner.send('FCALL', 'forever', '0'), LATE)
-  await wait(LONG)
   const stats = await until(asker, ['FUNCTION', 'STATS'], reply => !reply.startsWith('-'))
   t.regex(stats, /running_script\r\n\*6\r\n\$4\r\nname\r\n\$7\r\nforever/)
   t.is(await asker.send('FUNCTION', 'KILL'), '+OK\r\n')
@@ -94,13 +87,13 @@ fronted('what a busy store runs is told by FUNCTION STATS', async t => {
 
 fronted('a script at one of several stores is ended through the node', async t => {
   t.timeout(60_000)
-  const stores = await Promise.all([1, 2, 3].map(() => redis(t, ...THRESHOLD)))
-  const urls = stores.map(({ port }) => `redis://127.0.0.1:${port}`)
-  const { port, wait } = await patient(t, { store: urls })
-  const [runner, ender] = [await Raw.open(t, port), await Raw.open(t, port)]
-  await wait(SHORT)
+  const { stores, node } = await ring(t, 3, ['--store-timeout', '200ms'])
+  const [runner, ender] = [await Raw.open(t, node.port), await Raw.open(t, node.port)]
+  for (const { port } of stores) {
+    const store = await Raw.open(t, port)
+    await store.send('CONFIG', 'SET', 'busy-reply-threshold', '20')
+  }
   t.is(await runner.send('EVAL', FOREVER, '1', 'somewhere'), LATE)
-  await wait(LONG)
   t.is(await until(ender, ['SCRIPT', 'KILL'], says('+')), '+OK\r\n')
   await until(runner, ['SET', 'somewhere', 'v'], says('+OK'))
 })
@@ -113,18 +106,30 @@ const slow = (ms: number): string[] => [
   '0',
 ]
 
+async function inFront(t: ExecutionContext, storeTimeout: string) {
+  const store = await redis(t)
+  const options = {
+    threads: 1,
+    maxBytes: '16mb',
+    store: `redis://127.0.0.1:${store.port}`,
+  } as const
+  const router = createRouter({ ...options, storeTimeout })
+  t.teardown(() => router.close())
+  const { port } = await router.listen({ port: 0 })
+  const reload = (timeout: string) => router.reload({ ...options, storeTimeout: timeout })
+  return { client: await Raw.open(t, port), reload }
+}
+
 fronted(
   'storeTimeout says how long a reply may take, and may change while connections are open',
   async t => {
     t.timeout(60_000)
-    const { port, wait } = await patientFront(t)
-    const client = await Raw.open(t, port)
-    await wait('60s')
+    const { client, reload } = await inFront(t, '60s')
     t.is(await client.send(...slow(2_500)), '$4\r\ndone\r\n', 'longer than by default')
-    await wait('100ms')
+    await reload('100ms')
     t.is(await client.send(...slow(1_000)), LATE)
     await until(client, ['SET', 'k', 'v'], says('+OK'))
-    await wait('60s')
+    await reload('60s')
     t.is(await client.send(...slow(1_000)), '$4\r\ndone\r\n')
   },
 )
