@@ -242,3 +242,22 @@ export function listen(
     })
   })
 }
+
+/** Opens all or none; `undefined` where descriptors cannot be shared (Windows). */
+export async function openAll(plans: Plan[]): Promise<Entrance[] | undefined> {
+  const entrances: Entrance[] = []
+  try {
+    for (const each of plans) {
+      const entrance = await Entrance.open(each)
+      if (entrance === undefined) return undefined
+      entrances.push(entrance)
+    }
+    return entrances
+  } catch (error) {
+    for (const entrance of entrances) {
+      entrance.remove()
+      entrance.close()
+    }
+    throw error
+  }
+}

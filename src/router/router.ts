@@ -1,17 +1,12 @@
-// A router: what it opens, watches, reloads and closes, in which order.
+// A router: what it opens, watches, reloads and closes, in which order. How it serves meanwhile stands
+// in `serving.ts`, the states that it goes through in `state.ts`.
 import { checkSignal } from '../base/checks.ts'
-import {
-  BreakwaterError,
-  type HookError,
-  NativeDriverError,
-  OptionCombinationError,
-} from '../base/errors.ts'
+import { OptionCombinationError } from '../base/errors.ts'
 import { dateNow, now, setTimeout } from '../base/runtime.ts'
 import { version } from '../base/version.ts'
 import {
   attachRouter,
   createRouter as createNative,
-  FaultCost,
   type NativeRouter,
   refuseReload,
   reloadRouter,
@@ -22,47 +17,21 @@ import { AuditLog } from './audit.ts'
 import { breakerChanges } from './breaker.ts'
 import { partsOf } from './config.ts'
 import type { ReloadResult, Router } from './contract.ts'
-import type { Drain } from './drain.ts'
 import { disconnect } from './driver.ts'
-import {
-  Entrance,
-  giveBack,
-  type ListenOptions,
-  type Plan,
-  plan,
-  type RouterAddress,
-  shareAll,
-} from './entrances.ts'
-import type { CheckedHooks } from './hooks/define.ts'
-import { checkedOf, moduleOf } from './hooks/module.ts'
+import { type ListenOptions, plan, type RouterAddress } from './entrances.ts'
 import { hotKeyChanges } from './hot-keys.ts'
 import { NativeMemory, type RouterMemory } from './memory.ts'
-import { NetServers, type NetTls } from './net.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { ProcessMemory } from './process-memory.ts'
-import { ProcessTape } from './process-tape.ts'
-import { Processes } from './processes.ts'
-import { nativeTape, recordingOf, type Tape } from './recording.ts'
+import { recordingOf } from './recording.ts'
 import { areSame, changesBetween, checkFixed, editionOf, type Running, run } from './reload.ts'
-import { type Fault, faultError, isNative, serveNatively } from './sockets.ts'
-import { type State, type Step, steps } from './state.ts'
-import { imbalanceOf, type Report, type RouterStats } from './stats.ts'
-import { type DrainProgress, type RouterStatus, unready, type WorkerCounts } from './status.ts'
+import { Serving } from './serving.ts'
+import { after, type State, type Step, stateError } from './state.ts'
+import { imbalanceIn, type Report, type RouterStats } from './stats.ts'
+import { type DrainProgress, type RouterStatus, unready } from './status.ts'
 import { RouterTelling } from './telling.ts'
-import { Threads } from './threads.ts'
 import { Watch } from './watch.ts'
-import { type Kind, LEEWAY, Workers } from './workers.ts'
-
-/** The workers of a router that has none. */
-const NOBODY: WorkerCounts = {
-  mode: 'threads',
-  wanted: 0,
-  serving: 0,
-  ending: 0,
-  replaced: 0,
-  restarting: false,
-  processes: [],
-}
+import { LEEWAY } from './workers.ts'
 
 /** How often the router looks whether its store has answered, in milliseconds. */
 const LOOK = 10
@@ -93,18 +62,10 @@ class ThreadedRouter implements Router {
   #running: Running
   /** Settles when no reload is under way; never rejects. */
   #reloading: Promise<unknown> = Promise.resolve()
-  #driver: 'native' | 'net' | undefined
   #addresses: RouterAddress[] = []
   #state: State = 'idle'
   /** Settles when it listens or cannot; never rejects. */
   #opening: Promise<unknown> = Promise.resolve()
-  #stop: ((how: Drain) => Promise<void>) | undefined
-  /** The workers that serve, if there are any. */
-  #workers: Workers | undefined
-  /** What they have counted, where that is not counted here. */
-  #report: () => Report | undefined = () => undefined
-  /** Connects to the store. */
-  #meet: (() => void) | undefined
   #restarting: Promise<void> | undefined
   /** The store was met once. */
   #met = false
@@ -112,10 +73,6 @@ class ThreadedRouter implements Router {
   #since: { at: number; from: number } | undefined
   /** The drain, once it began. */
   #drain: Omit<DrainProgress, 'left'> | undefined
-  /** Makes hooks ready; what it gives puts them into force where no workers serve. */
-  #prepareHooks: ((hooks: Running['hooks']) => Promise<() => void>) | undefined
-  /** Tells the driver `net` of this thread of new certificates. */
-  #spread: ((tls: NetTls) => Promise<void>) | undefined
   readonly #hotKeys = new Watch(
     'onHotKey',
     hotKeyChanges(() => this.stats().hotKeys),
@@ -129,19 +86,15 @@ class ThreadedRouter implements Router {
     came: () => this.#reader().journal(),
   })
   readonly #audit = new AuditLog(
-    () => this.#noted(),
+    () => this.#reader().audit(),
     error => this.#log.auditFailed(error),
   )
   /** By which the audit and the log read to the end: a driver of this thread lets its own router go. */
   #auditor: NativeRouter | undefined
   #closed: Promise<void> | undefined
   #last: RouterStats | undefined
-  /** The processes that serve, if workers are such. */
-  #processes: Processes | undefined
-  /** What they remember. */
-  #apart: ProcessMemory | undefined
-  /** By which it is recorded. */
-  #tape: Tape
+  /** Its drivers and workers. */
+  readonly #serving: Serving
   readonly memory: RouterMemory | undefined
 
   constructor(running: Running) {
@@ -151,12 +104,21 @@ class ThreadedRouter implements Router {
     this.#wanted = driver
     this.#log.use(running.options)
     const { store, mode } = running.options
-    this.#tape = nativeTape(this.#native)
+    let apart: ProcessMemory | undefined
     if (store !== undefined) {
       const own = new NativeMemory(this.#native)
-      if (mode === 'processes') this.#apart = new ProcessMemory(() => this.#processes, own)
-      this.memory = this.#apart ?? own
+      if (mode === 'processes') apart = new ProcessMemory(() => this.#serving.processes, own)
+      this.memory = apart ?? own
     }
+    this.#serving = new Serving({
+      native: this.#native,
+      wanted: driver,
+      running: () => this.#running,
+      isOpen: () => this.#state === 'open',
+      log: this.#log,
+      audit: this.#audit,
+      apart,
+    })
     if (tls !== undefined) setTls(this.#native.id, tls)
     if (storeTls !== undefined) setStoreTls(this.#native.id, storeTls)
   }
@@ -175,7 +137,7 @@ class ThreadedRouter implements Router {
       throw error
     }
     this.#running = { ...this.#running, entrances: plans }
-    const opening = this.#serve(plans)
+    const opening = this.#serving.open(plans)
     this.#opening = opening.catch(() => {})
     try {
       const addresses = await opening
@@ -202,11 +164,8 @@ class ThreadedRouter implements Router {
     return this.#closed
   }
 
-  /** Moves on; throws where that cannot be. */
   #step(step: Step): void {
-    const next = steps[this.#state][step]
-    if (next === undefined) throw stateError(`a router that is ${this.#state} cannot ${step}`)
-    this.#state = next
+    this.#state = after(this.#state, step)
   }
 
   address(): RouterAddress | null {
@@ -240,7 +199,7 @@ class ThreadedRouter implements Router {
       const audit = this.#state === 'open' ? AuditLog.open(options.audit) : undefined
       try {
         const same = areSame(before.hooks, next.hooks)
-        const commitHooks = same ? undefined : await this.#prepareHooks?.(next.hooks)
+        const commitHooks = same ? undefined : await this.#serving.prepareHooks?.(next.hooks)
         disconnect(id, reloadRouter(id, next.checked, next))
         commitHooks?.()
       } catch (error) {
@@ -251,9 +210,9 @@ class ThreadedRouter implements Router {
       this.#log.use(next.options)
       this.#audit.use(audit)
       if (this.#state === 'open') this.#watch(next.options)
-      await this.#workers?.reload(editionOf(next))
-      await this.#workers?.resize(next.checked.threads)
-      if (next.tls !== undefined) await this.#spread?.(next.tls)
+      await this.#serving.workers?.reload(editionOf(next))
+      await this.#serving.workers?.resize(next.checked.threads)
+      if (next.tls !== undefined) await this.#serving.spread?.(next.tls)
       const changed = changesBetween(before, next)
       this.#audit.note('reload', { changed })
       this.#log.reloaded(changed)
@@ -283,12 +242,12 @@ class ThreadedRouter implements Router {
   async #restart(): Promise<void> {
     await this.#opening
     if (this.#state !== 'open') throw stateError(`a router that is ${this.#state} cannot restart`)
-    if (this.#workers === undefined) {
+    if (this.#serving.workers === undefined) {
       throw stateError('a router that has no threads of its own cannot restart them')
     }
     // One after the other: a reload may change how many workers there are.
     this.#audit.note('restart')
-    const restarted = this.#reloading.then(() => this.#workers?.restart())
+    const restarted = this.#reloading.then(() => this.#serving.workers?.restart())
     this.#reloading = restarted.catch(() => {})
     await restarted
     this.#log.restarted(this.status())
@@ -296,7 +255,7 @@ class ThreadedRouter implements Router {
 
   async warmUp(): Promise<void> {
     await this.#opening
-    this.#meet?.()
+    this.#serving.meet?.()
     while (this.#state === 'open' && !this.isReady) {
       await new Promise(resolve => setTimeout(resolve, LOOK))
     }
@@ -324,9 +283,9 @@ class ThreadedRouter implements Router {
       version: version(),
       startedAt: this.#since?.at,
       uptime: this.#since === undefined ? 0 : Math.round(now() - this.#since.from),
-      driver: this.#driver,
+      driver: this.#serving.driver,
       addresses: this.addresses(),
-      workers: this.#workers?.counts() ?? NOBODY,
+      workers: this.#serving.counts(),
       drain: this.#drain && { ...this.#drain, left },
     }
   }
@@ -334,12 +293,8 @@ class ThreadedRouter implements Router {
   stats(): RouterStats {
     try {
       const counted = this.#counted()
-      const stores = counted.upstream.filter(({ role }) => role === 'primary')
-      const imbalance = {
-        threads: imbalanceOf(counted.threads.map(({ requests }) => requests)),
-        stores: imbalanceOf(stores.map(({ requests }) => requests)),
-      }
-      const replaced = this.#workers?.counts().replaced ?? 0
+      const imbalance = imbalanceIn(counted)
+      const replaced = this.#serving.counts().replaced
       const { policy } = this.#running.checked
       this.#last = { ...counted, policy, imbalance, replaced }
     } catch (error) {
@@ -354,19 +309,14 @@ class ThreadedRouter implements Router {
     const own = this.#native.stats() as unknown as Report
     const { reloads, reloadedAt, reloadRefused } = own
     const { maxBytes } = this.#running.checked
-    return { ...own, ...this.#report(), maxBytes, reloads, reloadedAt, reloadRefused }
+    return { ...own, ...this.#serving.report(), maxBytes, reloads, reloadedAt, reloadRefused }
   }
 
   record(signal: AbortSignal): AsyncIterable<string> {
     checkSignal('signal', signal)
     if (this.#state !== 'open') throw stateError(`a router that is ${this.#state} is not recorded`)
-    if (!this.#tape.begin()) throw stateError('the router is being recorded already')
-    return recordingOf(this.#tape, () => this.#state === 'open', signal)
-  }
-
-  /** What was noted since it was asked last. */
-  #noted(): string[] {
-    return this.#reader().audit()
+    if (!this.#serving.tape.begin()) throw stateError('the router is being recorded already')
+    return recordingOf(this.#serving.tape, () => this.#state === 'open', signal)
   }
 
   #reader(): NativeRouter {
@@ -375,152 +325,7 @@ class ThreadedRouter implements Router {
   }
 
   get driver(): 'native' | 'net' | undefined {
-    return this.#driver
-  }
-
-  async #serve(plans: Plan[]): Promise<RouterAddress[]> {
-    const entrances = await openAll(plans)
-    if (entrances === undefined) {
-      if (this.#wanted === 'native') throw new NativeDriverError()
-      const hooks = await checkedOf(this.#running.hooks)
-      return this.#serveByNet(
-        plans.filter(each => 'port' in each),
-        hooks,
-      )
-    }
-    const { threads: count } = this.#running.checked
-    if (count === 0) return this.#serveHere(entrances)
-    const workers = new Workers({
-      kind: this.#kind(entrances),
-      entrances,
-      drain: () => this.#running.drain,
-      failed: error => this.#log.failed(error),
-      replaced: () => this.#log.replaced(),
-      hookFailed: message => this.#log.hookFailed(message),
-    })
-    try {
-      await workers.resize(count)
-    } catch (error) {
-      for (const entrance of entrances) entrance.remove()
-      await workers.stop()
-      throw error
-    }
-    this.#uses(workers.driver)
-    this.#workers = workers
-    this.#meet = () => workers.meet()
-    this.#stop = () => workers.stop()
-    this.#prepareHooks = async hooks => {
-      await workers.prepare(moduleOf(hooks))
-      // They are a part of the edition.
-      return () => {}
-    }
-    return this.#opened(entrances)
-  }
-
-  /** How workers are started. */
-  #kind(entrances: Entrance[]): Kind {
-    const { mode, tls } = this.#running
-    if (mode === 'threads') {
-      const { id: router } = this.#native
-      const hooks = moduleOf(this.#running.hooks)
-      return new Threads({ router, entrances, driver: this.#wanted, tls, hooks })
-    }
-    const processes = new Processes({
-      entrances,
-      edition: editionOf(this.#running),
-      noted: lines => this.#audit.add(lines),
-      came: lines => this.#log.connections(lines),
-      left: news => this.#apart?.left(news),
-    })
-    this.#processes = processes
-    this.#apart?.begun(processes)
-    this.#tape = new ProcessTape(processes)
-    this.#report = () => processes.report()
-    return processes
-  }
-
-  /** Where they are; they are taken away in the end. */
-  #opened(entrances: Entrance[]): RouterAddress[] {
-    const stop = this.#stop
-    this.#stop = async how => {
-      for (const entrance of entrances) entrance.remove()
-      await stop?.(how)
-    }
-    return entrances.map(({ address }) => address)
-  }
-
-  /** Serves on this thread. */
-  async #serveHere(entrances: Entrance[]): Promise<RouterAddress[]> {
-    const hooks = await checkedOf(this.#running.hooks)
-    if (this.#wanted !== 'net' && this.#serveNatively(entrances, hooks)) {
-      return this.#opened(entrances)
-    }
-    const shares = shareAll(entrances)
-    for (const entrance of entrances) entrance.close()
-    if (this.#wanted !== 'native') {
-      await this.#serveByNet(shares, hooks)
-      return this.#opened(entrances)
-    }
-    giveBack(shares)
-    throw new NativeDriverError()
-  }
-
-  /** Serves natively on this thread, and again if a bug ends the driver; `false` where it cannot be. */
-  #serveNatively(entrances: Entrance[], first: CheckedHooks | undefined): boolean {
-    let hooks = first
-    const start = () => {
-      const shares = shareAll(entrances)
-      const hear = (fault: Fault) => {
-        this.#log.failed(faultError(fault))
-        if (fault.cost !== FaultCost.driver || this.#state !== 'open') return
-        sockets = start()
-      }
-      const tell = (error: HookError) => this.#log.hookFailed(error.message)
-      const started = serveNatively(this.#native.id, shares, hear, tell, hooks)
-      if (started === undefined) giveBack(shares)
-      return started
-    }
-    let sockets = start()
-    if (sockets === undefined) return false
-    this.#uses('native')
-    this.#prepareHooks = async given => {
-      const next = await checkedOf(given)
-      return () => {
-        hooks = next
-        sockets?.setHooks(next)
-      }
-    }
-    this.#meet = () => sockets?.meet()
-    this.#stop = async how => {
-      for (const entrance of entrances) entrance.close()
-      await sockets?.drain(how)
-    }
-    return true
-  }
-
-  async #serveByNet(
-    entrances: Parameters<NetServers['open']>[0],
-    hooks: CheckedHooks | undefined,
-  ): Promise<RouterAddress[]> {
-    const tell = (error: HookError) => this.#log.hookFailed(error.message)
-    const servers = new NetServers(this.#native, this.#running.tls, tell)
-    servers.setHooks(hooks)
-    this.#prepareHooks = async given => {
-      const next = await checkedOf(given)
-      return () => servers.setHooks(next)
-    }
-    this.#stop = how => servers.drain(how)
-    this.#spread = tls => servers.setTls(tls)
-    const addresses = await servers.open(entrances)
-    this.#uses('net')
-    return addresses
-  }
-
-  /** Says once if the native driver was to be expected and is not there. */
-  #uses(driver: 'native' | 'net' | undefined): void {
-    this.#driver = driver
-    if (driver !== 'net' || this.#wanted === 'net' || !isNative()) return
-    this.#log.driverMissing(new NativeDriverError())
+    return this.#serving.driver
   }
 
   async #close(): Promise<void> {
@@ -534,7 +339,7 @@ class ThreadedRouter implements Router {
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening
-    await this.#stop?.(this.#running.drain)
+    await this.#serving.stop?.(this.#running.drain)
     this.stats()
     this.#audit.note('close')
     this.#audit.use(undefined)
@@ -543,27 +348,4 @@ class ThreadedRouter implements Router {
     this.#native.close()
     this.#step('ended')
   }
-}
-
-/** Opens all or none; `undefined` where descriptors cannot be shared (Windows). */
-async function openAll(plans: Plan[]): Promise<Entrance[] | undefined> {
-  const entrances: Entrance[] = []
-  try {
-    for (const each of plans) {
-      const entrance = await Entrance.open(each)
-      if (entrance === undefined) return undefined
-      entrances.push(entrance)
-    }
-    return entrances
-  } catch (error) {
-    for (const entrance of entrances) {
-      entrance.remove()
-      entrance.close()
-    }
-    throw error
-  }
-}
-
-function stateError(message: string): BreakwaterError {
-  return new BreakwaterError('ERR_ROUTER_STATE', message)
 }

@@ -1,4 +1,5 @@
 // When a router may be started and stopped: its states, and what moves it from one to another.
+import { BreakwaterError } from '../base/errors.ts'
 
 /**
  * - `idle`: it was made, or could not listen.
@@ -19,4 +20,15 @@ export const steps: Readonly<Record<State, Partial<Record<Step, State>>>> = {
   open: { close: 'closing' },
   closing: { listening: 'closing', failed: 'closing', close: 'closing', ended: 'closed' },
   closed: { close: 'closed' },
+}
+
+/** The state that a step leads to; throws where it cannot be. */
+export function after(state: State, step: Step): State {
+  const next = steps[state][step]
+  if (next === undefined) throw stateError(`a router that is ${state} cannot ${step}`)
+  return next
+}
+
+export function stateError(message: string): BreakwaterError {
+  return new BreakwaterError('ERR_ROUTER_STATE', message)
 }

@@ -297,3 +297,12 @@ export function imbalanceOf(counts: number[]): number {
   const sum = counts.reduce((sum, count) => sum + count, 0)
   return sum === 0 ? 1 : (Math.max(...counts) * counts.length) / sum
 }
+
+/** How unevenly the requests fall on its threads, and on the stores behind it. */
+export function imbalanceIn({ threads, upstream }: Report): RouterStats['imbalance'] {
+  const stores = upstream.filter(({ role }) => role === 'primary')
+  return {
+    threads: imbalanceOf(threads.map(({ requests }) => requests)),
+    stores: imbalanceOf(stores.map(({ requests }) => requests)),
+  }
+}
