@@ -130,25 +130,21 @@ export function subscribers(
   return Promise.all(Array.from({ length: count }, subscriber))
 }
 
-/** A node of this process in front of stores, which is as patient with them as a test says at the moment. */
-export async function patient(t: ExecutionContext, options: RouterOptions) {
-  const given: RouterOptions = { threads: 1, maxBytes: '16mb', ...options }
-  const router = createRouter({ ...given, storeTimeout: '10m' })
-  t.teardown(() => router.close())
-  const { port } = await router.listen({ port: 0 })
-  /** How long a reply to what is asked from now on may take. */
-  const wait = (storeTimeout: string) => router.reload({ ...given, storeTimeout })
-  return { router, port, wait }
-}
-
-/** As {@link patient}, in front of a Redis that it starts. */
+/** A Redis, and a node of this process in front of it that is as patient as a test says at the moment. */
 export async function patientFront(
   t: ExecutionContext,
   options: RouterOptions = {},
   storeArgs: string[] = [],
 ) {
   const store = await redis(t, ...storeArgs)
-  return { store, ...(await patient(t, { store: `redis://127.0.0.1:${store.port}`, ...options })) }
+  const url = `redis://127.0.0.1:${store.port}`
+  const given: RouterOptions = { threads: 1, maxBytes: '16mb', store: url, ...options }
+  const router = createRouter({ ...given, storeTimeout: '10m' })
+  t.teardown(() => router.close())
+  const { port } = await router.listen({ port: 0 })
+  /** How long a reply to what is asked from now on may take. */
+  const wait = (storeTimeout: string) => router.reload({ ...given, storeTimeout })
+  return { store, router, port, wait }
 }
 
 /** A router of two processes in front of a store, in this process. */
