@@ -13,22 +13,12 @@
 use super::chooser::Chooser;
 use super::lfu::S3Fifo;
 use super::rule::{RULES, Rule};
-use super::shadow::{Shadow, Shape, key_of};
 use super::sketch::Sketch;
-use super::weight::{Mean, Scale, Weight};
+use super::watch::{Plan, Watch};
+use super::weight::{Scale, Weight};
 use super::{Admission, Eviction};
 use crate::entry::EntryPtr;
 use crate::index::{Host, Index, Sample, Shortage};
-
-/// Entries of a shadow at least, where keys are sampled: fewer say little of the whole. A shard of
-/// fewer than twice as many entries is followed key by key.
-const LEAST_SAMPLED: u64 = 256;
-
-/// Entries of a shadow at least, where memory allows no more; with fewer there is none.
-const LEAST: u64 = 64;
-
-/// Entries that a shard has at least for a rule to matter.
-const LEAST_WATCHED: u64 = 32;
 
 /// How often entries are evicted in vain for the bytes that shadows take.
 const MOST_REFUSALS: u8 = 4;
@@ -61,51 +51,6 @@ pub(super) struct Held {
     pub(super) room: u32,
     /// Whether all entries weigh the same.
     pub(super) even: bool,
-}
-
-/// Shadows at work.
-pub(super) struct Watch {
-    shadow: Shadow,
-    sample: Sample,
-    plan: Plan,
-    /// Requests left of the interval.
-    left: u64,
-    /// What hits of all requests of the interval would have been worth.
-    asked: u64,
-    /// What each had missed when the interval began.
-    before: [u64; RULES],
-}
-
-/// What the shadows of a shard have to be like.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Plan {
-    /// One key of two to this power is sampled.
-    bits: u32,
-    capacity: u64,
-    even: bool,
-}
-
-impl Plan {
-    /// For so many entries, and so many bytes at most; `None` if that is too little.
-    fn new(entries: u64, even: bool, allowance: u64) -> Option<Self> {
-        let at = |bits: u32| Self { bits, capacity: entries >> bits, even };
-        let mut plan = at(0);
-        while plan.bits < Sample::MOST_BITS
-            && (plan.capacity / 2 >= LEAST_SAMPLED || plan.price() > allowance)
-        {
-            plan = at(plan.bits + 1);
-        }
-        let enough = plan.capacity >= if plan.bits == 0 { LEAST_WATCHED } else { LEAST };
-        (enough && plan.price() <= allowance).then_some(plan)
-    }
-
-    fn price(self) -> u64 {
-        Shadow::price(self.shape()) + size_of::<Watch>() as u64
-    }
-
-    fn shape(self) -> Shape {
-        Shape { capacity: self.capacity, even: self.even }
-    }
 }
 
 impl Auto {
@@ -180,7 +125,7 @@ impl Auto {
     /// Drops shadows and sketch.
     fn end(&mut self, host: &impl Host) {
         self.announce(host, Sample::NONE);
-        let price = self.watch.take().map_or(0, |watch| watch.plan.price());
+        let price = self.watch.take().map_or(0, |watch| watch.price());
         let sketch = self.queues.set_sketch(None);
         host.release(price + sketch.map_or(0, |sketch| sketch.footprint()));
     }
@@ -322,7 +267,7 @@ impl Auto {
 
     /// What queues, sketch and shadows are charged.
     pub(super) fn footprint(&self) -> u64 {
-        self.queues.footprint() + self.watch.as_ref().map_or(0, |watch| watch.plan.price())
+        self.queues.footprint() + self.watch.as_ref().map_or(0, |watch| watch.price())
     }
 
     /// Takes what is known of the entries; the rule in force stays.
@@ -335,7 +280,7 @@ impl Auto {
     }
 
     pub(super) fn report(&self) -> Report {
-        let sampled = self.watch.as_ref().map(|watch| 1 << watch.plan.bits);
+        let sampled = self.watch.as_ref().map(|watch| watch.sampled());
         Report {
             in_force: self.chooser.in_force(),
             ratios: self.chooser.ratios(),
@@ -360,83 +305,4 @@ pub(crate) struct Report {
     pub(crate) sampled: Option<u64>,
     /// The rules among which there is a choice.
     pub(crate) choices: usize,
-}
-
-impl Watch {
-    /// For a cache of so many entries that weigh the same; `None` if there is nothing to learn, or no
-    /// memory left.
-    pub(super) fn new(entries: u64, allowance: u64) -> Option<Self> {
-        Self::of(Plan::new(entries, true, allowance)?, 1)
-    }
-
-    /// With so much room for each entry.
-    fn of(plan: Plan, room: u32) -> Option<Self> {
-        Some(Self {
-            shadow: Shadow::new(plan.shape(), plan.capacity.saturating_mul(room.into()))?,
-            sample: Sample::one_of(plan.bits),
-            plan,
-            left: Chooser::interval(plan.capacity),
-            asked: 0,
-            before: [0; RULES],
-        })
-    }
-
-    #[inline]
-    pub(super) fn sample(&self) -> Sample {
-        self.sample
-    }
-
-    /// Asks the shadows for the key, for so many requests; whether the interval is over.
-    #[inline]
-    pub(super) fn request(
-        &mut self,
-        hash: u64,
-        weight: Weight,
-        mean: &Mean,
-        requests: u64,
-    ) -> bool {
-        self.shadow.request(key_of(hash), weight, mean);
-        self.asked += u64::from(weight.worth) * requests;
-        self.left = self.left.saturating_sub(requests);
-        self.left == 0
-    }
-
-    /// What each rule has hit of what was asked for in the interval, 0 to 1; the next one begins.
-    pub(super) fn close(&mut self) -> [f64; RULES] {
-        self.left = Chooser::interval(self.plan.capacity);
-        let asked = std::mem::take(&mut self.asked).max(1) as f64;
-        let mut ratios = [0.0; RULES];
-        for (rule, ratio) in ratios.iter_mut().enumerate().take(self.shadow.rules()) {
-            let misses = self.shadow.misses(rule);
-            let missed = misses - std::mem::replace(&mut self.before[rule], misses);
-            *ratio = 1.0 - missed as f64 / asked;
-        }
-        ratios
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_shards_are_followed_whole_and_large_ones_by_a_sample() {
-        let plan =
-            |entries| Plan::new(entries, true, u64::MAX).map(|plan| (plan.bits, plan.capacity));
-        assert_eq!(plan(10), None);
-        assert_eq!(plan(32), Some((0, 32)));
-        assert_eq!(plan(511), Some((0, 511)));
-        assert_eq!(plan(512), Some((1, 256)));
-        assert_eq!(plan(10_000), Some((5, 312)));
-        assert_eq!(plan(1_000_000), Some((6, 15_625)));
-    }
-
-    #[test]
-    fn shadows_are_smaller_where_memory_is_short_and_none_where_there_is_next_to_none() {
-        let whole = Plan::new(500, true, u64::MAX).unwrap();
-        let half = Plan::new(500, true, whole.price() - 1).unwrap();
-        assert_eq!((half.bits, half.capacity), (1, 250));
-        assert!(half.price() < whole.price());
-        assert_eq!(Plan::new(500, true, 8_000), None);
-    }
 }

@@ -17,6 +17,7 @@ mod shadow;
 mod simulation;
 mod sketch;
 mod sweep;
+mod watch;
 mod weight;
 
 pub use rule::{RULES, Rule};

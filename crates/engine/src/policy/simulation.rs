@@ -1,10 +1,10 @@
 //! `auto`, or one of its rules, as a cache of hashes alone: hit ratios without a cache, for studies
 //! of traces and for tests. It does what a shard does.
 
-use super::auto::Watch;
 use super::chooser::Chooser;
 use super::rule::Rule;
 use super::shadow::{Shadow, key_of};
+use super::watch::Watch;
 use super::weight::{Mean, Weight};
 
 /// A cache of so many entries of unit size.
