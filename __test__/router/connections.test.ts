@@ -2,7 +2,7 @@
 // what names a connection, or says how much memory it has.
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { type Conversation, conversations, otherwise } from './conversations.ts'
+import { type Conversation, conversations, otherwise } from './conversations/index.ts'
 import { front } from './store/support.ts'
 import { encode, installed, Raw, redis, type Served, serve } from './support.ts'
 
