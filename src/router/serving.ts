@@ -54,13 +54,7 @@ interface Served {
 
 /** Serves, in the way that the options ask for; `open` says what can be done with it from then on. */
 export class Serving {
-  readonly #native: NativeRouter
-  readonly #wanted: DriverName
-  readonly #running: () => Running
-  readonly #isOpen: () => boolean
-  readonly #log: RouterTelling
-  readonly #audit: AuditLog
-  readonly #apart: ProcessMemory | undefined
+  readonly #router: Served
   /** By which it serves. */
   driver: 'native' | 'net' | undefined
   /** Serves no more, once clients are answered. */
@@ -80,15 +74,9 @@ export class Serving {
   /** Tells the driver `net` of this thread of new certificates. */
   spread: ((tls: NetTls) => Promise<void>) | undefined
 
-  constructor({ native, wanted, running, isOpen, log, audit, apart }: Served) {
-    this.#native = native
-    this.#wanted = wanted
-    this.#running = running
-    this.#isOpen = isOpen
-    this.#log = log
-    this.#audit = audit
-    this.#apart = apart
-    this.tape = nativeTape(native)
+  constructor(router: Served) {
+    this.#router = router
+    this.tape = nativeTape(router.native)
   }
 
   /** How many workers there are. */
@@ -100,22 +88,22 @@ export class Serving {
   async open(plans: Plan[]): Promise<RouterAddress[]> {
     const entrances = await openAll(plans)
     if (entrances === undefined) {
-      if (this.#wanted === 'native') throw new NativeDriverError()
-      const hooks = await checkedOf(this.#running().hooks)
+      if (this.#router.wanted === 'native') throw new NativeDriverError()
+      const hooks = await checkedOf(this.#router.running().hooks)
       return this.#serveByNet(
         plans.filter(each => 'port' in each),
         hooks,
       )
     }
-    const { threads: count } = this.#running().checked
+    const { threads: count } = this.#router.running().checked
     if (count === 0) return this.#serveHere(entrances)
     const workers = new Workers({
       kind: this.#kind(entrances),
       entrances,
-      drain: () => this.#running().drain,
-      failed: error => this.#log.failed(error),
-      replaced: () => this.#log.replaced(),
-      hookFailed: message => this.#log.hookFailed(message),
+      drain: () => this.#router.running().drain,
+      failed: error => this.#router.log.failed(error),
+      replaced: () => this.#router.log.replaced(),
+      hookFailed: message => this.#router.log.hookFailed(message),
     })
     try {
       await workers.resize(count)
@@ -138,21 +126,21 @@ export class Serving {
 
   /** How workers are started. */
   #kind(entrances: Entrance[]): Kind {
-    const { mode, tls } = this.#running()
+    const { mode, tls } = this.#router.running()
     if (mode === 'threads') {
-      const { id: router } = this.#native
-      const hooks = moduleOf(this.#running().hooks)
-      return new Threads({ router, entrances, driver: this.#wanted, tls, hooks })
+      const { id: router } = this.#router.native
+      const hooks = moduleOf(this.#router.running().hooks)
+      return new Threads({ router, entrances, driver: this.#router.wanted, tls, hooks })
     }
     const processes = new Processes({
       entrances,
-      edition: editionOf(this.#running()),
-      noted: lines => this.#audit.add(lines),
-      came: lines => this.#log.connections(lines),
-      left: news => this.#apart?.left(news),
+      edition: editionOf(this.#router.running()),
+      noted: lines => this.#router.audit.add(lines),
+      came: lines => this.#router.log.connections(lines),
+      left: news => this.#router.apart?.left(news),
     })
     this.processes = processes
-    this.#apart?.begun(processes)
+    this.#router.apart?.begun(processes)
     this.tape = new ProcessTape(processes)
     this.report = () => processes.report()
     return processes
@@ -170,13 +158,13 @@ export class Serving {
 
   /** Serves on this thread. */
   async #serveHere(entrances: Entrance[]): Promise<RouterAddress[]> {
-    const hooks = await checkedOf(this.#running().hooks)
-    if (this.#wanted !== 'net' && this.#serveNatively(entrances, hooks)) {
+    const hooks = await checkedOf(this.#router.running().hooks)
+    if (this.#router.wanted !== 'net' && this.#serveNatively(entrances, hooks)) {
       return this.#opened(entrances)
     }
     const shares = shareAll(entrances)
     for (const entrance of entrances) entrance.close()
-    if (this.#wanted !== 'native') {
+    if (this.#router.wanted !== 'native') {
       await this.#serveByNet(shares, hooks)
       return this.#opened(entrances)
     }
@@ -190,12 +178,12 @@ export class Serving {
     const start = () => {
       const shares = shareAll(entrances)
       const hear = (fault: Fault) => {
-        this.#log.failed(faultError(fault))
-        if (fault.cost !== FaultCost.driver || !this.#isOpen()) return
+        this.#router.log.failed(faultError(fault))
+        if (fault.cost !== FaultCost.driver || !this.#router.isOpen()) return
         sockets = start()
       }
-      const tell = (error: HookError) => this.#log.hookFailed(error.message)
-      const started = serveNatively(this.#native.id, shares, hear, tell, hooks)
+      const tell = (error: HookError) => this.#router.log.hookFailed(error.message)
+      const started = serveNatively(this.#router.native.id, shares, hear, tell, hooks)
       if (started === undefined) giveBack(shares)
       return started
     }
@@ -221,8 +209,8 @@ export class Serving {
     entrances: Parameters<NetServers['open']>[0],
     hooks: CheckedHooks | undefined,
   ): Promise<RouterAddress[]> {
-    const tell = (error: HookError) => this.#log.hookFailed(error.message)
-    const servers = new NetServers(this.#native, this.#running().tls, tell)
+    const tell = (error: HookError) => this.#router.log.hookFailed(error.message)
+    const servers = new NetServers(this.#router.native, this.#router.running().tls, tell)
     servers.setHooks(hooks)
     this.prepareHooks = async given => {
       const next = await checkedOf(given)
@@ -238,7 +226,7 @@ export class Serving {
   /** Says once if the native driver was to be expected and is not there. */
   #uses(driver: 'native' | 'net' | undefined): void {
     this.driver = driver
-    if (driver !== 'net' || this.#wanted === 'net' || !isNative()) return
-    this.#log.driverMissing(new NativeDriverError())
+    if (driver !== 'net' || this.#router.wanted === 'net' || !isNative()) return
+    this.#router.log.driverMissing(new NativeDriverError())
   }
 }
