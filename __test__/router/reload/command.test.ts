@@ -1,11 +1,19 @@
 // How `breakwater serve` reloads its file: by SIGHUP, and by itself with --watch.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { folderOf } from '../../helpers/folders.ts'
 import { Raw, serve } from '../support.ts'
 
 const config = (text: string) => `listen: { port: 0 }\nthreads: 1\n${text}`
+
+/** A node that watches its file, which allows seven clients. */
+async function watching(t: ExecutionContext) {
+  t.timeout(180_000)
+  const file = join(folderOf(t, 'reload'), 'breakwater.config.yaml')
+  writeFileSync(file, config('maxClients: 7'))
+  return { file, node: await serve(t, '--config', file, '--watch') }
+}
 
 test('SIGHUP reloads the file, or says what is wrong and goes on', async t => {
   t.timeout(180_000)
@@ -54,10 +62,7 @@ test('a module is read anew, and flags win over it as at the start', async t => 
 })
 
 test('--watch reloads when the file changes, and reads on after one that is wrong', async t => {
-  t.timeout(180_000)
-  const file = join(folderOf(t, 'reload'), 'breakwater.config.yaml')
-  writeFileSync(file, config('maxClients: 7'))
-  const node = await serve(t, '--config', file, '--watch')
+  const { file, node } = await watching(t)
   writeFileSync(file, config('maxClients:'.repeat(2)))
   await node.says(/not reloaded/)
   writeFileSync(file, config('maxClients: 123'))
@@ -80,10 +85,7 @@ test('--watch misses nothing: a file that changes while it is read is read again
 })
 
 test('--watch hears of a file again that was gone', async t => {
-  t.timeout(180_000)
-  const file = join(folderOf(t, 'reload'), 'breakwater.config.yaml')
-  writeFileSync(file, config('maxClients: 7'))
-  const node = await serve(t, '--config', file, '--watch')
+  const { file, node } = await watching(t)
   rmSync(file)
   await node.says(/not reloaded/)
   writeFileSync(file, config('maxClients: 123'))
