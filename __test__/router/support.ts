@@ -29,12 +29,17 @@ export interface Served {
 function served(process: ChildProcess, port: number, output: () => string): Served {
   // With its last words: what it has printed may be read after it has ended.
   const exited = once(process, 'close')
+  let ended = false
+  exited.then(() => (ended = true))
   return {
     port,
     process,
     output,
     async says(words) {
-      while (!words.test(output())) await sleep(5)
+      while (!words.test(output())) {
+        if (ended) throw new Error(`it ended and never said ${words}: ${output()}`)
+        await sleep(5)
+      }
       return output()
     },
     async stop(signal = 'SIGTERM') {
