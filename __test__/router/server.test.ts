@@ -1,11 +1,13 @@
 // The server as a process: hostile clients, killed clients, full sockets, stopping, the command line.
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { InvalidOptionError } from '../../src/index.ts'
 import { createRouter } from '../../src/router/index.ts'
+import { folderOf } from '../helpers/folders.ts'
 import { encode, Raw, run, serve } from './support.ts'
 
 test('a router inside a program serves, tells what it did and stops', async t => {
@@ -210,6 +212,29 @@ test('a second signal ends it at once', async t => {
   // Two of one kind that come together may be one.
   server.process.kill('SIGTERM')
   t.is(await server.stop('SIGINT'), 1)
+})
+
+/** A configuration whose node gets a signal in the moment in which it is told of as listening. */
+function signalled(t: ExecutionContext, signal: string): string {
+  const file = join(folderOf(t, 'signalled'), 'breakwater.config.mjs')
+  const text = `
+    const tell = ({ event, changed }) => {
+      console.log('event', event, changed ?? '')
+      if (event === 'listening') process.kill(process.pid, '${signal}')
+    }
+    const logger = { debug: tell, info: tell, warn: tell, error: tell }
+    export default { logger, threads: 1, maxBytes: '16mb', listen: { port: 0 } }`
+  writeFileSync(file, text)
+  return file
+}
+
+test('a signal that comes as soon as it listens is obeyed: it ends in order, or reloads', async t => {
+  const { code, output } = await run('serve', '--config', signalled(t, 'SIGTERM'))
+  t.is(code, 0, output)
+  t.regex(output, /event listening[\s\S]*event draining[\s\S]*event drained/)
+  const node = await serve(t, '--config', signalled(t, 'SIGHUP'))
+  await node.says(/event reloaded/)
+  t.is(await node.stop(), 0)
 })
 
 test('a taken port is an error in one line', async t => {

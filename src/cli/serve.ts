@@ -216,9 +216,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   try {
     settings = await read()
     log = await Log.open(settings.config.logFormat)
-    const node = await start(settings, read, manager, log)
-    stopOnSignal(node.end)
-    reloadWhenAsked(node, settings, flags.watch ?? false)
+    const node = await start(settings, read, manager, log, flags.watch ?? false)
     greet(node, settings.config)
     manager.ready()
   } catch (error) {
@@ -234,18 +232,14 @@ async function run(flags: Flags, command: Command): Promise<void> {
   }
 }
 
-/** A node that serves. */
-interface Node extends Reloaded {
-  /** Drains it, and ends the process. */
-  end: () => Promise<void>
-}
-
+/** A node that serves, and obeys signals from before it does. */
 async function start(
   settings: Settings,
   read: Reloaded['read'],
   manager: Manager,
   log: Log,
-): Promise<Node> {
+  watches: boolean,
+): Promise<Reloaded> {
   const { options, listen, admin: config } = partsOf(settings.config)
   log.level = options.logLevel
   const router = createRouter({ logger: log.logger, ...options })
@@ -258,19 +252,28 @@ async function start(
   const orders = { reload: async () => (await reloadNow(node)).result, drain: end }
   const admin = config && new RouterAdmin(router, { ...config, ...orders }, 'admin.')
   admin?.mount(metricsRoute({ routers: [router] }))
-  const node: Node = { router, admin, read, manager, log, end }
+  const node: Reloaded = { router, admin, read, manager, log }
   const control = { drain: () => void end(), showsValues: () => admin?.showsValues ?? false }
   admin?.mount(...dashboardRoutes(router, control))
-  // Probes are answered from the first moment on.
-  await admin?.listen()
-  await router.listen(listen)
+  stopOnSignal(end)
+  try {
+    // Probes are answered from the first moment on.
+    await admin?.listen()
+    const listening = router.listen(listen)
+    // What is asked for meanwhile is done once it listens.
+    reloadWhenAsked(node, settings, watches)
+    await listening
+  } catch (error) {
+    if (ending === undefined) throw error
+    await ending
+  }
   // Nobody sends clients to a node that is not ready, and no client then has it meet its store.
   if (admin !== undefined) void router.warmUp()
   return node
 }
 
 /** Ends in order; probes are answered to the end. */
-async function ended({ router, admin, log }: Node): Promise<never> {
+async function ended({ router, admin, log }: Reloaded): Promise<never> {
   await router.close()
   await admin?.close()
   await log.end()
@@ -302,7 +305,7 @@ interface SystemError extends NodeJS.ErrnoException {
   port?: number
 }
 
-function greet({ router, admin, log }: Node, config: RouterConfig): void {
+function greet({ router, admin, log }: Reloaded, config: RouterConfig): void {
   const [first, ...others] = router.addresses()
   const to = way(first!)
   const also = others.map(other => `, and on ${place(other)}`)
