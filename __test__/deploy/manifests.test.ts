@@ -1,4 +1,4 @@
-// What is deployed: manifests that Kubernetes takes, an image whose steps can be run, options that exist.
+// What is deployed: manifests that Kubernetes takes, a Dockerfile that is closed, options that exist.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { parse, parseAllDocuments } from 'yaml'
 import { checkConfig } from '../../src/router/config.ts'
+import { Ring } from '../../src/routing/index.ts'
 import { folderOf } from '../helpers/folders.ts'
+import { stepsOf } from './image.ts'
 import { optionsIn } from './options.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -15,32 +17,48 @@ const text = (path: string) => readFileSync(join(root, 'deploy', path), 'utf8')
 interface Manifest {
   apiVersion: string
   kind: string
-  metadata: { name: string }
+  metadata: { name: string; namespace?: string }
   // biome-ignore lint/suspicious/noExplicitAny: what else there is depends on the kind.
   [field: string]: any
 }
 
-/** The manifests of a folder, as its kustomization lists them. */
-function manifests(folder: string): Manifest[] {
-  const { resources } = parse(text(`kubernetes/${folder}/kustomization.yaml`))
+/** The manifests of a file. */
+const manifestsOf = (file: string) =>
+  parseAllDocuments(text(`kubernetes/${file}`), { merge: true }).map(
+    document => document.toJS() as Manifest,
+  )
+
+/** The manifests of a folder as `kubectl apply -k` renders them, which says no more than this does. */
+function rendered(folder: string): Manifest[] {
+  const { apiVersion, kind, namespace, resources, ...others } = parse(
+    text(`kubernetes/${folder}/kustomization.yaml`),
+  )
+  if (`${apiVersion} ${kind}` !== 'kustomize.config.k8s.io/v1beta1 Kustomization') throw kind
+  if (Object.keys(others).length > 0) throw new Error(`${folder} has ${Object.keys(others)}`)
   const there = readdirSync(join(root, 'deploy/kubernetes', folder))
   const listed = [...resources, 'kustomization.yaml'].sort()
   if (String(listed) !== String(there.sort())) throw new Error(`${folder} lists ${listed}`)
-  return (resources as string[]).flatMap(file =>
-    parseAllDocuments(text(`kubernetes/${folder}/${file}`), { merge: true }).map(
-      document => document.toJS() as Manifest,
-    ),
-  )
+  const manifests = (resources as string[]).flatMap(file => manifestsOf(`${folder}/${file}`))
+  if (namespace === undefined) return manifests
+  return manifests.map(manifest => {
+    if (manifest.kind === 'Namespace') return manifest
+    return { ...manifest, metadata: { ...manifest.metadata, namespace } }
+  })
 }
 
-const TIER = manifests('tier')
-const ALL = [...TIER, ...manifests('sidecar')]
+const TIER = rendered('tier')
+const ALL = [...TIER, ...rendered('sidecar'), ...manifestsOf('istio.yaml')]
+/** Where the schemas and types of a kind are. */
+const modelOf = ({ apiVersion, kind }: Manifest) =>
+  apiVersion.includes('.istio.io/')
+    ? `@kubernetes-models/istio/${apiVersion}/${kind}`
+    : `kubernetes-models/${apiVersion}/${kind}`
 const of = (kind: string) => TIER.find(manifest => manifest.kind === kind)!
 
 for (const manifest of ALL) {
   test(`${manifest.kind} ${manifest.metadata.name} is one that Kubernetes takes`, async t => {
     t.timeout(120_000)
-    const models = await import(`kubernetes-models/${manifest.apiVersion}/${manifest.kind}`)
+    const models = await import(modelOf(manifest))
     const Kind = models[manifest.kind]
     const { apiVersion: _, kind: __, ...fields } = manifest
     t.notThrows(() => new Kind(fields).validate())
@@ -51,9 +69,9 @@ test('no manifest has a field that Kubernetes does not know', t => {
   t.timeout(240_000)
   const dir = folderOf(t, 'manifests')
   const lines = ALL.map(
-    ({ apiVersion, kind, ...fields }, at) =>
-      `import type { I${kind} as Kind${at} } from 'kubernetes-models/${apiVersion}/${kind}'\n` +
-      `export const manifest${at}: Kind${at} = ${JSON.stringify({ apiVersion, kind, ...fields })}\n`,
+    (manifest, at) =>
+      `import type { I${manifest.kind} as Kind${at} } from '${modelOf(manifest)}'\n` +
+      `export const manifest${at}: Kind${at} = ${JSON.stringify(manifest)}\n`,
   )
   // What the check itself would not see is not checked.
   const wrong = "import type { IPod } from 'kubernetes-models/v1/Pod'\nexport const wrong: IPod = "
@@ -99,6 +117,37 @@ test('the manifests fit each other: labels, ports, volumes, secrets', t => {
   t.deepEqual(container.volumeMounts.map(({ name }: { name: string }) => name).sort(), volumes)
 })
 
+test('the tier is rendered into one namespace, its own, and asks for the secrets that it says', t => {
+  const names = TIER.map(({ kind, metadata }) =>
+    kind === 'Namespace' ? metadata.name : metadata.namespace,
+  )
+  t.deepEqual([...new Set(names)], ['breakwater'])
+  const [container] = of('Deployment').spec.template.spec.containers
+  const { env, volumeMounts } = container
+  const asked = env.flatMap(({ valueFrom }: Manifest) => valueFrom?.secretKeyRef.key ?? [])
+  const { volumes } = of('Deployment').spec.template.spec
+  const files = volumes.flatMap(({ secret }: Manifest) => secret?.items ?? [])
+  const told = [...text('kubernetes/tier/config.yaml').matchAll(/--from-literal=([\w-]+)=/g)]
+  t.deepEqual(
+    [...asked, ...files.map(({ key }: { key: string }) => key)],
+    told.map(([, key]) => key),
+  )
+  // What the configuration names lies where it is mounted.
+  const { admin } = parse(of('ConfigMap').data['breakwater.config.yaml'])
+  const { mountPath } = volumeMounts.find(({ name }: Manifest) => name === 'secrets')
+  t.is(admin.tokenFile, `${mountPath}/${files[0].path}`)
+})
+
+test('what the ingress of Istio hashes lies where the ring of breakwater/routing has it', t => {
+  const [{ spec }] = manifestsOf('istio.yaml') as [Manifest]
+  const { minimumRingSize: minimumSize } = spec.trafficPolicy.loadBalancer.consistentHash.ringHash
+  t.regex(text('kubernetes/istio.yaml'), /`new Ring\(pods, \{ envoy: true \}\)`/)
+  t.true(text('../docs/deploying.md').includes(`minimum_ring_size: ${minimumSize}`))
+  const pods = ['10.0.0.1:8080', '10.0.0.2:8080', '10.0.0.3:8080']
+  const [said, set] = [new Ring(pods, { envoy: true }), new Ring(pods, { envoy: { minimumSize } })]
+  for (let at = 0; at < 1_000; at++) t.is(said.locate(`${at}`), set.locate(`${at}`))
+})
+
 test('a pod is given longer than its drain takes', t => {
   const config = parse(of('ConfigMap').data['breakwater.config.yaml'])
   const { spec } = of('Deployment').spec.template
@@ -133,11 +182,7 @@ test('every command and option in what is deployed exists', t => {
 })
 
 test('the image is small and closed: pinned base, no root, a drain at its end, a check of its health', t => {
-  const steps = text('docker/Dockerfile')
-    .replace(/\\\n/g, ' ')
-    .split('\n')
-    .filter(line => line !== '' && !line.startsWith('#'))
-    .map(line => /^([A-Z]+) +(.*)$/.exec(line)!.slice(1) as [string, string])
+  const steps = stepsOf(text('docker/Dockerfile'))
   const last = (name: string) => steps.findLast(([step]) => step === name)?.[1] ?? ''
   for (const [step] of steps) {
     t.regex(

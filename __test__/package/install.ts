@@ -16,12 +16,16 @@ export interface Packed {
   files: string[]
 }
 
-/** An installed package. */
-export interface Installed {
+/** What would be published. */
+export interface Packages {
   /** The package of the TypeScript facade. */
   main: Packed
   /** The package of this platform's binary. */
   platform: Packed
+}
+
+/** Both packages, installed. */
+export interface Installed extends Packages {
   /** The folder in which both are installed, beside the programs of `app`. */
   folder: string
 }
@@ -29,8 +33,7 @@ export interface Installed {
 /** Packs and installs both packages. */
 export function installPacked(): Installed {
   const temporary = newFolder('package')
-  const main = pack(root, temporary)
-  const platform = pack(platformPackage(temporary), temporary)
+  const { main, platform } = packInto(temporary)
   const folder = join(temporary, 'app')
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
@@ -38,6 +41,11 @@ export function installPacked(): Installed {
   npm(folder, 'install', '--prefer-offline', '--ignore-scripts', main.tarball, platform.tarball)
   cpSync(programs, folder, { recursive: true })
   return { main, platform, folder }
+}
+
+/** Packs both packages into a folder. */
+export function packInto(folder: string): Packages {
+  return { main: pack(root, folder), platform: pack(platformPackage(folder), folder) }
 }
 
 function pack(folder: string, destination: string): Packed {
