@@ -1,7 +1,7 @@
 //! The choice among rules, by how they do of late: two memories, a long one for small differences
 //! and a short one for a change of the pattern.
 
-use super::rule::RULES;
+use super::rule::{RULES, STEADFAST};
 
 /// The weight of the latest interval in the long memory: about a dozen intervals count.
 const SLOW: f64 = 0.08;
@@ -14,6 +14,10 @@ const MARGIN: f64 = 0.001;
 const RELATIVE_MARGIN: f64 = 0.005;
 /// In the short memory it must do better by so much: chance hardly ever does.
 const FAST_MARGIN: f64 = 0.04;
+
+/// Where the best of the shadows hits no more than this in the short memory, none tells anything: keys
+/// come for the first time, or a loop has not come round yet.
+const NOTHING: f64 = 0.005;
 
 /// Requests of an interval for each entry of the shadows, and at least.
 const LEAST_INTERVAL: u64 = 250;
@@ -56,6 +60,9 @@ impl Chooser {
         {
             self.in_force = steady as u32;
         }
+        if self.fast[sudden] < NOTHING {
+            self.in_force = STEADFAST as u32;
+        }
         let switched = self.in_force() != now;
         self.switches = self.switches.saturating_add(switched.into());
         switched
@@ -91,6 +98,7 @@ fn best(ratios: &[f64; RULES]) -> usize {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::rule::Rule;
     use super::*;
 
     fn ratios(of: &[(usize, f64)]) -> [f64; RULES] {
@@ -110,6 +118,21 @@ mod tests {
         let turns = (0..).find(|_| chooser.judge(ratios(&[(2, 0.51)]))).unwrap();
         assert!((1..20).contains(&turns), "{turns}");
         assert_eq!(chooser.in_force(), 2);
+    }
+
+    #[test]
+    fn while_nothing_is_hit_the_cache_keeps_what_it_has_and_goes_back_to_what_did_best() {
+        let mut chooser = Chooser::default();
+        (0..200).for_each(|_| _ = chooser.judge(ratios(&[(4, 0.6)])));
+        assert_eq!(chooser.in_force(), 4);
+        let turns = (1..).find(|_| chooser.judge([0.0; RULES])).unwrap();
+        assert!(turns < 10, "{turns}");
+        assert_eq!(chooser.in_force(), STEADFAST);
+        assert!(Rule::ALL[STEADFAST].contest);
+        (0..50).for_each(|_| assert!(!chooser.judge([0.0; RULES])));
+        let turns = (1..).find(|_| chooser.judge(ratios(&[(4, 0.6)]))).unwrap();
+        assert!(turns < 3, "{turns}");
+        assert_eq!(chooser.in_force(), 4);
     }
 
     #[test]

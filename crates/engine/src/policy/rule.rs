@@ -86,6 +86,10 @@ impl Rule {
 /// How many rules `auto` chooses from: a shadow's directory has room for eight.
 pub const RULES: usize = 8;
 
+/// The place in [`Rule::ALL`] of the rule that keeps what is there when nothing is hit: new keys stay out
+/// until they have come more often.
+pub(super) const STEADFAST: usize = 5;
+
 /// What queues do next to find a victim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
