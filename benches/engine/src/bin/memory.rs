@@ -6,9 +6,6 @@ use breakwater_benches::load::key;
 use breakwater_engine::{Cache, Config, Expiry, Key, Policy, Value};
 use std::error::Error;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const PAYLOAD: u64 = 16 + 32;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -41,7 +41,6 @@ use crate::index::{Hit, Samples};
 use crate::key::{Key, KeyKind};
 use crate::lane::{Lane, Lanes};
 use crate::ledger::Ledger;
-use crate::memory;
 use crate::policy::Scale;
 use crate::removal::{Listeners, RemovalListener};
 use crate::shard::{Shard, ShardRef, Shared};
@@ -118,7 +117,6 @@ impl Cache {
     /// When an option is out of its range, or a bound is missing that the policy needs.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         check(config.max_entries, config.max_bytes)?;
-        memory::prepare();
         let shards = match config.shards {
             None => suitable_shards(&config),
             Some(n) if n.is_power_of_two() && n <= MAX_SHARDS => n,

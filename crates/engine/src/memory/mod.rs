@@ -1,5 +1,5 @@
 //! The one door to the allocators: slabs for small blocks, one heap for large ones, the system itself for
-//! tables. All threads share them. What a block really takes is known beforehand, so that the ledger can
+//! tables of more than a page. All threads share them. What a block really takes is known beforehand, so that the ledger can
 //! charge that and not merely what was asked for. Under miri, and where address errors are looked for,
 //! it is the system's allocator, which is watched.
 
@@ -11,7 +11,7 @@ mod slab;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-pub(crate) use heap::{prepare, trim};
+pub(crate) use heap::trim;
 
 /// Every allocation's alignment: pointers leave three low bits free for the index.
 pub(crate) const ALIGN: usize = 8;
@@ -156,15 +156,11 @@ mod heap {
     use super::pages;
     use super::slab;
     use dlmalloc::Dlmalloc;
-    use libmimalloc_sys as mimalloc;
     use parking_lot::Mutex;
     use std::alloc::Layout;
-    use std::ptr::NonNull;
-    use std::sync::Once;
-
-    /// Tables of so many bytes and more are the system's own pages.
     #[cfg(not(loom))]
-    const MAPPED: usize = slab::PAGE;
+    use std::ptr;
+    use std::ptr::NonNull;
 
     /// The alignment of large blocks.
     const LARGE_ALIGN: usize = 16;
@@ -174,18 +170,6 @@ mod heap {
     const BATCH: usize = 16;
 
     static LARGE_BLOCKS: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
-
-    /// The number of `mi_option_purge_delay` in mimalloc 2 and 3, which the bindings leave out.
-    const PURGE_DELAY: mimalloc::mi_option_t = 15;
-
-    /// Freed pages of small tables go back to the system after about ten milliseconds, not a hundred: a
-    /// cache that says how much memory it takes should not keep what it no longer uses. Only the first
-    /// call counts, and the environment's `MIMALLOC_PURGE_DELAY` has the last word.
-    pub(crate) fn prepare() {
-        static ONCE: Once = Once::new();
-        // SAFETY: options may be set at any time.
-        ONCE.call_once(|| unsafe { mimalloc::mi_option_set_default(PURGE_DELAY, 1) });
-    }
 
     /// Gives the system back what it can of the memory that no large block lies in: a heap looks for that
     /// by itself only now and then.
@@ -261,24 +245,37 @@ mod heap {
 
     #[cfg(not(loom))]
     pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {
-        if layout.size() < MAPPED {
-            // SAFETY: the alignment is a power of two.
-            return unsafe { mimalloc::mi_zalloc_aligned(layout.size(), layout.align()) }.cast();
+        if !is_small_table(layout) {
+            assert!(layout.align() <= pages::LEAST, "what the system gives is aligned to a page");
+            return pages::map(layout.size()).map_or(ptr::null_mut(), NonNull::as_ptr);
         }
-        assert!(layout.align() <= pages::LEAST, "what the system gives is aligned to a page");
-        pages::map(layout.size()).map_or(std::ptr::null_mut(), NonNull::as_ptr)
+        let mut first = ptr::null_mut();
+        slab::allocate(layout.size(), 1, |block| first = block.as_ptr());
+        if !first.is_null() {
+            // SAFETY: it was just taken, and is as long.
+            unsafe { first.write_bytes(0, layout.size()) };
+        }
+        first
     }
 
     /// # Safety
     /// As for [`super::free_zeroed`].
     #[cfg(not(loom))]
     pub(super) unsafe fn free_zeroed(block: NonNull<u8>, layout: Layout) {
-        if layout.size() < MAPPED {
-            // SAFETY: by contract the block came from mimalloc and is not used any more.
-            unsafe { mimalloc::mi_free(block.as_ptr().cast()) };
+        if is_small_table(layout) {
+            // SAFETY: by contract the block came from the slabs, for so many bytes.
+            unsafe { slab::free(block, layout.size()) };
         } else {
             pages::unmap(block, layout.size());
         }
+    }
+
+    /// Whether a table lies in the slabs. Larger ones are the system's own pages, and go back to it at once
+    /// when they are outgrown.
+    #[cfg(not(loom))]
+    fn is_small_table(layout: Layout) -> bool {
+        let whole_lines = layout.size().is_multiple_of(slab::LINE) && layout.align() <= slab::LINE;
+        layout.size() <= slab::LARGEST && whole_lines
     }
 }
 
@@ -287,8 +284,6 @@ mod heap {
     use super::ALIGN;
     use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
     use std::ptr::NonNull;
-
-    pub(crate) fn prepare() {}
 
     pub(crate) fn trim() {}
 

@@ -104,7 +104,7 @@ struct PageHeader {
     used: usize,
 }
 
-/// A cache line. Blocks of so many bytes are aligned to it.
+/// A cache line. Blocks of so many bytes, and of multiples of them, are aligned to it.
 pub(crate) const LINE: usize = 64;
 
 /// Blocks begin here.
