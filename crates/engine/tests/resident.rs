@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", not(fuzzing)))]
 
 use breakwater_engine::{Cache, Config, Expiry, Key, Policy, Value};
+use std::sync::Mutex;
 
 const FILLED: u64 = 32 << 20;
 
@@ -17,6 +18,9 @@ fn cache() -> Cache {
     Cache::new(config).unwrap()
 }
 
+/// The tests of this file measure one process: each has it for itself.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn fill(cache: &Cache, len: usize) {
     let value = vec![7; len];
     for n in 0..FILLED / len as u64 {
@@ -26,6 +30,7 @@ fn fill(cache: &Cache, len: usize) {
 
 #[test]
 fn memory_goes_back_to_the_system_whatever_the_size_of_the_values() {
+    let _alone = ALONE.lock().unwrap();
     type Way = fn(Cache) -> Option<Cache>;
     let ways: [(&str, Way); 2] = [
         ("clear", |cache| {
@@ -44,5 +49,24 @@ fn memory_goes_back_to_the_system_whatever_the_size_of_the_values() {
             let left = resident().saturating_sub(before);
             assert!(left < FILLED / 8, "{name}, {len}: {left} bytes are left");
         }
+    }
+}
+
+#[test]
+fn memory_between_large_values_that_stay_goes_back_to_the_system() {
+    let _alone = ALONE.lock().unwrap();
+    let before = resident();
+    for len in [20_000, 100_000, 2 << 20] {
+        let cache = cache();
+        fill(&cache, len);
+        assert!(resident() >= before + FILLED, "{len}: it was not there");
+        for n in (0..FILLED / len as u64).filter(|n| n % 16 != 7) {
+            cache.delete(Key::bytes(&n.to_le_bytes()));
+        }
+        cache.maintain();
+        let stays = cache.bytes();
+        assert!(stays < FILLED / 8, "{len}: {stays} bytes stay");
+        let left = resident().saturating_sub(before);
+        assert!(left < stays + FILLED / 8, "{len}: {left} bytes are left of {stays}");
     }
 }

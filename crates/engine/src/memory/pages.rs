@@ -1,6 +1,6 @@
-//! Memory straight from the system: tables, and pages of 64 KiB for small blocks. What is given back
-//! goes back at once, but for a few idle pages: an allocator between would keep it until somebody asks
-//! it for something, which nobody may do again.
+//! Memory straight from the system: tables, pages of 64 KiB for small blocks, regions for large ones. What is
+//! given back goes back at once, but for a few idle pages: an allocator between would keep it until somebody
+//! asks it for something, which nobody may do again.
 
 use dlmalloc::{Allocator, Dlmalloc};
 use parking_lot::Mutex;
@@ -55,7 +55,7 @@ impl Pages {
     fn take(&mut self) -> Option<NonNull<u8>> {
         self.idle.pop().or_else(|| {
             self.holes = self.holes.saturating_sub(1);
-            map_page()
+            map_aligned(PAGE)
         })
     }
 
@@ -68,7 +68,7 @@ impl Pages {
                 return;
             }
             // SAFETY: by contract it is ours.
-            unsafe { purge(page) };
+            unsafe { purge(page, PAGE) };
         }
         // Where there is no memory to note it in, its place is lost.
         if self.idle.try_reserve(1).is_ok() {
@@ -77,18 +77,25 @@ impl Pages {
     }
 }
 
-/// Gives a page's memory back and keeps its place.
+/// Gives the memory of so many bytes back and keeps their place: of those pages of the system that lie in
+/// them as a whole.
 ///
 /// # Safety
-/// It is ours; whatever is in it is lost.
-unsafe fn purge(page: NonNull<u8>) {
+/// They are ours; whatever is in them is lost.
+pub(super) unsafe fn purge(at: NonNull<u8>, size: usize) {
     #[cfg(target_os = "linux")]
     // SAFETY: by contract; what nobody has a use for may be zeroed, and if it is not, nothing is wrong.
     unsafe {
-        libc::madvise(page.as_ptr().cast(), PAGE, libc::MADV_DONTNEED);
+        let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+        let (from, end) = (at.addr().get(), at.addr().get() + size);
+        let before = from.next_multiple_of(page) - from;
+        let whole = (end - end % page).saturating_sub(from + before);
+        if whole > 0 {
+            libc::madvise(at.add(before).as_ptr().cast(), whole, libc::MADV_DONTNEED);
+        }
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = page;
+    let _ = (at, size);
 }
 
 /// Zeroed memory, aligned to a page of the system; `None` when it has none left.
@@ -102,22 +109,23 @@ pub(super) fn unmap(at: NonNull<u8>, size: usize) -> bool {
     Dlmalloc::new().allocator().free(at.as_ptr(), size)
 }
 
-fn map_page() -> Option<NonNull<u8>> {
+/// Zeroed memory, aligned to its size, which is a power of two; `None` when the system has none left.
+pub(super) fn map_aligned(size: usize) -> Option<NonNull<u8>> {
     // One lies next to the other, mostly.
-    let page = map(PAGE)?;
-    if page.addr().get().is_multiple_of(PAGE) {
-        return Some(page);
+    let block = map(size)?;
+    if block.addr().get().is_multiple_of(size) {
+        return Some(block);
     }
-    unmap(page, PAGE);
-    let around = map(2 * PAGE)?;
-    let before = around.addr().get().next_multiple_of(PAGE) - around.addr().get();
-    // SAFETY: it is twice as long: a whole aligned page lies in it.
-    let (page, after) = unsafe { (around.add(before), around.add(before + PAGE)) };
+    unmap(block, size);
+    let around = map(2 * size)?;
+    let before = around.addr().get().next_multiple_of(size) - around.addr().get();
+    // SAFETY: it is twice as long: a whole aligned block lies in it.
+    let (block, after) = unsafe { (around.add(before), around.add(before + size)) };
     if before > 0 {
         unmap(around, before);
     }
-    unmap(after, PAGE - before);
-    Some(page)
+    unmap(after, size - before);
+    Some(block)
 }
 
 #[cfg(all(test, not(loom)))]
