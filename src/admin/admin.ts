@@ -1,6 +1,6 @@
 // An admin entrance: what it goes by, what it answers, when it listens.
 import { InvalidOptionError } from '../base/errors.ts'
-import type { AdminConfig } from '../router/admin.ts'
+import { type AdminConfig, checkAdmin } from '../router/admin.ts'
 import type { Router } from '../router/index.ts'
 import { memoryRoutes } from './memory.ts'
 import { routesOf } from './node.ts'
@@ -86,6 +86,7 @@ export class RouterAdmin implements Admin {
   }
 
   prepare(config?: AdminConfig): () => void {
+    if (config !== undefined) checkAdmin(config, this.#path)
     const { token, reload, drain, listen } = this.#options
     const own = config === undefined || config.tokenFile === undefined ? { token } : {}
     const options = config === undefined ? this.#options : { ...config, ...own, reload, drain }

@@ -41,6 +41,27 @@ function unknownOption(
   return new InvalidOptionError(path + name, 'given', allowed, { message })
 }
 
+/** How deep options are looked into. */
+const DEEPEST = 8
+
+/**
+ * Refuses `null` anywhere in options: nobody means it, and an option that is left out may permit more. A
+ * YAML file has it where a name has nothing behind it.
+ *
+ * @param path - where `given` is; empty for the whole.
+ */
+export function checkNoNull(path: string, given: unknown, depth = 0): void {
+  if (given === null) throw new InvalidOptionError(path, given, 'left out, or have a value')
+  if (typeof given !== 'object' || depth > DEEPEST) return
+  const isList = Array.isArray(given)
+  const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(given))
+  if (!isList && !isPlain) return
+  for (const [name, value] of Object.entries(given)) {
+    const inner = isList ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`
+    checkNoNull(inner, value, depth + 1)
+  }
+}
+
 /** An object that has only these members, or `{}` if it was left out. */
 export function checkShape<T extends object>(
   option: string,

@@ -6,7 +6,7 @@ import { type Plan, speaksTls } from '../router/entrances.ts'
 import { version } from '../router/index.ts'
 import { described as shownServer } from '../router/store-url.ts'
 import { ConfigFileError } from './file.ts'
-import { type Flags, type Settings, settingsOf } from './settings.ts'
+import { type Flags, pathIn, type Settings, settingsOf } from './settings.ts'
 
 export const check = new Command('check')
   .description('Check a configuration, and say what would run. Nothing is opened.')
@@ -44,7 +44,7 @@ export function explained(error: unknown, { nameOf, fileOf }: Settings): string 
     return `${nameOf(error.option)} must be ${error.allowed}, not ${error.value}`
   }
   const file = fileOf(option)
-  return file === undefined ? message : `${file}: ${message}`
+  return file === undefined ? message : `${file}: ${message.replace(option, pathIn(option))}`
 }
 
 function fail(code: number, message: string): void {

@@ -34,7 +34,8 @@ export async function reloadNow({ router, admin, read, manager, log }: Reloaded)
       const { config } = settings
       log.check(config.logFormat)
       apply = prepareAdmin(admin, config)
-      return { logger: log.logger, ...config, listen: config.listen ?? {} }
+      const { listen = {} } = config
+      return { logger: log.logger, ...config, listen }
     })
     apply()
     log.level = settings?.config.logLevel

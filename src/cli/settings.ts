@@ -1,7 +1,7 @@
 // What a command is told: by flags, then the environment, then a file.
 import type { Command } from 'commander'
 import type { Policy, Size } from '../base/types.ts'
-import type { RouterConfig } from '../router/config.ts'
+import { LISTEN, type RouterConfig } from '../router/config.ts'
 import type {
   AuditKeys,
   ClientAuth,
@@ -218,8 +218,7 @@ function filesNamed(config: RouterConfig): string[] {
 }
 
 function name(option: string, from: Map<string, string>, file: string | undefined): string {
-  // Errors of `listen` name its options without their place.
-  const path = `listen.${option}` in FLAGS ? `listen.${option}` : option
+  const path = pathIn(option)
   const [top = path] = /^[^.[]+/.exec(path) ?? []
   const [listed = path] = /^[^[]+/.exec(path) ?? []
   const given = [path, listed, top].find(part => from.has(part))
@@ -231,6 +230,11 @@ function name(option: string, from: Map<string, string>, file: string | undefine
   return flag === undefined ? path : written(flag)
 }
 
+/** Where an option is in a configuration. Errors of `listen` name theirs without their place. */
+export function pathIn(option: string): string {
+  return LISTEN.includes(option) ? `listen.${option}` : option
+}
+
 /** A flag as it is written. */
 function written(flag: keyof Flags): string {
   return `--${flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
@@ -240,6 +244,8 @@ function put(config: RouterConfig, path: string, value: unknown): void {
   const [first, second] = path.split('.') as [keyof RouterConfig, string | undefined]
   if (first === 'store') putStore(config, second, value)
   else if (second === undefined) Object.assign(config, { [first]: value })
+  // What cannot be has no parts, and is left to the checks.
+  else if (typeof (config[first] ?? {}) !== 'object' || config[first] === null) return
   else Object.assign(config, { [first]: { ...(config[first] as object), [second]: value } })
 }
 

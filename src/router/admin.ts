@@ -54,9 +54,7 @@ export function checkAdmin(config: AdminConfig, path = 'admin.'): CheckedAdmin {
   if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
     throw new InvalidOptionError(`${path}tokenFile`, tokenFile, 'the path of a file')
   }
-  if (!Array.isArray(hosts) || hosts.some(host => !isName(host))) {
-    throw new InvalidOptionError(`${path}hosts`, hosts, "a list of names, as ['node.internal']")
-  }
+  checkNames(`${path}hosts`, hosts)
   return {
     listen: place(`${path}listen`, listen),
     tokenFile,
@@ -75,6 +73,13 @@ function place(option: string, listen: unknown): CheckedAdmin['listen'] {
   const host = parts[1]?.replace(/^\[|\]$/g, '') ?? '127.0.0.1'
   if (host.includes(':') && isIP(host) !== 6) throw new InvalidOptionError(option, listen, ALLOWED)
   return { host, port }
+}
+
+function checkNames(option: string, hosts: unknown): void {
+  const wrong = Array.isArray(hosts) ? hosts.findIndex(host => !isName(host)) : -1
+  if (Array.isArray(hosts) && wrong < 0) return
+  const shown: unknown = Array.isArray(hosts) ? hosts[wrong] : hosts
+  throw new InvalidOptionError(option, shown, "a list of names, as ['node.internal']")
 }
 
 function isName(host: unknown): boolean {

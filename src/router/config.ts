@@ -34,7 +34,8 @@ export interface CheckedConfig {
   admin: CheckedAdmin | undefined
 }
 
-const LISTEN: readonly string[] = [
+/** The options of `listen`. */
+export const LISTEN: readonly string[] = [
   'port',
   'tlsPort',
   'host',
@@ -80,7 +81,7 @@ export function partsOf(config: RouterConfig): ConfigParts {
   if (usersFile !== undefined && (typeof usersFile !== 'string' || usersFile === '')) {
     throw new InvalidOptionError('usersFile', usersFile, 'the name of a file')
   }
-  if (typeof listen !== 'object' || listen === null) {
+  if (typeof listen !== 'object' || listen === null || Array.isArray(listen)) {
     throw new InvalidOptionError('listen', listen, 'an object, as { port: 6380 }')
   }
   checkKnown('listen.', listen, LISTEN)

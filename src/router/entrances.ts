@@ -1,5 +1,6 @@
 // Where clients come in: listening sockets, made on one thread, accepted from on many.
 import { type AddressInfo, createServer, type Server } from 'node:net'
+import { checkFlag, checkNoNull } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import {
   closeFd,
@@ -79,7 +80,8 @@ export type Plan = PortPlan | UnixPlan | FdPlan
 
 /** What to open. Throws {@link InvalidOptionError}. */
 export function plan(options: ListenOptions, secure: boolean): Plan[] {
-  const { host = DEFAULT_HOST, tlsPort, unix, unixPermissions = 0o700, proxyProtocol } = options
+  const { host = DEFAULT_HOST, tlsPort, unix, proxyProtocol = false } = options
+  const mode = whole('unixPermissions', options.unixPermissions ?? 0o700, 0o777)
   const { fds } = options
   if (fds !== undefined) checkFds(fds)
   const elsewhere = tlsPort !== undefined || unix !== undefined || fds !== undefined
@@ -90,7 +92,7 @@ export function plan(options: ListenOptions, secure: boolean): Plan[] {
   if (tlsPort !== undefined && !secure) {
     throw new OptionCombinationError('tlsPort', 'given', 'no tls', 'it needs a certificate')
   }
-  const proxied = proxyProtocol ? Entering.proxied : 0
+  const proxied = checkFlag('proxyProtocol', proxyProtocol) ? Entering.proxied : 0
   const plans: Plan[] = []
   if (port !== undefined) {
     const kind = proxied | (secure && tlsPort === undefined ? Entering.secure : 0)
@@ -101,9 +103,10 @@ export function plan(options: ListenOptions, secure: boolean): Plan[] {
     plans.push({ port: whole('tlsPort', tlsPort, 65_535), host, kind })
   }
   if (unix !== undefined) {
-    plans.push(planUnix(unix, whole('unixPermissions', unixPermissions, 0o777)))
+    plans.push(planUnix(unix, mode))
   }
   for (const fd of fds ?? []) plans.push({ fd, kind: proxied | (secure ? Entering.secure : 0) })
+  checkNoNull('', options)
   return plans
 }
 

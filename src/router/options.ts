@@ -1,6 +1,6 @@
 // The options of a router: their shapes, and their checks.
 import { availableParallelism } from 'node:os'
-import { checkKnown, checkOneOf } from '../base/checks.ts'
+import { checkKnown, checkNoNull, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import { type Duration, type Policy, policies, type Size } from '../base/types.ts'
 import { byteCount, milliseconds } from '../base/units.ts'
@@ -297,7 +297,7 @@ export function check(options: RouterOptions, version: string): NativeOptions {
   const routes = store === undefined ? [] : checkRoutes(options.routes ?? [], readFrom)
   checkReplicas(store, readFrom, routes)
   checkCopies(store, routes)
-  return {
+  const checked: NativeOptions = {
     threads,
     maxBytes: byteCount('maxBytes', maxBytes),
     maxBuffers: byteCount('maxBuffers', options.maxBuffers ?? '25%'),
@@ -324,6 +324,9 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     journal: Number(checkLog(options)),
     tokens: options.tokens === undefined ? undefined : readTokens(options.tokens),
   }
+  // Last: where an option has something of its own to say of it, it has said so.
+  checkNoNull('', options)
+  return checked
 }
 
 /** How many workers there are. */

@@ -190,10 +190,12 @@ function checkFlag(option: string, value: unknown): boolean {
 
 function checkCommands(option: string, commands: unknown): string {
   const fits = (name: unknown) => typeof name === 'string' && /^[\w.|-]+$/.test(name)
-  if (Array.isArray(commands) && commands.length > 0 && commands.every(fits)) {
+  const wrong = Array.isArray(commands) ? commands.findIndex(name => !fits(name)) : -1
+  if (Array.isArray(commands) && commands.length > 0 && wrong < 0) {
     return commands.join(',').toLowerCase()
   }
-  throw new InvalidOptionError(option, commands, "names of commands, as ['get', 'hget']")
+  const shown: unknown = wrong < 0 ? commands : (commands as unknown[])[wrong]
+  throw new InvalidOptionError(option, shown, "names of commands, as ['get', 'hget']")
 }
 
 function orZero(option: string, value: Duration | 0): number {

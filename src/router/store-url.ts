@@ -139,7 +139,7 @@ function checkAnnounce(given: Record<string, string>): NativeAnnounced[] {
   }
   return Object.entries(given).map(([said, reached]) => ({
     said: checkPlace('store.announce', said),
-    reached: checkPlace(`store.announce['${said}']`, reached),
+    reached: checkPlace(`store.announce[${said}]`, reached),
   }))
 }
 

@@ -3,7 +3,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { builtin } from '../base/builtin.ts'
-import { checkKnown, checkOneOf } from '../base/checks.ts'
+import { checkKnown, checkNoNull, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import { dateNow, dateParse, dayOf } from '../base/runtime.ts'
 import type { NativeStoreTls, NativeTls } from '../native/router.ts'
@@ -73,11 +73,16 @@ const KNOWN_OF_STORE: readonly string[] = [
 
 /** Reads and checks the files for the store. Throws {@link InvalidOptionError}. */
 export function readStoreTls(options: StoreTlsOptions = {}): NativeStoreTls {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new InvalidOptionError('storeTls', options, 'an object')
   }
   checkKnown('storeTls.', options, KNOWN_OF_STORE)
+  checkNoNull('storeTls', options)
   const { ca, cert, key, serverName } = options
+  const [wrong] = Object.entries({ cert, key }).filter(([, file]) => !isName(file ?? 'none'))
+  if (wrong !== undefined) {
+    throw new InvalidOptionError(`storeTls.${wrong[0]}`, wrong[1], 'the name of a PEM file')
+  }
   if ((cert === undefined) !== (key === undefined)) {
     const [missing, given] = cert === undefined ? ['cert', key] : ['key', cert]
     throw new InvalidOptionError(`storeTls.${missing}`, undefined, `given with ${given}`)
@@ -119,14 +124,20 @@ export function authorities(option: string, file: string): string {
   return text
 }
 
+function isName(file: unknown): file is string {
+  return typeof file === 'string' && file !== ''
+}
+
 function files(option: string, given: string | string[]): string[] {
   const list = Array.isArray(given) ? given : [given]
-  const wrong = list.find(file => typeof file !== 'string' || file === '')
-  if (list.length > 0 && !list.some(file => typeof file !== 'string' || file === '')) return list
+  const wrong = list.find(file => !isName(file))
+  if (list.length > 0 && list.every(isName)) return list
   throw new InvalidOptionError(option, wrong, 'the name of a PEM file, or several')
 }
 
-function read(option: string, file: string): string {
+function read(option: string, file: unknown): string {
+  // A number would be a descriptor of this process, and reading it might never end.
+  if (!isName(file)) throw new InvalidOptionError(option, file, 'the name of a PEM file')
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {

@@ -64,7 +64,9 @@ export function checkUsers(
   }
   // Where tokens are taken, nobody gets in without one.
   if (users === undefined) return tokens ? [] : undefined
-  if (!Array.isArray(users)) throw new InvalidOptionError('users', users, 'an array of users')
+  // A text may be a name and a password.
+  if (!Array.isArray(users))
+    throw new InvalidOptionError('users', typeof users, 'an array of users')
   const names = new Set<string>()
   return users.map((user, index) => {
     const checked = checkUser(user, index)

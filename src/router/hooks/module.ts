@@ -1,5 +1,5 @@
 // The module that hooks are given as: functions cannot be handed to other threads, files can.
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Verbatim } from '../../base/describe.ts'
@@ -16,11 +16,18 @@ export interface HookModule {
 /** The file that is meant, as it is now. Throws {@link InvalidOptionError} if there is none. */
 export function findModule(given: string): HookModule {
   const path = given.startsWith('file:') ? fileURLToPath(given) : resolve(given)
-  try {
-    const { mtimeMs, size, ino } = statSync(path)
-    return { path, version: `${mtimeMs}-${size}-${ino}` }
-  } catch {
+  const file = fileAt(path)
+  if (given === '' || !file?.isFile()) {
     throw new InvalidOptionError('hooks', given, 'the path of a module that can be read')
+  }
+  return { path, version: `${file.mtimeMs}-${file.size}-${file.ino}` }
+}
+
+function fileAt(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
   }
 }
 
