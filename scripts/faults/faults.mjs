@@ -1,5 +1,6 @@
 // The faults, each of which is played for so many milliseconds while clients ask. What one leaves behind it
-// mends in the end. `quiet` ones disturb nobody: no client gets an error or loses its connection.
+// mends in the end. `quiet` ones disturb nobody: no client gets an error or loses its connection. Those that
+// `drain` disturb nobody but by closing connections, over which all is answered that was received.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
@@ -98,6 +99,20 @@ export const faults = {
       await field.reload({})
     },
   },
+  'twenty reloads': {
+    quiet: true,
+    async play(field) {
+      for (let at = 1; at <= 20; at++) {
+        field.rotate()
+        await field.reload({
+          maxClients: 5000 + at,
+          maxBytes: `${16 + at}mb`,
+          slowReaderTimeout: at * 1e4,
+        })
+      }
+      await field.reload({})
+    },
+  },
   'certificates rotated': {
     quiet: true,
     async play(field) {
@@ -105,8 +120,7 @@ export const faults = {
       await field.reload()
     },
   },
-  /** Those clients are disconnected whose workers end, as a drain does. */
-  'rolling restart': field => field.restart(),
+  'rolling restart': { drains: true, play: field => field.restart() },
   'memory at the bound': {
     quiet: true,
     async play(field, ms) {

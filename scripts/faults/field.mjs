@@ -7,10 +7,12 @@ import { request } from 'node:http'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../free-port.mjs'
 import { clockOf, setClock } from './clock.mjs'
+import { Closings } from './partings.mjs'
 import { SpoilingProxy } from './proxy.mjs'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -23,6 +25,8 @@ export class Field {
   folder = mkdtempSync(join(tmpdir(), 'breakwater-faults-'))
   /** Whether its clock is going to be set: looking at that costs each reading of a clock. */
   setsClock = false
+  /** What it has said of connections. */
+  closings = new Closings()
   #keys = generateKeyPairSync('ed25519')
   #revoked = []
   #issued
@@ -178,6 +182,8 @@ export class Field {
       drain: { over: 0, within: '1s' },
       listen: { port: 0, tlsPort: 0 },
       admin: { listen: `unix:${at('admin.sock')}` },
+      logFormat: 'json',
+      logConnections: true,
       ...this.#changes,
     }
     writeFileSync(at('config.json'), JSON.stringify(config))
@@ -190,18 +196,26 @@ export class Field {
     const env = { ...process.env, ...ALLOCATOR, ...clock, FAULTS_FIRST: '1' }
     this.node = spawn(process.execPath, args, { stdio, env })
     this.said = ''
+    const ports = new Promise(resolve => this.#listen(resolve))
+    const ended = once(this.node, 'exit').then(() => {
+      throw new Error(`the node did not start: ${this.said}`)
+    })
+    const [port, tlsPort] = await Promise.race([ports, ended])
+    ended.catch(() => {})
+    Object.assign(this, { port, tlsPort })
+  }
+
+  /** Hears what the node says: `listens` the ports where it does. */
+  #listen(listens) {
     for (const stream of [this.node.stdout, this.node.stderr]) {
-      stream.on('data', chunk => {
-        this.said = (this.said + chunk).slice(-100_000)
+      createInterface({ input: stream }).on('line', line => {
+        const event = line.startsWith('{') ? JSON.parse(line) : {}
+        if (this.closings.take(event)) return
+        this.said = `${this.said}${line}\n`.slice(-100_000)
+        if (event.event !== 'listening') return
+        listens(event.addresses.map(address => Number(/:(\d+)\b/.exec(address)[1])))
       })
     }
-    const ports = /listens on \S+:(\d+), and on \S+:(\d+) \(TLS\)/
-    while (!ports.test(this.said)) {
-      if (this.node.exitCode !== null) throw new Error(`the node did not start: ${this.said}`)
-      await sleep(20)
-    }
-    const [, port, tlsPort] = ports.exec(this.said)
-    Object.assign(this, { port: Number(port), tlsPort: Number(tlsPort) })
   }
 
   #ask(method, path) {

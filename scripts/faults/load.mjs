@@ -35,6 +35,8 @@ export class Load {
   #hangs = []
   /** Words of errors, and how often. */
   errors = new Map()
+  /** Connections that were closed by the node: see `judge`. */
+  partings = []
 
   constructor(field, { clients, rate, deadline }) {
     this.#deadline = deadline
@@ -113,6 +115,8 @@ class Client {
   #refused
   #bytes = Buffer.alloc(0)
   #out = ''
+  /** Requests of this connection that have replies, and their bytes. */
+  #done = { answered: 0, bytes: 0 }
   /** Requests without replies, in their order. */
   #waiting = []
   #own = Array.from({ length: OWN }, () => ({ sent: 0, kept: 0, failed: new Set() }))
@@ -200,9 +204,12 @@ class Client {
 
   #send(words, done, failed = () => {}) {
     const isLine = typeof words === 'string'
-    this.#out += isLine ? `${words}\r\n` : encoded(words)
+    // All of it is ASCII.
+    const request = isLine ? `${words}\r\n` : encoded(words)
+    this.#out += request
     const what = isLine ? words : words.slice(0, 2).join(' ')
-    this.#waiting.push({ what, at: performance.now(), done, failed })
+    const { length } = request
+    this.#waiting.push({ what, length, at: performance.now(), done, failed })
     this.#load.counts.sent++
   }
 
@@ -215,6 +222,8 @@ class Client {
     this.#refused = undefined
     this.#bytes = Buffer.alloc(0)
     this.#out = ''
+    this.#done = { answered: 0, bytes: 0 }
+    let ends
     const isTls = this.#way === 'tls'
     const socket = isTls
       ? connectTls({ ...at, port: tlsPort, rejectUnauthorized: false })
@@ -224,6 +233,8 @@ class Client {
     socket.once(isTls ? 'secureConnect' : 'connect', () => {
       this.#ready = true
       this.#connecting = undefined
+      const { localAddress, localPort, remoteAddress, remotePort } = socket
+      ends = { address: `${localAddress}:${localPort}`, local: `${remoteAddress}:${remotePort}` }
       if (this.#way !== 'token') return
       // Until it is known, nothing is asked.
       this.#ready = false
@@ -234,7 +245,15 @@ class Client {
       this.flush()
     })
     socket.on('data', chunk => this.#hear(chunk))
+    // Who is hung up on asks nothing more.
+    const parts = () => {
+      this.#ready = false
+      if (ends !== undefined) this.#load.partings.push({ ...ends, ...this.#open() })
+      ends = undefined
+    }
+    socket.once('end', parts)
     socket.once('close', () => {
+      parts()
       this.#ready = false
       this.#connecting = undefined
       this.#refused = undefined
@@ -244,6 +263,12 @@ class Client {
       this.#waiting = []
       setTimeout(() => !this.#ended && this.#connect(), 50)
     })
+  }
+
+  /** What is answered of this connection, and what is not. */
+  #open() {
+    const next = this.#waiting[0]?.length ?? Number.POSITIVE_INFINITY
+    return { ...this.#done, unanswered: this.#waiting.length, next }
   }
 
   #hear(chunk) {
@@ -272,6 +297,8 @@ class Client {
     this.#answered = true
     const asked = this.#waiting.shift()
     if (asked === undefined) return this.#load.wrong(`a reply to nothing: ${text}`)
+    this.#done.answered++
+    this.#done.bytes += asked.length
     counts.longest = Math.max(counts.longest, performance.now() - asked.at)
     if (!isError) {
       counts.good++

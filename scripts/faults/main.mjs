@@ -1,12 +1,13 @@
 // `npm run faults`: plays one fault after the other on a node and its store, while clients ask steadily and
-// look at every reply. It fails if a client hangs, a reply is wrong, the node ends, or if it does not go
-// back to where it was. With `--for`, a soak: faults in random order, clients and keys that come and go. With
+// look at every reply. It fails if a client hangs, a reply is wrong, the node ends or closes a connection over
+// a request that it has received, or if it does not go back to where it was. With `--for`, a soak: faults in random order, clients and keys that come and go. With
 // `--replacements`, no load: how long it takes to replace a worker.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { CLOCK, faults, missing } from './faults.mjs'
 import { Field } from './field.mjs'
 import { Load } from './load.mjs'
+import { judge } from './partings.mjs'
 import { medianOf, replacements } from './replacement.mjs'
 
 const { values } = parseArgs({
@@ -90,25 +91,42 @@ async function timeReplacements(count) {
 /** Plays faults one after the other. */
 async function round(load, names) {
   for (const name of names) {
-    const { quiet = false, play = faults[name] } = faults[name]
+    const { quiet = false, drains = false, play = faults[name] } = faults[name]
+    field.closings.forget()
+    load.partings = []
     const { sent, hung, wrong } = load.counts
     const [disturbed, start] = [load.disturbed, performance.now()]
+    const before = load.counts.errors + load.counts.refused
     const { replaced } = (await field.status()).workers
     await play(field, each)
     const played = Math.round(performance.now() - start)
     const recovered = await calm(load)
     const errors = load.disturbed - disturbed
     const again = (await field.status()).workers.replaced - replaced
-    const words = `${load.counts.sent - sent} requests, ${errors} disturbed`
-    say(
-      name,
-      `${words}, ${played} ms and ${recovered} to recover${again ? `, ${again} replaced` : ''}`,
-    )
+    const words = [
+      `${load.counts.sent - sent} requests, ${errors} disturbed`,
+      `${played} ms and ${recovered} to recover`,
+    ]
+    if (again > 0) words.push(`${again} replaced`)
+    if (drains) words.push(await drained(load))
+    say(name, words.join(', '))
     const bad = load.counts.hung + load.counts.wrong - hung - wrong
     if (bad > 0) failures.push(`${name}: ${bad} requests hung or had wrong replies`)
+    const failed = load.counts.errors + load.counts.refused - before
+    if (drains && failed > 0) failures.push(`${name}: ${failed} requests failed`)
     if (quiet && errors > 0) failures.push(`${name} disturbed clients ${errors} times`)
     if (field.node.exitCode !== null) throw new Error(`the node ended: ${name}`)
   }
+}
+
+/** Looks at the connections that a drain has closed. */
+async function drained(load) {
+  const closed = load.partings.length
+  const { dropped, cut, late } = await judge(field.closings, load.partings.splice(0))
+  if (dropped > 0)
+    failures.push(`${dropped} connections were closed over requests that were received`)
+  if (cut > 0) failures.push(`${cut} connections were closed otherwise than by the drain`)
+  return `${closed} connections closed, ${late} requests late, ${dropped} dropped`
 }
 
 /** Faults in random order for so long; what was taken after the first quarter. */

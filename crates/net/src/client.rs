@@ -3,13 +3,20 @@
 //! ```text
 //! phase      input goes to                    ends with
 //! Serving    the core, which runs commands    the client's end of file (then Finishing), a
-//!            while replies are taken; held    command that closes (then Closing), an error
-//!            by the core, up to a bound,      of the socket (gone)
-//!            while they are not
+//!            while replies are taken; held    command that closes (then Closing), the end of
+//!            by the core, up to a bound,      the driver (then Parting), an error of the
+//!            while they are not               socket (gone)
+//! Parting    the core                         a pause of the client (leaves); its end of file
+//!                                             (then Finishing), a command that closes
 //! Finishing  the core, as far as the kernel   nothing left to read, run or write (leaves)
 //!            has any
 //! Closing    nowhere yet                      nothing left to write (leaves)
 //! ```
+//! Who is disconnected while it speaks loses what is on its way, and whoever has just spoken is likely to
+//! go on. So it leaves in a pause, or when it has made none for too long; the last thing before is a look
+//! at what the kernel holds. The end of a request that has begun is waited for, as is that of a
+//! transaction.
+//!
 //! Reading never stops while replies wait: a client that writes a whole pipeline before it reads
 //! must not be waited for. What it may have waiting is bounded by the core.
 
@@ -27,8 +34,27 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Serving,
+    Parting,
     Finishing,
     Closing,
+}
+
+/// Whether a client that is parting makes a pause.
+///
+/// ```text
+/// pause     it speaks, or is answered   it is looked at   for the last time
+/// Awaited   Awaited                     Begun             Overdue
+/// Begun     Awaited                     Made              Overdue
+/// Made      Awaited                     Made              Overdue
+/// Overdue   Overdue                     Overdue           Overdue
+/// ```
+/// In the last two it leaves, once all is answered: from `Overdue` in the middle of a transaction as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Pause {
+    Awaited,
+    Begun,
+    Made,
+    Overdue,
 }
 
 /// What a step left of a connection.
@@ -86,6 +112,8 @@ pub struct Client {
     awaits: bool,
     /// Its end is ours to bring about, by `QUIT`, an error or the driver's end.
     closing: bool,
+    /// Whether it makes a pause, while it is parting.
+    pause: Pause,
     /// How it takes what does not fit its socket.
     pub reading: Reading,
 }
@@ -101,6 +129,7 @@ impl Client {
             waits: false,
             awaits: false,
             closing: false,
+            pause: Pause::Begun,
             reading: Reading::default(),
         }
     }
@@ -126,13 +155,36 @@ impl Client {
         self.closing
     }
 
-    /// Answers what was received and what the kernel holds, and ends.
-    pub fn finish(&mut self) {
+    /// Answers what was received and what the kernel holds, and ends in a pause: see [`Client::look`].
+    pub fn part(&mut self) {
         self.closing = true;
         self.session.drains();
         if self.phase == Phase::Serving {
-            self.phase = Phase::Finishing;
+            self.phase = Phase::Parting;
             self.channel.became_readable(false);
+        }
+    }
+
+    /// Looks whether it pauses, for the `last` time or not. If it does, or is overdue, its next step looks
+    /// at what the kernel holds, and is its last one if that is nothing.
+    pub fn look(&mut self, last: bool) -> bool {
+        self.pause = match self.pause {
+            _ if last => Pause::Overdue,
+            Pause::Awaited => Pause::Begun,
+            Pause::Begun => Pause::Made,
+            other => other,
+        };
+        let leaves = self.phase == Phase::Parting && self.pause >= Pause::Made;
+        if leaves {
+            self.channel.became_readable(false);
+        }
+        leaves
+    }
+
+    /// It has spoken, or was answered.
+    fn speaks(&mut self) {
+        if self.pause != Pause::Overdue {
+            self.pause = Pause::Awaited;
         }
     }
 
@@ -156,6 +208,9 @@ impl Client {
         self.session.deliver(delivery, self.backlog.behind());
         self.waits |= self.awaits;
         self.awaits = false;
+        if delivery.ticket.is_some() {
+            self.speaks();
+        }
         if delivery.ends {
             self.closing = true;
             self.phase = Phase::Closing;
@@ -256,9 +311,10 @@ impl Client {
     /// Has a piece run, or held while replies are not taken.
     fn take(&mut self, received: Received, work: &mut Workspace) -> io::Result<()> {
         if received.count > 0 {
+            self.speaks();
             self.run(received.count, work)?;
         }
-        if received.ended && self.phase == Phase::Serving {
+        if received.ended && matches!(self.phase, Phase::Serving | Phase::Parting) {
             self.phase = Phase::Finishing;
         }
         Ok(())
@@ -301,8 +357,22 @@ impl Client {
         let owed = (self.awaits || self.session.is_owed()) && !self.session.is_blocked();
         match full {
             true => Rest::Unread,
-            false if self.phase == Phase::Serving || owed => Rest::Idle,
+            false if self.stays() || owed => Rest::Idle,
             false => Rest::Leave,
+        }
+    }
+
+    /// Whether more is waited for, once all is answered.
+    fn stays(&self) -> bool {
+        match self.phase {
+            Phase::Serving => true,
+            Phase::Parting if self.session.is_cut_short() => true,
+            Phase::Parting => match self.pause {
+                Pause::Awaited | Pause::Begun => true,
+                Pause::Made => self.session.queues(),
+                Pause::Overdue => false,
+            },
+            Phase::Finishing | Phase::Closing => false,
         }
     }
 }

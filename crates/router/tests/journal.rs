@@ -47,6 +47,8 @@ fn a_client_that_leaves_is_noted_with_its_user_its_requests_and_why() {
         assert_eq!(closed["user"], if known { "ada".into() } else { Value::Null });
         let broken = u64::from(cause == "protocol");
         assert_eq!(closed["requests"], commands.len() as u64 - broken);
+        let sent: usize = commands.iter().map(|command| command.len() + 2).sum();
+        assert_eq!(closed["received"], sent as u64);
         let text = format!("{lines:?}");
         assert!(!text.contains("secret") && !text.contains("sesame"), "{text}");
     }

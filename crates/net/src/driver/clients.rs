@@ -1,7 +1,7 @@
 //! The clients' side: who comes in, is served a step at a time, and leaves.
 
 use super::faults::{Cost, caught};
-use super::{Driver, Due, LINGER, Task};
+use super::{Driver, Due, LINGER, PAUSE, Task, looks};
 use crate::arrival::Arrival;
 use crate::channel::{Channel, Received};
 use crate::client::{Client, Rest};
@@ -189,7 +189,9 @@ impl Driver {
                 self.by_id.insert(session.id(), key);
                 let mut client = Client::new(channel, session);
                 if self.draining {
-                    client.finish();
+                    client.part();
+                    let (look, looks) = (Instant::now() + PAUSE, looks(Duration::MAX));
+                    self.deadlines.add(look, Due::Part(key, looks));
                 }
                 let rest = client.begin(received, &mut self.work);
                 connection.stage = Stage::Serving(client);
@@ -270,6 +272,19 @@ impl Driver {
                 client.lags();
                 self.queue.push_back(Task::End(key));
             }
+        }
+    }
+
+    /// Looks at a client that we part with, and so many times more: whether it pauses.
+    pub(super) fn look_at_parting(&mut self, key: DefaultKey, looks: u32, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(client) = connection.client() else { return };
+        if looks > 0 {
+            self.deadlines.add(now + PAUSE, Due::Part(key, looks - 1));
+        }
+        if client.look(looks == 0) && !connection.queued {
+            connection.queued = true;
+            self.queue.push_back(Task::Serve(key));
         }
     }
 

@@ -48,6 +48,11 @@ const KEPT: usize = 1024 * 1024;
 /// How long a connection that we end may take to accept its last replies.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a client that we part with says nothing, at least, if it makes a pause.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long it is waited for to make one.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// How a driver works.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -82,8 +87,15 @@ enum Due {
     Arrive(DefaultKey),
     /// It has to have taken some of its replies by now.
     Read(DefaultKey),
+    /// It is looked at whether it pauses, and so many times more.
+    Part(DefaultKey, u32),
     /// A connection to the store is to be tried again.
     Connect,
+}
+
+/// How often a client is looked at that has so long to make a pause.
+fn looks(within: Duration) -> u32 {
+    (PATIENCE.min(within).as_micros() / PAUSE.as_micros()) as u32
 }
 
 /// The connections of one thread.

@@ -2,7 +2,7 @@
 //! turn has taken its time. All that is done in one is a task in its queue, so that nothing can take
 //! much longer than that.
 
-use super::{Driver, Due, KEPT, LISTENER, LISTENERS, Task, WAKER};
+use super::{Driver, Due, KEPT, LISTENER, LISTENERS, PAUSE, Task, WAKER, looks};
 use crate::connection::Stage;
 use crate::links::link_of;
 use mio::Token;
@@ -76,18 +76,20 @@ impl Driver {
     }
 
     /// Accepts no more, answers what was received and ends connections, `most` of them, to be called
-    /// again for others. One whose requests are not answered, or whose client has not taken its replies,
-    /// `within` this time is cut.
+    /// again for others: each in a pause of its client. One whose requests are not answered, or whose
+    /// client has not taken its replies, `within` this time is cut.
     pub fn drain(&mut self, most: usize, within: Duration) {
         self.draining = true;
         self.listeners.clear();
-        let due = Instant::now() + within;
+        let now = Instant::now();
+        let (due, look, looks) = (now + within, now + PAUSE.min(within / 2), looks(within / 2));
         let open = self.connections.iter_mut().filter(|(_, connection)| !connection.timed);
         for (key, connection) in open.take(most) {
             if let Some(client) = connection.client() {
-                client.finish();
+                client.part();
             }
             connection.timed = true;
+            self.deadlines.add(look, Due::Part(key, looks));
             self.deadlines.add(due, Due::End(key));
             if !connection.queued {
                 connection.queued = true;
@@ -165,6 +167,7 @@ impl Driver {
                     }
                 }
                 Due::Read(key) => self.look_at_reader(key, now),
+                Due::Part(key, looks) => self.look_at_parting(key, looks, now),
                 // Each turn looks.
                 Due::Connect => {}
             }

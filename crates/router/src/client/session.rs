@@ -46,8 +46,9 @@ pub struct Session {
     /// What it asks of hooks, and the last question.
     asking: Asking,
     asked: LastQuestion,
-    /// How many requests it made, since when, and why it ends if that is known.
+    /// How many requests it made, in how many bytes, since when, and why it ends if that is known.
     made: u64,
+    received: u64,
     since: u64,
     cause: Ending,
 }
@@ -74,7 +75,8 @@ impl Session {
         let (router, pending, charged) = (router.clone(), vec![], 0);
         let (asking, asked) = (Asking::default(), LastQuestion::default());
         router.note_opened(&client);
-        let (made, since, cause) = (0, router.replies.now(), Ending::default());
+        let (made, received) = (0, 0);
+        let (since, cause) = (router.replies.now(), Ending::default());
         Ok(Self {
             router,
             requests,
@@ -86,6 +88,7 @@ impl Session {
             asking,
             asked,
             made,
+            received,
             since,
             cause,
         })
@@ -205,6 +208,7 @@ impl Session {
             self.state.engage(self.course.engagement());
         }
         self.state.show(now, self.pending.len(), &self.router);
+        self.received += chunk.len() as u64;
         self.router.count(0, chunk.len(), sent);
         // Whoever changes the rules and has not been shown this is seen here.
         keep_up(&mut self.state, &mut self.course, &self.router, now as i64);
@@ -232,6 +236,7 @@ impl Session {
         if self.state.closing || self.state.client.is_killed() {
             return Next::Close;
         }
+        self.received += chunk.len() as u64;
         self.router.count(0, chunk.len(), 0);
         if self.pending.len() + chunk.len() > self.state.rules.limits.waiting {
             return self.refuse(
@@ -358,6 +363,16 @@ impl Session {
     /// is gone.
     pub fn is_blocked(&self) -> bool {
         self.course.is_blocked()
+    }
+
+    /// Whether it has sent the beginning of a request whose end has not come.
+    pub fn is_cut_short(&self) -> bool {
+        !self.pending.is_empty() && !self.is_blocked()
+    }
+
+    /// Whether it is in the middle of a transaction.
+    pub fn queues(&self) -> bool {
+        self.course.queues()
     }
 
     /// The client is gone: its connection to the store goes as well, if it had one of its own.
@@ -533,7 +548,8 @@ impl Drop for Session {
         };
         let lasted = self.router.replies.now().saturating_sub(self.since);
         let user = self.state.user.as_deref();
-        self.router.note_closed(&Ended { client, user, requests: self.made, cause, lasted });
+        let (requests, received) = (self.made, self.received);
+        self.router.note_closed(&Ended { client, user, requests, received, cause, lasted });
         self.state.ignore(&self.router);
         self.router.news.leave(&self.state.client.recipient);
         self.router.leave(&self.state.client);

@@ -60,8 +60,9 @@ impl Ending {
 pub(crate) struct Ended<'a> {
     pub(crate) client: &'a Client,
     pub(crate) user: Option<&'a User>,
-    /// How many requests it made.
+    /// How many requests it made, and the bytes that were received of it.
     pub(crate) requests: u64,
+    pub(crate) received: u64,
     pub(crate) cause: Ending,
     /// How long it lasted, in milliseconds.
     pub(crate) lasted: u64,
@@ -91,7 +92,7 @@ impl Journal {
 
     /// A client is gone; `clock` in nanoseconds.
     pub(super) fn closed(&self, ended: &Ended<'_>, clock: u64) {
-        let Ended { client, user, requests, cause, lasted } = ended;
+        let Ended { client, user, requests, received, cause, lasted } = ended;
         self.add(clock, || {
             json!({
                 "event": "connection_closed",
@@ -99,6 +100,7 @@ impl Journal {
                 "address": client.peer.address,
                 "user": user.map(|user| &*user.name),
                 "requests": requests,
+                "received": received,
                 "cause": cause.name(),
                 "lasted": lasted,
             })
