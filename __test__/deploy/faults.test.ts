@@ -44,6 +44,22 @@ for (const mode of ['threads', 'processes']) {
   )
 }
 
+for (const mode of ['threads', 'processes']) {
+  ;(can ? test.serial : test.skip)(
+    `${mode}: a rolling restart closes no connection over a request that was received, twenty reloads disturb nobody`,
+    async t => {
+      t.timeout(600_000)
+      const load = ['--mode', mode, '--rate', '2000', '--clients', '50', '--each', '300']
+      const faults = ['--only', 'rolling restart', '--only', 'twenty reloads']
+      const { code, output } = await play(...load, '--deadline', '10000', ...faults)
+      t.is(code, 0, output)
+      const [, closed] = /^rolling restart .* (\d+) connections closed, .* 0 dropped/m.exec(output)!
+      t.true(Number(closed) >= 50)
+      t.regex(output, /^twenty reloads .*, 0 disturbed/m)
+    },
+  )
+}
+
 test('what cannot be played is refused, with what there is', async t => {
   t.timeout(120_000)
   for (const [flags, message] of [

@@ -17,6 +17,10 @@ import { Reading } from './reading.ts'
 const AREA = 64 * 1024
 /** How long a connection that we end may take to accept its last replies, in milliseconds. */
 const LINGER = 1000
+/** How long a client that we part with says nothing, at least, if it makes a pause, in milliseconds. */
+const PAUSE = 5
+/** How long it is waited for to make one. */
+const PATIENCE = 100
 /** A client that has more bytes than this waiting when there are news takes none, and is disconnected. */
 const MOST_NEWS = 32 * 1024 * 1024
 const NOTHING = Buffer.alloc(0)
@@ -134,7 +138,7 @@ export class Driver {
       over,
       () => waiting.length,
       most => {
-        for (const connection of waiting.splice(0, most)) connection.finish()
+        for (const connection of waiting.splice(0, most)) connection.part(within / 2)
       },
     )
     const cut = () => {
@@ -212,6 +216,8 @@ class ClientSocket {
   /** They wait for the answer of a hook. */
   #asking = false
   #finishing = false
+  /** It has spoken since it was looked at last. */
+  #spoke = false
   #linger = LINGER
   #ended = false
 
@@ -263,6 +269,15 @@ class ClientSocket {
     return all
   }
 
+  /** Ends the connection in a pause of its client, which is waited for so long at the most. */
+  part(within: number): void {
+    const patience = Math.min(within, PATIENCE)
+    if (patience >= PAUSE && this.#spoke) {
+      this.#spoke = false
+      setTimeout(() => this.part(patience - PAUSE), PAUSE)
+    } else this.finish()
+  }
+
   /**
    * Ends the connection once everything received is answered.
    *
@@ -276,6 +291,7 @@ class ClientSocket {
 
   #receive(chunk: Uint8Array): void {
     if (this.#ended) return
+    this.#spoke = true
     let next: number
     try {
       next = this.#feed(chunk)

@@ -3,19 +3,44 @@
 mod node;
 
 use breakwater_engine::{Cache, Config};
-use breakwater_net::Settings;
+use breakwater_net::{Driver, Entrance, Group, Listening, Settings};
 use breakwater_router::{Options, Router};
 use node::{Node, expect};
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+fn router() -> Arc<Router> {
+    let cache = Cache::new(Config { max_bytes: Some(64 << 20), ..Config::default() }).unwrap();
+    Arc::new(Router::new(Arc::new(cache), Options::default(), 0))
+}
 
 fn start(count: usize, settings: Settings) -> Node {
-    let cache = Cache::new(Config { max_bytes: Some(64 << 20), ..Config::default() }).unwrap();
-    let router = Arc::new(Router::new(Arc::new(cache), Options::default(), 0));
-    Node::start(&router, count, settings)
+    Node::start(&router(), count, settings)
+}
+
+/// A driver that is turned by the test itself, and a client that it serves.
+fn turned_by_hand() -> (Driver, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let entrance = Entrance { on: Listening::Tcp(listener), secure: false, proxied: false };
+    let group = Arc::new(Group::default());
+    let mut driver = Driver::new(router(), &group, vec![entrance], Settings::default()).unwrap();
+    ask(&mut driver, &mut client, b"PING\r\n");
+    (driver, client)
+}
+
+/// Has a client send something, and turns the driver until it has the reply.
+fn ask(driver: &mut Driver, client: &mut TcpStream, bytes: &[u8]) {
+    client.write_all(bytes).unwrap();
+    let mut received = [0; 7];
+    while client.read(&mut received).is_err() {
+        driver.wait(Duration::from_millis(1)).unwrap();
+    }
+    assert_eq!(&received, b"+PONG\r\n");
 }
 
 #[test]
@@ -82,6 +107,54 @@ fn a_drain_ends_clients_that_say_nothing_and_answers_those_that_did() {
     assert_eq!(silent.read(&mut [0; 16]).unwrap(), 0);
     assert_eq!(busy.read(&mut [0; 16]).unwrap(), 0);
     threads.join().unwrap();
+}
+
+#[test]
+fn a_drain_disconnects_a_client_that_speaks_in_its_next_pause() {
+    let (mut driver, mut client) = turned_by_hand();
+    driver.drain(usize::MAX, Duration::from_secs(3600));
+    // Each turn looks at it once at the most, and each has a request: it makes no pause.
+    for _ in 0..15 {
+        thread::sleep(Duration::from_millis(5));
+        ask(&mut driver, &mut client, b"PING\r\n");
+    }
+    while !driver.is_drained() {
+        driver.wait(Duration::from_millis(1)).unwrap();
+        if let Ok(0) = client.read(&mut [0]) {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+#[test]
+fn a_drain_waits_for_a_client_that_never_pauses_as_long_as_is_due_to_it_and_no_longer() {
+    let (mut driver, mut client) = turned_by_hand();
+    driver.drain(usize::MAX, Duration::from_secs(3600));
+    let mut turns = 0;
+    while client.read(&mut [0; 7]).map_or(true, |count| count > 0) {
+        client.write_all(b"PING\r\n").unwrap();
+        driver.wait(Duration::from_millis(1)).unwrap();
+        turns += 1;
+    }
+    // It is looked at 20 times, once in a turn at the most.
+    assert!(turns > 20, "{turns}");
+}
+
+#[test]
+fn a_drain_waits_for_the_end_of_a_request_that_has_begun() {
+    let (mut driver, mut client) = turned_by_hand();
+    client.write_all(b"PI").unwrap();
+    driver.wait(Duration::from_millis(1)).unwrap();
+    driver.drain(usize::MAX, Duration::from_secs(3600));
+    // Longer than a pause is waited for.
+    let until = Instant::now() + Duration::from_millis(300);
+    while Instant::now() < until {
+        driver.wait(Duration::from_millis(1)).unwrap();
+    }
+    ask(&mut driver, &mut client, b"NG\r\n");
+    while client.read(&mut [0]).is_err() {
+        driver.wait(Duration::from_millis(1)).unwrap();
+    }
 }
 
 #[test]
