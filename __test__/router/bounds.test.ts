@@ -27,6 +27,35 @@ async function reluctant(client: Raw, megabytes: number): Promise<void> {
   client.write(Buffer.concat(Array.from({ length: megabytes }, () => encode(['GET', 'large']))))
 }
 
+test('handshakes beyond the bound wait until one ends, and hold up nobody who is there or speaks no TLS', async t => {
+  t.timeout(120_000)
+  const way = tlsWay(new Authority())
+  const [, cert, , key] = way.flags as [string, string, string, string]
+  const tls = { cert, key }
+  const router = createRouter({ threads: 1, maxBytes: '16mb', tls, connections: { handshakes: 2 } })
+  t.teardown(() => router.close())
+  await router.listen({ port: 0, tlsPort: 0 })
+  const portOf = (secure: boolean) => router.addresses().find(each => each.secure === secure)!.port
+  const there = await Raw.open(t, portOf(true), way)
+  // They begin no handshake, and each has the place of one.
+  const silent = [await Raw.open(t, portOf(true)), await Raw.open(t, portOf(true))]
+  let isIn = false
+  const late = Raw.open(t, portOf(true), way).then(client => {
+    isIn = true
+    return client
+  })
+  while (router.stats().heldBackByHandshakes === 0) await sleep(5)
+  t.is(await there.send('PING'), '+PONG\r\n')
+  t.is(await (await Raw.open(t, portOf(false))).send('PING'), '+PONG\r\n')
+  t.false(isIn)
+  silent[0]!.socket.destroy()
+  t.is(await (await late).send('PING'), '+PONG\r\n')
+  // One that fails gives its place back as well.
+  silent[1]!.write('this is no handshake\r\n')
+  await silent[1]!.rest()
+  t.is(await (await Raw.open(t, portOf(true), way)).send('PING'), '+PONG\r\n')
+})
+
 for (const driver of ['native', 'net'] as const) {
   for (const way of [PLAIN, tlsWay(new Authority())]) {
     test(`${driver}, ${way.name}: a client that takes none of its replies is disconnected, and no other`, async t => {

@@ -1,5 +1,6 @@
 // Signed tokens as passwords at a node: keys of every kind and file, expiry and revocation on open
 // connections, reload, and what a configuration is told that is wrong.
+import { createHmac } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -11,6 +12,7 @@ import { type Algorithm, inSeconds, issuer } from './tokens.ts'
 const ALGORITHMS: Algorithm[] = ['HS256', 'RS256', 'ES256', 'EdDSA']
 const WRONG = '-WRONGPASS invalid username-password pair or user is disabled.\r\n'
 const compared = installed('redis-server') ? test : test.skip
+const alone = installed('redis-server') ? test.serial : test.serial.skip
 
 /** A router with these options, and its port. */
 async function node(
@@ -27,6 +29,13 @@ function written(t: ExecutionContext, name: string, text: string): string {
   const file = join(folderOf(t, 'tokens'), name)
   writeFileSync(file, text)
   return file
+}
+
+/** A token with a signature by a secret, whatever its header says. */
+function sealed(header: object, claims: object, secret: string | Buffer): string {
+  const encoded = (part: string) => Buffer.from(part).toString('base64url')
+  const signed = [header, claims].map(part => encoded(JSON.stringify(part))).join('.')
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
 }
 
 const ADA = { name: 'ada', byToken: true, acl: '~* &* +@all' }
@@ -104,6 +113,85 @@ compared('in front of a store, blocked clients and transactions end with their t
   const direct = await Raw.open(t, store.port)
   t.is(await direct.send('EXISTS', 'never'), ':0\r\n')
   t.regex(await direct.send('INFO', 'clients'), /blocked_clients:0/)
+})
+
+test('a token is held against the keys of the node alone, whatever key it brings or names', async t => {
+  t.timeout(120_000)
+  const [rsa, curve] = [issuer('RS256'), issuer('ES256')]
+  const keys = [rsa, curve].map(({ algorithm, file }) => written(t, `${algorithm}.pem`, file))
+  const { port } = await node(t, { users: [ADA], tokens: { keys } })
+  const claims = { sub: 'ada', exp: inSeconds(600) }
+  const stranger = issuer('RS256')
+  const jwk = { ...stranger.jwk, kid: 'own' }
+  const own = { alg: 'RS256', typ: 'JWT' }
+  const headers: object[] = [
+    { ...own, jwk },
+    { ...own, kid: 'own', jwk },
+    { ...own, jku: 'http://127.0.0.1:1/keys.json' },
+    { ...own, x5u: 'http://127.0.0.1:1/key.pem', x5t: 'x' },
+    { ...own, x5c: [stranger.file.replace(/-----[^-]+-----|\s/g, '')] },
+    ...['../../dev/null', '/dev/null', "' OR 1=1 --", keys[0], '$(id)'].map(kid => ({
+      ...own,
+      kid,
+    })),
+  ]
+  const wrong = headers.map(header => stranger.token(claims, header))
+  // A public key is taken for a secret, as it lies in its file, in other forms, and as it is empty.
+  const [pem, lines] = [rsa.file, rsa.file.trim()]
+  const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
+  for (const secret of [pem, lines, der, JSON.stringify(rsa.jwk), String(rsa.jwk.n), '']) {
+    wrong.push(sealed({ alg: 'HS256', typ: 'JWT' }, claims, secret))
+    wrong.push(sealed({ alg: 'RS256', typ: 'JWT' }, claims, secret))
+  }
+  // The signature of one algorithm under the name of another, and another form of it.
+  wrong.push(rsa.token(claims, { alg: 'ES256' }), curve.token(claims, { alg: 'RS256' }))
+  wrong.push(rsa.token(claims, { alg: 'PS256' }), rsa.token(claims, { alg: 'RS512' }))
+  for (const [at, token] of wrong.entries()) {
+    const client = await Raw.open(t, port)
+    t.is(await client.send('AUTH', token), WRONG, `${at}`)
+    t.is(await client.send('HELLO', '3', 'AUTH', 'ada', token), WRONG, `${at}`)
+    t.is(await client.send('GET', 'a'), '-NOAUTH Authentication required.\r\n')
+  }
+  for (const { token, algorithm } of [rsa, curve]) {
+    const client = await Raw.open(t, port)
+    t.is(await client.send('AUTH', token(claims, { alg: algorithm, jwk })), '+OK\r\n')
+  }
+})
+
+// Alone: others make keys on this thread, for so long that a store is held to be late.
+alone('a token that is revoked ends clients that block, subscribe, watch or queue', async t => {
+  t.timeout(120_000)
+  const store = await redis(t)
+  const { token, file } = issuer('ES256')
+  const revoked = written(t, 'revoked.txt', '')
+  const { port, router } = await node(t, {
+    store: `redis://127.0.0.1:${store.port}`,
+    storeTimeout: '10m',
+    users: [ADA],
+    tokens: { keys: [written(t, 'key.pem', file)], revoked },
+  })
+  const open = async (jti: string, ...words: string[]) => {
+    const client = await Raw.open(t, port)
+    t.is(await client.send('AUTH', token({ sub: 'ada', jti, exp: inSeconds(600) })), '+OK\r\n')
+    if (words[0] === 'BLPOP') client.write(`${words.join(' ')}\r\n`)
+    else await client.send(...words)
+    return client
+  }
+  const deeds = [['BLPOP', 'list', '0'], ['SUBSCRIBE', 'news'], ['WATCH', 'key'], ['MULTI']]
+  const ended = await Promise.all(deeds.map(words => open('gone', ...words)))
+  t.is(await ended[3]!.send('SET', 'never', 'x'), '+QUEUED\r\n')
+  const waits = await open('stays', 'BLPOP', 'list', '0')
+  const direct = await Raw.open(t, store.port)
+  const blocked = async () => /blocked_clients:(\d+)/.exec(await direct.send('INFO', 'clients'))![1]
+  while ((await blocked()) !== '2');
+  writeFileSync(revoked, 'gone\n')
+  await router.reload()
+  for (const client of ended) t.is(String(await client.rest()), '')
+  while ((await blocked()) !== '1');
+  // What comes now is not lost to one that has gone.
+  t.is(await direct.send('RPUSH', 'list', 'x'), ':1\r\n')
+  t.is(String((await waits.replies(1))[0]), '*2\r\n$4\r\nlist\r\n$1\r\nx\r\n')
+  t.is(await direct.send('EXISTS', 'never'), ':0\r\n')
 })
 
 test('a reload revokes tokens, changes keys and ends whose token does not count any more', async t => {
