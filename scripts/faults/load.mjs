@@ -54,6 +54,12 @@ export class Load {
     return this.counts.errors + this.counts.refused + this.counts.closed
   }
 
+  /** The same, by what it was. */
+  get disturbances() {
+    const { closed, refused } = this.counts
+    return new Map([...this.errors, ['a connection closed', closed], ['no room', refused]])
+  }
+
   /** What clients found wrong: it must be nothing. */
   wrong(what) {
     this.counts.wrong++

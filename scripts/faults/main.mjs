@@ -95,7 +95,7 @@ async function round(load, names) {
     field.closings.forget()
     load.partings = []
     const { sent, hung, wrong } = load.counts
-    const [disturbed, start] = [load.disturbed, performance.now()]
+    const [disturbed, known, start] = [load.disturbed, load.disturbances, performance.now()]
     const before = load.counts.errors + load.counts.refused
     const { replaced } = (await field.status()).workers
     await play(field, each)
@@ -114,9 +114,18 @@ async function round(load, names) {
     if (bad > 0) failures.push(`${name}: ${bad} requests hung or had wrong replies`)
     const failed = load.counts.errors + load.counts.refused - before
     if (drains && failed > 0) failures.push(`${name}: ${failed} requests failed`)
-    if (quiet && errors > 0) failures.push(`${name} disturbed clients ${errors} times`)
+    if (quiet && errors > 0) failures.push(`${name} disturbed clients: ${since(known, load)}`)
     if (field.node.exitCode !== null) throw new Error(`the node ended: ${name}`)
   }
+}
+
+/** What has disturbed clients that was not known. */
+function since(known, { disturbances }) {
+  const more = [...disturbances].map(([what, count]) => [count - (known.get(what) ?? 0), what])
+  return more
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} of ${what}`)
+    .join(', ')
 }
 
 /** Looks at the connections that a drain has closed. */
