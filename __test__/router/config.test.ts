@@ -125,6 +125,32 @@ test('the environment wins over the file, and a flag over both', async t => {
   }
 })
 
+test('what is wrong in the environment is told by the name of the variable, and no secret is', t => {
+  const dir = folder(t, { 'c.json': '{ "threads": 1, "listen": { "port": 0 } }' })
+  for (const [variables, message] of [
+    [{ BREAKWATER_STORE: 'redis://:hidden@/x' }, /BREAKWATER_STORE must be 'redis:/],
+    [
+      { BREAKWATER_STORE: 'redis://:hidden@a redis://:hidden@a' },
+      /BREAKWATER_STORE.* another place/,
+    ],
+    [{ BREAKWATER_PASSWORD: '' }, /BREAKWATER_PASSWORD must be a text that is not empty/],
+    [{ BREAKWATER_ADMIN: 'nowhere' }, /BREAKWATER_ADMIN must be an address.*not 'nowhere'/],
+    [
+      { BREAKWATER_ADMIN: '0', BREAKWATER_ADMIN_TOKEN_FILE: '/nowhere' },
+      /BREAKWATER_ADMIN_TOKEN_FILE must be a file.*'\/nowhere'/,
+    ],
+  ] as const) {
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      [CLI, 'serve', '--config', join(dir, 'c.json')],
+      { encoding: 'utf8', env: { ...process.env, ...variables }, timeout: 60_000 },
+    )
+    t.true(status === 1 || status === 2, `${JSON.stringify(variables)} ${status} ${stdout}`)
+    t.regex(stderr, message)
+    t.notRegex(stderr + stdout, /hidden/)
+  }
+})
+
 interface Schema {
   properties?: Record<string, Schema>
   items?: Schema

@@ -1,10 +1,14 @@
 // Limits of users at a node: shared by its threads and drivers, counted everywhere, changed by a reload.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { createRouter, type RouterOptions } from '../../../src/router/index.ts'
+import { createRouter, type LimitOptions, type RouterOptions } from 'breakwater/router'
 import { folderOf } from '../../helpers/folders.ts'
-import { Raw, serve } from '../support.ts'
+import { installed, Raw, redis, serve } from '../support.ts'
+import { inSeconds, issuer } from './tokens.ts'
+
+const fronted = installed('redis-server') ? test.serial : test.serial.skip
 
 const PING = '*1\r\n$4\r\nPING\r\n'
 
@@ -48,6 +52,71 @@ for (const driver of ['native', 'net'] as const) {
     t.regex(info, RegExp(`# Refusals\r\n.*refused_requests:${refused.length}\r\n`, 's'))
     t.regex(info, /refused_in_flight:0\r\n/)
   })
+}
+
+/** Who has limits, by what makes it known: a password of a user, or a token of somebody who is none. */
+for (const by of ['password', 'token'] as const) {
+  fronted(
+    `by ${by}: bytes a second and requests in flight are bounded, in all threads together`,
+    async t => {
+      t.timeout(120_000)
+      const store = await redis(t)
+      const { token, file } = issuer('HS256')
+      const key = join(folderOf(t, 'limits'), 'key.jwk')
+      writeFileSync(key, file)
+      const given = (limits: LimitOptions): RouterOptions => ({
+        threads: 2,
+        maxBytes: '16mb',
+        store: `redis://127.0.0.1:${store.port}`,
+        storeTimeout: '10m',
+        users: [
+          {
+            name: 'ada',
+            password: 'ada',
+            acl: '~* +@all',
+            ...(by === 'password' ? { limits } : {}),
+          },
+          { name: 'bob', password: 'bob', acl: '~* +@all' },
+        ],
+        tokens: { keys: [key], acl: '~* +@all', ...(by === 'token' ? { limits } : {}) },
+      })
+      const router = createRouter(given({ inFlight: 3 }))
+      t.teardown(() => router.close())
+      const { port } = await router.listen({ port: 0 })
+      const enter = async (name: string) => {
+        const client = await Raw.open(t, port)
+        const eve = token({ sub: 'eve', jti: name, exp: inSeconds(600) })
+        const words = name === 'ada' && by === 'token' ? [eve] : [name, name]
+        t.is(await client.send('AUTH', ...words), '+OK\r\n')
+        t.is(await client.send('GET', 'warm'), '$-1\r\n')
+        return client
+      }
+      const limited = await Promise.all(Array.from({ length: 8 }, () => enter('ada')))
+      const other = await enter('bob')
+      store.process.kill('SIGSTOP')
+      t.teardown(() => store.process.kill('SIGCONT'))
+      const said: string[] = []
+      const all = limited.map(async client => said.push(await client.send('SET', 'key', 'v')))
+      while (said.length < 5) await sleep(5)
+      const busy = '-LIMIT inflight: this user may have 3 requests in flight at once\r\n'
+      t.deepEqual(said, Array(5).fill(busy))
+      const free = other.send('SET', 'key', 'v')
+      store.process.kill('SIGCONT')
+      t.is(await free, '+OK\r\n')
+      await Promise.all(all)
+      t.deepEqual(said.slice(5), Array(3).fill('+OK\r\n'))
+      t.is(router.stats().refusals.inFlight, 5)
+
+      await router.reload(given({ bytesPerSecond: '100kb' }))
+      const large = 'v'.repeat(4 * 1024 * 1024)
+      t.is(await limited[0]!.send('SET', 'key', large), '+OK\r\n')
+      const slow =
+        /^-LIMIT bytes: this user may send and receive 102400 bytes a second, try again in \d+ ms\r\n$/
+      for (const client of limited) t.regex(await client.send('GET', 'key'), slow)
+      t.is((await other.send('GET', 'key')).length, large.length + 12)
+      t.is(router.stats().refusals.bytes, 8)
+    },
+  )
 }
 
 test('a limit that cannot be is told by its path', t => {
