@@ -55,6 +55,34 @@ export class Authority implements Certificate {
     return { cert: cert!, key: key! }
   }
 
+  /** A certificate for a name that ends at a moment. */
+  signUntil(name: string, end: Date): Certificate {
+    const { cert, key } = this.sign([name])
+    const file = (kind: string) => join(this.dir, `${this.#last}.${kind}`)
+    const [index, settings, request] = ['index', 'cnf', 'csr'].map(file)
+    writeFileSync(index!, '')
+    const lines = [
+      '[ca]',
+      'default_ca=own',
+      '[own]',
+      `database=${index}`,
+      `new_certs_dir=${this.dir}`,
+    ]
+    const rest = [
+      'rand_serial=yes',
+      'default_md=sha256',
+      'policy=any',
+      '[any]',
+      'commonName=supplied',
+    ]
+    writeFileSync(settings!, [...lines, ...rest].join('\n'))
+    const time = `${end.toISOString().replace(/\D/g, '').slice(2, 14)}Z`
+    const by = ['-cert', this.cert, '-keyfile', this.key, '-extfile', file('ext')]
+    const out = ['-in', request!, '-out', cert, '-notext', '-batch', '-enddate', time]
+    this.#openssl('ca', '-config', settings!, ...by, ...out)
+    return { cert, key }
+  }
+
   #openssl(...args: string[]): void {
     execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   }

@@ -94,6 +94,31 @@ test('rules count for who came by a certificate, also when its session is resume
   t.true(again.socket.isSessionReused())
 })
 
+test('a connection ends with its certificate, whatever it waits for, and no other begins by it', async t => {
+  t.timeout(180_000)
+  const [, bob] = USERS!
+  const { port } = await node(t, { users: [{ name: 'ada', acl: '~* &* +@all' }, bob!] })
+  // To whole seconds, and long enough to come in on a machine that is busy.
+  const end = new Date(Date.now() + 8_000)
+  const short = authority.signUntil('ada', end)
+  const stays = (await open(t, port, ada)).client
+  const [idle, subscribed, renewed] = [
+    (await open(t, port, short)).client,
+    (await open(t, port, short)).client,
+    (await open(t, port, short)).client,
+  ]
+  t.is(await idle.send('ACL', 'WHOAMI'), '$3\r\nada\r\n')
+  t.regex(await subscribed.send('SUBSCRIBE', 'news'), /subscribe/)
+  // By a password it is somebody whom the certificate does not end.
+  t.is(await renewed.send('AUTH', 'bob', 'secret'), '+OK\r\n')
+  for (const client of [idle, subscribed]) t.is(String(await client.rest()), '')
+  t.true(Date.now() >= Math.floor(end.getTime() / 1000) * 1000)
+  t.is(await stays.send('ACL', 'WHOAMI'), '$3\r\nada\r\n')
+  t.is(await renewed.send('ACL', 'WHOAMI'), '$3\r\nbob\r\n')
+  const late = (await open(t, port, short)).client
+  t.is(String(await late.rest()), '')
+})
+
 test('without a certificate, where none is needed, a client is who it was', async t => {
   t.timeout(180_000)
   const tls = { ...TLS, authClients: 'optional' } as const
