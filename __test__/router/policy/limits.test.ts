@@ -91,7 +91,8 @@ for (const by of ['password', 'token'] as const) {
         t.is(await client.send('GET', 'warm'), '$-1\r\n')
         return client
       }
-      const limited = await Promise.all(Array.from({ length: 8 }, () => enter('ada')))
+      const limited: Raw[] = []
+      while (limited.length < 8) limited.push(await enter('ada'))
       const other = await enter('bob')
       store.process.kill('SIGSTOP')
       t.teardown(() => store.process.kill('SIGCONT'))
