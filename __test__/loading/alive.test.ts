@@ -96,7 +96,7 @@ const timers: Record<string, Cases> = {
 
 /** What sets a timer, and what only passes it on. */
 const SETS = /\.after\(|\bpause\(|\bsetTimeout\(|\bsetInterval\(/
-const passes = ['base/timers.ts', 'base/pause.ts', 'base/clock.ts']
+const passes = ['base/timers.ts', 'base/pause.ts', 'base/clock.ts', 'base/deadlines.ts']
 
 interface End {
   text: string

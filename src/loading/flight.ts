@@ -1,6 +1,7 @@
 // A load as the callers of one isolate wait for it, whoever in the process does it.
 import { Awaited } from '../base/awaited.ts'
 import type { Context } from '../base/context.ts'
+import type { Deadline } from '../base/deadlines.ts'
 import { LoadTimeoutError } from '../base/errors.ts'
 import { tell } from '../base/report.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
@@ -74,8 +75,8 @@ export class Flight<K extends CacheKey, V> {
   follows = false
   /** That flight, unless the key is looked up again. */
   followed: Flight<K, V> | undefined
-  /** Takes back the timer of `lockTimeout`. */
-  unlock: Cancel | undefined
+  /** The end of `lockTimeout`. */
+  deadline: Deadline | undefined
   /** Whether anybody waits for its load. */
   readonly awaited = new Awaited()
   /** Whether anybody waits for the end of `lockTimeout`. */

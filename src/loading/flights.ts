@@ -1,5 +1,6 @@
 // The flights of one instance: what is done when one of them moves. See flight-states.ts for the
 // states and what moves them.
+import { Deadlines } from '../base/deadlines.ts'
 import { BreakerOpenError, CacheClosedError, OriginBusyError } from '../base/errors.ts'
 import type { CacheKey } from '../base/types.ts'
 import { ALONE, ALONE_HERE, type Fly, GONE, LEAD, LOST, OVERTAKEN } from '../native/mail.ts'
@@ -34,6 +35,8 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   readonly #loads: FlightsHost<K, V>
   readonly #counts: LoadStats
   readonly #failures: RecentFailures<K>
+  /** Those of `lockTimeout`. */
+  readonly #deadlines: Deadlines
   /** Those that wait, lead or are overdue, by their numbers. */
   readonly #flights = new Map<number, Flight<K, V>>()
   /** Held here, since the list of those who get mail does not keep it alive. */
@@ -49,6 +52,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     this.#loads = loads
     this.#counts = counts
     this.#failures = failures
+    this.#deadlines = new Deadlines(host.timers, host.policy.lockTimeout)
     this.#fly = (number, kind, value) => this.#hear(number, kind, value)
     flyers.set(host.at, new WeakRef(this.#fly))
   }
@@ -67,7 +71,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
 
   /** Another instance leads a flight. */
   wait(flight: Flight<K, V>): void {
-    if (flight.unlock === undefined) this.#watch(flight)
+    if (flight.deadline === undefined) this.#watch(flight)
   }
 
   /** This instance has the lease of a flight. */
@@ -193,7 +197,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
 
   /** Out of what is found by number, and out of time. */
   #forget(flight: Flight<K, V>): void {
-    flight.unlock?.()
+    flight.deadline?.cancel()
     if (this.#takesPart(flight)) this.#flights.delete(flight.number)
     if (this.#flights.size === 0) busy.delete(this)
   }
@@ -296,13 +300,8 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
 
   /** Has somebody else try if the load takes too long. */
   #watch(flight: Flight<K, V>): void {
-    const { policy, timers } = this.#host
-    flight.unlock?.()
-    flight.unlock = timers.after(
-      policy.lockTimeout,
-      () => this.#overdue(flight),
-      flight.lockAwaited,
-    )
+    flight.deadline?.cancel()
+    flight.deadline = this.#deadlines.after(() => this.#overdue(flight), flight.lockAwaited)
   }
 
   #overdue(flight: Flight<K, V>): void {

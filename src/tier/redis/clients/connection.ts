@@ -1,5 +1,6 @@
 // Commands by way of a client, with a time limit: nothing here waits for ever, and nothing is sent to a
 // server that is away. The process stays for an answer, also if the user let it end before his client.
+import { Deadlines } from '../../../base/deadlines.ts'
 import { TierError } from '../../../base/errors.ts'
 import type { Timers } from '../../../base/timers.ts'
 import type { Client, Command, Reply, Word } from './client.ts'
@@ -15,8 +16,8 @@ export class Connection {
   /** Whether the client may connect anew where a server refuses something. */
   readonly mindsErrors: boolean
   readonly #client: Client
-  readonly #timers: Timers
   readonly #timeout: number
+  readonly #deadlines: Deadlines
   #wasReady = false
 
   /** @param timeout - the most milliseconds that commands wait for their answers. */
@@ -26,8 +27,8 @@ export class Connection {
     this.mindsErrors = client.mindsErrors
     this.keyPrefix = client.keyPrefix
     this.#client = client
-    this.#timers = timers
     this.#timeout = timeout
+    this.#deadlines = new Deadlines(timers, timeout)
   }
 
   /** The client itself, as its library made it. */
@@ -68,28 +69,37 @@ export class Connection {
   /** Answers that come as one. */
   #together(answers: Promise<(Reply | Error)[]>): Promise<(Reply | Error)[]> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(this.#timeout, () => reject(this.#late()), true)
-      answers.then(resolve, error => reject(asLost(error))).finally(cancel)
+      const deadline = this.#deadlines.after(() => reject(this.#late()), true)
+      const settle = (replies: (Reply | Error)[]) => {
+        deadline.cancel()
+        resolve(replies)
+      }
+      answers.then(settle, error => {
+        deadline.cancel()
+        reject(asLost(error))
+      })
     })
   }
 
   /** Answers that come one by one: those that do not come in time are errors. */
   #each(answers: Promise<Reply>[]): Promise<(Reply | Error)[]> {
-    const replies: (Reply | Error | undefined)[] = answers.map(() => undefined)
+    const replies = new Array<Reply | Error | undefined>(answers.length).fill(undefined)
     let left = answers.length
     return new Promise(resolve => {
       const end = () => {
-        cancel()
+        deadline.cancel()
         // What comes later is not to change it.
         resolve(replies.map(reply => (reply === undefined ? this.#late() : reply)))
       }
-      const cancel = this.#timers.after(this.#timeout, end, true)
-      for (const [i, answer] of answers.entries()) {
+      const deadline = this.#deadlines.after(end, true)
+      for (let i = 0; i < answers.length; i++) {
         const settle = (reply: Reply | Error) => {
           replies[i] = reply
           if (--left === 0) end()
         }
-        answer.then(settle, error => settle(error instanceof Error ? error : new Error(error)))
+        const fail = (error: unknown) =>
+          settle(error instanceof Error ? error : new Error(String(error)))
+        answers[i]!.then(settle, fail)
       }
       if (left === 0) end()
     })
