@@ -3,7 +3,7 @@
 // when it fires.
 import { Awaited, type Held } from './awaited.ts'
 import { tell } from './report.ts'
-import type { Timers } from './timers.ts'
+import type { Cancel, Timers } from './timers.ts'
 
 /** Deadlines of one length. */
 export class Deadlines {
@@ -15,7 +15,8 @@ export class Deadlines {
   readonly #awaited = new Awaited()
   readonly #due = () => this.#callDue()
   #kept = 0
-  #isTimed = false
+  /** Takes the timer back. */
+  #cancel: Cancel | undefined
 
   /** @param ms - how far off each is; `Infinity` for never. */
   constructor(timers: Timers, ms: number) {
@@ -36,7 +37,7 @@ export class Deadlines {
     const deadline = new Deadline(at, awaited, isKept, f, this)
     if (this.#ms === Number.POSITIVE_INFINITY) return deadline
     deadline.enter(this.#ring)
-    if (!this.#isTimed) this.#time(this.#ms)
+    if (this.#cancel === undefined) this.#time(this.#ms)
     return deadline
   }
 
@@ -46,20 +47,26 @@ export class Deadlines {
     this.#awaited.isOn = this.#kept > 0
   }
 
+  /** One was taken back, or is due. @internal */
+  left(): void {
+    if (this.#ring.next !== this.#ring || this.#timers.linger === true) return
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
   #time(ms: number): void {
-    this.#isTimed = true
-    this.#timers.after(ms, this.#due, this.#awaited)
+    this.#cancel = this.#timers.after(ms, this.#due, this.#awaited)
   }
 
   #callDue(): void {
-    this.#isTimed = false
+    this.#cancel = undefined
     for (;;) {
       const { next } = this.#ring
       if (next === this.#ring) return
       const left = next.at - this.#timers.now()
       if (left > 0) {
         // What was called may have set one.
-        if (!this.#isTimed) this.#time(left)
+        if (this.#cancel === undefined) this.#time(left)
         return
       }
       next.cancel()
@@ -99,6 +106,7 @@ export class Deadline implements Held {
     this.#last = this
     this.#awaited?.letGo(this)
     if (this.#isKept) this.#of?.keep(-1)
+    this.#of?.left()
   }
 
   /** Becomes the last of a ring. @internal */

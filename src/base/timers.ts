@@ -20,10 +20,13 @@ export interface Timers {
    * told who may.
    */
   after(ms: number, f: () => void, keeps?: boolean | Awaited): Cancel
+  /** Whether taking a timer back costs more than letting it fire for nothing. */
+  readonly linger?: boolean
 }
 
 const system: Timers = {
   now,
+  linger: true,
   after(ms, f, keeps = false) {
     if (ms === Number.POSITIVE_INFINITY) return () => {}
     if (ms > LONGEST_TIMER) return inTurns(ms, f, keeps)

@@ -116,11 +116,25 @@ export class Breaker {
     if (this.refuses) {
       throw new BreakerOpenError(Math.max(0, this.#dueAt - this.#timers.now()))
     }
-    const isClosed = this.state === 'closed'
-    const outcome = await (isClosed ? this.#settle(f, signal) : this.#probe(f, signal))
-    if (isClosed && this.#isNews(outcome)) await this.#policy.execute(() => outcome)
-    if ('value' in outcome) return outcome.value
-    throw outcome.error
+    if (this.state !== 'closed') {
+      const outcome = await this.#probe(f, signal)
+      if ('value' in outcome) return outcome.value
+      throw outcome.error
+    }
+    let value: T
+    try {
+      value = await f()
+    } catch (error) {
+      await this.#note(this.#failure(error, signal))
+      throw error
+    }
+    if (!this.#isCalm) await this.#note({ verdict: 'answered', value })
+    return value
+  }
+
+  /** Tells the policy what a call came to, if that is news. */
+  async #note(outcome: Outcome<unknown>): Promise<void> {
+    if (this.#isNews(outcome)) await this.#policy.execute(() => outcome)
   }
 
   /** Whether the policy is to be told: in a row of answers one more is no news to it. */
@@ -149,9 +163,13 @@ export class Breaker {
     try {
       return { verdict: 'answered', value: await f() }
     } catch (error) {
-      if (signal?.aborted || error instanceof OriginBusyError) return { verdict: 'unknown', error }
-      return { verdict: this.#counts(error) ? 'failed' : 'answered', error }
+      return this.#failure(error, signal)
     }
+  }
+
+  #failure(error: unknown, signal: AbortSignal | undefined): Outcome<never> {
+    if (signal?.aborted || error instanceof OriginBusyError) return { verdict: 'unknown', error }
+    return { verdict: this.#counts(error) ? 'failed' : 'answered', error }
   }
 
   #counts(error: unknown): boolean {

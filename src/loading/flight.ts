@@ -49,7 +49,7 @@ export class Caller<K extends CacheKey, V> {
 
   /** Gives the answer, once. */
   settle(outcome: Outcome<V>): void {
-    for (const end of this.ends.splice(0)) end()
+    if (this.ends.length > 0) for (const end of this.ends.splice(0)) end()
     this.#give(outcome)
   }
 }
@@ -81,7 +81,7 @@ export class Flight<K extends CacheKey, V> {
   readonly awaited = new Awaited()
   /** Whether anybody waits for the end of `lockTimeout`. */
   readonly lockAwaited = new Awaited()
-  readonly #callers: Caller<K, V>[] = []
+  #callers: Caller<K, V>[] = []
   /** The caller that all share who wait without conditions, and their promise. */
   #common: PromiseCaller<K, V> | undefined
 
@@ -229,7 +229,9 @@ export class Flight<K extends CacheKey, V> {
 
   /** All who wait get what it came to. */
   settle(outcome: Outcome<V>): void {
-    this.#settle(this.#callers.splice(0), outcome)
+    const callers = this.#callers
+    this.#callers = []
+    this.#settle(callers, outcome)
   }
 
   /** One of those who wait gets what another flight came to. */

@@ -2,6 +2,7 @@
 // states and what moves them.
 import { Deadlines } from '../base/deadlines.ts'
 import { BreakerOpenError, CacheClosedError, OriginBusyError } from '../base/errors.ts'
+import { Few } from '../base/few.ts'
 import type { CacheKey } from '../base/types.ts'
 import { ALONE, ALONE_HERE, type Fly, GONE, LEAD, LOST, OVERTAKEN } from '../native/mail.ts'
 import { binding, flyers } from '../native/native.ts'
@@ -19,7 +20,7 @@ export const UNLESS_EARLY = 1
 export const ALWAYS = 2
 
 /** Instances that load or wait: who waits for a promise of theirs may hold nothing else of them. */
-const busy = new Set<unknown>()
+const busy = new Few<unknown, unknown>()
 
 /** What the flights of an instance need of it. */
 export interface FlightsHost<K extends CacheKey, V> {
@@ -38,7 +39,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   /** Those of `lockTimeout`. */
   readonly #deadlines: Deadlines
   /** Those that wait, lead or are overdue, by their numbers. */
-  readonly #flights = new Map<number, Flight<K, V>>()
+  readonly #flights = new Few<number, Flight<K, V>>()
   /** Held here, since the list of those who get mail does not keep it alive. */
   readonly #fly: Fly
 
@@ -137,7 +138,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   /** Nothing more is loaded; who waits for others is told so. */
   close(): void {
     flyers.delete(this.#host.at)
-    for (const flight of [...this.#flights.values()]) this.#fire(flight, 'closed')
+    for (const flight of this.#flights.all()) this.#fire(flight, 'closed')
     busy.delete(this)
   }
 
@@ -155,7 +156,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
   #begin(key: K, number: number): Flight<K, V> {
     const flight = new Flight<K, V>(key, number)
     this.#flights.set(number, flight)
-    busy.add(this)
+    busy.set(this, this)
     return flight
   }
 

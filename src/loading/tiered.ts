@@ -76,10 +76,13 @@ export class Tiered<K extends CacheKey, V> {
 
   /** What the second tier has, or else what the loader gives. */
   async load(wanted: Wanted<K, V>): Promise<Loaded<V>> {
-    const mark: TierMark = {}
-    const found = await this.#find(wanted, mark)
+    const mark: TierMark = { since: undefined }
+    const { key } = wanted.flight
+    const asked = this.#host.timers.now()
+    const answer = await this.#second.session.get(key, mark)
+    const found = this.#judge(wanted, answer, asked)
     if (found !== undefined && !wanted.anew) return found
-    const { stale, key } = wanted.flight
+    const { stale } = wanted.flight
     if (stale !== undefined && !wanted.anew && this.#holds(key)) {
       return { value: stale[0], stale: true }
     }
@@ -137,14 +140,22 @@ export class Tiered<K extends CacheKey, V> {
     }
   }
 
-  /** What the second tier has, if it is fresh; what is stale is kept for the case of an error. */
-  async #find({ flight, asker }: Wanted<K, V>, mark: TierMark): Promise<Loaded<V> | undefined> {
-    const { timers } = this.#host
-    const asked = timers.now()
-    const answer = await this.#second.session.get(flight.key, mark)
+  /** What the second tier has, if it is fresh. */
+  async #find(wanted: Wanted<K, V>, mark: TierMark): Promise<Loaded<V> | undefined> {
+    const asked = this.#host.timers.now()
+    const answer = await this.#second.session.get(wanted.flight.key, mark)
+    return this.#judge(wanted, answer, asked)
+  }
+
+  /** What the second tier answered, if that is fresh; what is stale is kept for the case of an error. */
+  #judge(
+    { flight, asker }: Wanted<K, V>,
+    answer: TierValue | undefined,
+    asked: number,
+  ): Loaded<V> | undefined {
     if (answer === undefined) return undefined
     // It may have been read as soon as it was asked for: no moment is added to its life.
-    const held = { ...answer, freshFor: answer.freshFor - (timers.now() - asked) }
+    const held = { ...answer, freshFor: answer.freshFor - (this.#host.timers.now() - asked) }
     let value: V
     try {
       value = this.#host.values.decode(held.encoded)

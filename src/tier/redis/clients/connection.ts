@@ -47,9 +47,13 @@ export class Connection {
     this.#check()
     const sent = this.#client.sendAll(commands)
     const replies = await (Array.isArray(sent) ? this.#each(sent) : this.#together(sent))
-    const lost = this.isCluster ? undefined : replies.find(isLost)
-    if (lost !== undefined) throw asLost(lost)
-    return replies.map(reply => (isLost(reply) ? asLost(reply) : reply))
+    for (let i = 0; i < replies.length; i++) {
+      const reply = replies[i] as Reply | Error
+      if (!isLost(reply)) continue
+      if (!this.isCluster) throw asLost(reply)
+      replies[i] = asLost(reply)
+    }
+    return replies
   }
 
   /** Which part of a cluster has a key: see slots.ts. */
@@ -83,13 +87,16 @@ export class Connection {
 
   /** Answers that come one by one: those that do not come in time are errors. */
   #each(answers: Promise<Reply>[]): Promise<(Reply | Error)[]> {
-    const replies = new Array<Reply | Error | undefined>(answers.length).fill(undefined)
+    const replies: (Reply | Error | undefined)[] = []
+    for (const _ of answers) replies.push(undefined)
     let left = answers.length
     return new Promise(resolve => {
       const end = () => {
         deadline.cancel()
         // What comes later is not to change it.
-        resolve(replies.map(reply => (reply === undefined ? this.#late() : reply)))
+        const all =
+          left === 0 ? replies : replies.map(reply => (reply === undefined ? this.#late() : reply))
+        resolve(all as (Reply | Error)[])
       }
       const deadline = this.#deadlines.after(end, true)
       for (let i = 0; i < answers.length; i++) {

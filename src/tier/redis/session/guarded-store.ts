@@ -44,7 +44,7 @@ export class GuardedStore {
     withTime: boolean,
   ): Promise<(Read | undefined)[]> {
     if (!connection.isCluster && keys.length <= MOST_KEYS) {
-      return this.#try('get', 0, keys, some => read(connection, some, withTime))
+      return this.#readAlone(connection, keys, withTime)
     }
     return this.#inParts(
       'get',
@@ -56,6 +56,21 @@ export class GuardedStore {
         return (await Promise.all(parts.map(few => read(connection, few, withTime)))).flat()
       },
     )
+  }
+
+  /** Reads keys of a server alone: where it refuses one it has refused all. */
+  async #readAlone(
+    connection: Connection,
+    keys: readonly Word[],
+    withTime: boolean,
+  ): Promise<(Read | undefined)[]> {
+    try {
+      const replies = await this.#breakerOf(0).run(() => read(connection, keys, withTime))
+      return replies as Read[]
+    } catch (error) {
+      this.failed('get', error)
+      return keys.map(() => undefined)
+    }
   }
 
   /**

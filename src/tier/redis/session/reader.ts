@@ -4,6 +4,7 @@ import { now } from '../../../base/runtime.ts'
 import type { CacheKey } from '../../../base/types.ts'
 import type { TierMark, TierValue } from '../../contract.ts'
 import { type Found, headEnd, unseal } from '../../envelope.ts'
+import type { Word } from '../clients/client.ts'
 import type { Connection } from '../clients/connection.ts'
 import { Batching } from './batching.ts'
 import type { Epoch, Epochs } from './epochs.ts'
@@ -92,21 +93,36 @@ export class Reader {
     const { sent } = writer
     if (sent !== undefined) await sent
     const connection = this.#parts.connection()
-    const asked = wanted.map(({ key }) => recent.ask(key))
-    const places = [keys.epochWord, ...wanted.map(({ key }) => keys.word(key))]
+    const asked: Asked[] = []
+    const places: Word[] = [keys.epochWord]
+    for (const { key } of wanted) {
+      asked.push(recent.ask(key))
+      places.push(keys.word(key))
+    }
     const guess = this.#clock.now(connection)
     const withTime = guess === undefined || this.#hasMissed
     const begun = now()
-    const [at, ...values] = await store.read(connection, places, withTime)
+    const reads = await store.read(connection, places, withTime)
+    const at = reads[0]
     if (at?.now !== undefined) this.#clock.learn(connection, at.now, begun)
     // No value is to seem fresher than it is.
     const latest = guess && guess + this.#clock.late
     const epoch = epochs.read(at?.bytes) ?? (at && (await epochs.begin('get', connection)))
-    const found = values.map(read => read && this.#unseal(read, read.now ?? latest, epoch))
-    const dated = found.filter(one => one?.tags && one.clock !== epoch?.clock) as Found[]
+    const found: (Found | undefined)[] = []
+    const dated: Found[] = []
+    for (let i = 0; i < wanted.length; i++) {
+      const read = reads[i + 1]
+      const one = read && this.#unseal(read, read.now ?? latest, epoch)
+      found.push(one)
+      if (one?.tags && one.clock !== epoch?.clock) dated.push(one)
+    }
     if (dated.length > 0) await this.#dropOutdated(connection, found, dated)
-    if (epoch !== undefined) await this.#mark(connection, wanted, values, found, guess, epoch)
-    for (const [i, { key, resolve }] of wanted.entries()) {
+    if (epoch !== undefined) {
+      const marking = this.#mark(connection, wanted, reads, found, guess, epoch)
+      if (marking !== undefined) await marking
+    }
+    for (let i = 0; i < wanted.length; i++) {
+      const { key, resolve } = wanted[i] as Wanted
       const one = found[i]
       const question = asked[i] as Asked
       if (one === undefined || writer.owed.hasKey(key) || writer.owed.hasTag(one.tags)) {
@@ -125,28 +141,35 @@ export class Reader {
    * that was known will do. What was missing is dated by the server, before or after it was looked for:
    * the load begins later than either.
    */
-  async #mark(
+  #mark(
     connection: Connection,
     wanted: readonly Wanted[],
-    values: readonly (Read | undefined)[],
+    reads: readonly (Read | undefined)[],
     found: readonly (Found | undefined)[],
     guess: number | undefined,
     epoch: Epoch,
-  ): Promise<void> {
-    this.#hasMissed = wanted.some(({ mark }, i) => mark !== undefined && found[i] === undefined)
-    let later: Promise<number | undefined> | undefined
-    for (const [i, { mark }] of wanted.entries()) {
-      const read = values[i]
-      if (mark === undefined || read === undefined) continue
+  ): Promise<void> | undefined {
+    this.#hasMissed = false
+    const undated: TierMark[] = []
+    for (let i = 0; i < wanted.length; i++) {
+      const { mark } = wanted[i] as Wanted
+      if (mark === undefined) continue
       const known = found[i]?.known
-      let time = read.now
-      if (time === undefined && known !== undefined && guess !== undefined) {
-        time = Math.max(known + 1, guess - MARGIN)
-      }
-      later ??= time === undefined ? this.#time(connection) : undefined
-      time ??= await later
-      if (time !== undefined) mark.since = new Moment(time, epoch)
+      if (known === undefined) this.#hasMissed = true
+      const read = reads[i + 1]
+      if (read === undefined) continue
+      if (read.now !== undefined) mark.since = new Moment(read.now, epoch)
+      else if (known === undefined || guess === undefined) undated.push(mark)
+      else mark.since = new Moment(Math.max(known + 1, guess - MARGIN), epoch)
     }
+    return undated.length === 0 ? undefined : this.#date(connection, undated, epoch)
+  }
+
+  /** Asks the server when it is. */
+  async #date(connection: Connection, marks: readonly TierMark[], epoch: Epoch): Promise<void> {
+    const time = await this.#time(connection)
+    if (time === undefined) return
+    for (const mark of marks) mark.since = new Moment(time, epoch)
   }
 
   async #time(connection: Connection): Promise<number | undefined> {

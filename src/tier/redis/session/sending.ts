@@ -183,9 +183,9 @@ export async function read(
   }
   if (connection.mindsErrors) await asked(connection)
   const get = { words: ['MGET', ...keys], key: '' }
-  const replies = (await connection.sendAll(withTime ? [TIME, get] : [get])).map(answer)
-  const now = withTime ? timeOf(replies[0] as Reply) : undefined
-  const values = replies.at(-1) as Reply[]
+  const replies = await connection.sendAll(withTime ? [TIME, get] : [get])
+  const now = withTime ? timeOf(answer(replies[0] as Reply | Error)) : undefined
+  const values = answer(replies.at(-1) as Reply | Error) as Reply[]
   return keys.map((_, i) => ({ now, bytes: bytesOf(values[i]) }))
 }
 
