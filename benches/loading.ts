@@ -9,7 +9,7 @@ import { answer } from './lib/child.ts'
 import { key, profile, text, zipf } from './lib/data.ts'
 import { LOADING_SIDES, type LoadingSide } from './lib/loading-sides.ts'
 import { median, type Row, table, times } from './lib/report.ts'
-import { alternate, quotient, withChildren } from './lib/rounds.ts'
+import { alternate, isWanted, quotient, withChildren } from './lib/rounds.ts'
 import { OURS } from './lib/sides.ts'
 
 /** `fresh`: built in the loop. */
@@ -54,10 +54,15 @@ interface Round {
 }
 
 /** Runs it and returns its figures. */
-export async function loading(options: { rounds: number }): Promise<Row[]> {
+export async function loading(options: {
+  rounds: number
+  /** Parts of the names of the rows to be measured; all if left out. */
+  cases?: readonly string[] | undefined
+}): Promise<Row[]> {
   const rows: Row[] = []
   const lines: string[][] = []
   for (const [at, one] of CASES.entries()) {
+    if (!isWanted(nameOf(one), options.cases)) continue
     const measured = await measure(at, options.rounds)
     const ours = measured.get(OURS)?.all ?? []
     for (const [side, { all, loads }] of measured) {

@@ -61,6 +61,7 @@ Without a name all of them run, which takes about an hour.
                     warm-start (20)
   --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
+  --cases TEXT,...  rows of loading and second-tier whose names have one of these in them (all)
   --kinds NAME,...  kinds of keys in classic (all)
   --peers NAME,...  sides besides lru-cache in classic (all)
   --json FILE       write every figure
@@ -73,6 +74,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     max: { type: 'string' },
+    cases: { type: 'string' },
     kinds: { type: 'string' },
     peers: { type: 'string' },
     json: { type: 'string' },
@@ -123,7 +125,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   'near-workers': () =>
     nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
   tier: () => tier({ writes: number('rounds', 3000) }),
-  loading: () => loading({ rounds: number('rounds', 7) }),
+  loading: () => loading({ rounds: number('rounds', 7), cases: values.cases?.split(',') }),
   popular: () => popular({ seconds: number('seconds', 10) }),
   fleet: () => fleet({ writes: number('rounds', 2000) }),
   router: () => router({ rounds: number('rounds', 3) }),
@@ -131,7 +133,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   metrics: () => metrics({ rounds: number('rounds', 3) }),
   routing: () => routing({ rounds: number('rounds', 3) }),
   'warm-start': () => warmStart({ starts: number('rounds', 20) }),
-  'second-tier': () => secondTier({ rounds: number('rounds', 7) }),
+  'second-tier': () => secondTier({ rounds: number('rounds', 7), cases: values.cases?.split(',') }),
   classic: () =>
     classic({
       max: number('max', 10_000),

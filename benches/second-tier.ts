@@ -9,7 +9,7 @@ import { answer } from './lib/child.ts'
 import { key, profile, shuffled } from './lib/data.ts'
 import { redisServer } from './lib/redis-server.ts'
 import { median, type Row, table, times } from './lib/report.ts'
-import { alternate, quotient, withChildren } from './lib/rounds.ts'
+import { alternate, isWanted, quotient, withChildren } from './lib/rounds.ts'
 import { OURS } from './lib/sides.ts'
 import { TIER_SIDES, type TierSide } from './lib/tier-sides.ts'
 
@@ -38,12 +38,17 @@ interface Round {
 }
 
 /** Runs it and returns its figures. */
-export async function secondTier(options: { rounds: number }): Promise<Row[]> {
+export async function secondTier(options: {
+  rounds: number
+  /** Parts of the names of the rows to be measured; all if left out. */
+  cases?: readonly string[] | undefined
+}): Promise<Row[]> {
   const server = await redisServer()
   const rows: Row[] = []
   const lines: string[][] = []
   try {
     for (const what of Object.keys(CASES) as Case[]) {
+      if (!isWanted(CASES[what], options.cases)) continue
       const measured = await measure(what, server.port, options.rounds)
       for (const [at, [side, rounds]] of [...measured].entries()) {
         const all = rounds.map(({ ns }) => ns)

@@ -48,3 +48,8 @@ export async function alternate<A>(
 export function quotient(theirs: readonly number[], ours: readonly number[]): number {
   return median(theirs.map((value, round) => value / (ours[round] as number)))
 }
+
+/** Whether a row is to be measured: all are, unless parts of names are given. */
+export function isWanted(name: string, parts: readonly string[] | undefined): boolean {
+  return parts === undefined || parts.some(part => name.includes(part))
+}
