@@ -4,9 +4,10 @@
 //! under the `lru` policy, two links. An entry never changes but for what lies in front of its header;
 //! a new value is a new entry, and so is an entry that gets its first deadline.
 
-use crate::key::{Key, KeyKind};
+use crate::key::{Key, KeyKind, MAX_KEY_LEN};
 use crate::memory;
 use crate::note::{Draft, NoteRef, flag};
+use crate::prefetch::prefetch;
 use crate::spares::Spares;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -55,23 +56,20 @@ unsafe fn copy_short(from: &[u8], to: *mut u8) {
     // SAFETY: by contract; no part ends behind the last byte.
     unsafe {
         // From both ends, in parts that overlap where they must.
-        match len {
-            0..WORD => (0..len).for_each(|at| *to.add(at) = *from.add(at)),
-            WORD..BLOCK => {
-                copy_part::<WORD>(from, to, 0);
-                copy_part::<WORD>(from, to, len - WORD);
-            }
-            BLOCK..=32 => {
-                copy_part::<BLOCK>(from, to, 0);
-                copy_part::<BLOCK>(from, to, len - BLOCK);
-            }
-            33..=64 => {
-                copy_part::<BLOCK>(from, to, 0);
+        if len > 4 * BLOCK {
+            ptr::copy_nonoverlapping(from, to, len);
+        } else if len >= BLOCK {
+            copy_part::<BLOCK>(from, to, 0);
+            if len > 2 * BLOCK {
                 copy_part::<BLOCK>(from, to, BLOCK);
                 copy_part::<BLOCK>(from, to, len - 2 * BLOCK);
-                copy_part::<BLOCK>(from, to, len - BLOCK);
             }
-            _ => ptr::copy_nonoverlapping(from, to, len),
+            copy_part::<BLOCK>(from, to, len - BLOCK);
+        } else if len >= WORD {
+            copy_part::<WORD>(from, to, 0);
+            copy_part::<WORD>(from, to, len - WORD);
+        } else {
+            (0..len).for_each(|at| *to.add(at) = *from.add(at));
         }
     }
 }
@@ -121,13 +119,64 @@ pub(crate) fn end_after(deadline: u64, grace: u64) -> u64 {
 #[repr(C, align(8))]
 pub(crate) struct Header {
     value_len: u32,
-    key_len: u16,
-    format: u8,
+    about: About,
+}
+
+/// What a header says beside the length of the value, read at once: the length of the key, above it the
+/// format of the value, and on top the kind of the key with bits of [`flag`].
+#[derive(Clone, Copy)]
+struct About(u32);
+
+const FORMAT_SHIFT: u32 = u16::BITS;
+const KIND_SHIFT: u32 = FORMAT_SHIFT + u8::BITS;
+
+impl About {
+    #[inline]
+    fn new(key_len: usize, format: u8, kind: u8) -> Self {
+        let above = u32::from(format) << FORMAT_SHIFT | u32::from(kind) << KIND_SHIFT;
+        Self(key_len as u16 as u32 | above)
+    }
+
+    #[inline]
+    fn key_len(self) -> usize {
+        (self.0 as u16).into()
+    }
+
+    #[inline]
+    fn format(self) -> u8 {
+        (self.0 >> FORMAT_SHIFT) as u8
+    }
+
     /// The kind of the key, and above it bits of [`flag`].
-    kind: u8,
+    #[inline]
+    fn kind(self) -> u8 {
+        (self.0 >> KIND_SHIFT) as u8
+    }
+
+    /// Whether it has any of these bits of [`flag`].
+    #[inline]
+    fn has(self, flags: u8) -> bool {
+        self.0 & u32::from(flags) << KIND_SHIFT != 0
+    }
+
+    #[inline]
+    fn with(self, flags: u8) -> Self {
+        Self(self.0 | u32::from(flags) << KIND_SHIFT)
+    }
+
+    /// Whether the entry's key may be this one: it has its length and kind.
+    #[inline(always)]
+    fn suits(self, key: Key<'_>) -> bool {
+        const LEN_AND_KIND: u32 = u16::MAX as u32 | (flag::KEY as u32) << KIND_SHIFT;
+        let wanted = Self::new(key.bytes.len(), 0, key.kind as u8);
+        key.bytes.len() <= MAX_KEY_LEN && self.0 & LEN_AND_KIND == wanted.0
+    }
 }
 
 const HEADER: usize = size_of::<Header>();
+
+/// The bytes of a line of the processor's cache.
+const LINE: usize = 64;
 
 /// Deadline in milliseconds << 16 | the generation of the entry's node in the timer wheel, 0 for none.
 ///
@@ -205,9 +254,7 @@ impl EntryPtr {
         let timed = if timing > 0 { flag::TIMED } else { 0 };
         let header = Header {
             value_len: value.bytes.len() as u32,
-            key_len: key.bytes.len() as u16,
-            format: value.format,
-            kind: key.kind as u8 | flags | timed,
+            about: About::new(key.bytes.len(), value.format, key.kind as u8 | flags | timed),
         };
         // SAFETY: the block is ours and has room for links, timing, header, key, value and note, in
         // this order.
@@ -248,7 +295,8 @@ impl EntryPtr {
             block.cast::<Timing>().write(Timing::new(0));
             let at = block.add(TIMING);
             ptr::copy_nonoverlapping(self.as_raw(), at.as_ptr(), HEADER + read.len());
-            (*at.cast::<Header>().as_ptr()).kind |= flag::TIMED;
+            let about = &mut (*at.cast::<Header>().as_ptr()).about;
+            *about = about.with(flag::TIMED);
             Some(Self(at))
         }
     }
@@ -282,6 +330,13 @@ impl EntryPtr {
             let payload = self.read().payload() as usize;
             NoteRef::set_epoch(self.0.as_ptr().add(HEADER + payload), epoch);
         }
+    }
+
+    /// What lies behind the line of the header will be read, whose place is known before the length of the
+    /// key is.
+    #[inline(always)]
+    pub(crate) fn expect_rest(self) {
+        prefetch(self.as_raw().wrapping_add(LINE));
     }
 
     /// The entry itself.
@@ -330,7 +385,7 @@ impl<'a> EntryRef<'a> {
 
     #[inline]
     fn key_len(&self) -> usize {
-        self.header().key_len.into()
+        self.header().about.key_len()
     }
 
     /// Where deadline and timer are, if there are any.
@@ -342,13 +397,13 @@ impl<'a> EntryRef<'a> {
 
     #[inline(always)]
     fn timing_len(&self) -> usize {
-        usize::from((self.header().kind & flag::TIMED) >> TIMED_SHIFT)
+        usize::from((self.header().about.kind() & flag::TIMED) >> TIMED_SHIFT)
     }
 
     /// Whether it may get a deadline where it is.
     #[inline]
     pub(crate) fn is_timed(&self) -> bool {
-        self.header().kind & flag::TIMED != 0
+        self.header().about.has(flag::TIMED)
     }
 
     /// The key.
@@ -356,7 +411,7 @@ impl<'a> EntryRef<'a> {
     pub fn key(&self) -> Key<'a> {
         // SAFETY: the key lies behind the header, in the same allocation, and never changes.
         let bytes = unsafe { slice::from_raw_parts(self.body(), self.key_len()) };
-        Key { kind: KeyKind::from_bits(self.header().kind), bytes }
+        Key { kind: KeyKind::from_bits(self.header().about.kind()), bytes }
     }
 
     /// The bytes of key, value, note and timing.
@@ -396,34 +451,37 @@ impl<'a> EntryRef<'a> {
     /// Whether it says anything beside key and value.
     #[inline]
     pub(crate) fn has_note(&self) -> bool {
-        self.header().kind & flag::NOTED != 0
+        self.header().about.has(flag::NOTED)
     }
 
     /// Whether more than its deadline decides whether it may be read.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
-        self.header().kind & (flag::TAGGED | flag::ABSENT) != 0
+        self.header().about.has(flag::TAGGED | flag::ABSENT)
     }
 
     /// Whether nothing decides whether it may be read: it has no deadline, and is not special.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.header().kind & (flag::TAGGED | flag::ABSENT) == 0 && self.raw_deadline() == 0
+        // In most cases one look is enough.
+        let about = self.header().about;
+        !about.has(flag::TAGGED | flag::ABSENT | flag::TIMED)
+            || (!self.is_special() && self.raw_deadline() == 0)
     }
 
     /// Whether it has tags.
     pub(crate) fn is_tagged(&self) -> bool {
-        self.header().kind & flag::TAGGED != 0
+        self.header().about.has(flag::TAGGED)
     }
 
     /// Whether it says that there is no value.
     pub(crate) fn is_absent(&self) -> bool {
-        self.header().kind & flag::ABSENT != 0
+        self.header().about.has(flag::ABSENT)
     }
 
     /// Whether it only keeps older versions away.
     pub(crate) fn is_tombstone(&self) -> bool {
-        self.header().kind & flag::TOMBSTONE != 0
+        self.header().about.has(flag::TOMBSTONE)
     }
 
     /// The value.
@@ -432,7 +490,7 @@ impl<'a> EntryRef<'a> {
         let at = self.body().wrapping_add(self.key_len());
         // SAFETY: the value lies behind the key, in the same allocation, and never changes.
         let bytes = unsafe { slice::from_raw_parts(at, self.header().value_len as usize) };
-        Value { format: self.header().format, bytes }
+        Value { format: self.header().about.format(), bytes }
     }
 
     /// The millisecond of the cache's clock at which the entry ends; `None` if it does not.
@@ -494,7 +552,10 @@ impl<'a> EntryRef<'a> {
     /// Whether the entry has this key.
     #[inline(always)]
     pub(crate) fn has_key(&self, key: Key<'_>) -> bool {
-        self.header().kind & flag::KEY == key.kind as u8 && same_bytes(self.key().bytes, key.bytes)
+        // SAFETY: the key of the entry has this length then; it lies behind the header, in the same
+        // allocation, and never changes.
+        let bytes = || unsafe { slice::from_raw_parts(self.body(), key.bytes.len()) };
+        self.header().about.suits(key) && same_bytes(bytes(), key.bytes)
     }
 
     /// The bytes of key and value.

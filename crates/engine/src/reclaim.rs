@@ -29,6 +29,17 @@ mod models;
 /// An idle participant announces this; epochs begin above it.
 const IDLE: u64 = 0;
 
+/// What a participant had announced before a pin.
+pub(crate) struct Before(u64);
+
+impl Before {
+    /// Whether it was idle.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0 == IDLE
+    }
+}
+
 /// The threads that read, and the epoch that they agree on.
 pub(crate) struct Domain {
     epoch: CachePadded<AtomicU64>,
@@ -58,11 +69,17 @@ pub(crate) struct Participant {
 unsafe impl Sync for Participant {}
 
 impl Participant {
+    /// What its thread, which asks, has announced.
+    #[inline]
+    fn announced(&self) -> u64 {
+        // Relaxed: a thread sees its own stores.
+        self.announced.load(Ordering::Relaxed)
+    }
+
     /// Whether its thread, which asks, is pinned.
     #[inline]
     pub(crate) fn is_pinned(&self) -> bool {
-        // Relaxed: a thread sees its own stores.
-        self.announced.load(Ordering::Relaxed) != IDLE
+        self.announced() != IDLE
     }
 }
 
@@ -134,9 +151,19 @@ impl Domain {
         self.registered.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Announces that the participant, which is idle, reads from now on.
+    /// Announces that the participant reads from now on, unless it does already; what it had announced
+    /// before.
     #[inline]
-    pub(crate) fn pin(&self, participant: &Participant) {
+    pub(crate) fn pin(&self, participant: &Participant) -> Before {
+        let before = participant.announced();
+        if before == IDLE {
+            self.announce(participant);
+        }
+        Before(before)
+    }
+
+    #[inline(always)]
+    fn announce(&self, participant: &Participant) {
         let epoch = self.epoch.load(Ordering::Relaxed);
         #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
         {
@@ -153,11 +180,12 @@ impl Domain {
         }
     }
 
-    /// Announces that the participant reads no more.
+    /// Announces what the participant had announced before the pin that ends: in most cases that it reads
+    /// no more.
     #[inline]
-    pub(crate) fn unpin(&self, participant: &Participant) {
+    pub(crate) fn unpin(&self, participant: &Participant, before: &Before) {
         // Release: its reads happen before whatever is freed because of this.
-        participant.announced.store(IDLE, Ordering::Release);
+        participant.announced.store(before.0, Ordering::Release);
     }
 
     /// The tag of something that the caller has unlinked, by an atomic exchange.

@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 const LARGEST: usize = 512;
 
 /// The bytes that a thread keeps at most.
-const MOST: usize = 4096;
+const MOST: usize = 16 * 1024;
 
 /// Where accesses are watched, every block is the allocator's.
 const KEEPS: bool = !cfg!(any(miri, fuzzing));

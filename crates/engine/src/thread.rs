@@ -1,7 +1,7 @@
 //! What the engine keeps for each thread: its participant in the reclamation domain, and the stripe
 //! of statistics that it counts in. An operation looks its thread up once, and hands it on.
 
-use crate::reclaim::{Domain, Participant};
+use crate::reclaim::{Before, Domain, Participant};
 use crate::spares::Spares;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -91,13 +91,9 @@ impl Thread {
     /// outermost one that counts.
     #[inline]
     pub(crate) fn pin(self) -> Guard {
-        let is_outermost = !self.participant.is_pinned();
-        if is_outermost {
-            DOMAIN.pin(self.participant);
-        }
         Guard {
             thread: self,
-            is_outermost,
+            before: DOMAIN.pin(self.participant),
             #[cfg(debug_assertions)]
             number: {
                 let number = self.participant.guards.get() + 1;
@@ -148,7 +144,7 @@ pub(crate) fn assert_unpinned() {
 /// While it lives, nothing that this thread can reach is freed.
 pub(crate) struct Guard {
     thread: Thread,
-    is_outermost: bool,
+    before: Before,
     /// How many there were when it began, with itself.
     #[cfg(debug_assertions)]
     number: u32,
@@ -159,7 +155,7 @@ impl Guard {
     /// this one that began before the guard.
     #[inline]
     pub(crate) fn is_alone(&self) -> bool {
-        self.is_outermost && DOMAIN.alone()
+        self.before.is_idle() && DOMAIN.alone()
     }
 }
 
@@ -174,9 +170,7 @@ impl Drop for Guard {
                 "guards end in the reverse order of their beginnings"
             );
         }
-        if self.is_outermost {
-            DOMAIN.unpin(self.thread.participant);
-        }
+        DOMAIN.unpin(self.thread.participant, &self.before);
     }
 }
 

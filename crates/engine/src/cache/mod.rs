@@ -351,11 +351,15 @@ impl Cache {
     ) -> Option<R> {
         let guard = here.pin();
         let index = &self.shard_at(hash).index;
-        // SAFETY: pinned: what the index holds is not freed.
-        let mut hit = index.find(hash, move |entry| unsafe { entry.read() }.has_key(key))?;
+        let mut hit = index.find(hash, move |entry| {
+            entry.expect_rest();
+            // SAFETY: pinned: what the index holds is not freed.
+            unsafe { entry.read() }.has_key(key)
+        })?;
+        // SAFETY: as above.
+        let mut found = see(unsafe { hit.entry().read() });
         let seen = loop {
-            // SAFETY: as above.
-            if let Some(seen) = see(unsafe { hit.entry().read() }) {
+            if let Some(seen) = found {
                 break seen;
             }
             match self.look_again(hash, key.kind, key.bytes, hit.entry()) {
@@ -368,6 +372,8 @@ impl Cache {
                     return None;
                 }
             }
+            // SAFETY: as above.
+            found = see(unsafe { hit.entry().read() });
         };
         if tell && hit.is_to_be_told(self.shared.samples.densest()) {
             self.tell(here, hash, hit);

@@ -47,6 +47,7 @@ impl Cache {
         let payload = key.bytes.len() + value.bytes.len();
         let size = EntryPtr::footprint(false, payload);
         let guard = shard.here.pin();
+        shard.index.expect_bucket(hash);
         let lane = shard.lane(&guard);
         if !is_small || !shard.charge_to(lane, size as u64) {
             return Err(Detour { made: None, is_new: false });

@@ -529,12 +529,12 @@ fn what_a_reader_finds_in_the_index_is_not_freed() {
                 (Arc::clone(&world), Arc::clone(&domain), Arc::clone(&freed));
             thread::spawn(move || {
                 let me = domain.join();
-                domain.pin(me);
+                let before = domain.pin(me);
                 if world.find(1).is_some() {
                     // SAFETY: loom checks that nobody writes meanwhile.
                     freed.with(|freed| assert!(!unsafe { *freed }));
                 }
-                domain.unpin(me);
+                domain.unpin(me, &before);
                 domain.leave(me);
             })
         };

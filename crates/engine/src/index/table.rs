@@ -114,7 +114,7 @@ impl Table {
 
     #[inline]
     pub(super) fn home(&self, hash: u64) -> &Bucket {
-        let at = hash as usize & (self.buckets.len() - 1);
+        let at = hash as usize & self.buckets.mask();
         // SAFETY: the mask of a power of two keeps the position below the length.
         unsafe { self.buckets.get_unchecked(at) }
     }
@@ -251,7 +251,8 @@ impl Drop for Table {
 #[cfg(not(loom))]
 pub(super) struct Buckets {
     first: NonNull<Bucket>,
-    len: usize,
+    /// One less than there are: a power of two.
+    mask: usize,
 }
 
 #[cfg(not(loom))]
@@ -267,7 +268,12 @@ mod buckets {
             let layout = Layout::array::<Bucket>(len).ok()?;
             // A bucket of zeroes is an empty one.
             let first = memory::allocate_zeroed(layout)?.cast();
-            Some(Self { first, len })
+            Some(Self { first, mask: len - 1 })
+        }
+
+        #[inline]
+        pub(super) fn mask(&self) -> usize {
+            self.mask
         }
     }
 
@@ -277,7 +283,7 @@ mod buckets {
         #[inline]
         fn deref(&self) -> &[Bucket] {
             // SAFETY: so many buckets were allocated, and live as long as this does.
-            unsafe { slice::from_raw_parts(self.first.as_ptr(), self.len) }
+            unsafe { slice::from_raw_parts(self.first.as_ptr(), self.mask + 1) }
         }
     }
 
@@ -302,6 +308,10 @@ pub(super) struct Buckets(Box<[Bucket]>);
 impl Buckets {
     fn new(len: usize) -> Option<Self> {
         Some(Self((0..len).map(|_| Bucket::default()).collect()))
+    }
+
+    fn mask(&self) -> usize {
+        self.0.len() - 1
     }
 }
 

@@ -46,11 +46,11 @@ impl World {
     /// Reads the key's entry.
     fn read(&self) {
         let participant = self.domain.join();
-        self.domain.pin(participant);
+        let before = self.domain.pin(participant);
         let at = self.place.load(Ordering::Acquire);
         // SAFETY: loom checks that nobody writes meanwhile.
         self.freed[at].with(|freed| assert!(!unsafe { *freed }, "read after it was freed"));
-        self.domain.unpin(participant);
+        self.domain.unpin(participant, &before);
         self.domain.leave(participant);
     }
 
@@ -64,7 +64,7 @@ impl World {
     /// Replaces the key's entry by this one, as the owner of the first stripe; what has to wait
     /// elsewhere, with its tag.
     fn replace(&self, participant: &Participant, by: usize) -> Vec<(EntryPtr, u64)> {
-        self.domain.pin(participant);
+        let before = self.domain.pin(participant);
         // SAFETY: pinned, and the stripe is this thread's.
         let lane = unsafe { self.lanes.of(0).or_else(|| self.lanes.open(0, u64::MAX)) }.unwrap();
         let old = self.place.swap(by, Ordering::AcqRel);
@@ -80,7 +80,7 @@ impl World {
         } else {
             deferred.extend(waited.entries().map(|entry| (entry, waited.tag)));
         }
-        self.domain.unpin(participant);
+        self.domain.unpin(participant, &before);
         deferred
     }
 
@@ -94,11 +94,11 @@ impl World {
     /// Takes the lane from its thread; with its tag.
     fn take(&self) -> Option<(Taken, u64)> {
         let participant = self.domain.join();
-        self.domain.pin(participant);
+        let before = self.domain.pin(participant);
         // SAFETY: pinned.
         let taken =
             unsafe { self.lanes.take(0, Lane::has_bytes) }.map(|lane| (lane, self.domain.tag()));
-        self.domain.unpin(participant);
+        self.domain.unpin(participant, &before);
         self.domain.leave(participant);
         taken
     }

@@ -40,15 +40,13 @@ static SLABS: [CachePadded<Mutex<SizeClass>>; CLASSES] =
 
 /// What a block for so many bytes, at most [`LARGEST`], takes.
 pub(crate) const fn footprint(size: usize) -> usize {
-    let step = if size <= FINE {
-        STEP
-    } else if size <= MIDDLE {
-        MIDDLE_STEP
-    } else {
-        COARSE_STEP
-    };
-    let size = if size == 0 { 1 } else { size };
-    size.next_multiple_of(step)
+    // Each by a constant, which takes two instructions.
+    match size {
+        0 => STEP,
+        ..=FINE => size.next_multiple_of(STEP),
+        ..=MIDDLE => size.next_multiple_of(MIDDLE_STEP),
+        _ => size.next_multiple_of(COARSE_STEP),
+    }
 }
 
 /// The class of a footprint.

@@ -29,11 +29,11 @@ impl World {
     }
 
     fn read_as(&self, participant: &Participant) -> usize {
-        self.domain.pin(participant);
+        let before = self.domain.pin(participant);
         let at = self.place.load(Ordering::Acquire);
         // SAFETY: loom checks that nobody writes meanwhile.
         self.freed[at].with(|freed| assert!(!unsafe { *freed }, "read after it was freed"));
-        self.domain.unpin(participant);
+        self.domain.unpin(participant, &before);
         at
     }
 
