@@ -427,7 +427,7 @@ impl<'a> EntryRef<'a> {
     }
 
     /// What the entry is charged, in bytes, if it was created with this `linked`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn footprint(&self, linked: bool) -> u64 {
         EntryPtr::footprint(linked, self.len()) as u64
     }

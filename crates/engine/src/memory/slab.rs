@@ -40,13 +40,21 @@ static SLABS: [CachePadded<Mutex<SizeClass>>; CLASSES] =
 
 /// What a block for so many bytes, at most [`LARGEST`], takes.
 pub(crate) const fn footprint(size: usize) -> usize {
-    // Each by a constant, which takes two instructions.
-    match size {
-        0 => STEP,
-        ..=FINE => size.next_multiple_of(STEP),
-        ..=MIDDLE => size.next_multiple_of(MIDDLE_STEP),
-        _ => size.next_multiple_of(COARSE_STEP),
+    let size = if size == 0 { 1 } else { size };
+    if size <= FINE {
+        round_up(size, STEP)
+    } else if size <= MIDDLE {
+        round_up(size, MIDDLE_STEP)
+    } else {
+        round_up(size, COARSE_STEP)
     }
+}
+
+/// To a multiple of a step, which is a power of two: `next_multiple_of` divides, or asks whether
+/// there is anything to add.
+#[inline(always)]
+const fn round_up(size: usize, step: usize) -> usize {
+    (size + step - 1) & !(step - 1)
 }
 
 /// The class of a footprint.
