@@ -269,7 +269,7 @@ mod heap {
     pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {
         if !is_small_table(layout) {
             assert!(layout.align() <= pages::LEAST, "what the system gives is aligned to a page");
-            return pages::map(layout.size()).map_or(ptr::null_mut(), NonNull::as_ptr);
+            return pages::map_table(layout.size()).map_or(ptr::null_mut(), NonNull::as_ptr);
         }
         let mut first = ptr::null_mut();
         slab::allocate(layout.size(), 1, |block| first = block.as_ptr());
