@@ -25,7 +25,7 @@ const HUGE: usize = 2 * 1024 * 1024;
 
 /// Above so many pages in use, they and tables come from huge ones: a processor does not know enough
 /// small ones by heart then. Below, the part of a huge one that is not used yet would be too much.
-const MANY: usize = if cfg!(target_os = "linux") { 256 } else { usize::MAX };
+const MANY: usize = if cfg!(target_os = "linux") { 512 } else { usize::MAX };
 
 /// What becomes of pages that nobody uses.
 struct Pages {
