@@ -86,3 +86,9 @@ pub(crate) struct Links {
 }
 
 pub(super) const LINKS: usize = size_of::<Links>();
+
+/// The bytes of an entry: `payload` are those of key, value, note and timing.
+#[inline]
+pub(super) fn size(linked: bool, payload: usize) -> usize {
+    HEADER + payload + if linked { LINKS } else { 0 }
+}

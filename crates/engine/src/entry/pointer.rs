@@ -2,7 +2,7 @@
 
 use super::EntryRef;
 use super::bytes::copy_short;
-use super::layout::{About, HEADER, Header, LINE, LINKS, Links, TIMING, Timing};
+use super::layout::{About, HEADER, Header, LINE, LINKS, Links, TIMING, Timing, size};
 use super::value::Value;
 use crate::key::Key;
 use crate::memory;
@@ -41,12 +41,7 @@ impl EntryPtr {
     /// What an entry will be charged, in bytes: `payload` are those of key, value, note and timing.
     #[inline]
     pub(crate) fn footprint(linked: bool, payload: usize) -> usize {
-        memory::footprint(Self::size(linked, payload))
-    }
-
-    #[inline]
-    fn size(linked: bool, payload: usize) -> usize {
-        HEADER + payload + if linked { LINKS } else { 0 }
+        memory::footprint(size(linked, payload))
     }
 
     /// A new entry that nobody else knows; `None` when the system has no memory left. The caller
@@ -64,7 +59,7 @@ impl EntryPtr {
         let (note_len, flags) = draft.map_or((0, 0), |draft| (draft.len(), draft.flags()));
         let timing = Self::timing_len(linked, deadline, draft.is_some());
         let payload = key.bytes.len() + value.bytes.len() + note_len;
-        let block = spares.allocate(footprint, Self::size(linked, payload + timing))?;
+        let block = spares.allocate(footprint, size(linked, payload + timing))?;
         let timed = if timing > 0 { flag::TIMED } else { 0 };
         let header = Header {
             value_len: value.bytes.len() as u32,
@@ -101,7 +96,7 @@ impl EntryPtr {
     pub(crate) unsafe fn timed_copy(self, spares: &Spares) -> Option<Self> {
         // SAFETY: by contract.
         let read = unsafe { self.read() };
-        let size = Self::size(false, read.len() + TIMING);
+        let size = size(false, read.len() + TIMING);
         let block = spares.allocate(memory::footprint(size), size)?;
         // SAFETY: the block is ours and has room for the timing, and behind it for all of the entry,
         // which is no part of it.
@@ -123,7 +118,7 @@ impl EntryPtr {
     pub(crate) unsafe fn destroy(self, spares: &Spares, linked: bool) -> usize {
         // SAFETY: by contract the entry is alive and ours.
         unsafe {
-            let size = Self::size(linked, self.read().len());
+            let size = size(linked, self.read().len());
             let footprint = memory::footprint(size);
             let front = self.read().timing_len() + if linked { LINKS } else { 0 };
             let block = NonNull::new_unchecked(self.0.as_ptr().sub(front));

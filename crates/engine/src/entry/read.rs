@@ -2,10 +2,10 @@
 
 use super::bytes::same_bytes;
 use super::expiry::end_after;
-use super::layout::{HEADER, Header, TIMED_SHIFT, TIMING, Timing};
-use super::pointer::EntryPtr;
+use super::layout::{HEADER, Header, TIMED_SHIFT, TIMING, Timing, size};
 use super::value::Value;
 use crate::key::{Key, KeyKind};
+use crate::memory;
 use crate::note::{NoteRef, flag};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -82,12 +82,12 @@ impl<'a> EntryRef<'a> {
     /// What the entry is charged, in bytes, if it was created with this `linked`.
     #[inline(always)]
     pub(crate) fn footprint(&self, linked: bool) -> u64 {
-        EntryPtr::footprint(linked, self.len()) as u64
+        memory::footprint(size(linked, self.len())) as u64
     }
 
     /// What a copy is charged that has room for a deadline, which this has not.
     pub(crate) fn footprint_timed(&self) -> u64 {
-        EntryPtr::footprint(false, self.len() + TIMING) as u64
+        memory::footprint(size(false, self.len() + TIMING)) as u64
     }
 
     /// What it says beside key and value.
