@@ -67,6 +67,23 @@ fronted('one that takes the place of one that was killed begins with what anothe
   t.true((await cold(heir)) <= 50)
 })
 
+fronted('what was read is in memory after all processes were killed at once', async t => {
+  const { router, processes, cold, keys } = await warmed(t)
+  // One of them is asked now and then what it reads most: when, nobody sees.
+  for (let deaths = 0, missed = keys.length; missed > 50; ) {
+    await sleep(1000)
+    const killed = processes()
+    for (const pid of killed) process.kill(pid, 'SIGKILL')
+    deaths += killed.length
+    await until(() => router.stats().replaced === deaths && processes().length === 2)
+    t.false(processes().some(pid => killed.includes(pid)))
+    const all = []
+    for (const pid of processes()) all.push(await cold(pid))
+    missed = Math.max(...all)
+  }
+  t.pass()
+})
+
 fronted('one more process begins with what another has', async t => {
   const { router, given, processes, cold } = await warmed(t)
   const before = processes()

@@ -8,6 +8,7 @@ import { builtin } from '../base/builtin.ts'
 import type { Habits } from './answers.ts'
 import { type Answered, Asking } from './asking.ts'
 import { type Entrance, giveBack, type Share, shareAll } from './entrances.ts'
+import { LastReads } from './last-reads.ts'
 import type { Invalidations } from './memory.ts'
 import { lasting, merged } from './merge.ts'
 import type { Edition, Questions, Recording } from './messages.ts'
@@ -48,6 +49,7 @@ export class Processes implements Kind {
   readonly #came: Serving['came']
   readonly #left: Serving['left']
   readonly #asking = new Asking()
+  readonly #last = new LastReads()
   #edition: Edition
   /** What those to come do from their beginning on. */
   #habits: Habits = { listens: false, recording: undefined }
@@ -89,15 +91,20 @@ export class Processes implements Kind {
         if (told.kind === 'answered') return this.#asking.hear(member, told)
         if (told.kind === 'left') return this.#left(told.news)
         if (told.kind === 'cold') return void this.#warm(member, seat)
-        if (told.kind === 'listening') this.#lasting.set(member, seat)
+        if (told.kind === 'listening') {
+          this.#lasting.set(member, seat)
+          this.#last.serves(member)
+        }
         if (told.kind !== 'counted') return news(told)
         this.#reports.set(member, { seat, report: told.report })
         this.#noted(told.noted)
         this.#came(told.journal)
+        if (this.#lasting.has(member)) this.#last.keep(() => this.#hottest(member))
       })
       spawned.then(failure => {
         this.#asking.remove(member)
         this.#lasting.delete(member)
+        this.#last.ended(member)
         this.#bury(member)
         ended(failure)
       })
@@ -112,16 +119,20 @@ export class Processes implements Kind {
   }
 
   /**
-   * Tells one that begins what another one has read most: whose seat it takes, or who has served longest.
-   * None has read anything when the first ones begin.
+   * Tells one that begins what another one has read most: whose seat it takes, or who has served longest; if
+   * none lives, what one of them had read that did. None has read anything when the first ones begin.
    */
   async #warm(member: Member, seat: number): Promise<void> {
     const all = [...this.#lasting]
     const before = all.find(([, of]) => of === seat)
     const [from] = before ?? all[0] ?? []
-    const hot = from && (await this.#asking.askOne(from, 'hottest', undefined))
+    const hot = (from && (await this.#hottest(from))) ?? this.#last.giveTo(member)
     const within = before === undefined ? MISSING : RESTARTED
     member.tell({ kind: 'warm', hot, within })
+  }
+
+  #hottest(member: Member): Promise<Uint8Array | undefined> {
+    return this.#asking.askOne(member, 'hottest', undefined)
   }
 
   /** What all that live answer to a question; rejects if one of them does not. */
