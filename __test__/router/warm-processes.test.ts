@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { RouterOptions } from 'breakwater/router'
+import { Redis } from 'ioredis'
 import { calls, hasRedis, info, startProcesses } from './store/support.ts'
 import { Raw } from './support.ts'
 
@@ -57,6 +58,64 @@ fronted('what was read is in memory after a restart of all processes', async t =
     await until(() => router.stats().routes[0]!.warmed >= 2 * KEYS * round)
   }
 })
+
+/** Numbers below `count`, low ones more often by Zipf's law, the same ones each time. */
+function zipf(count: number) {
+  const sums: number[] = []
+  for (let n = 1; n <= count; n++) sums.push((sums.at(-1) ?? 0) + 1 / n)
+  let seed = 1
+  return () => {
+    seed = (seed * 48271) % 2147483647
+    const drawn = (seed / 2147483647) * sums.at(-1)!
+    let [low, high] = [0, count - 1]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (sums[middle]! < drawn) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+for (const maxBytes of ['1mb', '2mb', '4mb']) {
+  fronted(
+    `after restarts the first reads hit as before, in ${maxBytes} for more than fits`,
+    async t => {
+      const { router, port, behind } = await startProcesses(t, { workers: 1, maxBytes })
+      const direct = await Raw.open(t, behind.port)
+      const [count, draw] = [30_000, zipf(30_000)]
+      const value = 'v'.repeat(100)
+      for (let at = 0; at < count; at += 1000) {
+        const pairs = Array.from({ length: 1000 }, (_, n) => [`key:${at + n}`, value])
+        await direct.send('MSET', ...pairs.flat())
+      }
+      await direct.send('GET', 'key:0')
+      /** The share of so many reads that the store does not see. */
+      const hits = async (reads: number) => {
+        const client = new Redis(port)
+        const before = await calls(direct, 'get')
+        for (let at = 0; at < reads; at += 500) {
+          const pipeline = client.pipeline()
+          for (let n = 0; n < 500; n++) pipeline.get(`key:${draw()}`)
+          await pipeline.exec()
+        }
+        client.disconnect()
+        return 1 - ((await calls(direct, 'get')) - before) / reads
+      }
+      await hits(60_000)
+      // A thousand reads alone are a sample by which chance decides.
+      let [before, after] = [0, 0]
+      for (let round = 0; round < 5; round++) {
+        before += await hits(5000)
+        await router.restart()
+        after += await hits(1000)
+      }
+      t.true(before > 0.5 * 5 && before < 0.95 * 5, `${before / 5}`)
+      t.true(after >= 0.95 * before, `${after / 5} after ${before / 5}`)
+      t.log(`${(before / 5).toFixed(3)}, then ${(after / 5).toFixed(3)}`)
+    },
+  )
+}
 
 fronted('one that takes the place of one that was killed begins with what another has', async t => {
   const { router, processes, cold } = await warmed(t)
