@@ -1,5 +1,6 @@
 // What a node remembers and reads whose workers are processes: looked at, forgotten, watched and recorded
 // as if it were one memory, in front of a real Redis.
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -119,6 +120,33 @@ fronted('a process that ends is not waited for, and one that stands still is tol
   t.like(await memory.inspect('a'), { memory: 'nothing' })
 })
 
+fronted('a process that takes long to begin is waited for until it serves', async t => {
+  const folder = folderOf(t, 'slow-process')
+  const at = (name: string) => join(folder, name)
+  const [gate, begins, hooks] = [at('gate'), at('begins'), at('hooks.mjs')]
+  writeFileSync(
+    hooks,
+    `import { existsSync, writeFileSync } from 'node:fs'
+    if (existsSync(${JSON.stringify(gate)})) writeFileSync(${JSON.stringify(begins)}, '')
+    while (existsSync(${JSON.stringify(gate)})) await new Promise(done => setTimeout(done, 20))
+    export default { onConnect: () => undefined }`,
+  )
+  const { router, memory, port, direct } = await start(t, { hooks })
+  await direct.send('SET', 'a', '1')
+  const clients = await clientsOf(t, port)
+  for (const client of clients.values()) await client.send('GET', 'a')
+  writeFileSync(gate, '')
+  const restarted = router.restart()
+  await until(() => existsSync(begins))
+  // Longer than one that serves may take to answer.
+  const early = await Promise.race([memory.flush(), sleep(6000, 'it waits')])
+  t.is(early, 'it waits')
+  const asked = memory.inspect('a')
+  rmSync(gate)
+  t.like(await asked, { memory: 'nothing' })
+  await restarted
+})
+
 fronted(
   'a recording is of all processes, with one hash for a key, in the order of time',
   async t => {
@@ -143,18 +171,20 @@ fronted(
         rows.push(...lines.map(line => line.split(',')))
       }
     })()
+    /** Done once that is so; fails if the recording does. */
+    const once = (condition: () => boolean) => Promise.race([taken, until(condition)])
     // All of the processes record.
-    await until(() => begun)
+    await once(() => begun)
     const read = async (key: string) => {
       for (let n = 0; n < 100; n++) for (const client of clients) await client.send('GET', key)
     }
     await read('a')
-    await until(() => rows.length === 200)
+    await once(() => rows.length === 200)
     // Those to come take part from their beginning on.
     await router.restart()
     clients = [...(await clientsOf(t, port)).values()]
     await read('b')
-    await until(() => rows.length === 400)
+    await once(() => rows.length === 400)
     over.abort()
     await taken
     const keys = rows.map(([, key]) => key)

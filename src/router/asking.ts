@@ -6,7 +6,9 @@ import type { Member } from './workers.ts'
 
 /** How long a process may take to answer, in milliseconds: it serves clients meanwhile. */
 const PATIENCE = 5000
-/** And to look through all of its memory; or so, while another one waits for that. */
+/** Or until it serves, if it begins: it has yet to load, and to read what others have read most. */
+const BEGINS = 60_000
+/** Or to look through all of its memory; or so, while another one waits for that. */
 const OTHERS: { [Q in keyof Questions]?: number } = { invalidatePrefix: 60_000, hottest: 2000 }
 
 /** What a process has answered. */
@@ -21,17 +23,24 @@ type Awaited = (answered: { answer: unknown } | undefined) => void
 export class Asking {
   /** By the processes, and by the numbers of what they were asked. */
   readonly #awaited = new Map<Member, Map<number, Awaited>>()
+  readonly #serving = new Set<Member>()
   #number = 0
 
-  /** A process has begun: it answers once it serves. */
+  /** A process begins: it answers once it serves. */
   add(member: Member): void {
     this.#awaited.set(member, new Map())
+  }
+
+  /** A process that began serves. */
+  serves(member: Member): void {
+    this.#serving.add(member)
   }
 
   /** A process is gone: it is not waited for. */
   remove(member: Member): void {
     const awaited = this.#awaited.get(member)
     this.#awaited.delete(member)
+    this.#serving.delete(member)
     for (const done of awaited?.values() ?? []) done(undefined)
   }
 
@@ -70,7 +79,7 @@ export class Asking {
 
   #one(member: Member, awaited: Map<number, Awaited>, asked: Question) {
     const number = this.#number++
-    const within = OTHERS[asked.question] ?? PATIENCE
+    const within = this.#serving.has(member) ? (OTHERS[asked.question] ?? PATIENCE) : BEGINS
     return new Promise<{ answer: unknown } | undefined>((resolve, reject) => {
       const cancel = timersOf(undefined).after(within, () => {
         awaited.delete(number)

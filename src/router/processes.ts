@@ -94,6 +94,7 @@ export class Processes implements Kind {
         if (told.kind === 'listening') {
           this.#lasting.set(member, seat)
           this.#last.serves(member)
+          this.#asking.serves(member)
         }
         if (told.kind !== 'counted') return news(told)
         this.#reports.set(member, { seat, report: told.report })
