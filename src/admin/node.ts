@@ -1,4 +1,5 @@
 // What every admin entrance answers: probes, where the node stands, and what it can be told to do.
+import { HOT_PATH } from '../router/hot-peer.ts'
 import type { Router } from '../router/index.ts'
 import type { AdminReply, AdminRoute } from './route.ts'
 
@@ -14,6 +15,7 @@ export function routesOf(router: Router, { reload, drain }: Orders): AdminRoute[
   return [
     { method: 'GET', path: '/livez', access: 'anybody', handle: () => ({ body: 'ok\n' }) },
     { method: 'GET', path: '/readyz', access: 'anybody', handle: () => readiness(router) },
+    { method: 'GET', path: HOT_PATH, access: 'token', handle: () => hotReads(router) },
     { method: 'GET', path: '/status', access: 'token', handle: () => ({ body: statusOf(router) }) },
     {
       method: 'GET',
@@ -58,6 +60,16 @@ function statusOf(router: Router) {
 function readiness(router: Router): AdminReply {
   const { ready, reasons } = router.status()
   return { status: ready ? 200 : 503, body: { ready, reasons } }
+}
+
+/** What it reads most, for one that begins; 409 with the reason where it does not serve. */
+async function hotReads(router: Router): Promise<AdminReply> {
+  try {
+    const body = Buffer.from(await router.hotReads())
+    return { headers: { 'content-type': 'application/octet-stream' }, body }
+  } catch (error) {
+    return refused(error)
+  }
 }
 
 /** What clients read from now on, as a trace; 409 with the reason where it is not recorded. */

@@ -6,6 +6,8 @@ interface Builtins {
   'node:child_process': typeof import('node:child_process')
   'node:crypto': typeof import('node:crypto')
   'node:fs': typeof import('node:fs')
+  'node:http': typeof import('node:http')
+  'node:https': typeof import('node:https')
   'node:os': typeof import('node:os')
   'node:tls': typeof import('node:tls')
   'node:v8': typeof import('node:v8')

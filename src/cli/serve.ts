@@ -80,6 +80,13 @@ export const serve = new Command('serve')
     'over which time clients are disconnected in the end (default: all at once)',
   )
   .option('--drain-within <duration>', 'how long each may wait for its last replies (default: 5s)')
+  .option(
+    '--warm-from <place>',
+    'begin with what is read most: of a file that the node writes, or of a node, as http://host:9121',
+  )
+  .option('--warm-token-file <file>', 'the token of the admin entrance of that node')
+  .option('--warm-every <duration>', 'how often the file is written (default: 1m)')
+  .option('--warm-budget <duration>', 'how long it may take until the node is ready (default: 5s)')
   .addOption(
     new Option('--policy <policy>', 'which entry leaves when memory is full')
       .choices([...policies])

@@ -49,6 +49,10 @@ export interface Flags {
   trackingMaxKeysPerClient?: number
   drainOver?: string
   drainWithin?: string
+  warmFrom?: string
+  warmTokenFile?: string
+  warmEvery?: string
+  warmBudget?: string
   policy: Policy
   driver: DriverName
   store?: string[]
@@ -101,6 +105,10 @@ const FLAGS: Record<string, keyof Flags> = {
   'tracking.maxKeysPerClient': 'trackingMaxKeysPerClient',
   'drain.over': 'drainOver',
   'drain.within': 'drainWithin',
+  'warm.from': 'warmFrom',
+  'warm.tokenFile': 'warmTokenFile',
+  'warm.every': 'warmEvery',
+  'warm.budget': 'warmBudget',
   policy: 'policy',
   driver: 'driver',
   store: 'store',
@@ -144,6 +152,8 @@ const SIZES: ReadonlySet<keyof Flags> = new Set(['maxBytes', 'maxBuffers', 'maxV
 const environment = (): [path: string, variable: string, value: string | undefined][] => [
   ['password', 'BREAKWATER_PASSWORD', process.env.BREAKWATER_PASSWORD],
   ['store', 'BREAKWATER_STORE', process.env.BREAKWATER_STORE],
+  ['warm.from', 'BREAKWATER_WARM_FROM', process.env.BREAKWATER_WARM_FROM],
+  ['warm.tokenFile', 'BREAKWATER_WARM_TOKEN_FILE', process.env.BREAKWATER_WARM_TOKEN_FILE],
   ['admin.listen', 'BREAKWATER_ADMIN', process.env.BREAKWATER_ADMIN],
   ['admin.tokenFile', 'BREAKWATER_ADMIN_TOKEN_FILE', process.env.BREAKWATER_ADMIN_TOKEN_FILE],
 ]

@@ -1,6 +1,7 @@
 // What a process answers when it is asked of its memory, and of what its clients read.
 import { machineNow } from '../base/runtime.ts'
 import type { NativeRouter } from '../native/router.ts'
+import { MOST_BYTES, MOST_READS } from './hot-reads.ts'
 import { NativeMemory } from './memory.ts'
 import type { News, Question, Questions, Recording } from './messages.ts'
 
@@ -10,10 +11,6 @@ export interface Habits {
   listens: boolean
   recording: Recording | undefined
 }
-
-/** The most reads that another process begins with, and the most bytes of their words. */
-const MOST_READS = 100_000
-const MOST_BYTES = 8 * 1024 * 1024
 
 type Answers = {
   [Q in keyof Questions]: (

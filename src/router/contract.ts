@@ -81,6 +81,12 @@ export interface Router {
    * @throws BreakwaterError (`ERR_ROUTER_STATE`): it is being recorded already, or does not serve
    */
   record(signal: AbortSignal): AsyncIterable<string>
+  /**
+   * What it reads most, for another node's {@link RouterOptions.warm}: the words of requests, and no values.
+   *
+   * @throws BreakwaterError (`ERR_ROUTER_STATE`): it does not serve, or is in front of no store
+   */
+  hotReads(): Promise<Uint8Array>
   /** What drives the sockets, once it listens: see {@link RouterOptions.driver}. */
   readonly driver: 'native' | 'net' | undefined
 }

@@ -56,7 +56,7 @@ export type Order =
   | { kind: 'reload'; edition: Edition }
   /** Processes alone are asked: `answered` is the answer, by the same number. */
   | ({ kind: 'ask'; number: number } & Question)
-  /** To read what another process has read most, for so many milliseconds at most, and then to serve. */
+  /** To read what is read most, for so many milliseconds at most, and then to serve: `warmed` is the answer. */
   | { kind: 'warm'; hot: Uint8Array | undefined; within: number }
   /** To answer what it received, and to end. */
   | { kind: 'stop'; drain: Drain }
@@ -65,6 +65,8 @@ export type Order =
 export type News =
   /** It could serve, and asks what to read first: processes alone do. */
   | { kind: 'cold' }
+  /** It has read what it was told of, and served already. */
+  | { kind: 'warmed' }
   /** It serves. */
   | { kind: 'listening'; driver: 'native' | 'net' }
   /** A bug has cost clients their connections. */

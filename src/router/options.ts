@@ -28,6 +28,7 @@ import { type CheckedStore, checkStore, type StoreOptions } from './store-url.ts
 import type { StoreTlsOptions, TlsOptions } from './tls.ts'
 import { readTokens, type TokenOptions } from './tokens.ts'
 import { checkUsers, type RouterUser } from './users.ts'
+import { checkWarm, type RouterWarmOptions } from './warm.ts'
 
 /**
  * What drives the sockets: `'native'`, in the event loop of each thread without JavaScript (Node.js
@@ -176,6 +177,10 @@ export interface RouterOptions {
   logLevel?: LogLevel | undefined
   /** Whether it is told of each client that comes and leaves. Default: `false`. */
   logConnections?: boolean | undefined
+  /**
+   * With what is read most it begins, in front of a store: it is ready once it has read that. Default: cold.
+   */
+  warm?: RouterWarmOptions | undefined
   /** How a store of `rediss://` is met. */
   storeTls?: StoreTlsOptions | undefined
   /** The certificates by which clients are met: they speak TLS. Default: none, they do not. */
@@ -218,6 +223,7 @@ const KNOWN: readonly string[] = [
   'logger',
   'logLevel',
   'logConnections',
+  'warm',
   'storeTls',
   'tls',
 ] satisfies (keyof RouterOptions)[]
@@ -286,6 +292,11 @@ export function check(options: RouterOptions, version: string): NativeOptions {
     throw new OptionCombinationError('connections', 'given', "driver 'net'", why)
   }
   const identity = options.identity === undefined ? undefined : identityOf(options)
+  if (options.warm !== undefined && options.store === undefined) {
+    const why = 'what is read most is read of a store'
+    throw new OptionCombinationError('warm', 'given', 'no store', why)
+  }
+  checkWarm(options.warm)
   checkDrain(options.drain)
   const pinned = checkHotKeys(options.hotKeys)
   for (const hook of ['onHotKey', 'onStore'] as const) {

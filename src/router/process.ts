@@ -60,10 +60,8 @@ async function serve({ edition, shares, habits }: ProcessAssignment): Promise<vo
     served,
     hooks,
     answer,
-    async warm(hot, within) {
-      if (hot !== undefined) await served.warm(hot, within)
-      served.enter(shares)
-    },
+    warm: served.warm,
+    enter: () => served.enter(shares),
     reload: next => disconnect(router.id, reloadRouter(router.id, next.checked, next)),
   })
   const count = () => {

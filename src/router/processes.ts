@@ -136,6 +136,12 @@ export class Processes implements Kind {
     return this.#asking.askOne(member, 'hottest', undefined)
   }
 
+  /** What the process reads most that has served longest. */
+  async hottest(): Promise<Uint8Array | undefined> {
+    const [oldest] = this.#lasting.keys()
+    return oldest && this.#hottest(oldest)
+  }
+
   /** What all that live answer to a question; rejects if one of them does not. */
   ask<Q extends keyof Questions>(question: Q, of: Questions[Q]['of']): Promise<Answered<Q>[]> {
     return this.#asking.ask(question, of)

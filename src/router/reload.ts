@@ -14,6 +14,7 @@ import { check, type DriverName, type RouterOptions, speaksTls } from './options
 import type { Mode } from './status.ts'
 import { described } from './store-url.ts'
 import { readStoreTls, readTls } from './tls.ts'
+import { type CheckedWarm, checkWarm } from './warm.ts'
 
 /** How many bytes the keys of session tickets have. */
 const TICKET_KEYS = 48
@@ -27,6 +28,7 @@ export interface Running {
   mode: Mode
   driver: DriverName
   drain: Drain
+  warm: CheckedWarm | undefined
   tls: NetTls | undefined
   storeTls: NativeStoreTls | undefined
   /** The module of hooks, as its file is now, or hooks themselves. */
@@ -50,6 +52,7 @@ export function run(options: RouterOptions, version: string, before?: Running): 
     // A store is understood by the native driver alone.
     driver: options.store === undefined ? (options.driver ?? 'auto') : 'native',
     drain: checkDrain(options.drain),
+    warm: checkWarm(options.warm),
     tls: options.tls === undefined ? undefined : { ...readTls(options.tls), ticketKeys },
     storeTls: speaksTls(checked) ? readStoreTls(options.storeTls) : undefined,
     hooks: typeof options.hooks === 'string' ? findModule(options.hooks) : options.hooks,
@@ -171,6 +174,7 @@ export function changesBetween(before: Running, next: Running): string[] {
     ...single('connections.handshakes', ({ checked }) => checked.maxHandshakes),
     ...single('drain.over', ({ drain }) => drain.over),
     ...single('drain.within', ({ drain }) => drain.within),
+    ...warmChanges(before.warm, next.warm),
     ...single('tracking.maxKeys', ({ checked }) => checked.trackedKeys),
     ...single('tracking.maxKeysPerClient', ({ checked }) => checked.trackedKeysPerClient),
     ...listed(old.users ?? [], now.users ?? [], ({ name }) => `users[${name}]`),
@@ -210,6 +214,13 @@ function workersOf({ checked }: Running): number {
 export function areSame(one: Running['hooks'], other: Running['hooks']): boolean {
   if (isModule(one) && isModule(other)) return isSame(one, other)
   return one === other
+}
+
+/** What differs in how it begins, and what it keeps for that. */
+function warmChanges(old: CheckedWarm | undefined, now: CheckedWarm | undefined): string[] {
+  if (old === undefined || now === undefined) return same(old, now) ? [] : ['warm']
+  const parts = Object.keys(now) as (keyof CheckedWarm)[]
+  return parts.filter(part => !same(old[part], now[part])).map(part => `warm.${part}`)
 }
 
 /** What differs in which tokens are taken. */

@@ -18,8 +18,9 @@ import { breakerChanges } from './breaker.ts'
 import { partsOf } from './config.ts'
 import type { ReloadResult, Router } from './contract.ts'
 import { disconnect } from './driver.ts'
-import { type ListenOptions, plan, type RouterAddress } from './entrances.ts'
+import { type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { hotKeyChanges } from './hot-keys.ts'
+import { readsIn, sealed } from './hot-reads.ts'
 import { NativeMemory, type RouterMemory } from './memory.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { ProcessMemory } from './process-memory.ts'
@@ -30,6 +31,7 @@ import { after, type State, type Step, stateError } from './state.ts'
 import { imbalanceIn, type Report, type RouterStats } from './stats.ts'
 import { type DrainProgress, type RouterStatus, unready } from './status.ts'
 import { RouterTelling } from './telling.ts'
+import { WarmStart } from './warm-start.ts'
 import { Watch } from './watch.ts'
 import { LEEWAY } from './workers.ts'
 
@@ -89,6 +91,15 @@ class ThreadedRouter implements Router {
     () => this.#reader().audit(),
     error => this.#log.auditFailed(error),
   )
+  readonly #warm = new WarmStart({
+    hottest: () => this.#serving.hottest(),
+    warm: async (reads, within) => this.#serving.warm?.(reads, within),
+    began: (from, { reads, took, why }) => {
+      if (reads === undefined) this.#log.beganCold(from, why)
+      else this.#log.beganWarm(from, readsIn(reads), took)
+    },
+    failed: (path, error) => this.#log.notKept(path, error),
+  })
   /** By which the audit and the log read to the end: a driver of this thread lets its own router go. */
   #auditor: NativeRouter | undefined
   #closed: Promise<void> | undefined
@@ -137,7 +148,7 @@ class ThreadedRouter implements Router {
       throw error
     }
     this.#running = { ...this.#running, entrances: plans }
-    const opening = this.#serving.open(plans)
+    const opening = this.#open(plans)
     this.#opening = opening.catch(() => {})
     try {
       const addresses = await opening
@@ -145,20 +156,29 @@ class ThreadedRouter implements Router {
       if (this.#state !== 'open') throw stateError('the router was closed before it listened')
       this.#addresses = addresses
       this.#since = { at: dateNow(), from: now() }
-      const [first] = addresses
-      this.#native.setAddress(first!.address, first!.port)
       this.#watch(this.#running.options)
+      this.#warm.keep(this.#running.warm)
       this.#log.listening(this.status())
-      return first!
+      return addresses[0]!
     } catch (error) {
       if (this.#state === 'opening') this.#step('failed')
       throw error
     }
   }
 
+  /** Lets clients in, and reads what is read most. */
+  async #open(plans: Plan[]): Promise<RouterAddress[]> {
+    const addresses = await this.#serving.open(plans)
+    const [{ address, port }] = addresses as [RouterAddress]
+    this.#native.setAddress(address, port)
+    await this.#warm.begin(this.#running.warm)
+    return addresses
+  }
+
   close(): Promise<void> {
     if (this.#closed === undefined) {
       this.#step('close')
+      this.#warm.end()
       this.#closed = this.#close()
     }
     return this.#closed
@@ -209,7 +229,10 @@ class ThreadedRouter implements Router {
       this.#running = next
       this.#log.use(next.options)
       this.#audit.use(audit)
-      if (this.#state === 'open') this.#watch(next.options)
+      if (this.#state === 'open') {
+        this.#watch(next.options)
+        this.#warm.keep(next.warm)
+      }
       await this.#serving.workers?.reload(editionOf(next))
       await this.#serving.workers?.resize(next.checked.threads)
       if (next.tls !== undefined) await this.#serving.spread?.(next.tls)
@@ -275,7 +298,8 @@ class ThreadedRouter implements Router {
   status(): RouterStatus {
     const ready = this.isReady
     const left = this.#state === 'closed' ? 0 : this.stats().clients
-    const why = unready[this.#state] ?? 'no store behind it has answered yet'
+    const cold = this.#warm.isBeginning ? 'it reads what is read most' : undefined
+    const why = cold ?? unready[this.#state] ?? 'no store behind it has answered yet'
     return {
       state: this.#state,
       ready,
@@ -319,6 +343,14 @@ class ThreadedRouter implements Router {
     return recordingOf(this.#serving.tape, () => this.#state === 'open', signal)
   }
 
+  async hotReads(): Promise<Uint8Array> {
+    if (this.#state !== 'open' || this.memory === undefined) {
+      const why = this.memory === undefined ? 'in front of no store' : this.#state
+      throw stateError(`a router that is ${why} has no hot reads to tell`)
+    }
+    return sealed((await this.#serving.hottest()) ?? new Uint8Array())
+  }
+
   #reader(): NativeRouter {
     this.#auditor ??= attachRouter(this.#native.id)
     return this.#auditor
@@ -339,6 +371,7 @@ class ThreadedRouter implements Router {
     this.#addresses = []
     // What is opening is there only then to be closed.
     await this.#opening
+    await this.#warm.close()
     await this.#serving.stop?.(this.#running.drain)
     this.stats()
     this.#audit.note('close')

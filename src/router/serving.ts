@@ -13,6 +13,7 @@ import {
 } from './entrances.ts'
 import type { CheckedHooks } from './hooks/define.ts'
 import { checkedOf, moduleOf } from './hooks/module.ts'
+import { MOST_BYTES, MOST_READS } from './hot-reads.ts'
 import { NetServers, type NetTls } from './net.ts'
 import type { DriverName } from './options.ts'
 import type { ProcessMemory } from './process-memory.ts'
@@ -69,6 +70,8 @@ export class Serving {
   report: () => Report | undefined = () => undefined
   /** Connects to the store. */
   meet: (() => void) | undefined
+  /** Reads of the store what is read most, for so many milliseconds at most. */
+  warm: ((hot: Uint8Array, within: number) => Promise<void>) | undefined
   /** Makes hooks ready; what it gives puts them into force where no workers serve. */
   prepareHooks: ((hooks: Running['hooks']) => Promise<() => void>) | undefined
   /** Tells the driver `net` of this thread of new certificates. */
@@ -82,6 +85,12 @@ export class Serving {
   /** How many workers there are. */
   counts(): WorkerCounts {
     return this.workers?.counts() ?? NOBODY
+  }
+
+  /** What is read most: of one process, if workers are such. */
+  async hottest(): Promise<Uint8Array | undefined> {
+    if (this.processes !== undefined) return this.processes.hottest()
+    return this.#router.native.hottest(MOST_READS, MOST_BYTES)
   }
 
   /** Listens by these; where it does. */
@@ -115,6 +124,7 @@ export class Serving {
     this.#uses(workers.driver)
     this.workers = workers
     this.meet = () => workers.meet()
+    this.warm = (hot, within) => workers.warm(hot, within)
     this.stop = () => workers.stop()
     this.prepareHooks = async hooks => {
       await workers.prepare(moduleOf(hooks))
@@ -198,6 +208,7 @@ export class Serving {
       }
     }
     this.meet = () => sockets?.meet()
+    this.warm = async (hot, within) => sockets?.warm(hot, within)
     this.stop = async how => {
       for (const entrance of entrances) entrance.close()
       await sockets?.drain(how)

@@ -57,6 +57,26 @@ export class RouterTelling {
     )
   }
 
+  /** It has begun with what is read most. */
+  beganWarm(from: string, reads: number, took: number): void {
+    const message = `began warm: ${reads} reads of ${from} in ${took} ms`
+    this.#log.info('began_warm', { from, reads, took }, message)
+  }
+
+  /** It has not; `why` is what was wrong, if anything was. */
+  beganCold(from: string, why: Error | undefined): void {
+    const reason = why?.message ?? 'there is no such file yet'
+    const fields = [{ from, reason }, `began cold: ${from}: ${reason}`] as const
+    if (why === undefined) this.#log.info('began_cold', ...fields)
+    else this.#log.warn('began_cold', ...fields)
+  }
+
+  /** What it reads most is not kept for the next one. */
+  notKept(file: string, { message: reason }: Error): void {
+    const message = `what is read most is not written to ${file}: ${reason}`
+    this.#log.warn('hot_reads_not_kept', { file, reason }, message)
+  }
+
   reloaded(changed: string[]): void {
     const what = changed.join(', ') || 'nothing has changed'
     this.#log.info('reloaded', { changed }, `reloaded: ${what}`)

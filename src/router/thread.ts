@@ -40,7 +40,7 @@ async function start(): Promise<void> {
   const served = driver === 'net' ? undefined : serveNatively(router, shares, faults, failed, hooks)
   if (served !== undefined) {
     // The native drivers of a router are told of an edition all at once.
-    return work(line, { driver: 'native', served, hooks, reload() {} })
+    return work(line, { driver: 'native', served, hooks, warm: served.warm, reload() {} })
   }
   if (driver === 'native') throw new NativeDriverError()
   const servers = NetServers.attach(router, tls, failed)

@@ -24,8 +24,10 @@ export interface Work {
   /** What has a say in requests. */
   hooks: CheckedHooks | undefined
   reload(edition: Edition): void | Promise<void>
-  /** Reads what another process has read most, and lets clients in: without it they are let in already. */
-  warm?(hot: Uint8Array | undefined, within: number): Promise<void>
+  /** Reads of the store what is read most, for so many milliseconds at most. */
+  warm?(hot: Uint8Array, within: number): Promise<void>
+  /** Lets clients in, once it has read what is read most: without it they are let in already. */
+  enter?(): void
   /** Answers what a process is asked. */
   answer?(question: Question): unknown
 }
@@ -33,8 +35,8 @@ export interface Work {
 /** Tells that clients are served, and does what is asked, until the end. */
 export function work(line: Line, how: Work): void {
   const { driver, served, reload, warm, answer } = how
-  let { hooks } = how
-  line.tell(warm === undefined ? { kind: 'listening', driver } : { kind: 'cold' })
+  let { hooks, enter } = how
+  line.tell(enter === undefined ? { kind: 'listening', driver } : { kind: 'cold' })
   const obey = async (order: Exclude<Order, { kind: 'meet' }>) => {
     switch (order.kind) {
       case 'prepare':
@@ -45,7 +47,10 @@ export function work(line: Line, how: Work): void {
       case 'ask':
         return line.tell({ kind: 'answered', number: order.number, answer: await answer?.(order) })
       case 'warm':
-        await warm?.(order.hot, order.within)
+        if (order.hot !== undefined) await warm?.(order.hot, order.within)
+        if (enter === undefined) return line.tell({ kind: 'warmed' })
+        enter()
+        enter = undefined
         return line.tell({ kind: 'listening', driver })
       case 'stop':
         await served.drain(order.drain)

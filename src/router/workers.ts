@@ -72,6 +72,8 @@ interface Worker {
   reloads: (() => void)[]
   /** Those who wait until it has read hooks, or cannot. */
   prepares: ((refusal?: Refusal) => void)[]
+  /** Those who wait until it is warm. */
+  warms: (() => void)[]
 }
 
 /** Workers that accept from the same entrances. */
@@ -190,13 +192,24 @@ export class Workers {
     for (const { member } of this.#workers) member.tell({ kind: 'meet' })
   }
 
+  /** Has workers read what is read most: one of those that share a memory, all of the others. */
+  async warm(hot: Uint8Array, within: number): Promise<void> {
+    const isShared = this.#serving.kind.mode === 'threads'
+    const warmed = [...this.#workers].slice(0, isShared ? 1 : undefined).map(each => {
+      each.member.tell({ kind: 'warm', hot, within })
+      return new Promise<void>(resolve => void each.warms.push(resolve))
+    })
+    await Promise.all(warmed)
+  }
+
   /** Starts a worker; done when it listens. */
   async #start(seat = this.#freeSeat()): Promise<void> {
     let end = () => {}
     const gone = new Promise<void>(resolve => {
       end = resolve
     })
-    const [reloads, prepares]: [Worker['reloads'], Worker['prepares']] = [[], []]
+    const [reloads, warms]: [Worker['reloads'], Worker['warms']] = [[], []]
+    const prepares: Worker['prepares'] = []
     let why: Error | undefined
     await new Promise<void>((resolve, reject) => {
       const news = (told: News) => {
@@ -205,6 +218,7 @@ export class Workers {
         else if (told.kind === 'refused') why = refused(told.refusal)
         else if (told.kind === 'prepared') prepares.shift()?.(told.refusal)
         else if (told.kind === 'reloaded') reloads.shift()?.()
+        else if (told.kind === 'warmed') warms.shift()?.()
         else if (told.kind === 'listening') {
           worker.serves = true
           this.#driver = told.driver
@@ -215,13 +229,13 @@ export class Workers {
         const isWanted = this.#workers.delete(worker)
         this.#living.delete(worker)
         end()
-        for (const done of [...reloads.splice(0), ...prepares.splice(0)]) done()
+        for (const done of [reloads, prepares, warms].flatMap(all => all.splice(0))) done()
         // Before it listened, whoever started it decides what to do.
         if (!worker.serves) reject(why ?? failure)
         else if (isWanted) this.#replace(failure)
       }
       const member = this.#serving.kind.start({ seat, news, ended })
-      const worker: Worker = { seat, member, serves: false, gone, reloads, prepares }
+      const worker: Worker = { seat, member, serves: false, gone, reloads, prepares, warms }
       this.#workers.add(worker)
       this.#living.add(worker)
       if (this.#meets) member.tell({ kind: 'meet' })

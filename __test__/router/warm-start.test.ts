@@ -1,0 +1,466 @@
+// A node begins with what is read most, of a file that it keeps itself or of another node: it is not ready
+// before, nothing that it is told keeps it from serving, and no value is handed over.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSocket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { createAdmin } from 'breakwater/admin'
+import { createRouter, type LogFields, type RouterOptions } from 'breakwater/router'
+import { ask, portOf } from '../admin/support.ts'
+import { folderOf } from '../helpers/folders.ts'
+import { calls, hasRedis } from './store/support.ts'
+import { Raw, redis, serve } from './support.ts'
+
+const fronted = hasRedis ? test : test.skip
+const KEYS = 2000
+const TOKEN = 'a-token-of-some-letters'
+const MODES: RouterOptions[] = [{ threads: 2 }, { threads: 0 }, { mode: 'processes', workers: 2 }]
+
+async function until(condition: () => boolean | Promise<boolean>) {
+  while (!(await condition())) await sleep(5)
+}
+
+/** Keys by Zipf's law, always the same ones. */
+function* zipf(seed = 7): Generator<string, never> {
+  const sums = [0]
+  for (let rank = 1; rank <= KEYS; rank++) sums.push(sums.at(-1)! + rank ** -0.99)
+  for (let state = seed; ; ) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    const at = (state / 2 ** 32) * sums.at(-1)!
+    yield `key:${sums.findIndex(sum => sum > at) - 1}`
+  }
+}
+
+/** A store that holds all keys, each with a value that is to stay there. */
+async function storeOf(t: ExecutionContext) {
+  t.timeout(180_000)
+  const { port } = await redis(t)
+  const direct = await Raw.open(t, port)
+  const pairs = Array.from({ length: KEYS }, (_, at) => [`key:${at}`, `value-of-${at}`])
+  await direct.send('MSET', ...pairs.flat())
+  return { direct, store: `redis://127.0.0.1:${port}` }
+}
+
+/** Reads so often; which share of that the store is not asked for. */
+async function hits(direct: Raw, client: Raw, keys: Iterator<string>, count: number) {
+  const before = await calls(direct, 'get')
+  for (let read = 0; read < count; read++) await client.send('GET', keys.next().value!)
+  return 1 - ((await calls(direct, 'get')) - before) / count
+}
+
+/** A node of this process that begins, and what it tells of that. */
+function beginner(t: ExecutionContext, options: RouterOptions) {
+  const told: LogFields[] = []
+  const hear = (fields: LogFields) => void told.push(fields)
+  const router = createRouter({
+    maxBytes: '64mb',
+    threads: options.workers === undefined ? 1 : undefined,
+    ...options,
+    logger: { debug: hear, info: hear, warn: hear, error: hear },
+  })
+  t.teardown(() => router.close())
+  const begun = () => told.find(({ event }) => event.startsWith('began_'))
+  return { router, told, begun }
+}
+
+/** A node that has answered what `zipf` reads, its entrance and its hit ratio. */
+async function experienced(t: ExecutionContext, options: RouterOptions, direct: Raw) {
+  const { router } = beginner(t, options)
+  const { port } = await router.listen({ port: 0 })
+  // Both processes, if there are two.
+  const clients = await Promise.all(Array.from({ length: 8 }, () => Raw.open(t, port)))
+  const keys = zipf()
+  for (let round = 0; round < 2; round++) {
+    for (const client of clients) await hits(direct, client, keys, 2000)
+  }
+  const ratio = await hits(direct, clients[0]!, keys, 1000)
+  const admin = createAdmin(router, { listen: '127.0.0.1:0', token: TOKEN })
+  t.teardown(() => admin.close())
+  const address = await admin.listen()
+  return { router, ratio, address }
+}
+
+function tokenIn(t: ExecutionContext): string {
+  const file = join(folderOf(t, 'token'), 'token')
+  writeFileSync(file, `${TOKEN}\n`)
+  return file
+}
+
+for (const mode of MODES) {
+  fronted(`a node begins with what another one reads most: ${JSON.stringify(mode)}`, async t => {
+    const { direct, store } = await storeOf(t)
+    const { ratio, address } = await experienced(t, { ...mode, store }, direct)
+    const warm = { from: `http://${address}`, tokenFile: tokenIn(t), budget: '60s' }
+    const { router, begun } = beginner(t, { ...mode, store, warm })
+    const opening = router.listen({ port: 0 })
+    let [done, reasons] = [false, new Set<string>()]
+    const watching = until(() => {
+      if (done) return true
+      t.false(router.isReady)
+      for (const reason of router.status().reasons) reasons.add(reason)
+      return false
+    })
+    const { port } = await opening
+    done = true
+    await watching
+    await router.warmUp()
+    t.true(reasons.has('it reads what is read most'), [...reasons].join())
+    t.true(router.isReady)
+    t.is(begun()?.event, 'began_warm')
+    t.true((begun()?.reads as number) > KEYS / 4)
+    const keys = zipf(8)
+    t.true((await hits(direct, await Raw.open(t, port), keys, 1000)) >= 0.95 * ratio)
+    await until(() => router.stats().routes[0]!.warmed > KEYS / 4)
+  })
+}
+
+for (const flags of [
+  ['--threads', '2'],
+  ['--mode', 'processes', '--workers', '2'],
+]) {
+  fronted(
+    `a node begins with what it read before it was killed, and drained: ${flags}`,
+    async t => {
+      const { direct, store } = await storeOf(t)
+      const file = join(folderOf(t, 'warm'), 'hot')
+      const start = () =>
+        serve(t, '--store', store, ...flags, '--warm-from', file, '--warm-every', '50ms')
+      const holds = (key: string) => {
+        try {
+          return readFileSync(file).includes(key)
+        } catch {
+          return false
+        }
+      }
+      const first = await start()
+      await first.says(/began cold: .*: there is no such file yet/)
+      // Which of two processes tells of its reads is its own matter: all have made them.
+      const clients = await Promise.all(Array.from({ length: 8 }, () => Raw.open(t, first.port)))
+      const keys = zipf()
+      for (const client of clients) await hits(direct, client, keys, 2000)
+      const ratio = await hits(direct, clients[0]!, keys, 1000)
+      for (const client of clients) await client.send('GET', 'key:mark')
+      await until(() => holds('key:mark'))
+      await first.stop('SIGKILL')
+      t.is(statSync(file).mode & 0o777, 0o600)
+      t.false(holds('value-of'))
+
+      const second = await start()
+      await second.says(/began warm: \d+ reads of/)
+      const client = await Raw.open(t, second.port)
+      t.true((await hits(direct, client, zipf(8), 1000)) >= 0.95 * ratio)
+      await second.stop('SIGKILL')
+
+      // What is not kept while it serves is when it drains.
+      const third = await serve(t, '--store', store, ...flags, '--warm-from', file)
+      for (const client of await Promise.all(
+        Array.from({ length: 8 }, () => Raw.open(t, third.port)),
+      )) {
+        await client.send('GET', 'key:last')
+      }
+      t.false(holds('key:last'))
+      t.is(await third.stop(), 0)
+      t.true(holds('key:last'))
+    },
+  )
+}
+
+/** Bytes behind their length. */
+function put(bytes: Uint8Array): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(bytes.length)
+  return Buffer.concat([length, bytes])
+}
+
+/** A request as a node tells of it: how often, of which database, its name, its words. */
+function told(name: string, words: string[], db = 0): Buffer {
+  const letters = Buffer.from(name)
+  letters[letters.length - 1]! |= 128
+  return put(
+    Buffer.concat([Buffer.from([1, db]), letters, ...words.map(word => put(Buffer.from(word)))]),
+  )
+}
+
+/** What a node keeps, of reads that may be none. */
+function kept(...reads: Buffer[]): Buffer {
+  const all = Buffer.concat(reads)
+  const digest = createHash('sha256').update(all).digest()
+  return Buffer.concat([Buffer.from('breakwater hot reads 1\n'), digest, all])
+}
+
+const GOOD = kept(told('get', ['key:1']), told('get', ['key:2']))
+const HUGE = 9 * 1024 * 1024
+
+/** Files with which nobody can begin: what they hold, and what is told of them. */
+const BROKEN: Record<string, [make: (file: string) => void, why: RegExp]> = {
+  missing: [() => {}, /^there is no such file yet$/],
+  empty: [file => writeFileSync(file, ''), /^it holds no hot reads$/],
+  garbage: [file => writeFileSync(file, Buffer.alloc(4096, 'ab')), /^it holds no hot reads$/],
+  truncated: [file => writeFileSync(file, GOOD.subarray(0, -3)), /^it is damaged$/],
+  'truncated in its head': [file => writeFileSync(file, GOOD.subarray(0, 30)), /^it is damaged$/],
+  'of another version': [
+    file => writeFileSync(file, GOOD.toString('latin1').replace(' 1\n', ' 2\n'), 'latin1'),
+    /^it has another version$/,
+  ],
+  huge: [
+    file => {
+      writeFileSync(file, GOOD)
+      truncateSync(file, HUGE)
+    },
+    /^it is longer than \d+ bytes$/,
+  ],
+  'a folder': [file => mkdirSync(file), /^(it is no file|EISDIR.*)$/],
+  'a pipe': [file => execFileSync('mkfifo', [file]), /^it is no file$/],
+  'below a file': [file => writeFileSync(join(file, '..', 'below'), ''), /^ENOTDIR/],
+}
+
+fronted(
+  'a file that is no file of a node is told of, and the node begins cold and ready',
+  async t => {
+    const { store } = await storeOf(t)
+    for (const [name, [make, why]] of Object.entries(BROKEN)) {
+      const folder = folderOf(t, 'broken')
+      const from = join(folder, name === 'below a file' ? 'below/hot' : 'hot')
+      make(join(folder, 'hot'))
+      const { router, begun } = beginner(t, { store, warm: { from } })
+      const { port } = await router.listen({ port: 0 })
+      await router.warmUp()
+      t.true(router.isReady, name)
+      t.is(begun()?.event, 'began_cold', name)
+      t.is(begun()?.from, from)
+      t.regex(String(begun()?.reason), why, name)
+      t.is(await (await Raw.open(t, port)).send('GET', 'key:1'), '$10\r\nvalue-of-1\r\n')
+      await router.close()
+    }
+  },
+)
+
+fronted('what is no read, and what no route remembers, is not asked for', async t => {
+  const { direct, store } = await storeOf(t)
+  const from = join(folderOf(t, 'strange'), 'hot')
+  const strange = [
+    told('set', ['key:3', 'hacked']),
+    told('flushall', []),
+    told('eval', ['return 1', '0']),
+    told('config|set', ['SET', 'maxmemory', '1']),
+    told('debug|sleep', ['SLEEP', '100']),
+    told('no-such-command', ['key:3']),
+    told('get', []),
+    told('get', ['key:3', 'more']),
+    told('get', ['off:1']),
+    told('get', ['key:4'], 127),
+  ]
+  writeFileSync(from, kept(...strange, told('get', ['key:1']), put(Buffer.alloc(9, 255)), GOOD))
+  const routes = ['off:*,mode=off', '*']
+  const { router, begun } = beginner(t, { store, routes, warm: { from } })
+  const unwanted = ['set', 'flushall', 'eval', 'config|set', 'debug|sleep']
+  const before = await Promise.all(unwanted.map(name => calls(direct, name)))
+  const { port } = await router.listen({ port: 0 })
+  t.true(router.isReady)
+  t.is(begun()?.event, 'began_warm')
+  t.deepEqual(await Promise.all(unwanted.map(name => calls(direct, name))), before)
+  t.is(await direct.send('GET', 'key:3'), '$10\r\nvalue-of-3\r\n')
+  const { memory } = router
+  const knows = async (key: string) => (await memory!.inspect(key)).held !== undefined
+  t.true(await knows('key:1'))
+  t.false(await knows('off:1'))
+  t.is(await (await Raw.open(t, port)).send('GET', 'key:4'), '$10\r\nvalue-of-4\r\n')
+})
+
+/** A peer of HTTP, by its URL. */
+async function peer(t: ExecutionContext, answer: RequestListener): Promise<string> {
+  const server = createServer(answer)
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' && address?.port}`
+}
+
+/** Peers with which nobody can begin, and what is told of them. */
+const PEERS: Record<string, [answer: RequestListener, why: RegExp]> = {
+  refuses: [(_, response) => response.writeHead(401).end(), /^it answers with HTTP 401$/],
+  'fails without an end': [(_, response) => response.writeHead(500).write('a'), /HTTP 500$/],
+  'leads elsewhere': [
+    (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+    /^it answers with HTTP 302$/,
+  ],
+  'gives garbage': [(_, response) => response.end('<html>'), /^it holds no hot reads$/],
+  'is endless': [
+    (_, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536))) {}
+      }
+      response.on('drain', more)
+      more()
+    },
+    /^it is longer than \d+ bytes$/,
+  ],
+  'breaks off': [
+    (_, response) => {
+      response.writeHead(200, { 'content-length': GOOD.length })
+      response.write(GOOD.subarray(0, 40), () => response.destroy())
+    },
+    /aborted|hang up/,
+  ],
+  'hangs up': [({ socket }) => socket.destroy(), /hang up|ECONNRESET/],
+  'never answers': [() => {}, /^no answer in 100 ms$/],
+  'never ends': [
+    (_, response) => void response.write(GOOD.subarray(0, 40)),
+    /^no answer in 100 ms$/,
+  ],
+}
+
+fronted('a peer that gives nothing is told of, and the node begins cold and ready', async t => {
+  const { store } = await storeOf(t)
+  const begins = async (from: string, patient: boolean, name: string) => {
+    const warm = { from, budget: patient ? '60s' : '100ms' }
+    const { router, begun } = beginner(t, { store, warm })
+    await router.listen({ port: 0 })
+    await router.warmUp()
+    t.true(router.isReady, name)
+    t.is(begun()?.event, 'began_cold', name)
+    await router.close()
+    return String(begun()?.reason)
+  }
+  for (const [name, [answer, why]] of Object.entries(PEERS)) {
+    t.regex(await begins(await peer(t, answer), !name.startsWith('never'), name), why, name)
+  }
+  t.regex(await begins('http://127.0.0.1:1', true, 'nobody'), /ECONNREFUSED/)
+})
+
+fronted('a store that never answers costs no more than the budget', async t => {
+  const server = createSocket(() => {})
+  t.teardown(() => server.close())
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const store = `redis://127.0.0.1:${typeof address === 'object' && address?.port}`
+  const from = join(folderOf(t, 'warm'), 'hot')
+  writeFileSync(from, GOOD)
+  for (const mode of MODES) {
+    const warm = { from, budget: '100ms' }
+    const { router } = beginner(t, { ...mode, store, storeTimeout: '1h', warm })
+    await router.listen({ port: 0 })
+    t.is(router.status().state, 'open')
+    await router.close()
+  }
+})
+
+fronted('a node that begins can be closed at any moment', async t => {
+  const { store } = await storeOf(t)
+  let asked = 0
+  const from = await peer(t, () => void asked++)
+  for (const mode of MODES) {
+    const before = asked
+    const { router, told } = beginner(t, { ...mode, store, warm: { from, budget: '1h' } })
+    const opening = router.listen({ port: 0 })
+    const refused = t.throwsAsync(opening, { code: 'ERR_ROUTER_STATE' })
+    await until(() => asked > before)
+    await router.close()
+    await refused
+    t.false(told.some(({ event }) => event.startsWith('began_')))
+  }
+})
+
+fronted('clients are served while a node begins', async t => {
+  const { direct, store } = await storeOf(t)
+  let asked = 0
+  const from = await peer(t, () => void asked++)
+  const path = join(folderOf(t, 'warm'), 'node.sock')
+  for (const mode of MODES) {
+    const before = asked
+    const { router } = beginner(t, { ...mode, store, warm: { from, budget: '1h' } })
+    const opening = router.listen({ unix: path })
+    const refused = t.throwsAsync(opening)
+    await until(() => asked > before)
+    const client = await Raw.unix(t, path)
+    t.is(await client.send('GET', 'key:1'), '$10\r\nvalue-of-1\r\n')
+    t.false(router.isReady)
+    await router.close()
+    await refused
+  }
+  t.true((await calls(direct, 'get')) >= MODES.length)
+})
+
+fronted('what was read before anybody came is given to nobody who may not read it', async t => {
+  const { store } = await storeOf(t)
+  const from = join(folderOf(t, 'warm'), 'hot')
+  writeFileSync(from, GOOD)
+  const users = [{ name: 'ada', password: 'pw', acl: '~key:2 +@all' }]
+  const { router } = beginner(t, { store, users, warm: { from } } as RouterOptions)
+  const { port } = await router.listen({ port: 0 })
+  t.not((await router.memory!.inspect('key:1')).held, undefined)
+  const client = await Raw.open(t, port)
+  t.regex(await client.send('GET', 'key:1'), /^-NOAUTH/)
+  await client.send('AUTH', 'ada', 'pw')
+  t.regex(await client.send('GET', 'key:1'), /^-NOPERM/)
+  t.is(await client.send('GET', 'key:2'), '$10\r\nvalue-of-2\r\n')
+})
+
+fronted('what a node reads most is told to those who have the token, once it serves', async t => {
+  const { direct, store } = await storeOf(t)
+  const { router, address } = await experienced(t, { store }, direct)
+  t.is((await ask(address, '/hot')).status, 401)
+  const { status, headers, text } = await ask(address, '/hot', { token: TOKEN })
+  t.is(status, 200)
+  t.is(headers['content-type'], 'application/octet-stream')
+  t.true(text.startsWith('breakwater hot reads 1\n'))
+  t.true(text.includes('key:0'))
+  t.false(text.includes('value-of'))
+  await router.close()
+  t.is((await ask(address, '/hot', { token: TOKEN })).status, 409)
+  t.true(portOf(address) > 0)
+})
+
+fronted('a file that cannot be written is told of once, and the node serves', async t => {
+  const { store } = await storeOf(t)
+  const from = join(folderOf(t, 'warm'), 'gone', 'hot')
+  const { router, told } = beginner(t, { store, warm: { from, every: '10ms' } })
+  const { port } = await router.listen({ port: 0 })
+  await (await Raw.open(t, port)).send('GET', 'key:1')
+  await until(() => told.some(({ event }) => event === 'hot_reads_not_kept'))
+  await router.close()
+  t.is(told.filter(({ event }) => event === 'hot_reads_not_kept').length, 1)
+})
+
+test('options that cannot be say which, and what is allowed', t => {
+  const store = 'redis://127.0.0.1:1'
+  const check = (warm: unknown, message: RegExp, code = 'ERR_INVALID_OPTION') =>
+    t.throws(() => createRouter({ threads: 1, store, warm } as RouterOptions), { message, code })
+  const file = { from: 'hot' }
+  const node = { from: 'http://127.0.0.1:9121' }
+  check(5, /^warm must be an object \{ from, tokenFile, every, budget \}/)
+  check({}, /^warm\.from must be the path of a file, or the URL/)
+  check({ from: 5 }, /^warm\.from must be the path/)
+  check({ from: '' }, /^warm\.from must be the path/)
+  check({ from: 'a\0' }, /^warm\.from must be the path/)
+  check({ from: 'redis://127.0.0.1:1' }, /^warm\.from must be the path.*redis:/)
+  check({ from: 'http://' }, /^warm\.from must be the path/)
+  check({ from: 'file://elsewhere/hot' }, /^warm\.from must be the path/)
+  check(
+    { from: 'http://127.0.0.1:9121/hot' },
+    /^warm\.from must be no more than http:\/\/host:port/,
+  )
+  const secret = check(
+    { from: 'http://ada:pw@127.0.0.1' },
+    /^warm\.from must be without credentials/,
+  )
+  t.notRegex(String(secret?.message), /pw/)
+  check({ ...file, every: '1ms' }, /^warm\.every must be a duration from 10 ms to a day/)
+  check({ ...file, every: Infinity }, /^warm\.every must be a duration/)
+  check({ ...file, budget: '2h' }, /^warm\.budget must be a duration of an hour at the most/)
+  check({ ...node, tokenFile: 5 }, /^warm\.tokenFile must be the name of a file/)
+  check({ ...file, form: 1 }, /unknown option 'warm\.form'; did you mean 'warm\.from'/)
+  check({ ...file, tokenFile: 'x' }, /warm\.tokenFile/, 'ERR_OPTION_COMBINATION')
+  check({ ...node, every: '1m' }, /warm\.every/, 'ERR_OPTION_COMBINATION')
+  t.throws(() => createRouter({ threads: 1, warm: file }), {
+    message: /warm/,
+    code: 'ERR_OPTION_COMBINATION',
+  })
+})

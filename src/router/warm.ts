@@ -1,0 +1,91 @@
+// How a node begins warm, as options say it: where the reads come from that it makes first.
+import { checkDuration, checkShape } from '../base/checks.ts'
+import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
+import type { Duration } from '../base/types.ts'
+
+/** How a node begins with what is read most, in front of a store. */
+export interface RouterWarmOptions {
+  /**
+   * Where it is known what is read most: the path of a file, which the node itself writes, or another
+   * node, by the URL of its admin entrance, as `'http://127.0.0.1:9121'`. There are the words of requests,
+   * and no values: those are read of the store.
+   */
+  from: string | URL
+  /** A file with the token of that entrance. Default: none is shown. */
+  tokenFile?: string | undefined
+  /** How often the file is written, besides when the node drains. Default: `'1m'`. */
+  every?: Duration | undefined
+  /**
+   * How long it may take to begin; then the node is ready with what it has. An hour at the most.
+   * Default: `'5s'`.
+   */
+  budget?: Duration | undefined
+}
+
+/** The same, checked and in milliseconds. */
+export interface CheckedWarm {
+  from: { path: string } | { peer: URL; tokenFile: string | undefined }
+  every: number
+  budget: number
+}
+
+const KNOWN = ['from', 'tokenFile', 'every', 'budget'] as const
+const FROM = 'the path of a file, or the URL of an admin entrance, as http://127.0.0.1:9121'
+const SHORTEST = 10
+const HOUR = 3_600_000
+
+/** Checks the options and fills in what was left out. Throws {@link InvalidOptionError}. */
+export function checkWarm(given: RouterWarmOptions | undefined): CheckedWarm | undefined {
+  if (given === undefined) return undefined
+  const { from, tokenFile, every = '1m', budget = '5s' } = checkShape('warm', given, KNOWN)
+  if (!(from instanceof URL) && (typeof from !== 'string' || from === '' || from.includes('\0'))) {
+    throw new InvalidOptionError('warm.from', from, FROM)
+  }
+  if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
+    throw new InvalidOptionError('warm.tokenFile', tokenFile, 'the name of a file')
+  }
+  const url = from instanceof URL || /^[a-z]+:\/\//i.test(from) ? from : undefined
+  const place = url === undefined ? { path: from as string } : placeOf(url)
+  const refuse = (option: string, other: string, why: string) => {
+    throw new OptionCombinationError(option, 'given', other, why)
+  }
+  if ('peer' in place && given.every !== undefined) {
+    refuse('warm.every', 'another node as warm.from', 'nothing is written there')
+  }
+  if ('path' in place && tokenFile !== undefined) {
+    refuse('warm.tokenFile', 'a file as warm.from', 'it is for another node')
+  }
+  return {
+    from: 'peer' in place ? { ...place, tokenFile } : place,
+    every: bounded('warm.every', every, SHORTEST, 24 * HOUR, 'from 10 ms to a day'),
+    budget: bounded('warm.budget', budget, 0, HOUR, 'of an hour at the most'),
+  }
+}
+
+/** A file, or the entrance of another node. */
+function placeOf(from: string | URL): { path: string } | { peer: URL } {
+  const url = URL.canParse(`${from}`) ? new URL(`${from}`) : undefined
+  if (url?.protocol === 'file:' && url.host === '')
+    return { path: decodeURIComponent(url.pathname) }
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new InvalidOptionError('warm.from', shown(from), FROM)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new InvalidOptionError('warm.from', shown(from), 'without credentials: give tokenFile')
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new InvalidOptionError('warm.from', shown(from), 'no more than http://host:port')
+  }
+  return { peer: url }
+}
+
+/** A URL without credentials. */
+function shown(from: string | URL): string {
+  return `${from}`.replace(/\/\/[^/]*@/, '//***@')
+}
+
+function bounded(option: string, value: Duration, least: number, most: number, allowed: string) {
+  const time = Math.ceil(checkDuration(option, value))
+  if (time >= least && time <= most) return time
+  throw new InvalidOptionError(option, value, `a duration ${allowed}`)
+}
