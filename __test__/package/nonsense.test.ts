@@ -185,6 +185,7 @@ const takers: Taker[] = [
     options: 'RouterOptions',
     needs: {
       tls: { cert: 'cert.pem', key: 'key.pem' },
+      warm: { from: 'hot' },
       storeTls: { ca: 'cert.pem' },
     },
     take: given => createRouter(given),

@@ -2,9 +2,10 @@
 // before, nothing that it is told keeps it from serving, and no value is handed over.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
-import { createServer as createSocket } from 'node:net'
+import { createConnection, createServer as createSocket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -13,7 +14,7 @@ import { createRouter, type LogFields, type RouterOptions } from 'breakwater/rou
 import { ask, portOf } from '../admin/support.ts'
 import { folderOf } from '../helpers/folders.ts'
 import { calls, hasRedis } from './store/support.ts'
-import { Raw, redis, serve } from './support.ts'
+import { Raw, redis, serve, type Way } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
 const KEYS = 2000
@@ -265,10 +266,21 @@ fronted('what is no read, and what no route remembers, is not asked for', async 
   t.deepEqual(await Promise.all(unwanted.map(name => calls(direct, name))), before)
   t.is(await direct.send('GET', 'key:3'), '$10\r\nvalue-of-3\r\n')
   const { memory } = router
-  const knows = async (key: string) => (await memory!.inspect(key)).held !== undefined
+  const knows = async (key: string) => (await memory!.inspect(key)).memory === 'reply'
   t.true(await knows('key:1'))
   t.false(await knows('off:1'))
   t.is(await (await Raw.open(t, port)).send('GET', 'key:4'), '$10\r\nvalue-of-4\r\n')
+})
+
+/** A socket of this machine. */
+const unixAt = (path: string): Way => ({
+  name: 'unix',
+  flags: [],
+  async connect() {
+    const socket = createConnection(path)
+    await once(socket, 'connect')
+    return { socket, raw: socket }
+  },
 })
 
 /** A peer of HTTP, by its URL. */
@@ -379,7 +391,7 @@ fronted('clients are served while a node begins', async t => {
     const opening = router.listen({ unix: path })
     const refused = t.throwsAsync(opening)
     await until(() => asked > before)
-    const client = await Raw.unix(t, path)
+    const client = await Raw.open(t, 0, unixAt(path))
     t.is(await client.send('GET', 'key:1'), '$10\r\nvalue-of-1\r\n')
     t.false(router.isReady)
     await router.close()
@@ -395,7 +407,7 @@ fronted('what was read before anybody came is given to nobody who may not read i
   const users = [{ name: 'ada', password: 'pw', acl: '~key:2 +@all' }]
   const { router } = beginner(t, { store, users, warm: { from } } as RouterOptions)
   const { port } = await router.listen({ port: 0 })
-  t.not((await router.memory!.inspect('key:1')).held, undefined)
+  t.is((await router.memory!.inspect('key:1')).memory, 'reply')
   const client = await Raw.open(t, port)
   t.regex(await client.send('GET', 'key:1'), /^-NOAUTH/)
   await client.send('AUTH', 'ada', 'pw')

@@ -113,9 +113,12 @@ export class WarmStart {
 }
 
 /** The reads to begin with; `undefined` where none have been kept yet. */
-async function take({ from }: CheckedWarm, signal: AbortSignal): Promise<Uint8Array | undefined> {
+async function take(
+  { from, tokenFile }: CheckedWarm,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
   const bytes =
-    'path' in from ? await readHot(from.path) : await askHot(from.peer, from.tokenFile, signal)
+    'path' in from ? await readHot(from.path) : await askHot(from.peer, tokenFile, signal)
   return bytes && opened(bytes)
 }
 

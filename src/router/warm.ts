@@ -24,7 +24,8 @@ export interface RouterWarmOptions {
 
 /** The same, checked and in milliseconds. */
 export interface CheckedWarm {
-  from: { path: string } | { peer: URL; tokenFile: string | undefined }
+  from: { path: string } | { peer: URL }
+  tokenFile: string | undefined
   every: number
   budget: number
 }
@@ -56,7 +57,8 @@ export function checkWarm(given: RouterWarmOptions | undefined): CheckedWarm | u
     refuse('warm.tokenFile', 'a file as warm.from', 'it is for another node')
   }
   return {
-    from: 'peer' in place ? { ...place, tokenFile } : place,
+    from: place,
+    tokenFile,
     every: bounded('warm.every', every, SHORTEST, 24 * HOUR, 'from 10 ms to a day'),
     budget: bounded('warm.budget', budget, 0, HOUR, 'of an hour at the most'),
   }

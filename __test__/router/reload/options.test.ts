@@ -37,6 +37,27 @@ const OPTIONS: Record<
     RegExp(`^mode must be 'threads' ${RESTS} 'processes'$`),
   ],
   drain: [{}, { drain: {} }, []],
+  warm: [{ store: STORE.url }, { store: STORE.url, warm: { from: 'hot' } }, ['warm']],
+  'warm.from': [
+    { store: STORE.url, warm: { from: 'hot' } },
+    { store: STORE.url, warm: { from: 'http://127.0.0.1:1' } },
+    ['warm.from'],
+  ],
+  'warm.tokenFile': [
+    { store: STORE.url, warm: { from: 'http://127.0.0.1:1' } },
+    { store: STORE.url, warm: { from: 'http://127.0.0.1:1', tokenFile: 'token' } },
+    ['warm.tokenFile'],
+  ],
+  'warm.every': [
+    { store: STORE.url, warm: { from: 'hot' } },
+    { store: STORE.url, warm: { from: 'hot', every: '10s' } },
+    ['warm.every'],
+  ],
+  'warm.budget': [
+    { store: STORE.url, warm: { from: 'hot' } },
+    { store: STORE.url, warm: { from: 'hot', budget: '10s' } },
+    ['warm.budget'],
+  ],
   'drain.over': [{}, { drain: { over: '10s' } }, ['drain.over']],
   'drain.within': [{}, { drain: { within: '10s' } }, ['drain.within']],
   maxBytes: [{ maxBytes: '16mb' }, { maxBytes: '32mb' }, ['maxBytes']],

@@ -217,3 +217,33 @@ fn what_comes_in_no_form_that_is_known_is_left() {
         assert_eq!(runs(&world, "get"), 0);
     }
 }
+
+#[test]
+fn what_is_no_read_is_not_asked_for() {
+    let put = |bytes: &[u8]| [&(bytes.len() as u32).to_ne_bytes(), bytes].concat();
+    let told = |name: &str, words: &[&str]| {
+        let mut name = name.as_bytes().to_vec();
+        *name.last_mut().unwrap() |= 1 << 7;
+        let words = words.iter().flat_map(|word| put(word.as_bytes()));
+        put(&[vec![1, 0], name, words.collect()].concat())
+    };
+    for (name, words) in [
+        ("set", &["k", "v"][..]),
+        ("del", &["k"]),
+        ("getdel", &["k"]),
+        ("eval", &["return 1", "1", "k"]),
+        ("randomkey", &[]),
+        ("get", &["k", "more"]),
+        ("get", &[]),
+        ("no-such-command", &["k"]),
+    ] {
+        let mut world = world(1);
+        world.server.set("good", Some("v"), None);
+        world.relays[0].warm([told(name, words), told("get", &["good"])].concat());
+        world.settle();
+        assert!(!world.relays[0].is_warming());
+        let asked = runs(&world, "get");
+        assert_eq!((asked, misses(&world)), (1, [0, 1]), "{name}");
+        assert!(name == "get" || runs(&world, name) == 0, "{name}");
+    }
+}

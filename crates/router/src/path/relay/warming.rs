@@ -1,4 +1,4 @@
-//! What another process reads most is read before the first client comes. It is read of the store, as
+//! What another process or node reads most is read before clients are sent here. It is read of the store, as
 //! for a client, so that the store tells of changes: what changes meanwhile is not remembered.
 
 use super::Relay;
@@ -66,7 +66,11 @@ impl Relay {
         let mut parser = RequestParser::default();
         let Parsed::Command(len) = parser.parse(request, true) else { return None };
         let args = parser.args(&request[..len]);
+        // What comes of a file or of another node may be anything.
         let known = catalog::find(args)?;
+        if !known.cacheable || !known.takes(args.len()) {
+            return None;
+        }
         let request = Request {
             client: 0,
             user: None,
