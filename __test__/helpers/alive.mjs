@@ -313,6 +313,14 @@ const forgotten = {
     await node.close()
     rmSync(folder, { recursive: true })
   },
+  async 'router: warm'() {
+    const folder = mkdtempSync(join(tmpdir(), 'breakwater-'))
+    const [store, warm] = ['redis://127.0.0.1:1', { from: join(folder, 'hot') }]
+    const node = createRouter({ maxBytes: '16mb', threads: 1, store, warm })
+    await node.listen({ port: 0 })
+    await node.close()
+    rmSync(folder, { recursive: true })
+  },
   async 'router: onHotKey'() {
     const store = 'redis://127.0.0.1:1'
     const node = createRouter({ maxBytes: '16mb', threads: 1, store, onHotKey: () => {} })
