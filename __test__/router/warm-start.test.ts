@@ -114,7 +114,9 @@ for (const mode of MODES) {
     t.is(begun()?.event, 'began_warm')
     t.true((begun()?.reads as number) > KEYS / 4)
     const keys = zipf(8)
-    t.true((await hits(direct, await Raw.open(t, port), keys, 1000)) >= 0.95 * ratio)
+    const first = await hits(direct, await Raw.open(t, port), keys, 1000)
+    t.log(`${ratio}, then ${first}`)
+    t.true(first >= 0.95 * ratio)
     await until(() => router.stats().routes[0]!.warmed > KEYS / 4)
   })
 }
@@ -153,7 +155,9 @@ for (const flags of [
       const second = await start()
       await second.says(/began warm: \d+ reads of/)
       const client = await Raw.open(t, second.port)
-      t.true((await hits(direct, client, zipf(8), 1000)) >= 0.95 * ratio)
+      const again = await hits(direct, client, zipf(8), 1000)
+      t.log(`${ratio}, then ${again}`)
+      t.true(again >= 0.95 * ratio)
       await second.stop('SIGKILL')
 
       // What is not kept while it serves is when it drains.
@@ -391,12 +395,17 @@ fronted('clients are served while a node begins', async t => {
   for (const mode of MODES) {
     const before = asked
     const { router } = beginner(t, { ...mode, store, warm: { from, budget: '1h' } })
+    const admin = createAdmin(router, { listen: '127.0.0.1:0', token: TOKEN })
     const opening = router.listen({ unix: path })
     const refused = t.throwsAsync(opening)
     await until(() => asked > before)
     const client = await Raw.open(t, 0, unixAt(path))
     t.is(await client.send('GET', 'key:1'), '$10\r\nvalue-of-1\r\n')
-    t.false(router.isReady)
+    const { status, json } = await ask(await admin.listen(), '/readyz')
+    t.is(status, 503)
+    t.deepEqual((json as { reasons?: string[] }).reasons, ['it reads what is read most'])
+    t.is((await ask(admin.address!, '/hot', { token: TOKEN })).status, 409)
+    await admin.close()
     await router.close()
     await refused
   }
@@ -458,6 +467,7 @@ test('options that cannot be say which, and what is allowed', t => {
   check({ from: 'redis://127.0.0.1:1' }, /^warm\.from must be the path.*redis:/)
   check({ from: 'http://' }, /^warm\.from must be the path/)
   check({ from: 'file://elsewhere/hot' }, /^warm\.from must be the path/)
+  check({ from: 'file:///%E0%A4%A' }, /^warm\.from must be the path/)
   check(
     { from: 'http://127.0.0.1:9121/hot' },
     /^warm\.from must be no more than http:\/\/host:port/,

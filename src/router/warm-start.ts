@@ -6,6 +6,9 @@ import { askHot } from './hot-peer.ts'
 import { opened, sealed } from './hot-reads.ts'
 import type { CheckedWarm } from './warm.ts'
 
+/** How long a file system may take that holds up the end of the node, in milliseconds. */
+const LAST = 5000
+
 /** The node that begins. */
 interface Beginner {
   /** What it reads most. */
@@ -20,12 +23,13 @@ interface Beginner {
 
 export class WarmStart {
   readonly #node: Beginner
-  readonly #closing = new AbortController()
   #warm: CheckedWarm | undefined
   #cancel: Cancel = () => {}
   /** What is written now; never rejects. */
   #saving: Promise<void> = Promise.resolve()
-  #isBeginning = false
+  /** While it begins. */
+  #beginning: AbortController | undefined
+  #isClosing = false
   #failed = false
 
   constructor(node: Beginner) {
@@ -34,34 +38,41 @@ export class WarmStart {
 
   /** Whether the node is not warm yet. */
   get isBeginning(): boolean {
-    return this.#isBeginning
+    return this.#beginning !== undefined
   }
 
   /** Begins; done within the budget, or when the node closes. Never rejects: a cold start is one as well. */
   async begin(warm: CheckedWarm | undefined): Promise<void> {
-    if (warm === undefined) return
+    if (warm === undefined || this.#isClosing) return
     const from = 'path' in warm.from ? warm.from.path : warm.from.peer.origin
-    this.#isBeginning = true
-    const over = new AbortController()
-    const cancel = timersOf(undefined).after(warm.budget, () => over.abort(), true)
-    const signal = AbortSignal.any([over.signal, this.#closing.signal])
+    const beginning = new AbortController()
+    this.#beginning = beginning
+    const { signal } = beginning
     const start = now()
     const took = () => Math.round(now() - start)
     try {
-      const reads = await until(signal, take(warm, signal))
+      const reads = await this.#take(warm, signal)
       if (reads === undefined) return this.#node.began(from, { took: took() })
-      const within = Math.max(0, warm.budget - (now() - start))
-      // What is left of the budget is kept where it is read.
-      await until(this.#closing.signal, this.#node.warm(reads, within))
+      await until(signal, this.#node.warm(reads, Math.max(0, warm.budget - took())))
       this.#node.began(from, { reads, took: took() })
-    } catch (error) {
-      const why = over.signal.aborted ? new Error(`no answer in ${warm.budget} ms`) : error
-      if (!this.#closing.signal.aborted) {
-        this.#node.began(from, { took: took(), why: why as Error })
-      }
+    } catch (why) {
+      if (!this.#isClosing) this.#node.began(from, { took: took(), why: why as Error })
+    } finally {
+      this.#beginning = undefined
+    }
+  }
+
+  /** The reads to begin with, within the budget; `undefined` where none have been kept yet. */
+  async #take(warm: CheckedWarm, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { from, tokenFile, budget } = warm
+    const late = new Error(`no answer in ${budget} ms`)
+    const cancel = timersOf(undefined).after(budget, () => this.#beginning?.abort(late), true)
+    try {
+      const taken = 'path' in from ? readHot(from.path) : askHot(from.peer, tokenFile, signal)
+      const bytes = await until(signal, taken)
+      return bytes && opened(bytes)
     } finally {
       cancel()
-      this.#isBeginning = false
     }
   }
 
@@ -69,7 +80,7 @@ export class WarmStart {
   keep(warm: CheckedWarm | undefined): void {
     this.#cancel()
     this.#warm = warm
-    if (warm === undefined || !('path' in warm.from) || this.#closing.signal.aborted) return
+    if (warm === undefined || !('path' in warm.from) || this.#isClosing) return
     this.#cancel = timersOf(undefined).after(warm.every, () => {
       this.#save().then(() => this.#warm === warm && this.keep(warm))
     })
@@ -77,14 +88,18 @@ export class WarmStart {
 
   /** The node is to close: nothing is begun any more. */
   end(): void {
-    this.#closing.abort()
+    this.#isClosing = true
+    this.#beginning?.abort()
   }
 
-  /** Keeps it for the last time. */
+  /** Keeps it for the last time, if that does not take too long. */
   async close(): Promise<void> {
     this.end()
     this.#cancel()
-    await this.#save()
+    const over = new AbortController()
+    const cancel = timersOf(undefined).after(LAST, () => over.abort(), true)
+    await until(over.signal, this.#save()).catch(() => {})
+    cancel()
     this.#warm = undefined
   }
 
@@ -110,16 +125,6 @@ export class WarmStart {
     const reads = await this.#node.hottest()
     if (reads !== undefined && reads.length > 0) await writeHot(path, sealed(reads))
   }
-}
-
-/** The reads to begin with; `undefined` where none have been kept yet. */
-async function take(
-  { from, tokenFile }: CheckedWarm,
-  signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  const bytes =
-    'path' in from ? await readHot(from.path) : await askHot(from.peer, tokenFile, signal)
-  return bytes && opened(bytes)
 }
 
 /** What is waited for until `signal` aborts: then it rejects. */

@@ -1,4 +1,5 @@
 // How a node begins warm, as options say it: where the reads come from that it makes first.
+import { fileURLToPath } from 'node:url'
 import { checkDuration, checkShape } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import type { Duration } from '../base/types.ts'
@@ -67,8 +68,7 @@ export function checkWarm(given: RouterWarmOptions | undefined): CheckedWarm | u
 /** A file, or the entrance of another node. */
 function placeOf(from: string | URL): { path: string } | { peer: URL } {
   const url = URL.canParse(`${from}`) ? new URL(`${from}`) : undefined
-  if (url?.protocol === 'file:' && url.host === '')
-    return { path: decodeURIComponent(url.pathname) }
+  if (url?.protocol === 'file:') return { path: pathOf(url) }
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new InvalidOptionError('warm.from', shown(from), FROM)
   }
@@ -79,6 +79,14 @@ function placeOf(from: string | URL): { path: string } | { peer: URL } {
     throw new InvalidOptionError('warm.from', shown(from), 'no more than http://host:port')
   }
   return { peer: url }
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch {
+    throw new InvalidOptionError('warm.from', url.href, FROM)
+  }
 }
 
 /** A URL without credentials. */
