@@ -13,7 +13,7 @@ import { createAdmin } from 'breakwater/admin'
 import { createRouter, type LogFields, type RouterOptions } from 'breakwater/router'
 import { ask, portOf } from '../admin/support.ts'
 import { folderOf } from '../helpers/folders.ts'
-import { calls, hasRedis } from './store/support.ts'
+import { calls, hasRedis, info } from './store/support.ts'
 import { Raw, redis, serve, type Way } from './support.ts'
 
 const fronted = hasRedis ? test : test.skip
@@ -440,6 +440,25 @@ fronted('what a node reads most is told to those who have the token, once it ser
   await router.close()
   t.is((await ask(address, '/hot', { token: TOKEN })).status, 409)
   t.true(portOf(address) > 0)
+})
+
+fronted('what any process reads is told of, each read once', async t => {
+  const { store } = await storeOf(t)
+  const { router } = beginner(t, { mode: 'processes', workers: 3, store })
+  const { port } = await router.listen({ port: 0 })
+  const clients = new Map<string, Raw>()
+  while (clients.size < 3) {
+    const client = await Raw.open(t, port)
+    clients.set((await info(client, 'node', 'node_process_id'))!, client)
+  }
+  const words = [...clients.values()].map(async (client, at) => {
+    await client.send('GET', 'key:all')
+    for (let key = 0; key < 50 + at; key++) await client.send('GET', `key:${at}-${key}-`)
+    return Array.from({ length: 50 + at }, (_, key) => `key:${at}-${key}-`)
+  })
+  const expected = ['key:all', ...(await Promise.all(words)).flat()]
+  const all = Buffer.from(await router.hotReads()).toString('latin1')
+  for (const key of expected) t.is(all.split(key).length, 2, key)
 })
 
 fronted('a file that cannot be written is told of once, and the node serves', async t => {

@@ -9,8 +9,9 @@ export const MOST_BYTES = 8 * 1024 * 1024
 const NAME = Buffer.from('breakwater hot reads ')
 const VERSION = Buffer.from('1\n')
 const DIGEST = 32
-/** Each read is behind its length. */
+/** Each read is behind its length, and how often it was made. */
 const LENGTH = 4
+const TIMES = 1
 const HEAD = NAME.length + VERSION.length + DIGEST
 /** The most bytes that there may be of it all. */
 export const LONGEST = HEAD + MOST_BYTES
@@ -33,10 +34,41 @@ export function opened(bytes: Buffer): Uint8Array {
 
 /** How many reads there are in what a node reads most. */
 export function readsIn(reads: Uint8Array): number {
-  const view = new DataView(reads.buffer, reads.byteOffset, reads.length)
   let count = 0
-  for (let at = 0; at + LENGTH <= reads.length; count++) at += LENGTH + view.getUint32(at, true)
+  for (const _ of each(reads)) count++
   return count
+}
+
+/** What several processes read most, in turns and each read once, as far as there is room. */
+export function mergedReads(all: readonly Uint8Array[], mostBytes = MOST_BYTES): Uint8Array {
+  if (all.length === 1) return all[0]!
+  const known = new Set<string>()
+  const merged: Uint8Array[] = []
+  let room = mostBytes
+  for (let turns = all.map(each); turns.length > 0; ) {
+    turns = turns.filter(turn => {
+      const { value: read } = turn.next()
+      if (read === undefined || room < read.length) return false
+      // How often it was made is not a part of what it is.
+      const name = read.toString('latin1', LENGTH + TIMES)
+      if (known.has(name)) return true
+      known.add(name)
+      merged.push(read)
+      room -= read.length
+      return true
+    })
+  }
+  return Buffer.concat(merged)
+}
+
+/** Each read, with the length that it is behind. */
+function* each(reads: Uint8Array): Generator<Buffer, undefined> {
+  const bytes = Buffer.from(reads.buffer, reads.byteOffset, reads.length)
+  for (let at = 0; at + LENGTH <= bytes.length; ) {
+    const end = at + LENGTH + bytes.readUInt32LE(at)
+    yield bytes.subarray(at, end)
+    at = end
+  }
 }
 
 export function tooLong(): Error {

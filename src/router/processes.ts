@@ -8,6 +8,7 @@ import { builtin } from '../base/builtin.ts'
 import type { Habits } from './answers.ts'
 import { type Answered, Asking } from './asking.ts'
 import { type Entrance, giveBack, type Share, shareAll } from './entrances.ts'
+import { mergedReads } from './hot-reads.ts'
 import { LastReads } from './last-reads.ts'
 import type { Invalidations } from './memory.ts'
 import { lasting, merged } from './merge.ts'
@@ -136,10 +137,10 @@ export class Processes implements Kind {
     return this.#asking.askOne(member, 'hottest', undefined)
   }
 
-  /** What the process reads most that has served longest. */
-  async hottest(): Promise<Uint8Array | undefined> {
-    const [oldest] = this.#lasting.keys()
-    return oldest && this.#hottest(oldest)
+  /** What all that serve read most. */
+  async hottest(): Promise<Uint8Array> {
+    const all = await Promise.all([...this.#lasting.keys()].map(member => this.#hottest(member)))
+    return mergedReads(all.filter(reads => reads !== undefined))
   }
 
   /** What all that live answer to a question; rejects if one of them does not. */

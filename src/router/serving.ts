@@ -87,7 +87,7 @@ export class Serving {
     return this.workers?.counts() ?? NOBODY
   }
 
-  /** What is read most: of one process, if workers are such. */
+  /** What is read most. */
   async hottest(): Promise<Uint8Array | undefined> {
     if (this.processes !== undefined) return this.processes.hottest()
     return this.#router.native.hottest(MOST_READS, MOST_BYTES)
