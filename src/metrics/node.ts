@@ -253,7 +253,7 @@ route(
   'counter',
   [],
   'route_warmed_total',
-  'Reads of what another process had read most, by one that began.',
+  'Reads of what another process or node had read most, by one that began.',
   of => one(of.warmed),
 )
 route('counter', [], 'route_verified_total', 'Replies from memory compared with the store.', of =>

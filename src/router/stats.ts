@@ -282,7 +282,7 @@ export interface RouteStats {
   staleGiven: number
   /** Reads before a reply's end, to replace it. */
   refreshed: number
-  /** Reads of what another process had read most, by one that began: see `mode`. */
+  /** Reads of what another process or node had read most, by one that began: see `mode`. */
   warmed: number
   /** Reads of keys that were left out since they are written too often. */
   leftOut: number
