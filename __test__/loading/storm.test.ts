@@ -51,7 +51,12 @@ async function weather({ native: { binding, flyers }, data, port }: Inside<Storm
         return
       }
       ownWaits.delete(flight)
-      if (kind === LEAD) ownLeads.set(value as number, flight)
+      if (kind === LEAD) {
+        // It may have led the flight already, and hear of both at once that another one did meanwhile.
+        const before = [...ownLeads.keys()].find(lease => ownLeads.get(lease) === flight)
+        if (before !== undefined) ownLeads.delete(before)
+        ownLeads.set(value as number, flight)
+      }
       heard[kind === LEAD ? 'turns' : 'values']++
     }
     flyers.set(instance.number, new WeakRef(fly))
