@@ -218,6 +218,23 @@ for (const { title, start } of servers) {
   })
 }
 
+test('a new process takes no more large values than fit', async t => {
+  const { port } = await servers[0]!.start(t)
+  const loader = async (id: string) => ({ name: `user ${id} `.repeat(500) })
+  const old = await open(t, 'ioredis', port, { loader, warm: { from: 'tier' } })
+  await old.ready
+  const all = Array.from({ length: 300 }, (_, id) => `${id}`)
+  for (const id of all) await old.fetch(id)
+  for (const id of all) old.get(id)
+  await inStore(t, port, all.length)
+  await old.close()
+  const given = { loader: () => t.fail() as never, warm: { from: 'tier' } } as const
+  const fresh = await open(t, 'ioredis', port, { ...given, maxBytes: '512kb' })
+  const { loaded } = await fresh.ready
+  t.true(loaded >= 50 && loaded < all.length, `${loaded}`)
+  t.is(fresh.stats().evictions, 0)
+})
+
 test('a cache with a tier needs a name, and values that can be stored', async t => {
   const given = { open: () => t.fail() as never }
   t.throws(() => new Cache({ max: 1, tier: given }), {

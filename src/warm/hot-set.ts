@@ -37,14 +37,24 @@ export function hottest<K extends CacheKey>(
   return [hot, ...byHeat.reverse()].flat().slice(0, limit)
 }
 
-/** How many more entries fit, if they are as large as those that are there. */
+/** This part of the bytes is left to tables that grow, and to entries that take more than others. */
+const SPARE = 1 / 8
+/** So many entries tell how large they are. */
+const FIRST = 16
+
+/**
+ * How many more entries fit, if they are as large as those that are there: nothing that is hot is to leave
+ * for what is less so.
+ */
 export function roomOf(
   { size, bytes }: { readonly size: number; readonly bytes: number },
   [max = Number.POSITIVE_INFINITY, maxBytes]: readonly [number | undefined, number | undefined],
 ): number {
   const places = Math.max(0, max - size)
-  if (maxBytes === undefined || size === 0) return places
-  return Math.min(places, Math.max(0, Math.floor((maxBytes - bytes) / (bytes / size))))
+  if (maxBytes === undefined) return places
+  if (size === 0) return Math.min(places, FIRST)
+  const left = maxBytes * (1 - SPARE) - bytes
+  return Math.min(places, Math.max(0, Math.floor(left / (bytes / size))))
 }
 
 /**
