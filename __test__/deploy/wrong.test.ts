@@ -115,6 +115,9 @@ test('whatever the schema forbids is refused by a node that runs, which stays as
     'store[0].': { store: [{ url: RING[0] }, RING[1]] },
     'listen.': { listen: { port: 0 }, tls: { cert, key } },
     routes: { routes: [{ match: '*' }] },
+    'warm.every': { warm: { from: join(dir, 'hot') } },
+    'warm.budget': { warm: { from: join(dir, 'hot') } },
+    'warm.tokenFile': { warm: { from: 'http://127.0.0.1:1' } },
   }
   const good = {
     store: { url: 'redis://127.0.0.1:1' },
