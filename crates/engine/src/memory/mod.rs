@@ -3,6 +3,8 @@
 //! a block really takes is known beforehand, so that the ledger can charge that and not merely what was asked
 //! for. Under miri, and where address errors are looked for, it is the system's allocator, which is watched.
 
+#[cfg(all(test, not(any(loom, miri, fuzzing))))]
+mod crossing;
 #[cfg(not(any(miri, fuzzing)))]
 mod pages;
 #[cfg(all(target_os = "linux", not(any(miri, fuzzing))))]

@@ -1,5 +1,6 @@
 //! Runs beside a plain list of what is in use.
 
+use super::super::crossing;
 use super::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,41 +162,15 @@ proptest! {
 
 #[test]
 fn blocks_that_one_thread_takes_others_give_back_while_memory_goes_to_the_system() {
-    const TURNS: usize = 2_000;
-    let (send, receive) = std::sync::mpsc::sync_channel::<(usize, usize, u8)>(64);
-    let receive = Mutex::new(receive);
-    std::thread::scope(|scope| {
-        for n in 0..2u8 {
-            let send = send.clone();
-            scope.spawn(move || {
-                for turn in 0..TURNS {
-                    let bytes = (1 + turn * 7 % 60) * GRAIN;
-                    let block = allocate(bytes).unwrap();
-                    let byte = (turn as u8) ^ n;
-                    // SAFETY: it was just taken.
-                    unsafe { block.write_bytes(byte, bytes) };
-                    send.send((block.expose_provenance().get(), bytes, byte)).unwrap();
-                }
-            });
-        }
-        drop(send);
-        for _ in 0..2 {
-            scope.spawn(|| {
-                for turn in 0.. {
-                    let next = receive.lock().recv();
-                    let Ok((address, bytes, byte)) = next else { break };
-                    let block = ptr::with_exposed_provenance_mut::<u8>(address);
-                    // SAFETY: it is in use, as long as this, and given back once.
-                    unsafe {
-                        let held = std::slice::from_raw_parts(block, bytes);
-                        assert!(held.iter().all(|&held| held == byte));
-                        free(NonNull::new_unchecked(block), bytes);
-                    }
-                    if turn % 16 == 0 {
-                        trim();
-                    }
-                }
-            });
+    let take = |turn: usize, taken: &mut dyn FnMut(NonNull<u8>, usize)| {
+        let bytes = (1 + turn * 7 % 60) * GRAIN;
+        taken(allocate(bytes).unwrap(), bytes);
+    };
+    crossing::cross(2_000, take, |turn, block, bytes| {
+        // SAFETY: it was taken for so many bytes, and is given back once.
+        unsafe { free(block, bytes) };
+        if turn % 16 == 0 {
+            trim();
         }
     });
 }

@@ -1,5 +1,6 @@
 //! Slabs beside a plain list of what is in use, and what becomes of their pages.
 
+use super::super::crossing;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -161,38 +162,10 @@ fn pages_of_few_blocks_become_empty_while_the_fullest_serve() {
 #[test]
 fn blocks_that_one_thread_takes_others_give_back() {
     const SIZES: [usize; 4] = [24, 56, 700, 2_000];
-    let (send, receive) = std::sync::mpsc::channel::<(usize, usize, u8)>();
-    let receive = Mutex::new(receive);
-    std::thread::scope(|scope| {
-        for n in 0..2u8 {
-            let send = send.clone();
-            scope.spawn(move || {
-                for turn in 0..20_000usize {
-                    let size = SIZES[turn % SIZES.len()];
-                    let byte = (turn as u8) ^ n;
-                    allocate(size, 3, |block| {
-                        // SAFETY: it was just taken.
-                        unsafe { block.write_bytes(byte, size) };
-                        send.send((block.expose_provenance().get(), size, byte)).unwrap();
-                    });
-                }
-            });
-        }
-        drop(send);
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let next = receive.lock().recv();
-                    let Ok((address, size, byte)) = next else { break };
-                    let block = ptr::with_exposed_provenance_mut::<u8>(address);
-                    // SAFETY: it is in use, as long as this, and given back once.
-                    unsafe {
-                        let bytes = std::slice::from_raw_parts(block, size);
-                        assert!(bytes.iter().all(|&held| held == byte));
-                        free(NonNull::new_unchecked(block), size);
-                    }
-                }
-            });
-        }
-    });
+    let take = |turn: usize, taken: &mut dyn FnMut(NonNull<u8>, usize)| {
+        let size = SIZES[turn % SIZES.len()];
+        allocate(size, 3, |block| taken(block, size));
+    };
+    // SAFETY: it was taken for so many bytes, and is given back once.
+    crossing::cross(20_000, take, |_, block, size| unsafe { free(block, size) });
 }
