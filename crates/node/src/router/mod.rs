@@ -3,6 +3,7 @@
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod bell;
+mod counts;
 mod driver;
 mod edge;
 #[cfg(unix)]
