@@ -3,8 +3,9 @@ import { checkKnown, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
 import type { NativeOptions } from '../native/router.ts'
 import { type AdminConfig, type CheckedAdmin, checkAdmin } from './admin.ts'
+import { check, speaksTls } from './checking.ts'
 import { type ListenOptions, type Plan, plan } from './entrances.ts'
-import { check, type RouterOptions, speaksTls } from './options.ts'
+import type { RouterOptions } from './options.ts'
 import { readStoreTls, readTls } from './tls.ts'
 
 /**

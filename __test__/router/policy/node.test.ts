@@ -260,7 +260,7 @@ compared('a refusal reaches no store, and a hit is refused as a miss is', async 
 
 test('users that cannot be are told of by path, without their secrets', async t => {
   t.timeout(120_000)
-  const { check } = await import('../../../src/router/options.ts')
+  const { check } = await import('../../../src/router/checking.ts')
   for (const [user, message] of [
     [{ acl: '+@reed' }, /users\[0\]\.acl must be rules of Redis, as .*, not '\+@reed'/],
     [{ acl: '~a >' }, undefined],

@@ -1,7 +1,8 @@
 // The stores of a ring as they are given: what is taken, and what an error says of what is not.
 import test from 'ava'
 import type { InvalidOptionError } from '../../../src/index.ts'
-import { check, type RouterOptions } from '../../../src/router/options.ts'
+import { check } from '../../../src/router/checking.ts'
+import type { RouterOptions } from '../../../src/router/options.ts'
 
 const of = (store: unknown) => check({ store } as RouterOptions, '0')
 
