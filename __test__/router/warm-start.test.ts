@@ -1,95 +1,36 @@
 // A node begins with what is read most, of a file that it keeps itself or of another node: it is not ready
 // before, nothing that it is told keeps it from serving, and no value is handed over.
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createConnection, createServer as createSocket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { createAdmin } from 'breakwater/admin'
-import { createRouter, type LogFields, type RouterOptions } from 'breakwater/router'
+import { createRouter, type RouterOptions } from 'breakwater/router'
 import { ask, portOf } from '../admin/support.ts'
 import { folderOf } from '../helpers/folders.ts'
 import { calls, hasRedis, info } from './store/support.ts'
-import { Raw, redis, serve, type Way } from './support.ts'
+import { Raw, serve, type Way } from './support.ts'
+import {
+  beginner,
+  experienced,
+  GOOD,
+  hits,
+  KEYS,
+  kept,
+  MODES,
+  put,
+  storeOf,
+  TOKEN,
+  tokenIn,
+  told,
+  until,
+  zipf,
+} from './warm.ts'
 
 const fronted = hasRedis ? test : test.skip
-const KEYS = 2000
-const TOKEN = 'a-token-of-some-letters'
-const MODES: RouterOptions[] = [{ threads: 2 }, { threads: 0 }, { mode: 'processes', workers: 2 }]
-
-async function until(condition: () => boolean | Promise<boolean>) {
-  while (!(await condition())) await sleep(5)
-}
-
-/** Keys by Zipf's law, always the same ones. */
-function* zipf(seed = 7): Generator<string, never> {
-  const sums = [0]
-  for (let rank = 1; rank <= KEYS; rank++) sums.push(sums.at(-1)! + rank ** -0.99)
-  for (let state = seed; ; ) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    const at = (state / 2 ** 32) * sums.at(-1)!
-    yield `key:${sums.findIndex(sum => sum > at) - 1}`
-  }
-}
-
-/** A store that holds all keys, each with a value that is to stay there. */
-async function storeOf(t: ExecutionContext) {
-  t.timeout(180_000)
-  const { port } = await redis(t)
-  const direct = await Raw.open(t, port)
-  const pairs = Array.from({ length: KEYS }, (_, at) => [`key:${at}`, `value-of-${at}`])
-  await direct.send('MSET', ...pairs.flat())
-  return { direct, store: `redis://127.0.0.1:${port}` }
-}
-
-/** Reads so often; which share of that the store is not asked for. */
-async function hits(direct: Raw, client: Raw, keys: Iterator<string>, count: number) {
-  const before = await calls(direct, 'get')
-  for (let read = 0; read < count; read++) await client.send('GET', keys.next().value!)
-  return 1 - ((await calls(direct, 'get')) - before) / count
-}
-
-/** A node of this process that begins, and what it tells of that. */
-function beginner(t: ExecutionContext, options: RouterOptions) {
-  const told: LogFields[] = []
-  const hear = (fields: LogFields) => void told.push(fields)
-  const router = createRouter({
-    maxBytes: '64mb',
-    threads: options.workers === undefined ? 1 : undefined,
-    ...options,
-    logger: { debug: hear, info: hear, warn: hear, error: hear },
-  })
-  t.teardown(() => router.close())
-  const begun = () => told.find(({ event }) => event.startsWith('began_'))
-  return { router, told, begun }
-}
-
-/** A node that has answered what `zipf` reads, its entrance and its hit ratio. */
-async function experienced(t: ExecutionContext, options: RouterOptions, direct: Raw) {
-  const { router } = beginner(t, options)
-  const { port } = await router.listen({ port: 0 })
-  // Both processes, if there are two.
-  const clients = await Promise.all(Array.from({ length: 8 }, () => Raw.open(t, port)))
-  const keys = zipf()
-  for (let round = 0; round < 2; round++) {
-    for (const client of clients) await hits(direct, client, keys, 2000)
-  }
-  const ratio = await hits(direct, clients[0]!, keys, 1000)
-  const admin = createAdmin(router, { listen: '127.0.0.1:0', token: TOKEN })
-  t.teardown(() => admin.close())
-  const address = await admin.listen()
-  return { router, ratio, address }
-}
-
-function tokenIn(t: ExecutionContext): string {
-  const file = join(folderOf(t, 'token'), 'token')
-  writeFileSync(file, `${TOKEN}\n`)
-  return file
-}
 
 for (const mode of MODES) {
   fronted(`a node begins with what another one reads most: ${JSON.stringify(mode)}`, async t => {
@@ -113,6 +54,7 @@ for (const mode of MODES) {
     t.true(router.isReady)
     t.is(begun()?.event, 'began_warm')
     t.true((begun()?.reads as number) > KEYS / 4)
+    t.is(begun()?.whole, true)
     const keys = zipf(8)
     const first = await hits(direct, await Raw.open(t, port), keys, 1000)
     t.log(`${ratio}, then ${first}`)
@@ -174,30 +116,6 @@ for (const flags of [
   )
 }
 
-/** Bytes behind their length. */
-function put(bytes: Uint8Array): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(bytes.length)
-  return Buffer.concat([length, bytes])
-}
-
-/** A request as a node tells of it: how often, of which database, its name, its words. */
-function told(name: string, words: string[], db = 0): Buffer {
-  const letters = Buffer.from(name)
-  letters[letters.length - 1]! |= 128
-  return put(
-    Buffer.concat([Buffer.from([1, db]), letters, ...words.map(word => put(Buffer.from(word)))]),
-  )
-}
-
-/** What a node keeps, of reads that may be none. */
-function kept(...reads: Buffer[]): Buffer {
-  const all = Buffer.concat(reads)
-  const digest = createHash('sha256').update(all).digest()
-  return Buffer.concat([Buffer.from('breakwater hot reads 1\n'), digest, all])
-}
-
-const GOOD = kept(told('get', ['key:1']), told('get', ['key:2']))
 const HUGE = 9 * 1024 * 1024
 
 /** Files with which nobody can begin: what they hold, and what is told of them. */
@@ -336,6 +254,26 @@ const PEERS: Record<string, [answer: RequestListener, why: RegExp]> = {
   ],
 }
 
+fronted('a node begins with what another one of its machine reads most, by its socket', async t => {
+  const { direct, store } = await storeOf(t)
+  const { router: old } = await experienced(t, { store }, direct)
+  const from = `unix:${join(folderOf(t, 'warm'), 'admin.sock')}`
+  const admin = createAdmin(old, { listen: from, token: TOKEN })
+  t.teardown(() => admin.close())
+  await admin.listen()
+  for (const [token, event] of [
+    [{ tokenFile: tokenIn(t) }, 'began_warm'],
+    [{}, 'began_cold'],
+  ] as const) {
+    const warm = { from, budget: '60s', ...token } as const
+    const { router, begun } = beginner(t, { store, warm })
+    await router.listen({ port: 0 })
+    t.like(begun(), { event, from })
+    t.is((await router.memory!.inspect('key:0')).memory === 'reply', event === 'began_warm')
+    if (event === 'began_cold') t.is(begun()?.reason, 'it answers with HTTP 401')
+  }
+})
+
 fronted('a peer that gives nothing is told of, and the node begins cold and ready', async t => {
   const { store } = await storeOf(t)
   const begins = async (from: string, patient: boolean, name: string) => {
@@ -352,6 +290,8 @@ fronted('a peer that gives nothing is told of, and the node begins cold and read
     t.regex(await begins(await peer(t, answer), !name.startsWith('never'), name), why, name)
   }
   t.regex(await begins('http://127.0.0.1:1', true, 'nobody'), /ECONNREFUSED/)
+  const nowhere = `unix:${join(folderOf(t, 'warm'), 'nowhere.sock')}`
+  t.regex(await begins(nowhere, true, 'no socket'), /ENOENT/)
 })
 
 fronted('a store that never answers costs no more than the budget', async t => {
@@ -364,9 +304,10 @@ fronted('a store that never answers costs no more than the budget', async t => {
   writeFileSync(from, GOOD)
   for (const mode of MODES) {
     const warm = { from, budget: '100ms' }
-    const { router } = beginner(t, { ...mode, store, storeTimeout: '1h', warm })
+    const { router, begun } = beginner(t, { ...mode, store, storeTimeout: '1h', warm })
     await router.listen({ port: 0 })
     t.is(router.status().state, 'open')
+    t.like(begun(), { event: 'began_warm', reads: 2, whole: false })
     await router.close()
   }
 })
@@ -484,6 +425,8 @@ test('options that cannot be say which, and what is allowed', t => {
   check({ from: '' }, /^warm\.from must be the path/)
   check({ from: 'a\0' }, /^warm\.from must be the path/)
   check({ from: 'redis://127.0.0.1:1' }, /^warm\.from must be the path.*redis:/)
+  check({ from: 'unix:' }, /^warm\.from must be a path of 1 to 103 bytes/)
+  check({ from: `unix:/${'x'.repeat(200)}` }, /^warm\.from must be a path of 1 to 103 bytes/)
   check({ from: 'http://' }, /^warm\.from must be the path/)
   check({ from: 'file://elsewhere/hot' }, /^warm\.from must be the path/)
   check({ from: 'file:///%E0%A4%A' }, /^warm\.from must be the path/)
@@ -503,6 +446,7 @@ test('options that cannot be say which, and what is allowed', t => {
   check({ ...file, form: 1 }, /unknown option 'warm\.form'; did you mean 'warm\.from'/)
   check({ ...file, tokenFile: 'x' }, /warm\.tokenFile/, 'ERR_OPTION_COMBINATION')
   check({ ...node, every: '1m' }, /warm\.every/, 'ERR_OPTION_COMBINATION')
+  check({ from: 'unix:/a.sock', every: '1m' }, /warm\.every/, 'ERR_OPTION_COMBINATION')
   t.throws(() => createRouter({ threads: 1, warm: file }), {
     message: /warm/,
     code: 'ERR_OPTION_COMBINATION',

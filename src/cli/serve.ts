@@ -17,6 +17,7 @@ import {
 } from '../router/index.ts'
 import { explained } from './check.ts'
 import { ConfigFileError } from './file.ts'
+import { leave, leaveNow } from './leave.ts'
 import { LOG_FORMATS, Log } from './log.ts'
 import { type Reloaded, reloadNow, reloadWhenAsked } from './reload.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
@@ -284,7 +285,7 @@ async function ended({ router, admin, log }: Reloaded): Promise<never> {
   await router.close()
   await admin?.close()
   await log.end()
-  process.exit(0)
+  return leave(0)
 }
 
 /** Why it could not listen, in a line. */
@@ -361,7 +362,7 @@ function stopOnSignal(end: () => Promise<void>): void {
   let asked = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (asked) process.exit(1)
+      if (asked) leaveNow(1)
       asked = true
       void end()
     })

@@ -2,19 +2,21 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { builtin } from '../base/builtin.ts'
 import { LONGEST, tooLong } from './hot-reads.ts'
+import type { Peer } from './warm.ts'
 
 /** Where a node is asked for it. */
 export const HOT_PATH = '/hot'
 
 /** What another node answers, until `signal` aborts. Rejects with why it does not. */
 export async function askHot(
-  peer: URL,
+  { url, socketPath }: Peer,
   tokenFile: string | undefined,
   signal: AbortSignal,
 ): Promise<Buffer> {
   const token = tokenFile && (await builtin('node:fs').promises.readFile(tokenFile, 'utf8'))
   const headers = token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }
-  const reply = await asked(new URL(HOT_PATH, peer), { headers, signal, agent: false })
+  const at = socketPath === undefined ? {} : { socketPath }
+  const reply = await asked(new URL(HOT_PATH, url), { ...at, headers, signal, agent: false })
   if (reply.statusCode !== 200) {
     reply.destroy()
     throw new Error(`it answers with HTTP ${reply.statusCode}`)

@@ -56,8 +56,11 @@ export type Order =
   | { kind: 'reload'; edition: Edition }
   /** Processes alone are asked: `answered` is the answer, by the same number. */
   | ({ kind: 'ask'; number: number } & Question)
-  /** To read what is read most, for so many milliseconds at most, and then to serve: `warmed` is the answer. */
-  | { kind: 'warm'; hot: Uint8Array | undefined; within: number }
+  /**
+   * To read what is read most, for so many milliseconds at most, and then to serve: `warmed` is the answer.
+   * What is left is read while it serves, for so many at most.
+   */
+  | { kind: 'warm'; hot: Uint8Array | undefined; within: number; behind: number }
   /** To answer what it received, and to end. */
   | { kind: 'stop'; drain: Drain }
 
@@ -65,8 +68,8 @@ export type Order =
 export type News =
   /** It could serve, and asks what to read first: processes alone do. */
   | { kind: 'cold' }
-  /** It has read what it was told of, and served already. */
-  | { kind: 'warmed' }
+  /** It has read what it was told of, all or as much as the time allowed, and served already. */
+  | { kind: 'warmed'; whole: boolean }
   /** It serves. */
   | { kind: 'listening'; driver: 'native' | 'net' }
   /** A bug has cost clients their connections. */

@@ -5,6 +5,7 @@ import type { ForkOptions } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { builtin } from '../base/builtin.ts'
+import { now } from '../base/runtime.ts'
 import type { Habits } from './answers.ts'
 import { type Answered, Asking } from './asking.ts'
 import { type Entrance, giveBack, type Share, shareAll } from './entrances.ts'
@@ -37,11 +38,15 @@ interface Serving {
 }
 
 /**
- * How long one that begins may read what another has read most, in milliseconds: while it is to take over
- * from that, and while one is missing.
+ * How long one that begins may read what another has read most before it serves, in milliseconds: while it
+ * is to take over from one that serves still; and otherwise, from its start on, since one is missing, and
+ * at the least, if it was slow to start.
  */
 const RESTARTED = 5000
-const MISSING = 500
+const MISSING = 800
+const LEAST = 200
+/** One that remembers so many times less than another one is cold. */
+const COLD = 2
 
 export class Processes implements Kind {
   readonly mode = 'processes'
@@ -71,6 +76,9 @@ export class Processes implements Kind {
 
   start({ news, ended, seat }: Heard): Member {
     const shares = shareAll(this.#entrances)
+    // While it starts another one says what it is to read.
+    const [began, warmest] = [now(), this.#warmest(seat)]
+    const hot = this.#hottest(warmest)
     try {
       const { child, spawned } = forked(shares)
       const member: Member = {
@@ -91,7 +99,7 @@ export class Processes implements Kind {
       child.on('message', (told: Parameters<Heard['news']>[0]) => {
         if (told.kind === 'answered') return this.#asking.hear(member, told)
         if (told.kind === 'left') return this.#left(told.news)
-        if (told.kind === 'cold') return void this.#warm(member, seat)
+        if (told.kind === 'cold') return void this.#warm(member, seat, began, hot)
         if (told.kind === 'listening') {
           this.#lasting.set(member, seat)
           this.#last.serves(member)
@@ -121,20 +129,36 @@ export class Processes implements Kind {
   }
 
   /**
-   * Tells one that begins what another one has read most: whose seat it takes, or who has served longest; if
-   * none lives, what one of them had read that did. None has read anything when the first ones begin.
+   * Tells one that begins what another one has read most; if none lives, what one of them had read that did.
+   * None has read anything when the first ones begin.
    */
-  async #warm(member: Member, seat: number): Promise<void> {
-    const all = [...this.#lasting]
-    const before = all.find(([, of]) => of === seat)
-    const [from] = before ?? all[0] ?? []
-    const hot = (from && (await this.#hottest(from))) ?? this.#last.giveTo(member)
-    const within = before === undefined ? MISSING : RESTARTED
-    member.tell({ kind: 'warm', hot, within })
+  async #warm(
+    member: Member,
+    seat: number,
+    began: number,
+    asked: Promise<Uint8Array | undefined>,
+  ): Promise<void> {
+    const hot = (await asked) ?? this.#last.giveTo(member)
+    const isMissing = ![...this.#lasting.values()].includes(seat)
+    const within = isMissing ? Math.max(LEAST, MISSING - (now() - began)) : RESTARTED
+    member.tell({ kind: 'warm', hot, within, behind: RESTARTED - within })
   }
 
-  #hottest(member: Member): Promise<Uint8Array | undefined> {
-    return this.#asking.askOne(member, 'hottest', undefined)
+  /**
+   * Whose reads one begins with: whose seat it takes, unless that one is cold beside another; else who
+   * remembers most.
+   */
+  #warmest(seat: number): Member | undefined {
+    const entries = (of: Member) => this.#reports.get(of)?.report.entries ?? 0
+    const [first, ...others] = this.#lasting.keys()
+    if (first === undefined) return undefined
+    const most = others.reduce((one, other) => (entries(other) > entries(one) ? other : one), first)
+    const [before] = [...this.#lasting].find(([, of]) => of === seat) ?? []
+    return before && COLD * entries(before) >= entries(most) ? before : most
+  }
+
+  async #hottest(member: Member | undefined): Promise<Uint8Array | undefined> {
+    return member && this.#asking.askOne(member, 'hottest', undefined)
   }
 
   /** What all that serve read most. */

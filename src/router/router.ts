@@ -20,7 +20,7 @@ import type { ReloadResult, Router } from './contract.ts'
 import { disconnect } from './driver.ts'
 import { type ListenOptions, type Plan, plan, type RouterAddress } from './entrances.ts'
 import { hotKeyChanges } from './hot-keys.ts'
-import { readsIn, sealed } from './hot-reads.ts'
+import { sealed } from './hot-reads.ts'
 import { NativeMemory, type RouterMemory } from './memory.ts'
 import type { DriverName, RouterOptions } from './options.ts'
 import { ProcessMemory } from './process-memory.ts'
@@ -93,11 +93,8 @@ class ThreadedRouter implements Router {
   )
   readonly #warm = new WarmStart({
     hottest: () => this.#serving.hottest(),
-    warm: async (reads, within) => this.#serving.warm?.(reads, within),
-    began: (from, { reads, took, why }) => {
-      if (reads === undefined) this.#log.beganCold(from, why)
-      else this.#log.beganWarm(from, readsIn(reads), took)
-    },
+    warm: async (reads, within) => (await this.#serving.warm?.(reads, within)) ?? false,
+    began: (from, begun) => this.#log.began(from, begun),
     failed: (path, error) => this.#log.notKept(path, error),
   })
   /** By which the audit and the log read to the end: a driver of this thread lets its own router go. */

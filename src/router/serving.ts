@@ -70,8 +70,8 @@ export class Serving {
   report: () => Report | undefined = () => undefined
   /** Connects to the store. */
   meet: (() => void) | undefined
-  /** Reads of the store what is read most, for so many milliseconds at most. */
-  warm: ((hot: Uint8Array, within: number) => Promise<void>) | undefined
+  /** Reads of the store what is read most, for so many milliseconds at most; whether that was all of it. */
+  warm: ((hot: Uint8Array, within: number) => Promise<boolean>) | undefined
   /** Makes hooks ready; what it gives puts them into force where no workers serve. */
   prepareHooks: ((hooks: Running['hooks']) => Promise<() => void>) | undefined
   /** Tells the driver `net` of this thread of new certificates. */
@@ -208,7 +208,7 @@ export class Serving {
       }
     }
     this.meet = () => sockets?.meet()
-    this.warm = async (hot, within) => sockets?.warm(hot, within)
+    this.warm = async (hot, within) => (await sockets?.warm(hot, within)) ?? false
     this.stop = async how => {
       for (const entrance of entrances) entrance.close()
       await sockets?.drain(how)

@@ -25,8 +25,11 @@ export interface ThreadDriver {
 
 /** What serves them without JavaScript. */
 export interface NativeDriver extends ThreadDriver {
-  /** Reads of the store what another process has read most, for so many milliseconds at most. */
-  warm(hot: Uint8Array, within: number): Promise<void>
+  /**
+   * Reads of the store what another process has read most, for so many milliseconds at most; whether that
+   * was all of it. What is left is read `behind` that, for so many at most.
+   */
+  warm(hot: Uint8Array, within: number, behind?: number): Promise<boolean>
   /** Accepts from these as well; their descriptors are the driver's. */
   enter(shares: readonly Share[]): void
 }
@@ -77,11 +80,17 @@ export function serveNatively(
     setHooks: next => neutrally(() => sockets.setHooks(native(next))),
     meet: () => sockets.meet(),
     enter: shares => sockets.enter(flat(shares)),
-    async warm(hot, within) {
+    async warm(hot, within, behind = 0) {
       sockets.warm(hot)
-      const until = now() + within
-      while (sockets.isWarming() && now() < until) await pause()
-      sockets.warm(NOTHING)
+      const isOver = async (time: number) => {
+        for (const until = now() + time; sockets.isWarming() && now() < until; ) await pause()
+        return !sockets.isWarming()
+      }
+      const whole = await isOver(within)
+      const rest = whole ? Promise.resolve(whole) : isOver(behind)
+      const stopped = rest.then(() => sockets.warm(NOTHING))
+      if (behind === 0) await stopped
+      return whole
     },
     async drain({ over, within }) {
       await inSlices(over, sockets.clients, most => sockets.drain(most, within))

@@ -1,11 +1,13 @@
 // What a router tells its log: each event, with its name, its level, its fields and its words.
 import { InternalError } from '../base/errors.ts'
 import { now } from '../base/runtime.ts'
+import { readsIn } from './hot-reads.ts'
 import { RouterLog, warningOf } from './log.ts'
 import { type StoreChange, storeChanges, tellStore } from './log-stores.ts'
 import type { RouterOptions } from './options.ts'
 import type { UpstreamStats } from './stats.ts'
 import type { DrainProgress, RouterStatus } from './status.ts'
+import type { Begun } from './warm-start.ts'
 import { Watch } from './watch.ts'
 
 /** Where a router is looked at. */
@@ -57,18 +59,22 @@ export class RouterTelling {
     )
   }
 
-  /** It has begun with what is read most. */
-  beganWarm(from: string, reads: number, took: number): void {
-    const message = `began warm: ${reads} reads of ${from} in ${took} ms`
-    this.#log.info('began_warm', { from, reads, took }, message)
-  }
-
-  /** It has not; `why` is what was wrong, if anything was. */
-  beganCold(from: string, why: Error | undefined): void {
+  /** It has begun with what is read most, or has not. */
+  began(from: string, { reads, whole = false, took, why }: Begun): void {
+    if (reads !== undefined) {
+      this.#beganWarm(from, readsIn(reads), whole, took)
+      return
+    }
     const reason = why?.message ?? 'there is no such file yet'
     const fields = [{ from, reason }, `began cold: ${from}: ${reason}`] as const
     if (why === undefined) this.#log.info('began_cold', ...fields)
     else this.#log.warn('began_cold', ...fields)
+  }
+
+  #beganWarm(from: string, reads: number, whole: boolean, took: number): void {
+    const left = whole ? '' : ', not all of them: its time was over'
+    const message = `began warm: ${reads} reads of ${from} in ${took} ms${left}`
+    this.#log.info('began_warm', { from, reads, whole, took }, message)
   }
 
   /** What it reads most is not kept for the next one. */

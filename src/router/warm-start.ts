@@ -9,14 +9,26 @@ import type { CheckedWarm } from './warm.ts'
 /** How long a file system may take that holds up the end of the node, in milliseconds. */
 const LAST = 5000
 
+/** What a node has begun with. */
+export interface Begun {
+  /** The reads that it was told of; `undefined` if it was told of none. */
+  reads?: Uint8Array
+  /** Whether it has made all of them before its time was over. */
+  whole?: boolean
+  /** In milliseconds. */
+  took: number
+  /** What was wrong, if anything was. */
+  why?: Error
+}
+
 /** The node that begins. */
 interface Beginner {
   /** What it reads most. */
   hottest(): Promise<Uint8Array | undefined>
-  /** Has it read this of its store, for so many milliseconds at most. */
-  warm(reads: Uint8Array, within: number): Promise<void>
-  /** Hears that it has begun with so much, or without anything. */
-  began(from: string, begun: { reads?: Uint8Array; took: number; why?: Error | undefined }): void
+  /** Has it read this of its store, for so many milliseconds at most; whether it has read all. */
+  warm(reads: Uint8Array, within: number): Promise<boolean>
+  /** Hears what it has begun with. */
+  began(from: string, begun: Begun): void
   /** Hears that the file cannot be written. */
   failed(path: string, error: Error): void
 }
@@ -44,7 +56,7 @@ export class WarmStart {
   /** Begins; done within the budget, or when the node closes. Never rejects: a cold start is one as well. */
   async begin(warm: CheckedWarm | undefined): Promise<void> {
     if (warm === undefined || this.#isClosing) return
-    const from = 'path' in warm.from ? warm.from.path : warm.from.peer.origin
+    const from = 'path' in warm.from ? warm.from.path : warm.from.peer.name
     const beginning = new AbortController()
     this.#beginning = beginning
     const { signal } = beginning
@@ -53,8 +65,8 @@ export class WarmStart {
     try {
       const reads = await this.#take(warm, signal)
       if (reads === undefined) return this.#node.began(from, { took: took() })
-      await until(signal, this.#node.warm(reads, Math.max(0, warm.budget - took())))
-      this.#node.began(from, { reads, took: took() })
+      const whole = await until(signal, this.#node.warm(reads, Math.max(0, warm.budget - took())))
+      this.#node.began(from, { reads, whole, took: took() })
     } catch (why) {
       if (!this.#isClosing) this.#node.began(from, { took: took(), why: why as Error })
     } finally {

@@ -3,13 +3,15 @@ import { fileURLToPath } from 'node:url'
 import { checkDuration, checkShape } from '../base/checks.ts'
 import { InvalidOptionError, OptionCombinationError } from '../base/errors.ts'
 import type { Duration } from '../base/types.ts'
+import { planUnix } from './unix.ts'
 
 /** How a node begins with what is read most, in front of a store. */
 export interface RouterWarmOptions {
   /**
    * Where it is known what is read most: the path of a file, which the node itself writes, or another
-   * node, by the URL of its admin entrance, as `'http://127.0.0.1:9121'`. There are the words of requests,
-   * and no values: those are read of the store.
+   * node, by the URL of its admin entrance, as `'http://127.0.0.1:9121'` or
+   * `'unix:/run/breakwater.sock'`. There are the words of requests, and no values: those are read of the
+   * store.
    */
   from: string | URL
   /** A file with the token of that entrance. Default: none is shown. */
@@ -23,16 +25,27 @@ export interface RouterWarmOptions {
   budget?: Duration | undefined
 }
 
+/** The admin entrance of another node. */
+export interface Peer {
+  /** As it is told of. */
+  name: string
+  /** What is asked, of a socket of this machine if there is one. */
+  url: URL
+  socketPath?: string
+}
+
 /** The same, checked and in milliseconds. */
 export interface CheckedWarm {
-  from: { path: string } | { peer: URL }
+  from: { path: string } | { peer: Peer }
   tokenFile: string | undefined
   every: number
   budget: number
 }
 
 const KNOWN = ['from', 'tokenFile', 'every', 'budget'] as const
-const FROM = 'the path of a file, or the URL of an admin entrance, as http://127.0.0.1:9121'
+const FROM =
+  'the path of a file, or the URL of an admin entrance, as http://127.0.0.1:9121 or unix:/run/breakwater.sock'
+const UNIX = 'unix:'
 const SHORTEST = 10
 const HOUR = 3_600_000
 
@@ -46,8 +59,7 @@ export function checkWarm(given: RouterWarmOptions | undefined): CheckedWarm | u
   if (tokenFile !== undefined && (typeof tokenFile !== 'string' || tokenFile === '')) {
     throw new InvalidOptionError('warm.tokenFile', tokenFile, 'the name of a file')
   }
-  const url = from instanceof URL || /^[a-z]+:\/\//i.test(from) ? from : undefined
-  const place = url === undefined ? { path: from as string } : placeOf(url)
+  const place = placeOf(from)
   const refuse = (option: string, other: string, why: string) => {
     throw new OptionCombinationError(option, 'given', other, why)
   }
@@ -66,8 +78,11 @@ export function checkWarm(given: RouterWarmOptions | undefined): CheckedWarm | u
 }
 
 /** A file, or the entrance of another node. */
-function placeOf(from: string | URL): { path: string } | { peer: URL } {
-  const url = URL.canParse(`${from}`) ? new URL(`${from}`) : undefined
+function placeOf(from: string | URL): CheckedWarm['from'] {
+  const text = `${from}`
+  if (text.startsWith(UNIX)) return { peer: socketAt(text) }
+  if (typeof from === 'string' && !/^[a-z]+:\/\//i.test(from)) return { path: from }
+  const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol === 'file:') return { path: pathOf(url) }
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new InvalidOptionError('warm.from', shown(from), FROM)
@@ -78,7 +93,13 @@ function placeOf(from: string | URL): { path: string } | { peer: URL } {
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
     throw new InvalidOptionError('warm.from', shown(from), 'no more than http://host:port')
   }
-  return { peer: url }
+  return { peer: { name: url.origin, url } }
+}
+
+/** An entrance that is a socket of this machine, by which a node has no name. */
+function socketAt(name: string): Peer {
+  const { path } = planUnix(name.slice(UNIX.length), 0, 'warm.from')
+  return { name, url: new URL('http://localhost'), socketPath: path }
 }
 
 function pathOf(url: URL): string {

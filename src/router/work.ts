@@ -6,7 +6,7 @@ import { FaultCost } from '../native/router.ts'
 import type { CheckedHooks } from './hooks/define.ts'
 import { type HookModule, hooksOf, type Refusal, refusalOf } from './hooks/module.ts'
 import type { Edition, News, Order, Question } from './messages.ts'
-import { type Fault, faultError, type ThreadDriver } from './sockets.ts'
+import { type Fault, faultError, type NativeDriver, type ThreadDriver } from './sockets.ts'
 
 /** How a worker speaks with its router. */
 export interface Line {
@@ -24,8 +24,8 @@ export interface Work {
   /** What has a say in requests. */
   hooks: CheckedHooks | undefined
   reload(edition: Edition): void | Promise<void>
-  /** Reads of the store what is read most, for so many milliseconds at most. */
-  warm?(hot: Uint8Array, within: number): Promise<void>
+  /** Reads of the store what is read most: see {@link NativeDriver.warm}. */
+  warm?: NativeDriver['warm']
   /** Lets clients in, once it has read what is read most: without it they are let in already. */
   enter?(): void
   /** Answers what a process is asked. */
@@ -47,8 +47,10 @@ export function work(line: Line, how: Work): void {
       case 'ask':
         return line.tell({ kind: 'answered', number: order.number, answer: await answer?.(order) })
       case 'warm':
-        if (order.hot !== undefined) await warm?.(order.hot, order.within)
-        if (enter === undefined) return line.tell({ kind: 'warmed' })
+        if (enter === undefined) {
+          return line.tell({ kind: 'warmed', whole: (await warmed(order)) ?? false })
+        }
+        await warmed(order)
         enter()
         enter = undefined
         return line.tell({ kind: 'listening', driver })
@@ -57,6 +59,8 @@ export function work(line: Line, how: Work): void {
         return line.leave()
     }
   }
+  const warmed = async ({ hot, within, behind }: Order & { kind: 'warm' }) =>
+    hot && warm?.(hot, within, behind)
   const take = async (edition: Edition) => {
     const next = edition.hooks && (await hooksOf(edition.hooks))
     await reload(edition)

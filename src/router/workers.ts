@@ -72,8 +72,8 @@ interface Worker {
   reloads: (() => void)[]
   /** Those who wait until it has read hooks, or cannot. */
   prepares: ((refusal?: Refusal) => void)[]
-  /** Those who wait until it is warm. */
-  warms: (() => void)[]
+  /** Those who wait until it is warm, and hear whether it has read all. */
+  warms: ((whole: boolean) => void)[]
 }
 
 /** Workers that accept from the same entrances. */
@@ -192,14 +192,14 @@ export class Workers {
     for (const { member } of this.#workers) member.tell({ kind: 'meet' })
   }
 
-  /** Has workers read what is read most: one of those that share a memory, all of the others. */
-  async warm(hot: Uint8Array, within: number): Promise<void> {
+  /** Has workers read what is read most: one of those that share a memory, all of the others. Whether they could. */
+  async warm(hot: Uint8Array, within: number): Promise<boolean> {
     const isShared = this.#serving.kind.mode === 'threads'
     const warmed = [...this.#workers].slice(0, isShared ? 1 : undefined).map(each => {
-      each.member.tell({ kind: 'warm', hot, within })
-      return new Promise<void>(resolve => void each.warms.push(resolve))
+      each.member.tell({ kind: 'warm', hot, within, behind: 0 })
+      return new Promise<boolean>(resolve => void each.warms.push(resolve))
     })
-    await Promise.all(warmed)
+    return (await Promise.all(warmed)).every(whole => whole)
   }
 
   /** Starts a worker; done when it listens. */
@@ -218,7 +218,7 @@ export class Workers {
         else if (told.kind === 'refused') why = refused(told.refusal)
         else if (told.kind === 'prepared') prepares.shift()?.(told.refusal)
         else if (told.kind === 'reloaded') reloads.shift()?.()
-        else if (told.kind === 'warmed') warms.shift()?.()
+        else if (told.kind === 'warmed') warms.shift()?.(told.whole)
         else if (told.kind === 'listening') {
           worker.serves = true
           this.#driver = told.driver
@@ -229,7 +229,8 @@ export class Workers {
         const isWanted = this.#workers.delete(worker)
         this.#living.delete(worker)
         end()
-        for (const done of [reloads, prepares, warms].flatMap(all => all.splice(0))) done()
+        for (const done of [reloads, prepares].flatMap(all => all.splice(0))) done()
+        for (const done of warms.splice(0)) done(false)
         // Before it listened, whoever started it decides what to do.
         if (!worker.serves) reject(why ?? failure)
         else if (isWanted) this.#replace(failure)

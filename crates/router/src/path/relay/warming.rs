@@ -10,7 +10,7 @@ use breakwater_engine::{Key, Role};
 use breakwater_resp::{Parsed, Protocol, RequestParser};
 
 /// The most reads that stores are asked at once: others want something of them as well.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 
 /// What is still to be read.
 #[derive(Default)]
