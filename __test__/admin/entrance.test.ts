@@ -197,6 +197,48 @@ test('what is too large is refused, and nothing of it is kept', async t => {
   t.is((await ask(address, '/livez')).text, 'ok\n')
 })
 
+test('a hundred connections are served, and those beyond are closed', async t => {
+  const { address } = await entrance(t)
+  const open = async () => {
+    const socket = connect(portOf(address), '127.0.0.1').on('error', () => {})
+    t.teardown(() => socket.destroy())
+    await once(socket, 'connect')
+    return socket
+  }
+  const probe = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  const answers = async (socket: Awaited<ReturnType<typeof open>>) => {
+    const said = Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [''])])
+    socket.write(probe)
+    return String((await said)[0]).startsWith('HTTP/1.1 200 ')
+  }
+  const first = await Promise.all(Array.from({ length: 100 }, open))
+  for (const socket of first) t.true(await answers(socket))
+  t.false(await answers(await open()))
+  for (const socket of first) t.true(await answers(socket))
+  first[0]!.destroy()
+  while (!(await answers(await open())));
+})
+
+test('a request that never ends is hung up on', async t => {
+  const { address } = await entrance(t)
+  for (const begun of [
+    'GET /livez HTTP/1.1\r\nHost: ',
+    'GET /livez HTTP/1.1\r\nContent-Length: 9\r\n',
+  ]) {
+    const socket = connect(portOf(address), '127.0.0.1').on('error', () => {})
+    socket.write(begun)
+    const [answer] = await once(socket, 'data')
+    t.regex(String(answer), /^HTTP\/1\.1 408 /)
+    if (!socket.closed) await once(socket, 'close')
+  }
+  const post = connect(portOf(address), '127.0.0.1').on('error', () => {})
+  post.write(`POST /reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n`)
+  post.write('Content-Length: 9\r\n\r\nabc')
+  post.resume()
+  await once(post, 'close')
+  t.is((await ask(address, '/livez')).status, 200)
+})
+
 test('a node says why it is not ready, and where it stands', async t => {
   const { node, address } = await entrance(t)
   const ready = async () => {

@@ -2,8 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer as createHttp, type RequestListener, type ServerResponse } from 'node:http'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { closeFd, duplicateFd, listenUnix } from '../../src/native/router.ts'
@@ -43,6 +45,49 @@ if (installed('python3')) {
   })
 }
 
+if (installed('python3')) {
+  test('a manager is told that it is ready again, though what was reloaded is wrong', async t => {
+    t.timeout(180_000)
+    const { path, says, text } = await manager(t)
+    const file = join(folderOf(t, 'systemd'), 'c.json')
+    writeFileSync(file, '{ "threads": 1, "maxBytes": "16mb", "listen": { "port": 0 } }')
+    const env = { ...process.env, NOTIFY_SOCKET: path }
+    const node = heard(t, spawn(process.execPath, [CLI, 'serve', '--config', file], { env }))
+    await says(/^READY=1;STATUS=serves clients$/m)
+    writeFileSync(file, '{ "threads": 1, "maxClients": 0, "listen": { "port": 0 } }')
+    node.child.kill('SIGHUP')
+    await says(/^RELOADING=1;MONOTONIC_USEC=\d+\nREADY=1/m)
+    await node.says(/not reloaded: .*maxClients must be/)
+    t.is(text().match(/READY=1/g)?.length, 2)
+  })
+
+  test('a manager is told that a node is ready once that is warm, and not before', async t => {
+    t.timeout(180_000)
+    const { path, says, text } = await manager(t)
+    const answers: ServerResponse[] = []
+    const hear: RequestListener = (_, response) => void answers.push(response)
+    const peer = createHttp(hear).listen(0, '127.0.0.1')
+    t.teardown(() => peer.close())
+    await once(peer, 'listening')
+    const from = `http://127.0.0.1:${(peer.address() as AddressInfo).port}`
+    const unix = join(folderOf(t, 'systemd'), 'node.sock')
+    const flags = ['--unix', unix, '--threads', '1', '--store', 'redis://127.0.0.1:1']
+    const warm = ['--warm-from', from, '--warm-budget', '1h']
+    const env = { ...process.env, NOTIFY_SOCKET: path }
+    const node = heard(t, spawn(process.execPath, [CLI, 'serve', ...flags, ...warm], { env }))
+    while (answers.length === 0) await sleep(5)
+    // It serves already those who come.
+    const client = createConnection(unix)
+    client.write('PING\r\n')
+    t.is(String((await once(client, 'data'))[0]), '+PONG\r\n')
+    t.notRegex(text(), /READY/)
+    answers[0]!.writeHead(404).end()
+    await says(/^READY=1;STATUS=serves clients$/m)
+    await node.says(/began cold: .*it answers with HTTP 404/)
+    client.destroy()
+  })
+}
+
 test('a node serves the clients of sockets that it was given, and leaves them open', async t => {
   t.timeout(180_000)
   const dir = folderOf(t, 'systemd')
@@ -79,7 +124,7 @@ test('a node serves the clients of sockets that it was given, and leaves them op
 })
 
 test('sockets that are meant for another process are left alone', async t => {
-  t.timeout(120_000)
+  t.timeout(1180_000)
   const env = { ...process.env, LISTEN_PID: '1', LISTEN_FDS: '1' }
   const flags = ['serve', '--port', '0', '--threads', '1', '--max-bytes', '16mb']
   const node = heard(t, spawn(process.execPath, [CLI, ...flags], { env }))

@@ -1,11 +1,14 @@
 // Threads of a node that fail, are restarted, and end: who is connected to another one notices nothing,
 // and who is disconnected has had its replies.
 import { once } from 'node:events'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { createRouter, type RouterOptions } from 'breakwater/router'
 import { Redis } from 'ioredis'
+import { folderOf } from '../helpers/folders.ts'
 import { hasRedis } from './store/support.ts'
 import { type Crash, Raw, redis, serve, serveCrashing } from './support.ts'
 
@@ -48,6 +51,40 @@ for (const how of ['throw', 'reject', 'exit', 'terminate'] satisfies Crash[]) {
     t.is(await node.stop(), 0)
   })
 }
+
+test.serial('who waits to be accepted by a thread that dies is served by another one', async t => {
+  const folder = folderOf(t, 'threads')
+  const [goes, hooks] = [join(folder, 'goes'), join(folder, 'hooks.mjs')]
+  // A thread that hears ECHO stands still until there is a file.
+  writeFileSync(
+    hooks,
+    `import { existsSync, writeFileSync } from 'node:fs'
+    import { threadId } from 'node:worker_threads'
+    const word = new Int32Array(new SharedArrayBuffer(4))
+    const handle = () => {
+      writeFileSync(${JSON.stringify(`${folder}/stands-`)} + threadId, '')
+      while (!existsSync(${JSON.stringify(goes)})) Atomics.wait(word, 0, 0, 5)
+    }
+    export default { onCommand: { commands: ['echo'], handle } }`,
+  )
+  const workers: Worker[] = []
+  const note = (worker: Worker) => void workers.push(worker)
+  process.on('worker', note)
+  t.teardown(() => process.off('worker', note))
+  const { router, port } = await start(t, { threads: 2, hooks })
+  const standing = () => readdirSync(folder).filter(name => name.startsWith('stands-')).length
+  for (let count = 1; count <= 2; count++) {
+    ;(await Raw.open(t, port)).write('ECHO x\r\n')
+    await until(() => standing() === count)
+  }
+  // Nobody accepts.
+  const waiting = await Promise.all(Array.from({ length: 30 }, () => Raw.open(t, port)))
+  const replies = waiting.map(client => client.send('PING'))
+  await workers[0]!.terminate()
+  writeFileSync(goes, '')
+  t.deepEqual([...new Set(await Promise.all(replies))], ['+PONG\r\n'])
+  await until(() => router.stats().replaced === 1)
+})
 
 test.serial('a thread that is terminated at any moment is replaced, and counted', async t => {
   const { router, port } = await start(t, { threads: 2 })

@@ -24,8 +24,8 @@ async function clientsOf(t: ExecutionContext, port: number, processes: readonly 
   return clients
 }
 
-/** Two processes that have read all keys of a store, which is asked directly as well. */
-async function warmed(t: ExecutionContext, options: RouterOptions = {}) {
+/** Two processes that have read all keys of a store, or so many of them; it is asked directly as well. */
+async function warmed(t: ExecutionContext, options: RouterOptions = {}, warm = 2) {
   const started = await startProcesses(t, options)
   const direct = await Raw.open(t, started.behind.port)
   const keys = Array.from({ length: KEYS }, (_, at) => `key:${at}`)
@@ -36,7 +36,7 @@ async function warmed(t: ExecutionContext, options: RouterOptions = {}) {
     }
   }
   const clients = await clientsOf(t, started.port, started.processes())
-  for (const client of clients.values()) await readBy(client)
+  for (const client of [...clients.values()].slice(0, warm)) await readBy(client)
   /** How often the store is asked for the first 1,000 reads of a process. */
   const cold = async (process: number) => {
     const client = (await clientsOf(t, started.port, [process])).get(process)!
@@ -123,6 +123,30 @@ fronted('one that takes the place of one that was killed begins with what anothe
   process.kill(victim, 'SIGKILL')
   await until(() => router.stats().replaced === 1 && processes().length === 2)
   const [heir] = processes().filter(pid => pid !== other) as [number]
+  t.true((await cold(heir)) <= 50)
+})
+
+fronted(
+  'one in the place of a process that has read nothing begins with what another has',
+  async t => {
+    const { router, processes, cold } = await warmed(t, {}, 1)
+    await until(() => router.stats().entries >= KEYS)
+    await router.restart()
+    for (const pid of processes()) t.true((await cold(pid)) <= 50)
+  },
+)
+
+fronted('one that is missing serves before it has read all, and reads on', async t => {
+  const { router, behind, processes, cold } = await warmed(t, { storeTimeout: '1h' })
+  const [victim, other] = processes() as [number, number]
+  behind.process.kill('SIGSTOP')
+  process.kill(victim, 'SIGKILL')
+  await until(() => router.stats().replaced === 1 && processes().length === 2)
+  const [heir] = processes().filter(pid => pid !== other) as [number]
+  // It has asked, and has been answered nothing.
+  t.true(router.stats().routes[0]!.warmed < KEYS)
+  behind.process.kill('SIGCONT')
+  await until(() => router.stats().routes[0]!.warmed >= KEYS)
   t.true((await cold(heir)) <= 50)
 })
 

@@ -83,7 +83,7 @@ export const serve = new Command('serve')
   .option('--drain-within <duration>', 'how long each may wait for its last replies (default: 5s)')
   .option(
     '--warm-from <place>',
-    'begin with what is read most: of a file that the node writes, or of a node, as http://host:9121',
+    'begin with what is read most: of a file that the node writes, or of a node, as http://host:9121 or unix:/path',
   )
   .option('--warm-token-file <file>', 'the token of the admin entrance of that node')
   .option('--warm-every <duration>', 'how often the file is written (default: 1m)')

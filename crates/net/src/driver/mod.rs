@@ -205,6 +205,9 @@ impl Driver {
         let opened = (first..).zip(entrances.into_iter().take(room)).map(open);
         let opened = opened.collect::<io::Result<Vec<_>>>()?;
         self.listeners.extend(opened);
+        if let Some(relay) = &mut self.work.relay {
+            relay.set_alone(false);
+        }
         self.queue.extend((first..self.listeners.len()).map(Task::Accept));
         self.pause();
         Ok(())

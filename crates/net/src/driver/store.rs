@@ -17,6 +17,7 @@ impl Driver {
     /// Reads of the store what another process has read most, before a client needs it: see [`Relay::warm`].
     pub fn warm(&mut self, hot: Vec<u8>) {
         if let Some(relay) = &mut self.work.relay {
+            relay.set_alone(self.listeners.is_empty());
             relay.warm(hot);
             self.pause();
         }

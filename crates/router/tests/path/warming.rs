@@ -116,6 +116,46 @@ fn a_store_is_asked_for_few_reads_at_once_and_for_no_more_than_it_may() {
     }
 }
 
+/// The most reads of 600 that a store is asked at once by a process that lets nobody in, and once it has
+/// begun to when it has been asked for `first`.
+fn most_at_once(limits: Limits, first: usize) -> (usize, usize) {
+    let mut before = world(1);
+    let client = before.connect(0, Resp3);
+    let keys: Vec<_> = (0..600).map(|n| format!("k{n}")).collect();
+    for key in &keys {
+        before.server.set(key, Some("v"), None);
+        before.ask(client, &format!("GET {key}"));
+    }
+    let routes = Routes::new(vec![Route::default()]);
+    let mut after = World::by(1, Rules { routes, limits, ..Rules::default() });
+    successor(&before, &mut after);
+    after.relays[0].set_alone(true);
+    after.relays[0].warm(before.router.hottest(ALL, ALL));
+    let (mut alone, mut behind, mut asked) = (0, 0, 0);
+    while after.relays[0].is_warming() {
+        after.settle_node();
+        let now: usize = keys.iter().map(|key| after.asks(&format!("get {key}"))).sum();
+        let of = if asked < first { &mut alone } else { &mut behind };
+        *of = now.max(*of);
+        asked += now;
+        after.relays[0].set_alone(asked < first);
+        after.open(0);
+        for line in after.open.clone() {
+            after.forward(line);
+            after.back(line, usize::MAX);
+        }
+    }
+    assert_eq!(misses(&after), [0, 600]);
+    (alone, behind)
+}
+
+#[test]
+fn a_process_that_lets_nobody_in_asks_for_more_at_once_and_for_no_more_than_a_store_may_be() {
+    assert_eq!(most_at_once(Limits::default(), usize::MAX), (256, 0));
+    assert_eq!(most_at_once(Limits::default(), 1), (256, 64));
+    assert_eq!(most_at_once(Limits { misses: 3, ..Limits::default() }, usize::MAX), (3, 0));
+}
+
 #[test]
 fn the_hottest_come_first_and_no_more_than_is_asked_for() {
     let mut before = world(1);

@@ -9,14 +9,19 @@ use crate::path::course::{Course, Request, Stand};
 use breakwater_engine::{Key, Role};
 use breakwater_resp::{Parsed, Protocol, RequestParser};
 
-/// The most reads that stores are asked at once: others want something of them as well.
-const AT_ONCE: usize = 256;
+/// The most reads that stores are asked at once: clients of this process want something of them as well.
+const AT_ONCE: usize = 64;
+/// The same, while it lets no clients in. Those of other processes notice little of more: a store takes
+/// 16 KB of a connection at most before it serves the next one.
+const AT_ONCE_ALONE: usize = 256;
 
 /// What is still to be read.
 #[derive(Default)]
 pub(super) struct Warming {
     hot: HotSet,
     asked: Vec<Ahead>,
+    /// No client is let in.
+    alone: bool,
 }
 
 /// A read that is under way.
@@ -36,6 +41,11 @@ impl Relay {
         self.go_on_warming();
     }
 
+    /// Whether no client is let in yet: more is read at once then.
+    pub fn set_alone(&mut self, alone: bool) {
+        self.warming.alone = alone;
+    }
+
     /// Whether some of it is still to be read.
     pub fn is_warming(&self) -> bool {
         !self.warming.hot.is_over() || !self.warming.asked.is_empty()
@@ -46,7 +56,8 @@ impl Relay {
         if !self.is_warming() {
             return;
         }
-        let most = AT_ONCE.min(self.share_of(self.rules.limits.misses));
+        let most = if self.warming.alone { AT_ONCE_ALONE } else { AT_ONCE };
+        let most = most.min(self.share_of(self.rules.limits.misses));
         let is_over = |asked: &mut Ahead| !self.reads.contains_key(&asked.flight);
         for Ahead { shelf, protocol, times, .. } in self.warming.asked.extract_if(.., is_over) {
             self.router.replies.note_reads(&shelf, protocol, times);
