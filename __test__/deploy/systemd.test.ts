@@ -124,7 +124,7 @@ test('a node serves the clients of sockets that it was given, and leaves them op
 })
 
 test('sockets that are meant for another process are left alone', async t => {
-  t.timeout(1180_000)
+  t.timeout(120_000)
   const env = { ...process.env, LISTEN_PID: '1', LISTEN_FDS: '1' }
   const flags = ['serve', '--port', '0', '--threads', '1', '--max-bytes', '16mb']
   const node = heard(t, spawn(process.execPath, [CLI, ...flags], { env }))

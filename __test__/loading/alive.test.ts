@@ -16,7 +16,8 @@ type Cases = Record<'awaited' | 'forgotten', readonly string[]>
 const timers: Record<string, Cases> = {
   'admin/server.ts': { awaited: ['admin: close'], forgotten: [] },
   // They run until somebody ends them: `admin/orders`, `laboratory/record`, `router/reload`,
-  // `deploy/systemd`, `dashboard/top`.
+  // `deploy/systemd`, `dashboard/top`; the end of a node, `router/warm-file`.
+  'cli/leave.ts': { awaited: [], forgotten: [] },
   'cli/orders.ts': { awaited: [], forgotten: [] },
   // It holds up the end of the command: `router/log-readers`.
   'cli/outlet.ts': { awaited: [], forgotten: [] },

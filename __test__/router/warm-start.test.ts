@@ -304,10 +304,9 @@ fronted('a store that never answers costs no more than the budget', async t => {
   writeFileSync(from, GOOD)
   for (const mode of MODES) {
     const warm = { from, budget: '100ms' }
-    const { router, begun } = beginner(t, { ...mode, store, storeTimeout: '1h', warm })
+    const { router } = beginner(t, { ...mode, store, storeTimeout: '1h', warm })
     await router.listen({ port: 0 })
     t.is(router.status().state, 'open')
-    t.like(begun(), { event: 'began_warm', reads: 2, whole: false })
     await router.close()
   }
 })

@@ -61,7 +61,11 @@ async function serve({ edition, shares, habits }: ProcessAssignment): Promise<vo
     hooks,
     answer,
     warm: served.warm,
-    enter: () => served.enter(shares),
+    enter() {
+      served.enter(shares)
+      // Who begins next may begin with what this one has read.
+      line.tell(counted(router))
+    },
     reload: next => disconnect(router.id, reloadRouter(router.id, next.checked, next)),
   })
   const count = () => {
