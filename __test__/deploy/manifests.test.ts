@@ -157,6 +157,51 @@ test('a pod is given longer than its drain takes', t => {
   t.true(spec.terminationGracePeriodSeconds > pause + drain)
 })
 
+test('the tier scales, gives way and admits as the guide says', t => {
+  t.is(of('PodDisruptionBudget').spec.maxUnavailable, 1)
+  const { metrics, behavior } = of('HorizontalPodAutoscaler').spec
+  // Processors are the signal, and memory is none.
+  t.deepEqual(
+    metrics.map(({ type, resource }: Manifest) => [type, resource.name]),
+    [['Resource', 'cpu']],
+  )
+  t.deepEqual(behavior.scaleDown.policies, [{ type: 'Pods', value: 1, periodSeconds: 300 }])
+  const admitted = of('NetworkPolicy').spec.ingress.map(({ from, ports }: Manifest) => [
+    ports.map(({ port }: Manifest) => port),
+    from,
+  ])
+  const clients = { podSelector: { matchLabels: { 'breakwater-client': 'true' } } }
+  const monitoring = { 'kubernetes.io/metadata.name': 'monitoring' }
+  t.deepEqual(admitted, [
+    [['redis'], [{ namespaceSelector: {}, ...clients }]],
+    [['admin'], [{ namespaceSelector: { matchLabels: monitoring } }]],
+  ])
+  t.deepEqual(of('NetworkPolicy').spec.policyTypes, ['Ingress'])
+  const { spec } = of('Deployment').spec.template
+  const [{ lifecycle, readinessProbe, livenessProbe, securityContext }] = spec.containers
+  t.deepEqual(lifecycle.preStop.exec.command, ['sleep', '5'])
+  t.is(readinessProbe.httpGet.path, '/readyz')
+  t.is(livenessProbe.httpGet.path, '/livez')
+  t.true(spec.securityContext.runAsNonRoot && securityContext.readOnlyRootFilesystem)
+  t.is(parse(of('ConfigMap').data['breakwater.config.yaml']).drain.over, '20s')
+})
+
+test('the Service of the guide by which pods begin warm finds those of the tier', async t => {
+  t.timeout(120_000)
+  const guide = text('../docs/deploying.md')
+  const [, block] = /```yaml\n([^`]*name: breakwater-peers[^`]*)```/.exec(guide)!
+  const service = parse(block!) as Manifest
+  const { Service } = await import(modelOf(service))
+  t.notThrows(() => new Service({ metadata: service.metadata, spec: service.spec }).validate())
+  t.is(service.metadata.namespace, of('Deployment').metadata.namespace)
+  t.like(of('Deployment').spec.template.metadata.labels, service.spec.selector)
+  const [{ port, targetPort }] = service.spec.ports
+  const [{ ports }] = of('Deployment').spec.template.spec.containers
+  const { containerPort } = ports.find(({ name }: Manifest) => `${name}` === targetPort)
+  t.is(containerPort, port)
+  t.true(guide.includes(`--warm-from http://${service.metadata.name}:${port}`))
+})
+
 test('the configuration in the ConfigMap is one that a node takes', t => {
   const config = parse(of('ConfigMap').data['breakwater.config.yaml'])
   const { admin, entrances } = checkConfig({ ...config, store: 'redis://redis:6379' }, 'any')

@@ -1,4 +1,5 @@
 // The drills, each of which plays a runbook of docs/operations.md: what goes wrong, what shows it, the cure.
+import { createHmac, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAdmin } from 'breakwater/admin'
@@ -19,7 +20,8 @@ export const drills = {
     const store = await stage.redis()
     const direct = stage.client(store.port)
     await direct.set('page', 'x')
-    const { router, port, reload } = await stage.node({ store: store.url, routes: ['*,mode=off'] })
+    const options = { store: store.url, routes: ['*,mode=off'] }
+    const { port, reload, status } = await stage.node(options)
     const clients = Array.from({ length: 50 }, () => stage.client(port))
     await Promise.all(clients.map(client => client.ping()))
     const burst = async () => {
@@ -30,7 +32,8 @@ export const drills = {
     const provoked = await burst()
     check(provoked === 50, 'each of 50 clients reads the store')
     stage.say('provoked', `50 clients read one key: reads of the store: ${provoked}`)
-    const [route] = router.stats().routes
+    const [route] = (await status()).stats.routes
+    check(route.passed === 50 && route.joined === 0, 'all pass, and none joins another')
     stage.say('shows', `routes[${route.match}]: passed ${route.passed}, joined ${route.joined}`)
     await reload({ routes: ['*,ttl=1m,jitter=0.1,refreshAhead=0.2'] })
     const cured = await burst()
@@ -42,15 +45,16 @@ export const drills = {
   async 'hot-key'(stage) {
     const store = await stage.redis()
     const routes = ['user:*,mode=off']
-    const { router, port, reload } = await stage.node({ store: store.url, routes })
+    const { router, port, reload, status } = await stage.node({ store: store.url, routes })
     const client = stage.client(port)
     await client.set('user:1', 'x')
-    const hot = () => router.stats().hotKeys.find(({ key }) => key === 'user:1')
+    const hot = ({ hotKeys } = router.stats()) => hotKeys.find(({ key }) => key === 'user:1')
     await until(async () => {
       await Promise.all(Array.from({ length: 500 }, () => client.get('user:1')))
       return hot() !== undefined
     }, 'user:1 turns hot')
-    const { share, readsPerSecond } = hot()
+    const { share, readsPerSecond } = hot((await status()).stats)
+    check(/user:1/.test(await client.info('hotkeys')), 'INFO names it')
     stage.say('provoked', 'one key has nearly all reads that go to the store')
     const percent = Math.round(share * 100)
     stage.say(
@@ -70,7 +74,7 @@ export const drills = {
   async 'stale-data'(stage) {
     const store = await stage.redis()
     const routes = ['*,ttl=100ms,staleIfError=1h']
-    const { router, port, reload } = await stage.node({ store: store.url, routes })
+    const { router, port, reload, words, status } = await stage.node({ store: store.url, routes })
     const client = stage.client(port)
     await client.set('price', 'old')
     await client.get('price')
@@ -78,8 +82,9 @@ export const drills = {
     await until(() => router.stats().upstream[0].state === 'down', 'the store is seen to be away')
     check((await client.get('price')) === 'old', 'the old value is given')
     stage.say('provoked', 'the store is away: the node goes on giving what it had')
-    const [{ staleGiven }] = router.stats().routes
+    const [{ staleGiven }] = (await status()).stats.routes
     check(staleGiven > 0, 'that is counted')
+    check(/^primary +\S+ down, /m.test(await words()), 'the command says that the store is away')
     stage.say('shows', `routes[*].staleGiven: ${staleGiven}; upstream[0].state: down`)
     await reload({ routes: ['*,ttl=100ms,readConcern=consistent'] })
     const refused = await settled(client.get('price'))
@@ -93,7 +98,8 @@ export const drills = {
   /** The store dies, and comes back. */
   async 'store-down'(stage) {
     const store = await stage.redis()
-    const { router, port } = await stage.node({ store: store.url, storeTimeout: '2s' })
+    const options = { store: store.url, storeTimeout: '2s' }
+    const { router, port, words, status } = await stage.node(options)
     const client = stage.client(port)
     await client.set('a', '1')
     await store.kill()
@@ -101,7 +107,11 @@ export const drills = {
     const refused = await settled(client.get('a'))
     check(refused instanceof Error, 'a request ends in an error rather than to wait')
     stage.say('provoked', `the store is killed: ${refused.message.slice(0, 60)}`)
-    const [{ state, losses, failures }] = router.stats().upstream
+    const counts = async () => (await status()).stats.upstream[0]
+    await until(async () => (await counts()).failures > 0, 'the node tries to connect again')
+    const { state, losses, failures } = await counts()
+    check(state === 'down' && losses > 0, 'the loss is counted')
+    check(/^primary +\S+ down, /m.test(await words()), 'the command says it')
     stage.say('shows', `upstream[0]: ${state}, ${losses} lost, ${failures} tries failed`)
     check(router.isReady, 'the node stays ready, for all nodes would cease to be at once')
     await stage.redis(store.port)
@@ -113,7 +123,7 @@ export const drills = {
   /** A store of the node's own is full, and refuses. */
   async 'memory-full'(stage) {
     const options = { policy: 'none', maxBytes: '4mb' }
-    const { router, port, reload } = await stage.node(options)
+    const { port, reload, words, status } = await stage.node(options)
     const client = stage.client(port)
     let refused
     for (let at = 0; !(refused instanceof Error) && at < 10_000; at++) {
@@ -121,8 +131,10 @@ export const drills = {
     }
     check(/^OOM/.test(refused.message), 'a write is refused')
     stage.say('provoked', `writes are refused: ${refused.message.slice(0, 50)}`)
-    const { bytes, entries, evictions } = router.stats()
-    stage.say('shows', `bytes ${bytes} of 4194304, entries ${entries}, evictions ${evictions}`)
+    const { bytes, maxBytes, entries, evictions } = (await status()).stats
+    check(bytes > 0.99 * maxBytes && evictions === 0, 'memory is at its bound')
+    check(/^memory +\S+/m.test(await words()), 'the command says how much it is')
+    stage.say('shows', `bytes ${bytes} of ${maxBytes}, entries ${entries}, evictions ${evictions}`)
     await reload({ maxBytes: '64mb' })
     check((await client.set('more', 'x'.repeat(10_000))) === 'OK', 'there is room again')
     stage.say('cure', 'a larger maxBytes by a reload; a policy that evicts needs a new start')
@@ -132,15 +144,18 @@ export const drills = {
   async imbalance(stage) {
     const stores = [await stage.redis(), await stage.redis()]
     const ring = stores.map(({ url }) => url)
-    const { router, port, reload } = await stage.node({ store: { ring, hashTags: true } })
+    const options = { store: { ring, hashTags: true } }
+    const { port, reload, words, status } = await stage.node(options)
     const client = stage.client(port)
+    const requests = async () => (await status()).stats.upstream.map(({ requests }) => requests)
     const counted = async () => {
-      const before = router.stats().upstream.map(({ requests }) => requests)
+      const before = await requests()
       await Promise.all(Array.from({ length: 1000 }, (_, at) => client.set(`{shop}:${at}`, 'x')))
-      return router.stats().upstream.map(({ requests }, at) => requests - before[at])
+      return (await requests()).map((count, at) => count - before[at])
     }
     const [least, most] = (await counted()).sort((a, b) => a - b)
     check(most > 10 * least, 'one store has nearly all requests')
+    check((await words()).match(/^primary /gm)?.length === 2, 'the command has a line for each')
     stage.say('provoked', 'all keys have the same hash tag: they lie in one store')
     stage.say('shows', `upstream[].requests: ${most} and ${least}`)
     await reload({ store: { ring, hashTags: false } })
@@ -149,11 +164,20 @@ export const drills = {
     check(more < 3 * less, 'both stores have their share')
   },
 
-  /** A stranger has the token of the admin entrance, and the password of a user. */
+  /** A stranger has the token of the admin entrance, the password of a user, and a token of another one. */
   async 'token-leak'(stage) {
-    const user = password => ({ users: [{ name: 'shop', password, permissions: ['read'] }] })
-    const { router, port, reload } = await stage.node(user('the leaked password'))
-    const file = join(stage.folder, 'token')
+    const [file, key, revoked] = ['token', 'key.jwk', 'revoked'].map(name =>
+      join(stage.folder, name),
+    )
+    const secret = randomBytes(32)
+    writeFileSync(key, JSON.stringify({ kty: 'oct', k: secret.toString('base64url') }))
+    writeFileSync(revoked, '')
+    const tokens = { keys: [key], revoked, acl: '~{sub}:* +@read' }
+    const operator = { name: 'operator', password: 'of the operator' }
+    const users = (name, password) => {
+      return { tokens, users: [operator, { name, password, permissions: ['read'] }] }
+    }
+    const { router, port, reload, status } = await stage.node(users('shop', 'the leaked password'))
     const leaked = 'the-leaked-admin-token'
     writeFileSync(file, leaked)
     const admin = createAdmin(router, { listen: '127.0.0.1:0', tokenFile: file })
@@ -163,22 +187,45 @@ export const drills = {
       const headers = { authorization: `Bearer ${token}` }
       return (await fetch(`http://${address}/status`, { headers })).status
     }
-    const options = { username: 'shop', password: 'the leaked password', retryStrategy: null }
-    const stranger = stage.client(port, options)
-    await stranger.get('a')
+    const ways = [
+      { username: 'shop', password: 'the leaked password' },
+      { password: signed({ sub: 'ada', jti: 'leaked' }, secret) },
+    ].map(way => ({ ...way, retryStrategy: null, enableReadyCheck: false }))
+    const strangers = ways.map(way => stage.client(port, way))
+    for (const [at, key] of ['a', 'ada:1'].entries()) await strangers[at].get(key)
     check((await enters(leaked)) === 200, 'the stranger enters')
-    stage.say('provoked', 'a stranger reads keys, and the status of the node')
-    stage.say('shows', `clients: ${router.stats().clients}, and who they are: CLIENT LIST`)
+    stage.say('provoked', 'a stranger reads keys as two users, and the status of the node')
+    const keeper = stage.client(port, { username: 'operator', password: operator.password })
+    const list = await keeper.client('LIST')
+    check(/ user=shop /.test(list) && / user=ada /.test(list), 'CLIENT LIST says who is connected')
+    const { clients, connections } = (await status()).stats
+    check(clients === 3 && connections >= 3, 'they are counted')
+    stage.say('shows', `clients: ${clients}, connections: ${connections}; CLIENT LIST: shop, ada`)
     writeFileSync(file, 'a-new-token-for-the-admins')
     admin.reload()
-    const gone = new Promise(resolve => stranger.once('close', resolve))
+    writeFileSync(revoked, 'leaked\n')
+    const gone = strangers.map(each => new Promise(resolve => each.once('close', resolve)))
     // A user of another name: whoever came by the old one is disconnected.
-    await reload({ users: [{ name: 'shop2', password: 'a new one', permissions: ['read'] }] })
-    await gone
+    await reload(users('shop2', 'a new one'))
+    await Promise.all(gone)
     check((await enters(leaked)) === 401, 'the old token is refused')
     check((await enters('a-new-token-for-the-admins')) === 200, 'the new one is taken')
-    const again = stage.client(port, options)
-    check((await settled(again.get('a'))) instanceof Error, 'the old password is refused')
-    stage.say('cure', 'a new token and a new user, by a reload: the stranger is out')
+    for (const [at, key] of ['a', 'ada:1'].entries()) {
+      const again = stage.client(port, ways[at])
+      check((await settled(again.get(key))) instanceof Error, 'what has leaked is refused')
+    }
+    check((await keeper.ping()) === 'PONG', 'nobody else is disconnected')
+    stage.say('cure', 'a new token, a new user, a revoked one, by a reload: the stranger is out')
   },
+}
+
+/** A token of HS256. */
+function signed(claims, secret) {
+  const exp = Math.floor(Date.now() / 1000) + 3600
+  const parts = [
+    { alg: 'HS256', typ: 'JWT' },
+    { ...claims, exp },
+  ]
+  const text = parts.map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
 }

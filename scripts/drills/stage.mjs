@@ -1,13 +1,19 @@
 // What drills share: a node, servers of Redis, clients, and an eye on the node's counts.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { createAdmin } from 'breakwater/admin'
 import { createRouter } from 'breakwater/router'
 import { Redis } from 'ioredis'
 import { freePort } from '../free-port.mjs'
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const run = promisify(execFile)
 
 /** How long a cure may take to be seen, in milliseconds. */
 const WITHIN = 60_000
@@ -63,14 +69,20 @@ export class Stage {
     return { port: at, url: `redis://127.0.0.1:${at}`, kill }
   }
 
-  /** Starts a node. */
+  /** Starts a node, which tells by `breakwater status` where it stands: in words, and as JSON. */
   async node(options) {
     const router = createRouter({ threads: 1, maxBytes: '32mb', ...options })
+    const admin = createAdmin(router, { listen: `unix:${join(this.folder, 'admin.sock')}` })
     this.atEnd(() => router.close())
+    this.atEnd(() => admin.close())
     const { port } = await router.listen({ port: 0 })
+    const address = await admin.listen()
+    const asked = (...flags) => run(process.execPath, [CLI, 'status', '--admin', address, ...flags])
+    const words = async () => (await asked()).stdout
+    const status = async () => JSON.parse((await asked('--json')).stdout)
     const reload = changes =>
       router.reload({ threads: 1, maxBytes: '32mb', ...options, ...changes })
-    return { router, port, reload }
+    return { router, port, reload, words, status }
   }
 
   /** A client of a port. */
