@@ -33,19 +33,16 @@ class Pair {
   readonly keys: LargeKeys<Key>
   readonly model = new Map<Key, number>()
 
-  constructor(given: Key[]) {
-    this.slots = new Slots(1, given.length + 1)
+  constructor(given: Key[], begins: 'packed' | 'map' = 'packed', room = given.length) {
+    this.slots = new Slots(1, room + 1)
     const first = new MapKeys<Key>()
     for (const key of given) {
       const slot = this.slots.take()
       first.add(key, slot)
       this.model.set(key, slot)
     }
-    this.keys = new LargeKeys(
-      moveOut(first, this.slots, given.length + 1)!,
-      this.slots,
-      this.clock.now,
-    )
+    const keys = begins === 'map' ? first : moveOut(first, this.slots, room + 1)!
+    this.keys = new LargeKeys(keys, this.slots, this.clock.now)
   }
 
   put(key: Key): void {
@@ -130,6 +127,26 @@ test('keys come and go in all states as in a Map', t => {
   }
   pair.check(t)
   t.deepEqual(seen, new Set(['packed', 'moving', 'map']))
+})
+
+test('a Map stays while it is filled with new objects, and while they are known', t => {
+  const many = Array.from({ length: 250_000 }, (_, i) => `user:${i}`)
+  const pair = new Pair(many.slice(0, 1000), 'map', many.length)
+  for (const key of many) pair.put(key)
+  t.is(pair.keys.state, 'map')
+  pair.clock.areNew = false
+  for (let finds = 0; finds < 1_000_000; finds++) pair.keys.find(many[finds % many.length]!)
+  t.is(pair.keys.state, 'map')
+  pair.check(t)
+})
+
+test('a Map is left for new objects, whether they are found or not', t => {
+  const found = new Pair(texts, 'map')
+  found.until('packed', texts)
+  found.check(t)
+  const missed = new Pair(texts, 'map')
+  missed.until('packed', long)
+  missed.check(t)
 })
 
 test('the hash of a key is the same in all states', t => {

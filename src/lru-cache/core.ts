@@ -6,9 +6,9 @@ import { Ages } from './ages.ts'
 import { Hooks } from './hooks.ts'
 import type { OptionsBase } from './interface.ts'
 import type { Keys } from './keys/keys.ts'
-import { LargeKeys } from './keys/large.ts'
+import { LargeKeys, MOST } from './keys/large.ts'
 import { MapKeys } from './keys/map.ts'
-import { moveOut } from './keys/packed.ts'
+import { isMovable, moveOut } from './keys/packed.ts'
 import { Lfu } from './policy/lfu.ts'
 import type { RunningFetch } from './running-fetch.ts'
 import type { Settings } from './settings.ts'
@@ -26,7 +26,7 @@ const LINKS = 1
 /** So many slots may be no entries. */
 const OTHERS = 1
 
-/** From so many entries on, keys are off the V8 heap: below, a Map is as fast for all of them. */
+/** From so many entries on, keys may leave the V8 heap: below, a Map is as fast for all of them. */
 const PACKED_FROM = 65_536
 
 /** So many times the entries there are, at most, room is reserved for. */
@@ -49,7 +49,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   readonly fetches: Pending<number, RunningFetch<V>> | undefined
   /** Whether a `set` without options and ttl need only store. */
   readonly plain: boolean
-  /** With how many entries the keys are moved off the V8 heap; -1: they are. */
+  /** With how many entries the index becomes one of many keys; -1: it is. */
   #packs: Count = PACKED_FROM
   readonly counts = new Counts()
 
@@ -263,18 +263,28 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     return true
   }
 
-  /** Moves the keys off the V8 heap, if they are of a kind that can be. */
+  /** Makes the index one of many keys, if they are of a kind that can leave the V8 heap. */
   #pack(key: K): void {
-    const { slots, max } = this
-    const wanted = max === 0 ? 2 * this.size : Math.min(max + OTHERS, AHEAD * this.size)
-    const moved = moveOut(this.keys, slots, Math.max(wanted, slots.capacity))
-    if (moved === undefined) {
+    const large = this.#large(key)
+    if (large === undefined) {
       this.#packs *= 4
     } else {
-      this.keys = new LargeKeys(moved, slots, now)
+      this.keys = large
       this.#packs = -1
     }
     this.keys.find(key)
+  }
+
+  #large(key: K): LargeKeys<K> | undefined {
+    const { keys, slots, max } = this
+    const few = max !== 0 && max <= MOST
+    // Strings wait in their Map for the first that is new. Numbers gain at once.
+    if (few && typeof key === 'string' && keys instanceof MapKeys && isMovable(keys, slots)) {
+      return new LargeKeys<K>(keys, slots, now)
+    }
+    const wanted = max === 0 ? 2 * this.size : Math.min(max + OTHERS, AHEAD * this.size)
+    const moved = moveOut(keys, slots, Math.max(wanted, slots.capacity))
+    return moved && new LargeKeys(moved, slots, now)
   }
 
   /** Makes room for more slots and takes one. */

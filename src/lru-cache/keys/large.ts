@@ -6,6 +6,8 @@
 // and packed keys spare the garbage collector. So the cache looks at some of the objects that it is
 // asked for, and changes its mind when they do.
 //
+// It begins with a Map, or with packed keys if a Map could get too large.
+//
 // | state  | what comes                                        | next   |
 // |--------|---------------------------------------------------|--------|
 // | packed | so many windows of known objects, none of new     | moving |
@@ -14,16 +16,16 @@
 // | map    | more entries than a Map should have               | packed |
 import type { Slots } from '../slots.ts'
 import type { Keys } from './keys.ts'
-import type { MapKeys } from './map.ts'
+import { MapKeys } from './map.ts'
 import { MovingKeys } from './moving.ts'
 import { type Clock, Newness, type Verdict } from './newness.ts'
-import { moveOut, type PackedKeys } from './packed.ts'
+import { moveOut, PackedKeys } from './packed.ts'
 
 /** Where keys can be. */
 type State = 'packed' | 'moving' | 'map'
 
 /** A cache with more slots keeps its keys packed: the pauses of a Map would grow with it. */
-const MOST = 262_144
+export const MOST = 262_144
 
 /**
  * While keys are packed, the objects of these slots alone are met, those that are a multiple of this:
@@ -34,10 +36,12 @@ const SLOTS = 256
 /** One find in so many of these is looked at. */
 const PACE = 4
 
-/** While they are in a Map, one find in so many is looked at; */
-const MAP_PACE = 256
-/** and on their way there, so many slots are swept as often. */
+/** While they are in a Map, one find in so many is looked at. */
+const MAP_PACE = 1024
+
+/** On their way there, so many slots are swept in so many finds. */
 const SWEEP = 64
+const SWEEP_PACE = 256
 
 /** So many windows are needed at first. Each change doubles them, up to the most. */
 const FIRST_WINDOWS = 3
@@ -56,15 +60,19 @@ export class LargeKeys<K> implements Keys<K> {
   #packed: PackedKeys<K> | undefined
   #map: MapKeys<K> | undefined
   /** Finds until the next look. */
-  #pause = PACE
+  #pause: number
+  /** The last slot that was ever taken, when there was a look. */
+  #used = 0
   /** Windows that spoke for a change since one spoke against it, and how many it takes. */
   #windows = 0
   #needed = FIRST_WINDOWS
 
-  /** @param packed - the keys, which lie in the records of the slots. */
-  constructor(packed: PackedKeys<K>, slots: Slots, clock: Clock) {
-    this.#keys = packed
-    this.#packed = packed
+  /** @param keys - packed in the records of the slots, or in a Map. */
+  constructor(keys: PackedKeys<K> | MapKeys<K>, slots: Slots, clock: Clock) {
+    this.#keys = keys
+    this.#packed = keys instanceof PackedKeys ? keys : undefined
+    this.#map = keys instanceof MapKeys ? keys : undefined
+    this.#pause = keys instanceof PackedKeys ? PACE : MAP_PACE
     this.#slots = slots
     this.#newness = new Newness(clock)
   }
@@ -76,28 +84,36 @@ export class LargeKeys<K> implements Keys<K> {
   }
 
   find(key: K): number {
-    const packed = this.#packed
-    if (packed !== undefined) {
-      const slot = packed.find(key)
-      if (slot % SLOTS === 0 && slot !== 0) this.#meet(key)
-      return slot
-    }
-    if (--this.#pause === 0) return this.#findLooking(key)
     const map = this.#map
-    return map === undefined ? this.#keys.find(key) : map.find(key)
+    if (map !== undefined) return --this.#pause === 0 ? this.#findLooking(key, map) : map.find(key)
+    const packed = this.#packed
+    if (packed === undefined) return this.#findMoving(key)
+    const slot = packed.find(key)
+    if (slot % SLOTS === 0 && slot !== 0) this.#meet(key)
+    return slot
   }
 
-  /** Finds a key that is not packed, after a look at it. */
-  #findLooking(key: K): number {
+  #findMoving(key: K): number {
+    if (--this.#pause === 0) this.#sweep()
+    return this.#keys.find(key)
+  }
+
+  /** Finds a key in the Map, after a look at it. */
+  #findLooking(key: K, map: MapKeys<K>): number {
     this.#pause = MAP_PACE
-    if (this.#map === undefined) {
-      this.#sweep()
-      return this.#keys.find(key)
-    }
-    if (this.#slots.used > MOST) this.#pack()
-    // Before it is found in the Map, which computes its hash.
-    const verdict = typeof key === 'string' ? this.#newness.look(key) : undefined
-    if (verdict !== undefined && this.#counts(verdict, 'new')) this.#pack()
+    // Before it is found, which computes its hash.
+    const longer = typeof key === 'string' ? this.#newness.compare(key) : undefined
+    const slot = map.find(key)
+    const filling = this.#slots.used !== this.#used
+    this.#used = this.#slots.used
+    const tooMany = this.#used > MOST
+    // All objects are new to a cache that fills.
+    const counts = longer !== undefined && !(filling && slot === 0)
+    const verdict = counts ? this.#newness.count(longer) : undefined
+    const isNew = verdict !== undefined && this.#counts(verdict, 'new')
+    if (!tooMany && !isNew) return slot
+    this.#pack()
+    // A key that is added is the one that was looked for last, wherever that was.
     return this.#keys.find(key)
   }
 
@@ -111,6 +127,7 @@ export class LargeKeys<K> implements Keys<K> {
     const verdict = this.#newness.look(key)
     if (verdict === undefined || !this.#counts(verdict, 'known')) return
     this.#packed = undefined
+    this.#pause = SWEEP_PACE
     this.#keys = new MovingKeys(this.#slots, this.#keys)
   }
 
@@ -125,8 +142,10 @@ export class LargeKeys<K> implements Keys<K> {
   }
 
   #sweep(): void {
+    this.#pause = SWEEP_PACE
     const moving = this.#keys as MovingKeys<K>
-    if (!moving.sweep(MAP_PACE, SWEEP)) return
+    if (!moving.sweep(SWEEP_PACE, SWEEP)) return
+    this.#pause = MAP_PACE
     this.#map = moving.to
     this.#keys = moving.to
     this.#slots.reshape(LINKS, this.#slots.capacity)

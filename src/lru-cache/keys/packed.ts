@@ -51,6 +51,11 @@ export function moveOut<K>(
   return to
 }
 
+/** Whether most keys of a Map could be moved. */
+export function isMovable<K>(keys: Keys<K>, slots: Slots): boolean {
+  return shapeFor(keys, slots.used) !== undefined
+}
+
 /** The logarithm of how many words a record needs for most keys: some of them tell. */
 function shapeFor<K>(keys: Keys<K>, used: number): number | undefined {
   const lengths: number[] = []
