@@ -1,7 +1,8 @@
 /**
  * The drop-in against lru-cache: get, all hits, and set into a full cache where each evicts, with
- * keys of four kinds. Each side runs in a process of its own for each kind and size; the rounds of
+ * keys of seven kinds. Each side runs in a process of its own for each kind and size; the rounds of
  * the sides alternate, and the price of building a fresh key is measured alike and taken off both.
+ * What counts is the time of the processor: other programs of the machine take none of it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -11,14 +12,17 @@ import { answer } from './lib/child.ts'
 import { random, short, shuffled, text, zipf } from './lib/data.ts'
 import { LRUCache } from './lib/drop-in.ts'
 import { median, type Row, table, times } from './lib/report.ts'
-import { alternate, quotient, withChildren } from './lib/rounds.ts'
+import { alternate, isWanted, quotient, withChildren } from './lib/rounds.ts'
 import { PEER } from './lib/sides.ts'
 
 /** How the key of an id is made. Called again it makes another one, of the same text. */
 const KINDS = {
-  'short keys': (id: number): Key => `user:${id}`,
+  'keys of 8 characters': (id: number): Key => `u${id + 1_000_000}`,
+  'keys of 16 characters': (id: number): Key => `user:${id + 1_000_000}:abc`,
+  'keys of 24 characters': (id: number): Key => `user:${id + 10_000_000}:profile:en`,
+  'keys of 36 characters': (id: number): Key => `user:${id + 10_000_000}:abcd-ef01-2345-67890ab`,
   'keys of 60 characters': (id: number): Key =>
-    `tenant:0123456789abcdef:service:accounts:region:eu:user:${id}`,
+    `tenant:0123456789abcdef:service:accounts:region:eu:u${id + 10_000_000}`,
   'number keys': (id: number): Key => id,
   'object keys': (id: number): Key => ({ id }),
 }
@@ -50,19 +54,29 @@ const FLOORS: Readonly<Record<string, Work>> = {
 
 /** What a kind of key can do: an object is found by itself, and a number is never fresh. */
 function able(kind: Kind): string[] {
-  const texts = kind === 'short keys' || kind === 'keys of 60 characters'
+  const texts = kind.startsWith('keys of')
   return Object.keys(WORKS).filter(work => texts || WORKS[work]?.loop !== 'getFresh')
 }
 
 type Request = { side: string; kind: Kind; entries: number } | { work: string }
 
+/** What is measured, and how often. */
+interface Options {
+  sizes: number[]
+  rounds: number
+  /** Parts of the names of kinds and of works; all, if absent. */
+  kinds: readonly string[] | undefined
+  cases: readonly string[] | undefined
+}
+
 /** Runs it and returns its figures. */
-export async function dropIn(options: { sizes: number[]; rounds: number }): Promise<Row[]> {
+export async function dropIn(options: Options): Promise<Row[]> {
   const rows: Row[] = []
   for (const entries of options.sizes) {
     console.log(`\ndrop-in: ${short(entries)} entries, ns per operation`)
     const lines: (string | number)[][] = [['', DROP_IN, PEER, 'ratio', 'key build incl.']]
     for (const kind of Object.keys(KINDS) as Kind[]) {
+      if (!isWanted(kind, options.kinds)) continue
       for (const { work, ours, theirs, ratio, gross } of await measure(kind, entries, options)) {
         lines.push([`${kind}: ${work}`, ours.toFixed(0), theirs.toFixed(0), times(ratio), gross])
         const row = { bench: 'drop-in', what: `${kind}: ${work}`, entries, unit: 'ns' }
@@ -75,15 +89,19 @@ export async function dropIn(options: { sizes: number[]; rounds: number }): Prom
   return rows
 }
 
-async function measure(kind: Kind, entries: number, { rounds }: { rounds: number }) {
+async function measure(kind: Kind, entries: number, { rounds, cases }: Options) {
   const begin = (side: string) => [side, { side, kind, entries } satisfies Request]
   const sides = Object.fromEntries([DROP_IN, PEER].map(begin))
   return withChildren(import.meta.url, sides, async children => {
     const ask = (work: string) => alternate<number>(children, rounds, { work } satisfies Request)
+    const works = able(kind).filter(work => isWanted(work, cases))
+    const floors = new Set(works.map(work => WORKS[work]?.floor ?? ''))
     const builds = new Map<string, Map<string, number[]>>()
-    for (const floor of Object.keys(FLOORS)) builds.set(floor, await ask(floor))
+    for (const floor of Object.keys(FLOORS)) {
+      if (floors.has(floor)) builds.set(floor, await ask(floor))
+    }
     const results = []
-    for (const work of able(kind)) {
+    for (const work of works) {
       const samples = await ask(work)
       const builder = builds.get(WORKS[work]?.floor ?? '')
       // The same code on both sides: the lower figure is the one less disturbed.
@@ -168,7 +186,7 @@ const loops = {
   },
 }
 
-/** Nanoseconds that an operation of a work takes, after V8 has compiled it. */
+/** Nanoseconds of the processor that an operation of a work takes, after V8 has compiled it. */
 async function run(name: string): Promise<number> {
   const work = WORKS[name] ?? FLOORS[name]
   if (!work) throw new Error(`no such work: ${name}`)
@@ -185,17 +203,17 @@ async function run(name: string): Promise<number> {
 }
 const warm = new Set<string>()
 
-/** A part of a round; nanoseconds. */
+/** A part of a round; nanoseconds of the processor. */
 function slice(name: string, work: Work): number {
   const ids = drawn[work.ids]
   const from = turns.get(work.loop) ?? 0
   const ops = OPS / SLICES
   turns.set(work.loop, from + ops)
-  const start = process.hrtime.bigint()
+  const start = process.cpuUsage()
   const done = loops[work.loop](ids, from, from + ops)
-  const ns = Number(process.hrtime.bigint() - start)
+  const { user, system } = process.cpuUsage(start)
   if (done !== ops) throw new Error(`${name}: ${ops - done} of ${ops} missed`)
-  return ns
+  return (user + system) * 1000
 }
 
 if (process.send && process.argv[1] === fileURLToPath(import.meta.url)) {

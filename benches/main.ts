@@ -33,7 +33,7 @@ const HELP = `npm run bench -- [NAME...] [options]
   pauses        event loop and collector under a million objects
   memory        bytes an entry
   bounded       ledger and resident memory under four workers' churn
-  drop-in       the drop-in against lru-cache: get and set with four kinds of keys
+  drop-in       the drop-in against lru-cache: get and set with seven kinds of keys
   drop-in-heap  V8's heap and the collector's pauses under a million entries
   near          Cache with its near cache, without it, and lru-cache
   near-workers  one thread reads through its near cache what another writes: nothing stale
@@ -61,8 +61,9 @@ Without a name all of them run, which takes about an hour.
                     warm-start (20)
   --seconds N       a side in benny (0.5), bounded (60), near-workers and popular (10)
   --max N           entries of a cache in classic (10000)
-  --cases TEXT,...  rows of loading and second-tier whose names have one of these in them (all)
-  --kinds NAME,...  kinds of keys in classic (all)
+  --cases TEXT,...  rows of drop-in, loading and second-tier whose names have one of these in
+                    them (all)
+  --kinds NAME,...  kinds of keys in drop-in (parts of their names) and classic (all)
   --peers NAME,...  sides besides lru-cache in classic (all)
   --json FILE       write every figure
 `
@@ -116,7 +117,13 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
     return memory({ entries: size, rounds: number('rounds', 3) })
   },
   bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
-  'drop-in': () => dropIn({ sizes: entries(ALL), rounds: number('rounds', 7) }),
+  'drop-in': () =>
+    dropIn({
+      sizes: entries(ALL),
+      rounds: number('rounds', 7),
+      kinds: values.kinds?.split(','),
+      cases: values.cases?.split(','),
+    }),
   'drop-in-heap': () => {
     const [size = 1_000_000] = entries([])
     return dropInHeap({ entries: size, rounds: number('rounds', 3) })
