@@ -24,7 +24,8 @@ impl Cache {
     /// or the end is reached; 0 begins. Gives the next cursor, 0 at the end.
     ///
     /// Safe under writes: an entry that is there from the first call to the last is visited at
-    /// least once, and more than once only if the index grows or is cleared meanwhile.
+    /// least once, and more than once only if the index grows or is cleared meanwhile, or if it moves
+    /// within its bucket at that moment.
     pub fn scan(&self, cursor: u64, budget: usize, mut f: impl FnMut(EntryRef<'_>)) -> u64 {
         let shards = self.shards.len() as u64;
         let mut at = (cursor % shards) as usize;

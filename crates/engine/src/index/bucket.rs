@@ -1,7 +1,7 @@
 //! Buckets: a line of slots for words, and the name of the overflow bucket behind it.
 
 use super::word::Word;
-use crate::shim::{AtomicU64, Ordering};
+use crate::shim::{AtomicU64, Ordering, fence};
 use std::ptr;
 
 /// Fewer when the models run: so that few entries need an overflow bucket.
@@ -10,7 +10,7 @@ pub(super) const SLOTS: usize = if cfg!(loom) { 2 } else { 7 };
 /// The bytes of a bucket.
 pub(super) const BUCKET: u64 = 64;
 
-/// A mover works on the bucket, or has: nothing is appended to it.
+/// Somebody moves words out of the bucket, or has, or from behind it home: nothing is appended to it.
 pub(super) const CLAIMED: u64 = 1;
 /// Everything that the bucket and its overflow held is in the next table.
 pub(super) const MOVED: u64 = 2;
@@ -88,6 +88,36 @@ impl Bucket {
             // Acquire pairs with the release that linked the overflow bucket.
             Self::overflow_of(bucket.info.load(Ordering::Acquire))
         })
+    }
+
+    /// The bucket to look into after another one of the chain, whose info word this was, and its info
+    /// word, for who looks for a key: behind the last one it is the first once more, since a word may
+    /// have moved home from where it was about to be looked for ([`trim`](super::trim)). Behind that
+    /// nothing comes.
+    #[inline(always)]
+    pub(super) fn after<'a>(
+        home: &'a Self,
+        bucket: &'a Self,
+        info: u64,
+    ) -> Option<(&'a Self, u64)> {
+        if let Some(overflow) = Self::overflow_of(info) {
+            return Some((overflow, overflow.info.load(Ordering::Acquire)));
+        }
+        if ptr::eq(home, bucket) {
+            return None;
+        }
+        // Acquire pairs with the release that emptied a slot behind, whose word is at home then: the
+        // slot was looked at by a relaxed load.
+        fence(Ordering::Acquire);
+        Some((home, 0))
+    }
+
+    /// The buckets in the order in which a key is looked for: the bucket, those behind it, and if there
+    /// are any the bucket once more.
+    pub(super) fn round(&self) -> impl Iterator<Item = &Self> {
+        let first = (self, self.info.load(Ordering::Acquire));
+        std::iter::successors(Some(first), |&(bucket, info)| Self::after(self, bucket, info))
+            .map(|(bucket, _)| bucket)
     }
 }
 

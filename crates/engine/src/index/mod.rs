@@ -5,8 +5,9 @@
 //! - An insertion puts a *tentative* word into a free slot, looks whether another slot has the
 //!   key, and then makes the word final: of two insertions of a key at least one sees the other
 //!   (Chandramouli et al., "FASTER", SIGMOD 2018, section 3.2).
-//! - A bucket that is full gets an overflow bucket, and a chain whose last one is empty gives it
-//!   back, retired as entries are, while nobody inserts.
+//! - A bucket that is full gets an overflow bucket. When entries have left, others move home from
+//!   there, and a chain whose last one is empty gives it back, retired as entries are, while nobody
+//!   inserts.
 //! - To grow, a table of twice the size is announced, and whoever writes moves the bucket that it
 //!   needs and a few more: it freezes each word, so that no compare-and-swap succeeds any more,
 //!   copies them, and marks the bucket as moved. Readers go on in the old bucket until it is
@@ -23,6 +24,7 @@ mod models;
 mod sample;
 mod spill;
 mod table;
+mod trim;
 mod word;
 mod write;
 
@@ -31,7 +33,7 @@ use crate::prefetch::prefetch;
 use crate::shim::{AtomicPtr, AtomicU64, Ordering};
 use crate::versions::Changing;
 use bucket::{BUCKET, Bucket, MOVED};
-use std::ptr;
+use std::{iter, ptr};
 use table::Table;
 
 pub(crate) use growth::Clearing;
@@ -236,30 +238,58 @@ impl Index {
     #[inline(always)]
     fn seek(
         home: &Bucket,
+        info: u64,
+        tag: u64,
+        matches: impl Fn(EntryPtr) -> bool,
+    ) -> Option<Hit<'_>> {
+        if let Some(hit) = Self::seek_in(home, tag, &matches) {
+            return Some(hit);
+        }
+        Bucket::overflow_of(info)?;
+        Self::seek_behind(home, info, tag, matches)
+    }
+
+    /// As [`Index::seek`], of what is not in the bucket itself: one entry in five. Called, and marked as
+    /// cold, so that the others pay no register for it.
+    #[cold]
+    #[inline(never)]
+    fn seek_behind(
+        home: &Bucket,
         mut info: u64,
         tag: u64,
         matches: impl Fn(EntryPtr) -> bool,
     ) -> Option<Hit<'_>> {
         let mut bucket = home;
         loop {
-            // All seven tags first: where the match is cannot be predicted, that there is one can.
-            let mut candidates = bucket.candidates(tag);
-            while candidates.any() {
-                let slot = candidates.next_of(bucket);
-                // Acquire pairs with the release that published the entry.
-                let word = Word(slot.load(Ordering::Acquire));
-                // Another word may have come meanwhile, of another tag: the keys are compared all the
-                // same.
-                if !word.is_tentative()
-                    && let Some(entry) = word.entry()
-                    && matches(entry)
-                {
-                    return Some(Hit { slot, word });
-                }
+            (bucket, info) = Bucket::after(home, bucket, info)?;
+            if let Some(hit) = Self::seek_in(bucket, tag, &matches) {
+                return Some(hit);
             }
-            bucket = Bucket::overflow_of(info)?;
-            info = bucket.info.load(Ordering::Acquire);
         }
+    }
+
+    /// The slot in this very bucket whose entry `matches`.
+    #[inline(always)]
+    fn seek_in<'a>(
+        bucket: &'a Bucket,
+        tag: u64,
+        matches: &impl Fn(EntryPtr) -> bool,
+    ) -> Option<Hit<'a>> {
+        // All seven tags first: where the match is cannot be predicted, that there is one can.
+        let mut candidates = bucket.candidates(tag);
+        while candidates.any() {
+            let slot = candidates.next_of(bucket);
+            // Acquire pairs with the release that published the entry.
+            let word = Word(slot.load(Ordering::Acquire));
+            // Another word may have come meanwhile, of another tag: the keys are compared all the same.
+            if !word.is_tentative()
+                && let Some(entry) = word.entry()
+                && matches(entry)
+            {
+                return Some(Hit { slot, word });
+            }
+        }
+        None
     }
 
     /// The entry of a word that has the hash's tag and is `selected`.
@@ -311,7 +341,9 @@ impl Index {
     }
 
     fn visit_chain(home: &Bucket, visit: &mut impl FnMut(Word, EntryPtr)) {
-        for slot in home.chain().flat_map(|bucket| &bucket.slots) {
+        // Behind first: a word that moves home meanwhile is met there, or here and there.
+        let behind = home.chain().skip(1);
+        for slot in behind.chain(iter::once(home)).flat_map(|bucket| &bucket.slots) {
             let word = Word(slot.load(Ordering::Acquire));
             if let Some(entry) = word.entry()
                 && !word.is_tentative()

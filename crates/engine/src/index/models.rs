@@ -2,6 +2,8 @@
 //! third key needs an overflow bucket. Each model looks at every outcome of a few operations that
 //! meet, up to so many preemptions (`LOOM_MAX_PREEMPTIONS`).
 
+mod home;
+
 use super::*;
 use crate::cursor::run_to_end;
 use crate::reclaim::Domain;

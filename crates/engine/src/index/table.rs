@@ -51,7 +51,7 @@ impl Part {
         Self { what: What::Table(table), charged }
     }
 
-    fn overflow(bucket: Spill) -> Self {
+    pub(super) fn overflow(bucket: Spill) -> Self {
         Self { what: What::Overflow(bucket), charged: BUCKET }
     }
 
@@ -190,30 +190,6 @@ impl Table {
         self.overflow.fetch_add(ONE, Ordering::AcqRel);
         bucket.slots[0].store(word.0, Ordering::Relaxed);
         last.info.fetch_or(bucket.into_address(), Ordering::Release);
-    }
-
-    /// Unlinks the last bucket of a chain, if it is empty; the bucket. Nobody inserts into the chain
-    /// meanwhile, and what is empty stays so.
-    pub(super) fn unlink_last(&self, home: &Bucket) -> Option<Part> {
-        let (mut before, mut at) = (home, home.info.load(Ordering::Acquire));
-        let last = loop {
-            let bucket = Bucket::overflow_of(at)?;
-            let next = bucket.info.load(Ordering::Acquire);
-            if next & !FLAGS == 0 {
-                break bucket;
-            }
-            (before, at) = (bucket, next);
-        };
-        if last.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0) {
-            return None;
-        }
-        // Without flags: a mover that has claimed the bucket before it makes this fail. One that
-        // claims it later does not see the last one any more.
-        let at = at & !FLAGS;
-        before.info.compare_exchange(at, 0, Ordering::AcqRel, Ordering::Relaxed).ok()?;
-        self.withdraw_overflow();
-        // SAFETY: linked until now, and unlinked once.
-        unsafe { Spill::from_address(at) }.map(Part::overflow)
     }
 
     /// The overflow buckets behind a bucket whose info word was this: nobody new can reach them.

@@ -80,13 +80,17 @@ impl Word {
         Self(Self::new(entry, 0).0 | low)
     }
 
-    /// Its bucket is moving to the next table: nothing but the mover may act on it.
+    /// It is moving, to the next table or home: nothing but the mover may act on it.
     pub(super) fn is_frozen(self) -> bool {
         self.0 & FROZEN != 0
     }
 
     pub(super) fn frozen_bit() -> u64 {
         FROZEN
+    }
+
+    pub(super) fn frozen(self) -> Self {
+        Self(self.0 | FROZEN)
     }
 
     pub(super) fn thawed(self) -> Self {

@@ -241,26 +241,6 @@ impl Index {
         None
     }
 
-    /// Gives back the last overflow bucket of the hash's chain, if it is empty: chains must not be as
-    /// long for ever as they were at their fullest. Nobody inserts into the index meanwhile.
-    #[inline]
-    pub(crate) fn trim(&self, host: &impl Host, hash: u64) {
-        let table = self.current();
-        let home = table.home(hash);
-        let info = home.info.load(Ordering::Acquire);
-        // Behind a bucket that has moved there may be nothing any more.
-        if info & MOVED == 0 && Bucket::overflow_of(info).is_some() {
-            Self::trim_chain(host, table, home);
-        }
-    }
-
-    #[cold]
-    fn trim_chain(host: &impl Host, table: &Table, home: &Bucket) {
-        if let Some(bucket) = table.unlink_last(home) {
-            host.retire_part(bucket);
-        }
-    }
-
     /// Changes the first word that is `selected`; what it was. An empty word removes the entry.
     pub(crate) fn edit(
         &self,
@@ -273,7 +253,7 @@ impl Index {
         let backoff = Backoff::new();
         'again: loop {
             let table = self.writable(host, hash);
-            for slot in table.home(hash).chain().flat_map(|bucket| &bucket.slots) {
+            for slot in table.home(hash).round().flat_map(|bucket| &bucket.slots) {
                 let word = Word(slot.load(Ordering::Acquire));
                 if word.is_frozen() {
                     backoff.snooze();
