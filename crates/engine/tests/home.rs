@@ -29,7 +29,7 @@ fn a_key_that_stays_is_never_missing_and_never_goes_back_while_others_come_and_g
         assert!(!set(&cache, n, 0));
     }
     let (cache, over) = (&cache, AtomicBool::new(false));
-    let stays = |n: u64| n % 2 == 0;
+    let stays = |n: u64| n.is_multiple_of(2);
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut seen = vec![0; (STAY + COME) as usize];
