@@ -6,7 +6,7 @@ import { Ages } from './ages.ts'
 import { Hooks } from './hooks.ts'
 import type { OptionsBase } from './interface.ts'
 import type { Keys } from './keys/keys.ts'
-import { LargeKeys, MOST } from './keys/large.ts'
+import { LargeKeys, MAP_FIRST } from './keys/large.ts'
 import { MapKeys } from './keys/map.ts'
 import { isMovable, moveOut } from './keys/packed.ts'
 import { Lfu } from './policy/lfu.ts'
@@ -277,7 +277,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   #large(key: K): LargeKeys<K> | undefined {
     const { keys, slots, max } = this
-    const few = max !== 0 && max <= MOST
+    const few = max !== 0 && max <= MAP_FIRST
     // Strings wait in their Map for the first that is new. Numbers gain at once.
     if (few && typeof key === 'string' && keys instanceof MapKeys && isMovable(keys, slots)) {
       return new LargeKeys<K>(keys, slots, now)

@@ -25,7 +25,10 @@ import { moveOut, PackedKeys } from './packed.ts'
 type State = 'packed' | 'moving' | 'map'
 
 /** A cache with more slots keeps its keys packed: the pauses of a Map would grow with it. */
-export const MOST = 262_144
+const MOST = 262_144
+
+/** One that may have more begins packed: all keys of a Map are packed at once, which is a pause. */
+export const MAP_FIRST = 131_072
 
 /**
  * While keys are packed, the objects of these slots alone are met, those that are a multiple of this:
