@@ -6,9 +6,12 @@ export interface Context {
   runInAsyncScope<T, A extends unknown[]>(f: (...args: A) => T, self: undefined, ...args: A): T
 }
 
+/** Nobody waits for the end of a context. */
+const ENDLESS = { requireManualDestroy: true }
+
 /** The context of the present call. */
 export function presentContext(): Context {
-  return new AsyncResource('breakwater', { requireManualDestroy: true })
+  return new AsyncResource('breakwater', ENDLESS)
 }
 
 /** The context in which this package was loaded: that of no request. */

@@ -24,7 +24,6 @@ type Nothing = undefined | null
 interface Attempt<K extends CacheKey, V> extends Wanted<K, V> {
   /** The right to store. */
   readonly lease: number
-  readonly begun: number
 }
 
 /** Told of how attempts end, each once. */
@@ -111,7 +110,7 @@ export class Attempts<K extends CacheKey, V> {
     const { key } = attempt.flight
     this.#counts.loads++
     const reason = attempt.flight.kept ? 'refresh' : 'miss'
-    const loaded = this.#traced(attempt, reason)
+    const loaded = loads.isHeard ? this.#traced(attempt, reason) : this.#loadUntraced(attempt)
     if (!events.load.isHeard) return loaded
     const tell = (failed: { error: unknown } | undefined) => {
       events.load.emit({ key, reason, duration: timers.now() - attempt.begun, failed })
@@ -124,11 +123,13 @@ export class Attempts<K extends CacheKey, V> {
   }
 
   #traced(attempt: Attempt<K, V>, reason: 'miss' | 'refresh'): Promise<Loaded<V>> {
-    const load = () => this.#loadUntraced(attempt)
-    if (!loads.isHeard) return load()
     const { flight } = attempt
     flight.trace = { cache: this.#host.name, key: flight.key, reason }
-    return loads.run(flight.trace, load, ({ value }) => value)
+    return loads.run(
+      flight.trace,
+      () => this.#loadUntraced(attempt),
+      ({ value }) => value,
+    )
   }
 
   #loadUntraced(attempt: Attempt<K, V>): Promise<Loaded<V>> {

@@ -37,7 +37,7 @@ export class Caller<K extends CacheKey, V> {
   /** How many they are. */
   count = 1
   /** What is to be taken back when it has its answer. */
-  readonly ends: Cancel[] = []
+  #ends: Cancel[] | undefined
   readonly #give: (outcome: Outcome<V>) => void
 
   constructor(
@@ -47,9 +47,15 @@ export class Caller<K extends CacheKey, V> {
     this.#give = give
   }
 
+  /** Something is to be taken back when it has its answer. */
+  atEnd(end: Cancel): void {
+    this.#ends ??= []
+    this.#ends.push(end)
+  }
+
   /** Gives the answer, once. */
   settle(outcome: Outcome<V>): void {
-    if (this.ends.length > 0) for (const end of this.ends.splice(0)) end()
+    if (this.#ends !== undefined) for (const end of this.#ends.splice(0)) end()
     this.#give(outcome)
   }
 }
@@ -189,20 +195,20 @@ export class Flight<K extends CacheKey, V> {
         this.#release(caller, { error })
         return caller.promise
       }
-      caller.ends.push(() => tell(() => signal.removeEventListener('abort', abort)))
+      caller.atEnd(() => tell(() => signal.removeEventListener('abort', abort)))
     }
     const soft = () => {
       if (this.stale === undefined) return
       asker.context.runInAsyncScope(late, undefined)
       this.#release(caller, { value: this.stale[0] })
     }
-    if (softTimeout !== undefined) caller.ends.push(timers.after(softTimeout, soft, true))
+    if (softTimeout !== undefined) caller.atEnd(timers.after(softTimeout, soft, true))
     if (timeout !== undefined) {
       const hard = () => {
         if (this.stale !== undefined) soft()
         else this.#release(caller, { error: new LoadTimeoutError(timeout) })
       }
-      caller.ends.push(timers.after(timeout, hard, true))
+      caller.atEnd(timers.after(timeout, hard, true))
     }
     return caller.promise
   }
@@ -277,19 +283,14 @@ class PromiseCaller<K extends CacheKey, V> extends Caller<K, V> {
   readonly promise: Promise<V | undefined>
 
   constructor(asker: Asker<K, V>) {
-    const { promise, give } = promised<V>()
+    let give!: (outcome: Outcome<V>) => void
+    const promise = new Promise<V | undefined>((resolve, reject) => {
+      give = outcome => {
+        if ('error' in outcome) reject(outcome.error)
+        else resolve(outcome.value)
+      }
+    })
     super(asker, give)
     this.promise = promise
   }
-}
-
-function promised<V>() {
-  let give!: (outcome: Outcome<V>) => void
-  const promise = new Promise<V | undefined>((resolve, reject) => {
-    give = outcome => {
-      if ('error' in outcome) reject(outcome.error)
-      else resolve(outcome.value)
-    }
-  })
-  return { promise, give }
 }

@@ -207,8 +207,9 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
     const asker = flight.nextAsker
     // It has as much time as who led before.
     this.#watch(flight)
-    const load = () => this.#loads.load(flight, asker as Asker<K, V>)
-    asker?.context.runInAsyncScope(load, undefined)
+    if (asker !== undefined) {
+      asker.context.runInAsyncScope(this.#loads.load, undefined, flight, asker)
+    }
   }
 
   #answer(flight: Flight<K, V>, outcome: Outcome<V>): void {
@@ -265,7 +266,7 @@ export class Flights<K extends CacheKey, V> implements AttemptEnds<K, V> {
         if (!flight.isWanted) this.#fire(flight, 'told', outcome)
       })
       follower.count = caller.count
-      caller.ends.push(() => {
+      caller.atEnd(() => {
         other.drop(follower)
         this.left(other)
       })

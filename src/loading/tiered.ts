@@ -35,6 +35,8 @@ export interface Wanted<K extends CacheKey, V> {
   readonly asker: Asker<K, V>
   /** Whether only the loader will do. */
   readonly anew: boolean
+  /** When it began, in milliseconds. */
+  readonly begun: number
   /** As of when what it brings is known; later if it takes a while until the loader is called. */
   known: Known
 }
@@ -75,14 +77,18 @@ export class Tiered<K extends CacheKey, V> {
   }
 
   /** What the second tier has, or else what the loader gives. */
-  async load(wanted: Wanted<K, V>): Promise<Loaded<V>> {
+  load(wanted: Wanted<K, V>): Promise<Loaded<V>> {
     const mark: TierMark = { since: undefined }
-    const { key } = wanted.flight
-    const asked = this.#host.timers.now()
-    const answer = await this.#second.session.get(key, mark)
-    const found = this.#judge(wanted, answer, asked)
-    if (found !== undefined && !wanted.anew) return found
-    const { stale } = wanted.flight
+    return this.#second.session.find(wanted.flight.key, mark, answer => {
+      const found = this.#judge(wanted, answer, wanted.begun)
+      if (found !== undefined && !wanted.anew) return found
+      return this.#loadMissing(wanted, mark)
+    })
+  }
+
+  /** The second tier has nothing that will do. */
+  #loadMissing(wanted: Wanted<K, V>, mark: TierMark): Loaded<V> | Promise<Loaded<V>> {
+    const { key, stale } = wanted.flight
     if (stale !== undefined && !wanted.anew && this.#holds(key)) {
       return { value: stale[0], stale: true }
     }
@@ -154,22 +160,24 @@ export class Tiered<K extends CacheKey, V> {
     asked: number,
   ): Loaded<V> | undefined {
     if (answer === undefined) return undefined
+    const { encoded, kind, cost, version, tags } = answer
     // It may have been read as soon as it was asked for: no moment is added to its life.
-    const held = { ...answer, freshFor: answer.freshFor - (this.#host.timers.now() - asked) }
+    const freshFor = answer.freshFor - (this.#host.timers.now() - asked)
+    const held: TierValue = { encoded, kind, freshFor, cost, version, tags }
     let value: V
     try {
-      value = this.#host.values.decode(held.encoded)
+      value = this.#host.values.decode(encoded)
     } catch (error) {
       this.#second.failed('decode', error)
       return undefined
     }
-    if (held.freshFor <= 0) {
+    if (freshFor <= 0) {
       const { staleIfError } = graceOfCall(this.#host.policy, asker.options)
-      if (-held.freshFor < staleIfError) flight.stale ??= [value]
+      if (-freshFor < staleIfError) flight.stale ??= [value]
       return undefined
     }
     // A value that is to be loaded anew is not replaced by one that is as old.
-    const early = flight.kept && this.#rules.freshness.isEarly(held.freshFor, held.cost)
+    const early = flight.kept && this.#rules.freshness.isEarly(freshFor, cost)
     return early ? undefined : { value, held }
   }
 }

@@ -166,24 +166,77 @@ function toBytes(encoded: TierValue['encoded']): { kind: number; bytes: Uint8Arr
 }
 
 /** A value as it was found. */
-export interface Found {
+export class Found {
+  readonly #stored: Buffer
+  /** Where its head ends. */
+  readonly #end: number
+  readonly #now: number
   /** When it was known, in microseconds of the store. */
   readonly known: number
-  /** The epoch in which it was. */
-  readonly generation: number
-  readonly clock: number
   /** Until when it is fresh, in milliseconds of the store. */
   readonly freshUntil: number
-  /** Who wrote it, as it is stored, each byte a character. */
-  readonly signature: string
   readonly tags: readonly string[] | undefined
+
+  /** @param now - microseconds of the store. */
+  constructor(stored: Buffer, end: number, now: number) {
+    this.#stored = stored
+    this.#end = end
+    this.#now = now
+    this.known = stored.readDoubleBE(Head.KNOWN)
+    this.freshUntil = stored.readDoubleBE(Head.FRESH_UNTIL)
+    this.tags = end === Head.SIZE ? undefined : readTags(stored.toString('utf8', Head.SIZE, end))
+  }
+
+  /** The epoch in which it was known. */
+  get generation(): number {
+    return this.#stored.readDoubleBE(Head.GENERATION)
+  }
+
+  /** How far the clock of tags was. */
+  get clock(): number {
+    return this.#stored.readDoubleBE(Head.CLOCK)
+  }
+
+  /** Who wrote it, as it is stored, each byte a character. */
+  get signature(): string {
+    return this.#stored.toString('latin1', Head.WRITER, Head.SIZE)
+  }
+
   /**
    * The value.
    *
    * @throws TierError `ERR_TIER`: it is damaged, or this Node.js cannot read it. If it gives a promise,
    * that rejects with it.
    */
-  open(): TierValue | Promise<TierValue>
+  open(): TierValue | Promise<TierValue> {
+    const stored = this.#stored
+    const end = this.#end
+    const form = stored[Head.KIND] as number
+    const kind = form & 15
+    const length = lengthOf(stored)
+    // Most values: no view of the bytes is made.
+    if (form === Kind.ASCII && stored.length - end === length) {
+      return this.#value(stored.toString('latin1', end))
+    }
+    const bytes = unpack(stored.subarray(end), form >> 4, length)
+    if (!(bytes instanceof Promise)) return this.#value(fromBytes(kind, bytes))
+    return bytes.then(bytes => this.#value(fromBytes(kind, bytes)))
+  }
+
+  #value(encoded: TierValue['encoded']): TierValue {
+    const stored = this.#stored
+    const version = stored.readDoubleBE(Head.VERSION)
+    const cost = stored.readFloatBE(Head.VERSION + 8)
+    const kind = stored.readUInt8(Head.VERSION + 16)
+    const value: TierValue = {
+      encoded,
+      freshFor: this.freshUntil - this.#now / 1000,
+      cost: Number.isFinite(cost) ? cost : 0,
+      version: Number.isNaN(version) ? undefined : version,
+      tags: this.tags,
+    }
+    return kind === 0 ? value : { ...value, kind }
+  }
 }
 
 /**
@@ -199,43 +252,24 @@ export function unseal(stored: Buffer, now: number, max: number): Found | undefi
       'the store has something that is no value of a cache, or of a newer version',
     )
   }
-  const form = stored[Head.KIND] as number
-  if (form === Kind.TOMBSTONE) return undefined
+  if (isTombstone(stored)) return undefined
   if (stored.length < Head.SIZE) throw new TierError('a stored value is cut off')
-  const known = stored.readDoubleBE(Head.KNOWN)
-  const freshUntil = stored.readDoubleBE(Head.FRESH_UNTIL)
-  const length = stored.readUInt32BE(Head.VERSION + 12)
   const end = Head.SIZE + stored.readUIntBE(Head.VERSION + 17, 3)
-  if (end > stored.length || Number.isNaN(known) || Number.isNaN(freshUntil)) {
-    throw new TierError('a stored value is damaged')
-  }
+  const length = lengthOf(stored)
+  if (end > stored.length) throw damaged()
   if (length > max) throw new TierError(`a stored value has ${length} bytes, more than ${max}`)
-  const tags = end === Head.SIZE ? undefined : readTags(stored.toString('utf8', Head.SIZE, end))
-  const read = (bytes: Uint8Array): TierValue => {
-    const version = stored.readDoubleBE(Head.VERSION)
-    const cost = stored.readFloatBE(Head.VERSION + 8)
-    const kind = stored.readUInt8(Head.VERSION + 16)
-    const value: TierValue = {
-      encoded: fromBytes(form & 15, bytes),
-      freshFor: freshUntil - now / 1000,
-      cost: Number.isFinite(cost) ? cost : 0,
-      version: Number.isNaN(version) ? undefined : version,
-      tags,
-    }
-    return kind === 0 ? value : { ...value, kind }
-  }
-  return {
-    known,
-    freshUntil,
-    generation: stored.readDoubleBE(Head.GENERATION),
-    clock: stored.readDoubleBE(Head.CLOCK),
-    signature: stored.toString('latin1', Head.WRITER, Head.SIZE),
-    tags,
-    open() {
-      const bytes = unpack(stored.subarray(end), form >> 4, length)
-      return bytes instanceof Promise ? bytes.then(read) : read(bytes)
-    },
-  }
+  const found = new Found(stored, end, now)
+  if (Number.isNaN(found.known) || Number.isNaN(found.freshUntil)) throw damaged()
+  return found
+}
+
+/** How many bytes the value had before it was compressed. */
+function lengthOf(stored: Buffer): number {
+  return stored.readUInt32BE(Head.VERSION + 12)
+}
+
+function damaged(): TierError {
+  return new TierError('a stored value is damaged')
 }
 
 function fromBytes(kind: number, bytes: Uint8Array): TierValue['encoded'] {

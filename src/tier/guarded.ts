@@ -38,6 +38,22 @@ export class GuardedSession implements TierSession {
     return this.#timed('get', () => this.#session.get(key, mark), undefined)
   }
 
+  /** What is made of the answer to a `get`: by one promise, since all that is missed here waits for it. */
+  find<T>(
+    key: CacheKey,
+    mark: TierMark,
+    then: (value: TierValue | undefined) => T | Promise<T>,
+  ): Promise<T> {
+    if (this.#watch.called() !== undefined) return this.get(key, mark).then(then)
+    return settled(() => this.#watch.traced('get', () => this.#session.get(key, mark))).then(
+      then,
+      error => {
+        this.#watch.failed('get', error)
+        return then(undefined)
+      },
+    )
+  }
+
   has(key: CacheKey): Promise<boolean> {
     return this.#timed('get', () => this.#session.has?.(key) ?? this.#reads(key), false)
   }
@@ -121,5 +137,14 @@ export class GuardedSession implements TierSession {
       this.#watch.failed(operation, error)
       return none
     }
+  }
+}
+
+/** What is asked for; a promise that rejects if asking throws. */
+function settled<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(ask())
+  } catch (error) {
+    return Promise.reject(error)
   }
 }

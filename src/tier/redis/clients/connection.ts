@@ -43,10 +43,29 @@ export class Connection {
    *
    * @throws TierError `ERR_TIER`: the client is closed, its server is away or does not answer in time.
    */
-  async sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> {
-    this.#check()
-    const sent = this.#client.sendAll(commands)
-    const replies = await (Array.isArray(sent) ? this.#each(sent) : this.#together(sent))
+  sendAll(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+    return this.ask(commands, replies => replies)
+  }
+
+  /** As {@link Connection.sendAll}: what `read` makes of the answers, which may throw. */
+  ask<T>(commands: readonly Command[], read: (replies: (Reply | Error)[]) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#check()
+      const answered = (replies: (Reply | Error)[]) => {
+        try {
+          resolve(read(this.#known(replies)))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const sent = this.#client.sendAll(commands)
+      if (Array.isArray(sent)) this.#each(sent, answered)
+      else this.#together(sent, answered, reject)
+    })
+  }
+
+  /** The answers; what there is none to has an error in its place, or throws it. */
+  #known(replies: (Reply | Error)[]): (Reply | Error)[] {
     for (let i = 0; i < replies.length; i++) {
       const reply = replies[i] as Reply | Error
       if (!isLost(reply)) continue
@@ -71,45 +90,45 @@ export class Connection {
   }
 
   /** Answers that come as one. */
-  #together(answers: Promise<(Reply | Error)[]>): Promise<(Reply | Error)[]> {
-    return new Promise((resolve, reject) => {
-      const deadline = this.#deadlines.after(() => reject(this.#late()), true)
-      const settle = (replies: (Reply | Error)[]) => {
-        deadline.cancel()
-        resolve(replies)
-      }
-      answers.then(settle, error => {
-        deadline.cancel()
-        reject(asLost(error))
-      })
+  #together(
+    answers: Promise<(Reply | Error)[]>,
+    answered: (replies: (Reply | Error)[]) => void,
+    failed: (error: TierError) => void,
+  ): void {
+    const deadline = this.#deadlines.after(() => failed(this.#late()), true)
+    const settle = (replies: (Reply | Error)[]) => {
+      deadline.cancel()
+      answered(replies)
+    }
+    answers.then(settle, error => {
+      deadline.cancel()
+      failed(asLost(error))
     })
   }
 
   /** Answers that come one by one: those that do not come in time are errors. */
-  #each(answers: Promise<Reply>[]): Promise<(Reply | Error)[]> {
+  #each(answers: Promise<Reply>[], answered: (replies: (Reply | Error)[]) => void): void {
     const replies: (Reply | Error | undefined)[] = []
     for (const _ of answers) replies.push(undefined)
     let left = answers.length
-    return new Promise(resolve => {
-      const end = () => {
-        deadline.cancel()
-        // What comes later is not to change it.
-        const all =
-          left === 0 ? replies : replies.map(reply => (reply === undefined ? this.#late() : reply))
-        resolve(all as (Reply | Error)[])
+    const end = () => {
+      deadline.cancel()
+      // What comes later is not to change it.
+      const all =
+        left === 0 ? replies : replies.map(reply => (reply === undefined ? this.#late() : reply))
+      answered(all as (Reply | Error)[])
+    }
+    const deadline = this.#deadlines.after(end, true)
+    for (let i = 0; i < answers.length; i++) {
+      const settle = (reply: Reply | Error) => {
+        replies[i] = reply
+        if (--left === 0) end()
       }
-      const deadline = this.#deadlines.after(end, true)
-      for (let i = 0; i < answers.length; i++) {
-        const settle = (reply: Reply | Error) => {
-          replies[i] = reply
-          if (--left === 0) end()
-        }
-        const fail = (error: unknown) =>
-          settle(error instanceof Error ? error : new Error(String(error)))
-        answers[i]!.then(settle, fail)
-      }
-      if (left === 0) end()
-    })
+      const fail = (error: unknown) =>
+        settle(error instanceof Error ? error : new Error(String(error)))
+      answers[i]!.then(settle, fail)
+    }
+    if (left === 0) end()
   }
 
   #late(): TierError {

@@ -59,18 +59,19 @@ export class GuardedStore {
   }
 
   /** Reads keys of a server alone: where it refuses one it has refused all. */
-  async #readAlone(
+  #readAlone(
     connection: Connection,
     keys: readonly Word[],
     withTime: boolean,
   ): Promise<(Read | undefined)[]> {
-    try {
-      const replies = await this.#breakerOf(0).run(() => read(connection, keys, withTime))
-      return replies as Read[]
-    } catch (error) {
-      this.failed('get', error)
-      return keys.map(() => undefined)
-    }
+    return this.#breakerOf(0).follow(
+      () => read(connection, keys, withTime),
+      replies => replies as Read[],
+      error => {
+        this.failed('get', error)
+        return keys.map(() => undefined)
+      },
+    )
   }
 
   /**

@@ -165,28 +165,44 @@ export function timeOf(reply: Reply): number {
  * Reads keys. A server alone is asked for the time before it is for the values, if at all, which copies
  * large ones less often than a script does; the servers of a cluster have clocks of their own.
  */
-export async function read(
+export function read(
   connection: Connection,
   keys: readonly Word[],
   withTime: boolean,
 ): Promise<(Read | Error)[]> {
-  if (connection.isCluster) {
-    const replies = await sendAll(
-      connection,
-      keys.map(key => call(READ, [key], [])),
-    )
-    return replies.map(reply => {
-      if (reply instanceof Error) return reply
-      const [now, bytes] = reply as Reply[]
-      return { now: Number(now), bytes: bytesOf(bytes) }
-    })
-  }
-  if (connection.mindsErrors) await asked(connection)
+  if (connection.isCluster) return readApart(connection, keys)
+  const question = connection.mindsErrors ? asked(connection) : undefined
+  if (question === undefined) return readTogether(connection, keys, withTime)
+  return question.then(() => readTogether(connection, keys, withTime))
+}
+
+/** Each from its server. */
+async function readApart(
+  connection: Connection,
+  keys: readonly Word[],
+): Promise<(Read | Error)[]> {
+  const replies = await sendAll(
+    connection,
+    keys.map(key => call(READ, [key], [])),
+  )
+  return replies.map(reply => {
+    if (reply instanceof Error) return reply
+    const [now, bytes] = reply as Reply[]
+    return { now: Number(now), bytes: bytesOf(bytes) }
+  })
+}
+
+function readTogether(
+  connection: Connection,
+  keys: readonly Word[],
+  withTime: boolean,
+): Promise<Read[]> {
   const get = { words: ['MGET', ...keys], key: '' }
-  const replies = await connection.sendAll(withTime ? [TIME, get] : [get])
-  const now = withTime ? timeOf(answer(replies[0] as Reply | Error)) : undefined
-  const values = answer(replies.at(-1) as Reply | Error) as Reply[]
-  return keys.map((_, i) => ({ now, bytes: bytesOf(values[i]) }))
+  return connection.ask(withTime ? [TIME, get] : [get], replies => {
+    const now = withTime ? timeOf(answer(replies[0] as Reply | Error)) : undefined
+    const values = answer(replies.at(-1) as Reply | Error) as Reply[]
+    return keys.map((_, i) => ({ now, bytes: bytesOf(values[i]) }))
+  })
 }
 
 function bytesOf(reply: Reply | undefined): Buffer | undefined {
