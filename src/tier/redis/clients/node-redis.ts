@@ -23,6 +23,8 @@ interface Common extends Emitter {
   readonly isReady?: boolean
   readonly options?: { keyPrefix?: unknown }
   readonly _keyPrefix?: unknown
+  /** In versions from 5 on. */
+  readonly withTypeMapping?: unknown
   connect(): Promise<unknown>
   /** Closes it; throws if it is closed. */
   destroy(): unknown
@@ -74,8 +76,9 @@ export function nodeRedis(given: object): Client {
   return new NodeRedis(client as Single)
 }
 
-/** Texts of values as bytes: in versions from 5 on, and in version 4. */
-const AS_BYTES = { typeMapping: { 36: Buffer }, returnBuffers: true }
+/** Texts of values as bytes: in versions from 5 on, and in version 4. The library copies each field. */
+const AS_BYTES = { typeMapping: { 36: Buffer } }
+const AS_BYTES_4 = { returnBuffers: true }
 
 /** Events by which the state is said to be another. */
 const STATES = ['ready', 'connect', 'end', 'disconnect']
@@ -86,9 +89,11 @@ abstract class NodeClient<C extends Common> implements Client {
   readonly keyPrefix: string
   readonly addsPrefix = false
   readonly mindsErrors = false
+  protected readonly asBytes: object
 
   constructor(of: C) {
     this.of = of
+    this.asBytes = of.withTypeMapping === undefined ? AS_BYTES_4 : AS_BYTES
     const { keyPrefix = of._keyPrefix } = of.options ?? {}
     this.keyPrefix = keyPrefix === undefined ? '' : String(keyPrefix)
   }
@@ -126,7 +131,7 @@ class NodeRedis extends NodeClient<Single> {
   }
 
   protected send(words: (string | Buffer)[]): Promise<Reply> {
-    return this.of.sendCommand(words, AS_BYTES)
+    return this.of.sendCommand(words, this.asBytes)
   }
 
   async reach(holder: Holder): Promise<Reach> {
@@ -145,7 +150,7 @@ class NodeCluster extends NodeClient<Cluster> {
   readonly isCluster = true
 
   protected send(words: (string | Buffer)[], { key }: Command): Promise<Reply> {
-    return this.of.sendCommand(bytesOf(key), false, words, AS_BYTES)
+    return this.of.sendCommand(bytesOf(key), false, words, this.asBytes)
   }
 
   async reach(holder: Holder): Promise<Reach> {
@@ -161,7 +166,7 @@ class NodeSentinel extends NodeClient<Sentinel> {
   readonly isCluster = false
 
   protected send(words: (string | Buffer)[]): Promise<Reply> {
-    return this.of.sendCommand(false, words, AS_BYTES)
+    return this.of.sendCommand(false, words, this.asBytes)
   }
 
   async reach(holder: Holder): Promise<Reach> {

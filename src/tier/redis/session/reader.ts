@@ -96,8 +96,9 @@ export class Reader {
     const asked: Asked[] = []
     const places: Word[] = [keys.epochWord]
     for (const { key } of wanted) {
-      asked.push(recent.ask(key))
+      // Which refuses what can be no key.
       places.push(keys.word(key))
+      asked.push(recent.ask(key))
     }
     const guess = this.#clock.now(connection)
     const withTime = guess === undefined || this.#hasMissed

@@ -6,8 +6,8 @@ import type { CacheKey } from '../../../base/types.ts'
 import type { TierHost } from '../../contract.ts'
 import { textOf } from './keys.ts'
 
-/** Milliseconds for which it is remembered, at least, and the most keys in that time. */
-const [LIFE, MOST] = [5_000, 10_000]
+/** Milliseconds for which it is remembered, at least, and the most questions in that time. */
+const [LIFE, MOST] = [5_000, 20_000]
 
 /** Microseconds that may lie between what a thread does here and what it asks the store to do. */
 const MARGIN = 50_000
@@ -18,53 +18,97 @@ export interface Asked {
   /** When, in microseconds of the process. */
   readonly at: number
   /** Who wrote what was found, as it is stored. */
-  writer?: string
-  tags?: readonly string[] | undefined
+  writer: string | undefined
+  tags: readonly string[] | undefined
+  /** Whether nothing was found. */
+  isVain: boolean
 }
 
 /** The questions of one session. */
 export class Recent {
   readonly #host: TierHost
-  #young = new Map<string, Asked>()
-  #old = new Map<string, Asked>()
+  #young = new Log()
+  #old = new Log()
   #since = 0
 
   constructor(host: TierHost) {
     this.#host = host
   }
 
-  /** The store is asked for a key. */
+  /** The store is asked for what can be a key. */
   ask(key: CacheKey): Asked {
     const now = this.#host.timers.now()
     if (now - this.#since > LIFE || this.#young.size >= MOST) {
-      this.#old = now - this.#since > 2 * LIFE ? new Map() : this.#young
-      this.#young = new Map()
+      this.#old = now - this.#since > 2 * LIFE ? new Log() : this.#young
+      this.#young = new Log()
       this.#since = now
     }
-    const asked = { key, at: processClock() }
-    this.#young.set(textOf(key), asked)
+    // Bytes are the caller's own.
+    const kept = typeof key === 'object' ? new Uint8Array(key) : key
+    const asked = {
+      key: kept,
+      at: processClock(),
+      writer: undefined,
+      tags: undefined,
+      isVain: false,
+    }
+    this.#young.add(asked)
     return asked
   }
 
   /** Nothing was found. */
   drop(asked: Asked): void {
-    const text = textOf(asked.key)
-    for (const map of [this.#young, this.#old]) {
-      if (map.get(text) === asked) map.delete(text)
-    }
+    asked.isVain = true
   }
 
   /** The last question for a key, if it was asked after a moment, or just before. */
   find(key: CacheKey, since: number): Asked | undefined {
     const text = textOf(key)
-    const asked = this.#young.get(text) ?? this.#old.get(text)
+    const asked = this.#young.last(text) ?? this.#old.last(text)
     return asked !== undefined && asked.at >= since - MARGIN ? asked : undefined
   }
 
   /** All questions that were asked after a moment, or just before. */
   *all(since: number): Generator<Asked> {
-    for (const map of [this.#young, this.#old]) {
-      for (const asked of map.values()) if (asked.at >= since - MARGIN) yield asked
+    for (const log of [this.#young, this.#old]) {
+      for (const asked of log.all()) if (asked.at >= since - MARGIN) yield asked
+    }
+  }
+}
+
+/** Questions in their order. By their keys they are sorted only when one is looked for: few are. */
+class Log {
+  readonly #all: Asked[] = []
+  readonly #last = new Map<string, Asked>()
+  /** How many of them are sorted. */
+  #sorted = 0
+
+  /** How many there are. */
+  get size(): number {
+    return this.#all.length
+  }
+
+  add(asked: Asked): void {
+    this.#all.push(asked)
+  }
+
+  /** The last question for a key, unless it was in vain. */
+  last(text: string): Asked | undefined {
+    this.#sort()
+    const asked = this.#last.get(text)
+    return asked?.isVain === true ? undefined : asked
+  }
+
+  /** The last question for each key. */
+  *all(): Generator<Asked> {
+    this.#sort()
+    for (const asked of this.#last.values()) if (!asked.isVain) yield asked
+  }
+
+  #sort(): void {
+    for (; this.#sorted < this.#all.length; this.#sorted++) {
+      const asked = this.#all[this.#sorted] as Asked
+      this.#last.set(textOf(asked.key), asked)
     }
   }
 }

@@ -177,10 +177,7 @@ export function read(
 }
 
 /** Each from its server. */
-async function readApart(
-  connection: Connection,
-  keys: readonly Word[],
-): Promise<(Read | Error)[]> {
+async function readApart(connection: Connection, keys: readonly Word[]): Promise<(Read | Error)[]> {
   const replies = await sendAll(
     connection,
     keys.map(key => call(READ, [key], [])),
