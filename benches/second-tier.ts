@@ -1,7 +1,8 @@
 /**
  * Values that are not in the process but in Redis, against the caches that have such a tier too; and
  * keys that neither has, which a hundred ask for at once. Each side runs in a process of its own for
- * each case, over one redis-server; the rounds of the sides alternate.
+ * each case, over one redis-server; the rounds of the sides alternate. CPU time, of the process and the
+ * system together, says what a read costs where others keep the processor busy.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -33,6 +34,8 @@ type Request = { side: string; what: Case; port: number } | { work: 'read' }
 interface Round {
   /** A read; a cold key's burst as a whole. */
   ns: number
+  /** CPU time of that, in nanoseconds. */
+  cpu: number
   /** Loads, by the keys that were loaded. */
   loads: number
 }
@@ -51,26 +54,29 @@ export async function secondTier(options: {
       if (!isWanted(CASES[what], options.cases)) continue
       const measured = await measure(what, server.port, options.rounds)
       for (const [at, [side, rounds]] of [...measured].entries()) {
-        const all = rounds.map(({ ns }) => ns)
-        const value = median(all)
         const ours = [...measured].find(
           ([name]) => name.startsWith(OURS) && name.split(', ')[1] === side.split(', ')[1],
         )
-        const ratio = side.startsWith(OURS)
-          ? undefined
-          : quotient(all, ours?.[1].map(({ ns }) => ns) ?? [])
-        const row = { bench: 'second-tier', what: CASES[what], entries: ENTRIES, side, value }
-        rows.push({ ...row, unit: 'ns', ...(ratio && { ratio }) })
+        const cells = (['ns', 'cpu'] as const).flatMap(figure => {
+          const all = rounds.map(round => round[figure])
+          const value = median(all)
+          const ratio = side.startsWith(OURS)
+            ? undefined
+            : quotient(all, ours?.[1].map(round => round[figure]) ?? [])
+          const name = figure === 'cpu' ? `${CASES[what]}, CPU` : CASES[what]
+          const row = { bench: 'second-tier', what: name, entries: ENTRIES, side, value }
+          rows.push({ ...row, unit: 'ns', ...(ratio && { ratio }) })
+          return [(value / 1000).toFixed(1), times(ratio)]
+        })
         const loads = what === 'cold' ? median(rounds.map(({ loads }) => loads)).toFixed(0) : ''
-        const us = (value / 1000).toFixed(1)
-        lines.push([at === 0 ? CASES[what] : '', side, us, times(ratio), loads])
+        lines.push([at === 0 ? CASES[what] : '', side, ...cells, loads])
       }
     }
   } finally {
     await server.stop()
   }
   console.log('\nsecond-tier: us a read, or a burst of 100 callers; ours by the same library')
-  table([['', 'side', 'us', 'ours is', 'loads a key'], ...lines])
+  table([['', 'side', 'us', 'ours is', 'CPU us', 'ours is', 'loads a key'], ...lines])
   return rows
 }
 
@@ -142,6 +148,7 @@ async function run(): Promise<Round> {
   const count = what === 'cold' ? BURSTS : READS
   let done = 0
   let ns = 0
+  const used = process.cpuUsage()
   while (ns < ROUND * 1e6) {
     const start = process.hrtime.bigint()
     if (what === 'alone') await alone()
@@ -150,9 +157,10 @@ async function run(): Promise<Round> {
     ns += Number(process.hrtime.bigint() - start)
     done += count
   }
+  const { user, system } = process.cpuUsage(used)
   const loaded = loads - before
   if (what !== 'cold' && loaded > 0) throw new Error('what Redis has was loaded')
-  return { ns: ns / done, loads: loaded / done }
+  return { ns: ns / done, cpu: ((user + system) * 1000) / done, loads: loaded / done }
 }
 
 const nextId = () => ids[at++ % ENTRIES] as number

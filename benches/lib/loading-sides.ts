@@ -48,6 +48,13 @@ export const breakwater =
     }
   }
 
+/** Ours, told how to load when it is made. */
+const toldOnce: Build = <V>({ max, ttl, objects, origin }: LoadingNeeds<V>) => {
+  const codec = objects ? { codec: json<V>() } : {}
+  const cache = new Cache<string, V>({ max, ttl, ...codec, loader: key => origin(key) })
+  return { read: key => cache.fetch(key), readNow: key => cache.fetchSync(key) }
+}
+
 /** What a program writes that has a cache, and nothing more: look, load, store. */
 export const aside: Build = <V>({ max, ttl, objects, origin }: LoadingNeeds<V>) => {
   const cache = new Cache<string, V>({ max, ttl, ...(objects && { codec: json<V>() }) })
@@ -114,9 +121,14 @@ export const BENTO_PLAIN = 'bentocache, serialize: false'
 export const MANAGER = 'cache-manager'
 export const LAYERED = 'layered-loader'
 
+/** Ours, told how to load when it is made, as lru-cache and layered-loader are; others are at each read. */
+export const OURS_ONCE = `${OURS}: fetch`
+export const TOLD_ONCE: readonly string[] = [PEER, LAYERED]
+
 /** All sides in their simplest form, ours first. */
 export const LOADING_SIDES: Readonly<Record<string, Build>> = {
   [OURS]: breakwater(),
+  [OURS_ONCE]: toldOnce,
   [BENTO]: bento(),
   [BENTO_PLAIN]: bento({ serialize: false }),
   [MANAGER]: cacheManager(),
