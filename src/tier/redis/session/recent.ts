@@ -27,8 +27,8 @@ export interface Asked {
 /** The questions of one session. */
 export class Recent {
   readonly #host: TierHost
-  #young = new Log()
-  #old = new Log()
+  #young = new Questions()
+  #old = new Questions()
   #since = 0
 
   constructor(host: TierHost) {
@@ -39,8 +39,8 @@ export class Recent {
   ask(key: CacheKey): Asked {
     const now = this.#host.timers.now()
     if (now - this.#since > LIFE || this.#young.size >= MOST) {
-      this.#old = now - this.#since > 2 * LIFE ? new Log() : this.#young
-      this.#young = new Log()
+      this.#old = now - this.#since > 2 * LIFE ? new Questions() : this.#young
+      this.#young = new Questions()
       this.#since = now
     }
     // Bytes are the caller's own.
@@ -77,7 +77,7 @@ export class Recent {
 }
 
 /** Questions in their order. By their keys they are sorted only when one is looked for: few are. */
-class Log {
+class Questions {
   readonly #all: Asked[] = []
   readonly #last = new Map<string, Asked>()
   /** How many of them are sorted. */
