@@ -1,18 +1,23 @@
 //! Hot keys: the keys read most of late, with estimated counts, from a sample of the reads.
 //!
 //! Space-Saving (Metwally, Agrawal, El Abbadi, ICDT 2005): a fixed number of counters; a key
-//! without one takes over the smallest and inherits its count as a possible error. Every key
-//! whose share of the sample is above 1 / counters has a counter. Reported is the count less that
+//! without one takes over the smallest and inherits its count as a possible error. The hash of a key
+//! chooses a set of [`WAYS`] counters, as in a cache of a processor: to look for the key, or for the
+//! smallest of them, is to look at two lines of memory. Every key has a counter whose share of what
+//! falls into its set is above 1 / [`WAYS`]. Reported is the count less that
 //! error, which never exceeds the truth of the sample, so that no key looks hot by inheritance.
 //! All counts are halved from time to time: the list follows the traffic.
 
 use crate::key::{Key, KeyKind};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longer keys are not tracked, which bounds what the counters hold.
 const MAX_KEY_LEN: usize = 1024;
+
+/// Counters of a set.
+const WAYS: usize = 8;
 
 /// Samples between two halvings, in multiples of the number of counters. Large enough that a
 /// counter at the threshold of being noticed has seen its key more than a few times.
@@ -39,36 +44,40 @@ pub struct HotKeys {
 
 #[derive(Debug)]
 struct HotCounters {
-    capacity: usize,
-    slots: Vec<Slot>,
-    by_hash: HashMap<u64, u32, foldhash::fast::RandomState>,
-    /// No full slot counts less than this. Raised when a search finds none that counts as little.
-    floor: u64,
-    /// Where the search for the smallest slot goes on.
-    hand: usize,
+    /// A power of two, allocated with the first sample.
+    sets: Box<[Set]>,
+    /// The keys of all counters, set by set.
+    keys: Box<[HeldKey]>,
+    how_many_sets: usize,
     samples: usize,
     key_bytes: usize,
 }
 
-#[derive(Debug)]
-struct Slot {
-    hash: u64,
-    count: u64,
-    /// What of `count` may belong to keys that had the slot before.
-    error: u64,
+/// Counters of keys of one class of hashes, apart from the keys: a sample of a key that has one looks at
+/// nothing else. Hashes first, a line of memory, and then the counts, another one.
+#[derive(Clone, Debug, Default)]
+#[repr(align(64))]
+struct Set {
+    /// With their lowest bit set; 0 for a counter that nobody has.
+    hashes: [u64; WAYS],
+    counts: [u64; WAYS],
+    /// What of each count may belong to keys that had the counter before.
+    errors: [u64; WAYS],
+}
+
+#[derive(Clone, Debug)]
+struct HeldKey {
     kind: KeyKind,
     bytes: Box<[u8]>,
 }
 
 impl HotKeys {
-    /// `capacity` counters, at least one. They are allocated as keys come.
+    /// At least so many counters. They are allocated when the first key comes.
     pub fn new(capacity: usize) -> Self {
         let counters = HotCounters {
-            capacity: capacity.max(1),
-            slots: Vec::new(),
-            by_hash: HashMap::default(),
-            floor: 0,
-            hand: 0,
+            sets: Box::default(),
+            keys: Box::default(),
+            how_many_sets: capacity.div_ceil(WAYS).next_power_of_two(),
             samples: 0,
             key_bytes: 0,
         };
@@ -89,21 +98,24 @@ impl HotKeys {
     /// The `n` keys counted most, most first.
     pub fn top(&self, n: usize) -> Vec<HotKey> {
         let counters = self.counters.lock();
-        let mut slots: Vec<_> = counters.slots.iter().filter(|slot| slot.sure() > 0).collect();
-        slots.sort_unstable_by_key(|slot| std::cmp::Reverse(slot.sure()));
-        slots.truncate(n);
-        slots
-            .into_iter()
-            .map(|slot| HotKey { kind: slot.kind, bytes: slot.bytes.to_vec(), count: slot.sure() })
-            .collect()
+        let sure = counters.sets.iter().flat_map(Set::sure);
+        let mut counted: Vec<_> = sure.zip(&counters.keys).filter(|&(sure, _)| sure > 0).collect();
+        counted.sort_by_key(|&(sure, _)| Reverse(sure));
+        counted.truncate(n);
+        let hot = |(count, HeldKey { kind, bytes }): (u64, &HeldKey)| HotKey {
+            kind: *kind,
+            bytes: bytes.to_vec(),
+            count,
+        };
+        counted.into_iter().map(hot).collect()
     }
 
     /// Which share of the samples the keys counted most have, for each number of them: from 0 to 1.
     pub fn shares<const N: usize>(&self, of: [usize; N]) -> [f64; N] {
         let counters = self.counters.lock();
         // Every sample is counted somewhere.
-        let all: u64 = counters.slots.iter().map(|slot| slot.count).sum();
-        let mut sure: Vec<_> = counters.slots.iter().map(Slot::sure).collect();
+        let all: u64 = counters.sets.iter().flat_map(|set| set.counts).sum();
+        let mut sure: Vec<_> = counters.sets.iter().flat_map(Set::sure).collect();
         drop(counters);
         sure.sort_unstable_by(|one, other| other.cmp(one));
         of.map(|keys| sure.iter().take(keys).sum::<u64>() as f64 / all.max(1) as f64)
@@ -127,87 +139,81 @@ impl HotKeys {
     }
 }
 
-impl Slot {
-    fn sure(&self) -> u64 {
-        self.count - self.error
+impl Set {
+    /// The counts that their keys certainly have.
+    fn sure(&self) -> [u64; WAYS] {
+        std::array::from_fn(|way| self.counts[way] - self.errors[way])
+    }
+
+    /// The counter of a hash. All are compared: which one it is could not be predicted.
+    #[inline]
+    fn way_of(&self, hash: u64) -> Option<usize> {
+        let bit = |way: usize| u32::from(self.hashes[way] == hash) << way;
+        let found = (0..WAYS).fold(0, |bits, way| bits | bit(way));
+        (found != 0).then(|| found.trailing_zeros() as usize)
+    }
+
+    /// The counter that counts least.
+    fn smallest(&self) -> usize {
+        (1..WAYS)
+            .fold(0, |least, way| if self.counts[way] < self.counts[least] { way } else { least })
+    }
+
+    fn halve(&mut self) {
+        self.counts.iter_mut().chain(&mut self.errors).for_each(|count| *count /= 2);
     }
 }
 
 impl HotCounters {
     fn record(&mut self, hash: u64, key: Key<'_>, weight: u64) {
-        if let Some(&at) = self.by_hash.get(&hash) {
-            self.slots[at as usize].count += weight;
-        } else if self.slots.len() < self.capacity {
-            self.key_bytes += key.bytes.len();
-            self.by_hash.insert(hash, self.slots.len() as u32);
-            let (kind, bytes) = (key.kind, key.bytes.into());
-            self.slots.push(Slot { hash, count: weight, error: 0, kind, bytes });
+        if self.sets.is_empty() {
+            self.allocate();
+        }
+        let hash = hash | 1;
+        let at = (hash >> 32) as usize & (self.sets.len() - 1);
+        let set = &mut self.sets[at];
+        if let Some(way) = set.way_of(hash) {
+            set.counts[way] += weight;
         } else {
-            self.take_over(hash, key, weight);
+            let way = set.smallest();
+            set.hashes[way] = hash;
+            set.errors[way] = set.counts[way];
+            set.counts[way] += weight;
+            self.hold(at * WAYS + way, key);
         }
         self.samples += 1;
-        if self.samples >= self.capacity * WINDOW {
-            self.halve();
+        if self.samples >= self.keys.len() * WINDOW {
+            self.samples = 0;
+            self.sets.iter_mut().for_each(Set::halve);
         }
     }
 
-    fn take_over(&mut self, hash: u64, key: Key<'_>, weight: u64) {
-        let at = self.smallest();
-        let slot = &mut self.slots[at];
-        self.by_hash.remove(&slot.hash);
-        self.by_hash.insert(hash, at as u32);
-        self.key_bytes = self.key_bytes + key.bytes.len() - slot.bytes.len();
-        slot.error = slot.count;
-        slot.count += weight;
-        slot.hash = hash;
-        slot.kind = key.kind;
-        if slot.bytes.len() == key.bytes.len() {
-            slot.bytes.copy_from_slice(key.bytes);
+    #[cold]
+    fn allocate(&mut self) {
+        let nobody = HeldKey { kind: KeyKind::Bytes, bytes: Box::default() };
+        self.sets = vec![Set::default(); self.how_many_sets].into();
+        self.keys = vec![nobody; self.how_many_sets * WAYS].into();
+    }
+
+    /// A counter has this key from now on.
+    fn hold(&mut self, at: usize, key: Key<'_>) {
+        let held = &mut self.keys[at];
+        held.kind = key.kind;
+        if held.bytes.len() == key.bytes.len() {
+            held.bytes.copy_from_slice(key.bytes);
         } else {
-            slot.bytes = key.bytes.into();
-        }
-    }
-
-    /// Equal counts are taken round the clock, so that a search looks at few slots: it goes round
-    /// only when the last slot of the smallest count is gone.
-    fn smallest(&mut self) -> usize {
-        loop {
-            for _ in 0..self.slots.len() {
-                let at = self.hand;
-                self.hand = (at + 1) % self.slots.len();
-                if self.slots[at].count <= self.floor {
-                    return at;
-                }
-            }
-            self.floor = self.slots.iter().map(|slot| slot.count).min().unwrap_or(0);
-        }
-    }
-
-    fn halve(&mut self) {
-        self.samples = 0;
-        self.floor /= 2;
-        for slot in &mut self.slots {
-            slot.count /= 2;
-            slot.error /= 2;
+            self.key_bytes = self.key_bytes + key.bytes.len() - held.bytes.len();
+            held.bytes = key.bytes.into();
         }
     }
 
     fn clear(&mut self) {
-        self.slots = Vec::new();
-        self.by_hash = HashMap::default();
-        (self.floor, self.hand, self.samples, self.key_bytes) = (0, 0, 0, 0);
+        (self.sets, self.keys) = (Box::default(), Box::default());
+        (self.samples, self.key_bytes) = (0, 0);
     }
 
     fn footprint(&self) -> u64 {
-        let slots = self.slots.capacity() * size_of::<Slot>();
-        // A table of std: a control byte for each of its power-of-two slots, 7/8 of them usable.
-        let slots_of_index = (self.by_hash.capacity() * 8 / 7).next_power_of_two();
-        let index = if self.by_hash.capacity() == 0 {
-            0
-        } else {
-            slots_of_index * (size_of::<(u64, u32)>() + 1)
-        };
-        (slots + index + self.key_bytes) as u64
+        (size_of_val(&*self.sets) + size_of_val(&*self.keys) + self.key_bytes) as u64
     }
 }
 
