@@ -1,6 +1,6 @@
 // Workers that are processes: one that dies costs its own clients their connections alone, all of them
 // serve the same sockets by the same rules, and they end with the first process.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -342,6 +342,40 @@ test('processes that cannot be are refused, with the reason', t => {
 
 // Alone: it changes what all processes of its own process are started with.
 const alone = hasRedis ? test.serial : test.skip
+alone(
+  'a process that is killed before it serves is replaced, and the others notice nothing',
+  async t => {
+    const { router, port, processes } = await startProcesses(t)
+    const [victim, other] = processes() as [number, number]
+    const clients = await clientsOf(t, port, 2)
+    const [client] = [...clients].find(([, process]) => process === `${other}`)!
+    const children = () =>
+      execFileSync('pgrep', ['-P', `${process.pid}`, '-f', 'router/process'], { encoding: 'utf8' })
+        .split('\n')
+        .filter(pid => pid !== '')
+        .map(Number)
+    const known = new Set(children())
+    t.true(known.has(victim) && known.has(other))
+    process.kill(victim, 'SIGKILL')
+    for (let deaths = 2; deaths <= 5; deaths++) {
+      const unknown = () => children().filter(pid => !known.has(pid))
+      await until(() => unknown().length > 0)
+      for (const pid of unknown()) {
+        known.add(pid)
+        process.kill(pid, 'SIGKILL')
+      }
+      t.is(await client.send('PING'), '+PONG\r\n')
+      await until(() => router.stats().replaced === deaths)
+    }
+    await until(() => processes().length === 2)
+    t.true(processes().includes(other))
+    t.is(await client.send('PING'), '+PONG\r\n')
+    for (const each of (await clientsOf(t, port, 2)).keys()) {
+      t.is(await each.send('SET', 'k', 'v'), '+OK\r\n')
+    }
+  },
+)
+
 alone('a process that cannot start is an error of the start', async t => {
   t.timeout(180_000)
   const behind = await redis(t)
