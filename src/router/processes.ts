@@ -43,8 +43,8 @@ interface Serving {
  * at the least, if it was slow to start.
  */
 const RESTARTED = 5000
-const MISSING = 800
-const LEAST = 200
+const MISSING = 700
+const LEAST = 400
 /** One that remembers so many times less than another one is cold. */
 const COLD = 2
 
