@@ -2,6 +2,7 @@
 
 import { describe } from './describe.ts'
 import { BreakwaterError } from './error.ts'
+import { reasonOf } from './report.ts'
 
 export { adopt, BreakwaterError, isBreakwaterError } from './error.ts'
 export * from './pool-errors.ts'
@@ -349,7 +350,7 @@ export class HookError extends BreakwaterError {
 
   /** @internal */
   constructor(hook: string, cause: unknown, before: number) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = reasonOf(cause)
     const also = before > 0 ? ` (and ${before} times since the last warning)` : ''
     super('ERR_HOOK', `${hook} failed: ${why}${also}`, { cause })
     this.hook = hook
@@ -367,7 +368,7 @@ export class HookModuleError extends BreakwaterError {
 
   /** @internal */
   constructor(path: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = reasonOf(cause)
     super('ERR_HOOK_MODULE', `the hooks in ${path} cannot be loaded: ${why}`, { cause })
     this.path = path
     this.why = why

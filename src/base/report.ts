@@ -30,3 +30,12 @@ export function textOf(thrown: unknown): string {
     return 'a value that has no text'
   }
 }
+
+/** Why something was thrown: the message of an error, or the value as text, whatever it is. */
+export function reasonOf(thrown: unknown): string {
+  try {
+    return textOf(thrown instanceof Error ? thrown.message : thrown)
+  } catch {
+    return 'an error that cannot be read'
+  }
+}

@@ -66,7 +66,7 @@ async function parse(path: string, kind: string): Promise<unknown> {
 
 /** Why, without any of the file's text, which may be secret: parsers quote what they stumble over. */
 function reason(error: unknown): string {
-  const { name, code, linePos } = error as {
+  const { name, code, linePos } = (error ?? {}) as {
     name?: string
     code?: string
     linePos?: { line: number }[]

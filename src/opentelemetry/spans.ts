@@ -3,6 +3,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { checkFlag, checkShape } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
+import { reasonOf } from '../base/report.ts'
 import type { FetchTrace, LoadTrace, TierTrace } from '../events/tracing.ts'
 
 /** A tracer of OpenTelemetry, as `trace.getTracer('my-service')` gives. */
@@ -119,9 +120,8 @@ function follow<T extends Trace>(
       }
     },
     error(trace: T) {
-      const error = trace.error instanceof Error ? trace.error : String(trace.error)
-      const message = typeof error === 'string' ? error : error.message
-      spans.get(trace)?.recordException(error)
+      const message = reasonOf(trace.error)
+      spans.get(trace)?.recordException(trace.error instanceof Error ? trace.error : message)
       spans.get(trace)?.setStatus({ code: ERROR, message })
     },
     asyncEnd(trace: T) {

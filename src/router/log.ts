@@ -1,6 +1,7 @@
 // What a router tells of itself: events with names and fields, by level, to whoever listens.
 import { checkFlag, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
+import { textOf } from '../base/report.ts'
 import { LogRate } from './log-rate.ts'
 
 /** How much an event matters; `'silent'` is above all of them. */
@@ -143,7 +144,7 @@ export class RouterLog {
     try {
       this.#logger[level]({ event, ...bounded(fields) }, shown(message))
     } catch (error) {
-      process.emitWarning(`logger failed: ${String(error)}`, { code: 'BREAKWATER_LOGGER' })
+      process.emitWarning(`logger failed: ${textOf(error)}`, { code: 'BREAKWATER_LOGGER' })
     }
   }
 }

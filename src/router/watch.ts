@@ -1,5 +1,6 @@
 // Looks again and again what has changed in a router, and tells a hook.
 import { inNeutralContext } from '../base/context.ts'
+import { textOf } from '../base/report.ts'
 import { type Cancel, timersOf } from '../base/timers.ts'
 
 /** How often is looked, in milliseconds: as often as threads make known what they have counted. */
@@ -32,7 +33,7 @@ export class Watch<E> {
         try {
           call(event)
         } catch (error) {
-          process.emitWarning(`${this.#name} failed: ${String(error)}`, {
+          process.emitWarning(`${this.#name} failed: ${textOf(error)}`, {
             code: 'BREAKWATER_HOOK',
           })
         }

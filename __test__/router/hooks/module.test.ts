@@ -80,6 +80,8 @@ const WRONG: [hooks: string, error: RegExp][] = [
   ['{ onCommand: Array.from({ length: 65 }, () => ({ handle() {} })) }', /at most 64/],
   ['undefined', /cannot be loaded: it has no default export/],
   ['(() => { throw new Error("odd") })()', /cannot be loaded: odd/],
+  ['(() => { throw Object.create(null) })()', /cannot be loaded: a value that has no text/],
+  ['{ get onCommand() { throw null } }', /cannot be loaded: null/],
 ]
 
 for (const threads of [0, 1]) {

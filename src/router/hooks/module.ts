@@ -4,6 +4,7 @@ import { extname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Verbatim } from '../../base/describe.ts'
 import { HookModuleError, InvalidOptionError } from '../../base/errors.ts'
+import { reasonOf } from '../../base/report.ts'
 import { type CheckedHooks, checkHooks, type RouterHooks } from './define.ts'
 
 /** A module of hooks, as a state of its file. */
@@ -75,7 +76,11 @@ async function read({ path, version }: HookModule): Promise<CheckedHooks> {
     throw new HookModuleError(path, error)
   }
   if (hooks === undefined) throw new HookModuleError(path, 'it has no default export')
-  return checkHooks(hooks as RouterHooks)
+  try {
+    return checkHooks(hooks as RouterHooks)
+  } catch (error) {
+    throw error instanceof InvalidOptionError ? error : new HookModuleError(path, error)
+  }
 }
 
 async function importDefault(path: string, version: string): Promise<unknown> {
@@ -101,8 +106,11 @@ export function refusalOf(error: unknown): Refusal {
     const { option, value, allowed, message } = error
     return { kind: 'option', option, value, allowed, message }
   }
-  const { path = 'a module', why = String(error) } = error as Partial<HookModuleError>
-  return { kind: 'module', path, why }
+  if (error instanceof HookModuleError) {
+    const { path, why } = error
+    return { kind: 'module', path, why }
+  }
+  return { kind: 'module', path: 'a module', why: reasonOf(error) }
 }
 
 /** The error that was sent. */

@@ -2,6 +2,7 @@
 // server that is away. The process stays for an answer, also if the user let it end before his client.
 import { Deadlines } from '../../../base/deadlines.ts'
 import { TierError } from '../../../base/errors.ts'
+import { textOf } from '../../../base/report.ts'
 import type { Timers } from '../../../base/timers.ts'
 import type { Client, Command, Reply, Word } from './client.ts'
 import { partOf } from './slots.ts'
@@ -125,7 +126,7 @@ export class Connection {
         if (--left === 0) end()
       }
       const fail = (error: unknown) =>
-        settle(error instanceof Error ? error : new Error(String(error)))
+        settle(error instanceof Error ? error : new Error(textOf(error)))
       answers[i]!.then(settle, fail)
     }
     if (left === 0) end()
