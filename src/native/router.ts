@@ -5,8 +5,12 @@ import { binding } from './native.ts'
 export interface NativeRouter {
   /** The router's number in this process, for {@link attachRouter} on another thread. */
   readonly id: number
-  /** Opens a session: its number, or the bytes to refuse the client with. */
-  connect(address: string, local: string): number | Buffer
+  /**
+   * Opens a session: its number, or the bytes to refuse the client with.
+   *
+   * @param certificate - what the client has shown by TLS, as DER.
+   */
+  connect(address: string, local: string, certificate: Uint8Array | undefined): number | Buffer
   /**
    * Takes a client's bytes: eight times the length of the replies, plus 4 if {@link kills} has
    * some, plus what comes next ({@link Next}). Replies that fit lie in `area`, others wait for

@@ -3,6 +3,7 @@
 // client that writes a whole pipeline before it reads must not be waited for.
 
 import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { BroadcastChannel } from 'node:worker_threads'
 import { neutrally } from '../base/context.ts'
 import type { HookError } from '../base/errors.ts'
@@ -48,11 +49,12 @@ export class Driver {
   }
 
   /** Serves a connection until either side ends it; `path` is that of a socket of this machine. */
-  accept(socket: Socket, path?: string): void {
+  accept(socket: Socket | TLSSocket, path?: string): void {
     if (this.turnAway(socket)) return
     const { remoteAddress = path, remotePort, localAddress = path, localPort } = socket
     const local = endpoint(localAddress, localPort)
-    const session = this.#router.connect(endpoint(remoteAddress, remotePort), local)
+    const remote = endpoint(remoteAddress, remotePort)
+    const session = this.#router.connect(remote, local, certificateOf(socket))
     if (typeof session !== 'number') {
       socket.on('error', () => socket.destroy())
       socket.end(session)
@@ -340,6 +342,11 @@ function lingering(socket: Socket, time: number): void {
 /** An address and a port as Redis writes them. */
 function endpoint(address = '', port = 0): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** What a client has shown by TLS, as DER. */
+function certificateOf(socket: Socket | TLSSocket): Uint8Array | undefined {
+  return 'getPeerCertificate' in socket ? socket.getPeerCertificate()?.raw : undefined
 }
 
 function turn(): Promise<void> {

@@ -85,7 +85,8 @@ impl Arrival {
         if self.channel.is_handshaking() {
             return Ok(None);
         }
-        self.peer.certificate = self.channel.certificate().and_then(shown);
+        self.peer.certificate =
+            self.channel.certificate().and_then(|certificate| shown(certificate));
         Ok(Some(received))
     }
 }

@@ -35,4 +35,4 @@ pub use group::{Group, PreparedTls};
 pub use listener::hang_up;
 pub use listener::{Entrance, Listening};
 pub use room::Room;
-pub use tls::{ClientAuth, Identity, ServerTls, StoreTls, TlsError, connector};
+pub use tls::{ClientAuth, Identity, ServerTls, StoreTls, TlsError, connector, shown};

@@ -11,4 +11,4 @@ pub use client::{StoreTls, connector};
 pub use pem::TlsError;
 pub use server::{ClientAuth, Identity, ServerTls};
 pub(crate) use server::{Trust, acceptor};
-pub(crate) use shown::shown;
+pub use shown::shown;

@@ -8,10 +8,11 @@ use webpki::EndEntityCert;
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const TEXTS: [u8; 3] = [0x0c, 0x13, 0x16];
 
-/// The names in a certificate, and its end; `None` if it is none.
-pub fn shown(certificate: &CertificateDer<'_>) -> Option<ShownCertificate> {
+/// The names in a certificate of DER that TLS has checked, and its end; `None` if it is none.
+pub fn shown(certificate: &[u8]) -> Option<ShownCertificate> {
     let until = end_of(certificate)?;
-    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    let certificate = CertificateDer::from_slice(certificate);
+    let certificate = EndEntityCert::try_from(&certificate).ok()?;
     Some(ShownCertificate {
         common: common_names(certificate.subject()),
         uris: certificate.valid_uri_names().map(str::to_owned).collect(),

@@ -151,14 +151,17 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
-/// `connect(address, local)`: the new session's number, or the bytes to refuse the client with.
+/// `connect(address, local, certificate)`: the new session's number, or the bytes to refuse the client with. The
+/// certificate is what the client has shown, as DER, if it did.
 fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let js = call.js;
     let router = call.on.router.borrow().clone().ok_or_else(Fail::closed)?;
+    // SAFETY: no JavaScript runs while the bytes are read.
+    let certificate = unsafe { js.to_bytes(call.arg::<2>()) }.and_then(breakwater_net::shown);
     let peer = Peer {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
-        certificate: None,
+        certificate,
     };
     let mut session = match Session::open_at(&router, peer, now(), &call.on.mailbox) {
         Ok(session) => session,

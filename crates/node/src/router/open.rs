@@ -13,6 +13,7 @@ use breakwater_router::{
     Permissions, RingNode, RingOptions, Router, Rules, StoreAddress, User, Users, awaits_reply,
 };
 use std::ffi::CStr;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -45,6 +46,7 @@ pub fn create<'s>(call: &Call<'s, Env>) -> Returns<'s> {
         cluster,
         ring,
         max_lag: number(js, options, c"maxLag")?.unwrap_or(0),
+        seed: RandomState::new().build_hasher().finish(),
     };
     let router = Arc::new(Router::new(Arc::new(cache), options, now()));
     let id = list::add(router.clone());

@@ -54,6 +54,8 @@ pub struct Options {
     pub ring: Option<RingOptions>,
     /// How far behind a replica may be, in milliseconds: one that is farther is not read.
     pub max_lag: u64,
+    /// What its lots are drawn from, so that nodes of different ones try again at different moments.
+    pub seed: u64,
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             cluster: None,
             ring: None,
             max_lag: 10_000,
+            seed: 0,
         }
     }
 }
@@ -85,6 +88,7 @@ pub(crate) struct Setup {
     pub(crate) version: String,
     pub(crate) process: u32,
     pub(crate) upstream: Option<StoreAddress>,
+    pub(crate) seed: u64,
 }
 
 /// The shared part of a routing node: the store, the users, the clients.
@@ -134,7 +138,7 @@ impl Router {
     /// A router over `cache`, which must be empty and serve nothing else; `now` in Unix
     /// milliseconds.
     pub fn new(cache: Arc<Cache>, options: Options, now: u64) -> Self {
-        let Options { rules, version, process, upstream, replicas, .. } = options;
+        let Options { rules, version, process, upstream, replicas, seed, .. } = options;
         let own = upstream.is_none();
         let max_lag = options.max_lag;
         let topology = match (options.cluster, &options.ring) {
@@ -165,7 +169,7 @@ impl Router {
             journal: Journal::default(),
             hooks: HookTotals::default(),
             tracked: TrackedReads::new(limits.tracked_keys, limits.tracked_keys_by_client),
-            setup: Setup { version, process, upstream },
+            setup: Setup { version, process, upstream, seed },
             edition: AtomicU64::new(edition.number),
             rules: RwLock::new(Arc::new(edition)),
             reloads: Mutex::default(),

@@ -92,6 +92,8 @@ pub(crate) struct BreakerRules {
     pub(crate) pause: u64,
     /// How long a trial may take.
     pub(crate) trial: u64,
+    /// What the node draws its lots from: nodes of different ones do not try together.
+    pub(crate) seed: u64,
 }
 
 /// A breaker. Its callers say what time it is, in milliseconds of a clock that never goes back.
@@ -179,7 +181,7 @@ impl Breaker {
             BreakerEffect::Pause => {
                 let Timing { pauses, seed, .. } = &mut *timing;
                 let most = rules.pause.saturating_mul(LONGEST);
-                let fresh = || BackOff::new(rules.pause, most, *seed);
+                let fresh = || BackOff::new(rules.pause, most, *seed ^ rules.seed);
                 let pause = pauses.get_or_insert_with(fresh).next();
                 timing.due = now.saturating_add(pause);
                 timing.opened += u64::from(event == BreakerEvent::TooMany);
@@ -207,7 +209,7 @@ mod tests {
         use BreakerEvent::*;
         [TooMany, Due, Proved, Disproved, Met, Off]
     };
-    const RULES: BreakerRules = BreakerRules { failures: 3, pause: 100, trial: 50 };
+    const RULES: BreakerRules = BreakerRules { failures: 3, pause: 100, trial: 50, seed: 0 };
 
     #[test]
     fn no_event_leads_two_ways_and_every_state_can_be_left() {

@@ -5,6 +5,11 @@ use breakwater_router::{Options, Router, Rules, StoreAddress};
 use std::sync::Arc;
 
 pub fn router(config: Config, rules: Rules, now: u64) -> Arc<Router> {
+    seeded(config, rules, now, 0)
+}
+
+/// The same, which draws its lots from a seed.
+pub fn seeded(config: Config, rules: Rules, now: u64, seed: u64) -> Arc<Router> {
     let upstream = StoreAddress {
         host: "store".into(),
         port: 6379,
@@ -13,7 +18,7 @@ pub fn router(config: Config, rules: Rules, now: u64) -> Arc<Router> {
         user: None,
         password: None,
     };
-    let options = Options { upstream: Some(upstream), rules, ..Options::default() };
+    let options = Options { upstream: Some(upstream), rules, seed, ..Options::default() };
     let router = Router::new(Arc::new(Cache::new(config).unwrap()), options, now);
     // What the store is, is known.
     router.met(b"%2\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n");

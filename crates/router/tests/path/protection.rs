@@ -4,7 +4,7 @@
 use super::runs;
 use super::world::{START, World};
 use breakwater_resp::Protocol::{Resp2, Resp3};
-use breakwater_router::{Limits, Route, Routes, Rules};
+use breakwater_router::{Limits, Mode, Route, Routes, Rules};
 
 const FULL: &str = "-BUSY the store at store:6379 is asked for as many reads as it may be, and 2 wait: \
                     this one was not sent\r\n";
@@ -422,4 +422,85 @@ fn a_breaker_that_a_reload_takes_away_closes() {
     assert_eq!(breaker(&world).0, "closed");
     world.clients[clients[0]].heard();
     assert_eq!(world.ask(clients[0], "GET d"), "_\r\n");
+}
+
+#[test]
+fn what_is_no_read_to_be_remembered_goes_though_as_many_reads_are_asked_as_may_be() {
+    let off = Route { prefix: b"off:".to_vec(), mode: Mode::Off, ..Route::default() };
+    let limits = Limits { misses: 1, waiting_misses: 1, ..few() };
+    let routes = Routes::new(vec![off]);
+    let (mut world, clients) = open_world(1, Rules { routes, limits, ..Rules::default() }, 4);
+    world.server.set("warm", Some("w"), None);
+    assert_eq!(world.ask(clients[0], "GET warm"), "$1\r\nw\r\n");
+    assert_eq!(world.ask(clients[3], "BW READCONCERN consistent"), "+OK\r\n");
+    world.send(clients[0], "GET a");
+    world.send(clients[1], "GET b");
+    assert_eq!(asked(&world), ["GET a"]);
+    for (client, line) in
+        [(2, "SET c 1"), (2, "GET off:k"), (2, "PTTL k"), (3, "GET warm"), (2, "DEL c")]
+    {
+        world.send(clients[client], line);
+        assert_eq!(world.asks(line), 1, "{line}");
+    }
+    assert_eq!(counts(&world), [1, 1, 0]);
+    // What memory has is given at once.
+    let other = world.connect(0, Resp2);
+    world.send(other, "GET warm");
+    assert_eq!(world.clients[other].heard(), "$1\r\nw\r\n");
+    assert_eq!(asked(&world), ["GET a"], "and the read still waits");
+}
+
+#[test]
+fn threads_have_the_same_share_of_the_bounds_and_at_least_one() {
+    for (threads, misses, share) in [(2, 4, 2), (2, 1, 1), (3, 4, 2)] {
+        let limits = Limits { misses, waiting_misses: misses, ..Limits::default() };
+        let rules = Rules { threads, limits, ..Rules::default() };
+        let (mut world, clients) = open_world(2, rules, 10);
+        for (client, key) in clients.iter().step_by(2).zip(["a", "b", "c", "d", "e"]) {
+            world.send(*client, &format!("GET {key}"));
+        }
+        assert_eq!(asked(&world).len(), share, "{misses} for {threads}");
+        let waiting = share as u64;
+        assert_eq!(counts(&world), [share as u64, waiting, 5 - 2 * waiting]);
+    }
+}
+
+#[test]
+fn a_client_that_tracks_a_key_is_told_again_to_forget_what_was_given_beyond_its_time() {
+    let route = Route { ttl: Some(100), jitter: 0.0, stale_while_busy: 500, ..Route::default() };
+    let limits = Limits { misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(route, limits), 2);
+    world.server.set("k", Some("old"), None);
+    assert_eq!(world.ask(clients[1], "CLIENT TRACKING ON"), "+OK\r\n");
+    assert_eq!(world.ask(clients[1], "GET k"), "$3\r\nold\r\n");
+    world.pass(100);
+    world.settle_node();
+    world.clients[clients[1]].heard();
+    world.send(clients[0], "GET a");
+    world.send(clients[1], "GET k");
+    let heard = world.clients[clients[1]].heard();
+    assert_eq!(heard, "$3\r\nold\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+}
+
+#[test]
+fn nodes_whose_store_fails_at_the_same_moment_do_not_try_together() {
+    let tried = |seed| {
+        let mut world = World::seeded(1, brittle(Route::default()), seed);
+        let clients: Vec<_> = (0..3).map(|_| world.connect(0, Resp3)).collect();
+        world.ask(clients[0], "GET open");
+        for (client, key) in clients.iter().zip(["a", "b", "c"]) {
+            world.send(*client, &format!("GET {key}"));
+        }
+        world.pass(2_000);
+        assert_eq!(breaker(&world).0, "open");
+        (0..1_000).find(|_| {
+            world.pass(1);
+            world.asks("PING") > 0
+        })
+    };
+    let moments: Vec<_> =
+        (0..16u64).map(|n| tried(n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    assert!(moments.iter().all(Option::is_some), "{moments:?}");
+    let apart: std::collections::BTreeSet<_> = moments.iter().collect();
+    assert!(apart.len() > 8, "{moments:?}");
 }

@@ -175,3 +175,49 @@ fn rules_that_change_hold_from_the_next_request_on() {
     cut(&mut world);
     assert_eq!(world.clients[clients[0]].heard(), CUT);
 }
+
+/// Connections are made anew and greeted, and nothing else is answered.
+fn greet(world: &mut World) {
+    for _ in 0..100 {
+        world.pass(20);
+        while !world.opening.is_empty() {
+            world.open(0);
+        }
+        for line in world.open.clone() {
+            let greets = world
+                .to_server
+                .get(&line)
+                .is_some_and(|sent| sent.windows(5).any(|at| at == b"HELLO"));
+            if greets {
+                world.forward(line);
+                world.back(line, usize::MAX);
+            }
+        }
+        if world.asks("GET k") > 0 {
+            return;
+        }
+    }
+    panic!("it is not asked again");
+}
+
+#[test]
+fn a_read_that_is_asked_again_has_all_its_time_anew() {
+    let limits = Limits { store_timeout: 2_000, ..patient(1_500) };
+    let (mut world, clients) = open_world(limits);
+    world.send(clients[0], "GET k");
+    world.pass(1_900);
+    cut(&mut world);
+    greet(&mut world);
+    let again = world.now();
+    world.pass(1_500);
+    post(&mut world);
+    assert!(
+        world.clients[clients[0]].replies.is_empty(),
+        "it is late if one counts from the first"
+    );
+    let line = *world.open.iter().find(|line| line.0 == 0).unwrap();
+    world.forward(line);
+    world.back(line, usize::MAX);
+    assert_eq!(world.clients[clients[0]].heard(), "$1\r\nv\r\n");
+    assert!(world.now() - again < 2_000);
+}

@@ -1,7 +1,7 @@
 //! Two relays of one node, a store, and the network between them, of which the test says what moves
 //! and when. No socket, no clock but the test's.
 
-use super::fronting::router;
+use super::fronting::seeded;
 use super::server::{Line, Server};
 use breakwater_engine::{Clock, Config};
 use breakwater_resp::{Parsed, Protocol, ReplyParser, RequestParser};
@@ -89,10 +89,15 @@ impl World {
 
     /// One that goes by these rules.
     pub fn by(relays: usize, rules: Rules) -> Self {
+        Self::seeded(relays, rules, 0)
+    }
+
+    /// The same, which draws its lots from a seed.
+    pub fn seeded(relays: usize, rules: Rules, seed: u64) -> Self {
         let clock = Clock::manual();
         let grace = rules.routes.grace();
         let config = Config { clock: clock.clone(), grace, ..Config::default() };
-        let router = router(config, rules, START);
+        let router = seeded(config, rules, START, seed);
         Self {
             relays: (0..relays).map(|_| relay(&router)).collect(),
             router,

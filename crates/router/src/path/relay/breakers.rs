@@ -16,6 +16,7 @@ impl Relay {
             failures: limits.breaker_failures,
             pause: limits.breaker_pause,
             trial: limits.longest_read(),
+            seed: self.router.setup.seed,
         }
     }
 

@@ -205,7 +205,7 @@ impl Relay {
         let (id, now) = (self.last_link, self.now);
         let (protocol, db) = (options.protocol, options.db as u8);
         let source = options.tracks.then(|| self.router.replies.source());
-        let seed = self.number << 32 | u64::from(id);
+        let seed = self.seed_of(id);
         let mut to = Addressees::default();
         if options.no_loop {
             to.keep();
@@ -481,7 +481,7 @@ impl Relay {
         self.count(before, Flow::Pinned, -1);
         self.count(server, Flow::Pinned, 1);
         let options = self.options(server, protocol, db);
-        let (seed, now) = (self.number << 32 | u64::from(id), self.now);
+        let (seed, now) = (self.seed_of(id), self.now);
         self.closes.push(id);
         if let Some(link) = self.links.get_mut(&id) {
             (link.server, link.upstream) = (server, Upstream::new(options, seed));

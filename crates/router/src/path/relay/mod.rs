@@ -275,7 +275,7 @@ impl Relay {
             batch: StepCounts::default(),
             clock: 0,
             paused: BTreeSet::new(),
-            lots: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            lots: (router.setup.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | 1,
             deliveries: vec![],
             waited: 0,
             fails: false,
@@ -433,6 +433,11 @@ impl Relay {
         self.lots ^= self.lots >> 7;
         self.lots ^= self.lots << 17;
         self.lots
+    }
+
+    /// What a connection draws its lots from.
+    fn seed_of(&self, id: LinkId) -> u64 {
+        self.router.setup.seed ^ (self.number << 32 | u64::from(id))
     }
 
     /// A lot: from 0 to 1.

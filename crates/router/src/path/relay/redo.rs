@@ -256,7 +256,7 @@ impl Relay {
             let to = To::Again(Box::new(again));
             return self.failing(|relay| relay.replied(to, Kind::Error, last));
         }
-        let pause = (LEAST << again.tries.min(8)).min(MOST);
+        let pause = pause_before(again.tries, self.lot());
         let behind = self.detours.is_behind(again.detour);
         let due = if behind { again.until } else { (self.now + pause).min(again.until) };
         self.redos.push(Redo {
@@ -333,5 +333,26 @@ impl Relay {
         let redos = self.redos.iter().map(|redo| due(redo.is_free(detours), redo.due));
         let late = self.late_batches.iter().map(|late| due(late.is_free(detours), late.due));
         redos.chain(late).chain(waits).min()
+    }
+}
+
+/// How long is waited before something is tried again that was tried so often, shortened by lot: nodes that
+/// have lost a server together do not come back together.
+fn pause_before(tries: u32, lot: u64) -> u64 {
+    let whole = (LEAST << tries.min(8)).min(MOST);
+    whole - lot % (whole / 2 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause_before;
+
+    #[test]
+    fn pauses_double_up_to_a_bound_and_are_shortened_by_up_to_a_half() {
+        for (tries, whole) in [(1, 20), (2, 40), (3, 80), (4, 160), (5, 200), (6, 200), (99, 200)] {
+            let pauses: Vec<_> = (0..1_000).map(|lot| pause_before(tries, lot)).collect();
+            assert_eq!(pauses.iter().max(), Some(&whole));
+            assert_eq!(pauses.iter().min(), Some(&(whole / 2)));
+        }
     }
 }
