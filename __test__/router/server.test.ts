@@ -237,6 +237,30 @@ test('a signal that comes as soon as it listens is obeyed: it ends in order, or 
   t.is(await node.stop(), 0)
 })
 
+/** A configuration that sends its process a signal while it is read, and goes on a while later. */
+function signalling(t: ExecutionContext, signal: string): string {
+  const file = join(folderOf(t, 'signalling'), 'breakwater.config.mjs')
+  const text = `
+    globalThis.read = (globalThis.read ?? 0) + 1
+    if (globalThis.read === 1) {
+      process.kill(process.pid, '${signal}')
+      await new Promise(resolve => setTimeout(resolve, ${signal === 'SIGHUP' ? 50 : 60_000}))
+    }
+    export default { threads: 1, maxBytes: '16mb', listen: { port: 0 }, maxClients: 10 + globalThis.read }`
+  writeFileSync(file, text)
+  return file
+}
+
+test('a signal that comes while the configuration is read is obeyed', async t => {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    const { code, output } = await run('serve', '--config', signalling(t, signal))
+    t.deepEqual({ code, output }, { code: 0, output: '' }, signal)
+  }
+  const node = await serve(t, '--config', signalling(t, 'SIGHUP'))
+  await node.says(/reloaded: maxClients/)
+  t.is(await node.stop(), 0)
+})
+
 test('a taken port is an error in one line', async t => {
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => taken.close())

@@ -7,6 +7,7 @@ import type { Router } from '../router/index.ts'
 import { explained } from './check.ts'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
+import type { Signals } from './signals.ts'
 import type { Manager } from './systemd.ts'
 
 /** How often files are looked at that are watched, in milliseconds. */
@@ -60,7 +61,12 @@ function prepareAdmin(admin: Admin | undefined, { admin: config }: RouterConfig)
 }
 
 /** Reloads on SIGHUP and, if `watches` says so, when a file of the configuration changes. */
-export function reloadWhenAsked(what: Reloaded, first: Settings, watches: boolean): void {
+export function reloadWhenAsked(
+  what: Reloaded,
+  first: Settings,
+  signals: Signals,
+  watches: boolean,
+): void {
   let { files } = first
   const reload = async () => {
     try {
@@ -73,6 +79,6 @@ export function reloadWhenAsked(what: Reloaded, first: Settings, watches: boolea
     if (await files.haveChanged()) await reload()
     timersOf(undefined).after(LOOK, watch)
   }
-  process.on('SIGHUP', reload)
+  signals.reloadBy(() => void reload())
   if (watches) watch()
 }

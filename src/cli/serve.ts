@@ -17,10 +17,11 @@ import {
 } from '../router/index.ts'
 import { explained } from './check.ts'
 import { ConfigFileError } from './file.ts'
-import { leave, leaveNow } from './leave.ts'
+import { leave } from './leave.ts'
 import { LOG_FORMATS, Log } from './log.ts'
 import { type Reloaded, reloadNow, reloadWhenAsked } from './reload.ts'
 import { type Flags, type Settings, settingsOf } from './settings.ts'
+import { Signals } from './signals.ts'
 import { Manager } from './systemd.ts'
 
 export const serve = new Command('serve')
@@ -219,12 +220,13 @@ Example:
 
 async function run(flags: Flags, command: Command): Promise<void> {
   let [settings, log]: [Settings?, Log?] = []
+  const signals = new Signals()
   const manager = Manager.ofProcess()
   const read = async () => manager.withSockets(await settingsOf(flags, command))
   try {
     settings = await read()
     log = await Log.open(settings.config.logFormat)
-    const node = await start(settings, read, manager, log, flags.watch ?? false)
+    const node = await start(settings, read, manager, log, signals, flags.watch ?? false)
     greet(node, settings.config)
     manager.ready()
   } catch (error) {
@@ -246,6 +248,7 @@ async function start(
   read: Reloaded['read'],
   manager: Manager,
   log: Log,
+  signals: Signals,
   watches: boolean,
 ): Promise<Reloaded> {
   const { options, listen, admin: config } = partsOf(settings.config)
@@ -263,13 +266,13 @@ async function start(
   const node: Reloaded = { router, admin, read, manager, log }
   const control = { drain: () => void end(), showsValues: () => admin?.showsValues ?? false }
   admin?.mount(...dashboardRoutes(router, control))
-  stopOnSignal(end)
+  signals.endBy(() => void end())
   try {
     // Probes are answered from the first moment on.
     await admin?.listen()
     const listening = router.listen(listen)
     // What is asked for meanwhile is done once it listens.
-    reloadWhenAsked(node, settings, watches)
+    reloadWhenAsked(node, settings, signals, watches)
     await listening
   } catch (error) {
     if (ending === undefined) throw error
@@ -355,18 +358,6 @@ function way({ address, port, secure, family }: RouterAddress): string {
   if (family === 'unix') return `-s ${address}`
   const host = address === '127.0.0.1' ? `-p ${port}` : `-h ${address} -p ${port}`
   return secure ? `--tls --cacert FILE ${host}` : host
-}
-
-/** Ends in order on the first signal, at once on the second. */
-function stopOnSignal(end: () => Promise<void>): void {
-  let asked = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (asked) leaveNow(1)
-      asked = true
-      void end()
-    })
-  }
 }
 
 function octal(text: string): number {

@@ -10,7 +10,7 @@ export interface NativeRouter {
    *
    * @param certificate - what the client has shown by TLS, as DER.
    */
-  connect(address: string, local: string, certificate: Uint8Array | undefined): number | Buffer
+  connect(address: string, local: string, certificate?: Uint8Array): number | Buffer
   /**
    * Takes a client's bytes: eight times the length of the replies, plus 4 if {@link kills} has
    * some, plus what comes next ({@link Next}). Replies that fit lie in `area`, others wait for

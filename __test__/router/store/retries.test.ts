@@ -132,7 +132,7 @@ for (const protocol of ['2', '3']) {
           proxy.lose(encode(words).toString())
           const reply = await client.send(...words)
           t.is(proxy.cuts(), ++cuts, line)
-          if (isRead) t.is(reply, expected, line)
+          if (isRead) t.is(reply, expected!, line)
           else t.regex(reply, LOST, line)
           // Behind it on the connection that is made anew, whatever would be asked again.
           t.regex(await client.send('ECHO', 'behind'), /behind/)
