@@ -77,9 +77,9 @@ export function isTold(level: LogLevel, least: LogLevel = 'info'): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(least)
 }
 
-/** A warning, as `process.emitWarning` makes one. */
+/** A warning, as `process.emitWarning` makes one; what it says may be of a stranger. */
 export function warningOf(message: string, code?: string): Error {
-  const warning = Object.assign(new Error(message), { name: 'Warning' })
+  const warning = Object.assign(new Error(shown(message)), { name: 'Warning' })
   return code === undefined ? warning : Object.assign(warning, { code })
 }
 

@@ -157,7 +157,8 @@ fn connect<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     let js = call.js;
     let router = call.on.router.borrow().clone().ok_or_else(Fail::closed)?;
     // SAFETY: no JavaScript runs while the bytes are read.
-    let certificate = unsafe { js.to_bytes(call.arg::<2>()) }.and_then(breakwater_net::shown);
+    let certificate =
+        unsafe { js.to_bytes(call.arg::<2>()) }.and_then(|der| breakwater_net::shown(der));
     let peer = Peer {
         address: js.to_text(call.arg::<0>()).unwrap_or_default(),
         local: js.to_text(call.arg::<1>()).unwrap_or_default(),
