@@ -30,7 +30,7 @@ fronted(
       stats: async () => router.stats().upstream[0]!.breaker,
       INFO: async () =>
         /,breaker=([a-z-]+),/.exec((await info(watch, 'upstream', 'upstream0'))!)?.[1],
-      admin: async () => (await ask(entrance, '/stats')).json.stats.upstream[0]!.breaker,
+      admin: async () => (await ask(entrance, '/status')).json.stats.upstream[0]!.breaker,
       metrics: async () => {
         const { text } = await ask(entrance, '/metrics')
         return /^breakwater_node_store_breaker\{.*state="([a-z-]+)".*\} 1$/m.exec(text)?.[1]

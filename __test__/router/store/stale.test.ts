@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { createAdmin } from 'breakwater/admin'
 import { metricsRoute } from 'breakwater/metrics'
-import { createRouter } from 'breakwater/router'
 import { ask } from '../../admin/support.ts'
 import { Raw } from '../support.ts'
 import { hasRedis, info, patientFront } from './support.ts'
@@ -34,8 +33,8 @@ fronted('each route says for which reasons, and each reason is counted', async t
   const entrance = await admin.listen()
   const open = () => Raw.open(t, port)
   const client = await open()
-  const keys = ['both:k', 'busy:k', 'error:k', 'none:k']
-  for (const key of keys) {
+  const of = (phase: string) => ['both', 'busy', 'error', 'none'].map(route => `${route}:${phase}`)
+  for (const key of ['busy', 'failed', 'open'].flatMap(of)) {
     await client.send('SET', key, 'old')
     t.is(await client.send('GET', key), OLD)
   }
@@ -50,7 +49,7 @@ fronted('each route says for which reasons, and each reason is counted', async t
   // One read is asked, one waits: there is no room for more.
   const fill = [(await open()).send('GET', 'x'), (await open()).send('GET', 'y')]
   while (router.stats().upstream[0]!.waitingMisses < 1) await sleep(5)
-  const busy = await gives(...keys)
+  const busy = await gives(...of('busy'))
   t.deepEqual(busy.slice(0, 2), [OLD, OLD])
   for (const reply of busy.slice(2)) t.regex(reply, /^-BUSY the store at /)
   t.like(router.stats().staleGiven, { busy: 2, failed: 0, open: 0, unreachable: 0 })
@@ -62,13 +61,13 @@ fronted('each route says for which reasons, and each reason is counted', async t
   await wait('200ms')
   const late = '-ERR the store has not answered in time\r\n'
   const failed: string[] = []
-  for (const key of keys) failed.push(...(await gives(key)))
+  for (const key of of('failed')) failed.push(...(await gives(key)))
   t.deepEqual(failed, [OLD, late, OLD, late])
   t.like(router.stats().staleGiven, { busy: 2, failed: 2, open: 0, unreachable: 0 })
 
   // Four have failed: it is not asked any more.
   t.is(router.stats().upstream[0]!.breaker, 'open')
-  const opened = await gives(...keys)
+  const opened = await gives(...of('open'))
   t.deepEqual([opened[0], opened[2]], [OLD, OLD])
   for (const at of [1, 3]) t.regex(opened[at]!, /unreachable: it has failed 4 times in a row/)
   t.like(router.stats().staleGiven, { busy: 2, failed: 2, open: 2, unreachable: 0 })
@@ -102,9 +101,6 @@ fronted('while the store is away, what may be given is, and what must be exact i
   t.regex(await client.send('GET', 'busy:k'), away, 'its route speaks of a busy store alone')
   t.regex(await exact.send('GET', 'both:k'), away)
   t.is(await client.send('GET', 'both:k'), OLD)
-  // What its own node has tried to change is not given any more.
-  t.regex(await client.send('SET', 'both:k', 'new'), away)
-  t.regex(await client.send('GET', 'both:k'), away)
 })
 
 fronted('threads of a node share the bound on reads, each with a part', async t => {
@@ -121,12 +117,14 @@ fronted('threads of a node share the bound on reads, each with a part', async t 
   t.teardown(() => store.process.kill('SIGCONT'))
   const said: string[] = []
   const asked = clients.map(async (client, at) => said.push(await client.send('GET', `cold:${at}`)))
-  while (counts().turnedAway < 64) await sleep(5)
-  t.like(counts(), { misses: 8, waitingMisses: 8, turnedAway: 64 })
-  t.is(said.filter(reply => /^-BUSY the store at \S+ .*, and 2 wait: /.test(reply)).length, 64)
+  while (said.length + counts().misses + counts().waitingMisses < clients.length) await sleep(5)
+  // Which thread a client has is the system's choice; one with none asks for nothing.
+  const { misses, waitingMisses, turnedAway } = counts()
+  t.true([4, 6, 8].includes(misses), `${misses}`)
+  t.is(waitingMisses, misses)
+  t.is(turnedAway, clients.length - 2 * misses)
+  for (const reply of said) t.regex(reply, /^-BUSY the store at \S+ .*, and 2 wait: /)
   store.process.kill('SIGCONT')
   await Promise.all(asked)
-  t.is(said.filter(reply => reply === '$-1\r\n').length, 16)
-  // No thread has less than one.
-  t.notThrows(() => createRouter({ threads: 4, store: 'redis://127.0.0.1:1', misses: { max: 1 } }))
+  t.is(said.filter(reply => reply === '$-1\r\n').length, 2 * misses)
 })

@@ -103,7 +103,7 @@ fn orders_are_noted_by_the_node_and_in_front_of_a_store_once_each() {
     assert!(got[0].contains(r#""command":"client|list","event":"admin","user":"chief""#));
     assert!(got[1].contains(r#""command":"flushall","event":"admin","user":"chief""#));
 
-    let router = fronting::router(Config::default(), rules(AuditKeys::Shown), START);
+    let router = fronting::router(Config::default(), rules(AuditKeys::Shown), START, 0);
     let mut relay = Relay::new(&router).unwrap();
     relay.wake(1);
     let mut session = Session::open(&router, Peer::default(), START).unwrap();

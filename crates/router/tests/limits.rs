@@ -169,7 +169,7 @@ impl World {
     fn by(rules: Rules) -> Self {
         let clock = Clock::manual();
         let config = Config { clock: clock.clone(), ..Config::default() };
-        let router = fronting::router(config, rules, 0);
+        let router = fronting::router(config, rules, 0, 0);
         let mut relay = Relay::new(&router).unwrap();
         relay.wake(1);
         Self { router, relay, clock, deliveries: vec![] }

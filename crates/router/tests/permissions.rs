@@ -185,7 +185,7 @@ impl World {
         };
         let rules =
             Rules { users: Users::new(users.collect()).with_tokens(tokens), ..Rules::default() };
-        let router = fronting::router(Config::default(), rules, 0);
+        let router = fronting::router(Config::default(), rules, 0, 0);
         let relay = Relay::new(&router).unwrap();
         let open = |name| {
             let mut session = Session::open(&router, Peer::default(), 0).unwrap();

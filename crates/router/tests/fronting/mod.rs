@@ -4,12 +4,8 @@ use breakwater_engine::{Cache, Config};
 use breakwater_router::{Options, Router, Rules, StoreAddress};
 use std::sync::Arc;
 
-pub fn router(config: Config, rules: Rules, now: u64) -> Arc<Router> {
-    seeded(config, rules, now, 0)
-}
-
-/// The same, which draws its lots from a seed.
-pub fn seeded(config: Config, rules: Rules, now: u64, seed: u64) -> Arc<Router> {
+/// `seed` is what it draws its lots from.
+pub fn router(config: Config, rules: Rules, now: u64, seed: u64) -> Arc<Router> {
     let upstream = StoreAddress {
         host: "store".into(),
         port: 6379,

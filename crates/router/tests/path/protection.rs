@@ -504,3 +504,46 @@ fn nodes_whose_store_fails_at_the_same_moment_do_not_try_together() {
     let apart: std::collections::BTreeSet<_> = moments.iter().collect();
     assert!(apart.len() > 8, "{moments:?}");
 }
+
+#[test]
+fn a_read_that_comes_to_nothing_is_one_failure_whatever_is_asked_with_it() {
+    let (mut world, clients) = open_world(1, brittle(Route::default()), 1);
+    for (line, state) in [("GET a", "closed"), ("MGET b c d", "closed"), ("SET e 1", "open")] {
+        assert_eq!(breaker(&world).0, "closed", "{line}");
+        world.send(clients[0], line);
+        world.pass(2_000);
+        assert_eq!(
+            world.clients[clients[0]].heard(),
+            "-ERR the store has not answered in time\r\n"
+        );
+        assert_eq!(breaker(&world).0, state, "{line}");
+    }
+}
+
+#[test]
+fn what_may_be_given_if_the_store_fails_is_not_if_it_is_busy_and_the_route_says_so() {
+    let route = Route {
+        ttl: Some(100),
+        jitter: 0.0,
+        stale_if_error: 60_000,
+        stale_while_busy: 50,
+        ..Route::default()
+    };
+    let limits = Limits { misses: 1, waiting_misses: 1, ..few() };
+    let (mut world, clients) = open_world(1, rules(route, limits), 4);
+    world.server.set("k", Some("old"), None);
+    assert_eq!(world.ask(clients[0], "GET k"), "$3\r\nold\r\n");
+    world.pass(200);
+    world.send(clients[1], "GET a");
+    world.send(clients[2], "GET b");
+    world.send(clients[0], "GET k");
+    let heard = world.clients[clients[0]].heard();
+    assert!(heard.starts_with("-BUSY the store at store:6379 "), "{heard}");
+    world.settle();
+    // One that waits until it may be asked, and is not.
+    world.send(clients[1], "GET c");
+    world.send(clients[0], "GET k");
+    world.pass(1_000);
+    assert_eq!(world.clients[clients[0]].heard(), LATE);
+    assert_eq!(world.router.sight().crowding.stale_busy, 0);
+}

@@ -1,7 +1,7 @@
 //! Two relays of one node, a store, and the network between them, of which the test says what moves
 //! and when. No socket, no clock but the test's.
 
-use super::fronting::seeded;
+use super::fronting::router;
 use super::server::{Line, Server};
 use breakwater_engine::{Clock, Config};
 use breakwater_resp::{Parsed, Protocol, ReplyParser, RequestParser};
@@ -97,7 +97,7 @@ impl World {
         let clock = Clock::manual();
         let grace = rules.routes.grace();
         let config = Config { clock: clock.clone(), grace, ..Config::default() };
-        let router = seeded(config, rules, START, seed);
+        let router = router(config, rules, START, seed);
         Self {
             relays: (0..relays).map(|_| relay(&router)).collect(),
             router,

@@ -255,10 +255,12 @@ impl Relay {
     /// Gives those who wait in this thread an error, or what is kept for that case and counts still.
     fn give_error(&mut self, read: Read, why: &str) {
         let (error, route) = (error_line(why), self.route_of(&read));
-        let reason = if is_busy(why) { StaleReason::Busy } else { StaleReason::Failed };
+        let busy = is_busy(why);
+        let reason = if busy { StaleReason::Busy } else { StaleReason::Failed };
         let patience = self.rules.routes.all()[route].patience(reason);
+        let allowed = patience > 0 && (!busy || read.stale_while_busy);
         let stale = read.stale.as_ref().filter(|_| {
-            patience > 0 && self.router.replies.stands_for(&read.shelf, &read.generations, patience)
+            allowed && self.router.replies.stands_for(&read.shelf, &read.generations, patience)
         });
         for (at, waiter) in read.waiters.iter().enumerate() {
             // It was kept for the first, in its protocol.

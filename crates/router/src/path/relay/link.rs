@@ -391,7 +391,7 @@ impl Relay {
                 let place = (link.protocol, link.pin.unwrap_or(link.db));
                 if let Some(Addressee { to, .. }) = link.to.take(token) {
                     self.count(server, Flow::InFlight, -1);
-                    if why != Lost::Unwritten {
+                    if why != Lost::Unwritten && !to.goes_with_another() {
                         self.has_failed(server);
                     }
                     self.doubt(id, &to);

@@ -170,6 +170,8 @@ pub(super) struct Read {
     pub(super) missing: bool,
     /// What is given if the store does not answer: a reply beyond its time.
     pub(super) stale: Option<Vec<u8>>,
+    /// Whether that is given as well if the store is too busy to be asked.
+    pub(super) stale_while_busy: bool,
 }
 
 impl Read {
@@ -206,6 +208,7 @@ impl Read {
             life: Some(Life::Absent),
             missing: false,
             stale: None,
+            stale_while_busy: false,
         }
     }
 

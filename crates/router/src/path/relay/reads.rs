@@ -268,7 +268,7 @@ impl Relay {
         }
         let chance = self.chance();
         let route = &self.rules.routes.all()[ask.route];
-        let (life, patience) = (route.ttl, route.stale_if_error);
+        let (life, patience, busy) = (route.ttl, route.stale_if_error, route.stale_while_busy);
         if route.admission && !ask.hot && !self.router.replies.admits(&shelf, chance) {
             self.tally.add(ask.route, Count::LeftOut);
             return false;
@@ -280,6 +280,9 @@ impl Relay {
             let found = self.find(ask, &shelf, taken, &mut kept);
             stale = found.map(|_| kept);
         }
+        let stale_while_busy = stale.is_some()
+            && (busy >= patience
+                || self.find(ask, &shelf, Staleness::Taken(busy), &mut vec![]).is_some());
         let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
             return self.pass(ask.route);
         };
@@ -311,7 +314,7 @@ impl Relay {
         let waiter = Waiter { client, ticket, protocol, joined: None };
         let place = (reader, home.partition, self.map.epoch);
         let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
-        read.stale = stale;
+        (read.stale, read.stale_while_busy) = (stale, stale_while_busy);
         if ask.hot {
             read = read.pass();
             read.of_copy = copy.map(|(_, stamp)| stamp);

@@ -185,6 +185,11 @@ impl To {
         }
     }
 
+    /// Whether what it answers was sent along with a request of a client, and fails with that.
+    pub(super) fn goes_with_another(&self) -> bool {
+        matches!(self, Self::Nobody | Self::Promise(_) | Self::Life(_) | Self::Allowed { .. })
+    }
+
     /// Whether what it answers may be asked twice.
     pub(super) fn is_read(&self) -> bool {
         match self {
