@@ -142,6 +142,11 @@ impl Cache {
             }
     }
 
+    /// Whether the entry has a value that is good for somebody, be it over.
+    pub(super) fn is_kept(&self, entry: EntryRef<'_>) -> bool {
+        !entry.is_absent() && !self.is_revoked(entry) && !self.is_gone(entry)
+    }
+
     /// Whether the entry keeps this version away.
     pub(super) fn is_newer(&self, entry: EntryRef<'_>, version: u64) -> bool {
         let held = entry.note().and_then(NoteRef::version);

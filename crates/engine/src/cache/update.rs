@@ -33,6 +33,15 @@ pub enum Edit {
     },
 }
 
+/// Which entries whoever decides gets to see.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sees {
+    /// Those that are not over.
+    Live,
+    /// Those as well that are, as long as they are kept.
+    Kept,
+}
+
 impl Cache {
     /// Reads, decides and writes as one step: `f` gets the live entry, if any, and an empty buffer
     /// for the new value. It runs again when another thread was faster.
@@ -47,6 +56,18 @@ impl Cache {
         self.update_noted(key, None, f)
     }
 
+    /// As [`Cache::update`]; `f` gets an entry as well that is over, as long as its grace lasts.
+    ///
+    /// # Errors
+    /// When the new value cannot be stored; what the key had stays.
+    pub fn update_kept<R>(
+        &self,
+        key: Key<'_>,
+        f: impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
+    ) -> Result<R, Error> {
+        self.update_seen(key, None, Sees::Kept, f)
+    }
+
     /// As [`Cache::update`], with the note for a value that is stored.
     ///
     /// # Errors
@@ -56,6 +77,16 @@ impl Cache {
         &self,
         key: Key<'_>,
         note: Option<&Note>,
+        f: impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
+    ) -> Result<R, Error> {
+        self.update_seen(key, note, Sees::Live, f)
+    }
+
+    fn update_seen<R>(
+        &self,
+        key: Key<'_>,
+        note: Option<&Note>,
+        sees: Sees,
         mut f: impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
     ) -> Result<R, Error> {
         check_key(key)?;
@@ -72,7 +103,7 @@ impl Cache {
         let result = loop {
             out.clear();
             let room = (&mut out, &mut granted, &mut reservation);
-            match self.try_update(shard, hash, key, note, &mut f, room) {
+            match self.try_update(shard, hash, key, (note, sees), &mut f, room) {
                 Attempt::Done(result) => break Ok(result),
                 Attempt::Again => {}
                 Attempt::Missing { size, extra } => {
@@ -102,7 +133,7 @@ impl Cache {
         shard: ShardRef<'_>,
         hash: u64,
         key: Key<'_>,
-        given: Option<&Note>,
+        (given, sees): (Option<&Note>, Sees),
         f: &mut impl FnMut(Option<EntryRef<'_>>, &mut Vec<u8>) -> (Edit, R),
         (out, granted, reservation): (&mut Vec<u8>, &mut u64, &mut Reservation),
     ) -> Attempt<R> {
@@ -112,7 +143,10 @@ impl Cache {
         let held = held.map(|hit| hit.entry());
         // SAFETY: as above.
         let old = held.map(|entry| unsafe { entry.read() });
-        let live = old.filter(|&entry| !self.is_over(entry));
+        let live = old.filter(|&entry| match sees {
+            Sees::Live => !self.is_over(entry),
+            Sees::Kept => self.is_kept(entry),
+        });
         let over = held.filter(|_| live.is_none());
         if over.is_some_and(|held| !self.stands(shard, hash, key, held)) {
             return Attempt::Again;

@@ -40,7 +40,8 @@ impl Replies {
         let now = self.now();
         let soon = now.saturating_add(self.under_way());
         let later = self.until(life);
-        let drawn = self.cache.update(Key::bytes(key), |held, out| {
+        // What is beyond its time stays, for those who are given it if this read comes to nothing.
+        let drawn = self.cache.update_kept(Key::bytes(key), |held, out| {
             let ends = held.and_then(|entry| entry.deadline());
             let known = held.and_then(Head::read).filter(|known| {
                 tag_of(known.generation) == tag && self.floors.is_fresh(known.generation)

@@ -547,3 +547,46 @@ fn what_may_be_given_if_the_store_fails_is_not_if_it_is_busy_and_the_route_says_
     assert_eq!(world.clients[clients[0]].heard(), LATE);
     assert_eq!(world.router.sight().crowding.stale_busy, 0);
 }
+
+#[test]
+fn what_is_beyond_its_time_is_given_as_often_as_the_store_does_not_answer() {
+    let route = Route {
+        ttl: Some(100),
+        jitter: 0.0,
+        stale_if_error: 60_000,
+        stale_while_busy: 50,
+        ..Route::default()
+    };
+    let limits = Limits { misses: 1, waiting_misses: 1, breaker_failures: 3, ..few() };
+    for read in ["GET k", "STRLEN k", "MGET k l"] {
+        let (mut world, clients) = open_world(1, rules(route.clone(), limits.clone()), 4);
+        world.server.set("k", Some("old"), None);
+        let old = world.ask(clients[0], read);
+        world.pass(200);
+        // It is too busy for it.
+        world.send(clients[1], "GET a");
+        world.send(clients[2], "GET b");
+        world.send(clients[0], read);
+        assert!(world.clients[clients[0]].heard().starts_with("-BUSY "), "{read}");
+        world.settle();
+        // It is asked, and does not answer.
+        for _ in 0..3 {
+            world.send(clients[0], read);
+            world.pass(2_000);
+            assert_eq!(world.clients[clients[0]].heard(), old, "{read}");
+        }
+        assert_eq!(breaker(&world).0, "open");
+        world.send(clients[0], read);
+        assert_eq!(world.clients[clients[0]].heard(), old, "{read}");
+        world.cut(0);
+        world.send(clients[0], read);
+        assert_eq!(world.clients[clients[0]].heard(), old, "{read}");
+        // No longer than the route says from its end on, and never what has changed.
+        world.pass(55_000);
+        world.refuse_all();
+        world.send(clients[0], read);
+        world.refuse_all();
+        let heard = world.clients[clients[0]].heard();
+        assert!(heard.starts_with("-ERR "), "{read}: {heard}");
+    }
+}
