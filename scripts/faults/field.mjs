@@ -33,6 +33,8 @@ export class Field {
   #changes = {}
   #mode
   #deadline
+  /** The servers that run. */
+  #servers = new Set()
 
   /**
    * @param mode - what the workers of the node are.
@@ -120,6 +122,8 @@ export class Field {
     this.store.tell('CLIENT', 'PAUSE', '10000', 'WRITE')
     while (!hasAll(this.store.tell('INFO', 'replication'))) await sleep(20)
     await this.store.kill()
+    // Nobody comes back to what the old one has written.
+    remove(this.store.dir)
     replica.tell('REPLICAOF', 'NO', 'ONE')
     this.store = replica
     this.proxy.target = replica.port
@@ -162,8 +166,9 @@ export class Field {
       await exited
     }
     this.proxy?.close()
-    await this.store?.kill()
-    rmSync(this.folder, { recursive: true, force: true })
+    // A replica among them, if a failover has come to nothing.
+    await Promise.all(Array.from(this.#servers, server => server.kill()))
+    remove(this.folder)
     return this.node?.exitCode
   }
 
@@ -234,15 +239,8 @@ export class Field {
   /** A server that has written, to the system at least, what it has acknowledged. */
   async #redis(name, port) {
     const at = port ?? (await freePort())
-    const dir = mkdtempSync(join(this.folder, 'redis-'))
-    const disk = [
-      '--appendonly',
-      'yes',
-      '--appenddirname',
-      name,
-      '--dir',
-      port ? this.store.dir : dir,
-    ]
+    const dir = port ? this.store.dir : mkdtempSync(join(this.folder, 'redis-'))
+    const disk = ['--appendonly', 'yes', '--appenddirname', name, '--dir', dir]
     const plain = [
       '--bind',
       '127.0.0.1',
@@ -262,14 +260,21 @@ export class Field {
       await sleep(20)
     }
     const kill = async () => {
+      this.#servers.delete(own)
       const exited = once(server, 'exit')
       if (server.kill('SIGKILL')) await exited
     }
     const tell = (...words) =>
       execFileSync('redis-cli', ['-p', `${at}`, ...words], { encoding: 'utf8' })
-    const where = { port: at, dir: port ? this.store.dir : dir, name }
-    return { ...where, kill, tell, signal: s => server.kill(s) }
+    const own = { port: at, dir, name, kill, tell, signal: s => server.kill(s) }
+    this.#servers.add(own)
+    return own
   }
+}
+
+/** Removes a folder, also if a process that was killed still writes into it. */
+function remove(folder) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
 /** Whether the replica of a server has all that it has. */

@@ -1,10 +1,10 @@
 // The signals that a node obeys, from before its configuration is read: it ends in order on the first that
 // says so, at once on the second, and reloads when it is asked to.
-import { leaveNow } from './leave.ts'
+import { leave, leaveNow } from './leave.ts'
 
 export class Signals {
   // Who has begun nothing has nothing to put in order.
-  #end: () => void = () => leaveNow(0)
+  #end: () => void = () => void leave(0)
   #reload: (() => void) | undefined
   #isToReload = false
 
