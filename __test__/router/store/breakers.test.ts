@@ -1,10 +1,12 @@
 // The breaker of a server behind a node: seen wherever a node tells of itself, and what goes on while it is open.
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { createAdmin } from 'breakwater/admin'
 import { metricsRoute } from 'breakwater/metrics'
 import { createRouter, type RouterOptions, type StoreEvent } from 'breakwater/router'
 import { ask } from '../../admin/support.ts'
+import { folderOf } from '../../helpers/folders.ts'
 import { Raw } from '../support.ts'
 import { hasRedis, info, patientFront, replicaOf } from './support.ts'
 
@@ -20,7 +22,9 @@ fronted(
       breaker: { failures: 2, halfOpenAfter: '100ms' },
       onStore: event => void events.push(event),
     })
-    const admin = createAdmin(router, { listen: '127.0.0.1:0' })
+    const admin = createAdmin(router, {
+      listen: `unix:${join(folderOf(t, 'admin'), 'admin.sock')}`,
+    })
     t.teardown(() => admin.close())
     admin.mount(metricsRoute({ routers: [router] }))
     const entrance = await admin.listen()
