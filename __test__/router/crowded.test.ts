@@ -81,7 +81,7 @@ for (const driver of ['native', 'net'] as const) {
       for (let n = 0; n < 24; n++) await client.send('PUBLISH', 'news', MEGA)
       while (router.stats().buffers.cutSlow === 0) await sleep(5)
       while (causes().length === 0) await sleep(5)
-    t.deepEqual(causes(), ['slow'])
+      t.deepEqual(causes(), ['slow'])
       await sleep(2_500)
       going = false
       await taking

@@ -136,7 +136,7 @@ impl Storm {
             ..Config::default()
         };
         let rules = Rules { routes, limits: limits(setup.retries), ..Rules::default() };
-        let router = fronting::router(config, rules, START);
+        let router = fronting::router(config, rules, START, 0);
         let relays = (0..1 + usize::from(setup.two)).map(|_| relay(&router));
         let mut storm = Self {
             setup,
