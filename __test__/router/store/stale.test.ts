@@ -102,29 +102,3 @@ fronted('while the store is away, what may be given is, and what must be exact i
   t.regex(await exact.send('GET', 'both:k'), away)
   t.is(await client.send('GET', 'both:k'), OLD)
 })
-
-fronted('threads of a node share the bound on reads, each with a part', async t => {
-  t.timeout(120_000)
-  const given = { threads: 4, misses: { max: 8, queue: 8, wait: '10m' } } as const
-  const { store, router, port } = await patientFront(t, given)
-  const clients = await Promise.all(Array.from({ length: 80 }, () => Raw.open(t, port)))
-  // Each thread is connected.
-  await Promise.all(clients.map((client, at) => client.send('SET', `open:${at}`, 'v')))
-  await Promise.all(clients.map((client, at) => client.send('GET', `open:${at}`)))
-  const counts = () => router.stats().upstream[0]!
-  while (counts().misses > 0) await sleep(5)
-  store.process.kill('SIGSTOP')
-  t.teardown(() => store.process.kill('SIGCONT'))
-  const said: string[] = []
-  const asked = clients.map(async (client, at) => said.push(await client.send('GET', `cold:${at}`)))
-  while (said.length + counts().misses + counts().waitingMisses < clients.length) await sleep(5)
-  // Which thread a client has is the system's choice; one with none asks for nothing.
-  const { misses, waitingMisses, turnedAway } = counts()
-  t.true([2, 4, 6, 8].includes(misses), `${misses}`)
-  t.is(waitingMisses, misses)
-  t.is(turnedAway, clients.length - 2 * misses)
-  for (const reply of said) t.regex(reply, /^-BUSY the store at \S+ .*, and 2 wait: /)
-  store.process.kill('SIGCONT')
-  await Promise.all(asked)
-  t.is(said.filter(reply => reply === '$-1\r\n').length, 2 * misses)
-})

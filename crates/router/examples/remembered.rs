@@ -28,7 +28,7 @@ fn main() {
     {
         rules.users = Users::new(vec![User::by_rules("default", &text).expect("they are rules")]);
     }
-    let router = fronting::router(Config::default(), rules, 0);
+    let router = fronting::router(Config::default(), rules, 0, 0);
     let mut relay = Relay::new(&router).expect("there is a store");
     let mut session = Session::open(&router, Peer::default(), 0).expect("there is room");
     let mut store = Store::default();

@@ -559,7 +559,7 @@ fn what_is_beyond_its_time_is_given_as_often_as_the_store_does_not_answer() {
     };
     let limits = Limits { misses: 1, waiting_misses: 1, breaker_failures: 3, ..few() };
     for read in ["GET k", "STRLEN k", "MGET k l"] {
-        let (mut world, clients) = open_world(1, rules(route.clone(), limits.clone()), 4);
+        let (mut world, clients) = open_world(1, rules(route.clone(), limits), 4);
         world.server.set("k", Some("old"), None);
         let old = world.ask(clients[0], read);
         world.pass(200);
