@@ -219,6 +219,18 @@ test('hooks and audits that fail, workers that are new, are told', async t => {
   t.like(await first('restarted'), { at: 'info', workers: 1, mode: 'threads' })
 })
 
+for (const driver of ['native', 'net'] as const) {
+  test(`a subscriber that does not take its messages is told to have missed some, driver ${driver}`, async t => {
+    const { port, first } = await node(t, { driver, logConnections: true, maxBuffers: '512mb' })
+    const [subscriber, publisher] = [await Raw.open(t, port), await Raw.open(t, port)]
+    await subscriber.send('SUBSCRIBE', 'news')
+    subscriber.socket.pause()
+    const message = 'm'.repeat(1024 * 1024)
+    while ((await publisher.send('PUBLISH', 'news', message)).startsWith(':1'));
+    t.is((await first('connection_closed')).cause, 'missed')
+  })
+}
+
 const fronted = hasRedis ? test : test.skip
 
 fronted('of each connection is told why it has ended', async t => {

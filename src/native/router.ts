@@ -43,6 +43,8 @@ export interface NativeRouter {
   slowReader(): number
   /** A client is about to be disconnected since it took none for as long. */
   cutSlow(session: number): void
+  /** It is about to be disconnected since more messages wait for it than may. */
+  cutMissing(session: number): void
   /** A client is about to be disconnected since its descriptor is needed to turn others away. */
   cutForRoom(session: number): void
   /** What a client is told whose descriptor is not for clients, and it is counted; `undefined` if it is. */

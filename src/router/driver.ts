@@ -183,9 +183,11 @@ export class Driver {
     for (let i = 0; i < news.length; i += 2) {
       const connection = this.#connections.get(news[i] as number)
       const bytes = news[i + 1] as Buffer | undefined
-      if (bytes === undefined || (connection?.waiting ?? 0) > MOST_NEWS)
-        connection?.socket.destroy()
-      else if (bytes.length > 0) connection?.write(bytes)
+      if (connection === undefined) continue
+      const misses = connection.waiting > MOST_NEWS
+      if (misses) this.#router.cutMissing(connection.session)
+      if (misses || bytes === undefined) connection.socket.destroy()
+      else if (bytes.length > 0) connection.write(bytes)
     }
   }
 

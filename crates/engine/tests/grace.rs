@@ -132,3 +132,37 @@ fn a_grace_may_be_as_long_as_can_be() {
     assert!(matches!(seen(&cache), Some((Freshness::Stale, Some(_)))));
     cache.audit().unwrap();
 }
+
+#[test]
+fn an_update_meets_what_is_over_if_it_asks_for_that_and_as_long_as_it_is_kept() {
+    for policy in Policy::ALL {
+        let (cache, clock) = with_grace(policy, 100);
+        let look = |kept: bool, edit: Edit| {
+            let decide = |held: Option<breakwater_engine::EntryRef<'_>>, out: &mut Vec<u8>| {
+                out.extend_from_slice(b"other");
+                (edit, held.map(|entry| entry.value().bytes.to_vec()))
+            };
+            let seen =
+                if kept { cache.update_kept(KEY, decide) } else { cache.update(KEY, decide) };
+            seen.unwrap()
+        };
+        set(&cache, KEY, Expiry::At(1_010));
+        assert_eq!(look(true, Edit::Keep), Some(b"value".to_vec()));
+        clock.advance(109);
+        assert_eq!(look(false, Edit::Keep), None, "it is over");
+        for _ in 0..2 {
+            assert_eq!(look(true, Edit::Keep), Some(b"value".to_vec()));
+            assert_eq!(seen(&cache), Some((Freshness::Stale, Some(99))), "it stays as it was");
+        }
+        clock.advance(1);
+        assert_eq!(look(true, Edit::Keep), None, "its grace is over");
+        set(&cache, KEY, Expiry::At(clock.now() + 10));
+        clock.advance(10);
+        let put = Edit::Put { format: 0, expiry: Expiry::Never };
+        assert_eq!(look(true, put), Some(b"value".to_vec()));
+        assert_eq!(cache.get(KEY, |entry| entry.value().bytes.to_vec()), Some(b"other".to_vec()));
+        assert_eq!(look(true, Edit::Remove), Some(b"other".to_vec()));
+        assert_eq!(cache.len(), 0);
+        cache.audit().unwrap();
+    }
+}

@@ -201,8 +201,7 @@ impl Client {
     /// Takes a reply of the store, to be written in the next step; `false` if more messages wait
     /// than may, because the client does not take them.
     pub fn deliver(&mut self, delivery: &Delivery) -> bool {
-        let may = !delivery.is_push() || self.backlog.len() <= self.session.most_messages();
-        if !may {
+        if delivery.is_push() && !self.takes_messages() {
             return false;
         }
         self.session.deliver(delivery, self.backlog.behind());
@@ -236,8 +235,16 @@ impl Client {
     /// Takes news, to be written in the next step; `false` if more wait than may, because the client
     /// does not take them.
     pub fn hear(&mut self, news: &[Notice]) -> bool {
-        self.backlog.len() <= self.session.most_messages()
-            && self.session.hear(news, self.backlog.behind())
+        self.takes_messages() && self.session.hear(news, self.backlog.behind())
+    }
+
+    /// Whether no more messages wait than may; otherwise it misses some, and is about to be ended.
+    fn takes_messages(&mut self) -> bool {
+        let takes = self.backlog.len() <= self.session.most_messages();
+        if !takes {
+            self.session.misses();
+        }
+        takes
     }
 
     /// Lets go of what it had of the store.

@@ -114,6 +114,7 @@ const METHODS: &[Function<Driver>] = &[
     function!(Driver, c"slowReader", slow_reader),
     function!(Driver, c"cutSlow", cut_slow),
     function!(Driver, c"cutForRoom", cut_for_room),
+    function!(Driver, c"cutMissing", cut_missing),
     function!(Driver, c"turnAway", turn_away),
     function!(Driver, c"disconnect", disconnect),
     function!(Driver, c"setHooks", set_hooks),
@@ -346,6 +347,11 @@ fn cut_slow<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
 /// away.
 fn cut_for_room<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
     about_to_end(call, Session::makes_room)
+}
+
+/// `cutMissing(session)`: a client is about to be disconnected since more messages wait for it than may.
+fn cut_missing<'s>(call: &Call<'s, Driver>) -> Returns<'s> {
+    about_to_end(call, Session::misses)
 }
 
 fn about_to_end<'s>(call: &Call<'s, Driver>, why: fn(&mut Session)) -> Returns<'s> {

@@ -282,6 +282,11 @@ impl Session {
         self.router.count_slow_reader();
     }
 
+    /// It is disconnected since more messages wait than may: it did not take them.
+    pub fn misses(&mut self) {
+        self.cause = Ending::Missed;
+    }
+
     /// It is disconnected since its descriptor is needed to tell others that there is none.
     pub fn makes_room(&mut self) {
         self.cause = Ending::Descriptors;
