@@ -2,7 +2,7 @@
 
 import { describe } from './describe.ts'
 import { BreakwaterError } from './error.ts'
-import { reasonOf } from './report.ts'
+import { reasonOf } from './thrown.ts'
 
 export { adopt, BreakwaterError, isBreakwaterError } from './error.ts'
 export * from './pool-errors.ts'

@@ -1,5 +1,6 @@
 // What becomes of errors that no caller is to blame for.
 import { nextTick } from './runtime.ts'
+import { textOf } from './thrown.ts'
 
 /** Makes an error of a listener an uncaught exception. */
 export function report(error: unknown): void {
@@ -20,22 +21,4 @@ export function tell<A extends unknown[]>(f: (...args: A) => void, ...args: A): 
 /** Tells the process of an error that nobody waits for, and goes on. */
 export function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : new Error(textOf(error)))
-}
-
-/** A thrown value as text, whatever it is. */
-export function textOf(thrown: unknown): string {
-  try {
-    return String(thrown)
-  } catch {
-    return 'a value that has no text'
-  }
-}
-
-/** Why something was thrown: the message of an error, or the value as text, whatever it is. */
-export function reasonOf(thrown: unknown): string {
-  try {
-    return textOf(thrown instanceof Error ? thrown.message : thrown)
-  } catch {
-    return 'an error that cannot be read'
-  }
 }

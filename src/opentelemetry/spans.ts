@@ -3,7 +3,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { checkFlag, checkShape } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import { reasonOf } from '../base/report.ts'
+import { reasonOf } from '../base/thrown.ts'
 import type { FetchTrace, LoadTrace, TierTrace } from '../events/tracing.ts'
 
 /** A tracer of OpenTelemetry, as `trace.getTracer('my-service')` gives. */

@@ -1,7 +1,7 @@
 // What a router tells of itself: events with names and fields, by level, to whoever listens.
 import { checkFlag, checkOneOf } from '../base/checks.ts'
 import { InvalidOptionError } from '../base/errors.ts'
-import { textOf } from '../base/report.ts'
+import { textOf } from '../base/thrown.ts'
 import { LogRate } from './log-rate.ts'
 
 /** How much an event matters; `'silent'` is above all of them. */

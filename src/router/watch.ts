@@ -1,6 +1,6 @@
 // Looks again and again what has changed in a router, and tells a hook.
 import { inNeutralContext } from '../base/context.ts'
-import { textOf } from '../base/report.ts'
+import { textOf } from '../base/thrown.ts'
 import { type Cancel, timersOf } from '../base/timers.ts'
 
 /** How often is looked, in milliseconds: as often as threads make known what they have counted. */

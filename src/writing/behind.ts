@@ -16,7 +16,8 @@ import {
   WriteFailedError,
   WriteQueueFullError,
 } from '../base/errors.ts'
-import { report, textOf } from '../base/report.ts'
+import { report } from '../base/report.ts'
+import { textOf } from '../base/thrown.ts'
 import type { Cancel, Timers } from '../base/timers.ts'
 import type { CacheKey, Duration } from '../base/types.ts'
 import { Retry } from '../guard/retry.ts'

@@ -4,7 +4,7 @@ import { extname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Verbatim } from '../../base/describe.ts'
 import { HookModuleError, InvalidOptionError } from '../../base/errors.ts'
-import { reasonOf } from '../../base/report.ts'
+import { reasonOf } from '../../base/thrown.ts'
 import { type CheckedHooks, checkHooks, type RouterHooks } from './define.ts'
 
 /** A module of hooks, as a state of its file. */

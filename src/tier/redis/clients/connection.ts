@@ -2,7 +2,7 @@
 // server that is away. The process stays for an answer, also if the user let it end before his client.
 import { Deadlines } from '../../../base/deadlines.ts'
 import { TierError } from '../../../base/errors.ts'
-import { textOf } from '../../../base/report.ts'
+import { textOf } from '../../../base/thrown.ts'
 import type { Timers } from '../../../base/timers.ts'
 import type { Client, Command, Reply, Word } from './client.ts'
 import { partOf } from './slots.ts'
