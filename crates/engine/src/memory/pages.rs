@@ -23,10 +23,9 @@ const MOST_HOLES: usize = if cfg!(target_os = "linux") { 16 * 1024 } else { usiz
 /// What a processor translates at once, if the system has such a page: Linux gives one to who asks for it.
 const HUGE: usize = 2 * 1024 * 1024;
 
-/// Where the system has huge pages, all of what will be full of blocks comes from them, and tables do: a
-/// processor does not know many small ones by heart. Of a page that may stay nearly empty, the part that
-/// nobody uses is not to be in memory.
-const HAS_HUGE: bool = cfg!(target_os = "linux");
+/// Above so many pages in use, they and tables come from huge ones: a processor does not know enough
+/// small ones by heart then. Below, the part of a huge one that is not used yet would be too much.
+const MANY: usize = if cfg!(target_os = "linux") { 512 } else { usize::MAX };
 
 /// What becomes of pages that nobody uses.
 struct Pages {
@@ -34,6 +33,9 @@ struct Pages {
     /// Pages that were given back to the system, and whose places it has not handed out again: it
     /// begins with those.
     holes: usize,
+    /// Pages that somebody has; and how many of them are many: [`MANY`].
+    used: usize,
+    many: usize,
     /// What nobody has had yet of a huge page: where it begins, and how many bytes.
     fresh: Option<(NonNull<u8>, usize)>,
 }
@@ -43,10 +45,9 @@ unsafe impl Send for Pages {}
 
 static PAGES: Mutex<Pages> = Mutex::new(Pages::new());
 
-/// A page, aligned to its size, with anything in it, which will be full or may stay nearly empty; `None`
-/// when the system has no memory left.
-pub(super) fn take(will_be_full: bool) -> Option<NonNull<u8>> {
-    PAGES.lock().take(will_be_full)
+/// A page, aligned to its size, with anything in it; `None` when the system has no memory left.
+pub(super) fn take() -> Option<NonNull<u8>> {
+    PAGES.lock().take()
 }
 
 /// Takes a page back.
@@ -60,29 +61,30 @@ pub(super) unsafe fn give(page: NonNull<u8>) {
 
 impl Pages {
     const fn new() -> Self {
-        Self { idle: Vec::new(), holes: 0, fresh: None }
+        Self { idle: Vec::new(), holes: 0, used: 0, many: MANY, fresh: None }
     }
 
-    fn take(&mut self, will_be_full: bool) -> Option<NonNull<u8>> {
-        let fresh = |pages: &mut Self| if will_be_full { pages.take_fresh(PAGE) } else { None };
-        self.idle.pop().or_else(|| fresh(self)).or_else(|| self.map_page(will_be_full))
+    fn take(&mut self) -> Option<NonNull<u8>> {
+        let page = self.idle.pop().or_else(|| self.take_fresh(PAGE)).or_else(|| self.map_page())?;
+        self.used += 1;
+        Some(page)
     }
 
-    fn map_page(&mut self, will_be_full: bool) -> Option<NonNull<u8>> {
+    fn map_page(&mut self) -> Option<NonNull<u8>> {
         let is_hole = self.holes > 0;
         self.holes = self.holes.saturating_sub(1);
         let page = map_aligned(PAGE)?;
-        if is_hole && will_be_full {
+        if is_hole && self.used >= self.many {
             // As its neighbours, of which it is one piece then.
             advise(page, PAGE);
         }
         Some(page)
     }
 
-    /// Zeroed bytes of a huge page, so many pages' and less than it has; `None` where the system has none,
-    /// or no memory left. Holes are filled before.
+    /// Zeroed bytes of a huge page, so many pages' and less than it has; `None` where there are too few
+    /// in use, or the system has none left. Holes are filled before.
     fn take_fresh(&mut self, size: usize) -> Option<NonNull<u8>> {
-        if !HAS_HUGE || self.holes > 0 {
+        if self.used < self.many || self.holes > 0 {
             return None;
         }
         let (at, left) = match self.fresh.take() {
@@ -114,6 +116,7 @@ impl Pages {
     /// # Safety
     /// As for [`give`].
     unsafe fn give(&mut self, page: NonNull<u8>) {
+        self.used -= 1;
         if self.idle.len() >= IDLE {
             if self.holes < MOST_HOLES && unmap(page, PAGE) {
                 self.holes += 1;
@@ -161,7 +164,7 @@ fn advise(at: NonNull<u8>, size: usize) {
     let _ = (at, size);
 }
 
-/// As [`map`], for a table: in most cases of a huge page that others share.
+/// As [`map`], for a table: in most cases of a huge page that others share, where pages are many.
 #[cfg(not(loom))]
 pub(super) fn map_table(size: usize) -> Option<NonNull<u8>> {
     let is_run = size.is_multiple_of(PAGE) && size < HUGE;
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn pages_are_aligned_and_idle_ones_few() {
-        let pages: Vec<_> = (0..3 * IDLE).map(|_| take(true).unwrap()).collect();
+        let pages: Vec<_> = (0..3 * IDLE).map(|_| take().unwrap()).collect();
         for page in &pages {
             assert!(page.addr().get().is_multiple_of(PAGE));
             // SAFETY: it is ours, and so long.
@@ -224,13 +227,12 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
-    fn pages_that_will_be_full_and_tables_share_huge_ones_and_nothing_of_them_is_lost() {
+    fn where_there_are_many_pages_and_tables_share_huge_ones_and_nothing_of_them_is_lost() {
         const A_HUGE: usize = HUGE / PAGE;
-        let mut pages = Pages::new();
-        let alone = pages.take(false).unwrap();
+        let mut pages = Pages { many: 1, ..Pages::new() };
+        let alone = pages.take().unwrap();
         assert!(pages.fresh.is_none());
-        let first: Vec<_> = (1..A_HUGE).map(|_| pages.take(true).unwrap()).collect();
+        let first: Vec<_> = (1..A_HUGE).map(|_| pages.take().unwrap()).collect();
         let table = pages.take_fresh(2 * PAGE).unwrap();
         let (rest, left) = (pages.idle.clone(), pages.fresh.unwrap());
         assert!(
@@ -240,12 +242,12 @@ mod tests {
         let all = first.iter().chain(&rest);
         assert!(all.enumerate().all(|(at, &page)| page == behind(first[0], at * PAGE)));
         // What is idle first, then what is behind the table, as long as there are no holes.
-        assert_eq!(pages.take(true), Some(rest[0]));
-        assert_eq!(pages.take(true), Some(behind(table, 2 * PAGE)));
+        assert_eq!(pages.take(), Some(rest[0]));
+        assert_eq!(pages.take(), Some(behind(table, 2 * PAGE)));
         pages.holes = 1;
-        let filled = pages.take(true).unwrap();
+        let filled = pages.take().unwrap();
         assert_ne!(filled, behind(table, 3 * PAGE));
-        assert_eq!(pages.take(true), Some(behind(table, 3 * PAGE)));
+        assert_eq!(pages.take(), Some(behind(table, 3 * PAGE)));
         for (at, size) in [(alone, PAGE), (filled, PAGE), (first[0], HUGE), (table, HUGE)] {
             assert!(unmap(at, size));
         }
@@ -264,9 +266,8 @@ mod tests {
         }
         const MORE: usize = 4 * 1024;
         // Neighbours of those that are written to are not in memory: none come from huge ones.
-        let mut pages = Pages::new();
-        let taken: Vec<_> =
-            (0..2 * (MOST_HOLES + MORE)).map(|_| pages.take(false).unwrap()).collect();
+        let mut pages = Pages { many: usize::MAX, ..Pages::new() };
+        let taken: Vec<_> = (0..2 * (MOST_HOLES + MORE)).map(|_| pages.take().unwrap()).collect();
         let (maps, resident) = process();
         for (at, &page) in taken.iter().enumerate().filter(|(at, _)| at % 2 == 0) {
             // SAFETY: it is ours, and given back once. Where it will be kept it has a system page in memory.

@@ -116,9 +116,6 @@ struct PageHeader {
 /// A cache line. Blocks of so many bytes, and of multiples of them, are aligned to it.
 pub(crate) const LINE: usize = 64;
 
-/// Where a class has so many pages, one more that is not full yet is a small part of them: a quarter.
-const SOME: usize = 4;
-
 /// Blocks begin here.
 const FIRST: usize = LINE;
 
@@ -129,8 +126,6 @@ const _: () = assert!(size_of::<PageHeader>() <= FIRST && footprint(LINE) == LIN
 struct SizeClass {
     first: *mut PageHeader,
     last: *mut PageHeader,
-    /// How many pages it has, full ones among them.
-    pages: usize,
 }
 
 // SAFETY: pages belong to nobody but their slab.
@@ -138,7 +133,7 @@ unsafe impl Send for SizeClass {}
 
 impl SizeClass {
     const fn new() -> Self {
-        Self { first: ptr::null_mut(), last: ptr::null_mut(), pages: 0 }
+        Self { first: ptr::null_mut(), last: ptr::null_mut() }
     }
 
     /// A block of this footprint, which is that of the class; `None` when the system has no memory
@@ -186,16 +181,15 @@ impl SizeClass {
             // The last one stays: the class will be asked for a block again.
             if (*page).used == 0 && self.first != self.last {
                 self.unlink(page);
-                self.pages -= 1;
                 pages::give(NonNull::new_unchecked(page.cast()));
             }
         }
     }
 
-    /// Puts an empty page in front. Those before it are full: where there are some, so will it be.
+    /// Puts an empty page in front.
     #[cold]
     fn add_page(&mut self) -> Option<()> {
-        let page = pages::take(self.pages >= SOME)?.cast::<PageHeader>().as_ptr();
+        let page = pages::take()?.cast::<PageHeader>().as_ptr();
         let null = ptr::null_mut();
         let header =
             PageHeader { previous: null, next: null, free: ptr::null_mut(), fresh: FIRST, used: 0 };
@@ -204,7 +198,6 @@ impl SizeClass {
             page.write(header);
             self.link(page);
         }
-        self.pages += 1;
         Some(())
     }
 
