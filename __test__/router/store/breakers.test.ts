@@ -94,30 +94,38 @@ fronted('an error is an answer, and without a breaker no failures close a server
   }
 })
 
-fronted('a script is ended through the node though the breaker is open', async t => {
-  t.timeout(120_000)
-  const { store, port, wait } = await patientFront(t, {
-    breaker: { failures: 1, halfOpenAfter: '1h' },
+const LIBRARY = "#!lua name=l\nredis.register_function('spin', function() while true do end end)"
+
+for (const [kill, run] of [
+  ['SCRIPT KILL', ['EVAL', 'while true do end', '0']],
+  ['FUNCTION KILL', ['FCALL', 'spin', '0']],
+] as const) {
+  fronted(`${kill} is heard though the breaker is open`, async t => {
+    t.timeout(120_000)
+    const { store, port, wait } = await patientFront(t, {
+      breaker: { failures: 1, halfOpenAfter: '1h' },
+    })
+    const direct = await Raw.open(t, store.port)
+    await direct.send('CONFIG', 'SET', 'busy-reply-threshold', '20')
+    await direct.send('FUNCTION', 'LOAD', LIBRARY)
+    const [runner, other] = [await Raw.open(t, port), await Raw.open(t, port)]
+    for (const client of [runner, other]) t.is(await client.send('SET', 'k', 'v'), '+OK\r\n')
+    await wait('200ms')
+    t.is(await runner.send(...run), LATE)
+    const refused = /unreachable: it has failed 1 times in a row/
+    t.regex(await other.send('SET', 'k', 'w'), refused)
+    t.regex(await other.send('GET', 'unread'), refused)
+    let said = ''
+    while (!said.startsWith('+')) {
+      said = await other.send(...kill.split(' '))
+      await sleep(5)
+    }
+    t.is(said, '+OK\r\n')
+    // Whose connection is made anew is there.
+    while ((await other.send('SET', 'k', 'w')) !== '+OK\r\n') await sleep(5)
+    t.is(await other.send('GET', 'k'), '$1\r\nw\r\n')
   })
-  const direct = await Raw.open(t, store.port)
-  await direct.send('CONFIG', 'SET', 'busy-reply-threshold', '20')
-  const [runner, other] = [await Raw.open(t, port), await Raw.open(t, port)]
-  for (const client of [runner, other]) t.is(await client.send('SET', 'k', 'v'), '+OK\r\n')
-  await wait('200ms')
-  t.is(await runner.send('EVAL', 'while true do end', '0'), LATE)
-  const refused = /unreachable: it has failed 1 times in a row/
-  t.regex(await other.send('SET', 'k', 'w'), refused)
-  t.regex(await other.send('GET', 'unread'), refused)
-  let said = ''
-  while (!said.startsWith('+')) {
-    said = await other.send('SCRIPT', 'KILL')
-    await sleep(5)
-  }
-  t.is(said, '+OK\r\n')
-  // Whose connection is made anew is there.
-  while ((await other.send('SET', 'k', 'w')) !== '+OK\r\n') await sleep(5)
-  t.is(await other.send('GET', 'k'), '$1\r\nw\r\n')
-})
+}
 
 fronted('in the place of a replica whose breaker is open another server is asked', async t => {
   t.timeout(120_000)
