@@ -149,6 +149,16 @@ impl Server {
         said
     }
 
+    /// The number of a connection, from 1 on.
+    fn number_of(&mut self, line: Line) -> usize {
+        let known = self.numbers.iter().position(|of| *of == line);
+        let at = known.unwrap_or_else(|| {
+            self.numbers.push(line);
+            self.numbers.len() - 1
+        });
+        at + 1
+    }
+
     /// Does what is queued.
     fn execute(&mut self, line: Line, now: u64) {
         let queued = self.queued.remove(&line).unwrap_or_default();
@@ -185,11 +195,10 @@ impl Server {
             "exec" => return self.execute(line, now),
             "hello" => {
                 self.protocols.insert(line, Protocol::Resp3);
-                "%0\r\n".into()
+                format!("%1\r\n$2\r\nid\r\n:{}\r\n", self.number_of(line))
             }
             "client" if words.is(1, "id") => {
-                self.numbers.push(line);
-                format!(":{}\r\n", self.numbers.len())
+                format!(":{}\r\n", self.number_of(line))
             }
             "client" if words.is(1, "unblock") => {
                 let number: usize = text(2).parse().unwrap();

@@ -339,7 +339,10 @@ impl Relay {
         match heard {
             Heard::Connect => self.opens.push(id),
             Heard::Close => self.closes.push(id),
-            Heard::Greeted(hello) => self.router.met(&hello),
+            Heard::Greeted(hello) => {
+                self.router.met(&hello);
+                self.greeted(id, &hello);
+            }
             Heard::Ready => {
                 (link.down, link.serves) = (None, true);
                 self.count(server, Flow::Connects, 1);

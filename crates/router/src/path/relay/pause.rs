@@ -154,7 +154,22 @@ impl Relay {
 
     /// The store has said which number it knows a connection by.
     pub(super) fn numbered(&mut self, id: LinkId, reply: &[u8]) {
-        let Ok(Reply::Integer(number)) = Reply::decode(reply) else { return };
+        if let Ok(Reply::Integer(number)) = Reply::decode(reply) {
+            self.knows(id, number);
+        }
+    }
+
+    /// The store has greeted a connection: in RESP3 with the number that it knows it by, and so before it is
+    /// sent anything that may block. Who is killed meanwhile is ended there before the killer goes on.
+    pub(super) fn greeted(&mut self, id: LinkId, hello: &[u8]) {
+        let Ok(Reply::Map(fields)) = Reply::decode(hello) else { return };
+        let number = fields.iter().find(|(field, _)| field.text() == Some(b"id"));
+        if let Some((_, Reply::Integer(number))) = number {
+            self.knows(id, *number);
+        }
+    }
+
+    fn knows(&mut self, id: LinkId, number: i64) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.number = Some(number);
         if let Some(owner) = link.owner {
