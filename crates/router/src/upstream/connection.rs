@@ -6,7 +6,7 @@ use super::greeting;
 use super::options::UpstreamOptions;
 use super::phase::{self, Event, Phase, PhaseEffect};
 use super::waiters::{Busy, Held, Lost, Manner, Waiters};
-use breakwater_resp::{Frame, Kind, ReplyParser};
+use breakwater_resp::{Frame, Kind, Protocol, ReplyParser};
 use std::mem;
 
 /// The longest wait, in milliseconds, before it asks again a server that is busy or loads its data.
@@ -28,7 +28,7 @@ pub trait Sink {
     fn lost(&mut self, token: u64, why: Lost);
     /// The server said something unasked.
     fn push(&mut self, bytes: &[u8]);
-    /// The server has answered `HELLO`, by this.
+    /// The server has answered `HELLO` by this, or by its number for the connection.
     fn greeted(&mut self, _hello: &[u8]) {}
     /// Requests are forwarded from now on: whatever the server had noted of an earlier connection,
     /// as the keys that it would tell of, it has forgotten.
@@ -324,11 +324,13 @@ impl Upstream {
         pushes.iter().for_each(|push| sink.push(&bytes[push.clone()]));
         if self.phase == Phase::Greeting {
             self.greetings -= 1;
-            // No other reply to a greeting is one.
-            if frame.kind == Kind::Map {
+            // No other reply to a greeting is one of these.
+            if matches!(frame.kind, Kind::Map | Kind::Integer) {
                 sink.greeted(bytes);
             }
             match self.greetings {
+                // Servers before 5.0 know no numbers, and some users may not ask for theirs.
+                1 if self.options.protocol == Protocol::Resp2 => {}
                 _ if self.is_refusal(frame.kind, bytes) => {
                     self.happen(Event::Broken, now, Some(bytes), sink);
                 }

@@ -50,6 +50,10 @@ pub(super) fn write(options: &UpstreamOptions, out: &mut Vec<u8>) -> usize {
         }
         say(&words);
     }
+    // In RESP3 the server has said by then which number it knows the connection by.
+    if options.protocol == Protocol::Resp2 {
+        say(&[b"CLIENT", b"ID"]);
+    }
     // Whatever was said, the server has answered once.
     say(&[b"PING"]);
     count

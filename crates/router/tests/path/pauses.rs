@@ -125,22 +125,29 @@ fn a_client_that_blocks_is_unblocked_by_another_one_and_takes_nothing_any_more()
 
 #[test]
 fn a_client_that_is_killed_as_soon_as_it_blocks_takes_nothing_any_more() {
-    let mut world = world(1);
-    let (waits, killer) = (world.connect(0, Resp3), world.connect(0, Resp3));
-    let id = world.ask(waits, "CLIENT ID");
-    let id = id.trim_matches([':', '\r', '\n']);
-    world.ask(killer, "GET warm");
-    let shared = world.open.clone();
-    world.send(waits, "BLPOP list 0");
-    world.open(0);
-    let own = *world.open.iter().find(|line| !shared.contains(line)).expect("one of its own");
-    world.forward(own);
-    world.back(own, usize::MAX);
-    // The store has it, and nothing that it says of the connection has arrived.
-    world.forward(own);
-    assert_eq!(runs(&world, "blpop"), 1);
-    world.send(killer, &format!("CLIENT KILL ID {id}\r\nRPUSH list kept"));
-    world.settle();
-    assert_eq!(world.clients[killer].heard(), ":1\r\n:1\r\n");
-    assert_eq!(world.server.lists["list"], ["kept"]);
+    for protocol in [Resp2, Resp3] {
+        let mut world = world(1);
+        let (waits, killer) = (world.connect(0, protocol), world.connect(0, Resp3));
+        let id = world.ask(waits, "CLIENT ID");
+        let id = id.trim_matches([':', '\r', '\n']);
+        world.ask(killer, "GET warm");
+        let shared = world.open.clone();
+        world.send(waits, "BLPOP list 0");
+        while !world.opening.is_empty() {
+            world.open(0);
+        }
+        let own: Vec<_> =
+            world.open.iter().filter(|line| !shared.contains(line)).copied().collect();
+        for line in &own {
+            world.forward(*line);
+            world.back(*line, usize::MAX);
+        }
+        // The store has it, and nothing that it says of it has arrived.
+        own.iter().for_each(|line| world.forward(*line));
+        assert_eq!(runs(&world, "blpop"), 1);
+        world.send(killer, &format!("CLIENT KILL ID {id}\r\nRPUSH list kept"));
+        world.settle();
+        assert_eq!(world.clients[killer].heard(), ":1\r\n:1\r\n");
+        assert_eq!(world.server.lists["list"], ["kept"]);
+    }
 }

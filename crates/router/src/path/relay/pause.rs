@@ -159,10 +159,11 @@ impl Relay {
         }
     }
 
-    /// The store has greeted a connection: in RESP3 with the number that it knows it by, and so before it is
-    /// sent anything that may block. Who is killed meanwhile is ended there before the killer goes on.
-    pub(super) fn greeted(&mut self, id: LinkId, hello: &[u8]) {
-        let Ok(Reply::Map(fields)) = Reply::decode(hello) else { return };
+    /// The store has greeted a connection by `HELLO`'s reply or by the number that it knows it by, and so
+    /// before it is sent anything that may block. Who is killed meanwhile is ended there before the killer
+    /// goes on.
+    pub(super) fn greeted(&mut self, id: LinkId, reply: &[u8]) {
+        let Ok(Reply::Map(fields)) = Reply::decode(reply) else { return self.numbered(id, reply) };
         let number = fields.iter().find(|(field, _)| field.text() == Some(b"id"));
         if let Some((_, Reply::Integer(number))) = number {
             self.knows(id, *number);
