@@ -86,20 +86,26 @@ fn what_changes_while_it_is_read_is_not_given() {
     }
 }
 
+/// So many keys, a process that has read them all, and one of these limits that begins.
+fn heirs(limits: Limits, count: usize) -> (Vec<String>, World, World) {
+    let mut before = world(1);
+    let client = before.connect(0, Resp3);
+    let keys: Vec<_> = (0..count).map(|n| format!("k{n}")).collect();
+    for key in &keys {
+        before.server.set(key, Some("v"), None);
+        before.ask(client, &format!("GET {key}"));
+    }
+    let routes = Routes::new(vec![Route::default()]);
+    let mut after = World::by(1, Rules { routes, limits, ..Rules::default() });
+    successor(&before, &mut after);
+    (keys, before, after)
+}
+
 #[test]
 fn a_store_is_asked_for_few_reads_at_once_and_for_no_more_than_it_may() {
     let limited = Limits { misses: 3, ..Limits::default() };
     for (limits, most) in [(Limits::default(), 64), (limited, 3)] {
-        let mut before = world(1);
-        let client = before.connect(0, Resp3);
-        let keys: Vec<_> = (0..200).map(|n| format!("k{n}")).collect();
-        for key in &keys {
-            before.server.set(key, Some("v"), None);
-            before.ask(client, &format!("GET {key}"));
-        }
-        let routes = Routes::new(vec![Route::default()]);
-        let mut after = World::by(1, Rules { routes, limits, ..Rules::default() });
-        successor(&before, &mut after);
+        let (keys, before, mut after) = heirs(limits, 200);
         after.relays[0].warm(before.router.hottest(ALL, ALL));
         let mut highest = 0;
         while after.relays[0].is_warming() {
@@ -119,16 +125,7 @@ fn a_store_is_asked_for_few_reads_at_once_and_for_no_more_than_it_may() {
 /// The most reads of 600 that a store is asked at once by a process that lets nobody in, and once it has
 /// begun to when it has been asked for `first`.
 fn most_at_once(limits: Limits, first: usize) -> (usize, usize) {
-    let mut before = world(1);
-    let client = before.connect(0, Resp3);
-    let keys: Vec<_> = (0..600).map(|n| format!("k{n}")).collect();
-    for key in &keys {
-        before.server.set(key, Some("v"), None);
-        before.ask(client, &format!("GET {key}"));
-    }
-    let routes = Routes::new(vec![Route::default()]);
-    let mut after = World::by(1, Rules { routes, limits, ..Rules::default() });
-    successor(&before, &mut after);
+    let (keys, before, mut after) = heirs(limits, 600);
     after.relays[0].set_alone(true);
     after.relays[0].warm(before.router.hottest(ALL, ALL));
     let (mut alone, mut behind, mut asked) = (0, 0, 0);
