@@ -331,10 +331,19 @@ test.serial('adapters, and what is no options at all', async t => {
   }
 })
 
-for (const type of ['Cache', 'Namespace'] as const) {
-  test.serial(`every method of ${type}`, async t => {
+const plain = () => new Cache<string, unknown>({ max: 100 })
+const makes = {
+  Cache: plain,
+  Namespace: plain,
+  'Cache whose second tier is away': () =>
+    new Cache<string, unknown>({ name: 'nonsense', max: 100, tier: redis(client) }),
+}
+
+for (const [name, make] of Object.entries(makes)) {
+  test.serial(`every method of ${name}, whether the key has a value or not`, async t => {
     t.timeout(240_000)
-    const cache = new Cache<string, unknown>({ max: 100 })
+    const cache = make()
+    const type = name === 'Namespace' ? 'Namespace' : 'Cache'
     const on = (type === 'Cache' ? cache : cache.namespace('space')) as never as Record<
       string,
       unknown
@@ -347,8 +356,14 @@ for (const type of ['Cache', 'Namespace'] as const) {
     for (const method of methods) {
       for (const value of nonsense()) {
         for (const args of argumentLists(value)) {
-          const wrong = await call(() => walked(methodOf(on, method)(...args)))
-          if (wrong !== undefined) faults.push(`${method}(${args.map(shown).join(', ')}): ${wrong}`)
+          for (const isHeld of [true, false]) {
+            if (isHeld) methodOf(on, 'set')('a', 1)
+            else methodOf(on, 'delete')('a')
+            const wrong = await call(() => walked(methodOf(on, method)(...args)))
+            if (wrong !== undefined) {
+              faults.push(`${method}(${args.map(shown).join(', ')}), ${isHeld}: ${wrong}`)
+            }
+          }
         }
       }
     }

@@ -164,7 +164,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
     checkLoader('loader', loader)
     checkFetchOptions(options)
     const copy = options?.fresh === true ? undefined : this.#nearHit(key)
-    return copy ?? this.loading.fetch(key, loader, options)
+    return copy ?? this.loading.fetch(key, loader, options ?? undefined)
   }
 
   /**
@@ -219,7 +219,7 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
     return Promise.all(
       keys.map(async key => {
         const copy = options?.fresh === true ? undefined : this.#nearHit(key)
-        return copy ?? this.loading.fetch(key, loader, options)
+        return copy ?? this.loading.fetch(key, loader, options ?? undefined)
       }),
     )
   }
