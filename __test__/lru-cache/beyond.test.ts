@@ -47,57 +47,59 @@ test('lfu remembers keys that it evicted: one that comes back soon stays', t => 
   t.true(cache.has(back))
 })
 
-test('lfu keeps its bounds and tells of whatever leaves', t => {
-  const random = numbers()
-  let told = 0
-  let added = 0
-  const cache = new LRUCache<NonNullable<unknown>, number>({
-    max: 50,
-    maxSize: 300,
-    policy: 'lfu',
-    sizeCalculation: value => value,
-    dispose: () => told++,
-    onInsert: (_value, _key, reason) => {
-      if (reason === 'add') added++
-      else if (reason === 'replace') told--
-    },
+for (const policy of ['lfu', 'auto'] as const) {
+  test(`${policy} keeps its bounds and tells of whatever leaves`, t => {
+    const random = numbers()
+    let told = 0
+    let added = 0
+    const cache = new LRUCache<NonNullable<unknown>, number>({
+      max: 50,
+      maxSize: 300,
+      policy,
+      sizeCalculation: value => value,
+      dispose: () => told++,
+      onInsert: (_value, _key, reason) => {
+        if (reason === 'add') added++
+        else if (reason === 'replace') told--
+      },
+    })
+    const objects = Array.from({ length: 40 }, () => ({}))
+    for (let i = 0; i < 20_000; i++) {
+      const n = Math.floor(random() ** 2 * 200)
+      const key = n % 3 === 0 ? (objects[n % 40] as object) : n % 3 === 1 ? `key:${n}` : n
+      const value = 1 + Math.floor(random() * 30)
+      if (random() < 0.05) cache.delete(key)
+      else if (cache.get(key) === undefined) cache.set(key, value)
+      t.true(cache.size <= 50 && cache.calculatedSize <= 300)
+      t.is(added - told, cache.size)
+    }
+    t.is([...cache.keys()].length, cache.size)
+    t.is(new Set(cache.rkeys()).size, cache.size)
+    cache.clear()
+    t.is(cache.size, 0)
+    t.is(cache.set('a', 1).get('a'), 1)
   })
-  const objects = Array.from({ length: 40 }, () => ({}))
-  for (let i = 0; i < 20_000; i++) {
-    const n = Math.floor(random() ** 2 * 200)
-    const key = n % 3 === 0 ? (objects[n % 40] as object) : n % 3 === 1 ? `key:${n}` : n
-    const value = 1 + Math.floor(random() * 30)
-    if (random() < 0.05) cache.delete(key)
-    else if (cache.get(key) === undefined) cache.set(key, value)
-    t.true(cache.size <= 50 && cache.calculatedSize <= 300)
-    t.is(added - told, cache.size)
-  }
-  t.is([...cache.keys()].length, cache.size)
-  t.is(new Set(cache.rkeys()).size, cache.size)
-  cache.clear()
-  t.is(cache.size, 0)
-  t.is(cache.set('a', 1).get('a'), 1)
-})
 
-test('lfu gives an entry that does not fit beside the others their room', t => {
-  const cache = new LRUCache<string, number>({ maxSize: 10, policy: 'lfu' })
-  for (const key of ['a', 'b', 'c']) cache.set(key, 1, { size: 3 })
-  cache.set('large', 1, { size: 10 })
-  t.deepEqual([...cache.keys()], ['large'])
-  t.is(cache.calculatedSize, 10)
-})
+  test(`${policy} gives an entry that does not fit beside the others their room`, t => {
+    const cache = new LRUCache<string, number>({ maxSize: 10, policy })
+    for (const key of ['a', 'b', 'c']) cache.set(key, 1, { size: 3 })
+    cache.set('large', 1, { size: 10 })
+    t.deepEqual([...cache.keys()], ['large'])
+    t.is(cache.calculatedSize, 10)
+  })
 
-test('lfu works the same with more keys than stay on the heap', t => {
-  const max = 70_000
-  const cache = new LRUCache<string | number, number>({ max, policy: 'lfu' })
-  for (let i = 0; i < 3 * max; i++) {
-    const key = i % 4 === 0 ? i % 5000 : `key:${i}`
-    if (cache.get(key) === undefined) cache.set(key, i)
-  }
-  t.is(cache.size, max)
-  t.is(new Set(cache.keys()).size, max)
-  t.true(cache.has(0) && cache.has(4996))
-})
+  test(`${policy} works the same with more keys than stay on the heap`, t => {
+    const max = 70_000
+    const cache = new LRUCache<string | number, number>({ max, policy })
+    for (let i = 0; i < 3 * max; i++) {
+      const key = i % 4 === 0 ? i % 5000 : `key:${i}`
+      if (cache.get(key) === undefined) cache.set(key, i)
+    }
+    t.is(cache.size, max)
+    t.is(new Set(cache.keys()).size, max)
+    t.true(cache.has(0) && cache.has(4996))
+  })
+}
 
 test('many keys at once', t => {
   const cache = new LRUCache<string, number>({ max: 3 })

@@ -257,7 +257,10 @@ export class LRUCache<K extends Some, V extends Some, FC = unknown>
   }
 
   stats(): Stats {
-    return { ...this.#core.counts, entries: this.size, size: this.calculatedSize }
+    const { counts, queues } = this.#core
+    const policy = queues?.report()
+    const now = { entries: this.size, size: this.calculatedSize }
+    return { ...counts, ...now, ...(policy && { policy }) }
   }
 
   resetStats(): void {

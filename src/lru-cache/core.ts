@@ -9,13 +9,14 @@ import type { Keys } from './keys/keys.ts'
 import { LargeKeys, MAP_FIRST } from './keys/large.ts'
 import { MapKeys } from './keys/map.ts'
 import { isMovable, moveOut } from './keys/packed.ts'
-import { Lfu } from './policy/lfu.ts'
+import { Auto } from './policy/auto.ts'
+import { Queues } from './policy/queues.ts'
 import type { RunningFetch } from './running-fetch.ts'
 import type { Settings } from './settings.ts'
 import { type SizeStatus, Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
 import { Counts } from './stats.ts'
-import type { Count, DisposeReason, Milliseconds, Size } from './types.ts'
+import type { Count, DisposeReason, Milliseconds, Policy, Size } from './types.ts'
 
 /** Room is made for so many entries at first. */
 const FIRST = 256
@@ -44,7 +45,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
   ages: Ages | undefined
   readonly sizes: Sizes | undefined
   /** The order of entries, if it is not that of their use. */
-  readonly lfu: Lfu | undefined
+  readonly queues: Queues | undefined
   /** The fetches that are under way, by the slots that wait for them. */
   readonly fetches: Pending<number, RunningFetch<V>> | undefined
   /** Whether a `set` without options and ttl need only store. */
@@ -69,7 +70,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     this.maxSize = maxSize
     this.hooks = new Hooks(cache)
     this.slots = new Slots(LINKS, max === 0 ? FIRST : Math.min(max + OTHERS, FIRST))
-    this.lfu = options.policy === 'lfu' ? new Lfu(this.slots) : undefined
+    this.queues = queuesOf(options.policy, this.slots)
     const sized = maxSize !== 0 || Boolean(options.maxEntrySize)
     this.sizes = sized ? new Sizes(this.slots.capacity) : undefined
     this.fetches = fetchMethod === undefined ? undefined : new Pending()
@@ -94,8 +95,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** An entry was used. */
   use(slot: number): void {
-    if (this.lfu === undefined) this.slots.touch(slot)
-    else this.lfu.read(slot)
+    if (this.queues === undefined) this.slots.touch(slot)
+    else this.queues.read(slot)
   }
 
   /** Whether an entry must leave before another can come. */
@@ -120,8 +121,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     const slot = this.slots.take() || this.#grow()
     this.keys.add(key, slot)
     this.values[slot] = value
-    if (this.lfu === undefined) this.slots.link(slot, 0)
-    else this.lfu.admit(slot, this.keys.hash(slot))
+    if (this.queues === undefined) this.slots.link(slot, 0)
+    else this.queues.admit(slot, this.keys.hash(slot))
     this.size++
     return slot
   }
@@ -138,7 +139,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** The entry that is needed least, except for one, if there is another. */
   victim(except = 0): number {
-    if (this.lfu !== undefined) return this.lfu.victim(except)
+    if (this.queues !== undefined) return this.queues.victim(except)
     const oldest = this.slots.newer(0)
     return oldest === except ? this.slots.newer(oldest) : oldest
   }
@@ -156,7 +157,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
       // Those who were told may have taken it out themselves.
       if (this.keys.find(key) !== slot) return
     }
-    if (this.lfu?.isMain(slot) === false) this.lfu.remember(this.keys.hash(slot))
+    if (this.queues?.isMain(slot) === false) this.queues.remember(this.keys.hash(slot))
     this.drop(slot)
   }
 
@@ -169,7 +170,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
       this.use(slot)
     } else if (!this.full) {
       this.insert(key, value)
-    } else if (this.lfu === undefined) {
+    } else if (this.queues === undefined) {
       this.#replace(this.slots.newer(0), key, value)
     } else {
       this.evict()
@@ -221,7 +222,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   /** Takes an entry out. */
   drop(slot: number): void {
-    this.lfu?.leave(slot)
+    this.queues?.leave(slot)
     this.keys.remove(slot)
     this.values[slot] = undefined
     this.sizes?.remove(slot)
@@ -238,7 +239,7 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     this.keys.clear()
     this.values.length = 1
     this.slots.clear()
-    this.lfu?.clear()
+    this.queues?.clear()
     this.ages?.clear()
     this.sizes?.clear()
     this.fetches?.clear()
@@ -294,4 +295,10 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
     slots.reshape(slots.shift, max === 0 ? capacity : Math.min(capacity, max + OTHERS))
     return slots.take()
   }
+}
+
+/** The order of entries under a policy, if it is not that of their use. */
+function queuesOf(policy: Policy | undefined, slots: Slots): Queues | undefined {
+  if (policy === 'lfu') return new Queues(slots)
+  return policy === 'auto' ? new Auto(slots) : undefined
 }

@@ -2,7 +2,7 @@
 import type { Count, Stats } from './types.ts'
 
 /** The counts of a cache. */
-export class Counts implements Omit<Stats, 'entries' | 'size'> {
+export class Counts implements Omit<Stats, 'entries' | 'size' | 'policy'> {
   hits: Count = 0
   misses: Count = 0
   sets: Count = 0

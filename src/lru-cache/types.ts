@@ -1,4 +1,5 @@
 // The words that a cache and its options share: the names are those of lru-cache 11.
+import type { PolicyStats } from '../base/types.ts'
 
 /** The clock of a cache. */
 export interface Perf {
@@ -16,11 +17,12 @@ export type Milliseconds = number
 export type Count = number
 
 /** The names of the policies. */
-export const policies = ['lru', 'lfu'] as const
+export const policies = ['lru', 'lfu', 'auto'] as const
 
 /**
  * Which entry leaves when another needs its room: the one not used for longest, or one seldom
- * used. `lfu` finds more in a cache of the same size and resists scans.
+ * used. `lfu` finds more in a cache of the same size and resists scans. `auto` chooses between recency
+ * and frequency by itself, by what would have been found of late.
  */
 export type Policy = (typeof policies)[number]
 
@@ -77,6 +79,8 @@ export interface Stats {
   entries: Count
   /** What their sizes add up to. */
   size: Size
+  /** With the policy `'auto'`: what it does, and why. */
+  policy?: PolicyStats
 }
 
 /** New bounds. Beyond lru-cache. */

@@ -278,10 +278,10 @@ export class SharedCache<K extends Some, V extends Some, FC = unknown>
       removalsDropped: __,
       bytes,
       overhead: ___,
-      policy: ____,
+      policy,
       ...counts
     } = this.#cache.stats()
-    return { ...counts, size: bytes }
+    return { ...counts, size: bytes, ...(policy.name === 'auto' && { policy }) }
   }
 
   resetStats(): void {
