@@ -39,6 +39,7 @@ const BUILD: Record<Class, Partial<Record<Policy, (max: number) => Store>>> = {
   'drop-in': {
     lru: max => new LRUCache<Id, string>({ max }),
     lfu: max => new LRUCache<Id, string>({ max, policy: 'lfu' }),
+    auto: max => new LRUCache<Id, string>({ max, policy: 'auto' }),
   },
   'lru-cache': { lru: max => new Peer<Id, string>({ max }) },
 }
