@@ -96,12 +96,12 @@ overStore(
     const client = await Raw.open(t, port)
     for (let i = 0; i < 20; i++) await client.send('GET', `user:${i}`)
 
-    const terminal = new Terminal(t, 30, 110, [
-      '--admin',
-      `127.0.0.1:${at}`,
-      '--admin-token-file',
-      file,
-    ])
+    const there = ['--admin', `127.0.0.1:${at}`, '--admin-token-file', file]
+    const { output } = await run('top', '--once', ...there)
+    for (const table of ['Stores', 'Routes', 'Hot keys', 'Threads']) {
+      t.regex(output, new RegExp(`^${table}$`, 'm'))
+    }
+    const terminal = new Terminal(t, 30, 110, there)
     await terminal.shows(/Stores[\s\S]*127\.0\.0\.1:\d+ +primary +up/)
     terminal.type('2')
     const routes = await terminal.shows(/user:\*/)
@@ -151,7 +151,8 @@ test('once prints figures without a terminal; a wrong token and no node are said
   const { code, output } = await run('top', '--once', ...to(file))
   t.is(code, 0, output)
   t.regex(output, /Commands/)
-  t.regex(output, /Threads/)
+  // Nothing that is for a terminal alone.
+  t.false(output.includes('\x1b') || output.includes('q end'))
   const other = join(folderOf(t, 'token'), 'token')
   writeFileSync(other, `${TOKEN}-not`)
   const wrong = await run('top', '--once', ...to(other))

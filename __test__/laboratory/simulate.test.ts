@@ -121,6 +121,14 @@ test('a table says it in words', async t => {
   t.regex(stdout, /A cache of 4 entries would answer 44 % of these requests/)
 })
 
+test('of few keys, shares that come to one size are simulated once', async t => {
+  const { rows } = await figures('few.txt', 'a\nb\nc\na\n', '-p', 'lru')
+  t.deepEqual(
+    rows.map(({ capacity }) => capacity),
+    [1],
+  )
+})
+
 const BROKEN: [name: string, contents: Buffer | string, says: RegExp][] = [
   ['empty.txt', '', /there is no request in it/],
   ['blank.txt', '\n\n', /there is no request in it/],

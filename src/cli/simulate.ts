@@ -122,7 +122,7 @@ async function report(file: string, trace: Trace, flags: Flags): Promise<void> {
 
 async function studyOf(file: string, trace: Trace, flags: Flags): Promise<Study> {
   const shares = flags.chart === undefined ? SHARES : DRAWN_SHARES
-  const sizes = flags.size ?? shares.map(share => sizeOf(trace, share))
+  const sizes = flags.size ?? sizesOf(trace, shares)
   const plans = sizes.flatMap(size => flags.policy.map(policy => planOf(size, policy, flags)))
   const bar = new ProgressBar('simulating', trace.requests * plans.length)
   const outcomes = await trace.simulate(plans, availableParallelism(), bar.show)
@@ -145,8 +145,10 @@ function misfit(trace: Trace, { size, ttl, policy }: Flags): string | undefined 
   return undefined
 }
 
-function sizeOf(trace: Trace, share: number): Size {
-  return { capacity: Math.max(1, Math.round(trace.keys * share)), inBytes: false }
+/** These shares of all keys, as entries: of few keys several shares are one size. */
+function sizesOf(trace: Trace, shares: readonly number[]): Size[] {
+  const capacities = shares.map(share => Math.max(1, Math.round(trace.keys * share)))
+  return [...new Set(capacities)].map(capacity => ({ capacity, inBytes: false }))
 }
 
 function planOf({ capacity, inBytes }: Size, policy: Simulated, flags: Flags): Plan {

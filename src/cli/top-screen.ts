@@ -80,6 +80,22 @@ export class Screen {
     return this.#hello?.shapes[0]?.tables ?? []
   }
 
+  /** All of it once, with every table, as plain text. */
+  text(width: number): string {
+    const shape = this.#hello?.shapes[0]
+    const look = shape && this.#sample?.looks[shape.id]
+    const lines = [this.#head(look)]
+    if (shape !== undefined && look !== undefined) {
+      lines.push('', ...gauges(shape, look, width))
+      for (const table of shape.tables) {
+        const { heads, rows } = laidOut(table, look.tables[table.id]?.rows ?? [])
+        lines.push('', table.title, ...(rows.length === 0 ? [table.empty] : [heads, ...rows]))
+      }
+      lines.push('', ...this.#happenings())
+    }
+    return lines.map(line => `${plain(line).trimEnd()}\n`).join('')
+  }
+
   /** The lines for a terminal of this size. */
   lines(width: number, height: number): string[] {
     const shape = this.#hello?.shapes[0]
@@ -120,28 +136,13 @@ export class Screen {
     if (this.#isOpen) return detail(table, rows[this.#row]!)
     const from = Math.max(0, this.#row - room + 2)
     const shown = rows.slice(from, from + room - 1)
-    const cells = shown.map(row => table.columns.map(({ cell }, at) => written(row[at], cell)))
-    const heads = table.columns.map(({ label }, at) =>
-      at === this.#column ? `${label}${this.#isRising ? '↑' : '↓'}` : label,
-    )
-    const widths = heads.map((head, at) =>
-      Math.min(WIDEST, Math.max(head.length, ...cells.map(row => row[at]!.length))),
-    )
-    const line = (row: readonly string[]) =>
-      row
-        .map((text, at) => {
-          const fitted = text.length > widths[at]! ? `${text.slice(0, widths[at]! - 1)}…` : text
-          return isText(table.columns[at]!.cell)
-            ? fitted.padEnd(widths[at]!)
-            : fitted.padStart(widths[at]!)
-        })
-        .join('  ')
+    const { heads, rows: lines } = laidOut(table, shown, at => {
+      if (at !== this.#column) return ''
+      return this.#isRising ? '↑' : '↓'
+    })
     return [
-      `${DIM}${line(heads)}${PLAIN}`,
-      ...cells.map((row, at) => {
-        const text = line(row)
-        return from + at === this.#row ? `${REVERSE}${text}${PLAIN}` : text
-      }),
+      `${DIM}${heads}${PLAIN}`,
+      ...lines.map((text, at) => (from + at === this.#row ? `${REVERSE}${text}${PLAIN}` : text)),
     ]
   }
 
@@ -178,6 +179,27 @@ function gauges({ gauges, columns }: Shape, look: Look, width: number): string[]
   return lines
 }
 
+/** Rows of a table in columns below their heads, each of which may bear a mark. */
+function laidOut(
+  { columns }: TableShape,
+  rows: readonly (readonly Value[])[],
+  markOf: (column: number) => string = () => '',
+): { heads: string; rows: string[] } {
+  const cells = rows.map(row => columns.map(({ cell }, at) => written(row[at], cell)))
+  const heads = columns.map(({ label }, at) => label + markOf(at))
+  const widths = heads.map((head, at) =>
+    Math.min(WIDEST, Math.max(head.length, ...cells.map(row => row[at]!.length))),
+  )
+  const line = (row: readonly string[]) =>
+    row
+      .map((text, at) => {
+        const fitted = text.length > widths[at]! ? `${text.slice(0, widths[at]! - 1)}…` : text
+        return isText(columns[at]!.cell) ? fitted.padEnd(widths[at]!) : fitted.padStart(widths[at]!)
+      })
+      .join('  ')
+  return { heads: line(heads), rows: cells.map(line) }
+}
+
 /** All of a row: a line for each column. */
 function detail(table: TableShape, row: readonly Value[]): string[] {
   return table.columns.map(({ label, cell }, at) => {
@@ -199,6 +221,14 @@ function written(value: Value | undefined, cell: TableShape['columns'][number]['
   if (typeof value === 'string') return visible(value)
   if (cell === 'bar') return figure(value, 'share')
   return isText(cell) ? String(value) : figure(value, cell as 'count')
+}
+
+/** A line without colours. */
+function plain(line: string): string {
+  return line
+    .split(COLOUR)
+    .filter(part => !part.startsWith('\x1b'))
+    .join('')
 }
 
 /** Cuts a line to a width; what colours it takes no room. */

@@ -49,7 +49,7 @@ async function once(node: RemoteNode, screen: Screen): Promise<void> {
       take(screen, name, data)
       if (name === 'sample' && ++samples === 2) break
     }
-    process.stdout.write(`${screen.lines(100, 1000).join('\n')}\n`)
+    process.stdout.write(screen.text(100))
   } catch (error) {
     fail(error)
   } finally {

@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_beats_the_optimum_and_nothing_is_lost(requests in requests(), capacity in 2..40_u64) {
+    fn nothing_beats_the_optimum_and_nothing_is_lost(requests in requests(), capacity in 1..40_u64) {
         let trace = trace(&requests);
         let hits_of = |policy| run(&trace, Plan::new(policy, Capacity::Entries(capacity)));
         let best = hits_of(PolicyName::Optimum);

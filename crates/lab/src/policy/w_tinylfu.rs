@@ -59,9 +59,15 @@ impl WTinyLfu {
 
     /// Evicts the candidate or who would leave the main part; whether the candidate is still there.
     fn evict(&mut self, candidate: u32) -> bool {
-        let victim = [PROBATION, PROTECTED, WINDOW]
-            .map(|list| self.lists.back(list))
-            .into_iter()
+        // A candidate never drives out what the window has: who comes in is stored.
+        let lists: &[u8] = if candidate == NONE {
+            &[PROBATION, PROTECTED, WINDOW]
+        } else {
+            &[PROBATION, PROTECTED]
+        };
+        let victim = lists
+            .iter()
+            .map(|&list| self.lists.back(list))
             .find(|&key| key != NONE && key != candidate);
         let Some(victim) = victim else {
             self.lists.remove(candidate);
