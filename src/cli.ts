@@ -1,35 +1,8 @@
 #!/usr/bin/env node
 // The command `breakwater`.
 import { Command, CommanderError } from 'commander'
-import { bench } from './cli/bench.ts'
-import { check } from './cli/check.ts'
-import { hashPasswordCommand } from './cli/hash-password.ts'
-import { flush, inspect, invalidate } from './cli/memory.ts'
-import { drain, reload, restart, status } from './cli/orders.ts'
-import { record } from './cli/record.ts'
-import { serve } from './cli/serve.ts'
-import { simulate } from './cli/simulate.ts'
-import { tokenCommand } from './cli/token.ts'
-import { top } from './cli/top.ts'
+import { commands } from './cli/commands.ts'
 import { version } from './router/index.ts'
-
-const commands = [
-  serve,
-  check,
-  status,
-  reload,
-  restart,
-  drain,
-  inspect,
-  invalidate,
-  flush,
-  top,
-  simulate,
-  record,
-  bench,
-  hashPasswordCommand,
-  tokenCommand,
-]
 
 // Whoever reads what it says may go, as `head` does; a node serves on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
