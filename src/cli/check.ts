@@ -7,6 +7,7 @@ import { version } from '../router/index.ts'
 import { described as shownServer } from '../router/store-url.ts'
 import { ConfigFileError } from './file.ts'
 import { type Flags, pathIn, type Settings, settingsOf } from './settings.ts'
+import { sized } from './table.ts'
 
 export const check = new Command('check')
   .description('Check a configuration, and say what would run. Nothing is opened.')
@@ -71,7 +72,7 @@ function described({ file, config }: Settings, { options, entrances }: CheckedCo
           ],
         ]),
     [config.mode ?? 'threads', String(options.threads)],
-    ['memory', `${options.maxBytes} bytes, ${options.policy}`],
+    ['memory', `${sized({ capacity: options.maxBytes!, inBytes: true })}, ${options.policy}`],
     ['users', users],
     ...(routes.length === 0 ? [] : [['routes', routes.join('; ')]]),
   ]

@@ -14,7 +14,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 export function sized({ capacity, inBytes }: { capacity: number; inBytes: boolean }): string {
   if (!inBytes) return `${capacity} ${capacity === 1 ? 'entry' : 'entries'}`
   const units = ['B', 'KB', 'MB', 'GB', 'TB']
-  const step = Math.min(units.length - 1, Math.floor(Math.log2(capacity) / 10))
+  const step = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, capacity)) / 10))
   return `${Number((capacity / 1024 ** step).toPrecision(3))} ${units[step]}`
 }
 
