@@ -1,3 +1,4 @@
+// Reads and writes of one key, done when they return: the first of the classes that make a Cache.
 import { CacheClosedError, InvalidHandleError } from '../base/errors.ts'
 import { Lifetimes } from '../base/lifetimes.ts'
 import type { Timers } from '../base/timers.ts'

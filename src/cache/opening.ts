@@ -1,3 +1,4 @@
+// Opening a cache: by its name, its handle or anew, and what its instance then has.
 import { codingOf } from '../codec/codecs.ts'
 import { Values } from '../codec/values.ts'
 import { checkLoading, graceOf, type LoadingPolicy } from '../loading/options.ts'

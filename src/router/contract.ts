@@ -1,3 +1,4 @@
+// What a routing node can be asked for: the interface Router, and what its calls return.
 import type { RouterConfig } from './config.ts'
 import type { ListenOptions, RouterAddress } from './entrances.ts'
 import type { RouterMemory } from './memory.ts'

@@ -1,3 +1,5 @@
+//! The flight table in one thread, and under load: who leads, who waits, what is stored.
+
 use super::*;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;

@@ -1,3 +1,5 @@
+//! The sketch of hot keys against streams whose counts are known.
+
 use super::*;
 
 const SAMPLE: u32 = 64;

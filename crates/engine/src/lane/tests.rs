@@ -1,3 +1,5 @@
+//! Lanes in a shard: what was handed over and taken is released, to the byte.
+
 use super::*;
 use crate::config::{Config, Policy};
 use crate::hash::KeyHasher;

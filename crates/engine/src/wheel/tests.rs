@@ -1,3 +1,5 @@
+//! The wheel: every deadline fires once, not early, and a tick late at most.
+
 use super::*;
 use crate::policy::tests::{Purse, scatter};
 
