@@ -57,14 +57,17 @@ const renamed = (inner: Tier, name: string): Tier => ({
   open: host => inner.open({ ...host, name }),
 })
 
-/** A process's cache. */
+/**
+ * A process's cache, which bears with a server that is slow: what is loaded while its connection counts as
+ * lost is not stored there, and then nobody else finds it.
+ */
 async function open(t: ExecutionContext, library: Library, port: number, codec: string) {
   const { client } = await connect(t, library, port)
   const cache = new Cache<string, unknown>({
     name: `kinds ${Math.random()}`,
     max: 1000,
     codec: codec as never,
-    tier: renamed(redisTier(client, { timeout: '20s' }), codec),
+    tier: renamed(redisTier(client, { timeout: '20s', invalidation: { bound: '20s' } }), codec),
   })
   t.teardown(() => cache.close())
   await cache.ready

@@ -1,5 +1,6 @@
 // How long values live in a cache that has them from its second tier, and when they are loaded anew.
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Cache, type CacheOptions } from '../../src/index.ts'
 import { ManualClock } from '../../src/testing.ts'
@@ -153,4 +154,32 @@ test('how long values live here must be a time', t => {
     const options = { name: 'local', max: 1, tier: given, localTtl: localTtl as never }
     t.throws(() => new Cache(options), { code: 'ERR_INVALID_OPTION', message: /^localTtl/ })
   }
+})
+
+check('a load in which changes stop to be heard of is given, and stored nowhere', async t => {
+  const { port } = await redis(t)
+  let finish = (_value: string) => {}
+  let loads = 0
+  const loader = () => {
+    loads++
+    return new Promise<string>(resolve => {
+      finish = resolve
+    })
+  }
+  const { cache, send } = await open(t, port, { loader })
+  const states: string[] = []
+  cache.on('tier', ({ state }) => states.push(state))
+  const first = cache.fetch('a')
+  while (loads < 1) await sleep(1)
+  await send('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  while (!states.includes('regained')) await sleep(1)
+  finish('first')
+  t.is(await first, 'first')
+  const second = cache.fetch('a')
+  while (loads < 2) await sleep(1)
+  t.is(Number(await send('EXISTS', `${cache.name}:a`)), 0)
+  finish('second')
+  t.is(await second, 'second')
+  while (Number(await send('EXISTS', `${cache.name}:a`)) < 1) await sleep(1)
+  t.is(await cache.fetch('a'), 'second')
 })
