@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { above0, commandLine, text, wholes } from '../scripts/command-line.mjs'
 import { bounded } from './bounded.ts'
 import { classic } from './classic/main.ts'
 import { dropIn } from './drop-in.ts'
@@ -68,83 +68,48 @@ Without a name all of them run, which takes about an hour.
   --json FILE       write every figure
 `
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    entries: { type: 'string' },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    max: { type: 'string' },
-    cases: { type: 'string' },
-    kinds: { type: 'string' },
-    peers: { type: 'string' },
-    json: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
-  },
-})
-
-/** A positive number of an option, or its default. */
-function number(name: 'rounds' | 'seconds' | 'max', otherwise: number): number {
-  const given = values[name]
-  const value = given === undefined ? otherwise : Number(given)
-  if (!(value > 0)) throw new Error(`--${name} must be a number above 0, not ${given}`)
-  return value
-}
-
-/** The sizes asked for, or those of the benchmark. */
-function entries(otherwise: number[]): number[] {
-  if (values.entries === undefined) return otherwise
-  return values.entries.split(',').map(given => {
-    const value = Number(given.replace(/k$/, '000').replace(/m$/i, '000000'))
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new Error(`--entries must be whole numbers above 0, not ${given}`)
-    }
-    return value
-  })
-}
-
 const ALL = [1000, 10_000, 100_000, 1_000_000]
 
 const BENCHES: Record<string, () => Promise<Row[]>> = {
-  headline: () => headline({ sizes: entries(ALL), rounds: number('rounds', 7) }),
-  workers: () => workers({ sizes: entries([100_000]), rounds: number('rounds', 7) }),
+  headline: () => headline({ sizes: values.entries ?? ALL, rounds: values.rounds ?? 7 }),
+  workers: () => workers({ sizes: values.entries ?? [100_000], rounds: values.rounds ?? 7 }),
   pauses: () => {
-    const [size = 1_000_000] = entries([])
-    return pauses({ entries: size, rounds: number('rounds', 3) })
+    const [size = 1_000_000] = values.entries ?? []
+    return pauses({ entries: size, rounds: values.rounds ?? 3 })
   },
   memory: () => {
-    const [size = 1_000_000] = entries([])
-    return memory({ entries: size, rounds: number('rounds', 3) })
+    const [size = 1_000_000] = values.entries ?? []
+    return memory({ entries: size, rounds: values.rounds ?? 3 })
   },
-  bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: number('seconds', 60) }),
+  bounded: () => bounded({ maxBytes: 256 * 2 ** 20, seconds: values.seconds ?? 60 }),
   'drop-in': () =>
     dropIn({
-      sizes: entries(ALL),
-      rounds: number('rounds', 7),
+      sizes: values.entries ?? ALL,
+      rounds: values.rounds ?? 7,
       kinds: values.kinds?.split(','),
       cases: values.cases?.split(','),
     }),
   'drop-in-heap': () => {
-    const [size = 1_000_000] = entries([])
-    return dropInHeap({ entries: size, rounds: number('rounds', 3) })
+    const [size = 1_000_000] = values.entries ?? []
+    return dropInHeap({ entries: size, rounds: values.rounds ?? 3 })
   },
-  near: () => near({ sizes: entries([]), rounds: number('rounds', 7) }),
+  near: () => near({ sizes: values.entries ?? [], rounds: values.rounds ?? 7 }),
   'near-workers': () =>
-    nearWorkers({ sizes: entries([1000, 100_000]), seconds: number('seconds', 10) }),
-  tier: () => tier({ writes: number('rounds', 3000) }),
-  loading: () => loading({ rounds: number('rounds', 7), cases: values.cases?.split(',') }),
-  popular: () => popular({ seconds: number('seconds', 10) }),
-  fleet: () => fleet({ writes: number('rounds', 2000) }),
-  router: () => router({ rounds: number('rounds', 3) }),
-  hooks: () => hooks({ rounds: number('rounds', 3) }),
-  metrics: () => metrics({ rounds: number('rounds', 3) }),
-  routing: () => routing({ rounds: number('rounds', 3) }),
-  'warm-start': () => warmStart({ starts: number('rounds', 20) }),
-  'second-tier': () => secondTier({ rounds: number('rounds', 7), cases: values.cases?.split(',') }),
+    nearWorkers({ sizes: values.entries ?? [1000, 100_000], seconds: values.seconds ?? 10 }),
+  tier: () => tier({ writes: values.rounds ?? 3000 }),
+  loading: () => loading({ rounds: values.rounds ?? 7, cases: values.cases?.split(',') }),
+  popular: () => popular({ seconds: values.seconds ?? 10 }),
+  fleet: () => fleet({ writes: values.rounds ?? 2000 }),
+  router: () => router({ rounds: values.rounds ?? 3 }),
+  hooks: () => hooks({ rounds: values.rounds ?? 3 }),
+  metrics: () => metrics({ rounds: values.rounds ?? 3 }),
+  routing: () => routing({ rounds: values.rounds ?? 3 }),
+  'warm-start': () => warmStart({ starts: values.rounds ?? 20 }),
+  'second-tier': () => secondTier({ rounds: values.rounds ?? 7, cases: values.cases?.split(',') }),
   classic: () =>
     classic({
-      max: number('max', 10_000),
-      rounds: number('rounds', 15),
+      max: values.max ?? 10_000,
+      rounds: values.rounds ?? 15,
       kinds: values.kinds?.split(','),
       peers: values.peers?.split(','),
     }),
@@ -152,24 +117,32 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
 for (const [name, suite] of Object.entries(SUITES)) {
   BENCHES[name] = async () => {
     const rows: Row[] = []
-    for (const size of entries(ALL)) {
-      rows.push(...(await suite(size, { seconds: number('seconds', 0.5) })))
+    for (const size of values.entries ?? ALL) {
+      rows.push(...(await suite(size, { seconds: values.seconds ?? 0.5 })))
     }
     return rows
   }
 }
 
+const { values, names } = commandLine({
+  help: HELP,
+  options: {
+    entries: wholes(),
+    rounds: above0(),
+    seconds: above0(),
+    max: above0(),
+    cases: text(),
+    kinds: text(),
+    peers: text(),
+    json: text(),
+  },
+  names: { one: 'benchmark', among: Object.keys(BENCHES) },
+})
+
 async function main(): Promise<void> {
-  if (values.help) return void console.log(HELP)
-  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
-  const unknown = names.find(name => !BENCHES[name])
-  if (unknown) {
-    throw new Error(
-      `no benchmark is called ${unknown}; there are ${Object.keys(BENCHES).join(', ')}`,
-    )
-  }
   const rows: Row[] = []
-  for (const name of names) rows.push(...((await BENCHES[name]?.()) ?? []))
+  for (const name of names.length > 0 ? names : Object.keys(BENCHES))
+    rows.push(...((await BENCHES[name]?.()) ?? []))
   if (values.json) writeJson(resolve(process.env.INIT_CWD ?? '.', values.json), rows)
 }
 

@@ -1,7 +1,15 @@
 /** `npm run replay -- FILE`: hit ratio and throughput of a trace. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import {
+  commandLine,
+  flag,
+  oneOf,
+  refuse,
+  someOf,
+  text,
+  wholes,
+} from '../../scripts/command-line.mjs'
 import { type Row, table, writeJson } from '../lib/report.ts'
 import { FORMATS, type Format, formatOf, read, TraceError } from './formats.ts'
 import { compare } from './reference.ts'
@@ -24,23 +32,6 @@ Replays a trace: each request is a get, each miss a set, every entry has the siz
 `
 
 const from = (path: string) => resolve(process.env.INIT_CWD ?? '.', path)
-
-/** The members of a list in an option, each one of those that are allowed. */
-function several<T extends string>(name: string, list: string, allowed: readonly T[]): T[] {
-  return list.split(',').map(given => {
-    const found = allowed.find(value => value === given)
-    if (!found) throw new TraceError(`--${name} must be of ${allowed.join(', ')}, not ${given}`)
-    return found
-  })
-}
-
-function capacities(list: string): number[] {
-  return list.split(',').map(given => {
-    const value = Number(given)
-    if (Number.isSafeInteger(value) && value > 0) return value
-    throw new TraceError(`--capacity must be whole numbers above 0, not ${given}`)
-  })
-}
 
 /** Shares of the distinct keys, which a first pass over the file counts. */
 async function shares(file: string, format: Format): Promise<number[]> {
@@ -75,35 +66,28 @@ async function replay(
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
+  const { values, names } = commandLine({
+    help: HELP,
     options: {
-      capacity: { type: 'string' },
-      policy: { type: 'string' },
-      through: { type: 'string' },
-      format: { type: 'string' },
-      reference: { type: 'boolean' },
-      json: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
+      capacity: wholes(),
+      policy: someOf(POLICIES, ['lru', 'lfu']),
+      through: someOf(CLASSES, ['Cache']),
+      format: oneOf(FORMATS),
+      reference: flag(),
+      json: text(),
     },
+    names: { one: 'FILE', most: 1 },
   })
-  const path = positionals[0] ?? (values.reference ? process.env.BREAKWATER_TRACES : undefined)
-  if (values.help || !path) {
-    console.log(HELP)
-    if (!values.help) process.exitCode = 2
-    return
-  }
+  const path = names[0] ?? (values.reference ? process.env.BREAKWATER_TRACES : undefined)
+  if (path === undefined) return refuse('there must be a FILE; --help tells more')
   const file = from(path)
   if (!existsSync(file)) throw new TraceError(`there is no ${path}`)
-  const policies = several('policy', values.policy ?? 'lru,lfu', POLICIES)
-  const classes = several('through', values.through ?? 'Cache', CLASSES)
-  const sides = sidesOf(classes, policies)
+  const sides = sidesOf(values.through, values.policy)
   if (sides.length === 0) throw new TraceError('no class of --through has a policy of --policy')
   const run = async () => {
     if (values.reference) return compare(file, sides)
-    const format = values.format ? several('format', values.format, FORMATS)[0] : undefined
-    const known = format ?? formatOf(file)
-    const sizes = values.capacity ? capacities(values.capacity) : await shares(file, known)
+    const known = values.format ?? formatOf(file)
+    const sizes = values.capacity ?? (await shares(file, known))
     return replay(file, known, sides, sizes)
   }
   const rows = await run()

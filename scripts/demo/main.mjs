@@ -1,12 +1,20 @@
 // `npm run demo`: three Redis servers, two nodes in front of them, a fleet of clients and the dashboard, on
 // this machine. Plays what goes wrong in production, each time without the nodes and with them, and says
 // what was measured. `--short` does less of everything, `--keep` leaves it running, `--json` prints JSON.
-import { parseArgs } from 'node:util'
+import { commandLine, flag } from '../command-line.mjs'
 import { scenes } from './scenes.mjs'
 import { Stage } from './stage.mjs'
 import { asTable } from './table.mjs'
 
-const FLAGS = { short: { type: 'boolean' }, keep: { type: 'boolean' }, json: { type: 'boolean' } }
+const HELP = `npm run demo -- [options]
+
+Plays what goes wrong in production on this machine, without nodes and with them, and says what was measured.
+
+  --short  less of everything
+  --keep   leaves it running, with traffic, until Ctrl+C
+  --json   prints JSON
+
+Exit codes: 0 it was played, 1 it ended early, 2 an option is wrong.`
 
 /** How much of everything. */
 const SIZES = {
@@ -14,16 +22,11 @@ const SIZES = {
   short: { clients: 20, keys: 200, seconds: 1 },
 }
 
-function flags() {
-  try {
-    return parseArgs({ options: FLAGS }).values
-  } catch (error) {
-    console.error(`${error.message}\nThere are --short, --keep and --json.`)
-    process.exit(2)
-  }
-}
-
-const { short, keep, json } = flags()
+const { values } = commandLine({
+  help: HELP,
+  options: { short: flag(), keep: flag(), json: flag() },
+})
+const { short, keep, json } = values
 const say = json ? () => {} : line => console.log(line)
 const stage = new Stage(short ? SIZES.short : SIZES.usual, say)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

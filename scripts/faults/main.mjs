@@ -3,38 +3,51 @@
 // a request that it has received, or if it does not go back to where it was. With `--for`, a soak: faults in random order, clients and keys that come and go. With
 // `--replacements`, no load: how long it takes to replace a worker.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { commandLine, duration, oneOf, refuse, repeated, text, whole } from '../command-line.mjs'
 import { CLOCK, faults, missing } from './faults.mjs'
 import { Field } from './field.mjs'
 import { Load } from './load.mjs'
 import { judge } from './partings.mjs'
 import { medianOf, replacements } from './replacement.mjs'
 
-const { values } = parseArgs({
+const HELP = `npm run faults -- [options]
+
+Plays faults on a node and its store while clients ask, and looks at every reply.
+
+  --mode NAME       what the workers are: threads or processes (threads)
+  --rate N          requests a second in all (10000)
+  --clients N       by how many clients (200)
+  --each N          how many milliseconds a fault lasts (3000)
+  --deadline N      how many milliseconds a request may wait for the store (1000)
+  --only NAME       a fault; may be repeated (all)
+  --for DURATION    a soak for so long, as 90s, 30m or 1h (each fault once)
+  --replacements N  no load: times how long it takes to replace a worker, so many times
+
+Faults: ${Object.keys(faults).join(', ')}.
+Exit codes: 0 nothing was wrong, 1 something was, 2 an option is wrong.`
+
+const { values } = commandLine({
+  help: HELP,
   options: {
-    mode: { type: 'string', default: 'threads' },
-    rate: { type: 'string', default: '10000' },
-    clients: { type: 'string', default: '200' },
-    each: { type: 'string', default: '3000' },
-    deadline: { type: 'string', default: '1000' },
-    for: { type: 'string' },
-    replacements: { type: 'string' },
-    only: { type: 'string', multiple: true },
+    mode: oneOf(['threads', 'processes'], 'threads'),
+    rate: whole(10_000),
+    clients: whole(200),
+    each: whole(3000),
+    deadline: whole(1000),
+    only: repeated(text()),
+    for: duration(),
+    replacements: whole(),
   },
 })
-const [rate, clients, each, deadline] = ['rate', 'clients', 'each', 'deadline'].map(name =>
-  whole(name),
-)
+const { rate, clients, each, deadline } = values
 const names = values.only ?? Object.keys(faults).filter(name => !(name in missing))
-const unknown = names.find(name => !(name in faults))
+const unknown = names.find(name => !Object.hasOwn(faults, name))
 if (unknown !== undefined)
-  stop(`there is no fault '${unknown}'; there are ${Object.keys(faults).join(', ')}`)
+  refuse(`there is no fault '${unknown}'; there are ${Object.keys(faults).join(', ')} (--only)`)
 const unplayed = names.find(name => name in missing)
-if (unplayed !== undefined) stop(`'${unplayed}' cannot be played: ${missing[unplayed]}`)
-if (!/^(threads|processes)$/.test(values.mode)) stop("--mode must be 'threads' or 'processes'")
-const duration = values.for === undefined ? undefined : milliseconds(values.for)
+if (unplayed !== undefined) refuse(`'${unplayed}' cannot be played: ${missing[unplayed]}`)
 
-if (values.replacements !== undefined) await timeReplacements(whole('replacements'))
+if (values.replacements !== undefined) await timeReplacements(values.replacements)
 
 /** How long it may take until nobody is disturbed any more, in milliseconds. */
 const RECOVERY = 30_000
@@ -52,8 +65,8 @@ try {
   // What is taken once and kept, as each fault takes it, is taken by then.
   let before = await field.taken()
   say('before', told(before))
-  if (duration === undefined) await round(load, names)
-  else before = await soak(load, duration, before)
+  if (values.for === undefined) await round(load, names)
+  else before = await soak(load, values.for, before)
   await calm(load)
   await sleep(Math.max(each, 1000))
   const after = await settled(before)
@@ -188,21 +201,4 @@ function told({ memory, descriptors, timers }) {
 
 function say(what, words) {
   console.log(`${what.padEnd(29)} ${words}`)
-}
-
-function whole(name) {
-  if (/^[1-9]\d{0,6}$/.test(values[name])) return Number(values[name])
-  stop(`--${name} must be a whole number from 1 on`)
-}
-
-/** A duration as '90s', '30m' or '1h'. */
-function milliseconds(text) {
-  const [, count, unit] = /^(\d+)(s|m|h)$/.exec(text) ?? []
-  if (count === undefined) stop("--for must be a duration, as '90s', '30m' or '1h'")
-  return Number(count) * { s: 1000, m: 60_000, h: 3_600_000 }[unit]
-}
-
-function stop(why) {
-  console.error(why)
-  process.exit(2)
 }

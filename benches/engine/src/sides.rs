@@ -37,7 +37,7 @@ pub type Build = (&'static str, fn(usize) -> Box<dyn Side>);
 /// All sides, ours first.
 pub const SIDES: [Build; 5] = [
     ("breakwater", |entries| Box::new(breakwater(entries))),
-    ("breakwater, returned", |entries| Box::new(Returned(breakwater(entries)))),
+    ("breakwater returned", |entries| Box::new(Returned(breakwater(entries)))),
     ("quick_cache", |entries| Box::new(quick_cache::sync::Cache::<Key, Payload>::new(2 * entries))),
     ("moka", |entries| {
         let builder = moka::sync::Cache::builder().max_capacity(2 * entries as u64);

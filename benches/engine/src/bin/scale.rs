@@ -1,14 +1,15 @@
 //! Throughput by threads: `npm run scale`, for machines with many cores.
 //!
-//! Reads, and nine reads for each set, of 100,000 entries by Zipf. Options after `--`: `--threads N,...`
-//! (by default powers of two up to twice the processors), `--rounds N`, `--entries N`,
-//! `--sides NAME,...` (breakwater, quick_cache, moka, mutex lru). Each cell is the median of the rounds,
-//! in which all sides and numbers of threads take turns: millions of operations a second, and that as a
-//! multiple of one thread's.
+//! Reads, and nine reads for each set, of 100,000 entries by Zipf. Each cell is the median of the rounds, in
+//! which all sides and numbers of threads take turns: millions of operations a second, and that as a multiple
+//! of the first side's.
 
 use breakwater_benches::load::{Distribution, Payload, key};
 use breakwater_benches::sides::{SIDES, Side};
 use std::error::Error;
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -35,8 +36,39 @@ struct Args {
     sides: Vec<String>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let args = parse()?;
+const HELP: &str = "npm run scale -- [options]
+
+Throughput by threads: reads, and nine reads for each set, in millions of operations a second.
+
+  --threads N,...   numbers of threads (powers of two up to twice the processors)
+  --rounds N        how often each cell is measured (5)
+  --entries N       what each cache holds (100000)
+  --sides NAME,...  of breakwater, breakwater returned, quick_cache, moka, mutex lru (all)
+
+Exit codes: 0 it was measured, 1 it could not be, 2 an option is wrong.";
+
+fn main() -> ExitCode {
+    let args = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::from(2);
+        }
+    };
+    match compare(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
     let most = args.threads.iter().copied().max().ok_or("at least one number of threads")?;
     let requests: Vec<Vec<u32>> = (0..most)
         .map(|thread| Distribution::Zipf.draw(args.entries, REQUESTS, thread as u64 + 1))
@@ -62,39 +94,78 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn parse() -> Result<Args, Box<dyn Error>> {
+/// What was asked for; `None` if that is help. An error names the option, what was given and what is allowed.
+fn parse(mut parser: lexopt::Parser) -> Result<Option<Args>, String> {
     use lexopt::prelude::*;
-    let processors = std::thread::available_parallelism()?.get();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let powers = std::iter::successors(Some(1), |threads| Some(threads * 2));
+    let names: Vec<&str> = SIDES.iter().map(|(name, _)| *name).collect();
     let mut args = Args {
         threads: powers.take_while(|&threads| threads <= 2 * processors).collect(),
         rounds: 5,
         entries: 100_000,
-        sides: SIDES.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        sides: names.iter().map(|&name| name.to_owned()).collect(),
     };
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(arg) = parser.next()? {
+    while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         match arg {
+            Long("help") | Short('h') => return Ok(None),
             Long("threads") => {
-                args.threads = parser
-                    .value()?
-                    .string()?
-                    .split(',')
-                    .map(str::parse)
-                    .collect::<Result<_, _>>()?;
+                args.threads = several(&mut parser, "--threads", "whole numbers above 0", whole)?;
             }
-            Long("rounds") => args.rounds = parser.value()?.parse()?,
-            Long("entries") => args.entries = parser.value()?.parse()?,
+            Long("rounds") => args.rounds = one(&mut parser, "--rounds")?,
+            Long("entries") => args.entries = one(&mut parser, "--entries")?,
             Long("sides") => {
-                args.sides = parser.value()?.string()?.split(',').map(str::to_owned).collect()
+                let allowed = format!("of {}", names.join(", "));
+                let known = |name: &str| names.contains(&name).then(|| name.to_owned());
+                args.sides = several(&mut parser, "--sides", &allowed, known)?;
             }
-            _ => return Err(arg.unexpected().into()),
+            Long(name) => return Err(unknown(&format!("--{name}"))),
+            Short(name) => return Err(unknown(&format!("-{name}"))),
+            Value(name) => {
+                return Err(format!("nothing but options is taken, not '{}'", name.display()));
+            }
         }
     }
-    if args.threads.contains(&0) || args.rounds == 0 || args.entries == 0 {
-        return Err("threads, rounds and entries are at least 1".into());
-    }
-    Ok(args)
+    Ok(Some(args))
+}
+
+fn unknown(name: &str) -> String {
+    format!("there is no option '{name}'\nthere are --threads, --rounds, --entries and --sides")
+}
+
+/// The value of an option, of which `read` makes something.
+fn value<T>(
+    parser: &mut lexopt::Parser,
+    name: &str,
+    allowed: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<T, String> {
+    let Ok(given) = parser.value() else {
+        return Err(format!("{name} must be {allowed}, and has no value"));
+    };
+    let given = given.to_string_lossy();
+    read(&given).ok_or_else(|| format!("{name} must be {allowed}, not '{given}'"))
+}
+
+fn one<T: FromStr + PartialOrd + From<u8>>(
+    parser: &mut lexopt::Parser,
+    name: &str,
+) -> Result<T, String> {
+    value(parser, name, "a whole number from 1 on", whole)
+}
+
+/// Values with commas between them.
+fn several<T>(
+    parser: &mut lexopt::Parser,
+    name: &str,
+    allowed: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, String> {
+    value(parser, name, allowed, |given| given.split(',').map(&read).collect())
+}
+
+fn whole<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number| *number >= T::from(1))
 }
 
 /// Millions of operations a second, by as many threads as there are lists of requests.
