@@ -12,6 +12,7 @@ import { encode, installed, Raw, redis, run, serve } from './support.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const CRASHING = new URL('../helpers/crashing.mjs', import.meta.url).href
+const DRIVERLESS = new URL('../helpers/driverless.mjs', import.meta.url).href
 const fronted = installed('redis-server') ? test : test.skip
 
 type Line = LogFields & { level: string; time: string; message: string }
@@ -341,4 +342,30 @@ test('a logger that throws costs the router nothing', async t => {
   await router.close()
   const [warning] = (await warned) as [Error]
   t.regex(warning.message, /logger failed: Error: the disk is full/)
+})
+
+test('a bug that costs a client its connection is told of, and no worker is replaced for it', async t => {
+  const { node, told, lines } = await logged(t, ['--threads', '2', '--max-bytes', '16mb'], {
+    CRASH: 'fault',
+  })
+  node.kill('SIGUSR2')
+  const [fault] = await told('fault')
+  t.is(fault.level, 'error')
+  t.like(fault.err, { code: 'ERR_INTERNAL' })
+  t.regex(fault.message, /a router lost a connection: a bug on purpose/)
+  t.is(await stop(node), 0)
+  t.false(lines().some(({ event }) => event.startsWith('worker_')))
+})
+
+test('threads that have not the native driver are told of once, and serve by the other one', async t => {
+  const flags = ['--threads', '2', '--max-bytes', '16mb']
+  const env = { NODE_OPTIONS: `--import ${DRIVERLESS}` }
+  const { node, port, told, lines } = await logged(t, flags, env)
+  const [missing] = await told('driver_missing')
+  t.is(missing.level, 'warn')
+  t.like(missing.err, { code: 'ERR_NATIVE_DRIVER' })
+  t.is((await told('listening'))[0].driver, 'net')
+  t.is(await (await Raw.open(t, port)).send('PING'), '+PONG\r\n')
+  t.is(await stop(node), 0)
+  t.is(lines().filter(({ event }) => event === 'driver_missing').length, 1)
 })
