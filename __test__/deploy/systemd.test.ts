@@ -16,6 +16,7 @@ import { optionsIn } from './options.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const MANAGER = fileURLToPath(new URL('../helpers/notified.py', import.meta.url))
+const HUNG = new URL('../helpers/hung.mjs', import.meta.url).href
 const UNITS = fileURLToPath(new URL('../../deploy/systemd', import.meta.url))
 
 /** A manager that prints what it is told. */
@@ -46,6 +47,31 @@ if (installed('python3')) {
 }
 
 if (installed('python3')) {
+  test('a manager hears no more of a node whose main thread hangs', async t => {
+    t.timeout(180_000)
+    const started = async () => {
+      const { path, says, text } = await manager(t)
+      const env = { ...process.env, NOTIFY_SOCKET: path, WATCHDOG_USEC: '100000' }
+      const flags = ['serve', '--port', '0', '--threads', '1', '--max-bytes', '16mb']
+      const node = heard(t, spawn(process.execPath, ['--import', HUNG, CLI, ...flags], { env }))
+      await says(/^WATCHDOG=1$/m)
+      return { node, signs: () => text().match(/WATCHDOG=1/g)!.length }
+    }
+    const [one, other] = await Promise.all([started(), started()])
+    /** As long as it takes the other one to say so often that it is alive. */
+    const pass = async (signs: number) => {
+      for (const most = other.signs() + signs; other.signs() < most; ) await sleep(5)
+    }
+    one.node.child.kill('SIGUSR2')
+    await one.node.says(/^hangs$/m)
+    // What it has said before is told by then.
+    await pass(5)
+    const before = one.signs()
+    await pass(20)
+    t.is(one.signs(), before)
+    t.is(one.node.child.exitCode, null)
+  })
+
   test('a manager is told that it is ready again, though what was reloaded is wrong', async t => {
     t.timeout(180_000)
     const { path, says, text } = await manager(t)
