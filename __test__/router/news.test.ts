@@ -326,3 +326,20 @@ test('a client of a node that takes no messages is disconnected', async t => {
   }
   t.fail('it is connected still')
 })
+
+for (const driver of ['native', 'net']) {
+  test(`${driver}: 32 MB of messages wait for a client, and no more`, async t => {
+    t.timeout(180_000)
+    const flags = ['--threads', '1', '--max-bytes', '16mb', '--driver', driver]
+    const { port } = await serve(t, ...flags)
+    const [hears, tells] = [await Raw.open(t, port), await Raw.open(t, port)]
+    await hears.send('SUBSCRIBE', 'c')
+    hears.socket.pause()
+    const message = 'x'.repeat(256 * 1024)
+    let waits = 0
+    while ((await tells.send('PUBLISH', 'c', message)) === ':1\r\n') waits += message.length
+    const mebibytes = waits / 2 ** 20
+    // What the system takes for a connection waits as well.
+    t.true(mebibytes >= 32 && mebibytes <= 64, `${mebibytes} MB`)
+  })
+}
