@@ -1,5 +1,5 @@
 // What people run from a shell answers `--help`, and tells what is wrong in words: the option, what was given
-// and what is allowed, with exit code 2. `npm run scale` is Rust, and has its test beside it.
+// and what is allowed, with exit code 2. `npm run scale` and `lines` are Rust, and have their test beside them.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -60,7 +60,8 @@ const PROGRAMS = Object.entries(scripts as Record<string, string>).flatMap(([nam
 test('every script that takes words is here', t => {
   t.deepEqual(PROGRAMS.map(([name]) => name).sort(), Object.keys(WRONG).sort())
   t.regex(scripts.scale, /--bin scale --$/)
-  t.true(existsSync(`${root}/benches/engine/tests/scale.rs`))
+  t.regex(scripts.lines, /--bin lines --$/)
+  t.true(existsSync(`${root}/benches/engine/tests/command_lines.rs`))
 })
 
 for (const [name, program] of PROGRAMS) {

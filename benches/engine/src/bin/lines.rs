@@ -6,16 +6,16 @@
 //! alone; and a model of coherent caches, one for each thread, without bounds, counts both (MESI:
 //! Papamarcos and Patel, ISCA 1984).
 //!
-//! `lines [--threads N] [--turns N] [--entries N] [--sides NAME,...]`. It fails if our reads of a key that
-//! all threads read write to such a line, but for the one read of some hundred that is sampled, or other
-//! reads to more than one on average.
+//! It fails if our reads of a key that all threads read write to such a line, but for the one read of some
+//! hundred that is sampled, or other reads to more than one on average.
 
+use breakwater_benches::args::{Parsed, Wrong, known, one, run, several, value, whole};
 use breakwater_benches::load::{Distribution, Key, Payload, key};
 use breakwater_benches::sides::{SIDES, Side};
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -23,6 +23,9 @@ use std::{env, thread};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The side that is ours.
+const OURS: &str = "breakwater";
 
 /// The most threads: each has a bit of a mask.
 const MOST_THREADS: usize = 32;
@@ -51,12 +54,41 @@ enum Work {
     SetOwn,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut options = Options::read()?;
-    if let Some((side, work)) = options.child.take() {
-        return take_turns(&options, side, work);
+impl Work {
+    /// Lines that one of ours may write to, on average.
+    fn most(self) -> f64 {
+        match self {
+            Self::ReadOne => SAMPLED,
+            Self::Read => 1.0,
+            _ => f64::INFINITY,
+        }
     }
-    println!("{:<12} {:<32} {:>14} {:>14}", "side", "work", "lines written", "lines fetched");
+}
+
+const HELP: &str = "npm run lines -- [options]
+
+Lines of memory that an operation takes from other threads: it writes to lines that they have used since, and
+fetches lines that they have written. It needs valgrind.
+
+  --threads N       threads that take turns, 2 to 32 (4)
+  --turns N         operations of each thread (1000)
+  --entries N       what each cache holds, from 32 on (1000)
+  --sides NAME,...  of breakwater, breakwater returned, quick_cache, moka, mutex lru (breakwater, quick_cache)
+
+Exit codes: 0 it was counted, 1 it could not be or our reads write to more lines than they may, 2 an option is
+wrong.";
+
+const OPTIONS: [&str; 4] = ["--threads", "--turns", "--entries", "--sides"];
+
+fn main() -> ExitCode {
+    run(HELP, Options::read, |options| match options.child {
+        Some((side, work)) => take_turns(options, side, work),
+        None => compare(options),
+    })
+}
+
+fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
+    println!("{:<20} {:<32} {:>14} {:>14}", "side", "work", "lines written", "lines fetched");
     let mut broken = vec![];
     for (number, (side, _)) in SIDES.iter().enumerate() {
         if !options.sides.iter().any(|wanted| wanted == side) {
@@ -64,14 +96,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for (work, (name, what)) in WORKS.iter().enumerate() {
             let [written, fetched] = options.counted(number, work)?;
-            println!("{side:<12} {name:<32} {written:>14.2} {fetched:>14.2}");
-            let most = match what {
-                Work::ReadOne => SAMPLED,
-                Work::Read => 1.0,
-                _ => f64::INFINITY,
-            };
-            if *side == "breakwater" && written > most {
-                broken.push(format!("{name}: more than {most} lines are written"));
+            println!("{side:<20} {name:<32} {written:>14.2} {fetched:>14.2}");
+            if *side == OURS && written > what.most() {
+                broken.push(format!("{name}: more than {} lines are written", what.most()));
             }
         }
     }
@@ -88,39 +115,44 @@ struct Options {
 }
 
 impl Options {
-    fn read() -> Result<Self, Box<dyn Error>> {
+    fn read(parser: &mut lexopt::Parser) -> Parsed<Self> {
+        use lexopt::prelude::*;
+        let names: Vec<&str> = SIDES.iter().map(|(name, _)| *name).collect();
         let mut options = Self {
             threads: 4,
             turns: 1000,
             entries: 1000,
-            sides: ["breakwater", "quick_cache", "mutex lru"].map(String::from).to_vec(),
+            sides: [OURS, "quick_cache"].map(String::from).to_vec(),
             child: None,
         };
-        let mut args = lexopt::Parser::from_env();
-        while let Some(arg) = args.next()? {
-            use lexopt::prelude::*;
+        while let Some(arg) = parser.next()? {
             match arg {
-                Long("threads") => options.threads = args.value()?.parse()?,
-                Long("turns") => options.turns = args.value()?.parse()?,
-                Long("entries") => options.entries = args.value()?.parse()?,
+                Long("help") | Short('h') => return Ok(None),
+                Long("threads") => {
+                    let allowed = format!("a whole number from 2 to {MOST_THREADS}");
+                    let fits = |threads: &usize| (2..=MOST_THREADS).contains(threads);
+                    options.threads =
+                        value(parser, "--threads", &allowed, |text| whole(text).filter(fits))?;
+                }
+                Long("turns") => options.turns = one(parser, "--turns")?,
+                Long("entries") => {
+                    let allowed = format!("a whole number from {MOST_THREADS} on");
+                    let fits = |entries: &u32| *entries >= MOST_THREADS as u32;
+                    options.entries =
+                        value(parser, "--entries", &allowed, |text| whole(text).filter(fits))?;
+                }
                 Long("sides") => {
-                    let names = args.value()?.string()?;
-                    options.sides = names.split(',').map(String::from).collect();
+                    let allowed = format!("of {}", names.join(", "));
+                    options.sides = several(parser, "--sides", &allowed, known(&names))?;
                 }
                 Long("child") => {
-                    let side = args.value()?.parse()?;
-                    options.child = Some((side, args.value()?.parse()?));
+                    let side = parser.value()?.parse()?;
+                    options.child = Some((side, parser.value()?.parse()?));
                 }
-                _ => return Err(arg.unexpected().into()),
+                _ => return Err(Wrong::unknown(&arg, &OPTIONS)),
             }
         }
-        if !(2..=MOST_THREADS).contains(&options.threads) || options.turns == 0 {
-            return Err(format!("--threads are 2 to {MOST_THREADS}, --turns at least 1").into());
-        }
-        if options.entries < MOST_THREADS as u32 {
-            return Err(format!("--entries are {MOST_THREADS} at least").into());
-        }
-        Ok(options)
+        Ok(Some(options))
     }
 
     /// Lines written and fetched an operation, of a side and a work.

@@ -4,12 +4,12 @@
 //! which all sides and numbers of threads take turns: millions of operations a second, and that as a multiple
 //! of the first side's.
 
+use breakwater_benches::args::{Parsed, Wrong, known, one, run, several, whole};
 use breakwater_benches::load::{Distribution, Payload, key};
 use breakwater_benches::sides::{SIDES, Side};
 use std::error::Error;
 use std::num::NonZero;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -47,25 +47,10 @@ Throughput by threads: reads, and nine reads for each set, in millions of operat
 
 Exit codes: 0 it was measured, 1 it could not be, 2 an option is wrong.";
 
+const OPTIONS: [&str; 4] = ["--threads", "--rounds", "--entries", "--sides"];
+
 fn main() -> ExitCode {
-    let args = match parse(lexopt::Parser::from_env()) {
-        Ok(Some(args)) => args,
-        Ok(None) => {
-            println!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(why) => {
-            eprintln!("{why}");
-            return ExitCode::from(2);
-        }
-    };
-    match compare(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
-        }
-    }
+    run(HELP, parse, compare)
 }
 
 fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -94,8 +79,8 @@ fn compare(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What was asked for; `None` if that is help. An error names the option, what was given and what is allowed.
-fn parse(mut parser: lexopt::Parser) -> Result<Option<Args>, String> {
+/// What was asked for.
+fn parse(parser: &mut lexopt::Parser) -> Parsed<Args> {
     use lexopt::prelude::*;
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let powers = std::iter::successors(Some(1), |threads| Some(threads * 2));
@@ -106,66 +91,22 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Args>, String> {
         entries: 100_000,
         sides: names.iter().map(|&name| name.to_owned()).collect(),
     };
-    while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
+    while let Some(arg) = parser.next()? {
         match arg {
             Long("help") | Short('h') => return Ok(None),
             Long("threads") => {
-                args.threads = several(&mut parser, "--threads", "whole numbers above 0", whole)?;
+                args.threads = several(parser, "--threads", "whole numbers above 0", whole)?;
             }
-            Long("rounds") => args.rounds = one(&mut parser, "--rounds")?,
-            Long("entries") => args.entries = one(&mut parser, "--entries")?,
+            Long("rounds") => args.rounds = one(parser, "--rounds")?,
+            Long("entries") => args.entries = one(parser, "--entries")?,
             Long("sides") => {
                 let allowed = format!("of {}", names.join(", "));
-                let known = |name: &str| names.contains(&name).then(|| name.to_owned());
-                args.sides = several(&mut parser, "--sides", &allowed, known)?;
+                args.sides = several(parser, "--sides", &allowed, known(&names))?;
             }
-            Long(name) => return Err(unknown(&format!("--{name}"))),
-            Short(name) => return Err(unknown(&format!("-{name}"))),
-            Value(name) => {
-                return Err(format!("nothing but options is taken, not '{}'", name.display()));
-            }
+            _ => return Err(Wrong::unknown(&arg, &OPTIONS)),
         }
     }
     Ok(Some(args))
-}
-
-fn unknown(name: &str) -> String {
-    format!("there is no option '{name}'\nthere are --threads, --rounds, --entries and --sides")
-}
-
-/// The value of an option, of which `read` makes something.
-fn value<T>(
-    parser: &mut lexopt::Parser,
-    name: &str,
-    allowed: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<T, String> {
-    let Ok(given) = parser.value() else {
-        return Err(format!("{name} must be {allowed}, and has no value"));
-    };
-    let given = given.to_string_lossy();
-    read(&given).ok_or_else(|| format!("{name} must be {allowed}, not '{given}'"))
-}
-
-fn one<T: FromStr + PartialOrd + From<u8>>(
-    parser: &mut lexopt::Parser,
-    name: &str,
-) -> Result<T, String> {
-    value(parser, name, "a whole number from 1 on", whole)
-}
-
-/// Values with commas between them.
-fn several<T>(
-    parser: &mut lexopt::Parser,
-    name: &str,
-    allowed: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, String> {
-    value(parser, name, allowed, |given| given.split(',').map(&read).collect())
-}
-
-fn whole<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Option<T> {
-    text.parse().ok().filter(|number| *number >= T::from(1))
 }
 
 /// Millions of operations a second, by as many threads as there are lists of requests.
