@@ -52,6 +52,7 @@ export async function secondTier(options: {
   try {
     for (const what of Object.keys(CASES) as Case[]) {
       if (!isWanted(CASES[what], options.cases)) continue
+      console.log(`second-tier: ${CASES[what]}`)
       const measured = await measure(what, server.port, options.rounds)
       for (const [at, [side, rounds]] of [...measured].entries()) {
         const ours = [...measured].find(
