@@ -30,9 +30,6 @@ export const Head = {
   SIZE: 71,
 } as const
 
-/** The bytes of a signature. */
-export const SIGNATURE: number = Head.SIZE - Head.WRITER
-
 /** What every stored value begins with. */
 export const MAGIC: Buffer = Buffer.from([0xb7, 2])
 
@@ -59,7 +56,7 @@ export interface Signature {
 
 /** A signature as it is stored. */
 export function sign({ origin, at }: Signature): Buffer {
-  const bytes = Buffer.alloc(SIGNATURE)
+  const bytes = Buffer.alloc(Head.SIZE - Head.WRITER)
   bytes.write(origin, 'hex')
   bytes.writeDoubleBE(at, 8)
   return bytes
@@ -200,10 +197,9 @@ export class Found {
     return this.#stored.readDoubleBE(Head.CLOCK)
   }
 
-  /** Puts down who wrote it, as it is stored. */
-  copySignature(into: Uint8Array, at: number): void {
-    const stored = this.#stored
-    for (let i = 0; i < SIGNATURE; i++) into[at + i] = stored[Head.WRITER + i] as number
+  /** Who wrote it, as it is stored, each byte a character. */
+  get signature(): string {
+    return this.#stored.toString('latin1', Head.WRITER, Head.SIZE)
   }
 
   /**

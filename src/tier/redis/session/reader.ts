@@ -11,7 +11,7 @@ import type { Epoch, Epochs } from './epochs.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import type { Keys } from './keys.ts'
 import { Moment } from './moment.ts'
-import type { Recent } from './recent.ts'
+import type { Asked, Recent } from './recent.ts'
 import { type Read, TIME, timeOf } from './sending.ts'
 import { ServerClock } from './server-clock.ts'
 import type { Writer } from './writer.ts'
@@ -78,11 +78,11 @@ export class Reader {
     if (end === undefined) return false
     // So many tags are read with the value.
     if (end > bytes.length) return (await this.get(key)) !== undefined
-    const time = this.#clock.at(connection, now()) ?? (await this.#time(connection))
-    const found = [this.#unseal({ now: undefined, bytes }, time, epoch)]
+    const now = this.#clock.now(connection) ?? (await this.#time(connection))
+    const found = [this.#unseal({ now: undefined, bytes }, now, epoch)]
     const [one] = found
-    if (one === undefined || time === undefined || writer.owed.hasTag(one.tags)) return false
-    if (one.freshUntil * 1000 <= time + this.#clock.late) return false
+    if (one === undefined || now === undefined || writer.owed.hasTag(one.tags)) return false
+    if (one.freshUntil * 1000 <= now + this.#clock.late) return false
     if (one.tags && one.clock !== epoch.clock) await this.#dropOutdated(connection, found, [one])
     return found[0] !== undefined
   }
@@ -93,17 +93,16 @@ export class Reader {
     const { sent } = writer
     if (sent !== undefined) await sent
     const connection = this.#parts.connection()
-    const questions: number[] = []
+    const asked: Asked[] = []
     const places: Word[] = [keys.epochWord]
-    const moment = recent.begin()
     for (const { key } of wanted) {
       // Which refuses what can be no key.
       places.push(keys.word(key))
-      questions.push(recent.ask(key, moment))
+      asked.push(recent.ask(key))
     }
-    const begun = now()
-    const guess = this.#clock.at(connection, begun)
+    const guess = this.#clock.now(connection)
     const withTime = guess === undefined || this.#hasMissed
+    const begun = now()
     const reads = await store.read(connection, places, withTime)
     const at = reads[0]
     if (at?.now !== undefined) this.#clock.learn(connection, at.now, begun)
@@ -126,12 +125,13 @@ export class Reader {
     for (let i = 0; i < wanted.length; i++) {
       const { key, resolve } = wanted[i] as Wanted
       const one = found[i]
-      const question = questions[i] as number
+      const question = asked[i] as Asked
       if (one === undefined || writer.owed.hasKey(key) || writer.owed.hasTag(one.tags)) {
         recent.drop(question)
         resolve(undefined)
       } else {
-        recent.found(question, one)
+        question.writer = one.signature
+        question.tags = one.tags
         this.#open(one, resolve)
       }
     }

@@ -18,7 +18,7 @@ export class ServerClock {
   #wall = 0
   #late = 0
 
-  /** Microseconds that the server's time may be ahead of what {@link ServerClock.at} says. */
+  /** Microseconds that the server's time may be ahead of what {@link ServerClock.now} says. */
   get late(): number {
     return this.#late
   }
@@ -32,13 +32,9 @@ export class ServerClock {
     this.#wall = dateNow()
   }
 
-  /**
-   * Microseconds of the server, or a little less; `undefined` if it has to be asked.
-   *
-   * @param present - `performance.now()`.
-   */
-  at(connection: Connection, present: number): number | undefined {
-    const passed = present - this.#at
+  /** Microseconds of the server, or a little less; `undefined` if it has to be asked. */
+  now(connection: Connection): number | undefined {
+    const passed = now() - this.#at
     const isApart = Math.abs(dateNow() - this.#wall - passed) > APART
     if (connection !== this.#connection || passed > LIFE || isApart) return undefined
     return this.#told + Math.floor(passed * 1000)
