@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { LargeKeys } from '../../src/lru-cache/keys/large.ts'
 import { MapKeys } from '../../src/lru-cache/keys/map.ts'
 import { Newness } from '../../src/lru-cache/keys/newness.ts'
-import { moveOut } from '../../src/lru-cache/keys/packed.ts'
+import { moveOut } from '../../src/lru-cache/keys/packing.ts'
 import { Slots } from '../../src/lru-cache/slots.ts'
 import { seeded } from './support/programs.ts'
 
@@ -69,7 +69,7 @@ class Pair {
 
   /** Finds keys until the index is in a state. */
   until(state: string, keys: readonly Key[]): void {
-    this.clock.areNew = state === 'packed'
+    this.clock.areNew = state === 'packed' || state === 'packing'
     for (let finds = 0; this.keys.state !== state; finds++) {
       if (finds === 2e7) throw new Error(`not ${state}, but ${this.keys.state}`)
       const key = keys[finds % keys.length]!
@@ -115,6 +115,7 @@ test('keys come and go in all states as in a Map', t => {
   const other = [...mixed, ...Array.from({ length: 1000 }, (_, i) => `other:${i}`)]
   const seen = new Set<string>()
   for (let i = 0; i < 3_000_000; i++) {
+    seen.add(pair.keys.state)
     if (i % 750_000 === 0) pair.clock.areNew = i % 1_500_000 !== 0
     const key = other[Math.floor(next() * other.length)]!
     const what = next()
@@ -123,10 +124,9 @@ test('keys come and go in all states as in a Map', t => {
     else if (pair.keys.find(key) !== (pair.model.get(key) ?? 0)) return t.fail(`step ${i}`)
     if (i % 50_000 === 0) pair.check(t)
     if (i === 2_000_000) pair.clear()
-    seen.add(pair.keys.state)
   }
   pair.check(t)
-  t.deepEqual(seen, new Set(['packed', 'moving', 'map']))
+  t.deepEqual(seen, new Set(['packing', 'packed', 'moving', 'map']))
 })
 
 test('a Map stays while it is filled with new objects, and while they are known', t => {
@@ -147,6 +147,29 @@ test('a Map is left for new objects, whether they are found or not', t => {
   const missed = new Pair(texts, 'map')
   missed.until('packed', long)
   missed.check(t)
+})
+
+test('a Map is packed a few keys at a time, while others come and go', t => {
+  const pair = new Pair(texts.slice(0, 2500), 'map', texts.length)
+  pair.until('packing', texts)
+  let finds = 0
+  for (; pair.keys.state === 'packing'; finds++) {
+    const key = texts[(finds * 7) % texts.length]!
+    if (pair.keys.find(key) !== (pair.model.get(key) ?? 0)) return t.fail(key)
+    if (finds % 3 === 0) pair.delete(key)
+    if (finds % 5 === 0) pair.put(texts[(finds * 11) % texts.length]!)
+  }
+  t.true(finds > 100)
+  pair.check(t)
+})
+
+test('an index that is cleared while its keys are packed is as good as new', t => {
+  const pair = new Pair(texts, 'map')
+  pair.until('packing', texts)
+  pair.clear()
+  for (const key of texts) pair.put(key)
+  pair.check(t)
+  t.is(pair.keys.state, 'packed')
 })
 
 test('the hash of a key is the same in all states', t => {

@@ -8,7 +8,7 @@ import type { OptionsBase } from './interface.ts'
 import type { Keys } from './keys/keys.ts'
 import { LargeKeys, MAP_FIRST } from './keys/large.ts'
 import { MapKeys } from './keys/map.ts'
-import { isMovable, moveOut } from './keys/packed.ts'
+import { isMovable, moveOut } from './keys/packing.ts'
 import { Auto } from './policy/auto.ts'
 import { Queues } from './policy/queues.ts'
 import type { RunningFetch } from './running-fetch.ts'
@@ -278,8 +278,8 @@ export class Core<K extends NonNullable<unknown>, V extends NonNullable<unknown>
 
   #large(key: K): LargeKeys<K> | undefined {
     const { keys, slots, max } = this
-    const few = max !== 0 && max <= MAP_FIRST
     // Strings wait in their Map for the first that is new. Numbers gain at once.
+    const few = max !== 0 && max <= MAP_FIRST
     if (few && typeof key === 'string' && keys instanceof MapKeys && isMovable(keys, slots)) {
       return new LargeKeys<K>(keys, slots, now)
     }

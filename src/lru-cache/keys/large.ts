@@ -6,28 +6,30 @@
 // and packed keys spare the garbage collector. So the cache looks at some of the objects that it is
 // asked for, and changes its mind when they do.
 //
-// It begins with a Map, or with packed keys if a Map could get too large.
+// It begins with a Map, or to pack its keys if a Map could get too large.
 //
-// | state  | what comes                                        | next   |
-// |--------|---------------------------------------------------|--------|
-// | packed | so many windows of known objects, none of new     | moving |
-// | moving | the last key has moved                            | map    |
-// | map    | so many windows of new objects, none of known     | packed |
-// | map    | more entries than a Map should have               | packed |
+// | state   | what comes                                       | next    |
+// |---------|--------------------------------------------------|---------|
+// | packed  | so many windows of known objects, none of new    | moving  |
+// | moving  | the last key has moved                           | map     |
+// | map     | so many windows of new objects, none of known    | packing |
+// | map     | more entries than a Map should have              | packing |
+// | packing | the last key is packed                           | packed  |
 import type { Slots } from '../slots.ts'
 import type { Keys } from './keys.ts'
 import { MapKeys } from './map.ts'
 import { MovingKeys } from './moving.ts'
 import { type Clock, Newness, type Verdict } from './newness.ts'
-import { moveOut, PackedKeys } from './packed.ts'
+import type { PackedKeys } from './packed.ts'
+import { moveOut, PackingKeys } from './packing.ts'
 
 /** Where keys can be. */
-type State = 'packed' | 'moving' | 'map'
+type State = 'packing' | 'packed' | 'moving' | 'map'
 
 /** A cache with more slots keeps its keys packed: the pauses of a Map would grow with it. */
 const MOST = 262_144
 
-/** One that may have more begins packed: all keys of a Map are packed at once, which is a pause. */
+/** One that may have more entries begins to pack its keys before it has them. */
 export const MAP_FIRST = 131_072
 
 /**
@@ -41,10 +43,6 @@ const PACE = 4
 
 /** While they are in a Map, one find in so many is looked at. */
 const MAP_PACE = 1024
-
-/** On their way there, so many slots are swept in so many finds. */
-const SWEEP = 64
-const SWEEP_PACE = 256
 
 /** So many windows are needed at first. Each change doubles them, up to the most. */
 const FIRST_WINDOWS = 3
@@ -70,12 +68,11 @@ export class LargeKeys<K> implements Keys<K> {
   #windows = 0
   #needed = FIRST_WINDOWS
 
-  /** @param keys - packed in the records of the slots, or in a Map. */
-  constructor(keys: PackedKeys<K> | MapKeys<K>, slots: Slots, clock: Clock) {
+  /** @param keys - on their way into the records of the slots, or in a Map. */
+  constructor(keys: PackingKeys<K> | MapKeys<K>, slots: Slots, clock: Clock) {
     this.#keys = keys
-    this.#packed = keys instanceof PackedKeys ? keys : undefined
     this.#map = keys instanceof MapKeys ? keys : undefined
-    this.#pause = keys instanceof PackedKeys ? PACE : MAP_PACE
+    this.#pause = keys instanceof MapKeys ? MAP_PACE : keys.pace
     this.#slots = slots
     this.#newness = new Newness(clock)
   }
@@ -83,7 +80,8 @@ export class LargeKeys<K> implements Keys<K> {
   /** Where the keys are. */
   get state(): State {
     if (this.#packed !== undefined) return 'packed'
-    return this.#map === undefined ? 'moving' : 'map'
+    if (this.#map !== undefined) return 'map'
+    return this.#keys instanceof PackingKeys ? 'packing' : 'moving'
   }
 
   find(key: K): number {
@@ -130,8 +128,9 @@ export class LargeKeys<K> implements Keys<K> {
     const verdict = this.#newness.look(key)
     if (verdict === undefined || !this.#counts(verdict, 'known')) return
     this.#packed = undefined
-    this.#pause = SWEEP_PACE
-    this.#keys = new MovingKeys(this.#slots, this.#keys)
+    const moving = new MovingKeys(this.#slots, this.#keys)
+    this.#pause = moving.pace
+    this.#keys = moving
   }
 
   /** Counts a window; whether there were enough for a change. */
@@ -145,22 +144,26 @@ export class LargeKeys<K> implements Keys<K> {
   }
 
   #sweep(): void {
-    this.#pause = SWEEP_PACE
-    const moving = this.#keys as MovingKeys<K>
-    if (!moving.sweep(SWEEP_PACE, SWEEP)) return
-    this.#pause = MAP_PACE
-    this.#map = moving.to
-    this.#keys = moving.to
-    this.#slots.reshape(LINKS, this.#slots.capacity)
+    const keys = this.#keys as PackingKeys<K> | MovingKeys<K>
+    this.#pause = keys.pace
+    if (!keys.sweep()) return
+    this.#keys = keys.to
+    if (keys instanceof PackingKeys) {
+      this.#packed = keys.to
+      this.#pause = PACE
+    } else {
+      this.#map = keys.to
+      this.#pause = MAP_PACE
+      this.#slots.reshape(LINKS, this.#slots.capacity)
+    }
   }
 
   #pack(): void {
-    const packed = moveOut(this.#keys, this.#slots, this.#slots.capacity)
-    if (packed === undefined) return
+    const packing = moveOut(this.#keys, this.#slots, this.#slots.capacity)
+    if (packing === undefined) return
     this.#map = undefined
-    this.#packed = packed
-    this.#keys = packed
-    this.#pause = PACE
+    this.#keys = packing
+    this.#pause = packing.pace
   }
 
   add(key: K, slot: number): void {

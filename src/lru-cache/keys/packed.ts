@@ -2,7 +2,7 @@
 import type { Slots } from '../slots.ts'
 import type { Keys } from './keys.ts'
 import { MapKeys } from './map.ts'
-import { drawSeed, hashOf, NUMBER, numberOf, pack, packed, WORDS } from './pack.ts'
+import { hashOf, NUMBER, numberOf, pack, packed, WORDS } from './pack.ts'
 import { Table } from './table.ts'
 
 /** The kind of a key that is beside the records: it cannot be packed, */
@@ -14,59 +14,12 @@ const LONG = -4
 
 /** Where in a record its key begins: what kind of key it is, and then its words. */
 const KIND = 2
-const KEY = 3
+export const KEY = 3
 
 /** The logarithms of how many words a record may have: longer strings are as fast in a Map. */
-const SHAPES = [3, 4]
-const LARGEST = (1 << SHAPES.at(-1)!) - KEY
-
-/** One key of so many is looked at before they are moved. */
-const SAMPLE = 17
-
-/** Of these at least so many must be short enough for a record. */
-const SHARE = 0.9
-
-/**
- * Moves the keys of a Map off the V8 heap, if most of them can be packed.
- *
- * @param slots - whose records the keys go to.
- * @param capacity - how many slots to make room for.
- */
-export function moveOut<K>(
-  from: Keys<K>,
-  slots: Slots,
-  capacity: number,
-): PackedKeys<K> | undefined {
-  drawSeed()
-  const shift = shapeFor(from, slots.used)
-  if (shift === undefined) return undefined
-  slots.reshape(shift, capacity)
-  const to = new PackedKeys<K>(slots)
-  for (let slot = 1; slot <= slots.used; slot++) {
-    if (!from.holds(slot)) continue
-    const key = from.keyOf(slot)
-    pack(key, (1 << shift) - KEY)
-    to.add(key, slot)
-  }
-  return to
-}
-
-/** Whether most keys of a Map could be moved. */
-export function isMovable<K>(keys: Keys<K>, slots: Slots): boolean {
-  return shapeFor(keys, slots.used) !== undefined
-}
-
-/** The logarithm of how many words a record needs for most keys: some of them tell. */
-function shapeFor<K>(keys: Keys<K>, used: number): number | undefined {
-  const lengths: number[] = []
-  for (let slot = 1; slot <= used; slot += SAMPLE) {
-    if (keys.holds(slot)) lengths.push(pack(keys.keyOf(slot), LARGEST))
-  }
-  return SHAPES.find(shift => {
-    const fitting = lengths.filter(length => length > 0 && length <= (1 << shift) - KEY)
-    return fitting.length >= SHARE * lengths.length
-  })
-}
+export const SHAPES = [3, 4]
+/** So many words a key may have at most. */
+export const LARGEST = (1 << SHAPES.at(-1)!) - KEY
 
 /** An index whose keys lie in the records of their slots, beside the links. */
 export class PackedKeys<K> implements Keys<K> {
@@ -114,6 +67,12 @@ export class PackedKeys<K> implements Keys<K> {
     if (words[at] !== kind) return false
     for (let i = 0; i < length; i++) if (words[at + 1 + i] !== WORDS[i]) return false
     return true
+  }
+
+  /** Puts in a key that is not there, whatever was looked for last. */
+  put(key: K, slot: number): void {
+    pack(key, this.#room)
+    this.add(key, slot)
   }
 
   add(key: K, slot: number): void {
@@ -196,8 +155,7 @@ export class PackedKeys<K> implements Keys<K> {
       if (words[(slot << wider) + KIND] !== LONG) continue
       const key = this.#beside.keyOf(slot)
       this.remove(slot)
-      this.find(key)
-      this.add(key, slot)
+      this.put(key, slot)
     }
   }
 }
