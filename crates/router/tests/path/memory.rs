@@ -147,3 +147,35 @@ fn what_leaves_is_told_to_those_who_watch_once_and_within_bounds() {
     world.ask(client, "SET a newest");
     assert_eq!(world.router.invalidated(), Default::default());
 }
+
+#[test]
+fn a_reply_is_in_the_ledger_until_it_is_whole_or_its_connection_is_lost() {
+    let mut world = world(1);
+    let client = filled(&mut world, &["other"]);
+    world.server.set("k", Some(&"v".repeat(100_000)), None);
+    let used = |world: &mut World| {
+        world.relays[0].charge(0);
+        world.router.buffers().used
+    };
+    let before = used(&mut world);
+    for is_cut in [false, true] {
+        world.send(client, "GET k");
+        let line = world.open[0];
+        world.forward(line);
+        world.back(line, 60_000);
+        let part = used(&mut world) - before;
+        assert!((59_000..=70_000).contains(&part), "{part} bytes");
+        world.back(line, 30_000);
+        assert_eq!(used(&mut world) - before - part, 30_000);
+        if is_cut {
+            world.cut(0);
+        } else {
+            world.settle();
+        }
+        assert_eq!(used(&mut world), before, "it was cut: {is_cut}");
+        // Until it is connected again.
+        world.pass(1_000);
+        world.settle();
+        world.router.forget_key(b"k");
+    }
+}

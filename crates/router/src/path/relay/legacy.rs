@@ -144,6 +144,7 @@ impl Relay {
     /// A connection comes from another thread: the number that it has here.
     pub(super) fn settle_in(&mut self, link: Link) -> LinkId {
         self.last_link += 1;
+        self.moved = true;
         self.count(link.server, Flow::Connections, i64::from(link.is_serving()));
         self.count(link.server, Flow::InFlight, link.to.count());
         self.wake_by(link.upstream.wake_at());

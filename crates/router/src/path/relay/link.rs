@@ -320,6 +320,7 @@ impl Relay {
     ) {
         let mut heard = VecDeque::new();
         let Some(link) = self.links.get_mut(&id) else { return };
+        self.moved = true;
         what(&mut link.upstream, &mut heard);
         let due = link.upstream.wake_at();
         if !link.upstream.output().is_empty() {
@@ -493,8 +494,9 @@ impl Relay {
         self.tell(id, |upstream, heard| upstream.wake(now, heard));
     }
 
-    /// A connection ends: it is counted no more.
+    /// A connection ends: it is counted no more, nor are the bytes that wait in it.
     pub(super) fn uncount(&mut self, link: &Link) {
+        self.moved = true;
         self.count(link.server, Flow::Connections, -i64::from(link.serves));
         self.count(link.server, Flow::InFlight, -link.to.count());
     }

@@ -490,7 +490,6 @@ impl Relay {
     /// Takes what the store sent.
     pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
         let now = self.now;
-        self.moved = true;
         self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
         self.admit_misses();
         self.go_on_warming();
