@@ -8,17 +8,17 @@
 import type { PolicyStats } from '../../base/types.ts'
 import type { Slots } from '../slots.ts'
 import { Chooser } from './chooser.ts'
+import { Observer } from './observer.ts'
 import { Queues } from './queues.ts'
 import { RULES } from './rule.ts'
 import { Sketch } from './sketch.ts'
-import { Watch } from './watch.ts'
 
 /** Reads that shadows are told of between two evictions: while nothing is evicted no rule matters. */
 const MOST_TOLD = 64
 
 export class Auto extends Queues {
   readonly #chooser = new Chooser()
-  #watch: Watch | undefined
+  #observer: Observer | undefined
   #sketch: Sketch | undefined
   /** Of a slot: the hash of its key, 0 if it has none. */
   #hashes: Int32Array
@@ -50,7 +50,7 @@ export class Auto extends Queues {
 
   override victim(except: number): number {
     if (this.entries < this.#least || this.entries > this.#most) this.#begin()
-    this.#left = this.#watch === undefined ? 0 : MOST_TOLD
+    this.#left = this.#observer === undefined ? 0 : MOST_TOLD
     return super.victim(except)
   }
 
@@ -63,7 +63,7 @@ export class Auto extends Queues {
   override report(): PolicyStats {
     const { inForce, judged, slow, switches } = this.#chooser
     const hitRatios = Object.fromEntries(RULES.map(({ name }, i) => [name, slow[i]!]))
-    const sampled = this.#watch?.sampled ?? 0
+    const sampled = this.#observer?.sampled ?? 0
     const rule = RULES[inForce]!.name
     return { name: 'auto', rule, weigh: 'hits', hitRatios, sampled, judged, switches }
   }
@@ -78,15 +78,15 @@ export class Auto extends Queues {
 
   #hear(slot: number): void {
     const hash = this.#hashes[slot]!
-    if (!this.#watch!.follows(hash)) return
+    if (!this.#observer!.follows(hash)) return
     this.#left--
     this.#ask(hash)
   }
 
   /** Asks the shadows, if they follow the key. */
   #ask(hash: number): void {
-    if (this.#watch?.follows(hash) !== true || !this.#watch.request(hash)) return
-    this.#chooser.judge(this.#watch.close())
+    if (this.#observer?.follows(hash) !== true || !this.#observer.request(hash)) return
+    this.#chooser.judge(this.#observer.close())
     this.rule = RULES[this.#chooser.inForce]!
   }
 
@@ -96,14 +96,14 @@ export class Auto extends Queues {
     this.#end()
     this.#least = entries / 2
     this.#most = entries + entries / 8
-    this.#watch = Watch.of(entries)
-    if (this.#watch === undefined) return
+    this.#observer = Observer.of(entries)
+    if (this.#observer === undefined) return
     this.#sketch = new Sketch(entries)
     this.#chooser.restart()
   }
 
   #end(): void {
-    this.#watch = undefined
+    this.#observer = undefined
     this.#sketch = undefined
     this.#left = 0
   }

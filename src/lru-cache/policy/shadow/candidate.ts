@@ -3,7 +3,7 @@
 import { ghostsOf, MOST_TURNS, type Rule, Step, stepOf, wins } from '../rule.ts'
 import { Sketch } from '../sketch.ts'
 import { bitOf, type Directory, Queue } from './directory.ts'
-import { NONE, Ring } from './ring.ts'
+import { Fifo, NONE } from './fifo.ts'
 
 /** Records that a queue has room for: a few lead to keys that the directory has dropped. */
 const roomOf = (capacity: number) => capacity + (capacity >> 2) + 8
@@ -15,10 +15,10 @@ export class Candidate {
   readonly bit: number
   /** How many keys it holds. */
   #held = 0
-  readonly #small: Ring
-  readonly #main: Ring
+  readonly #small: Fifo
+  readonly #main: Fifo
   /** Of no room where the rule knows no ghosts. */
-  readonly #ghosts: Ring
+  readonly #ghosts: Fifo
   readonly #sketch: Sketch | undefined
 
   /** @param number - which of the caches in the directory it is. */
@@ -29,9 +29,9 @@ export class Candidate {
     readonly capacity: number,
   ) {
     this.bit = bitOf(number)
-    this.#small = new Ring(roomOf(capacity))
-    this.#main = new Ring(roomOf(capacity))
-    this.#ghosts = new Ring(rule.contest || rule.small === 0 ? 0 : ghostsOf(capacity))
+    this.#small = new Fifo(roomOf(capacity))
+    this.#main = new Fifo(roomOf(capacity))
+    this.#ghosts = new Fifo(rule.contest || rule.small === 0 ? 0 : ghostsOf(capacity))
     this.#sketch = rule.contest ? new Sketch(capacity) : undefined
   }
 
@@ -131,9 +131,9 @@ export class Candidate {
     this.#enter(this.#main, Queue.MAIN, at, reads)
   }
 
-  #enter(ring: Ring, queue: Queue, at: number, reads: number): void {
+  #enter(fifo: Fifo, queue: Queue, at: number, reads: number): void {
     this.directory.put(this.number, at, queue, reads)
-    const oldest = ring.push(at)
+    const oldest = fifo.push(at)
     // Its record made room.
     if (oldest !== NONE && this.directory.queue(this.number, oldest) === queue) this.#forget(oldest)
   }

@@ -16,7 +16,7 @@ const MOST_BITS = 6
 /** Requests of an interval for each entry of the shadows, and at least. */
 const LEAST_INTERVAL = 250
 
-export class Watch {
+export class Observer {
   readonly #shadows: Shadows
   readonly #mask: number
   readonly #interval: number
@@ -34,11 +34,11 @@ export class Watch {
   }
 
   /** For a cache of so many entries; `undefined` if there is nothing to learn. */
-  static of(entries: number): Watch | undefined {
+  static of(entries: number): Observer | undefined {
     if (entries < LEAST_WATCHED) return undefined
     let bits = 0
     while (bits < MOST_BITS && entries >> (bits + 1) >= LEAST_SAMPLED) bits++
-    return new Watch(entries >> bits, 2 ** bits - 1)
+    return new Observer(entries >> bits, 2 ** bits - 1)
   }
 
   /** One key of so many is followed. */

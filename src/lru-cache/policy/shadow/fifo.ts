@@ -3,7 +3,7 @@
 /** What a queue gives that has nothing. */
 export const NONE = -1
 
-export class Ring {
+export class Fifo {
   readonly #items: Int32Array
   #head = 0
   length = 0
