@@ -351,11 +351,16 @@ impl Cache {
     ) -> Option<R> {
         let guard = here.pin();
         let index = &self.shard_at(hash).index;
-        let mut hit = index.find(hash, move |entry| {
-            entry.expect_rest();
-            // SAFETY: pinned: what the index holds is not freed.
-            unsafe { entry.read() }.has_key(key)
-        })?;
+        // Always: the compiler would call it, since who looks behind a bucket has it as well.
+        let mut hit = index.find(
+            hash,
+            #[inline(always)]
+            move |entry| {
+                entry.expect_rest();
+                // SAFETY: pinned: what the index holds is not freed.
+                unsafe { entry.read() }.has_key(key)
+            },
+        )?;
         // SAFETY: as above.
         let mut found = see(unsafe { hit.entry().read() });
         let seen = loop {

@@ -1,20 +1,25 @@
-//! Buckets: a line of slots for words, and the name of the overflow bucket behind it.
+//! Buckets: a line of slots for words, and the address of the overflow bucket behind it, which is half a
+//! line.
 
 use super::word::Word;
-use crate::shim::{AtomicU64, Ordering, fence};
-use std::ptr;
+use crate::shim::{AtomicU64, Ordering};
+use std::{iter, ptr};
 
 /// Fewer when the models run: so that few entries need an overflow bucket.
 pub(super) const SLOTS: usize = if cfg!(loom) { 2 } else { 7 };
 
-/// The bytes of a bucket.
+/// Most overflow buckets hold one to three words.
+const SLOTS_BEHIND: usize = if cfg!(loom) { 2 } else { 3 };
+
+/// The bytes of a bucket, and of an overflow bucket.
 pub(super) const BUCKET: u64 = 64;
+pub(super) const OVERFLOW: u64 = 32;
 
 /// Somebody moves words out of the bucket, or has, or from behind it home: nothing is appended to it.
 pub(super) const CLAIMED: u64 = 1;
 /// Everything that the bucket and its overflow held is in the next table.
 pub(super) const MOVED: u64 = 2;
-pub(super) const FLAGS: u64 = 63;
+pub(super) const FLAGS: u64 = OVERFLOW - 1;
 
 /// One cache line: flags and the address of the overflow bucket, and seven words.
 #[repr(C, align(64))]
@@ -24,10 +29,44 @@ pub(crate) struct Bucket {
     pub(super) slots: [AtomicU64; SLOTS],
 }
 
+/// What stands behind a bucket that is full, or behind another one of these: the same in half a line.
+#[repr(C, align(32))]
+#[derive(Default)]
+pub(super) struct Overflow {
+    pub(super) info: AtomicU64,
+    pub(super) slots: [AtomicU64; SLOTS_BEHIND],
+}
+
+#[cfg(not(loom))]
+const _: () =
+    assert!(size_of::<Bucket>() as u64 == BUCKET && size_of::<Overflow>() as u64 == OVERFLOW);
+
+// The chains into which one divides need no more overflow buckets than it had.
+const _: () = assert!(SLOTS >= SLOTS_BEHIND);
+
+/// A link of a chain: a bucket, or an overflow bucket.
+#[derive(Clone, Copy)]
+pub(super) struct Link<'a> {
+    pub(super) info: &'a AtomicU64,
+    pub(super) slots: &'a [AtomicU64],
+}
+
+impl Overflow {
+    #[inline]
+    pub(super) fn link(&self) -> Link<'_> {
+        Link { info: &self.info, slots: &self.slots }
+    }
+}
+
 impl Bucket {
+    #[inline]
+    pub(super) fn link(&self) -> Link<'_> {
+        Link { info: &self.info, slots: &self.slots }
+    }
+
     /// The overflow bucket that an info word names.
-    pub(super) fn overflow_of<'a>(info: u64) -> Option<&'a Self> {
-        let at = ptr::with_exposed_provenance::<Self>((info & !FLAGS) as usize);
+    pub(super) fn overflow_of<'a>(info: u64) -> Option<&'a Overflow> {
+        let at = ptr::with_exposed_provenance::<Overflow>((info & !FLAGS) as usize);
         // SAFETY: an overflow bucket is retired once it is unlinked, or has moved, and the caller is
         // pinned.
         unsafe { at.as_ref() }
@@ -82,42 +121,29 @@ impl Bucket {
         Candidates((0..SLOTS).fold(0, |bits, slot| bits | bit(slot)))
     }
 
-    /// The bucket and its overflow buckets.
-    pub(super) fn chain(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |bucket| {
-            // Acquire pairs with the release that linked the overflow bucket.
-            Self::overflow_of(bucket.info.load(Ordering::Acquire))
+    /// The overflow buckets behind a bucket whose info word this is.
+    pub(super) fn behind<'a>(info: u64) -> impl Iterator<Item = Link<'a>> {
+        iter::successors(Self::overflow_of(info), |overflow| {
+            // Acquire pairs with the release that linked the next one.
+            Self::overflow_of(overflow.info.load(Ordering::Acquire))
         })
+        .map(Overflow::link)
     }
 
-    /// The bucket to look into after another one of the chain, whose info word this was, and its info
-    /// word, for who looks for a key: behind the last one it is the first once more, since a word may
-    /// have moved home from where it was about to be looked for ([`trim`](super::trim)). Behind that
-    /// nothing comes.
-    #[inline(always)]
-    pub(super) fn after<'a>(
-        home: &'a Self,
-        bucket: &'a Self,
-        info: u64,
-    ) -> Option<(&'a Self, u64)> {
-        if let Some(overflow) = Self::overflow_of(info) {
-            return Some((overflow, overflow.info.load(Ordering::Acquire)));
-        }
-        if ptr::eq(home, bucket) {
-            return None;
-        }
-        // Acquire pairs with the release that emptied a slot behind, whose word is at home then: the
-        // slot was looked at by a relaxed load.
-        fence(Ordering::Acquire);
-        Some((home, 0))
+    /// The bucket and its overflow buckets.
+    pub(super) fn chain(&self) -> impl Iterator<Item = Link<'_>> {
+        // Acquire pairs with the release that linked the overflow bucket.
+        let info = self.info.load(Ordering::Acquire);
+        iter::once(self.link()).chain(Self::behind(info))
     }
 
-    /// The buckets in the order in which a key is looked for: the bucket, those behind it, and if there
-    /// are any the bucket once more.
-    pub(super) fn round(&self) -> impl Iterator<Item = &Self> {
-        let first = (self, self.info.load(Ordering::Acquire));
-        std::iter::successors(Some(first), |&(bucket, info)| Self::after(self, bucket, info))
-            .map(|(bucket, _)| bucket)
+    /// The links in the order in which a key is looked for: the bucket, those behind it, and if there
+    /// are any the bucket once more, since a word may have moved home from where it was about to be
+    /// looked for ([`trim`](super::trim)).
+    pub(super) fn round(&self) -> impl Iterator<Item = Link<'_>> {
+        let info = self.info.load(Ordering::Acquire);
+        let once_more = Self::overflow_of(info).map(|_| self.link());
+        iter::once(self.link()).chain(Self::behind(info)).chain(once_more)
     }
 }
 

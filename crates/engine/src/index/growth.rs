@@ -1,6 +1,6 @@
 //! Growing and clearing: how a table moves into its successor, bucket by bucket.
 
-use super::bucket::{BUCKET, Bucket, CLAIMED, MOVED};
+use super::bucket::{Bucket, CLAIMED, MOVED, OVERFLOW};
 use super::table::{Part, Table};
 use super::{Host, Index, Word};
 use crate::shim::{Backoff, Ordering};
@@ -62,15 +62,15 @@ impl Index {
             }
         }
         let discards = table.discards.load(Ordering::Relaxed);
-        let mut bucket = home;
+        let mut link = home.link();
         let mut behind = 0;
         loop {
             // Claiming before following: nothing is linked behind a claimed bucket any more.
-            let info = bucket.info.fetch_or(CLAIMED, Ordering::AcqRel);
-            if ptr::eq(bucket, home) {
+            let info = link.info.fetch_or(CLAIMED, Ordering::AcqRel);
+            if ptr::eq(link.info, &home.info) {
                 behind = info;
             }
-            for slot in &bucket.slots {
+            for slot in link.slots {
                 let word = Word(slot.fetch_or(Word::frozen_bit(), Ordering::AcqRel));
                 match word.entry() {
                     Some(_) if word.is_tentative() => {}
@@ -80,7 +80,7 @@ impl Index {
                 }
             }
             match Bucket::overflow_of(info) {
-                Some(overflow) => bucket = overflow,
+                Some(overflow) => link = overflow.link(),
                 None => break,
             }
         }
@@ -98,7 +98,7 @@ impl Index {
 
     /// Makes the next table the current one. Called once a table, by whoever moved the last bucket.
     fn finish(&self, host: &impl Host, table: &Table, next: &Table) {
-        host.release(next.drop_spares() as u64 * BUCKET);
+        host.release(next.drop_spares() as u64 * OVERFLOW);
         // The pointer itself, not one that was made from a reference: what frees the table needs it.
         let next = table.next.load(Ordering::Acquire);
         let old = self.current.swap(next, Ordering::AcqRel);
@@ -117,7 +117,7 @@ impl Index {
         // Whoever sealed is the only one to set `next`, and a sealed table stays so once it has.
         let len = len(table.len());
         let spares = if discards { 0 } else { overflowed };
-        let price = Table::price(len) + spares as u64 * BUCKET;
+        let price = Table::price(len) + spares as u64 * OVERFLOW;
         if !host.charge(price) {
             table.unseal();
             return false;
@@ -148,7 +148,7 @@ impl Index {
     /// What [`Index::grow`] would have to charge.
     pub(crate) fn growth(&self) -> u64 {
         let table = self.current();
-        Table::price(table.len() * 2) + table.overflowed() as u64 * BUCKET
+        Table::price(table.len() * 2) + table.overflowed() as u64 * OVERFLOW
     }
 
     /// Announces a table of `buckets` buckets, into which no entry moves that is there now: who moves

@@ -5,9 +5,9 @@
 //! - An insertion puts a *tentative* word into a free slot, looks whether another slot has the
 //!   key, and then makes the word final: of two insertions of a key at least one sees the other
 //!   (Chandramouli et al., "FASTER", SIGMOD 2018, section 3.2).
-//! - A bucket that is full gets an overflow bucket. When entries have left, others move home from
-//!   there, and a chain whose last one is empty gives it back, retired as entries are, while nobody
-//!   inserts.
+//! - A bucket that is full gets an overflow bucket, of half its size. When entries have left, others
+//!   move home from there, and a chain whose last one is empty gives it back, retired as entries are,
+//!   while nobody inserts.
 //! - To grow, a table of twice the size is announced, and whoever writes moves the bucket that it
 //!   needs and a few more: it freezes each word, so that no compare-and-swap succeeds any more,
 //!   copies them, and marks the bucket as moved. Readers go on in the old bucket until it is
@@ -32,7 +32,7 @@ use crate::entry::EntryPtr;
 use crate::prefetch::prefetch;
 use crate::shim::{AtomicPtr, AtomicU64, Ordering};
 use crate::versions::Changing;
-use bucket::{BUCKET, Bucket, MOVED};
+use bucket::{BUCKET, Bucket, MOVED, OVERFLOW, Overflow};
 use std::{iter, ptr};
 use table::Table;
 
@@ -158,7 +158,7 @@ impl Index {
     }
 
     /// The most bytes that an insertion asks its host for: an overflow bucket.
-    pub(crate) const MOST_FOR_AN_INSERTION: u64 = BUCKET;
+    pub(crate) const MOST_FOR_AN_INSERTION: u64 = OVERFLOW;
 
     /// What a table of so many buckets is charged.
     pub(crate) fn price(buckets: usize) -> u64 {
@@ -259,12 +259,21 @@ impl Index {
         tag: u64,
         matches: impl Fn(EntryPtr) -> bool,
     ) -> Option<Hit<'_>> {
-        let mut bucket = home;
         loop {
-            (bucket, info) = Bucket::after(home, bucket, info)?;
-            if let Some(hit) = Self::seek_in(bucket, tag, &matches) {
-                return Some(hit);
+            let behind = Bucket::overflow_of(info).map(Overflow::link);
+            // Home once more: a word may have moved there from where it was about to be looked for.
+            let link = behind.unwrap_or(home.link());
+            for slot in link.slots {
+                // Acquire pairs with the release that published the entry; and where a word has moved
+                // home and left the slot empty, with the release that emptied it: the word is at home.
+                let word = Word(slot.load(Ordering::Acquire));
+                if word.candidate(tag).is_some_and(&matches) {
+                    return Some(Hit { slot, word });
+                }
             }
+            behind?;
+            // Acquire pairs with the release that linked the next one.
+            info = link.info.load(Ordering::Acquire);
         }
     }
 
@@ -342,8 +351,8 @@ impl Index {
 
     fn visit_chain(home: &Bucket, visit: &mut impl FnMut(Word, EntryPtr)) {
         // Behind first: a word that moves home meanwhile is met there, or here and there.
-        let behind = home.chain().skip(1);
-        for slot in behind.chain(iter::once(home)).flat_map(|bucket| &bucket.slots) {
+        let behind = Bucket::behind(home.info.load(Ordering::Acquire));
+        for slot in behind.chain(iter::once(home.link())).flat_map(|link| link.slots) {
             let word = Word(slot.load(Ordering::Acquire));
             if let Some(entry) = word.entry()
                 && !word.is_tentative()

@@ -1,13 +1,13 @@
-//! Overflow buckets: each a line of its own, from the slabs. The allocator of a process may take more
-//! than twice as much for what is aligned to a line.
+//! Overflow buckets: each half a line, from the slabs. The allocator of a process may take more than twice
+//! as much for what is aligned.
 
-use super::bucket::Bucket;
+use super::bucket::Overflow;
 use crate::memory;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
 /// An overflow bucket that nobody else frees: one that is not linked yet, or nobody's any more.
-pub(super) struct Spill(NonNull<Bucket>);
+pub(super) struct Spill(NonNull<Overflow>);
 
 // SAFETY: buckets are atomics, and this one is owned.
 unsafe impl Send for Spill {}
@@ -15,7 +15,7 @@ unsafe impl Send for Spill {}
 impl Spill {
     /// An empty one; `None` when the system has no memory left.
     pub(super) fn new() -> Option<Self> {
-        memory::try_line(Bucket::default()).map(Self)
+        memory::try_aligned(Overflow::default()).map(Self)
     }
 
     /// Its address, for an info word.
@@ -35,9 +35,9 @@ impl Spill {
 }
 
 impl Deref for Spill {
-    type Target = Bucket;
+    type Target = Overflow;
 
-    fn deref(&self) -> &Bucket {
+    fn deref(&self) -> &Overflow {
         // SAFETY: it lives as long as this does.
         unsafe { self.0.as_ref() }
     }
@@ -45,7 +45,7 @@ impl Deref for Spill {
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        // SAFETY: it came from `try_line`, and is this one's alone.
-        unsafe { memory::free_line(self.0) };
+        // SAFETY: it came from `try_aligned`, and is this one's alone.
+        unsafe { memory::free_aligned(self.0) };
     }
 }

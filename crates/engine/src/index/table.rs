@@ -1,6 +1,6 @@
 //! Tables: a power of two of 64-byte buckets, and the overflow buckets that hang on them.
 
-use super::bucket::{BUCKET, Bucket, FLAGS, MOVED};
+use super::bucket::{BUCKET, Bucket, FLAGS, MOVED, OVERFLOW};
 use super::spill::Spill;
 use super::word::Word;
 use crate::memory;
@@ -52,7 +52,7 @@ impl Part {
     }
 
     pub(super) fn overflow(bucket: Spill) -> Self {
-        Self { what: What::Overflow(bucket), charged: BUCKET }
+        Self { what: What::Overflow(bucket), charged: OVERFLOW }
     }
 
     /// What is released once it is dropped: what it was charged, in bytes.
@@ -109,7 +109,7 @@ impl Table {
     pub(crate) fn footprint(&self) -> u64 {
         let overflow = self.overflow.load(Ordering::Acquire) / ONE;
         let spares = self.spares.load(Ordering::Acquire);
-        Self::price(self.len()) + (overflow + spares) as u64 * BUCKET
+        Self::price(self.len()) + (overflow + spares) as u64 * OVERFLOW
     }
 
     #[inline]
@@ -173,19 +173,20 @@ impl Table {
 
     /// Places a word that comes from the predecessor. The caller alone writes to this bucket.
     pub(super) fn adopt(&self, hash: u64, word: Word) {
-        let mut last = self.home(hash);
-        for bucket in self.home(hash).chain() {
-            for slot in &bucket.slots {
+        let mut last = self.home(hash).link();
+        for link in self.home(hash).chain() {
+            for slot in link.slots {
                 if slot.load(Ordering::Relaxed) == 0 {
                     // Release: who reads the entry through this slot sees it whole.
                     slot.store(word.0, Ordering::Release);
                     return;
                 }
             }
-            last = bucket;
+            last = link;
         }
-        // n full buckets divide into two chains with at most as many overflow buckets as before: as
-        // many as the predecessor had when it was sealed were made for this.
+        // A chain divides into two with at most as many overflow buckets as before, since a bucket has
+        // no fewer slots than an overflow bucket: as many as the predecessor had when it was sealed
+        // were made for this.
         let bucket = self.take_spare().expect("as many were made as may be needed");
         self.overflow.fetch_add(ONE, Ordering::AcqRel);
         bucket.slots[0].store(word.0, Ordering::Relaxed);

@@ -11,11 +11,11 @@
 //! | 4 | empty | word | find it at home | change it at home |
 //!
 //! A word moves from behind to home, never the other way. So who looks for a key at home, then behind,
-//! and then at home once more ([`Bucket::after`]) meets what is there all the time, and so does who
+//! and then at home once more ([`Bucket::round`]) meets what is there all the time, and so does who
 //! looks behind first. Nobody can change a word while it is in two slots: what a reader finds in
 //! either is what the key has. The bucket is claimed meanwhile, so that no mover works on it.
 
-use super::bucket::{Bucket, CLAIMED, FLAGS, MOVED};
+use super::bucket::{Bucket, CLAIMED, FLAGS, Link, MOVED};
 use super::spill::Spill;
 use super::table::{Part, Table};
 use super::{Host, Index, Word, swap};
@@ -65,7 +65,7 @@ impl Table {
 }
 
 /// The last bucket of a chain and the one before it; `None` if there is but one.
-fn last_two(home: &Bucket) -> Option<(&Bucket, &Bucket)> {
+fn last_two(home: &Bucket) -> Option<(Link<'_>, Link<'_>)> {
     home.chain().zip(home.chain().skip(1)).last()
 }
 

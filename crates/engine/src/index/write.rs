@@ -1,6 +1,6 @@
 //! Writes: putting entries into slots, taking them out, and the overflow buckets that this needs.
 
-use super::bucket::{BUCKET, Bucket, MOVED};
+use super::bucket::{Bucket, Link, MOVED, OVERFLOW};
 use super::spill::Spill;
 use super::table::Table;
 use super::{Expect, Hit, Host, Index, MOVES_PER_WRITE, Put, Word, swap};
@@ -119,9 +119,9 @@ impl Index {
     ) -> Option<Put> {
         let tag = Word::tag_of(hash);
         let mut vacant = None;
-        let mut last = table.home(hash);
-        for bucket in table.home(hash).chain() {
-            for slot in &bucket.slots {
+        let mut last = table.home(hash).link();
+        for link in table.home(hash).chain() {
+            for slot in link.slots {
                 let word = Word(slot.load(Ordering::Acquire));
                 if word.is_frozen() {
                     return None;
@@ -139,12 +139,12 @@ impl Index {
                 }
                 return None;
             }
-            last = bucket;
+            last = link;
         }
         let slot = match vacant {
             Some(slot) => slot,
             None => match Self::append(host, table, last)? {
-                Ok(bucket) => &bucket.slots[0],
+                Ok(link) => &link.slots[0],
                 Err(refused) => return Some(refused),
             },
         };
@@ -192,7 +192,7 @@ impl Index {
     ) -> bool {
         let tag = Word::tag_of(hash);
         let mut passed = false;
-        for slot in table.home(hash).chain().flat_map(|bucket| &bucket.slots) {
+        for slot in table.home(hash).chain().flat_map(|link| link.slots) {
             if ptr::eq(slot, mine) {
                 passed = true;
                 continue;
@@ -214,29 +214,29 @@ impl Index {
     fn append<'a>(
         host: &impl Host,
         table: &Table,
-        last: &'a Bucket,
-    ) -> Option<Result<&'a Bucket, Put>> {
+        last: Link<'a>,
+    ) -> Option<Result<Link<'a>, Put>> {
         if !table.announce_overflow() {
             return None;
         }
         // None of the spare ones: buckets that have yet to move here count on them.
-        if !host.charge(BUCKET) {
+        if !host.charge(OVERFLOW) {
             table.withdraw_overflow();
             return Some(Err(Put::NoRoom));
         }
         let Some(bucket) = Spill::new() else {
-            host.release(BUCKET);
+            host.release(OVERFLOW);
             table.withdraw_overflow();
             return Some(Err(Put::NoMemory));
         };
         let address = bucket.into_address();
         // No flags and no successor: a mover that has claimed the bucket makes this fail.
         if last.info.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            return Bucket::overflow_of(address).map(Ok);
+            return Bucket::overflow_of(address).map(|overflow| Ok(overflow.link()));
         }
         // SAFETY: it was not linked: nobody else knows it.
         drop(unsafe { Spill::from_address(address) });
-        host.release(BUCKET);
+        host.release(OVERFLOW);
         table.withdraw_overflow();
         None
     }
@@ -253,7 +253,7 @@ impl Index {
         let backoff = Backoff::new();
         'again: loop {
             let table = self.writable(host, hash);
-            for slot in table.home(hash).round().flat_map(|bucket| &bucket.slots) {
+            for slot in table.home(hash).round().flat_map(|link| link.slots) {
                 let word = Word(slot.load(Ordering::Acquire));
                 if word.is_frozen() {
                     backoff.snooze();

@@ -88,26 +88,27 @@ pub(crate) fn try_box<T>(value: T) -> Option<Box<T>> {
     }
 }
 
-/// A line of the slabs for a value that fills it; `None` when the system has no memory left.
-pub(crate) fn try_line<T>(value: T) -> Option<NonNull<T>> {
+/// A block of the slabs for a value of a line or half of one, aligned to its size; `None` when the system
+/// has no memory left.
+pub(crate) fn try_aligned<T>(value: T) -> Option<NonNull<T>> {
     if scarcity::refuses() {
         return None;
     }
-    let line = heap::allocate_line(Layout::new::<T>())?.cast::<T>();
-    // SAFETY: the line is ours, and has the layout of the value.
-    unsafe { line.write(value) };
-    Some(line)
+    let block = heap::allocate_aligned(Layout::new::<T>())?.cast::<T>();
+    // SAFETY: the block is ours, and has the layout of the value.
+    unsafe { block.write(value) };
+    Some(block)
 }
 
-/// Drops and frees what [`try_line`] gave.
+/// Drops and frees what [`try_aligned`] gave.
 ///
 /// # Safety
-/// It came from `try_line`, and is not used any more.
-pub(crate) unsafe fn free_line<T>(line: NonNull<T>) {
+/// It came from `try_aligned`, and is not used any more.
+pub(crate) unsafe fn free_aligned<T>(block: NonNull<T>) {
     // SAFETY: by contract.
     unsafe {
-        line.drop_in_place();
-        heap::free_line(line.cast(), Layout::new::<T>());
+        block.drop_in_place();
+        heap::free_aligned(block.cast(), Layout::new::<T>());
     }
 }
 
@@ -242,28 +243,28 @@ mod heap {
 
     /// Where the models run a value may be larger than a line.
     #[cfg(not(loom))]
-    pub(super) fn allocate_line(layout: Layout) -> Option<NonNull<u8>> {
-        assert!(layout.size() == slab::LINE && layout.align() <= slab::LINE);
-        let mut line = None;
-        slab::allocate(slab::LINE, 1, |block| line = Some(block));
-        line
+    pub(super) fn allocate_aligned(layout: Layout) -> Option<NonNull<u8>> {
+        assert!(slab::LINE.is_multiple_of(layout.size()) && layout.align() <= layout.size());
+        let mut aligned = None;
+        slab::allocate(layout.size(), 1, |block| aligned = Some(block));
+        aligned
     }
 
     #[cfg(loom)]
-    pub(super) fn allocate_line(layout: Layout) -> Option<NonNull<u8>> {
+    pub(super) fn allocate_aligned(layout: Layout) -> Option<NonNull<u8>> {
         // SAFETY: the size is not zero.
         NonNull::new(unsafe { std::alloc::alloc(layout) })
     }
 
     /// # Safety
-    /// As for [`super::free_line`].
-    pub(super) unsafe fn free_line(line: NonNull<u8>, layout: Layout) {
-        // SAFETY: by contract it came from `allocate_line`.
+    /// As for [`super::free_aligned`].
+    pub(super) unsafe fn free_aligned(block: NonNull<u8>, layout: Layout) {
+        // SAFETY: by contract it came from `allocate_aligned`.
         unsafe {
             #[cfg(not(loom))]
-            slab::free(line, layout.size());
+            slab::free(block, layout.size());
             #[cfg(loom)]
-            std::alloc::dealloc(line.as_ptr(), layout);
+            std::alloc::dealloc(block.as_ptr(), layout);
         }
     }
 
@@ -331,16 +332,16 @@ mod heap {
         unsafe { dealloc(block.as_ptr(), layout(size)) };
     }
 
-    pub(super) fn allocate_line(layout: Layout) -> Option<NonNull<u8>> {
+    pub(super) fn allocate_aligned(layout: Layout) -> Option<NonNull<u8>> {
         // SAFETY: the size is not zero.
         NonNull::new(unsafe { alloc(layout) })
     }
 
     /// # Safety
-    /// As for [`super::free_line`].
-    pub(super) unsafe fn free_line(line: NonNull<u8>, layout: Layout) {
-        // SAFETY: by contract the line was allocated with this layout.
-        unsafe { dealloc(line.as_ptr(), layout) };
+    /// As for [`super::free_aligned`].
+    pub(super) unsafe fn free_aligned(block: NonNull<u8>, layout: Layout) {
+        // SAFETY: by contract the block was allocated with this layout.
+        unsafe { dealloc(block.as_ptr(), layout) };
     }
 
     pub(super) fn allocate_zeroed(layout: Layout) -> *mut u8 {

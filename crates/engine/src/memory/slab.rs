@@ -113,13 +113,16 @@ struct PageHeader {
     used: usize,
 }
 
-/// A cache line. Blocks of so many bytes, and of multiples of them, are aligned to it.
+/// A cache line. Blocks of so many bytes, and of multiples of them, are aligned to it; those of half as many
+/// to theirs.
 pub(crate) const LINE: usize = 64;
 
 /// Blocks begin here.
 const FIRST: usize = LINE;
 
-const _: () = assert!(size_of::<PageHeader>() <= FIRST && footprint(LINE) == LINE);
+const _: () = assert!(
+    size_of::<PageHeader>() <= FIRST && footprint(LINE) == LINE && footprint(LINE / 2) == LINE / 2
+);
 
 /// The pages of a class that have free blocks: a list. The first one serves until it is full; one that was
 /// full comes before it with its first free block. So the fullest serve, and those behind become empty.
