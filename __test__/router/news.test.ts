@@ -215,14 +215,15 @@ for (const [how, args] of Object.entries(NODES)) {
       for (const client of [reads, all]) {
         for (let told = ''; told === ''; told = client.told()) await client.send('PING')
       }
-      // By then it may be over: nobody is told of what nobody has read.
-      const read = await reads.send('GET', 'k')
+      // Who has read it is told of its end, and that it was there behind a read says that it was read.
+      const isRead = (await reads.send('GET', 'k')) === '$1\r\nv\r\n'
       // Nobody writes any more: what is told now is its end.
+      const held = await other.send('EXISTS', 'k')
       for (let told = ''; told === ''; told = all.told()) {
         await sleep(5)
         await all.send('PING')
       }
-      if (read === '$1\r\nv\r\n') {
+      if (isRead || held === ':1\r\n') {
         for (let told = ''; told === ''; told = reads.told()) {
           await sleep(5)
           await reads.send('PING')
