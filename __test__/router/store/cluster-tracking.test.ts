@@ -71,7 +71,9 @@ for (const tracking of [[], ['BCAST', 'PREFIX', 'c']]) {
     const load = await busy(t, node.port)
     const near = await NearCache.open(t, node.port, ...tracking)
     const keys = Array.from({ length: 40 }, (_, n) => `c1:${n}`)
+    // It hears first: who holds a copy of every key sends nothing else, and would hear of nothing.
     const readAll = async () => {
+      await near.hear()
       for (const key of keys) if (near.copy(key) === undefined) await near.read(key)
     }
     await until(() => load.made() > 300)
