@@ -13,6 +13,8 @@ use breakwater_resp::Parsed;
 use std::mem;
 
 impl Session {
+    /// Runs the commands that are whole in what the client has sent, with what is kept of before; keeps the
+    /// rest.
     pub(super) fn take(
         &mut self,
         chunk: &[u8],
@@ -79,85 +81,141 @@ impl Session {
         mut relay: Option<&mut Relay>,
         mut hooks: Option<&mut (dyn HookCaller + 'static)>,
     ) -> (usize, Next) {
-        let Self { router, requests, arrivals, state, course, asking, asked, cause, .. } = self;
-        let limit = state.rules.limits.output;
-        let mut used = 0;
-        let (mut commands, mut weight): (u64, u64) = (0, 0);
-        state.expire(now);
+        let mut done = Progress { bytes, used: 0, commands: 0, weight: 0 };
+        self.state.expire(now);
         let next = loop {
-            keep_up(state, course, router, now);
-            if state.closing || state.client.is_killed() {
-                state.closing = true;
-                break Next::Close;
+            if let Some(next) = self.stops(&done, now, output) {
+                break next;
             }
-            if asking.waits() {
-                break Next::Await;
-            }
-            requests.bound(state.rules.limits.value);
-            let rest = &bytes[used..];
-            let full = output.bytes.len() >= limit || weight >= state.rules.limits.batch;
-            if full && !rest.is_empty() {
-                break Next::Resume;
-            }
-            match requests.parse(rest, state.user.is_some()) {
+            self.requests.bound(self.state.rules.limits.value);
+            match self.requests.parse(done.rest(), self.state.user.is_some()) {
                 Parsed::Partial => break Next::Read,
                 Parsed::Command(len) => {
-                    let args = requests.args(&rest[..len]);
-                    if !args.is_empty() {
-                        let more = rest.len() > len && state.user.is_some();
-                        if more && commands.is_multiple_of(AHEAD as u64) {
-                            let keys = ahead::keys(rest);
-                            match relay {
-                                None => router.store.expect(state.db, &keys),
-                                Some(_) => router.replies.expect(&keys),
-                            }
-                        }
-                        if let Err(why) = admit(state, router, course, args, len) {
-                            refuse(state, router, course, (&why, Some(args)), now, output);
-                            weight += 1;
-                        } else {
-                            let waited = match &relay {
-                                Some(_) => arrivals.waited(used + len),
-                                None => 0,
-                            };
-                            let (relay, hooks) = (relay.as_deref_mut(), hooks.as_deref_mut());
-                            let mut gate =
-                                Gate { state, router, course, relay, asking, asked, hooks, waited };
-                            let request = requests.spelled(&rest[..len]);
-                            match gate.pass(&request, args, now, output) {
-                                Some(count) => weight += count,
-                                None => break Next::Await,
-                            }
-                        }
-                        if let Some(stay) = &mut state.stay {
-                            stay.taken();
-                        }
-                        commands += 1;
+                    let (relay, hooks) = (relay.as_deref_mut(), hooks.as_deref_mut());
+                    if !self.take_command(len, &mut done, now, output, relay, hooks) {
+                        break Next::Await;
                     }
-                    used += len;
                 }
                 Parsed::Skipped(len) => {
-                    used += len;
+                    done.used += len;
                     break Next::Read;
                 }
                 Parsed::TooLong(len, word) => {
-                    let why = too_long(word, state.rules.limits.value);
-                    refuse(state, router, course, (&why, None), now, output);
-                    (used, commands, weight) = (used + len, commands + 1, weight + 1);
+                    self.refuse_long(word, now, output);
+                    done.took(len, 1);
                 }
                 Parsed::Invalid(violation) => {
-                    state.closing = true;
-                    *cause = Ending::Protocol;
+                    (self.state.closing, self.cause) = (true, Ending::Protocol);
                     output.error(&violation.message());
                 }
             }
         };
-        router.count(commands, 0, 0);
-        self.made += commands;
+        self.router.count(done.commands, 0, 0);
+        self.made += done.commands;
         if let Some(relay) = relay {
             output.batch.add(relay.counted());
         }
-        (used, next)
+        (done.used, next)
+    }
+
+    /// What the driver does next if no further command may run now: the connection ends, a hook has to
+    /// answer, or the step is long enough.
+    #[inline]
+    fn stops(&mut self, done: &Progress<'_>, now: i64, output: &Output) -> Option<Next> {
+        keep_up(&mut self.state, &mut self.course, &self.router, now);
+        if self.state.closing || self.state.client.is_killed() {
+            self.state.closing = true;
+            return Some(Next::Close);
+        }
+        if self.asking.waits() {
+            return Some(Next::Await);
+        }
+        let limits = &self.state.rules.limits;
+        let full = output.bytes.len() >= limits.output || done.weight >= limits.batch;
+        (full && !done.rest().is_empty()).then_some(Next::Resume)
+    }
+
+    /// Has the next command done, which has `len` bytes, or refused; `false` if it has to wait.
+    #[inline]
+    fn take_command(
+        &mut self,
+        len: usize,
+        done: &mut Progress<'_>,
+        now: i64,
+        output: &mut Output,
+        relay: Option<&mut Relay>,
+        hooks: Option<&mut (dyn HookCaller + 'static)>,
+    ) -> bool {
+        let rest = done.rest();
+        let Self { router, requests, arrivals, state, course, asking, asked, .. } = self;
+        let args = requests.args(&rest[..len]);
+        if args.is_empty() {
+            done.used += len;
+            return true;
+        }
+        let more = rest.len() > len && state.user.is_some();
+        if more && done.commands.is_multiple_of(AHEAD as u64) {
+            fetch_keys(rest, state, router, relay.is_some());
+        }
+        let weight = if let Err(why) = admit(state, router, course, args, len) {
+            refuse(state, router, course, (&why, Some(args)), now, output);
+            1
+        } else {
+            let waited = relay.as_ref().map_or(0, |_| arrivals.waited(done.used + len));
+            let mut gate = Gate { state, router, course, relay, asking, asked, hooks, waited };
+            match gate.pass(&requests.spelled(&rest[..len]), args, now, output) {
+                Some(weight) => weight,
+                None => return false,
+            }
+        };
+        if let Some(stay) = &mut state.stay {
+            stay.taken();
+        }
+        done.took(len, weight);
+        true
+    }
+
+    /// Refuses a command that has a word of `word` bytes, which are too many.
+    #[cold]
+    fn refuse_long(&mut self, word: usize, now: i64, output: &mut Output) {
+        let why = too_long(word, self.state.rules.limits.value);
+        refuse(&mut self.state, &self.router, &mut self.course, (&why, None), now, output);
+    }
+}
+
+/// How far a session has come in the bytes that it takes commands from.
+struct Progress<'b> {
+    bytes: &'b [u8],
+    /// How many of them were commands that are done.
+    used: usize,
+    commands: u64,
+    /// How much these count towards the commands of a step.
+    weight: u64,
+}
+
+impl<'b> Progress<'b> {
+    /// Where the next command begins.
+    #[inline]
+    fn rest(&self) -> &'b [u8] {
+        &self.bytes[self.used..]
+    }
+
+    /// A command of so many bytes is done, which counts so much.
+    #[inline]
+    fn took(&mut self, len: usize, weight: u64) {
+        self.used += len;
+        self.commands += 1;
+        self.weight += weight;
+    }
+}
+
+/// Has the processor fetch what memory has of the keys of a pipeline's next commands: see `ahead`.
+#[inline]
+fn fetch_keys(rest: &[u8], state: &State, router: &Router, fronts: bool) {
+    let keys = ahead::keys(rest);
+    match fronts {
+        false => router.store.expect(state.db, &keys),
+        true => router.replies.expect(&keys),
     }
 }
 
