@@ -1,37 +1,28 @@
-//! Reads whose replies may be remembered, on their way in: from memory, from a read that is under
-//! way in any thread, or by one of their own.
+//! Reads whose replies may be remembered, on their way in: what memory has is given. For what it has not,
+//! `flights` asks the store.
 
 use super::Relay;
-use super::homes::Home;
-use super::read::{Read, Stage, Waiter};
-use super::reply::{Demand, To};
-use super::tracking::caching;
-use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Source, Staleness};
+use crate::cache::{Concern, Count, Form, Hit, KeyList, Mode, Shelf, Staleness};
 use crate::catalog::Known;
-use crate::failure::Failure;
 use crate::path::course::{Course, Request};
-use crate::path::pending::{ELSEWHERE, Scope};
 use crate::sight::{CommandClass, StaleReason};
-use crate::topology::{ReadFrom, ServerId};
-use breakwater_engine::{Key, Lease, Role};
-use breakwater_resp::{Protocol, write_request};
 
 /// Reads of more keys are not remembered.
 const MOST_KEYS: usize = 64;
 
 /// A read, seen from its way in.
 pub(super) struct Ask<'a, 'r> {
-    request: &'a Request<'r>,
+    pub(super) request: &'a Request<'r>,
     pub(super) name: &'static str,
     pub(super) form: Form,
     pub(super) route: usize,
     pub(super) keys: KeyList,
     /// The number of what its client has registered, if it is to hear of its keys.
-    number: Option<u64>,
+    pub(super) number: Option<u64>,
     /// Whether the client has asked for something that may change one of its keys, and waits.
-    follows: bool,
+    pub(super) follows: bool,
     /// Its own ticket, if it is a part of another request.
-    part: Option<u64>,
+    pub(super) part: Option<u64>,
     /// Whether it is not remembered, and shared since its key is hot.
     pub(super) hot: bool,
 }
@@ -202,13 +193,13 @@ impl Relay {
         (ask.route, self.rules.number)
     }
 
-    fn pass(&mut self, route: usize) -> bool {
+    pub(super) fn pass(&mut self, route: usize) -> bool {
         self.tally.add(route, Count::Passed);
         false
     }
 
     /// What was found is in the output: it leaves behind what the client is owed.
-    fn hit(
+    pub(super) fn hit(
         &mut self,
         ask: &Ask<'_, '_>,
         course: &mut Course,
@@ -227,189 +218,9 @@ impl Relay {
         true
     }
 
-    /// A read that memory does not answer.
-    fn miss(
-        &mut self,
-        ask: &Ask<'_, '_>,
-        shelf: Shelf,
-        course: &mut Course,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        let request = ask.request;
-        let scope = Scope::of(shelf.keys.iter());
-        let Ok(home) = self.home_of(shelf.keys.iter()) else { return self.pass(ask.route) };
-        let demand = self.demand(ask, &shelf, home);
-        let server = match ask.hot {
-            true => self.server_for(&demand, None),
-            false => self.server_of_miss(&demand, &shelf),
-        };
-        let Ok(mut server) = server else {
-            let why = StaleReason::Unreachable;
-            return self.give_stale(ask, &shelf, course, out, why) || self.pass(ask.route);
-        };
-        // Reads of a hot key go to several servers, and share one generation.
-        let tagged = if ask.hot { home.server } else { server };
-        let Some(tag) = self.map.tag(home.partition, tagged) else { return self.pass(ask.route) };
-        let mut reader = self.shared_with(server, Protocol::Resp3, request.db);
-        // Its own requests before this one may change its keys: the store is to see them first.
-        if ask.follows && course.pending.block(reader, &scope, false) {
-            return self.pass(ask.route);
-        }
-        if self.refuses(reader) {
-            self.mind_link(reader);
-            let open = !self.is_down(reader);
-            let why = if open { StaleReason::Open } else { StaleReason::Unreachable };
-            return self.give_stale(ask, &shelf, course, out, why) || self.pass(ask.route);
-        }
-        if !self.has_room_for_miss(server)
-            && self.give_stale(ask, &shelf, course, out, StaleReason::Busy)
-        {
-            return true;
-        }
-        let chance = self.chance();
-        let route = &self.rules.routes.all()[ask.route];
-        let (life, patience, busy) = (route.ttl, route.stale_if_error, route.stale_while_busy);
-        if route.admission && !ask.hot && !self.router.replies.admits(&shelf, chance) {
-            self.tally.add(ask.route, Count::LeftOut);
-            return false;
-        }
-        let mut stale = None;
-        if patience > 0 && !ask.hot {
-            let mut kept = vec![];
-            let taken = Staleness::Taken(patience);
-            let found = self.find(ask, &shelf, taken, &mut kept);
-            stale = found.map(|_| kept);
-        }
-        let stale_while_busy = stale.is_some()
-            && (busy >= patience
-                || self.find(ask, &shelf, Staleness::Taken(busy), &mut vec![]).is_some());
-        let Some(generations) = self.router.replies.begin(&shelf, tag, life) else {
-            return self.pass(ask.route);
-        };
-        // A change since then may have left this generation behind, which later reads share.
-        if demand.fence != self.fence(shelf.keys.iter()) {
-            return self.pass(ask.route);
-        }
-        let copy = if ask.hot && !ask.follows {
-            self.copy_for(ask.route, &shelf, generations[0], server)
-        } else {
-            None
-        };
-        if let Some((store, _)) = copy {
-            server = store;
-            reader = self.shared_with(store, Protocol::Resp3, request.db);
-        }
-        let name = match ask.hot {
-            true => shelf.flight_to(server, &generations),
-            false => shelf.flight(&generations),
-        };
-        let Some(name) = name else { return self.pass(ask.route) };
-        let ticket = ask.part.unwrap_or_else(|| course.replies.owe());
-        // What its client knows it by.
-        let known_by = self.clients_ticket(ticket);
-        if let Some(number) = ask.number {
-            self.watch_reply((request.client, ticket), course, number, shelf.keys.clone());
-        }
-        let (client, protocol) = (request.client, request.protocol);
-        let waiter = Waiter { client, ticket, protocol, joined: None };
-        let place = (reader, home.partition, self.map.epoch);
-        let mut read = Read::new((shelf, generations), self.placed(ask), place, request.bytes);
-        (read.stale, read.stale_while_busy) = (stale, stale_while_busy);
-        if ask.hot {
-            read = read.pass();
-            read.of_copy = copy.map(|(_, stamp)| stamp);
-        }
-        read.add(waiter);
-        // By which connection the store is asked.
-        let mut link = reader;
-        match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
-            Role::Lead(lease) => {
-                let mut came = vec![];
-                if self.came_meanwhile(ask, &read.shelf, &mut came) {
-                    read.others = self.router.cache().flights().fail(&lease).unwrap_or_default();
-                    if read.others.is_empty() {
-                        self.tally.add(ask.route, Count::Hits);
-                        self.answer(waiter.client, ticket, came);
-                        return true;
-                    }
-                }
-                self.tally.add(ask.route, Count::Misses);
-                if ask.hot && copy.is_none() && !ask.follows && self.begins_copies(&read) {
-                    read.copy();
-                }
-                if !self.begin(read, lease) {
-                    // What its client asks for behind it must not overtake it.
-                    link = ELSEWHERE;
-                }
-            }
-            Role::Wait { ticket: flight, new, .. } => {
-                let known = self.reads.get_mut(&flight.flight);
-                // What another thread asks may be done before this client's own requests.
-                let follows = |known: &&mut Read| !ask.follows || known.stage != Stage::Elsewhere;
-                match known.filter(follows) {
-                    Some(known) => {
-                        self.tally.add(ask.route, Count::Joined);
-                        known.add(Waiter { joined: Some(self.clock), ..waiter });
-                        if matches!(known.stage, Stage::Elsewhere | Stage::Waiting) {
-                            link = ELSEWHERE;
-                        }
-                    }
-                    None if new && !ask.follows => {
-                        self.tally.add(ask.route, Count::Joined);
-                        link = ELSEWHERE;
-                        read.stage = Stage::Elsewhere;
-                        read.waiters[0].joined = Some(self.clock);
-                        let until = self.now.saturating_add(self.rules.limits.longest_read());
-                        self.waits.push_back((until, flight));
-                        self.wake_by(Some(until));
-                        self.reads.insert(flight.flight, read);
-                    }
-                    None => {
-                        if new {
-                            self.router.cache().flights().leave(flight, self.number);
-                        }
-                        self.tally.add(ask.route, Count::Passed);
-                        if ask.number.is_some() {
-                            self.distrust(request.client, ticket);
-                        }
-                        let to = To::Beside { waiter, form: ask.form };
-                        self.send_read(server, demand, request.bytes, to);
-                    }
-                }
-            }
-        }
-        course.pending.add(known_by, link, &scope, false);
-        true
-    }
-
-    pub(super) fn demand(&self, ask: &Ask<'_, '_>, shelf: &Shelf, home: Home) -> Demand {
-        let from = self.rules.routes.all()[ask.route].read_from;
-        let (protocol, db) = (Protocol::Resp3, shelf.db);
-        let (fence, partition) = (self.fence(shelf.keys.iter()), home.partition);
-        Demand { from, fence, protocol, db, partition }
-    }
-
-    /// The server that is asked: the one that the key was read from before, if that will do.
-    pub(super) fn server_of_miss(
-        &mut self,
-        demand: &Demand,
-        shelf: &Shelf,
-    ) -> Result<ServerId, Failure> {
-        let known = (demand.from != ReadFrom::Primary)
-            .then(|| self.router.replies.tag_of(shelf.keys.first()));
-        let prefers = known.flatten().and_then(|tag| self.map.server_of(tag));
-        self.server_for(demand, prefers)
-    }
-
-    /// Whether another thread's read has ended since memory was asked, and what it has left there.
-    fn came_meanwhile(&self, ask: &Ask<'_, '_>, shelf: &Shelf, came: &mut Vec<u8>) -> bool {
-        let answers = self.rules.routes.all()[ask.route].mode == Mode::On && !ask.follows;
-        answers && self.find(ask, shelf, Staleness::SecondLook, came).is_some()
-    }
-
     /// The store is not asked: what is beyond its time is given, where the route allows it. Whether it
     /// is.
-    fn give_stale(
+    pub(super) fn give_stale(
         &mut self,
         ask: &Ask<'_, '_>,
         shelf: &Shelf,
@@ -431,86 +242,5 @@ impl Relay {
             self.tell_stale(course, &shelf.keys);
         }
         self.hit(ask, course, out, mark)
-    }
-
-    /// Reads a reply anew that is about to end, while others are still given it.
-    fn refresh(&mut self, ask: &Ask<'_, '_>, shelf: Shelf, hit: Hit) {
-        let share = self.rules.routes.all()[ask.route].refresh_ahead;
-        let Some(deadline) = hit.deadline.filter(|_| share > 0.0) else { return };
-        let (whole, now) = (deadline.saturating_sub(hit.when()), self.router.replies.now());
-        if deadline.saturating_sub(now) as f64 > whole as f64 * share {
-            return;
-        }
-        let request = ask.request;
-        // The server that the key was read from, which tells of its changes.
-        self.look();
-        let Some(tag) = self.router.replies.tag_of(shelf.keys.first()) else { return };
-        let Some(server) = self.map.server_of(tag) else { return };
-        let reader = self.shared_with(server, Protocol::Resp3, request.db);
-        let Some(generations) = self.router.replies.generations(&shelf) else { return };
-        let Some(name) = shelf.flight(&generations) else { return };
-        if self.refuses(reader) || self.crowds.has(reader) || !self.has_room_for_miss(server) {
-            return;
-        }
-        // It may take longer than the reply lasts, and is one read all the same.
-        if !self.router.replies.hold(&shelf, &generations) {
-            return;
-        }
-        match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
-            Role::Lead(lease) => {
-                self.tally.add(ask.route, Count::Refreshed);
-                let known = (shelf, generations);
-                let partition = self.map.partition(known.0.keys.first());
-                let place = (reader, partition, self.map.epoch);
-                let mut read = Read::new(known, self.placed(ask), place, request.bytes);
-                read.wants(request.protocol);
-                self.begin(read, lease);
-            }
-            Role::Wait { ticket, new: true, .. } => {
-                self.router.cache().flights().leave(ticket, self.number);
-            }
-            Role::Wait { .. } => {}
-        }
-    }
-
-    /// Asks the store, and how long each key lives, with its promise to tell of their next change.
-    pub(super) fn ask_store(&mut self, mut read: Read, lease: Lease) {
-        let flight = lease.ticket().flight;
-        let (link, request) = (read.link, read.request.clone());
-        let keys = read.shelf.keys.clone();
-        read.stage = Stage::Asked;
-        read.lease = Some(lease);
-        let source = self.links.get(&link).and_then(|link| link.source.as_ref());
-        // Without one the store promises nothing.
-        read.tracked &= source.is_some();
-        // The time before it is asked: a life that is counted from here ends no later than the key.
-        read.stamp = self.router.replies.stamp(source.map_or(0, Source::number));
-        let passing = read.passing;
-        if let Some(copy) = read.of_copy {
-            return self.ask_copy(flight, read, copy);
-        }
-        let send = match self.is_of_replica(&read) {
-            true => Self::send_as_replica,
-            false => Self::send,
-        };
-        self.reads.insert(flight, read);
-        if passing {
-            return send(self, link, &request, To::Value(flight));
-        }
-        send(self, link, &caching(), To::Promise(flight));
-        send(self, link, &request, To::Value(flight));
-        let mut words = vec![];
-        for key in keys.iter() {
-            words.clear();
-            write_request(&mut words, &[b"PTTL".as_slice(), key]);
-            send(self, link, &words, To::Life(flight));
-        }
-    }
-
-    /// Whether the server that a read goes to was chosen as a replica: if the map is another one by
-    /// now, it is to answer as a master, or not at all.
-    fn is_of_replica(&self, read: &Read) -> bool {
-        let server = self.links.get(&read.link).map(|link| link.server);
-        read.epoch == self.map.epoch && server.is_some_and(|server| !self.map.leads(server))
     }
 }

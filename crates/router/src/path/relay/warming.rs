@@ -3,9 +3,11 @@
 
 use super::Relay;
 use super::read::Read;
+use super::reads::Ask;
 use crate::cache::{Count, HotRead, HotSet, Shelf, Staleness};
 use crate::catalog;
 use crate::path::course::{Course, Request, Stand};
+use crate::path::pending::Scope;
 use breakwater_engine::{Key, Role};
 use breakwater_resp::{Parsed, Protocol, RequestParser};
 
@@ -101,31 +103,26 @@ impl Relay {
         if self.find(&ask, &shelf, Staleness::SecondLook, &mut vec![]).is_some() {
             return None;
         }
-        let home = self.home_of(shelf.keys.iter()).ok()?;
-        let demand = self.demand(&ask, &shelf, home);
-        let server = self.server_of_miss(&demand, &shelf).ok()?;
-        let tag = self.map.tag(home.partition, server)?;
-        let reader = self.shared_with(server, Protocol::Resp3, *db);
-        if self.refuses(reader) {
-            self.mind_link(reader);
-            return None;
-        }
-        let life = self.rules.routes.all()[ask.route].ttl;
-        let generations = self.router.replies.begin(&shelf, tag, life)?;
-        if demand.fence != self.fence(shelf.keys.iter()) {
-            return None;
-        }
+        self.begin_ahead(&ask, shelf, *times)
+    }
+
+    /// Asks the store, unless somebody does already, or it cannot be asked for now.
+    fn begin_ahead(&mut self, ask: &Ask<'_, '_>, shelf: Shelf, times: u8) -> Option<Ahead> {
+        let protocol = ask.request.protocol;
+        let scope = Scope::of(shelf.keys.iter());
+        let goal = self.goal(ask, &shelf, &scope, &Course::default()).ok()?;
+        let generations = self.begin_generations(ask, &shelf, &goal)?;
         let name = shelf.flight(&generations)?;
         match self.router.cache().flights().join(Key::bytes(&name), self.number, &[]) {
             Role::Lead(lease) => {
                 self.tally.add(ask.route, Count::Warmed);
                 let flight = lease.ticket().flight;
-                let place = (reader, home.partition, self.map.epoch);
+                let place = (goal.reader, goal.home.partition, self.map.epoch);
                 let known = (shelf.clone(), generations);
-                let mut read = Read::new(known, self.placed(&ask), place, request.bytes);
-                read.wants(*protocol);
+                let mut read = Read::new(known, self.placed(ask), place, ask.request.bytes);
+                read.wants(protocol);
                 self.begin(read, lease);
-                Some(Ahead { flight, shelf, protocol: *protocol, times: *times })
+                Some(Ahead { flight, shelf, protocol, times })
             }
             Role::Wait { ticket, new: true, .. } => {
                 self.router.cache().flights().leave(ticket, self.number);
@@ -134,7 +131,7 @@ impl Relay {
             Role::Wait { ticket, .. } => {
                 // The same, in the form of the other protocol.
                 if let Some(read) = self.reads.get_mut(&ticket.flight) {
-                    read.wants(*protocol);
+                    read.wants(protocol);
                 }
                 None
             }
