@@ -15,7 +15,7 @@
 //!
 //! `request` is 1 and what leads to the others, `usual` is the short way through 1 and 2, `crowd` says what has to wait before it goes on,
 //! `misses` how many reads a server is asked at once, `breakers` which servers are not asked,
-//! `reads` is 2, `flights` is 3, `link` is 4 (`addressees` says whose reply is next, `heard` what a connection says), `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
+//! `reads` is 2, `flights` is 3, `link` is 4 (`choice` says over which connection, `addressees` whose reply is next, `events` what follows from what a connection says), `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
 //! informed. What changes a client's session is told apart by `sessions` and done by
 //! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
 //! `pubsub`, `pause` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
@@ -31,11 +31,13 @@ mod batches;
 mod breakers;
 mod broadcast;
 mod checks;
+mod choice;
 mod copies;
 mod crowd;
 mod detours;
 mod ear;
 mod elsewhere;
+mod events;
 mod face;
 mod flights;
 mod gather;
