@@ -83,7 +83,7 @@ impl Relay {
     /// Begins another round, unless the last one is of these servers and tells of enough; whether it
     /// does.
     fn renew_round(&mut self) -> bool {
-        let wanted = cover(self.router.tracked.prefixes());
+        let wanted = cover(self.router.tracked.prefixes.all());
         let servers = self.map.serving();
         let covered = |have: &[Vec<u8>]| {
             wanted.iter().all(|want| have.iter().any(|prefix| want.starts_with(prefix)))
@@ -118,7 +118,7 @@ impl Relay {
             self.end_feed(round, "another one takes its place");
         }
         if std::mem::take(&mut self.feed.missed) {
-            let told = self.router.tracked.by_prefix();
+            let told = self.router.tracked.prefixes.told_of_all();
             self.tell_all(told);
         }
         for (thread, ask) in std::mem::take(&mut self.feed.waiting) {
@@ -156,17 +156,19 @@ impl Relay {
     /// to hear of prefixes is told so now, and again when it stands.
     fn feed_missed(&mut self) {
         self.feed.missed = true;
-        let told = self.router.tracked.by_prefix();
+        let told = self.router.tracked.prefixes.told_of_all();
         self.tell_all(told);
     }
 
     /// The store tells of keys.
     pub(super) fn feed_changed(&mut self, keys: &KeyList) {
-        for (keys, trackers) in self.router.tracked.told_of(&keys.iter().collect::<Vec<_>>()) {
+        for (keys, trackers) in
+            self.router.tracked.prefixes.told_of(&keys.iter().collect::<Vec<_>>())
+        {
             let bytes: Arc<[u8]> = invalidation(Some(&keys)).into();
             trackers.iter().for_each(|tracker| self.tell_one(tracker, bytes.clone()));
         }
-        if self.router.tracked.prefixes().is_empty() {
+        if self.router.tracked.prefixes.all().is_empty() {
             for round in std::mem::take(&mut self.feed.rounds) {
                 self.end_feed(round, "nobody is told of prefixes");
             }
@@ -175,7 +177,7 @@ impl Relay {
 
     /// Who heard may hear no more: whoever does from now on hears prefixes as well.
     pub(super) fn renew_feed(&mut self) {
-        if !self.router.tracked.prefixes().is_empty() {
+        if !self.router.tracked.prefixes.all().is_empty() {
             let ear = self.router.ear.of(self.number);
             self.write(ear, Word::Feed { thread: self.number, ask: 0 });
         }

@@ -99,7 +99,7 @@ impl Relay {
             missed: false,
         });
         members.told.adopt(tracker);
-        prefixes.iter().for_each(|prefix| members.told.add_prefix(tracker, prefix));
+        prefixes.iter().for_each(|prefix| members.told.prefixes.add(tracker, prefix));
         members.waiting.push(ask);
         self.open_lane(&lane);
         self.lane_stands(&lane);
@@ -153,7 +153,7 @@ impl Relay {
         }
         let waiting = std::mem::take(&mut members.waiting);
         if std::mem::take(&mut members.missed) {
-            let told = members.told.by_prefix();
+            let told = members.told.prefixes.told_of_all();
             self.tell_all(told);
         }
         for ask in waiting {
@@ -179,7 +179,7 @@ impl Relay {
     fn lane_missed(&mut self, lane: &PrefixLane) {
         if let Some(members) = self.lanes.all.get_mut(lane) {
             members.missed = true;
-            let told = members.told.by_prefix();
+            let told = members.told.prefixes.told_of_all();
             self.tell_all(told);
         }
     }
@@ -249,7 +249,7 @@ impl Relay {
     /// Tells all of a lane but the one who wrote.
     fn tell_lane(&mut self, lane: &PrefixLane, by: Option<ClientId>, keys: &KeyList) {
         let Some(members) = self.lanes.all.get(lane) else { return };
-        for (keys, trackers) in members.told.told_of(&keys.iter().collect::<Vec<_>>()) {
+        for (keys, trackers) in members.told.prefixes.told_of(&keys.iter().collect::<Vec<_>>()) {
             let bytes: Arc<[u8]> = invalidation(Some(&keys)).into();
             let others = trackers.iter().filter(|tracker| Some(tracker.client) != by);
             others.for_each(|tracker| self.tell_one(tracker, bytes.clone()));
@@ -280,7 +280,8 @@ impl Relay {
             Changes::Keys(keys) => self.tell_lane(&lane, Some(client), keys),
             // The connection that all share tells of a flush.
             Changes::Everything => {
-                let told = self.lanes.all.get(&lane).map(|members| members.told.by_prefix());
+                let told =
+                    self.lanes.all.get(&lane).map(|members| members.told.prefixes.told_of_all());
                 self.tell_all(told.unwrap_or_default());
             }
         }

@@ -139,7 +139,7 @@ impl Relay {
             return Ok(self.join_lane(&tracker, request, course));
         }
         let prefixes = course.tracking.prefixes().iter();
-        prefixes.for_each(|prefix| self.router.tracked.add_prefix(&tracker, prefix));
+        prefixes.for_each(|prefix| self.router.tracked.prefixes.add(&tracker, prefix));
         Ok(self.broadcast(request, course))
     }
 
@@ -344,7 +344,7 @@ impl Relay {
         if !self.router.tracked.is_empty() {
             let map = self.router.topology.map();
             let mut told = self.router.tracked.changed_where(map.concerns(tags));
-            told.extend(self.router.tracked.by_prefix());
+            told.extend(self.router.tracked.prefixes.told_of_all());
             told.extend(self.router.tracked.flush_apart());
             self.tell_all(told);
         }
