@@ -13,14 +13,31 @@
 //!    once more; a value that was read is stored, unless a change of its key was heard of since.
 //! 6. **deliver**: the driver hands each reply to its client's session, which keeps their order.
 //!
-//! `request` is 1 and what leads to the others, `usual` is the short way through 1 and 2, `crowd` says what has to wait before it goes on,
-//! `misses` how many reads a server is asked at once, `breakers` which servers are not asked,
-//! `reads` is 2, `flights` is 3, `link` is 4 (`choice` says over which connection, `addressees` whose reply is next, `events` what follows from what a connection says), `reply` is 5 and 6; `invalidation` invalidates; `placing` sends reads to replicas, of which `probes` keeps itself
-//! informed. What changes a client's session is told apart by `sessions` and done by
-//! `transactions`, `own` (what goes over a connection of one client, which `pins` gives out),
-//! `pubsub`, `pause` and `tracking`; its replies come by `step`. What one thread hears for all is in `ear`, where in
-//! `stations`; what a thread leaves behind that ends, in `handover` and `legacy`, what a process takes over, in `warming`. `unknown` learns of commands that the table
-//! does not have, `meeting` which version the store is.
+//! ```text
+//! 1 classify    request: what leads to all others; usual: the short way through 1 and 2;
+//!               checks, scope: what is refused, and what a request concerns;
+//!               unknown: commands that the table does not have
+//! 2 answer      reads; verify: some replies are compared with the store's;
+//!               sessions: what the node answers by itself; face, inform, meeting: of the store
+//! 3 join        flights; read: what a read goes through, as a table; copies: of what is hot;
+//!               misses, place: how many reads a server is asked at once
+//! 4 send        homes: to which server; placing: reads to replicas, probes: how far these are;
+//!               survey: where the keys of a cluster are; parts, gather, scans: to several servers
+//!               choice: over which connection; link: the connections; addressees, sent: what is
+//!               owed over them; crowd: who waits for one; breakers: servers that are not asked
+//! 5 receive     heard, events: what connections say; invalidation: what leaves memory;
+//!               landing: what is remembered; absent, redo, detours, elsewhere, refusal: what a
+//!               server has not done and another one is asked
+//! 6 deliver     reply; timing: how long it took
+//!
+//! sessions      transactions, batches; own, pins: over a connection of one client; step: the
+//!               replies to these; pause
+//! messages      pubsub: what clients subscribe to; ear, stations: what one thread hears for all
+//! tracking      tracking; loops, lanes, broadcast: by connections of their own
+//! threads       driver: what a thread does with its relay; mail: what relays tell each other;
+//!               handover, legacy: what a thread leaves that ends; warming: what a process that
+//!               begins takes over
+//! ```
 //!
 //! A client's requests that have no reply yet may be on several connections: `pending` says which of
 //! them waits for another one.
@@ -35,6 +52,7 @@ mod choice;
 mod copies;
 mod crowd;
 mod detours;
+mod driver;
 mod ear;
 mod elsewhere;
 mod events;
@@ -84,14 +102,13 @@ mod verify;
 mod warming;
 
 use super::course::Delivery;
-use super::heat::{Heat, Hot};
+use super::heat::Heat;
 use super::letter::Letter;
 use super::pending::LinkId;
 use crate::cache::RouteTally;
-use crate::shared::{ClientId, Edition, Heated, Router, ThreadBuffers};
+use crate::shared::{ClientId, Edition, Router, ThreadBuffers};
 use crate::sight::{Seat, StepCounts, StoreLatencies};
-use crate::topology::{Flow, Map, PRIMARY, ServerId, ServerTally};
-use crate::upstream::StoreAddress;
+use crate::topology::{Flow, Map, ServerId, ServerTally};
 use batches::{Batches, LateBatch};
 use breakwater_engine::Ticket;
 use breakwater_resp::Protocol;
@@ -290,54 +307,6 @@ impl Relay {
         })
     }
 
-    /// Where a connection leads.
-    pub fn address(&self, id: LinkId) -> &StoreAddress {
-        let server = self.links.get(&id).map_or(PRIMARY, |link| link.server);
-        let server = self.router.topology.servers.get(server);
-        &server.expect("what is connected to has an address").address
-    }
-
-    /// Does what is due; `now` in milliseconds of a clock that never goes back.
-    pub fn wake(&mut self, now: u64) {
-        self.now = now;
-        if self.due > now {
-            return;
-        }
-        let due = |link: &Link| link.upstream.wake_at().is_some_and(|at| at <= now);
-        let ids: Vec<_> =
-            self.links.iter().filter(|(_, link)| due(link)).map(|(id, _)| *id).collect();
-        for id in ids {
-            self.tell(id, |upstream, heard| upstream.wake(now, heard));
-        }
-        self.wake_pins();
-        self.wake_crowds();
-        self.wake_breakers();
-        self.wake_misses();
-        self.wake_paused();
-        self.give_up_waiting();
-        self.wake_subscribers();
-        self.wake_ears();
-        self.wake_legacies();
-        self.probe();
-        self.survey();
-        self.redo();
-        self.go_on_warming();
-        let looks = self.looks_at();
-        if looks.is_some() {
-            self.look();
-        }
-        let links = self.links.values().filter_map(|link| link.upstream.wake_at());
-        let waits = self.waits.front().map(|(due, _)| *due);
-        let clients = self.pins.wake_at().into_iter().chain(self.subscribers.wake_at());
-        let clients = clients.chain(self.crowds.wake_at()).chain(self.paused_until());
-        let clients = clients.chain(self.misses.wake_at()).chain(self.breakers_due());
-        let others = clients.chain(self.probes.wake_at()).chain(self.survey.wake_at());
-        let ears = self.hearing.moving.wake_at();
-        let others = others.chain(looks).chain(self.redo_at()).chain(ears);
-        let others = others.chain(self.legacies.wake_at());
-        self.due = links.chain(waits).chain(others).min().unwrap_or(u64::MAX);
-    }
-
     /// There is something to do at this time.
     fn wake_by(&mut self, at: Option<u64>) {
         self.due = self.due.min(at.unwrap_or(u64::MAX));
@@ -369,29 +338,6 @@ impl Relay {
         }
     }
 
-    /// So many bytes wait for the sockets of its connections.
-    pub fn charge(&mut self, outside: usize) {
-        if std::mem::take(&mut self.moved) || outside > 0 {
-            let links = self.links.values().map(|link| link.upstream.kept());
-            self.buffers.set(outside + links.sum::<usize>());
-            self.moved |= outside > 0;
-        }
-    }
-
-    /// Adds what was counted to what all threads have counted.
-    pub fn settle(&mut self) {
-        if let Some(hot) = self.heat.review(self.now) {
-            let heated = |hot: &Hot| Heated { share: hot.share, rate: hot.rate };
-            let hot = hot.iter().map(|hot| (hot.key.to_vec(), heated(hot))).collect();
-            self.router.hot.tell(self.number, self.router.replies.now(), hot);
-        }
-        self.tally.settle(&self.rules.totals);
-        self.count_misses();
-        for (tally, (_, server)) in self.flow.iter_mut().zip(self.router.topology.servers.iter()) {
-            tally.settle(&server.totals);
-        }
-    }
-
     /// Counts something of a server.
     fn count(&mut self, server: ServerId, what: Flow, count: i64) {
         let at = usize::from(server);
@@ -399,11 +345,6 @@ impl Relay {
             self.flow.resize(at + 1, ServerTally::default());
         }
         self.flow[at].add(what, count);
-    }
-
-    /// The time that it was told last, in milliseconds of a clock that never goes back.
-    pub fn now(&self) -> u64 {
-        self.now
     }
 
     /// Requests are taken at this time, in milliseconds of the engine's clock.
@@ -424,11 +365,6 @@ impl Relay {
         self.waited = waited;
     }
 
-    /// Its number, by which other threads write to it.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
     /// A lot: any number.
     fn lot(&mut self) -> u64 {
         // Xorshift (Marsaglia, 2003).
@@ -446,55 +382,5 @@ impl Relay {
     /// A lot: from 0 to 1.
     fn chance(&mut self) -> f64 {
         (self.lot() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// When [`Relay::wake`] may have something to do again.
-    pub fn wake_at(&self) -> Option<u64> {
-        (self.due != u64::MAX).then_some(self.due)
-    }
-
-    /// Connections that are to be opened.
-    pub fn opens(&mut self) -> Vec<LinkId> {
-        std::mem::take(&mut self.opens)
-    }
-
-    /// Connections whose sockets are to be closed.
-    pub fn closes(&mut self) -> Vec<LinkId> {
-        std::mem::take(&mut self.closes)
-    }
-
-    /// Connections with something to write: see [`Relay::output`].
-    pub fn touched(&mut self) -> Vec<LinkId> {
-        std::mem::take(&mut self.touched)
-    }
-
-    /// What is to be written to a connection.
-    pub fn output(&mut self, id: LinkId) -> Option<&mut Vec<u8>> {
-        self.links.get_mut(&id).map(|link| link.upstream.output())
-    }
-
-    /// The socket of a connection is open.
-    pub fn connected(&mut self, id: LinkId) {
-        let now = self.now;
-        self.tell(id, |upstream, heard| upstream.opened(upstream.attempt(), now, heard));
-    }
-
-    /// The socket of a connection is gone, or could not be opened.
-    pub fn lost(&mut self, id: LinkId, why: &str) {
-        let now = self.now;
-        if let Some(link) = self.links.get_mut(&id) {
-            link.why = why.to_owned();
-        }
-        self.tell(id, |upstream, heard| upstream.cut(upstream.attempt(), now, heard));
-        self.admit_misses();
-        self.go_on_warming();
-    }
-
-    /// Takes what the store sent.
-    pub fn receive(&mut self, id: LinkId, chunk: &[u8]) {
-        let now = self.now;
-        self.tell(id, |upstream, heard| upstream.received(upstream.attempt(), chunk, now, heard));
-        self.admit_misses();
-        self.go_on_warming();
     }
 }
