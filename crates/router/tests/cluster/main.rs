@@ -6,6 +6,8 @@
 
 mod client;
 mod nodes;
+#[path = "../wires/mod.rs"]
+mod wires;
 mod world;
 
 use arbitrary::{Arbitrary, Unstructured};

@@ -4,13 +4,10 @@
 mod talk;
 mod view;
 
-use breakwater_router::LinkId;
+use super::wires::Line;
 use std::collections::{BTreeMap, BTreeSet};
 use talk::Peer;
 pub use view::{View, slot};
-
-/// The number of a relay, and of one of its connections.
-pub type Line = (u64, LinkId);
 
 /// Masters and the shards that they begin with; the last has no slot at first, and no replica.
 pub const SHARDS: usize = 4;

@@ -2,12 +2,13 @@
 //! and when. No socket, no clock but the test's.
 
 use super::client::{Ask, Client, Floors, keys};
-use super::nodes::{Cluster, Line, NODES, PORT, SHARDS, slot};
+use super::nodes::{Cluster, NODES, PORT, SHARDS, slot};
+use super::wires::{Exchanged, Line, Wires};
 use breakwater_engine::{Cache, Clock, Config};
 use breakwater_resp::Protocol;
 use breakwater_router::{
-    ClusterOptions, Letter, LinkId, Mode, Options, Peer, ReadFrom, Relay, Route, Router, Routes,
-    Rules, Session, StoreAddress,
+    ClusterOptions, Mode, Options, Peer, ReadFrom, Relay, Route, Router, Routes, Rules, Session,
+    StoreAddress,
 };
 use std::sync::Arc;
 
@@ -105,10 +106,7 @@ pub struct World {
     relays: Vec<Relay>,
     pub clients: Vec<Client>,
     pub cluster: Cluster,
-    opening: Vec<Line>,
-    open: Vec<Line>,
-    written: Vec<(Line, Vec<u8>)>,
-    letters: Vec<Letter>,
+    wires: Wires,
     floors: Floors,
 }
 
@@ -145,10 +143,7 @@ impl World {
             relays: relays.collect(),
             clients: vec![],
             cluster: Cluster::new(),
-            opening: vec![],
-            open: vec![],
-            written: vec![],
-            letters: vec![],
+            wires: Wires::default(),
             floors: Floors::new(),
             router,
         };
@@ -181,11 +176,11 @@ impl World {
         let replica = |at: u8| SHARDS + choose(at, NODES - SHARDS);
         match step {
             Step::Ask(at, asks) => self.ask(choose(*at, CLIENTS), asks),
-            Step::Open(at) => self.opened(line(&self.opening, *at), true),
-            Step::Refuse(at) => self.opened(line(&self.opening, *at), false),
-            Step::Forward(at) => self.forward(line(&self.open, *at)),
-            Step::Back(at, count) => self.back(line(&self.open, *at), usize::from(*count)),
-            Step::Cut(at) => self.cut(line(&self.open, *at)),
+            Step::Open(at) => self.opened(line(&self.wires.opening, *at), true),
+            Step::Refuse(at) => self.opened(line(&self.wires.opening, *at), false),
+            Step::Forward(at) => self.forward(line(&self.wires.open, *at)),
+            Step::Back(at, count) => self.back(line(&self.wires.open, *at), usize::from(*count)),
+            Step::Cut(at) => self.cut(line(&self.wires.open, *at)),
             Step::Post => self.post(),
             Step::Pass(ms) => self.clock.advance(u64::from(*ms)),
             Step::Arrive => self.arrive(),
@@ -261,24 +256,11 @@ impl World {
         }
     }
 
+    /// Does what a relay wants done; whether that was anything.
     fn exchange(&mut self, at: usize) -> bool {
-        let relay = &mut self.relays[at];
-        let (number, closes, opens) = (relay.number(), relay.closes(), relay.opens());
-        let touched: Vec<_> = relay.touched();
-        let mut busy = !closes.is_empty() || !opens.is_empty() || !touched.is_empty();
-        self.opening.retain(|line| line.0 != number || !closes.contains(&line.1));
-        for id in closes {
-            self.drop_line((number, id));
-        }
-        self.opening.extend(opens.into_iter().map(|id| (number, id)));
-        for id in touched {
-            self.write(at, id);
-        }
-        let relay = &mut self.relays[at];
-        self.letters.extend(relay.letters());
-        relay.settle();
-        for delivery in relay.deliveries() {
-            busy = true;
+        let Exchanged { busy, closed, deliveries } = self.wires.exchange(&mut self.relays[at]);
+        closed.into_iter().for_each(|line| self.cluster.hang_up(line));
+        for delivery in deliveries {
             let of = |client: &&mut Client| client.id() == delivery.client && !client.over;
             if let Some(client) = self.clients.iter_mut().find(of) {
                 client.deliver(&delivery);
@@ -288,17 +270,8 @@ impl World {
         busy
     }
 
-    fn write(&mut self, at: usize, id: LinkId) {
-        let line = (self.relays[at].number(), id);
-        let open = self.open.contains(&line);
-        if let Some(output) = self.relays[at].output(id).filter(|_| open) {
-            self.written.push((line, std::mem::take(output)));
-        }
-    }
-
     fn drop_line(&mut self, line: Line) {
-        self.open.retain(|other| *other != line);
-        self.written.retain(|(other, _)| *other != line);
+        self.wires.hang_up(line);
         self.cluster.hang_up(line);
     }
 
@@ -308,11 +281,11 @@ impl World {
 
     fn opened(&mut self, line: Option<Line>, well: bool) {
         let Some(line) = line else { return };
-        self.opening.retain(|other| *other != line);
+        self.wires.opening.retain(|other| *other != line);
         let Some(relay) = self.relay(line.0) else { return };
         let node = usize::from(relay.address(line.1).port - PORT);
         if well && self.cluster.is_up(node) {
-            self.open.push(line);
+            self.wires.open.push(line);
             self.cluster.open(line, node);
             self.relay(line.0).into_iter().for_each(|relay| relay.connected(line.1));
         } else {
@@ -322,8 +295,9 @@ impl World {
 
     fn forward(&mut self, line: Option<Line>) {
         let Some(line) = line else { return };
-        let there = self.written.extract_if(.., |written| written.0 == line).collect::<Vec<_>>();
-        there.iter().for_each(|(_, bytes)| self.cluster.receive(line, bytes));
+        for bytes in self.wires.take_written(line) {
+            self.cluster.receive(line, &bytes);
+        }
     }
 
     fn back(&mut self, line: Option<Line>, count: usize) {
@@ -341,8 +315,8 @@ impl World {
     }
 
     fn post(&mut self) {
-        if !self.letters.is_empty() {
-            let letter = self.letters.remove(0);
+        if !self.wires.letters.is_empty() {
+            let letter = self.wires.letters.remove(0);
             if let Some(relay) = self.relay(letter.to) {
                 relay.read_letter(letter);
             }
@@ -359,9 +333,9 @@ impl World {
                 self.clients[place] = self.connect(place);
             }
         }
-        self.letters.extend(gone.leave());
-        self.opening.retain(|line| line.0 != number);
-        for line in self.open.clone().into_iter().filter(|line| line.0 == number) {
+        self.wires.letters.extend(gone.leave());
+        self.wires.opening.retain(|line| line.0 != number);
+        for line in self.wires.open.clone().into_iter().filter(|line| line.0 == number) {
             self.drop_line(line);
         }
     }
@@ -369,16 +343,16 @@ impl World {
     /// Everything that is on its way arrives.
     pub fn arrive(&mut self) {
         for _ in 0..4 {
-            while let Some(line) = self.opening.first().copied() {
+            while let Some(line) = self.wires.opening.first().copied() {
                 self.opened(Some(line), true);
                 self.settle();
             }
             self.settle();
-            for line in self.open.clone() {
+            for line in self.wires.open.clone() {
                 self.forward(Some(line));
                 self.back(Some(line), usize::MAX);
             }
-            while !self.letters.is_empty() {
+            while !self.wires.letters.is_empty() {
                 self.post();
             }
             self.settle();

@@ -8,16 +8,17 @@ pub mod client;
 #[path = "../fronting/mod.rs"]
 mod fronting;
 mod store;
+#[path = "../wires/mod.rs"]
+mod wires;
 
 use breakwater_engine::{Clock, Config};
-use breakwater_router::{
-    Letter, Limits, LinkId, Peer, Relay, Route, Router, Routes, Rules, Session,
-};
+use breakwater_router::{Limits, Peer, Relay, Route, Router, Routes, Rules, Session};
 use case::{Case, End, Memory, Setup, Step};
 use client::Client;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Line, Store};
+use store::Store;
+use wires::{Exchanged, Line, Wires};
 
 const START: u64 = 1_700_000_000_000;
 const CLIENTS: usize = 5;
@@ -80,11 +81,7 @@ struct Storm {
     relays: Vec<Relay>,
     clients: Vec<Client>,
     store: Store,
-    opening: Vec<Line>,
-    open: Vec<Line>,
-    /// What is on its way to the store.
-    written: Vec<(Line, Vec<u8>)>,
-    letters: Vec<Letter>,
+    wires: Wires,
     /// Which relay hands connections on, and to which.
     handed: Vec<(u64, u64)>,
     /// Connections that have come from other threads.
@@ -144,10 +141,7 @@ impl Storm {
             relays: relays.collect(),
             clients: vec![],
             store: Store::default(),
-            opening: vec![],
-            open: vec![],
-            written: vec![],
-            letters: vec![],
+            wires: Wires::default(),
             handed: vec![],
             inherited: BTreeSet::new(),
             interrupts: false,
@@ -188,26 +182,28 @@ impl Storm {
             }
             Step::Takes(at, takes) => self.clients[choose(*at, CLIENTS)].takes(*takes),
             Step::Leave(at) => self.clients[choose(*at, CLIENTS)].over = true,
-            Step::Open(at) => self.opened(line(&self.opening, *at), true),
-            Step::Refuse(at) => self.opened(line(&self.opening, *at), false),
-            Step::Forward(at) => self.forward(line(&self.open, *at)),
-            Step::Back(at, count) => self.back(line(&self.open, *at), usize::from(*count)),
+            Step::Open(at) => self.opened(line(&self.wires.opening, *at), true),
+            Step::Refuse(at) => self.opened(line(&self.wires.opening, *at), false),
+            Step::Forward(at) => self.forward(line(&self.wires.open, *at)),
+            Step::Back(at, count) => self.back(line(&self.wires.open, *at), usize::from(*count)),
             Step::Release(at) => {
-                line(&self.open, *at).into_iter().for_each(|line| self.store.release(line));
+                line(&self.wires.open, *at).into_iter().for_each(|line| self.store.release(line));
             }
             Step::Error(at) => {
-                line(&self.open, *at).into_iter().for_each(|line| self.store.fail(line));
+                line(&self.wires.open, *at).into_iter().for_each(|line| self.store.fail(line));
             }
             Step::Invalidate(at, key) => {
-                let line = line(&self.open, *at);
+                let line = line(&self.wires.open, *at);
                 line.into_iter().for_each(|line| self.store.invalidate(line, key % 4));
             }
             Step::Publish(channel) => self.store.publish(channel % 3),
             Step::Nonsense(at, bytes) if !self.setup.honest => {
-                line(&self.open, *at).into_iter().for_each(|line| self.store.say(line, bytes));
+                line(&self.wires.open, *at)
+                    .into_iter()
+                    .for_each(|line| self.store.say(line, bytes));
             }
             Step::Nonsense(..) => {}
-            Step::Cut(at) => self.cut(line(&self.open, *at)),
+            Step::Cut(at) => self.cut(line(&self.wires.open, *at)),
             Step::Post => self.post(),
             Step::Pass(ms) => self.clock.advance(u64::from(*ms)),
             Step::End(at) => self.end_thread(choose(*at, self.relays.len())),
@@ -276,25 +272,9 @@ impl Storm {
 
     /// Does what a relay wants done; whether that was anything.
     fn exchange(&mut self, at: usize) -> bool {
-        let relay = &mut self.relays[at];
-        let number = relay.number();
-        let closes = relay.closes();
-        let opens = relay.opens();
-        let touched: Vec<_> = relay.touched();
-        let mut busy = !closes.is_empty() || !opens.is_empty() || !touched.is_empty();
-        self.opening.retain(|line| line.0 != number || !closes.contains(&line.1));
-        for id in closes {
-            self.drop_line((number, id));
-        }
-        self.opening.extend(opens.into_iter().map(|id| (number, id)));
-        for id in touched {
-            self.write(at, id);
-        }
-        let relay = &mut self.relays[at];
-        self.letters.extend(relay.letters());
-        relay.settle();
-        for delivery in relay.deliveries() {
-            busy = true;
+        let Exchanged { busy, closed, deliveries } = self.wires.exchange(&mut self.relays[at]);
+        closed.into_iter().for_each(|line| self.store.hang_up(line));
+        for delivery in deliveries {
             let of = |client: &&mut Client| client.id() == delivery.client && !client.over;
             if let Some(client) = self.clients.iter_mut().find(of) {
                 client.deliver(&delivery);
@@ -303,26 +283,16 @@ impl Storm {
         busy
     }
 
-    /// Writes what a relay has for a line, if that is open: else it is written when it opens.
-    fn write(&mut self, at: usize, id: LinkId) {
-        let line = (self.relays[at].number(), id);
-        let open = self.open.contains(&line);
-        if let Some(output) = self.relays[at].output(id).filter(|_| open) {
-            self.written.push((line, std::mem::take(output)));
-        }
-    }
-
     fn drop_line(&mut self, line: Line) {
-        self.open.retain(|other| *other != line);
-        self.written.retain(|(other, _)| *other != line);
+        self.wires.hang_up(line);
         self.store.hang_up(line);
     }
 
     fn opened(&mut self, line: Option<Line>, well: bool) {
         let Some(line) = line.filter(|line| self.relay(line.0).is_some()) else { return };
-        self.opening.retain(|other| *other != line);
+        self.wires.opening.retain(|other| *other != line);
         if well {
-            self.open.push(line);
+            self.wires.open.push(line);
             self.store.open(line);
         }
         let Some(relay) = self.relay(line.0) else { return };
@@ -334,11 +304,9 @@ impl Storm {
 
     fn forward(&mut self, line: Option<Line>) {
         let Some(line) = line else { return };
-        let (there, rest) =
-            std::mem::take(&mut self.written).into_iter().partition(|w| w.0 == line);
-        self.written = rest;
-        let there: Vec<(Line, Vec<u8>)> = there;
-        there.iter().for_each(|(_, bytes)| self.store.receive(line, bytes));
+        for bytes in self.wires.take_written(line) {
+            self.store.receive(line, &bytes);
+        }
     }
 
     fn back(&mut self, line: Option<Line>, count: usize) {
@@ -361,10 +329,10 @@ impl Storm {
     }
 
     fn post(&mut self) {
-        if self.letters.is_empty() {
+        if self.wires.letters.is_empty() {
             return;
         }
-        let letter = self.letters.remove(0);
+        let letter = self.wires.letters.remove(0);
         let theirs = letter.connections().to_vec();
         let at = self.handed.iter().position(|(_, heir)| *heir == letter.to);
         let giver = at.filter(|_| !theirs.is_empty()).map(|at| self.handed.remove(at).0);
@@ -383,13 +351,15 @@ impl Storm {
     fn move_line(&mut self, from: Line, to: Line) {
         let mut known = false;
         self.inherited.insert(to);
-        for line in self.open.iter_mut().chain(&mut self.opening).filter(|line| **line == from) {
+        let Wires { open, opening, .. } = &mut self.wires;
+        for line in open.iter_mut().chain(opening).filter(|line| **line == from) {
             (*line, known) = (to, true);
         }
         if !known && let Some(relay) = self.relay(to.0) {
             return relay.lost(to.1, "its socket is not open");
         }
-        self.written.iter_mut().filter(|(line, _)| *line == from).for_each(|(line, _)| *line = to);
+        let written = self.wires.written.iter_mut();
+        written.filter(|(line, _)| *line == from).for_each(|(line, _)| *line = to);
         self.store.rename(from, to);
     }
 
@@ -409,10 +379,10 @@ impl Storm {
                 self.handed.push((number, letter.to));
                 kept.extend(letter.connections().iter().map(|id| (number, *id)));
             }
-            self.letters.push(letter);
+            self.wires.letters.push(letter);
         }
-        self.opening.retain(|line| line.0 != number || kept.contains(line));
-        for line in self.open.clone().into_iter().filter(|line| line.0 == number) {
+        self.wires.opening.retain(|line| line.0 != number || kept.contains(line));
+        for line in self.wires.open.clone().into_iter().filter(|line| line.0 == number) {
             if !kept.contains(&line) {
                 self.drop_line(line);
             }
@@ -425,16 +395,17 @@ impl Storm {
             let here = |storm: &Self, line: &Line| {
                 storm.relays.iter().any(|relay| relay.number() == line.0)
             };
-            while let Some(line) = self.opening.iter().find(|line| here(self, line)).copied() {
+            while let Some(line) = self.wires.opening.iter().find(|line| here(self, line)).copied()
+            {
                 self.opened(Some(line), self.setup.end != End::Gone || !self.store.silent);
             }
             self.settle();
-            for line in self.open.clone() {
+            for line in self.wires.open.clone() {
                 self.forward(Some(line));
                 self.store.release(line);
                 self.back(Some(line), usize::MAX);
             }
-            while !self.letters.is_empty() {
+            while !self.wires.letters.is_empty() {
                 self.post();
             }
             self.settle();
@@ -451,7 +422,7 @@ impl Storm {
         }
         let counts = self.relays.iter().map(|relay| {
             let (count, kinds) = self.store.count(relay.number());
-            let open = self.open.iter().chain(&self.opening);
+            let open = self.wires.open.iter().chain(&self.wires.opening);
             let others = open.filter(|line| line.0 == relay.number());
             let others = others.filter(|line| self.inherited.contains(line)).count();
             // The one that hears, and those by which the store tells of what ended threads have read.
@@ -473,7 +444,7 @@ impl Storm {
         }
         self.store.silent = self.setup.end != End::Answers;
         if self.setup.end == End::Gone {
-            self.open.clone().into_iter().for_each(|line| self.cut(Some(line)));
+            self.wires.open.clone().into_iter().for_each(|line| self.cut(Some(line)));
         }
         let begun = self.clock.now();
         let mut rounds = 0;
@@ -490,7 +461,7 @@ impl Storm {
                 break;
             }
             // What blocks is answered one after the other, and each answer lets the next one be asked.
-            let is_under_way = self.store.is_blocked() || !self.written.is_empty();
+            let is_under_way = self.store.is_blocked() || !self.wires.written.is_empty();
             if self.setup.end == End::Answers && is_under_way {
                 rounds += 1;
                 assert!(rounds < 1_000, "something is on its way for ever");

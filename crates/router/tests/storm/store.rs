@@ -2,12 +2,9 @@
 //! one, and looks whether what belongs to one client comes from one client.
 
 use super::marks;
+use super::wires::Line;
 use breakwater_resp::{Args, Parsed, RequestParser, write_request};
-use breakwater_router::LinkId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// The number of a relay, and of one of its connections.
-pub type Line = (u64, LinkId);
 
 /// One connection, as the store sees it.
 #[derive(Default)]
