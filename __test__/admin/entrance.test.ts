@@ -317,6 +317,7 @@ test('what is mounted is answered: bytes, JSON, errors, and streams until the cl
       path: '/bytes',
       handle: () => ({ headers: { 'Content-Type': 'image/png' }, body: Buffer.from([1, 2]) }),
     },
+    { ...route, path: '/same', handle: () => ({ status: 304, body: '' }) },
     { ...route, path: '/echo', handle: ({ url }) => ({ body: { q: url.searchParams.get('q') } }) },
     {
       ...route,
@@ -340,6 +341,8 @@ test('what is mounted is answered: bytes, JSON, errors, and streams until the cl
   )
   const bytes = await ask(address, '/bytes')
   t.deepEqual([bytes.headers['content-type'], bytes.headers['content-length']], ['image/png', '2'])
+  // Its length would be that of what the client has.
+  t.is((await ask(address, '/same')).headers['content-length'], undefined)
   t.is((await ask(address, '/echo?q=a%20b')).text, '{"q":"a b"}\n')
   const failed = await ask(address, '/fails')
   t.deepEqual([failed.status, failed.json.error.message], [500, 'of its own'])

@@ -1,13 +1,12 @@
 // The HTTP server of an admin entrance: bounded requests in, replies out.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { clearTimeout, setTimeout } from '../base/runtime.ts'
 import type { CheckedAdmin } from '../router/admin.ts'
 import { openUnix } from '../router/unix.ts'
 import { checkAccess, checkHost, type Gate } from './access.ts'
 import { type AdminReply, type AdminRoute, Refusal, type Routes } from './route.ts'
+import { send } from './send.ts'
 
 /** The most bytes of a request's headers, and of its body. */
 const HEADERS = 8 * 1024
@@ -96,7 +95,7 @@ export class AdminServer {
     this.#closing.signal.addEventListener('abort', end)
     try {
       const reply = await this.#reply(request, gone.signal)
-      await send(request, response, reply, gone.signal)
+      await send(request, response, reply, ALWAYS, gone.signal)
     } catch {
       // The client has gone.
       response.destroy()
@@ -146,26 +145,4 @@ async function read(request: IncomingMessage): Promise<string | Refusal> {
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks).toString()
-}
-
-async function send(
-  { method }: IncomingMessage,
-  response: ServerResponse,
-  { status = 200, headers = {}, body = '' }: AdminReply,
-  signal: AbortSignal,
-): Promise<void> {
-  const plain = typeof body === 'string' || Buffer.isBuffer(body)
-  const chunks = !plain && isChunks(body) ? body : undefined
-  const type = plain || chunks ? 'text/plain; charset=utf-8' : 'application/json'
-  const bytes = plain ? body : chunks ? undefined : `${JSON.stringify(body)}\n`
-  const length = bytes === undefined ? {} : { 'content-length': Buffer.byteLength(bytes) }
-  const all = { ...ALWAYS, 'content-type': type, ...length, ...headers }
-  for (const [name, value] of Object.entries(all)) response.setHeader(name, value)
-  response.statusCode = status
-  if (method === 'HEAD' || chunks === undefined) response.end(bytes)
-  else await pipeline(Readable.from(chunks), response, { signal })
-}
-
-function isChunks(body: unknown): body is AsyncIterable<string | Buffer> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkAccess, checkHost } from '../admin/access.ts'
 import { type AdminReply, Refusal } from '../admin/route.ts'
+import { send } from '../admin/send.ts'
 import { readBody } from './actions.ts'
 import { ASSETS, asset, HEADERS } from './assets.ts'
 import type { Board } from './board.ts'
@@ -15,6 +16,9 @@ export interface HandlerGate {
 
 /** What Express adds to a request. */
 type Request = IncomingMessage & { originalUrl?: string; body?: unknown }
+
+/** What a reply says that does not say otherwise. */
+const ALWAYS = { 'cache-control': 'no-store', ...HEADERS }
 
 const NO_TOKEN = "there are no actions: the dashboard has no 'token'"
 
@@ -34,13 +38,13 @@ export class Handler {
     response.on('close', () => gone.abort())
     response.on('error', () => {})
     try {
-      await send(request, response, await this.#reply(request, gone.signal), gone.signal)
+      const reply = await this.#reply(request, gone.signal)
+      await send(request, response, reply, ALWAYS, gone.signal)
     } catch (error) {
-      if (response.headersSent) response.destroy()
-      else {
-        const refusal = new Refusal(500, 'FAILED', (error as Error).message)
-        await send(request, response, refusal.reply(), gone.signal)
-      }
+      // Its client has gone, or misses a part.
+      if (gone.signal.aborted || response.headersSent) return void response.destroy()
+      const refusal = new Refusal(500, 'FAILED', (error as Error).message)
+      await send(request, response, refusal.reply(), ALWAYS, gone.signal)
     }
   }
 
@@ -94,38 +98,4 @@ export class Handler {
 
 function nothing(): AdminReply {
   return {}
-}
-
-async function send(
-  { method }: Request,
-  response: ServerResponse,
-  { status = 200, headers = {}, body = '' }: AdminReply,
-  signal: AbortSignal,
-): Promise<void> {
-  const isPlain = typeof body === 'string' || Buffer.isBuffer(body)
-  const isStream = !isPlain && Symbol.asyncIterator in (body as object)
-  const type = isPlain || isStream ? {} : { 'content-type': 'application/json; charset=utf-8' }
-  response.writeHead(status, { 'cache-control': 'no-store', ...HEADERS, ...type, ...headers })
-  if (method === 'HEAD') response.end()
-  else if (!isStream) response.end(isPlain ? body : JSON.stringify(body))
-  else {
-    for await (const chunk of body as AsyncIterable<string>) {
-      if (!response.write(chunk)) await drained(response, signal)
-    }
-    response.end()
-  }
-}
-
-/** Resolves when a reply takes more, or its client has gone. */
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    const done = () => {
-      response.off('drain', done)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    response.on('drain', done)
-    signal.addEventListener('abort', done)
-  })
 }
