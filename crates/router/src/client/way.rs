@@ -112,20 +112,39 @@ impl Way<'_> {
         self.course.replies.mute(mute);
         let taken = self.relay.take(&request, self.course, &mut output.bytes);
         self.course.replies.mute(false);
-        let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
-        let refused = taken.is_err();
         match taken {
-            Ok(Taken::Later) => return Answered::Later,
-            Ok(Taken::Asks(question)) => return Answered::Asks(question),
-            Ok(Taken::Chooses(candidate)) => return Answered::Chooses(candidate),
+            Ok(Taken::Later) => Answered::Later,
+            Ok(Taken::Asks(question)) => Answered::Asks(question),
+            Ok(Taken::Chooses(candidate)) => Answered::Chooses(candidate),
             Ok(Taken::Done) => {
                 if mute {
                     output.bytes.truncate(mark);
                 }
-                return Answered::Owed;
+                Answered::Owed
             }
-            Ok(Taken::Executed) => return self.execute(now, output),
-            Ok(Taken::Made) => {}
+            Ok(Taken::Executed) => self.execute(now, output),
+            own => {
+                let refused = own.is_err();
+                self.reply(own, (args, stand), now, output);
+                // `CLIENT REPLY ON` has a reply.
+                if (mute || refused) && self.state.replying.is_mute() {
+                    output.bytes.truncate(mark);
+                }
+                Answered::Made
+            }
+        }
+    }
+
+    /// Writes a reply of the node's own.
+    fn reply(
+        &mut self,
+        own: Result<Taken, Failure>,
+        (args, stand): (Args<'_>, Stand),
+        now: i64,
+        output: &mut Output,
+    ) {
+        let mut reply = ReplyWriter::new(&mut output.bytes, self.state.protocol);
+        match own {
             Ok(Taken::Said(text)) => reply.simple(text),
             Ok(Taken::Refused(text)) => reply.error(text.as_bytes()),
             Ok(Taken::Local) if concern::is_one(args) => match concern::take(args, self.state) {
@@ -139,6 +158,8 @@ impl Way<'_> {
                 let (killed, state) = (&output.kills[before..], &self.state);
                 self.relay.unblock_killed(killed, state.protocol, state.db);
             }
+            // Written already.
+            Ok(_) => {}
             Err(Failure(text)) => {
                 reply.error(&text);
                 let user = self.state.user.as_deref();
@@ -146,11 +167,6 @@ impl Way<'_> {
                 self.router.refuse(&noted, &text);
             }
         }
-        // `CLIENT REPLY ON` has a reply.
-        if (mute || refused) && self.state.replying.is_mute() {
-            output.bytes.truncate(mark);
-        }
-        Answered::Made
     }
 
     /// Shows other clients what this one is in the middle of.

@@ -130,22 +130,12 @@ impl Relay {
                 _ => self.go_on(request, course, scope, (server, &cursor)).map(Some),
             };
         }
-        let routes = &self.rules.routes;
-        let route = &routes.all()[routes.of(keys.first())];
-        // One that concerns keys of several routes goes where the most careful one says.
-        let is_careful = |route: &Route| {
-            let concern = request.concern.unwrap_or(route.concern);
-            route.read_from == ReadFrom::Primary || concern == Concern::Consistent
-        };
-        let of_key = |key| routes.settled(key).is_none_or(|at| is_careful(&routes.all()[at]));
-        if is_careful(route) || keys.iter().any(of_key) {
-            return Ok(None);
-        }
+        let Some(from) = self.read_from_of(&keys, request) else { return Ok(None) };
         let fence = match keys.is_empty() {
             true => self.router.topology.fences.last(),
             false => self.fence(keys.iter()),
         };
-        let (protocol, db, from) = (request.protocol, request.db, route.read_from);
+        let (protocol, db) = (request.protocol, request.db);
         let demand = Demand { from, fence, protocol, db, partition: home.partition };
         let server = self.server_for(&demand, None)?;
         let link = self.shared_with(server, protocol, db);
@@ -159,6 +149,20 @@ impl Relay {
             Placed { server, demand, request: request.bytes.into(), to, scans, stays: false };
         self.send_as_replica(link, request.bytes, To::Placed(Box::new(placed)));
         Ok(Some(Taken::Done))
+    }
+
+    /// Where the routes of these keys have a read answered; `None` if by the primary. One that concerns
+    /// keys of several routes goes where the most careful one says.
+    fn read_from_of(&self, keys: &KeyList, request: &Request<'_>) -> Option<ReadFrom> {
+        let routes = &self.rules.routes;
+        let is_careful = |route: &Route| {
+            let concern = request.concern.unwrap_or(route.concern);
+            route.read_from == ReadFrom::Primary || concern == Concern::Consistent
+        };
+        let of_key = |key| routes.settled(key).is_none_or(|at| is_careful(&routes.all()[at]));
+        let route = &routes.all()[routes.of(keys.first())];
+        let careful = is_careful(route) || keys.iter().any(of_key);
+        (!careful).then_some(route.read_from)
     }
 
     /// Sends a read over the connection that all share to a server.

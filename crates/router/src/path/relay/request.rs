@@ -4,7 +4,7 @@ use super::checks::check_words;
 use super::homes::DOWN;
 use super::read::Waiter;
 use super::reply::To;
-use super::scope::scope_of_words;
+use super::scope::scope;
 use super::tracking::caching;
 use super::{IN_FLIGHT, Relay};
 use crate::cache::{Concern, Form, KeyList};
@@ -14,10 +14,11 @@ use crate::failure::Failure;
 use crate::path::candidate::Candidate;
 use crate::path::changes::Changes;
 use crate::path::course::{Course, Request, Stand, Taken};
-use crate::path::pending::Scope;
+use crate::path::pending::LinkId;
 use crate::shared::{ClientId, Noted};
 use crate::sight::CommandClass;
 use breakwater_resp::Protocol;
+use std::sync::Arc;
 
 impl Relay {
     /// Takes a request; errors are for the client.
@@ -40,6 +41,7 @@ impl Relay {
         taken
     }
 
+    /// Takes a request that is out of the ordinary, or not in memory.
     fn take_in_turn(
         &mut self,
         request: &Request<'_>,
@@ -49,26 +51,20 @@ impl Relay {
         if let Some(taken) = self.go_on_executing(request.client, course) {
             return Ok(taken);
         }
-        let full = course.replies.len() >= IN_FLIGHT
-            || course.replies.expected() >= self.rules.limits.output;
-        // What is kept in a transaction that is done now waits for its other parts.
-        let waits = full || course.is_settling() || self.detours.has(request.client);
-        if request.stand == Stand::Alone && waits {
+        let alone = request.stand == Stand::Alone;
+        let waits = self.waits_for_replies(request.client, course);
+        if alone && waits {
             return Ok(Taken::Later);
         }
+        let late = alone && self.rest() == 0;
         let learned;
         let listed = catalog::find(request.args);
         let mut known = listed;
-        let late = request.stand == Stand::Alone && self.rest() == 0;
         if known.is_none() && speaks_http(request.args) {
             return Ok(Taken::Local);
         }
         if known.is_none() && request.user.is_some() {
-            if late && self.learned_of(request.args.word(0)).is_none() {
-                course.refuse_transaction();
-                return Err(self.too_late(request, course));
-            }
-            match self.learn(request).inspect_err(|_| course.refuse_transaction())? {
+            match self.learn_in_time(request, course, late)? {
                 Some(answer) => learned = answer,
                 None => return Ok(Taken::Later),
             }
@@ -76,18 +72,8 @@ impl Relay {
         }
         course.takes(known, request);
         check_user(known, request).inspect_err(|_| course.refuse_transaction())?;
-        if let Some(hooks) = request.hooks
-            && request.user.is_some()
-            && let Some(question) = hooks.question(known, request.args)
-        {
-            return Ok(Taken::Asks(question));
-        }
-        if let Some(from) = request.chooses.filter(|_| !course.queues())
-            && request.concern != Some(Concern::Consistent)
-            && let Some(known) = known
-            && let Some(candidate) = Candidate::of(&self.rules, known, request.args, from)
-        {
-            return Ok(Taken::Chooses(candidate));
+        if let Some(asks) = self.asks_hook(known, request, course) {
+            return Ok(asks);
         }
         if late && self.is_lost(listed, known, request, course) {
             let why = self.too_late(request, course);
@@ -95,7 +81,6 @@ impl Relay {
             return Err(why);
         }
         // Whose time is over would be woken at once, again and again, and goes on to hear why it fails.
-        let alone = request.stand == Stand::Alone;
         if alone && !late && self.waits_in_crowd(listed, known, request, course) {
             return Ok(Taken::Later);
         }
@@ -103,6 +88,61 @@ impl Relay {
         let ticket = course.replies.end();
         let taken = self.carry(listed, known, request, course, out, keys.as_ref());
         course.replies.weigh(ticket, request.bytes.len());
+        self.has_taken(taken, known, request, course)
+    }
+
+    /// Whether a client has to be given replies before more of it is taken.
+    fn waits_for_replies(&self, client: ClientId, course: &mut Course) -> bool {
+        let full = course.replies.len() >= IN_FLIGHT
+            || course.replies.expected() >= self.rules.limits.output;
+        // What is kept in a transaction that is done now waits for its other parts.
+        full || course.is_settling() || self.detours.has(client)
+    }
+
+    /// What a command is that the table does not have: as [`Relay::learn`], unless the request is too late
+    /// to wait for that.
+    fn learn_in_time(
+        &mut self,
+        request: &Request<'_>,
+        course: &mut Course,
+        late: bool,
+    ) -> Result<Option<Option<Arc<Known>>>, Failure> {
+        if late && self.learned_of(request.args.word(0)).is_none() {
+            course.refuse_transaction();
+            return Err(self.too_late(request, course));
+        }
+        self.learn(request).inspect_err(|_| course.refuse_transaction())
+    }
+
+    /// What a hook is to be asked before a request is done, if anything: what becomes of it, or the route
+    /// of a key.
+    fn asks_hook(
+        &self,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &Course,
+    ) -> Option<Taken> {
+        if let Some(hooks) = request.hooks
+            && request.user.is_some()
+            && let Some(question) = hooks.question(known, request.args)
+        {
+            return Some(Taken::Asks(question));
+        }
+        let from = request.chooses.filter(|_| !course.queues())?;
+        if request.concern == Some(Concern::Consistent) {
+            return None;
+        }
+        Candidate::of(&self.rules, known?, request.args, from).map(Taken::Chooses)
+    }
+
+    /// A request is on its way, answered or refused, and counted; or has to wait.
+    fn has_taken(
+        &mut self,
+        taken: Result<Taken, Failure>,
+        known: Option<&Known>,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Failure> {
         if let Err(why) = &taken
             && why.0.starts_with(DOWN)
             && self.await_server(request.client)
@@ -110,16 +150,17 @@ impl Relay {
             // The map may say more in a moment.
             return Ok(Taken::Later);
         }
-        if !matches!(taken, Ok(Taken::Later)) {
-            let class = known.map_or(CommandClass::Other, |known| CommandClass::of(known.class));
-            self.batch.request(class);
-            if self.rules.audit.is_some() {
-                self.note_order(known, request);
-            }
-            self.over_with(known, request.client, course);
-            if !self.awaiting.is_empty() {
-                self.awaiting.remove(&request.client);
-            }
+        if matches!(taken, Ok(Taken::Later)) {
+            return taken;
+        }
+        let class = known.map_or(CommandClass::Other, |known| CommandClass::of(known.class));
+        self.batch.request(class);
+        if self.rules.audit.is_some() {
+            self.note_order(known, request);
+        }
+        self.over_with(known, request.client, course);
+        if !self.awaiting.is_empty() {
+            self.awaiting.remove(&request.client);
         }
         taken
     }
@@ -276,6 +317,30 @@ impl Relay {
         self.invalidate(&changes);
         let ticket = course.replies.owe();
         course.pending.add(ticket, link, &scope, writes);
+        self.note_tracked((link, ticket), request, course, &changes, tracked);
+        let (client, protocol) = (request.client, request.protocol);
+        let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
+            (true, Some(form)) => {
+                let joined = None;
+                To::Beside { waiter: Waiter { client, ticket, protocol, joined }, form }
+            }
+            (true, None) => To::read(client, ticket),
+            (false, _) => To::Client { client, ticket, changes, protocol },
+        };
+        self.send(link, request.bytes, to);
+        Ok(Taken::Done)
+    }
+
+    /// Before a request is sent: what its client is to hear of these keys, and is not to hear of its own
+    /// changes.
+    fn note_tracked(
+        &mut self,
+        (link, ticket): (LinkId, u64),
+        request: &Request<'_>,
+        course: &mut Course,
+        changes: &Changes,
+        tracked: Option<(Option<u64>, &KeyList)>,
+    ) {
         let client = request.client;
         let quiet = self.is_quiet_over(link, course);
         let (own, others) = match tracked {
@@ -295,17 +360,6 @@ impl Relay {
                 self.send(link, &caching(), To::Allowed { client, ticket });
             }
         }
-        let protocol = request.protocol;
-        let to = match (known.is_some_and(|known| known.class == Class::Read), form) {
-            (true, Some(form)) => {
-                let joined = None;
-                To::Beside { waiter: Waiter { client, ticket, protocol, joined }, form }
-            }
-            (true, None) => To::read(client, ticket),
-            (false, _) => To::Client { client, ticket, changes, protocol },
-        };
-        self.send(link, request.bytes, to);
-        Ok(Taken::Done)
     }
 }
 
@@ -349,92 +403,4 @@ pub(super) fn form_of(known: Option<&Known>, request: &Request<'_>) -> Option<Fo
 /// The protocol that the store is asked in.
 pub(super) fn spoken(form: Option<Form>, request: &Request<'_>) -> Protocol {
     if form.is_some() { Protocol::Resp3 } else { request.protocol }
-}
-
-/// The keys that a request concerns, and whether it is more than a read of them.
-pub(super) fn scope(
-    known: Option<&Known>,
-    request: &Request<'_>,
-    changes: &Changes,
-) -> (Scope, bool) {
-    let words = request.args;
-    match known {
-        Some(known) if known.class == Class::Read => (scope_of_words(Some(known), words), false),
-        Some(known) if known.class == Class::Other => (Scope::All, true),
-        // Also those that it only reads: nothing behind it may change them first.
-        Some(_) if matches!(changes, Changes::Keys(_)) => (scope_of_words(known, words), true),
-        _ => (changes.scope(), true),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Request, scope};
-    use crate::cache::KeyList;
-    use crate::catalog::{self, Effect};
-    use crate::path::changes::Changes;
-    use crate::path::course::Stand;
-    use crate::path::pending::Scope;
-    use breakwater_resp::{Protocol, RequestParser, write_request};
-
-    /// What a request of these words concerns, and whether it is more than a read.
-    fn scope_of(words: &str) -> (Scope, bool) {
-        let (mut bytes, mut parser) = (vec![], RequestParser::default());
-        write_request(&mut bytes, &words.split(' ').collect::<Vec<_>>());
-        parser.parse(&bytes, true);
-        let args = parser.args(&bytes);
-        let known = catalog::find(args).expect("a command");
-        let mut keys = KeyList::default();
-        let changes = match known.effect(args) {
-            Effect::Nothing => Changes::Nothing,
-            Effect::Everything => Changes::Everything,
-            Effect::Keys(places) => {
-                places.into_iter().for_each(|place| keys.push(args.word(place)));
-                Changes::Keys(keys)
-            }
-        };
-        let request = Request {
-            client: 1,
-            user: None,
-            db: 0,
-            protocol: Protocol::Resp2,
-            concern: None,
-            stand: Stand::Alone,
-            waited: 0,
-            at: 0,
-            hooks: None,
-            chooses: None,
-            args,
-            bytes: &bytes,
-        };
-        scope(Some(known), &request, &changes)
-    }
-
-    #[test]
-    fn a_write_concerns_the_keys_that_it_reads_as_well() {
-        let writes = [
-            ("SORT a ALPHA STORE b", "a b"),
-            ("COPY a b", "a b"),
-            ("RENAME a b", "a b"),
-            ("SUNIONSTORE a b c", "a b c"),
-            ("ZRANGESTORE a b 0 1", "a b"),
-            ("ZUNIONSTORE a 2 b c", "a b c"),
-            ("BITOP AND a b c", "a b c"),
-            ("PFMERGE a b", "a b"),
-            ("GEOSEARCHSTORE a b FROMMEMBER m BYBOX 1 1 m", "a b"),
-            ("GEORADIUS a 1 1 1 m STORE b", "a b"),
-            ("LMOVE a b LEFT LEFT", "a b"),
-            ("SET a 1", "a"),
-        ];
-        for (words, keys) in writes {
-            let (scope, writes) = scope_of(words);
-            assert!(writes, "{words}");
-            for key in keys.split(' ') {
-                assert!(scope.meets(&Scope::of([key.as_bytes()].into_iter())), "{words}: {key}");
-            }
-            assert!(!scope.meets(&Scope::of([&b"other"[..]].into_iter())), "{words}");
-        }
-        assert_eq!(scope_of("MGET a b"), (Scope::of([&b"a"[..], b"b"].into_iter()), false));
-        assert_eq!(scope_of("FLUSHALL"), (Scope::All, true));
-    }
 }

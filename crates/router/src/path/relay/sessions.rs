@@ -11,6 +11,7 @@ use crate::command;
 use crate::failure::Failure;
 use crate::path::course::{Course, Request, Stand, Taken};
 use crate::path::hold::Hold;
+use crate::path::pending::LinkId;
 use crate::path::transaction::Transaction;
 use crate::shared::ClientId;
 use breakwater_resp::{ReplyWriter, number};
@@ -95,25 +96,7 @@ impl Relay {
                 reply.bulk(request.args.get(1).unwrap_or_default());
                 Ok(Taken::Made)
             }
-            "select"
-                if self.clustered()
-                    && known.takes(request.args.len())
-                    && command::database(request.args.word(1)).is_ok_and(|db| db != 0) =>
-            {
-                Err("ERR SELECT is not allowed in cluster mode".into())
-            }
-            "select" if known.takes(request.args.len()) => {
-                match (own, command::database(request.args.word(1))) {
-                    (Some(id), Ok(db)) => {
-                        let ticket = course.replies.owe();
-                        let step = Step::Select { client: request.client, ticket, db };
-                        self.send(id, request.bytes, To::Session(step));
-                        course.settle(ticket);
-                        Ok(Taken::Done)
-                    }
-                    _ => Ok(Taken::Local),
-                }
-            }
+            "select" if known.takes(request.args.len()) => self.select(request, course, own),
             "hello" if own.is_some() && changes_protocol(request) => {
                 Err("ERR the protocol cannot change while keys are watched".into())
             }
@@ -126,20 +109,50 @@ impl Relay {
             "info" => Ok(self.inform(request, course)),
             "reset" if request.args.len() == 1 => Ok(self.reset(request, course)),
             "client|pause" | "client|unpause" | "client|unblock" => {
-                if request.user.is_none() {
-                    return Err("NOAUTH Authentication required.".into());
-                }
-                check_words(known, request)?;
-                match &*known.name {
-                    "client|pause" => self.pause(request),
-                    "client|unpause" => Ok(self.unpause()),
-                    _ => self.unblock(request, course, out),
-                }
+                self.hold_up(known, request, course, out)
             }
             "client|tracking" | "client|caching" | "client|trackinginfo" | "client|getredir" => {
                 self.track(known, request, course, out)
             }
             _ => Ok(Taken::Local),
+        }
+    }
+
+    /// Chooses a database: in the store as well, where a client has a connection of its own.
+    fn select(
+        &mut self,
+        request: &Request<'_>,
+        course: &mut Course,
+        own: Option<LinkId>,
+    ) -> Result<Taken, Failure> {
+        let Ok(db) = command::database(request.args.word(1)) else { return Ok(Taken::Local) };
+        if self.clustered() && db != 0 {
+            return Err("ERR SELECT is not allowed in cluster mode".into());
+        }
+        let Some(id) = own else { return Ok(Taken::Local) };
+        let ticket = course.replies.owe();
+        let step = Step::Select { client: request.client, ticket, db };
+        self.send(id, request.bytes, To::Session(step));
+        course.settle(ticket);
+        Ok(Taken::Done)
+    }
+
+    /// Holds up clients, or lets one go on.
+    fn hold_up(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+        out: &mut Vec<u8>,
+    ) -> Result<Taken, Failure> {
+        if request.user.is_none() {
+            return Err("NOAUTH Authentication required.".into());
+        }
+        check_words(known, request)?;
+        match &*known.name {
+            "client|pause" => self.pause(request),
+            "client|unpause" => Ok(self.unpause()),
+            _ => self.unblock(request, course, out),
         }
     }
 

@@ -68,21 +68,26 @@ impl Relay {
         }
         let name = &*known.name;
         match known.class {
-            Class::Exec => return self.exec(request, course),
-            Class::Discard => return Ok(self.discard(request, course)),
-            Class::Multi => return Ok(Taken::Refused("ERR MULTI calls can not be nested")),
-            Class::Watch => return Ok(Taken::Refused("ERR WATCH inside MULTI is not allowed")),
-            Class::Local if matches!(name, "quit" | "reset") => {
-                return Ok(match name {
-                    "reset" => self.reset(request, course),
-                    _ => Taken::Local,
-                });
-            }
+            Class::Exec => self.exec(request, course),
+            Class::Discard => Ok(self.discard(request, course)),
+            Class::Multi => Ok(Taken::Refused("ERR MULTI calls can not be nested")),
+            Class::Watch => Ok(Taken::Refused("ERR WATCH inside MULTI is not allowed")),
+            Class::Local if name == "reset" => Ok(self.reset(request, course)),
+            Class::Local if name == "quit" => Ok(Taken::Local),
             _ if matches!(name, "save" | "shutdown" | "sync" | "psync") => {
-                return Err(Refusal::Kept(NOT_QUEUED.into()));
+                Err(Refusal::Kept(NOT_QUEUED.into()))
             }
-            _ => {}
+            _ => self.queue(known, request, course),
         }
+    }
+
+    /// Queues a request of a transaction.
+    fn queue(
+        &mut self,
+        known: &Known,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Taken, Refusal> {
         let span = self.span(Some(known), request);
         if span == Span::Several {
             return Err(Refusal::Kept(CROSSSLOT.into()));
@@ -91,25 +96,31 @@ impl Relay {
         let scope = scope_of_words(Some(known), request.args);
         let limit = self.rules.limits.waiting;
         if let Some(transaction) = &mut course.transaction {
-            if name == "select"
+            if known.name == "select"
                 && self.router.topology.cluster.is_none()
                 && let Ok(db) = command::database(request.args.word(1))
             {
                 transaction.db = Some(db);
             }
-            let own = match known.class {
-                Class::Local if name == "ping" => transaction.has_own(),
-                Class::Local => !matches!(name, "echo" | "select" | "info"),
-                _ if self.is_of_users(known) => true,
-                Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
-                _ => false,
-            };
+            let own = self.does_itself(known, transaction);
             transaction.queue(request.bytes, own, limit).map_err(Refusal::Kept)?;
             transaction.spans(span);
             transaction.scope.merge(scope);
             transaction.changes.merge(changes);
         }
         Ok(Taken::Said("QUEUED"))
+    }
+
+    /// Whether the node does a command of a transaction itself, when the store has done the others.
+    fn does_itself(&self, known: &Known, transaction: &Transaction) -> bool {
+        let name = &*known.name;
+        match known.class {
+            Class::Local if name == "ping" => transaction.has_own(),
+            Class::Local => !matches!(name, "echo" | "select" | "info"),
+            _ if self.is_of_users(known) => true,
+            Class::Subscribes | Class::Monitors | Class::Refused(_) => true,
+            _ => false,
+        }
     }
 
     fn discard(&mut self, request: &Request<'_>, course: &mut Course) -> Taken {
@@ -154,8 +165,7 @@ impl Relay {
             let why = "EXECABORT Transaction discarded because of previous errors.";
             return Err(Refusal::Ended(why.into()));
         }
-        let (whole, db, span) = (transaction.whole(), transaction.db, transaction.span());
-        let scope = transaction.scope.clone();
+        let (db, span, scope) = (transaction.db, transaction.span(), transaction.scope.clone());
         self.look();
         let held = self.own(request.client, course);
         let own = held.is_some() || db.is_some();
@@ -169,26 +179,34 @@ impl Relay {
             true => self.pin(server, request, course),
             false => self.link_for_whole(server, request, course, &scope),
         });
-        let id = match link {
-            Ok(Some(id)) => id,
-            Ok(None) => return Ok(Taken::Later),
+        match link {
+            Ok(Some(id)) => Ok(self.send_queued(id, own, request, course)),
+            Ok(None) => Ok(Taken::Later),
             Err(why) if why.0.starts_with(DOWN) && self.await_server(request.client) => {
-                return Ok(Taken::Later);
+                Ok(Taken::Later)
             }
             Err(why) => {
                 self.unwatch(request, course);
-                return Err(Refusal::Ended(why));
+                Err(Refusal::Ended(why))
             }
-        };
-        let splits = course.transaction.as_ref().is_some_and(Transaction::has_own);
-        // A part of what the node does may be answered though the rest is not.
-        let muted = splits && course.replies.mute(false);
-        let (client, ticket) = (request.client, course.replies.owe());
-        if let Some(transaction) = &course.transaction {
-            course.execution = transaction.execution(ticket, muted);
         }
+    }
+
+    /// Sends what a client has queued, over its `own` connection or the one that all share.
+    fn send_queued(
+        &mut self,
+        id: LinkId,
+        own: bool,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Taken {
         let transaction = course.transaction.take().unwrap_or_default();
-        let (changes, reads) = (transaction.changes, transaction.reads);
+        // A part of what the node does may be answered though the rest is not.
+        let muted = transaction.has_own() && course.replies.mute(false);
+        let (client, ticket) = (request.client, course.replies.owe());
+        course.execution = transaction.execution(ticket, muted);
+        let whole = transaction.whole();
+        let Transaction { changes, reads, scope, db, .. } = transaction;
         if self.is_quiet_over(id, course) {
             self.send_quietly(id, (client, ticket), course, whole.clone(), reads);
         }
@@ -208,7 +226,7 @@ impl Relay {
                 }
             }
         }
-        Ok(if course.execution.is_some() { Taken::Later } else { Taken::Done })
+        if course.execution.is_some() { Taken::Later } else { Taken::Done }
     }
 
     /// What becomes of an `EXEC` that was sent already, whose client does a part of it here.
