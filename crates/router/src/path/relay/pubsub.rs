@@ -85,16 +85,8 @@ impl Relay {
         if !begins {
             return Ok(self.end_topics(kind, request, course, out));
         }
-        for channel in request.args.from(1).iter() {
-            let Some(server) = self.tells(kind, channel)? else { continue };
-            if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
-                && self.refuses(shared)
-            {
-                if kind == Kind::Shard && self.await_server(request.client) {
-                    return Ok(Taken::Later);
-                }
-                return Err(Failure::because(&self.reason(shared)));
-            }
+        if !self.are_told(kind, request)? {
+            return Ok(Taken::Later);
         }
         let (mut fresh, mut added, mut bytes) = (false, vec![], vec![]);
         for channel in request.args.from(1).iter() {
@@ -120,6 +112,22 @@ impl Relay {
         course.confirms = Some(ticket);
         self.ask_ear(client, ticket, bytes, added);
         Ok(Taken::Done)
+    }
+
+    /// Whether the servers that tell of what a client subscribes to can be asked, or it has to wait for one.
+    fn are_told(&mut self, kind: Kind, request: &Request<'_>) -> Result<bool, Failure> {
+        for channel in request.args.from(1).iter() {
+            let Some(server) = self.tells(kind, channel)? else { continue };
+            if let Some(&shared) = self.shared.get(&(server, request.protocol, request.db))
+                && self.refuses(shared)
+            {
+                if kind == Kind::Shard && self.await_server(request.client) {
+                    return Ok(false);
+                }
+                return Err(Failure::because(&self.reason(shared)));
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a client has asked for a topic that does not stand yet.
