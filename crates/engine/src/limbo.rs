@@ -92,6 +92,7 @@ pub(crate) struct Freed {
 
 impl Limbo {
     /// Bytes unlinked and not freed.
+    #[inline]
     pub(crate) fn bytes(&self) -> u64 {
         // What has left had come before. Acquire pairs with the release of those who let it leave.
         let left = self.left.load(Ordering::Acquire);

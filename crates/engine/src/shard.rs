@@ -200,6 +200,13 @@ impl Shard {
         self.collect_below(ledger, &mut None)
     }
 
+    /// As [`Shard::collect`], where there is seldom anything.
+    #[cold]
+    #[inline(never)]
+    fn collect_rest(&self, ledger: &Ledger) {
+        self.collect(ledger);
+    }
+
     /// As [`Shard::collect`], for one shard after the other: they share the horizon, which is found when
     /// the first of them needs it.
     pub(crate) fn collect_below(&self, ledger: &Ledger, horizon: &mut Option<u64>) -> bool {
@@ -291,6 +298,7 @@ impl ShardRef<'_> {
             if lane.release(bytes as u64) {
                 self.release(lane.thin());
             }
+            self.free_what_waits();
             return;
         }
         // SAFETY: pinned.
@@ -335,8 +343,18 @@ impl ShardRef<'_> {
             // SAFETY: unlinked, and no other thread is reading.
             let bytes = unsafe { entry.destroy(self.here.spares(), linked) };
             self.shard.account.release(&self.shared.ledger, bytes as u64);
+            self.free_what_waits();
         } else {
             self.shard.defer_entry(&self.shared.ledger, entry);
+        }
+    }
+
+    /// Frees some of what has waited for others, for a thread that is alone: what it removes itself does not
+    /// wait, and so does not have freeing tried.
+    #[inline(always)]
+    fn free_what_waits(&self) {
+        if self.shard.limbo.bytes() > 0 {
+            self.shard.collect_rest(&self.shared.ledger);
         }
     }
 }
