@@ -66,40 +66,42 @@ test('a tag that a worker revalidates is revalidated here', async t => {
 test('nothing is served that is older than a revalidation that has returned elsewhere', async t => {
   const handler = createUseCacheHandler({ name: 'worker race', max: 10 })
   const now = () => performance.timeOrigin + performance.now()
-  // When the last revalidation that has returned began, in microseconds.
-  const returned = new BigInt64Array(new SharedArrayBuffer(8))
+  // When the last revalidation that has returned began, in microseconds, and how often this thread was served
+  // after one.
+  const shared = new BigInt64Array(new SharedArrayBuffer(16))
+  const [RETURNED, SERVED] = [0, 1]
   let ended = false
   const worker = inWorker(
     `
-    const returned = require('node:worker_threads').workerData
+    const shared = require('node:worker_threads').workerData
     const { createUseCacheHandler } = require('breakwater/nextjs')
     const handler = createUseCacheHandler({ name: 'worker race', max: 10 })
-    for (let i = 0; i < 20_000; i++) {
+    // As long as it takes for the other thread to be served in between.
+    for (let i = 0; i < 20_000 || Atomics.load(shared, ${SERVED}) === 0n; i++) {
       const began = BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000))
       await handler.updateTags(['a'])
-      Atomics.store(returned, 0, began)
+      Atomics.store(shared, ${RETURNED}, began)
       // Long enough for the other thread to store and read.
       if (i % 4 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.1)
     }`,
-    returned,
+    shared,
   ).then(() => {
     ended = true
   })
   const times = { stale: 30, revalidate: 60, expire: 3600 }
-  let served = 0
   while (!ended) {
     const value = new Blob(['value']).stream()
     await handler.set('key', Promise.resolve({ value, tags: ['a'], timestamp: now(), ...times }))
     for (let j = 0; j < 5; j++) {
-      const least = Number(Atomics.load(returned, 0)) / 1000
+      const least = Number(Atomics.load(shared, RETURNED)) / 1000
       const entry = await handler.get('key', [])
       if (entry === undefined) continue
-      if (least > 0) served += 1
+      if (least > 0) Atomics.add(shared, SERVED, 1n)
       if (entry.timestamp < least) t.fail(`${entry.timestamp} was served after ${least}`)
     }
     // Lets the worker's message in.
     await new Promise(resolve => setImmediate(resolve))
   }
   await worker
-  t.true(served > 0)
+  t.true(Atomics.load(shared, SERVED) > 0n)
 })
