@@ -52,10 +52,16 @@ test('counters and gauges of a cache reach a StatsD daemon', async t => {
   t.timeout(60_000)
   const { port, ask } = await statsd(t)
   await promisify(execFile)(process.execPath, [example, `127.0.0.1:${port}`])
-  let counters = ''
-  while (!counters.includes('breakwater.cache.reads')) counters = await ask('counters')
-  t.regex(counters, /'breakwater\.cache\.reads\.pages\.hit': 2\b/)
-  t.regex(counters, /'breakwater\.cache\.reads\.pages\.miss': 2\b/)
-  t.regex(counters, /'breakwater\.cache\.loads\.pages': 2\b/)
-  t.regex(await ask('gauges'), /'breakwater\.cache\.entries\.pages': 2\b/)
+  const expected: [kind: string, name: string][] = [
+    ['counters', 'breakwater.cache.reads.pages.hit'],
+    ['counters', 'breakwater.cache.reads.pages.miss'],
+    ['counters', 'breakwater.cache.loads.pages'],
+    ['gauges', 'breakwater.cache.entries.pages'],
+  ]
+  for (const [kind, name] of expected) {
+    let all = ''
+    // Each may be in a packet of its own.
+    while (!all.includes(`'${name}':`)) all = await ask(kind)
+    t.regex(all, new RegExp(`'${name.replaceAll('.', '\\.')}': 2\\b`))
+  }
 })
