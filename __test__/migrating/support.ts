@@ -44,7 +44,8 @@ export async function inProcess<V>(
 ): Promise<Cache<string, V>> {
   const { client } = await connect(t, 'ioredis', port)
   // Long enough for a machine that is busy.
-  const tier = renamed(redisTier(client, { timeout: '20s', ...given }), name)
+  const patient = { timeout: '20s', invalidation: { bound: '20s' } } as const
+  const tier = renamed(redisTier(client, { ...patient, ...given }), name)
   const cache = new Cache<string, V>({
     name: `${name} ${Math.random()}`,
     max: 1000,

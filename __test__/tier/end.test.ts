@@ -62,7 +62,7 @@ for (const library of ['ioredis', 'node-redis'] as const) {
       const sessions = hosts.map(host => {
         host.lost = () => void told.push('lost')
         host.regained = () => void told.push('regained')
-        return redisTier(client, { timeout: '20s' }).open(host)
+        return redisTier(client, { timeout: '20s', invalidation: { bound: '20s' } }).open(host)
       })
       await Promise.all(sessions.map(({ ready }) => ready))
       t.is(told.splice(0).join(), Array(12).fill('regained').join())
@@ -97,7 +97,7 @@ check('nothing is sent behind a QUIT, which would cost the caller its answer', a
     of.on('error', () => {})
     if (of.status !== 'ready') await once(of, 'ready')
     const host = new Host(`quit${Math.random()}`)
-    const session = redisTier(of, { timeout: '20s' }).open(host)
+    const session = redisTier(of, { timeout: '20s', invalidation: { bound: '20s' } }).open(host)
     await session.ready
     t.true(await session.set('k', fresh('v')))
     const sent: string[] = []

@@ -22,7 +22,8 @@ async function open(
   const cache = new Cache<string, string>({
     name: `local ${Math.random()}`,
     max: 100,
-    tier: tier(client, { timeout: '20s', ...given }),
+    // Long enough for a machine that is busy.
+    tier: tier(client, { timeout: '20s', invalidation: { bound: '20s' }, ...given }),
     loader: key => `${key} ${++counts.loads}`,
     ...options,
   })

@@ -164,7 +164,8 @@ for (const library of libraries) {
         t.is((await session.get('k'))?.encoded, 'new')
       }
       const other = await connect(t, library, second.port)
-      const beside = redisTier(other.client, { timeout: '20s', invalidation: { mode } })
+      const patient = { timeout: '20s', invalidation: { mode, bound: '20s' } } as const
+      const beside = redisTier(other.client, patient)
       const writer = beside.open(new Host(host.name))
       t.teardown(() => writer.close())
       await writer.ready

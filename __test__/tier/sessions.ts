@@ -118,15 +118,21 @@ export class Host implements TierHost {
 
 let names = 0
 
-/** A cache of its own name over a client, until the test ends; by default it hears of nothing. */
+/**
+ * A cache of its own name over a client, until the test ends; by default it hears of nothing. What it waits
+ * for may take long on a busy machine.
+ */
 export function openSession(
   t: ExecutionContext,
   client: object,
   options: RedisTierOptions = {},
   name = `cache:${process.pid}:${names++}`,
+  timers = timersOf(undefined),
 ): { session: TierSession; host: Host } {
-  const host = new Host(name)
-  const session = redisTier(client, { timeout: '20s', invalidation: false, ...options }).open(host)
+  const host = new Host(name, timers)
+  const hears = typeof options.invalidation === 'object'
+  const invalidation = hears && { bound: '20s', ...(options.invalidation as object) }
+  const session = redisTier(client, { timeout: '20s', ...options, invalidation }).open(host)
   t.teardown(() => session.close())
   return { session, host }
 }

@@ -192,7 +192,8 @@ fleet('what is set up behind sentinels holds as well', async t => {
     if (client instanceof Redis) await once(client, 'ready')
     else await (client as ReturnType<typeof createSentinel>).connect()
     const host = new Host(`c${Math.random()}`)
-    const session = sessionOf(t, client, { timeout: '20s', invalidation: { mode: 'bus' } }, host)
+    const given = { timeout: '20s', invalidation: { mode: 'bus', bound: '20s' } } as const
+    const session = sessionOf(t, client, given, host)
     await session.ready
     t.true(await session.set('k', fresh('v')), way)
     t.is(await ask(5, 'EXISTS', `${host.name}:k`), 1, way)

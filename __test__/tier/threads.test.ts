@@ -46,7 +46,8 @@ class Thread {
 async function fleet(t: ExecutionContext, mode: 'tracking' | 'bus', { start }: ServerKind) {
   const { port } = await start(t)
   const tierName = 'shared'
-  const invalidation = { mode } as const
+  // Long enough for a machine that is busy: what clears a cache is told to nobody but by a loss.
+  const invalidation = { mode, bound: '20s' } as const
   const data = { name: `c${Math.random()}`, tierName, redisPort: port, invalidation }
   const [one, two] = [await Thread.open(t, data), await Thread.open(t, data)]
   const { client } = await connect(t, 'ioredis', port)
