@@ -162,9 +162,12 @@ export abstract class LoadingCache<K extends CacheKey = string, V = unknown> ext
     options?: FetchOptions<K, V>,
   ): V | undefined | Promise<V | undefined> {
     checkLoader('loader', loader)
+    if (options === undefined || options === null) {
+      return this.#nearHit(key) ?? this.loading.fetch(key, loader, undefined)
+    }
     checkFetchOptions(options)
-    const copy = options?.fresh === true ? undefined : this.#nearHit(key)
-    return copy ?? this.loading.fetch(key, loader, options ?? undefined)
+    const copy = options.fresh === true ? undefined : this.#nearHit(key)
+    return copy ?? this.loading.fetch(key, loader, options)
   }
 
   /**
