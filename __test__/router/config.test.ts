@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { fieldsOf } from '../docs/code.ts'
 import { difference, same } from '../docs/page.ts'
 import { folderOf } from '../helpers/folders.ts'
-import { Raw, serve } from './support.ts'
+import { Raw, serve, serveWith } from './support.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const ROUTER = new URL('../../dist/router/index.js', import.meta.url).href
@@ -107,22 +107,17 @@ test('a file that is not there, is broken, or is one of two ends with 1, and sho
 test('the environment wins over the file, and a flag over both', async t => {
   const dir = folder(t, { 'c.json': '{ "password": "of the file", "listen": { "port": 0 } }' })
   const config = ['--config', join(dir, 'c.json'), '--threads', '1']
-  const enters = async (password: string, ...flags: string[]) => {
-    const { port } = await serve(t, ...config, ...flags)
+  const enters = async (env: NodeJS.ProcessEnv, password: string, ...flags: string[]) => {
+    const { port } = await serveWith(t, env, ...config, ...flags)
     const client = await Raw.open(t, port)
     return (await client.send('AUTH', password)) === '+OK\r\n'
   }
-  t.true(await enters('of the file'))
-  t.true(await enters('of a flag', '--requirepass', 'of a flag'))
-  const before = process.env.BREAKWATER_PASSWORD
-  process.env.BREAKWATER_PASSWORD = 'of the environment'
-  try {
-    t.true(await enters('of the environment'))
-    t.true(await enters('of a flag', '--requirepass', 'of a flag'))
-  } finally {
-    if (before === undefined) delete process.env.BREAKWATER_PASSWORD
-    else process.env.BREAKWATER_PASSWORD = before
-  }
+  t.true(await enters({}, 'of the file'))
+  t.true(await enters({}, 'of a flag', '--requirepass', 'of a flag'))
+  // Of that process alone: others are started meanwhile.
+  const env = { BREAKWATER_PASSWORD: 'of the environment' }
+  t.true(await enters(env, 'of the environment'))
+  t.true(await enters(env, 'of a flag', '--requirepass', 'of a flag'))
 })
 
 test('what is wrong in the environment is told by the name of the variable, and no secret is', t => {
