@@ -292,6 +292,12 @@ async function scan(client: Raw, options: string[]): Promise<string[]> {
   return [...found].sort()
 }
 
+/**
+ * How many lives of keys were invented: so many millions of seconds, or of milliseconds. No key ends while it
+ * is asked for, and no two live equally long: of equal ones, GT and LT would tell how fast a server is.
+ */
+let spans = 0
+
 /** A command drawn by chance: mostly sensible, sometimes not. */
 function invent(draw: () => number): Words {
   const pick = <T>(from: readonly T[]): T => from[Math.floor(draw() * from.length)]!
@@ -304,7 +310,8 @@ function invent(draw: () => number): Words {
     ])
   const integer = () =>
     pick(['0', '1', '-1', '5', '-3', '100', 'x', '1.5', '', '9223372036854775807'])
-  const span = () => pick(['1000', '100000', '-5', '0', 'x', '5000', '9223372036854775807'])
+  const long = () => `${1_000_000 * ++spans}`
+  const span = () => pick([long(), long(), long(), '-5', '0', 'x', '9223372036854775807'])
   const flags = (words: string[]) => words.filter(() => draw() < 0.25)
   const command: Words = pick<() => Words>([
     () => ['GET', key()],
