@@ -1,11 +1,13 @@
 // The module of hooks: how it is given, loaded, refused and reloaded; threads that end while hooks run.
 import { once } from 'node:events'
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { createRouter, defineHooks } from 'breakwater/router'
+import { folderOf } from '../../helpers/folders.ts'
 import { hasRedis } from '../store/support.ts'
 import { encode, PLAIN, Raw, redis, run, serve } from '../support.ts'
 import { hookWarnings, moduleOf, routerOf } from './support.ts'
@@ -119,16 +121,23 @@ test('options of hooks that cannot be say so at once', t => {
 })
 
 test('a reload takes hooks out of force while clients wait for them, and answers these', async t => {
-  const hooks = moduleOf(
-    t,
-    `{ onCommand: { commands: ['get'], async: true, deadline: '60s', handle: () => new Promise(resolve => setTimeout(resolve, 200, { answer: 'old' })) } }`,
-  )
   for (const driver of ['native', 'net'] as const) {
+    // It answers once there is a file.
+    const goes = join(folderOf(t, 'goes'), 'goes')
+    const hooks = moduleOf(
+      t,
+      `{ onCommand: { commands: ['get'], async: true, deadline: '60s', async handle() {
+        const { existsSync } = await import('node:fs')
+        while (!existsSync(${JSON.stringify(goes)})) await new Promise(resolve => setTimeout(resolve, 5))
+        return { answer: 'old' }
+      } } }`,
+    )
     const { router, port } = await routerOf(t, { driver, threads: 1, hooks })
     const client = await Raw.open(t, port)
     client.write(Buffer.concat([encode(['GET', 'a']), encode(['GET', 'a'])]))
     while (router.stats().hooks.asked === 0) await sleep(5)
     await router.reload({ driver, threads: 1, maxBytes: '16mb' })
+    writeFileSync(goes, '')
     t.deepEqual((await client.replies(2)).map(String), ['$3\r\nold\r\n', '$-1\r\n'])
   }
 })
