@@ -50,7 +50,7 @@ for (const driver of ['native', 'net'] as const) {
       const tls = { cert, key, ca: authority.cert, authClients: 'optional' } as const
       const hooks = `{
         onConnect: {
-          ${later ? 'async: true,' : ''}
+          ${later ? "async: true, deadline: '60s'," : ''}
           handle: ${later ? 'async' : ''} ({ certificate }) => certificate
             ? { label: [certificate.common, certificate.dns, certificate.uris].join(' ') }
             : { refuse: 'NO without a certificate' },

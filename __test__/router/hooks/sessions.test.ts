@@ -15,7 +15,7 @@ const hooks = (later: boolean) => `(() => {
     onCommand: [
       { commands: ['echo'], handle: () => ({ answer: asked.splice(0).join(', ') }) },
       {
-        ${later ? "async: true, deadline: '5s'," : ''}
+        ${later ? "async: true, deadline: '60s'," : ''}
         handle: ${later ? 'async' : ''} ({ command, args: [first = ''], queued }) => {
           asked.push([command, first, queued ? 'queued' : ''].filter(Boolean).join(' '))
           if (first === 'refused') return { refuse: 'NO' }
