@@ -2,25 +2,45 @@
 // remembers of all others is not asked for again.
 import test, { type ExecutionContext } from 'ava'
 import { createRouter } from 'breakwater/router'
+import { Ring } from '../../../src/routing/index.ts'
 import { Raw, redis, type Served } from '../support.ts'
-import { calls, hasRedis, ringOf, texts } from './support.ts'
+import { calls, hasRedis, texts } from './support.ts'
 
 const several = hasRedis ? test : test.skip
 const COUNT = 2_000
 const keys = Array.from({ length: COUNT }, (_, at) => `user:${at}`)
 
+/** A store with a name, by which keys are placed: by its port, some would have far more of them than others. */
+interface Named extends Served {
+  name: string
+}
+
+const named = async (t: ExecutionContext, name: string): Promise<Named> => ({
+  ...(await redis(t)),
+  name,
+})
+
+const ringOf = (stores: readonly Named[]): Ring =>
+  new Ring(
+    stores.map(({ name }) => name),
+    { hashTags: true },
+  )
+
 /** A node in this process, in front of these stores. */
-async function start(t: ExecutionContext, stores: readonly Served[], whenDown?: 'next') {
-  const options = (of: readonly Served[]) => ({
+async function start(t: ExecutionContext, stores: readonly Named[], whenDown?: 'next') {
+  const options = (of: readonly Named[]) => ({
     threads: 2,
     maxBytes: '64mb' as const,
-    store: { ring: of.map(({ port }) => `redis://127.0.0.1:${port}`), whenDown },
+    store: {
+      ring: of.map(({ port, name }) => ({ url: `redis://127.0.0.1:${port}`, name })),
+      whenDown,
+    },
     routes: ['*,ttl=10m,jitter=0,negativeTtl=10m'],
   })
   const router = createRouter(options(stores))
   t.teardown(() => router.close())
   const { port } = await router.listen({ port: 0 })
-  const reload = (of: readonly Served[]) => router.reload(options(of))
+  const reload = (of: readonly Named[]) => router.reload(options(of))
   return { client: await Raw.open(t, port), reload, router }
 }
 
@@ -42,7 +62,8 @@ async function missesOf(
   return (await asked(t, stores)) - before
 }
 
-const five = (t: ExecutionContext) => Promise.all(Array.from({ length: 5 }, () => redis(t)))
+const five = (t: ExecutionContext) =>
+  Promise.all(['one', 'two', 'three', 'four', 'five'].map(name => named(t, name)))
 const near = (t: ExecutionContext, count: number) =>
   t.true(count > COUNT * 0.2 * 0.8 && count < COUNT * 0.2 * 1.2, `${count} of ${COUNT} moved`)
 
@@ -55,9 +76,9 @@ several(
     for (const key of keys) await client.send('SET', key, key)
     t.is(await missesOf(t, client, stores), COUNT)
     t.is(await missesOf(t, client, stores), 0, 'all is remembered')
-    const [left, ...four] = stores as [Served, ...Served[]]
+    const [left, ...four] = stores as [Named, ...Named[]]
     const before = ringOf(stores)
-    const hers = keys.filter(key => before.locate(key) === `127.0.0.1:${left.port}`)
+    const hers = keys.filter(key => before.locate(key) === left.name)
     t.deepEqual((await reload(four)).changed, ['store.ring'])
     near(t, hers.length)
     t.is(await missesOf(t, client, stores), hers.length, 'no other key is asked for')
@@ -67,10 +88,11 @@ several(
     await gone.send('SET', hers[0]!, 'of another time')
     t.deepEqual(await texts(client, 'GET', hers[0]!), ['(nil)'])
     // Another one joins.
-    const joined = await redis(t)
+    const joined = await named(t, 'six')
     await reload([...four, joined])
     const after = ringOf([...four, joined])
-    const moved = keys.filter(key => ringOf(four).locate(key) !== after.locate(key))
+    const without = ringOf(four)
+    const moved = keys.filter(key => without.locate(key) !== after.locate(key))
     near(t, moved.length)
     t.is(await missesOf(t, client, [...four, joined]), moved.length)
     for (const key of moved.slice(0, 20)) t.is(await client.send('SET', key, 'new'), '+OK\r\n')
@@ -89,8 +111,9 @@ several('one that is lost costs its own keys, and its return as well, and no oth
   const { client } = await start(t, stores, 'next')
   for (const key of keys) await client.send('SET', key, key)
   await missesOf(t, client, stores)
-  const [lost, ...four] = stores as [Served, ...Served[]]
-  const hers = keys.filter(key => ringOf(stores).locate(key) === `127.0.0.1:${lost.port}`)
+  const [lost, ...four] = stores as [Named, ...Named[]]
+  const before = ringOf(stores)
+  const hers = keys.filter(key => before.locate(key) === lost.name)
   const others = keys.filter(key => !hers.includes(key))
   near(t, hers.length)
   await lost.stop('SIGKILL')
