@@ -31,6 +31,15 @@ function written(t: ExecutionContext, name: string, text: string): string {
   return file
 }
 
+/** Clients that came by a token before that was over: by one that lasts longer, if they were too slow. */
+async function inTime<T>(come: (exp: number) => Promise<T>): Promise<T> {
+  for (let life = 2; ; life *= 2) {
+    const exp = inSeconds(life)
+    const came = await come(exp)
+    if (Date.now() < exp * 1000) return came
+  }
+}
+
 /** A token with a signature by a secret, whatever its header says. */
 function sealed(header: object, claims: object, secret: string | Buffer): string {
   const encoded = (part: string) => Buffer.from(part).toString('base64url')
@@ -74,17 +83,17 @@ for (const driver of ['native', 'net'] as const) {
     const { token, file } = issuer('EdDSA')
     const keys = [written(t, 'key.pem', file)]
     const { port } = await node(t, { driver, users: [ADA], tokens: { keys } })
-    const open = async (claims: object, ...then: string[]) => {
+    const come = async (exp: number, ...then: string[]) => {
       const client = await Raw.open(t, port)
-      t.is(await client.send('AUTH', token(claims)), '+OK\r\n')
+      const said = await client.send('AUTH', token({ sub: 'ada', exp }))
       if (then.length > 0) await client.send(...then)
-      return client
+      return { client, said }
     }
-    const short = { sub: 'ada', exp: inSeconds(2) }
-    const ended = [await open(short), await open(short, 'SUBSCRIBE', 'news')]
-    const stays = await open({ sub: 'ada', exp: inSeconds(600) })
-    for (const client of ended) t.is(String(await client.rest()), '')
-    t.is(await stays.send('PING'), '+PONG\r\n')
+    const ended = await inTime(async exp => [await come(exp), await come(exp, 'SUBSCRIBE', 'news')])
+    const stays = await come(inSeconds(600))
+    for (const { said } of [...ended, stays]) t.is(said, '+OK\r\n')
+    for (const { client } of ended) t.is(String(await client.rest()), '')
+    t.is(await stays.client.send('PING'), '+PONG\r\n')
   })
 }
 
@@ -98,21 +107,26 @@ compared('in front of a store, blocked clients and transactions end with their t
     users: [ADA],
     tokens: { keys },
   })
-  const short = token({ sub: 'ada', exp: inSeconds(3) })
-  const clients = await Promise.all(
-    [['BLPOP', 'nothing', '0'], ['MULTI'], ['SUBSCRIBE', 'news'], ['MONITOR']].map(async words => {
-      const client = await Raw.open(t, port)
-      t.is(await client.send('AUTH', short), '+OK\r\n')
-      if (words[0] === 'BLPOP') client.write(`${words.join(' ')}\r\n`)
-      else await client.send(...words)
-      if (words[0] === 'MULTI') t.is(await client.send('SET', 'never', 'x'), '+QUEUED\r\n')
-      return client
-    }),
+  const come = async (exp: number, ...words: string[]) => {
+    const client = await Raw.open(t, port)
+    const said = [await client.send('AUTH', token({ sub: 'ada', exp }))]
+    if (words[0] === 'BLPOP') client.write(`${words.join(' ')}\r\n`)
+    else await client.send(...words)
+    if (words[0] === 'MULTI') said.push(await client.send('SET', 'never', 'x'))
+    return { client, said }
+  }
+  const deeds = [['BLPOP', 'nothing', '0'], ['MULTI'], ['SUBSCRIBE', 'news'], ['MONITOR']]
+  const all = await inTime(exp => Promise.all(deeds.map(words => come(exp, ...words))))
+  const taken = [['+OK\r\n'], ['+OK\r\n', '+QUEUED\r\n'], ['+OK\r\n'], ['+OK\r\n']]
+  t.deepEqual(
+    all.map(({ said }) => said),
+    taken,
   )
-  for (const client of clients) await client.rest()
+  for (const { client } of all) await client.rest()
   const direct = await Raw.open(t, store.port)
   t.is(await direct.send('EXISTS', 'never'), ':0\r\n')
-  t.regex(await direct.send('INFO', 'clients'), /blocked_clients:0/)
+  // The node hangs up on who blocks, and the store hears of it.
+  while (!/blocked_clients:0/.test(await direct.send('INFO', 'clients')));
 })
 
 test('a token is held against the keys of the node alone, whatever key it brings or names', async t => {
