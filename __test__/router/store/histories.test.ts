@@ -110,6 +110,8 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
   )
   const history: Operation[] = []
   const disturbances: Disturbances = []
+  /** When each node is there again that was killed: its clients wait for that, however long it takes. */
+  const there: Promise<unknown>[] = nodes.map(() => Promise.resolve())
   let [order, number, failed] = [0, 0, 0]
 
   /** One client's operations, one or a few at a time. */
@@ -132,7 +134,7 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
         } catch (error) {
           failed++
           if (/timed out/.test(String(error))) t.fail(`${key} of node ${node}: never answered`)
-          await sleep(5)
+          await Promise.all([sleep(5), there[node]])
         }
       })
       await Promise.all(batch)
@@ -152,7 +154,7 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
       const given = value ?? (await keeper.ask(key))
       if (given === undefined) {
         failed++
-        await sleep(5)
+        await Promise.all([sleep(5), there[node]])
         continue
       }
       Object.assign(operation, { value: given, returned: ++order, end: performance.now() })
@@ -172,7 +174,9 @@ async function record(t: ExecutionContext, count: number): Promise<void> {
       if (history.length > ((kills + 0.5) * OPERATIONS) / KILLS) {
         const node = kills++ % 2
         nodes[node]!.process.kill('SIGKILL')
-        nodes[node] = await start(t, store, replicas, ports[node]!)
+        const started = start(t, store, replicas, ports[node]!)
+        there[node] = started
+        nodes[node] = await started
       } else if (replicas.length > 0 && draw() < 0.2) {
         await replicas[0]!.stop('SIGKILL')
         replicas[0] = await replicaOf(t, store, replicas[0]!.port)
