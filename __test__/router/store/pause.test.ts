@@ -100,7 +100,7 @@ for (const threads of ['1', '3']) {
       await raw.send('GET', 'k')
       if (at % 3 === 1) await raw.send('WATCH', 'k')
     }
-    await wait('100ms')
+    await wait('500ms')
     let over = false
     const replies = writers.map(async (raw, at) => {
       const reply = await raw.send(
@@ -110,7 +110,7 @@ for (const threads of ['1', '3']) {
       return reply
     })
     // As long as a request may wait for the store, and longer.
-    for (let round = 0; round < 30; round++) {
+    for (let round = 0; round < 100; round++) {
       t.is(await reads.send('GET', 'k'), '$3\r\nold\r\n')
       t.is(await direct.send('GET', 'k'), '$3\r\nold\r\n')
       await sleep(10)
