@@ -57,6 +57,8 @@ fronted(
     // It opens and is tried, again and again, as long as the store stands still.
     await seen('open')
     await seen('half-open')
+    // What it is asked now may take as long as a machine that stalls.
+    await wait('10m')
     store.process.kill('SIGCONT')
     await seen('closed')
     const { text } = await ask(entrance, '/metrics')
@@ -115,6 +117,7 @@ for (const [kill, run] of [
     const refused = /unreachable: it has failed 1 times in a row/
     t.regex(await other.send('SET', 'k', 'w'), refused)
     t.regex(await other.send('GET', 'unread'), refused)
+    await wait('10m')
     let said = ''
     while (!said.startsWith('+')) {
       said = await other.send(...kill.split(' '))
@@ -151,7 +154,8 @@ fronted('in the place of a replica whose breaker is open another server is asked
   while (reads('replica') === 0) t.is(await client.send('GET', 'k'), '$1\r\nv\r\n')
   replica.process.kill('SIGSTOP')
   t.teardown(() => replica.process.kill('SIGCONT'))
-  await router.reload({ ...options, storeTimeout: '300ms' })
+  // Long enough for the primary, which answers.
+  await router.reload({ ...options, storeTimeout: '3s' })
   while (of('replica').breaker === 'closed') await client.send('GET', 'k')
   await router.reload({ ...options, storeTimeout: '10m' })
   const before = reads('primary')

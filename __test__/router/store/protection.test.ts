@@ -72,6 +72,7 @@ fronted(
     const [seen] = router.stats().upstream
     t.true(seen!.breaker !== 'closed' && seen!.opened === 1, seen!.breaker)
     t.is(router.stats().staleGiven.open, 1)
+    await wait('10m')
     store.process.kill('SIGCONT')
     while ((await client!.send('SET', 'k', 'v')) !== '+OK\r\n') await sleep(5)
     while (events.at(-1)?.breaker !== 'closed') await sleep(5)
