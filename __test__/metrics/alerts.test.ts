@@ -112,7 +112,7 @@ manager(
   },
 )
 
-/** An Alertmanager that waits for a second; a function that sends it alerts. */
+/** An Alertmanager that waits a while for all that is sent at once; a function that sends it alerts. */
 async function managed(t: ExecutionContext, heard: Message[]) {
   const hears = createServer(async (request, response) => {
     const { alerts } = (await json(request)) as Message
@@ -128,7 +128,7 @@ async function managed(t: ExecutionContext, heard: Message[]) {
     config,
     given
       .replaceAll('127.0.0.1:9095', `127.0.0.1:${hook}`)
-      .replace('group_wait: 30s', 'group_wait: 1s'),
+      .replace('group_wait: 30s', 'group_wait: 5s'),
   )
   const port = await freePort()
   const process = spawn(
