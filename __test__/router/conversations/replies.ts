@@ -73,8 +73,8 @@ a MULTI
 a CLIENT REPLY SKIP
 a SET k v
 a GET k
-a EXEC
-a ECHO heard
+a/0 EXEC
+a/0 ECHO unheard
 a/0 CLIENT REPLY OFF
 a/0 MULTI
 a/0 SET k w
