@@ -1,5 +1,6 @@
 // The wall clock of a node is set ahead and back: what it keeps lives as long as it was to, no longer and no
 // shorter, what takes too long is given up, and nobody is disconnected.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -22,7 +23,7 @@ async function start(t: ExecutionContext, ...flags: string[]) {
   t.timeout(180_000)
   const file = join(folderOf(t, 'clock'), 'clock')
   const node = await serveWith(t, clockOf(file), '--workers', '1', ...flags)
-  return { file, client: await Raw.open(t, node.port) }
+  return { file, node, client: await Raw.open(t, node.port) }
 }
 
 /** Sets a clock, and waits until the node has looked at it. */
@@ -56,7 +57,17 @@ set('keys of a store of its own live as long as they were to', async t => {
 fronted('what was read of a store lives as long as it was to, and a deadline is one', async t => {
   const store = await redis(t)
   const url = `redis://127.0.0.1:${store.port}`
-  const { file, client } = await start(t, '--store', url, '--store-timeout', '300ms')
+  const config = join(folderOf(t, 'clock'), 'breakwater.config.json')
+  const write = (storeTimeout: string) => writeFileSync(config, JSON.stringify({ storeTimeout }))
+  write('10m')
+  const { file, node, client } = await start(t, '--store', url, '--config', config)
+  let reloads = 0
+  /** How long a reply of the store may take from now on. */
+  const wait = async (storeTimeout: string) => {
+    write(storeTimeout)
+    node.process.kill('SIGHUP')
+    await node.says(RegExp(`(reloaded: storeTimeout[^]*){${++reloads}}`))
+  }
   const direct = await Raw.open(t, store.port)
   await direct.send('SET', 'kept', 'v')
   t.is(await client.send('GET', 'kept'), '$1\r\nv\r\n')
@@ -76,7 +87,9 @@ fronted('what was read of a store lives as long as it was to, and a deadline is 
     const reply = `$${`${seconds}`.length}\r\n${seconds}\r\n`
     await until(async () => (await client.send('GET', 'kept')) === reply)
     store.process.kill('SIGSTOP')
+    await wait('300ms')
     t.regex(await client.send('SET', 'late', 'v'), /^-/)
+    await wait('10m')
     store.process.kill('SIGCONT')
     await until(async () => (await client.send('SET', 'late', 'v')) === '+OK\r\n')
   }
