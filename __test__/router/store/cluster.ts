@@ -65,15 +65,12 @@ export async function cluster(t: ExecutionContext, masters = 3, each = 1): Promi
   for (const [at, one] of all.entries()) {
     await one.raw.send('CLUSTER', 'SET-CONFIG-EPOCH', `${at + 1}`)
   }
-  for (const one of all.slice(1)) await meet(one, first!)
   const leads = all.slice(0, masters)
   for (const [at, one] of leads.entries()) {
     const [from, to] = [at, at + 1].map(n => Math.floor((n * SLOTS) / masters))
     await one.raw.send('CLUSTER', 'ADDSLOTSRANGE', `${from}`, `${to! - 1}`)
   }
-  await until(async () =>
-    (await Promise.all(all.map(({ raw }) => knownTo(raw)))).every(n => n === all.length),
-  )
+  await acquaint(all.slice(1), first!, all)
   const replicas = all.slice(masters)
   for (const [at, one] of replicas.entries()) {
     await until(
@@ -158,10 +155,8 @@ export async function settled(all: readonly Member[]): Promise<void> {
 /** Starts a server without slots that all others of a cluster know. */
 export async function join(t: ExecutionContext, made: Cluster): Promise<Member> {
   const added = await member(t)
-  await meet(added, made.masters[0]!)
   const all = [added, ...made.masters, ...made.replicas]
-  const known = () => Promise.all(all.map(({ raw }) => knownTo(raw)))
-  await until(async () => (await known()).every(count => count === all.length))
+  await acquaint([added], made.masters[0]!, all)
   // A server knows others before it knows their slots, and its state is `ok` meanwhile, since no test
   // asks for full coverage.
   await until(() => isWhole(added))
@@ -178,6 +173,27 @@ export async function promote({ raw }: Member, ...how: string[]): Promise<void> 
     // Asked again, it would begin anew: on a busy machine again and again. By itself it gives up after 5 s.
     const end = performance.now() + (reply.startsWith('-') ? 10 : 5_500)
     while (performance.now() < end && !(await leads())) await sleep(10)
+  }
+}
+
+/** How long servers may take to get to know each other before they are introduced anew, in milliseconds. */
+const INTRODUCTION = 5_000
+
+/**
+ * Introduces servers to another one of a cluster, until all know all. Those that are busy forget whom they were
+ * introduced to, if that does not speak to them within a second.
+ */
+async function acquaint(
+  some: readonly Member[],
+  other: Member,
+  all: readonly Member[],
+): Promise<void> {
+  const known = () => Promise.all(all.map(({ raw }) => knownTo(raw)))
+  for (;;) {
+    for (const one of some) await meet(one, other)
+    for (const end = performance.now() + INTRODUCTION; performance.now() < end; await sleep(10)) {
+      if ((await known()).every(count => count === all.length)) return
+    }
   }
 }
 
