@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { random } from '../../helpers/random.ts'
 import { encode, Raw, serve } from '../support.ts'
 import { cluster, hasCluster, type Member, move, promote, settled, until } from './cluster.ts'
-import { texts } from './support.ts'
+import { PATIENT, texts } from './support.ts'
 
 const clustered = hasCluster ? test : test.skip
 
@@ -39,7 +39,7 @@ for (const protocol of ['2', '3']) {
   clustered(`RESP${protocol}: channels of shards are heard at their masters, once`, async t => {
     t.timeout(300_000)
     const made = await cluster(t, 3, 1)
-    const node = await serve(t, '--store', made.url, '--threads', '2')
+    const node = await serve(t, '--store', made.url, ...PATIENT, '--threads', '2')
     const channels = Array.from({ length: 12 }, (_, at) => `news:${at}`)
     const clients = await Promise.all(
       Array.from({ length: 6 }, async () => {
@@ -72,7 +72,7 @@ for (const protocol of ['2', '3']) {
 clustered('what a client sends and gets is what its master would send', async t => {
   t.timeout(300_000)
   const made = await cluster(t, 3, 0)
-  const node = await serve(t, '--store', made.url, '--threads', '2')
+  const node = await serve(t, '--store', made.url, ...PATIENT, '--threads', '2')
   const owner = await ownerOf(made.masters, '{a}0')
   const draw = random(20)
   for (const protocol of ['2', '3']) {
@@ -114,7 +114,7 @@ clustered('what a client sends and gets is what its master would send', async t 
 clustered('a subscription follows its slot, and its client is not told', async t => {
   t.timeout(300_000)
   const made = await cluster(t, 3, 0)
-  const node = await serve(t, '--store', made.url, '--threads', '2')
+  const node = await serve(t, '--store', made.url, ...PATIENT, '--threads', '2')
   const [one, two, three] = made.masters as [Member, Member, Member]
   const channel = 'news:1'
   const slot = await slotOf(one.raw, channel)
@@ -144,7 +144,7 @@ clustered('a subscription follows its slot, and its client is not told', async t
 clustered('where a replica takes over, nobody hears a message twice', async t => {
   t.timeout(300_000)
   const made = await cluster(t, 3, 1)
-  const node = await serve(t, '--store', made.url, '--threads', '2')
+  const node = await serve(t, '--store', made.url, ...PATIENT, '--threads', '2')
   const channels = Array.from({ length: 12 }, (_, at) => `news:${at}`)
   const client = await subscribed(t, node.port, ...channels)
   const publisher = await Raw.open(t, node.port)
@@ -193,7 +193,7 @@ clustered('where a replica takes over, nobody hears a message twice', async t =>
 clustered('a master that is lost cuts those who hear its channels, and no others', async t => {
   t.timeout(300_000)
   const made = await cluster(t, 3, 1)
-  const node = await serve(t, '--store', made.url, '--threads', '2')
+  const node = await serve(t, '--store', made.url, ...PATIENT, '--threads', '2')
   const [first, second] = made.masters as [Member, Member, Member]
   const channels = Array.from({ length: 50 }, (_, at) => `news:${at}`)
   const owners: Member[] = []

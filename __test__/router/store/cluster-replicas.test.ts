@@ -5,7 +5,7 @@ import { createRouter } from 'breakwater/router'
 import { Raw, serve } from '../support.ts'
 import { agreed, cluster, hasCluster, type Member, move, promote, until } from './cluster.ts'
 import { busy, slotsOf } from './load.ts'
-import { calls } from './support.ts'
+import { calls, PATIENT } from './support.ts'
 
 const clustered = hasCluster ? test : test.skip
 
@@ -21,7 +21,7 @@ for (const mode of ['on', 'off']) {
     const made = await cluster(t)
     const [a, b, c] = made.masters as [Member, Member, Member]
     const reads = ['--read-from', 'preferReplica', '--route', `*,mode=${mode}`]
-    const node = await serve(t, '--threads', '2', '--store', made.url, ...reads)
+    const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT, ...reads)
     const load = await busy(t, node.port)
     await until(async () => (await asked(made.replicas)) > 100)
     for (const slot of await slotsOf(a.raw, 1)) {
@@ -49,7 +49,7 @@ clustered('what a replica says is not there is asked of its master', async t => 
   const made = await cluster(t, 2, 1)
   const [a, b] = made.masters as [Member, Member]
   const reads = ['--read-from', 'preferReplica', '--route', '*,mode=off']
-  const node = await serve(t, '--threads', '1', '--store', made.url, ...reads)
+  const node = await serve(t, '--threads', '1', '--store', made.url, ...PATIENT, ...reads)
   const client = await Raw.open(t, node.port)
   await until(async () => (await client.send('SET', '{a}1', 'x')) === '+OK\r\n')
   await until(async () => {

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Raw, serve } from '../support.ts'
 import { bulk, cluster, hasCluster, type Member, move, promote, until } from './cluster.ts'
 import { busy, slotsOf } from './load.ts'
+import { PATIENT } from './support.ts'
 
 const clustered = hasCluster ? test : test.skip
 
@@ -67,7 +68,7 @@ for (const tracking of [[], ['BCAST', 'PREFIX', 'c']]) {
     const made = await cluster(t, 3, 1)
     const [a, b, c] = made.masters as [Member, Member, Member]
     const all = [...made.masters, ...made.replicas]
-    const node = await serve(t, '--threads', '2', '--store', made.url)
+    const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
     const load = await busy(t, node.port)
     const near = await NearCache.open(t, node.port, ...tracking)
     const keys = Array.from({ length: 40 }, (_, n) => `c1:${n}`)
@@ -118,7 +119,7 @@ clustered(
     t.timeout(300_000)
     const made = await cluster(t, 2, 0)
     const [a, b] = made.masters as [Member, Member]
-    const node = await serve(t, '--threads', '2', '--store', made.url)
+    const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
     const writer = await Raw.open(t, node.port)
     const near = await NearCache.open(t, node.port)
     // Of three slots of the first master, each with two keys.

@@ -6,13 +6,14 @@ import { createCluster } from 'redis'
 import { Raw, redis, serve } from '../support.ts'
 import { cluster, hasCluster, join, type Member, move, promote, settled, until } from './cluster.ts'
 import { busy } from './load.ts'
+import { PATIENT } from './support.ts'
 
 const clustered = hasCluster ? test : test.skip
 
 clustered('keys of all slots are read and written as of one server', async t => {
   t.timeout(180_000)
   const { url, masters } = await cluster(t)
-  const node = await serve(t, '--store', url)
+  const node = await serve(t, '--store', url, ...PATIENT)
   const client = await Raw.open(t, node.port)
   for (let n = 0; n < 200; n++) t.is(await client.send('SET', `k${n}`, `v${n}`), '+OK\r\n')
   for (let round = 0; round < 2; round++) {
@@ -35,7 +36,7 @@ clustered('slots move under load: no reply is wrong, none is an error', async t 
   t.timeout(300_000)
   const made = await cluster(t, 3, 0)
   const [a, b, c] = made.masters as [Member, Member, Member]
-  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
   const load = await busy(t, node.port)
   await until(() => load.made() > 300)
   // Those that the clients' keys are in.
@@ -56,7 +57,7 @@ clustered('slots move under load: no reply is wrong, none is an error', async t 
 clustered('a master gives its place to its replica under load: no reply is wrong', async t => {
   t.timeout(300_000)
   const made = await cluster(t)
-  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
   const load = await busy(t, node.port)
   await until(() => load.made() > 300)
   for (const replica of made.replicas) {
@@ -71,7 +72,7 @@ clustered('a master gives its place to its replica under load: no reply is wrong
 clustered('a master is killed under load: no reply is wrong, and no client hangs', async t => {
   t.timeout(300_000)
   const made = await cluster(t)
-  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
   const load = await busy(t, node.port, { forgets: true })
   await until(() => load.made() > 300)
   await made.masters[1]!.stop('SIGKILL')
@@ -87,7 +88,7 @@ clustered('a master is killed under load: no reply is wrong, and no client hangs
 clustered('clients that speak the cluster protocol work through the node', async t => {
   t.timeout(300_000)
   const made = await cluster(t, 3, 0)
-  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
   const io = new Cluster([{ host: '127.0.0.1', port: node.port }])
   t.teardown(() => io.disconnect())
   io.on('error', () => {})
@@ -165,7 +166,7 @@ clustered('a server joins and leaves under load: no reply is wrong, none is an e
   t.timeout(300_000)
   const made = await cluster(t, 2, 0)
   const [a, b] = made.masters as [Member, Member]
-  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
   const load = await busy(t, node.port)
   const added = await join(t, made)
   await until(() => load.made() > 300)

@@ -5,7 +5,7 @@ import { Cluster, Redis } from 'ioredis'
 import { random } from '../../helpers/random.ts'
 import { encode, Raw, redis, serve } from '../support.ts'
 import { cluster } from './cluster.ts'
-import { calls, front, hasRedis, replicate, ring, ringOf } from './support.ts'
+import { calls, front, hasRedis, PATIENT, replicate, ring, ringOf } from './support.ts'
 
 const SEED = Number(process.env.BREAKWATER_SEED ?? Date.now() % 2 ** 31)
 const ROUNDS = 150 * Number(process.env.BREAKWATER_ROUNDS ?? 1)
@@ -369,7 +369,7 @@ for (const version of ['2', '3']) {
         const draw = random(SEED + Number(version))
         const [theirs, made] = await Promise.all([redis(t), cluster(t)])
         const flags = ['--read-from', reads, '--route', `*,mode=${mode}`, '--max-bytes', '64mb']
-        const node = await serve(t, '--threads', '2', '--store', made.url, ...flags)
+        const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT, ...flags)
         const place = await slotsOf(made.masters[0]!.raw)
         const clients = await three(t, version, theirs.port, node.port)
         t.true(await sameApart(t, draw, clients, place, NOT_IN_CLUSTERS))
@@ -383,7 +383,7 @@ compare('a client that speaks the protocol of clusters: random sequences', async
   t.log(`seed ${SEED}`)
   const draw = random(SEED)
   const [theirs, made] = await Promise.all([redis(t), cluster(t)])
-  const node = await serve(t, '--threads', '2', '--store', made.url)
+  const node = await serve(t, '--threads', '2', '--store', made.url, ...PATIENT)
   const place = await slotsOf(made.masters[0]!.raw)
   const one = new Redis(theirs.port)
   const other = new Cluster([{ host: '127.0.0.1', port: node.port }])

@@ -66,7 +66,7 @@ async function bystander(t: ExecutionContext, { node }: { node: Served }) {
 
 fronted('a request of any spelling leaves the connections of the others alone', async t => {
   t.timeout(240_000)
-  const both = await front(t, ['--threads', '1', '--store-timeout', '2s'])
+  const both = await front(t, ['--threads', '1'])
   const { works, lostNothing } = await bystander(t, both)
   const say = async (what: string, bytes: Buffer) => {
     const client = await Raw.open(t, both.node.port)
@@ -102,7 +102,7 @@ const MEANT = ['shutdown', 'debug', 'failover', 'replicaof', 'slaveof', 'flushal
 
 fronted('a command of any name leaves the connections of the others alone', async t => {
   t.timeout(240_000)
-  const both = await front(t, ['--threads', '1', '--store-timeout', '2s'])
+  const both = await front(t, ['--threads', '1'])
   const { works, lostNothing } = await bystander(t, both)
   const direct = await Raw.open(t, both.store.port)
   const names = (await direct.send('COMMAND', 'LIST'))

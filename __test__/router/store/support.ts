@@ -8,6 +8,9 @@ import { installed, Raw, redis, type Served, serve } from '../support.ts'
 /** Whether there is a Redis to stand in front of; an error if the environment demands it. */
 export const hasRedis = installed('redis-server')
 
+/** However slow a machine is, its stores are no reason for an error, where a test does not say otherwise. */
+export const PATIENT = ['--store-timeout', '1m']
+
 /** A store and a node in front of it. */
 export interface Fronted {
   store: Served
@@ -21,7 +24,7 @@ export async function front(
   storeArgs: string[] = [],
 ): Promise<Fronted> {
   const store = await redis(t, ...storeArgs)
-  const node = await serve(t, '--store', `redis://127.0.0.1:${store.port}`, ...args)
+  const node = await serve(t, '--store', `redis://127.0.0.1:${store.port}`, ...PATIENT, ...args)
   return { store, node }
 }
 
@@ -39,8 +42,8 @@ export async function replicate(
   const store = await redis(t, '--repl-diskless-sync-delay', '0')
   const replicas = await Promise.all(Array.from({ length: count }, () => replicaOf(t, store)))
   const flags = replicas.flatMap(({ port }) => ['--store-replica', `redis://127.0.0.1:${port}`])
-  const node = await serve(t, '--store', `redis://127.0.0.1:${store.port}`, ...flags, ...args)
-  return { store, replicas, node }
+  const behind = ['--store', `redis://127.0.0.1:${store.port}`, ...flags]
+  return { store, replicas, node: await serve(t, ...behind, ...PATIENT, ...args) }
 }
 
 /** Starts a replica that has caught up with its primary, on this port if it is given. */
@@ -70,7 +73,7 @@ export async function ring(
 ): Promise<Ringed> {
   const stores = await Promise.all(Array.from({ length: count }, () => redis(t)))
   const flags = stores.flatMap(({ port }) => ['--store', `redis://127.0.0.1:${port}`])
-  return { stores, node: await serve(t, ...flags, ...args) }
+  return { stores, node: await serve(t, ...flags, ...PATIENT, ...args) }
 }
 
 /** A store of a ring that comes back, on its port. */
@@ -152,7 +155,8 @@ export async function startProcesses(t: ExecutionContext, options: RouterOptions
   t.timeout(180_000)
   const behind = await redis(t)
   const store = `redis://127.0.0.1:${behind.port}`
-  const given = { mode: 'processes', workers: 2, maxBytes: '64mb', store, ...options } as const
+  const own = { mode: 'processes', workers: 2, maxBytes: '64mb' } as const
+  const given = { ...own, store, storeTimeout: '1m', ...options } as const
   const router = createRouter(given)
   t.teardown(() => router.close())
   const { port } = await router.listen({ port: 0 })

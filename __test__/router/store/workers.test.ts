@@ -4,7 +4,7 @@ import test from 'ava'
 import { Raw, redis, serveMortal } from '../support.ts'
 import { cluster, hasCluster, until } from './cluster.ts'
 import { busy } from './load.ts'
-import { hasRedis } from './support.ts'
+import { hasRedis, PATIENT } from './support.ts'
 
 for (const [kind, test_] of [
   ['cluster', hasCluster ? test : test.skip],
@@ -21,7 +21,7 @@ for (const [kind, test_] of [
               ({ port }) => `redis://127.0.0.1:${port}`,
             )
       const stores = urls.flatMap(url => ['--store', url])
-      const node = await serveMortal(t, '--threads', '3', ...stores)
+      const node = await serveMortal(t, '--threads', '3', ...stores, ...PATIENT)
       const load = await busy(t, node.port, { disconnects: true, clients: 9 })
       // Clients may all be with one thread: until that was killed.
       for (let killed = 0; killed < 4 || load.losses() === 0; killed++) {
