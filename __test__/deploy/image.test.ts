@@ -51,7 +51,8 @@ async function start(t: ExecutionContext, words: string[], env: Record<string, s
       return { code, said: check.text() }
     },
     async stop() {
-      const exited = once(node.child, 'exit')
+      // With its last words.
+      const exited = once(node.child, 'close')
       node.child.kill(image.signal)
       return exited
     },
