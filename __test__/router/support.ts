@@ -65,7 +65,8 @@ function started(
     process.stdout?.on('data', hear)
     process.stderr?.on('data', hear)
     process.once('error', reject)
-    process.once('exit', code => reject(new Error(`it ended with ${code}: ${text}`)))
+    // With its last words, which say why.
+    process.once('close', code => reject(new Error(`it ended with ${code}: ${text}`)))
   })
 }
 
