@@ -191,25 +191,32 @@ withRedis(
       return moments.filter(({ text }) => words.test(text)).length
     }
     await leaving.next('removals')
+    /** What left next: a viewer is told now and then that nothing has. */
+    const left = async () => {
+      for (;;) {
+        const next = await leaving.next<Removals>('removals')
+        if (next.removals.length > 0) return next
+      }
+    }
 
     t.true((await act(port, { source, action: 'invalidate', key: text('user:1') })).ok)
     t.is(await told(/Invalidated user:1\./), 1)
-    const first = await leaving.next<Removals>('removals')
+    const first = await left()
     t.like(first.removals[0], { key: text('user:1'), reason: 'hand' })
     t.deepEqual(first.counts, [['user:*', 1]])
     const { text: said } = await act(port, { source, action: 'invalidatePrefix', text: 'user:' })
     t.is(said, 'Invalidated 99 keys.')
     t.is(await told(/Invalidated 99 keys that begin with user:/), 1)
-    const many = await leaving.next<Removals>('removals')
+    const many = await left()
     t.true(many.removals.length <= 50)
     t.is(many.removals.length + many.more, 99)
     await fill()
     await direct.set('user:7', 'elsewhere')
-    const news = await leaving.next<Removals>('removals')
+    const news = await left()
     t.like(news.removals[0], { key: text('user:7'), reason: 'news' })
     t.true((await act(port, { source, action: 'flush' })).ok)
     t.is(await told(/Flushed/), 1)
-    const all = await leaving.next<Removals>('removals')
+    const all = await left()
     t.is(all.removals[0]!.reason, 'all, hand')
     t.is((await router.memory!.inspect('user:2')).memory, 'nothing')
     t.is(await client.get('user:2'), 'of 2')
