@@ -46,7 +46,8 @@ class Terminal {
   constructor(t: ExecutionContext, rows: number, columns: number, args: string[]) {
     const command = [process.execPath, CLI, 'top', ...args]
     this.#process = spawn('python3', ['-c', TERMINAL, `${rows}`, `${columns}`, ...command])
-    this.exited = once(this.#process, 'exit')
+    // With all that it has shown.
+    this.exited = once(this.#process, 'close')
     this.#process.stdout?.on('data', chunk => (this.#text += chunk))
     this.#process.stdin?.on('error', () => {})
     t.teardown(() => this.#process.kill('SIGKILL'))
