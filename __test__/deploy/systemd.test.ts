@@ -1,5 +1,5 @@
 // systemd: what a node tells its manager, the sockets that it takes, and the unit files.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer as createHttp, type RequestListener, type ServerResponse } from 'node:http'
@@ -18,6 +18,11 @@ const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const MANAGER = fileURLToPath(new URL('../helpers/notified.py', import.meta.url))
 const HUNG = new URL('../helpers/hung.mjs', import.meta.url).href
 const UNITS = fileURLToPath(new URL('../../deploy/systemd', import.meta.url))
+
+/** Tells a manager something, as a node does. */
+const TELL = `
+import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(sys.argv[2].encode(), sys.argv[1])`
 
 /** A manager that prints what it is told. */
 async function manager(t: ExecutionContext) {
@@ -55,7 +60,12 @@ if (installed('python3')) {
       const flags = ['serve', '--port', '0', '--threads', '1', '--max-bytes', '16mb']
       const node = heard(t, spawn(process.execPath, ['--import', HUNG, CLI, ...flags], { env }))
       await says(/^WATCHDOG=1$/m)
-      return { node, signs: () => text().match(/WATCHDOG=1/g)!.length }
+      /** Done once the manager has told of all that it was told before. */
+      const hears = async () => {
+        execFileSync('python3', ['-c', TELL, path, 'MARK=1'])
+        await says(/^MARK=1$/m)
+      }
+      return { node, hears, signs: () => text().match(/WATCHDOG=1/g)!.length }
     }
     const [one, other] = await Promise.all([started(), started()])
     /** As long as it takes the other one to say so often that it is alive. */
@@ -64,8 +74,7 @@ if (installed('python3')) {
     }
     one.node.child.kill('SIGUSR2')
     await one.node.says(/^hangs$/m)
-    // What it has said before is told by then.
-    await pass(5)
+    await one.hears()
     const before = one.signs()
     await pass(20)
     t.is(one.signs(), before)
