@@ -100,7 +100,7 @@ for (const mode of ['threads', 'processes']) {
     const file = join(folderOf(t, 'warm'), 'hot')
     writeFileSync(file, GOOD)
     const own = ['--mode', mode, '--workers', '2', '--store', store, '--store-timeout', '1h']
-    const node = await serve(t, ...own, '--warm-from', file, '--warm-budget', '2s')
+    const node = await serve(t, ...own, '--warm-from', file, '--warm-budget', '5s')
     await node.says(/began warm: 2 reads of .* in \d+ ms, not all of them: its time was over/)
     t.pass()
   })
