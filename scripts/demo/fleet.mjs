@@ -101,6 +101,13 @@ const orders = {
     return summed(await Promise.all(clients.map(client => timed(() => client.get(key)))))
   },
 
+  /** All clients read all keys, each of them all at once. */
+  async readAll({ keys }) {
+    const names = Array.from({ length: keys }, (_, at) => `user:${at}`)
+    const reads = clients.flatMap(client => names.map(key => timed(() => client.get(key))))
+    return summed(await Promise.all(reads))
+  },
+
   /** Clients read for a while, one request after the other; a share of them one key. */
   async read({ seconds, keys, hot = 0, writes = 0, pace = 0, ...order }) {
     if (clients.length === 0) join(order)
