@@ -81,6 +81,7 @@ for (const mode of ['threads', 'processes'] as const) {
       for (const before = counted(); counted() < before + 500; ) await sleep(5)
     }
     await later()
+    while (router.stats().connections < CLIENTS) await sleep(5)
     for (let n = 0; n < RELOADS; n++) {
       await router.reload({ ...given, maxClients: 1000 + n, routes: [`*,ttl=${1 + (n % 3)}s`] })
       if (n % 5 === 0) await later()
