@@ -12,6 +12,8 @@ const FOREVER = 'while true do end'
 const LATE = '-ERR the store has not answered in time\r\n'
 /** Redis says that it is busy after so many milliseconds. */
 const THRESHOLD = ['--busy-reply-threshold', '20']
+/** So that what is stuck is given up soon; long enough for what a busy machine answers meanwhile. */
+const IMPATIENT = ['--store-timeout', '1s']
 
 /** Sends a request until the reply is one that is waited for. */
 async function until(client: Raw, request: string[], fits: (reply: string) => boolean) {
@@ -44,8 +46,8 @@ const PROGRAMS: [title: string, run: string[], end: string[]][] = [
 for (const [title, run, end] of PROGRAMS) {
   for (const protocol of ['2', '3']) {
     fronted(`${title} that does not end is ended through the node, RESP${protocol}`, async t => {
-      t.timeout(60_000)
-      const { node } = await front(t, ['--store-timeout', '200ms', '--threads', '2'], THRESHOLD)
+      t.timeout(120_000)
+      const { node } = await front(t, [...IMPATIENT, '--threads', '2'], THRESHOLD)
       const open = async () => {
         const client = await Raw.open(t, node.port)
         await client.send('HELLO', protocol)
@@ -76,7 +78,7 @@ for (const [title, run, end] of PROGRAMS) {
 
 fronted('what a busy store runs is told by FUNCTION STATS', async t => {
   t.timeout(60_000)
-  const { node } = await front(t, ['--store-timeout', '200ms'], THRESHOLD)
+  const { node } = await front(t, IMPATIENT, THRESHOLD)
   const [runner, asker] = [await Raw.open(t, node.port), await Raw.open(t, node.port)]
   await library(runner)
   t.is(await runner.send('FCALL', 'forever', '0'), LATE)
@@ -87,7 +89,7 @@ fronted('what a busy store runs is told by FUNCTION STATS', async t => {
 
 fronted('a script at one of several stores is ended through the node', async t => {
   t.timeout(60_000)
-  const { stores, node } = await ring(t, 3, ['--store-timeout', '200ms'])
+  const { stores, node } = await ring(t, 3, IMPATIENT)
   const [runner, ender] = [await Raw.open(t, node.port), await Raw.open(t, node.port)]
   for (const { port } of stores) {
     const store = await Raw.open(t, port)
@@ -142,6 +144,8 @@ fronted('a store that loads its data says so itself, and is met as soon as it ha
     ['--enable-debug-command', 'yes'],
   )
   const [client, direct] = [await Raw.open(t, node.port), await Raw.open(t, store.port)]
+  // The node has met it before: it waits for one that it has not.
+  t.is(await client.send('SET', 'before', 'v'), '+OK\r\n')
   t.is(await direct.send('DEBUG', 'POPULATE', '20000', 'key', '16'), '+OK\r\n')
   // Each key takes longer than all of them should.
   await direct.send('CONFIG', 'SET', 'key-load-delay', '100')
