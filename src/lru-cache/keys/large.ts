@@ -45,7 +45,7 @@ const PACE = 4
 const MAP_PACE = 1024
 
 /** So many windows are needed at first. Each change doubles them, up to the most. */
-const FIRST_WINDOWS = 3
+const FIRST_WINDOWS = 4
 const MOST_WINDOWS = 1024
 
 /** A record of two words, for the links. */
