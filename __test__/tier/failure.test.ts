@@ -191,7 +191,9 @@ for (const library of libraries) {
     }
     const { client, send } = await connectCluster(t, library, nodes)
     const name = 'parts'
-    const { session, host } = openSession(t, client, { timeout: 500 }, name)
+    // It does not try again what it has found to be gone, however long the rest takes.
+    const options = { timeout: 2_000, breaker: { halfOpenAfter: '1h' } } as const
+    const { session, host } = openSession(t, client, options, name)
     const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
     const stored = await Promise.all(keys.map(key => session.set(key, fresh(key))))
     t.true(stored.every(Boolean))
