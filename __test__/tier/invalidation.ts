@@ -1,7 +1,6 @@
 // What the tests of the invalidation channel share: servers, clients of both libraries, and a cache's
 // side of the channel that keeps what it is told.
 import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -45,6 +44,15 @@ export function sends(client: object): (...args: string[]) => Promise<unknown> {
   return (...args) => cluster.sendCommand(args[1], false, args)
 }
 
+/** As long as a busy machine takes to connect where many tests begin at once. */
+const patient = { connectTimeout: 120_000 }
+
+/** Resolves when a client of ioredis is ready, whatever it has tried before. */
+async function ready(client: Redis | Cluster): Promise<void> {
+  if (client.status === 'ready') return
+  await new Promise<void>(resolve => client.once('ready', () => resolve()))
+}
+
 /** A client of one server, until the test ends. */
 export async function connect(
   t: ExecutionContext,
@@ -52,10 +60,10 @@ export async function connect(
   port: number,
 ): Promise<Connected> {
   if (library === 'ioredis') {
-    const client = new Redis({ port, host: '127.0.0.1' })
+    const client = new Redis({ port, host: '127.0.0.1', ...patient })
     client.on('error', () => {})
     t.teardown(() => client.disconnect())
-    if (client.status !== 'ready') await once(client, 'ready')
+    await ready(client)
     return { client, send: sends(client) }
   }
   const client = createClient({ socket: { port, host: '127.0.0.1' } })
@@ -73,11 +81,11 @@ export async function connectCluster(
 ): Promise<Connected> {
   if (library === 'ioredis') {
     const addresses = nodes.map(({ port }) => ({ port, host: '127.0.0.1' }))
-    // Patient on a busy machine.
-    const client = new Cluster(addresses, { slotsRefreshTimeout: 30_000 })
+    const options = { slotsRefreshTimeout: 30_000, redisOptions: patient }
+    const client = new Cluster(addresses, options)
     client.on('error', () => {})
     t.teardown(() => client.disconnect())
-    if (client.status !== 'ready') await once(client, 'ready')
+    await ready(client)
     return { client, send: sends(client) }
   }
   const client = createCluster({
@@ -265,10 +273,10 @@ export async function connectSentinel(
   for await (const text of sentinel.stdout) if (/\+monitor/.test(String(text))) break
   const address = { host: '127.0.0.1', port }
   if (library === 'ioredis') {
-    const client = new Redis({ sentinels: [address], name: 'm' })
+    const client = new Redis({ sentinels: [address], name: 'm', ...patient })
     client.on('error', () => {})
     t.teardown(() => client.disconnect())
-    if (client.status !== 'ready') await once(client, 'ready')
+    await ready(client)
     return { client, send: sends(client) }
   }
   const client = createSentinel({ name: 'm', sentinelRootNodes: [address] })
