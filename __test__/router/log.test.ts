@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { createRouter, type LogFields, type RouterOptions } from 'breakwater/router'
 import { folderOf } from '../helpers/folders.ts'
+import { PATIENT } from './store/support.ts'
 import { encode, installed, Raw, redis, run, serve } from './support.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -75,7 +76,7 @@ for (const mode of ['threads', 'processes']) {
     const store = await redis(t)
     const url = `redis://127.0.0.1:${store.port}`
     const flags = ['--mode', mode, '--workers', '2', '--store', url, '--log-connections']
-    const { node, port, lines, told } = await logged(t, flags)
+    const { node, port, lines, told } = await logged(t, [...flags, ...PATIENT])
     const [listening] = await told('listening')
     t.is(listening.mode, mode)
     t.is(listening.workers, 2)
@@ -226,7 +227,7 @@ for (const [format, mode] of [
     const store = await redis(t)
     const url = `redis://127.0.0.1:${store.port}`
     const flags = ['--mode', mode, '--workers', '1', '--log-format', format]
-    const node = await serve(t, ...flags, '--store', url)
+    const node = await serve(t, ...flags, '--store', url, ...PATIENT)
     node.process.stdout!.destroy()
     node.process.stderr!.destroy()
     const client = await Raw.open(t, node.port)

@@ -18,7 +18,7 @@ import { ask } from '../admin/support.ts'
 import { Authority } from '../helpers/certificates.ts'
 import { folderOf } from '../helpers/folders.ts'
 import { heard } from '../helpers/heard.ts'
-import { hasRedis, startProcesses } from './store/support.ts'
+import { hasRedis, PATIENT, startProcesses } from './store/support.ts'
 import {
   type Crash,
   installed,
@@ -48,7 +48,7 @@ async function served(
   t.timeout(180_000)
   const behind = await redis(t)
   const address = `unix:${join(folderOf(t, 'processes'), 'admin.sock')}`
-  const store = ['--store', `redis://127.0.0.1:${behind.port}`, '--admin', address]
+  const store = ['--store', `redis://127.0.0.1:${behind.port}`, ...PATIENT, '--admin', address]
   const node = await run(t, '--mode', 'processes', '--workers', '2', ...store, ...flags)
   const status = async () => (await ask(address, '/status')).json
   const processes = async () => (await status()).workers.processes

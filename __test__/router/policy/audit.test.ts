@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { createRouter, type RouterOptions } from '../../../src/router/index.ts'
 import { folderOf } from '../../helpers/folders.ts'
+import { PATIENT } from '../store/support.ts'
 import { installed, Raw, redis, serve } from '../support.ts'
 
 interface Line {
@@ -32,7 +33,7 @@ for (const mode of ['threads', 'processes']) {
     const file = join(folder, 'audit.log')
     const store = await redis(t)
     const flags = ['--mode', mode, '--workers', '2', '--store', `redis://127.0.0.1:${store.port}`]
-    const node = await serve(t, ...flags, '--audit-log', file, ...users)
+    const node = await serve(t, ...flags, ...PATIENT, '--audit-log', file, ...users)
     t.is(statSync(file).mode & 0o777, 0o600)
     const clients = await Promise.all([1, 2, 3].map(() => Raw.open(t, node.port)))
     for (const client of clients) t.is(await client.send('AUTH', 'ada', 'sesame'), '+OK\r\n')

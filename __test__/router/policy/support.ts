@@ -15,7 +15,9 @@ export async function guarded(
   const config = {
     threads: 1,
     users,
-    ...(store === undefined ? {} : { store: `redis://127.0.0.1:${store.port}` }),
+    ...(store === undefined
+      ? {}
+      : { store: `redis://127.0.0.1:${store.port}`, storeTimeout: '1m' }),
   }
   const file = join(folderOf(t, 'policy'), 'breakwater.config.json')
   writeFileSync(file, JSON.stringify(config))
