@@ -9,9 +9,10 @@ import { createAdmin } from 'breakwater/admin'
 import { createRouter, type LogFields, type RouterOptions } from 'breakwater/router'
 import { folderOf } from '../helpers/folders.ts'
 import { calls } from './store/support.ts'
-import { Raw, redis } from './support.ts'
+import { encode, Raw, redis } from './support.ts'
 
 export const KEYS = 2000
+const TOGETHER = 50
 export const TOKEN = 'a-token-of-some-letters'
 export const MODES: RouterOptions[] = [
   { threads: 2 },
@@ -44,10 +45,17 @@ export async function storeOf(t: ExecutionContext) {
   return { direct, store: `redis://127.0.0.1:${port}` }
 }
 
-/** Reads so often; which share of that the store is not asked for. */
+/** Reads so often, some at a time; which share of that the store is not asked for. */
 export async function hits(direct: Raw, client: Raw, keys: Iterator<string>, count: number) {
   const before = await calls(direct, 'get')
-  for (let read = 0; read < count; read++) await client.send('GET', keys.next().value!)
+  for (let left = count; left > 0; left -= TOGETHER) {
+    const reads = Array.from({ length: Math.min(left, TOGETHER) }, () => [
+      'GET',
+      keys.next().value!,
+    ])
+    client.write(Buffer.concat(reads.map(encode)))
+    await client.replies(reads.length)
+  }
   return 1 - ((await calls(direct, 'get')) - before) / count
 }
 
