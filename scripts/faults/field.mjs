@@ -184,7 +184,8 @@ export class Field {
       users: [{ name: 'default', permissions: ['all'] }],
       tokens: { keys: [at('keys.pem')], revoked: at('revoked.txt'), acl: '~* &* +@all' },
       tls: { cert: at('cert.pem'), key: at('key.pem') },
-      drain: { over: 0, within: '1s' },
+      // As long as a reply may take: a worker that ends waits for it.
+      drain: { over: 0, within: this.#deadline },
       listen: { port: 0, tlsPort: 0 },
       admin: { listen: `unix:${at('admin.sock')}` },
       logFormat: 'json',
