@@ -22,12 +22,13 @@ export async function freePort() {
 }
 
 /**
- * Holds a port against other processes that look for one: by a socket of datagrams of the same number, which
- * is in no server's way and goes with its process. False if another one holds it.
+ * Holds a port against other processes that look for one: by a socket of datagrams, which goes with its
+ * process. It has the second port's number, where no server is in its way: one may hear datagrams at the
+ * first. False if another process holds the port.
  */
 async function held(port) {
   const socket = createSocket('udp4').unref()
-  socket.bind({ port, address: '127.0.0.1', exclusive: true })
+  socket.bind({ port: port + 10_000, address: '127.0.0.1', exclusive: true })
   const isOurs = await isThere(socket)
   if (!isOurs) socket.close()
   return isOurs

@@ -22,7 +22,7 @@ const watch = url => {
   const response = new Writable({ write: (_, __, done) => done() })
   const request = { method: 'GET', url, headers: { host: 'localhost' } }
   const show = dashboard(new Cache({ max: 10, name: 'shown' }), { every: '1m' })
-  show(request, Object.assign(response, { writeHead: () => response }))
+  show(request, Object.assign(response, { setHeader: () => response }))
 }
 
 const never = () => new Promise(() => {})
