@@ -151,15 +151,21 @@ fronted('one that is missing serves before it has read all, and reads on', async
 })
 
 fronted('what was read is in memory after all processes were killed at once', async t => {
-  const { router, processes, cold, keys } = await warmed(t)
-  // One of them is asked now and then what it reads most: when, nobody sees.
-  for (let deaths = 0, missed = keys.length; missed > 50; ) {
-    await sleep(1000)
+  const { router, processes, direct, cold, keys } = await warmed(t)
+  // One of them is asked now and then what it reads most: when, nobody sees. So they live longer each time,
+  // in the end for longer than the minute in which one is asked.
+  for (let [deaths, life, missed] = [0, 1000, keys.length]; missed > 50; life *= 2) {
+    await sleep(life)
     const killed = processes()
+    const before = await calls(direct, 'get')
     for (const pid of killed) process.kill(pid, 'SIGKILL')
     deaths += killed.length
     await until(() => router.stats().replaced === deaths && processes().length === 2)
     t.false(processes().some(pid => killed.includes(pid)))
+    // They serve before they have read all, and read on for five seconds at the most.
+    const patience = Date.now() + 6000
+    const goal = before + 2 * keys.length
+    await until(async () => Date.now() > patience || (await calls(direct, 'get')) >= goal)
     const all = []
     for (const pid of processes()) all.push(await cold(pid))
     missed = Math.max(...all)
@@ -217,7 +223,7 @@ fronted('what changes while processes begin is not given as it was', async t => 
 })
 
 fronted('a store that is not there holds up no restart', async t => {
-  const { router, processes, behind, port } = await warmed(t)
+  const { router, processes, behind, port } = await warmed(t, { storeTimeout: '2s' })
   const before = processes()
   await behind.stop()
   await router.restart()
