@@ -177,7 +177,7 @@ several('a store that is lost cuts those who hear its channels, and no others', 
 
 several('without a stand-in, the channels of a lost store are refused, and no others', async t => {
   t.timeout(240_000)
-  const { stores, node } = await ring(t, 3, ['--threads', '2'])
+  const { stores, node } = await ring(t, 3, ['--threads', '2', '--store-timeout', '2s'])
   const second = stores[1]!
   const [ofFirst, ofSecond] = oneInEach(stores, 'news:') as [string, string]
   const [cut, stays] = [

@@ -151,7 +151,7 @@ several('of an MGET only what memory does not have is asked for', async t => {
 
 several('a store that is down refuses its keys, and no others', async t => {
   t.timeout(120_000)
-  const { stores, node } = await ring(t, 3)
+  const { stores, node } = await ring(t, 3, ['--store-timeout', '2s'])
   const client = await Raw.open(t, node.port)
   const [mine, others] = placed(ringOf(stores), stores) as [string[], string[]]
   await client.send('MSET', ...keys.flatMap(key => [key, key]))

@@ -48,7 +48,7 @@ fronted(
 
 fronted('a client is greeted though the store is away, and with what it was', async t => {
   t.timeout(120_000)
-  const { store, node } = await front(t)
+  const { store, node } = await front(t, ['--store-timeout', '2s'])
   const known = named(await (await Raw.open(t, node.port)).send('HELLO', '3'))
   await store.stop('SIGKILL')
   const late = await Raw.open(t, node.port)
